@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers, bottom up. A target may import only what is listed for it; docs/architecture.md explains each.
+
+/// A system C library, found through pkg-config and wrapped by exactly one Swift target.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+
+let package = Package(
+  name: "setpoint",
+  products: [.executable(name: "setpoint", targets: ["setpoint"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
+  targets: [
+    // C libraries and their wrappers
+    system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    .target(name: "LibYAML", dependencies: ["CYAML"]),
+    .target(name: "LibCurl", dependencies: ["CCurl"]),
+    .target(name: "LibCrypto", dependencies: ["CCrypto"]),
+    .target(name: "CanonicalJSON"),
+
+    // Pure: values in, values out
+    .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON"]),
+    .target(name: "Planning", dependencies: ["Endpoints", "LibCrypto", "CanonicalJSON"]),
+    .target(name: "Scheduling"),
+
+    // Wire and storage
+    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "Planning", "CanonicalJSON"]),
+    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "CanonicalJSON"]),
+    .target(name: "History", dependencies: ["Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
+    .target(
+      name: "Gateway",
+      dependencies: ["Scheduling", "CanonicalJSON", hummingbird, nioCore, nioPosix, nioHTTP1, logging]),
+
+    // The two long-lived halves; they meet only in the wire protocol
+    .target(
+      name: "Controller",
+      dependencies: ["Planning", "Endpoints", "LibYAML", "ServingAPI", "ModelRegistry", "History", logging]),
+    .target(
+      name: "ServingPlane",
+      dependencies: [
+        "Gateway", "ServingAPI", "Scheduling", "Endpoints", "LibYAML", "LibCrypto", "CanonicalJSON",
+        hummingbird, grdb, serviceLifecycle, logging,
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ]),
+
+    // The command line
+    .target(
+      name: "Commands",
+      dependencies: [
+        "Controller", "ServingPlane", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints", "LibYAML",
+        "LibCurl", "LibCrypto", "CanonicalJSON", serviceLifecycle, logging,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "setpoint", dependencies: ["Commands"]),
+
+    // Tests
+    .target(
+      name: "TestKit", dependencies: ["Endpoints", "Planning", "ServingAPI", "CanonicalJSON"], path: "Tests/TestKit"),
+    .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
+    .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
+    .testTarget(name: "LibYAMLTests", dependencies: ["LibYAML"]),
+    .testTarget(name: "LibCurlTests", dependencies: ["LibCurl"], resources: [.copy("Server")]),
+    .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
+    .testTarget(name: "CanonicalJSONTests", dependencies: ["CanonicalJSON"]),
+    .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
+    .testTarget(name: "PlanningTests", dependencies: ["Planning", "Endpoints", "Exploration", "CanonicalJSON"]),
+    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
+    .testTarget(name: "ServingAPITests", dependencies: ["ServingAPI", "TestKit"]),
+    .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "TestKit"]),
+    .testTarget(name: "HistoryTests", dependencies: ["History"]),
+    .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+    .testTarget(name: "ControllerTests", dependencies: ["Controller", "TestKit"]),
+    .testTarget(name: "ServingPlaneTests", dependencies: ["ServingPlane", "TestKit"]),
+    .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestKit"]),
+  ]
+)
+
+// One set of language settings for every target of ours; a dependency's own warnings are untouched.
+for target in package.targets where target.type != .system {
+  target.swiftSettings = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+  ]
+}

@@ -1,0 +1,220 @@
+/// Why a text is no JSON document, and where: `offset` counts bytes from 0.
+package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let message: String
+  package let offset: Int
+
+  package var description: String { "not valid JSON at byte \(offset): \(message)" }
+}
+
+extension JSONValue {
+  /// How deep arrays and objects may nest; deeper is an error, so a hostile document cannot exhaust the stack.
+  package static let maximumDepth = 256
+
+  /// Reads one document (RFC 8259, strictly); anything but white space after it is an error.
+  package init(parsing bytes: [UInt8]) throws(JSONError) {
+    self = try bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONError> in
+      var reader = JSONReader(input: buffer)
+      do throws(JSONError) {
+        let value = try reader.value(depth: 0)
+        reader.skipSpace()
+        guard reader.position == buffer.count else { throw reader.failure("text after the document") }
+        return .success(value)
+      } catch {
+        return .failure(error)
+      }
+    }.get()
+  }
+
+  /// The same from text.
+  package init(parsing text: String) throws(JSONError) { try self.init(parsing: Array(text.utf8)) }
+}
+
+private struct JSONReader {
+  let input: UnsafeBufferPointer<UInt8>
+  var position = 0
+
+  func failure(_ message: String) -> JSONError { JSONError(message: message, offset: position) }
+
+  mutating func skipSpace() {
+    while position < input.count, [0x20, 0x0A, 0x0D, 0x09].contains(input[position]) { position += 1 }
+  }
+
+  private func peek() -> UInt8? { position < input.count ? input[position] : nil }
+
+  private mutating func take(_ byte: UInt8) -> Bool {
+    guard peek() == byte else { return false }
+    position += 1
+    return true
+  }
+
+  mutating func value(depth: Int) throws(JSONError) -> JSONValue {
+    guard depth < JSONValue.maximumDepth else { throw failure("nested deeper than \(JSONValue.maximumDepth)") }
+    skipSpace()
+    guard let first = peek() else { throw failure("the text ends where a value should stand") }
+    switch first {
+    case UInt8(ascii: "{"): return try object(depth: depth)
+    case UInt8(ascii: "["): return try array(depth: depth)
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "t"): return try word("true", .bool(true))
+    case UInt8(ascii: "f"): return try word("false", .bool(false))
+    case UInt8(ascii: "n"): return try word("null", .null)
+    default: return try number()
+    }
+  }
+
+  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+    for index in 0..<text.utf8CodeUnitCount where !take(text.utf8Start[index]) {
+      throw failure("expected \"\(text)\"")
+    }
+    return value
+  }
+
+  private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
+    position += 1
+    var items: [JSONValue] = []
+    skipSpace()
+    if take(UInt8(ascii: "]")) { return .array(items) }
+    while true {
+      items.append(try value(depth: depth + 1))
+      skipSpace()
+      if take(UInt8(ascii: "]")) { return .array(items) }
+      guard take(UInt8(ascii: ",")) else { throw failure("expected \",\" or \"]\"") }
+    }
+  }
+
+  private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
+    position += 1
+    var members: [String: JSONValue] = [:]
+    skipSpace()
+    if take(UInt8(ascii: "}")) { return .object(members) }
+    while true {
+      skipSpace()
+      guard peek() == UInt8(ascii: "\"") else { throw failure("expected a key in quotes") }
+      let key = try string()
+      skipSpace()
+      guard take(UInt8(ascii: ":")) else { throw failure("expected \":\" after the key") }
+      // A key given twice: the last one counts, as in most readers; servers are not ours to refuse over it.
+      members[key] = try value(depth: depth + 1)
+      skipSpace()
+      if take(UInt8(ascii: "}")) { return .object(members) }
+      guard take(UInt8(ascii: ",")) else { throw failure("expected \",\" or \"}\"") }
+    }
+  }
+
+  private mutating func number() throws(JSONError) -> JSONValue {
+    let start = position
+    _ = take(UInt8(ascii: "-"))
+    let firstDigit = position
+    guard digits() else { throw failure("expected a value") }
+    if input[firstDigit] == UInt8(ascii: "0"), position - firstDigit > 1 { throw failure("a number with a leading 0") }
+    var isInteger = true
+    if take(UInt8(ascii: ".")) {
+      isInteger = false
+      guard digits() else { throw failure("expected digits after \".\"") }
+    }
+    if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
+      isInteger = false
+      if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
+      guard digits() else { throw failure("expected digits in the exponent") }
+    }
+    let text = String(decoding: input[start..<position], as: UTF8.self)
+    if isInteger, let number = Int64(text) { return .int(number) }
+    guard let number = Double(text), number.isFinite else { throw failure("a number too large: \(text)") }
+    // 1.0 and 1e0 mean 1: one value, one canonical form.
+    return Int64(exactly: number).map { .int($0) } ?? .double(number)
+  }
+
+  /// Skips decimal digits; false where there is none.
+  private mutating func digits() -> Bool {
+    let start = position
+    while let byte = peek(), (0x30...0x39).contains(byte) { position += 1 }
+    return position > start
+  }
+
+  private mutating func string() throws(JSONError) -> String {
+    position += 1
+    let start = position
+    while let byte = peek(), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+    if peek() == UInt8(ascii: "\"") {
+      defer { position += 1 }
+      return try decode(input[start..<position])
+    }
+    var text = Array(input[start..<position])
+    while let byte = peek() {
+      switch byte {
+      case UInt8(ascii: "\""):
+        position += 1
+        return try text.withUnsafeBufferPointerChecked(decode)
+      case UInt8(ascii: "\\"):
+        position += 1
+        try escape(into: &text)
+      case 0..<0x20: throw failure("a control character inside a string")
+      default:
+        text.append(byte)
+        position += 1
+      }
+    }
+    throw failure("the text ends inside a string")
+  }
+
+  private func decode(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(JSONError) -> String {
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("a string that is not UTF-8") }
+    return text
+  }
+
+  private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+    guard let byte = peek() else { throw failure("the text ends inside a string") }
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "u"): text.append(contentsOf: String(try unicodeScalar()).utf8)
+    default: throw failure("an unknown escape in a string")
+    }
+  }
+
+  /// A `\u` escape, or two that make a surrogate pair; a lone surrogate becomes U+FFFD, since it has no UTF-8 form.
+  private mutating func unicodeScalar() throws(JSONError) -> Character {
+    let first = try hex4()
+    if (0xD800...0xDBFF).contains(first), peek() == UInt8(ascii: "\\"), position + 1 < input.count,
+      input[position + 1] == UInt8(ascii: "u")
+    {
+      let mark = position
+      position += 2
+      let second = try hex4()
+      if (0xDC00...0xDFFF).contains(second),
+        let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+      {
+        return Character(scalar)
+      }
+      position = mark
+    }
+    return Character(Unicode.Scalar(first) ?? "\u{FFFD}")
+  }
+
+  private mutating func hex4() throws(JSONError) -> UInt32 {
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      guard let byte = peek(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw failure("expected four hex digits after \\u")
+      }
+      value = value << 4 | UInt32(digit)
+      position += 1
+    }
+    return value
+  }
+}
+
+extension [UInt8] {
+  fileprivate func withUnsafeBufferPointerChecked(
+    _ decode: (Slice<UnsafeBufferPointer<UInt8>>) throws(JSONError) -> String
+  ) throws(JSONError) -> String {
+    try withUnsafeBufferPointer { buffer -> Result<String, JSONError> in
+      do throws(JSONError) { return .success(try decode(buffer[...])) } catch { return .failure(error) }
+    }.get()
+  }
+}

@@ -1,0 +1,101 @@
+/// How a document is written out.
+package enum JSONStyle: Sendable {
+  /// One line, no spaces: the form that digests are taken of.
+  case compact
+  /// Two-space indents, one member a line: the form people read.
+  case pretty
+}
+
+extension JSONValue {
+  /// The document's text: keys sorted by UTF-8 bytes, shortest round-tripping numbers, only the escapes JSON demands.
+  package func text(_ style: JSONStyle = .compact) -> String {
+    String(decoding: bytes(style), as: UTF8.self)
+  }
+
+  /// The same as UTF-8 bytes.
+  package func bytes(_ style: JSONStyle = .compact) -> [UInt8] {
+    var writer = JSONWriter(pretty: style == .pretty)
+    writer.write(self, depth: 0)
+    return writer.output
+  }
+}
+
+private struct JSONWriter {
+  var output: [UInt8] = []
+  let pretty: Bool
+
+  init(pretty: Bool) {
+    self.pretty = pretty
+    output.reserveCapacity(256)
+  }
+
+  mutating func write(_ value: JSONValue, depth: Int) {
+    switch value {
+    case .null: raw("null")
+    case .bool(let flag): raw(flag ? "true" : "false")
+    case .int(let number): raw(String(number))
+    case .double(let number): write(number)
+    case .string(let text): write(text)
+    case .array(let items):
+      list("[", "]", count: items.count, depth: depth) { writer, index in
+        writer.write(items[index], depth: depth + 1)
+      }
+    case .object(let members):
+      let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+      list("{", "}", count: sorted.count, depth: depth) { writer, index in
+        writer.write(sorted[index].key)
+        writer.raw(writer.pretty ? ": " : ":")
+        writer.write(sorted[index].value, depth: depth + 1)
+      }
+    }
+  }
+
+  private mutating func list(
+    _ open: String, _ close: String, count: Int, depth: Int, element: (inout JSONWriter, Int) -> Void
+  ) {
+    raw(open)
+    for index in 0..<count {
+      if index > 0 { raw(",") }
+      newline(depth + 1)
+      element(&self, index)
+    }
+    if count > 0 { newline(depth) }
+    raw(close)
+  }
+
+  private mutating func newline(_ depth: Int) {
+    guard pretty else { return }
+    output.append(UInt8(ascii: "\n"))
+    output.append(contentsOf: repeatElement(UInt8(ascii: " "), count: 2 * depth))
+  }
+
+  private mutating func raw(_ text: String) { output.append(contentsOf: text.utf8) }
+
+  /// A double that is a whole number prints as the integer, so `1.0` and `1` are the same canonical bytes.
+  private mutating func write(_ number: Double) {
+    if let whole = Int64(exactly: number) { raw(String(whole)) } else { raw(number.isFinite ? "\(number)" : "null") }
+  }
+
+  private mutating func write(_ text: String) {
+    output.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""): raw("\\\"")
+      case UInt8(ascii: "\\"): raw("\\\\")
+      case 0x0A: raw("\\n")
+      case 0x0D: raw("\\r")
+      case 0x09: raw("\\t")
+      case 0..<0x20:
+        raw("\\u00")
+        output.append(hexDigit(byte >> 4))
+        output.append(hexDigit(byte & 15))
+      default: output.append(byte)
+      }
+    }
+    output.append(UInt8(ascii: "\""))
+  }
+
+  private func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+  }
+}
