@@ -1,0 +1,57 @@
+package import CanonicalJSON
+package import LibCrypto
+
+/// What makes a rollout: the served entities and the split of traffic between them. Changing any of it is a new config
+/// version at the provider; nothing else is.
+package struct EndpointConfig: Hashable, Sendable {
+  /// In canonical order: by model, version, then name. The order in a manifest or an answer carries no meaning.
+  package let entities: [ServedEntity]
+
+  package init(entities: [ServedEntity]) {
+    self.entities = entities.sorted {
+      ($0.entityName, $0.entityVersion, $0.name) < ($1.entityName, $1.entityVersion, $1.name)
+    }
+  }
+
+  /// The canonical form that the digest is taken of.
+  package var canonicalJSON: JSONValue { .object(["served_entities": .array(entities.map(\.canonicalJSON))]) }
+
+  /// SHA-256 of the canonical JSON. Two configs with one digest are the same rollout.
+  package var digest: ConfigDigest { ConfigDigest(SHA256.hash(canonicalJSON.bytes())) }
+
+  /// This config with the entity names of `other` wherever `other` gives none: a live name that the manifest did not
+  /// choose is no drift. Entities pair by model and version, which an endpoint never holds twice (contract E5).
+  package func named(like other: EndpointConfig) -> EndpointConfig {
+    EndpointConfig(
+      entities: entities.map { entity in
+        let twin = other.entities.first {
+          $0.entityName == entity.entityName && $0.entityVersion == entity.entityVersion
+        }
+        guard let twin, twin.givenName == nil else { return entity }
+        return entity.named(like: twin)
+      })
+  }
+
+  /// Whether a live config is this one in meaning.
+  package func isMet(by live: EndpointConfig) -> Bool { live.named(like: self) == self }
+}
+
+/// The identity of a rollout's content: SHA-256 of an ``EndpointConfig``'s canonical JSON.
+package struct ConfigDigest: Hashable, Sendable, Comparable, CustomStringConvertible {
+  private let value: SHA256Digest
+
+  package init(_ value: SHA256Digest) { self.value = value }
+
+  /// Reads 64 hex digits; nil for anything else.
+  package init?(hex: String) {
+    guard let value = SHA256Digest(hex: hex) else { return nil }
+    self.value = value
+  }
+
+  /// All 64 hex digits.
+  package var hex: String { value.hexString }
+  /// The first 12 hex digits, for people.
+  package var description: String { String(hex.prefix(12)) }
+
+  package static func < (one: ConfigDigest, other: ConfigDigest) -> Bool { one.value < other.value }
+}

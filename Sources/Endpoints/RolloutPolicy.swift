@@ -1,0 +1,71 @@
+import CanonicalJSON
+import LibCrypto
+
+/// How an update is judged.
+package struct RolloutPolicy: Hashable, Sendable {
+  /// How long an update may take before it is called overdue; nil: by the workload's class, see ``deadline(for:)``.
+  package let deadline: Duration?
+  package let onFailure: FailurePolicy
+  /// Asked of the new version before it is called good, in this order.
+  package let checks: [VerificationCheck]
+
+  package init(
+    deadline: Duration? = nil, onFailure: FailurePolicy = .rollback, checks: [VerificationCheck] = []
+  ) {
+    self.deadline = deadline
+    self.onFailure = onFailure
+    self.checks = checks
+  }
+
+  /// The deadline in force: the manifest's, else the platform's own for the slowest workload class in the config
+  /// (CPU 30, small and medium GPU 60, large GPU 120 minutes: contract 2.5).
+  package func deadline(for config: EndpointConfig) -> Duration {
+    deadline ?? config.entities.map { Self.platformDeadline(workloadType: $0.workloadType) }.max() ?? .seconds(30 * 60)
+  }
+
+  private static func platformDeadline(workloadType: String) -> Duration {
+    switch workloadType {
+    case "CPU", "CPU_MEDIUM", "CPU_LARGE": .seconds(30 * 60)
+    case "GPU_SMALL", "GPU_MEDIUM": .seconds(60 * 60)
+    default: .seconds(120 * 60)
+    }
+  }
+
+  /// SHA-256 of the checks' canonical JSON: a digest held because verification failed is asked again when the checks
+  /// themselves change.
+  package var checksDigest: ConfigDigest {
+    ConfigDigest(SHA256.hash(JSONValue.array(checks.map(\.canonicalJSON)).bytes()))
+  }
+}
+
+/// What follows when an update fails for a cause of ours.
+package enum FailurePolicy: String, Hashable, Sendable, CaseIterable {
+  /// Go back to the last good revision.
+  case rollback = "Rollback"
+  /// Stay where it is and wait for a person.
+  case hold = "Hold"
+}
+
+/// One question to the new version, and what a good answer is.
+package struct VerificationCheck: Hashable, Sendable {
+  /// The user message sent to the served entity.
+  package let prompt: String
+  package let expectedStatus: Int
+  /// The answer must contain this text; empty: any answer will do.
+  package let contains: String
+  package let withinSeconds: Double
+
+  package init(prompt: String, expectedStatus: Int = 200, contains: String = "", withinSeconds: Double = 30) {
+    self.prompt = prompt
+    self.expectedStatus = expectedStatus
+    self.contains = contains
+    self.withinSeconds = withinSeconds
+  }
+
+  var canonicalJSON: JSONValue {
+    [
+      "chat": .string(prompt), "status": .int(Int64(expectedStatus)), "contains": .string(contains),
+      "withinSeconds": .double(withinSeconds),
+    ]
+  }
+}

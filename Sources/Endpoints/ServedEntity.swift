@@ -1,0 +1,72 @@
+import CanonicalJSON
+
+/// One model version with its compute inside an endpoint, in the serving API's words.
+package struct ServedEntity: Hashable, Sendable {
+  /// The name the manifest gave, or nil where it gave none and the server's default stands. A live name equal to the
+  /// default also counts as nil, so that both spellings of one meaning are one value.
+  package private(set) var givenName: String?
+  /// The registered model: `catalog.schema.name`, or a bare registry name.
+  package let entityName: String
+  /// The version number as text: the API wants a JSON string (contract Q4).
+  package let entityVersion: String
+  /// The API's word for the accelerator, such as `GPU_MEDIUM`. An open string.
+  package let workloadType: String
+  /// `Small`, `Medium`, `Large` or a size of the workspace's own; nil where the live entity is sized by concurrency.
+  package let workloadSize: String?
+  package let scaleToZero: Bool
+  /// Environment of the model server; secret references stay references (`{{secrets/scope/key}}`).
+  package let environment: [String: String]
+  /// Per cent of the endpoint's traffic, 0...100.
+  package let traffic: Int
+
+  package init(
+    name: String? = nil, entityName: String, entityVersion: String, workloadType: String = "CPU",
+    workloadSize: String? = "Small", scaleToZero: Bool = false, environment: [String: String] = [:], traffic: Int = 100
+  ) {
+    self.entityName = entityName
+    self.entityVersion = entityVersion
+    self.workloadType = workloadType
+    self.workloadSize = workloadSize
+    self.scaleToZero = scaleToZero
+    self.environment = environment
+    self.traffic = traffic
+    self.givenName = name == Self.defaultName(entityName: entityName, entityVersion: entityVersion) ? nil : name
+  }
+
+  /// The name by which the server knows the entity: the given one, else the default.
+  package var name: String {
+    givenName ?? Self.defaultName(entityName: entityName, entityVersion: entityVersion)
+  }
+
+  /// The server's default: the model's last segment, a dash and the version, 63 characters at most; served-entity names
+  /// take letters, digits, `-` and `_` only, so anything else becomes `-` (contract Q13).
+  package static func defaultName(entityName: String, entityVersion: String) -> String {
+    let segment = entityName.split(separator: ".").last.map(String.init) ?? entityName
+    let suffix = "-" + entityVersion
+    let letters = segment.unicodeScalars.map { scalar -> Character in
+      let isNameCharacter = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+      return isNameCharacter || scalar == "-" || scalar == "_" ? Character(scalar) : "-"
+    }
+    return String(letters.prefix(max(1, 63 - suffix.count))) + suffix
+  }
+
+  /// The same entity under the name `other` gives it, for the one comparison in which names may differ without drift.
+  func named(like other: ServedEntity) -> ServedEntity {
+    var copy = self
+    copy.givenName = other.givenName
+    return copy
+  }
+
+  /// What the entity adds to a digest: every field that makes a rollout, the default name left out.
+  var canonicalJSON: JSONValue {
+    var members: [String: JSONValue] = [
+      "entity_name": .string(entityName), "entity_version": .string(entityVersion),
+      "workload_type": .string(workloadType), "scale_to_zero_enabled": .bool(scaleToZero),
+      "traffic_percentage": .int(Int64(traffic)),
+    ]
+    if let givenName { members["name"] = .string(givenName) }
+    if let workloadSize { members["workload_size"] = .string(workloadSize) }
+    if !environment.isEmpty { members["environment_vars"] = .object(environment.mapValues { .string($0) }) }
+    return .object(members)
+  }
+}
