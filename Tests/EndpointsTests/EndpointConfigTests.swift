@@ -1,0 +1,63 @@
+import Endpoints
+import Testing
+
+@Suite struct EndpointConfigTests {
+  private func entity(_ version: String, name: String? = nil, traffic: Int = 100) -> ServedEntity {
+    ServedEntity(name: name, entityName: "main.support.qwen3", entityVersion: version, traffic: traffic)
+  }
+
+  @Test func `the order of entities is no part of a config`() {
+    let one = EndpointConfig(entities: [entity("7", traffic: 90), entity("8", traffic: 10)])
+    let other = EndpointConfig(entities: [entity("8", traffic: 10), entity("7", traffic: 90)])
+    #expect(one == other)
+    #expect(one.digest == other.digest)
+  }
+
+  @Test func `naming the default name changes nothing`() {
+    let silent = EndpointConfig(entities: [entity("7")])
+    let spoken = EndpointConfig(entities: [entity("7", name: "qwen3-7")])
+    #expect(silent == spoken)
+    #expect(silent.digest == spoken.digest)
+  }
+
+  @Test func `a live name that the manifest did not choose is no drift`() {
+    let desired = EndpointConfig(entities: [entity("7")])
+    let live = EndpointConfig(entities: [entity("7", name: "main")])
+    #expect(desired.isMet(by: live))
+    #expect(desired.digest != live.digest)
+    #expect(!live.isMet(by: desired), "a name that was chosen is meant")
+  }
+
+  @Test(arguments: [
+    (ServedEntity(entityName: "a.b.m", entityVersion: "2"), "the version"),
+    (ServedEntity(entityName: "a.b.n", entityVersion: "1"), "the model"),
+    (ServedEntity(entityName: "a.b.m", entityVersion: "1", workloadType: "GPU_SMALL"), "the accelerator"),
+    (ServedEntity(entityName: "a.b.m", entityVersion: "1", workloadSize: "Large"), "the size"),
+    (ServedEntity(entityName: "a.b.m", entityVersion: "1", scaleToZero: true), "scale to zero"),
+    (ServedEntity(entityName: "a.b.m", entityVersion: "1", environment: ["A": "1"]), "the environment"),
+    (ServedEntity(name: "x", entityName: "a.b.m", entityVersion: "1"), "a chosen name"),
+  ])
+  func `every field that makes a rollout moves the digest`(changed: ServedEntity, what: String) {
+    let base = EndpointConfig(entities: [ServedEntity(entityName: "a.b.m", entityVersion: "1")])
+    #expect(EndpointConfig(entities: [changed]).digest != base.digest, "\(what)")
+  }
+
+  @Test(arguments: [
+    ("main.support.qwen3", "7", "qwen3-7"),
+    ("bare", "12", "bare-12"),
+    ("a.b.llama 3é", "1", "llama-3--1"),
+    (String(repeating: "x", count: 80), "10", String(repeating: "x", count: 60) + "-10"),
+  ])
+  func `the default name is the model's last segment and the version`(model: String, version: String, name: String) {
+    #expect(ServedEntity.defaultName(entityName: model, entityVersion: version) == name)
+  }
+
+  @Test func `the deadline follows the slowest workload unless the manifest sets one`() {
+    let config = EndpointConfig(entities: [
+      ServedEntity(entityName: "m", entityVersion: "1", workloadType: "CPU"),
+      ServedEntity(entityName: "m", entityVersion: "2", workloadType: "GPU_XLARGE"),
+    ])
+    #expect(RolloutPolicy().deadline(for: config) == .seconds(7200))
+    #expect(RolloutPolicy(deadline: .seconds(60)).deadline(for: config) == .seconds(60))
+  }
+}
