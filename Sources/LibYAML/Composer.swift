@@ -1,0 +1,238 @@
+internal import CYAML
+
+/// Builds the documents of one buffer out of events: follows aliases, merges, and keeps the limits.
+struct Composer: ~Copyable {
+  /// A node that an alias can stand for, with what it costs to do so.
+  private struct Anchor {
+    var location: SourceLocation
+    /// Nil while the node is still being read.
+    var node: YAMLNode?
+    var nodes = 1
+    var height = 0
+  }
+
+  private let reader: EventReader
+  private let limits: YAMLLimits
+  private var anchors: [String: Anchor] = [:]
+  private var nodes = 0
+  /// Nodes that aliases have stood for so far in the file.
+  private(set) var aliasedNodes: Int
+  private var deepest = 0
+
+  init(_ reader: consuming EventReader, limits: YAMLLimits, aliasedNodes: Int) {
+    self.reader = reader
+    self.limits = limits
+    self.aliasedNodes = aliasedNodes
+  }
+
+  /// The next document, or nil after the last one.
+  mutating func next() throws(YAMLError) -> YAMLDocument? {
+    try reader.advance()
+    if reader.type == YAML_STREAM_START_EVENT { try reader.advance() }
+    guard reader.type == YAML_DOCUMENT_START_EVENT else { return nil }
+    startDocument()
+    try reader.advance()
+    let location = reader.location
+    let isEmpty = reader.type == YAML_SCALAR_EVENT && reader.isBareScalar && isEmptyPlain
+    let root = try node(depth: 1)
+    try reader.advance()
+    return YAMLDocument(location: location, root: isEmpty ? nil : root)
+  }
+
+  private var isEmptyPlain: Bool { reader.scalarStyle == .plain && reader.scalarText.isEmpty }
+
+  private mutating func startDocument() {
+    if !anchors.isEmpty { anchors.removeAll() }
+    nodes = 0
+    deepest = 0
+  }
+
+  /// The node whose first event is current. Ends with that node's last event as the current one.
+  private mutating func node(depth: Int) throws(YAMLError) -> YAMLNode {
+    switch reader.type {
+    case YAML_ALIAS_EVENT: return try aliased(depth: depth)
+    case YAML_SCALAR_EVENT where reader.isBareScalar:
+      try count(depth: depth)
+      return YAMLNode(
+        location: reader.location, value: .scalar(YAMLScalar(text: reader.scalarText, style: reader.scalarStyle)))
+    default: break
+    }
+    try count(depth: depth)
+    guard let name = reader.anchor else { return try unanchored(depth: depth) }
+    return try anchored(name, depth: depth)
+  }
+
+  private mutating func unanchored(depth: Int) throws(YAMLError) -> YAMLNode {
+    let location = reader.location
+    switch reader.type {
+    case YAML_SCALAR_EVENT:
+      let scalar = YAMLScalar(text: reader.scalarText, style: reader.scalarStyle, tag: reader.scalarTag)
+      return YAMLNode(location: location, value: .scalar(scalar))
+    case YAML_SEQUENCE_START_EVENT:
+      try checkCollectionTag(expected: "tag:yaml.org,2002:seq", word: "a list")
+      return YAMLNode(location: location, value: .sequence(try items(depth: depth)))
+    default:
+      try checkCollectionTag(expected: "tag:yaml.org,2002:map", word: "a mapping")
+      return YAMLNode(location: location, value: .mapping(try mapping(depth: depth)))
+    }
+  }
+
+  private func checkCollectionTag(expected: String, word: String) throws(YAMLError) {
+    guard let tag = reader.collectionTag, tag != expected, tag != "!" else { return }
+    throw YAMLError(
+      location: reader.location, message: "the tag \(YAMLScalar.short(tag)) has no meaning on \(word) here; remove it")
+  }
+
+  private mutating func items(depth: Int) throws(YAMLError) -> [YAMLNode] {
+    var items: [YAMLNode] = []
+    try reader.advance()
+    while reader.type != YAML_SEQUENCE_END_EVENT {
+      items.append(try node(depth: depth + 1))
+      try reader.advance()
+    }
+    return items
+  }
+
+  private mutating func mapping(depth: Int) throws(YAMLError) -> YAMLMapping {
+    var entries = UniqueEntries()
+    var merge: YAMLNode?
+    try reader.advance()
+    while reader.type != YAML_MAPPING_END_EVENT {
+      let key = try key(depth: depth + 1)
+      try reader.advance()
+      let value = try node(depth: depth + 1)
+      try reader.advance()
+      if key.isPlain, key.text == "<<" {
+        if merge != nil {
+          throw YAMLError(location: key.location, message: "a second \"<<\" in one mapping; merge a list: <<: [*a, *b]")
+        }
+        merge = value
+      } else {
+        try entries.append(key, value)
+      }
+    }
+    if let merge { try self.merge(merge, into: &entries) }
+    return YAMLMapping(entries: entries.list)
+  }
+
+  private mutating func key(depth: Int) throws(YAMLError) -> YAMLKey {
+    if reader.type == YAML_SCALAR_EVENT, reader.isBareScalar {
+      try count(depth: depth)
+      let isPlain = reader.scalarStyle == .plain
+      let text = reader.scalarText
+      if isPlain, text.isEmpty {
+        throw YAMLError(location: reader.location, message: "a key is missing before the colon")
+      }
+      return YAMLKey(text: text, location: reader.location, isPlain: isPlain)
+    }
+    let location = reader.location
+    let node = try node(depth: depth)
+    guard case .scalar(let scalar) = node.value else {
+      throw YAMLError(location: location, message: "a key must be a single text, not a list or a mapping")
+    }
+    return YAMLKey(text: scalar.text, location: location, isPlain: scalar.style == .plain && scalar.tag == nil)
+  }
+}
+
+// MARK: Aliases and merges
+
+extension Composer {
+  private mutating func anchored(_ name: String, depth: Int) throws(YAMLError) -> YAMLNode {
+    anchors[name] = Anchor(location: reader.location)
+    let (nodesBefore, deepestBefore) = (nodes, deepest)
+    deepest = depth
+    let node = try unanchored(depth: depth)
+    anchors[name] = Anchor(
+      location: node.location, node: node, nodes: nodes - nodesBefore + 1, height: deepest - depth)
+    deepest = max(deepest, deepestBefore)
+    return node
+  }
+
+  /// The node that the current alias stands for. Its collections are shared, not copied; its nodes are counted all the same.
+  private mutating func aliased(depth: Int) throws(YAMLError) -> YAMLNode {
+    let name = reader.aliasName
+    guard let anchor = anchors[name] else {
+      throw YAMLError(location: reader.location, message: "no anchor &\(name) stands above this alias in the document")
+    }
+    guard let node = anchor.node else {
+      throw YAMLError(
+        location: reader.location,
+        message: "the alias *\(name) stands inside the node it names (line \(anchor.location.line))")
+    }
+    aliasedNodes += anchor.nodes
+    if aliasedNodes > limits.aliasedNodesPerFile {
+      throw YAMLError(
+        location: reader.location,
+        message: "the aliases of this file stand for more than \(limits.aliasedNodesPerFile) nodes")
+    }
+    try count(anchor.nodes, depth: depth + anchor.height)
+    return node
+  }
+
+  private mutating func count(_ added: Int = 1, depth: Int) throws(YAMLError) {
+    nodes += added
+    if depth > deepest { deepest = depth }
+    if nodes > limits.nodesPerDocument {
+      throw YAMLError(
+        location: reader.location,
+        message: "the document has more than \(limits.nodesPerDocument) nodes, aliases followed")
+    }
+    if depth > limits.depth {
+      throw YAMLError(location: reader.location, message: "nested more than \(limits.depth) levels deep")
+    }
+  }
+
+  /// Adds the entries of a merge key's value: one mapping, or a list of them where an earlier one wins. Written keys win.
+  private func merge(_ value: YAMLNode, into entries: inout UniqueEntries) throws(YAMLError) {
+    switch value.value {
+    case .mapping(let mapping):
+      for entry in mapping.entries { entries.appendIfNew(entry) }
+    case .sequence(let sources):
+      for source in sources {
+        guard case .mapping = source.value else { throw Self.unmergeable(source) }
+        try merge(source, into: &entries)
+      }
+    case .scalar:
+      throw Self.unmergeable(value)
+    }
+  }
+
+  private static func unmergeable(_ node: YAMLNode) -> YAMLError {
+    YAMLError(location: node.location, message: "\"<<\" merges a mapping or a list of mappings, not this")
+  }
+}
+
+/// The entries of a mapping under construction. Few keys are compared one by one; from then on a table finds them.
+private struct UniqueEntries {
+  private(set) var list: [YAMLMapping.Entry] = []
+  private var places: [String: Int] = [:]
+
+  private static let fewKeys = 16
+
+  mutating func append(_ key: YAMLKey, _ value: YAMLNode) throws(YAMLError) {
+    if let place = place(of: key.text) {
+      let first = list[place].key.location
+      throw YAMLError(
+        location: key.location,
+        message: "duplicate key \"\(key.text)\"; it is set already at line \(first.line), column \(first.column)")
+    }
+    add((key, value))
+  }
+
+  mutating func appendIfNew(_ entry: YAMLMapping.Entry) {
+    if place(of: entry.key.text) == nil { add(entry) }
+  }
+
+  private mutating func add(_ entry: YAMLMapping.Entry) {
+    list.append(entry)
+    if list.count > Self.fewKeys {
+      places[entry.key.text] = list.count - 1
+    } else if list.count == Self.fewKeys {
+      for (place, entry) in list.enumerated() { places[entry.key.text] = place }
+    }
+  }
+
+  private func place(of key: String) -> Int? {
+    list.count < Self.fewKeys ? list.firstIndex { $0.key.text == key } : places[key]
+  }
+}

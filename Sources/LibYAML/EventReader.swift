@@ -1,0 +1,183 @@
+internal import CYAML
+
+/// libyaml's parser over one buffer: events in order, and its errors in words with a position.
+///
+/// The buffer must outlive the reader; libyaml reads it in place. Only one event is alive at a time.
+struct EventReader: ~Copyable {
+  private let parser: UnsafeMutablePointer<yaml_parser_t>
+  private let event: UnsafeMutablePointer<yaml_event_t>
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private let source: SourceFile
+  /// Lines of the file that stand before the buffer.
+  private let linesBefore: Int
+
+  /// - Throws: `YAMLError` when libyaml cannot allocate its buffers.
+  init(_ bytes: UnsafeBufferPointer<UInt8>, source: SourceFile, linesBefore: Int = 0) throws(YAMLError) {
+    let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+    guard yaml_parser_initialize(parser) == 1 else {
+      parser.deallocate()
+      throw YAMLError(
+        location: SourceLocation(source: source, line: 1, column: 1), message: "out of memory while reading YAML")
+    }
+    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+    yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
+    self.parser = parser
+    self.bytes = bytes
+    self.source = source
+    self.linesBefore = linesBefore
+    event = .allocate(capacity: 1)
+    event.initialize(to: yaml_event_t())
+  }
+
+  deinit {
+    yaml_event_delete(event)
+    event.deallocate()
+    yaml_parser_delete(parser)
+    parser.deallocate()
+  }
+
+  /// Replaces the current event by the next one.
+  /// - Throws: `YAMLError` with libyaml's problem and its position.
+  func advance() throws(YAMLError) {
+    yaml_event_delete(event)
+    guard yaml_parser_parse(parser, event) == 1 else { throw problem() }
+  }
+
+  var type: yaml_event_type_t { event.pointee.type }
+
+  /// Where the current event begins.
+  var location: SourceLocation { location(event.pointee.start_mark) }
+
+  /// Where the current event begins in the buffer, in bytes or, where the buffer holds more than ASCII, before that.
+  var characterOffset: Int { event.pointee.start_mark.index }
+
+  /// The name that the current alias event refers to.
+  var aliasName: String { String(cString: event.pointee.data.alias.anchor) }
+
+  /// The anchor on the current scalar or collection.
+  var anchor: String? {
+    switch type {
+    case YAML_SCALAR_EVENT: string(event.pointee.data.scalar.anchor)
+    case YAML_SEQUENCE_START_EVENT: string(event.pointee.data.sequence_start.anchor)
+    case YAML_MAPPING_START_EVENT: string(event.pointee.data.mapping_start.anchor)
+    default: nil
+    }
+  }
+
+  /// The tag on the current collection.
+  var collectionTag: String? {
+    switch type {
+    case YAML_SEQUENCE_START_EVENT: string(event.pointee.data.sequence_start.tag)
+    case YAML_MAPPING_START_EVENT: string(event.pointee.data.mapping_start.tag)
+    default: nil
+    }
+  }
+
+  /// The current scalar event is plain, bears neither anchor nor tag, and so can be a key as it stands.
+  var isBareScalar: Bool {
+    event.pointee.data.scalar.anchor == nil && event.pointee.data.scalar.tag == nil
+  }
+
+  /// The text of the current scalar event.
+  var scalarText: String {
+    let start = UnsafePointer<UInt8>(event.pointee.data.scalar.value)
+    return String(decoding: UnsafeBufferPointer(start: start, count: event.pointee.data.scalar.length), as: UTF8.self)
+  }
+
+  /// The tag of the current scalar event.
+  var scalarTag: String? { string(event.pointee.data.scalar.tag) }
+
+  /// The style of the current scalar event.
+  var scalarStyle: YAMLScalar.Style {
+    switch event.pointee.data.scalar.style {
+    case YAML_SINGLE_QUOTED_SCALAR_STYLE: .singleQuoted
+    case YAML_DOUBLE_QUOTED_SCALAR_STYLE: .doubleQuoted
+    case YAML_LITERAL_SCALAR_STYLE: .literal
+    case YAML_FOLDED_SCALAR_STYLE: .folded
+    default: .plain
+    }
+  }
+
+  private func string(_ text: UnsafeMutablePointer<yaml_char_t>?) -> String? {
+    text.map { String(cString: $0) }
+  }
+
+  private func location(_ mark: yaml_mark_t) -> SourceLocation {
+    SourceLocation(source: source, line: linesBefore &+ mark.line &+ 1, column: mark.column &+ 1)
+  }
+}
+
+extension EventReader {
+  /// libyaml's error, in its own words, with what it was doing and a word of advice where one is known.
+  private func problem() -> YAMLError {
+    let state = parser.pointee
+    let words = state.problem.map { String(cString: $0) } ?? "the text is not YAML"
+    switch state.error {
+    case YAML_MEMORY_ERROR:
+      return YAMLError(location: location(state.mark), message: "out of memory while reading YAML")
+    case YAML_READER_ERROR:
+      return YAMLError(location: place(ofByte: state.problem_offset), message: readerMessage(words, state))
+    default:
+      return YAMLError(location: location(state.problem_mark), message: scannerMessage(words, state))
+    }
+  }
+
+  private func readerMessage(_ words: String, _ state: yaml_parser_t) -> String {
+    guard state.problem_value >= 0 else { return "not readable as UTF-8: \(words); save the file as UTF-8" }
+    let value = String(state.problem_value, radix: 16, uppercase: true)
+    if words.hasPrefix("control") {
+      let code = String(repeating: "0", count: max(0, 4 - value.count)) + value
+      return "\(words): U+\(code); in a double-quoted text write it as \"\\u\(code)\""
+    }
+    return "not readable as UTF-8: \(words) (byte 0x\(value)); save the file as UTF-8"
+  }
+
+  private func scannerMessage(_ words: String, _ state: yaml_parser_t) -> String {
+    var message = words
+    if let context = state.context {
+      let began = location(state.context_mark)
+      message += " \(String(cString: context))"
+      if state.context_mark.line != state.problem_mark.line {
+        message += " (which began at line \(began.line), column \(began.column))"
+      }
+    }
+    return message + advice(words, at: state.problem_mark)
+  }
+
+  private func advice(_ words: String, at mark: yaml_mark_t) -> String {
+    if words.hasPrefix("mapping values are not allowed") {
+      return "; if the text itself holds a colon and a space, write it in quotes"
+    }
+    guard words.hasPrefix("found character that cannot start"), let byte = firstByte(at: mark) else { return "" }
+    switch byte {
+    case UInt8(ascii: "\t"): return "; this is a tab: indent with spaces"
+    case UInt8(ascii: "@"), UInt8(ascii: "`"), UInt8(ascii: "%"): return "; write the text in quotes"
+    default: return ""
+    }
+  }
+
+  /// The byte at a mark, counted from the start of the buffer in characters.
+  private func firstByte(at mark: yaml_mark_t) -> UInt8? {
+    var characters = 0
+    for byte in bytes where byte & 0xC0 != 0x80 {
+      if characters == mark.index { return byte }
+      characters += 1
+    }
+    return nil
+  }
+
+  /// Line and column of a byte that libyaml's reader rejected (it reports no mark for it).
+  private func place(ofByte offset: Int) -> SourceLocation {
+    var line = 1
+    var column = 1
+    for byte in bytes.prefix(offset) {
+      if byte == UInt8(ascii: "\n") {
+        line += 1
+        column = 1
+      } else if byte & 0xC0 != 0x80 {
+        column += 1
+      }
+    }
+    return SourceLocation(source: source, line: linesBefore + line, column: column)
+  }
+}

@@ -1,0 +1,130 @@
+internal import CYAML
+
+/// Reads YAML bytes into documents of positioned nodes.
+package enum YAMLParser {
+  /// All documents of a file, in order.
+  /// - Parameters:
+  ///   - bytes: UTF-8, with or without a byte order mark.
+  ///   - file: the name to put into positions.
+  /// - Throws: `YAMLError` at the first fault; see `read` for what comes before and after it.
+  package static func documents(
+    in bytes: [UInt8], file: String, limits: YAMLLimits = .standard
+  ) throws(YAMLError) -> [YAMLDocument] {
+    var documents: [YAMLDocument] = []
+    var fault: YAMLError?
+    read(bytes, file: SourceFile(file), limits: limits) { result in
+      switch result {
+      case .success(let document): documents.append(document)
+      case .failure(let error): fault = error
+      }
+      return fault == nil
+    }
+    if let fault { throw fault }
+    return documents
+  }
+
+  /// Hands over the documents of a file one by one, so that only one needs to be in memory, and goes on behind a fault
+  /// at the next line that begins with `---`, so that one fault does not hide the next document's.
+  ///
+  /// - Parameter body: called for each document and each fault in the order of the file; false ends the reading.
+  package static func read(
+    _ bytes: [UInt8], file: SourceFile, limits: YAMLLimits = .standard,
+    body: (Result<YAMLDocument, YAMLError>) -> Bool
+  ) {
+    if let fault = unreadable(bytes, file: file, limits: limits) {
+      _ = body(.failure(fault))
+      return
+    }
+    bytes.withUnsafeBufferPointer { whole in
+      var start = whole.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+      var linesBefore = 0
+      var aliasedNodes = 0
+      for _ in 0..<mostFaultsPerFile {
+        let rest = UnsafeBufferPointer(rebasing: whole[start...])
+        let fault = read(
+          rest, file: file, linesBefore: linesBefore, limits: limits, aliasedNodes: &aliasedNodes, body: body)
+        guard let fault, body(.failure(fault)),
+          let next = documentStart(in: whole, from: start, after: fault, linesBefore)
+        else { return }
+        start = next.offset
+        linesBefore = next.line
+      }
+    }
+  }
+
+  /// After so many faults the rest of a file is left unread: it is hardly meant to be YAML.
+  private static let mostFaultsPerFile = 100
+
+  /// Runs libyaml alone over the bytes: what parsing costs at the least. For measurements.
+  /// - Returns: the number of events.
+  package static func countEvents(in bytes: [UInt8]) throws(YAMLError) -> Int {
+    let result: Result<Int, YAMLError> = bytes.withUnsafeBufferPointer { buffer in
+      do throws(YAMLError) {
+        let reader = try EventReader(buffer, source: SourceFile("-"))
+        var events = 0
+        repeat {
+          try reader.advance()
+          events += 1
+        } while reader.type != YAML_STREAM_END_EVENT
+        return .success(events)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  /// Reads until the end (nil), the first fault (which is returned, not handed to `body`) or until `body` says stop (nil).
+  private static func read(
+    _ bytes: UnsafeBufferPointer<UInt8>, file: SourceFile, linesBefore: Int, limits: YAMLLimits,
+    aliasedNodes: inout Int, body: (Result<YAMLDocument, YAMLError>) -> Bool
+  ) -> YAMLError? {
+    do throws(YAMLError) {
+      let reader = try EventReader(bytes, source: file, linesBefore: linesBefore)
+      var composer = Composer(reader, limits: limits, aliasedNodes: aliasedNodes)
+      defer { aliasedNodes = composer.aliasedNodes }
+      while let document = try composer.next() {
+        if !body(.success(document)) { return nil }
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// What is wrong with the file as a whole, before any parsing.
+  private static func unreadable(_ bytes: [UInt8], file: SourceFile, limits: YAMLLimits) -> YAMLError? {
+    let start = SourceLocation(source: file, line: 1, column: 1)
+    if bytes.count > limits.bytes {
+      return YAMLError(
+        location: start, message: "the file has \(bytes.count) bytes; at most \(limits.bytes) are read")
+    }
+    if bytes.starts(with: [0xFE, 0xFF]) || bytes.starts(with: [0xFF, 0xFE]) {
+      return YAMLError(location: start, message: "the file is UTF-16; save it as UTF-8")
+    }
+    return nil
+  }
+
+  /// The next line behind a fault that begins a document: its offset and how many lines stand before it. A line that
+  /// begins with `---` begins a document whatever surrounds it, block scalars and open brackets included.
+  private static func documentStart(
+    in bytes: UnsafeBufferPointer<UInt8>, from start: Int, after fault: YAMLError, _ linesBefore: Int
+  ) -> (offset: Int, line: Int)? {
+    var line = linesBefore
+    var offset = start
+    while let end = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) {
+      line += 1
+      offset = end + 1
+      let isBehindFault =
+        line >= fault.location.line || (line + 1 == fault.location.line && fault.location.column == 1)
+      if isBehindFault, isDocumentMark(bytes[offset...]) { return (offset, line) }
+    }
+    return nil
+  }
+
+  private static func isDocumentMark(_ line: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+    guard line.starts(with: [UInt8(ascii: "-"), UInt8(ascii: "-"), UInt8(ascii: "-")]) else { return false }
+    guard let next = line.dropFirst(3).first else { return true }
+    return [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r")].contains(next)
+  }
+}

@@ -1,0 +1,338 @@
+import LibYAML
+import Testing
+
+/// The root of a text's only document, rendered as `kind@line:column` lines, to compare whole trees at a glance.
+private func render(_ node: YAMLNode, indent: String = "") -> String {
+  let place = "@\(node.location.line):\(node.location.column)"
+  switch node.value {
+  case .scalar(let scalar): return "\(indent)\(scalar.text) \(place)\n"
+  case .sequence(let items):
+    return "\(indent)list \(place)\n" + items.map { render($0, indent: indent + "  ") }.joined()
+  case .mapping(let mapping):
+    return "\(indent)map \(place)\n"
+      + mapping.entries.map { key, value in
+        "\(indent)  \(key.text) @\(key.location.line):\(key.location.column)\n" + render(value, indent: indent + "    ")
+      }.joined()
+  }
+}
+
+private func documents(_ text: String, limits: YAMLLimits = .standard) throws -> [YAMLDocument] {
+  try YAMLParser.documents(in: Array(text.utf8), file: "f.yaml", limits: limits)
+}
+
+private func root(_ text: String) throws -> YAMLNode {
+  try #require(try documents(text).first?.root)
+}
+
+private func fault(_ bytes: [UInt8], limits: YAMLLimits = .standard) -> String {
+  do {
+    _ = try YAMLParser.documents(in: bytes, file: "f.yaml", limits: limits)
+    return "no error"
+  } catch {
+    return error.description
+  }
+}
+
+private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { fault(Array(text.utf8), limits: limits) }
+
+@Suite struct `Reading YAML` {
+  @Test func `every scalar, key and collection carries its line and column`() throws {
+    let tree = try root("a: 1\nlist:\n  - x\n  - {k: \"v\", é: w}\n")
+    #expect(
+      render(tree) == """
+        map @1:1
+          a @1:1
+            1 @1:4
+          list @2:1
+            list @3:3
+              x @3:5
+              map @4:5
+                k @4:6
+                  v @4:9
+                é @4:14
+                  w @4:17
+
+        """)
+    #expect(tree.location.description == "f.yaml:1:1")
+  }
+
+  @Test func `a file holds several documents, empty ones included`() throws {
+    let all = try documents("# only a comment\n---\na: 1\n---\n---\n~\n...\n--- two\n")
+    #expect(all.map { $0.root?.location.line } == [3, nil, 6, 8])
+    #expect(try documents("").isEmpty)
+    #expect(try documents("# nothing\n").isEmpty)
+  }
+
+  @Test func `line breaks of Windows and a byte order mark change no position`() throws {
+    #expect(try render(root("a: 1\r\nb:\r\n  c: 2\r\n")) == render(root("a: 1\nb:\n  c: 2\n")))
+    let marked = try YAMLParser.documents(in: [0xEF, 0xBB, 0xBF] + Array("a: 1".utf8), file: "f")
+    #expect(try render(#require(marked.first?.root)) == render(root("a: 1")))
+  }
+
+  @Test func `a scalar keeps its text, style and tag`() throws {
+    let text =
+      "- plain text\n- 'single'\n- \"dou\\tble\"\n- |\n  lit\n  eral\n- >-\n  fol\n  ded\n- !!str 7\n- !mine x\n"
+    let scalars = try #require(try root(text).sequence).compactMap(\.scalar)
+    #expect(scalars.map(\.text) == ["plain text", "single", "dou\tble", "lit\neral\n", "fol ded", "7", "x"])
+    #expect(
+      scalars.map(\.style) == [.plain, .singleQuoted, .doubleQuoted, .literal, .folded, .plain, .plain])
+    #expect(scalars.map(\.tag) == [nil, nil, nil, nil, nil, "tag:yaml.org,2002:str", "!mine"])
+  }
+
+  @Test func `a key is found by its name`() throws {
+    let mapping = try #require(try root("a: 1\nb: {c: 2}\n").mapping)
+    #expect(mapping["b"]?.mapping?["c"]?.text == "2")
+    #expect(mapping["c"] == nil)
+  }
+}
+
+@Suite struct `Anchors and merge keys` {
+  @Test func `an alias stands for its anchor's node, at the anchor's place`() throws {
+    #expect(
+      try render(root("a: &x {k: v}\nb: *x\n")) == """
+        map @1:1
+          a @1:1
+            map @1:4
+              k @1:8
+                v @1:11
+          b @2:1
+            map @1:4
+              k @1:8
+                v @1:11
+
+        """)
+    #expect(try root("- &k name\n- {*k : 1}\n").sequence?[1].mapping?["name"]?.text == "1")
+  }
+
+  @Test func `an anchor set twice means its latest node`() throws {
+    #expect(try root("[&a 1, *a, &a 2, *a]").sequence?.compactMap(\.text) == ["1", "1", "2", "2"])
+  }
+
+  @Test(arguments: [
+    ("b: {<<: *d, y: 9}", ["y=9", "x=1"]),
+    ("b: {y: 9, <<: *d}", ["y=9", "x=1"]),
+    ("b: {<<: [*e, *d]}", ["y=7", "z=8", "x=1"]),
+    ("b: {<<: {q: 0}}", ["q=0"]),
+    ("b: {\"<<\": 5}", ["<<=5"]),
+  ])
+  func `merged entries follow the written ones, which win, as does an earlier source`(
+    text: String, expected: [String]
+  ) throws {
+    let tree = try root("d: &d {x: 1, y: 2}\ne: &e {y: 7, z: 8}\n" + text)
+    let entries = try #require(tree.mapping?["b"]?.mapping).entries
+    #expect(entries.map { "\($0.key.text)=\($0.value.text ?? "?")" } == expected)
+  }
+
+  @Test func `anchors do not reach into the next document`() {
+    #expect(
+      fault("a: &x 1\n---\nb: *x\n") == "f.yaml:3:4: no anchor &x stands above this alias in the document")
+  }
+}
+
+@Suite struct `Refusing YAML` {
+  private static let faults: [(text: String, fault: String)] = [
+    ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: duplicate key \"a\"; it is set already at line 1, column 1"),
+    ("x: {k: 1, 'k': 2}\n", "f.yaml:1:11: duplicate key \"k\"; it is set already at line 1, column 5"),
+    ("? [a]\n: 1\n", "f.yaml:1:3: a key must be a single text, not a list or a mapping"),
+    ("{a: 1}: 2\n", "f.yaml:1:1: a key must be a single text, not a list or a mapping"),
+    ("?\n: 1\n", "f.yaml:1:2: a key is missing before the colon"),
+    (": 1\n", "f.yaml:1:1: did not find expected key while parsing a block mapping"),
+    ("a: *x\n", "f.yaml:1:4: no anchor &x stands above this alias in the document"),
+    ("a: &x [*x]\n", "f.yaml:1:8: the alias *x stands inside the node it names (line 1)"),
+    ("<<: 5\n", "f.yaml:1:5: \"<<\" merges a mapping or a list of mappings, not this"),
+    ("a: &a [1]\n<<: [*a]\n", "f.yaml:1:4: \"<<\" merges a mapping or a list of mappings, not this"),
+    (
+      "<<: {a: 1}\n<<: {b: 1}\n",
+      "f.yaml:2:1: a second \"<<\" in one mapping; merge a list: <<: [*a, *b]"
+    ),
+    ("a: !Ref [x]\n", "f.yaml:1:4: the tag !Ref has no meaning on a list here; remove it"),
+    (
+      "a:\n\tb: 1\n",
+      "f.yaml:2:1: found character that cannot start any token while scanning for the next token"
+        + "; this is a tab: indent with spaces"
+    ),
+    (
+      "é: 1\na: @b\n",
+      "f.yaml:2:4: found character that cannot start any token while scanning for the next token"
+        + "; write the text in quotes"
+    ),
+    (
+      "a: [1,\n  2\nb: 3\n",
+      "f.yaml:3:2: did not find expected ',' or ']' while parsing a flow sequence (which began at line 1, column 4)"
+    ),
+    (
+      "a: say: hello\n",
+      "f.yaml:1:7: mapping values are not allowed in this context"
+        + "; if the text itself holds a colon and a space, write it in quotes"
+    ),
+    (
+      "a: 1\nb: x\u{7}y\n",
+      "f.yaml:2:5: control characters are not allowed: U+0007; in a double-quoted text write it as \"\\u0007\""
+    ),
+    (
+      "a: x\0y\n",
+      "f.yaml:1:5: control characters are not allowed: U+0000; in a double-quoted text write it as \"\\u0000\""
+    ),
+    ("%YAML 3.0\n---\na: 1\n", "f.yaml:1:1: found incompatible YAML document"),
+  ]
+
+  @Test(arguments: faults)
+  func `a fault is named with its place, in libyaml's words where libyaml found it`(text: String, expected: String) {
+    #expect(fault(text) == expected)
+  }
+
+  private static let notUTF8: [(text: String, bytes: [UInt8], fault: String)] = [
+    ("a: 1\nb: é", [0xFF], "f.yaml:2:5: not readable as UTF-8: invalid leading UTF-8 octet (byte 0xFF)"),
+    ("a: ", [0xC3, 0x28], "f.yaml:1:5: not readable as UTF-8: invalid trailing UTF-8 octet (byte 0x28)"),
+    ("a: ", [0xC3], "f.yaml:1:4: not readable as UTF-8: incomplete UTF-8 octet sequence"),
+    ("", [0xFF, 0xFE, 0x61, 0x00], "f.yaml:1:1: the file is UTF-16"),
+    ("", [0xFE, 0xFF, 0x00, 0x61], "f.yaml:1:1: the file is UTF-16"),
+  ]
+
+  @Test(arguments: notUTF8)
+  func `bytes that are not UTF-8 are named with their place`(text: String, bytes: [UInt8], expected: String) {
+    #expect(fault(Array(text.utf8) + bytes).hasPrefix(expected))
+    #expect(fault(Array(text.utf8) + bytes).contains("save"))
+  }
+
+  @Test func `a fault in one document does not hide the next documents`() {
+    let text = """
+      a: 1
+      ---
+      b: [1
+      ---
+      c: 1
+      ---
+      d: {x: @}
+      text: |
+        ---
+      --- @
+      ---
+      e: 5
+      """
+    var seen: [String] = []
+    YAMLParser.read(Array(text.utf8), file: SourceFile("f")) { result in
+      switch result {
+      case .success(let document):
+        seen.append("\(document.location.line) \(document.root?.mapping?.entries.count ?? 0)")
+      case .failure(let error): seen.append("fault in line \(error.location.line)")
+      }
+      return true
+    }
+    #expect(seen == ["1 1", "fault in line 4", "5 1", "fault in line 7", "fault in line 10", "12 1"])
+  }
+
+  @Test func `reading stops when it is told to, and after a hundred faults`() {
+    var faults = 0
+    let text = Array(String(repeating: "---\n@\n", count: 1000).utf8)
+    YAMLParser.read(text, file: SourceFile("f")) { _ in
+      faults += 1
+      return true
+    }
+    #expect(faults == 100)
+    YAMLParser.read(text, file: SourceFile("f")) { _ in
+      faults += 1
+      return false
+    }
+    #expect(faults == 101)
+  }
+}
+
+@Suite struct `Limits` {
+  /// Nine levels of nine aliases: three hundred million nodes when followed.
+  private static let billionLaughs: String =
+    "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
+    + (1...9).map { level in
+      "a\(level): &a\(level) [\((0..<9).map { _ in "*a\(level - 1)" }.joined(separator: ", "))]\n"
+    }.joined()
+
+  @Test func `a billion laughs are refused in under a tenth of a second`() {
+    let clock = ContinuousClock()
+    var message = ""
+    let taken = clock.measure { message = fault(Self.billionLaughs) }
+    #expect(message == "f.yaml:6:10: the document has more than 100000 nodes, aliases followed")
+    #expect(taken < .milliseconds(100))
+  }
+
+  @Test func `merging does not get around the bound`() {
+    let text =
+      "a: &a {\((0..<1000).map { "k\($0): 1" }.joined(separator: ", "))}\nb:\n"
+      + String(repeating: "  - {<<: [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]}\n", count: 100)
+    #expect(fault(text).contains("the document has more than 100000 nodes"))
+  }
+
+  @Test func `aliases are bounded over all documents of a file`() {
+    let document = "---\na: &a [\((0..<100).map { _ in "x" }.joined(separator: ", "))]\nb: [*a, *a, *a]\n"
+    var limits = YAMLLimits.standard
+    limits.aliasedNodesPerFile = 1000
+    #expect(fault(document, limits: limits) == "no error")
+    #expect(
+      fault(String(repeating: document, count: 5), limits: limits)
+        == "f.yaml:12:5: the aliases of this file stand for more than 1000 nodes")
+  }
+
+  @Test func `depth is bounded, aliases followed`() {
+    #expect(fault(String(repeating: "[", count: 64) + String(repeating: "]", count: 64)) == "no error")
+    #expect(fault(String(repeating: "[", count: 100_000)) == "f.yaml:1:65: nested more than 64 levels deep")
+    let chain = "a0: &a0 [x]\n" + (1...70).map { "a\($0): &a\($0) [*a\($0 - 1)]\n" }.joined()
+    #expect(fault(chain) == "f.yaml:63:12: nested more than 64 levels deep")
+  }
+
+  @Test func `size is bounded`() {
+    var limits = YAMLLimits.standard
+    limits.bytes = 10
+    #expect(fault("a: 1234567", limits: limits) == "no error")
+    #expect(fault("a: 12345678", limits: limits) == "f.yaml:1:1: the file has 11 bytes; at most 10 are read")
+  }
+
+  @Test func `a mapping of many keys is read in no time and still refuses a duplicate`() {
+    let keys = (0..<20_000).map { "key\($0): 1\n" }.joined()
+    let clock = ContinuousClock()
+    var message = ""
+    let taken = clock.measure { message = fault(keys + "key19000: 2\n") }
+    #expect(message == "f.yaml:20001:1: duplicate key \"key19000\"; it is set already at line 19001, column 1")
+    #expect(taken < .seconds(5))
+  }
+}
+
+@Suite struct `Broken bytes` {
+  @Test(arguments: 0..<8 as Range<UInt64>) func `never crash the reader`(seed: UInt64) {
+    var random = Random(seed: seed)
+    let whole = Array(
+      "%YAML 1.2\n---\na: &x {b: [1, 'c', \"d\\n\"], <<: {e: |\n  f\n}}\n? g\n: *x\n--- !t >-\n h\n...\n".utf8)
+    for _ in 0..<400 {
+      var bytes = whole
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        let place = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(whole[Int.random(in: 0..<whole.count, using: &random)], at: place)
+        }
+      }
+      var last = 0
+      YAMLParser.read(bytes, file: SourceFile("f")) { result in
+        if case .failure(let error) = result {
+          #expect(error.location.line >= 1 && error.location.column >= 1 && !error.message.isEmpty)
+        }
+        last += 1
+        return last < 50
+      }
+    }
+  }
+}
+
+/// A small deterministic generator (SplitMix64), so that a failure can be repeated.
+struct Random: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
