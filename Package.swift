@@ -44,7 +44,7 @@ let package = Package(
     .target(name: "Scheduling"),
 
     // Wire and storage
-    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "Planning", "CanonicalJSON"]),
+    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON"]),
     .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "CanonicalJSON"]),
     .target(name: "History", dependencies: ["Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
@@ -85,8 +85,9 @@ let package = Package(
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning", "Endpoints", "Exploration", "CanonicalJSON"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
-    .testTarget(name: "ServingAPITests", dependencies: ["ServingAPI", "TestKit"]),
-    .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "TestKit"]),
+    .testTarget(
+      name: "ServingAPITests", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "CanonicalJSON", "TestKit"]),
+    .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "ServingAPI", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "HistoryTests", dependencies: ["History"]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
     .testTarget(name: "ControllerTests", dependencies: ["Controller", "TestKit"]),

@@ -1,0 +1,90 @@
+internal import CanonicalJSON
+package import Endpoints
+
+extension WireConfig {
+  /// The request body for a config (E5, and `config` of E1): every name, `scale_to_zero_enabled` and the traffic spelled
+  /// out, since whatever a full replacement leaves out is re-defaulted (contract E5, Q1).
+  package init(_ config: EndpointConfig) {
+    self.init()
+    servedEntities = config.entities.map(WireServedEntity.init)
+    trafficConfig = WireTrafficConfig(
+      routes: config.entities.map { WireRoute(servedEntityName: $0.name, trafficPercentage: $0.traffic) })
+  }
+
+  /// The meaning of a config as a server reports it or a client sends it, with what the server fills in where a member is
+  /// missing (contract 3): `CPU`, `Small`, all traffic to a single entity.
+  package var endpointConfig: EndpointConfig {
+    let shares = trafficShares
+    let entities = entities
+    return EndpointConfig(
+      entities: entities.map { entity in
+        let share = entities.count == 1 ? shares[entity.resolvedName] ?? 100 : shares[entity.resolvedName] ?? 0
+        return entity.servedEntity(traffic: share)
+      })
+  }
+
+  /// Per cent by entity name. A percentage outside of 0...100 is a server's mistake and is cut to it.
+  private var trafficShares: [String: Int] {
+    let routes = trafficConfig?.routes ?? []
+    return Dictionary(
+      routes.compactMap { route in
+        route.servedEntityName.map { ($0, Int(min(max(route.trafficPercentage ?? 0, 0), 100))) }
+      }, uniquingKeysWith: { $1 })
+  }
+}
+
+extension WireServedEntity {
+  /// The entity as it is sent.
+  package init(_ entity: ServedEntity) {
+    self.init()
+    name = entity.name
+    entityName = entity.entityName
+    entityVersion = entity.entityVersion
+    workloadType = entity.workloadType
+    workloadSize = entity.workloadSize
+    scaleToZeroEnabled = entity.scaleToZero
+    if !entity.environment.isEmpty { environmentVars = entity.environment }
+  }
+
+  /// The entity's meaning. `traffic` is told beside it, since the API keeps the split elsewhere.
+  package func servedEntity(traffic: Int) -> ServedEntity {
+    ServedEntity(
+      name: nonBlankName, entityName: resolvedEntityName, entityVersion: entityVersion ?? "",
+      workloadType: workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU", workloadSize: resolvedSize,
+      scaleToZero: scaleToZeroEnabled ?? false, environment: environmentVars ?? [:], traffic: traffic)
+  }
+
+  /// The name under which routes, logs and invocations know the entity: its own, else the server's default.
+  package var resolvedName: String {
+    nonBlankName ?? ServedEntity.defaultName(entityName: resolvedEntityName, entityVersion: entityVersion ?? "")
+  }
+
+  /// Members that make a rollout and that ``Endpoints/ServedEntity`` has no place for, such as provisioned concurrency
+  /// or an external model. While one is set, writing the entity back would change it.
+  package var unrepresentedMembers: [String] {
+    Self.unrepresentable.filter { key in
+      guard let value = members[key], !value.isNull else { return false }
+      return value != .object([:]) && value != .bool(false)
+    }
+  }
+
+  private static let unrepresentable = [
+    "burst_scaling_enabled", "external_model", "instance_profile_arn", "max_provisioned_concurrency",
+    "max_provisioned_throughput", "min_provisioned_concurrency", "min_provisioned_throughput",
+    "provisioned_model_units",
+  ]
+
+  private var nonBlankName: String? { name.flatMap { $0.isEmpty ? nil : $0 } }
+
+  /// An external or foundation model has no entity name of its own kind; its own name stands in.
+  private var resolvedEntityName: String {
+    entityName ?? members["external_model"]?["name"]?.stringValue ?? members["foundation_model"]?["name"]?.stringValue
+      ?? ""
+  }
+
+  /// Nil where concurrency rules: the size is then blank, or a `Small` that the server filled in (contract Q16).
+  private var resolvedSize: String? {
+    if minProvisionedConcurrency != nil || maxProvisionedConcurrency != nil { return nil }
+    return workloadSize.flatMap { $0.isEmpty ? nil : $0 } ?? "Small"
+  }
+}

@@ -1,0 +1,195 @@
+package import CanonicalJSON
+
+/// A registered model of Unity Catalog (contract 1.4).
+package struct WireRegisteredModel: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+
+  package init(fullName: String, aliases: [WireModelAlias]? = nil) {
+    self.members = ["full_name": .string(fullName), "name": .string(Self.lastSegment(of: fullName))]
+    self.aliases = aliases
+  }
+
+  package static let fields: [String: WireField] = [
+    "full_name": .text, "name": .text, "catalog_name": .text, "schema_name": .text, "comment": .text, "owner": .text,
+    "aliases": .list(.object(WireModelAlias.self)), "created_at": .number, "updated_at": .number,
+  ]
+
+  /// `catalog.schema.name`, or a bare registry name on a plane.
+  package var fullName: String? { self[text: "full_name"] ?? self[text: "name"] }
+  /// Sent only where the question said `include_aliases=true` (contract Q24).
+  package var aliases: [WireModelAlias]? {
+    get { self[list: "aliases"] }
+    set { self[list: "aliases"] = newValue }
+  }
+  /// Milliseconds since 1970.
+  package var createdAt: Int64? {
+    get { self[number: "created_at"] }
+    set { self[number: "created_at"] = newValue }
+  }
+  /// Milliseconds since 1970.
+  package var updatedAt: Int64? {
+    get { self[number: "updated_at"] }
+    set { self[number: "updated_at"] = newValue }
+  }
+
+  private static func lastSegment(of name: String) -> String {
+    name.split(separator: ".").last.map(String.init) ?? name
+  }
+}
+
+/// An alias of a registered model: which version `@name` means now.
+package struct WireModelAlias: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+  package init(aliasName: String, versionNum: Int64) {
+    self.members = ["alias_name": .string(aliasName), "version_num": .int(versionNum)]
+  }
+
+  package static let fields: [String: WireField] = ["alias_name": .text, "version_num": .number]
+
+  package var aliasName: String? { self[text: "alias_name"] }
+  package var versionNum: Int64? { self[number: "version_num"] }
+}
+
+/// A model version of Unity Catalog. Its version is a number here and text in a served entity (contract Q4).
+package struct WireModelVersion: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+
+  package init(modelName: String, version: Int64, status: ModelVersionStatus) {
+    self.members = [
+      "model_name": .string(modelName), "version": .int(version), "status": .string(status.word),
+    ]
+  }
+
+  package static let fields: [String: WireField] = [
+    "model_name": .text, "catalog_name": .text, "schema_name": .text, "version": .textOrNumber, "status": .text,
+    "source": .text, "storage_location": .text, "run_id": .text, "comment": .text, "created_at": .number,
+    "aliases": .list(.object(WireModelAlias.self)), "entrypoint": .text, "task": .text,
+  ]
+
+  package var modelName: String? { self[text: "model_name"] }
+  package var version: Int64? { self[textOrNumber: "version"].flatMap { Int64($0) } }
+  /// A missing word reads as unknown.
+  package var status: ModelVersionStatus { ModelVersionStatus(word: self[text: "status"] ?? "") }
+  /// Where the version came from; on a plane the directory it was registered from.
+  package var source: String? {
+    get { self[text: "source"] }
+    set { self[text: "source"] = newValue }
+  }
+  package var storageLocation: String? {
+    get { self[text: "storage_location"] }
+    set { self[text: "storage_location"] = newValue }
+  }
+  /// Milliseconds since 1970.
+  package var createdAt: Int64? {
+    get { self[number: "created_at"] }
+    set { self[number: "created_at"] = newValue }
+  }
+  package var aliases: [WireModelAlias]? {
+    get { self[list: "aliases"] }
+    set { self[list: "aliases"] = newValue }
+  }
+  /// The server's start command from the model's metadata. A plane shows it; Unity Catalog does not.
+  package var entrypoint: String? {
+    get { self[text: "entrypoint"] }
+    set { self[text: "entrypoint"] = newValue }
+  }
+  /// Such as `llm/v1/chat`. A plane shows it; Unity Catalog does not.
+  package var task: String? {
+    get { self[text: "task"] }
+    set { self[text: "task"] = newValue }
+  }
+}
+
+/// Whether a model version can be served. Only `READY` can (contract 1.4).
+package enum ModelVersionStatus: Hashable, Sendable {
+  case pendingRegistration
+  case ready
+  case failedRegistration
+  /// A word this version does not know, the API's own `MODEL_VERSION_STATUS_UNKNOWN` included.
+  case unknown(String)
+
+  package init(word: String) {
+    self =
+      switch word {
+      case "PENDING_REGISTRATION": .pendingRegistration
+      case "READY": .ready
+      case "FAILED_REGISTRATION": .failedRegistration
+      default: .unknown(word)
+      }
+  }
+
+  /// The word on the wire.
+  package var word: String {
+    switch self {
+    case .pendingRegistration: "PENDING_REGISTRATION"
+    case .ready: "READY"
+    case .failedRegistration: "FAILED_REGISTRATION"
+    case .unknown(let word): word
+    }
+  }
+}
+
+/// One page of registered models.
+package struct WireRegisteredModelPage: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+  package init(models: [WireRegisteredModel]) { self.members = ["registered_models": .array(models.map(\.json))] }
+
+  package static let fields: [String: WireField] = [
+    "registered_models": .list(.object(WireRegisteredModel.self)), "next_page_token": .text,
+  ]
+
+  package var models: [WireRegisteredModel] { self[list: "registered_models"] ?? [] }
+  /// Present while there is more, even where this page is empty.
+  package var nextPageToken: String? { self[text: "next_page_token"] }
+}
+
+/// One page of a model's versions, in no order; a page may be empty while `next_page_token` is present (contract 1.4).
+package struct WireModelVersionPage: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+  package init(versions: [WireModelVersion]) { self.members = ["model_versions": .array(versions.map(\.json))] }
+
+  package static let fields: [String: WireField] = [
+    "model_versions": .list(.object(WireModelVersion.self)), "next_page_token": .text,
+  ]
+
+  package var versions: [WireModelVersion] { self[list: "model_versions"] ?? [] }
+  package var nextPageToken: String? { self[text: "next_page_token"] }
+}
+
+/// The body of `POST …/models/{name}/versions`, a call of the plane's own: registers the directory `source` as the next
+/// version, and makes the registered model where there is none.
+package struct WireRegisterVersionRequest: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+
+  package init(source: String, entrypoint: String? = nil, task: String? = nil) {
+    self.members = ["source": .string(source)]
+    self[text: "entrypoint"] = entrypoint
+    self[text: "task"] = task
+  }
+
+  package static let fields: [String: WireField] = ["source": .text, "entrypoint": .text, "task": .text]
+
+  /// An absolute path on the plane's machine: an artifacts folder, or an MLflow model folder.
+  package var source: String? { self[text: "source"] }
+  /// The start command; nil where the folder's own `MLmodel` names it.
+  package var entrypoint: String? { self[text: "entrypoint"] }
+  /// Such as `llm/v1/chat`.
+  package var task: String? { self[text: "task"] }
+}
+
+/// The body of `PUT …/aliases/{alias}`.
+package struct WireSetAliasRequest: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+  package init(versionNum: Int64) { self.members = ["version_num": .int(versionNum)] }
+
+  package static let fields: [String: WireField] = ["version_num": .number]
+
+  package var versionNum: Int64? { self[number: "version_num"] }
+}
