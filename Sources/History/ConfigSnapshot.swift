@@ -1,0 +1,146 @@
+package import CanonicalJSON
+package import Endpoints
+
+/// An endpoint's config as it may be written to disk: secret references stay, plain environment values are there only as
+/// codes that prove them (``RedactionKey``).
+package struct ConfigSnapshot: Hashable, Sendable {
+  private let entities: [Entity]
+
+  fileprivate struct Entity: Hashable, Sendable {
+    /// The entity without its environment.
+    let bare: ServedEntity
+    let environment: [String: StoredValue]
+  }
+
+  fileprivate enum StoredValue: Hashable, Sendable {
+    /// Kept as it was written: a secret reference, or the flags of the engine.
+    case plain(String)
+    /// The code of a value.
+    case code(String)
+  }
+
+  /// What may be written down of a config.
+  package init(of config: EndpointConfig, key: RedactionKey) {
+    entities = config.entities.map { entity in
+      let environment = entity.environment.map { variable, value in
+        let isPublic = SecretReference.isWhole(value) || EngineArguments.arePublic(variable: variable, value: value)
+        return (variable, isPublic ? .plain(value) : StoredValue.code(key.code(variable: variable, value: value)))
+      }
+      return Entity(bare: entity.with(environment: [:]), environment: Dictionary(uniqueKeysWithValues: environment))
+    }
+  }
+
+  /// The config again. A redacted value is taken from the first of `candidates` (the manifest's config, the live one)
+  /// that holds the variable with the very value that was recorded.
+  ///
+  /// - Throws: ``HistoryError`` `cannotRestore`, which names every variable whose value none of them holds.
+  package func restored(
+    from candidates: [EndpointConfig], key: RedactionKey
+  ) throws(HistoryError) -> EndpointConfig {
+    let known = candidates.flatMap(\.entities).flatMap { Array($0.environment) }
+    var missing: Set<String> = []
+    let restored = entities.map { entity in
+      let values = entity.environment.compactMap { variable, stored -> (String, String)? in
+        switch stored {
+        case .plain(let value): return (variable, value)
+        case .code(let code):
+          let match = known.first { $0.key == variable && key.proves(code, variable: variable, value: $0.value) }
+          if match == nil { missing.insert(variable) }
+          return match.map { (variable, $0.value) }
+        }
+      }
+      return entity.bare.with(environment: Dictionary(uniqueKeysWithValues: values))
+    }
+    guard missing.isEmpty else { throw Self.unknownValues(of: missing.sorted()) }
+    return EndpointConfig(entities: restored)
+  }
+
+  private static func unknownValues(of variables: [String]) -> HistoryError {
+    let names = variables.joined(separator: ", ")
+    let one = variables.count == 1
+    return HistoryError(
+      .cannotRestore,
+      "the \(one ? "value" : "values") of the environment \(one ? "variable" : "variables") \(names) "
+        + "\(one ? "is" : "are") not kept in history, and neither the manifest nor the live config has "
+        + (one ? "it" : "them"),
+      next: "put the former \(one ? "value" : "values") back into the manifest, "
+        + "or keep such values as secret references: {{secrets/scope/key}}")
+  }
+}
+
+extension ConfigSnapshot {
+  private static let format: Int64 = 1
+
+  package var json: JSONValue {
+    .object(["format": .int(Self.format), "served_entities": .array(entities.map(\.json))])
+  }
+
+  /// Reads what ``json`` wrote.
+  ///
+  /// - Throws: ``HistoryError`` `corrupt`, or `newerSchema` when the form is one that this version does not know.
+  package init(json: JSONValue) throws(HistoryError) {
+    guard let format = json["format"]?.intValue, let items = json["served_entities"]?.arrayValue else {
+      throw HistoryError(.corrupt, "a recorded config is damaged: it has no form or no served entities")
+    }
+    guard format == Self.format else {
+      throw HistoryError(
+        .newerSchema, "a recorded config has form \(format), and this setpoint knows form \(Self.format)",
+        next: "use the setpoint that wrote it")
+    }
+    var entities: [Entity] = []
+    for item in items { entities.append(try Entity(json: item)) }
+    self.entities = entities
+  }
+}
+
+extension ConfigSnapshot.Entity {
+  fileprivate var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "entity_name": .string(bare.entityName), "entity_version": .string(bare.entityVersion),
+      "workload_type": .string(bare.workloadType), "scale_to_zero_enabled": .bool(bare.scaleToZero),
+      "traffic_percentage": .int(Int64(bare.traffic)),
+      "environment_vars": .object(
+        environment.mapValues {
+          switch $0 {
+          case .plain(let value): ["value": .string(value)]
+          case .code(let code): ["hmac": .string(code)]
+          }
+        }),
+    ]
+    if let name = bare.givenName { members["name"] = .string(name) }
+    if let size = bare.workloadSize { members["workload_size"] = .string(size) }
+    return .object(members)
+  }
+
+  fileprivate init(json: JSONValue) throws(HistoryError) {
+    guard
+      let model = json["entity_name"]?.stringValue, let version = json["entity_version"]?.stringValue,
+      let workloadType = json["workload_type"]?.stringValue, let scaleToZero = json["scale_to_zero_enabled"]?.boolValue,
+      let traffic = json["traffic_percentage"]?.intValue.flatMap(Int.init(exactly:)),
+      let variables = json["environment_vars"]?.objectValue
+    else { throw HistoryError(.corrupt, "a recorded config is damaged: a served entity lacks a field") }
+    var environment: [String: ConfigSnapshot.StoredValue] = [:]
+    for (variable, stored) in variables {
+      if let value = stored["value"]?.stringValue {
+        environment[variable] = .plain(value)
+      } else if let code = stored["hmac"]?.stringValue {
+        environment[variable] = .code(code)
+      } else {
+        throw HistoryError(.corrupt, "a recorded config is damaged: the variable \(variable) has no value")
+      }
+    }
+    self.init(
+      bare: ServedEntity(
+        name: json["name"]?.stringValue, entityName: model, entityVersion: version, workloadType: workloadType,
+        workloadSize: json["workload_size"]?.stringValue, scaleToZero: scaleToZero, traffic: traffic),
+      environment: environment)
+  }
+}
+
+extension ServedEntity {
+  fileprivate func with(environment: [String: String]) -> ServedEntity {
+    ServedEntity(
+      name: givenName, entityName: entityName, entityVersion: entityVersion, workloadType: workloadType,
+      workloadSize: workloadSize, scaleToZero: scaleToZero, environment: environment, traffic: traffic)
+  }
+}

@@ -1,0 +1,73 @@
+internal import LibCrypto
+
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// The key under which plain environment values are kept: what is stored proves a value, and does not tell it.
+package struct RedactionKey: Sendable {
+  private let bytes: [UInt8]
+  private static let byteCount = 32
+
+  /// - Parameter bytes: the key; random and 32 bytes long outside of tests.
+  package init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// What is stored of a variable's value: the HMAC-SHA-256 of name and value, in hex. The name is part of it, so that
+  /// two variables of one value do not show that they are alike.
+  func code(variable: String, value: String) -> String {
+    Hexadecimal.encode(HMACSHA256.authenticate(message(variable, value), key: bytes))
+  }
+
+  /// Whether `code` was made of this value.
+  func proves(_ code: String, variable: String, value: String) -> Bool {
+    guard let code = Hexadecimal.decode(code) else { return false }
+    return HMACSHA256.isValid(code, for: message(variable, value), key: bytes)
+  }
+
+  private func message(_ variable: String, _ value: String) -> [UInt8] {
+    Array(variable.utf8) + [0] + Array(value.utf8)
+  }
+
+  /// A new key from the system's generator.
+  static func random() throws -> RedactionKey { RedactionKey(bytes: try SecureRandom.bytes(count: byteCount)) }
+
+  /// The key in a file, made with mode 0600 when there is none. Call it under the directory's lock.
+  static func load(file: String) throws(HistoryError) -> RedactionKey {
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      let cause = errno
+      guard cause == ENOENT else { throw unusable(file, words(of: cause)) }
+      return try create(file: file)
+    }
+    defer { close(descriptor) }
+    // Others may have read the key so far; nobody shall from now on.
+    _ = fchmod(descriptor, 0o600)
+    var bytes = [UInt8](repeating: 0, count: byteCount + 1)
+    let count = read(descriptor, &bytes, bytes.count)
+    guard count == byteCount else { throw unusable(file, "it is not \(byteCount) bytes long") }
+    return RedactionKey(bytes: Array(bytes.prefix(byteCount)))
+  }
+
+  /// Writes a new key beside the file and moves it into place, so that no crash leaves half a key.
+  private static func create(file: String) throws(HistoryError) -> RedactionKey {
+    let bytes: [UInt8]
+    do { bytes = try SecureRandom.bytes(count: byteCount) } catch { throw unusable(file, "\(error)") }
+    let draft = file + ".new"
+    unlink(draft)
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw unusable(file, words(of: errno)) }
+    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+    let cause = errno
+    close(descriptor)
+    guard isWritten, rename(draft, file) == 0 else { throw unusable(file, words(of: isWritten ? errno : cause)) }
+    return RedactionKey(bytes: bytes)
+  }
+
+  private static func unusable(_ file: String, _ why: String) -> HistoryError {
+    HistoryError(
+      .cannotOpen, "the key of the history, \(file), cannot be used: \(why)",
+      next: "move the file away; a new key is made, and rollbacks then need their environment values in the manifest")
+  }
+}

@@ -1,0 +1,74 @@
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// Where one person's, or one job's, history lies: a directory that only its owner may read.
+package struct StateDirectory: Hashable, Sendable {
+  package let path: String
+
+  package init(path: String) { self.path = path }
+
+  /// The directory in force: the one named by `--state`, else `$XDG_STATE_HOME/setpoint`, else `~/.local/state/setpoint`.
+  /// A relative `XDG_STATE_HOME` counts as none, as the XDG base directory specification has it.
+  package init(named: String?, environment: [String: String]) throws(HistoryError) {
+    if let named, !named.isEmpty {
+      path = named
+    } else if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
+      path = "\(state)/setpoint"
+    } else if let home = environment["HOME"], !home.isEmpty {
+      path = "\(home)/.local/state/setpoint"
+    } else {
+      throw HistoryError(
+        .noStateDirectory, "there is no place for history: neither XDG_STATE_HOME nor HOME is set",
+        next: "name a directory with --state DIR")
+    }
+  }
+
+  package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Makes the directory and what is missing above it; what it makes has mode 0700.
+  func create() throws(HistoryError) {
+    var partial = path.hasPrefix("/") ? "" : "."
+    for segment in path.split(separator: "/") {
+      partial += "/\(segment)"
+      if mkdir(partial, 0o700) == 0 || errno == EEXIST { continue }
+      let cause = errno
+      // A parent that exists may answer EROFS or EACCES before EEXIST; only a missing one is a failure.
+      guard access(partial, F_OK) != 0 else { continue }
+      throw HistoryError(
+        .cannotOpen, "cannot make the state directory \(path): \(partial): \(words(of: cause))",
+        next: "name a directory you may write with --state DIR")
+    }
+  }
+
+  /// Runs `body` while no other process does the same in this directory.
+  ///
+  /// Only opening needs it: two processes that meet a new directory would both make the key and the tables. The lock is
+  /// the kernel's and ends with the process that holds it.
+  func withLock<Value>(_ body: () throws -> Value) throws -> Value {
+    let lockFile = file("lock")
+    let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw HistoryError(
+        .cannotOpen, "cannot open \(lockFile): \(words(of: errno))",
+        next: "check who owns \(path), or name another directory with --state DIR")
+    }
+    defer { close(descriptor) }
+    var waits = 0
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      guard errno == EWOULDBLOCK || errno == EINTR, waits < 1000 else {
+        throw HistoryError(
+          .cannotOpen, "another process has kept \(lockFile) locked for ten seconds",
+          next: "look for a stopped setpoint process (fuser \(lockFile)), or name another directory with --state DIR")
+      }
+      waits += 1
+      usleep(10_000)
+    }
+    return try body()
+  }
+}
+
+/// The operating system's words for an error number.
+func words(of code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,0 +1,90 @@
+import CanonicalJSON
+import Endpoints
+import History
+import Testing
+
+@Suite struct ConfigSnapshotTests {
+  private let key = RedactionKey(bytes: Array(0..<32))
+
+  private func config(version: String = "7", _ environment: [String: String]) -> EndpointConfig {
+    EndpointConfig(entities: [
+      ServedEntity(
+        name: "main", entityName: "main.support.qwen3", entityVersion: version, workloadType: "GPU_MEDIUM",
+        workloadSize: "Medium", scaleToZero: true, environment: environment, traffic: 100)
+    ])
+  }
+
+  private func stored(_ config: EndpointConfig) throws -> ConfigSnapshot {
+    try ConfigSnapshot(json: JSONValue(parsing: ConfigSnapshot(of: config, key: key).json.text()))
+  }
+
+  @Test func `a plain environment value is not in what is written down`() {
+    let text = ConfigSnapshot(of: config(["PASSWORD": "hunter2", "LEVEL": "INFO"]), key: key).json.text()
+    #expect(!text.contains("hunter2"))
+    #expect(!text.contains("INFO"))
+    #expect(text.contains("PASSWORD"))
+  }
+
+  @Test(arguments: [
+    ("HF_TOKEN", "{{secrets/llm/hf}}", true),
+    ("HF_TOKEN", "{{secrets/llm/hf}}x", false),
+    ("HF_TOKEN", "{{secrets/llm}}", false),
+    ("HF_TOKEN", "{{secrets/a}}b{{secrets/c}}", false),
+    ("SETPOINT_ENGINE_ARGS", #"["--max-num-batched-tokens","2048"]"#, true),
+    ("SETPOINT_ENGINE_ARGS", #"["--api-key","abc"]"#, false),
+    ("SETPOINT_ENGINE_ARGS", #"["--hf_token=abc"]"#, false),
+    ("SETPOINT_ENGINE_ARGS", #"["--otlp-traces-endpoint","http://a:b@c"]"#, false),
+  ])
+  func `secret references and engine flags are kept as written, credentials never`(
+    variable: String, value: String, isKept: Bool
+  ) throws {
+    let original = config([variable: value])
+    #expect(ConfigSnapshot(of: original, key: key).json.text().contains("hmac") != isKept)
+    if isKept { #expect(try stored(original).restored(from: [], key: key) == original) }
+  }
+
+  @Test func `a config comes back whole when somebody still holds its values`() throws {
+    let original = config(["LEVEL": "INFO", "HF_TOKEN": "{{secrets/llm/hf}}"])
+    let manifest = config(version: "8", ["LEVEL": "DEBUG"])
+    let live = config(version: "8", ["LEVEL": "INFO"])
+    let restored = try stored(original).restored(from: [manifest, live], key: key)
+    #expect(restored == original)
+    #expect(restored.digest == original.digest)
+  }
+
+  @Test func `values that nobody holds are named, every one of them`() async throws {
+    let original = config(["B": "2", "A": "1", "C": "3"])
+    let snapshot = try stored(original)
+    let error = await historyError {
+      _ = try snapshot.restored(from: [config(["C": "3", "B": "changed"])], key: key)
+    }
+    #expect(error?.code == .cannotRestore)
+    #expect(error?.message.contains("A, B are not kept") == true)
+    #expect(error?.message.contains("C") == false)
+  }
+
+  @Test func `the value of another variable is no stand-in`() async throws {
+    let snapshot = try stored(config(["A": "same"]))
+    let error = await historyError { _ = try snapshot.restored(from: [config(["B": "same"])], key: key) }
+    #expect(error?.code == .cannotRestore)
+  }
+
+  @Test func `another key proves nothing`() async throws {
+    let original = config(["A": "1"])
+    let snapshot = try stored(original)
+    let other = RedactionKey(bytes: Array(1..<33))
+    let error = await historyError { _ = try snapshot.restored(from: [original], key: other) }
+    #expect(error?.code == .cannotRestore)
+  }
+
+  @Test(arguments: [
+    ("{}", HistoryError.Code.corrupt),
+    (#"{"format":1}"#, .corrupt),
+    (#"{"format":1,"served_entities":[{}]}"#, .corrupt),
+    (#"{"format":2,"served_entities":[]}"#, .newerSchema),
+  ])
+  func `a damaged record is an error with a reason`(text: String, code: HistoryError.Code) async {
+    let error = await historyError { _ = try ConfigSnapshot(json: JSONValue(parsing: text)) }
+    #expect(error?.code == code)
+  }
+}

@@ -1,0 +1,88 @@
+import FoundationEssentials
+import History
+import Testing
+
+@Suite struct StateDirectoryTests {
+  @Test(
+    arguments: [
+      ("given", ["XDG_STATE_HOME": "/xdg", "HOME": "/home/a"], "given", "the flag comes first"),
+      (nil, ["XDG_STATE_HOME": "/xdg", "HOME": "/home/a"], "/xdg/setpoint", "then XDG"),
+      (
+        nil, ["XDG_STATE_HOME": "xdg", "HOME": "/home/a"], "/home/a/.local/state/setpoint",
+        "a relative XDG path is none"
+      ),
+      (nil, ["HOME": "/home/a"], "/home/a/.local/state/setpoint", "then the home directory"),
+      ("", ["HOME": "/home/a"], "/home/a/.local/state/setpoint", "an empty flag is none"),
+    ] as [(String?, [String: String], String, String)])
+  func `the directory is the flag's, else XDG's, else the home directory's`(
+    named: String?, environment: [String: String], path: String, why: String
+  ) throws {
+    #expect(try StateDirectory(named: named, environment: environment).path == path, "\(why)")
+  }
+
+  @Test func `without a home the flag is asked for`() async {
+    let error = await historyError { _ = try StateDirectory(named: nil, environment: [:]) }
+    #expect(error?.code == .noStateDirectory)
+    #expect(error?.next?.contains("--state") == true)
+  }
+
+  @Test func `only the owner can read what is made`() async throws {
+    try await withTemporaryDirectory { root in
+      let path = "\(root)/a/b"
+      _ = try HistoryStore.open(in: StateDirectory(path: path))
+      #expect(try mode(of: "\(root)/a") == 0o700)
+      #expect(try mode(of: path) == 0o700)
+      for file in try FileManager.default.contentsOfDirectory(atPath: path) {
+        #expect(try mode(of: "\(path)/\(file)") == 0o600, "\(file)")
+      }
+    }
+  }
+
+  @Test func `looking where nothing was recorded makes no files`() async throws {
+    try await withTemporaryDirectory { root in
+      _ = try HistoryStore.openToRead(in: StateDirectory(path: "\(root)/state"))
+      #expect(!FileManager.default.fileExists(atPath: "\(root)/state"))
+    }
+  }
+
+  @Test func `a file that is no database is refused and left as it is`() async throws {
+    try await withTemporaryDirectory { root in
+      let file = "\(root)/history.sqlite"
+      let contents = Data("this is not a database, but somebody's notes ".utf8 + Array(repeating: 7, count: 4096))
+      try contents.write(to: URL(filePath: file))
+      let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: root)) }
+      #expect(error?.code == .corrupt)
+      #expect(error?.message.contains(file) == true)
+      #expect(error?.next != nil)
+      #expect(try Data(contentsOf: URL(filePath: file)) == contents)
+    }
+  }
+
+  @Test func `a state directory that cannot be made says which part failed`() async throws {
+    try await withTemporaryDirectory { root in
+      try Data().write(to: URL(filePath: "\(root)/file"))
+      let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: "\(root)/file/state")) }
+      #expect(error?.code == .cannotOpen)
+      #expect(error?.message.contains("\(root)/file/state") == true)
+    }
+  }
+
+  @Test func `a key of the wrong length is refused, not replaced`() async throws {
+    try await withTemporaryDirectory { root in
+      try Data([1, 2, 3]).write(to: URL(filePath: "\(root)/history.key"))
+      let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: root)) }
+      #expect(error?.code == .cannotOpen)
+      #expect(try Data(contentsOf: URL(filePath: "\(root)/history.key")) == Data([1, 2, 3]))
+    }
+  }
+
+  @Test func `a key that others could read is theirs no longer`() async throws {
+    try await withTemporaryDirectory { root in
+      let key = "\(root)/history.key"
+      try Data(repeating: 9, count: 32).write(to: URL(filePath: key))
+      try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: key)
+      _ = try HistoryStore.open(in: StateDirectory(path: root))
+      #expect(try mode(of: key) == 0o600)
+    }
+  }
+}

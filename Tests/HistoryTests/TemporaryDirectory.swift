@@ -1,0 +1,26 @@
+import FoundationEssentials
+import History
+
+/// Runs a test with a directory of its own, which is gone afterwards.
+func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
+  let path = FileManager.default.temporaryDirectory.appending(path: "setpoint-history-\(UUID().uuidString)").path
+  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  return try await body(path)
+}
+
+/// The permission bits of a file.
+func mode(of path: String) throws -> Int {
+  let attributes = try FileManager.default.attributesOfItem(atPath: path)
+  return (attributes[.posixPermissions] as? Int ?? 0) & 0o777
+}
+
+/// What a throwing call threw, when that is a HistoryError.
+func historyError(_ body: () async throws -> Void) async -> HistoryError? {
+  do {
+    try await body()
+    return nil
+  } catch {
+    return error as? HistoryError
+  }
+}
