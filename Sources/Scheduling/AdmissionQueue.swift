@@ -1,0 +1,319 @@
+/// Who may go to which replica of one endpoint, and who waits: a machine without clock, lock or task.
+///
+/// An event goes in, actions come out; the shell performs them. Times are durations since any origin that stays the same.
+///
+/// It guarantees that a replica never has more requests than its capacity, that requests for the same served entity go in
+/// the order of their arrival, that nobody waits while a place for them is free, and that each request ends exactly once:
+/// by ``finished(_:now:)`` after a dispatch, by ``left(_:now:)``, or by a refusal. A place is taken at dispatch and given
+/// back in ``release(_:)``, nowhere else.
+package struct AdmissionQueue: Sendable {
+  package typealias RequestID = UInt64
+  package typealias ReplicaID = String
+
+  /// What the shell has to do.
+  package enum Action: Hashable, Sendable {
+    /// Send the request to the replica; its place is reserved.
+    case dispatch(RequestID, ReplicaID)
+    /// Answer the request with a refusal; it is over.
+    case refuse(RequestID, AdmissionRefusal)
+    /// A request waits and no replica can take it: see that one comes.
+    case wake
+    /// A draining replica has no request left.
+    case drained(ReplicaID)
+  }
+
+  private struct Waiting {
+    let id: RequestID
+    let pinned: String?
+    let draw: Double
+    let since: Duration
+    let deadline: Duration
+    var attempts: Int
+  }
+
+  private struct InFlight {
+    let request: Waiting
+    let replica: ReplicaID
+  }
+
+  private struct Replica {
+    var entity: String
+    var capacity: Int
+    var draining = false
+    var inFlight = 0
+    /// Until then it gets nothing: it refused a request or could not be reached.
+    var pausedUntil: Duration?
+    /// When it last got a request: breaks ties, so that equally loaded replicas take turns.
+    var lastDispatch: UInt64 = 0
+  }
+
+  package let policy: AdmissionPolicy
+  private var queue: [Waiting] = []
+  private var inFlight: [RequestID: InFlight] = [:]
+  private var replicas: [ReplicaID: Replica] = [:]
+  private var traffic: [(entity: String, weight: Int)] = []
+  private var unavailableReason: String?
+  private var dispatches: UInt64 = 0
+  /// Since when nothing waits and nothing is in flight; nil while something is.
+  private(set) package var idleSince: Duration?
+
+  package init(policy: AdmissionPolicy, now: Duration) {
+    self.policy = policy
+    idleSince = now
+  }
+
+  // MARK: Events about requests
+
+  /// A request comes.
+  /// - Parameters:
+  ///   - pinned: the served entity it must go to, whatever the traffic split says.
+  ///   - draw: a number from 0 up to 1 that decides its share of the split; kept, so a changed split routes it again.
+  package mutating func arrive(
+    _ id: RequestID, pinnedTo pinned: String? = nil, draw: Double, now: Duration
+  ) -> [Action] {
+    idleSince = nil
+    let request = Waiting(
+      id: id, pinned: pinned, draw: draw, since: now, deadline: now + policy.maxWait, attempts: 0)
+    if let pinned, !knows(pinned) { return refuse(request, .unknownEntity(pinned), now: now) }
+    if let reason = unavailableReason, candidates(for: request).isEmpty {
+      return refuse(request, .unavailable(reason: reason), now: now)
+    }
+    queue.append(request)
+    var actions = dispatchWaiting(now: now)
+    // Judged after the dispatch: a place may be free even where the queue is full of requests for another entity.
+    if queue.count > policy.maxWaiting, let index = queue.lastIndex(where: { $0.id == id }) {
+      queue.remove(at: index)
+      actions += refuse(request, .queueFull(waiting: queue.count), now: now)
+    } else if queue.last?.id == id, candidates(for: request).isEmpty {
+      actions.append(.wake)
+    }
+    return actions
+  }
+
+  /// A dispatched request is answered, to its last byte, or its upstream failed for good.
+  package mutating func finished(_ id: RequestID, now: Duration) -> [Action] { left(id, now: now) }
+
+  /// The client is gone, wherever its request is. Unknown and ended ones are ignored.
+  package mutating func left(_ id: RequestID, now: Duration) -> [Action] {
+    if let index = queue.firstIndex(where: { $0.id == id }) {
+      queue.remove(at: index)
+      noteIdle(now: now)
+      return []
+    }
+    guard let freed = release(id) else { return [] }
+    let actions = freed.actions + dispatchWaiting(now: now)
+    noteIdle(now: now)
+    return actions
+  }
+
+  /// The replica did not take the request, and nothing of an answer has been seen: it goes back to the head of the queue,
+  /// with its old deadline, and the replica rests for `pause`.
+  package mutating func bounced(_ id: RequestID, pause: Duration, now: Duration) -> [Action] {
+    guard let freed = release(id) else { return [] }
+    replicas[freed.entry.replica]?.pausedUntil = now + pause
+    var request = freed.entry.request
+    request.attempts += 1
+    var actions = freed.actions
+    if request.attempts >= policy.maxAttempts {
+      actions += refuse(request, .replicasFailed(attempts: request.attempts), now: now)
+    } else if let pinned = request.pinned, !knows(pinned) {
+      actions += refuse(request, .unknownEntity(pinned), now: now)
+    } else {
+      // Before everybody who came later, behind those that bounced before it.
+      let index = queue.firstIndex { $0.since > request.since || ($0.since == request.since && $0.id > request.id) }
+      queue.insert(request, at: index ?? queue.endIndex)
+    }
+    actions += dispatchWaiting(now: now)
+    actions += refuseUnroutable(now: now)
+    noteIdle(now: now)
+    return actions + wakeIfNeeded()
+  }
+
+  // MARK: Events about replicas
+
+  /// A replica can take requests, up to `capacity` at once. Told again it updates the capacity and ends a pause.
+  package mutating func replicaReady(
+    _ id: ReplicaID, entity: String, capacity: Int, now: Duration
+  ) -> [Action] {
+    // A replica that comes back under its old name still has the requests that have not noticed its absence.
+    var replica =
+      replicas[id] ?? Replica(entity: entity, capacity: 0, inFlight: inFlight.values.count { $0.replica == id })
+    replica.entity = entity
+    replica.capacity = max(0, capacity)
+    replica.draining = false
+    replica.pausedUntil = nil
+    replicas[id] = replica
+    unavailableReason = nil
+    return dispatchWaiting(now: now)
+  }
+
+  /// A replica finishes what it has and gets nothing new.
+  package mutating func replicaDraining(_ id: ReplicaID, now: Duration) -> [Action] {
+    guard var replica = replicas[id] else { return [.drained(id)] }
+    replica.draining = true
+    replicas[id] = replica
+    return replica.inFlight == 0 ? [.drained(id)] : []
+  }
+
+  /// A replica is no more. Requests it had end by themselves when their connections break.
+  package mutating func replicaGone(_ id: ReplicaID, now: Duration) -> [Action] {
+    replicas[id] = nil
+    return [.drained(id)] + dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
+  }
+
+  /// The traffic split: weights per served entity, from now on and for those that wait too. An entity of weight 0 is known
+  /// and can be asked for by name. Requests pinned to an entity that is not in it are refused.
+  package mutating func setTraffic(_ weights: [(entity: String, weight: Int)], now: Duration) -> [Action] {
+    traffic = weights.map { ($0.entity, max(0, $0.weight)) }
+    return dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
+  }
+
+  /// No replica is coming (the endpoint failed to start, or is stopped): with a reason, requests that no replica can take
+  /// are refused at once instead of waiting. A replica that becomes ready lifts it, and so does nil.
+  package mutating func setUnavailable(reason: String?, now: Duration) -> [Action] {
+    unavailableReason = reason
+    return refuseUnroutable(now: now)
+  }
+
+  // MARK: Time
+
+  /// Deadlines and the ends of pauses; call it at ``nextTick`` or later.
+  package mutating func tick(now: Duration) -> [Action] {
+    for (id, replica) in replicas where replica.pausedUntil.map({ $0 <= now }) == true {
+      replicas[id]?.pausedUntil = nil
+    }
+    var actions = dispatchWaiting(now: now)
+    let late = queue.filter { $0.deadline <= now }
+    queue.removeAll { $0.deadline <= now }
+    for request in late { actions += refuse(request, .timedOut(after: now - request.since), now: now) }
+    return actions
+  }
+
+  /// When ``tick(now:)`` has something to do.
+  package var nextTick: Duration? {
+    guard !queue.isEmpty else { return nil }
+    let pauses = replicas.values.lazy.compactMap(\.pausedUntil).min()
+    let deadline = queue.lazy.map(\.deadline).min()
+    return [pauses, deadline].compactMap { $0 }.min()
+  }
+
+  // MARK: What there is
+
+  /// Requests that wait.
+  package var waiting: Int { queue.count }
+
+  /// Requests at replicas.
+  package var dispatched: Int { inFlight.count }
+
+  /// Requests at one replica; nil for an unknown one.
+  package func load(of replica: ReplicaID) -> Int? { replicas[replica]?.inFlight }
+
+  /// The requests at one replica.
+  package func requests(at replica: ReplicaID) -> [RequestID] {
+    inFlight.filter { $0.value.replica == replica }.map(\.key).sorted()
+  }
+
+  /// Whether somebody waits whom no replica of the moment can take. True for as long as it is so.
+  package var needsReplica: Bool { queue.contains { candidates(for: $0).isEmpty } }
+
+  // MARK: The rules
+
+  private func knows(_ entity: String) -> Bool {
+    traffic.contains { $0.entity == entity } || replicas.values.contains { $0.entity == entity && !$0.draining }
+  }
+
+  /// Gives the request's place back. The only place that does.
+  private mutating func release(_ id: RequestID) -> (entry: InFlight, actions: [Action])? {
+    guard let entry = inFlight.removeValue(forKey: id) else { return nil }
+    guard var replica = replicas[entry.replica] else { return (entry, []) }
+    replica.inFlight -= 1
+    replicas[entry.replica] = replica
+    return (entry, replica.draining && replica.inFlight == 0 ? [.drained(entry.replica)] : [])
+  }
+
+  private mutating func refuse(_ request: Waiting, _ why: AdmissionRefusal, now: Duration) -> [Action] {
+    noteIdle(now: now)
+    return [.refuse(request.id, why)]
+  }
+
+  private mutating func noteIdle(now: Duration) {
+    idleSince = queue.isEmpty && inFlight.isEmpty ? idleSince ?? now : nil
+  }
+
+  /// The entities a request may go to now, with their weights. An entity without a serving replica leaves its share to the
+  /// others; empty means that the request has to wait.
+  private func candidates(for request: Waiting) -> [(entity: String, weight: Int)] {
+    func serves(_ entity: String) -> Bool {
+      replicas.values.contains { $0.entity == entity && !$0.draining && $0.capacity > 0 }
+    }
+    if let pinned = request.pinned { return serves(pinned) ? [(pinned, 1)] : [] }
+    return traffic.filter { $0.weight > 0 && serves($0.entity) }
+  }
+
+  /// The entity that the request's draw falls on.
+  private func route(_ request: Waiting) -> String? {
+    let shares = candidates(for: request)
+    var point = request.draw * Double(shares.reduce(0) { $0 + $1.weight })
+    for share in shares {
+      point -= Double(share.weight)
+      if point < 0 { return share.entity }
+    }
+    return shares.last?.entity
+  }
+
+  /// The least loaded replica of an entity that has a place.
+  private func place(in entity: String, now: Duration) -> ReplicaID? {
+    replicas.lazy
+      .filter { _, replica in
+        replica.entity == entity && !replica.draining && replica.inFlight < replica.capacity
+          && replica.pausedUntil.map { $0 <= now } != false
+      }
+      .min { ($0.value.inFlight, $0.value.lastDispatch, $0.key) < ($1.value.inFlight, $1.value.lastDispatch, $1.key) }?
+      .key
+  }
+
+  /// Sends off everybody for whom there is a place, first come first served within an entity.
+  private mutating func dispatchWaiting(now: Duration) -> [Action] {
+    var actions: [Action] = []
+    var full: Set<String> = []
+    var index = 0
+    while index < queue.count {
+      let request = queue[index]
+      guard let entity = route(request), !full.contains(entity) else {
+        index += 1
+        continue
+      }
+      guard let replica = place(in: entity, now: now) else {
+        full.insert(entity)
+        // With one entity, as is the rule, nobody behind can go either.
+        if traffic.count <= 1 && !queue.contains(where: { $0.pinned != nil }) { break }
+        index += 1
+        continue
+      }
+      queue.remove(at: index)
+      dispatches += 1
+      replicas[replica]?.inFlight += 1
+      replicas[replica]?.lastDispatch = dispatches
+      inFlight[request.id] = InFlight(request: request, replica: replica)
+      actions.append(.dispatch(request.id, replica))
+    }
+    return actions
+  }
+
+  /// Ends those who wait for what will not come.
+  private mutating func refuseUnroutable(now: Duration) -> [Action] {
+    var actions: [Action] = []
+    for request in queue {
+      if let pinned = request.pinned, !knows(pinned) {
+        queue.removeAll { $0.id == request.id }
+        actions += refuse(request, .unknownEntity(pinned), now: now)
+      } else if let reason = unavailableReason, candidates(for: request).isEmpty {
+        queue.removeAll { $0.id == request.id }
+        actions += refuse(request, .unavailable(reason: reason), now: now)
+      }
+    }
+    return actions
+  }
+
+  private func wakeIfNeeded() -> [Action] { needsReplica ? [.wake] : [] }
+}

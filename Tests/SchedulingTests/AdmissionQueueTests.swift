@@ -1,0 +1,185 @@
+import Scheduling
+import Testing
+
+/// A queue with one entity "v1" that has all the traffic.
+private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(String, Int)] = []) -> AdmissionQueue {
+  var queue = AdmissionQueue(policy: policy, now: .zero)
+  _ = queue.setTraffic([("v1", 100)], now: .zero)
+  for (id, capacity) in ready { _ = queue.replicaReady(id, entity: "v1", capacity: capacity, now: .zero) }
+  return queue
+}
+
+@Suite struct AdmissionQueueTests {
+  @Test func `the least loaded replica gets the request, and equals take turns`() {
+    var queue = makeQueue(ready: [("a", 4), ("b", 4)])
+    var targets: [String] = []
+    for id in 1...4 {
+      for case .dispatch(_, let replica) in queue.arrive(UInt64(id), draw: 0, now: .zero) { targets.append(replica) }
+    }
+    #expect(targets == ["a", "b", "a", "b"])
+    _ = queue.finished(2, now: .zero)
+    #expect(queue.arrive(5, draw: 0, now: .zero) == [.dispatch(5, "b")])
+  }
+
+  @Test func `beyond the capacity requests wait and go in the order of their arrival`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    #expect(queue.arrive(1, draw: 0, now: .zero) == [.dispatch(1, "a")])
+    #expect(queue.arrive(2, draw: 0, now: .zero) == [])
+    #expect(queue.arrive(3, draw: 0, now: .zero) == [])
+    #expect(queue.finished(1, now: .zero) == [.dispatch(2, "a")])
+    #expect(queue.finished(2, now: .zero) == [.dispatch(3, "a")])
+  }
+
+  @Test func `a place is given back once, however often the end is told`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    _ = queue.arrive(3, draw: 0, now: .zero)
+    #expect(queue.finished(1, now: .zero) == [.dispatch(2, "a")])
+    #expect(queue.finished(1, now: .zero) == [])
+    #expect(queue.left(1, now: .zero) == [])
+    #expect(queue.load(of: "a") == 1)
+  }
+
+  @Test func `a full queue refuses, and a client that left makes room`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 1), ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    #expect(queue.arrive(3, draw: 0, now: .zero) == [.refuse(3, .queueFull(waiting: 1))])
+    #expect(queue.left(2, now: .zero) == [])
+    #expect(queue.arrive(4, draw: 0, now: .zero) == [])
+    #expect(queue.finished(1, now: .zero) == [.dispatch(4, "a")])
+  }
+
+  @Test func `a queue of length zero still lets through what finds a place`() {
+    var queue = makeQueue(AdmissionPolicy(maxWaiting: 0), ready: [("a", 1)])
+    #expect(queue.arrive(1, draw: 0, now: .zero) == [.dispatch(1, "a")])
+    #expect(queue.arrive(2, draw: 0, now: .zero) == [.refuse(2, .queueFull(waiting: 0))])
+  }
+
+  @Test func `who waits too long is refused at the deadline and not before`() {
+    var queue = makeQueue(AdmissionPolicy(maxWait: .seconds(10)), ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .seconds(1))
+    #expect(queue.nextTick == .seconds(11))
+    #expect(queue.tick(now: .seconds(10)) == [])
+    #expect(queue.tick(now: .seconds(11)) == [.refuse(2, .timedOut(after: .seconds(10)))])
+    #expect(queue.nextTick == nil)
+  }
+
+  @Test func `without a replica a request asks for one and waits for it`() {
+    var queue = makeQueue()
+    #expect(queue.arrive(1, draw: 0, now: .zero) == [.wake])
+    #expect(queue.needsReplica)
+    #expect(queue.replicaReady("a", entity: "v1", capacity: 2, now: .zero) == [.dispatch(1, "a")])
+    #expect(!queue.needsReplica)
+  }
+
+  @Test func `the last replica's end asks for another when somebody waits`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    #expect(queue.replicaGone("a", now: .zero) == [.drained("a"), .wake])
+  }
+
+  @Test func `what will not come is refused with its reason, those who wait included`() {
+    var queue = makeQueue()
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    #expect(
+      queue.setUnavailable(reason: "failed", now: .zero) == [.refuse(1, .unavailable(reason: "failed"))])
+    #expect(queue.arrive(2, draw: 0, now: .zero) == [.refuse(2, .unavailable(reason: "failed"))])
+    _ = queue.replicaReady("a", entity: "v1", capacity: 1, now: .zero)
+    #expect(queue.arrive(3, draw: 0, now: .zero) == [.dispatch(3, "a")])
+  }
+
+  @Test func `a draining replica finishes what it has and gets nothing new`() {
+    var queue = makeQueue(ready: [("a", 2)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    #expect(queue.replicaDraining("a", now: .zero) == [])
+    #expect(queue.arrive(2, draw: 0, now: .zero) == [.wake])
+    #expect(queue.finished(1, now: .zero) == [.drained("a")])
+    #expect(queue.replicaDraining("nobody", now: .zero) == [.drained("nobody")])
+  }
+
+  @Test func `the split follows the weights`() {
+    var queue = AdmissionQueue(policy: AdmissionPolicy(), now: .zero)
+    _ = queue.setTraffic([("v1", 90), ("v2", 10), ("v3", 0)], now: .zero)
+    for entity in ["v1", "v2", "v3"] { _ = queue.replicaReady(entity, entity: entity, capacity: 1000, now: .zero) }
+    for id in 0..<1000 { _ = queue.arrive(UInt64(id), draw: Double(id) / 1000, now: .zero) }
+    #expect(["v1", "v2", "v3"].map { queue.load(of: $0) } == [900, 100, 0])
+  }
+
+  @Test func `an entity without a replica leaves its share to the others`() {
+    var queue = AdmissionQueue(policy: AdmissionPolicy(), now: .zero)
+    _ = queue.setTraffic([("v1", 50), ("v2", 50)], now: .zero)
+    _ = queue.replicaReady("b", entity: "v2", capacity: 10, now: .zero)
+    #expect(queue.arrive(1, draw: 0.1, now: .zero) == [.dispatch(1, "b")])
+  }
+
+  @Test func `who waits is routed anew when the traffic moves`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.replicaReady("b", entity: "v2", capacity: 1, now: .zero)
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    #expect(queue.setTraffic([("v2", 100)], now: .zero) == [.dispatch(2, "b")])
+  }
+
+  @Test func `a pinned request goes to its entity whatever its weight, or is told that there is none`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.setTraffic([("v1", 100), ("next", 0)], now: .zero)
+    #expect(queue.arrive(1, pinnedTo: "next", draw: 0, now: .zero) == [.wake])
+    #expect(queue.arrive(2, pinnedTo: "other", draw: 0, now: .zero) == [.refuse(2, .unknownEntity("other"))])
+    #expect(queue.replicaReady("n", entity: "next", capacity: 1, now: .zero) == [.dispatch(1, "n")])
+    _ = queue.arrive(3, pinnedTo: "next", draw: 0, now: .zero)
+    // Its entity is taken out of the config while it waits.
+    _ = queue.replicaDraining("n", now: .zero)
+    #expect(queue.setTraffic([("v1", 100)], now: .zero) == [.refuse(3, .unknownEntity("next"))])
+  }
+
+  @Test func `a bounced request keeps its turn and goes to another replica first`() {
+    var queue = makeQueue(AdmissionPolicy(maxWait: .seconds(9)), ready: [("a", 1), ("b", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    _ = queue.arrive(3, draw: 0, now: .zero)
+    #expect(queue.bounced(1, pause: .seconds(1), now: .zero) == [])
+    #expect(queue.finished(2, now: .zero) == [.dispatch(1, "b")])
+    #expect(queue.nextTick == .seconds(1))
+    #expect(queue.tick(now: .seconds(1)) == [.dispatch(3, "a")])
+  }
+
+  @Test func `a request that bounces too often is given up`() {
+    var queue = makeQueue(AdmissionPolicy(maxAttempts: 2), ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    #expect(queue.bounced(1, pause: .milliseconds(5), now: .zero) == [])
+    #expect(queue.tick(now: .milliseconds(5)) == [.dispatch(1, "a")])
+    #expect(
+      queue.bounced(1, pause: .milliseconds(5), now: .milliseconds(6)) == [
+        .refuse(1, .replicasFailed(attempts: 2))
+      ])
+    #expect(queue.dispatched == 0)
+  }
+
+  @Test func `a replica that returns under its name still has its old requests`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.replicaGone("a", now: .zero)
+    _ = queue.replicaReady("a", entity: "v1", capacity: 1, now: .zero)
+    #expect(queue.load(of: "a") == 1)
+    #expect(queue.arrive(2, draw: 0, now: .zero) == [])
+    #expect(queue.finished(1, now: .zero) == [.dispatch(2, "a")])
+  }
+
+  @Test func `the idle time begins when the last request has ended`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    #expect(queue.idleSince == .zero)
+    _ = queue.arrive(1, draw: 0, now: .seconds(1))
+    #expect(queue.idleSince == nil)
+    _ = queue.arrive(2, draw: 0, now: .seconds(2))
+    _ = queue.left(2, now: .seconds(3))
+    #expect(queue.idleSince == nil)
+    _ = queue.finished(1, now: .seconds(4))
+    #expect(queue.idleSince == .seconds(4))
+    _ = queue.replicaReady("b", entity: "v1", capacity: 1, now: .seconds(5))
+    #expect(queue.idleSince == .seconds(4))
+  }
+}

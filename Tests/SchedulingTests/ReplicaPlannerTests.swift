@@ -1,0 +1,117 @@
+import Scheduling
+import Testing
+
+private let v1 = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "m-1", launch: "one", count: 1)])
+private let v2 = ReplicaSet(version: 2, entities: [EntityReplicas(entity: "m-2", launch: "two", count: 2)])
+
+private func replica(_ id: String, _ launch: String, _ state: ReplicaState) -> Replica {
+  Replica(id: id, launch: launch, state: state)
+}
+
+private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero) -> CrashRecord {
+  var record: CrashRecord?
+  for _ in 0..<max(1, count) {
+    record = CrashRecord(
+      after: record, cause: "no such flag", isPermanent: permanent, readyFor: nil, chance: 0.5, now: now)
+  }
+  return record ?? CrashRecord(after: nil, cause: "", isPermanent: false, readyFor: nil, chance: 0, now: now)
+}
+
+@Suite struct ReplicaPlannerTests {
+  let planner = ReplicaPlanner(backoff: Backoff(first: .seconds(10), cap: .seconds(60), jitter: 0), startAttempts: 2)
+
+  private func steps(
+    serving: ReplicaSet? = nil, target: ReplicaSet? = nil, _ replicas: [Replica], room: Int? = nil,
+    crashes: [String: CrashRecord] = [:], now: Duration = .zero
+  ) -> [ReplicaStep] {
+    planner.plan(serving: serving, target: target, replicas: replicas, room: room, crashes: crashes, now: now).steps
+  }
+
+  @Test func `a first config starts its replicas and is served when all are ready`() {
+    #expect(steps(target: v2, []) == [.start(launch: "two"), .start(launch: "two")])
+    #expect(steps(target: v2, [replica("a", "two", .ready), replica("b", "two", .loading)]) == [])
+    #expect(
+      steps(target: v2, [replica("a", "two", .ready), replica("b", "two", .ready)]) == [.switchTraffic(version: 2)])
+  }
+
+  @Test func `a version switch keeps the old until all of the new are ready and then drains it`() {
+    let old = replica("o", "one", .ready)
+    #expect(steps(serving: v1, target: v2, [old]) == [.start(launch: "two"), .start(launch: "two")])
+    let halfway = [old, replica("a", "two", .ready), replica("b", "two", .starting)]
+    #expect(steps(serving: v1, target: v2, halfway) == [])
+    let ready = [old, replica("a", "two", .ready), replica("b", "two", .ready)]
+    #expect(steps(serving: v1, target: v2, ready) == [.switchTraffic(version: 2)])
+    #expect(steps(serving: v2, ready) == [.drain(id: "o")])
+  }
+
+  @Test func `a change of traffic alone moves no replica`() {
+    let again = ReplicaSet(version: 2, entities: v1.entities)
+    #expect(steps(serving: v1, target: again, [replica("o", "one", .ready)]) == [.switchTraffic(version: 2)])
+  }
+
+  @Test func `where there is no room only as many of the old go as are in the way`() {
+    let three = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "m-1", launch: "one", count: 3)])
+    let old = ["o1", "o2", "o3"].map { replica($0, "one", .ready) }
+    #expect(steps(serving: three, target: v2, old, room: 1) == [.start(launch: "two"), .drain(id: "o1")])
+    // Nothing more is drained while the first is on its way out, and it is not started again either.
+    let leaving = [replica("o1", "one", .draining), old[1], old[2], replica("a", "two", .starting)]
+    #expect(steps(serving: three, target: v2, leaving, room: 0) == [])
+    #expect(
+      steps(serving: three, target: v2, [old[1], old[2], replica("a", "two", .starting)], room: 1) == [
+        .start(launch: "two")
+      ])
+  }
+
+  @Test func `a target that fits in no case fails and the old is not sacrificed`() {
+    let plan = planner.plan(
+      serving: v1, target: v2, replicas: [replica("o", "one", .ready)], room: 0, crashes: [:], now: .zero)
+    guard case .declareFailed(2, "m-2", let cause) = plan.steps.first, plan.steps.count == 1 else {
+      Issue.record("\(plan.steps)")
+      return
+    }
+    #expect(cause.contains("no room for it: 1 more replica than fit"))
+  }
+
+  @Test func `a new version that keeps failing is declared failed and the old goes on`() {
+    let old = replica("o", "one", .ready)
+    let failed = replica("a", "two", .failed(cause: "no such flag"))
+    // The first failure is waited out.
+    let once = planner.plan(
+      serving: v1, target: v2, replicas: [old, failed], room: nil, crashes: ["two": crash(1)], now: .seconds(1))
+    #expect(once.steps == [.remove(id: "a")])
+    #expect(once.lookAgainAt == .seconds(10))
+    #expect(
+      steps(serving: v1, target: v2, [old], crashes: ["two": crash(1)], now: .seconds(10)) == [
+        .start(launch: "two"), .start(launch: "two"),
+      ])
+    let verdict = ReplicaStep.declareFailed(version: 2, entity: "m-2", cause: "no such flag")
+    #expect(steps(serving: v1, target: v2, [old], crashes: ["two": crash(2)]) == [verdict])
+    #expect(steps(serving: v1, target: v2, [old], crashes: ["two": crash(1, permanent: true)]) == [verdict])
+    // And then what is left of the new goes.
+    #expect(steps(serving: v1, [old, replica("b", "two", .starting)]) == [.stop(id: "b")])
+  }
+
+  @Test func `a crash loop of what is served backs off and never fails an update`() {
+    let record = ["one": crash(3)]
+    #expect(steps(serving: v1, [], crashes: record, now: .seconds(39)) == [])
+    #expect(steps(serving: v1, [], crashes: record, now: .seconds(40)) == [.start(launch: "one")])
+    let traffic = ReplicaSet(version: 2, entities: v1.entities)
+    #expect(steps(serving: v1, target: traffic, [], crashes: record, now: .seconds(40)) == [.start(launch: "one")])
+  }
+
+  @Test func `too many replicas are cut from those that do not serve yet`() {
+    let present = [replica("a", "one", .ready), replica("b", "one", .loading), replica("c", "one", .pending)]
+    #expect(steps(serving: v1, present) == [.stop(id: "b"), .stop(id: "c")])
+  }
+
+  @Test func `a place that is missing is reported`() {
+    let plan = planner.plan(serving: v2, target: nil, replicas: [], room: 1, crashes: [:], now: .zero)
+    #expect(plan.steps == [.start(launch: "two")])
+    #expect(plan.withoutRoom == ["two"])
+  }
+
+  @Test func `nothing asked for means nothing kept`() {
+    let present = [replica("a", "one", .ready), replica("b", "one", .starting), replica("c", "one", .draining)]
+    #expect(steps(serving: nil, present) == [.stop(id: "b"), .drain(id: "a")])
+  }
+}
