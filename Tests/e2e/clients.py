@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""The clients that people have already, pointed at a plane: the Databricks SDK and the OpenAI SDK.
+
+    DATABRICKS_HOST=http://127.0.0.1:7387 DATABRICKS_TOKEN=... clients.py --model main.support.hello
+
+The model's versions 1 and 2 must be registered, and answer "Hello from v1" and "Hello from v2" (scripts/make-model.py).
+Prints one line a check, `ok ...` or `FAILED ...`, and exits 1 if any failed. Needs scripts/clients.txt.
+"""
+
+import argparse
+import datetime
+import os
+import sys
+import traceback
+
+import openai
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound
+from databricks.sdk.service.serving import (
+    ChatMessage,
+    ChatMessageRole,
+    EndpointCoreConfigInput,
+    EndpointStateConfigUpdate,
+    EndpointStateReady,
+    EndpointTag,
+    Route,
+    ServedEntityInput,
+    ServingModelWorkloadType,
+    TrafficConfig,
+)
+
+ENDPOINT = "sdk-chat"
+PATIENCE = datetime.timedelta(minutes=5)
+
+failures = 0
+
+
+def check(claim: str, holds: object, seen: object = None) -> None:
+    global failures
+    if holds:
+        print(f"ok     {claim}", flush=True)
+    else:
+        failures += 1
+        print(f"FAILED {claim}; but saw: {seen!r}", flush=True)
+
+
+def served(model: str, version: str) -> ServedEntityInput:
+    return ServedEntityInput(
+        name=f"hello-{version}",
+        entity_name=model,
+        entity_version=version,
+        workload_type=ServingModelWorkloadType.CPU,
+        workload_size="Small",
+        scale_to_zero_enabled=False,
+    )
+
+
+def manage_with_databricks(workspace: WorkspaceClient, model: str) -> None:
+    """Create, wait, read, list, query, update, tag, logs."""
+    endpoints = workspace.serving_endpoints
+    config = EndpointCoreConfigInput(name=ENDPOINT, served_entities=[served(model, "1")])
+    created = endpoints.create_and_wait(
+        name=ENDPOINT, config=config, tags=[EndpointTag(key="made-by", value="sdk")], timeout=PATIENCE
+    )
+    check("databricks-sdk creates an endpoint and waits for it", created.state.ready is EndpointStateReady.READY, created.state)
+
+    read = endpoints.get(ENDPOINT)
+    entity = read.config.served_entities[0]
+    check("it reads the endpoint back", (entity.entity_name, entity.entity_version) == (model, "1"), entity)
+    check("with its tag", [(tag.key, tag.value) for tag in read.tags or []].count(("made-by", "sdk")) == 1, read.tags)
+    check("it lists the endpoint", ENDPOINT in [item.name for item in endpoints.list()])
+
+    answer = ask_with_databricks(workspace)
+    check("it queries the endpoint", answer == "Hello from v1", answer)
+
+    updated = endpoints.update_config_and_wait(
+        name=ENDPOINT,
+        served_entities=[served(model, "2")],
+        traffic_config=TrafficConfig(routes=[Route(served_model_name="hello-2", traffic_percentage=100)]),
+        timeout=PATIENCE,
+    )
+    state = updated.state.config_update
+    check("it updates the endpoint and waits", state is EndpointStateConfigUpdate.NOT_UPDATING, updated.state)
+    answer = ask_with_databricks(workspace)
+    check("version 2 answers then", answer == "Hello from v2", answer)
+
+    endpoints.patch(ENDPOINT, add_tags=[EndpointTag(key="stage", value="test")], delete_tags=["made-by"])
+    tags = {tag.key: tag.value for tag in endpoints.get(ENDPOINT).tags or []}
+    check("it patches tags", tags == {"stage": "test"}, tags)
+
+
+def ask_with_databricks(workspace: WorkspaceClient) -> str:
+    message = ChatMessage(role=ChatMessageRole.USER, content="Say hello.")
+    response = workspace.serving_endpoints.query(ENDPOINT, messages=[message], max_tokens=16)
+    return response.choices[0].message.content
+
+
+def delete_with_databricks(workspace: WorkspaceClient) -> None:
+    endpoints = workspace.serving_endpoints
+    endpoints.delete(ENDPOINT)
+    try:
+        endpoints.get(ENDPOINT)
+        check("it deletes the endpoint", False, "the endpoint is still there")
+    except NotFound as absent:
+        check("it deletes the endpoint: reading it is NotFound then", ENDPOINT in str(absent), str(absent))
+
+
+def chat_with_openai(host: str, token: str, path: str) -> None:
+    """Chat, streaming and not, and the error for a model that is not there, as the OpenAI SDK sees them."""
+    client = openai.OpenAI(base_url=f"{host}{path}", api_key=token, max_retries=0)
+    messages = [{"role": "user", "content": "Say hello."}]
+
+    whole = client.chat.completions.create(model=ENDPOINT, messages=messages)
+    text = whole.choices[0].message.content
+    check(f"openai chats at {path}", text == "Hello from v2", text)
+    check("with usage", whole.usage and whole.usage.completion_tokens == 4, whole.usage)
+
+    chunks = list(client.chat.completions.create(model=ENDPOINT, messages=messages, stream=True))
+    pieces = [choice.delta.content for chunk in chunks for choice in chunk.choices if choice.delta.content]
+    check(f"openai streams at {path}", "".join(pieces) == "Hello from v2" and len(pieces) > 1, pieces)
+
+    try:
+        client.chat.completions.create(model="no-such-endpoint", messages=messages)
+        check("a wrong model is an error", False, "an answer")
+    except openai.NotFoundError as error:
+        check("a wrong model is NotFoundError, and is named", "no-such-endpoint" in str(error), str(error))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Drive a plane with the Databricks and OpenAI SDKs.")
+    parser.add_argument("--model", required=True, help="a registered model with versions 1 and 2")
+    model = parser.parse_args().model
+    host, token = os.environ["DATABRICKS_HOST"], os.environ["DATABRICKS_TOKEN"]
+    workspace = WorkspaceClient(host=host, token=token)
+    try:
+        manage_with_databricks(workspace, model)
+        for path in ("/serving-endpoints", "/v1"):
+            chat_with_openai(host, token, path)
+        delete_with_databricks(workspace)
+    except Exception as error:  # what the SDKs raise is a failed check too, and is told with its place
+        traceback.print_exc(file=sys.stdout)
+        check("the clients get to their end", False, error)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

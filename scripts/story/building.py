@@ -1,0 +1,68 @@
+"""From a fresh clone to a binary and a vLLM, side by side."""
+
+import collections
+import os
+import pathlib
+import subprocess
+import threading
+import time
+
+from story import processes
+from story.narration import Narrator, StoryFailed
+
+# Builds for the demo have a folder of their own, so that they leave a developer's .build alone.
+RELEASE_BUILD = [
+    "swift", "build", "--configuration", "release", "--scratch-path", ".build-release", "--product", "setpoint",
+]  # fmt: skip
+SHOW_PROGRESS_EVERY_SECONDS = 15
+LINES_SHOWN_ON_FAILURE = 40
+
+
+class Job:
+    """A command at work in the background; its output is shown, a talkative one's in excerpts."""
+
+    def __init__(self, narrator: Narrator, name: str, command: list[str], root: pathlib.Path, talkative: bool = False):
+        self.narrator, self.name, self.talkative = narrator, name, talkative
+        self.end: collections.deque[str] = collections.deque(maxlen=LINES_SHOWN_ON_FAILURE)
+        self.process = processes.start(
+            command,
+            cwd=root,
+            env=os.environ.copy(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self) -> None:
+        shown_at = time.monotonic()
+        for line in self.process.stdout:
+            line = line.rstrip()
+            self.end.append(line)
+            if not self.talkative or time.monotonic() - shown_at > SHOW_PROGRESS_EVERY_SECONDS:
+                shown_at = time.monotonic()
+                self.narrator.show(f"{self.name}: {line}")
+
+    def finish(self) -> None:
+        self.reader.join()
+        if self.process.wait() != 0:
+            for line in self.end if self.talkative else []:
+                self.narrator.show(f"{self.name}: {line}")
+            raise StoryFailed(f"{self.name} failed with exit {self.process.returncode}; its own words stand above")
+
+
+def install_and_build(narrator: Narrator, root: pathlib.Path, given: pathlib.Path | None) -> pathlib.Path:
+    """Install vLLM (the test: the SDK clients too) while Swift builds; answers the binary, the given one if there is one."""
+    jobs = [Job(narrator, "vllm", ["nice", "scripts/install-vllm.sh"], root)]
+    if narrator.strict:
+        jobs.append(Job(narrator, "clients", ["nice", "scripts/install-clients.sh"], root))
+    if given is None:
+        jobs.append(Job(narrator, "swift", RELEASE_BUILD, root, talkative=True))
+    for job in jobs:
+        job.finish()
+    binary = given.resolve() if given else root / ".build-release/release/setpoint"
+    narrator.require(f"{binary.name} is built", binary.exists(), seen=f"nothing at {binary}")
+    return binary

@@ -1,0 +1,141 @@
+"""What only the test wants to see, beyond the demo: chapters that prove a negative, or break something on purpose."""
+
+import pathlib
+import re
+import sqlite3
+import stat
+import subprocess
+
+from story import processes
+from story.chapters import BROKEN_LINE, says
+from story.manifests import ENDPOINT, FILE, MODEL, manifest, shuffled_manifest, write
+from story.recorder import Recorder
+from story.setpoint import Outcome, Setpoint
+
+STRAY = "stray-chat"
+SWEEP_SECONDS = 60
+SDK_SECONDS = 600
+
+BAD_MANIFEST = """\
+apiVersion: serving.setpoint.dev/v1alpha1
+kind: ServingEndpoint
+metadata:
+  name: support-chat
+spec:
+  model: main.support.hello
+  entityVersion: 7.0
+  workloadTyp: A10
+  size: Smal
+"""
+
+
+def recorded(setpoint: Setpoint, *arguments: str) -> tuple[Outcome, list[str]]:
+    """A command as another machine would run it (address and token from the environment), and what it wrote."""
+    with Recorder(setpoint.port) as recorder:
+        outcome = setpoint.run(*arguments, DATABRICKS_HOST=recorder.url, DATABRICKS_TOKEN=setpoint.token)
+        setpoint.narrator.check(f"{arguments[0]} did ask the plane", recorder.calls, seen=outcome)
+        return outcome, recorder.writes
+
+
+def refuse_bad_input(setpoint: Setpoint) -> None:
+    check = setpoint.narrator.check
+    with setpoint.narrator.step("Refuse a manifest with three mistakes, and a stranger"):
+        (setpoint.folder / "bad.yaml").write_text(BAD_MANIFEST)
+        findings = setpoint.run("validate", "-f", "bad.yaml")
+        check("validate exits 1", findings.status == 1, seen=findings)
+        for line, column, about in ((7, 18, "entityVersion"), (8, 3, "workloadType"), (9, 9, "Small")):
+            place = f"bad.yaml:{line}:{column}"
+            check(f"it names {place} and {about}", place in findings.text and about in findings.text, seen=findings)
+        check("diff exits 2 for it", setpoint.run("diff", "-f", "bad.yaml", quiet=True).status == 2)
+        applied, writes = recorded_quietly(setpoint, "apply", "-f", "bad.yaml")
+        check("apply exits 1 and sends nothing", applied.status == 1 and not writes, seen=writes or applied)
+        mode = stat.S_IMODE((setpoint.data / "token").stat().st_mode)
+        check("the plane's token is its owner's alone", mode == 0o600, seen=oct(mode))
+        refused = setpoint.status_of("/api/2.0/serving-endpoints", token="wrong")
+        check("without it the plane answers 401 or 403", refused in (401, 403), seen=refused)
+        check("an endpoint that is not there: get exits 1", setpoint.run("get", ENDPOINT, quiet=True).status == 1)
+
+
+def recorded_quietly(setpoint: Setpoint, *arguments: str) -> tuple[Outcome, list[str]]:
+    with Recorder(setpoint.port) as recorder:
+        variables = {"DATABRICKS_HOST": recorder.url, "DATABRICKS_TOKEN": setpoint.token}
+        return setpoint.run(*arguments, quiet=True, **variables), recorder.writes
+
+
+def write_nothing_twice(setpoint: Setpoint) -> None:
+    check = setpoint.narrator.check
+    with setpoint.narrator.step("Apply again, and apply the same with shuffled keys: nothing is written"):
+        again, writes = recorded(setpoint, "apply", "-f", FILE)
+        check("apply after apply exits 0", again.status == 0, seen=again)
+        check("it says so", re.search(r"no change|unchanged|in sync|nothing to do", again.text, re.I), seen=again)
+        check("it sends no write", not writes, seen=writes)
+        write(setpoint.folder, shuffled_manifest("1"))
+        shuffled = setpoint.run("diff", "-f", FILE)
+        check("diff of shuffled keys exits 0", shuffled.status == 0, seen=shuffled)
+        applied, writes = recorded(setpoint, "apply", "-f", FILE)
+        check("apply of shuffled keys exits 0 and sends no write", applied.status == 0 and not writes, seen=writes or applied)
+
+
+def hold_the_quarantine(setpoint: Setpoint) -> None:
+    check = setpoint.narrator.check
+    with setpoint.narrator.step("Apply the broken version again: it is held; an edit lifts that"):
+        again, writes = recorded(setpoint, "apply", "-f", FILE)
+        check("apply exits 1", again.status == 1, seen=again)
+        check("it sends no write", not writes, seen=writes)
+        check("it says quarantined", "quarantined" in again.text, seen=again)
+        described = setpoint.run("describe", ENDPOINT)
+        check("describe quotes the log's line", BROKEN_LINE in described.text, seen=described)
+        write(setpoint.folder, manifest("2"))
+        edited = setpoint.run("apply", "-f", FILE)
+        check("apply of the edited manifest exits 0", edited.status == 0, seen=edited)
+        diff = setpoint.run("diff", "-f", FILE)
+        check("diff exits 0 again", diff.status == 0, seen=diff)
+
+
+def survive_a_killed_plane(setpoint: Setpoint) -> None:
+    check, require = setpoint.narrator.check, setpoint.narrator.require
+    with setpoint.narrator.step("Kill the plane with SIGKILL: replicas run on, and the next plane adopts or sweeps them"):
+        ours = processes.vllm_pids()
+        require(f"{ENDPOINT} has its processes", len(ours) >= 2, seen=ours)
+        (setpoint.folder / "stray.yaml").write_text(manifest("1", name=STRAY))
+        started = setpoint.run("apply", "-f", "stray.yaml", "--no-wait")
+        check("apply --no-wait exits 0", started.status == 0, seen=started)
+        require("a second endpoint's replica is starting", processes.wait_until(lambda: processes.vllm_pids() - ours, 30))
+        setpoint.kill_plane()
+        stray = processes.vllm_pids() - ours
+        check("every replica outlives the plane", ours | stray <= processes.vllm_pids() and stray, seen=processes.vllm_pids())
+        forget_endpoint(setpoint.data, STRAY)
+        setpoint.serve()
+        says(setpoint, "2")
+        gone = processes.wait_until(lambda: not stray & processes.vllm_pids(), SWEEP_SECONDS)
+        check("the replica whose endpoint is gone is swept", gone, seen=stray & processes.vllm_pids())
+        check("the others are adopted, not restarted", processes.vllm_pids() == ours, seen=(ours, processes.vllm_pids()))
+        diff = setpoint.run("diff", "-f", FILE)
+        check("diff exits 0: the config is there", diff.status == 0, seen=diff)
+        check("the stray endpoint is not", setpoint.run("get", STRAY, quiet=True).status == 1)
+
+
+def forget_endpoint(data: pathlib.Path, name: str) -> None:
+    """Take an endpoint out of the dead plane's store, as a restored backup from before its creation would."""
+    with sqlite3.connect(data / "plane.sqlite") as store:
+        store.execute("DELETE FROM endpoint WHERE name = ?", (name,))
+
+
+def serve_the_sdks(setpoint: Setpoint, root: pathlib.Path) -> None:
+    narrator = setpoint.narrator
+    with narrator.step("Serve the Databricks SDK and the OpenAI SDK"):
+        client = processes.start(
+            [str(root / ".tools/clients/bin/python"), str(root / "Tests/e2e/clients.py"), "--model", MODEL],
+            env=setpoint.environment | {"DATABRICKS_HOST": setpoint.url, "DATABRICKS_TOKEN": setpoint.token},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for line in client.stdout:
+            result, _, claim = line.rstrip().partition(" ")
+            if result in ("ok", "FAILED"):
+                narrator.check(claim.strip(), result == "ok")
+            else:
+                narrator.show(line.rstrip())
+        narrator.check("clients.py exits 0", client.wait() == 0, seen=f"exit {client.returncode}")

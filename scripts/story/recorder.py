@@ -1,0 +1,56 @@
+"""A proxy between setpoint and its plane that remembers the calls: the proof that a command wrote nothing."""
+
+import http.client
+import http.server
+import threading
+
+READS = ("GET", "HEAD")
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Recorder:
+    """`with Recorder(port) as recorder:` passes what reaches `recorder.url` on to that port of this machine."""
+
+    def __init__(self, port: int):
+        self.calls: list[str] = []
+        recorder = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def pass_on(self) -> None:
+                recorder.calls.append(f"{self.command} {self.path}")
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+                upstream.request(self.command, self.path, body, dict(self.headers))
+                response = upstream.getresponse()
+                data = response.read()
+                upstream.close()
+                self.send_response(response.status)
+                for name, value in response.getheaders():
+                    if name.lower() not in HOP_BY_HOP:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on
+
+            def log_message(self, *_) -> None:
+                """Nothing: the calls are kept."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if call.split()[0] not in READS]
+
+    def __enter__(self) -> "Recorder":
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.server.shutdown()
+        self.server.server_close()

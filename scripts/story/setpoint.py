@@ -1,0 +1,175 @@
+"""setpoint as a person uses it: commands at a prompt, and its serving plane in the background."""
+
+import http.client
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass, field
+
+from story import processes
+from story.narration import Narrator, StoryFailed
+
+DEFAULT_PORT = 7387
+COMMAND_SECONDS = 900
+PLANE_START_SECONDS = 60
+PLANE_STOP_SECONDS = 90
+
+
+@dataclass
+class Outcome:
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    def __str__(self) -> str:
+        return f"exit {self.status}, {' / '.join(self.text.split(chr(10)))[-600:]!r}"
+
+
+@dataclass
+class Setpoint:
+    """The binary, run in the story's folder, with state, runtime files and configuration kept inside that folder."""
+
+    binary: pathlib.Path
+    folder: pathlib.Path
+    vllm: pathlib.Path  # the virtual environment whose `python` the entrypoints mean
+    narrator: Narrator
+    port: int = 0
+    plane: subprocess.Popen | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        runtime, state = self.folder / "run", self.folder / "state"
+        for path in (runtime, state):
+            path.mkdir(mode=0o700, parents=True)
+        # Only what the story sets may decide which server is meant.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "SETPOINT_"))}
+        self.environment = kept | {
+            "PATH": f"{self.vllm / 'bin'}:{self.binary.parent}:{os.environ['PATH']}",
+            "XDG_RUNTIME_DIR": str(runtime),
+            "XDG_STATE_HOME": str(state),
+            "NO_COLOR": "1",
+        }
+
+    # Commands
+
+    def run(self, *arguments: str, quiet: bool = False, **variables: str) -> Outcome:
+        """Run one command to its end, showing it and its output line by line unless quiet."""
+        if not quiet:
+            self.narrator.say("    $ setpoint " + " ".join(f"'{word}'" if " " in word else word for word in arguments))
+        process = processes.start(
+            [str(self.binary), *arguments],
+            cwd=self.folder,
+            env=self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        timer = threading.Timer(COMMAND_SECONDS, process.kill)
+        timer.start()
+        captured: dict[str, list[str]] = {"out": [], "err": []}
+        readers = [
+            threading.Thread(target=self._read, args=(stream, captured[name], quiet))
+            for name, stream in (("out", process.stdout), ("err", process.stderr))
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        status = process.wait()
+        timer.cancel()
+        return Outcome(status, "".join(captured["out"]), "".join(captured["err"]))
+
+    def _read(self, stream, lines: list[str], quiet: bool) -> None:
+        for line in stream:
+            lines.append(line)
+            if not quiet:
+                self.narrator.show(line.rstrip())
+
+    # The plane
+
+    @property
+    def data(self) -> pathlib.Path:
+        return self.folder / "plane"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token(self) -> str:
+        return (self.data / "token").read_text().strip()
+
+    @property
+    def log(self) -> pathlib.Path:
+        return self.folder / "serve.log"
+
+    def serve(self) -> None:
+        """Start the plane and wait until it answers; a port once chosen is kept over restarts."""
+        self.port = self.port or free_port()
+        arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
+        self.narrator.say("    $ setpoint " + " ".join(arguments) + " &")
+        with open(self.log, "ab") as log:
+            self.plane = processes.start(
+                [str(self.binary), *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        processes.wait_until(lambda: self.plane.poll() is not None or self.answers(), PLANE_START_SECONDS)
+        if not self.answers():
+            raise StoryFailed(f"the plane does not answer on {self.url}; its log ends: {self.log_end()}")
+
+    def answers(self) -> bool:
+        return self.status_of("/api/2.0/serving-endpoints") == 200
+
+    def status_of(self, path: str, token: str | None = None) -> int:
+        """The HTTP status of a GET, with the plane's token unless another is given; 0 without an answer."""
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token or self.token}"})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    def log_end(self) -> str:
+        return " / ".join(self.log.read_text(errors="replace").strip().split("\n")[-5:])
+
+    def kill_plane(self) -> None:
+        """As a crash: no signal that it could handle."""
+        self.plane.send_signal(signal.SIGKILL)
+        self.plane.wait()
+
+    def stop_plane(self) -> int:
+        """As an operator does; answers its exit status."""
+        self.plane.send_signal(signal.SIGTERM)
+        try:
+            return self.plane.wait(PLANE_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise StoryFailed(f"the plane did not stop in {PLANE_STOP_SECONDS} s; its log ends: {self.log_end()}")
+
+
+def free_port() -> int:
+    """The plane's usual port when nobody has it, else one that is free."""
+    for port in (DEFAULT_PORT, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise StoryFailed("no free port on 127.0.0.1")

@@ -1,0 +1,98 @@
+"""Requests that keep coming while a version is replaced: each is counted, timed, and its answer read whole."""
+
+import collections
+import http.client
+import itertools
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+
+CLIENTS = 3
+PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 120
+# Every few requests one is long, so that some are under way at the moment of the switch. Five tokens make one
+# sentence (three words, end, newline), and the model repeats it.
+LONG_EVERY = 5
+LONG_TOKENS = 300
+
+
+@dataclass
+class Tally:
+    sent: int = 0
+    answers: collections.Counter = field(default_factory=collections.Counter)
+    failures: list[str] = field(default_factory=list)
+    last: str = ""  # the answer that came last
+
+    def __str__(self) -> str:
+        answers = ", ".join(f"{count} × {text!r}" for text, count in sorted(self.answers.items()))
+        return f"{self.sent} requests sent, {len(self.failures)} failed ({answers})"
+
+
+class Traffic:
+    """`with Traffic(...) as tally:` sends requests until the block ends, and then waits for those under way."""
+
+    def __init__(self, port: int, token: str, endpoint: str):
+        self.port, self.token, self.endpoint = port, token, endpoint
+        self.tally = Tally()
+        self.lock = threading.Lock()
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self.client, daemon=True) for _ in range(CLIENTS)]
+
+    def __enter__(self) -> Tally:
+        for thread in self.threads:
+            thread.start()
+        return self.tally
+
+    def __exit__(self, *_) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(PATIENCE_SECONDS)
+
+    def client(self) -> None:
+        """One client with one connection, kept open as long as the server keeps it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        for number in itertools.count(1):
+            if self.stop.is_set():
+                return connection.close()
+            with self.lock:
+                self.tally.sent += 1
+            try:
+                self.answered(self.ask(connection, long=number % LONG_EVERY == 0, stream=number % 2 == 0))
+            except (OSError, http.client.HTTPException, ValueError) as failure:
+                with self.lock:
+                    self.tally.failures.append(f"{type(failure).__name__}: {failure}")
+                connection.close()
+            time.sleep(PAUSE_SECONDS)
+
+    def answered(self, text: str) -> None:
+        """Count the answer under its sentence. One answer never comes from two versions."""
+        sentences = set(text.strip().split("\n"))
+        if len(sentences) != 1:
+            raise ValueError(f"one answer, several sentences: {sorted(sentences)}")
+        with self.lock:
+            self.tally.last = sentences.pop()
+            self.tally.answers[self.tally.last] += 1
+
+    def ask(self, connection: http.client.HTTPConnection, long: bool, stream: bool) -> str:
+        body = {"messages": [{"role": "user", "content": "Say hello."}], "stream": stream}
+        if long:
+            body |= {"max_tokens": LONG_TOKENS, "ignore_eos": True}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        connection.request("POST", f"/serving-endpoints/{self.endpoint}/invocations", json.dumps(body), headers)
+        response = connection.getresponse()
+        data = response.read().decode()
+        if response.status != 200:
+            raise ValueError(f"HTTP {response.status}: {data[:300]}")
+        return streamed_text(data) if stream else json.loads(data)["choices"][0]["message"]["content"]
+
+
+def streamed_text(data: str) -> str:
+    """The text of a chat completion that came as server-sent events, all of them or it is an error."""
+    events = [line.removeprefix("data: ") for line in data.splitlines() if line.startswith("data: ")]
+    if not events or events[-1] != "[DONE]":
+        raise ValueError(f"the stream ended before [DONE]: {data[-200:]!r}")
+    chunks = [json.loads(event) for event in events[:-1]]
+    if error := next((chunk["error"] for chunk in chunks if "error" in chunk), None):
+        raise ValueError(f"error in the stream: {error}")
+    return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])

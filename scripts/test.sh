@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Every test. Real vLLM and the SDK clients are installed in the background while Swift builds and tests that need
+# neither run. A part that fails does not keep the others from running; a build that fails does.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/steps.sh
+
+# No part may hang for ever. On two cores the whole takes a third of this.
+readonly PART_LIMIT=30m
+readonly RELEASE_BUILD=(swift build --configuration release --scratch-path .build-release)
+
+logs=$(mktemp -d)
+installer=
+failed=()
+table=()
+
+finish() {
+  if [ -n "$installer" ]; then kill "$installer" 2>/dev/null || true; fi
+  rm -rf "$logs"
+}
+trap finish EXIT
+
+# part TITLE COMMAND...: run it, note whether it passed and how long it took.
+part() {
+  local title=$1 began=$SECONDS status=0
+  shift
+  step "$title"
+  timeout --foreground --kill-after 30s "$PART_LIMIT" "$@" || status=$?
+  if [ "$status" -eq 0 ]; then
+    table+=("$(printf '%-60s %5d s  ok' "$title" $((SECONDS - began)))")
+  else
+    table+=("$(printf '%-60s %5d s  FAILED (exit %d)' "$title" $((SECONDS - began)) "$status")")
+    failed+=("$title")
+  fi
+  return "$status"
+}
+
+install_python_parts() {
+  nice scripts/install-vllm.sh && nice scripts/install-clients.sh
+}
+
+installed_python_parts() {
+  local status=0
+  wait "$installer" || status=$?
+  installer=
+  cat "$logs/install"
+  return "$status"
+}
+
+summary() {
+  printf '\nWhat ran:\n'
+  printf '  %s\n' "${table[@]}"
+  step "all together"
+}
+
+scripts/install-system.sh
+python3 scripts/leftovers.py snapshot "$logs/before"
+install_python_parts >"$logs/install" 2>&1 &
+installer=$!
+
+part "swift build (debug, with tests)" swift build --build-tests ||
+  { summary; fail "the build failed; nothing was tested"; }
+part "swift test" swift test --skip-build --disable-xctest --parallel || true
+part "swift build (release: exploration and setpoint)" "${RELEASE_BUILD[@]}" --product explore &&
+  part "exploration of every reachable state" .build-release/release/explore || true
+
+began=$SECONDS
+if installed_python_parts; then
+  table+=("$(printf '%-60s %5d s  ok' "waited for vLLM and the SDK clients" $((SECONDS - began)))")
+  # Told last, so that its closing line is the last count that is read.
+  if part "swift build (release: setpoint)" "${RELEASE_BUILD[@]}" --product setpoint; then
+    part "end to end, with real vLLM" python3 scripts/demo.py --assert \
+      --setpoint .build-release/release/setpoint || true
+  fi
+else
+  failed+=("installing vLLM and the SDK clients")
+fi
+part "nothing left behind" python3 scripts/leftovers.py compare "$logs/before" || true
+
+summary
+if [ "${#failed[@]}" -gt 0 ]; then
+  printf 'failed: %s\n' "${failed[@]}"
+  exit 1
+fi
