@@ -1,0 +1,75 @@
+internal import CCurl
+
+/// What one of libcurl's result codes means for the caller.
+enum CurlFailure {
+  /// libcurl's general words for a code.
+  static func words(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }
+
+  static func words(_ code: CURLMcode) -> String { String(cString: curl_multi_strerror(code)) }
+
+  /// The kind of failure and a sentence for people.
+  ///
+  /// - Parameters:
+  ///   - detail: what libcurl wrote into the transfer's error buffer.
+  ///   - proxyStatus: the proxy's answer to `CONNECT`, 0 where there was none.
+  ///   - isConnected: whether the connection stood and the request was under way.
+  static func describe(
+    _ code: CURLcode, detail: String, proxyStatus: Int, isConnected: Bool, timeouts: HTTPTimeouts
+  ) -> (code: HTTPClientError.Code, message: String) {
+    let kind = kind(code, proxyStatus: proxyStatus, isConnected: isConnected)
+    let words = detail.isEmpty ? words(code) : detail
+    return (kind, "\(sentence(kind, timeouts: timeouts)): \(words)")
+  }
+
+  private static func kind(_ code: CURLcode, proxyStatus: Int, isConnected: Bool) -> HTTPClientError.Code {
+    // Before the request is under way, the only one that can have answered is a proxy.
+    if !isConnected && proxyStatus >= 300 { return .proxy }
+    return switch code {
+    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: isConnected ? .other : .invalidRequest
+    case CURLE_COULDNT_RESOLVE_HOST: .resolve
+    case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY: .proxy
+    case CURLE_COULDNT_CONNECT: .connect
+    // libcurl's own clock runs for connections only; idle and total are ours.
+    case CURLE_OPERATION_TIMEDOUT: .timeout(.connect)
+    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
+      CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_ENGINE_INITFAILED,
+      CURLE_SSL_CRL_BADFILE, CURLE_USE_SSL_FAILED, CURLE_SSL_CLIENTCERT:
+      .tls
+    case CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_HTTP2, CURLE_HTTP2_STREAM:
+      isConnected ? .connectionLost : .connect
+    default: .other
+    }
+  }
+
+  private static func sentence(_ kind: HTTPClientError.Code, timeouts: HTTPTimeouts) -> String {
+    switch kind {
+    case .invalidRequest: "invalid request"
+    case .resolve: "the host's name could not be resolved"
+    case .connect: "could not connect"
+    case .tls: "no trusted TLS connection"
+    case .timeout: "no connection within \((timeouts.connect ?? .seconds(300)).inSeconds)"
+    case .connectionLost: "the connection was lost"
+    case .proxy: "the proxy could not be used"
+    default: "the transfer failed"
+    }
+  }
+}
+
+extension Duration {
+  /// Such as `10 s` or `0.25 s`.
+  var inSeconds: String {
+    let (seconds, attoseconds) = components
+    let milliseconds = attoseconds / 1_000_000_000_000_000
+    guard milliseconds != 0 else { return "\(seconds) s" }
+    var digits = String(1000 + abs(milliseconds)).dropFirst()
+    while digits.last == "0" { digits.removeLast() }
+    return "\(seconds).\(digits) s"
+  }
+
+  /// Whole milliseconds, at least one: 0 means "no limit" to libcurl.
+  var milliseconds: Int {
+    let (seconds, attoseconds) = components
+    let bounded = min(max(seconds, 0), Int64(Int32.max / 1000))
+    return max(1, Int(bounded * 1000 + attoseconds / 1_000_000_000_000_000))
+  }
+}

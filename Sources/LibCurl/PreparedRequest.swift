@@ -1,0 +1,95 @@
+/// A request that was checked and is ready to be handed to libcurl.
+///
+/// libcurl copies header lines and the method into the request as they are. A line break in one of them would let
+/// whoever wrote the value add headers or whole requests, therefore nothing passes that could end a line.
+struct PreparedRequest: Sendable {
+  let method: String
+  let url: RequestURL
+  /// Header lines in libcurl's notation.
+  let headerLines: [String]
+  let body: [UInt8]?
+  let timeouts: HTTPTimeouts
+
+  /// Whether the request may be repeated without harm when its connection died (RFC 9110, section 9.2.2).
+  var isIdempotent: Bool { ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(method) }
+
+  /// - Throws: `HTTPClientError` with the code `invalidRequest`, naming the part that is wrong but never its value.
+  init(_ request: HTTPRequest, configuration: HTTPClientConfiguration) throws(HTTPClientError) {
+    let method = request.method.isHTTPToken ? request.method : "(invalid method)"
+    func refusal(_ reason: String, url: String) -> HTTPClientError {
+      HTTPClientError(code: .invalidRequest, message: "invalid request: \(reason)", method: method, url: url)
+    }
+    do throws(RequestURL.Malformed) {
+      self.url = try RequestURL(request.url)
+    } catch {
+      throw refusal(error.reason, url: RequestURL.unreadable)
+    }
+    guard request.method.isHTTPToken, method != "CONNECT" else {
+      throw refusal("the method is not one that can be sent", url: url.shown)
+    }
+    self.method = method
+    guard method != "HEAD" || request.body == nil else {
+      throw refusal("a HEAD request has no body", url: url.shown)
+    }
+    if let reason = Self.objection(to: HTTPField("User-Agent", configuration.userAgent)) {
+      throw refusal(reason, url: url.shown)
+    }
+    var lines: [String] = []
+    for field in request.headers {
+      if let reason = Self.objection(to: field) { throw refusal(reason, url: url.shown) }
+      lines.append(Self.line(field))
+    }
+    // Without these two, libcurl would invent a form's content type and wait a second for "100 Continue".
+    for name in ["Content-Type", "Expect"]
+    where !request.headers.contains(where: { $0.name.equalsIgnoringASCIICase(name) }) {
+      lines.append("\(name):")
+    }
+    self.headerLines = lines
+    self.body = request.body ?? (["POST", "PUT", "PATCH"].contains(method) ? [] : nil)
+    self.timeouts = request.timeouts ?? configuration.timeouts
+  }
+
+  private static func objection(to field: HTTPField) -> String? {
+    guard field.name.isHTTPToken else { return "a header's name is empty or has a character that is not allowed" }
+    if ["Content-Length", "Transfer-Encoding"].contains(where: field.name.equalsIgnoringASCIICase) {
+      return "the header \(field.name) is set by the client, from the body"
+    }
+    if let byte = field.value.utf8.first(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) {
+      return "the value of the header \(field.name) contains \(byte.controlName)"
+    }
+    return nil
+  }
+
+  /// libcurl reads `Name:` as "leave this header out" and `Name;` as "send it without a value".
+  private static func line(_ field: HTTPField) -> String {
+    field.value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 } ? "\(field.name);" : "\(field.name): \(field.value)"
+  }
+}
+
+extension String {
+  /// Whether it is a token of RFC 9110, section 5.6.2: the only spelling of methods and header names.
+  var isHTTPToken: Bool {
+    !isEmpty
+      && utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+      }
+  }
+}
+
+extension UInt8 {
+  /// The name of a byte that has no place in a line of text.
+  var controlName: String {
+    switch self {
+    case 0x00: "a NUL byte"
+    case 0x0A: "a line feed"
+    case 0x0D: "a carriage return"
+    case 0x20: "a space"
+    default: "a control character"
+    }
+  }
+}
