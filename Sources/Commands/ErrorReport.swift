@@ -1,0 +1,45 @@
+internal import History
+
+/// An error as a person reads it: what happened, where, why, and what to do next.
+package struct ErrorReport: Error, Hashable, Sendable, CustomStringConvertible {
+  package let what: String
+  /// The file, endpoint or call.
+  package let place: String?
+  /// The cause; a server's own words stand here unchanged.
+  package let why: String?
+  package let next: String?
+
+  package init(_ what: String, place: String? = nil, why: String? = nil, next: String? = nil) {
+    self.what = what
+    self.place = place
+    self.why = why
+    self.next = next
+  }
+
+  /// The lines for standard error.
+  package func lines(_ palette: Palette = .plain) -> [String] {
+    var lines = [palette.paint("error:", .failed) + " \(what)"]
+    for (label, text) in [("where", place), ("why", why), ("next", next)] {
+      guard let text, !text.isEmpty else { continue }
+      // What has several lines, such as the end of a log, keeps them, one under the other.
+      let parts = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+      let label = "  \(label):" + String(repeating: " ", count: 6 - label.count)
+      let indent = String(repeating: " ", count: label.count)
+      lines += parts.enumerated().map { ($0 == 0 ? palette.paint(label, .muted) : indent) + $1 }
+    }
+    return lines
+  }
+
+  package var description: String { lines().joined(separator: "\n") }
+}
+
+extension ErrorReport {
+  /// The report on any error that reaches the command line.
+  package init(of error: any Error) {
+    switch error {
+    case let report as ErrorReport: self = report
+    case let error as HistoryError: self.init(error.message, next: error.next)
+    default: self.init("\(error)")
+    }
+  }
+}

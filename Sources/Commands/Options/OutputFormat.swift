@@ -1,0 +1,15 @@
+internal import ArgumentParser
+
+/// `-o` of the commands that print a plan or an outcome.
+enum PlanFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case text
+  case json
+}
+
+/// `-o` of the commands that print lists.
+enum ListFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case table
+  case wide
+  case json
+  case yaml
+}

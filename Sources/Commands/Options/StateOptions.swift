@@ -1,0 +1,22 @@
+internal import ArgumentParser
+internal import History
+
+/// Where history lies.
+struct StateOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The directory of history. (default: $XDG_STATE_HOME/setpoint, else ~/.local/state/setpoint)", valueName: "DIR"))
+  var state: String?
+
+  init() {}
+
+  /// History for a command that records what it does.
+  func openHistory() throws -> HistoryStore { try HistoryStore.open(in: try directory) }
+
+  /// History for a command that only looks; makes no files.
+  func readHistory() throws -> HistoryStore { try HistoryStore.openToRead(in: try directory) }
+
+  private var directory: StateDirectory {
+    get throws { try StateDirectory(named: state, environment: Surroundings.current.environment) }
+  }
+}

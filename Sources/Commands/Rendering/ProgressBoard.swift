@@ -1,0 +1,113 @@
+/// What `apply` is doing with one endpoint, as a person follows it.
+package struct EndpointProgress: Hashable, Sendable {
+  package enum Phase: Hashable, Sendable {
+    /// Looked at, nothing sent yet.
+    case deciding
+    /// A call is on its way.
+    case sending
+    /// The provider is at work.
+    case waiting
+    /// The new version is being asked its questions.
+    case verifying
+    case done
+    case held
+    case failed
+
+    fileprivate var mark: (text: String, tone: Tone?) {
+      switch self {
+      case .deciding, .sending, .waiting, .verifying: ("·", .changed)
+      case .done: ("✓", .good)
+      case .held: ("!", .warning)
+      case .failed: ("✗", .failed)
+      }
+    }
+
+    package var isFinal: Bool {
+      switch self {
+      case .done, .held, .failed: true
+      case .deciding, .sending, .waiting, .verifying: false
+      }
+    }
+  }
+
+  package let endpoint: String
+  package let phase: Phase
+  /// The state in a word or two: `updating`, `created`, `held (quarantined)`.
+  package let state: String
+  /// What it waits for, or why it ended so.
+  package let detail: String
+
+  package init(endpoint: String, phase: Phase, state: String, detail: String = "") {
+    self.endpoint = endpoint
+    self.phase = phase
+    self.state = state
+    self.detail = detail.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}
+
+/// The progress of all endpoints of one `apply`: a value that is told what changed and says what to show.
+package struct ProgressBoard: Sendable {
+  private struct Row: Sendable {
+    var progress: EndpointProgress
+    let began: Int64
+    var ended: Int64?
+  }
+
+  private var rows: [Row] = []
+
+  package init() {}
+
+  /// Takes note of a change at `now` (milliseconds since 1970).
+  ///
+  /// - Returns: the line to print where lines are not drawn anew; nil when there is nothing new to say.
+  package mutating func note(_ progress: EndpointProgress, now: Int64) -> String? {
+    guard let index = rows.firstIndex(where: { $0.progress.endpoint == progress.endpoint }) else {
+      rows.append(Row(progress: progress, began: now, ended: progress.phase.isFinal ? now : nil))
+      return Self.plainLine(progress, elapsed: 0)
+    }
+    let former = rows[index].progress
+    rows[index].progress = progress
+    rows[index].ended = progress.phase.isFinal ? now : nil
+    return former == progress ? nil : Self.plainLine(progress, elapsed: now - rows[index].began)
+  }
+
+  /// One line for each endpoint, cut to the terminal. Where there are more endpoints than rows, those that are still being
+  /// worked on come first and the rest are counted.
+  package func lines(now: Int64, size: TerminalSize, palette: Palette) -> [String] {
+    let room = max(1, size.rows - 2)
+    let shown = rows.count <= room ? rows[...] : (rows.filter { $0.ended == nil } + rows.filter { $0.ended != nil })[..<room]
+    let nameWidth = shown.map(\.progress.endpoint.count).max() ?? 0
+    let stateWidth = shown.map(\.progress.state.count).max() ?? 0
+    var lines = shown.map { row in
+      let progress = row.progress
+      let elapsed = TimeText.span(seconds: ((row.ended ?? now) - row.began) / 1000)
+      let text =
+        "\(progress.endpoint.padded(to: nameWidth))  \(progress.state.padded(to: stateWidth))  "
+        + "\(elapsed.padded(to: 6))  \(progress.detail)"
+      let mark = palette.paint(progress.phase.mark.text, progress.phase.mark.tone)
+      return mark + " " + String(text.prefix(max(10, size.columns - 3))).trimmedEnd
+    }
+    if rows.count > shown.count { lines.append(palette.paint("  and \(rows.count - shown.count) more", .muted)) }
+    return lines
+  }
+
+  /// The endpoints that are still being worked on, in the order in which they began.
+  package var unfinished: [EndpointProgress] { rows.filter { $0.ended == nil }.map(\.progress) }
+
+  private static func plainLine(_ progress: EndpointProgress, elapsed: Int64) -> String {
+    var line = "\(progress.endpoint): \(progress.state)"
+    if !progress.detail.isEmpty { line += ": \(progress.detail)" }
+    if elapsed >= 1000 { line += " (\(TimeText.span(seconds: elapsed / 1000)))" }
+    return line
+  }
+}
+
+extension String {
+  /// Filled with blanks up to a width.
+  func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+
+  fileprivate var trimmedEnd: String {
+    guard let last = lastIndex(where: { $0 != " " }) else { return "" }
+    return String(self[...last])
+  }
+}

@@ -1,0 +1,40 @@
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// Times as people and programs read them.
+package enum TimeText {
+  /// An instant as RFC 3339 in UTC, `2026-08-23T09:05:00Z`. `milliseconds` count from 1970.
+  package static func instant(_ milliseconds: Int64) -> String {
+    var seconds = time_t(milliseconds / 1000)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    let date = [parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday].map { padded(Int64($0)) }
+    let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded(Int64($0)) }
+    return "\(date.joined(separator: "-"))T\(time.joined(separator: ":"))Z"
+  }
+
+  /// A span in its two largest units: `8s`, `2m05s`, `1h02m`, `3d04h`.
+  package static func span(seconds: Int64) -> String {
+    switch max(0, seconds) {
+    case let seconds where seconds < 60: "\(seconds)s"
+    case let seconds where seconds < 3600: "\(seconds / 60)m\(padded(seconds % 60))s"
+    case let seconds where seconds < 86400: "\(seconds / 3600)h\(padded(seconds / 60 % 60))m"
+    case let seconds: "\(seconds / 86400)d\(padded(seconds / 3600 % 24))h"
+    }
+  }
+
+  /// How long ago something was, in its largest unit: `8s`, `2m`, `1h`, `3d`.
+  package static func age(milliseconds: Int64) -> String {
+    switch max(0, milliseconds / 1000) {
+    case let seconds where seconds < 60: "\(seconds)s"
+    case let seconds where seconds < 3600: "\(seconds / 60)m"
+    case let seconds where seconds < 86400: "\(seconds / 3600)h"
+    case let seconds: "\(seconds / 86400)d"
+    }
+  }
+
+  private static func padded(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}

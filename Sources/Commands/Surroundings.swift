@@ -1,0 +1,70 @@
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// What a command takes from the process around it: environment, clock, standard input, and where it writes.
+///
+/// The parser makes the commands, so this cannot be handed to their initializers; it is a task-local value, which a test
+/// replaces for the commands it runs without touching the process.
+package struct Surroundings: Sendable {
+  package var environment: [String: String]
+  package var console: Console
+  /// Milliseconds since 1970.
+  package var now: @Sendable () -> Int64
+  /// All of standard input.
+  package var readInput: @Sendable () throws -> [UInt8]
+
+  package init(
+    environment: [String: String], console: Console, now: @escaping @Sendable () -> Int64,
+    readInput: @escaping @Sendable () throws -> [UInt8]
+  ) {
+    self.environment = environment
+    self.console = console
+    self.now = now
+    self.readInput = readInput
+  }
+
+  /// The process itself, where nothing else was put in place. Read once, when a command first asks.
+  @TaskLocal package static var current = Surroundings.ofProcess()
+
+  private static func ofProcess() -> Surroundings {
+    let environment = processEnvironment()
+    return Surroundings(
+      environment: environment, console: .standard(environment: environment), now: { millisecondsSince1970() },
+      readInput: readStandardInput)
+  }
+}
+
+private func processEnvironment() -> [String: String] {
+  var variables: [String: String] = [:]
+  var entry = environ
+  while let text = entry.pointee {
+    let pair = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    if pair.count == 2 { variables[String(pair[0])] = String(pair[1]) }
+    entry += 1
+  }
+  return variables
+}
+
+private func millisecondsSince1970() -> Int64 {
+  var time = timespec()
+  clock_gettime(CLOCK_REALTIME, &time)
+  return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+private func readStandardInput() throws -> [UInt8] {
+  var input: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 65536)
+  while true {
+    let count = read(STDIN_FILENO, &buffer, buffer.count)
+    if count > 0 {
+      input.append(contentsOf: buffer[..<count])
+    } else if count == 0 {
+      return input
+    } else if errno != EINTR {
+      throw ErrorReport("cannot read standard input: \(String(cString: strerror(errno)))")
+    }
+  }
+}
