@@ -1,7 +1,7 @@
 # What people and CI do with this repository. `make demo` and `make test` install what they need by themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build check fmt bench clean
+.PHONY: help demo test unit build release check fmt bench clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -13,11 +13,20 @@ demo: ## from nothing to a served model, replaced without a failed request, and 
 test: ## every test: unit tests, the exploration, and the demo's story with its claims checked on real vLLM
 	@scripts/test.sh
 
-build: ## the release binary, .build-release/release/setpoint
+unit: ## only the Swift tests
 	@scripts/install-system.sh
-	swift build --configuration release --scratch-path .build-release --product setpoint
+	swift build --build-tests
+	swift test --skip-build --disable-xctest
 
-check: ## format and lint, without building
+build: ## the debug binary, .build/debug/setpoint
+	@scripts/install-system.sh
+	swift build --product setpoint
+
+release: ## the release binary, .build-release/release/setpoint
+	@scripts/install-system.sh
+	@scripts/build-release.sh setpoint
+
+check: ## the format and the rules that a machine can check, without building
 	@scripts/check.sh
 
 fmt: ## format the sources in place

@@ -21,8 +21,8 @@ import pathlib
 import shutil
 import struct
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
 MODEL_NAME = "hello"
 HEAD_SIZE = 64
@@ -101,7 +101,7 @@ def successors(vocabulary: Vocabulary, words: list[str]) -> list[int]:
     """The token that follows each token."""
     path = [vocabulary.id(spelled(word)) for word in words]
     follows = [path[0]] * len(vocabulary)
-    for token, successor in zip(path, [*path[1:], vocabulary.id(END)]):
+    for token, successor in zip(path, [*path[1:], vocabulary.id(END)], strict=True):
         follows[token] = successor
     follows[vocabulary.id(END)] = vocabulary.id(spelled("\n"))
     return follows
@@ -155,7 +155,9 @@ def weights(follows: list[int]) -> dict[str, Tensor]:
             prefix + "mlp.down_proj.weight": filled(0, size, MLP_SIZE),
         }
     tensors["model.norm.weight"] = filled(1, size)
-    tensors["lm_head.weight"] = sparse(OUTPUT_WEIGHT, size, size, ((after, token) for token, after in enumerate(follows)))
+    tensors["lm_head.weight"] = sparse(
+        OUTPUT_WEIGHT, size, size, ((after, token) for token, after in enumerate(follows))
+    )
     return tensors
 
 

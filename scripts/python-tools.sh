@@ -19,9 +19,9 @@ PYTHON
       return
     fi
   done
-  local found
-  found=$(${SETPOINT_PYTHON:-python3} --version 2>&1 || true)
-  fail "no Python from $OLDEST_PYTHON to $NEWEST_PYTHON with the venv module was found (${SETPOINT_PYTHON:-python3} says: $found)" \
+  local asked=${SETPOINT_PYTHON:-python3} found
+  found=$("$asked" --version 2>&1 || true)
+  fail "no Python from $OLDEST_PYTHON to $NEWEST_PYTHON with the venv module was found; $asked says: $found" \
     "On Debian and Ubuntu: apt-get install python3 python3-venv" \
     "Or name one: SETPOINT_PYTHON=/path/to/python3.11 make demo"
 }

@@ -7,7 +7,6 @@ source scripts/steps.sh
 
 # No part may hang for ever. On two cores the whole takes a third of this.
 readonly PART_LIMIT=30m
-readonly RELEASE_BUILD=(swift build --configuration release --scratch-path .build-release)
 
 logs=$(mktemp -d)
 installer=
@@ -61,14 +60,14 @@ installer=$!
 part "swift build (debug, with tests)" swift build --build-tests ||
   { summary; fail "the build failed; nothing was tested"; }
 part "swift test" swift test --skip-build --disable-xctest --parallel || true
-part "swift build (release: exploration and setpoint)" "${RELEASE_BUILD[@]}" --product explore &&
+part "swift build (release: explore)" scripts/build-release.sh explore &&
   part "exploration of every reachable state" .build-release/release/explore || true
 
 began=$SECONDS
 if installed_python_parts; then
   table+=("$(printf '%-60s %5d s  ok' "waited for vLLM and the SDK clients" $((SECONDS - began)))")
   # Told last, so that its closing line is the last count that is read.
-  if part "swift build (release: setpoint)" "${RELEASE_BUILD[@]}" --product setpoint; then
+  if part "swift build (release: setpoint)" scripts/build-release.sh setpoint; then
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
       --setpoint .build-release/release/setpoint || true
   fi

@@ -62,7 +62,11 @@ def manage_with_databricks(workspace: WorkspaceClient, model: str) -> None:
     created = endpoints.create_and_wait(
         name=ENDPOINT, config=config, tags=[EndpointTag(key="made-by", value="sdk")], timeout=PATIENCE
     )
-    check("databricks-sdk creates an endpoint and waits for it", created.state.ready is EndpointStateReady.READY, created.state)
+    check(
+        "databricks-sdk creates an endpoint and waits for it",
+        created.state.ready is EndpointStateReady.READY,
+        created.state,
+    )
 
     read = endpoints.get(ENDPOINT)
     entity = read.config.served_entities[0]

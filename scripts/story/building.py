@@ -10,10 +10,6 @@ import time
 from story import processes
 from story.narration import Narrator, StoryFailed
 
-# Builds for the demo have a folder of their own, so that they leave a developer's .build alone.
-RELEASE_BUILD = [
-    "swift", "build", "--configuration", "release", "--scratch-path", ".build-release", "--product", "setpoint",
-]  # fmt: skip
 SHOW_PROGRESS_EVERY_SECONDS = 15
 LINES_SHOWN_ON_FAILURE = 40
 
@@ -55,12 +51,12 @@ class Job:
 
 
 def install_and_build(narrator: Narrator, root: pathlib.Path, given: pathlib.Path | None) -> pathlib.Path:
-    """Install vLLM (the test: the SDK clients too) while Swift builds; answers the binary, the given one if there is one."""
+    """Install vLLM (and what only the test needs) while Swift builds; answers the binary, the given one if any."""
     jobs = [Job(narrator, "vllm", ["nice", "scripts/install-vllm.sh"], root)]
     if narrator.strict:
         jobs.append(Job(narrator, "clients", ["nice", "scripts/install-clients.sh"], root))
     if given is None:
-        jobs.append(Job(narrator, "swift", RELEASE_BUILD, root, talkative=True))
+        jobs.append(Job(narrator, "swift", ["scripts/build-release.sh", "setpoint"], root, talkative=True))
     for job in jobs:
         job.finish()
     binary = given.resolve() if given else root / ".build-release/release/setpoint"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import leftovers
+
 from story import processes
 from story.building import install_and_build
 from story.manifests import ENDPOINT, FILE, MODEL, manifest, write
@@ -34,7 +35,14 @@ def prepare(narrator: Narrator, root: pathlib.Path, binary: pathlib.Path | None)
 def make_models(narrator: Narrator, root: pathlib.Path, folder: pathlib.Path) -> None:
     with narrator.step("Make three versions of a tiny model; the third one's weights are cut short"):
         for version, path in models(folder).items():
-            command = [sys.executable, str(root / "scripts/make-model.py"), str(path), "--mlflow", "--say", sentence(version)]
+            command = [
+                sys.executable,
+                str(root / "scripts/make-model.py"),
+                str(path),
+                "--mlflow",
+                "--say",
+                sentence(version),
+            ]
             command += ["--broken", "weights"] if version == "3" else []
             maker = processes.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             output, _ = maker.communicate()
@@ -108,7 +116,9 @@ def replace_under_traffic(setpoint: Setpoint) -> None:
         setpoint.narrator.show(str(tally))
         setpoint.narrator.require("apply exits 0", applied.status == 0, seen=applied)
         every_request_answered(setpoint.narrator, tally)
-        check("version 1 answered until version 2 did", set(tally.answers) == {sentence("1"), sentence("2")}, seen=tally)
+        check(
+            "version 1 answered until version 2 did", set(tally.answers) == {sentence("1"), sentence("2")}, seen=tally
+        )
         check("the last answer is version 2's", tally.last == sentence("2"), seen=tally.last)
         says(setpoint, "2")
 

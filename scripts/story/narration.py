@@ -3,8 +3,8 @@
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 
 class StoryFailed(Exception):
@@ -33,7 +33,9 @@ class Narrator:
         self.steps: list[Step] = []
         self.began = time.monotonic()
         colour = sys.stdout.isatty()
-        self.bold, self.dim, self.red, self.plain = ("\033[1m", "\033[2m", "\033[31m", "\033[0m") if colour else [""] * 4
+        self.bold, self.dim, self.red, self.plain = (
+            ("\033[1m", "\033[2m", "\033[31m", "\033[0m") if colour else [""] * 4
+        )
 
     @property
     def passed(self) -> int:

@@ -4,6 +4,7 @@ The story is the kernel's "child subreaper": a replica whose plane was killed be
 the processes below the story are exactly those that it started, however they lost their parents.
 """
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -47,10 +48,8 @@ def _reap_for_ever() -> None:
 
 
 def _reap(pid: int) -> None:
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def _parents() -> dict[int, int]:
@@ -100,10 +99,8 @@ def end_all() -> list[str]:
         # All of them first: the death of one ends others.
         mapped |= {inode for pid in left for inode in _shared_memory_of(pid)}
         for pid in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         time.sleep(REAP_EVERY_SECONDS)
     for path in leftovers.SHARED_MEMORY.iterdir():
         if path.lstat().st_ino in mapped:

@@ -73,7 +73,11 @@ def write_nothing_twice(setpoint: Setpoint) -> None:
         shuffled = setpoint.run("diff", "-f", FILE)
         check("diff of shuffled keys exits 0", shuffled.status == 0, seen=shuffled)
         applied, writes = recorded(setpoint, "apply", "-f", FILE)
-        check("apply of shuffled keys exits 0 and sends no write", applied.status == 0 and not writes, seen=writes or applied)
+        check(
+            "apply of shuffled keys exits 0 and sends no write",
+            applied.status == 0 and not writes,
+            seen=writes or applied,
+        )
 
 
 def hold_the_quarantine(setpoint: Setpoint) -> None:
@@ -94,22 +98,32 @@ def hold_the_quarantine(setpoint: Setpoint) -> None:
 
 def survive_a_killed_plane(setpoint: Setpoint) -> None:
     check, require = setpoint.narrator.check, setpoint.narrator.require
-    with setpoint.narrator.step("Kill the plane with SIGKILL: replicas run on, and the next plane adopts or sweeps them"):
+    with setpoint.narrator.step(
+        "Kill the plane with SIGKILL: replicas run on, and the next plane adopts or sweeps them"
+    ):
         ours = processes.vllm_pids()
         require(f"{ENDPOINT} has its processes", len(ours) >= 2, seen=ours)
         (setpoint.folder / "stray.yaml").write_text(manifest("1", name=STRAY))
         started = setpoint.run("apply", "-f", "stray.yaml", "--no-wait")
         check("apply --no-wait exits 0", started.status == 0, seen=started)
-        require("a second endpoint's replica is starting", processes.wait_until(lambda: processes.vllm_pids() - ours, 30))
+        require(
+            "a second endpoint's replica is starting", processes.wait_until(lambda: processes.vllm_pids() - ours, 30)
+        )
         setpoint.kill_plane()
         stray = processes.vllm_pids() - ours
-        check("every replica outlives the plane", ours | stray <= processes.vllm_pids() and stray, seen=processes.vllm_pids())
+        check(
+            "every replica outlives the plane",
+            ours | stray <= processes.vllm_pids() and stray,
+            seen=processes.vllm_pids(),
+        )
         forget_endpoint(setpoint.data, STRAY)
         setpoint.serve()
         says(setpoint, "2")
         gone = processes.wait_until(lambda: not stray & processes.vllm_pids(), SWEEP_SECONDS)
         check("the replica whose endpoint is gone is swept", gone, seen=stray & processes.vllm_pids())
-        check("the others are adopted, not restarted", processes.vllm_pids() == ours, seen=(ours, processes.vllm_pids()))
+        check(
+            "the others are adopted, not restarted", processes.vllm_pids() == ours, seen=(ours, processes.vllm_pids())
+        )
         diff = setpoint.run("diff", "-f", FILE)
         check("diff exits 0: the config is there", diff.status == 0, seen=diff)
         check("the stray endpoint is not", setpoint.run("get", STRAY, quiet=True).status == 1)

@@ -158,8 +158,8 @@ class Setpoint:
         self.plane.send_signal(signal.SIGTERM)
         try:
             return self.plane.wait(PLANE_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise StoryFailed(f"the plane did not stop in {PLANE_STOP_SECONDS} s; its log ends: {self.log_end()}")
+        except subprocess.TimeoutExpired as late:
+            raise StoryFailed(f"the plane runs on {PLANE_STOP_SECONDS} s after SIGTERM: {self.log_end()}") from late
 
 
 def free_port() -> int:

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""The house rules of CONTRIBUTING.md that a machine can check and swift-format does not. One line a finding."""
+
+import pathlib
+import re
+import sys
+from collections.abc import Iterator
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LONGEST_LINE = 120
+
+# What may not be written in Sources, and why.
+REFUSED = {
+    r"\btry!": "try! ends the process on an error; throw it",
+    r"\bas!": "as! ends the process on a surprise; use as?",
+    r"\bfatalError\(": "fatalError ends the process; throw",
+    r"\bTask\.detached\b": "a detached task has no owner; use structured concurrency",
+    r"\b(class|struct|enum|actor|protocol) \w*(Manager|Helper|Utils?)\b": "name what it is, not that it helps",
+    r"\b(TODO|FIXME|XXX)\b": "finish it, or file an issue",
+}
+
+# Targets that decide, and what they may not import: values in, values out.
+PURE = ("Endpoints", "Planning", "Scheduling", "CanonicalJSON")
+IMPURE = re.compile(r"^\s*(?:\w+ )?import (Foundation|Glibc|NIO\w*|Logging|GRDB|Subprocess)$")
+
+# Each C library has one wrapper.
+WRAPPERS = {"CYAML": "LibYAML", "CCurl": "LibCurl", "CCrypto": "LibCrypto"}
+C_IMPORT = re.compile(rf"^\s*(?:\w+ )?import ({'|'.join(WRAPPERS)})$")
+
+
+def files(folder: str, *suffixes: str) -> Iterator[pathlib.Path]:
+    for path in sorted((ROOT / folder).rglob("*")):
+        if path.suffix in suffixes and path.is_file():
+            yield path
+
+
+def lines(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        yield f"{path.relative_to(ROOT)}:{number}", line
+
+
+def findings_in_sources() -> Iterator[str]:
+    for path in files("Sources", ".swift"):
+        target = path.relative_to(ROOT / "Sources").parts[0]
+        for place, line in lines(path):
+            for pattern, advice in REFUSED.items():
+                if re.search(pattern, line):
+                    yield f"{place}: {advice}"
+            if target in PURE and (found := IMPURE.match(line)):
+                yield f"{place}: {target} is pure and does not import {found[1]}"
+            if (found := C_IMPORT.match(line)) and WRAPPERS[found[1]] != target:
+                yield f"{place}: only {WRAPPERS[found[1]]} imports {found[1]}"
+
+
+def findings_in_scripts() -> Iterator[str]:
+    """Python and shell have no formatter here; their lines are bounded as Swift's are."""
+    scripts = [*files("scripts", ".py", ".sh"), *files("Tests/e2e", ".py")]
+    for path in scripts:
+        if path.suffix == ".py":
+            try:
+                compile(path.read_text(), str(path), "exec")
+            except SyntaxError as error:
+                yield f"{path.relative_to(ROOT)}:{error.lineno}: {error.msg}"
+        for place, line in lines(path):
+            if len(line) > LONGEST_LINE:
+                yield f"{place}: longer than {LONGEST_LINE} columns"
+
+
+def main() -> int:
+    found = [*findings_in_sources(), *findings_in_scripts()]
+    print(*found, sep="\n", end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
