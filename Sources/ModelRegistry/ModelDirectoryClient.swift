@@ -1,0 +1,60 @@
+internal import LibCurl
+package import ServingAPI
+
+/// The registered models of a plane: look-ups in Unity Catalog's form, and the plane's own call that registers a directory.
+///
+/// Every method throws `ServingError`, and `CancellationError` where its task is cancelled.
+package struct ModelDirectoryClient: Sendable {
+  private let client: ServingClient
+
+  package init(_ client: ServingClient) { self.client = client }
+
+  /// Registers a directory of the plane's machine as the model's next version, and the model itself where it is new.
+  ///
+  /// - Parameters:
+  ///   - source: an absolute path: an artifacts folder, or an MLflow model folder.
+  ///   - entrypoint: the start command; nil where the folder's `MLmodel` has it.
+  ///   - task: such as `llm/v1/chat`; nil where the folder's `MLmodel` has it.
+  package func register(
+    _ model: String, source: String, entrypoint: String? = nil, task: String? = nil
+  ) async throws -> WireModelVersion {
+    var call = APICall("POST", "/api/2.1/unity-catalog/models/\(model)/versions")
+    call.body = WireRegisterVersionRequest(source: source, entrypoint: entrypoint, task: task).json
+    // Weights that cannot be linked are copied first.
+    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)
+    let registered = try await client.object(call, as: WireModelVersion.self)
+    guard registered.version != nil else {
+      throw ServingError(
+        kind: .unexpectedAnswer, status: 200, serverMessage: "the answer names no version", call: call.description,
+        outcomeUnknown: true)
+    }
+    return registered
+  }
+
+  /// Every registered model, by name.
+  package func models() async throws -> [WireRegisteredModel] {
+    let call = APICall("GET", "/api/2.1/unity-catalog/models", query: [("include_aliases", "true")])
+    return try await client.allPages(call, as: WireRegisteredModelPage.self) { ($0.models, $0.nextPageToken) }
+      .sorted { ($0.fullName ?? "") < ($1.fullName ?? "") }
+  }
+
+  /// One registered model with its aliases.
+  package func model(_ model: String) async throws -> WireRegisteredModel {
+    try await client.object(
+      APICall("GET", "/api/2.1/unity-catalog/models/\(model)", query: [("include_aliases", "true")]))
+  }
+
+  /// Every version of a model, by number. The registry gives them in no order and in pages that may be empty.
+  package func versions(of model: String) async throws -> [WireModelVersion] {
+    let call = APICall("GET", "/api/2.1/unity-catalog/models/\(model)/versions")
+    return try await client.allPages(call, as: WireModelVersionPage.self) { ($0.versions, $0.nextPageToken) }
+      .sorted { ($0.version ?? 0) < ($1.version ?? 0) }
+  }
+
+  /// Lets `model@alias` mean this version.
+  package func setAlias(_ alias: String, of model: String, to version: Int64) async throws {
+    var call = APICall("PUT", "/api/2.1/unity-catalog/models/\(model)/aliases/\(alias)")
+    call.body = WireSetAliasRequest(versionNum: version).json
+    _ = try await client.json(call)
+  }
+}

@@ -1,0 +1,28 @@
+/// Why a model version cannot be used. These are answers of the registry, not troubles on the way to it: those are thrown
+/// as `ServingError`, and then the version is simply not known.
+package struct ModelRegistryError: Error, Hashable, Sendable, CustomStringConvertible {
+  package enum Kind: Hashable, Sendable {
+    /// `latest` is no alias anybody can set (contract 1.4).
+    case reservedAlias
+    case noSuchModel
+    case noSuchAlias
+    case noSuchVersion
+    /// Being registered still: large models take 20 to 30 minutes (contract Q38).
+    case notYetRegistered
+    /// Its registration failed, or its state is a word this version does not know.
+    case notServable
+  }
+
+  package let kind: Kind
+  package let message: String
+  /// What to do next.
+  package let advice: String
+
+  package init(_ kind: Kind, _ message: String, advice: String) {
+    self.kind = kind
+    self.message = message
+    self.advice = advice
+  }
+
+  package var description: String { "\(message)\n  \(advice)" }
+}

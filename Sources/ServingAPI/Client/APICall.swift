@@ -1,0 +1,82 @@
+package import CanonicalJSON
+package import LibCurl
+
+/// One call of the API as a value.
+package struct APICall: Sendable {
+  package let method: String
+  /// The path as it is sent, such as `/api/2.0/serving-endpoints/x`; parts of it that came from outside are encoded.
+  package let path: String
+  package var query: [(name: String, value: String)] = []
+  package var body: JSONValue?
+  package var retries: RetryPolicy.Mode
+  /// Nil takes the client's limits.
+  package var timeouts: HTTPTimeouts?
+  /// Texts in the body that no message may repeat, such as environment values.
+  package var secrets: [String] = []
+
+  /// - Parameter retries: reading, and whatever has one effect however often it is sent, is repeatable; a `POST` is not.
+  package init(
+    _ method: String, _ path: APIPath, query: [(name: String, value: String)] = [], body: JSONValue? = nil,
+    retries: RetryPolicy.Mode? = nil
+  ) {
+    self.method = method
+    self.path = path.text
+    self.query = query
+    self.body = body
+    self.retries = retries ?? (method == "POST" ? .whenNotApplied : .repeatable)
+  }
+
+  /// As messages name it.
+  package var description: String { "\(method) \(path)" }
+
+  var pathAndQuery: String {
+    guard !query.isEmpty else { return path }
+    return path + "?"
+      + query.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }
+      .joined(separator: "&")
+  }
+}
+
+/// A path whose variable parts are percent-encoded: `"/api/2.0/serving-endpoints/\(name)"`.
+package struct APIPath: Sendable, ExpressibleByStringInterpolation {
+  package let text: String
+
+  package init(stringLiteral value: String) { text = value }
+  package init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
+
+  package struct Interpolation: StringInterpolationProtocol {
+    var text = ""
+
+    package init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(literalCapacity) }
+    package mutating func appendLiteral(_ literal: String) { text += literal }
+    package mutating func appendInterpolation(_ value: String) { text += PercentEncoding.encodeSegment(value) }
+    package mutating func appendInterpolation(_ value: Int64) { text += String(value) }
+  }
+}
+
+enum PercentEncoding {
+  /// Everything but the unreserved characters of RFC 3986 is encoded.
+  static func encode(_ text: String) -> String {
+    var encoded = ""
+    for byte in text.utf8 {
+      if isUnreserved(byte) {
+        encoded.unicodeScalars.append(Unicode.Scalar(byte))
+      } else {
+        encoded += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      }
+    }
+    return encoded
+  }
+
+  /// The same for one segment of a path. `.` and `..` would be taken for steps in the tree, so their dots are encoded.
+  static func encodeSegment(_ text: String) -> String {
+    text == "." || text == ".." ? text.map { _ in "%2E" }.joined() : encode(text)
+  }
+
+  private static func isUnreserved(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: true
+    default: false
+    }
+  }
+}

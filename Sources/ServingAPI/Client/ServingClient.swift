@@ -1,0 +1,231 @@
+package import CanonicalJSON
+package import LibCurl
+
+/// Speaks to one workspace or plane: puts address and token to a call, sends it, tries again where that helps, and turns
+/// every failure into a ``ServingError``.
+package struct ServingClient: Sendable {
+  package let target: ProviderTarget
+  private let token: String
+  private let userAgent: String
+  private let transport: Transport
+  private let timing: Timing
+  private let retryPolicy: RetryPolicy
+
+  /// - Parameter version: Setpoint's own, for the `User-Agent`.
+  package init(
+    _ access: ProviderAccess, version: String, transport: @escaping Transport, timing: Timing = .system,
+    retryPolicy: RetryPolicy = RetryPolicy()
+  ) {
+    self.target = access.target
+    self.token = access.token
+    self.userAgent = "setpoint/\(version)"
+    self.transport = transport
+    self.timing = timing
+    self.retryPolicy = retryPolicy
+  }
+
+  /// The largest answer that is read whole.
+  private static let largestAnswer = 64 << 20
+  private static let largestErrorAnswer = 1 << 20
+
+  /// Sends a call and returns its answer's JSON; `.null` for an empty answer.
+  ///
+  /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
+  package func json(_ call: APICall) async throws -> JSONValue {
+    let bytes = try await retrying(call) { try await wholeBody(of: call) }
+    guard !bytes.isEmpty else { return .null }
+    do {
+      return try JSONValue(parsing: bytes)
+    } catch {
+      throw notJSON(call, bytes: bytes, reason: error.description)
+    }
+  }
+
+  /// Sends a call and returns its answer as an object of the API.
+  ///
+  /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
+  package func object<Object: WireObject>(_ call: APICall, as type: Object.Type = Object.self) async throws -> Object {
+    let json = try await json(call)
+    guard let object = Object(json) else {
+      throw notJSON(call, bytes: json.bytes(), reason: "an object was expected")
+    }
+    return object
+  }
+
+  /// Sends a call once and hands over whatever answer comes, error statuses included, its body unread.
+  ///
+  /// - Throws: `ServingError` where no answer came; `CancellationError` where the task is cancelled.
+  package func answer(_ call: APICall) async throws -> APIResponse {
+    do {
+      return try await transport(request(for: call))
+    } catch {
+      throw try failure(error, call: call)
+    }
+  }
+
+  /// Reads an answer that ``answer(_:)`` handed over.
+  ///
+  /// - Throws: as ``answer(_:)``.
+  package func body(of response: APIResponse, call: APICall) async throws -> [UInt8] {
+    do {
+      return try await response.collect(upTo: Self.largestAnswer).bytes
+    } catch {
+      throw try failure(error, call: call)
+    }
+  }
+
+  /// The meaning of an error that broke off a body; the error itself where the task was cancelled.
+  package func streamFailure(_ error: any Error, call: APICall) -> any Error {
+    do { return try failure(error, call: call) } catch { return error }
+  }
+
+  /// Time by this client's clock.
+  package func elapsed() -> Duration { timing.elapsed() }
+
+  /// The meaning of an error answer.
+  package func failure(status: Int, headers: HTTPHeaders, body: [UInt8], call: APICall) -> ServingError {
+    var answer = ErrorAnswer(body: body)
+    answer.message = redact(answer.message, call: call)
+    let known = ServingError.Kind(status: status, errorCode: answer.errorCode)
+    var error = ServingError(
+      kind: known, status: status, errorCode: answer.errorCode,
+      serverMessage: answer.message.isEmpty ? "the server gave no reason (empty answer)" : answer.message,
+      call: call.description)
+    error.isAPIAnswer = answer.isJSON || answer.errorCode != nil
+    error.retryAfter =
+      RetryAfter.duration(headers, secondsSince1970: timing.secondsSince1970())
+      ?? answer.retrySeconds.map { .seconds($0) }
+    error.advice = Advice.text(for: error, target: target)
+    return error
+  }
+
+  // MARK: - One try
+
+  private func request(for call: APICall) -> HTTPRequest {
+    var headers = [
+      HTTPField("Authorization", "Bearer \(token)"), HTTPField("Accept", "application/json"),
+      HTTPField("User-Agent", userAgent),
+    ]
+    if call.body != nil { headers.append(HTTPField("Content-Type", "application/json")) }
+    return HTTPRequest(
+      method: call.method, url: target.url + call.pathAndQuery, headers: headers, body: call.body?.bytes(),
+      timeouts: call.timeouts)
+  }
+
+  private func wholeBody(of call: APICall) async throws -> [UInt8] {
+    let response = try await answer(call)
+    if let denied = privateLinkFailure(response, call: call) { throw denied }
+    let isError = !(200..<300).contains(response.status)
+    let (bytes, isCut): ([UInt8], Bool)
+    do {
+      (bytes, isCut) = try await response.collect(upTo: isError ? Self.largestErrorAnswer : Self.largestAnswer)
+    } catch {
+      throw try failure(error, call: call)
+    }
+    if (300..<400).contains(response.status) { throw redirected(response, call: call) }
+    if isError { throw failure(status: response.status, headers: response.headers, body: bytes, call: call) }
+    if isCut { throw notJSON(call, bytes: [], reason: "more than \(Self.largestAnswer >> 20) MB") }
+    return bytes
+  }
+
+  /// A workspace behind a private link sends strangers to its login page, and says so with a 200 or a redirect (Q79).
+  private func privateLinkFailure(_ response: APIResponse, call: APICall) -> ServingError? {
+    let places = [response.effectiveURL, response.headers["Location"] ?? ""]
+    guard places.contains(where: { $0.contains("error=private-link-validation-error") }) else { return nil }
+    return ServingError(
+      kind: .permissionDenied, status: response.status,
+      serverMessage: "the workspace takes requests through its private link only", call: call.description,
+      advice: "run this from a network that the workspace's private link reaches")
+  }
+
+  private func redirected(_ response: APIResponse, call: APICall) -> ServingError {
+    // Only the place's host and path: its query may carry a session.
+    let place = (response.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
+    let message = place.isEmpty ? "the server sends the request elsewhere" : "the server sends the request to \(place)"
+    var error = ServingError(
+      kind: .unexpectedAnswer, status: response.status, serverMessage: message, call: call.description)
+    error.isAPIAnswer = false
+    error.advice = Advice.text(for: error, target: target)
+    return error
+  }
+
+  private func notJSON(_ call: APICall, bytes: [UInt8], reason: String) -> ServingError {
+    let words = ErrorAnswer(body: Array(bytes.prefix(64 << 10))).message.prefix(200)
+    let quoted = words.isEmpty ? "" : "; the answer begins: \(redact(String(words), call: call))"
+    var error = ServingError(
+      kind: .unexpectedAnswer, status: 200,
+      serverMessage: "the answer is not what the API promises (\(reason))\(quoted)",
+      call: call.description, outcomeUnknown: call.method != "GET")
+    error.isAPIAnswer = false
+    error.advice = Advice.text(for: error, target: target)
+    return error
+  }
+
+  /// - Throws: `CancellationError` where that is what happened.
+  private func failure(_ error: any Error, call: APICall) throws -> ServingError {
+    if let error = error as? ServingError { return error }
+    guard let error = error as? HTTPClientError else {
+      if error is CancellationError { throw error }
+      return networkError(.network, "\(error)", call: call, mayHaveBeenSent: true)
+    }
+    switch error.code {
+    case .cancelled: throw CancellationError()
+    case .invalidRequest: return networkError(.refusedLocally, error.message, call: call, mayHaveBeenSent: false)
+    case .bodyTooLarge: return networkError(.unexpectedAnswer, error.message, call: call, mayHaveBeenSent: true)
+    case .tls: return networkError(.untrustedServer, error.message, call: call, mayHaveBeenSent: false)
+    case .timeout(.connect):
+      return networkError(.timeout, error.message, call: call, mayHaveBeenSent: false, isUnreachable: true)
+    case .timeout:
+      return networkError(.timeout, error.message, call: call, mayHaveBeenSent: error.requestMayHaveBeenSent)
+    case .resolve, .connect, .proxy:
+      return networkError(.network, error.message, call: call, mayHaveBeenSent: false, isUnreachable: true)
+    case .connectionLost, .shutDown, .other:
+      return networkError(.network, error.message, call: call, mayHaveBeenSent: error.requestMayHaveBeenSent)
+    }
+  }
+
+  private func networkError(
+    _ kind: ServingError.Kind, _ message: String, call: APICall, mayHaveBeenSent: Bool, isUnreachable: Bool = false
+  ) -> ServingError {
+    var error = ServingError(
+      kind: kind, serverMessage: redact(message, call: call), call: call.description,
+      outcomeUnknown: mayHaveBeenSent && call.method != "GET")
+    error.isUnreachable = isUnreachable
+    error.isAPIAnswer = false
+    error.advice = Advice.text(for: error, target: target)
+    return error
+  }
+
+  // MARK: - Several tries
+
+  private func retrying<Result: Sendable>(
+    _ call: APICall, _ body: () async throws -> Result
+  ) async throws -> Result {
+    let start = timing.elapsed()
+    var attempt = 1
+    while true {
+      do {
+        return try await body()
+      } catch var error as ServingError {
+        error.attempts = attempt
+        let pause = retryPolicy.pause(
+          after: error, mode: call.retries, attempt: attempt, elapsed: timing.elapsed() - start,
+          jitter: timing.jitter())
+        guard let pause else { throw error }
+        try await timing.sleep(pause)
+        attempt += 1
+      }
+    }
+  }
+
+  // MARK: - Secrets
+
+  /// A server's words may repeat what was sent to it.
+  private func redact(_ text: String, call: APICall) -> String {
+    ([token] + call.secrets).filter { $0.count >= Self.shortestSecret }.sorted { $0.count > $1.count }
+      .reduce(text) { $0.replacing($1, with: "[redacted]") }
+  }
+
+  /// Shorter values are words like `INFO`: to cut those out would make messages unreadable and hide nothing.
+  private static let shortestSecret = 8
+}

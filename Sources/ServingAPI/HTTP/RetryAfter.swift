@@ -1,0 +1,45 @@
+internal import LibCurl
+
+/// How long a server asks to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
+enum RetryAfter {
+  /// Nil where the header is missing or means nothing. A date that has passed is no wait at all.
+  static func duration(_ headers: HTTPHeaders, secondsSince1970 now: Int64) -> Duration? {
+    guard let text = headers["Retry-After"] else { return nil }
+    if let seconds = Int64(text) { return seconds >= 0 ? .seconds(min(seconds, longest)) : nil }
+    guard let date = HTTPDate.secondsSince1970(text) else { return nil }
+    return .seconds(min(max(0, date - now), longest))
+  }
+
+  /// A day. Nothing waits that long; it keeps absurd numbers out of the arithmetic.
+  private static let longest: Int64 = 86_400
+}
+
+/// The dates of HTTP headers (RFC 9110, section 5.6.7) in the form that servers send.
+enum HTTPDate {
+  /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`; nil for anything else. The two forms that are obsolete since 1999 are not
+  /// read: no server of this API sends them.
+  static func secondsSince1970(_ text: String) -> Int64? {
+    let words = text.split(separator: " ")
+    guard words.count == 6, words[0].hasSuffix(","), words[5] == "GMT", let day = Int64(words[1]),
+      let month = months.firstIndex(of: String(words[2])), let year = Int64(words[3]), (1...31).contains(day),
+      (1970...9999).contains(year)
+    else { return nil }
+    let clock = words[4].split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
+    guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
+      (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
+    else { return nil }
+    return days(year: year, month: Int64(month + 1), day: day) * 86_400 + hour * 3600 + minute * 60 + second
+  }
+
+  private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+  /// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March, so that a leap day comes last.
+  private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
+    let marchYear = month > 2 ? year : year - 1
+    let era = marchYear / 400
+    let yearOfEra = marchYear % 400
+    let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    return era * 146_097 + dayOfEra - 719_468
+  }
+}

@@ -1,0 +1,64 @@
+internal import CanonicalJSON
+internal import LibCurl
+
+extension APIProvider {
+  package func ask(_ name: String, entity: String?, prompt: String, timeout: Duration) async throws -> ChatAnswer {
+    var call = try invocation(name, entity: entity, prompt: prompt, stream: false)
+    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: nil, total: timeout)
+    let start = client.elapsed()
+    let response = try await client.answer(call)
+    let body = try await client.body(of: response, call: call)
+    let elapsed = client.elapsed() - start
+    let text =
+      if (200..<300).contains(response.status) {
+        ChatText.whole(body)
+      } else {
+        client.failure(status: response.status, headers: response.headers, body: body, call: call).serverMessage
+      }
+    return ChatAnswer(
+      status: response.status, text: text, servedEntity: response.headers["served-model-name"], elapsed: elapsed)
+  }
+
+  package func streamChat(_ name: String, entity: String?, prompt: String) async throws -> ChatStream {
+    var call = try invocation(name, entity: entity, prompt: prompt, stream: true)
+    // A model at zero is started first: the platform holds a request for up to ten minutes (contract 6.3).
+    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: nil)
+    let response = try await client.answer(call)
+    guard (200..<300).contains(response.status) else {
+      let body = try await client.body(of: response, call: call)
+      throw client.failure(status: response.status, headers: response.headers, body: body, call: call)
+    }
+    return ChatStream(response, client: client, call: call)
+  }
+
+  private func invocation(_ name: String, entity: String?, prompt: String, stream: Bool) throws -> APICall {
+    let path: APIPath =
+      if let entity {
+        "/serving-endpoints/\(name)/served-models/\(entity)/invocations"
+      } else {
+        "/serving-endpoints/\(name)/invocations"
+      }
+    var call = try call("POST", name, path)
+    call.retries = .never
+    var body: [String: JSONValue] = ["messages": [["role": "user", "content": .string(prompt)]]]
+    if stream { body["stream"] = true }
+    call.body = .object(body)
+    return call
+  }
+}
+
+/// The text in a model's answer.
+enum ChatText {
+  /// Of a whole answer: the first choice's message; for other tasks their predictions, else the answer as it came.
+  static func whole(_ body: [UInt8]) -> String {
+    guard let json = try? JSONValue(parsing: body) else { return String(decoding: body, as: UTF8.self) }
+    guard let choice = json["choices"]?.arrayValue?.first else { return json["predictions"]?.text() ?? json.text() }
+    return choice["message"]?["content"]?.stringValue ?? choice["text"]?.stringValue ?? ""
+  }
+
+  /// Of one piece of a stream; empty for pieces that carry a role or figures only.
+  static func piece(_ json: JSONValue) -> String {
+    let choice = json["choices"]?.arrayValue?.first
+    return choice?["delta"]?["content"]?.stringValue ?? choice?["text"]?.stringValue ?? ""
+  }
+}

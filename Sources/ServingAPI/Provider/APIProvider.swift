@@ -1,0 +1,165 @@
+internal import CanonicalJSON
+package import Endpoints
+
+/// A workspace or a plane, spoken to over HTTP.
+package struct APIProvider: ServingProvider {
+  package var target: ProviderTarget { client.target }
+  let client: ServingClient
+
+  package init(_ client: ServingClient) { self.client = client }
+
+  package func list() async throws -> [EndpointSummary] {
+    let call = APICall("GET", "/api/2.0/serving-endpoints")
+    return try await client.object(call, as: WireEndpointList.self).endpoints.map(\.summary).sorted {
+      $0.name < $1.name
+    }
+  }
+
+  package func observe(_ name: String) async throws -> Observed {
+    do {
+      return .present(try await details(name).observed(as: name))
+    } catch let error as ServingError where error.isAbsence {
+      return .absent
+    }
+  }
+
+  package func details(_ name: String) async throws -> WireEndpoint {
+    let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)")
+    let endpoint = try await client.object(call, as: WireEndpoint.self)
+    // Some other JSON with a status of 200 must not pass for an endpoint without config.
+    guard endpoint.name == name else {
+      throw ServingError(
+        kind: .unexpectedAnswer, status: 200,
+        serverMessage: "the answer describes \(endpoint.name.map { "endpoint \"\($0)\"" } ?? "no endpoint")",
+        call: call.description, advice: "check that \(target.url) is a workspace or a serving plane")
+    }
+    return endpoint
+  }
+
+  package func create(
+    _ name: String, config: EndpointConfig, tags: [String: String]
+  ) async throws -> CreateOutcome {
+    var call = try call("POST", name, "/api/2.0/serving-endpoints")
+    call.body = WireCreateRequest(name: name, config: try body(config, call: call), tags: WireTag.list(tags)).json
+    call.secrets = config.plainEnvironmentValues
+    var tries = 1
+    while true {
+      do {
+        return .created(try await client.object(call, as: WireEndpoint.self).receipt)
+      } catch let error as ServingError where error.outcomeUnknown || error.isClashAfterRetry {
+        // A lost answer: the server may have made the endpoint (contract Q34).
+        if case .present(let endpoint) = try await observeAfter(error, name) { return .alreadyThere(endpoint) }
+        guard error.outcomeUnknown, tries < Self.tries else { throw error }
+        tries += 1
+      }
+    }
+  }
+
+  package func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt {
+    var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/config")
+    call.body = try body(config, call: call).json
+    call.secrets = config.plainEnvironmentValues
+    // Sent twice it would be refused as a conflict with itself.
+    call.retries = .whenNotApplied
+    do {
+      return try await client.object(call, as: WireEndpoint.self).receipt
+    } catch let error as ServingError where error.outcomeUnknown || error.isClashAfterRetry {
+      guard case .present(let endpoint) = try await observeAfter(error, name), let pending = endpoint.pending,
+        config.isMet(by: pending.config)
+      else { throw error }
+      return WriteReceipt(id: endpoint.id, announcedVersion: pending.version, lastUpdated: endpoint.lastUpdated)
+    }
+  }
+
+  package func patchTags(_ name: String, set: [String: String], remove: [String]) async throws {
+    guard !set.isEmpty || !remove.isEmpty else { return }
+    var call = try call("PATCH", name, "/api/2.0/serving-endpoints/\(name)/tags")
+    call.body = WireTagPatch(add: WireTag.list(set), delete: remove.sorted()).json
+    _ = try await client.json(call)
+  }
+
+  package func delete(_ name: String) async throws {
+    do {
+      _ = try await client.json(try call("DELETE", name, "/api/2.0/serving-endpoints/\(name)"))
+    } catch let error as ServingError where error.isAbsence {
+      return
+    } catch let error as ServingError where error.outcomeUnknown || (error.status ?? 0) >= 500 {
+      // It may be gone all the same; a refused permission is no such case (contract Q73).
+      guard try await observeAfter(error, name) == .absent else { throw error }
+    }
+  }
+
+  package func logs(_ name: String, entity: String) async throws -> String {
+    let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)/served-models/\(entity)/logs")
+    return try await client.object(call, as: WireLogs.self).logs
+  }
+
+  package func buildLogs(_ name: String, entity: String) async throws -> String {
+    let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)/served-models/\(entity)/build-logs")
+    return try await client.object(call, as: WireLogs.self).logs
+  }
+
+  // MARK: -
+
+  /// How often a create is sent where each answer is lost and nothing is found afterwards.
+  private static let tries = 3
+
+  /// A call for the endpoint of that name. An empty name would make another call of it: a list instead of a look.
+  func call(_ method: String, _ name: String, _ path: APIPath) throws -> APICall {
+    let call = APICall(method, path)
+    guard !name.isEmpty else {
+      throw ServingError(kind: .refusedLocally, serverMessage: "the endpoint's name is empty", call: call.description)
+    }
+    return call
+  }
+
+  /// - Throws: `ServingError` for what the body cannot say; sent anyway, the server would put a default in its place.
+  private func body(_ config: EndpointConfig, call: APICall) throws -> WireConfig {
+    if let entity = config.entities.first(where: { $0.workloadSize == nil }) {
+      throw ServingError(
+        kind: .refusedLocally,
+        serverMessage:
+          "served entity \"\(entity.name)\" is sized by provisioned concurrency, which Setpoint cannot send",
+        call: call.description, advice: "give the entity a size: Small, Medium or Large")
+    }
+    return WireConfig(config)
+  }
+
+  /// A look that settles an unclear write. Where even that fails, the write's own error is what the caller must hear.
+  private func observeAfter(_ error: ServingError, _ name: String) async throws -> Observed {
+    do {
+      return try await observe(name)
+    } catch is ServingError {
+      var unsettled = error
+      unsettled.outcomeUnknown = true
+      throw unsettled
+    }
+  }
+}
+
+extension ServingError {
+  /// A conflict on a later try may be with an earlier try of the same call.
+  fileprivate var isClashAfterRetry: Bool { kind == .conflict && attempts > 1 }
+}
+
+extension EndpointConfig {
+  /// Environment values that are not references to secrets: no message may repeat them.
+  fileprivate var plainEnvironmentValues: [String] {
+    entities.flatMap(\.environment.values).filter { !$0.hasPrefix("{{secrets/") }
+  }
+}
+
+extension WireEndpoint {
+  /// The meaning of the answer to an accepted write.
+  fileprivate var receipt: WriteReceipt {
+    WriteReceipt(id: id ?? "", announcedVersion: announcedVersion, lastUpdated: lastUpdatedTimestamp ?? 0)
+  }
+
+  /// The meaning of an item of the list.
+  fileprivate var summary: EndpointSummary {
+    let observed = observed(as: "")
+    return EndpointSummary(
+      name: observed.name, id: observed.id, creator: observed.creator, tags: observed.tags,
+      readiness: observed.readiness, update: observed.update, lastUpdated: observed.lastUpdated)
+  }
+}

@@ -1,0 +1,135 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// Small files and directories that belong to this user alone.
+package enum SecureFile {
+  /// The user this process runs as.
+  package static var userID: UInt32 { geteuid() }
+
+  private static let largest = 1 << 20
+
+  /// The file's text, whoever may read it; nil where there is none.
+  package static func readText(_ path: String) throws(TargetError) -> String? { try read(path, isPrivate: false) }
+
+  /// The text of a file that must be this user's own, a regular file, and closed to everybody else; nil where there is none.
+  package static func readPrivate(_ path: String) throws(TargetError) -> String? { try read(path, isPrivate: true) }
+
+  /// False where the directory does not exist.
+  ///
+  /// - Throws: `TargetError` where it is no directory, another user's, or open to others.
+  static func checkDirectory(_ path: String) throws(TargetError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT { return false }
+      throw failed("look at", path)
+    }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw notOurs(path, "it is no directory") }
+    try check(status, path)
+    return true
+  }
+
+  /// Makes the directory with mode 0700, or checks the one that is there.
+  static func makeDirectory(_ path: String) throws(TargetError) {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failed("make", path) }
+    _ = try checkDirectory(path)
+  }
+
+  /// Puts a file of mode 0600 in the place of whatever is there, so that a reader sees the old one or the new one whole.
+  static func replace(_ path: String, with bytes: [UInt8]) throws(TargetError) {
+    let draft = "\(path).\(getpid())"
+    _ = unlink(draft)
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw failed("write", draft) }
+    let isWritten = write(bytes, to: descriptor) && fsync(descriptor) == 0
+    let reason = errno
+    close(descriptor)
+    guard isWritten, rename(draft, path) == 0 else {
+      let error = failed("write", path, reason: isWritten ? errno : reason)
+      _ = unlink(draft)
+      throw error
+    }
+  }
+
+  /// Removes the file; one that is gone already is no error.
+  static func remove(_ path: String) throws(TargetError) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw failed("remove", path) }
+  }
+
+  private static func read(_ path: String, isPrivate: Bool) throws(TargetError) -> String? {
+    // Without O_NONBLOCK a named pipe in the file's place would hang the command.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isPrivate ? O_NOFOLLOW : 0))
+    guard descriptor >= 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw failed("read", path)
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failed("read", path) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw notOurs(path, "it is no regular file") }
+    if isPrivate { try check(status, path) }
+    guard let bytes = readAll(descriptor) else { throw failed("read", path) }
+    guard bytes.count <= largest else {
+      throw TargetError("\(path) is larger than \(largest) bytes", advice: "give another file")
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func readAll(_ descriptor: Int32) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while bytes.count <= largest {
+      let count = Self.read(descriptor, into: &buffer)
+      if count < 0 { return nil }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+    }
+    return bytes
+  }
+
+  private static func read(_ descriptor: Int32, into buffer: inout [UInt8]) -> Int {
+    while true {
+      let count = buffer.withUnsafeMutableBytes { systemRead(descriptor, $0.baseAddress, $0.count) }
+      if count >= 0 || errno != EINTR { return count }
+    }
+  }
+
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return false }
+      rest = rest.dropFirst(count)
+    }
+    return true
+  }
+
+  private static func check(_ status: stat, _ path: String) throws(TargetError) {
+    guard status.st_uid == userID else { throw notOurs(path, "it belongs to user \(status.st_uid)") }
+    guard status.st_mode & 0o077 == 0 else {
+      throw notOurs(path, "others may use it (mode \(String(status.st_mode & 0o777, radix: 8)))")
+    }
+  }
+
+  private static func notOurs(_ path: String, _ reason: String) -> TargetError {
+    TargetError("\(path) is not trusted: \(reason)", advice: "remove it, or take the rights of others away (chmod go=)")
+  }
+
+  private static func failed(_ verb: String, _ path: String, reason: Int32 = errno) -> TargetError {
+    TargetError("cannot \(verb) \(path): \(String(cString: strerror(reason)))", advice: "check the path and its rights")
+  }
+}
+
+// Inside the enum its own `read` and `write` hide the system's.
+private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+  read(descriptor, buffer, count)
+}
+
+private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, buffer, count)
+}

@@ -1,0 +1,49 @@
+/// An address as people write it, made the one that requests are sent to (contract 1.6).
+enum WorkspaceHost {
+  /// Adds the scheme where it is missing (`https`, and `http` for this machine, where a plane speaks without TLS); drops
+  /// the slash at the end, `:443` of https, `:80` of http, and a query such as `?o=123` that browsers show; lowers the
+  /// host's case; keeps a path.
+  ///
+  /// - Throws: `TargetError` for what is no address of a server.
+  static func normalized(_ text: String, source: String) throws(TargetError) -> String {
+    let text = text.trimmed
+    func refused(_ reason: String) -> TargetError {
+      TargetError("the host from \(source) is no address: \(reason)", advice: "write it as https://HOST or HOST:PORT")
+    }
+    guard !text.isEmpty else { throw refused("it is empty") }
+    guard text.unicodeScalars.allSatisfy({ $0.isASCII && $0.value > 0x20 && $0.value != 0x7F }) else {
+      throw refused("it holds a space or a character outside of ASCII")
+    }
+    let (scheme, rest) = split(text)
+    if let scheme, scheme != "http", scheme != "https" { throw refused("\"\(scheme)\" is neither http nor https") }
+    let withoutQuery = rest.prefix { $0 != "?" && $0 != "#" }
+    let authority = withoutQuery.prefix { $0 != "/" }.lowercased()
+    // A password may stand there: it is not repeated.
+    guard !authority.contains("@") else { throw refused("it holds a user name; give a token instead") }
+    guard !authority.isEmpty, !authority.hasPrefix(":"), isValidPort(authority) else {
+      throw refused("\"\(text)\" has no host, or no valid port")
+    }
+    let isLoopback = ["127.0.0.1", "localhost", "[::1]"].contains(hostName(authority))
+    let chosen = scheme ?? (isLoopback ? "http" : "https")
+    let defaultPort = chosen == "https" ? ":443" : ":80"
+    let host = authority.hasSuffix(defaultPort) ? String(authority.dropLast(defaultPort.count)) : authority
+    var path = withoutQuery.dropFirst(authority.count)
+    while path.hasSuffix("/") { path = path.dropLast() }
+    return "\(chosen)://\(host)\(path)"
+  }
+
+  private static func split(_ text: String) -> (scheme: String?, rest: Substring) {
+    guard let mark = text.firstRange(of: "://") else { return (nil, text[...]) }
+    return (text[..<mark.lowerBound].lowercased(), text[mark.upperBound...])
+  }
+
+  private static func hostName(_ authority: String) -> String {
+    guard !authority.hasPrefix("[") else { return String(authority.prefix { $0 != "]" }) + "]" }
+    return String(authority.prefix { $0 != ":" })
+  }
+
+  private static func isValidPort(_ authority: String) -> Bool {
+    let rest = authority.dropFirst(hostName(authority).count)
+    return rest.isEmpty || (rest.first == ":" && UInt16(rest.dropFirst()) != nil)
+  }
+}
