@@ -19,7 +19,11 @@ struct TestServer: Sendable {
 
   static func running() throws -> TestServer { try shared.get() }
 
+  /// A second server, for tests that measure time: the load of the others does not slow it.
+  static func quiet() throws -> TestServer { try unloaded.get() }
+
   private static let shared = Result { try TestServer() }
+  private static let unloaded = Result { try TestServer() }
 
   private init() throws {
     let script = try #require(Bundle.module.url(forResource: "Server/server", withExtension: "py"))

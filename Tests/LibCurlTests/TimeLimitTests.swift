@@ -1,0 +1,84 @@
+import LibCurl
+import Testing
+
+@Suite struct `A time limit` {
+  let server: TestServer
+  let client: HTTPClient
+
+  init() throws {
+    server = try TestServer.quiet()
+    client = server.client()
+  }
+
+  private func limited(_ url: String, connect: Duration? = .seconds(30), idle: Duration?, total: Duration?) async throws
+  {
+    let timeouts = HTTPTimeouts(connect: connect, idle: idle, total: total)
+    _ = try await client.execute(HTTPRequest(url: url, timeouts: timeouts)).body.collect()
+  }
+
+  @Test func `for the connection covers the TLS handshake, and idle does not count before`() async throws {
+    let error = try await failure {
+      let url = "https://127.0.0.1:\(server.ports.mute)/"
+      try await limited(url, connect: .milliseconds(400), idle: .milliseconds(100), total: nil)
+    }
+    #expect(error.code == .timeout(.connect))
+    #expect(error.message.contains("no connection within 0.4 s"))
+    #expect(!error.requestMayHaveBeenSent)
+  }
+
+  @Test func `for silence runs while the answer is awaited`() async throws {
+    let key = uniqueKey()
+    let error = try await failure {
+      try await limited(server.url("/silent?key=\(key)"), idle: .milliseconds(200), total: nil)
+    }
+    #expect(error.code == .timeout(.idle))
+    #expect(error.message == "the server sent nothing for 0.2 s")
+    #expect(error.requestMayHaveBeenSent)
+    let facts: Facts = try await server.ask("closed", about: key)
+    #expect(facts.closed == true)
+  }
+
+  @Test func `for silence runs in the middle of a body`() async throws {
+    let error = try await failure {
+      try await limited(server.url("/stall?key=\(uniqueKey())"), idle: .milliseconds(200), total: .seconds(60))
+    }
+    #expect(error.code == .timeout(.idle))
+  }
+
+  @Test func `for silence does not count while the caller is the one who waits`() async throws {
+    let timeouts = HTTPTimeouts(connect: nil, idle: .seconds(2), total: nil)
+    let request = HTTPRequest(url: server.url("/bytes?count=30000000"), timeouts: timeouts)
+    let body = try await client.execute(request).body
+    // Something that takes longer than the limit.
+    _ = try await failure {
+      try await limited(server.url("/silent?key=\(uniqueKey())"), idle: .milliseconds(2500), total: nil)
+    }
+    #expect(try await body.collect().count == 30_000_000)
+  }
+
+  @Test func `for the whole ends a body that never ends`() async throws {
+    let error = try await failure {
+      try await limited(server.url("/drip?key=\(uniqueKey())"), idle: .seconds(30), total: .milliseconds(300))
+    }
+    #expect(error.code == .timeout(.total))
+    #expect(error.message == "not finished within 0.3 s")
+  }
+
+  @Test func `for the whole runs from the start`() async throws {
+    let error = try await failure {
+      try await limited("https://127.0.0.1:\(server.ports.mute)/", idle: nil, total: .milliseconds(200))
+    }
+    #expect(error.code == .timeout(.total))
+    #expect(!error.requestMayHaveBeenSent)
+  }
+
+  @Test func `of the client holds where the request has none`() async throws {
+    var configuration = HTTPClientConfiguration(proxy: .none)
+    configuration.timeouts.idle = .milliseconds(200)
+    let client = HTTPClient(configuration: configuration)
+    let error = try await failure {
+      _ = try await client.execute(HTTPRequest(url: server.url("/silent?key=\(uniqueKey())")))
+    }
+    #expect(error.code == .timeout(.idle))
+  }
+}
