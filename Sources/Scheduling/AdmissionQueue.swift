@@ -205,6 +205,9 @@ package struct AdmissionQueue: Sendable {
   /// Requests at replicas.
   package var dispatched: Int { inFlight.count }
 
+  /// Whether the request waits or is at a replica.
+  package func isOpen(_ id: RequestID) -> Bool { inFlight[id] != nil || queue.contains { $0.id == id } }
+
   /// Requests at one replica; nil for an unknown one.
   package func load(of replica: ReplicaID) -> Int? { replicas[replica]?.inFlight }
 

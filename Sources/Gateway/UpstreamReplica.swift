@@ -1,0 +1,37 @@
+/// Where a replica listens.
+package enum UpstreamAddress: Hashable, Sendable, CustomStringConvertible {
+  case tcp(host: String, port: Int)
+  case unixSocket(path: String)
+
+  package var description: String {
+    switch self {
+    case .tcp(let host, let port): "\(host):\(port)"
+    case .unixSocket(let path): "unix:\(path)"
+    }
+  }
+}
+
+/// A replica as the gateway sees it: something that answers OpenAI requests for a served entity.
+package struct UpstreamReplica: Hashable, Sendable, Identifiable {
+  package let id: String
+  /// The served entity's name: what the traffic split and pinned requests speak of, and the `served-model-name` header.
+  package let entity: String
+  /// The model version that it serves, for the request's record.
+  package let version: String?
+  package let address: UpstreamAddress
+  /// How many requests it takes at once.
+  package let capacity: Int
+  /// What its server calls the model; nil leaves `model` out, which vLLM takes for its only one.
+  package let modelName: String?
+
+  package init(
+    id: String, entity: String, version: String?, address: UpstreamAddress, capacity: Int, modelName: String? = nil
+  ) {
+    self.id = id
+    self.entity = entity
+    self.version = version
+    self.address = address
+    self.capacity = capacity
+    self.modelName = modelName
+  }
+}
