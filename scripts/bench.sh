@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Time and memory, each figure beside the one it is a ratio of, both measured in this run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/steps.sh
+
+readonly SETPOINT=.build-release/release/setpoint
+status=0
+
+scripts/install-system.sh
+step "building setpoint (release)"
+scripts/build-release.sh setpoint
+step "the command: start and size"
+python3 scripts/bench-command.py --setpoint "$SETPOINT" || status=1
+step "the gateway: through the plane against straight to vLLM"
+python3 scripts/bench-gateway.py --setpoint "$SETPOINT" || status=1
+exit "$status"
