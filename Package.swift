@@ -33,6 +33,7 @@ let package = Package(
     system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),  // part of glibc: nothing to install
     .target(name: "LibYAML", dependencies: ["CYAML"]),
     .target(name: "LibCurl", dependencies: ["CCurl"]),
     .target(name: "LibCrypto", dependencies: ["CCrypto"]),
@@ -45,7 +46,7 @@ let package = Package(
 
     // Wire and storage
     .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON"]),
-    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "CanonicalJSON"]),
+    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "LibCurl"]),
     .target(name: "History", dependencies: ["Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
       name: "Gateway",
@@ -58,8 +59,8 @@ let package = Package(
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "ServingAPI", "Scheduling", "Endpoints", "LibYAML", "LibCrypto", "CanonicalJSON",
-        hummingbird, grdb, serviceLifecycle, logging,
+        "Gateway", "ServingAPI", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn",
+        hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -90,7 +91,9 @@ let package = Package(
     .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "ServingAPI", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON"]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
-    .testTarget(name: "ControllerTests", dependencies: ["Controller", "TestKit"]),
+    .testTarget(
+      name: "ControllerTests",
+      dependencies: ["Controller", "Endpoints", "LibYAML", "Planning", "ServingAPI", "History", "TestKit"]),
     .testTarget(name: "ServingPlaneTests", dependencies: ["ServingPlane", "TestKit"]),
     .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestKit"]),
   ]
