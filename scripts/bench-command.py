@@ -35,7 +35,7 @@ def start_ratio(binary: pathlib.Path) -> float:
     ratio = medians["setpoint"] / medians["curl"]
     print(
         f"start: setpoint --version {medians['setpoint'] * 1000:.1f} ms, "
-        f"curl --version {medians['curl'] * 1000:.1f} ms, ratio {ratio:.2f} (bound {START_BOUND}; median of {RUNS}, interleaved)"
+        f"curl --version {medians['curl'] * 1000:.1f} ms, ratio {ratio:.2f} (bound {START_BOUND}; median of {RUNS})"
     )
     return ratio
 
