@@ -144,7 +144,7 @@ private func startThread(_ body: @escaping @Sendable () -> Void) -> Int32 {
     &thread, nil,
     { argument in
       // Signals are for the process's other threads. SIGPIPE above all: with CURLOPT_NOSIGNAL, libcurl leaves it to us,
-      // and OpenSSL writes to sockets that the server may have closed.
+      // and before libcurl 7.88 OpenSSL wrote by itself to sockets that the server may have closed.
       var all = sigset_t()
       sigfillset(&all)
       pthread_sigmask(SIG_BLOCK, &all, nil)

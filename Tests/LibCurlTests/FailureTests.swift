@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  /// libcurl leaves SIGPIPE to its user when it may not use signals; OpenSSL raises it. By default it ends the process.
+  /// libcurl leaves SIGPIPE to its user when it may not use signals. By default it ends the process.
   @Test func `of the server to take an upload over TLS does not end the process`() async throws {
     let (url, caFile) = (server.secureURL("/reset-upload"), server.caFile)
     await #expect(processExitsWith: .success) { [url = url as String, caFile = caFile as String] in
