@@ -89,7 +89,7 @@ let package = Package(
     .testTarget(
       name: "ServingAPITests", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "ServingAPI", "CanonicalJSON", "TestKit"]),
-    .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON"]),
+    .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
     .testTarget(
       name: "ControllerTests",

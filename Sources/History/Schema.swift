@@ -13,50 +13,57 @@ enum Schema {
   private static func createTables(_ database: Database) throws {
     try database.execute(
       sql: """
-        -- One row for each endpoint that was ever changed or looked after from here. Another provider's id under the same
-        -- name is another endpoint; the id is null between the intent to create and the provider's answer.
+        -- One row for each endpoint that was ever changed or looked after from here.
         CREATE TABLE endpoint (
           id INTEGER PRIMARY KEY,
           host TEXT NOT NULL,
           name TEXT NOT NULL,
+          -- The provider's id; null between the intent to create and the answer.
           provider_id TEXT,
+          last_version INTEGER,
+          -- Counts up with every change, so that whoever decided on an older reading is told.
+          version INTEGER NOT NULL,
           recorded_at INTEGER NOT NULL,
-          deleted_at INTEGER,
-          -- What decides beside attempt and revisions: counts of retries and corrections, and verification so far.
-          counters TEXT NOT NULL DEFAULT '{}'
+          -- Failures in a row, put-backs, a hold without an endpoint, the last look at a rollback's target.
+          notes TEXT NOT NULL,
+          UNIQUE (host, name)
         );
-        CREATE UNIQUE INDEX endpoint_identity ON endpoint (host, name, ifnull(provider_id, ''));
 
         CREATE TABLE revision (
-          endpoint_id INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+          endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
           number INTEGER NOT NULL,
           digest TEXT NOT NULL,
-          config TEXT NOT NULL,
+          -- Redacted.
+          config TEXT,
           recorded_at INTEGER NOT NULL,
-          source_file TEXT,
           source_commit TEXT,
           outcome TEXT NOT NULL,
-          cause_class TEXT,
           cause TEXT,
-          settled_at INTEGER,
-          PRIMARY KEY (endpoint_id, number)
+          words TEXT,
+          established INTEGER,
+          PRIMARY KEY (endpoint, number)
         ) WITHOUT ROWID;
 
         -- At most one open attempt for an endpoint: the key says so.
         CREATE TABLE attempt (
-          endpoint_id INTEGER PRIMARY KEY REFERENCES endpoint (id) ON DELETE CASCADE,
-          body TEXT NOT NULL
+          endpoint INTEGER PRIMARY KEY REFERENCES endpoint (id) ON DELETE CASCADE,
+          digest TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          revision INTEGER NOT NULL,
+          opened_at INTEGER NOT NULL,
+          -- What the endpoint looked like before, what the provider answered, what verification found.
+          details TEXT NOT NULL
         ) WITHOUT ROWID;
 
         CREATE TABLE event (
           id INTEGER PRIMARY KEY,
-          endpoint_id INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+          endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
           at INTEGER NOT NULL,
           what TEXT NOT NULL,
           why TEXT NOT NULL,
           source_commit TEXT
         );
-        CREATE INDEX event_by_endpoint ON event (endpoint_id, id);
+        CREATE INDEX event_by_endpoint ON event (endpoint, id);
         """)
   }
 }

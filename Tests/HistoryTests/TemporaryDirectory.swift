@@ -1,4 +1,5 @@
 import FoundationEssentials
+import GRDB
 import History
 
 /// Runs a test with a directory of its own, which is gone afterwards.
@@ -23,4 +24,16 @@ func historyError(_ body: () async throws -> Void) async -> HistoryError? {
   } catch {
     return error as? HistoryError
   }
+}
+
+/// Every file of a directory with its bytes read as text.
+func allFiles(in path: String) throws -> [(name: String, contents: String)] {
+  try FileManager.default.contentsOfDirectory(atPath: path).map { name in
+    (name, String(decoding: try Data(contentsOf: URL(filePath: "\(path)/\(name)")), as: UTF8.self))
+  }
+}
+
+/// Changes a database behind the back of the program.
+func runSQL(_ sql: String, on file: String) throws {
+  try DatabaseQueue(path: file).write { try $0.execute(sql: sql) }
 }

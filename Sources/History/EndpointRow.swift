@@ -1,0 +1,202 @@
+internal import CanonicalJSON
+internal import Endpoints
+internal import GRDB
+internal import Planning
+
+/// A row of the table `endpoint`, and what hangs on it.
+struct EndpointRow {
+  let id: Int64
+  let name: String
+  let providerID: String?
+  private let lastVersion: Int64?
+  private let version: Int64
+  private let notes: String
+
+  private init(_ row: Row) {
+    id = row["id"]
+    name = row["name"]
+    providerID = row["provider_id"]
+    lastVersion = row["last_version"]
+    version = row["version"]
+    notes = row["notes"]
+  }
+
+  static func find(_ key: EndpointKey, _ database: Database) throws -> EndpointRow? {
+    try Row.fetchOne(
+      database, sql: "SELECT * FROM endpoint WHERE host = ? AND name = ?", arguments: [key.host, key.name]
+    ).map(EndpointRow.init)
+  }
+
+  static func all(host: String, _ database: Database) throws -> [EndpointRow] {
+    try Row.fetchAll(database, sql: "SELECT * FROM endpoint WHERE host = ? ORDER BY name", arguments: [host])
+      .map(EndpointRow.init)
+  }
+}
+
+// MARK: - Reading
+
+extension EndpointRow {
+  func memory(
+    _ database: Database, values: [EndpointConfig], key: RedactionKey
+  ) throws -> RecordedMemory {
+    var memory = Memory(attempt: try attempt(database), endpointID: providerID, lastVersion: lastVersion)
+    try memory.readNotes(Record(parsing: notes, subject: "what history notes of \(name)"))
+    var lost: [Int: HistoryError] = [:]
+    for row in try Row.fetchAll(
+      database, sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number", arguments: [id])
+    {
+      var revision = try Revision(row)
+      do throws(HistoryError) {
+        revision.config = try config(of: row, digest: revision.digest, values: values, key: key)
+      } catch {
+        lost[revision.number] = error
+      }
+      memory.revisions.append(revision)
+    }
+    return RecordedMemory(memory: memory, version: version, lostConfigs: lost)
+  }
+
+  private func attempt(_ database: Database) throws -> Attempt? {
+    let row = try Row.fetchOne(database, sql: "SELECT * FROM attempt WHERE endpoint = ?", arguments: [id])
+    guard let row else { return nil }
+    let columns = Record(
+      ["digest": .string(row["digest"]), "kind": .string(row["kind"])], subject: "the recorded attempt of \(name)")
+    return try Attempt(
+      digest: try columns.digest("digest"), kind: try columns.word("kind", as: Attempt.Kind.self),
+      revision: row["revision"], openedAt: Timestamp(milliseconds: row["opened_at"]),
+      details: Record(parsing: row["details"], subject: "the recorded attempt of \(name)"))
+  }
+
+  private func config(
+    of row: Row, digest: ConfigDigest, values: [EndpointConfig], key: RedactionKey
+  ) throws(HistoryError) -> EndpointConfig? {
+    guard let text: String = row["config"] else { return nil }
+    let json: JSONValue
+    do { json = try JSONValue(parsing: text) } catch {
+      throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: \(error)")
+    }
+    let config = try ConfigSnapshot(json: json).restored(from: values, key: key)
+    // The digest is what the endpoint's tags and the plan go by; a config that is not it must never be sent for it.
+    guard config.digest == digest else {
+      throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: it does not have the digest \(digest)")
+    }
+    return config
+  }
+
+  func events(newest count: Int, _ database: Database) throws -> [HistoryEvent] {
+    try Row.fetchAll(
+      database, sql: "SELECT * FROM event WHERE endpoint = ? ORDER BY id DESC LIMIT ?", arguments: [id, count]
+    ).reversed().map { row in
+      HistoryEvent(
+        at: Timestamp(milliseconds: row["at"]), what: row["what"], why: row["why"], sourceCommit: row["source_commit"])
+    }
+  }
+}
+
+extension Revision {
+  fileprivate init(_ row: Row) throws(HistoryError) {
+    let number: Int = row["number"]
+    let columns = Record(
+      .object(present: [
+        "digest": .string(row["digest"]), "outcome": .string(row["outcome"]),
+        "cause": (row["cause"] as String?).map { .string($0) },
+        "words": (row["words"] as String?).map { .string($0) },
+      ]), subject: "recorded revision \(number)")
+    self.init(
+      number: number, digest: try columns.digest("digest"), config: nil,
+      recordedAt: Timestamp(milliseconds: row["recorded_at"]), sourceCommit: row["source_commit"],
+      outcome: try RevisionOutcome(columns), established: row["established"])
+  }
+}
+
+extension RevisionOutcome {
+  fileprivate init(_ record: Record) throws(HistoryError) {
+    let words = record.optionalText("words") ?? ""
+    switch try record.text("outcome") {
+    case "pending": self = .pending
+    case "good": self = .good
+    case "found": self = .found
+    case "failed": self = .failed(try record.word("cause", as: CauseClass.self), words)
+    case "refused": self = .refused(words)
+    case "canceled": self = .canceled
+    case "superseded": self = .superseded
+    case "unsent": self = .unsent
+    case let word: throw HistoryError(.corrupt, "a recorded revision is damaged: \(word) is no outcome")
+    }
+  }
+}
+
+// MARK: - Writing
+
+extension EndpointRow {
+  /// How many events of one endpoint are kept.
+  static let eventLimit = 1000
+
+  static func save(
+    _ memory: Memory, former: RecordedMemory, _ key: EndpointKey, at now: Timestamp, _ redaction: RedactionKey,
+    _ database: Database
+  ) throws -> EndpointRow {
+    try database.execute(
+      sql: """
+        INSERT INTO endpoint (host, name, provider_id, last_version, version, recorded_at, notes)
+        VALUES (:host, :name, :id, :last, :version, :now, :notes)
+        ON CONFLICT (host, name) DO UPDATE
+        SET provider_id = :id, last_version = :last, version = :version, notes = :notes
+        """,
+      arguments: [
+        "host": key.host, "name": key.name, "id": memory.endpointID, "last": memory.lastVersion,
+        "version": former.version + 1, "now": now.milliseconds, "notes": memory.notes.text(),
+      ])
+    guard let row = try find(key, database) else { throw HistoryError(.failed, "what was written cannot be read") }
+    let known = Dictionary(former.memory.revisions.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
+    for revision in memory.revisions where known[revision.number] != revision {
+      try row.save(revision, former: known[revision.number], redaction, database)
+    }
+    if memory.attempt != former.memory.attempt { try row.save(memory.attempt, database) }
+    return row
+  }
+
+  private func save(_ revision: Revision, former: Revision?, _ redaction: RedactionKey, _ database: Database) throws {
+    // A config that could not be put together at this reading stays as it is recorded.
+    let config = revision.config == former?.config ? nil : revision.config
+    var cause: String?
+    if case .failed(let class_, _) = revision.outcome { cause = class_.rawValue }
+    try database.execute(
+      sql: """
+        INSERT INTO revision (endpoint, number, digest, config, recorded_at, source_commit, outcome, cause, words, established)
+        VALUES (:endpoint, :number, :digest, :config, :at, :commit, :outcome, :cause, :words, :established)
+        ON CONFLICT (endpoint, number) DO UPDATE
+        SET digest = :digest, config = ifnull(:config, config), outcome = :outcome, cause = :cause, words = :words,
+          established = :established
+        """,
+      arguments: [
+        "endpoint": id, "number": revision.number, "digest": revision.digest.hex,
+        "config": config.map { ConfigSnapshot(of: $0, key: redaction).json.text() },
+        "at": revision.recordedAt.milliseconds, "commit": revision.sourceCommit, "outcome": revision.outcome.word,
+        "cause": cause, "words": revision.outcome.message, "established": revision.established,
+      ])
+  }
+
+  private func save(_ attempt: Attempt?, _ database: Database) throws {
+    guard let attempt else {
+      return try database.execute(sql: "DELETE FROM attempt WHERE endpoint = ?", arguments: [id])
+    }
+    try database.execute(
+      sql: "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?)",
+      arguments: [
+        id, attempt.digest.hex, attempt.kind.rawValue, attempt.revision, attempt.openedAt.milliseconds,
+        attempt.details.text(),
+      ])
+  }
+
+  func append(_ event: HistoryEvent, _ database: Database) throws {
+    try database.execute(
+      sql: "INSERT INTO event (endpoint, at, what, why, source_commit) VALUES (?, ?, ?, ?, ?)",
+      arguments: [id, event.at.milliseconds, event.what, event.why, event.sourceCommit])
+    try database.execute(
+      sql: """
+        DELETE FROM event WHERE endpoint = :endpoint AND id <= (
+          SELECT id FROM event WHERE endpoint = :endpoint ORDER BY id DESC LIMIT 1 OFFSET :limit)
+        """, arguments: ["endpoint": id, "limit": Self.eventLimit])
+  }
+}

@@ -1,0 +1,91 @@
+package import Planning
+
+/// Something that happened to an endpoint by our hand, or that we saw.
+package struct HistoryEvent: Hashable, Sendable {
+  package let at: Timestamp
+  /// What happened, as a short sentence without a full stop.
+  package let what: String
+  /// Why: the provider's words, or the reason of the decision; may be empty.
+  package let why: String
+  /// The source commit of the manifest, where there is one.
+  package let sourceCommit: String?
+
+  package init(at: Timestamp, what: String, why: String = "", sourceCommit: String? = nil) {
+    self.at = at
+    self.what = what
+    self.why = why
+    self.sourceCommit = sourceCommit
+  }
+}
+
+extension HistoryEvent {
+  /// What a change of memory means to a person; nil for changes that nobody looks for later.
+  init?(_ change: MemoryChange, before memory: Memory, at now: Timestamp) {
+    switch change {
+    case .found(let rollout, _, let version, let at):
+      self.init(
+        at: at, what: "found \(rollout.digest) live and recorded it",
+        why: version.map { "config version \($0)" } ?? "")
+    case .opened(let attempt, _, let commit):
+      self.init(at: attempt.openedAt, what: Self.opening(attempt), why: "", sourceCommit: commit)
+    case .closed(let closing):
+      guard let attempt = memory.attempt else { return nil }
+      self.init(
+        at: closing.at, what: "revision \(attempt.revision): \(closing.outcome.sentence)",
+        why: closing.outcome.message ?? "")
+    case .liftedWhileAbsent:
+      self.init(at: now, what: "lifted the hold", why: "the manifest asks for something else")
+    case .received(let receipt, let operation, let at):
+      guard let (what, why) = Self.news(receipt, operation) else { return nil }
+      self.init(at: at, what: what, why: why)
+    case .verified(let verdict, _, let at):
+      switch verdict {
+      case .passed: self.init(at: at, what: "verification passed")
+      case .failed(let words): self.init(at: at, what: "verification failed", why: words)
+      case .inconclusive(let words): self.init(at: at, what: "verification could not be measured", why: words)
+      }
+    case .checkedTarget(let check):
+      guard let problem = check.problem else { return nil }
+      self.init(at: check.at, what: "cannot go back to \(check.digest)", why: problem)
+    case .retried:
+      self.init(at: now, what: "retry", why: "a person asked to try again")
+    }
+  }
+
+  private static func opening(_ attempt: Attempt) -> String {
+    let revision = "revision \(attempt.revision) (\(attempt.digest))"
+    switch (attempt.kind, attempt.correction) {
+    case (.rollback, _): return "rolling back to \(revision)"
+    case (.update, .some): return "putting \(revision) back over a change from elsewhere"
+    case (.update, nil): return attempt.base == .absent ? "creating with \(revision)" : "updating to \(revision)"
+    }
+  }
+
+  private static func news(_ receipt: Receipt, _ operation: Operation) -> (what: String, why: String)? {
+    switch receipt {
+    case .accepted:
+      if case .delete = operation { return ("deleted", "") }
+      return nil
+    case .refused(let words): return ("\(operation.call) was refused", words)
+    case .conflict(let words): return ("\(operation.call) met another change", words)
+    case .unavailable(let words, _): return ("\(operation.call) could not be taken now", words)
+    case .lost(let words): return ("\(operation.call) brought no answer", words)
+    }
+  }
+}
+
+extension RevisionOutcome {
+  fileprivate var sentence: String {
+    switch self {
+    case .pending: "is not judged"
+    case .good: "became good"
+    case .found: "was found live"
+    case .failed(.ours, _): "failed"
+    case .failed(.theirs, _): "failed for a cause of the provider's"
+    case .refused: "was refused"
+    case .canceled: "was cancelled at the provider"
+    case .superseded: "was superseded"
+    case .unsent: "was not sent, since the world had moved"
+    }
+  }
+}

@@ -1,0 +1,106 @@
+package import Endpoints
+internal import GRDB
+package import Planning
+
+extension HistoryStore {
+  /// What is remembered of an endpoint.
+  ///
+  /// - Parameter values: configs that may hold environment values which history keeps as codes only: the manifest's, then
+  ///   the live one. A revision whose values none of them holds comes without config, and
+  ///   ``RecordedMemory/lostConfigs`` says which are missing.
+  package func memory(
+    of key: EndpointKey, values: [EndpointConfig] = []
+  ) async throws(HistoryError) -> RecordedMemory {
+    let redaction = self.key
+    return try await read { database in
+      guard let row = try EndpointRow.find(key, database) else { return .nothing }
+      return try row.memory(database, values: values, key: redaction)
+    }
+  }
+
+  /// What is remembered of every endpoint at a provider, by name: one reading for a whole fleet.
+  package func memories(
+    host: String, values: [String: [EndpointConfig]] = [:]
+  ) async throws(HistoryError) -> [String: RecordedMemory] {
+    let redaction = key
+    return try await read { database in
+      var memories: [String: RecordedMemory] = [:]
+      for row in try EndpointRow.all(host: host, database) {
+        memories[row.name] = try row.memory(database, values: values[row.name] ?? [], key: redaction)
+      }
+      return memories
+    }
+  }
+
+  /// Records changes, in this order and all or none of them, with the events they mean.
+  ///
+  /// - Parameters:
+  ///   - version: of the memory on which the changes were decided; nil where they hold whatever was recorded since.
+  ///   - now: for changes that carry no time of their own.
+  ///   - values: as in ``memory(of:values:)``, for the memory that is returned.
+  /// - Throws: ``HistoryError`` `moved` when another process has recorded something since `version`, or has an attempt of
+  ///   its own open: look again and decide again.
+  @discardableResult
+  package func record(
+    _ changes: [MemoryChange], of key: EndpointKey, since version: Int64? = nil, at now: Timestamp,
+    values: [EndpointConfig] = []
+  ) async throws(HistoryError) -> RecordedMemory {
+    let redaction = self.key
+    return try await write { database in
+      let row = try EndpointRow.find(key, database)
+      let former = try row?.memory(database, values: [], key: redaction) ?? .nothing
+      guard version == nil || version == former.version else { throw Self.moved(key) }
+      var memory = former.memory
+      var events: [HistoryEvent] = []
+      for change in changes {
+        if case .opened = change, memory.attempt != nil { throw Self.moved(key) }
+        if let event = HistoryEvent(change, before: memory, at: now) { events.append(event) }
+        memory.apply(change)
+      }
+      let saved = try EndpointRow.save(memory, former: former, key, at: now, redaction, database)
+      for event in events { try saved.append(event, database) }
+      return try saved.memory(database, values: values, key: redaction)
+    }
+  }
+
+  private static func moved(_ key: EndpointKey) -> HistoryError {
+    HistoryError(
+      .moved, "another setpoint process with the same state directory is changing \(key.name)",
+      next: "wait until it is done, then run the command again")
+  }
+
+  /// The endpoints at a provider that this state directory has recorded, with the provider's id where one is known: what
+  /// may be pruned without a fleet of its own.
+  package func recordedEndpoints(host: String) async throws(HistoryError) -> [String: String?] {
+    try await read { database in
+      Dictionary(uniqueKeysWithValues: try EndpointRow.all(host: host, database).map { ($0.name, $0.providerID) })
+    }
+  }
+}
+
+extension HistoryStore {
+  /// Notes an event that no change of memory brings with it.
+  package func note(_ event: HistoryEvent, of key: EndpointKey) async throws(HistoryError) {
+    try await write { database in
+      let row =
+        try EndpointRow.find(key, database)
+        ?? EndpointRow.save(Memory(), former: .nothing, key, at: event.at, self.key, database)
+      try row.append(event, database)
+    }
+  }
+
+  /// The newest events of an endpoint, oldest first.
+  package func events(of key: EndpointKey, newest count: Int = 50) async throws(HistoryError) -> [HistoryEvent] {
+    try await read { database in
+      guard let row = try EndpointRow.find(key, database) else { return [] }
+      return try row.events(newest: count, database)
+    }
+  }
+
+  /// The revisions of an endpoint, oldest first.
+  package func revisions(
+    of key: EndpointKey, values: [EndpointConfig] = []
+  ) async throws(HistoryError) -> [Revision] {
+    try await memory(of: key, values: values).memory.revisions
+  }
+}

@@ -1,0 +1,66 @@
+internal import CanonicalJSON
+internal import Endpoints
+internal import Planning
+
+/// Reading back what was written as JSON. A record that lacks something was damaged, or edited by hand.
+struct Record {
+  private let json: JSONValue
+  /// What it is, for the message.
+  private let subject: String
+
+  init(_ json: JSONValue, subject: String) {
+    self.json = json
+    self.subject = subject
+  }
+
+  init(parsing text: String, subject: String) throws(HistoryError) {
+    do { json = try JSONValue(parsing: text) } catch {
+      throw HistoryError(.corrupt, "\(subject) is damaged: \(error)")
+    }
+    self.subject = subject
+  }
+
+  /// The inner record, or nil where there is none.
+  func record(_ key: String) -> Record? {
+    guard let value = json[key], !value.isNull else { return nil }
+    return Record(value, subject: subject)
+  }
+
+  func list(_ key: String) -> [Record] { (json[key]?.arrayValue ?? []).map { Record($0, subject: subject) } }
+
+  func optionalText(_ key: String) -> String? { json[key]?.stringValue }
+  func optionalInteger(_ key: String) -> Int64? { json[key]?.intValue }
+  func flag(_ key: String) -> Bool { json[key]?.boolValue ?? false }
+
+  func text(_ key: String) throws(HistoryError) -> String { try found(json[key]?.stringValue, key) }
+  func integer(_ key: String) throws(HistoryError) -> Int { try found(json[key]?.intValue.flatMap(Int.init), key) }
+
+  func time(_ key: String) throws(HistoryError) -> Timestamp {
+    Timestamp(milliseconds: try found(json[key]?.intValue, key))
+  }
+
+  func digest(_ key: String) throws(HistoryError) -> ConfigDigest {
+    try found(json[key]?.stringValue.flatMap(ConfigDigest.init(hex:)), key)
+  }
+
+  func optionalDigest(_ key: String) -> ConfigDigest? { json[key]?.stringValue.flatMap(ConfigDigest.init(hex:)) }
+
+  /// One of an enumeration's words.
+  func word<Word: RawRepresentable>(_ key: String, as: Word.Type) throws(HistoryError) -> Word
+  where Word.RawValue == String {
+    try found(json[key]?.stringValue.flatMap(Word.init(rawValue:)), key)
+  }
+
+  private func found<Value>(_ value: Value?, _ key: String) throws(HistoryError) -> Value {
+    guard let value else { throw HistoryError(.corrupt, "\(subject) is damaged: \(key) is missing or no \(key)") }
+    return value
+  }
+}
+
+extension JSONValue {
+  /// An object without the members that have no value.
+  static func object(present members: [String: JSONValue?]) -> JSONValue { .object(members.compactMapValues { $0 }) }
+
+  static func time(_ time: Timestamp) -> JSONValue { .int(time.milliseconds) }
+  static func digest(_ digest: ConfigDigest) -> JSONValue { .string(digest.hex) }
+}

@@ -1,0 +1,19 @@
+package import Planning
+
+/// A memory as it was read, with what is needed to write it back.
+package struct RecordedMemory: Hashable, Sendable {
+  package let memory: Memory
+  /// Counts up with every change of this endpoint's memory; 0: nothing is recorded.
+  package let version: Int64
+  /// By revision number: why its config cannot be put together (`config` is nil then), in words that name the variables.
+  package let lostConfigs: [Int: HistoryError]
+
+  package init(memory: Memory, version: Int64, lostConfigs: [Int: HistoryError] = [:]) {
+    self.memory = memory
+    self.version = version
+    self.lostConfigs = lostConfigs
+  }
+
+  /// Nothing is remembered.
+  package static let nothing = RecordedMemory(memory: Memory(), version: 0)
+}
