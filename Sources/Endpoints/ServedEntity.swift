@@ -30,7 +30,9 @@ package struct ServedEntity: Hashable, Sendable {
     self.scaleToZero = scaleToZero
     self.environment = environment
     self.traffic = traffic
-    self.givenName = name == Self.defaultName(entityName: entityName, entityVersion: entityVersion) ? nil : name
+    self.givenName = name.flatMap {
+      $0 == Self.defaultName(entityName: entityName, entityVersion: entityVersion) ? nil : $0
+    }
   }
 
   /// The name by which the server knows the entity: the given one, else the default.

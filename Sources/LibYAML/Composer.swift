@@ -224,6 +224,8 @@ private struct UniqueEntries {
   }
 
   private mutating func add(_ entry: YAMLMapping.Entry) {
+    // Most mappings have a handful of keys: room for them at once is cheaper than growing step by step.
+    if list.isEmpty { list.reserveCapacity(6) }
     list.append(entry)
     if list.count > Self.fewKeys {
       places[entry.key.text] = list.count - 1

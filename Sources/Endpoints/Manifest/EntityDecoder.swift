@@ -1,0 +1,150 @@
+import LibYAML
+
+/// Reads the served entities of a spec, flat or listed, and checks the rules between their fields.
+struct EntityDecoder {
+  private let spec: Record
+  private(set) var entities: [ManifestEntity] = []
+  private(set) var findings: [Finding] = []
+  private(set) var engineLocation: SourceLocation?
+  private var sharedEngine = EngineArguments()
+
+  init(spec: Record) { self.spec = spec }
+
+  mutating func decode() {
+    sharedEngine = engine(of: spec)
+    guard !spec.isAbsent("servedEntities") else {
+      if let entity = entity(spec, path: "spec", traffic: 100) { entities = [entity] }
+      return
+    }
+    refuseFlatFields()
+    guard let items = spec.list("servedEntities"), let location = spec.location(of: "servedEntities") else { return }
+    if items.isEmpty {
+      report(location, "spec.servedEntities", "is empty", "name at least one entity, or use the flat fields")
+    }
+    checkTraffic(items, at: location)
+    for (index, item) in items.enumerated() {
+      guard let record = item.record else { continue }
+      let path = "spec.servedEntities[\(index)]"
+      if let entity = entity(record, path: path, traffic: record.integer("traffic") ?? 100) {
+        checkUnique(entity, record)
+        entities.append(entity)
+      }
+    }
+  }
+
+  private mutating func report(
+    _ location: SourceLocation, _ path: String, severity: Finding.Severity = .error, _ message: String,
+    _ suggestion: String? = nil
+  ) {
+    let finding = Finding(severity, at: location, path: path, message, suggestion: suggestion)
+    // A shared field can be at odds with several entities; it is named once.
+    if !findings.contains(finding) { findings.append(finding) }
+  }
+
+  private mutating func refuseFlatFields() {
+    for name in ManifestSchema.flatEntityFields {
+      guard let location = spec.location(of: name) else { continue }
+      report(
+        location, "spec." + name, "stands beside servedEntities; an endpoint is described by one or the other",
+        "write it into each entity")
+    }
+  }
+
+  // MARK: One entity
+
+  private mutating func entity(_ record: Record, path: String, traffic: Int) -> ManifestEntity? {
+    let workload = record.text("workloadType").map(Workload.apiWord) ?? "CPU"
+    let scaleToZero = record.boolean("scaleToZero") ?? false
+    let isFlat = path == "spec"
+    let engine = isFlat ? sharedEngine : engine(of: record).over(sharedEngine)
+    checkHardware(record, path, workload: workload, engine: engine, scaleToZero: scaleToZero)
+    guard let model = record.text("model"), let version = record.version("entityVersion"),
+      let versionLocation = record.location(of: "entityVersion")
+    else { return nil }
+    var environment = spec.texts("environment") ?? [:]
+    if !isFlat, let own = record.texts("environment") { environment.merge(own) { $1 } }
+    if let arguments = engine.text { environment[EngineArguments.variable] = arguments }
+    return ManifestEntity(
+      name: isFlat ? nil : record.text("name"), model: model, version: version, workloadType: workload,
+      size: record.text("size") ?? "Small", scaleToZero: scaleToZero, environment: environment, traffic: traffic,
+      path: path, versionLocation: versionLocation)
+  }
+
+  private mutating func engine(of record: Record) -> EngineArguments {
+    guard let engine = record.record("engine") else { return EngineArguments() }
+    engineLocation = engineLocation ?? engine.location
+    return EngineArguments(
+      dtype: engine.text("dtype"), maxModelLen: engine.integer("maxModelLen"),
+      gpuMemoryUtilization: engine.number("gpuMemoryUtilization"),
+      extra: engine.list("extraArgs")?.compactMap(\.text))
+  }
+
+  private mutating func checkHardware(
+    _ record: Record, _ path: String, workload: String, engine: EngineArguments, scaleToZero: Bool
+  ) {
+    if engine.dtype == "bfloat16", !Workload.hasBFloat16(apiWord: workload) {
+      let own = record.record("engine")?.location(of: "dtype")
+      if let location = own ?? spec.record("engine")?.location(of: "dtype") {
+        report(
+          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 has no bfloat16", "write float16, or use an A10")
+      }
+    }
+    if workload == "GPU_XLARGE", scaleToZero, let location = record.location(of: "scaleToZero") {
+      // One field report says that workspaces refuse the pair, the documentation does not (contract Q49).
+      report(
+        location, path + ".scaleToZero", severity: .warning, "some workspaces refuse scaleToZero on an H100",
+        "if yours does, write false")
+    }
+  }
+
+  // MARK: Between entities
+
+  private mutating func checkTraffic(_ items: [Record.Slot], at location: SourceLocation) {
+    var sum = 0
+    var isComplete = true
+    for (index, item) in items.enumerated() {
+      guard let record = item.record else {
+        isComplete = false
+        continue
+      }
+      if let share = record.integer("traffic") {
+        sum += share
+      } else {
+        isComplete = false
+        if items.count > 1, record.isAbsent("traffic") {
+          report(
+            record.location, "spec.servedEntities[\(index)].traffic", "required with two entities or more, but missing",
+            "for example traffic: \(100 / items.count)")
+        }
+      }
+    }
+    if isComplete, !items.isEmpty, sum != 100 {
+      report(location, "spec.servedEntities", "the traffic of all entities adds up to \(sum), not 100")
+    }
+  }
+
+  private mutating func checkUnique(_ entity: ManifestEntity, _ record: Record) {
+    if let twin = entities.first(where: { $0.model == entity.model && $0.version == entity.version }) {
+      report(
+        entity.versionLocation, entity.path + ".entityVersion",
+        "version \"\(entity.version.text)\" of model \(shown(entity.model)) is served already by \(twin.path)",
+        "keep one of them, with the sum of both shares")
+    }
+    guard let name = entity.effectiveName, let twin = entities.first(where: { $0.effectiveName == name }),
+      twin.model != entity.model || twin.version != entity.version || entity.name != nil
+    else { return }
+    report(
+      record.location(of: "name") ?? record.location, entity.path + ".name",
+      "the name \"\(name)\" is taken already by \(twin.path)",
+      entity.name == nil ? "give the entities names of their own" : "choose another")
+  }
+}
+
+extension ManifestEntity {
+  /// The name the entity will have, as far as it can be known before aliases are resolved.
+  fileprivate var effectiveName: String? {
+    if let name { return name }
+    guard case .number(let number) = version else { return nil }
+    return ServedEntity.defaultName(entityName: model, entityVersion: number)
+  }
+}

@@ -1,0 +1,151 @@
+/// A field of the manifest: the table of these validates manifests and describes them to Kubernetes.
+package final class Field: Sendable {
+  package enum Presence: Sendable, Hashable {
+    case required
+    /// Required where the other field of the same mapping is absent.
+    case requiredWithout(String)
+    case optional
+  }
+
+  /// Whether a manifest may use the field today.
+  package enum Support: Sendable, Hashable {
+    case supported
+    /// Known, checked for its shape, and refused by name, with this reason.
+    case notBuilt(String)
+    /// Written by others into the same file; taken with a warning that says this.
+    case withoutMeaning(String)
+  }
+
+  package let name: String
+  package let type: FieldType
+  package let presence: Presence
+  package let support: Support
+  /// What the field means, its default included; the description in the Kubernetes schema.
+  package let doc: String
+  /// The field as one would write it.
+  package let example: String?
+  /// Names by which people may look for the field; only ever used for suggestions.
+  package let otherNames: [String]
+
+  init(
+    _ name: String, _ type: FieldType, _ presence: Presence = .optional, support: Support = .supported,
+    otherNames: [String] = [], example: String? = nil, doc: String
+  ) {
+    self.name = name
+    self.type = type
+    self.presence = presence
+    self.support = support
+    self.doc = doc
+    self.example = example
+    self.otherNames = otherNames
+  }
+}
+
+/// What a field holds.
+package indirect enum FieldType: Sendable {
+  case text(TextRule)
+  /// A version number as text or integer, or an alias.
+  case version
+  case boolean
+  case integer(ClosedRange<Int>)
+  case number(NumberRange)
+  /// `90s`, `60m`, `1h30m`.
+  case duration
+  /// One of these words.
+  case word([String])
+  /// One of these words, or one that the provider knows and we do not.
+  case openWord([String], noun: String)
+  case textMap(TextMapRule)
+  case list(FieldType, atMost: Int)
+  case object(ObjectType)
+  /// Not looked into.
+  case anything
+}
+
+/// Numbers above `above` up to `upTo`.
+package struct NumberRange: Sendable, Hashable {
+  package let above: Double
+  package let upTo: Double
+  /// Whether `above` itself is in the range.
+  package let includesLower: Bool
+
+  init(above: Double, upTo: Double, includesLower: Bool = false) {
+    self.above = above
+    self.upTo = upTo
+    self.includesLower = includesLower
+  }
+
+  func contains(_ number: Double) -> Bool {
+    (number > above || (includesLower && number == above)) && number <= upTo
+  }
+}
+
+/// What a text must be like.
+package final class TextRule: Sendable {
+  /// The same rule, as far as a regular expression can say it.
+  package let pattern: String?
+  package let longest: Int
+  /// Never shown in a message.
+  package let isSecret: Bool
+  let check: @Sendable (String) -> Fault?
+
+  init(
+    pattern: String? = nil, longest: Int = 65_536, isSecret: Bool = false,
+    check: @escaping @Sendable (String) -> Fault? = { _ in nil }
+  ) {
+    self.pattern = pattern
+    self.longest = longest
+    self.isSecret = isSecret
+    self.check = check
+  }
+}
+
+/// What the keys and values of a mapping from text to text must be like.
+package final class TextMapRule: Sendable {
+  package let key: TextRule
+  package let value: TextRule
+  let checkEntry: @Sendable (_ key: String, _ value: String) -> Fault?
+
+  init(
+    key: TextRule, value: TextRule,
+    checkEntry: @escaping @Sendable (_ key: String, _ value: String) -> Fault? = { _, _ in nil }
+  ) {
+    self.key = key
+    self.value = value
+    self.checkEntry = checkEntry
+  }
+}
+
+/// A mapping with known fields.
+package final class ObjectType: Sendable {
+  package let fields: [Field]
+  private let slots: [String: Int]
+  /// The fields that can be missed, with their slots.
+  let demanding: [(slot: Int, field: Field)]
+
+  init(_ fields: [Field]) {
+    self.fields = fields
+    demanding = fields.enumerated().filter { $1.presence != .optional }.map { ($0, $1) }
+    slots = Dictionary(fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  func slot(_ name: String) -> Int? { slots[name] }
+
+  /// The paths, relative to this type, at which a field of this name exists.
+  func paths(toField name: String) -> [String] {
+    fields.flatMap { field -> [String] in
+      let here = field.name == name ? [field.name] : []
+      return here + field.type.paths(toField: name).map { field.name + $0 }
+    }
+  }
+}
+
+extension FieldType {
+  fileprivate func paths(toField name: String) -> [String] {
+    switch self {
+    case .object(let type): type.paths(toField: name).map { "." + $0 }
+    case .list(let item, _): item.paths(toField: name).map { "[]" + $0 }
+    default: []
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package import LibYAML
+
+/// Reads one document: its shape by the field table, then the rules between fields. Everything that is wrong is found in
+/// one go.
+package enum ManifestDecoder {
+  package struct Outcome: Sendable {
+    /// Nil when there is an error among the findings.
+    package let manifest: Manifest?
+    /// The endpoint's name, if it can be read, whatever else is wrong.
+    package let name: String?
+    /// Where the name stands.
+    package let nameLocation: SourceLocation?
+    package let findings: [Finding]
+  }
+
+  package static func decode(_ root: YAMLNode) -> Outcome {
+    if let stranger = otherKind(root) { return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger]) }
+    var reader = RecordReader(root: ManifestSchema.document)
+    guard let document = reader.read(root) else {
+      return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: reader.findings)
+    }
+    var findings = reader.findings
+    let metadata = document.record("metadata")
+    let manifest = manifest(metadata, document.record("spec"), &findings)
+    let isValid = !findings.contains { $0.severity == .error }
+    return Outcome(
+      manifest: isValid ? manifest : nil, name: metadata?.text("name"), nameLocation: metadata?.location(of: "name"),
+      findings: findings)
+  }
+
+  /// An object of another kind altogether: one finding says so, instead of one for each of its fields.
+  private static func otherKind(_ root: YAMLNode) -> Finding? {
+    guard let node = root.mapping?["kind"], let kind = node.text, kind != ManifestSchema.kind, !kind.isEmpty,
+      Similarity.closest(to: kind, among: [ManifestSchema.kind]) == nil
+    else { return nil }
+    return Finding(
+      at: node.location, path: "kind", "\(shown(kind)) is not a \(ManifestSchema.kind)",
+      suggestion: "keep other objects out of the manifests")
+  }
+
+  private static func manifest(_ metadata: Record?, _ spec: Record?, _ findings: inout [Finding]) -> Manifest? {
+    guard let spec else { return nil }
+    var entities = EntityDecoder(spec: spec)
+    entities.decode()
+    findings += entities.findings
+    guard let metadata, let name = metadata.text("name"), let location = metadata.location(of: "name") else { return nil }
+    return Manifest(
+      name: name, location: location, labels: metadata.texts("labels") ?? [:], entities: entities.entities,
+      sideSettings: SideSettings(tags: spec.texts("tags") ?? [:]), rollout: rollout(spec.record("rollout")),
+      deletionPolicy: spec.text("deletionPolicy").flatMap(DeletionPolicy.init) ?? .delete,
+      suspend: spec.boolean("suspend") ?? false, engineLocation: entities.engineLocation)
+  }
+
+  private static func rollout(_ record: Record?) -> RolloutPolicy {
+    guard let record else { return RolloutPolicy() }
+    return RolloutPolicy(
+      deadline: record.duration("deadline"),
+      onFailure: record.text("onFailure").flatMap(FailurePolicy.init) ?? .rollback,
+      checks: (record.list("verify") ?? []).compactMap(\.record).map(check))
+  }
+
+  private static func check(_ record: Record) -> VerificationCheck {
+    let expect = record.record("expect")
+    return VerificationCheck(
+      prompt: record.text("chat") ?? "", expectedStatus: expect?.integer("status") ?? 200,
+      contains: expect?.text("contains") ?? "", withinSeconds: expect?.number("withinSeconds") ?? 30)
+  }
+}
+
+extension Record.Slot {
+  var record: Record? {
+    if case .value(.record(let record), _) = self { record } else { nil }
+  }
+
+  var text: String? {
+    if case .value(.text(let text), _) = self { text } else { nil }
+  }
+}

@@ -1,0 +1,144 @@
+extension TextRule {
+  static let any = TextRule()
+
+  static let prompt = TextRule { $0.isEmpty ? Fault("is empty") : nil }
+
+  static let word = TextRule(longest: 63) { $0.isEmpty ? Fault("is empty") : nil }
+
+  /// Letters, digits, `-` and `_`, 63 characters at most, not one of the provider's own names (contract Q12).
+  static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63) { name in
+    if name.utf8.starts(with: "databricks-".utf8) {
+      return Fault(
+        "names that begin with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another")
+    }
+    return nameFault(name)
+  }
+
+  /// The same characters; default names are derived so that they pass (contract Q13).
+  static let entityName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63, check: nameFault)
+
+  private static func nameFault(_ name: String) -> Fault? {
+    guard let first = name.utf8.first else { return Fault("is empty") }
+    if !name.utf8.allSatisfy(\.isNameByte),
+      let stranger = name.unicodeScalars.first(where: { !$0.isASCII || !UInt8(ascii: $0).isNameByte })
+    {
+      let replaced = String(name.unicodeScalars.map { $0.isASCII && UInt8(ascii: $0).isNameByte ? Character($0) : "-" })
+      let trimmed = replaced.drop { $0 == "-" || $0 == "_" }
+      return Fault(
+        "\(shown(name)) holds \(shown(String(stranger))); a name takes letters, digits, \"-\" and \"_\"",
+        suggestion: trimmed.isEmpty ? nil : "such as \"\(trimmed)\"")
+    }
+    return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not begin with a letter or a digit")
+  }
+
+  /// `catalog.schema.name`, or a bare name.
+  static let modelName = TextRule(pattern: "^[^./:@\\s]+(\\.[^./:@\\s]+\\.[^./:@\\s]+)?$", longest: 255) { name in
+    if name.isEmpty { return Fault("is empty", suggestion: "for example main.support.qwen3") }
+    if isOrdinaryModel(name) { return nil }
+    if let split = withVersion(name) { return split }
+    if let stranger = name.unicodeScalars.first(where: { "/:@".unicodeScalars.contains($0) || $0.properties.isWhitespace })
+    {
+      return Fault("\(shown(name)) holds \(shown(String(stranger))), which no registered model's name does")
+    }
+    let segments = name.split(separator: ".", omittingEmptySubsequences: false)
+    if segments.contains(where: \.isEmpty) { return Fault("\(shown(name)) has an empty part between its points") }
+    if segments.count == 2 || segments.count > 3 {
+      return Fault(
+        "\(shown(name)) has \(segments.count) parts; a model is catalog.schema.name, or a bare name without points")
+    }
+    return nil
+  }
+
+  /// One or three parts of letters, digits, `-` and `_`: nearly every model, and quick to tell.
+  private static func isOrdinaryModel(_ name: String) -> Bool {
+    var points = 0
+    var part = 0
+    for byte in name.utf8 {
+      if byte == UInt8(ascii: ".") {
+        guard part > 0 else { return false }
+        points += 1
+        part = 0
+      } else {
+        guard byte.isNameByte else { return false }
+        part += 1
+      }
+    }
+    return part > 0 && (points == 0 || points == 2)
+  }
+
+  /// `models:/m/7`, `m@champion` and `m/7` are how other tools write model and version in one.
+  private static func withVersion(_ name: String) -> Fault? {
+    let plain = name.hasPrefix("models:/") ? String(name.dropFirst(8)) : name
+    guard let mark = plain.lastIndex(where: { $0 == "@" || $0 == "/" }) else { return nil }
+    let version = plain[mark] == "@" ? plain[mark...] : plain[plain.index(after: mark)...]
+    let model = plain[..<mark]
+    guard !model.isEmpty, version.count > 1 || plain[mark] == "/", !version.isEmpty else { return nil }
+    return Fault(
+      "\(shown(name)) names model and version in one",
+      suggestion: "write model: \(model) and entityVersion: \"\(version)\"")
+  }
+
+  static let label = TextRule(longest: 317) { $0.isEmpty ? Fault("is empty") : nil }
+
+  static let tagKey = TextRule(longest: 255) { key in
+    if key.isEmpty { return Fault("is empty") }
+    if key.utf8.starts(with: ReservedNames.tagPrefix.utf8) {
+      return Fault(
+        "tags that begin with \"\(ReservedNames.tagPrefix)\" are Setpoint's own memory", suggestion: "choose another key")
+    }
+    return nil
+  }
+
+  /// One argument of vLLM. Never shown, since flags can carry keys.
+  static let engineArgument = TextRule(longest: 4096, isSecret: true) { EngineArguments.fault(inExtra: $0) }
+}
+
+/// Names that Setpoint keeps for itself.
+package enum ReservedNames {
+  /// Keys of the tags that hold a fleet's shared memory.
+  package static let tagPrefix = "setpoint-"
+  /// Environment variables between Setpoint and its replicas.
+  package static let environmentPrefix = "SETPOINT_"
+}
+
+extension TextMapRule {
+  static let environment = TextMapRule(
+    key: TextRule(pattern: "^[A-Za-z_][A-Za-z0-9_]*$", longest: 255) { name in
+      if name.utf8.starts(with: ReservedNames.environmentPrefix.utf8) {
+        return Fault(
+          "variables that begin with \"\(ReservedNames.environmentPrefix)\" are Setpoint's own",
+          suggestion: name == EngineArguments.variable ? "write the flags under engine" : "choose another name")
+      }
+      let isName = name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
+      guard isName, let first = name.utf8.first, first > UInt8(ascii: "9") else {
+        return Fault("\(shown(name)) is no variable; its name takes letters, digits and \"_\" and begins with no digit")
+      }
+      return nil
+    },
+    value: TextRule(longest: 65_536, isSecret: true) { value in
+      guard value.utf8.starts(with: "{{".utf8), !isSecretReference(value) else { return nil }
+      return Fault("is not a secret reference as the serving API reads it", suggestion: "write {{secrets/scope/key}}")
+    },
+    checkEntry: { name, value in
+      guard !value.isEmpty, !value.utf8.starts(with: "{{".utf8), isNameOfSecret(name) else { return nil }
+      return Fault(
+        "looks like a secret in plain text", suggestion: "refer to a stored one: {{secrets/scope/key}}",
+        severity: .warning)
+    })
+
+  private static func isNameOfSecret(_ name: String) -> Bool {
+    ["TOKEN", "KEY", "SECRET", "PASSWORD"].contains { name == $0 || name.hasSuffix("_" + $0) }
+  }
+
+  /// `{{secrets/scope/key}}`, whole.
+  private static func isSecretReference(_ value: String) -> Bool {
+    let bytes = value.utf8
+    guard bytes.count > 12, bytes.starts(with: "{{secrets/".utf8), bytes.suffix(2).elementsEqual("}}".utf8) else {
+      return false
+    }
+    let name = bytes.dropFirst(10).dropLast(2)
+    let isClean = name.allSatisfy { $0 > UInt8(ascii: " ") && $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}") }
+    let slashes = name.count { $0 == UInt8(ascii: "/") }
+    return isClean && slashes == 1 && name.first != UInt8(ascii: "/") && name.last != UInt8(ascii: "/")
+  }
+}

@@ -1,0 +1,93 @@
+import LibYAML
+
+/// Which version of a model a manifest asks for.
+package enum VersionReference: Sendable, Hashable {
+  /// A version number, as the API wants it: decimal text without leading zeros.
+  case number(String)
+  /// The name of an alias, without its `@`; pinned to a number before anything is planned.
+  case alias(String)
+
+  /// As a manifest writes it: `7` or `@champion`.
+  package var text: String {
+    switch self {
+    case .number(let number): number
+    case .alias(let name): "@" + name
+    }
+  }
+
+  struct Refusal: Error {
+    let fault: Fault
+  }
+
+  /// The version that a scalar names. Text or an integer; what only looks like one, such as `7.0`, is refused, because
+  /// readers of YAML would disagree on which version it is.
+  static func read(_ scalar: YAMLScalar) -> Result<VersionReference, Refusal> {
+    switch scalar.kind {
+    case .string: return read(scalar.text)
+    case .integer(let number) where scalar.text == String(number) && number > 0: return .success(.number(scalar.text))
+    case .integer(let number) where number > 0:
+      return refuse("\(scalar.text) is not a plain version number", "write \"\(number)\"")
+    case .integer: return refuse("\(scalar.text) is not a version; versions count from 1")
+    case .float(let number):
+      let whole = Int(exactly: number).flatMap { $0 > 0 ? $0 : nil }
+      return refuse(
+        "\(scalar.text) is a number with a fraction or an exponent; a version is text or an integer",
+        whole.map { "write \"\($0)\"" })
+    case .null: return refuse("has no value", "write a version such as \"7\", or an alias such as \"@champion\"")
+    case .bool: return refuse("\(scalar.text) is a boolean; a version is text or an integer")
+    case .ambiguous(.leadingZero):
+      let digits = scalar.text.drop { $0 == "0" }
+      return refuse(
+        "\(scalar.text) is unclear: \(YAMLAmbiguity.leadingZero.explanation)",
+        digits.isEmpty || digits.first == "-" ? nil : "write \"\(digits)\"")
+    case .ambiguous(let why):
+      return refuse("\(scalar.text) is unclear: \(why.explanation)", "a version is text or an integer, such as \"7\"")
+    }
+  }
+
+  private static func read(_ text: String) -> Result<VersionReference, Refusal> {
+    if text.utf8.first == UInt8(ascii: "@") { return readAlias(String(text.dropFirst())) }
+    let bytes = text.utf8
+    if let first = bytes.first, bytes.count <= 18, bytes.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) {
+      if first != UInt8(ascii: "0") { return .success(.number(text)) }
+      let digits = text.drop { $0 == "0" }
+      return refuse(
+        "\(shown(text)) is not a version number as registries write it", digits.isEmpty ? nil : "write \"\(digits)\"")
+    }
+    let digits = text.drop { $0 == "v" || $0 == "V" }
+    if digits.count < text.count, case .success = read(String(digits)) {
+      return refuse("\(shown(text)) is not a version number", "write \"\(digits)\"")
+    }
+    if case .success = readAlias(text) {
+      return refuse("\(shown(text)) is not a version number", "an alias is written \"@\(text)\"")
+    }
+    return refuse("\(shown(text)) is neither a version number nor an alias", "such as \"7\" or \"@champion\"")
+  }
+
+  private static func readAlias(_ name: String) -> Result<VersionReference, Refusal> {
+    let isName = (1...255).contains(name.utf8.count) && name.utf8.allSatisfy(\.isNameByte)
+    guard isName else {
+      return refuse("\(shown("@" + name)) is no alias; its name takes letters, digits, \"-\" and \"_\"")
+    }
+    if name.lowercased() == "latest" {
+      // Registries reserve the word, so the look-up could only ever fail.
+      return refuse("\"@latest\" cannot be an alias: registries reserve the name", "name a version or set an alias")
+    }
+    return .success(.alias(name))
+  }
+
+  private static func refuse(_ message: String, _ suggestion: String? = nil) -> Result<VersionReference, Refusal> {
+    .failure(Refusal(fault: Fault(message, suggestion: suggestion)))
+  }
+}
+
+extension UInt8 {
+  /// A letter or digit of ASCII, `-` or `_`: what names at the serving API are made of.
+  var isNameByte: Bool {
+    isAlphanumeric || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
+  }
+
+  var isAlphanumeric: Bool {
+    (self >= 0x30 && self <= 0x39) || (self | 0x20 >= UInt8(ascii: "a") && self | 0x20 <= UInt8(ascii: "z"))
+  }
+}

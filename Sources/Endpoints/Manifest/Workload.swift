@@ -1,0 +1,24 @@
+/// The words for accelerators: people's and the serving API's (contract 6.2).
+package enum Workload {
+  /// People's words and the API's. Which silicon an API word means depends on the cloud; where two clouds disagree the word
+  /// stands for the same class of hardware.
+  private static let friendly: KeyValuePairs = [
+    "T4": "GPU_SMALL", "A10": "GPU_MEDIUM", "L4": "GPU_MEDIUM", "A100": "GPU_LARGE", "H100": "GPU_XLARGE", "CPU": "CPU",
+  ]
+
+  private static let apiWords = [
+    "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE", "GPU_LARGE_RTX",
+    "GPU_LARGE_2", "GPU_LARGE_4", "GPU_LARGE_8", "GPU_XLARGE", "GPU_XLARGE_8",
+  ]
+
+  /// Every word that a manifest may use without a warning.
+  package static let words = friendly.map(\.key) + apiWords
+
+  /// The API's word for a word of a manifest; words that are not known stay as they are.
+  package static func apiWord(_ word: String) -> String {
+    friendly.first { $0.key == word }?.value ?? word
+  }
+
+  /// Whether the accelerator computes in bfloat16; a T4, which is what `GPU_SMALL` is on every cloud, does not.
+  static func hasBFloat16(apiWord: String) -> Bool { apiWord != "GPU_SMALL" }
+}
