@@ -14,6 +14,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 
 let package = Package(
@@ -23,6 +24,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
@@ -50,7 +52,7 @@ let package = Package(
     .target(name: "History", dependencies: ["Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
       name: "Gateway",
-      dependencies: ["Scheduling", "CanonicalJSON", hummingbird, nioCore, nioPosix, nioHTTP1, logging]),
+      dependencies: ["Scheduling", "CanonicalJSON", hummingbird, nioCore, nioPosix, nioHTTP1, httpTypes]),
 
     // The two long-lived halves; they meet only in the wire protocol
     .target(
@@ -76,7 +78,7 @@ let package = Package(
 
     // Tests
     .target(
-      name: "TestKit", dependencies: ["Endpoints", "Planning", "ServingAPI", "CanonicalJSON"], path: "Tests/TestKit"),
+      name: "TestKit", dependencies: ["Endpoints", "ServingAPI", "LibCurl", "CanonicalJSON"], path: "Tests/TestKit"),
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
     .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
     .testTarget(name: "LibYAMLTests", dependencies: ["LibYAML"]),
@@ -90,7 +92,9 @@ let package = Package(
       name: "ServingAPITests", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "ServingAPI", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
-    .testTarget(name: "GatewayTests", dependencies: ["Gateway"]),
+    .testTarget(
+      name: "GatewayTests",
+      dependencies: ["Gateway", "Scheduling", "CanonicalJSON", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1]),
     .testTarget(
       name: "ControllerTests",
       dependencies: ["Controller", "Endpoints", "LibYAML", "Planning", "ServingAPI", "History", "TestKit"]),

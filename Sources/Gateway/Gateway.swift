@@ -1,0 +1,133 @@
+import CanonicalJSON
+import HTTPTypes
+package import Hummingbird
+import NIOCore
+
+/// A request context that knows the client's connection, so that the gateway can notice when the client leaves.
+package protocol ConnectionContext: RequestContext {
+  var channel: any Channel { get }
+}
+
+/// The smallest such context.
+package struct GatewayContext: ConnectionContext {
+  package var coreContext: CoreRequestContextStorage
+  package let channel: any Channel
+
+  package init(source: ApplicationRequestContextSource) {
+    coreContext = CoreRequestContextStorage(source: source)
+    channel = source.channel
+  }
+}
+
+/// The query routes: requests for models come in, find a replica through their endpoint's admission, and are answered by it,
+/// streams chunk by chunk.
+package struct Gateway: Sendable {
+  private let directory: any EndpointDirectory
+  private let authorize: @Sendable (_ token: String) -> Bool
+  private let relay: QueryRelay
+
+  /// - Parameters:
+  ///   - authorize: whether a token may query; it compares in constant time.
+  ///   - record: is given one record for each request, from any thread, and must not block.
+  package init(
+    directory: any EndpointDirectory, limits: GatewayLimits = GatewayLimits(),
+    authorize: @escaping @Sendable (_ token: String) -> Bool,
+    record: @escaping @Sendable (RequestRecord) -> Void
+  ) {
+    self.directory = directory
+    self.authorize = authorize
+    relay = QueryRelay(limits: limits, record: record)
+  }
+
+  /// Mounts the routes. A slash at the end of a path changes nothing.
+  package func addRoutes<Context: ConnectionContext>(to router: some RouterMethods<Context>) {
+    router.post("/serving-endpoints/{name}/invocations") { request, context in
+      let name = context.parameters.get("name") ?? ""
+      return await answer(request, context, .endpoint(name, entity: nil))
+    }
+    router.post("/serving-endpoints/{name}/served-models/{entity}/invocations") { request, context in
+      let name = context.parameters.get("name") ?? ""
+      return await answer(request, context, .endpoint(name, entity: context.parameters.get("entity")))
+    }
+    for base in ["/serving-endpoints", "/v1"] {
+      for path in OpenAIPath.allCases {
+        router.post("\(base)/\(path.rawValue)") { request, context in
+          await answer(request, context, .openAI(path))
+        }
+      }
+      router.get("\(base)/models") { request, _ in models(request) }
+    }
+  }
+
+  private func answer(_ request: Request, _ context: some ConnectionContext, _ target: QueryTarget) async -> Response {
+    let query = Query(request: request, target: target, channel: context.channel, record: relay.record)
+    do {
+      guard isAuthorized(request) else { throw GatewayError.unauthenticated }
+      return try await relay.answer(query, directory: directory)
+    } catch {
+      return query.refuse(error)
+    }
+  }
+
+  private func isAuthorized(_ request: Request) -> Bool {
+    AccessToken.read(fromAuthorization: request.headers[.authorization]).map(authorize) ?? false
+  }
+
+  private func models(_ request: Request) -> Response {
+    guard isAuthorized(request) else { return response(to: .unauthenticated, requestID: nil) }
+    let data = directory.endpoints.map { endpoint -> JSONValue in
+      [
+        "id": .string(endpoint.name), "object": "model", "created": .int(endpoint.created), "owned_by": "setpoint",
+      ]
+    }
+    let body: JSONValue = ["object": "list", "data": .array(data)]
+    return Response(
+      status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: body.bytes()))
+    )
+  }
+}
+
+/// The OpenAI calls, as the ends of their paths.
+enum OpenAIPath: String, CaseIterable, Sendable {
+  case chat = "chat/completions"
+  case completions
+  case embeddings
+}
+
+/// What a request's path says it wants.
+enum QueryTarget: Hashable, Sendable {
+  /// Databricks' way: the endpoint in the path, perhaps pinned to one served entity; the body's shape says which task.
+  case endpoint(String, entity: String?)
+  /// OpenAI's way: the task in the path, the endpoint in `model`.
+  case openAI(OpenAIPath)
+
+  var route: String {
+    switch self {
+    case .endpoint: "invocations"
+    case .openAI(let path): path.rawValue
+    }
+  }
+
+  /// The replica's path for it.
+  func upstreamPath(for task: QueryBody.Task?) -> String {
+    switch (self, task) {
+    case (.openAI(let path), _): "/v1/\(path.rawValue)"
+    case (.endpoint, .chat): "/v1/chat/completions"
+    case (.endpoint, .completion): "/v1/completions"
+    case (.endpoint, .embedding): "/v1/embeddings"
+    // Of no known shape: the server's own words about it are the best answer.
+    case (.endpoint, nil): "/invocations"
+    }
+  }
+}
+
+/// A gateway error as a response.
+func response(to error: GatewayError, requestID: String?) -> Response {
+  var headers: HTTPFields = [.contentType: "application/json"]
+  if let requestID { headers[.requestID] = requestID }
+  if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
+  if error.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+  return Response(
+    status: .init(code: error.status), headers: headers,
+    body: .init(byteBuffer: ByteBuffer(bytes: error.json.bytes())))
+}

@@ -1,0 +1,143 @@
+import CanonicalJSON
+import Hummingbird
+import NIOCore
+import Scheduling
+
+/// An answer that the gateway gives by itself, in a shape that both kinds of clients read: `error_code` and `message` for
+/// Databricks', `error` for OpenAI's.
+struct GatewayError: Error, Hashable {
+  let status: Int
+  /// The Databricks word.
+  let code: String
+  /// OpenAI's word.
+  let type: String
+  let message: String
+  /// Seconds for `Retry-After`.
+  var retryAfter: Int?
+  /// The member of the request that is wrong.
+  var param: String?
+
+  init(_ status: Int, _ code: String, _ type: String, _ message: String, retryAfter: Int? = nil, param: String? = nil) {
+    self.status = status
+    self.code = code
+    self.type = type
+    self.message = message
+    self.retryAfter = retryAfter
+    self.param = param
+  }
+
+  var json: JSONValue {
+    [
+      "error_code": .string(code), "message": .string(message),
+      "error": [
+        "message": .string(message), "type": .string(type), "param": param.map { .string($0) } ?? .null,
+        "code": .int(Int64(status)),
+      ],
+    ]
+  }
+
+  /// The event that ends a stream whose status was sent long ago.
+  var event: ByteBuffer { ByteBuffer(string: "data: \(json.text())\n\n") }
+}
+
+extension GatewayError {
+  static let unauthenticated = GatewayError(
+    401, "UNAUTHENTICATED", "authentication_error",
+    "a token is needed: send \"Authorization: Bearer TOKEN\" with the token from DATABRICKS_TOKEN or the plane's token file"
+  )
+
+  static func unknownEndpoint(_ name: String, param: String?) -> GatewayError {
+    GatewayError(
+      404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
+      "there is no serving endpoint \"\(name)\"; `setpoint get` lists those that there are", param: param)
+  }
+
+  static let missingModel = GatewayError(
+    400, "INVALID_PARAMETER_VALUE", "invalid_request_error",
+    "\"model\" is missing: on this path it names the serving endpoint", param: "model")
+
+  static func malformed(_ error: QueryBody.Malformed) -> GatewayError {
+    GatewayError(
+      400, "BAD_REQUEST", "invalid_request_error",
+      "the request body is not usable JSON: \(error.message), at byte \(error.offset)")
+  }
+
+  static func tooLarge(_ limit: Int) -> GatewayError {
+    GatewayError(
+      413, "BAD_REQUEST", "invalid_request_error",
+      "the request body is larger than \(limit) bytes, the limit of this server")
+  }
+
+  static func refused(_ refusal: AdmissionRefusal, endpoint: String, lastFailure: String?) -> GatewayError {
+    switch refusal {
+    case .queueFull(let waiting):
+      GatewayError(
+        429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
+        "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests wait already; try again, or give it more replicas",
+        retryAfter: 1)
+    case .timedOut(let time):
+      GatewayError(
+        503, "TEMPORARILY_UNAVAILABLE", "server_error",
+        "the endpoint \"\(endpoint)\" had no replica free for \(time.components.seconds) s", retryAfter: 5)
+    case .unavailable(let reason):
+      GatewayError(
+        503, "TEMPORARILY_UNAVAILABLE", "server_error",
+        "the endpoint \"\(endpoint)\" cannot answer: \(reason)", retryAfter: 10)
+    case .unknownEntity(let entity):
+      GatewayError(
+        404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
+        "the endpoint \"\(endpoint)\" has no served entity \"\(entity)\"")
+    case .replicasFailed(let attempts):
+      GatewayError(
+        503, "TEMPORARILY_UNAVAILABLE", "server_error",
+        "the endpoint \"\(endpoint)\" did not take the request in \(attempts) attempts\(lastFailure.map { "; the last: \($0)" } ?? "")",
+        retryAfter: 1)
+    }
+  }
+
+  init(_ failure: UpstreamFailure, endpoint: String) {
+    let message = "the endpoint \"\(endpoint)\" gave no answer: \(failure)"
+    switch failure {
+    case .clientLeft: self.init(499, "CANCELLED", "invalid_request_error", message)
+    case .silent: self.init(504, "DEADLINE_EXCEEDED", "server_error", message)
+    case .cutOff: self.init(503, "TEMPORARILY_UNAVAILABLE", "server_error", message, retryAfter: 1)
+    // Not 503, which clients send again at once: a request that kills replicas must not meet them all.
+    case .unreachable, .closedUnanswered, .brokenOff: self.init(502, "INTERNAL_ERROR", "server_error", message)
+    }
+  }
+}
+
+/// Makes a replica's own error readable for Databricks' clients too, and loses none of its words.
+func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
+  guard case .object(var members)? = try? JSONValue(parsing: Array(body.readableBytesView)) else {
+    let text = String(buffer: body)
+    let error = GatewayError(
+      status, errorCode(for: status), "server_error", text.isEmpty ? "the replica answered \(status)" : text)
+    return ByteBuffer(bytes: error.json.bytes())
+  }
+  let words =
+    members["error"]?["message"]?.stringValue ?? members["error"]?.stringValue ?? members["detail"]?.stringValue
+    ?? members["message"]?.stringValue ?? "the replica answered \(status)"
+  members["error_code"] = members["error_code"] ?? .string(errorCode(for: status))
+  members["message"] = members["message"] ?? .string(words)
+  if members["error"] == nil {
+    members["error"] = [
+      "message": .string(words), "type": status < 500 ? "invalid_request_error" : "server_error", "param": .null,
+      "code": .int(Int64(status)),
+    ]
+  }
+  return ByteBuffer(bytes: JSONValue.object(members).bytes())
+}
+
+private func errorCode(for status: Int) -> String {
+  switch status {
+  case 401: "UNAUTHENTICATED"
+  case 403: "PERMISSION_DENIED"
+  case 404: "RESOURCE_DOES_NOT_EXIST"
+  case 429: "REQUEST_LIMIT_EXCEEDED"
+  case 400..<500: "BAD_REQUEST"
+  case 503: "TEMPORARILY_UNAVAILABLE"
+  case 504: "DEADLINE_EXCEEDED"
+  default: "INTERNAL_ERROR"
+  }
+}

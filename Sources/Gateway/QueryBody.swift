@@ -1,0 +1,208 @@
+import CanonicalJSON
+import NIOCore
+
+/// What the gateway must know of a request body, and where it stands: found in one pass over the top level, without decoding
+/// what lies deeper. The replica judges the rest.
+struct QueryBody: Sendable {
+  /// A value of the top level, as offsets into the body.
+  struct Member: Hashable, Sendable {
+    /// From the key's first quote to the value's end.
+    var whole: Range<Int>
+    var value: Range<Int>
+  }
+
+  /// Why a body is refused here; `offset` counts bytes from 0.
+  struct Malformed: Error, Hashable {
+    let message: String
+    let offset: Int
+  }
+
+  let bytes: ByteBuffer
+  /// The value of `model`, where it is a text.
+  private(set) var model: String?
+  /// Whether `stream` is true.
+  private(set) var isStream = false
+  /// What kind of request it is, by the members that only this kind has.
+  private(set) var task: Task?
+  private var modelMember: Member?
+  private var memberCount = 0
+
+  enum Task: Hashable, Sendable {
+    case chat, completion, embedding
+  }
+
+  init(scanning bytes: ByteBuffer) throws(Malformed) {
+    self.bytes = bytes
+    let members = try bytes.withUnsafeReadableBytes { raw -> Result<[(key: String, Member)], Malformed> in
+      var scanner = TopLevelScanner(input: raw)
+      do throws(Malformed) { return .success(try scanner.members()) } catch { return .failure(error) }
+    }.get()
+    memberCount = members.count
+    var seen: Set<String> = []
+    for (key, member) in members {
+      guard ["model", "stream", "messages", "prompt", "input"].contains(key) else { continue }
+      guard seen.insert(key).inserted else {
+        throw Malformed(message: "\"\(key)\" is given twice", offset: member.whole.lowerBound)
+      }
+      switch key {
+      case "model":
+        modelMember = member
+        model = text(of: member.value)
+      case "stream": isStream = raw(member.value) == "true"
+      case "messages": task = .chat
+      case "prompt": task = task ?? .completion
+      default: task = task ?? .embedding
+      }
+    }
+  }
+
+  /// The body with `model` replaced by the replica's own name for it, or left out: slices of the client's bytes.
+  func slices(modelName: String?) -> [ByteBuffer] {
+    guard let member = modelMember else { return [bytes] }
+    if let modelName {
+      let name = ByteBuffer(bytes: JSONValue.string(modelName).bytes())
+      return [slice(0..<member.value.lowerBound), name, slice(member.value.upperBound..<bytes.readableBytes)]
+    }
+    let gap = withComma(member.whole)
+    return [slice(0..<gap.lowerBound), slice(gap.upperBound..<bytes.readableBytes)]
+  }
+
+  /// The member and one comma beside it, so that what is left is an object still.
+  private func withComma(_ member: Range<Int>) -> Range<Int> {
+    guard memberCount > 1 else { return member }
+    return bytes.withUnsafeReadableBytes { raw in
+      if let comma = raw[member.upperBound...].first(where: { !isJSONSpace($0) }), comma == UInt8(ascii: ","),
+        let end = raw[member.upperBound...].firstIndex(of: UInt8(ascii: ","))
+      {
+        return member.lowerBound..<end + 1
+      }
+      let start = raw[..<member.lowerBound].lastIndex(of: UInt8(ascii: ",")) ?? member.lowerBound
+      return start..<member.upperBound
+    }
+  }
+
+  private func slice(_ range: Range<Int>) -> ByteBuffer {
+    bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
+  }
+
+  private func raw(_ range: Range<Int>) -> String { String(buffer: slice(range)) }
+
+  private func text(of range: Range<Int>) -> String? {
+    (try? JSONValue(parsing: Array(slice(range).readableBytesView)))?.stringValue
+  }
+}
+
+private func isJSONSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+
+/// Reads the keys and the extents of the values of one object.
+private struct TopLevelScanner {
+  let input: UnsafeRawBufferPointer
+  var position = 0
+
+  mutating func members() throws(QueryBody.Malformed) -> [(key: String, QueryBody.Member)] {
+    var members: [(key: String, QueryBody.Member)] = []
+    skipSpace()
+    guard take(UInt8(ascii: "{")) else { throw failure("a request is a JSON object") }
+    skipSpace()
+    if !take(UInt8(ascii: "}")) {
+      repeat {
+        skipSpace()
+        let start = position
+        let key = try key()
+        skipSpace()
+        guard take(UInt8(ascii: ":")) else { throw failure("expected \":\" after a key") }
+        skipSpace()
+        let valueStart = position
+        try skipValue()
+        members.append((key, QueryBody.Member(whole: start..<position, value: valueStart..<position)))
+        skipSpace()
+      } while take(UInt8(ascii: ","))
+      guard take(UInt8(ascii: "}")) else { throw failure("expected \",\" or \"}\"") }
+    }
+    skipSpace()
+    guard position == input.count else { throw failure("text after the object") }
+    return members
+  }
+
+  private func failure(_ message: String) -> QueryBody.Malformed {
+    QueryBody.Malformed(message: message, offset: position)
+  }
+
+  private mutating func skipSpace() {
+    while position < input.count, isJSONSpace(input[position]) { position += 1 }
+  }
+
+  private mutating func take(_ byte: UInt8) -> Bool {
+    guard position < input.count, input[position] == byte else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func key() throws(QueryBody.Malformed) -> String {
+    let start = position
+    guard position < input.count, input[position] == UInt8(ascii: "\"") else {
+      throw failure("expected a key in quotes")
+    }
+    let hasEscapes = try skipString()
+    if hasEscapes {
+      // A key may be spelt with escapes; it means the same.
+      guard let value = try? JSONValue(parsing: Array(input[start..<position])), let text = value.stringValue else {
+        throw QueryBody.Malformed(message: "a key that is no JSON text", offset: start)
+      }
+      return text
+    }
+    return String(decoding: input[(start + 1)..<(position - 1)], as: UTF8.self)
+  }
+
+  /// Skips a text; whether it holds escapes.
+  private mutating func skipString() throws(QueryBody.Malformed) -> Bool {
+    var hasEscapes = false
+    position += 1
+    while position < input.count {
+      switch input[position] {
+      case UInt8(ascii: "\""):
+        position += 1
+        return hasEscapes
+      case UInt8(ascii: "\\"):
+        hasEscapes = true
+        position += 2
+      default:
+        position += 1
+      }
+    }
+    throw failure("the body ends inside a text")
+  }
+
+  private mutating func skipValue() throws(QueryBody.Malformed) {
+    guard position < input.count else { throw failure("the body ends where a value should stand") }
+    switch input[position] {
+    case UInt8(ascii: "\""): _ = try skipString()
+    case UInt8(ascii: "{"), UInt8(ascii: "["): try skipNested()
+    default:
+      let start = position
+      while position < input.count, !Self.endsScalar(input[position]) { position += 1 }
+      guard position > start else { throw failure("expected a value") }
+    }
+  }
+
+  private mutating func skipNested() throws(QueryBody.Malformed) {
+    var depth = 0
+    while position < input.count {
+      switch input[position] {
+      case UInt8(ascii: "\""):
+        _ = try skipString()
+        continue
+      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+      default: break
+      }
+      position += 1
+      if depth == 0 { return }
+    }
+    throw failure("the body ends inside an object or array")
+  }
+
+  private static func endsScalar(_ byte: UInt8) -> Bool {
+    isJSONSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")
+  }
+}

@@ -1,0 +1,200 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Takes a request to a replica and its answer back.
+struct QueryRelay: Sendable {
+  let limits: GatewayLimits
+  let record: @Sendable (RequestRecord) -> Void
+  private let pool: UpstreamPool
+
+  init(limits: GatewayLimits, record: @escaping @Sendable (RequestRecord) -> Void) {
+    self.limits = limits
+    self.record = record
+    pool = UpstreamPool(limits: limits)
+  }
+
+  /// The whole way. Errors thrown are ``GatewayError``s for the client.
+  func answer(_ query: Query, directory: any EndpointDirectory) async throws -> Response {
+    let body = try await read(query)
+    let endpoint = try find(query, body, directory)
+    query.note {
+      $0.endpoint = endpoint.name
+      $0.isStream = body.isStream
+    }
+    let channel = query.channel
+    let departure = query.departure
+    channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
+    let arrived = query.elapsed
+    var admission = await endpoint.admission.admit(pinnedTo: query.target.entity, departure)
+    query.note { $0.queued = query.elapsed - arrived }
+    var lastFailure: String?
+    while true {
+      switch admission {
+      case .left: throw GatewayError(.clientLeft, endpoint: endpoint.name)
+      case .refused(let refusal):
+        throw GatewayError.refused(refusal, endpoint: endpoint.name, lastFailure: lastFailure)
+      case .admitted(let ticket):
+        query.note {
+          $0.entity = ticket.replica.entity
+          $0.version = ticket.replica.version
+          $0.replica = ticket.replica.id
+          $0.attempts += 1
+        }
+        switch try await attempt(query, body, endpoint, ticket) {
+        case .answered(let response): return response
+        case .turnedAway(let why, let pause):
+          lastFailure = why
+          query.forgetPlace()
+          admission = await endpoint.admission.bounce(ticket, pause: pause, query.departure)
+        }
+      }
+    }
+  }
+
+  // MARK: What is asked for
+
+  private func read(_ query: Query) async throws -> QueryBody {
+    let announced = query.request.headers[.contentLength].flatMap { Int($0) }
+    if let announced, announced > limits.maxBodyBytes { throw GatewayError.tooLarge(limits.maxBodyBytes) }
+    let bytes: ByteBuffer
+    do {
+      bytes = try await query.request.body.collect(upTo: limits.maxBodyBytes)
+    } catch is NIOTooManyBytesError {
+      throw GatewayError.tooLarge(limits.maxBodyBytes)
+    } catch {
+      throw GatewayError(.clientLeft, endpoint: "")
+    }
+    // The server ends a body that was cut short as if it were whole.
+    if let announced, bytes.readableBytes < announced { throw GatewayError(.clientLeft, endpoint: "") }
+    do throws(QueryBody.Malformed) {
+      return try QueryBody(scanning: bytes)
+    } catch {
+      throw GatewayError.malformed(error)
+    }
+  }
+
+  private func find(_ query: Query, _ body: QueryBody, _ directory: any EndpointDirectory) throws -> QueryableEndpoint {
+    let name: String
+    var param: String?
+    switch query.target {
+    case .endpoint(let inPath, _): name = inPath
+    case .openAI:
+      guard let model = body.model else { throw GatewayError.missingModel }
+      name = model
+      param = "model"
+    }
+    guard let endpoint = directory.endpoint(named: name) else { throw GatewayError.unknownEndpoint(name, param: param) }
+    return endpoint
+  }
+
+  // MARK: One replica
+
+  private enum Outcome {
+    case answered(Response)
+    /// The replica took no part of it: another may.
+    case turnedAway(String, pause: Duration)
+  }
+
+  private func attempt(
+    _ query: Query, _ body: QueryBody, _ endpoint: QueryableEndpoint, _ ticket: AdmissionTicket
+  ) async throws -> Outcome {
+    let admission = endpoint.admission
+    query.atEnd { admission.finish(ticket) }
+    let upstream: UpstreamResponse
+    do {
+      upstream = try await pool.send(
+        request(query, body, ticket.replica), to: ticket.replica.address, on: query.channel.eventLoop
+      ) { exchange in
+        query.departure.whenLeft { [weak query] in
+          exchange.cancel(.clientLeft)
+          query?.end(status: 499, error: GatewayError(.clientLeft, endpoint: endpoint.name))
+        }
+        admission.whenCutOff(ticket) { exchange.cancel(.cutOff) }
+      }
+    } catch let failure as UpstreamFailure {
+      if case .unreachable = failure { return .turnedAway(failure.description, pause: limits.unreachablePause) }
+      throw GatewayError(failure, endpoint: endpoint.name)
+    }
+    if let why = Self.refusal(upstream) {
+      let pause = upstream.head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause
+      return .turnedAway(why, pause: pause)
+    }
+    return .answered(respond(query, endpoint, ticket.replica, upstream))
+  }
+
+  private func request(_ query: Query, _ body: QueryBody, _ replica: UpstreamReplica) -> UpstreamRequest {
+    let slices = body.slices(modelName: replica.modelName)
+    var headers = HTTPHeaders()
+    headers.add(name: "host", value: "localhost")
+    headers.add(name: "content-type", value: query.request.headers[.contentType] ?? "application/json")
+    headers.add(name: "content-length", value: String(slices.reduce(0) { $0 + $1.readableBytes }))
+    headers.add(name: "x-request-id", value: query.requestID)
+    // Nothing else of the client's goes on, its token least of all; traces are for telling what belongs together.
+    for name in [HTTPField.Name.accept, .traceparent, .traceState] {
+      if let value = query.request.headers[name] { headers.add(name: name.rawName, value: value) }
+    }
+    return UpstreamRequest(path: query.target.upstreamPath(for: body.task), headers: headers, body: slices)
+  }
+
+  /// The replica's words when it did not take the request on: too busy, or shutting down, which vLLM says with a 500.
+  private static func refusal(_ upstream: UpstreamResponse) -> String? {
+    guard case .whole(let body) = upstream.body else { return nil }
+    switch upstream.head.status {
+    case .serviceUnavailable: return String(buffer: body)
+    case .internalServerError:
+      let text = String(buffer: body)
+      return text.contains("cannot schedule new futures after shutdown") ? text : nil
+    default: return nil
+    }
+  }
+
+  // MARK: The answer
+
+  private func respond(
+    _ query: Query, _ endpoint: QueryableEndpoint, _ replica: UpstreamReplica, _ upstream: UpstreamResponse
+  ) -> Response {
+    let status = Int(upstream.head.status.code)
+    let headers = Self.headers(upstream.head.headers, query, replica)
+    switch upstream.body {
+    case .whole(var body):
+      query.note { $0.timeToFirstToken = status == 200 ? query.elapsed : nil }
+      var tail = AnswerTail()
+      if status == 200 { tail.append(body) } else { body = withErrorCode(body, status: status) }
+      query.note { record in
+        (record.promptTokens, record.completionTokens) = tail.usage ?? (nil, nil)
+        if status >= 400 { record.errorCode = "UPSTREAM_\(status)" }
+        if status >= 400 { record.error = String(buffer: body) }
+      }
+      query.end(status: status)
+      return Response(status: .init(code: status), headers: headers, body: .init(byteBuffer: body))
+    case .stream(let stream):
+      let isEventStream = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
+      let relay = StreamRelay(
+        query: query, endpoint: endpoint.name, stream: stream, status: status, isEventStream: isEventStream)
+      return Response(
+        status: .init(code: status), headers: headers, body: ResponseBody { writer in try await relay.run(&writer) })
+    }
+  }
+
+  /// The replica's headers, without those that belong to its connection, and with ours.
+  private static func headers(_ upstream: HTTPHeaders, _ query: Query, _ replica: UpstreamReplica) -> HTTPFields {
+    let ownedByConnection: Set<String> = [
+      "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",
+      "proxy-connection", "x-request-id",
+    ]
+    var headers = HTTPFields()
+    for (name, value) in upstream where !ownedByConnection.contains(name.lowercased()) {
+      if let name = HTTPField.Name(name) { headers.append(HTTPField(name: name, value: value)) }
+    }
+    headers[.servedModelName] = replica.entity
+    headers[.requestID] = query.requestID
+    return headers
+  }
+}
+
+extension QueryTarget {
+  fileprivate var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
+}

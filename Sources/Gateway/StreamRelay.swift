@@ -1,0 +1,58 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Passes a long answer on piece by piece, no faster than the client reads.
+struct StreamRelay: Sendable {
+  let query: Query
+  let endpoint: String
+  let stream: UpstreamStream
+  let status: Int
+  let isEventStream: Bool
+
+  /// Writes all of it. The request's place is held until the last byte.
+  func run(_ writer: inout any ResponseBodyWriter) async throws {
+    var tail = AnswerTail()
+    var hasData = false
+    var failure: UpstreamFailure?
+    let pieces = stream.makeAsyncIterator()
+    do {
+      while let piece = try await pieces.next() {
+        // A comment is no data: vLLM sends them while a request waits.
+        if !hasData, piece.readableBytesView.first != UInt8(ascii: ":") {
+          hasData = true
+          query.note { $0.timeToFirstToken = query.elapsed }
+        }
+        tail.append(piece)
+        try await writer.write(piece)
+      }
+    } catch let error as UpstreamFailure {
+      failure = error
+    } catch {
+      // The client's side broke; leaving the loop closes the replica's.
+      query.end(status: 499, error: GatewayError(.clientLeft, endpoint: endpoint))
+      throw error
+    }
+    try await finish(&writer, tail, failure)
+  }
+
+  private func finish(_ writer: inout any ResponseBodyWriter, _ tail: AnswerTail, _ failure: UpstreamFailure?)
+    async throws
+  {
+    query.note { record in
+      (record.promptTokens, record.completionTokens) = tail.usage ?? (nil, nil)
+      if let message = tail.lateError {
+        record.errorCode = "UPSTREAM_STREAM_ERROR"
+        record.error = message
+      }
+    }
+    let error = failure.map { GatewayError($0, endpoint: endpoint) }
+    defer { query.end(status: failure == .clientLeft ? 499 : status, error: error) }
+    if let error, let failure {
+      // Too late for another status. In an event stream the client is told; anywhere else only a cut says that it is not whole.
+      guard isEventStream, failure != .clientLeft else { throw failure }
+      try await writer.write(error.event)
+    }
+    try await writer.finish(nil)
+  }
+}

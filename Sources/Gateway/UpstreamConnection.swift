@@ -1,0 +1,239 @@
+import NIOCore
+import NIOHTTP1
+
+/// A connection to a replica: one request at a time, kept for the next when the answer allows. It reads only as fast as the
+/// answer's reader does, and never closes its half alone, which vLLM would take for a client that left.
+///
+/// Lives on its event loop.
+final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
+  typealias InboundIn = HTTPClientResponsePart
+  typealias OutboundIn = Never
+  typealias OutboundOut = HTTPClientRequestPart
+
+  private enum State {
+    /// Ready for a request; closes when the replica does. Goes to waiting or closed.
+    case idle(since: NIODeadline)
+    /// A request is sent. Goes to whole, stream or closed.
+    case waiting(UpstreamExchange)
+    /// A short answer is read to its end before anybody sees it. Goes to idle or closed.
+    case whole(UpstreamExchange, HTTPResponseHead, ByteBuffer)
+    /// A long one is passed on as it comes. Goes to idle or closed.
+    case stream(UpstreamExchange, UpstreamStream.Source, isKeptAlive: Bool)
+    case closed
+  }
+
+  let key: UpstreamPool.Key
+  private let pool: UpstreamPool
+  private let limits: GatewayLimits
+  private var state: State
+  private var context: ChannelHandlerContext?
+  /// Read since the last time the reader was given something.
+  private var pending: ByteBuffer?
+  private var isReading = false
+  private var mayRead = true
+  private var lastHeard: NIODeadline
+  private var watch: RepeatedTask?
+
+  init(_ key: UpstreamPool.Key, pool: UpstreamPool, limits: GatewayLimits, now: NIODeadline) {
+    self.key = key
+    self.pool = pool
+    self.limits = limits
+    state = .idle(since: now)
+    lastHeard = now
+  }
+
+  // MARK: For the pool and the exchange
+
+  /// Whether it can take a request now: open, unused, and not so long unused that the replica may be closing it.
+  func isUsable(now: NIODeadline) -> Bool {
+    guard case .idle(let since) = state, let context, context.channel.isActive else { return false }
+    return now - since < .nanoseconds(limits.idleConnection.nanoseconds)
+  }
+
+  /// Sends a request. Only when usable.
+  func start(_ exchange: UpstreamExchange) {
+    guard case .idle = state, let context else { return exchange.fail(UpstreamFailure.closedUnanswered) }
+    state = .waiting(exchange)
+    exchange.connection = self
+    lastHeard = context.eventLoop.now
+    mayRead = true
+    let head = HTTPRequestHead(
+      version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    for slice in exchange.request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    read()
+  }
+
+  /// The exchange is over before its end: the replica learns it by the closed connection.
+  func abandon(_ exchange: UpstreamExchange, _ reason: UpstreamFailure) {
+    guard exchange === current else { return }
+    close(reason)
+  }
+
+  /// The reader wants more.
+  func readOn(_ exchange: UpstreamExchange) {
+    guard exchange === current else { return }
+    mayRead = true
+    lastHeard = context?.eventLoop.now ?? lastHeard
+    read()
+  }
+
+  private var current: UpstreamExchange? {
+    switch state {
+    case .waiting(let exchange), .whole(let exchange, _, _), .stream(let exchange, _, _): exchange
+    case .idle, .closed: nil
+    }
+  }
+
+  // MARK: The channel
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
+      self?.look()
+    }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    watch?.cancel()
+    self.context = nil
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    lastHeard = context.eventLoop.now
+    switch unwrapInboundIn(data) {
+    case .head(let head): begin(head)
+    case .body(let bytes): append(bytes)
+    case .end: finish()
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    if case .stream(_, let source, _) = state, let bytes = pending {
+      pending = nil
+      switch source.yield(bytes) {
+      case .produceMore: break
+      case .stopProducing: mayRead = false
+      case .dropped: return close(.clientLeft)
+      }
+    }
+    if mayRead { read() }
+    context.fireChannelReadComplete()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    close(.brokenOff("the connection was closed"))
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if case .some(HTTPParserError.invalidEOFState) = error as? HTTPParserError {
+      close(.brokenOff("the connection was closed"))
+    } else {
+      close(.brokenOff("\(error)"))
+    }
+  }
+
+  private func read() {
+    guard !isReading else { return }
+    isReading = true
+    context?.read()
+  }
+
+  // MARK: The answer
+
+  private func begin(_ head: HTTPResponseHead) {
+    guard case .waiting(let exchange) = state else { return close(.brokenOff("an answer that nobody asked for")) }
+    let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+    if let length, length <= limits.maxWholeAnswer {
+      state = .whole(exchange, head, ByteBuffer())
+      return
+    }
+    let stream = UpstreamStream.makeSequence(
+      backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8), finishOnDeinit: false,
+      delegate: UpstreamFlow(exchange: exchange))
+    state = .stream(exchange, stream.source, isKeptAlive: head.isKeepAlive)
+    exchange.answer(UpstreamResponse(head: head, body: .stream(stream.sequence)))
+  }
+
+  private func append(_ bytes: ByteBuffer) {
+    switch state {
+    case .whole(let exchange, let head, var body):
+      // The state lets go of the body meanwhile, so that appending copies nothing.
+      state = .waiting(exchange)
+      if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+      state = .whole(exchange, head, body)
+    case .stream:
+      if pending == nil { pending = bytes } else { pending?.writeImmutableBuffer(bytes) }
+    case .idle, .waiting, .closed:
+      close(.brokenOff("bytes that nobody asked for"))
+    }
+  }
+
+  private func finish() {
+    switch state {
+    case .whole(let exchange, let head, let body):
+      rest(isKeptAlive: head.isKeepAlive)
+      exchange.end()
+      exchange.answer(UpstreamResponse(head: head, body: .whole(body)))
+    case .stream(let exchange, let source, let isKeptAlive):
+      if let bytes = pending { _ = source.yield(bytes) }
+      pending = nil
+      rest(isKeptAlive: isKeptAlive)
+      exchange.end()
+      source.finish()
+    case .idle, .waiting, .closed:
+      break
+    }
+  }
+
+  /// Ready for the next request, or closed where the replica wants it so.
+  private func rest(isKeptAlive: Bool) {
+    guard isKeptAlive, let context else {
+      state = .closed
+      self.context?.close(promise: nil)
+      return
+    }
+    state = .idle(since: context.eventLoop.now)
+    mayRead = true
+    pool.put(self)
+  }
+
+  private func close(_ reason: UpstreamFailure) {
+    let before = state
+    state = .closed
+    pool.remove(self)
+    switch before {
+    case .waiting(let exchange):
+      exchange.end()
+      if case .brokenOff = reason { exchange.fail(UpstreamFailure.closedUnanswered) } else { exchange.fail(reason) }
+    case .whole(let exchange, _, _):
+      exchange.end()
+      exchange.fail(reason)
+    case .stream(let exchange, let source, _):
+      if let bytes = pending { _ = source.yield(bytes) }
+      pending = nil
+      exchange.end()
+      source.finish(reason)
+    case .idle, .closed:
+      break
+    }
+    if let context, context.channel.isActive { context.close(promise: nil) }
+  }
+
+  /// Once a second: closes what is unused for too long, and what has been silent for too long.
+  private func look() {
+    guard let now = context?.eventLoop.now else { return }
+    switch state {
+    case .idle(let since):
+      if now - since >= .nanoseconds(limits.idleConnection.nanoseconds) { close(.brokenOff("unused")) }
+    case .waiting, .whole, .stream:
+      // Where the reader is the slow one, the replica cannot speak.
+      if mayRead, now - lastHeard >= .nanoseconds(limits.silence.nanoseconds) { close(.silent(limits.silence)) }
+    case .closed:
+      break
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// Open connections to replicas, kept per event loop so that a request and its upstream share one thread.
+final class UpstreamPool: Sendable {
+  /// Which connections are interchangeable.
+  struct Key: Hashable, Sendable {
+    let loop: ObjectIdentifier
+    let address: UpstreamAddress
+  }
+
+  private let limits: GatewayLimits
+  private let idle = Mutex<[Key: [UpstreamConnection]]>([:])
+
+  init(limits: GatewayLimits) { self.limits = limits }
+
+  /// Sends a request and returns when its answer has begun, or is there whole. A kept connection that the replica closes just
+  /// then is replaced once.
+  ///
+  /// - Parameter started: is given the exchange before anything is sent, to cancel it by.
+  /// - Throws: ``UpstreamFailure``.
+  func send(
+    _ request: UpstreamRequest, to address: UpstreamAddress, on eventLoop: any EventLoop,
+    started: @escaping @Sendable (UpstreamExchange) -> Void
+  ) async throws -> UpstreamResponse {
+    do {
+      return try await attempt(request, to: address, on: eventLoop, fresh: false, started: started)
+    } catch is StaleConnection {
+      return try await attempt(request, to: address, on: eventLoop, fresh: true, started: started)
+    }
+  }
+
+  /// A connection that had served before ended without a byte of an answer: the request was not seen.
+  private struct StaleConnection: Error {}
+
+  private func attempt(
+    _ request: UpstreamRequest, to address: UpstreamAddress, on eventLoop: any EventLoop, fresh: Bool,
+    started: @escaping @Sendable (UpstreamExchange) -> Void
+  ) async throws -> UpstreamResponse {
+    let reused = Mutex(false)
+    do {
+      return try await withCheckedThrowingContinuation { continuation in
+        let exchange = UpstreamExchange(request, on: eventLoop, waiter: continuation)
+        started(exchange)
+        eventLoop.execute {
+          guard exchange.cancelled == nil else { return }
+          let key = Key(loop: ObjectIdentifier(eventLoop), address: address)
+          if !fresh, let connection = self.take(key, now: eventLoop.now) {
+            reused.withLock { $0 = true }
+            connection.start(exchange)
+          } else {
+            self.connect(key, for: exchange)
+          }
+        }
+      }
+    } catch UpstreamFailure.closedUnanswered where reused.withLock({ $0 }) {
+      throw StaleConnection()
+    }
+  }
+
+  private func take(_ key: Key, now: NIODeadline) -> UpstreamConnection? {
+    while let connection = idle.withLock({ $0[key]?.popLast() }) {
+      if connection.isUsable(now: now) { return connection }
+    }
+    return nil
+  }
+
+  /// An unused connection comes back.
+  func put(_ connection: UpstreamConnection) { idle.withLock { $0[connection.key, default: []].append(connection) } }
+
+  /// A closed connection is forgotten.
+  func remove(_ connection: UpstreamConnection) {
+    idle.withLock { idle in
+      idle[connection.key]?.removeAll { $0 === connection }
+      if idle[connection.key]?.isEmpty == true { idle[connection.key] = nil }
+    }
+  }
+
+  private func connect(_ key: Key, for exchange: UpstreamExchange) {
+    let connection = UpstreamConnection(key, pool: self, limits: limits, now: exchange.eventLoop.now)
+    let bootstrap = ClientBootstrap(group: exchange.eventLoop)
+      .connectTimeout(.nanoseconds(limits.connectTimeout.nanoseconds))
+      .channelOption(.autoRead, value: false)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          // Header names and values are checked where they come in.
+          try channel.pipeline.syncOperations.addHTTPClientHandlers(
+            leftOverBytesStrategy: .dropBytes, enableOutboundHeaderValidation: false)
+          try channel.pipeline.syncOperations.addHandler(connection)
+        }
+      }
+    let connected =
+      switch key.address {
+      case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+      case .unixSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
+      }
+    connected.whenComplete { result in
+      switch result {
+      case .success(let channel):
+        if exchange.cancelled == nil { connection.start(exchange) } else { channel.close(promise: nil) }
+      case .failure(let error):
+        exchange.fail(UpstreamFailure.unreachable(Self.reason(error)))
+        exchange.end()
+      }
+    }
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    switch error {
+    case let error as IOError: error.description
+    case let error as NIOConnectionError: error.connectionErrors.first.map { reason($0.error) } ?? "\(error)"
+    default: "\(error)"
+    }
+  }
+}
