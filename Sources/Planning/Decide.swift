@@ -1,0 +1,86 @@
+internal import Endpoints
+
+/// Decides what to do about one endpoint. Pure and total: the same inputs give the same decision, and every combination of
+/// inputs gives one. The rows are those of the table in `docs/architecture.md`; the first that matches wins.
+package func decide(
+  desired: Desired, observed: Observation, memory: Memory, now: Timestamp, options: DecisionOptions
+) -> Decision {
+  switch (desired, observed) {
+  // Row 1: what is not known is not acted on.
+  case (.unknown(let why), _), (_, .unreadable(let why)):
+    return .hold(Reason(.blocked, why))
+  // Row 2
+  case (.present(let endpoint, let rollout), _) where endpoint.suspend:
+    return .hold(Reason(.suspended, "the manifest says suspend: true"), target: rollout)
+  case (.none, .absent):
+    return forget(memory, now: now)
+  case (.none, .present(let live)):
+    return decideWithoutManifest(live, memory: memory, now: now, options: options)
+  case (.present(let endpoint, let rollout), .absent):
+    return Situation(endpoint, rollout, live: nil, memory: memory, now: now, options: options).decision
+  case (.present(let endpoint, let rollout), .present(let live)):
+    return Situation(endpoint, rollout, live: live, memory: memory, now: now, options: options).decision
+  }
+}
+
+/// Neither manifest nor endpoint: what is still open here is closed, so that it does not surprise a later manifest.
+private func forget(_ memory: Memory, now: Timestamp) -> Decision {
+  if memory.attempt != nil {
+    return Decision(.none, Reason(.inSync), next: .record(.closed(.init(.superseded, at: now))))
+  }
+  if memory.heldWhileAbsent != nil { return Decision(.none, Reason(.inSync), next: .record(.liftedWhileAbsent)) }
+  return Decision(.none, Reason(.inSync), next: .rest)
+}
+
+/// Row 4, for an endpoint that the source, read whole, does not name. A stranger's is none of our business.
+private func decideWithoutManifest(
+  _ live: ObservedEndpoint, memory: Memory, now: Timestamp, options: DecisionOptions
+) -> Decision {
+  guard live.belongs(to: options.fleet) else { return Decision(.none, Reason(.notThisFleet), next: .rest) }
+  if live.isRetained {
+    return .hold(Reason(.retained, "its manifest is gone and its deletion policy is Retain"))
+  }
+  guard options.prune else { return Decision(.none, Reason(.pruningOff), next: .rest) }
+  if options.fleet == DecisionOptions.defaultFleet, memory.endpointID != live.id {
+    return Decision(
+      .none,
+      Reason(
+        .notRecordedHere,
+        "the default fleet is everybody's: only endpoints recorded on this machine are deleted; name one with --fleet"),
+      next: .rest)
+  }
+  let operation = Operation.delete(name: live.name)
+  let decision = Decision(
+    .delete, Reason(.manifestRemoved), next: .call(operation), operations: [operation])
+  return decision.afterSetback(memory.setbacks[.delete], now: now)
+}
+
+extension Decision {
+  static func hold(
+    _ reason: Reason, target: Rollout? = nil, next: Step = .rest, degraded: String? = nil
+  ) -> Decision {
+    Decision(.hold, reason, target: target, next: next, degraded: degraded)
+  }
+
+  /// The same decision, but waiting while a former failure of its call is too fresh. A refusal is for a person to look at;
+  /// everything else is tried again by itself.
+  func afterSetback(_ setback: Setback?, now: Timestamp) -> Decision {
+    guard let setback, now < setback.until else { return self }
+    var copy = self
+    if setback.isRefusal {
+      copy.action = .hold
+      copy.reason = Reason(.refused, setback.words)
+    } else {
+      copy.reason = Reason(.retrying, setback.retryWords)
+    }
+    copy.next = .wait(setback.until - now)
+    copy.degraded = setback.words
+    return copy
+  }
+}
+
+extension Setback {
+  var retryWords: String {
+    "\(words) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); sent again later)"
+  }
+}

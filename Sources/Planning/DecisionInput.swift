@@ -1,0 +1,49 @@
+package import Endpoints
+
+/// What the source says of one endpoint.
+package enum Desired: Hashable, Sendable {
+  /// The manifest's meaning, and what it would roll out.
+  case present(DesiredEndpoint, Rollout)
+  /// The source was read whole, and the endpoint is not in it.
+  case none
+  /// It cannot be told: an alias or registry cannot be reached, or a file of the source is broken. Why, in words.
+  case unknown(String)
+
+  /// The desired endpoint with its digest computed.
+  package static func present(_ endpoint: DesiredEndpoint) -> Desired {
+    .present(endpoint, Rollout(endpoint.config))
+  }
+}
+
+/// What the provider says of one endpoint.
+package enum Observation: Hashable, Sendable {
+  /// A real 404, never a failure to read.
+  case absent
+  /// It could not be read. Why, in words.
+  case unreadable(String)
+  case present(ObservedEndpoint)
+}
+
+/// What a person or the controller allows in this pass.
+package struct DecisionOptions: Hashable, Sendable {
+  /// The fleet in whose name this pass acts; only endpoints with its tag are touched.
+  package let fleet: String
+  /// Take over endpoints that are desired and carry no tag, or another fleet's.
+  package let adopt: Bool
+  /// Delete endpoints of the fleet that the source no longer names.
+  package let prune: Bool
+  /// The source commit that new revisions are recorded with, where there is one.
+  package let sourceCommit: String?
+
+  /// The fleet of commands that name none.
+  package static let defaultFleet = "default"
+
+  package init(
+    fleet: String = defaultFleet, adopt: Bool = false, prune: Bool = false, sourceCommit: String? = nil
+  ) {
+    self.fleet = fleet
+    self.adopt = adopt
+    self.prune = prune
+    self.sourceCommit = sourceCommit
+  }
+}

@@ -1,0 +1,37 @@
+internal import Endpoints
+
+/// What a plan says of one endpoint.
+package struct EndpointChange: Hashable, Sendable {
+  package let endpoint: String
+  package let action: PlanAction
+  package let reason: Reason
+  /// What differs; for a hold, what is being withheld.
+  package let fields: [FieldChange]
+  /// What was seen to differ and does not count.
+  package let ignored: [IgnoredDifference]
+  /// The calls it takes, as far as can be told.
+  package let operations: [Operation]
+  package let blockedBy: String?
+  package let degraded: String?
+  package let warnings: [String]
+  /// The endpoint as it was when this was planned; nil where it could not be read.
+  package let world: Attempt.Base?
+
+  /// What carrying it out does to what serves now, in a sentence; empty where nothing is done.
+  package var consequence: String {
+    switch action {
+    case .create: return "new replicas are started; nothing that serves is touched"
+    case .delete: return "the endpoint, its URL and its grants go away"
+    case .hold, .none: return ""
+    case .update, .rollback, .adopt:
+      let effect = fields.map(\.effect).max() ?? .none
+      let isTrafficOnly = effect == .inPlace && fields.contains { $0.path.hasSuffix(".traffic") }
+      switch effect {
+      case .none: return action == .adopt ? "only marks the endpoint as this fleet's" : ""
+      case .inPlace: return isTrafficOnly ? "traffic only: no replica is restarted" : "in place: nothing is restarted"
+      case .rolling: return "new replicas come up beside the old ones; traffic switches when they are ready"
+      case .recreate: return "the endpoint is deleted and made again: it answers nothing meanwhile"
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+package import Endpoints
+
+/// The differences between a live config and one to be at, in the manifest's own terms. Entities pair by meaning, not by
+/// place in a list.
+package enum FieldDiff {
+  /// Empty exactly when `target` is met by `live`.
+  ///
+  /// - Parameter live: nil: there is none; everything is new.
+  package static func changes(from live: EndpointConfig?, to target: EndpointConfig) -> [FieldChange] {
+    let old = live?.entities ?? []
+    if target.entities.count == 1, old.count <= 1, let entity = target.entities.first {
+      // The five flat fields say all there is to one entity, unless it was given a name.
+      let path = entity.givenName == nil ? "spec" : path(of: entity)
+      return EntityDiff(path: path, old: old.first, new: entity).changes
+    }
+    let pairs = pairs(old: old, new: target.entities)
+    let kept = pairs.flatMap { new, old -> [FieldChange] in
+      guard let old else {
+        return [FieldChange(path: path(of: new), from: nil, to: summary(of: new), effect: .rolling)]
+      }
+      return EntityDiff(path: path(of: new), old: old, new: new).changes
+    }
+    let gone = old.filter { entity in !pairs.contains { $0.old == entity } }.map {
+      FieldChange(path: path(of: $0), from: summary(of: $0), to: nil, effect: .inPlace)
+    }
+    return kept + gone
+  }
+
+  /// Changes of tags: those of the manifest; Setpoint's own are shown where they mean something to a person.
+  package static func changes(of patch: TagPatch, on live: [String: String]) -> [FieldChange] {
+    Set(patch.add.keys).union(patch.remove).sorted().compactMap { key -> FieldChange? in
+      let from = live[key]
+      let to = patch.add[key]
+      switch key {
+      case FleetTags.fleet: return FieldChange(path: "fleet", from: from, to: to, effect: .inPlace)
+      case FleetTags.retain:
+        return FieldChange(
+          path: "spec.deletionPolicy", from: from == nil ? "Delete" : "Retain", to: to == nil ? "Delete" : "Retain",
+          effect: .inPlace)
+      case _ where OwnedKeys.isMark(key): return nil
+      default: return FieldChange(path: "spec.tags.\(key)", from: from, to: to, effect: .inPlace)
+      }
+    }
+  }
+
+  /// Each new entity with the old one it continues: by a given name, else by model and version, else by model.
+  private static func pairs(old: [ServedEntity], new: [ServedEntity]) -> [(new: ServedEntity, old: ServedEntity?)] {
+    var free = old
+    var partner: [ServedEntity: ServedEntity] = [:]
+    func pair(where matches: (ServedEntity, ServedEntity) -> Bool) {
+      for entity in new where partner[entity] == nil {
+        guard let index = free.firstIndex(where: { matches(entity, $0) }) else { continue }
+        partner[entity] = free.remove(at: index)
+      }
+    }
+    pair { $0.givenName != nil && $0.givenName == $1.name }
+    pair { $0.entityName == $1.entityName && $0.entityVersion == $1.entityVersion }
+    pair { $0.givenName == nil && $0.entityName == $1.entityName }
+    return new.map { ($0, partner[$0]) }
+  }
+
+  private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }
+
+  private static func summary(of entity: ServedEntity) -> String {
+    let size = entity.workloadSize.map { ", \($0)" } ?? ""
+    return
+      "\(entity.entityName) version \(entity.entityVersion) on \(WorkloadName.shown( entity.workloadType))\(size), "
+      + "\(entity.traffic) % of the traffic"
+  }
+}
+
+/// One entity before and after.
+private struct EntityDiff {
+  let path: String
+  let old: ServedEntity?
+  let new: ServedEntity
+
+  var changes: [FieldChange] {
+    var changes = [
+      change("model", old?.entityName, new.entityName),
+      change("entityVersion", old?.entityVersion, new.entityVersion),
+      change("workloadType", old.map { WorkloadName.shown($0.workloadType) }, WorkloadName.shown(new.workloadType)),
+      change("size", old?.workloadSize, new.workloadSize),
+      change("scaleToZero", old.map { "\($0.scaleToZero)" }, "\(new.scaleToZero)"),
+    ].compactMap(\.self)
+    if let chosen = new.givenName, let change = change("name", old?.name, chosen) { changes.append(change) }
+    if old != nil || new.traffic != 100,
+      let change = change("traffic", old.map { "\($0.traffic)" }, "\(new.traffic)", effect: .inPlace)
+    {
+      changes.append(change)
+    }
+    return changes + environment
+  }
+
+  private var environment: [FieldChange] {
+    let before = old?.environment ?? [:]
+    return Set(before.keys).union(new.environment.keys).sorted().compactMap { variable -> FieldChange? in
+      let (from, to) = (before[variable], new.environment[variable])
+      if from == to { return nil }
+      let field = variable == PublicValue.engineVariable ? "engine" : "environment.\(variable)"
+      let old = from.map { shown(variable, $0) }
+      let new = to.map { shown(variable, $0) }
+      // Two hidden values would look alike; that they are not is all that may be said.
+      let isChangeHidden = new == Self.hidden && from != nil
+      return FieldChange(
+        path: "\(path).\(field)", from: old, to: isChangeHidden ? "\(Self.hidden), changed" : new, effect: .rolling)
+    }
+  }
+
+  private static let hidden = "not shown"
+
+  private func shown(_ variable: String, _ value: String) -> String {
+    PublicValue.isPublic(variable: variable, value: value) ? value : Self.hidden
+  }
+
+  private func change(
+    _ field: String, _ from: String?, _ to: String?, effect: FieldChange.Effect = .rolling
+  ) -> FieldChange? {
+    from == to ? nil : FieldChange(path: "\(path).\(field)", from: from, to: to, effect: effect)
+  }
+}
+
+/// The words that people use for accelerators, beside the API's.
+enum WorkloadName {
+  /// Such as `A10 (GPU_MEDIUM)`; a word of the API that has no other name stands alone.
+  static func shown(_ type: String) -> String {
+    switch type {
+    case "GPU_SMALL": "T4 (GPU_SMALL)"
+    case "GPU_MEDIUM": "A10 (GPU_MEDIUM)"
+    case "GPU_XLARGE": "H100 (GPU_XLARGE)"
+    default: type
+    }
+  }
+}

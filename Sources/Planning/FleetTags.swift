@@ -1,0 +1,74 @@
+package import Endpoints
+
+/// The tags by which a laptop, a CI job and a pod agree on an endpoint. They are no part of a digest, a diff or an import.
+package enum FleetTags {
+  /// The name of the fleet that owns the endpoint.
+  package static let fleet = "setpoint-fleet"
+  /// What is held, see ``HeldTag``.
+  package static let held = "setpoint-held"
+  /// There while the manifest's deletion policy is Retain: the manifest itself is gone when it matters.
+  package static let retain = "setpoint-retain"
+  /// Which tag keys the manifest set, see ``OwnedKeys``.
+  package static let owns = "setpoint-owns"
+  /// Keys that begin so are Setpoint's own; a manifest cannot set them.
+  package static let prefix = "setpoint-"
+  /// How long a tag's value may be, in UTF-8 bytes.
+  package static let longestValue = 256
+
+  package static func isOwn(_ key: String) -> Bool { key.hasPrefix(prefix) }
+
+  /// Endpoints with such names belong to the platform and are never touched.
+  package static func isReserved(endpoint name: String) -> Bool { name.hasPrefix("databricks-") }
+}
+
+extension ObservedEndpoint {
+  /// The fleet that owns the endpoint; nil where none has put its tag on it.
+  package var fleet: String? { tags[FleetTags.fleet] }
+
+  /// Whether its manifest asked that it outlives the manifest. Any value but `false` protects.
+  package var isRetained: Bool { tags[FleetTags.retain].map { $0 != "false" } ?? false }
+
+  /// Whether the fleet owns it; what belongs to the platform is nobody's.
+  package func belongs(to fleet: String) -> Bool {
+    self.fleet == fleet && !FleetTags.isReserved(endpoint: name)
+  }
+}
+
+extension DesiredEndpoint {
+  /// The manifest's tags, without such as only Setpoint may set.
+  var managedTags: [String: String] {
+    sideSettings.tags.keys.contains(where: FleetTags.isOwn)
+      ? sideSettings.tags.filter { !FleetTags.isOwn($0.key) } : sideSettings.tags
+  }
+
+  /// Every tag of a new endpoint.
+  func tagsAtCreation(fleet: String) -> [String: String] {
+    guardTags(fleet: fleet).merging(managedTags) { $1 }.merging(OwnedKeys.tags(for: managedTags.keys)) { $1 }
+  }
+
+  private func guardTags(fleet: String) -> [String: String] {
+    deletionPolicy == .retain ? [FleetTags.fleet: fleet, FleetTags.retain: "true"] : [FleetTags.fleet: fleet]
+  }
+
+  /// What must be on the endpoint before anything else is done to it: whose it is, and whether it is protected.
+  func guardPatch(on live: [String: String], fleet: String) -> TagPatch {
+    let wanted = guardTags(fleet: fleet)
+    return TagPatch(
+      add: wanted.filter { live[$0.key] != $0.value },
+      remove: wanted[FleetTags.retain] == nil && live[FleetTags.retain] != nil ? [FleetTags.retain] : [])
+  }
+
+  /// The manifest's own tags: set what differs, remove what it set before and no longer names. Other people's stay.
+  func settingsPatch(on live: [String: String]) -> TagPatch {
+    let managed = managedTags
+    let owned = OwnedKeys(tags: live)
+    if managed.isEmpty, owned.isEmpty { return TagPatch() }
+    let marks = OwnedKeys.tags(for: managed.keys)
+    let wanted = managed.merging(marks) { $1 }
+    let stale = live.keys.filter { key in
+      if OwnedKeys.isMark(key) { return marks[key] == nil }
+      return !FleetTags.isOwn(key) && managed[key] == nil && owned.contains(key)
+    }
+    return TagPatch(add: wanted.filter { live[$0.key] != $0.value }, remove: Set(stale))
+  }
+}

@@ -1,0 +1,48 @@
+internal import Endpoints
+
+extension IgnoredDifference {
+  /// What differs between manifest and endpoint and is no drift, with the reason.
+  static func all(between desired: DesiredEndpoint, and live: ObservedEndpoint) -> [IgnoredDifference] {
+    names(desired, live) + tags(desired, live) + leftover(desired, live)
+  }
+
+  private static func names(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
+    (live.active?.config.entities ?? []).compactMap { entity in
+      let twin = desired.config.entities.first {
+        $0.entityName == entity.entityName && $0.entityVersion == entity.entityVersion
+      }
+      guard let twin, twin.givenName == nil, let chosen = entity.givenName else { return nil }
+      return IgnoredDifference(
+        path: "spec.servedEntities[name=\(chosen)].name", live: chosen,
+        why: "the manifest gives no name, so the live one stands")
+    }
+  }
+
+  private static func tags(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
+    let managed = desired.managedTags
+    let owned = OwnedKeys(tags: live.tags)
+    return live.tags.sorted { $0.key < $1.key }.compactMap { key, value in
+      if FleetTags.isOwn(key) {
+        return IgnoredDifference(path: "tags.\(key)", live: value, why: "Setpoint's own mark")
+      }
+      guard managed[key] == nil, !owned.contains(key) else { return nil }
+      return IgnoredDifference(
+        path: "tags.\(key)", live: value, why: "the manifest never set it: it is somebody else's")
+    }
+  }
+
+  private static func leftover(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
+    guard let active = live.active, desired.config.isMet(by: active.config) else { return [] }
+    let word: String
+    switch live.update {
+    case .failed: word = "UPDATE_FAILED"
+    case .canceled: word = "UPDATE_CANCELED"
+    default: return []
+    }
+    return [
+      IgnoredDifference(
+        path: "state.config_update", live: word,
+        why: "left by an earlier update; the config that serves is the desired one")
+    ]
+  }
+}

@@ -1,0 +1,94 @@
+package import Endpoints
+
+/// What a person's command changes: on the endpoint, and in this machine's memory. Nothing is rolled out by it; the next
+/// decision does that.
+package struct MemoryEdit: Hashable, Sendable {
+  /// The call to make first; nil where none is needed.
+  package let operation: Operation?
+  /// The change to record then.
+  package let change: MemoryChange
+}
+
+/// Why a person's command cannot be done.
+package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+}
+
+extension Memory {
+  /// `rollback NAME [--to N]`: holds what is rolled out at present, with an older good revision as the place to be.
+  ///
+  /// - Parameters:
+  ///   - number: of the revision to go back to; nil: the newest good one that is not live.
+  ///   - live: the endpoint as it is.
+  ///   - fleet: in whose name.
+  /// - Throws: where the endpoint is not the fleet's, or there is no such revision, or its config is not at hand.
+  package func rollback(
+    to number: Int?, live: ObservedEndpoint, fleet: String
+  ) throws(CommandRefusal) -> MemoryEdit {
+    guard live.belongs(to: fleet) else {
+      throw CommandRefusal(description: "\(live.name) does not belong to the fleet \"\(fleet)\"")
+    }
+    let present = heldOrPresentDigest(live)
+    let target = try rollbackTarget(number, leaving: present, live: live)
+    let held = Held(digest: present, cause: .rollback, target: target.digest)
+    return MemoryEdit(
+      operation: .patchTags(name: live.name, TagPatch(add: [FleetTags.held: HeldTag.encode(held)])), change: .retried)
+  }
+
+  /// What the manifest last said, as far as this machine knows: what is held, else what was last rolled out.
+  private func heldOrPresentDigest(_ live: ObservedEndpoint) -> ConfigDigest {
+    if let held = HeldTag(tags: live.tags).held { return held.digest }
+    let config = live.active?.config
+    let met = revisions.last { revision in
+      config.map { live in revision.config?.isMet(by: live) ?? (revision.digest == live.digest) } ?? false
+    }
+    return met?.digest ?? attempt?.digest ?? revisions.last?.digest ?? config?.digest
+      ?? EndpointConfig(entities: []).digest
+  }
+
+  private func rollbackTarget(
+    _ number: Int?, leaving present: ConfigDigest, live: ObservedEndpoint
+  ) throws(CommandRefusal) -> Revision {
+    let target: Revision
+    if let number {
+      guard let named = revisions.last(where: { $0.number == number }) else {
+        throw CommandRefusal(
+          description:
+            "\(live.name) has no revision \(number); it has \(revisions.map { "\($0.number)" }.joined(separator: ", "))"
+        )
+      }
+      guard named.isGood else {
+        throw CommandRefusal(description: "revision \(number) of \(live.name) was never good (\(named.outcome.word))")
+      }
+      target = named
+    } else {
+      let others = revisions.filter { revision in
+        revision.isGood && revision.digest != present
+          && !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false)
+      }
+      guard let newest = others.max(by: { $0.established ?? 0 < $1.established ?? 0 }) else {
+        throw CommandRefusal(description: "\(live.name) has no other good revision in this machine's history")
+      }
+      target = newest
+    }
+    guard target.digest != present else {
+      throw CommandRefusal(description: "\(live.name) is at revision \(target.number) already")
+    }
+    guard target.config != nil else {
+      throw CommandRefusal(
+        description:
+          "the config of revision \(target.number) is not at hand: a value of its environment is not known here")
+    }
+    return target
+  }
+
+  /// `retry NAME`: lifts what is held, and lets nothing wait any more.
+  package func retry(name: String, live: ObservedEndpoint?, fleet: String) throws(CommandRefusal) -> MemoryEdit {
+    if let live, !live.belongs(to: fleet) {
+      throw CommandRefusal(description: "\(name) does not belong to the fleet \"\(fleet)\"")
+    }
+    let isTagged = live?.tags[FleetTags.held] != nil
+    return MemoryEdit(
+      operation: isTagged ? .patchTags(name: name, TagPatch(remove: [FleetTags.held])) : nil, change: .retried)
+  }
+}

@@ -1,0 +1,189 @@
+package import Endpoints
+
+/// One change of a memory: what a decision asks to have recorded, and what the shell reports of a step.
+package enum MemoryChange: Hashable, Sendable {
+  /// The live config is recorded as a good revision: at adoption, or before something unknown is replaced.
+  case found(Rollout, id: String, version: Int64?, at: Timestamp)
+  /// An attempt is recorded, before anything is sent, and the revision it rolls out.
+  case opened(Attempt, Rollout, sourceCommit: String?)
+  /// The open attempt is judged.
+  case closed(Closing)
+  /// A hold without an endpoint that could carry it is lifted.
+  case liftedWhileAbsent
+  /// A provider call came back, or was given up.
+  case received(Receipt, Operation, at: Timestamp)
+  /// A verification answered.
+  case verified(Verdict, checksDigest: ConfigDigest, at: Timestamp)
+  /// The registry was asked whether a rollback's target can be served.
+  case checkedTarget(Memory.TargetCheck)
+  /// A person asks to try again: nothing waits any more, and verification begins anew.
+  case retried
+
+  /// How an attempt ended.
+  package struct Closing: Hashable, Sendable {
+    package let outcome: RevisionOutcome
+    /// Recorded here when there is no endpoint to carry the tag.
+    package let heldWhileAbsent: Held?
+    package let id: String?
+    package let version: Int64?
+    package let at: Timestamp
+
+    package init(
+      _ outcome: RevisionOutcome, heldWhileAbsent: Held? = nil, id: String? = nil, version: Int64? = nil, at: Timestamp
+    ) {
+      self.outcome = outcome
+      self.heldWhileAbsent = heldWhileAbsent
+      self.id = id
+      self.version = version
+      self.at = at
+    }
+  }
+}
+
+extension Memory {
+  /// The memory after a change.
+  package func applying(_ change: MemoryChange) -> Memory {
+    var copy = self
+    copy.apply(change)
+    return copy
+  }
+
+  /// Applies a change. A change that does not fit, such as a verdict without an attempt, leaves the memory as it is: it is
+  /// news that came too late.
+  package mutating func apply(_ change: MemoryChange) {
+    switch change {
+    case .found(let rollout, let id, let version, let at): found(rollout, id: id, version: version, at: at)
+    case .opened(let attempt, let rollout, let commit): open(attempt, rollout, sourceCommit: commit)
+    case .closed(let closing): close(closing)
+    case .liftedWhileAbsent: heldWhileAbsent = nil
+    case .received(let receipt, let operation, let at): receive(receipt, operation, at: at)
+    case .verified(let verdict, let checksDigest, let at): verified(verdict, checksDigest: checksDigest, at: at)
+    case .checkedTarget(let check): targetCheck = check
+    case .retried:
+      setbacks = [:]
+      corrections = []
+      heldWhileAbsent = nil
+      targetCheck = nil
+      attempt?.verification = nil
+    }
+  }
+
+  private var nextOrdinal: Int { (revisions.compactMap(\.established).max() ?? 0) + 1 }
+
+  private mutating func found(_ rollout: Rollout, id: String, version: Int64?, at: Timestamp) {
+    let number = (revisions.last?.number ?? 0) + 1
+    revisions.append(
+      Revision(
+        number: number, digest: rollout.digest, config: rollout.config, recordedAt: at, outcome: .found,
+        established: nextOrdinal))
+    endpointID = id
+    lastVersion = version
+  }
+
+  private mutating func open(_ attempt: Attempt, _ rollout: Rollout, sourceCommit: String?) {
+    self.attempt = attempt
+    if let index = revisions.lastIndex(where: { $0.number == attempt.revision }) {
+      revisions[index].config = rollout.config
+      revisions[index].outcome = .pending
+    } else {
+      revisions.append(
+        Revision(
+          number: attempt.revision, digest: attempt.digest, config: rollout.config, recordedAt: attempt.openedAt,
+          sourceCommit: sourceCommit))
+    }
+    if case .present(let id, _, _) = attempt.base {
+      endpointID = id
+      heldWhileAbsent = nil
+    }
+    if let correction = attempt.correction {
+      corrections.removeAll { $0.at + Correction.window < correction.at }
+      corrections.append(correction)
+    }
+    targetCheck = nil
+  }
+
+  private mutating func close(_ closing: MemoryChange.Closing) {
+    guard let attempt else { return }
+    self.attempt = nil
+    if let held = closing.heldWhileAbsent { heldWhileAbsent = held }
+    if let id = closing.id { endpointID = id }
+    judge(digest: attempt.digest, number: attempt.revision, closing.outcome)
+    switch closing.outcome {
+    case .good:
+      setbacks[.config] = nil
+      lastVersion = closing.version
+    case .failed(.theirs, let words):
+      setBack(.config, digest: attempt.digest, words: words, at: closing.at)
+    default: break
+    }
+  }
+
+  /// Notes the outcome. What failed through our fault is no way back any more, under whatever number it once was good;
+  /// what became good is the newest way back.
+  private mutating func judge(digest: ConfigDigest, number: Int, _ outcome: RevisionOutcome) {
+    let ordinal = nextOrdinal
+    for index in revisions.indices where revisions[index].digest == digest {
+      switch outcome {
+      case .failed(.ours, _), .refused: revisions[index].established = nil
+      case .good where revisions[index].number == number: revisions[index].established = ordinal
+      default: break
+      }
+      if revisions[index].number == number { revisions[index].outcome = outcome }
+    }
+  }
+
+  private mutating func receive(_ receipt: Receipt, _ operation: Operation, at: Timestamp) {
+    let digest = operation.kind == .config ? attempt?.digest : nil
+    switch receipt {
+    case .accepted(let id, let version):
+      if operation.kind == .config {
+        attempt?.acceptance = Attempt.Acceptance(at: at, version: version)
+        attempt?.refusal = nil
+        if let id { endpointID = id }
+      } else {
+        setbacks[operation.kind] = nil
+      }
+    case .refused(let words):
+      if operation.kind == .config {
+        attempt?.refusal = Attempt.Refusal(cause: .ours, words: words)
+      } else {
+        setBack(operation.kind, digest: nil, words: words, at: at, isRefusal: true)
+      }
+    case .conflict(let words), .unavailable(let words, _):
+      if operation.kind == .config { attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words) }
+      setBack(operation.kind, digest: digest, words: words, at: at, atLeast: receipt.retryAfter)
+    case .lost(let words):
+      // Nothing is known; the next look tells. If it shows no trace, the call is sent again after the delay.
+      setBack(operation.kind, digest: digest, words: words, at: at)
+    }
+  }
+
+  private mutating func setBack(
+    _ kind: Operation.Kind, digest: ConfigDigest?, words: String, at: Timestamp, atLeast: Duration? = nil,
+    isRefusal: Bool = false
+  ) {
+    let former = setbacks[kind].flatMap { $0.digest == digest ? $0.failures : nil } ?? 0
+    let delay = max(Setback.delay(after: former + 1), atLeast ?? .zero)
+    setbacks[kind] = Setback(
+      digest: digest, failures: former + 1, until: at + delay, words: words, isRefusal: isRefusal)
+  }
+
+  private mutating func verified(_ verdict: Verdict, checksDigest: ConfigDigest, at: Timestamp) {
+    let former = attempt?.verification.flatMap { $0.checksDigest == checksDigest ? $0 : nil }
+    attempt?.verification = Attempt.Verification(
+      verdict: verdict, checksDigest: checksDigest, firstAskedAt: former?.firstAskedAt ?? at, lastAskedAt: at)
+  }
+}
+
+extension Correction {
+  /// How far back put-backs are counted.
+  package static let window: Duration = .seconds(3600)
+  /// So many of one drift in the window, and it is contested.
+  package static let limit = 3
+}
+
+extension Receipt {
+  fileprivate var retryAfter: Duration? {
+    if case .unavailable(_, let delay) = self { delay } else { nil }
+  }
+}

@@ -1,0 +1,67 @@
+package import Endpoints
+
+/// One idempotent provider call.
+package enum Operation: Hashable, Sendable {
+  /// Every tag of the new endpoint travels in the call, so that it is never without an owner.
+  case create(name: String, config: EndpointConfig, tags: [String: String])
+  case updateConfig(name: String, config: EndpointConfig)
+  case patchTags(name: String, TagPatch)
+  case delete(name: String)
+
+  package var name: String {
+    switch self {
+    case .create(let name, _, _), .updateConfig(let name, _), .patchTags(let name, _), .delete(let name): name
+    }
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .create, .updateConfig: .config
+    case .patchTags: .tags
+    case .delete: .delete
+    }
+  }
+
+  /// The call as the serving API spells it.
+  package var call: String {
+    switch self {
+    case .create: "POST /api/2.0/serving-endpoints"
+    case .updateConfig(let name, _): "PUT /api/2.0/serving-endpoints/\(name)/config"
+    case .patchTags(let name, _): "PATCH /api/2.0/serving-endpoints/\(name)/tags"
+    case .delete(let name): "DELETE /api/2.0/serving-endpoints/\(name)"
+    }
+  }
+
+  /// Which operations share one back-off.
+  package enum Kind: String, Hashable, Sendable, CaseIterable {
+    /// What rolls out a config: create, update.
+    case config
+    case tags
+    case delete
+  }
+}
+
+/// Tags to set and tags to remove, in one call.
+package struct TagPatch: Hashable, Sendable {
+  package var add: [String: String]
+  package var remove: Set<String>
+
+  package init(add: [String: String] = [:], remove: Set<String> = []) {
+    self.add = add
+    self.remove = remove
+  }
+
+  package var isEmpty: Bool { add.isEmpty && remove.isEmpty }
+
+  /// The tags after the patch.
+  package func applied(to tags: [String: String]) -> [String: String] {
+    tags.filter { !remove.contains($0.key) }.merging(add) { $1 }
+  }
+
+  /// Both in one; where they disagree, `other` counts.
+  package func merging(_ other: TagPatch) -> TagPatch {
+    TagPatch(
+      add: add.filter { !other.remove.contains($0.key) }.merging(other.add) { $1 },
+      remove: remove.filter { other.add[$0] == nil }.union(other.remove))
+  }
+}

@@ -1,0 +1,51 @@
+package import CanonicalJSON
+
+extension Plan {
+  /// The object that `diff -o json` prints. Members that would say nothing are left out.
+  package var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "kind": "Plan", "target": .string(target), "summary": summary,
+      "changes": .array(changes.filter { $0.action != .none }.map(\.json)),
+    ]
+    if let blockedDeletions { members["blockedDeletions"] = .string(blockedDeletions) }
+    return .object(members)
+  }
+
+  private var summary: JSONValue {
+    var counts = Dictionary(
+      uniqueKeysWithValues: PlanAction.allCases.filter { $0 != .none }.map { ($0.rawValue, JSONValue.int(0)) })
+    for change in changes where change.action != .none {
+      counts[change.action.rawValue] = .int((counts[change.action.rawValue]?.intValue ?? 0) + 1)
+    }
+    counts["unchanged"] = .int(Int64(unchanged))
+    return .object(counts)
+  }
+}
+
+extension EndpointChange {
+  var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "endpoint": .string(endpoint), "action": .string(action.rawValue), "reason": .string(reason.code.rawValue),
+      "fields": .array(fields.map(\.json)), "operations": .array(operations.map { ["call": .string($0.call)] }),
+    ]
+    if !reason.detail.isEmpty { members["detail"] = .string(reason.detail) }
+    if let blockedBy { members["blockedBy"] = .string(blockedBy) }
+    if let degraded { members["degraded"] = .string(degraded) }
+    if !warnings.isEmpty { members["warnings"] = .array(warnings.map { .string($0) }) }
+    if !ignored.isEmpty { members["ignored"] = .array(ignored.map(\.json)) }
+    return .object(members)
+  }
+}
+
+extension FieldChange {
+  var json: JSONValue {
+    [
+      "path": .string(path), "from": from.map { .string($0) } ?? .null, "to": to.map { .string($0) } ?? .null,
+      "effect": .string(effect.rawValue),
+    ]
+  }
+}
+
+extension IgnoredDifference {
+  var json: JSONValue { ["path": .string(path), "live": .string(live), "why": .string(why)] }
+}

@@ -1,0 +1,77 @@
+internal import Endpoints
+
+extension Plan {
+  /// Plans a whole set. Endpoints that are neither desired nor the fleet's do not appear.
+  ///
+  /// - Parameters:
+  ///   - target: the provider's address, for people and for saved plans.
+  ///   - items: each endpoint once; the desired ones and all that the provider has.
+  ///   - now: the time.
+  package static func make(
+    target: String, items: some Sequence<PlanItem>, now: Timestamp, options: PlanOptions
+  ) -> Plan {
+    let decisionOptions = options.effective
+    var changes: [EndpointChange] = []
+    var unchanged = 0
+    var fleetSize = 0
+    for item in items {
+      if case .present(let live) = item.observed, live.belongs(to: decisionOptions.fleet) { fleetSize += 1 }
+      let decision = decide(
+        desired: item.desired, observed: item.observed, memory: item.memory, now: now, options: decisionOptions)
+      if decision.action == .none {
+        if case .present = item.desired { unchanged += 1 }
+        if decision.warnings.isEmpty, !options.explain { continue }
+        guard case .present = item.desired else { continue }
+      }
+      changes.append(EndpointChange(item, decision, explain: options.explain))
+    }
+    changes.sort { $0.endpoint < $1.endpoint }
+    let blocked = options.allowMassDelete ? nil : massDeletion(changes, fleetSize: fleetSize)
+    if let blocked { changes = changes.map { $0.action == .delete ? $0.withheld(blocked) : $0 } }
+    return Plan(
+      target: target, fleet: decisionOptions.fleet, changes: changes, unchanged: unchanged, blockedDeletions: blocked)
+  }
+
+  /// More than a fifth of the fleet, and more than one, is more likely a mistake than a wish.
+  private static func massDeletion(_ changes: [EndpointChange], fleetSize: Int) -> String? {
+    let deletions = changes.reduce(0) { $0 + ($1.action == .delete ? 1 : 0) }
+    guard deletions > 1, deletions * 5 > fleetSize else { return nil }
+    return "\(deletions) of the fleet's \(fleetSize) endpoints would be deleted, which is more than 20 %; "
+      + "--allow-mass-delete does it"
+  }
+}
+
+extension EndpointChange {
+  init(_ item: PlanItem, _ decision: Decision, explain: Bool) {
+    var fields: [FieldChange] = []
+    var ignored: [IgnoredDifference] = []
+    var world: Attempt.Base? = .absent
+    let live: ObservedEndpoint?
+    switch item.observed {
+    case .present(let endpoint):
+      live = endpoint
+      world = Attempt.Base(endpoint)
+    case .absent: live = nil
+    case .unreadable:
+      live = nil
+      world = nil
+    }
+    if case .present(let desired, _) = item.desired {
+      if world != nil, let config = decision.target?.config, decision.action != .none {
+        fields = FieldDiff.changes(from: live?.active?.config, to: config)
+      }
+      if explain, let live { ignored = IgnoredDifference.all(between: desired, and: live) }
+    }
+    if let live { fields += FieldDiff.changes(of: decision.tagPatch, on: live.tags) }
+    self.init(
+      endpoint: item.name, action: decision.action, reason: decision.reason, fields: fields, ignored: ignored,
+      operations: decision.operations, blockedBy: decision.blockedBy, degraded: decision.degraded,
+      warnings: decision.warnings, world: world)
+  }
+
+  fileprivate func withheld(_ why: String) -> EndpointChange {
+    EndpointChange(
+      endpoint: endpoint, action: .hold, reason: Reason(.blocked, why), fields: fields, ignored: ignored,
+      operations: [], blockedBy: nil, degraded: degraded, warnings: warnings, world: world)
+  }
+}

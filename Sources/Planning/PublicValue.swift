@@ -1,0 +1,23 @@
+/// Which environment values may be read by people: secret references, which name a secret and do not tell it, and the
+/// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
+package enum PublicValue {
+  /// The variable in which the manifest's `engine` block travels.
+  package static let engineVariable = "SETPOINT_ENGINE_ARGS"
+
+  package static func isPublic(variable: String, value: String) -> Bool {
+    isSecretReference(value) || variable == engineVariable && !holdsCredential(value)
+  }
+
+  /// Whether the value is one reference, `{{secrets/scope/key}}`, and nothing else.
+  package static func isSecretReference(_ value: String) -> Bool {
+    guard value.hasPrefix("{{secrets/"), value.hasSuffix("}}") else { return false }
+    let parts = value.dropFirst("{{secrets/".count).dropLast(2).split(separator: "/", omittingEmptySubsequences: false)
+    return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && !$0.contains { "{} ".contains($0) } }
+  }
+
+  /// vLLM has `--api-key` and `--hf-token`, and a URL may hold a password before its `@`.
+  private static func holdsCredential(_ flags: String) -> Bool {
+    let flags = String(flags.lowercased().map { $0 == "_" ? "-" : $0 })
+    return ["api-key", "hf-token", "secret", "password", "credential", "@"].contains { flags.contains($0) }
+  }
+}

@@ -1,0 +1,73 @@
+package import Endpoints
+
+/// An applied config of one endpoint, numbered per endpoint from 1.
+package struct Revision: Hashable, Sendable {
+  package let number: Int
+  package let digest: ConfigDigest
+  /// The config, where its snapshot is at hand: a value that history keeps only as a code may be lost.
+  package var config: EndpointConfig?
+  package let recordedAt: Timestamp
+  /// The source commit it came from, where there was one.
+  package let sourceCommit: String?
+  package var outcome: RevisionOutcome
+  /// Counts up, over all revisions of the endpoint, each time one is established: became ready and passed its
+  /// verification, first or again after a rollback. Nil: never, or it failed since. The highest is the last good one.
+  package var established: Int?
+
+  package init(
+    number: Int, digest: ConfigDigest, config: EndpointConfig?, recordedAt: Timestamp, sourceCommit: String? = nil,
+    outcome: RevisionOutcome = .pending, established: Int? = nil
+  ) {
+    self.number = number
+    self.digest = digest
+    self.config = config
+    self.recordedAt = recordedAt
+    self.sourceCommit = sourceCommit
+    self.outcome = outcome
+    self.established = established
+  }
+
+  package var isGood: Bool { established != nil }
+}
+
+/// What became of the last rollout of a revision.
+package enum RevisionOutcome: Hashable, Sendable {
+  /// Recorded, perhaps sent, not judged.
+  case pending
+  /// Became ready and passed its verification.
+  case good
+  /// Found live and ready, and recorded before it was replaced or when the endpoint was adopted.
+  case found
+  /// The provider gave up on it, or its verification failed. Whose fault, and the provider's words.
+  case failed(CauseClass, String)
+  /// The provider refused the write. Its words.
+  case refused(String)
+  /// A person cancelled the update at the provider.
+  case canceled
+  /// Something else took its place before it could be judged.
+  case superseded
+  /// Recorded and never sent: the world moved first.
+  case unsent
+
+  /// The word for tables and machines.
+  package var word: String {
+    switch self {
+    case .pending: "pending"
+    case .good: "good"
+    case .found: "found"
+    case .failed: "failed"
+    case .refused: "refused"
+    case .canceled: "canceled"
+    case .superseded: "superseded"
+    case .unsent: "unsent"
+    }
+  }
+
+  /// The provider's words, where there are any.
+  package var message: String? {
+    switch self {
+    case .failed(_, let words), .refused(let words): words
+    case .pending, .good, .found, .canceled, .superseded, .unsent: nil
+    }
+  }
+}

@@ -1,0 +1,206 @@
+internal import Endpoints
+
+// Rows 11 to 14: nothing is open; what is the endpoint to be at, and is it there?
+extension Situation {
+  var pursuit: Decision {
+    if let held = heldTag.held, heldInForce == nil { return lifting(held) }
+    guard let held = heldInForce else { return pursuing(desired, held: nil) }
+    if held.isStalled {
+      return .hold(
+        Reason(.stalled, "\(held.words), and going back to \(name(of: held.target)) failed too"), target: desired,
+        degraded: held.words)
+    }
+    guard let digest = held.target, live != nil else {
+      return .hold(Reason(.quarantined, "\(held.words); \(stayingWords)"), target: desired, degraded: held.words)
+    }
+    // At its place already: no snapshot is needed to stay.
+    if isLive(digest) { return resting(held: held) }
+    guard let target = memory.rollout(of: digest) else {
+      return .hold(
+        Reason(
+          .stalled,
+          "\(held.words), and the config to go back to (\(digest)) is not in this machine's history; roll back where it "
+            + "is, or edit the manifest"),
+        target: desired, degraded: held.words)
+    }
+    return pursuing(target, held: held)
+  }
+
+  private var stayingWords: String { "sent again when the manifest changes, or by \"setpoint retry \(endpoint.name)\"" }
+
+  /// Row 11: another digest than the held one is desired, so nothing is held any more.
+  private func lifting(_ held: Held) -> Decision {
+    let decision = opening(desired, held: nil)
+    guard let live else { return decision.then(.record(.liftedWhileAbsent)) }
+    let lift = Operation.patchTags(name: live.name, TagPatch(remove: [FleetTags.held]))
+    return decision.then(.call(lift)).afterSetback(memory.setbacks[.tags], now: now)
+  }
+
+  private func pursuing(_ target: Rollout, held: Held?) -> Decision {
+    isLive(target.digest) ? resting(held: held) : opening(target, held: held)
+  }
+
+  // Row 13
+  private func resting(held: Held?) -> Decision {
+    if let live, live.readiness != .ready { return unhealthy(live) }
+    guard let held else { return Decision(.none, Reason(.inSync), target: desired, next: .rest) }
+    return .hold(
+      Reason(held.reasonCode, "\(held.words); it stays at \(name(of: held.target)); \(stayingWords)"),
+      target: desired, degraded: held.cause == .rollback ? nil : held.words)
+  }
+
+  func unhealthy(_ live: ObservedEndpoint) -> Decision {
+    let messages = (live.active?.deployments ?? [:]).values
+      .filter { $0.state != "DEPLOYMENT_READY" && !$0.message.isEmpty }.map(\.message).sorted()
+    let words = messages.isEmpty ? "the provider says that it is not ready" : messages.joined(separator: "; ")
+    return .hold(Reason(.unhealthy, words), target: desired, next: .wait(.seconds(10)), degraded: words)
+  }
+
+  // Rows 12 and 14: an attempt is recorded; the next look sends it. Before it what it replaces is recorded, a rollback's
+  // target is looked at, and what is being fought over is left alone.
+  private func opening(_ target: Rollout, held: Held?) -> Decision {
+    let kind: Attempt.Kind = held == nil ? .update : .rollback
+    let reason = reason(for: target)
+    let correction = correction(towards: target)
+    var decision = Decision(
+      action(kind, reason), reason, target: target, next: .rest, operations: [operation(target)])
+    if correction != nil, let warning = otherWriter { decision.warnings.append(warning) }
+
+    if let setback = setback(of: target), now < setback.until {
+      return decision.afterSetback(setback, now: now)
+    }
+    if let correction, let contested = contested(correction) { return contested }
+    if correction == nil, let record = recordOfUnknownLive { return decision.then(.record(record)) }
+    if held != nil, let blocked = checking(target, decision) { return blocked }
+
+    let attempt = Attempt(
+      digest: target.digest, kind: kind, revision: revisionNumber(of: target, kind),
+      base: live.map { Attempt.Base($0) } ?? .absent, openedAt: now, correction: correction,
+      checksDigest: endpoint.rollout.checks.isEmpty ? Self.noChecks : endpoint.rollout.checksDigest)
+    return decision.then(.record(.opened(attempt, target, sourceCommit: options.sourceCommit)))
+  }
+
+  private func action(_ kind: Attempt.Kind, _ reason: Reason) -> PlanAction {
+    if kind == .rollback || reason.code == .wentBack { return .rollback }
+    return live == nil ? .create : .update
+  }
+
+  private func operation(_ target: Rollout) -> Operation {
+    live.map { .updateConfig(name: $0.name, config: target.config) }
+      ?? .create(name: endpoint.name, config: target.config, tags: endpoint.tagsAtCreation(fleet: options.fleet))
+  }
+
+  /// A rollback, and what is applied again unchanged, keep their number; everything else is a new revision.
+  private func revisionNumber(of target: Rollout, _ kind: Attempt.Kind) -> Int {
+    if let last = memory.revisions.last, last.digest == target.digest { return last.number }
+    if kind == .rollback, let former = memory.revision(of: target.digest) { return former.number }
+    return (memory.revisions.last?.number ?? 0) + 1
+  }
+}
+
+// What is wanted, and why
+extension Situation {
+  /// What the endpoint is to be at; nil: nothing may be sent.
+  var wanted: Rollout? {
+    guard let held = heldTag.held else { return desired }
+    guard heldInForce != nil, !held.isStalled, live != nil else { return nil }
+    return held.target.flatMap { memory.rollout(of: $0) }
+  }
+
+  var kind: Attempt.Kind { heldInForce == nil ? .update : .rollback }
+
+  /// The back-off in force for what is to be sent.
+  func setback(of target: Rollout) -> Setback? {
+    memory.setbacks[.config].flatMap { $0.digest == target.digest ? $0 : nil }
+  }
+
+  func reason(for target: Rollout) -> Reason {
+    if let held = heldInForce { return Reason(held.rollbackCode, held.words) }
+    guard live != nil else { return Reason(.doesNotExist) }
+    if let good = memory.lastGood, live?.active != nil {
+      if good.digest == target.digest { return Reason(.drift, "somebody changed it since revision \(good.number)") }
+      if let older = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) {
+        return Reason(.wentBack, "the manifest went back to what revision \(older.number) was")
+      }
+    }
+    return Reason(.specChanged)
+  }
+
+  func name(of digest: ConfigDigest?) -> String {
+    guard let digest else { return "a former revision" }
+    return memory.revision(of: digest).map { "revision \($0.number)" } ?? "the config \(digest)"
+  }
+}
+
+// Drift and other writers
+extension Situation {
+  /// A put-back: what was established last, or was just sent, is to be sent again, because something else is live. Leaving a
+  /// held config is none.
+  private func correction(towards target: Rollout) -> Correction? {
+    guard let active = live?.active else { return nil }
+    if let held = heldInForce, isLive(held.digest) { return nil }
+    let last = memory.revisions.last
+    guard
+      memory.lastGood?.digest == target.digest || last?.digest == target.digest && last?.outcome == .superseded
+    else { return nil }
+    return Correction(target: target.digest, live: active.config.digest, at: now)
+  }
+
+  private func contested(_ correction: Correction) -> Decision? {
+    let alike = memory.corrections.filter {
+      $0.target == correction.target && $0.live == correction.live && now < $0.at + Correction.window
+    }
+    guard alike.count >= Correction.limit, let oldest = alike.map(\.at).min() else { return nil }
+    return .hold(
+      Reason(
+        .contested,
+        "the same change came back \(alike.count) times within the hour: somebody else writes this endpoint, or the "
+          + "provider changes what it is sent; \"setpoint retry \(endpoint.name)\" puts it back once more"),
+      target: desired, next: .wait(oldest + Correction.window - now), degraded: "contested")
+  }
+
+  private var otherWriter: String? {
+    guard let version = live?.active?.version, let last = memory.lastVersion, version > last,
+      memory.endpointID == live?.id
+    else { return nil }
+    return "config version \(version) was written by somebody else; this machine's last is \(last)"
+  }
+}
+
+// The target of a rollback
+extension Situation {
+  /// The step that looks whether the target can be served, or a hold when it cannot; nil when it can.
+  private func checking(_ target: Rollout, _ decision: Decision) -> Decision? {
+    guard let check = memory.targetCheck, check.digest == target.digest, now < check.at + Self.checkLifetime else {
+      return decision.then(.checkTarget(target))
+    }
+    return check.problem.map { problem in
+      .hold(
+        Reason(.stalled, "\(name(of: target.digest)) cannot be gone back to: \(problem)"), target: desired,
+        next: .wait(check.at + Self.checkLifetime - now), degraded: problem)
+    }
+  }
+
+  private static let checkLifetime: Duration = .seconds(600)
+}
+
+extension Held {
+  var words: String {
+    switch cause {
+    case .failed: "this config failed"
+    case .refused: "the provider refused this config"
+    case .verification: "this config failed its verification"
+    case .canceled: "a person cancelled the update at the provider"
+    case .rollback: "a person went back from this config"
+    }
+  }
+
+  /// Why going back is done.
+  var rollbackCode: Reason.Code {
+    switch cause {
+    case .failed, .refused, .canceled: .updateFailed
+    case .verification: .verificationFailed
+    case .rollback: .askedFor
+    }
+  }
+}

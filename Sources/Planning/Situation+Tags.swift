@@ -1,0 +1,43 @@
+internal import Endpoints
+
+// Beside the table: the tags, changed in place, tried again, never held nor rolled back.
+extension Situation {
+  /// The decision on the rollout, with the tags' part added. Whose the endpoint is and whether it is protected is put right
+  /// before anything else; the manifest's own tags wait until nothing moves.
+  func withTags(_ main: Decision) -> Decision {
+    guard let live else { return main }
+    let guardPatch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
+    let settingsPatch = endpoint.settingsPatch(on: live.tags)
+    if guardPatch.isEmpty, settingsPatch.isEmpty { return main }
+
+    var decision = main
+    decision.tagPatch = guardPatch.merging(settingsPatch)
+    let tagging = Operation.patchTags(name: live.name, decision.tagPatch)
+    decision.operations.insert(tagging, at: 0)
+    if main.action == .none {
+      decision.action = .update
+      decision.reason = Reason(.settingsChanged)
+    }
+    guard let patch = patchNow(guardPatch, settingsPatch, while: main) else { return decision }
+    if let setback = memory.setbacks[.tags], now < setback.until {
+      if main.action == .none { return decision.afterSetback(setback, now: now) }
+      decision.warnings.append("the tags could not be changed: \(setback.words)")
+      return decision
+    }
+    return decision.then(.call(.patchTags(name: live.name, patch)))
+  }
+
+  /// What of the patches can be sent at this moment. Not while a write may be on its way whose only trace would be that the
+  /// endpoint changed: changing tags may look the same.
+  private func patchNow(_ guardPatch: TagPatch, _ settingsPatch: TagPatch, while main: Decision) -> TagPatch? {
+    guard memory.attempt.map({ $0.acceptance != nil }) ?? true else { return nil }
+    let isStill =
+      switch main.next {
+      case .rest: true
+      case .wait: !(live?.update.isUpdating ?? false)
+      default: false
+      }
+    let patch = isStill && memory.attempt == nil ? guardPatch.merging(settingsPatch) : guardPatch
+    return patch.isEmpty ? nil : patch
+  }
+}

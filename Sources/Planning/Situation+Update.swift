@@ -1,0 +1,39 @@
+internal import Endpoints
+
+// Row 5: while the provider works, wait. What is merely slow is never written over nor held.
+extension Situation {
+  func duringUpdate(of live: ObservedEndpoint) -> Decision {
+    let coming = live.pending ?? live.active
+    let isOurs = memory.attempt.map { attempt in coming.map { means($0.config, attempt.digest) } ?? true } ?? false
+    let began = isOurs ? memory.attempt.map { $0.acceptance?.at ?? $0.openedAt } : nil
+    let since = began ?? Timestamp(milliseconds: coming?.startTime ?? live.lastUpdated)
+    let deadline = endpoint.rollout.deadline(for: coming?.config ?? desired.config)
+    let isOverdue = now >= since + deadline
+    let isDesired = coming.map { desired.config.isMet(by: $0.config) } ?? true
+    let version = live.pending.map { " to version \($0.version)" } ?? ""
+    let kind: PlanAction = isOurs && memory.attempt?.kind == .rollback ? .rollback : .update
+    return Decision(
+      kind,
+      isOverdue
+        ? Reason(.overdue, "the update\(version) takes longer than \(deadline.words)")
+        : Reason(.updating, isDesired ? "" : "an update\(version) is under way; its end is waited for"),
+      target: desired, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
+      degraded: isOverdue ? "the update\(version) is overdue" : nil,
+      operations: isDesired || kind == .rollback
+        ? [] : [.updateConfig(name: live.name, config: desired.config)])
+  }
+
+  /// Polls get slower with time, from one second to ten (contract 2.6).
+  func pollDelay(since: Timestamp) -> Duration {
+    min(.seconds(10), max(.seconds(1), (now - since) / 10))
+  }
+}
+
+extension Duration {
+  /// Such as "45 minutes" or "90 seconds".
+  var words: String {
+    let seconds = components.seconds
+    if seconds >= 120, seconds % 60 == 0 { return "\(seconds / 60) minutes" }
+    return seconds == 1 ? "1 second" : "\(seconds) seconds"
+  }
+}
