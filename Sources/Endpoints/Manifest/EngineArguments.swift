@@ -35,13 +35,6 @@ package struct EngineArguments: Sendable, Hashable {
     return flags.isEmpty ? nil : JSONValue.array(flags.map { .string($0) }).text()
   }
 
-  /// The arguments in a variable's value, or nil when it is not a JSON list of texts.
-  package static func flags(in text: String) -> [String]? {
-    guard let items = try? JSONValue(parsing: text).arrayValue else { return nil }
-    let flags = items.compactMap(\.stringValue)
-    return flags.count == items.count ? flags : nil
-  }
-
   /// These arguments where they are given, else the shared ones.
   func over(_ shared: EngineArguments) -> EngineArguments {
     EngineArguments(
@@ -54,7 +47,9 @@ package struct EngineArguments: Sendable, Hashable {
     if argument.isEmpty { return Fault("is empty") }
     guard argument.hasPrefix("-") else { return nil }
     let flag = String(argument.prefix { $0 != "=" }).replacing("_", with: "-")
-    if let field = ["--dtype": "dtype", "--max-model-len": "maxModelLen", "--gpu-memory-utilization": "gpuMemoryUtilization"][
+    if let field = [
+      "--dtype": "dtype", "--max-model-len": "maxModelLen", "--gpu-memory-utilization": "gpuMemoryUtilization",
+    ][
       flag]
     {
       return Fault("\(flag) has a field of its own", suggestion: "write engine.\(field)")

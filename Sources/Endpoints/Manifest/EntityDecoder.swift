@@ -86,7 +86,8 @@ struct EntityDecoder {
       let own = record.record("engine")?.location(of: "dtype")
       if let location = own ?? spec.record("engine")?.location(of: "dtype") {
         report(
-          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 has no bfloat16", "write float16, or use an A10")
+          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 has no bfloat16",
+          "write float16, or use an A10")
       }
     }
     if workload == "GPU_XLARGE", scaleToZero, let location = record.location(of: "scaleToZero") {

@@ -56,7 +56,8 @@ package struct Manifest: Sendable {
     guard let engineLocation else { return [] }
     return [
       Finding(
-        at: engineLocation, path: "spec.engine", "a workspace takes no engine flags; it runs the model's own entrypoint",
+        at: engineLocation, path: "spec.engine",
+        "a workspace takes no engine flags; it runs the model's own entrypoint",
         suggestion: "write the flags into the model version's entrypoint and remove engine")
     ]
   }

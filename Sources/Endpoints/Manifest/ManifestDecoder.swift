@@ -14,7 +14,9 @@ package enum ManifestDecoder {
   }
 
   package static func decode(_ root: YAMLNode) -> Outcome {
-    if let stranger = otherKind(root) { return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger]) }
+    if let stranger = otherKind(root) {
+      return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger])
+    }
     var reader = RecordReader(root: ManifestSchema.document)
     guard let document = reader.read(root) else {
       return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: reader.findings)
@@ -43,7 +45,9 @@ package enum ManifestDecoder {
     var entities = EntityDecoder(spec: spec)
     entities.decode()
     findings += entities.findings
-    guard let metadata, let name = metadata.text("name"), let location = metadata.location(of: "name") else { return nil }
+    guard let metadata, let name = metadata.text("name"), let location = metadata.location(of: "name") else {
+      return nil
+    }
     return Manifest(
       name: name, location: location, labels: metadata.texts("labels") ?? [:], entities: entities.entities,
       sideSettings: SideSettings(tags: spec.texts("tags") ?? [:]), rollout: rollout(spec.record("rollout")),

@@ -46,11 +46,15 @@ package enum ManifestSchema {
     otherNames: ["entity_version", "version", "model_version", "modelVersion"], example: "entityVersion: \"7\"",
     doc: "A version number of the model, or an alias such as \"@champion\", which is pinned to a number in the plan.")
   private static let workloadType = Field(
-    "workloadType", .openWord(Workload.words, noun: "workload type"), otherNames: ["workload_type", "gpu", "accelerator"],
+    "workloadType", .openWord(Workload.words, noun: "workload type"),
+    otherNames: ["workload_type", "gpu", "accelerator"],
     doc: "The accelerator: T4, A10, L4, A100, H100 or CPU, or one of the serving API's own words. Default: CPU.")
   private static let size = Field(
-    "size", .openWord(["Small", "Medium", "Large"], noun: "size"), otherNames: ["workload_size", "workloadSize", "replicas"],
-    doc: "How many replicas: Small is 1, Medium 2, Large 4 on a plane; a workspace may have sizes of its own. Default: Small.")
+    "size", .openWord(["Small", "Medium", "Large"], noun: "size"),
+    otherNames: ["workload_size", "workloadSize", "replicas"],
+    doc:
+      "How many replicas: Small is 1, Medium 2, Large 4 on a plane; a workspace may have sizes of its own. Default: Small."
+  )
   private static let scaleToZero = Field(
     "scaleToZero", .boolean, otherNames: ["scale_to_zero_enabled", "scaleToZeroEnabled", "scale_to_zero"],
     doc: "Whether all replicas stop when no request comes for a while. Default: false.")
@@ -69,7 +73,8 @@ package enum ManifestSchema {
     Field(
       "servedEntities", .list(.object(servedEntity), atMost: mostServedEntities),
       otherNames: ["served_entities", "servedModels", "served_models", "entities"],
-      doc: "Several model versions with a split of traffic, instead of the flat fields. environment and engine of the spec "
+      doc:
+        "Several model versions with a split of traffic, instead of the flat fields. environment and engine of the spec "
         + "hold for each of them."),
     Field("rollout", .object(rollout), doc: "How an update is judged."),
     Field(
@@ -125,7 +130,8 @@ package enum ManifestSchema {
   static let rollout = ObjectType([
     Field(
       "deadline", .duration, otherNames: ["timeout"],
-      doc: "How long an update may take before it is called overdue. Default: 30m on CPUs, 60m on small and medium GPUs, "
+      doc:
+        "How long an update may take before it is called overdue. Default: 30m on CPUs, 60m on small and medium GPUs, "
         + "120m on others."),
     Field(
       "onFailure", .word(FailurePolicy.allCases.map(\.rawValue)), otherNames: ["on_failure", "failurePolicy"],
@@ -164,7 +170,8 @@ package enum ManifestSchema {
   ])
 
   private static let rateLimit = ObjectType([
-    Field("key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, doc: "Whom the limit counts."),
+    Field(
+      "key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, doc: "Whom the limit counts."),
     Field("principal", .text(.any), doc: "The group or service principal meant."),
     Field("calls", .integer(1...(.max)), doc: "Calls a period."),
     Field("tokens", .integer(1...(.max)), doc: "Tokens a period."),

@@ -155,7 +155,7 @@ extension RecordReader {
 
   private mutating func entry(_ key: YAMLKey, _ node: YAMLNode, _ rule: TextMapRule) -> String? {
     if let fault = Self.notText(key.kind, key.text, isSecret: false) ?? Self.broken(key.text, rule.key) {
-      report(key.location, Fault("as a name, \(fault.message)", suggestion: fault.suggestion))
+      report(key.location, fault)
       return nil
     }
     guard case .text(let text)? = value(node, .text(rule.value)) else { return nil }
@@ -194,7 +194,9 @@ extension RecordReader {
     case .bool(let value): return .boolean(value)
     case .ambiguous(.boolean(let value)):
       report(
-        node.location, Fault("\(scalar.text) is not clearly a boolean: \(YAMLAmbiguity.boolean(value).explanation)",
+        node.location,
+        Fault(
+          "\(scalar.text) is not clearly a boolean: \(YAMLAmbiguity.boolean(value).explanation)",
           suggestion: "write \(value)"))
       return nil
     case .string where scalar.text == "true" || scalar.text == "false":
@@ -278,7 +280,8 @@ extension RecordReader {
     _ node: YAMLNode, expected: String, _ type: FieldType? = nil, suggestion: String? = nil
   ) -> FieldValue? {
     let isSecret = type?.isSecret ?? false
-    report(node.location, Fault("expected \(expected), found \(found(node, isSecret: isSecret))", suggestion: suggestion))
+    report(
+      node.location, Fault("expected \(expected), found \(found(node, isSecret: isSecret))", suggestion: suggestion))
     return nil
   }
 

@@ -9,7 +9,8 @@ extension TextRule {
   static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63) { name in
     if name.utf8.starts(with: "databricks-".utf8) {
       return Fault(
-        "names that begin with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another")
+        "names that begin with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another"
+      )
     }
     return nameFault(name)
   }
@@ -36,8 +37,9 @@ extension TextRule {
     if name.isEmpty { return Fault("is empty", suggestion: "for example main.support.qwen3") }
     if isOrdinaryModel(name) { return nil }
     if let split = withVersion(name) { return split }
-    if let stranger = name.unicodeScalars.first(where: { "/:@".unicodeScalars.contains($0) || $0.properties.isWhitespace })
-    {
+    if let stranger = name.unicodeScalars.first(where: {
+      "/:@".unicodeScalars.contains($0) || $0.properties.isWhitespace
+    }) {
       return Fault("\(shown(name)) holds \(shown(String(stranger))), which no registered model's name does")
     }
     let segments = name.split(separator: ".", omittingEmptySubsequences: false)
@@ -84,7 +86,8 @@ extension TextRule {
     if key.isEmpty { return Fault("is empty") }
     if key.utf8.starts(with: ReservedNames.tagPrefix.utf8) {
       return Fault(
-        "tags that begin with \"\(ReservedNames.tagPrefix)\" are Setpoint's own memory", suggestion: "choose another key")
+        "tags that begin with \"\(ReservedNames.tagPrefix)\" are Setpoint's own memory",
+        suggestion: "choose another key")
     }
     return nil
   }

@@ -7,7 +7,8 @@ package enum Workload {
   ]
 
   private static let apiWords = [
-    "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE", "GPU_LARGE_RTX",
+    "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE",
+    "GPU_LARGE_RTX",
     "GPU_LARGE_2", "GPU_LARGE_4", "GPU_LARGE_8", "GPU_XLARGE", "GPU_XLARGE_8",
   ]
 

@@ -1,0 +1,57 @@
+import Endpoints
+import Foundation
+import Testing
+
+@Suite struct `The example manifests` {
+  private static let directory = URL(filePath: #filePath).resolvingSymlinksInPath()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "examples")
+
+  private func set(_ file: String) throws -> ManifestSet {
+    let bytes = [UInt8](try Data(contentsOf: Self.directory.appending(path: file)))
+    return ManifestSet.read([(file: file, bytes: bytes)])
+  }
+
+  @Test func `are all without a finding, and mean something`() throws {
+    let files = try FileManager.default.contentsOfDirectory(atPath: Self.directory.path).filter {
+      $0.hasSuffix(".yaml")
+    }
+    #expect(files.count >= 4)
+    for file in files {
+      let set = try set(file)
+      #expect(set.findings.isEmpty, "\(set.findings)")
+      #expect(!set.manifests.isEmpty)
+      for manifest in set.manifests { _ = try manifest.desired { _ in "3" } }
+    }
+  }
+
+  @Test func `show several endpoints, and a split of traffic`() throws {
+    #expect(try set("fleet.yaml").manifests.map(\.name) == ["support-chat", "support-summaries", "search-embeddings"])
+    let split = try #require(try set("traffic-split.yaml").manifests.first).desired()
+    #expect(split.config.entities.map(\.traffic) == [90, 10])
+  }
+
+  @Test func `leave no supported field out of the full one`() throws {
+    let text = try String(contentsOf: Self.directory.appending(path: "full.yaml"), encoding: .utf8)
+    let spec = try #require(ManifestSchema.document.fields.first { $0.name == "spec" })
+    for name in spec.supportedNames { #expect(text.contains(name + ":"), "\(name)") }
+    #expect(spec.supportedNames.count > 25)
+  }
+}
+
+extension Field {
+  /// The names of the supported fields below this one.
+  fileprivate var supportedNames: [String] {
+    guard support == .supported else { return [] }
+    return [name] + type.supportedNames
+  }
+}
+
+extension FieldType {
+  fileprivate var supportedNames: [String] {
+    switch self {
+    case .object(let type): type.fields.flatMap(\.supportedNames)
+    case .list(let item, _): item.supportedNames
+    default: []
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import Endpoints
+import Testing
+
+@Suite struct `The field table` {
+  private func every(_ type: ObjectType) -> [Field] {
+    type.fields.flatMap { [$0] + below($0.type) }
+  }
+
+  private func below(_ type: FieldType) -> [Field] {
+    switch type {
+    case .object(let type): every(type)
+    case .list(let item, _): below(item)
+    default: []
+    }
+  }
+
+  @Test func `says of every field what it means`() {
+    let fields = every(ManifestSchema.document)
+    #expect(fields.count > 60)
+    for field in fields { #expect(field.doc.hasSuffix("."), "\(field.name)") }
+  }
+
+  @Test func `gives an example of every required field with a single value`() {
+    for field in every(ManifestSchema.document) where field.presence != .optional {
+      switch field.type {
+      case .text, .version: #expect(field.example?.hasPrefix(field.name + ": ") == true, "\(field.name)")
+      default: break
+      }
+    }
+  }
+
+  @Test func `names no field twice in one mapping, its other names included`() {
+    func check(_ type: ObjectType) {
+      let names = type.fields.flatMap { [$0.name] + $0.otherNames }
+      #expect(Set(names).count == names.count, "\(names)")
+      for field in type.fields { descend(field.type) }
+    }
+    func descend(_ type: FieldType) {
+      switch type {
+      case .object(let type): check(type)
+      case .list(let item, _): descend(item)
+      default: break
+      }
+    }
+    check(ManifestSchema.document)
+  }
+}

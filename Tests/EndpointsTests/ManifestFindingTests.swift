@@ -1,0 +1,484 @@
+import Endpoints
+import Testing
+
+@Suite struct `What is wrong with a manifest` {
+  /// Added to a valid spec from line 8 on, and what is said of it.
+  private static let additions: [(spec: String, findings: [String])] = [
+    ("scaleToZer: true", ["8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?"]),
+    ("workload_size: Small", ["8:3: error: spec.workload_size: unknown field; did you mean \"size\"?"]),
+    ("env: {A: b}", ["8:3: error: spec.env: unknown field; did you mean \"environment\"?"]),
+    ("labels: {a: b}", ["8:3: error: spec.labels: unknown field here; it belongs at metadata.labels"]),
+    ("deadline: 5m", ["8:3: error: spec.deadline: unknown field here; it belongs at spec.rollout.deadline"]),
+    ("traffic: 100", ["8:3: error: spec.traffic: unknown field here; it belongs at spec.servedEntities[].traffic"]),
+    (
+      "rollout: {colour: red}",
+      [
+        "8:13: error: spec.rollout.colour: unknown field; known here: deadline, onFailure, verify, steps, keepPrevious"
+      ]
+    ),
+    // Words
+    ("workloadType: t4", ["8:17: error: spec.workloadType: \"t4\" is not a known workload type; did you mean \"T4\"?"]),
+    (
+      "workloadType: A10G",
+      ["8:17: error: spec.workloadType: \"A10G\" is not a known workload type; did you mean \"A10\"?"]
+    ),
+    (
+      "workloadType: GPU_MEDUIM",
+      ["8:17: error: spec.workloadType: \"GPU_MEDUIM\" is not a known workload type; did you mean \"GPU_MEDIUM\"?"]
+    ),
+    ("size: small", ["8:9: error: spec.size: \"small\" is not a known size; did you mean \"Small\"?"]),
+    (
+      "size: Gigantic",
+      [
+        "8:9: warning: spec.size: \"Gigantic\" is not a known size; it is sent as it stands; known are Small, Medium, Large"
+      ]
+    ),
+    (
+      "deletionPolicy: Retian",
+      [
+        "8:19: error: spec.deletionPolicy: expected one of Delete, Retain, found the text \"Retian\"; did you mean \"Retain\"?"
+      ]
+    ),
+    (
+      "rollout: {onFailure: Explode}",
+      ["8:24: error: spec.rollout.onFailure: expected one of Rollback, Hold, found the text \"Explode\""]
+    ),
+    // Scalars
+    (
+      "scaleToZero: yes",
+      [
+        "8:16: error: spec.scaleToZero: yes is not clearly a boolean: YAML 1.1 readers take it for true, YAML 1.2 readers "
+          + "for text; write true"
+      ]
+    ),
+    (
+      "scaleToZero: \"true\"",
+      ["8:16: error: spec.scaleToZero: expected true or false, found the text \"true\"; write it without quotes"]
+    ),
+    ("suspend: 1", ["8:12: error: spec.suspend: expected true or false, found 1"]),
+    ("suspend:", ["8:11: error: spec.suspend: expected true or false, found nothing"]),
+    ("size: 7", ["8:9: error: spec.size: 7 is a number, not text; write \"7\" in quotes"]),
+    (
+      "size: no",
+      [
+        "8:9: error: spec.size: no is not clearly text: YAML 1.1 readers take it for false, YAML 1.2 readers for text; "
+          + "write \"no\" in quotes"
+      ]
+    ),
+    ("size: [Small]", ["8:9: error: spec.size: expected text, found a list"]),
+    ("size: !mine Small", ["8:9: error: spec.size: the tag !mine has no meaning here; remove it"]),
+    ("tags: [a]", ["8:9: error: spec.tags: expected a mapping of texts, found a list"]),
+    ("rollout: 60m", ["8:12: error: spec.rollout: expected a mapping, found the text \"60m\""]),
+    (
+      "rollout: {deadline: 60}",
+      [
+        "8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found 60; with its unit: 60s or "
+          + "60m"
+      ]
+    ),
+    (
+      "rollout: {deadline: 30m1h}",
+      ["8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found the text \"30m1h\""]
+    ),
+    (
+      "rollout: {deadline: 0s}",
+      ["8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found the text \"0s\""]
+    ),
+    // Engine
+    (
+      "engine: {gpuMemoryUtilization: 1.5}",
+      ["8:34: error: spec.engine.gpuMemoryUtilization: expected a number above 0 and at most 1, found 1.5"]
+    ),
+    (
+      "engine: {gpuMemoryUtilization: 0}",
+      ["8:34: error: spec.engine.gpuMemoryUtilization: expected a number above 0 and at most 1, found 0"]
+    ),
+    (
+      "engine: {maxModelLen: 16_384}",
+      [
+        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1; 16_384 is unclear: YAML 1.1 readers take "
+          + "it for a number, YAML 1.2 readers for text"
+      ]
+    ),
+    (
+      "engine: {maxModelLen: \"16384\"}",
+      [
+        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1, found the text \"16384\"; write it "
+          + "without quotes"
+      ]
+    ),
+    (
+      "engine: {dtype: float12}",
+      [
+        "8:19: error: spec.engine.dtype: expected one of auto, half, float16, bfloat16, float, float32, found the text "
+          + "\"float12\"; did you mean \"float16\"?"
+      ]
+    ),
+    (
+      "workloadType: T4\nengine: {dtype: bfloat16}",
+      ["9:19: error: spec.engine.dtype: a T4 has no bfloat16; write float16, or use an A10"]
+    ),
+    (
+      "engine: {extraArgs: [--port, \"8000\"]}",
+      ["8:24: error: spec.engine.extraArgs[0]: --port is set by the plane, which has to reach the replica; remove it"]
+    ),
+    (
+      "engine: {extraArgs: [--dtype=half]}",
+      ["8:24: error: spec.engine.extraArgs[0]: --dtype has a field of its own; write engine.dtype"]
+    ),
+    (
+      "engine: {extraArgs: [\"--seed 1\"]}",
+      ["8:24: error: spec.engine.extraArgs[0]: --seed and its value stand in one item; write two items"]
+    ),
+    // Environment and tags
+    (
+      "environment: {SETPOINT_ENGINE_ARGS: \"[]\"}",
+      [
+        "8:17: error: spec.environment.SETPOINT_ENGINE_ARGS: variables that begin with \"SETPOINT_\" are "
+          + "Setpoint's own; write the flags under engine"
+      ]
+    ),
+    (
+      "environment: {A-B: x}",
+      [
+        "8:17: error: spec.environment.A-B: \"A-B\" is no variable; its name takes letters, digits and \"_\" and "
+          + "begins with no digit"
+      ]
+    ),
+    (
+      "environment: {NO: x}",
+      [
+        "8:17: error: spec.environment.NO: NO is not clearly text: YAML 1.1 readers take it for false, YAML 1.2 "
+          + "readers for text; write \"NO\" in quotes"
+      ]
+    ),
+    (
+      "tags: {setpoint-fleet: x}",
+      [
+        "8:10: error: spec.tags.setpoint-fleet: tags that begin with \"setpoint-\" are Setpoint's own memory; "
+          + "choose another key"
+      ]
+    ),
+    (
+      "tags: {cost-center: 4411}",
+      ["8:23: error: spec.tags.cost-center: 4411 is a number, not text; write \"4411\" in quotes"]
+    ),
+    // Known fields whose calls are not built
+    (
+      "gateway: {rateLimits: [{key: user, calls: 60, renewalPeriod: minute}], usageTracking: true}",
+      ["8:3: error: spec.gateway: not supported yet: no AI gateway settings are sent; remove the field"]
+    ),
+    (
+      "gateway: {usageTracking: 1}",
+      [
+        "8:3: error: spec.gateway: not supported yet: no AI gateway settings are sent; remove the field",
+        "8:28: error: spec.gateway.usageTracking: expected true or false, found 1",
+      ]
+    ),
+    (
+      "access: [{group: support, level: CanQuery}]",
+      ["8:3: error: spec.access: not supported yet: no permissions are sent; remove the field"]
+    ),
+    (
+      "notifications: {onUpdateFailure: [oncall@example.com]}",
+      ["8:3: error: spec.notifications: not supported yet: no notification settings are sent; remove the field"]
+    ),
+    (
+      "telemetry: {logsTable: a.b.c}",
+      ["8:3: error: spec.telemetry: not supported yet: no telemetry settings are sent; remove the field"]
+    ),
+    (
+      "rollout: {steps: [5, 50], keepPrevious: true}",
+      [
+        "8:13: error: spec.rollout.steps: not supported yet: an update is rolled out in one step; remove the field",
+        "8:29: error: spec.rollout.keepPrevious: not supported yet: the previous version is not kept beside the new one; "
+          + "remove the field",
+      ]
+    ),
+    // Verification
+    (
+      "rollout: {verify: [{expect: {status: 99}}]}",
+      [
+        "8:22: error: spec.rollout.verify[0].chat: required, but missing; for example chat: \"Say hello.\"",
+        "8:40: error: spec.rollout.verify[0].expect.status: expected an integer from 100 to 599, found 99",
+      ]
+    ),
+    (
+      "workloadType: H100\nscaleToZero: true",
+      [
+        "9:16: warning: spec.scaleToZero: some workspaces refuse scaleToZero on an H100; if yours does, write false"
+      ]
+    ),
+    (
+      "servedEntities: [{model: m, entityVersion: 1}]",
+      [
+        "6:10: error: spec.model: stands beside servedEntities; an endpoint is described by one or the other; write it into "
+          + "each entity",
+        "7:18: error: spec.entityVersion: stands beside servedEntities; an endpoint is described by one or the other; write "
+          + "it into each entity",
+      ]
+    ),
+  ]
+
+  @Test(arguments: additions)
+  func `is said with place, path and remedy`(spec: String, expected: [String]) {
+    #expect(findings(manifest("model: a.b.m\nentityVersion: \"7\"\n" + spec)) == expected)
+  }
+
+  /// A version as written in line 7, and what is said of it.
+  private static let versions: [(version: String, finding: String)] = [
+    ("7.0", "7.0 is a number with a fraction or an exponent; a version is text or an integer; write \"7\""),
+    ("1e3", "1e3 is a number with a fraction or an exponent; a version is text or an integer; write \"1000\""),
+    (
+      "07",
+      "07 is unclear: with its leading zero it is octal to YAML 1.1 readers and decimal to YAML 1.2 readers; write \"7\""
+    ),
+    (
+      "no",
+      "no is unclear: YAML 1.1 readers take it for false, YAML 1.2 readers for text; a version is text or an integer, "
+        + "such as \"7\""
+    ),
+    ("true", "true is a boolean; a version is text or an integer"),
+    ("", "has no value; write a version such as \"7\", or an alias such as \"@champion\""),
+    ("0", "0 is not a version; versions count from 1"),
+    ("-3", "-3 is not a version; versions count from 1"),
+    ("+7", "+7 is not a plain version number; write \"7\""),
+    ("0x7", "0x7 is not a plain version number; write \"7\""),
+    ("\"07\"", "\"07\" is not a version number as registries write it; write \"7\""),
+    ("v7", "\"v7\" is not a version number; write \"7\""),
+    ("champion", "\"champion\" is not a version number; an alias is written \"@champion\""),
+    ("\"@latest\"", "\"@latest\" cannot be an alias: registries reserve the name; name a version or set an alias"),
+    ("\"@a b\"", "\"@a b\" is no alias; its name takes letters, digits, \"-\" and \"_\""),
+    ("[7]", "expected a version, found a list"),
+    ("\"1.2\"", "\"1.2\" is neither a version number nor an alias; such as \"7\" or \"@champion\""),
+  ]
+
+  @Test(arguments: versions)
+  func `a version is text or an integer, and never guessed`(version: String, expected: String) {
+    let found = findings(manifest("model: m\nentityVersion: \(version)")).map { $0.drop { $0 != " " } }
+    #expect(found == [" error: spec.entityVersion: \(expected)"])
+  }
+
+  private static let models: [(model: String, finding: String)] = [
+    ("a.b", "\"a.b\" has 2 parts; a model is catalog.schema.name, or a bare name without points"),
+    ("a..c", "\"a..c\" has an empty part between its points"),
+    ("a.b.c d", "\"a.b.c d\" holds \" \", which no registered model's name does"),
+    (
+      "a.b.c@champion",
+      "\"a.b.c@champion\" names model and version in one; write model: a.b.c and entityVersion: \"@champion\""
+    ),
+    ("models:/m/7", "\"models:/m/7\" names model and version in one; write model: m and entityVersion: \"7\""),
+    ("", "has no value; write a text, or remove the line"),
+    ("\"\"", "is empty; for example main.support.qwen3"),
+  ]
+
+  @Test(arguments: models) func `a model is one that a registry can hold`(model: String, expected: String) {
+    #expect(findings(manifest("model: \(model)\nentityVersion: 7")).count == 1)
+    #expect(findings(manifest("model: \(model)\nentityVersion: 7")).first?.hasSuffix("spec.model: " + expected) == true)
+  }
+
+  private static let names: [(name: String, finding: String)] = [
+    (
+      "support.chat",
+      "\"support.chat\" holds \".\"; a name takes letters, digits, \"-\" and \"_\"; such as \"support-chat\""
+    ),
+    ("chät", "\"chät\" holds \"ä\"; a name takes letters, digits, \"-\" and \"_\"; such as \"ch-t\""),
+    ("-x", "\"-x\" does not begin with a letter or a digit"),
+    (
+      "databricks-chat",
+      "names that begin with \"databricks-\" are reserved for Databricks' own endpoints; choose another"
+    ),
+    (String(repeating: "n", count: 64), "has 64 characters; at most 63 are allowed"),
+    ("7", "7 is a number, not text; write \"7\" in quotes"),
+  ]
+
+  @Test(arguments: names) func `a name is one that the provider takes`(name: String, expected: String) {
+    #expect(
+      findings(manifest(name: name, "model: m\nentityVersion: 7")) == ["4:9: error: metadata.name: " + expected])
+    #expect(read(manifest(name: String(repeating: "n", count: 63), "model: m\nentityVersion: 7")).isComplete)
+  }
+}
+
+@Suite struct `Several served entities` {
+  /// The items of `servedEntities`, which begin in line 7, and what is said of them.
+  private static let lists: [(items: [String], findings: [String])] = [
+    (["{model: m, entityVersion: 1}"], []),
+    (["{model: m, entityVersion: 1, traffic: 100}"], []),
+    (["{model: m, entityVersion: 1, traffic: 0}", "{model: m, entityVersion: 2, traffic: 100}"], []),
+    (
+      ["{model: m, entityVersion: 1, traffic: 90}"],
+      ["7:3: error: spec.servedEntities: the traffic of all entities adds up to 90, not 100"]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2, traffic: 20}"],
+      ["7:3: error: spec.servedEntities: the traffic of all entities adds up to 110, not 100"]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2}"],
+      [
+        "8:5: error: spec.servedEntities[1].traffic: required with two entities or more, but missing; for example traffic: 50"
+      ]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 101}", "{model: m, entityVersion: 2, traffic: 0.5}"],
+      [
+        "7:43: error: spec.servedEntities[0].traffic: expected an integer from 0 to 100, found 101",
+        "8:43: error: spec.servedEntities[1].traffic: expected an integer from 0 to 100, found 0.5",
+      ]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 50}", "{model: m, entityVersion: \"1\", traffic: 50}"],
+      [
+        "8:31: error: spec.servedEntities[1].entityVersion: version \"1\" of model \"m\" is served already by "
+          + "spec.servedEntities[0]; keep one of them, with the sum of both shares"
+      ]
+    ),
+    (
+      ["{name: x, model: m, entityVersion: 1, traffic: 50}", "{name: x, model: m, entityVersion: 2, traffic: 50}"],
+      [
+        "8:12: error: spec.servedEntities[1].name: the name \"x\" is taken already by spec.servedEntities[0]; choose another"
+      ]
+    ),
+    (
+      ["{model: a.b.m, entityVersion: 1, traffic: 50}", "{model: c.d.m, entityVersion: 1, traffic: 50}"],
+      [
+        "8:5: error: spec.servedEntities[1].name: the name \"m-1\" is taken already by spec.servedEntities[0]; give the "
+          + "entities names of their own"
+      ]
+    ),
+    (
+      ["{entityVersion: 1}"],
+      ["7:5: error: spec.servedEntities[0].model: required, but missing; for example model: main.support.qwen3"]
+    ),
+    (["m"], ["7:5: error: spec.servedEntities[0]: expected a mapping, found the text \"m\""]),
+    (
+      ["{model: m, entityVersion: 1, workloadType: GPU_SMALL, engine: {dtype: bfloat16}}"],
+      ["7:75: error: spec.servedEntities[0].engine.dtype: a T4 has no bfloat16; write float16, or use an A10"]
+    ),
+  ]
+
+  @Test(arguments: lists) func `split the traffic and are told apart`(items: [String], expected: [String]) {
+    let text = manifest("servedEntities:\n" + items.map { "- " + $0 }.joined(separator: "\n"))
+    #expect(findings(text) == expected)
+  }
+
+  @Test func `are fifteen at most`() {
+    func text(_ count: Int) -> String {
+      manifest(
+        "servedEntities:\n"
+          + (1...count).map { "- {model: m, entityVersion: \($0), traffic: \($0 == 1 ? 100 : 0)}" }.joined(
+            separator: "\n"))
+    }
+    #expect(findings(text(15)).isEmpty)
+    #expect(findings(text(16)) == ["7:3: error: spec.servedEntities: has 16 items; at most 15 are allowed"])
+  }
+
+  @Test func `must be at least one`() {
+    #expect(
+      findings(manifest("servedEntities: []")) == [
+        "6:19: error: spec.servedEntities: is empty; name at least one entity, or use the flat fields"
+      ])
+  }
+
+  @Test func `share the spec's engine, which is named once when it does not fit`() {
+    let text = manifest(
+      """
+      engine: {dtype: bfloat16}
+      servedEntities:
+      - {model: m, entityVersion: 1, workloadType: T4, traffic: 50}
+      - {model: m, entityVersion: 2, workloadType: T4, traffic: 50}
+      """)
+    #expect(findings(text) == ["6:19: error: spec.engine.dtype: a T4 has no bfloat16; write float16, or use an A10"])
+  }
+}
+
+@Suite struct `The head of a manifest` {
+  private static let heads: [(text: String, findings: [String])] = [
+    (
+      "[]",
+      ["1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list"]
+    ),
+    (
+      "a: 1",
+      [
+        "1:1: error: a: unknown field; known here: apiVersion, kind, metadata, spec, status",
+        "1:1: error: apiVersion: required, but missing; for example apiVersion: serving.setpoint.dev/v1alpha1",
+        "1:1: error: kind: required, but missing; for example kind: ServingEndpoint",
+        "1:1: error: metadata: required, but missing; for example metadata: {name: support-chat}",
+        "1:1: error: spec: required, but missing",
+      ]
+    ),
+    (
+      "apiVersion: serving.setpoint.dev/v1alpha2\nkind: ServingEndpiont\nmetadata: {nam: x}\nspec: {model: m}",
+      [
+        "1:13: error: apiVersion: expected \"serving.setpoint.dev/v1alpha1\", found the text "
+          + "\"serving.setpoint.dev/v1alpha2\"; did you mean \"serving.setpoint.dev/v1alpha1\"?",
+        "2:7: error: kind: expected \"ServingEndpoint\", found the text \"ServingEndpiont\"; did you mean "
+          + "\"ServingEndpoint\"?",
+        "3:11: error: metadata.name: required, but missing; for example name: support-chat",
+        "3:12: error: metadata.nam: unknown field; did you mean \"name\"?",
+        "4:7: error: spec.entityVersion: required, but missing; for example entityVersion: \"7\"",
+      ]
+    ),
+    (
+      """
+      apiVersion: serving.setpoint.dev/v1alpha1
+      kind: ServingEndpoint
+      metadata:
+        name: x
+        namespace: ml
+        annotations: {a: 1}
+      spec: {model: m, entityVersion: 1}
+      status: {ready: true}
+      """,
+      [
+        "5:3: warning: metadata.namespace: belongs to Kubernetes, without meaning for the endpoint",
+        "6:3: warning: metadata.annotations: belongs to Kubernetes, without meaning for the endpoint",
+        "8:1: warning: status: written by a cluster, without meaning in a file",
+      ]
+    ),
+  ]
+
+  @Test(arguments: heads) func `is checked like everything else`(text: String, expected: [String]) {
+    #expect(findings(text).sorted() == expected.sorted())
+  }
+}
+
+@Suite struct `Secrets` {
+  @Test(arguments: [
+    "environment: {HF_TOKEN: hunter2}",
+    "environment: {HF_TOKEN: \"{{hunter2}}\"}",
+    "environment: {PIN: 0x7hunter2, A: [hunter2]}",
+    "environment: {A: {b: hunter2}}",
+    "environment: hunter2",
+    "environment: [hunter2]",
+    "environment: {\"A B\": hunter2}",
+    "environment: {A: !hunter2x hunter2}",
+    "HF_TOKEN: hunter2",
+    "engine: {extraArgs: [--api-key=hunter2]}",
+    "engine: {extraArgs: --api-key=hunter2}",
+    "engine: {extraArgs: [\"--api-key hunter2\"]}",
+    "engine: {extraArgs: [{--api-key: hunter2}]}",
+    "environment: {A: \"hunter2\\0\"}",
+  ]) func `never appear in a finding`(line: String) {
+    let found = findings(manifest("model: m\nentityVersion: 7\n" + line.replacing("!hunter2x", with: "!x")))
+    #expect(!found.joined().contains("hunter2"), "\(found)")
+    #expect(!found.isEmpty)
+  }
+
+  @Test func `in plain text are warned of`() {
+    #expect(
+      findings(
+        manifest("model: m\nentityVersion: 7\nenvironment: {HF_TOKEN: hunter2, TOKENIZERS_PARALLELISM: off-ish}")) == [
+          "8:27: warning: spec.environment.HF_TOKEN: looks like a secret in plain text; refer to a stored one: "
+            + "{{secrets/scope/key}}"
+        ])
+  }
+
+  @Test func `that are numbers are still not shown`() {
+    #expect(
+      findings(manifest("model: m\nentityVersion: 7\nenvironment: {PIN: 4711}")) == [
+        "8:22: error: spec.environment.PIN: the value is a number, not text; write it in quotes"
+      ])
+  }
+}
