@@ -1,5 +1,6 @@
 """What only the test wants to see, beyond the demo: chapters that prove a negative, or break something on purpose."""
 
+import contextlib
 import pathlib
 import re
 import sqlite3
@@ -131,7 +132,8 @@ def survive_a_killed_plane(setpoint: Setpoint) -> None:
 
 def forget_endpoint(data: pathlib.Path, name: str) -> None:
     """Take an endpoint out of the dead plane's store, as a restored backup from before its creation would."""
-    with sqlite3.connect(data / "plane.sqlite") as store:
+    with contextlib.closing(sqlite3.connect(data / "setpoint.sqlite")) as store, store:
+        store.execute("PRAGMA foreign_keys = ON")
         store.execute("DELETE FROM endpoint WHERE name = ?", (name,))
 
 
