@@ -1,0 +1,186 @@
+import CanonicalJSON
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import Scheduling
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+/// Runs a server for the time of a closure, on a free port.
+func withServer<Context: RequestContext, Value: Sendable>(
+  _ router: Router<Context>, _ body: @escaping @Sendable (_ port: Int) async throws -> Value
+) async throws -> Value where Context.Source == ApplicationRequestContextSource {
+  let (ports, announce) = AsyncStream<Int>.makeStream()
+  var logger = Logger(label: "test")
+  logger.logLevel = .critical
+  let application = Application(
+    router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+    onServerRunning: { channel in
+      announce.yield(channel.localAddress?.port ?? 0)
+      announce.finish()
+    }, logger: logger)
+  return try await withThrowingTaskGroup(of: Value?.self) { group in
+    group.addTask {
+      try await application.run()
+      return nil
+    }
+    group.addTask {
+      guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+      return try await body(port)
+    }
+    defer { group.cancelAll() }
+    while let value = try await group.next() { if let value { return value } }
+    throw CancellationError()
+  }
+}
+
+/// A gateway with one endpoint, `chat`, whose only entity with traffic is `m-1`; and what came out of it.
+final class GatewayHarness: Sendable {
+  let table = EndpointTable()
+  let admission: EndpointAdmission
+  private let log: Log
+  final class Log: Sendable {
+    let records = Mutex<[RequestRecord]>([])
+    let wakes = Mutex(0)
+    let troubles = Mutex<[String]>([])
+  }
+
+  var records: [RequestRecord] { log.records.withLock { $0 } }
+  var wakes: Int { log.wakes.withLock { $0 } }
+  var troubles: [String] { log.troubles.withLock { $0 } }
+  let limits: GatewayLimits
+
+  init(policy: AdmissionPolicy = AdmissionPolicy(), limits: GatewayLimits = GatewayLimits()) {
+    self.limits = limits
+    let log = Log()
+    self.log = log
+    admission = EndpointAdmission(
+      policy: policy, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), chance: { 0.5 },
+      demand: { log.wakes.withLock { $0 += 1 } },
+      trouble: { replica in log.troubles.withLock { $0.append(replica) } })
+    admission.setTraffic([("m-1", 100)])
+    table.insert(QueryableEndpoint(name: "chat", created: 1_700_000_000, admission: admission))
+  }
+
+  /// Makes a replica that listens on `port` ready.
+  func ready(
+    _ id: String, port: Int, entity: String = "m-1", version: String = "1", capacity: Int = 4, modelName: String? = "m"
+  ) {
+    admission.replicaReady(
+      UpstreamReplica(
+        id: id, entity: entity, version: version, address: .tcp(host: "127.0.0.1", port: port), capacity: capacity,
+        modelName: modelName))
+  }
+
+  func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {
+    let router = Router(context: GatewayContext.self)
+    let gateway = Gateway(directory: table, limits: limits) { token in
+      token == "secret"
+    } record: { [log] record in
+      log.records.withLock { $0.append(record) }
+    }
+    gateway.addRoutes(to: router)
+    return try await withServer(router) { port in try await body(TestClient(port: port)) }
+  }
+
+  var lastRecord: RequestRecord? { records.last }
+}
+
+/// A replica inside the test: it answers with a closure, and knows how many requests it has had and has at once.
+final class ScriptedReplica: Sendable {
+  struct Load: Sendable {
+    var now = 0
+    var most = 0
+    var total = 0
+  }
+
+  private let received = Mutex(Received())
+  private struct Received {
+    var load = Load()
+    var bodies: [String] = []
+    var heads: [HTTPRequest] = []
+  }
+
+  var load: Load { received.withLock(\.load) }
+  var bodies: [String] { received.withLock(\.bodies) }
+  var heads: [HTTPRequest] { received.withLock(\.heads) }
+
+  func run<Value: Sendable>(
+    answer: @escaping @Sendable (Request) async throws -> Response,
+    _ body: @escaping @Sendable (_ port: Int) async throws -> Value
+  ) async throws -> Value {
+    let router = Router()
+    router.post("**") { [self] request, _ -> Response in
+      var request = request
+      let bytes = try await request.collectBody(upTo: 64 << 20)
+      let head = request.head
+      received.withLock { received in
+        received.heads.append(head)
+        received.bodies.append(String(buffer: bytes))
+        received.load.now += 1
+        received.load.total += 1
+        received.load.most = max(received.load.most, received.load.now)
+      }
+      defer { received.withLock { $0.load.now -= 1 } }
+      return try await answer(request)
+    }
+    return try await withServer(router, body)
+  }
+
+  /// A chat completion that says `text`.
+  static func completion(_ text: String) -> Response {
+    let json: JSONValue = [
+      "id": "chatcmpl-1", "object": "chat.completion",
+      "choices": [["index": 0, "message": ["role": "assistant", "content": .string(text)], "finish_reason": "stop"]],
+      "usage": ["prompt_tokens": 5, "total_tokens": 8, "completion_tokens": 3],
+    ]
+    return Response(
+      status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: json.bytes()))
+    )
+  }
+}
+
+/// Waits until a condition holds; false when it does not within the time.
+func eventually(
+  within limit: Duration = .seconds(10), _ condition: @Sendable () async throws -> Bool
+) async rethrows -> Bool {
+  let deadline = ContinuousClock.now + limit
+  while ContinuousClock.now < deadline {
+    if try await condition() { return true }
+    try? await Task.sleep(for: .milliseconds(5))
+  }
+  return try await condition()
+}
+
+/// Something that happens once and that tasks wait for.
+final class Gate: Sendable {
+  private struct State {
+    var isOpen = false
+    var waiters: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let state = Mutex(State())
+
+  func open() {
+    let waiters = state.withLock { state in
+      state.isOpen = true
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  func pass() async {
+    await withCheckedContinuation { continuation in
+      let isOpen = state.withLock { state in
+        if !state.isOpen { state.waiters.append(continuation) }
+        return state.isOpen
+      }
+      if isOpen { continuation.resume() }
+    }
+  }
+}

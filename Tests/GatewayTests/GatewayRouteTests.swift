@@ -1,0 +1,209 @@
+import CanonicalJSON
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import Scheduling
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+@Suite struct GatewayRouteTests {
+  @Test(arguments: [
+    ("/serving-endpoints/chat/invocations", "/v1/chat/completions"),
+    ("/serving-endpoints/chat/invocations/", "/v1/chat/completions"),
+    ("/serving-endpoints/chat/served-models/m-1/invocations", "/v1/chat/completions"),
+    ("/serving-endpoints/chat/completions", "/v1/chat/completions"),
+    ("/serving-endpoints/chat/completions/", "/v1/chat/completions"),
+    ("/serving-endpoints/completions", "/v1/completions"),
+    ("/serving-endpoints/embeddings", "/v1/embeddings"),
+    ("/v1/chat/completions", "/v1/chat/completions"),
+    ("/v1/completions", "/v1/completions"),
+    ("/v1/embeddings/", "/v1/embeddings"),
+  ])
+  func `every query path reaches the replica under its own name for the model`(path: String, upstream: String)
+    async throws
+  {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let answer = try await client.post(path, headers: ["x-request-id": "my-req-42", "cookie": "private"])
+        #expect(answer.status == 200 && answer.text == "hi")
+        #expect(answer.headers["served-model-name"] == ["m-1"])
+        #expect(answer.headers["x-request-id"] == ["my-req-42"])
+      }
+    }
+    let head = try #require(replica.heads.first)
+    #expect(head.path == upstream)
+    #expect(head.headerFields[.requestID] == "my-req-42")
+    // The plane's token and the client's cookies are not the replica's business.
+    #expect(head.headerFields[.authorization] == nil && head.headerFields[.cookie] == nil)
+    let sent = try JSONValue(parsing: replica.bodies.first ?? "")
+    #expect(sent["model"] == "m" && sent["max_tokens"] == 8)
+  }
+
+  @Test func `the body's shape says what an invocation is`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port, modelName: nil)
+      try await harness.run { client in
+        for body in [#"{"model":"chat","prompt":"x"}"#, #"{"input":"x"}"#, #"{"inputs":[1]}"#] {
+          _ = try await client.post("/serving-endpoints/chat/invocations", body)
+        }
+      }
+    }
+    #expect(replica.heads.map(\.path) == ["/v1/completions", "/v1/embeddings", "/invocations"])
+    #expect(replica.bodies.first == #"{"prompt":"x"}"#)
+  }
+
+  @Test func `the models are the endpoints`() async throws {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      for path in ["/v1/models", "/serving-endpoints/models", "/v1/models/"] {
+        let answer = try await client.post(path, "", method: .GET)
+        #expect(answer.json["data"]?.arrayValue?.map { $0["id"] } == ["chat"])
+      }
+      let refused = try await client.post("/v1/models", "", token: nil, method: .GET)
+      #expect(refused.status == 401)
+    }
+  }
+
+  @Test func `one connection carries many requests`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        try await client.connect().executeThenClose { inbound, outbound in
+          var parts = inbound.makeAsyncIterator()
+          for _ in 0..<5 {
+            try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
+            #expect(try await TestClient.receive(&parts).status == 200)
+          }
+        }
+      }
+    }
+    #expect(harness.records.count == 5)
+  }
+
+  struct Refusal: Sendable, CustomTestStringConvertible {
+    var path = "/v1/chat/completions"
+    var body = TestClient.hello
+    var token: String? = "secret"
+    let status: Int
+    let code: String
+    let words: String
+    var testDescription: String { "\(status) \(words)" }
+  }
+
+  @Test(arguments: [
+    Refusal(token: nil, status: 401, code: "UNAUTHENTICATED", words: "a token is needed"),
+    Refusal(token: "wrong", status: 401, code: "UNAUTHENTICATED", words: "a token is needed"),
+    Refusal(
+      path: "/serving-endpoints/nope/invocations", status: 404, code: "RESOURCE_DOES_NOT_EXIST",
+      words: "there is no serving endpoint \"nope\"; `setpoint get` lists"),
+    Refusal(body: #"{"model":"nope"}"#, status: 404, code: "RESOURCE_DOES_NOT_EXIST", words: "\"nope\""),
+    Refusal(
+      path: "/serving-endpoints/chat/served-models/m-9/invocations", status: 404, code: "RESOURCE_DOES_NOT_EXIST",
+      words: "no served entity \"m-9\""),
+    Refusal(body: #"{"messages":[]}"#, status: 400, code: "INVALID_PARAMETER_VALUE", words: "\"model\" is missing"),
+    Refusal(body: #"{"model":"#, status: 400, code: "BAD_REQUEST", words: "at byte 9"),
+    Refusal(body: "hello", status: 400, code: "BAD_REQUEST", words: "a request is a JSON object"),
+  ])
+  func `a refusal says what is wrong in both clients' shapes`(refusal: Refusal) async throws {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      let answer = try await client.post(refusal.path, refusal.body, token: refusal.token)
+      #expect(answer.status == refusal.status)
+      #expect(answer.json["error_code"]?.stringValue == refusal.code)
+      #expect(answer.json["message"]?.stringValue?.contains(refusal.words) == true, "\(answer.body)")
+      #expect(answer.json["error"]?["message"] == answer.json["message"])
+      #expect(answer.json["error"]?["code"]?.intValue == Int64(refusal.status))
+      #expect(answer.headers["x-request-id"].first?.count == 32)
+    }
+    #expect(harness.lastRecord?.status == refusal.status && harness.lastRecord?.errorCode == refusal.code)
+  }
+
+  @Test func `curl's basic user token is let in`() async throws {
+    let harness = GatewayHarness()
+    try await harness.run { client in
+      let answer = try await client.post(
+        "/v1/chat/completions", #"{"model":"x"}"#, headers: ["authorization": "Basic dG9rZW46c2VjcmV0"])
+      #expect(answer.status == 404)
+    }
+  }
+
+  @Test func `a body beyond the limit is refused, announced or not`() async throws {
+    var limits = GatewayLimits()
+    limits.maxBodyBytes = 1000
+    let harness = GatewayHarness(limits: limits)
+    let long = #"{"model":"chat","x":"\#(String(repeating: "x", count: 1000))"}"#
+    try await harness.run { client in
+      let announced = try await client.post("/v1/chat/completions", long)
+      #expect(announced.status == 413 && announced.json["error_code"] == "BAD_REQUEST")
+      let chunked = try await client.connect().executeThenClose { inbound, outbound in
+        try await outbound.write(.head(TestClient.head("/v1/chat/completions", ["transfer-encoding": "chunked"])))
+        try await outbound.write(.body(.byteBuffer(ByteBuffer(string: long))))
+        try await outbound.write(.end(nil))
+        var parts = inbound.makeAsyncIterator()
+        return try await TestClient.receive(&parts)
+      }
+      #expect(chunked.status == 413)
+    }
+  }
+
+  @Test func `a large body arrives whole`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    let text = String(repeating: "long ", count: 1_000_000)
+    try await replica.run(answer: { _ in ScriptedReplica.completion(text) }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions", #"{"messages":["\#(text)"],"model":"chat"}"#)
+        #expect(answer.text == text)
+      }
+    }
+    #expect(replica.bodies.first == #"{"messages":["\#(text)"],"model":"m"}"#)
+  }
+
+  @Test func `a replica's error keeps its words and gains an error code`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions", #"{"model":"chat","messages":[],"max_tokens":0}"#)
+        #expect(answer.status == 400)
+        #expect(answer.json["error_code"] == "BAD_REQUEST")
+        #expect(answer.json["message"] == "max_tokens must be at least 1, got 0.")
+        #expect(answer.json["error"]?["param"] == "max_tokens")
+        let missing = try await client.post("/v1/embeddings", #"{"model":"chat","input":"x"}"#)
+        #expect(missing.status == 404 && missing.json["detail"] == "Not Found")
+        #expect(missing.json["error_code"] == "RESOURCE_DOES_NOT_EXIST" && missing.json["message"] == "Not Found")
+      }
+    }
+  }
+
+  @Test func `each request leaves one record`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run { standIn in
+      harness.ready("r1", port: standIn.port, version: "7")
+      try await harness.run { client in
+        _ = try await client.post("/v1/chat/completions", headers: ["x-request-id": "a"])
+        _ = try await client.open(
+          "/serving-endpoints/chat/invocations",
+          #"{"stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"a b"}]}"#
+        ) { try await $0.rest() }
+      }
+    }
+    let records = harness.records
+    try #require(records.count == 2)
+    #expect(records.map(\.status) == [200, 200] && records.map(\.isStream) == [false, true])
+    #expect(records[0].requestID == "a" && records[0].endpoint == "chat" && records[0].entity == "m-1")
+    #expect(records[0].version == "7" && records[0].replica == "r1" && records[0].route == "chat/completions")
+    #expect(records[0].completionTokens == 3 && records[1].promptTokens == 5 && records[1].completionTokens == 3)
+    for record in records {
+      let first = try #require(record.timeToFirstToken)
+      #expect(first > .zero && first <= record.latency && record.attempts == 1 && record.error == nil)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import CanonicalJSON
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+private func scan(_ text: String) throws -> QueryBody { try QueryBody(scanning: ByteBuffer(string: text)) }
+
+private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
+  try JSONValue(parsing: slices.map { String(buffer: $0) }.joined())
+}
+
+@Suite struct QueryBodyTests {
+  @Test(arguments: [
+    (#"{"model":"a","messages":[]}"#, "a", false, QueryBody.Task.chat),
+    (#" { "messages" : [ { "model" : "inner", "stream": true } ] , "model" : "a\"b" } "#, #"a"b"#, false, .chat),
+    (#"{"mod\u0065l":"a","prompt":"x","stream":true}"#, "a", true, .completion),
+    (#"{"input":["x"],"stream":false,"model":"e"}"#, "e", false, .embedding),
+    (#"{"messages":[{"content":"\"model\":\"x\" } ] \\"}],"prompt":"p"}"#, nil, false, .chat),
+    (#"{"model":7,"dataframe_split":{}}"#, nil, false, nil),
+    ("{}", nil, false, nil),
+  ])
+  func `only the top level counts`(text: String, model: String?, isStream: Bool, task: QueryBody.Task?) throws {
+    let body = try scan(text)
+    #expect(body.model == model)
+    #expect(body.isStream == isStream)
+    #expect(body.task == task)
+  }
+
+  @Test(arguments: [
+    "", "[]", "{", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{"a":1}}"#, #"{"a":"x}"#, #"{"a":[1,2}"#, #"{a:1}"#,
+    #"{"model":"a","model":"b"}"#, #"{"a":1 "b":2}"#, "null",
+  ])
+  func `what is no JSON object is refused`(text: String) {
+    #expect(throws: QueryBody.Malformed.self) { try scan(text) }
+  }
+
+  @Test func `a refusal says where`() {
+    #expect(throws: QueryBody.Malformed(message: "\"model\" is given twice", offset: 13)) {
+      try scan(#"{"model":"a","model":"b"}"#)
+    }
+  }
+
+  @Test(arguments: [
+    #"{"model":"a","messages":[1]}"#, #"{"messages":[1],"model":"a"}"#, #"{"messages":[1] , "model" : "a" , "n":1}"#,
+    #"{"model":"a"}"#, #"{ "model" : "a" }"#, #"{"messages":"a,b","model":"x,y","n":","}"#,
+  ])
+  func `the model is renamed or left out and nothing else changes`(text: String) throws {
+    let body = try scan(text)
+    guard case .object(var members) = try JSONValue(parsing: text) else { return }
+    members["model"] = "re\"named"
+    #expect(try joined(body.slices(modelName: "re\"named")) == .object(members))
+    members["model"] = nil
+    #expect(try joined(body.slices(modelName: nil)) == .object(members))
+  }
+
+  @Test func `a body without model stays as it is`() throws {
+    let body = try scan(#"{"messages":[]}"#)
+    #expect(body.slices(modelName: "m") == [body.bytes])
+  }
+}
+
+@Suite struct AnswerTailTests {
+  private func tail(_ pieces: String...) -> AnswerTail {
+    pieces.reduce(into: AnswerTail()) { $0.append(ByteBuffer(string: $1)) }
+  }
+
+  @Test func `token counts are read from the last usage object`() {
+    let counts = tail(
+      #"data: {"choices":[{"delta":{"content":"\"usage\":{"}}],"usage":null}"#, "\n\n",
+      #"data: {"usage":{"prompt_tokens":4,"completion_tokens":9,"prompt_tokens_details":{"a":"}"}}}"#,
+      "\n\ndata: [DONE]\n\n"
+    ).usage
+    #expect(counts?.prompt == 4 && counts?.completion == 9)
+    #expect(tail(#"{"choices":[],"usage":null}"#).usage == nil)
+    #expect(tail().usage == nil)
+  }
+
+  @Test func `an error in mid stream is found`() {
+    let message = tail("data: {\"error\":{\"message\":\"engine died\",\"code\":500}}\n\n", "data: [DONE]\n\n").lateError
+    #expect(message == "engine died")
+    #expect(tail("data: {\"choices\":[]}\n\n").lateError == nil)
+  }
+}
+
+@Suite struct AccessTokenTests {
+  @Test(arguments: [
+    ("Bearer abc", "abc"), ("bearer  abc", "abc"), ("Basic dG9rZW46YWJj", "abc"), ("Basic dXNlcjphYmM=", nil),
+    ("Basic ???", nil), ("Bearer ", nil), ("Digest abc", nil), ("abc", nil), (nil, nil),
+  ])
+  func `bearer and basic with the user token are understood`(header: String?, token: String?) {
+    #expect(AccessToken.read(fromAuthorization: header) == token)
+  }
+}
