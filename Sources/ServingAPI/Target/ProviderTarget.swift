@@ -19,10 +19,10 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   package var description: String { "\(url) (\(source))" }
 }
 
-/// A provider and the right to talk to it. Has no description, so that the token cannot slip into a message.
+/// A provider and the right to talk to it. Printed, dumped or logged it shows the target only.
 package struct ProviderAccess: Sendable {
   package let target: ProviderTarget
-  let token: String
+  package let token: String
 
   package init(target: ProviderTarget, token: String) {
     self.target = target

@@ -1,0 +1,48 @@
+import Endpoints
+import ServingAPI
+import TestKit
+import Testing
+
+@Suite struct ProviderContractTests {
+  private static func workspace(_ change: (inout WorkspaceHabits) -> Void = { _ in }) -> WorkspaceDouble {
+    var habits = WorkspaceHabits()
+    change(&habits)
+    let workspace = WorkspaceDouble(habits: habits)
+    workspace.setFate(.ready(polls: 2), model: "a.b.m", version: "1")
+    workspace.setFate(.ready(polls: 3), model: "a.b.m", version: "2")
+    workspace.setFate(.fails(polls: 2, message: "CUDA out of memory"), model: "a.b.m", version: "3")
+    return workspace
+  }
+
+  private static func fixture(_ workspace: WorkspaceDouble) -> ContractFixture {
+    ContractFixture(
+      provider: workspace.provider, endpoint: "contract",
+      good: ServedEntity(entityName: "a.b.m", entityVersion: "1", workloadType: "GPU_MEDIUM"),
+      better: ServedEntity(name: "main", entityName: "a.b.m", entityVersion: "2", environment: ["LEVEL": "INFO"]),
+      failing: ServedEntity(entityName: "a.b.m", entityVersion: "3"))
+  }
+
+  @Test(arguments: ProviderContract.clauses)
+  func `the double keeps the contract`(clause: ProviderContract) async throws {
+    try await clause.check(Self.fixture(Self.workspace()))
+  }
+
+  @Test(arguments: ProviderContract.clauses)
+  func `the contract holds for a server of the future that shows a failed config`(
+    clause: ProviderContract
+  ) async throws {
+    let workspace = Self.workspace {
+      $0.speaksOfTheFuture = true
+      $0.keepsPendingAfterFailure = true
+      $0.mirrorsAndReorders = false
+    }
+    try await clause.check(Self.fixture(workspace))
+  }
+
+  @Test func `a provider that breaks the contract is found out`() async throws {
+    let workspace = Self.workspace()
+    workspace.setAnswer("no", status: 400, model: "a.b.m", version: "1")
+    let clause = try #require(ProviderContract.clauses.first { $0.name.hasPrefix("an endpoint answers") })
+    await #expect(throws: ContractViolation.self) { try await clause.check(Self.fixture(workspace)) }
+  }
+}

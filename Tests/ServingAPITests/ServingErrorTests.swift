@@ -1,0 +1,169 @@
+import CanonicalJSON
+import LibCurl
+import ServingAPI
+import TestKit
+import Testing
+
+@Suite struct ServingErrorTests {
+  private func error(_ answer: ScriptedTransport.Answer, _ call: APICall = APICall("GET", "/x")) async -> ServingError?
+  {
+    let client = ScriptedTransport([answer]).client(retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+    return await #expect(throws: ServingError.self) { try await client.json(call) }
+  }
+
+  @Test(arguments: [
+    (
+      400, #"{"error_code":"INVALID_PARAMETER_VALUE","message":"bad size","details":[]}"#,
+      ServingError.Kind.invalid, "INVALID_PARAMETER_VALUE" as String?, "bad size", "the normal shape"
+    ),
+    (404, #"{"message":"gone"}"#, .notFound, nil, "gone", "a message alone"),
+    (400, #"{"error":"old words"}"#, .invalid, nil, "old words", "API 1.2"),
+    (
+      403, #"{"detail":"no group","status":"403","scimType":"noTarget"}"#, .permissionDenied, nil, "noTarget: no group",
+      "SCIM"
+    ),
+    (400, "BAD_REQUEST: the text says", .invalid, "BAD_REQUEST", "the text says", "plain text with a code"),
+    (502, "upstream went away", .internalError, nil, "upstream went away", "plain text"),
+    (
+      500, "<!DOCTYPE html><html><head><title>Oops</title></head><body><pre> a stack\n trace </pre></body></html>",
+      .internalError, nil, "a stack\n trace", "HTML with its message in <pre>"
+    ),
+    (
+      503, "<html><head><TITLE>503 Service Unavailable</TITLE></head></html>", .unavailable, nil,
+      "503 Service Unavailable", "HTML with a title"
+    ),
+    (500, "<html><body>x</body></html>", .internalError, nil, "an HTML page without a title", "bare HTML"),
+    (500, "", .internalError, nil, "the server gave no reason (empty answer)", "nothing at all"),
+    (500, "{}", .internalError, nil, "the server gave no reason (empty answer)", "an empty object"),
+    (404, #"{"error_code":404,"message":"numeric"}"#, .notFound, "404", "numeric", "a numeric code"),
+    (
+      401, #"{"error":{"message":"bad key","type":"AuthenticationError","code":401}}"#, .unauthenticated, "401",
+      "bad key", "OpenAI's shape"
+    ),
+    (400, #"{"errorCode":"E1","errorSummary":"sign in"}"#, .invalid, "E1", "sign in", "an identity provider's shape"),
+    (
+      401, #"{"error":"invalid_client","error_description":"who are you"}"#, .unauthenticated, nil, "who are you",
+      "OAuth's shape"
+    ),
+    (418, #"["a list"]"#, .invalid, nil, #"["a list"]"#, "JSON that is no object"),
+  ])
+  func `every shape of an error is read`(
+    status: Int, body: String, kind: ServingError.Kind, code: String?, message: String, what: String
+  ) async {
+    let error = await error(.answer(status: status, body: body))
+    #expect(error?.kind == kind)
+    #expect(error?.status == status)
+    #expect(error?.errorCode == code)
+    #expect(error?.serverMessage == message)
+    #expect(error?.call == "GET /x")
+  }
+
+  @Test(arguments: [
+    (400, "RESOURCE_DOES_NOT_EXIST", ServingError.Kind.notFound), (500, "RESOURCE_CONFLICT", .conflict),
+    (400, "ABORTED", .conflict), (500, "ALREADY_EXISTS", .conflict), (400, "RESOURCE_EXHAUSTED", .throttled),
+    (403, "REQUEST_LIMIT_EXCEEDED", .throttled), (400, "UNAUTHENTICATED", .unauthenticated),
+    (400, "TEMPORARILY_UNAVAILABLE", .unavailable), (400, "DATA_LOSS", .internalError), (409, "UNHEARD_OF", .conflict),
+    (408, "", .timeout), (409, "", .conflict), (429, "", .throttled), (499, "", .cancelledByServer),
+    (501, "", .unimplemented), (503, "", .unavailable), (504, "", .timeout), (599, "", .internalError),
+  ])
+  func `a known code outranks the status`(status: Int, code: String, kind: ServingError.Kind) async {
+    #expect(await error(.error(status, code, "words"))?.kind == kind)
+  }
+
+  @Test func `a login page with status 200 is no answer`() async {
+    let page = await error(.answer(status: 200, body: "<html><title>Sign in</title></html>"))
+    #expect(page?.kind == .unexpectedAnswer)
+    #expect(page?.serverMessage.contains("Sign in") == true)
+    #expect(page?.advice?.contains("https://workspace.example.com") == true)
+  }
+
+  @Test(arguments: [
+    ScriptedTransport.Answer.answer(
+      status: 200, body: "<html></html>",
+      effectiveURL: "https://w.example.com/login.html?error=private-link-validation-error:123"),
+    .answer(
+      status: 303, headers: [HTTPField("location", "/login.html?error=private-link-validation-error:123")]),
+  ])
+  func `a private link's login page is a refused permission`(answer: ScriptedTransport.Answer) async {
+    #expect(await error(answer)?.kind == .permissionDenied)
+  }
+
+  @Test func `a redirect names its place without the query, and is not followed`() async {
+    let error = await error(
+      .answer(status: 302, headers: [HTTPField("Location", "https://sso.example.com/in?session=secret")]))
+    #expect(error?.kind == .unexpectedAnswer)
+    #expect(error?.serverMessage == "the server sends the request to https://sso.example.com/in")
+  }
+
+  @Test func `a server that repeats the token does not get it into a message`() async {
+    let error = await error(.answer(status: 401, body: "token dapi-secret-token is no good"))
+    #expect(error?.serverMessage == "token [redacted] is no good")
+    #expect(error.map { "\($0)" }?.contains("dapi-secret-token") == false)
+    #expect(error?.advice == "the token was not accepted; it came from environment DATABRICKS_TOKEN")
+  }
+
+  @Test func `an access never shows its token`() {
+    var dumped = ""
+    dump(ProviderAccess.test, to: &dumped)
+    for text in ["\(ProviderAccess.test)", String(reflecting: ProviderAccess.test), dumped] {
+      #expect(!text.contains("dapi"))
+    }
+  }
+
+  @Test func `an error reads as what was asked, what came, and what to do`() async {
+    let error = await error(
+      .error(409, "RESOURCE_CONFLICT", "Endpoint is currently updating."),
+      APICall("PUT", "/api/2.0/serving-endpoints/\("x")/config"))
+    #expect(
+      error?.description == """
+        PUT /api/2.0/serving-endpoints/x/config: RESOURCE_CONFLICT, HTTP 409: Endpoint is currently updating.
+          the endpoint is being updated and takes one change at a time; wait until that has ended, then try again
+        """)
+  }
+
+  @Test(arguments: [
+    ("The entrypoint is not supported for your workspace.", "Previews"),
+    ("Workload type GPU_XLARGE with workload size Small is not supported. Supported: []", "enrolment"),
+    ("served_entities cannot contain more than 15 elements", "at most 15"),
+    ("Cannot create 2+ served entities with the same entity", "same model and version"),
+    ("Model is not eligible for Provisioned Throughput", "model units"),
+  ])
+  func `known words of a workspace come with advice`(message: String, advice: String) async {
+    let error = await error(.error(400, "BAD_REQUEST", message))
+    #expect(error?.serverMessage == message)
+    #expect(error?.advice?.contains(advice) == true)
+  }
+
+  @Test(arguments: [
+    (HTTPClientError.Code.connect, ServingError.Kind.network), (.resolve, .network), (.connectionLost, .network),
+    (.timeout(.idle), .timeout), (.timeout(.connect), .timeout), (.tls, .untrustedServer),
+    (.invalidRequest, .refusedLocally), (.bodyTooLarge, .unexpectedAnswer), (.proxy, .network), (.other, .network),
+  ])
+  func `a failure of the network is told by its kind, with curl's words`(
+    code: HTTPClientError.Code, kind: ServingError.Kind
+  ) async {
+    let error = await error(.failure(HTTPClientError(code: code, message: "curl says", method: "GET", url: "")))
+    #expect(error?.kind == kind)
+    #expect(error?.status == nil)
+    #expect(error?.serverMessage == "curl says")
+  }
+
+  @Test func `a cancelled call is a cancellation`() async {
+    let failure = HTTPClientError(code: .cancelled, message: "", method: "GET", url: "")
+    let client = ScriptedTransport([.failure(failure)]).client()
+    await #expect(throws: CancellationError.self) { try await client.json(APICall("GET", "/x")) }
+  }
+
+  @Test func `a plane that is not running is told by the command that starts it`() async {
+    let network = ScriptedTransport([
+      .failure(HTTPClientError(code: .connect, message: "refused", method: "GET", url: ""))
+    ])
+    let access = ProviderAccess(
+      target: ProviderTarget(
+        url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "/x/token", isLocalPlane: true),
+      token: "t")
+    let client = ServingClient(access, version: "1", transport: network.transport, timing: TestTiming().timing)
+    let error = await #expect(throws: ServingError.self) { try await client.json(APICall("GET", "/x")) }
+    #expect(error?.advice?.contains("`setpoint serve`") == true)
+  }
+}

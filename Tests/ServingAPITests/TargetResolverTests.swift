@@ -1,0 +1,208 @@
+import ServingAPI
+import TestKit
+import Testing
+
+@Suite struct TargetResolverTests {
+  private static let file = """
+    ; profiles
+    [DEFAULT]
+    host = https://default.example.com
+    token = default-token
+
+    [dev]
+    host  = dev.example.com/
+    TOKEN = dev-token
+    [hostless]
+    token = x
+    [tokenless]
+    host = https://t.example.com
+    [m2m]
+    host = https://m.example.com
+    client_id = id
+    client_secret = secret
+    [both]
+    host = https://b.example.com
+    token = both-token
+    client_id = id
+    [chosen]
+    host = https://c.example.com
+    token = chosen-token
+    client_id = id
+    auth_type = pat
+    [cli]
+    host = https://cli.example.com
+    auth_type = databricks-cli
+    """
+
+  private static let plane = LocalPlane(url: "http://127.0.0.1:7387", tokenFile: "/run/token", processID: 7)
+
+  struct Case: CustomTestStringConvertible {
+    let what: String
+    var environment: [String: String] = [:]
+    var host: String?
+    var profile: String?
+    var file: String? = TargetResolverTests.file
+    var plane: LocalPlane?
+    /// `url token source`, or a part of the error's text.
+    let expected: Expected
+    var testDescription: String { what }
+
+    enum Expected {
+      case target(String, token: String, source: String)
+      case error(String)
+    }
+  }
+
+  private static let environmentHost = ["DATABRICKS_HOST": "https://env.example.com", "DATABRICKS_TOKEN": "env-token"]
+
+  @Test(arguments: [
+    Case(
+      what: "the environment", environment: environmentHost, plane: plane,
+      expected: .target("https://env.example.com", token: "env-token", source: "environment DATABRICKS_HOST")),
+    Case(
+      what: "a host flag over the environment, with the environment's token for the same host",
+      environment: environmentHost, host: "env.example.com",
+      expected: .target("https://env.example.com", token: "env-token", source: "flag --host")),
+    Case(
+      what: "a token is not sent to a host it was not given for", environment: environmentHost,
+      host: "https://other.example.com", expected: .error("DATABRICKS_TOKEN belongs to DATABRICKS_HOST")),
+    Case(
+      what: "a host flag with a token that no host is given for", environment: ["DATABRICKS_TOKEN": "env-token"],
+      host: "https://other.example.com",
+      expected: .target("https://other.example.com", token: "env-token", source: "flag --host")),
+    Case(
+      what: "a host flag that is the plane's address", environment: environmentHost, host: "http://127.0.0.1:7387/",
+      plane: plane, expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "a host flag and nothing else", host: "x.example.com",
+      expected: .error("no token for https://x.example.com")),
+    Case(
+      what: "a host flag with the profile of that host", environment: environmentHost, host: "https://dev.example.com",
+      profile: "dev", expected: .target("https://dev.example.com", token: "dev-token", source: "flag --host")),
+    Case(
+      what: "a host flag with the profile of another host", host: "https://x.example.com", profile: "dev",
+      expected: .error("is for another host")),
+    Case(
+      what: "a profile flag over the environment", environment: environmentHost, profile: "dev", plane: plane,
+      expected: .target("https://dev.example.com", token: "dev-token", source: "profile dev of /home/a/.databrickscfg")),
+    Case(
+      what: "a profile named by the environment", environment: ["DATABRICKS_CONFIG_PROFILE": "dev"], plane: plane,
+      expected: .target("https://dev.example.com", token: "dev-token", source: "profile dev of /home/a/.databrickscfg")),
+    Case(
+      what: "the environment's token over the file's",
+      environment: ["DATABRICKS_CONFIG_PROFILE": "dev", "DATABRICKS_TOKEN": "env-token"],
+      expected: .target("https://dev.example.com", token: "env-token", source: "profile dev of /home/a/.databrickscfg")),
+    Case(
+      what: "the environment's host with a named profile's token",
+      environment: ["DATABRICKS_HOST": "https://dev.example.com", "DATABRICKS_CONFIG_PROFILE": "dev"],
+      expected: .target("https://dev.example.com", token: "dev-token", source: "environment DATABRICKS_HOST")),
+    Case(
+      what: "a profile that is not there", profile: "prod",
+      expected: .error("it holds: DEFAULT, both, chosen, cli, dev, hostless, m2m, tokenless")),
+    Case(what: "a profile without a file", profile: "dev", file: nil, expected: .error("there is no file")),
+    Case(
+      what: "a profile without host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
+    Case(what: "a profile without token", profile: "tokenless", expected: .error("has no token")),
+    Case(what: "client credentials in a profile", profile: "m2m", expected: .error("only tokens are supported yet")),
+    Case(what: "another kind of authentication", profile: "cli", expected: .error("auth_type = databricks-cli")),
+    Case(what: "two kinds in a profile", profile: "both", expected: .error("more than one way")),
+    Case(
+      what: "two kinds, one chosen", profile: "chosen",
+      expected: .target(
+        "https://c.example.com", token: "chosen-token", source: "profile chosen of /home/a/.databrickscfg")),
+    Case(
+      what: "two kinds in the environment",
+      environment: environmentHost.merging(["DATABRICKS_CLIENT_ID": "i"]) { $1 }, expected: .error("more than one way")),
+    Case(
+      what: "client credentials in the environment",
+      environment: ["DATABRICKS_HOST": "h.example.com", "DATABRICKS_CLIENT_ID": "i", "DATABRICKS_CLIENT_SECRET": "s"],
+      expected: .error("only tokens are supported yet")),
+    Case(
+      what: "an authentication type in the environment",
+      environment: environmentHost.merging(["DATABRICKS_AUTH_TYPE": "azure-cli"]) { $1 },
+      expected: .error("DATABRICKS_AUTH_TYPE=azure-cli")),
+    Case(
+      what: "a host without token", environment: ["DATABRICKS_HOST": "https://env.example.com"], plane: plane,
+      expected: .error("DATABRICKS_TOKEN is not set")),
+    Case(
+      what: "the plane's address in the environment, without token",
+      environment: ["DATABRICKS_HOST": "http://127.0.0.1:7387"], plane: plane,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "environment DATABRICKS_HOST")),
+    Case(
+      what: "a token without host", environment: ["DATABRICKS_TOKEN": "t"], plane: plane,
+      expected: .error("DATABRICKS_TOKEN is set and DATABRICKS_HOST is not")),
+    Case(
+      what: "the plane on this machine", plane: plane,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "the plane on this machine")),
+    Case(
+      what: "an empty variable is not set", environment: ["DATABRICKS_HOST": " ", "DATABRICKS_TOKEN": ""], plane: plane,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "the plane on this machine")),
+    Case(
+      what: "a default profile that the file names", file: "[__settings__]\ndefault_profile = dev\n" + file,
+      plane: plane,
+      expected: .target("https://dev.example.com", token: "dev-token", source: "profile dev of /home/a/.databrickscfg")),
+    Case(
+      what: "a default profile that is not there", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
+      expected: .error("it holds: dev")),
+    Case(
+      what: "nothing: DEFAULT counts only where it is named", expected: .error("start a plane with `setpoint serve`")),
+    Case(what: "nothing at all", file: nil, expected: .error("start a plane with `setpoint serve`")),
+    Case(
+      what: "another place for the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
+      profile: "dev", expected: .error("there is no file /home/b/other")),
+    Case(
+      what: "a line that is none", profile: "dev", file: "[dev]\ndapi-oops-a-token\n",
+      expected: .error("/home/a/.databrickscfg:2: expected KEY = VALUE")),
+    Case(what: "a host that is none", host: "ftp://x", expected: .error("neither http nor https")),
+  ])
+  func `the target is chosen by what was said first`(item: Case) throws {
+    let resolver = TargetResolver(
+      environment: ["HOME": "/home/a"].merging(item.environment) { $1 },
+      readFile: { path throws(TargetError) in
+        switch path {
+        case "/home/a/.databrickscfg": item.file
+        case "/run/token": "plane-token\n"
+        default: nil
+        }
+      }, findPlane: { () throws(TargetError) in item.plane })
+    switch item.expected {
+    case .target(let url, let token, let source):
+      let access = try resolver.resolve(host: item.host, profile: item.profile)
+      #expect(access.target.url == url)
+      #expect(access.target.source == source)
+      #expect(access.token == token)
+      #expect(access.target.isLocalPlane == (token == "plane-token"))
+    case .error(let text):
+      let error = #expect(throws: TargetError.self) { try resolver.resolve(host: item.host, profile: item.profile) }
+      #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
+      #expect(error?.description.contains("dapi") == false)
+    }
+  }
+
+  @Test(arguments: [
+    ("dbc-1.cloud.databricks.com", "https://dbc-1.cloud.databricks.com"),
+    ("https://H.example.com/", "https://h.example.com"), ("https://h.example.com:443/", "https://h.example.com"),
+    ("http://h.example.com:80", "http://h.example.com"), ("https://h.example.com:8443", "https://h.example.com:8443"),
+    ("https://h.example.com/a/B/", "https://h.example.com/a/B"),
+    ("https://adb-1.azuredatabricks.net/?o=123", "https://adb-1.azuredatabricks.net"),
+    (" 127.0.0.1:7387 ", "http://127.0.0.1:7387"), ("localhost:1", "http://localhost:1"), ("[::1]:1", "http://[::1]:1"),
+    ("HTTPS://h", "https://h"),
+  ])
+  func `a host is read as people write it`(written: String, expected: String) throws {
+    let resolver = TargetResolver(
+      environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
+      findPlane: { () throws(TargetError) in nil })
+    #expect(try resolver.resolve().target.url == expected)
+  }
+
+  @Test(arguments: [
+    "ftp://h", "https://", "https://user:pass@h", "h:port", "h:99999", "a b", "https://:1", "hé",
+  ])
+  func `what is no host is refused, and no password is repeated`(written: String) {
+    let resolver = TargetResolver(
+      environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
+      findPlane: { () throws(TargetError) in nil })
+    let error = #expect(throws: TargetError.self) { try resolver.resolve() }
+    #expect(error?.description.contains("pass") == false)
+  }
+}

@@ -1,0 +1,73 @@
+import Endpoints
+import ServingAPI
+import Testing
+
+@Suite struct UpdateWaitTests {
+  private static let old = config("1")
+  private static let new = config("2")
+  private static let foreign = config("9")
+
+  private static func config(_ version: String) -> EndpointConfig {
+    EndpointConfig(entities: [ServedEntity(entityName: "m", entityVersion: version)])
+  }
+
+  private static func observed(
+    active: (Int64, EndpointConfig)?, pending: (Int64, EndpointConfig)? = nil, _ readiness: Readiness = .ready,
+    update: UpdateState, words: String = ""
+  ) -> Observed {
+    let deployments = words.isEmpty ? [:] : ["m-2": ObservedConfig.Deployment(state: "S", message: words)]
+    return .present(
+      ObservedEndpoint(
+        name: "e", id: "1", active: active.map { ObservedConfig(version: $0.0, config: $0.1) },
+        pending: pending.map { ObservedConfig(version: $0.0, config: $0.1, deployments: deployments) },
+        readiness: readiness, update: update))
+  }
+
+  /// An update from version 4 to the announced version 5.
+  @Test(arguments: [
+    (observed(active: (5, new), update: .notUpdating), UpdateWait.Judgement.done, "active and ready"),
+    (observed(active: (5, new), .notReady, update: .notUpdating), .waiting([:]), "active, not ready"),
+    (
+      observed(active: (5, new), .unknown("NEARLY"), update: .notUpdating), .waiting([:]),
+      "a readiness word of the future"
+    ),
+    (
+      observed(active: (4, old), pending: (5, new), update: .inProgress, words: "pulling"),
+      .waiting(["m-2": "pulling"]),
+      "under way"
+    ),
+    (
+      observed(active: (4, old), pending: (5, new), update: .unknown("THINKING")), .waiting([:]),
+      "a state word of the future"
+    ),
+    (observed(active: (4, old), update: .notUpdating), .waiting([:]), "a copy that lags behind"),
+    (observed(active: nil, .notReady, update: .notUpdating), .waiting([:]), "an empty endpoint is no success"),
+    (
+      observed(active: (4, old), pending: (5, new), update: .failed, words: "OOM"), .failed(["m-2": "OOM"]),
+      "failed, shown"
+    ),
+    (observed(active: (4, old), update: .failed), .failed([:]), "failed, no longer shown"),
+    (observed(active: nil, .notReady, update: .failed), .failed([:]), "the first deployment failed"),
+    (observed(active: (4, old), update: .canceled), .cancelled, "cancelled"),
+    (observed(active: (4, old), pending: (6, foreign), update: .inProgress), .superseded, "another one under way"),
+    (observed(active: (6, foreign), update: .notUpdating), .superseded, "another one active"),
+    (observed(active: (6, new), update: .notUpdating), .done, "sent again by somebody else"),
+    (observed(active: (5, new), update: .failed), .done, "a failure that a later attempt left"),
+    (.absent, .vanished, "deleted"),
+  ])
+  func `an observation is judged by the announced version`(
+    observed: Observed, expected: UpdateWait.Judgement, what: String
+  ) {
+    #expect(UpdateWait(announcedVersion: 5, wanted: Self.new).judge(observed) == expected)
+  }
+
+  @Test func `without an announced version the content tells`() {
+    let wait = UpdateWait(announcedVersion: nil, wanted: Self.new)
+    #expect(wait.judge(Self.observed(active: (5, Self.new), update: .notUpdating)) == .done)
+    #expect(wait.judge(Self.observed(active: (5, Self.old), update: .notUpdating)) == .waiting([:]))
+  }
+
+  @Test func `looks come further and further apart, up to ten seconds`() {
+    #expect([0, 1, 2, 10, 11, 500].map(UpdateWait.pollInterval) == [1, 1, 2, 10, 10, 10].map { .seconds($0) })
+  }
+}

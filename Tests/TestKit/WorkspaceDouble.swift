@@ -1,0 +1,217 @@
+internal import CanonicalJSON
+package import Endpoints
+internal import LibCurl
+package import ServingAPI
+internal import Synchronization
+
+/// A workspace in memory, reached through the same client as a real one. It keeps the state machine of contract section 2:
+/// each look at an endpoint takes its update one step further, so nothing here waits for time to pass.
+///
+/// Faults can be put at any call, and a crash of the caller's own process played: from that call on every call of the
+/// provider throws `CancellationError`, until ``restart()``.
+package final class WorkspaceDouble: Sendable {
+  /// What goes wrong with a call.
+  package enum Fault: Hashable, Sendable {
+    /// Answered with an error; nothing is done.
+    case answer(status: Int, errorCode: String, message: String)
+    /// Done, and the answer is lost.
+    case loseAnswer
+    /// Lost on the way there; nothing is done, and the caller cannot know that.
+    case loseRequest
+    /// No connection.
+    case refuseConnection
+    /// The caller's process ends before the call is sent.
+    case crashBefore
+    /// The caller's process ends after the call has been done.
+    case crashAfter
+    /// Answered as it would have been before the last change: a copy that lags behind. For reading calls.
+    case stale
+  }
+
+  /// A call that reached the network.
+  package struct Call: Hashable, Sendable, CustomStringConvertible {
+    package let method: String
+    package let path: String
+
+    package init(method: String, path: String) {
+      self.method = method
+      self.path = path
+    }
+
+    /// Whether the call changes something in the workspace; a question to a model does not.
+    package var isWrite: Bool { method != "GET" && !path.hasSuffix("/invocations") }
+    package var description: String { "\(method) \(path)" }
+  }
+
+  fileprivate struct State {
+    var workspace = WorkspaceState()
+    var before = WorkspaceState()
+    var calls: [Call] = []
+    var planned: [(match: @Sendable (Call) -> Bool, fault: Fault)] = []
+    var plan: @Sendable (Int, Call) -> Fault? = { _, _ in nil }
+    var isCrashed = false
+  }
+
+  private let state: Mutex<State>
+  package let timing: TestTiming
+
+  package init(habits: WorkspaceHabits = WorkspaceHabits(), timing: TestTiming = TestTiming()) {
+    var state = State()
+    state.workspace.habits = habits
+    self.state = Mutex(state)
+    self.timing = timing
+  }
+
+  /// A provider over this workspace. Its waits take no time.
+  package var provider: APIProvider { APIProvider(client) }
+
+  package var client: ServingClient {
+    ServingClient(.test, version: "test", transport: transport, timing: timing.timing)
+  }
+
+  package var transport: Transport {
+    { [self] request in try state.withLock { try $0.serve(request) } }
+  }
+
+  // MARK: - What happened
+
+  /// Every call that was sent, faults included, in order.
+  package var calls: [Call] { state.withLock { $0.calls } }
+  /// The calls that change something.
+  package var writes: [Call] { calls.filter(\.isWrite) }
+
+  package func forgetCalls() { state.withLock { $0.calls = [] } }
+
+  /// The endpoint as it is, without a look that would take its update further; nil where there is none.
+  package func endpoint(_ name: String) -> ObservedEndpoint? {
+    state.withLock { state in
+      var copy = state.workspace
+      guard copy.endpoints[name] != nil else { return nil }
+      return WireEndpoint(copy.look(name).json)?.observed(as: name)
+    }
+  }
+
+  // MARK: - How versions behave
+
+  /// What becomes of rollouts of a version: each takes the first of these, and the last one stays.
+  package func setFates(_ fates: [VersionFate], model: String, version: String) {
+    state.withLock { $0.workspace.fates["\(model)/\(version)"] = fates }
+  }
+
+  package func setFate(_ fate: VersionFate, model: String, version: String) {
+    setFates([fate], model: model, version: version)
+  }
+
+  /// What a version answers; other versions say "Hello from v" and their number.
+  package func setAnswer(_ text: String, status: Int = 200, model: String, version: String) {
+    state.withLock { $0.workspace.answers["\(model)/\(version)"] = (status, text) }
+  }
+
+  /// A registered model with its versions and aliases.
+  package func setModel(_ name: String, versions: [Int64: ModelVersionStatus], aliases: [String: Int64] = [:]) {
+    state.withLock { $0.workspace.models[name] = WorkspaceState.Model(versions: versions, aliases: aliases) }
+  }
+
+  // MARK: - What others do
+
+  /// Somebody makes or changes an endpoint's config past us. Nothing happens where an update is under way.
+  package func foreignEdit(_ name: String, config: EndpointConfig, tags: [String: String] = [:]) {
+    state.withLock { state in
+      if state.workspace.endpoints[name] != nil {
+        _ = state.workspace.updateConfig(name, to: WireConfig(config))
+      } else {
+        _ = state.workspace.create(WireCreateRequest(name: name, config: WireConfig(config), tags: WireTag.list(tags)))
+      }
+    }
+  }
+
+  package func foreignTags(_ name: String, set: [String: String] = [:], remove: [String] = []) {
+    state.withLock { _ = $0.workspace.patchTags(name, WireTagPatch(add: WireTag.list(set), delete: remove)) }
+  }
+
+  package func foreignDelete(_ name: String) { state.withLock { _ = $0.workspace.delete(name) } }
+
+  /// Somebody stops the update under way, in the web page.
+  package func cancelUpdate(_ name: String) { state.withLock { $0.workspace.cancelUpdate(name) } }
+
+  /// Whether the active config's entities are ready.
+  package func setReady(_ isReady: Bool, _ name: String) {
+    state.withLock { $0.workspace.endpoints[name]?.isReady = isReady }
+  }
+
+  // MARK: - Faults
+
+  /// The next calls that match go wrong.
+  ///
+  /// - Parameters:
+  ///   - method: `GET`, `PUT`, …
+  ///   - path: what the path ends with; empty matches any.
+  package func fail(_ method: String, path: String = "", times: Int = 1, with fault: Fault) {
+    state.withLock { state in
+      for _ in 0..<times {
+        state.planned.append(({ $0.method == method && (path.isEmpty || $0.path.hasSuffix(path)) }, fault))
+      }
+    }
+  }
+
+  /// Asked for every call, with its number from 0: nil lets it be. For tests that put a fault at each call in turn.
+  package func setPlan(_ plan: @escaping @Sendable (Int, Call) -> Fault?) { state.withLock { $0.plan = plan } }
+
+  /// Whether the caller's process has ended.
+  package var isCrashed: Bool { state.withLock { $0.isCrashed } }
+
+  /// The caller's process is started again.
+  package func restart() { state.withLock { $0.isCrashed = false } }
+}
+
+extension WorkspaceDouble.State {
+  fileprivate mutating func serve(_ request: HTTPRequest) throws -> APIResponse {
+    guard !isCrashed else { throw CancellationError() }
+    let call = WorkspaceDouble.Call(method: request.method, path: request.apiPath)
+    calls.append(call)
+    switch nextFault(for: call) {
+    case nil: return Self.response(act(on: request, call))
+    case .answer(let status, let code, let message): return Self.response(.error(status, code, message))
+    case .loseAnswer:
+      _ = act(on: request, call)
+      throw Self.lost(request, code: .connectionLost, mayHaveBeenSent: true)
+    case .loseRequest: throw Self.lost(request, code: .connectionLost, mayHaveBeenSent: true)
+    case .refuseConnection: throw Self.lost(request, code: .connect, mayHaveBeenSent: false)
+    case .stale:
+      var copy = before
+      return Self.response(copy.handle(request))
+    case .crashBefore:
+      isCrashed = true
+      throw CancellationError()
+    case .crashAfter:
+      _ = act(on: request, call)
+      isCrashed = true
+      throw CancellationError()
+    }
+  }
+
+  private mutating func nextFault(for call: WorkspaceDouble.Call) -> WorkspaceDouble.Fault? {
+    if let index = planned.firstIndex(where: { $0.match(call) }) { return planned.remove(at: index).fault }
+    return plan(calls.count - 1, call)
+  }
+
+  private mutating func act(on request: HTTPRequest, _ call: WorkspaceDouble.Call) -> Reply {
+    if call.isWrite { before = workspace }
+    return workspace.handle(request)
+  }
+
+  private static func response(_ reply: Reply) -> APIResponse {
+    let body = reply.text ?? reply.json?.text() ?? ""
+    return APIResponse(
+      status: reply.status, headers: HTTPHeaders(reply.headers.map { HTTPField($0.0, $0.1) }),
+      body: ByteStream([Array(body.utf8)]))
+  }
+
+  private static func lost(
+    _ request: HTTPRequest, code: HTTPClientError.Code, mayHaveBeenSent: Bool
+  ) -> HTTPClientError {
+    HTTPClientError(
+      code: code, message: code == .connect ? "connection refused" : "the connection was reset",
+      method: request.method, url: request.apiPath, requestMayHaveBeenSent: mayHaveBeenSent)
+  }
+}

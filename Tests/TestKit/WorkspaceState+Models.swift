@@ -1,0 +1,78 @@
+internal import CanonicalJSON
+internal import ServingAPI
+
+extension WorkspaceState {
+  /// The registered models: Unity Catalog's look-ups, and the plane's call that registers a directory.
+  mutating func catalog(
+    _ method: String, _ parts: [String], _ body: JSONValue?, query: [String: String]
+  ) -> Reply {
+    let name = parts.first ?? ""
+    let withAliases = query["include_aliases"] == "true"
+    switch (method, parts.count) {
+    case ("GET", 0):
+      let page = WireRegisteredModelPage(
+        models: models.sorted { $0.key > $1.key }.map { wire($0.key, $0.value, withAliases: withAliases) })
+      return Reply(json: page.json)
+    case ("POST", 2) where parts[1] == "versions": return register(name, WireRegisterVersionRequest(body))
+    default: break
+    }
+    guard let model = models[name] else {
+      return .error(404, "RESOURCE_DOES_NOT_EXIST", "Registered model '\(name)' does not exist.")
+    }
+    switch (method, parts.count, parts.count > 1 ? parts[1] : "") {
+    case ("GET", 1, _): return Reply(json: wire(name, model, withAliases: withAliases).json)
+    case ("GET", 2, "versions"): return versionPage(name, model, token: query["page_token"])
+    case ("GET", 3, "versions"): return version(name, model, Int64(parts[2]))
+    case ("GET", 3, "aliases"):
+      guard let number = model.aliases[parts[2]] else {
+        return .error(404, "RESOURCE_DOES_NOT_EXIST", "Alias '\(parts[2])' does not exist.")
+      }
+      return version(name, model, number)
+    case ("PUT", 3, "aliases"):
+      let number = WireSetAliasRequest(body)?.versionNum
+      guard let number, model.versions[number] != nil else { return version(name, model, number) }
+      models[name]?.aliases[parts[2]] = number
+      return Reply(json: WireModelAlias(aliasName: parts[2], versionNum: number).json)
+    default: return .error(404, "ENDPOINT_NOT_FOUND", "No API found.")
+    }
+  }
+
+  private mutating func register(_ name: String, _ request: WireRegisterVersionRequest?) -> Reply {
+    guard let source = request?.source, source.hasPrefix("/") else {
+      return .error(400, "INVALID_PARAMETER_VALUE", "source: an absolute path is needed")
+    }
+    let number = (models[name]?.versions.keys.max() ?? 0) + 1
+    models[name, default: Model(versions: [:], aliases: [:])].versions[number] = .ready
+    var version = WireModelVersion(modelName: name, version: number, status: .ready)
+    version.source = source
+    return Reply(json: version.json)
+  }
+
+  private func wire(_ name: String, _ model: Model, withAliases: Bool) -> WireRegisteredModel {
+    let aliases = model.aliases.sorted { $0.key < $1.key }.map {
+      WireModelAlias(aliasName: $0.key, versionNum: $0.value)
+    }
+    return WireRegisteredModel(fullName: name, aliases: withAliases ? aliases : nil)
+  }
+
+  private func version(_ name: String, _ model: Model, _ number: Int64?) -> Reply {
+    guard let number, let status = model.versions[number] else {
+      return .error(404, "RESOURCE_DOES_NOT_EXIST", "Model version does not exist.")
+    }
+    return Reply(json: WireModelVersion(modelName: name, version: number, status: status).json)
+  }
+
+  /// One version a page, newest first, an empty page before each (contract 1.4).
+  private func versionPage(_ name: String, _ model: Model, token: String?) -> Reply {
+    let numbers = model.versions.keys.sorted(by: >)
+    let index = token.flatMap { Int($0) } ?? 0
+    guard index < 2 * numbers.count else { return Reply(json: [:]) }
+    let number = numbers[index / 2]
+    let versions =
+      index % 2 == 0
+      ? [] : [WireModelVersion(modelName: name, version: number, status: model.versions[number] ?? .unknown(""))]
+    var page = WireModelVersionPage(versions: versions)
+    if index + 1 < 2 * numbers.count { page[text: "next_page_token"] = String(index + 1) }
+    return Reply(json: page.json)
+  }
+}
