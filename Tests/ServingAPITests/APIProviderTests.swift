@@ -220,6 +220,27 @@ import Testing
     #expect(network.requests.first?.timeouts?.total == .seconds(5))
   }
 
+  @Test func `a page is not taken for something that the model said`() async throws {
+    let (provider, _) = provider(.answer(status: 200, body: "<html><title>Sign in</title></html>"))
+    let error = await #expect(throws: ServingError.self) {
+      try await provider.ask("e", entity: nil, prompt: "hi", timeout: .seconds(5))
+    }
+    #expect(error?.kind == .unexpectedAnswer)
+  }
+
+  @Test(arguments: [
+    (#"{"choices":[{"message":{"role":"assistant","content":"chat"}}]}"#, "chat"),
+    (#"{"choices":[{"message":{"role":"assistant","content":null}}]}"#, ""),
+    (#"{"choices":[{"text":"completion"}]}"#, "completion"), (#"{"predictions":[1,2]}"#, "[1,2]"),
+    (#"{"data":[]}"#, #"{"data":[]}"#),
+  ])
+  func `the text of an answer is found for every task`(body: String, text: String) async throws {
+    let (provider, _) = provider(.answer(status: 200, headers: [HTTPField("served-model-name", "m-1")], body: body))
+    let answer = try await provider.ask("e", entity: nil, prompt: "hi", timeout: .seconds(5))
+    #expect(answer.text == text)
+    #expect(answer.servedEntity == "m-1")
+  }
+
   @Test func `a time-out of the model is thrown as one`() async throws {
     let (provider, _) = provider(
       .failure(

@@ -107,6 +107,14 @@ import Testing
         #"{"min_provisioned_concurrency":4,"external_model":{},"burst_scaling_enabled":false,"instance_profile_arn":"arn"}"#
     )
     #expect(WireServedEntity(json)?.unrepresentedMembers == ["instance_profile_arn", "min_provisioned_concurrency"])
+    var config = WireConfig(members: ["auto_capture_config": ["enabled": true]])
+    config.servedEntities = [try #require(WireServedEntity(json)), WireServedEntity()]
+    config.servedEntities?[0].name = "main"
+    #expect(
+      config.unrepresentedMembers == [
+        "auto_capture_config", "served_entities[main].instance_profile_arn",
+        "served_entities[main].min_provisioned_concurrency",
+      ])
   }
 
   @Test func `every member of a wrong type is found, with its place`() throws {

@@ -11,7 +11,7 @@ extension APIProvider {
     let elapsed = client.elapsed() - start
     let text =
       if (200..<300).contains(response.status) {
-        ChatText.whole(body)
+        try ChatText.whole(body, call: call, target: target)
       } else {
         client.failure(status: response.status, headers: response.headers, body: body, call: call).serverMessage
       }
@@ -50,8 +50,14 @@ extension APIProvider {
 /// The text in a model's answer.
 enum ChatText {
   /// Of a whole answer: the first choice's message; for other tasks their predictions, else the answer as it came.
-  static func whole(_ body: [UInt8]) -> String {
-    guard let json = try? JSONValue(parsing: body) else { return String(decoding: body, as: UTF8.self) }
+  ///
+  /// - Throws: `ServingError` for what is no JSON: a login page must not pass for something that the model said.
+  static func whole(_ body: [UInt8], call: APICall, target: ProviderTarget) throws -> String {
+    guard let json = try? JSONValue(parsing: body) else {
+      throw ServingError(
+        kind: .unexpectedAnswer, status: 200, serverMessage: "the answer is no JSON", call: call.description,
+        advice: "check that \(target.url) is a workspace or a serving plane")
+    }
     guard let choice = json["choices"]?.arrayValue?.first else { return json["predictions"]?.text() ?? json.text() }
     return choice["message"]?["content"]?.stringValue ?? choice["text"]?.stringValue ?? ""
   }

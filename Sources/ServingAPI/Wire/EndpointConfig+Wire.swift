@@ -23,6 +23,16 @@ extension WireConfig {
       })
   }
 
+  /// What makes a rollout and has no place in ``Endpoints/EndpointConfig``, as paths such as
+  /// `served_entities[main].instance_profile_arn`. While there is any, writing the config back would change it.
+  package var unrepresentedMembers: [String] {
+    let own = members["auto_capture_config"].map { $0.isNull ? [] : ["auto_capture_config"] } ?? []
+    return own
+      + entities.flatMap { entity in
+        entity.unrepresentedMembers.map { "served_entities[\(entity.resolvedName)].\($0)" }
+      }
+  }
+
   /// Per cent by entity name. A percentage outside of 0...100 is a server's mistake and is cut to it.
   private var trafficShares: [String: Int] {
     let routes = trafficConfig?.routes ?? []
