@@ -97,9 +97,13 @@ let package = Package(
       dependencies: ["Gateway", "Scheduling", "CanonicalJSON", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1]),
     .testTarget(
       name: "ControllerTests",
-      dependencies: ["Controller", "Endpoints", "LibYAML", "Planning", "ServingAPI", "History", "TestKit"]),
-    .testTarget(name: "ServingPlaneTests", dependencies: ["ServingPlane", "TestKit"]),
-    .testTarget(name: "CommandsTests", dependencies: ["Commands", "TestKit"]),
+      dependencies: ["Controller", "Endpoints", "LibYAML", "ModelRegistry", "Planning", "ServingAPI", "History", "TestKit"]),
+    .testTarget(
+      name: "ServingPlaneTests",
+      dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging]),
+    .testTarget(
+      name: "CommandsTests",
+      dependencies: ["Commands", "TestKit", "ServingAPI", "Endpoints", "Planning", "History", "CanonicalJSON"]),
   ]
 )
 

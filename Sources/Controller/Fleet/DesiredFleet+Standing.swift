@@ -1,0 +1,41 @@
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+
+extension Reconciler {
+  /// What one endpoint was last asked to be, for commands that name it without its manifest (`rollback`, `retry`): the held
+  /// config if one is held, else what was rolled out last. Its tags, its protection and its fleet stay as they are.
+  ///
+  /// - Returns: unknown where this machine's history does not have that config.
+  package func standing(_ name: String) async throws -> DesiredFleet {
+    guard case .present(let live) = try await provider.observe(name) else { throw noSuchEndpoint(name) }
+    let recorded = try await history.memory(of: key(name), values: Self.values(.none, .present(live)))
+    return DesiredFleet(
+      endpoints: [name: recorded.memory.standing(of: live, name: name)], isComplete: false)
+  }
+}
+
+extension Memory {
+  fileprivate func standing(of live: ObservedEndpoint, name: String) -> Desired {
+    let held = HeldTag(tags: live.tags).held ?? heldWhileAbsent
+    guard let rollout = held.map({ rollout(of: $0.digest) }) ?? present(live) else {
+      return .unknown(
+        "its config is not in this machine's history; \"setpoint apply -f\" with its manifest goes on from here")
+    }
+    let owned = OwnedKeys(tags: live.tags)
+    let tags = live.tags.filter { !FleetTags.isOwn($0.key) && owned.contains($0.key) }
+    return .present(
+      DesiredEndpoint(
+        name: name, config: rollout.config, sideSettings: SideSettings(tags: tags),
+        deletionPolicy: live.isRetained ? .retain : .delete),
+      rollout)
+  }
+
+  /// What is live, or what was sent last where that is not live yet.
+  private func present(_ live: ObservedEndpoint) -> Rollout? {
+    if let attempt, let rollout = rollout(of: attempt.digest) { return rollout }
+    if let newest = revisions.last, let config = newest.config { return Rollout(config, digest: newest.digest) }
+    return live.active.map { Rollout($0.config) }
+  }
+}

@@ -1,0 +1,36 @@
+internal import Endpoints
+internal import History
+package import Planning
+internal import ServingAPI
+
+extension Reconciler {
+  /// Looks at every endpoint that the source names or the fleet owns: one list, one read of each, one reading of the history.
+  ///
+  /// - Throws: `ServingError` where the list cannot be had: without it nobody can tell what the fleet owns.
+  package func survey(_ fleet: DesiredFleet, concurrency: Int = 16) async throws -> [PlanItem] {
+    let owned = try await provider.list().filter { $0.tags[FleetTags.fleet] == options.fleet && !$0.isReserved }
+    let names = Set(fleet.endpoints.keys).union(owned.map(\.name)).sorted()
+    // A list may be older than a create of a moment ago, so even what it does not name is asked for.
+    let observations = try await mapConcurrently(names, limit: concurrency) { try await observe($0) }
+    let seen = Dictionary(uniqueKeysWithValues: zip(names, observations))
+    let values = seen.reduce(into: [String: [EndpointConfig]]()) { values, item in
+      values[item.key] = Self.values(fleet.desired(item.key), item.value)
+    }
+    let memories = try await history.memories(host: provider.target.url, values: values)
+    return zip(names, observations).map { name, observed in
+      PlanItem(
+        name: name, desired: fleet.desired(name), observed: observed,
+        memory: (memories[name] ?? .nothing).memory)
+    }
+  }
+
+  /// What is to be done to the whole fleet now, and why. Nothing is changed.
+  package func plan(
+    _ fleet: DesiredFleet, allowMassDelete: Bool = false, explain: Bool = false, concurrency: Int = 16
+  ) async throws -> Plan {
+    Plan.make(
+      target: provider.target.url, items: try await survey(fleet, concurrency: concurrency), now: now(),
+      options: PlanOptions(
+        options, isSourceWhole: fleet.isComplete, allowMassDelete: allowMassDelete, explain: explain))
+  }
+}

@@ -1,0 +1,152 @@
+internal import Endpoints
+internal import History
+package import Planning
+
+/// How far one endpoint is walked in one command.
+package struct WalkLimits: Sendable {
+  /// Wait for the provider at all; without it the walk ends at the first wait.
+  package var waits: Bool
+  /// How long a walk may take; nil: as long as the endpoint's own rollout deadline, and a little.
+  package var timeout: Duration?
+  /// How many endpoints are walked at once.
+  package var concurrency: Int
+
+  package init(waits: Bool = true, timeout: Duration? = nil, concurrency: Int = 16) {
+    self.waits = waits
+    self.timeout = timeout
+    self.concurrency = concurrency
+  }
+
+  /// The moment at which a walk that begins now gives up waiting.
+  func end(of desired: Desired, from now: Timestamp) -> Timestamp {
+    if let timeout { return now + timeout }
+    guard case .present(let endpoint, _) = desired else { return now + .seconds(600) }
+    return now + endpoint.rollout.deadline(for: endpoint.config) + .seconds(300)
+  }
+}
+
+/// What a walk tells on its way.
+package enum WalkEvent: Sendable {
+  /// Looked and decided; the decision's step comes next.
+  case looked(Reconciler.Look)
+  case ended(WalkResult)
+}
+
+/// How the walk of one endpoint ended.
+package struct WalkResult: Sendable {
+  package let name: String
+  package let ending: Ending
+  /// The calls that were sent, in order, as the serving API spells them.
+  package let calls: [String]
+  /// The last look; nil where not even one succeeded.
+  package let last: Reconciler.Look?
+
+  package enum Ending: Sendable {
+    /// Nothing was to do, or all of it is done.
+    case inSync
+    /// It stays as it is, for the decision's reason.
+    case held(Reason)
+    /// Something is under way, and this walk waits no longer: it was told not to, or the time was over.
+    case underWay(Reason, timeIsOver: Bool)
+    /// The person interrupted; what is in flight goes on at the provider.
+    case interrupted
+    /// The walk itself could not go on. Why, in words.
+    case failed(String)
+  }
+
+  /// Whether a command that walked this endpoint did what it was asked: holds that the manifest or the fleet's own rules ask
+  /// for are no failure.
+  package var isSuccess: Bool {
+    switch ending {
+    case .inSync: true
+    case .held(let reason): reason.code == .suspended || reason.code == .retained
+    case .underWay(_, let timeIsOver): !timeIsOver
+    case .interrupted, .failed: false
+    }
+  }
+}
+
+extension Reconciler {
+  /// Walks one endpoint until nothing is left to do: look, decide, take a step, again.
+  ///
+  /// - Parameter sleep: waits between looks; throws `CancellationError` when the walk is to end.
+  package func walk(
+    _ name: String, desired: Desired, limits: WalkLimits, sleep: @Sendable (Duration) async throws -> Void,
+    report: @Sendable (WalkEvent) -> Void
+  ) async -> WalkResult {
+    var walk = Walk(name: name, desired: desired, end: limits.end(of: desired, from: now()))
+    let ending: WalkResult.Ending
+    do {
+      ending = try await run(&walk, limits, sleep, report)
+    } catch is CancellationError {
+      ending = .interrupted
+    } catch {
+      ending = .failed("\(error)")
+    }
+    let result = WalkResult(name: name, ending: ending, calls: walk.calls, last: walk.last)
+    report(.ended(result))
+    return result
+  }
+
+  private struct Walk {
+    let name: String
+    let desired: Desired
+    let end: Timestamp
+    var calls: [String] = []
+    var last: Look?
+    /// How often another process of this state directory got in between, in a row.
+    var collisions = 0
+  }
+
+  private func run(
+    _ walk: inout Walk, _ limits: WalkLimits, _ sleep: @Sendable (Duration) async throws -> Void,
+    _ report: @Sendable (WalkEvent) -> Void
+  ) async throws -> WalkResult.Ending {
+    while true {
+      try Task.checkCancellation()
+      let look = try await look(at: walk.name, desired: walk.desired)
+      walk.last = look
+      report(.looked(look))
+      if let ending = ending(look, walk) { return ending }
+      guard let pause = pause(look) else {
+        try await take(look, &walk)
+        continue
+      }
+      guard limits.waits else { return .underWay(look.decision.reason, timeIsOver: false) }
+      guard now() + pause <= walk.end else { return .underWay(look.decision.reason, timeIsOver: true) }
+      try await sleep(pause)
+    }
+  }
+
+  private func ending(_ look: Look, _ walk: Walk) -> WalkResult.Ending? {
+    // A provider that cannot be read for a moment ends no walk that has begun.
+    if case .unreadable = look.observed, !walk.calls.isEmpty { return nil }
+    guard look.decision.isSettled else { return nil }
+    // A settled action may still have a step to take, such as side settings in place.
+    switch look.decision.next {
+    case .record, .call, .verify, .checkTarget: return nil
+    case .wait, .rest: return look.decision.action == .hold ? .held(look.decision.reason) : .inSync
+    }
+  }
+
+  /// How long to wait before the next look; nil: a step is to be taken now.
+  private func pause(_ look: Look) -> Duration? {
+    if case .unreadable = look.observed { return .seconds(5) }
+    switch look.decision.next {
+    case .wait(let pause): return pause
+    case .rest: return .seconds(5)
+    case .record, .call, .verify, .checkTarget: return nil
+    }
+  }
+
+  private func take(_ look: Look, _ walk: inout Walk) async throws {
+    if case .call(let operation) = look.decision.next { walk.calls.append(operation.call) }
+    do {
+      try await take(look)
+      walk.collisions = 0
+    } catch let error as HistoryError where error.code == .moved && walk.collisions < 5 {
+      // Another process with this state directory recorded something in between: look again.
+      walk.collisions += 1
+    }
+  }
+}

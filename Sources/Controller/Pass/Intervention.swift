@@ -1,0 +1,54 @@
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+
+extension Reconciler {
+  /// `rollback NAME [--to N]`: writes down that the present config is held and which revision to be at. The next walk goes
+  /// there.
+  ///
+  /// - Parameter number: of the revision; nil: the newest good one that is not live.
+  /// - Throws: `CommandRefusal` where that cannot be, `ServingError` where the endpoint cannot be read or tagged.
+  package func rollBack(_ name: String, to number: Int?) async throws {
+    guard case .present(let live) = try await provider.observe(name) else { throw noSuchEndpoint(name) }
+    let recorded = try await history.memory(of: key(name), values: [live.active?.config].compactMap(\.self))
+    try await carryOut(try recorded.memory.rollback(to: number, live: live, fleet: options.fleet), name)
+  }
+
+  /// `retry NAME`: lifts what is held and lets nothing wait any more. The next walk tries again.
+  package func retry(_ name: String) async throws {
+    let recorded = try await history.memory(of: key(name))
+    switch try await provider.observe(name) {
+    case .present(let live):
+      try await carryOut(try recorded.memory.retry(name: name, live: live, fleet: options.fleet), name)
+    case .absent:
+      guard recorded.version > 0 else { throw noSuchEndpoint(name) }
+      try await carryOut(try recorded.memory.retry(name: name, live: nil, fleet: options.fleet), name)
+    }
+  }
+
+  func noSuchEndpoint(_ name: String) -> NoSuchEndpoint { NoSuchEndpoint(name: name, target: provider.target.url) }
+
+  /// First the call, so that what is recorded here never says more than what everybody can see.
+  private func carryOut(_ edit: MemoryEdit, _ name: String) async throws {
+    if case .patchTags(let endpoint, let patch) = edit.operation {
+      try await provider.patchTags(endpoint, set: patch.add, remove: patch.remove.sorted())
+    }
+    try await history.record([edit.change], of: key(name), at: now())
+  }
+}
+
+/// A command names an endpoint that the provider does not have.
+package struct NoSuchEndpoint: Error, Hashable, Sendable, CustomStringConvertible {
+  package let name: String
+  package let target: String
+
+  package init(name: String, target: String) {
+    self.name = name
+    self.target = target
+  }
+
+  package var description: String {
+    "there is no endpoint \(name) at \(target); \"setpoint get\" lists those there are"
+  }
+}

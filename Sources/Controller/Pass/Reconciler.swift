@@ -1,0 +1,162 @@
+package import Endpoints
+package import History
+package import Planning
+package import ServingAPI
+
+/// One pass over one endpoint: look, decide, take the one next step, record what came of it. Level-triggered: nothing is
+/// carried from pass to pass but what the world and the history say.
+package struct Reconciler: Sendable {
+  package let provider: any ServingProvider
+  package let history: HistoryStore
+  package let options: DecisionOptions
+  /// Throws when a served entity's version does not exist or cannot be served; see ``ServableCheck``.
+  let servable: ServableCheck
+  let now: @Sendable () -> Timestamp
+
+  /// Asks the registry whether a version can be served: returns when it can, throws `ModelRegistryError` when it says no,
+  /// and anything else when nobody can tell.
+  package typealias ServableCheck = @Sendable (ServedEntity) async throws -> Void
+
+  package init(
+    provider: any ServingProvider, history: HistoryStore, options: DecisionOptions,
+    servable: @escaping ServableCheck, now: @escaping @Sendable () -> Timestamp
+  ) {
+    self.provider = provider
+    self.history = history
+    self.options = options
+    self.servable = servable
+    self.now = now
+  }
+
+  /// The key under which the history keeps an endpoint of this provider.
+  package func key(_ name: String) -> EndpointKey { EndpointKey(host: provider.target.url, name: name) }
+
+  /// Reads one endpoint. Whatever keeps it from being read becomes part of the observation, since a decision must know.
+  package func observe(_ name: String) async throws -> Observation {
+    do {
+      switch try await provider.observe(name) {
+      case .absent: return .absent
+      case .present(let endpoint): return .present(endpoint)
+      }
+    } catch let error as ServingError {
+      return .unreadable(error.description)
+    }
+  }
+
+  /// A fresh look at an endpoint and its memory, and the decision that follows.
+  package func look(at name: String, desired: Desired) async throws -> Look {
+    let observed = try await observe(name)
+    let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
+    return Look(
+      name: name, desired: desired, observed: observed, recorded: recorded,
+      decision: decision(desired, observed, recorded))
+  }
+
+  func decision(_ desired: Desired, _ observed: Observation, _ recorded: RecordedMemory) -> Decision {
+    decide(desired: desired, observed: observed, memory: recorded.memory, now: now(), options: options)
+  }
+
+  /// Where environment values may be found that the history keeps as codes only.
+  static func values(_ desired: Desired, _ observed: Observation) -> [EndpointConfig] {
+    var values: [EndpointConfig] = []
+    if case .present(let endpoint, _) = desired { values.append(endpoint.config) }
+    if case .present(let endpoint) = observed {
+      values += [endpoint.active, endpoint.pending].compactMap { $0?.config }
+    }
+    return values
+  }
+
+  /// What one look found.
+  package struct Look: Sendable {
+    package let name: String
+    package let desired: Desired
+    package let observed: Observation
+    package let recorded: RecordedMemory
+    package let decision: Decision
+  }
+}
+
+extension Reconciler {
+  /// Takes the one next step of a look's decision. Waiting is the caller's.
+  ///
+  /// - Throws: `HistoryError` when nothing could be recorded: then nothing was sent either, unless the step was a call that
+  ///   went out; `CancellationError` when the caller was cancelled, after recording that an answer may be lost.
+  package func take(_ look: Look) async throws {
+    switch look.decision.next {
+    case .record(let change): try await record(change, look)
+    case .call(let operation): try await call(operation, look)
+    case .verify(let request):
+      let verdict = try await verify(request)
+      try await record(.verified(verdict, checksDigest: request.checksDigest, at: now()), look)
+    case .checkTarget(let target):
+      try await record(.checkedTarget(try await check(target)), look)
+    case .wait, .rest: break
+    }
+  }
+
+  private func record(_ change: MemoryChange, _ look: Look) async throws {
+    try await history.record([change], of: key(look.name), since: look.recorded.version, at: now())
+  }
+
+  private func call(_ operation: Operation, _ look: Look) async throws {
+    let outcome: Result<Receipt, CancellationError>
+    do {
+      outcome = .success(try await send(operation))
+    } catch let error as ServingError {
+      outcome = .success(Receipt(error))
+    } catch let error as CancellationError {
+      outcome = .failure(error)
+    }
+    // The call went out: what came of it is recorded whatever else was recorded meanwhile, and even when a person is leaving.
+    let receipt = (try? outcome.get()) ?? .lost("interrupted before the answer came")
+    try await history.record([.received(receipt, operation, at: now())], of: key(look.name), at: now())
+    if case .failure(let interruption) = outcome { throw interruption }
+  }
+
+  private func send(_ operation: Operation) async throws -> Receipt {
+    switch operation {
+    case .create(let name, let config, let tags):
+      switch try await provider.create(name, config: config, tags: tags) {
+      case .created(let receipt): return Receipt(receipt)
+      // It may be this create's or a stranger's; the next look tells by its tags.
+      case .alreadyThere: return .lost("the answer was lost, and now an endpoint of this name is there")
+      }
+    case .updateConfig(let name, let config): return Receipt(try await provider.updateConfig(name, to: config))
+    case .patchTags(let name, let patch):
+      try await provider.patchTags(name, set: patch.add, remove: patch.remove.sorted())
+    case .delete(let name): try await provider.delete(name)
+    }
+    return .accepted(id: nil, version: nil)
+  }
+
+  private func check(_ target: Rollout) async throws -> Memory.TargetCheck {
+    var problem: String?
+    for entity in target.config.entities where problem == nil {
+      do {
+        try await servable(entity)
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        problem = UnservableVersion.words(error)
+      }
+    }
+    return Memory.TargetCheck(digest: target.digest, at: now(), problem: problem)
+  }
+}
+
+extension Receipt {
+  fileprivate init(_ receipt: WriteReceipt) { self = .accepted(id: receipt.id, version: receipt.announcedVersion) }
+
+  fileprivate init(_ error: ServingError) {
+    let words = error.advice.map { "\(error.serverMessage) (\($0))" } ?? error.serverMessage
+    if error.outcomeUnknown {
+      self = .lost(words)
+    } else if let status = error.status, error.kind != .unexpectedAnswer {
+      self.init(failure: status, errorCode: error.errorCode, message: words, retryAfter: error.retryAfter)
+    } else if error.kind == .refusedLocally {
+      self = .refused(words)
+    } else {
+      self = .unavailable(words, retryAfter: error.retryAfter)
+    }
+  }
+}

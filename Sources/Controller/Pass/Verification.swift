@@ -1,0 +1,66 @@
+package import Endpoints
+package import Planning
+package import ServingAPI
+
+extension Reconciler {
+  /// Asks each served entity the checks, past the traffic split.
+  ///
+  /// An entity is warmed up first with one untimed question, since the first answer of a fresh model says nothing about the
+  /// following ones. What cannot be measured (no such route yet, throttled, unavailable, no answer in time) is inconclusive:
+  /// it neither promotes nor condemns.
+  func verify(_ request: VerificationRequest) async throws -> Verdict {
+    for entity in request.entities {
+      guard let first = request.checks.first else { break }
+      if case .inconclusive(let why) = try await ask(first, entity, request.endpoint, isWarmUp: true) {
+        return .inconclusive(why)
+      }
+      for check in request.checks {
+        let verdict = try await ask(check, entity, request.endpoint, isWarmUp: false)
+        guard verdict == .passed else { return verdict }
+      }
+    }
+    return .passed
+  }
+
+  private func ask(
+    _ check: VerificationCheck, _ entity: String, _ endpoint: String, isWarmUp: Bool
+  ) async throws -> Verdict {
+    let within = Duration.seconds(check.withinSeconds)
+    do {
+      // Twice the time and more: a late answer is a finding, none at all is not.
+      let patience = isWarmUp ? Self.warmUp : within * 2 + .seconds(10)
+      let answer = try await provider.ask(endpoint, entity: entity, prompt: check.prompt, timeout: patience)
+      return isWarmUp ? Self.warmUpVerdict(answer, entity) : check.verdict(on: answer, from: entity)
+    } catch let error as ServingError {
+      return .inconclusive("\(entity) could not be asked: \(error.serverMessage)")
+    }
+  }
+
+  /// How long the first answer of a fresh model may take.
+  private static let warmUp: Duration = .seconds(120)
+
+  private static func warmUpVerdict(_ answer: ChatAnswer, _ entity: String) -> Verdict {
+    VerificationCheck.unmeasurable.contains(answer.status)
+      ? .inconclusive("\(entity) answered \(answer.status): \(answer.text)") : .passed
+  }
+}
+
+extension VerificationCheck {
+  /// Statuses that say nothing about the model: not routed yet, throttled, not available, timed out on the way.
+  fileprivate static let unmeasurable: Set<Int> = [404, 408, 429, 503, 504]
+
+  /// What an answer is worth. Pure.
+  package func verdict(on answer: ChatAnswer, from entity: String) -> Verdict {
+    guard answer.status == expectedStatus else {
+      let words = "\(entity) answered \"\(prompt)\" with status \(answer.status), not \(expectedStatus): \(answer.text)"
+      return Self.unmeasurable.contains(answer.status) ? .inconclusive(words) : .failed(words)
+    }
+    guard contains.isEmpty || answer.text.contains(contains) else {
+      return .failed("\(entity) answered \"\(prompt)\" with \"\(answer.text)\", which does not contain \"\(contains)\"")
+    }
+    guard answer.elapsed <= .seconds(withinSeconds) else {
+      return .failed("\(entity) took \(answer.elapsed) for \"\(prompt)\", more than \(withinSeconds) seconds")
+    }
+    return .passed
+  }
+}

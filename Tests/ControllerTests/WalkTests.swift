@@ -1,0 +1,171 @@
+import Controller
+import Endpoints
+import Planning
+import ServingAPI
+import TestKit
+import Testing
+
+@Suite struct WalkTests {
+  typealias World = ControllerWorld
+
+  private func world() throws -> World {
+    let world = try World()
+    world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready, 3: .ready, 4: .ready])
+    return world
+  }
+
+  @Test func `applying a new manifest creates the endpoint and ends when it serves`() async throws {
+    let world = try world()
+    let results = try await world.apply(World.fleet(World.endpoint("1")))
+    #expect(results.map(\.isInSync) == [true])
+    #expect(world.liveVersion() == "1")
+    #expect(world.workspace.endpoint("chat")?.tags["setpoint-fleet"] == "test")
+    #expect(results.first?.calls == ["POST /api/2.0/serving-endpoints"])
+  }
+
+  @Test func `applying twice sends nothing the second time, and the diff is empty`() async throws {
+    let world = try world()
+    let fleet = World.fleet(World.endpoint("1", tags: ["team": "a"]))
+    try await world.apply(fleet)
+    world.workspace.forgetCalls()
+    let results = try await world.apply(fleet)
+    #expect(results.isEmpty)
+    #expect(world.workspace.writes.isEmpty)
+    #expect(try await world.diff(fleet).isInSync)
+  }
+
+  @Test func `an update is one PUT and a broken one goes back by itself and is held`() async throws {
+    let world = try world()
+    try await world.apply(World.fleet(World.endpoint("1")))
+    world.workspace.setFate(.fails(message: "out of memory: CUDA out of memory"), model: World.model, version: "3")
+    world.workspace.forgetCalls()
+    let broken = World.fleet(World.endpoint("3"))
+    let results = try await world.apply(broken)
+    #expect(results.map(\.holdCode) == [.quarantined])
+    #expect(results.map(\.isSuccess) == [false])
+    #expect(world.liveVersion() == "1")
+    #expect(world.workspace.writes.filter { $0.method == "PUT" }.count == 1)
+
+    world.workspace.forgetCalls()
+    let again = try await world.apply(broken)
+    #expect(again.map(\.holdCode) == [.quarantined])
+    #expect(world.workspace.writes.isEmpty)
+    #expect(try await world.diff(broken).needsPerson)
+
+    let mended = try await world.apply(World.fleet(World.endpoint("2")))
+    #expect(mended.map(\.isInSync) == [true])
+    #expect(world.liveVersion() == "2")
+    #expect(world.workspace.endpoint("chat")?.tags["setpoint-held"] == nil)
+  }
+
+  @Test func `a version that answers wrongly is rolled back although it came up`() async throws {
+    let world = try world()
+    let check = VerificationCheck(prompt: "Say hello.", contains: "Hello")
+    let policy = RolloutPolicy(checks: [check])
+    try await world.apply(World.fleet(World.endpoint("1", rollout: policy)))
+    world.workspace.setAnswer("mumble", model: World.model, version: "2")
+    let results = try await world.apply(World.fleet(World.endpoint("2", rollout: policy)))
+    #expect(results.map(\.holdCode) == [.quarantined])
+    #expect(world.liveVersion() == "1")
+  }
+
+  @Test func `onFailure Hold stays where it is and waits for a person`() async throws {
+    let world = try world()
+    let policy = RolloutPolicy(onFailure: .hold, checks: [VerificationCheck(prompt: "hi", contains: "Hello")])
+    try await world.apply(World.fleet(World.endpoint("1", rollout: policy)))
+    world.workspace.setAnswer("mumble", model: World.model, version: "2")
+    let results = try await world.apply(World.fleet(World.endpoint("2", rollout: policy)))
+    #expect(results.map(\.holdCode) == [.quarantined])
+    #expect(world.liveVersion() == "2")
+  }
+
+  @Test func `a person goes back, the loop leaves it so, and retry undoes it`() async throws {
+    let world = try world()
+    try await world.apply(World.fleet(World.endpoint("1")))
+    let second = World.fleet(World.endpoint("2"))
+    try await world.apply(second)
+    let reconciler = world.reconciler()
+    try await reconciler.rollBack("chat", to: nil)
+    let back = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    #expect(back.map(\.holdCode) == [.rolledBack])
+    #expect(world.liveVersion() == "1")
+
+    #expect(try await world.apply(second).map(\.holdCode) == [.rolledBack])
+    #expect(world.liveVersion() == "1")
+
+    try await reconciler.retry("chat")
+    #expect(try await world.apply(second).map(\.isInSync) == [true])
+    #expect(world.liveVersion() == "2")
+  }
+
+  @Test func `an endpoint of somebody else is left alone unless adopted`() async throws {
+    let world = try world()
+    world.workspace.foreignEdit("chat", config: World.config("1"))
+    _ = try await world.workspace.provider.observe("chat")
+    let fleet = World.fleet(World.endpoint("2"))
+    world.workspace.forgetCalls()
+    #expect(try await world.apply(fleet).map(\.holdCode) == [.conflict])
+    #expect(world.workspace.writes.isEmpty)
+
+    let adopting = DecisionOptions(fleet: "test", adopt: true)
+    #expect(try await world.apply(fleet, options: adopting).map(\.isInSync) == [true])
+    #expect(world.liveVersion() == "2")
+    let reconciler = world.reconciler()
+    try await reconciler.rollBack("chat", to: nil)
+    _ = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    #expect(world.liveVersion() == "1", "what was adopted is a way back")
+  }
+
+  @Test func `pruning deletes only what is the fleet's, unprotected and surely gone from the source`() async throws {
+    let world = try world()
+    let keep = World.endpoint("1", name: "keep")
+    let retained = World.endpoint("1", name: "retained", deletionPolicy: .retain)
+    try await world.apply(World.fleet(keep, World.endpoint("1", name: "gone"), retained))
+    world.workspace.foreignEdit("stranger", config: World.config("1"))
+    let prune = DecisionOptions(fleet: "test", prune: true)
+
+    try await world.apply(World.fleet(keep, isComplete: false), options: prune)
+    #expect(world.workspace.endpoint("gone") != nil, "a source that was not read whole deletes nothing")
+
+    try await world.apply(World.fleet(keep), options: prune)
+    #expect(world.workspace.endpoint("gone") == nil)
+    #expect(world.workspace.endpoint("retained") != nil)
+    #expect(world.workspace.endpoint("stranger") != nil)
+    #expect(world.workspace.endpoint("keep") != nil)
+  }
+
+  @Test func `without waiting, apply ends with what it sent and the next one goes on`() async throws {
+    let world = try world()
+    let fleet = World.fleet(World.endpoint("1"))
+    let first = try await world.apply(fleet, limits: WalkLimits(waits: false))
+    #expect(first.map(\.isSuccess) == [true])
+    #expect(first.map(\.isInSync) == [false])
+    world.workspace.forgetCalls()
+    #expect(try await world.apply(fleet).map(\.isInSync) == [true])
+    #expect(world.workspace.writes.isEmpty)
+  }
+
+  @Test func `a rollout that never ends is called so when the time is over, and is left alone`() async throws {
+    let world = try world()
+    world.workspace.setFate(.hangs, model: World.model, version: "1")
+    let results = try await world.apply(
+      World.fleet(World.endpoint("1")), limits: WalkLimits(timeout: .seconds(4 * 3600)))
+    guard case .underWay(let reason, true) = results.first?.ending else {
+      Issue.record("ended \(String(describing: results.first?.ending))")
+      return
+    }
+    #expect(reason.code == .overdue)
+    #expect(world.workspace.endpoint("chat") != nil)
+  }
+
+  @Test func `a provider that cannot be read for a moment ends no walk`() async throws {
+    let world = try world()
+    let reconciler = world.reconciler()
+    world.workspace.setFate(.ready(polls: 4), model: World.model, version: "1")
+    let fleet = World.fleet(World.endpoint("1"))
+    let unreadable = WorkspaceDouble.Fault.answer(status: 403, errorCode: "PERMISSION_DENIED", message: "not now")
+    world.workspace.setPlan { number, call in call.method == "GET" && (5...6).contains(number) ? unreadable : nil }
+    let results = await world.walk(["chat"], of: fleet, reconciler)
+    #expect(results.map(\.isInSync) == [true])
+  }
+}
