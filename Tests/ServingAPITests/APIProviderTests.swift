@@ -250,6 +250,7 @@ import Testing
       try await provider.ask("e", entity: nil, prompt: "hi", timeout: .seconds(5))
     }
     #expect(error?.kind == .timeout)
+    #expect(error?.advice == nil, "the address is not what is wrong")
   }
 
   @Test func `a stream is put together however its bytes are cut`() async throws {

@@ -60,7 +60,7 @@ package final class ScriptedTransport: Sendable {
   }
 
   /// A client over this network, at `https://workspace.example.com` with the token `dapi-secret-token`.
-  package func client(timing: TestTiming = TestTiming(), retryPolicy: RetryPolicy = RetryPolicy()) -> ServingClient {
+  package func client(timing: TestTiming = TestTiming(), retryPolicy: RetryPolicy? = nil) -> ServingClient {
     ServingClient(.test, version: "1.2.3", transport: transport, timing: timing.timing, retryPolicy: retryPolicy)
   }
 }

@@ -37,7 +37,7 @@ enum Advice {
     case .permissionDenied: "the token's owner lacks the right to do this; the token came from \(target.tokenSource)"
     case .conflict where error.call.hasSuffix("/config"):
       "the endpoint is being updated and takes one change at a time; wait until that has ended, then try again"
-    case .network, .timeout: error.status == nil ? unreachable(target) : nil
+    case .network, .timeout: error.isUnreachable ? unreachable(target) : nil
     case .unexpectedAnswer:
       "this is not an answer of the serving API; check that \(target.url) is a workspace or a serving plane"
     case .untrustedServer:

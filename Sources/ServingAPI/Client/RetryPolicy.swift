@@ -10,6 +10,11 @@ package struct RetryPolicy: Hashable, Sendable {
     self.unreachableBudget = unreachableBudget
   }
 
+  /// The policy for a target: where nothing listens on this machine, waiting does not bring it.
+  package init(for target: ProviderTarget) {
+    self.init(unreachableBudget: target.isOnThisMachine ? .seconds(3) : .seconds(15))
+  }
+
   /// Which failures of a call may be answered by sending it again.
   package enum Mode: Hashable, Sendable {
     /// None: every answer is a result.

@@ -11,17 +11,19 @@ package struct ServingClient: Sendable {
   private let timing: Timing
   private let retryPolicy: RetryPolicy
 
-  /// - Parameter version: Setpoint's own, for the `User-Agent`.
+  /// - Parameters:
+  ///   - version: Setpoint's own, for the `User-Agent`.
+  ///   - retryPolicy: nil takes the one for the target.
   package init(
     _ access: ProviderAccess, version: String, transport: @escaping Transport, timing: Timing = .system,
-    retryPolicy: RetryPolicy = RetryPolicy()
+    retryPolicy: RetryPolicy? = nil
   ) {
     self.target = access.target
     self.token = access.token
     self.userAgent = "setpoint/\(version)"
     self.transport = transport
     self.timing = timing
-    self.retryPolicy = retryPolicy
+    self.retryPolicy = retryPolicy ?? RetryPolicy(for: access.target)
   }
 
   /// The largest answer that is read whole.

@@ -17,6 +17,9 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { "\(url) (\(source))" }
+
+  /// Whether the address is this machine's own.
+  var isOnThisMachine: Bool { WorkspaceHost.isLoopback(url) }
 }
 
 /// A provider and the right to talk to it. Printed, dumped or logged it shows the target only.

@@ -23,14 +23,20 @@ enum WorkspaceHost {
     guard !authority.isEmpty, !authority.hasPrefix(":"), isValidPort(authority) else {
       throw refused("\"\(text)\" has no host, or no valid port")
     }
-    let isLoopback = ["127.0.0.1", "localhost", "[::1]"].contains(hostName(authority))
-    let chosen = scheme ?? (isLoopback ? "http" : "https")
+    let chosen = scheme ?? (loopbackNames.contains(hostName(authority)) ? "http" : "https")
     let defaultPort = chosen == "https" ? ":443" : ":80"
     let host = authority.hasSuffix(defaultPort) ? String(authority.dropLast(defaultPort.count)) : authority
     var path = withoutQuery.dropFirst(authority.count)
     while path.hasSuffix("/") { path = path.dropLast() }
     return "\(chosen)://\(host)\(path)"
   }
+
+  /// Whether a normalised address is this machine's own.
+  static func isLoopback(_ url: String) -> Bool {
+    loopbackNames.contains(hostName(String(split(url).rest.prefix { $0 != "/" })))
+  }
+
+  private static let loopbackNames: Set<String> = ["127.0.0.1", "localhost", "[::1]"]
 
   private static func split(_ text: String) -> (scheme: String?, rest: Substring) {
     guard let mark = text.firstRange(of: "://") else { return (nil, text[...]) }
