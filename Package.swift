@@ -57,7 +57,9 @@ let package = Package(
     // The two long-lived halves; they meet only in the wire protocol
     .target(
       name: "Controller",
-      dependencies: ["Planning", "Endpoints", "LibYAML", "ServingAPI", "ModelRegistry", "History", logging]),
+      dependencies: [
+        "Planning", "Endpoints", "LibYAML", "CanonicalJSON", "ServingAPI", "ModelRegistry", "History", logging,
+      ]),
     .target(
       name: "ServingPlane",
       dependencies: [
@@ -81,6 +83,8 @@ let package = Package(
       name: "TestKit", dependencies: ["Endpoints", "ServingAPI", "LibCurl", "CanonicalJSON"], path: "Tests/TestKit"),
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
     .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
+    .executableTarget(
+      name: "bench", dependencies: ["Planning", "Endpoints", "LibYAML"], path: "Tests/Benchmarks"),
     .testTarget(name: "LibYAMLTests", dependencies: ["LibYAML"]),
     .testTarget(name: "LibCurlTests", dependencies: ["LibCurl"], resources: [.copy("Server")]),
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
@@ -97,7 +101,10 @@ let package = Package(
       dependencies: ["Gateway", "Scheduling", "CanonicalJSON", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1]),
     .testTarget(
       name: "ControllerTests",
-      dependencies: ["Controller", "Endpoints", "LibYAML", "ModelRegistry", "Planning", "ServingAPI", "History", "TestKit"]),
+      dependencies: [
+        "Controller", "CanonicalJSON", "Endpoints", "LibYAML", "ModelRegistry", "Planning", "ServingAPI", "History",
+        "TestKit",
+      ]),
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging]),

@@ -1,5 +1,3 @@
-internal import History
-
 /// An error as a person reads it: what happened, where, why, and what to do next.
 package struct ErrorReport: Error, Hashable, Sendable, CustomStringConvertible {
   package let what: String
@@ -31,15 +29,4 @@ package struct ErrorReport: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { lines().joined(separator: "\n") }
-}
-
-extension ErrorReport {
-  /// The report on any error that reaches the command line.
-  package init(of error: any Error) {
-    switch error {
-    case let report as ErrorReport: self = report
-    case let error as HistoryError: self.init(error.message, next: error.next)
-    default: self.init("\(error)")
-    }
-  }
 }

@@ -13,7 +13,10 @@ package struct SetpointCommand: AsyncParsableCommand {
       serving plane on this machine, which "setpoint serve" starts.
       """,
     version: SetpointVersion.line,
-    subcommands: [VersionCommand.self])
+    subcommands: [
+      ValidateCommand.self, GetCommand.self, DescribeCommand.self, HistoryCommand.self, WaitCommand.self,
+      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, VersionCommand.self,
+    ])
 
   package init() {}
 }

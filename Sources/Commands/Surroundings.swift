@@ -1,3 +1,6 @@
+internal import LibCurl
+package import ServingAPI
+
 #if canImport(Darwin)
   internal import Darwin
 #else
@@ -15,15 +18,21 @@ package struct Surroundings: Sendable {
   package var now: @Sendable () -> Int64
   /// All of standard input.
   package var readInput: @Sendable () throws -> [UInt8]
+  /// The network to providers.
+  package var transport: Transport
+  /// Clocks and pauses.
+  package var timing: Timing
 
   package init(
     environment: [String: String], console: Console, now: @escaping @Sendable () -> Int64,
-    readInput: @escaping @Sendable () throws -> [UInt8]
+    readInput: @escaping @Sendable () throws -> [UInt8], transport: @escaping Transport, timing: Timing
   ) {
     self.environment = environment
     self.console = console
     self.now = now
     self.readInput = readInput
+    self.transport = transport
+    self.timing = timing
   }
 
   /// The process itself, where nothing else was put in place. Read once, when a command first asks.
@@ -33,8 +42,15 @@ package struct Surroundings: Sendable {
     let environment = processEnvironment()
     return Surroundings(
       environment: environment, console: .standard(environment: environment), now: { millisecondsSince1970() },
-      readInput: readStandardInput)
+      readInput: readStandardInput, transport: network(environment: environment), timing: .system)
   }
+}
+
+/// One HTTP client for the process. As with curl, a file of authorities named by the environment takes the place of the
+/// system's.
+private func network(environment: [String: String]) -> Transport {
+  let caFile = ["CURL_CA_BUNDLE", "SSL_CERT_FILE"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+  return HTTPClient(configuration: HTTPClientConfiguration(caFile: caFile)).transport
 }
 
 private func processEnvironment() -> [String: String] {

@@ -46,8 +46,11 @@ extension Attempt.Base {
   fileprivate var json: JSONValue {
     switch self {
     case .absent: ["absent": true]
-    case .present(let id, let version, let lastUpdated):
-      .object(present: ["id": .string(id), "version": version.map { .int($0) }, "last_updated": .int(lastUpdated)])
+    case .present(let id, let version, let lastUpdated, let hadFailed):
+      .object(present: [
+        "id": .string(id), "version": version.map { .int($0) }, "last_updated": .int(lastUpdated),
+        "had_failed": hadFailed ? true : nil,
+      ])
     }
   }
 
@@ -58,7 +61,7 @@ extension Attempt.Base {
     } else {
       self = .present(
         id: try record.text("id"), version: record.optionalInteger("version"),
-        lastUpdated: try record.time("last_updated").milliseconds)
+        lastUpdated: try record.time("last_updated").milliseconds, hadFailed: record.flag("had_failed"))
     }
   }
 }

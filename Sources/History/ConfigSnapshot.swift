@@ -1,5 +1,6 @@
 package import CanonicalJSON
 package import Endpoints
+internal import Planning
 
 /// An endpoint's config as it may be written to disk: secret references stay, plain environment values are there only as
 /// codes that prove them (``RedactionKey``).
@@ -23,7 +24,7 @@ package struct ConfigSnapshot: Hashable, Sendable {
   package init(of config: EndpointConfig, key: RedactionKey) {
     entities = config.entities.map { entity in
       let environment = entity.environment.map { variable, value in
-        let isPublic = SecretReference.isWhole(value) || EngineArguments.arePublic(variable: variable, value: value)
+        let isPublic = PublicValue.isPublic(variable: variable, value: value)
         return (variable, isPublic ? .plain(value) : StoredValue.code(key.code(variable: variable, value: value)))
       }
       return Entity(bare: entity.with(environment: [:]), environment: Dictionary(uniqueKeysWithValues: environment))
@@ -54,6 +55,9 @@ package struct ConfigSnapshot: Hashable, Sendable {
     guard missing.isEmpty else { throw Self.unknownValues(of: missing.sorted()) }
     return EndpointConfig(entities: restored)
   }
+
+  /// The config without its environment.
+  package var outline: EndpointConfig { EndpointConfig(entities: entities.map(\.bare)) }
 
   private static func unknownValues(of variables: [String]) -> HistoryError {
     let names = variables.joined(separator: ", ")

@@ -42,18 +42,22 @@ extension EndpointRow {
     var memory = Memory(attempt: try attempt(database), endpointID: providerID, lastVersion: lastVersion)
     try memory.readNotes(Record(parsing: notes, subject: "what history notes of \(name)"))
     var lost: [Int: HistoryError] = [:]
+    var outlines: [Int: EndpointConfig] = [:]
     for row in try Row.fetchAll(
       database, sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number", arguments: [id])
     {
       var revision = try Revision(row)
       do throws(HistoryError) {
-        revision.config = try config(of: row, digest: revision.digest, values: values, key: key)
+        if let snapshot = try snapshot(in: row) {
+          outlines[revision.number] = snapshot.outline
+          revision.config = try restored(snapshot, digest: revision.digest, values: values, key: key)
+        }
       } catch {
         lost[revision.number] = error
       }
       memory.revisions.append(revision)
     }
-    return RecordedMemory(memory: memory, version: version, lostConfigs: lost)
+    return RecordedMemory(memory: memory, version: version, lostConfigs: lost, outlines: outlines)
   }
 
   private func attempt(_ database: Database) throws -> Attempt? {
@@ -67,15 +71,19 @@ extension EndpointRow {
       details: Record(parsing: row["details"], subject: "the recorded attempt of \(name)"))
   }
 
-  private func config(
-    of row: Row, digest: ConfigDigest, values: [EndpointConfig], key: RedactionKey
-  ) throws(HistoryError) -> EndpointConfig? {
+  private func snapshot(in row: Row) throws(HistoryError) -> ConfigSnapshot? {
     guard let text: String = row["config"] else { return nil }
     let json: JSONValue
     do { json = try JSONValue(parsing: text) } catch {
       throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: \(error)")
     }
-    let config = try ConfigSnapshot(json: json).restored(from: values, key: key)
+    return try ConfigSnapshot(json: json)
+  }
+
+  private func restored(
+    _ snapshot: ConfigSnapshot, digest: ConfigDigest, values: [EndpointConfig], key: RedactionKey
+  ) throws(HistoryError) -> EndpointConfig {
+    let config = try snapshot.restored(from: values, key: key)
     // The digest is what the endpoint's tags and the plan go by; a config that is not it must never be sent for it.
     guard config.digest == digest else {
       throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: it does not have the digest \(digest)")

@@ -1,3 +1,4 @@
+package import Endpoints
 package import Planning
 
 /// A memory as it was read, with what is needed to write it back.
@@ -7,11 +8,16 @@ package struct RecordedMemory: Hashable, Sendable {
   package let version: Int64
   /// By revision number: why its config cannot be put together (`config` is nil then), in words that name the variables.
   package let lostConfigs: [Int: HistoryError]
+  /// By revision number: its config without any environment, for people to look at. There even where the config is lost.
+  package let outlines: [Int: EndpointConfig]
 
-  package init(memory: Memory, version: Int64, lostConfigs: [Int: HistoryError] = [:]) {
+  package init(
+    memory: Memory, version: Int64, lostConfigs: [Int: HistoryError] = [:], outlines: [Int: EndpointConfig] = [:]
+  ) {
     self.memory = memory
     self.version = version
     self.lostConfigs = lostConfigs
+    self.outlines = outlines
   }
 
   /// Nothing is remembered.

@@ -1,15 +1,18 @@
 import Commands
+import ServingAPI
 import Synchronization
+import TestKit
 
 /// A command run in the test's own process, as a person would run it: arguments in, what it printed and its exit code out.
-struct CommandRun {
+struct CommandRun: CustomStringConvertible {
   let code: Int32
   let output: String
   let notes: String
 
+  /// - Parameter workspace: what answers at the address that the environment names.
   init(
-    _ arguments: [String], environment: [String: String] = [:], input: String = "", palette: Palette = .plain,
-    now: Int64 = 1_767_225_600_000
+    _ arguments: [String], environment: [String: String] = Self.environment, input: String = "",
+    workspace: WorkspaceDouble = WorkspaceDouble(), timing: TestTiming = TestTiming(), palette: Palette = .plain
   ) async {
     let written = Mutex((output: "", notes: ""))
     let surroundings = Surroundings(
@@ -17,8 +20,18 @@ struct CommandRun {
       console: Console(
         writeOutput: { text in written.withLock { $0.output += text } },
         writeNotes: { text in written.withLock { $0.notes += text } }, outputPalette: palette, notesPalette: palette),
-      now: { now }, readInput: { Array(input.utf8) })
+      now: { timing.timing.secondsSince1970() * 1000 }, readInput: { Array(input.utf8) },
+      transport: workspace.transport, timing: timing.timing)
     code = await Surroundings.$current.withValue(surroundings) { await SetpointCommand.run(arguments) }
     (output, notes) = written.withLock { $0 }
   }
+
+  /// An environment that names the workspace double.
+  static let environment = [
+    "DATABRICKS_HOST": "https://workspace.example.com", "DATABRICKS_TOKEN": "dapi-secret-token",
+  ]
+
+  var lines: [String] { output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map { String($0) } }
+
+  var description: String { "exit \(code)\n--- output\n\(output)--- notes\n\(notes)" }
 }

@@ -28,7 +28,7 @@ import Testing
   private var everything: [MemoryChange] {
     let one = config("1")
     let two = config("2", ["LEVEL": "INFO"])
-    let base = Attempt.Base.present(id: "e1", version: 1, lastUpdated: 5)
+    let base = Attempt.Base.present(id: "e1", version: 1, lastUpdated: 5, hadFailed: true)
     return [
       opened(one, revision: 1, commit: "abc123"),
       .received(.accepted(id: "e1", version: 1), .create(name: key.name, config: one, tags: [:]), at: at(1)),

@@ -75,7 +75,8 @@ package struct ProgressBoard: Sendable {
   /// worked on come first and the rest are counted.
   package func lines(now: Int64, size: TerminalSize, palette: Palette) -> [String] {
     let room = max(1, size.rows - 2)
-    let shown = rows.count <= room ? rows[...] : (rows.filter { $0.ended == nil } + rows.filter { $0.ended != nil })[..<room]
+    let shown =
+      rows.count <= room ? rows[...] : (rows.filter { $0.ended == nil } + rows.filter { $0.ended != nil })[..<room]
     let nameWidth = shown.map(\.progress.endpoint.count).max() ?? 0
     let stateWidth = shown.map(\.progress.state.count).max() ?? 0
     var lines = shown.map { row in

@@ -1,0 +1,51 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+
+struct DeleteCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "delete", abstract: "Delete endpoints of the fleet.",
+    discussion: """
+      An endpoint that another fleet owns, or nobody, is not touched, nor one whose manifest said deletionPolicy: Retain \
+      unless --retained is given. While its manifest exists, the next apply makes it again.
+      """)
+
+  @Argument(help: "The endpoints' names.") var names: [String]
+  @Flag(help: "Delete it even though its deletion policy is Retain.") var retained = false
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let console = Surroundings.current.console
+    let history = try state.openHistory()
+    // Everything is looked at before anything is deleted: a wrong name among several deletes nothing.
+    for name in names { try refuse(try await LiveEndpoint.require(name, connection).observed) }
+    for name in names {
+      try await connection.provider.delete(name)
+      let now = Timestamp(milliseconds: Surroundings.current.now())
+      try await history.record(
+        [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],
+        of: EndpointKey(host: connection.target.url, name: name), at: now)
+      try console.result("\(name) deleted")
+    }
+  }
+
+  private func refuse(_ endpoint: ObservedEndpoint) throws {
+    guard endpoint.belongs(to: provider.fleet) else {
+      throw ErrorReport(
+        "\(endpoint.name) is not the fleet's, so it is not deleted",
+        why: endpoint.fleet.map { "it belongs to the fleet \"\($0)\", and this command acts for \"\(provider.fleet)\"" }
+          ?? "no fleet owns it",
+        next: endpoint.fleet.map { "say --fleet \($0) if you act for that fleet" }
+          ?? "delete it where it was made, or adopt it first with \"setpoint apply --adopt\"")
+    }
+    guard retained || !endpoint.isRetained else {
+      throw ErrorReport(
+        "\(endpoint.name) is protected: its deletion policy is Retain",
+        next: "change deletionPolicy in its manifest and apply it, or say --retained")
+    }
+  }
+}

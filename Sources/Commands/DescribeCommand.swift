@@ -1,0 +1,27 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import History
+internal import ServingAPI
+
+struct DescribeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "describe", abstract: "Show everything about one endpoint.",
+    discussion: "Its state and why, what it serves, what is held, its revisions, and what happened to it.")
+
+  @Argument(help: "The endpoint's name.") var name: String
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let surroundings = Surroundings.current
+    let live = try await LiveEndpoint.require(name, connection).observed
+    let history = try state.readHistory()
+    let key = EndpointKey(host: connection.target.url, name: name)
+    let values = [live.active, live.pending].compactMap { $0?.config }
+    let description = EndpointDescription(
+      endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
+      events: try await history.events(of: key, newest: 20), now: surroundings.now())
+    for line in description.lines(surroundings.console.outputPalette) { try surroundings.console.result(line) }
+  }
+}

@@ -1,0 +1,51 @@
+internal import Endpoints
+internal import History
+internal import ModelRegistry
+internal import Planning
+internal import ServingAPI
+
+extension ErrorReport {
+  /// The report on any error that reaches the command line. Every error that a module of ours throws has its place here;
+  /// what is left are the system's own.
+  package init(of error: any Error) {
+    switch error {
+    case let report as ErrorReport: self = report
+    case let error as HistoryError: self.init(error.message, next: error.next)
+    case let error as TargetError: self.init(error.message, next: error.advice)
+    case let error as ModelRegistryError: self.init(error.message, next: error.advice)
+    case let error as ServingError: self.init(error)
+    case let error as CommandRefusal: self.init(error.description)
+    case let error as InvalidManifest: self.init(error.findings.map(\.description).joined(separator: "\n"))
+    default: self.init("\(error)")
+    }
+  }
+
+  private init(_ error: ServingError) {
+    let facts = [error.errorCode, error.status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
+    let tries = error.attempts > 1 ? "tried \(error.attempts) times" : nil
+    let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
+    self.init(
+      Self.what(error.kind), place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage,
+      next: error.advice)
+  }
+
+  private static func what(_ kind: ServingError.Kind) -> String {
+    switch kind {
+    case .notFound: "the provider does not have it"
+    case .conflict: "the endpoint is being changed, or the name is taken"
+    case .unauthenticated: "the provider does not accept the token"
+    case .permissionDenied: "the provider does not allow it"
+    case .invalid: "the provider refused the request"
+    case .throttled: "the provider asks to be left alone for a while"
+    case .unavailable: "the provider is not available"
+    case .internalError: "the provider failed"
+    case .unimplemented: "the provider cannot do this"
+    case .cancelledByServer: "the provider cancelled the request"
+    case .timeout: "no answer came in time"
+    case .network: "the provider cannot be reached"
+    case .untrustedServer: "the provider's certificate is not trusted"
+    case .unexpectedAnswer: "the answer is not one of the serving API"
+    case .refusedLocally: "this cannot be sent"
+    }
+  }
+}

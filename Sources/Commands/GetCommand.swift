@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import Endpoints
+internal import LibYAML
+internal import ServingAPI
+
+struct GetCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "get", abstract: "List live endpoints, or show one.",
+    discussion: """
+      "-o yaml" prints manifests that "apply -f" reads; "-o json" prints the provider's own words. A plain environment \
+      value whose name says that it is a credential is never printed.
+      """)
+
+  @Argument(help: "The names of endpoints; none: all but the platform's own.") var names: [String] = []
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = ListFormat.table
+  @OptionGroup var provider: ProviderOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let console = Surroundings.current.console
+    let asked =
+      names.isEmpty ? try await connection.provider.list().filter { !$0.isReserved }.map(\.name) : names
+    let found = try await mapConcurrently(asked, limit: 16) { name in
+      try await LiveEndpoint.find(name, connection.provider)
+    }
+    try show(found.compactMap(\.self), console)
+    guard !names.isEmpty else { return }
+    let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
+    for name in missing { console.note("error: there is no endpoint \(name) at \(connection.target.url)") }
+    if !missing.isEmpty { throw ExitCode(1) }
+  }
+
+  private func show(_ endpoints: [LiveEndpoint], _ console: Console) throws {
+    switch output {
+    case .table, .wide:
+      let table = EndpointTable.table(
+        endpoints.map(\.observed), isWide: output == .wide, now: Surroundings.current.now())
+      if table.isEmpty { return console.note("no endpoints") }
+      for line in table.lines(console.outputPalette) { try console.result(line) }
+    case .json:
+      let items = endpoints.map { CredentialNames.shown($0.details.json) }
+      let isOne = names.count == 1
+      if isOne, items.isEmpty { return }
+      try console.result((isOne ? items[0] : ["kind": "EndpointList", "items": .array(items)]).text(.pretty))
+    case .yaml:
+      for (index, endpoint) in endpoints.enumerated() {
+        if index > 0 { try console.result("---") }
+        try console.resultPiece(YAMLEmitter.emit(ManifestText.yaml(endpoint.observed)))
+        for variable in ManifestText.hiddenVariables(endpoint.observed) {
+          console.note("\(endpoint.observed.name): the value of \(variable) is not printed; keep it as a secret")
+        }
+      }
+    }
+  }
+}
+
+/// An endpoint with everything the provider says of it.
+struct LiveEndpoint: Sendable {
+  let observed: ObservedEndpoint
+  let details: WireEndpoint
+
+  /// Nil where there is none of that name.
+  static func find(_ name: String, _ provider: some ServingProvider) async throws -> LiveEndpoint? {
+    do {
+      let details = try await provider.details(name)
+      return LiveEndpoint(observed: details.observed(as: name), details: details)
+    } catch let error as ServingError where error.isAbsence {
+      return nil
+    }
+  }
+
+  /// - Throws: an ``ErrorReport`` that says what to run next where there is none of that name.
+  static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
+    guard let endpoint = try await find(name, connection.provider) else {
+      throw ErrorReport(
+        "there is no endpoint \(name) at \(connection.target.url)", next: "\"setpoint get\" lists the endpoints there")
+    }
+    return endpoint
+  }
+}

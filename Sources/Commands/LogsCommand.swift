@@ -1,0 +1,54 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import ServingAPI
+
+struct LogsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "logs", abstract: "Print what the model servers of an endpoint write.",
+    discussion: "The logs of the config that is being rolled out come before those of the active one.")
+
+  @Argument(help: "The endpoint's name.") var name: String
+  @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
+  @Option(help: "Only this served entity. (default: all)") var entity: String?
+  @Flag(help: "Print how the environment was built instead.") var build = false
+  @OptionGroup var provider: ProviderOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let live = try await LiveEndpoint.require(name, connection)
+    let entities = try entities(of: live.observed)
+    var logs = Dictionary(uniqueKeysWithValues: entities.map { ($0, FollowedLog()) })
+    while true {
+      for entity in entities {
+        let lines = logs[entity]?.news(in: try await text(of: entity, connection)) ?? []
+        for line in lines {
+          try Surroundings.current.console.result(entities.count == 1 ? line : "[\(entity)] \(line)")
+        }
+      }
+      guard follow else { return }
+      try await Surroundings.current.timing.sleep(.seconds(2))
+    }
+  }
+
+  private func entities(of endpoint: ObservedEndpoint) throws -> [String] {
+    let configs = [endpoint.pending, endpoint.active].compactMap { $0?.config }
+    var names: [String] = []
+    for entity in configs.flatMap(\.entities) where !names.contains(entity.name) { names.append(entity.name) }
+    guard let entity else {
+      guard !names.isEmpty else {
+        throw ErrorReport("\(name) serves nothing yet", next: "\"setpoint describe \(name)\" says why")
+      }
+      return names
+    }
+    guard names.contains(entity) else {
+      throw ErrorReport("\(name) has no served entity \(entity)", next: "it has \(names.joined(separator: ", "))")
+    }
+    return [entity]
+  }
+
+  private func text(of entity: String, _ connection: Connection) async throws -> String {
+    build
+      ? try await connection.provider.buildLogs(name, entity: entity)
+      : try await connection.provider.logs(name, entity: entity)
+  }
+}

@@ -1,0 +1,19 @@
+internal import ArgumentParser
+internal import ModelRegistry
+
+struct ModelsAliasCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "alias", abstract: "Let an alias mean a version of a model.",
+    discussion: "A manifest that says entityVersion: \"@ALIAS\" rolls out another version once its alias means one.")
+
+  @Argument(help: "The model: catalog.schema.name.") var name: String
+  @Argument(help: "The alias, with or without @.") var alias: String
+  @Argument(help: "The version's number.") var version: Int64
+  @OptionGroup var provider: ProviderOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    try await connection.models.setAlias(alias.withoutAt, of: name, to: version)
+    Surroundings.current.console.note("\(name)@\(alias.withoutAt) is version \(version)")
+  }
+}

@@ -1,0 +1,43 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import ModelRegistry
+internal import ServingAPI
+
+struct ModelsRegisterCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "register", abstract: "Register a directory as the next version of a model.",
+    discussion: """
+      DIR is a folder from which a start command runs, or an MLflow model folder whose MLmodel has one. It must be on the \
+      plane's machine; its weights are linked or copied, never moved. Prints the new version's number.
+      """)
+
+  @Argument(help: "The model: catalog.schema.name.") var name: String
+  @Argument(help: "The directory with the model.") var directory: String
+  @Option(help: ArgumentHelp("The start command. (default: from MLmodel)", valueName: "COMMAND"))
+  var entrypoint: String?
+  @Option(help: ArgumentHelp("The task, such as llm/v1/chat. (default: from MLmodel)", valueName: "TASK"))
+  var task: String?
+  @Option(help: ArgumentHelp("Let this alias mean the new version.", valueName: "ALIAS")) var alias: String?
+  @OptionGroup var provider: ProviderOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let console = Surroundings.current.console
+    let source = URL(filePath: directory).standardizedFileURL.path
+    let registered = try await connection.models.register(name, source: source, entrypoint: entrypoint, task: task)
+    guard let version = registered.version else {
+      throw ErrorReport("\(connection.target.url) registered \(name) and named no version")
+    }
+    console.note("registered \(name) version \(version) from \(source)")
+    try console.result(String(version))
+    guard let alias else { return }
+    let plain = alias.withoutAt
+    try await connection.models.setAlias(plain, of: name, to: version)
+    console.note("\(name)@\(plain) is version \(version)")
+  }
+}
+
+extension String {
+  /// An alias as the registry knows it; manifests write it with an `@`.
+  var withoutAt: String { hasPrefix("@") ? String(dropFirst()) : self }
+}

@@ -1,0 +1,51 @@
+internal import ArgumentParser
+internal import ModelRegistry
+internal import ServingAPI
+
+/// Which provider, and in whose name.
+struct ProviderOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The address of a workspace or a serving plane. (default: DATABRICKS_HOST, else the plane on this machine)",
+      valueName: "URL"))
+  var host: String?
+
+  @Option(help: ArgumentHelp("A profile of ~/.databrickscfg.", valueName: "NAME"))
+  var profile: String?
+
+  @Option(help: ArgumentHelp("The fleet in whose name to act.", valueName: "NAME"))
+  var fleet = "default"
+
+  init() {}
+
+  func validate() throws {
+    guard !fleet.isEmpty, fleet.utf8.count <= 256 else {
+      throw ValidationError("A fleet's name has 1 to 256 characters.")
+    }
+  }
+
+  /// Finds the provider, and says on standard error which it is.
+  func connect() throws -> Connection {
+    let surroundings = Surroundings.current
+    let access = try TargetResolver.system(environment: surroundings.environment).resolve(host: host, profile: profile)
+    surroundings.console.note(surroundings.console.notesPalette.paint("target: \(access.target)", .muted))
+    return Connection(
+      ServingClient(
+        access, version: SetpointVersion.number, transport: surroundings.transport, timing: surroundings.timing))
+  }
+}
+
+/// A provider and what can be asked of it.
+struct Connection: Sendable {
+  let provider: APIProvider
+  let models: ModelDirectoryClient
+  let versions: VersionResolver
+
+  init(_ client: ServingClient) {
+    provider = APIProvider(client)
+    models = ModelDirectoryClient(client)
+    versions = VersionResolver(client)
+  }
+
+  var target: ProviderTarget { provider.target }
+}

@@ -1,0 +1,40 @@
+internal import CanonicalJSON
+internal import Endpoints
+
+/// Environment variables whose plain values are not for the screen: the name says that it is a credential.
+enum CredentialNames {
+  static let hidden = "[hidden]"
+
+  static func isCredential(variable: String, value: String) -> Bool {
+    guard !value.hasPrefix("{{secrets/") else { return false }
+    let words = variable.uppercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber })
+    return words.contains {
+      ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "CREDENTIALS", "APIKEY"].contains($0)
+    }
+  }
+
+  /// The environment as it may be shown.
+  static func shown(_ environment: [String: String]) -> [String: String] {
+    Dictionary(
+      uniqueKeysWithValues: environment.map { ($0, isCredential(variable: $0, value: $1) ? hidden : $1) })
+  }
+
+  /// An answer of the API with the same values hidden, wherever `environment_vars` stands in it.
+  static func shown(_ json: JSONValue) -> JSONValue {
+    switch json {
+    case .array(let items): .array(items.map(shown))
+    case .object(let members):
+      .object(
+        Dictionary(
+          uniqueKeysWithValues: members.map { key, value in
+            guard key == "environment_vars", let variables = value.objectValue else { return (key, shown(value)) }
+            let texts = variables.map { name, value in
+              let isHidden = isCredential(variable: name, value: value.stringValue ?? "")
+              return (name, isHidden ? JSONValue.string(hidden) : value)
+            }
+            return (key, .object(Dictionary(uniqueKeysWithValues: texts)))
+          }))
+    default: json
+    }
+  }
+}

@@ -1,0 +1,116 @@
+internal import Endpoints
+internal import History
+internal import Planning
+
+/// Everything about one endpoint, in sections.
+struct EndpointDescription {
+  let endpoint: ObservedEndpoint
+  let target: String
+  let recorded: RecordedMemory
+  let events: [HistoryEvent]
+  let now: Int64
+
+  func lines(_ palette: Palette) -> [String] {
+    [
+      summary(palette), config("Active config", endpoint.active, palette),
+      config("Pending config", endpoint.pending, palette), held(palette), underWay(palette),
+      table("Revisions", RevisionTable.table(recorded), palette), table("Events", EventTable.table(events), palette),
+    ].filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
+  }
+
+  private func summary(_ palette: Palette) -> [String] {
+    let state = EndpointState(endpoint)
+    let tags = endpoint.tags.filter { !FleetTags.isOwn($0.key) }.sorted { $0.key < $1.key }
+    let age = TimeText.age(milliseconds: now - endpoint.lastUpdated)
+    let changed =
+      endpoint.lastUpdated > 0 ? "\(TimeText.instant(endpoint.lastUpdated)) (\(age) ago)" : "not reported"
+    let fields: [(String, String)] = [
+      ("Name", palette.paint(endpoint.name, .strong)), ("Target", target), ("ID", endpoint.id),
+      ("State", palette.paint(state.text, state.tone)), ("Why", endpoint.deploymentWords),
+      ("Fleet", endpoint.fleet ?? "none: no fleet owns it"), ("Creator", endpoint.creator ?? ""),
+      ("Changed", changed), ("Protected", endpoint.isRetained ? "yes: its deletion policy is Retain" : ""),
+      ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),
+    ]
+    return fields.filter { !$0.1.isEmpty }.map { "\("\($0.0):".padded(to: 11))\($0.1)" }
+  }
+
+  private func config(_ title: String, _ config: ObservedConfig?, _ palette: Palette) -> [String] {
+    guard let config else { return [] }
+    let since = config.startTime.map { ", since \(TimeText.instant($0))" } ?? ""
+    var lines = [palette.paint("\(title), version \(config.version)\(since)", .strong)]
+    for entity in config.config.entities {
+      let deployment = config.deployments[entity.name]
+      lines.append(
+        "  \(entity.name): \(entity.entityName)/\(entity.entityVersion), \(entity.workloadType), "
+          + "\(entity.workloadSize ?? "sized by concurrency"), scale to zero \(entity.scaleToZero ? "on" : "off"), "
+          + "\(entity.traffic)% of traffic")
+      if let deployment {
+        let words = deployment.message.split(whereSeparator: \.isNewline)
+        lines.append("    \(deployment.state)" + (words.first.map { ": \($0)" } ?? ""))
+        lines += words.dropFirst().map { "      \($0)" }
+      }
+      lines += CredentialNames.shown(entity.environment).sorted { $0.key < $1.key }.map { "    \($0.key)=\($0.value)" }
+    }
+    return lines
+  }
+
+  private func held(_ palette: Palette) -> [String] {
+    let title = palette.paint("Held", .strong)
+    switch HeldTag(tags: endpoint.tags) {
+    case .nothing: return []
+    case .unreadable(let why):
+      return [title, "  the tag \(FleetTags.held) cannot be read: \(why)", "  next: setpoint retry \(endpoint.name)"]
+    case .held(let held):
+      let revision = recorded.memory.revision(of: held.digest)
+      let what = revision.map { "revision \($0.number) (\(held.digest))" } ?? "digest \(held.digest)"
+      var lines = [title, "  \(what) is not sent: \(held.cause.sentence)"]
+      if let words = revision?.outcome.message { lines.append("  why: \(words)") }
+      if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
+      lines.append("  stays on: \(held.target.map(shown) ?? "what is live, until a person decides")")
+      if held.isStalled { lines.append("  the way back failed too; nothing is tried until a person decides") }
+      lines.append("  next: change the manifest, or try the same again with \"setpoint retry \(endpoint.name)\"")
+      return lines
+    }
+  }
+
+  /// When the failure that led to the hold was noted.
+  private func since(_ held: Held) -> Int64? {
+    guard let number = recorded.memory.revision(of: held.digest)?.number else { return nil }
+    return events.last { $0.what.hasPrefix("revision \(number): ") }?.at.milliseconds
+  }
+
+  private func shown(_ digest: ConfigDigest) -> String {
+    recorded.memory.revision(of: digest).map { revision in
+      let model = recorded.outlines[revision.number].map { ", \($0.modelText)" } ?? ""
+      return "revision \(revision.number) (\(digest)\(model))"
+    } ?? "digest \(digest)"
+  }
+
+  private func underWay(_ palette: Palette) -> [String] {
+    guard let attempt = recorded.memory.attempt else { return [] }
+    let began = TimeText.instant(attempt.openedAt.milliseconds)
+    var lines = [
+      palette.paint("Under way", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), begun \(began)",
+    ]
+    if attempt.acceptance == nil { lines.append("  the provider has not confirmed it") }
+    if let refusal = attempt.refusal { lines.append("  refused: \(refusal.words)") }
+    return lines
+  }
+
+  private func table(_ title: String, _ table: Table, _ palette: Palette) -> [String] {
+    table.isEmpty ? [] : [palette.paint(title, .strong)] + table.lines(palette).map { "  \($0)" }
+  }
+}
+
+extension Held.Cause {
+  /// Why something is held, as the end of a sentence.
+  var sentence: String {
+    switch self {
+    case .failed: "its update failed"
+    case .refused: "the provider refused it"
+    case .verification: "it failed its verification"
+    case .canceled: "a person cancelled its update at the provider"
+    case .rollback: "a person went back to another revision"
+    }
+  }
+}

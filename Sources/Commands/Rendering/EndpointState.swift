@@ -1,0 +1,63 @@
+internal import Endpoints
+internal import Planning
+
+/// The state of a live endpoint in a word or two (contract 2.2).
+struct EndpointState: Hashable, Sendable {
+  let text: String
+  let tone: Tone
+
+  init(_ endpoint: ObservedEndpoint) {
+    self.init(
+      readiness: endpoint.readiness, update: endpoint.update,
+      isEmpty: endpoint.active == nil && endpoint.pending == nil && endpoint.update == .notUpdating)
+  }
+
+  init(readiness: Readiness, update: UpdateState, isEmpty: Bool = false) {
+    switch (readiness, update) {
+    case (_, .notUpdating) where isEmpty: (text, tone) = ("Empty", .muted)
+    case (.ready, .notUpdating): (text, tone) = ("Ready", .good)
+    case (.ready, .inProgress): (text, tone) = ("Ready, updating", .changed)
+    case (.ready, .failed): (text, tone) = ("Ready, update failed", .warning)
+    case (.ready, .canceled): (text, tone) = ("Ready, update canceled", .warning)
+    case (.notReady, .notUpdating): (text, tone) = ("Not ready", .failed)
+    case (.notReady, .inProgress): (text, tone) = ("Updating", .changed)
+    case (.notReady, .failed): (text, tone) = ("Failed", .failed)
+    case (.notReady, .canceled): (text, tone) = ("Not ready, update canceled", .failed)
+    // Words newer than this version are shown as they are.
+    case (.unknown(let word), let update): (text, tone) = ("\(word), \(update.shown)", .warning)
+    case (let readiness, .unknown(let word)): (text, tone) = ("\(readiness.shown), \(word)", .warning)
+    }
+  }
+}
+
+extension Readiness {
+  var shown: String {
+    switch self {
+    case .ready: "Ready"
+    case .notReady: "Not ready"
+    case .unknown(let word): word
+    }
+  }
+}
+
+extension UpdateState {
+  var shown: String {
+    switch self {
+    case .notUpdating: "not updating"
+    case .inProgress: "updating"
+    case .failed: "update failed"
+    case .canceled: "update canceled"
+    case .unknown(let word): word
+    }
+  }
+}
+
+extension EndpointConfig {
+  /// `main.support.qwen3/7`, with the share of each where there are several.
+  var modelText: String {
+    entities.map { entity in
+      let model = "\(entity.entityName)/\(entity.entityVersion)"
+      return entities.count == 1 ? model : "\(model) \(entity.traffic)%"
+    }.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,38 @@
+internal import Endpoints
+internal import Planning
+
+/// Live endpoints as `get` lists them.
+enum EndpointTable {
+  static func table(_ endpoints: [ObservedEndpoint], isWide: Bool, now: Int64) -> Table {
+    var table = Table(
+      isWide
+        ? ["NAME", "STATE", "MODEL", "WORKLOAD", "SIZE", "ZERO", "VERSION", "FLEET", "CHANGED", "CREATOR", "ID"]
+        : ["NAME", "STATE", "MODEL", "SIZE", "FLEET", "CHANGED"])
+    for endpoint in endpoints { table.append(row(endpoint, isWide: isWide, now: now)) }
+    return table
+  }
+
+  private static func row(_ endpoint: ObservedEndpoint, isWide: Bool, now: Int64) -> [Table.Cell] {
+    let state = EndpointState(endpoint)
+    let config = (endpoint.active ?? endpoint.pending)?.config
+    let sizes = unique(config) { $0.workloadSize ?? "by concurrency" }
+    let age = endpoint.lastUpdated > 0 ? TimeText.age(milliseconds: now - endpoint.lastUpdated) : "-"
+    let model = Table.Cell(config?.modelText ?? "-")
+    let fleet = Table.Cell(endpoint.fleet ?? "-")
+    let name = Table.Cell(endpoint.name)
+    let shown = Table.Cell(state.text, state.tone)
+    guard isWide else { return [name, shown, model, Table.Cell(sizes), fleet, Table.Cell(age)] }
+    let zero = unique(config) { $0.scaleToZero ? "yes" : "no" }
+    let version = (endpoint.active ?? endpoint.pending).map { String($0.version) } ?? "-"
+    return [
+      name, shown, model, Table.Cell(unique(config, \.workloadType)), Table.Cell(sizes), Table.Cell(zero),
+      Table.Cell(version), fleet, Table.Cell(age), Table.Cell(endpoint.creator ?? "-"), Table.Cell(endpoint.id),
+    ]
+  }
+
+  private static func unique(_ config: EndpointConfig?, _ text: (ServedEntity) -> String) -> String {
+    var seen: [String] = []
+    for entity in config?.entities ?? [] where !seen.contains(text(entity)) { seen.append(text(entity)) }
+    return seen.isEmpty ? "-" : seen.joined(separator: ", ")
+  }
+}

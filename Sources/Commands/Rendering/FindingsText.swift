@@ -1,0 +1,22 @@
+internal import Endpoints
+
+/// Findings as a compiler prints them: clickable, one a line, all at once.
+enum FindingsText {
+  static func lines(_ findings: [Finding], _ palette: Palette) -> [String] {
+    findings.map { finding in
+      let severity = palette.paint(finding.severity.rawValue, finding.severity == .error ? .failed : .warning)
+      let path = finding.path.isEmpty ? "" : "\(finding.path): "
+      let suggestion = finding.suggestion.map { "; \($0)" } ?? ""
+      return "\(palette.paint("\(finding.location)", .strong)): \(severity): \(path)\(finding.message)\(suggestion)"
+    }
+  }
+
+  static func summary(_ set: ManifestSet) -> String {
+    let errors = set.findings.count { $0.severity == .error }
+    let warnings = set.findings.count - errors
+    let usable = "\(set.manifests.count) valid \(set.manifests.count == 1 ? "endpoint" : "endpoints")"
+    let found = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }
+      .map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
+    return ([usable] + found).joined(separator: ", ")
+  }
+}

@@ -1,0 +1,113 @@
+package import Planning
+
+/// A plan as people read it: for each endpoint what happens and why, its fields, what that does to what serves now, and the
+/// calls; then a line that counts.
+package enum PlanText {
+  package static func lines(_ plan: Plan, palette: Palette = .plain, explain: Bool = false) -> [String] {
+    var lines: [String] = []
+    for change in plan.changes { lines += self.lines(change, palette, explain: explain) + [""] }
+    if let blocked = plan.blockedDeletions { lines += [palette.paint("nothing is deleted: \(blocked)", .warning), ""] }
+    return lines + [summary(plan)]
+  }
+
+  /// Such as `1 to update, 1 held, 3 unchanged`.
+  package static func summary(_ plan: Plan) -> String {
+    let counts = PlanAction.allCases.filter { $0 != .none }.map { ($0, plan.count($0)) }.filter { $0.1 > 0 }
+    guard !counts.isEmpty else {
+      return plan.unchanged == 1
+        ? "No changes: 1 endpoint is in sync." : "No changes: \(plan.unchanged) endpoints are in sync."
+    }
+    let words = counts.map { $0.0 == .hold ? "\($0.1) held" : "\($0.1) to \($0.0.verb)" }
+    return (words + ["\(plan.unchanged) unchanged"]).joined(separator: ", ") + "."
+  }
+
+  /// What a plan says of one endpoint, in a few words: `update (spec changed)`, `hold (quarantined)`.
+  package static func headline(_ action: PlanAction, _ reason: Reason) -> String {
+    "\(action.rawValue) (\(reason.code.rawValue))"
+  }
+
+  private static func lines(_ change: EndpointChange, _ palette: Palette, explain: Bool) -> [String] {
+    let mark = palette.paint(change.action.mark, change.action.tone)
+    let name = palette.paint(change.endpoint, .strong)
+    var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.tone))"]
+    lines += indented(change.reason.detail, label: "")
+    lines += fields(change.fields, palette)
+    if !change.consequence.isEmpty { lines.append("    effect: \(change.consequence)") }
+    lines += indented(change.blockedBy ?? "", label: "waits for: ")
+    if change.degraded != change.reason.detail { lines += indented(change.degraded ?? "", label: "degraded: ") }
+    for warning in change.warnings { lines += indented(warning, label: palette.paint("warning:", .warning) + " ") }
+    lines += change.operations.map { palette.paint("    calls: \($0.call)", .muted) }
+    if let next = next(change) { lines.append("    next: \(next)") }
+    if explain {
+      lines += change.ignored.map { palette.paint("    ignored: \($0.path) is \($0.live) live: \($0.why)", .muted) }
+    }
+    return lines
+  }
+
+  private static func fields(_ fields: [FieldChange], _ palette: Palette) -> [String] {
+    let width = fields.map(\.path.count).max() ?? 0
+    return fields.map { field in
+      let path = field.path.padded(to: width)
+      let values =
+        switch (field.from, field.to) {
+        case (nil, let to): palette.paint(to ?? "", .created)
+        case (let from?, nil): palette.paint("\(from) → (removed)", .removed)
+        case (let from?, let to?): "\(from) → \(palette.paint(to, .changed))"
+        }
+      return "    \(path)  \(values)"
+        + (field.effect == .none ? "" : palette.paint("  [\(field.effect.rawValue)]", .muted))
+    }
+  }
+
+  /// What a person can do about a hold that waits for one.
+  private static func next(_ change: EndpointChange) -> String? {
+    guard change.action == .hold else { return nil }
+    return change.reason.code.next(for: change.endpoint)
+  }
+
+  private static func indented(_ text: String, label: String) -> [String] {
+    text.split(whereSeparator: \.isNewline).enumerated().map { "    " + ($0 == 0 ? label : "") + $1 }
+  }
+}
+
+extension Reason.Code {
+  /// What a person can do about a hold for this reason; nil where there is nothing to do.
+  func next(for endpoint: String) -> String? {
+    switch self {
+    case .quarantined, .inconclusive, .refused:
+      "change the manifest, or try the same again with \"setpoint retry \(endpoint)\""
+    case .stalled: "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
+    case .rolledBack: "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
+    case .conflict: "take it over with \"setpoint apply --adopt\", or act for its fleet with --fleet"
+    case .contested: "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
+    case .unhealthy: "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
+    default: nil
+    }
+  }
+}
+
+extension PlanAction {
+  package var mark: String {
+    switch self {
+    case .create: "+"
+    case .update: "~"
+    case .rollback: "<"
+    case .delete: "-"
+    case .adopt: "@"
+    case .hold: "!"
+    case .none: "="
+    }
+  }
+
+  var tone: Tone? {
+    switch self {
+    case .create: .created
+    case .update, .adopt: .changed
+    case .rollback, .hold: .warning
+    case .delete: .removed
+    case .none: nil
+    }
+  }
+
+  fileprivate var verb: String { self == .rollback ? "roll back" : rawValue }
+}

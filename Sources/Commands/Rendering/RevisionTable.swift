@@ -1,0 +1,77 @@
+internal import CanonicalJSON
+internal import Endpoints
+internal import History
+internal import Planning
+
+/// Revisions as `history` and `describe` list them.
+enum RevisionTable {
+  static func table(_ recorded: RecordedMemory) -> Table {
+    var table = Table(["REVISION", "MODEL", "DIGEST", "OUTCOME", "RECORDED", "COMMIT", "NOTE"])
+    for revision in recorded.memory.revisions {
+      table.append([
+        Table.Cell(String(revision.number)), Table.Cell(recorded.outlines[revision.number]?.modelText ?? "-"),
+        Table.Cell("\(revision.digest)"), Table.Cell(revision.outcome.word, revision.outcome.tone),
+        Table.Cell(TimeText.instant(revision.recordedAt.milliseconds)),
+        Table.Cell(revision.sourceCommit.map { String($0.prefix(12)) } ?? "-"),
+        Table.Cell(note(revision, recorded)),
+      ])
+    }
+    return table
+  }
+
+  private static func note(_ revision: Revision, _ recorded: RecordedMemory) -> String {
+    var notes: [String] = []
+    if recorded.memory.lastGood?.number == revision.number { notes.append("last good") }
+    if recorded.memory.attempt?.revision == revision.number { notes.append("under way") }
+    if let message = revision.outcome.message { notes.append(message) }
+    if let lost = recorded.lostConfigs[revision.number] { notes.append(lost.message) }
+    return notes.joined(separator: "; ")
+  }
+
+  static func json(_ revision: Revision, _ recorded: RecordedMemory) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "revision": .int(Int64(revision.number)), "digest": .string(revision.digest.hex),
+      "outcome": .string(revision.outcome.word),
+      "recordedAt": .string(TimeText.instant(revision.recordedAt.milliseconds)),
+      "lastGood": .bool(recorded.memory.lastGood?.number == revision.number),
+    ]
+    if let outline = recorded.outlines[revision.number] { members["model"] = .string(outline.modelText) }
+    if let message = revision.outcome.message { members["message"] = .string(message) }
+    if let commit = revision.sourceCommit { members["commit"] = .string(commit) }
+    if case .failed(let cause, _) = revision.outcome { members["cause"] = .string(cause.rawValue) }
+    return .object(members)
+  }
+}
+
+extension RevisionOutcome {
+  fileprivate var tone: Tone? {
+    switch self {
+    case .good, .found: .good
+    case .failed, .refused: .failed
+    case .canceled: .warning
+    case .pending: .changed
+    case .superseded, .unsent: .muted
+    }
+  }
+}
+
+/// Events as `history --events` and `describe` list them.
+enum EventTable {
+  static func table(_ events: [HistoryEvent]) -> Table {
+    var table = Table(["TIME", "EVENT", "WHY"])
+    for event in events {
+      table.append([
+        Table.Cell(TimeText.instant(event.at.milliseconds)), Table.Cell(event.what), Table.Cell(event.why),
+      ])
+    }
+    return table
+  }
+
+  static func json(_ event: HistoryEvent) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "at": .string(TimeText.instant(event.at.milliseconds)), "what": .string(event.what), "why": .string(event.why),
+    ]
+    if let commit = event.sourceCommit { members["commit"] = .string(commit) }
+    return .object(members)
+  }
+}

@@ -1,0 +1,87 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import Planning
+internal import ServingAPI
+
+struct WaitCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "wait", abstract: "Wait until an endpoint is in a state.",
+    discussion: "Exits with 0 when it is, with 1 when it cannot be any more or the time is over.")
+
+  enum Goal: String, ExpressibleByArgument, CaseIterable {
+    case ready
+    case deleted
+  }
+
+  @Argument(help: "The endpoint's name.") var name: String
+  @Option(name: .customLong("for"), help: "What to wait for.") var goal = Goal.ready
+  @Option(help: "How long to wait.") var timeout = TimeSpan(seconds: 3600)
+  @OptionGroup var provider: ProviderOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let surroundings = Surroundings.current
+    let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await display.keepTime() }
+      defer { group.cancelAll() }
+      try await wait(connection, display)
+    }
+  }
+
+  private func wait(_ connection: Connection, _ display: ProgressDisplay) async throws {
+    let timing = Surroundings.current.timing
+    let end = timing.elapsed() + timeout.duration
+    var looks = 0
+    while true {
+      let progress = progress(try await connection.provider.observe(name))
+      display.note(progress)
+      switch progress.phase {
+      case .done: return
+      case .failed, .held: throw ExitCode(1)
+      case .deciding, .sending, .waiting, .verifying: break
+      }
+      looks += 1
+      let pause = UpdateWait.pollInterval(looks)
+      guard timing.elapsed() + pause <= end else {
+        display.note(
+          EndpointProgress(
+            endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
+            detail: "after \(TimeText.span(seconds: timeout.seconds)); it goes on without this command"))
+        throw ExitCode(1)
+      }
+      try await timing.sleep(pause)
+    }
+  }
+
+  private func progress(_ observed: Observed) -> EndpointProgress {
+    switch (observed, goal) {
+    case (.absent, .deleted): return EndpointProgress(endpoint: name, phase: .done, state: "deleted")
+    case (.absent, .ready):
+      return EndpointProgress(endpoint: name, phase: .failed, state: "not found", detail: "there is no such endpoint")
+    case (.present(let endpoint), .deleted):
+      return EndpointProgress(endpoint: name, phase: .waiting, state: EndpointState(endpoint).text)
+    case (.present(let endpoint), .ready):
+      let state = EndpointState(endpoint).text
+      let words = endpoint.deploymentWords
+      switch (endpoint.readiness, endpoint.update) {
+      case (.ready, .notUpdating): return EndpointProgress(endpoint: name, phase: .done, state: "ready")
+      // What failed stays as it is until somebody changes it: there is nothing to wait for.
+      case (_, .failed), (_, .canceled):
+        return EndpointProgress(endpoint: name, phase: .failed, state: state, detail: words)
+      default: return EndpointProgress(endpoint: name, phase: .waiting, state: state, detail: words)
+      }
+    }
+  }
+}
+
+extension ObservedEndpoint {
+  /// What the served entities that are not ready say of themselves, those of the pending config first.
+  var deploymentWords: String {
+    let deployments = (pending ?? active)?.deployments ?? [:]
+    return deployments.sorted { $0.key < $1.key }
+      .filter { $0.value.state != "DEPLOYMENT_READY" }
+      .map { "\($0.key): \($0.value.message.isEmpty ? $0.value.state : $0.value.message)" }
+      .joined(separator: "; ")
+  }
+}

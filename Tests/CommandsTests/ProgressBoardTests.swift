@@ -1,0 +1,49 @@
+import Commands
+import Testing
+
+@Suite struct ProgressBoardTests {
+  private func waiting(_ endpoint: String, _ detail: String = "") -> EndpointProgress {
+    EndpointProgress(endpoint: endpoint, phase: .waiting, state: "updating", detail: detail)
+  }
+
+  private let size = TerminalSize(columns: 80, rows: 24)
+
+  @Test func `away from a terminal each change is a line, and no change is none`() {
+    var board = ProgressBoard()
+    #expect(board.note(waiting("chat", "replica 1 loads"), now: 0) == "chat: updating: replica 1 loads")
+    #expect(board.note(waiting("chat", "replica 1 loads"), now: 5000) == nil)
+    let done = EndpointProgress(endpoint: "chat", phase: .done, state: "updated")
+    #expect(board.note(done, now: 65000) == "chat: updated (1m05s)")
+  }
+
+  @Test func `on a terminal each endpoint has a line with its elapsed time`() {
+    var board = ProgressBoard()
+    _ = board.note(waiting("chat", "replica 1 loads"), now: 0)
+    _ = board.note(EndpointProgress(endpoint: "summarizer", phase: .failed, state: "failed"), now: 1000)
+    #expect(
+      board.lines(now: 12000, size: size, palette: .plain) == [
+        "· chat        updating  12s     replica 1 loads",
+        "✗ summarizer  failed    0s",
+      ])
+    #expect(board.unfinished.map(\.endpoint) == ["chat"])
+  }
+
+  @Test func `a line is never wider than the terminal`() {
+    var board = ProgressBoard()
+    _ = board.note(waiting("chat", String(repeating: "long ", count: 50)), now: 0)
+    let lines = board.lines(now: 0, size: TerminalSize(columns: 40, rows: 24), palette: .plain)
+    #expect(lines.allSatisfy { $0.count < 40 })
+  }
+
+  @Test func `where endpoints are more than rows, those at work are shown and the rest counted`() {
+    var board = ProgressBoard()
+    for index in 0..<9 {
+      _ = board.note(EndpointProgress(endpoint: "done-\(index)", phase: .done, state: "updated"), now: 0)
+    }
+    _ = board.note(waiting("chat"), now: 0)
+    let lines = board.lines(now: 0, size: TerminalSize(columns: 80, rows: 5), palette: .plain)
+    #expect(lines.count == 4)
+    #expect(lines.first?.contains("chat") == true)
+    #expect(lines.last == "  and 7 more")
+  }
+}
