@@ -11,7 +11,7 @@ readonly PACKAGES=(
   gcc g++ libc6-dev binutils                                            # the linker's C side; vLLM's runtime compiler
   git curl ca-certificates                                              # Swift's package manager; make bench
   openssl procps util-linux                                             # test certificates; ps; flock and setsid
-  python3 python3-venv                                                  # vLLM, the SDK clients, scripts/*.py
+  python3 python3-venv libnuma1                                         # vLLM, the SDK clients, scripts/*.py
 )
 
 missing_packages() {
@@ -36,11 +36,14 @@ install_packages() {
 }
 
 check_swift() {
-  local version
+  local words version
   command -v swift >/dev/null ||
     fail "Swift is not installed" \
       "Install Swift 6.3 from https://www.swift.org/install/linux/ and put its usr/bin on the PATH."
-  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p')
+  words=$(swift --version 2>&1) ||
+    fail "swift is there and does not run: $words" \
+      "What the toolchain needs on each system is listed at https://www.swift.org/install/linux/."
+  version=$(sed -n 's/.*Swift version \([0-9.]*\).*/\1/p' <<<"$words")
   [ "$(printf '%s\n' "$OLDEST_SWIFT" "$version" | sort --version-sort | head -1)" = "$OLDEST_SWIFT" ] ||
     fail "Swift $version is too old; Setpoint needs $OLDEST_SWIFT or newer" \
       "Install Swift 6.3 from https://www.swift.org/install/linux/."
