@@ -1,7 +1,7 @@
 import CanonicalJSON
 import HTTPTypes
 package import Hummingbird
-import NIOCore
+package import NIOCore
 
 /// A request context that knows the client's connection, so that the gateway can notice when the client leaves.
 package protocol ConnectionContext: RequestContext {

@@ -129,6 +129,11 @@ func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
   return ByteBuffer(bytes: JSONValue.object(members).bytes())
 }
 
+/// The words of an error body that ``withErrorCode(_:status:)`` has made.
+func message(of body: ByteBuffer) -> String? {
+  (try? JSONValue(parsing: Array(body.readableBytesView)))?["message"]?.stringValue
+}
+
 private func errorCode(for status: Int) -> String {
   switch status {
   case 401: "UNAUTHENTICATED"

@@ -18,15 +18,16 @@ struct QueryRelay: Sendable {
 
   /// The whole way. Errors thrown are ``GatewayError``s for the client.
   func answer(_ query: Query, directory: any EndpointDirectory) async throws -> Response {
+    // First of all: what the client does before the watch begins goes unnoticed.
+    let channel = query.channel
+    let departure = query.departure
+    channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
     let body = try await read(query)
     let endpoint = try find(query, body, directory)
     query.note {
       $0.endpoint = endpoint.name
       $0.isStream = body.isStream
     }
-    let channel = query.channel
-    let departure = query.departure
-    channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
     let arrived = query.elapsed
     var admission = await endpoint.admission.admit(pinnedTo: query.target.entity, departure)
     query.note { $0.queued = query.elapsed - arrived }
@@ -166,7 +167,7 @@ struct QueryRelay: Sendable {
       query.note { record in
         (record.promptTokens, record.completionTokens) = tail.usage ?? (nil, nil)
         if status >= 400 { record.errorCode = "UPSTREAM_\(status)" }
-        if status >= 400 { record.error = String(buffer: body) }
+        if status >= 400 { record.error = message(of: body) }
       }
       query.end(status: status)
       return Response(status: .init(code: status), headers: headers, body: .init(byteBuffer: body))

@@ -165,6 +165,8 @@ final class Gate: Sendable {
 
   private let state = Mutex(State())
 
+  var isOpen: Bool { state.withLock(\.isOpen) }
+
   func open() {
     let waiters = state.withLock { state in
       state.isOpen = true

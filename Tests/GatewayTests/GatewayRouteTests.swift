@@ -176,6 +176,7 @@ import Testing
         #expect(answer.json["error_code"] == "BAD_REQUEST")
         #expect(answer.json["message"] == "max_tokens must be at least 1, got 0.")
         #expect(answer.json["error"]?["param"] == "max_tokens")
+        #expect(harness.lastRecord?.error == "max_tokens must be at least 1, got 0.")
         let missing = try await client.post("/v1/embeddings", #"{"model":"chat","input":"x"}"#)
         #expect(missing.status == 404 && missing.json["detail"] == "Not Found")
         #expect(missing.json["error_code"] == "RESOURCE_DOES_NOT_EXIST" && missing.json["message"] == "Not Found")

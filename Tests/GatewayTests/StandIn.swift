@@ -5,10 +5,11 @@ import NIOHTTP1
 /// The scripted vLLM of `Tests/Support`, as a process for the time of a closure.
 struct StandIn: Sendable {
   let port: Int
+  let socketPath: String
   let process: Process
 
   static func run<Value: Sendable>(
-    say: String = "Hello from v1", _ switches: JSONValue = [:],
+    say: String = "Hello from v1", _ switches: JSONValue = [:], onUnixSocket: Bool = false,
     _ body: @escaping @Sendable (StandIn) async throws -> Value
   ) async throws -> Value {
     let folder = FileManager.default.temporaryDirectory.appending(path: "standin-\(UUID().uuidString.prefix(8))")
@@ -20,24 +21,52 @@ struct StandIn: Sendable {
     process.executableURL = URL(filePath: "/usr/bin/env")
     let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Support/vllm_standin.py").path
     process.arguments = [
-      "python3", "-B", script, "--model", folder.path, "--served-model-name", "m", "--host", "127.0.0.1", "--port",
-      String(port),
+      "python3", "-B", script, "--model", folder.path, "--served-model-name", "m",
     ]
+    let socketPath = folder.appending(path: "s").path
+    process.arguments? += onUnixSocket ? ["--uds", socketPath] : ["--host", "127.0.0.1", "--port", String(port)]
+    // One process is enough here: what it is made of is the supervisor's concern.
+    var all = switches.objectValue ?? [:]
+    all["children"] = false
+    all["stop_ms"] = 0
     process.environment = ProcessInfo.processInfo.environment.merging([
-      "VLLM_STANDIN": switches.text(), "TMPDIR": folder.path,
+      "VLLM_STANDIN": JSONValue.object(all).text(), "TMPDIR": folder.path,
     ]) { $1 }
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
-    defer {
-      // Idle by now, or frozen: either way nothing of it stays.
-      process.terminate()
-      process.waitUntilExit()
+    let standIn = StandIn(port: port, socketPath: socketPath, process: process)
+    let isUp = await eventually { onUnixSocket ? standIn.hasSocket : await standIn.isHealthy }
+    do {
+      guard isUp else { throw CocoaError(.executableLoad) }
+      let value = try await body(standIn)
+      await standIn.stop()
+      return value
+    } catch {
+      await standIn.stop()
+      throw error
     }
-    let standIn = StandIn(port: port, process: process)
-    let isUp = await eventually { await standIn.isHealthy }
-    guard isUp else { throw CocoaError(.executableLoad) }
-    return try await body(standIn)
+  }
+
+  /// Asks it to end, and makes it: with a request in flight it would freeze, as the real one does.
+  func stop() async {
+    guard process.isRunning else { return }
+    process.terminate()
+    if await !eventually(within: .seconds(2), { !process.isRunning }) { kill(process.processIdentifier, SIGKILL) }
+  }
+
+  /// Whether it listens on its socket: the file alone is there earlier, and refuses.
+  private var hasSocket: Bool {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(socketPath.utf8).prefix(107)) }
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Foundation.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
   }
 
   private var isHealthy: Bool {

@@ -325,11 +325,8 @@ class Engine:
                 yield text.ljust(self.switches["token_bytes"], "."), reason if i == total - 1 else None
             with self.lock:
                 self.finished += 1
-        except Gone:
-            with self.lock:
-                self.aborted += 1
-            raise
-        except GeneratorExit:
+        except (Gone, OSError, GeneratorExit):
+            # Noticed by a closed connection, a reset one, or a failed write that left the generator behind.
             with self.lock:
                 self.aborted += 1
             raise

@@ -1,0 +1,162 @@
+import CanonicalJSON
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import Scheduling
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+@Suite struct RetryTests {
+  /// Port 1 of the loopback, where nothing listens.
+  static let nowhere = 1
+
+  @Test func `a replica that cannot be reached is passed over`() async throws {
+    var limits = GatewayLimits()
+    limits.unreachablePause = .seconds(60)
+    let (harness, replica) = (GatewayHarness(limits: limits), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("a-dead", port: Self.nowhere)
+      harness.ready("b-alive", port: port)
+      try await harness.run { client in
+        for _ in 0..<4 {
+          let answer = try await client.post("/v1/chat/completions")
+          #expect(answer.status == 200)
+        }
+      }
+    }
+    #expect(harness.troubles == ["a-dead"])
+    #expect(harness.records.map(\.attempts) == [2, 1, 1, 1])
+    #expect(harness.records.allSatisfy { $0.replica == "b-alive" })
+  }
+
+  @Test func `a request that no replica takes is given up with the last reason`() async throws {
+    var limits = GatewayLimits()
+    limits.unreachablePause = .milliseconds(5)
+    let harness = GatewayHarness(limits: limits)
+    harness.ready("dead", port: Self.nowhere)
+    try await harness.run { client in
+      let answer = try await client.post("/v1/chat/completions")
+      #expect(answer.status == 503 && answer.headers["retry-after"] == ["1"])
+      let message = answer.json["message"]?.stringValue ?? ""
+      #expect(message.contains("in 3 attempts; the last: the replica could not be reached"), "\(message)")
+    }
+    #expect(harness.admission.snapshot.inFlight == 0)
+  }
+
+  @Test(arguments: ["reject_first", "drain_500_first"])
+  func `a replica that turns a request away is passed over`(kind: String) async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(say: "Hello from a", .object([kind: 1])) { first in
+      try await StandIn.run(say: "Hello from b") { second in
+        harness.ready("a", port: first.port)
+        harness.ready("b", port: second.port)
+        try await harness.run { client in
+          let answer = try await client.post("/v1/chat/completions")
+          #expect(answer.text == "Hello from b")
+          let streamed = try await client.open("/v1/chat/completions") { try await $0.rest() }
+          #expect(streamed.contains("[DONE]"))
+        }
+      }
+    }
+    #expect(harness.records.map(\.attempts) == [2, 1] && harness.troubles == ["a"])
+  }
+
+  @Test func `the only replica is asked again after a pause when it was busy`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["reject_first": 2]) { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 200)
+      }
+    }
+    #expect(harness.lastRecord?.attempts == 3)
+  }
+
+  @Test func `a kept connection that the replica closed is replaced without the client's notice`() async throws {
+    let harness = GatewayHarness()
+    // The replica closes what is unused after 50 ms; the gateway believes in 3 s.
+    try await StandIn.run(["keep_alive_s": 0.05]) { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        try await client.connect().executeThenClose { inbound, outbound in
+          var parts = inbound.makeAsyncIterator()
+          for pause in [0, 45, 50, 52, 55, 60, 100] {
+            try await Task.sleep(for: .milliseconds(pause))
+            try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
+            let answer = try await TestClient.receive(&parts)
+            #expect(answer.status == 200)
+          }
+        }
+      }
+    }
+    #expect(harness.records.allSatisfy { $0.attempts == 1 } && harness.troubles.isEmpty)
+  }
+
+  @Test func `a reused connection that ends unanswered is tried once more on a new one`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        try await client.connect().executeThenClose { inbound, outbound in
+          // One client connection, so that both requests share an event loop and its kept connection.
+          var parts = inbound.makeAsyncIterator()
+          try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
+          #expect(try await TestClient.receive(&parts).status == 200)
+          try await standIn.set(["drop_first": 1])
+          try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
+          #expect(try await TestClient.receive(&parts).status == 200)
+        }
+        #expect(try await standIn.counters()["seen"] == 3)
+      }
+    }
+  }
+
+  @Test func `a new connection that ends unanswered is no reason to send the request twice`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["drop_first": 1]) { standIn in
+      harness.ready("a", port: standIn.port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 502 && answer.json["error_code"] == "INTERNAL_ERROR")
+        #expect(try await standIn.counters()["seen"] == 1)
+      }
+    }
+  }
+
+  @Test func `an answer that breaks off half way is an error and not a shorter answer`() async throws {
+    let harness = GatewayHarness()
+    let replica = ScriptedReplica()
+    try await replica.run(answer: { _ in
+      Response(
+        status: .ok, headers: [.contentType: "application/json", .contentLength: "1000"],
+        body: ResponseBody(contentLength: 1000) { writer in
+          try await writer.write(ByteBuffer(string: #"{"choices":["#))
+          throw CancellationError()
+        })
+    }) { port in
+      harness.ready("a", port: port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 502)
+        #expect(answer.json["message"]?.stringValue?.contains("broke off in the middle") == true)
+      }
+    }
+  }
+
+  @Test func `a replica on a unix socket is reached`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(onUnixSocket: true) { standIn in
+      harness.admission.replicaReady(
+        UpstreamReplica(
+          id: "u", entity: "m-1", version: "1", address: .unixSocket(path: standIn.socketPath), capacity: 1))
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.text == "Hello from v1")
+      }
+    }
+  }
+}

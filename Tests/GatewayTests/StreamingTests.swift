@@ -1,0 +1,187 @@
+import CanonicalJSON
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import Scheduling
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+private func eventStream(
+  _ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
+) -> Response {
+  Response(
+    status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8"],
+    body: ResponseBody { writer in try await write(&writer) })
+}
+
+@Suite struct StreamingTests {
+  @Test func `a stream passes chunk by chunk`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    let gates = (0..<5).map { _ in Gate() }
+    let answer = eventStream { writer in
+      for (index, gate) in gates.enumerated() {
+        try await writer.write(ByteBuffer(string: "data: \(index)\n\n"))
+        // The next one is sent when the client has this one: nothing between may hold it back.
+        await gate.pass()
+      }
+      try await writer.finish(nil)
+    }
+    try await replica.run(answer: { _ in answer }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        try await client.open("/v1/chat/completions") { parts in
+          for (index, gate) in gates.enumerated() {
+            let piece = try await parts.nextText()
+            #expect(piece == "data: \(index)\n\n")
+            #expect(harness.admission.snapshot.inFlight == 1)
+            gate.open()
+          }
+          let end = try await parts.nextText()
+          #expect(end == nil)
+        }
+      }
+    }
+    #expect(harness.lastRecord?.status == 200 && harness.admission.snapshot.inFlight == 0)
+  }
+
+  @Test func `a stream of vLLM arrives whole, the role first and DONE last`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
+        let events = text.split(separator: "\n\n")
+        #expect(events.first?.contains(#""role":"assistant""#) == true)
+        #expect(events.last == "data: [DONE]")
+        #expect(events.count == 5)
+      }
+    }
+  }
+
+  @Test func `a client that leaves in mid stream frees its place and the replica`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["token_ms": 20]) { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let long = #"{"model":"chat","stream":true,"messages":[],"max_tokens":5000,"ignore_eos":true}"#
+        let left = try await client.open("/v1/chat/completions", long) { parts in
+          _ = try await parts.nextText()
+          return ContinuousClock.now
+        }
+        #expect(await eventually { harness.admission.snapshot.inFlight == 0 })
+        let isAborted = await eventually { (try? await standIn.counters()["aborted"]) == 1 }
+        let counters = try await standIn.counters()
+        #expect(isAborted, "\(counters.text())")
+        #expect(.now - left < .seconds(2))
+      }
+    }
+    #expect(harness.lastRecord?.status == 499 && harness.records.count == 1)
+  }
+
+  @Test func `a client that leaves before the answer frees its place and the replica`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["first_token_ms": 60000]) { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        try await client.open("/v1/chat/completions", TestClient.hello) { _ in
+          #expect(await eventually { (try? await standIn.counters()["running"]) == 1 })
+        }
+        #expect(await eventually { harness.admission.snapshot.inFlight == 0 })
+        #expect(await eventually { (try? await standIn.counters()["aborted"]) == 1 })
+      }
+    }
+    #expect(harness.lastRecord?.status == 499)
+  }
+
+  @Test func `a replica that breaks off in mid stream ends it with an error event`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["drop_after_tokens": 2]) { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
+        #expect(text.contains("Hello") && !text.contains("[DONE]"))
+        let last = text.split(separator: "\n\n").last ?? ""
+        #expect(last.hasPrefix(#"data: {"error":{"code":502,"#) && last.contains("broke off in the middle"), "\(last)")
+      }
+    }
+    let record = try #require(harness.lastRecord)
+    #expect(record.status == 200 && record.errorCode == "INTERNAL_ERROR" && harness.admission.snapshot.inFlight == 0)
+  }
+
+  @Test func `vLLM's own error in mid stream passes and is recorded`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["stream_error_after_tokens": 2]) { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
+        #expect(text.contains("EngineCore encountered an issue") && text.hasSuffix("data: [DONE]\n\n"))
+      }
+    }
+    #expect(harness.lastRecord?.errorCode == "UPSTREAM_STREAM_ERROR")
+    #expect(harness.lastRecord?.error?.hasPrefix("EngineCore encountered an issue") == true)
+  }
+
+  @Test func `a replica that is cut off ends its streams with an error event`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["token_ms": 20]) { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let long = #"{"model":"chat","stream":true,"messages":[],"max_tokens":5000,"ignore_eos":true}"#
+        let text = try await client.open("/v1/chat/completions", long) { parts in
+          _ = try await parts.nextText()
+          harness.admission.replicaDraining("r1")
+          harness.admission.cutOff("r1")
+          await harness.admission.drained("r1")
+          return try await parts.rest()
+        }
+        #expect(text.contains("the replica was stopped before it had finished"))
+        #expect(await eventually { (try? await standIn.counters()["aborted"]) == 1 })
+      }
+    }
+  }
+
+  @Test func `a slow reader slows the replica down and loses nothing`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    let piece = String(repeating: "x", count: 1 << 16)
+    let written = Mutex(0)
+    let answer = eventStream { writer in
+      for _ in 0..<1024 {
+        try await writer.write(ByteBuffer(string: piece))
+        written.withLock { $0 += 1 }
+      }
+      try await writer.finish(nil)
+    }
+    try await replica.run(answer: { _ in answer }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let length = try await client.open("/v1/chat/completions") { parts in
+          // Nothing is read for as long as the replica gets anywhere.
+          var before = -1
+          while before != written.withLock({ $0 }) {
+            before = written.withLock { $0 }
+            try await Task.sleep(for: .milliseconds(300))
+          }
+          #expect(before < 700, "of 64 MiB, \(before / 16) were sent to a client that reads nothing")
+          return try await parts.rest().utf8.count
+        }
+        #expect(length == 1024 << 16)
+      }
+    }
+  }
+
+  @Test func `a replica that says nothing for too long is given up`() async throws {
+    var limits = GatewayLimits()
+    limits.silence = .milliseconds(100)
+    let harness = GatewayHarness(limits: limits)
+    try await StandIn.run(["freeze_after_requests": 0]) { standIn in
+      harness.ready("r1", port: standIn.port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 504 && answer.json["error_code"] == "DEADLINE_EXCEEDED")
+      }
+    }
+  }
+}
