@@ -1,0 +1,131 @@
+package import CanonicalJSON
+internal import Endpoints
+internal import History
+internal import Planning
+
+/// Why a file is no saved plan that can be carried out.
+package struct SavedPlanError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+}
+
+extension SavedPlan {
+  /// The form's number; it goes up when an older Setpoint would misread a newer plan.
+  private static let form: Int64 = 1
+
+  /// The file's content.
+  package var json: JSONValue {
+    [
+      "kind": "SavedPlan", "form": .int(Self.form), "target": .string(target), "fleet": .string(fleet),
+      "adopt": .bool(adopt), "prune": .bool(prune), "endpoints": .array(entries.map(\.json)),
+    ]
+  }
+
+  /// Reads what ``json`` wrote.
+  package init(json: JSONValue) throws(SavedPlanError) {
+    guard json["kind"] == "SavedPlan" else {
+      throw SavedPlanError(description: "it is no saved plan; \"setpoint diff -f ... --out FILE\" writes one")
+    }
+    guard json["form"]?.intValue == Self.form else {
+      throw SavedPlanError(description: "it was written by another version of setpoint; make the plan again")
+    }
+    guard let target = json["target"]?.stringValue, let fleet = json["fleet"]?.stringValue,
+      let adopt = json["adopt"]?.boolValue, let prune = json["prune"]?.boolValue,
+      let endpoints = json["endpoints"]?.arrayValue
+    else { throw SavedPlanError.damaged }
+    self.init(
+      target: target, fleet: fleet, adopt: adopt, prune: prune,
+      entries: try endpoints.map(Entry.init(json:)))
+  }
+
+  private init(target: String, fleet: String, adopt: Bool, prune: Bool, entries: [Entry]) {
+    self.target = target
+    self.fleet = fleet
+    self.adopt = adopt
+    self.prune = prune
+    self.entries = entries
+  }
+}
+
+extension SavedPlanError {
+  fileprivate static let damaged = SavedPlanError(description: "the plan is damaged; make it again")
+}
+
+extension SavedPlan.Entry {
+  fileprivate var json: JSONValue {
+    var members: [String: JSONValue] = ["name": .string(name), "action": .string(action.rawValue)]
+    if case .present(let id, let version, let lastUpdated, let hadFailed) = world {
+      var seen: [String: JSONValue] = [
+        "id": .string(id), "lastUpdated": .int(lastUpdated), "hadFailed": .bool(hadFailed),
+      ]
+      if let version { seen["version"] = .int(version) }
+      members["world"] = .object(seen)
+    }
+    if let wish { members["desired"] = wish.json }
+    return .object(members)
+  }
+
+  fileprivate init(json: JSONValue) throws(SavedPlanError) {
+    guard let name = json["name"]?.stringValue,
+      let action = json["action"]?.stringValue.flatMap(PlanAction.init(rawValue:))
+    else { throw .damaged }
+    var world = Attempt.Base.absent
+    if let seen = json["world"] {
+      guard let id = seen["id"]?.stringValue, let lastUpdated = seen["lastUpdated"]?.intValue,
+        let hadFailed = seen["hadFailed"]?.boolValue
+      else { throw .damaged }
+      world = .present(
+        id: id, version: seen["version"]?.intValue, lastUpdated: lastUpdated, hadFailed: hadFailed)
+    }
+    var wish: SavedWish?
+    if let desired = json["desired"] { wish = try SavedWish(json: desired, name: name) }
+    self.init(name: name, action: action, world: world, wish: wish)
+  }
+}
+
+extension SavedWish {
+  fileprivate var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "config": config.json, "tags": .object(endpoint.sideSettings.tags.mapValues { .string($0) }),
+      "onFailure": .string(endpoint.rollout.onFailure.rawValue),
+      "deletionPolicy": .string(endpoint.deletionPolicy.rawValue),
+      "aliases": .object(endpoint.resolvedAliases.mapValues { .string($0) }),
+      "verify": .array(
+        endpoint.rollout.checks.map { check in
+          [
+            "chat": .string(check.prompt), "status": .int(Int64(check.expectedStatus)),
+            "contains": .string(check.contains), "withinSeconds": .double(check.withinSeconds),
+          ]
+        }),
+    ]
+    if let deadline = endpoint.rollout.deadline { members["deadlineSeconds"] = .int(deadline.components.seconds) }
+    return .object(members)
+  }
+
+  fileprivate init(json: JSONValue, name: String) throws(SavedPlanError) {
+    guard let configJSON = json["config"], let config = try? ConfigSnapshot(json: configJSON),
+      let onFailure = json["onFailure"]?.stringValue.flatMap(FailurePolicy.init(rawValue:)),
+      let policy = json["deletionPolicy"]?.stringValue.flatMap(DeletionPolicy.init(rawValue:)),
+      let checks = json["verify"]?.arrayValue
+    else { throw .damaged }
+    let rollout = RolloutPolicy(
+      deadline: json["deadlineSeconds"]?.intValue.map { .seconds($0) }, onFailure: onFailure,
+      checks: try checks.map(VerificationCheck.init(json:)))
+    self.init(
+      endpoint: DesiredEndpoint(
+        name: name, config: config.outline,
+        sideSettings: SideSettings(tags: (json["tags"]?.objectValue ?? [:]).compactMapValues(\.stringValue)),
+        rollout: rollout, deletionPolicy: policy,
+        resolvedAliases: (json["aliases"]?.objectValue ?? [:]).compactMapValues(\.stringValue)),
+      config: config)
+  }
+}
+
+extension VerificationCheck {
+  fileprivate init(json: JSONValue) throws(SavedPlanError) {
+    guard let prompt = json["chat"]?.stringValue, let status = json["status"]?.intValue,
+      let contains = json["contains"]?.stringValue, let within = json["withinSeconds"]?.doubleValue
+    else { throw .damaged }
+    self.init(
+      prompt: prompt, expectedStatus: Int(clamping: status), contains: contains, withinSeconds: within)
+  }
+}

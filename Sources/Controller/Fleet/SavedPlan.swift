@@ -1,0 +1,101 @@
+package import Endpoints
+package import History
+package import Planning
+
+/// A plan as `diff --out` writes it and `apply --plan` carries it out: what each endpoint is to be, and what the world looked
+/// like when that was decided. Plain environment values are in it only as codes (``ConfigSnapshot``).
+package struct SavedPlan: Hashable, Sendable {
+  package let target: String
+  package let fleet: String
+  package let adopt: Bool
+  package let prune: Bool
+  /// The endpoints to which something is done, by name.
+  package let entries: [Entry]
+
+  /// One endpoint's part.
+  package struct Entry: Hashable, Sendable {
+    package let name: String
+    package let action: PlanAction
+    /// The endpoint when the plan was made.
+    package let world: Attempt.Base
+    /// What it is to be; nil: it is to be deleted.
+    package let wish: SavedWish?
+  }
+
+  /// - Parameter items: what the plan was made of.
+  package init(_ plan: Plan, of items: [PlanItem], options: DecisionOptions, key: RedactionKey) {
+    target = plan.target
+    fleet = plan.fleet
+    adopt = options.adopt
+    prune = options.prune
+    let desired = Dictionary(items.map { ($0.name, $0.desired) }, uniquingKeysWith: { one, _ in one })
+    entries = plan.changes.compactMap { change in
+      guard change.action != .hold, change.action != .none, let world = change.world else { return nil }
+      var wish: SavedWish?
+      if case .present(let endpoint, _) = desired[change.endpoint] { wish = SavedWish(endpoint, key: key) }
+      return Entry(name: change.endpoint, action: change.action, world: world, wish: wish)
+    }
+  }
+
+  /// What the plan wants, with environment values filled in from configs that hold them.
+  ///
+  /// - Parameter values: for each endpoint the configs in which to look: the manifest's, the live one.
+  /// - Throws: `HistoryError` `cannotRestore`, naming the variables that nobody holds.
+  package func desiredFleet(values: [String: [EndpointConfig]], key: RedactionKey) throws(HistoryError) -> DesiredFleet
+  {
+    var endpoints: [String: Desired] = [:]
+    for entry in entries {
+      endpoints[entry.name] = Desired.none
+      if let wish = entry.wish {
+        endpoints[entry.name] = .present(try wish.restored(from: values[entry.name] ?? [], key: key))
+      }
+    }
+    return DesiredFleet(endpoints: endpoints, isComplete: false)
+  }
+
+  /// What has changed in the world since the plan was made, a line each; empty: it may be carried out.
+  package func movements(now items: [PlanItem], replanned: Plan) -> [String] {
+    let observed = Dictionary(items.map { ($0.name, $0.observed) }, uniquingKeysWith: { one, _ in one })
+    return entries.compactMap { entry in
+      switch (observed[entry.name] ?? .absent, entry.world) {
+      case (.unreadable(let why), _): return "\(entry.name) cannot be read: \(why)"
+      case (.absent, .absent): break
+      case (.absent, .present): return "\(entry.name) is gone"
+      case (.present, .absent): return "\(entry.name) exists by now"
+      case (.present(let live), .present):
+        if Attempt.Base(live) != entry.world { return "\(entry.name) was changed since" }
+      }
+      let action = replanned.changes.first { $0.endpoint == entry.name }?.action ?? .none
+      return action == entry.action
+        ? nil : "\(entry.name) would now be \(action.rawValue) where the plan says \(entry.action.rawValue)"
+    }
+  }
+}
+
+/// A desired endpoint as it may be written to disk.
+package struct SavedWish: Hashable, Sendable {
+  let endpoint: DesiredEndpoint
+  let config: ConfigSnapshot
+
+  init(_ endpoint: DesiredEndpoint, key: RedactionKey) {
+    config = ConfigSnapshot(of: endpoint.config, key: key)
+    self.endpoint = endpoint.with(config: config.outline)
+  }
+
+  init(endpoint: DesiredEndpoint, config: ConfigSnapshot) {
+    self.endpoint = endpoint
+    self.config = config
+  }
+
+  func restored(from values: [EndpointConfig], key: RedactionKey) throws(HistoryError) -> DesiredEndpoint {
+    endpoint.with(config: try config.restored(from: values, key: key))
+  }
+}
+
+extension DesiredEndpoint {
+  fileprivate func with(config: EndpointConfig) -> DesiredEndpoint {
+    DesiredEndpoint(
+      name: name, config: config, sideSettings: sideSettings, rollout: rollout, deletionPolicy: deletionPolicy,
+      suspend: suspend, resolvedAliases: resolvedAliases)
+  }
+}

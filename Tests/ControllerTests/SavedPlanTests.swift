@@ -1,0 +1,70 @@
+import CanonicalJSON
+import Controller
+import Endpoints
+import History
+import Planning
+import TestKit
+import Testing
+
+@Suite struct SavedPlanTests {
+  typealias World = ControllerWorld
+
+  private func endpoint(_ version: String, secret: String = "s3cret") -> DesiredEndpoint {
+    let entity = ServedEntity(
+      entityName: World.model, entityVersion: version,
+      environment: ["PASSWORD": secret, "HF_TOKEN": "{{secrets/llm/hf}}"])
+    return DesiredEndpoint(
+      name: "chat", config: EndpointConfig(entities: [entity]), sideSettings: SideSettings(tags: ["team": "a"]),
+      rollout: RolloutPolicy(
+        deadline: .seconds(90), onFailure: .hold,
+        checks: [VerificationCheck(prompt: "hi", contains: "Hello", withinSeconds: 2.5)]),
+      deletionPolicy: .retain)
+  }
+
+  private func saved(_ endpoint: DesiredEndpoint, _ world: World) async throws -> SavedPlan {
+    let reconciler = world.reconciler()
+    let fleet = World.fleet(endpoint)
+    let items = try await reconciler.survey(fleet)
+    let plan = try await reconciler.plan(fleet)
+    return SavedPlan(plan, of: items, options: reconciler.options, key: world.history.key)
+  }
+
+  @Test func `a saved plan reads back as itself and holds no secret`() async throws {
+    let plan = try await saved(endpoint("1"), try World())
+    let text = plan.json.text(.pretty)
+    #expect(!text.contains("s3cret"))
+    #expect(text.contains("{{secrets/llm/hf}}"))
+    #expect(try SavedPlan(json: JSONValue(parsing: text)) == plan)
+  }
+
+  @Test func `the value of a plain variable comes from the manifest or the live config, or the plan is refused`()
+    async throws
+  {
+    let world = try World()
+    let plan = try await saved(endpoint("1"), world)
+    let fleet = try plan.desiredFleet(values: ["chat": [endpoint("1").config]], key: world.history.key)
+    #expect(fleet.desired("chat") == .present(endpoint("1")))
+    #expect {
+      _ = try plan.desiredFleet(values: ["chat": [endpoint("1", secret: "other").config]], key: world.history.key)
+    } throws: { "\($0)".contains("PASSWORD") }
+  }
+
+  @Test func `a plan is refused when the world has moved, and says what moved`() async throws {
+    let world = try World()
+    let plan = try await saved(World.endpoint("1"), world)
+    func movements() async throws -> [String] {
+      let fleet = try plan.desiredFleet(values: [:], key: world.history.key)
+      let reconciler = world.reconciler()
+      return plan.movements(now: try await reconciler.survey(fleet), replanned: try await reconciler.plan(fleet))
+    }
+    #expect(try await movements().isEmpty)
+    world.workspace.foreignEdit("chat", config: World.config("9"))
+    #expect(try await movements() == ["chat exists by now"])
+  }
+
+  @Test(arguments: ["{}", #"{"kind": "SavedPlan"}"#, #"{"kind": "SavedPlan", "form": 1}"#, "[]"])
+  func `a file that is no plan is refused in words`(text: String) throws {
+    let json = try JSONValue(parsing: text)
+    #expect(throws: SavedPlanError.self) { try SavedPlan(json: json) }
+  }
+}
