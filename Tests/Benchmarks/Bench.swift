@@ -1,0 +1,147 @@
+import LibYAML
+import Planning
+
+/// `bench`: what a plan of 10,000 manifests against 10,000 endpoints in sync costs, beside libyaml's bare parse of the
+/// same bytes, both in one run, and how much memory it takes. Exits 1 past a bound.
+@main
+struct Bench {
+  private static let endpoints = 10_000
+  private static let rounds = 9
+  private static let ratioBound = 8.0
+  private static let ratioGoal = 4.0
+  private static let memoryBound = 60.0
+
+  static func main() {
+    // Before anything else: a peak only ever rises.
+    let bare = Process.peakMegabytes
+    do {
+      let isMemoryKept = try measureMemory(above: bare)
+      let isTimeKept = try measureTime()
+      if !isMemoryKept || !isTimeKept { Process.exit(1) }
+    } catch {
+      print("error: \(error)")
+      Process.exit(1)
+    }
+  }
+
+  /// The files are made one by one, as a command reads them one by one.
+  private static func measureMemory(above bare: Double?) throws -> Bool {
+    let plan = FleetPass(of: endpoints).plan(files: (0..<endpoints).lazy.map { GeneratedEndpoint($0).file })
+    try check(plan)
+    guard let bare, let peak = Process.peakMegabytes else {
+      print("memory: not measured, there is no /proc here")
+      return true
+    }
+    print(
+      "memory: a plan of \(endpoints) manifests peaks \(fixed(peak - bare, 1)) MB above the bare process's "
+        + "\(fixed(bare, 1)) MB (bound \(fixed(memoryBound, 0)) MB)")
+    return peak - bare <= memoryBound
+  }
+
+  private static func measureTime() throws -> Bool {
+    let files = (0..<endpoints).map { GeneratedEndpoint($0).file }
+    let pass = FleetPass(of: endpoints)
+    var times = Times()
+    // The first round warms caches and allocator and does not count.
+    for round in 0...rounds {
+      var taken = Times()
+      // Which goes first alternates, so that a slow moment of the machine falls on both.
+      for isBare in round.isMultiple(of: 2) ? [true, false] : [false, true] {
+        if isBare {
+          taken.bare = [try Process.seconds { try files.forEach { _ = try YAMLParser.countEvents(in: $0.bytes) } }]
+          taken.trees = [try Process.seconds { try readTrees(files) }]
+        } else {
+          try measurePass(pass, files, &taken)
+        }
+      }
+      if round > 0 { times.add(taken) }
+    }
+    return report(times, bytes: files.reduce(0) { $0 + $1.bytes.count })
+  }
+
+  private static func measurePass(_ pass: FleetPass, _ files: [ManifestFile], _ taken: inout Times) throws {
+    var last = Process.threadSeconds
+    let start = last
+    let plan = pass.plan(files: files) { stage in
+      let now = Process.threadSeconds
+      taken.stages[stage] = [now - last]
+      last = now
+    }
+    // What the stages leave to be freed counts as well.
+    taken.whole = [Process.threadSeconds - start]
+    try check(plan)
+  }
+
+  private static func readTrees(_ files: [ManifestFile]) throws {
+    var documents = 0
+    for (file, bytes) in files {
+      YAMLParser.read(bytes, file: SourceFile(file)) { result in
+        if case .success = result { documents += 1 }
+        return true
+      }
+    }
+    guard documents == files.count else { throw Wrong("\(documents) of \(files.count) documents could be read") }
+  }
+
+  private static func check(_ plan: Plan) throws {
+    guard plan.isInSync, plan.unchanged == endpoints else {
+      let first = plan.changes.first.map { "; \($0.endpoint): \($0.action), \($0.reason), \($0.fields)" } ?? ""
+      throw Wrong("\(plan.unchanged) of \(endpoints) endpoints are in sync\(first)")
+    }
+  }
+
+  private static func report(_ times: Times, bytes: Int) -> Bool {
+    let bare = median(times.bare)
+    let whole = median(times.whole)
+    let ratio = whole / bare
+    print(
+      "plan: parse, validate, digest and plan of \(endpoints) manifests (\(fixed(Double(bytes) / 1e6, 1)) MB) against "
+        + "\(endpoints) endpoints \(milliseconds(whole)), libyaml alone on the same bytes \(milliseconds(bare)), ratio "
+        + "\(fixed(ratio, 2)) (bound \(fixed(ratioBound, 0)), goal \(fixed(ratioGoal, 0)); median processor time of "
+        + "\(rounds) rounds, interleaved)")
+    let trees = median(times.trees)
+    let stages: [(name: String, seconds: Double)] = [
+      ("parse", trees), ("validate", median(times.stages[.read] ?? []) - trees),
+      ("digest", median(times.stages[.digest] ?? [])), ("plan", median(times.stages[.plan] ?? [])),
+    ]
+    let shares = stages.map { "\($0.name) \(milliseconds($0.seconds)) (\(fixed($0.seconds / bare, 2)))" }
+    print("  of it, beside libyaml's 1.00: " + shares.joined(separator: ", "))
+    return ratio <= ratioBound
+  }
+
+  private static func milliseconds(_ seconds: Double) -> String { fixed(seconds * 1000, 0) + " ms" }
+
+  private static func median(_ values: [Double]) -> Double {
+    values.isEmpty ? .nan : values.sorted()[values.count / 2]
+  }
+
+  private static func fixed(_ value: Double, _ places: Int) -> String {
+    guard value.isFinite else { return "?" }
+    let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
+    let units = Int((value.magnitude * Double(scale)).rounded())
+    let digits = String(units % scale + scale).dropFirst()
+    return (value < 0 && units > 0 ? "-" : "") + "\(units / scale)" + (places > 0 ? ".\(digits)" : "")
+  }
+}
+
+/// Seconds of each round.
+private struct Times {
+  var bare: [Double] = []
+  var trees: [Double] = []
+  var whole: [Double] = []
+  var stages: [FleetPass.Stage: [Double]] = [:]
+
+  mutating func add(_ other: Times) {
+    bare += other.bare
+    trees += other.trees
+    whole += other.whole
+    stages.merge(other.stages) { $0 + $1 }
+  }
+}
+
+/// What was measured is not what was meant to be.
+private struct Wrong: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
