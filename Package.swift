@@ -75,6 +75,7 @@ let package = Package(
         "Controller", "ServingPlane", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints", "LibYAML",
         "LibCurl", "LibCrypto", "CanonicalJSON", serviceLifecycle, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
     .executableTarget(name: "setpoint", dependencies: ["Commands"]),
 

@@ -1,0 +1,99 @@
+import CanonicalJSON
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ServingAPI
+
+/// A call's body.
+struct CallBody {
+  let limit: Int
+
+  /// The body as an object of the API.
+  func read<Object: WireObject>(_ request: Request, as type: Object.Type = Object.self) async throws -> Object {
+    var request = request
+    let buffer = try await request.collectBody(upTo: limit)
+    guard buffer.readableBytes > 0 else { return Object() }
+    let value: JSONValue
+    do { value = try JSONValue(parsing: Array(buffer.readableBytesView)) } catch {
+      throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "The request body is \(error).")
+    }
+    guard let object = Object(value) else {
+      throw APIError(status: 400, code: "MALFORMED_REQUEST", message: "The request body must be a JSON object.")
+    }
+    return object
+  }
+}
+
+extension PlaneContext {
+  /// A part of the path. Not decoded: no good name of anything here has a character that would be encoded.
+  func path(_ name: String) -> String { parameters.get(name) ?? "" }
+}
+
+/// The calls about endpoints (contract 1.1).
+struct EndpointCalls: Sendable {
+  let endpoints: ServingEndpoints
+  let body: CallBody
+
+  func addRoutes(to router: some RouterMethods<PlaneContext>) {
+    let base: RouterPath = "/api/2.0/serving-endpoints"
+    router.post(base) { request, _ in
+      Response.json(try await endpoints.create(body.read(request)).json)
+    }
+    router.get(base) { _, _ in Response.json(await endpoints.list().json) }
+    router.get("\(base)/{name}") { _, context in
+      Response.json(try await endpoints.get(context.path("name")).json)
+    }
+    router.delete("\(base)/{name}") { _, context in
+      try await endpoints.delete(context.path("name"))
+      return Response.json([:])
+    }
+    router.put("\(base)/{name}/config") { request, context in
+      Response.json(try await endpoints.update(context.path("name"), to: body.read(request)).json)
+    }
+    router.patch("\(base)/{name}/tags") { request, context in
+      Response.json(try await endpoints.changeTags(context.path("name"), body.read(request)).json)
+    }
+    router.get("\(base)/{name}/served-models/{entity}/logs") { _, context in
+      Response.json(try await endpoints.logs(context.path("name"), entity: context.path("entity")).json)
+    }
+    router.get("\(base)/{name}/served-models/{entity}/build-logs") { _, context in
+      Response.json(try await endpoints.buildLogs(context.path("name"), entity: context.path("entity")).json)
+    }
+    refuseTheRest(router, base)
+  }
+
+  /// Calls that the protocol has and this plane has not, each named in its answer.
+  private func refuseTheRest(_ router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
+    let calls: [(HTTPRequest.Method, RouterPath, String)] = [
+      (.put, "\(base)/{name}/ai-gateway", "The AI gateway"), (.put, "\(base)/{name}/rate-limits", "Rate limits"),
+      (.patch, "\(base)/{name}/notifications", "Notifications"),
+      (.patch, "\(base)/{name}/telemetry-config", "Telemetry configuration"),
+      (.patch, "\(base)/{name}/system-metrics-export-state", "The export of system metrics"),
+      (.post, "\(base)/{name}/config:stop", "Stopping an endpoint"),
+      (.post, "\(base)/{name}/config:start", "Starting an endpoint"),
+      (.post, "\(base)/pt", "Provisioned throughput"), (.put, "\(base)/pt/{name}/config", "Provisioned throughput"),
+      (.get, "\(base)/{name}/metrics", "The metrics export"), (.get, "\(base)/{name}/openapi", "The schema of a model"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
+      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
+      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "Permissions"),
+    ]
+    for (method, path, what) in calls {
+      router.on(path, method: method) { _, _ -> Response in throw APIError.unsupported(what) }
+    }
+  }
+}
+
+/// Who the caller is, for clients that ask.
+struct IdentityCalls: Sendable {
+  let user: String
+
+  func addRoutes(to router: some RouterMethods<PlaneContext>) {
+    router.get("/api/2.0/preview/scim/v2/Me") { _, _ in
+      Response.json([
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "1", "userName": .string(user),
+        "displayName": .string(user), "active": true, "emails": [["value": .string(user), "primary": true]],
+      ])
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import CanonicalJSON
+import Hummingbird
+import NIOPosix
+import ServingAPI
+
+/// The look-ups of Unity Catalog (contract 1.4) over the model directory, and the plane's own call that registers a version.
+struct ModelCalls: Sendable {
+  let models: ModelDirectory
+  let body: CallBody
+
+  func addRoutes(to router: some RouterMethods<PlaneContext>) {
+    let base: RouterPath = "/api/2.1/unity-catalog/models"
+    router.get(base) { request, _ in
+      let withAliases = includesAliases(request)
+      return try await answer {
+        let models = try models.models().map { name throws(ModelError) in try model(name, withAliases: withAliases) }
+        return WireRegisteredModelPage(models: models).json
+      }
+    }
+    router.get("\(base)/{model}") { request, context in
+      let (name, withAliases) = (context.path("model"), includesAliases(request))
+      return try await answer { try model(name, withAliases: withAliases).json }
+    }
+    router.get("\(base)/{model}/versions") { _, context in
+      let name = context.path("model")
+      return try await answer { WireModelVersionPage(versions: try models.versions(name).map { wire($0) }).json }
+    }
+    router.post("\(base)/{model}/versions") { request, context in try await register(request, context) }
+    router.get("\(base)/{model}/versions/{version}") { request, context in
+      let (name, number, withAliases) = (context.path("model"), context.path("version"), includesAliases(request))
+      return try await answer { try version(name, number, withAliases: withAliases).json }
+    }
+    addAliasRoutes(to: router, base)
+  }
+
+  private func addAliasRoutes(to router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
+    router.get("\(base)/{model}/aliases/{alias}") { _, context in
+      let (name, alias) = (context.path("model"), context.path("alias"))
+      return try await answer { wire(try models.version(name, alias: alias), aliases: [alias]).json }
+    }
+    router.put("\(base)/{model}/aliases/{alias}") { request, context in
+      let (name, alias) = (context.path("model"), context.path("alias"))
+      let sent = try await body.read(request, as: WireSetAliasRequest.self)
+      guard let number = sent.versionNum else { throw APIError.invalid("version_num must be a version's number") }
+      return try await answer {
+        try models.setAlias(name, alias, to: Int(clamping: number))
+        return WireModelAlias(aliasName: alias, versionNum: number).json
+      }
+    }
+    router.delete("\(base)/{model}/aliases/{alias}") { _, context in
+      let (name, alias) = (context.path("model"), context.path("alias"))
+      return try await answer {
+        try models.removeAlias(name, alias)
+        return [:]
+      }
+    }
+  }
+
+  private func register(_ request: Request, _ context: PlaneContext) async throws -> Response {
+    guard context.isLocal else {
+      throw APIError(
+        status: 403, code: "PERMISSION_DENIED",
+        message:
+          "A version is registered from a folder of the plane's machine, so the call must come from that machine.")
+    }
+    let sent = try await body.read(request, as: WireRegisterVersionRequest.self)
+    let findings = sent.typeFindings()
+    guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
+    guard let source = sent.source else { throw APIError.invalid("source must name a folder of the plane's machine") }
+    let name = context.path("model")
+    return try await answer {
+      wire(try models.register(name, from: source, entrypoint: sent.entrypoint, task: sent.task)).json
+    }
+  }
+
+  /// Runs what blocks on the disk where blocking does no harm.
+  private func answer(_ work: @escaping @Sendable () throws -> JSONValue) async throws -> Response {
+    do {
+      return .json(try await NIOThreadPool.singleton.runIfActive(work))
+    } catch let error as ModelError {
+      throw APIError(error)
+    }
+  }
+
+  private func includesAliases(_ request: Request) -> Bool {
+    request.uri.queryParameters.get("include_aliases") == "true"
+  }
+
+  private func model(_ name: String, withAliases: Bool) throws(ModelError) -> WireRegisteredModel {
+    let versions = try models.versions(name)
+    let aliases = withAliases ? try models.aliases(name) : nil
+    var model = WireRegisteredModel(
+      fullName: name,
+      aliases: aliases?.sorted { $0.key < $1.key }.map {
+        WireModelAlias(aliasName: $0.key, versionNum: Int64($0.value))
+      })
+    model.createdAt = versions.first?.created
+    model.updatedAt = versions.last?.created
+    return model
+  }
+
+  private func version(_ name: String, _ number: String, withAliases: Bool) throws(ModelError) -> WireModelVersion {
+    guard let value = Int(number) else {
+      throw ModelError(code: .invalid, description: "'\(number)' is no version number")
+    }
+    let version = try models.version(name, value)
+    guard withAliases else { return wire(version) }
+    return wire(version, aliases: try models.aliases(name).filter { $0.value == value }.keys.sorted())
+  }
+
+  private func wire(_ version: ModelVersion, aliases: [String]? = nil) -> WireModelVersion {
+    var wire = WireModelVersion(modelName: version.model, version: Int64(version.number), status: .ready)
+    wire.source = version.source
+    wire.storageLocation = version.artifacts
+    wire.createdAt = version.created
+    wire.aliases = aliases?.map { WireModelAlias(aliasName: $0, versionNum: Int64(version.number)) }
+    wire.entrypoint = version.entrypoint
+    wire.task = version.task
+    return wire
+  }
+}

@@ -1,0 +1,85 @@
+import FoundationEssentials
+import Glibc
+import LibCrypto
+import ServingAPI
+
+/// A plane's data directory: made, locked for one plane at a time, and with its token.
+final class DataDirectory: Sendable {
+  let token: String
+  private let lock: Int32
+
+  /// - Throws: ``PlaneStartError`` where the directory cannot be used, or another plane uses it.
+  init(_ settings: PlaneConfiguration) throws(PlaneStartError) {
+    do {
+      for folder in [settings.dataDirectory, settings.modelsPath, settings.replicasPath] {
+        try FileManager.default.createDirectory(
+          atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      }
+    } catch {
+      throw PlaneStartError(
+        message: "the data directory \(settings.dataDirectory) cannot be made: \(error)",
+        advice: "name another one with --data")
+    }
+    lock = try Self.lock(settings)
+    token = try Self.token(settings.tokenPath)
+  }
+
+  deinit { close(lock) }
+
+  /// The kernel drops the lock when the process ends, however it ends.
+  private static func lock(_ settings: PlaneConfiguration) throws(PlaneStartError) -> Int32 {
+    let descriptor = open(settings.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw PlaneStartError(
+        message: "\(settings.lockPath) cannot be opened: \(String(cString: strerror(errno)))",
+        advice: "check the rights of the data directory, or name another one with --data")
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      let owner = (try? String(contentsOfFile: settings.lockPath, encoding: .utf8))?.trimming(" \n") ?? ""
+      throw PlaneStartError(
+        message: "another serving plane (pid \(owner)) uses \(settings.dataDirectory)",
+        advice: "use that one, stop it (kill \(owner)), or name another data directory with --data")
+    }
+    let text = Array("\(getpid())\n".utf8)
+    ftruncate(descriptor, 0)
+    _ = text.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    return descriptor
+  }
+
+  private static func token(_ path: String) throws(PlaneStartError) -> String {
+    do {
+      if let text = try SecureFile.readPrivate(path) {
+        let token = text.trimming(" \n\r\t")
+        guard token.utf8.count >= 16 else {
+          throw PlaneStartError(
+            message: "\(path) holds no token", advice: "remove the file; a new token is made at the next start")
+        }
+        return token
+      }
+      let token = try SecureRandom.token()
+      try create(path, token + "\n")
+      return token
+    } catch let error as PlaneStartError {
+      throw error
+    } catch let error as TargetError {
+      throw PlaneStartError(message: error.message, advice: error.advice)
+    } catch {
+      throw PlaneStartError(message: "the plane's token cannot be made: \(error)", advice: "check \(path)")
+    }
+  }
+
+  private static func create(_ path: String, _ text: String) throws(PlaneStartError) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let bytes = Array(text.utf8)
+    let isWritten =
+      descriptor >= 0 && bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+      && fsync(descriptor) == 0
+    let reason = String(cString: strerror(errno))
+    if descriptor >= 0 { close(descriptor) }
+    guard isWritten else {
+      throw PlaneStartError(
+        message: "\(path) cannot be written: \(reason)", advice: "check the rights of the data directory")
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import CanonicalJSON
+import Endpoints
+import ServingAPI
+
+/// Turns a config as it was sent into one the plane can run, or into the protocol's refusal.
+struct ConfigReader {
+  /// A version of a registered model, or why there is none.
+  let version: (_ model: String, _ number: Int) throws(ModelError) -> ModelVersion
+  /// What is wrong with the secret references of an environment; nil if nothing is.
+  let secretFinding: ([String: String]) -> String?
+
+  static let sizes = ["Small", "Medium", "Large"]
+  static let workloadTypes = [
+    "CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE",
+    "GPU_LARGE_2", "GPU_LARGE_4", "GPU_LARGE_8", "GPU_LARGE_RTX", "GPU_XLARGE", "GPU_XLARGE_8",
+  ]
+  /// Seen on live workspaces; documentation says 10 (contract Q10).
+  static let maximumEntities = 15
+
+  /// - Parameters:
+  ///   - configVersion: the version it gets.
+  ///   - now: milliseconds since 1970.
+  func read(_ wire: WireConfig, configVersion: Int64, now: Int64) throws(APIError) -> PlaneConfig {
+    let findings = wire.typeFindings(path: "config")
+    guard findings.isEmpty else { throw .invalid(findings.joined(separator: "; ")) }
+    if wire.members["auto_capture_config"].map({ !$0.isNull }) == true {
+      throw .invalid("auto_capture_config is not supported by this serving plane; leave it out")
+    }
+    if let entities = wire.servedEntities, let models = wire.servedModels, !entities.isEmpty, !models.isEmpty {
+      throw .invalid("give served_entities or served_models, not both")
+    }
+    let sent = wire.entities
+    guard !sent.isEmpty else { throw .invalid("served_entities must have at least one element") }
+    guard sent.count <= Self.maximumEntities else {
+      throw .invalid("served_entities cannot contain more than \(Self.maximumEntities) elements")
+    }
+    let shares = try shares(wire.trafficConfig, names: sent.map(\.resolvedName))
+    var entities: [PlaneEntity] = []
+    for entity in sent { entities.append(try read(entity, traffic: shares[entity.resolvedName] ?? 0, now: now)) }
+    try refuseDuplicates(entities)
+    return PlaneConfig(version: configVersion, startTime: now, entities: entities.sorted { $0.name < $1.name })
+  }
+
+  private func read(_ wire: WireServedEntity, traffic: Int, now: Int64) throws(APIError) -> PlaneEntity {
+    let name = wire.resolvedName
+    guard EndpointName.isEntityName(name) else {
+      throw .invalid("served entity name '\(name)' must be 1 to 63 letters, digits, - and _")
+    }
+    func invalid(_ message: String) -> APIError { .invalid("served entity '\(name)': \(message)") }
+    let concurrency = ["min_provisioned_concurrency", "max_provisioned_concurrency"]
+    if let member = wire.unrepresentedMembers.first(where: { !concurrency.contains($0) }) {
+      throw invalid("\(member) is not supported by this serving plane; leave it out")
+    }
+    guard let model = wire.entityName, !model.isEmpty else { throw invalid("entity_name is missing") }
+    guard let text = wire.entityVersion, let number = Int(text), number > 0, String(number) == text else {
+      throw invalid("entity_version must be a version number, such as \"3\"; it is \"\(wire.entityVersion ?? "")\"")
+    }
+    let type = wire.workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU"
+    guard Self.workloadTypes.contains(type) else {
+      throw invalid("workload_type '\(type)' is unknown; there is \(Self.workloadTypes.joined(separator: ", "))")
+    }
+    let size = try size(wire, invalid)
+    let environment = wire.environmentVars ?? [:]
+    try check(environment, invalid)
+    let version: ModelVersion
+    do { version = try self.version(model, number) } catch { throw APIError(error) }
+    return PlaneEntity(
+      name: name, entityName: model, entityVersion: number, task: version.task, workloadType: type,
+      workloadSize: size.size,
+      minConcurrency: size.min, maxConcurrency: size.max, scaleToZero: wire.scaleToZeroEnabled ?? false,
+      environment: environment, traffic: traffic, created: now)
+  }
+
+  private func size(
+    _ wire: WireServedEntity, _ invalid: (String) -> APIError
+  ) throws(APIError) -> (size: String?, min: Int?, max: Int?) {
+    let given = wire.workloadSize.flatMap { $0.isEmpty ? nil : $0 }
+    guard wire.minProvisionedConcurrency != nil || wire.maxProvisionedConcurrency != nil else {
+      let size = given ?? "Small"
+      guard Self.sizes.contains(size) else {
+        throw invalid("workload_size '\(size)' is unknown; there is \(Self.sizes.joined(separator: ", "))")
+      }
+      return (size, nil, nil)
+    }
+    guard given == nil else { throw invalid("give workload_size or min and max_provisioned_concurrency, not both") }
+    let low = wire.minProvisionedConcurrency ?? wire.maxProvisionedConcurrency ?? 4
+    let high = wire.maxProvisionedConcurrency ?? low
+    guard low > 0, low <= high, high <= 1024, low.isMultiple(of: 4), high.isMultiple(of: 4) else {
+      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, the lower first")
+    }
+    return (nil, Int(low), Int(high))
+  }
+
+  private func check(_ environment: [String: String], _ invalid: (String) -> APIError) throws(APIError) {
+    if let name = environment.keys.sorted().first(where: { !EnvironmentName.isValid($0) }) {
+      throw invalid("environment_vars: '\(name)' is no name of a variable")
+    }
+    if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
+      throw invalid("environment_vars: the value of \(name) holds a null character")
+    }
+    if let name = [ReplicaMark.variable, "TMPDIR", "PORT"].first(where: { environment[$0] != nil }) {
+      throw invalid("environment_vars: \(name) is set by the serving plane itself")
+    }
+    if let finding = secretFinding(environment) { throw invalid("environment_vars: \(finding)") }
+    do { _ = try environment[EngineArguments.variable].map(EngineArguments.words) } catch { throw invalid("\(error)") }
+  }
+
+  /// Per cent by entity name. A single entity gets all of it where nothing is said (contract E5).
+  private func shares(_ traffic: WireTrafficConfig?, names: [String]) throws(APIError) -> [String: Int] {
+    let routes = traffic?.routes ?? []
+    guard !routes.isEmpty else {
+      guard let name = names.first, names.count == 1 else {
+        throw .invalid("traffic_config is required where there is more than one served entity")
+      }
+      return [name: 100]
+    }
+    var shares: [String: Int] = [:]
+    for route in routes {
+      guard let name = route.servedEntityName, names.contains(name) else {
+        throw .invalid(
+          "traffic_config: '\(route.servedEntityName ?? "")' is none of the served entities \(names.joined(separator: ", "))"
+        )
+      }
+      guard let share = route.trafficPercentage, (0...100).contains(share) else {
+        throw .invalid("traffic_config: traffic_percentage of '\(name)' must be a whole number from 0 to 100")
+      }
+      guard shares.updateValue(Int(share), forKey: name) == nil else {
+        throw .invalid("traffic_config: '\(name)' has two routes")
+      }
+    }
+    let total = shares.values.reduce(0, +)
+    guard total == 100 else { throw .invalid("traffic_config: the traffic percentages add up to \(total), not 100") }
+    return shares
+  }
+
+  private func refuseDuplicates(_ entities: [PlaneEntity]) throws(APIError) {
+    for (index, entity) in entities.enumerated() {
+      for other in entities[..<index] {
+        if entity.name == other.name { throw .invalid("two served entities are called '\(entity.name)'") }
+        if entity.entityName == other.entityName && entity.entityVersion == other.entityVersion {
+          throw .invalid(
+            "Cannot create 2+ served entities with the same model and version: \(entity.entityName) version "
+              + "\(entity.entityVersion)")
+        }
+      }
+    }
+  }
+}
+
+/// Names of endpoints and served entities.
+enum EndpointName {
+  /// What is wrong with an endpoint's name; nil if nothing is.
+  static func finding(_ name: String) -> String? {
+    guard isEntityName(name) else { return "endpoint name '\(name)' must be 1 to 63 letters, digits, - and _" }
+    return name.hasPrefix("databricks-") ? "endpoint names that begin with 'databricks-' are reserved" : nil
+  }
+
+  static func isEntityName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= 63
+      && name.utf8.allSatisfy { byte in
+        byte == 45 || byte == 95 || (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+      }
+  }
+}

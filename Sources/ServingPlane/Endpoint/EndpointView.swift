@@ -1,0 +1,144 @@
+import CanonicalJSON
+import Endpoints
+import Scheduling
+import ServingAPI
+
+/// What the API shows of an endpoint (contract E2, E3).
+struct EndpointView {
+  let machine: EndpointMachine
+  let accelerators: Accelerators
+
+  private var record: EndpointRecord { machine.record }
+
+  /// The detailed object.
+  var detailed: WireEndpoint {
+    var endpoint = outline
+    endpoint.permissionLevel = "CAN_MANAGE"
+    endpoint.routeOptimized = false
+    if let active = record.active { endpoint.config = config(active, state: activeState) }
+    // Kept after a failure: it is the only place in the API that can say why a first deployment failed.
+    switch record.update {
+    case .none: break
+    case .inProgress(let target): endpoint.pendingConfig = config(target, state: pendingState)
+    case .failed(let target, let entity, let reason):
+      endpoint.pendingConfig = config(target) { failedState($0, culprit: entity, reason: reason) }
+    }
+    return endpoint
+  }
+
+  /// An item of the list, whose config names the served entities' models only.
+  var summary: WireEndpoint {
+    var endpoint = outline
+    if let active = record.active {
+      var config = WireConfig()
+      config.configVersion = active.version
+      config.servedEntities = active.entities.map {
+        WireServedEntity(members: [
+          "name": .string($0.name), "entity_name": .string($0.entityName),
+          "entity_version": .string(String($0.entityVersion)),
+        ])
+      }
+      endpoint.config = config
+    }
+    return endpoint
+  }
+
+  private var outline: WireEndpoint {
+    var endpoint = WireEndpoint()
+    endpoint.name = record.name
+    endpoint.id = record.id
+    endpoint.creator = record.creator
+    endpoint.description = record.description
+    endpoint.creationTimestamp = record.created
+    endpoint.lastUpdatedTimestamp = record.updated
+    endpoint.task = (record.active ?? record.update.target)?.entities.first?.task
+    endpoint.tags = WireTag.list(record.tags)
+    var state = WireState(ready: machine.isReady ? .ready : .notReady, configUpdate: updateState)
+    state[text: "suspend"] = "NOT_SUSPENDED"
+    endpoint.state = state
+    return endpoint
+  }
+
+  private var updateState: UpdateState {
+    switch record.update {
+    case .none: .notUpdating
+    case .inProgress: .inProgress
+    case .failed: .failed
+    }
+  }
+
+  private func config(_ config: PlaneConfig, state: (PlaneEntity) -> WireDeploymentState) -> WireConfig {
+    var wire = WireConfig()
+    wire.configVersion = config.version
+    wire.startTime = config.startTime
+    let entities = config.entities.map { entity in self.entity(entity, state: state(entity)) }
+    wire.servedEntities = entities
+    wire.servedModels = zip(config.entities, entities).map { entity, wire in
+      var model = wire
+      model.members["entity_name"] = nil
+      model.members["entity_version"] = nil
+      model[text: "model_name"] = entity.entityName
+      model[text: "model_version"] = String(entity.entityVersion)
+      return model
+    }
+    wire.trafficConfig = WireTrafficConfig(
+      routes: config.entities.map { WireRoute.mirrored(servedEntityName: $0.name, trafficPercentage: $0.traffic) })
+    return wire
+  }
+
+  private func entity(_ entity: PlaneEntity, state: WireDeploymentState) -> WireServedEntity {
+    var wire = WireServedEntity()
+    wire.name = entity.name
+    wire.entityName = entity.entityName
+    wire.entityVersion = String(entity.entityVersion)
+    wire.type = "UC_MODEL"
+    wire.workloadType = entity.workloadType
+    wire.workloadSize = entity.workloadSize ?? ""
+    wire.minProvisionedConcurrency = entity.minConcurrency.map(Int64.init)
+    wire.maxProvisionedConcurrency = entity.maxConcurrency.map(Int64.init)
+    wire.scaleToZeroEnabled = entity.scaleToZero
+    if !entity.environment.isEmpty { wire.environmentVars = entity.environment }
+    wire.creator = record.creator
+    wire.creationTimestamp = entity.created
+    wire.state = state
+    return wire
+  }
+
+  // MARK: Deployment states
+
+  private func activeState(_ entity: PlaneEntity) -> WireDeploymentState {
+    let ready = machine.readyCount(entity)
+    guard ready < entity.replicas else { return state(DeploymentWord.ready, [], entity) }
+    var words = ["\(ready) of \(entity.replicas) replicas are ready"]
+    if let failure = machine.lastFailure(entity) { words.append("the last one failed: \(failure)") }
+    return state(DeploymentWord.recovering, words, entity)
+  }
+
+  private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {
+    let ready = machine.readyCount(entity)
+    guard ready < entity.replicas else { return state(DeploymentWord.ready, [], entity) }
+    var words = ["\(ready) of \(entity.replicas) replicas are ready"]
+    if machine.withoutRoom.contains(entity.launch.key) {
+      words.append("waiting for a free GPU")
+    } else {
+      switch machine.furthestState(entity) {
+      case .loading: words.append("vLLM is loading the model")
+      case .starting, .pending: words.append("vLLM is starting")
+      default: break
+      }
+    }
+    if let failure = machine.lastFailure(entity) { words.append("trying again after: \(failure)") }
+    return state(DeploymentWord.creating, words, entity)
+  }
+
+  private func failedState(_ entity: PlaneEntity, culprit: String, reason: String) -> WireDeploymentState {
+    entity.name == culprit
+      ? state(DeploymentWord.failed, [reason], entity)
+      : state(DeploymentWord.aborted, ["given up because \(culprit) failed"], entity)
+  }
+
+  private func state(_ word: String, _ words: [String], _ entity: PlaneEntity) -> WireDeploymentState {
+    let all = words + [accelerators.remark(for: entity.workloadType)].compactMap { $0 }
+    return WireDeploymentState(deployment: word, message: all.joined(separator: "; "))
+  }
+}

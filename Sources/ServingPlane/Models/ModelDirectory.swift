@@ -1,0 +1,238 @@
+import CanonicalJSON
+import FoundationEssentials
+import Glibc
+import LibCrypto
+import Synchronization
+
+/// The plane's registry of models: `NAME/versions/N/` with the version's files, `NAME/aliases.json` beside it.
+///
+/// A version is complete or not there: it is put together aside and renamed into place. Its methods block on the disk.
+final class ModelDirectory: Sendable {
+  let path: String
+  private let now: @Sendable () -> Int64
+  /// Guards the aliases' read and write.
+  private let aliasLock = Mutex(())
+
+  /// - Parameter now: milliseconds since 1970.
+  init(path: String, now: @escaping @Sendable () -> Int64) {
+    self.path = path
+    self.now = now
+  }
+
+  // MARK: Versions
+
+  /// Registers a folder as the next version of a model, and the model where there is none.
+  ///
+  /// - Parameters:
+  ///   - source: an absolute path: an MLflow model folder with its own `MLmodel`, or the folder the entrypoint runs from.
+  ///   - entrypoint: the command that serves it; nil: the one in `MLmodel`.
+  ///   - task: nil: the one in `MLmodel`, else `llm/v1/chat`.
+  func register(
+    _ model: String, from source: String, entrypoint: String? = nil, task: String? = nil
+  ) throws(ModelError) -> ModelVersion {
+    try check(model)
+    let source = try folder(source)
+    let written = try MLmodel(path: source + "/MLmodel")
+    guard let entrypoint = entrypoint ?? written?.entrypoint, !entrypoint.trimming(" \n\t").isEmpty else {
+      throw ModelError(
+        code: .invalid,
+        description: written == nil
+          ? "\(source) has no MLmodel file, so say what serves it, such as --entrypoint "
+            + "\"python -m vllm.entrypoints.openai.api_server --model .\""
+          : "the MLmodel file in \(source) has no metadata.entrypoint; give one with --entrypoint")
+    }
+    do {
+      _ = try CommandLineWords.split(entrypoint, port: 1, variables: nil)
+    } catch {
+      throw ModelError(code: .invalid, description: "the entrypoint cannot be run: \(error)")
+    }
+    let metadata = MLmodel(entrypoint: entrypoint, task: task ?? written?.task ?? "llm/v1/chat")
+    return try store(model, source: source, isMLflow: written != nil, metadata: metadata)
+  }
+
+  /// A version, complete and servable.
+  func version(_ model: String, _ number: Int) throws(ModelError) -> ModelVersion {
+    try check(model)
+    let folder = versionsPath(model) + "/\(number)"
+    guard let bytes = FileManager.default.contents(atPath: folder + "/version.json"),
+      let record = try? JSONValue(parsing: [UInt8](bytes)), let entrypoint = record["entrypoint"]?.stringValue,
+      let artifacts = record["artifacts"]?.stringValue
+    else { throw missing(model, number) }
+    return ModelVersion(
+      model: model, number: number, task: record["task"]?.stringValue ?? "llm/v1/chat", entrypoint: entrypoint,
+      artifacts: folder + "/" + artifacts, source: record["source"]?.stringValue ?? "",
+      created: record["created_at"]?.intValue ?? 0)
+  }
+
+  /// All versions of a model, oldest first.
+  func versions(_ model: String) throws(ModelError) -> [ModelVersion] {
+    try checkExists(model)
+    var versions: [ModelVersion] = []
+    for number in numbers(model) { versions.append(try version(model, number)) }
+    return versions
+  }
+
+  /// The names of all models, sorted.
+  func models() -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    return names.filter { ModelName.finding($0) == nil && !numbers($0).isEmpty }.sorted()
+  }
+
+  // MARK: Aliases
+
+  /// The aliases of a model and the versions they mean.
+  func aliases(_ model: String) throws(ModelError) -> [String: Int] {
+    try checkExists(model)
+    guard let bytes = FileManager.default.contents(atPath: aliasesPath(model)) else { return [:] }
+    do {
+      return try JSONValue(parsing: [UInt8](bytes)).objectValue?.compactMapValues { $0.intValue.map(Int.init) } ?? [:]
+    } catch {
+      throw ModelError(code: .storage, description: "\(aliasesPath(model)) is broken: \(error)")
+    }
+  }
+
+  /// The version an alias means.
+  func version(_ model: String, alias: String) throws(ModelError) -> ModelVersion {
+    guard let number = try aliases(model)[alias] else {
+      throw ModelError(code: .missing, description: "Model '\(model)' has no alias '\(alias)'.")
+    }
+    return try version(model, number)
+  }
+
+  /// Sets an alias, or moves it.
+  func setAlias(_ model: String, _ alias: String, to number: Int) throws(ModelError) {
+    if let finding = ModelName.aliasFinding(alias) { throw ModelError(code: .invalid, description: finding) }
+    try checkExists(model)
+    _ = try version(model, number)
+    try changeAliases(model) { $0[alias] = number }
+  }
+
+  /// Removes an alias. One that is not there is an error.
+  func removeAlias(_ model: String, _ alias: String) throws(ModelError) {
+    _ = try version(model, alias: alias)
+    try changeAliases(model) { $0[alias] = nil }
+  }
+
+  /// Removes what was left of registrations that a killed plane did not finish.
+  func removeIncomplete() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasPrefix(".incoming-") {
+      try? FileManager.default.removeItem(atPath: path + "/" + name)
+    }
+  }
+
+  // MARK: Inside
+
+  private func versionsPath(_ model: String) -> String { "\(path)/\(model)/versions" }
+  private func aliasesPath(_ model: String) -> String { "\(path)/\(model)/aliases.json" }
+
+  private func check(_ model: String) throws(ModelError) {
+    if let finding = ModelName.finding(model) { throw ModelError(code: .invalid, description: finding) }
+  }
+
+  private func checkExists(_ model: String) throws(ModelError) {
+    try check(model)
+    if numbers(model).isEmpty {
+      throw ModelError(
+        code: .missing,
+        description: "Model '\(model)' does not exist; register it with `setpoint models register \(model) DIR`.")
+    }
+  }
+
+  private func missing(_ model: String, _ number: Int) -> ModelError {
+    let present = numbers(model)
+    let there =
+      present.isEmpty
+      ? "the plane has no model of that name; register it with `setpoint models register \(model) DIR`"
+      : "there is " + present.suffix(10).map(String.init).joined(separator: ", ")
+    return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
+  }
+
+  private func numbers(_ model: String) -> [Int] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: versionsPath(model))) ?? []
+    return names.compactMap { Int($0) }.filter { $0 > 0 }.sorted()
+  }
+
+  private func folder(_ source: String) throws(ModelError) -> String {
+    guard source.hasPrefix("/") else {
+      throw ModelError(code: .invalid, description: "the source \"\(source)\" must be an absolute path")
+    }
+    guard let whole = realpath(source, nil) else {
+      throw ModelError(
+        code: .invalid, description: "the source \(source) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    defer { free(whole) }
+    let folder = String(cString: whole)
+    var isDirectory = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory), isDirectory else {
+      throw ModelError(code: .invalid, description: "the source \(source) is no folder")
+    }
+    if let own = realpath(path, nil) {
+      defer { free(own) }
+      if String(cString: own).hasPrefix(folder + "/") || String(cString: own) == folder {
+        throw ModelError(code: .invalid, description: "the source \(source) holds the plane's own models")
+      }
+    }
+    return folder
+  }
+
+  private func store(
+    _ model: String, source: String, isMLflow: Bool, metadata: MLmodel
+  ) throws(ModelError) -> ModelVersion {
+    let incoming = path + "/.incoming-" + (try randomName())
+    defer { try? FileManager.default.removeItem(atPath: incoming) }
+    let hasArtifacts = isMLflow && FileManager.default.fileExists(atPath: source + "/artifacts")
+    let artifacts = isMLflow ? (hasArtifacts ? "model/artifacts" : "model") : "artifacts"
+    let record: JSONValue = [
+      "entrypoint": .string(metadata.entrypoint ?? ""), "task": .string(metadata.task ?? ""),
+      "source": .string(source), "artifacts": .string(artifacts), "created_at": .int(now()),
+    ]
+    try FolderCopy().copy(source, to: incoming + "/" + (isMLflow ? "model" : "artifacts"))
+    try write(record, to: incoming + "/version.json")
+    do {
+      try FileManager.default.createDirectory(atPath: versionsPath(model), withIntermediateDirectories: true)
+    } catch {
+      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be made: \(error)")
+    }
+    var number = (numbers(model).last ?? 0) + 1
+    // Onto a folder with something in it a rename fails, so two that register at once get two numbers.
+    while rename(incoming, versionsPath(model) + "/\(number)") != 0 {
+      guard errno == ENOTEMPTY || errno == EEXIST else {
+        throw ModelError(
+          code: .storage, description: "version \(number) cannot be put in place: \(String(cString: strerror(errno)))")
+      }
+      number += 1
+    }
+    return try version(model, number)
+  }
+
+  private func changeAliases(_ model: String, _ change: (inout [String: Int]) -> Void) throws(ModelError) {
+    let result = aliasLock.withLock { _ -> Result<Void, ModelError> in
+      do throws(ModelError) {
+        var aliases = try aliases(model)
+        change(&aliases)
+        let aside = aliasesPath(model) + ".new"
+        try write(.object(aliases.mapValues { .int(Int64($0)) }), to: aside)
+        guard rename(aside, aliasesPath(model)) == 0 else {
+          throw ModelError(
+            code: .storage, description: "\(aliasesPath(model)) cannot be written: \(String(cString: strerror(errno)))")
+        }
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
+  }
+
+  private func write(_ value: JSONValue, to file: String) throws(ModelError) {
+    do { try Data(value.bytes()).write(to: URL(filePath: file)) } catch {
+      throw ModelError(code: .storage, description: "\(file) cannot be written: \(error)")
+    }
+  }
+
+  private func randomName() throws(ModelError) -> String {
+    do { return try SecureRandom.token(byteCount: 8) } catch {
+      throw ModelError(code: .storage, description: "\(error)")
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package import Scheduling
+
+/// How a serving plane runs.
+package struct PlaneConfiguration: Sendable {
+  /// Where everything is kept: store, models, token, replicas' output.
+  package var dataDirectory: String
+  /// The address to listen on.
+  package var host = "127.0.0.1"
+  /// The port to listen on; 0 takes any that is free.
+  package var port = 7387
+  /// What `python` and `python3` in an entrypoint stand for; nil: what PATH has.
+  package var python: String?
+  /// The name of whoever runs the plane: the creator of its endpoints.
+  package var user: String
+  /// The environment of the plane.
+  package var environment: [String: String]
+  /// Where replicas have their temporary folders. Short: a socket's path has 108 bytes at most.
+  package var temporaryPath = "/tmp"
+  /// Requests a replica takes at once; more wait in the endpoint's queue. vLLM batches what it has.
+  package var requestsPerReplica = 64
+  /// How many requests may wait at an endpoint, and for how long.
+  package var admission = AdmissionPolicy()
+  package var timing = ReplicaTiming()
+  package var planner = ReplicaPlanner()
+  /// How long requests may go on after the plane was asked to stop, and those to an endpoint that was deleted.
+  package var shutdownGrace: Duration = .seconds(20)
+  package var deletionGrace: Duration = .seconds(5)
+  /// Of how many replicas that are over an endpoint keeps the output.
+  package var keptOutputs = 4
+  /// The largest body of a call of the API, other than queries.
+  package var maximumBody = 1 << 20
+  /// Where the plane announces itself to the commands of this machine; nil: nowhere.
+  package var runtimeDirectory: String?
+
+  package init(dataDirectory: String, user: String, environment: [String: String]) {
+    self.dataDirectory = dataDirectory
+    self.user = user
+    self.environment = environment
+  }
+
+  var storePath: String { dataDirectory + "/setpoint.sqlite" }
+  var modelsPath: String { dataDirectory + "/models" }
+  var replicasPath: String { dataDirectory + "/replicas" }
+  var secretsPath: String { dataDirectory + "/secrets" }
+  var tokenPath: String { dataDirectory + "/token" }
+  var lockPath: String { dataDirectory + "/lock" }
+}

@@ -1,0 +1,128 @@
+/// A command line split into words the way a POSIX shell splits it, without a shell: quotes and backslashes are honoured,
+/// `$NAME`, `${NAME}` and `{port}` are replaced, and everything that would need a shell to run is refused by name.
+enum CommandLineWords {
+  /// - Parameters:
+  ///   - text: the command line, as it stands in a model version's metadata.
+  ///   - port: what `{port}`, `$PORT` and `${PORT}` stand for.
+  ///   - variables: what any other `$NAME` stands for; nil where that is not known yet, and any name will do.
+  static func split(_ text: String, port: Int, variables: [String: String]?) throws(EntrypointError) -> [String] {
+    var splitter = Splitter(characters: Array(text), variables: variables?.merging(["PORT": String(port)]) { $1 })
+    let words = try splitter.words()
+    return words.map { $0.replacing("{port}", with: String(port)) }
+  }
+}
+
+/// Why an entrypoint cannot be run.
+struct EntrypointError: Error, Hashable, CustomStringConvertible {
+  let description: String
+}
+
+private struct Splitter {
+  let characters: [Character]
+  let variables: [String: String]?
+  var position = 0
+
+  mutating func words() throws(EntrypointError) -> [String] {
+    var words: [String] = []
+    while true {
+      skipSpace()
+      guard position < characters.count else { return words }
+      words.append(try word())
+    }
+  }
+
+  /// White space, and backslashes that only join two lines.
+  private mutating func skipSpace() {
+    while position < characters.count {
+      if characters[position].isWhitespace {
+        position += 1
+      } else if characters[position] == "\\", position + 1 < characters.count, characters[position + 1].isNewline {
+        position += 2
+      } else {
+        return
+      }
+    }
+  }
+
+  private mutating func word() throws(EntrypointError) -> String {
+    var word = ""
+    while position < characters.count, !characters[position].isWhitespace {
+      let character = characters[position]
+      position += 1
+      switch character {
+      case "'": word += try quoted(until: "'")
+      case "\"": word += try doubleQuoted()
+      case "\\":
+        guard position < characters.count else { throw EntrypointError(description: "it ends in a lone backslash") }
+        // A backslash before a line break joins the lines, as in a shell.
+        if !characters[position].isNewline { word.append(characters[position]) }
+        position += 1
+      case "$": word += try variable()
+      case "|", "&", ";", "<", ">", "(", ")", "`":
+        throw EntrypointError(
+          description: "it uses \"\(character)\", which only a shell understands; entrypoints are run without a shell, "
+            + "so give one plain command, or quote the character")
+      default: word.append(character)
+      }
+    }
+    return word
+  }
+
+  private mutating func quoted(until end: Character) throws(EntrypointError) -> String {
+    guard let close = characters[position...].firstIndex(of: end) else {
+      throw EntrypointError(description: "the quote \(end) at character \(position) is never closed")
+    }
+    defer { position = close + 1 }
+    return String(characters[position..<close])
+  }
+
+  private mutating func doubleQuoted() throws(EntrypointError) -> String {
+    let start = position
+    var text = ""
+    while position < characters.count {
+      let character = characters[position]
+      position += 1
+      switch character {
+      case "\"": return text
+      case "\\" where position < characters.count && "\\\"$`".contains(characters[position]):
+        text.append(characters[position])
+        position += 1
+      case "$": text += try variable()
+      default: text.append(character)
+      }
+    }
+    throw EntrypointError(description: "the quote \" at character \(start) is never closed")
+  }
+
+  /// What stands behind a `$`; a `$` before anything but a name is itself.
+  private mutating func variable() throws(EntrypointError) -> String {
+    guard position < characters.count else { return "$" }
+    if characters[position] == "(" {
+      throw EntrypointError(description: "it uses \"$(\", which only a shell understands; give one plain command")
+    }
+    let braced = characters[position] == "{"
+    var end = braced ? position + 1 : position
+    let start = end
+    while end < characters.count, characters[end].isVariableName { end += 1 }
+    let name = String(characters[start..<end])
+    guard !name.isEmpty, name.first?.isNumber == false, !braced || (end < characters.count && characters[end] == "}")
+    else {
+      if braced {
+        throw EntrypointError(description: "only plain ${NAME} is understood, without a shell's operators in it")
+      }
+      return "$"
+    }
+    position = braced ? end + 1 : end
+    guard let variables else { return "" }
+    guard let value = variables[name] else {
+      throw EntrypointError(
+        description: "it uses the variable $\(name), which is not set; set it in the endpoint's environment, "
+          + "or quote the $ with a backslash")
+    }
+    return value
+  }
+}
+
+extension Character {
+  fileprivate var isVariableName: Bool { isASCII && (isLetter || isNumber || self == "_") }
+}

@@ -1,0 +1,90 @@
+/// What can be read out of vLLM's output.
+///
+/// A line is `(Worker pid=12) ERROR 11-21 22:50:24 [file.py:857] text`, each part but the text optional; lines of the
+/// several processes of one engine interleave (the facts were measured against vLLM 0.32).
+struct EngineLog: Sendable {
+  struct Line: Hashable, Sendable {
+    /// `APIServer`, `EngineCore`, `Worker`, …; empty where the line has no prefix.
+    let process: String
+    /// `INFO`, `ERROR`, …; empty where there is none.
+    let level: String
+    /// The place in vLLM's source that wrote it; all lines of one traceback share it.
+    let source: String
+    let text: String
+  }
+
+  let lines: [Line]
+
+  /// - Parameter text: the output's end; a first line that was cut is harmless.
+  init(_ text: String) {
+    lines = text.split(whereSeparator: \.isNewline).map { Self.line(Self.withoutColours($0)) }
+  }
+
+  /// The lines of the first error block of a Worker, or else of an EngineCore: that one names the cause, and every later
+  /// block only says that something has failed.
+  var firstEngineErrorBlock: [Line] {
+    for process in ["Worker", "EngineCore"] {
+      guard let start = lines.firstIndex(where: { $0.process.hasPrefix(process) && $0.level == "ERROR" }) else {
+        continue
+      }
+      let head = lines[start]
+      return lines[start...].filter {
+        $0.process == head.process && $0.source == head.source && $0.level == head.level
+      }
+    }
+    return []
+  }
+
+  /// The last line of an exception among the given lines; nil where there is none.
+  static func lastExceptionLine(in lines: some BidirectionalCollection<Line>) -> String? {
+    lines.reversed().first { isException($0.text) && !isHollow($0.text) }?.text.trimming(" \t")
+  }
+
+  /// The last line that says anything.
+  var lastMeaningfulLine: String? {
+    let noise = ["nanobind", "resource_tracker", "it/s]", "leaked", "^", "warnings.warn"]
+    let line = lines.reversed().first { line in
+      !line.text.trimming(" \t-=~^").isEmpty && !noise.contains { line.text.contains($0) } && !Self.isHollow(line.text)
+    }
+    return line?.text.trimming(" \t")
+  }
+
+  private static func isException(_ text: String) -> Bool {
+    if text.hasPrefix("  Value error, ") || text.contains(": error: ") || text.contains("No module named") {
+      return true
+    }
+    guard let colon = text.firstIndex(of: ":") else { return false }
+    let name = text[..<colon]
+    guard let last = name.split(separator: ".").last, name.utf8.allSatisfy({ $0 != 32 }) else { return false }
+    return ["Error", "Exception", "Interrupt", "Exit"].contains { last.hasSuffix($0) }
+  }
+
+  /// Exceptions that say only that there was one.
+  private static func isHollow(_ text: String) -> Bool {
+    text.contains("Engine core initialization failed") || text.contains("See stack trace for root cause")
+      || text.contains("validation error for") || text.contains("validation errors for")
+  }
+
+  private static func line(_ text: String) -> Line {
+    var rest = text[...]
+    var process = "", level = "", source = ""
+    if rest.hasPrefix("("), let close = rest.firstIndex(of: ")"), rest[..<close].contains("pid=") {
+      process = rest[..<close].dropFirst().split(separator: " ").first.map(String.init) ?? ""
+      rest = rest[rest.index(after: close)...]
+      if rest.hasPrefix(" ") { rest = rest.dropFirst() }
+    }
+    for word in ["INFO", "ERROR", "WARNING", "DEBUG", "CRITICAL"] where rest.hasPrefix(word + " ") {
+      guard let open = rest.firstIndex(of: "["), let close = rest[open...].firstIndex(of: "]") else { break }
+      level = word
+      source = String(rest[open...close])
+      rest = rest[rest.index(after: close)...]
+      if rest.hasPrefix(" ") { rest = rest.dropFirst() }
+    }
+    return Line(process: process, level: level, source: source, text: String(rest))
+  }
+
+  private static func withoutColours(_ text: Substring) -> String {
+    guard text.utf8.contains(0x1B) else { return text.trimming("\r") }
+    return text.replacing(#/\u{1B}\[[0-9;]*m/#, with: "").trimming("\r")
+  }
+}

@@ -1,0 +1,28 @@
+import CanonicalJSON
+import LibCrypto
+
+/// What a replica is launched from. Entities that agree in it share their replicas, so a config that changes only
+/// traffic or names starts nothing.
+struct LaunchConfig: Hashable, Codable, Sendable {
+  /// The registered model's name.
+  let model: String
+  /// The model version's number.
+  let version: Int
+  /// The API's word for the accelerator, such as `GPU_MEDIUM` or `CPU`.
+  let workloadType: String
+  /// The entity's `environment_vars`; secret references are kept as references.
+  let environment: [String: String]
+}
+
+extension LaunchConfig {
+  /// The launch as one opaque text, by which replicas and entities find each other. Equal launches have equal keys; it holds no
+  /// values of the environment, which may be secret.
+  var key: String {
+    let environment = JSONValue.object(environment.mapValues { .string($0) })
+    let whole: JSONValue = [
+      "model": .string(model), "version": .int(Int64(version)), "workload_type": .string(workloadType),
+      "environment": environment,
+    ]
+    return "\(model)/\(version)/\(workloadType)/" + SHA256.hash(whole.bytes()).hexString.prefix(16)
+  }
+}

@@ -1,0 +1,89 @@
+import CSpawn
+import Glibc
+
+/// Starts a process that outlives its parent: in a session of its own, with nothing of the parent's open.
+///
+/// swift-subprocess ties a child's life to a scope and ends it when the scope's task is cancelled, which is right for helpers
+/// and wrong for replicas: they go on serving when the plane is killed. So this is posix_spawn(3), and nothing else of it.
+enum ProcessSpawn {
+  /// - Parameters:
+  ///   - executable: the program's path, absolute.
+  ///   - arguments: all words, the program's own name first.
+  ///   - directory: where it runs.
+  ///   - output: the file both its outputs are appended to; created with mode 0600.
+  /// - Returns: the process's number, which is also its group's and its session's.
+  static func start(
+    executable: String, arguments: [String], environment: [String: String], directory: String, output: String
+  ) throws(SpawnError) -> Int32 {
+    var actions = posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+    }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // The plane's listening socket must not live on in a replica.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+    posix_spawn_file_actions_addchdir_np(&actions, directory)
+
+    // The plane ignores some signals and may block others; a child would inherit both.
+    var all = sigset_t()
+    var none = sigset_t()
+    sigfillset(&all)
+    sigemptyset(&none)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    let flags = CInt(setpoint_POSIX_SPAWN_SETSID) | CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)
+    posix_spawnattr_setflags(&attributes, CShort(truncatingIfNeeded: flags))
+
+    var pid: pid_t = 0
+    let code = withCStrings(arguments) { arguments in
+      withCStrings(environment.map { $0.key + "=" + $0.value }) { environment in
+        posix_spawn(&pid, executable, &actions, &attributes, arguments, environment)
+      }
+    }
+    guard code == 0 else {
+      throw SpawnError(description: "\(executable) in \(directory): \(String(cString: strerror(code)))")
+    }
+    return pid
+  }
+
+  /// The path of a program: itself where it has a slash in it (taken from `directory` when relative), else found on `path`.
+  static func find(_ program: String, path: String, directory: String) -> String? {
+    if program.contains("/") {
+      let whole = program.hasPrefix("/") ? program : directory + "/" + program
+      return access(whole, X_OK) == 0 ? whole : nil
+    }
+    return path.split(separator: ":").map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 && !isDirectory($0) }
+  }
+
+  /// How our own child ended; nil while it runs, and for a process that is no child of ours.
+  static func collect(_ pid: Int32) -> ProcessExit? {
+    var status: CInt = 0
+    guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+    let signal = status & 0x7F
+    return signal == 0 ? .code(Int(status >> 8 & 0xFF)) : .signal(Int(signal))
+  }
+
+  private static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  private static func withCStrings<Result>(
+    _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+  ) -> Result {
+    let copies = strings.map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    return body(copies + [nil])
+  }
+}
+
+/// The operating system would not start a program.
+struct SpawnError: Error, Hashable, CustomStringConvertible {
+  let description: String
+}

@@ -1,0 +1,80 @@
+import Glibc
+
+/// What a plane finds of its replicas when it starts: who still runs and is wanted, who is gone, and who must go.
+struct ReplicaAdoption {
+  /// The data directory's id.
+  let planeID: String
+  /// The replicas on record.
+  let records: [ReplicaRecord]
+
+  enum Finding: Sendable {
+    /// It was over before; its output may still be read.
+    case past(ReplicaRecord)
+    /// It runs and is wanted. Its process is known.
+    case adopt(ReplicaRecord)
+    /// It is wanted and gone; nothing of it is left.
+    case lost(ReplicaRecord)
+    /// Nobody wants it; it was ended and nothing of it is left.
+    case swept(ReplicaRecord)
+    /// So many processes bore this plane's mark and belonged to no replica; they were ended.
+    case orphans(Int)
+  }
+
+  /// Looks through the machine, and ends what nobody wants.
+  ///
+  /// - Parameter wanted: the launches each endpoint has a use for, by its id.
+  func findings(wanted: [String: Set<LaunchConfig>]) -> [Finding] {
+    let marked = markedProcesses()
+    var adopted: Set<String> = []
+    var findings: [Finding] = []
+    for var record in records {
+      if record.ended != nil {
+        findings.append(wanted[record.endpoint] == nil ? .swept(record) : .past(record))
+        continue
+      }
+      // A plane killed right after the start had no time to write the process down.
+      if record.process == nil {
+        record.process = marked[record.id]?.first { $0.identity.pid == $0.session }?.identity
+      }
+      let isWanted = wanted[record.endpoint]?.contains(record.launch) == true
+      if isWanted, let process = record.process, isOurs(process, record) {
+        adopted.insert(record.id)
+        findings.append(.adopt(record))
+      } else {
+        end(record)
+        findings.append(isWanted ? .lost(record) : .swept(record))
+      }
+    }
+    let orphans = markedProcesses().filter { !adopted.contains($0.key) }.values.flatMap { $0 }
+    for orphan in orphans { _ = Glibc.kill(orphan.identity.pid, SIGKILL) }
+    if !orphans.isEmpty { findings.append(.orphans(orphans.count)) }
+    return findings
+  }
+
+  /// Identity by number, start time and mark: a number alone may by now be anybody's.
+  private func isOurs(_ process: ProcessTable.Identity, _ record: ReplicaRecord) -> Bool {
+    ProcessTable.isAlive(process)
+      && ProcessTable.mark(process.pid) == ReplicaMark(plane: planeID, replica: record.id)
+  }
+
+  private func end(_ record: ReplicaRecord) {
+    var files = record.sharedMemory
+    if let process = record.process {
+      let group = ReplicaGroup(
+        mark: ReplicaMark(plane: planeID, replica: record.id), leader: process,
+        workingDirectory: record.workingDirectory)
+      files.formUnion(group.sharedMemory())
+      group.kill()
+    }
+    ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
+  }
+
+  private func markedProcesses() -> [String: [ProcessTable.Entry]] {
+    var marked: [String: [ProcessTable.Entry]] = [:]
+    for entry in ProcessTable.all() where !entry.isDead {
+      guard let mark = ProcessTable.mark(entry.identity.pid), mark.plane == planeID else { continue }
+      marked[mark.replica, default: []].append(entry)
+    }
+    return marked
+  }
+}

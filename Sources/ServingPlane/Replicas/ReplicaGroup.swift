@@ -1,0 +1,55 @@
+import FoundationEssentials
+import Glibc
+
+/// All processes of one replica: the server, its engine, its workers. They share the session that the server was started in.
+struct ReplicaGroup: Sendable {
+  let mark: ReplicaMark
+  let leader: ProcessTable.Identity
+  /// The version's artifacts; what lost the mark is still known by running there.
+  let workingDirectory: String
+
+  /// The living processes of the group.
+  ///
+  /// A session's number is free again only after all its processes are gone; whether it is still ours is told by the leader's
+  /// start, by the mark, or by the directory, for a worker whose leader died and whose environment was overwritten.
+  func members() -> [ProcessTable.Entry] {
+    let session = ProcessTable.members(ofSession: leader.pid)
+    let isOurs = session.contains { entry in
+      if entry.identity == leader { return true }
+      return entry.identity.startTicks >= leader.startTicks && entry.identity.pid != leader.pid
+        && (ProcessTable.mark(entry.identity.pid) == mark
+          || ProcessTable.workingDirectory(entry.identity.pid) == workingDirectory)
+    }
+    return isOurs ? session : []
+  }
+
+  /// The files under `/dev/shm` that the group has mapped now.
+  func sharedMemory() -> Set<String> {
+    members().reduce(into: []) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
+  }
+
+  /// Sends a signal to the server alone; only it knows how to end the others in good order.
+  func signalLeader(_ signal: CInt) {
+    if ProcessTable.isAlive(leader) { _ = Glibc.kill(leader.pid, signal) }
+  }
+
+  /// Ends every process at once. They may linger as zombies until they are collected.
+  func kill() {
+    for entry in members() { _ = Glibc.kill(entry.identity.pid, SIGKILL) }
+    if !members().isEmpty { _ = Glibc.killpg(leader.pid, SIGKILL) }
+  }
+}
+
+/// What a dead replica leaves on the machine.
+enum ReplicaLeftovers {
+  /// Removes the temporary directory, and the shared-memory files that no living process has mapped.
+  static func remove(temporary: String, sharedMemory: Set<String>) {
+    try? FileManager.default.removeItem(atPath: temporary)
+    let present = sharedMemory.filter { access($0, F_OK) == 0 }
+    guard !present.isEmpty else { return }
+    let mapped = ProcessTable.all().reduce(into: Set<String>()) {
+      $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid))
+    }
+    for path in present.subtracting(mapped) { unlink(path) }
+  }
+}

@@ -1,0 +1,138 @@
+import FoundationEssentials
+import Glibc
+
+/// Turns a launch config into a process, or into the reason why it cannot be one.
+struct ReplicaLauncher: Sendable {
+  /// What `python` and `python3` in an entrypoint stand for; nil: what the plane's PATH has.
+  let python: String?
+  /// The plane's own environment.
+  let environment: [String: String]
+  let accelerators: Accelerators
+  let cores: Int
+  let secrets: SecretFolder
+
+  /// Everything that is needed to start a replica.
+  struct Prepared: Sendable {
+    let executable: String
+    let words: [String]
+    let environment: [String: String]
+    let directory: String
+  }
+
+  /// - Parameters:
+  ///   - record: the replica to be.
+  ///   - version: its model version.
+  ///   - mark: what tells its processes from any other.
+  /// - Throws: `ReplicaFailure` with the reason, before anything is started.
+  func prepare(_ record: ReplicaRecord, version: ModelVersion, mark: ReplicaMark) throws(ReplicaFailure) -> Prepared {
+    let entity = try resolved(record.launch.environment)
+    let command = try command(version.entrypoint, port: record.port, entity: entity)
+    try checkModel(command, version: version, isOffline: entity["HF_HUB_OFFLINE"] != "0")
+    var variables = ReplicaEnvironment(accelerators: accelerators, cores: cores).variables(
+      plane: environment, entity: entity.merging(command.assignments) { $1 }, mark: mark.description,
+      temporary: record.temporary, port: record.port, devices: record.devices)
+    if let python, python.contains("/"), let slash = python.lastIndex(of: "/") {
+      // So that `vllm serve …` is the one beside that interpreter.
+      variables["PATH"] = python[..<slash] + ":" + (variables["PATH"] ?? "")
+    }
+    let program = isPython(command.program) ? python ?? command.program : command.program
+    let found = ProcessSpawn.find(program, path: variables["PATH"] ?? "/usr/bin:/bin", directory: version.artifacts)
+    guard let executable = found else {
+      throw ReplicaFailure(
+        "the entrypoint's program \"\(program)\" is not on this machine; install it, or name a Python with "
+          + "`serve --python`")
+    }
+    return Prepared(
+      executable: executable, words: [program] + command.words.dropFirst(), environment: variables,
+      directory: version.artifacts)
+  }
+
+  /// Starts the process. Its record must be in the store by then.
+  func start(_ prepared: Prepared, record: ReplicaRecord) throws(ReplicaFailure) -> ProcessTable.Identity {
+    do {
+      for folder in [record.directory, record.temporary] {
+        try FileManager.default.createDirectory(
+          atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      }
+    } catch {
+      throw ReplicaFailure("the replica's folder \(record.directory) cannot be made: \(error)")
+    }
+    let pid: Int32
+    do {
+      pid = try ProcessSpawn.start(
+        executable: prepared.executable, arguments: prepared.words, environment: prepared.environment,
+        directory: prepared.directory, output: record.outputPath)
+    } catch {
+      throw ReplicaFailure("vLLM cannot be started: \(error)")
+    }
+    // A child that died at once is a zombie until it is collected, so its entry is there in any case.
+    return ProcessTable.entry(pid)?.identity ?? ProcessTable.Identity(pid: pid, startTicks: 0)
+  }
+
+  private func resolved(_ environment: [String: String]) throws(ReplicaFailure) -> [String: String] {
+    do { return try secrets.resolve(environment) } catch { throw ReplicaFailure(error.description) }
+  }
+
+  private func command(
+    _ entrypoint: String, port: Int, entity: [String: String]
+  ) throws(ReplicaFailure) -> LaunchCommand {
+    do {
+      let arguments = try entity[EngineArguments.variable].map(EngineArguments.words) ?? []
+      return try LaunchCommand(
+        entrypoint: entrypoint, port: port, environment: environment.merging(entity) { $1 }, engineArguments: arguments)
+    } catch {
+      throw ReplicaFailure("the entrypoint cannot be run: \(error)", line: entrypoint)
+    }
+  }
+
+  /// A model path that is wrong costs a quarter of a minute and ends in a message about repositories; better said here.
+  private func checkModel(
+    _ command: LaunchCommand, version: ModelVersion, isOffline: Bool
+  ) throws(ReplicaFailure) {
+    guard isOffline, let model = command.modelArgument else { return }
+    let path = model.hasPrefix("/") ? model : version.artifacts + "/" + model
+    guard access(path, F_OK) != 0 else { return }
+    let present = (try? FileManager.default.contentsOfDirectory(atPath: version.artifacts))?.sorted() ?? []
+    let listing = present.isEmpty ? "nothing" : present.prefix(10).joined(separator: ", ")
+    throw ReplicaFailure(
+      "unknown model path: the entrypoint says --model \(model), and the artifacts of \(version.model) version "
+        + "\(version.number) hold \(listing)")
+  }
+
+  private func isPython(_ program: String) -> Bool {
+    guard program.hasPrefix("python") else { return false }
+    return program.dropFirst("python".count).allSatisfy { $0.isNumber || $0 == "." }
+  }
+}
+
+/// A TCP port on the loopback address for a replica.
+enum ReplicaPort {
+  /// Below the range from which the kernel takes ports for outgoing connections, so that none of those gets in the way
+  /// between now and the moment, many seconds later, at which vLLM binds it.
+  static let range = 20_000..<30_000
+
+  /// - Parameters:
+  ///   - taken: ports given to other replicas.
+  ///   - first: where to look first; the rest follows upwards.
+  static func free(besides taken: Set<Int>, from first: Int) -> Int? {
+    let start = range.contains(first) ? first : range.lowerBound
+    return (Array(start..<range.upperBound) + Array(range.lowerBound..<start)).first {
+      !taken.contains($0) && canBind($0)
+    }
+  }
+
+  private static func canBind(_ port: Int) -> Bool {
+    let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr = in_addr(s_addr: UInt32(0x7F00_0001).bigEndian)
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
+}

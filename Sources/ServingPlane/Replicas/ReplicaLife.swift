@@ -1,0 +1,249 @@
+import Scheduling
+
+/// What a replica's life tells the plane. Each is awaited, so that what must be written down is written before life goes on.
+enum ReplicaReport: Sendable {
+  case started(ProcessTable.Identity)
+  case loading
+  case ready
+  /// Its files under `/dev/shm`, when they have changed.
+  case sharedMemory(Set<String>)
+  case stopping
+  /// Nothing of it is left. The failure is nil where it was asked to end.
+  case over(ReplicaFailure?)
+}
+
+/// One replica from its start, or its adoption, to its end. When the task that runs it is cancelled, the replica is left as it
+/// is: the next plane on the same data adopts it.
+struct ReplicaLife: Sendable {
+  let record: ReplicaRecord
+  /// Starts the process; nil for one that runs already.
+  let start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
+  let mark: ReplicaMark
+  /// The version's task, such as `llm/v1/chat`.
+  let task: String
+  /// The program, for messages.
+  let program: String
+  let timing: ReplicaTiming
+  let probe: ReplicaProbe
+  let signal: StopSignal
+  /// Returns when the gateway has no request at the replica.
+  let untilDrained: @Sendable () async -> Void
+  /// Breaks off the requests that the gateway still has at the replica.
+  let cutOff: @Sendable () -> Void
+  let report: @Sendable (ReplicaReport) async -> Void
+
+  func run() async {
+    guard let leader = await begin() else { return }
+    let group = ReplicaGroup(mark: mark, leader: leader, workingDirectory: record.workingDirectory)
+    if !record.wasReady {
+      let event = await firstOf(
+        { await exit(of: leader) }, { await stopRequest() }, { await readiness(of: group) })
+      guard case .ready = event else { return await end(group, after: event, wasServing: false) }
+      await noteSharedMemory(group)
+      await report(.ready)
+    }
+    let event = await firstOf({ await exit(of: leader) }, { await stopRequest() }, { await decay(of: group) })
+    await end(group, after: event, wasServing: true)
+  }
+
+  /// What can happen to a replica.
+  private enum Event: Sendable {
+    case exited(ProcessExit)
+    case stop(StopRequest)
+    case ready
+    case failed(ReplicaFailure)
+    /// The plane goes away; nothing happened to the replica.
+    case abandoned
+  }
+
+  private func begin() async -> ProcessTable.Identity? {
+    guard let start else { return record.process }
+    do throws(ReplicaFailure) {
+      let identity = try start()
+      await report(.started(identity))
+      return identity
+    } catch {
+      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: [])
+      await report(.over(error))
+      return nil
+    }
+  }
+
+  // MARK: Waiting
+
+  private func exit(of leader: ProcessTable.Identity) async -> Event {
+    while true {
+      if let exit = ProcessSpawn.collect(leader.pid) { return .exited(exit) }
+      if !ProcessTable.isAlive(leader) { return .exited(ProcessSpawn.collect(leader.pid) ?? .unknown) }
+      guard await pause(timing.pollEvery) else { return .abandoned }
+    }
+  }
+
+  private func stopRequest() async -> Event {
+    await signal.next().map { .stop($0) } ?? .abandoned
+  }
+
+  private func readiness(of group: ReplicaGroup) async -> Event {
+    let clock = ContinuousClock()
+    let begun = clock.now
+    var isLoading = false
+    var wait = timing.pollEvery
+    while clock.now - begun < timing.startDeadline {
+      if !isLoading, OutputFile(record.outputPath).end().contains("Starting to load model") {
+        isLoading = true
+        await report(.loading)
+      }
+      if await probe.isHealthy() {
+        do {
+          try await probe.generate(task: task, isFirst: true)
+          return .ready
+        } catch let failure as ReplicaFailure {
+          return .failed(failure)
+        } catch {
+          // The answer was late or broke off; the deadline decides.
+        }
+      }
+      if isLoading { await noteSharedMemory(group) }
+      guard await pause(wait) else { return .abandoned }
+      wait = min(wait * 2, .seconds(1))
+    }
+    let cause = StartFailure.cause(log: OutputFile(record.outputPath).end(), exit: nil, program: program)
+    return .failed(
+      ReplicaFailure("vLLM was not ready after \(timing.startDeadline.inWords): \(cause.explanation)", line: cause.line)
+    )
+  }
+
+  /// Watches the engine's progress; returns when it has none, or when the plane goes away.
+  private func decay(of group: ReplicaGroup) async -> Event {
+    let clock = ContinuousClock()
+    let begun = clock.now
+    var machine = LivenessMachine(patience: timing.patience, now: .zero)
+    while true {
+      var action = machine.observe(await probe.metrics(), now: clock.now - begun)
+      if action == .askForToken {
+        let observation: LivenessMachine.Observation = await hasToken() ? .token : .noToken
+        action = machine.observe(observation, now: clock.now - begun)
+      }
+      if Task.isCancelled { return .abandoned }
+      if case .replace(let failure) = action { return .failed(failure) }
+      await noteSharedMemory(group)
+      guard await pause(timing.probeEvery) else { return .abandoned }
+    }
+  }
+
+  private func hasToken() async -> Bool {
+    do {
+      try await probe.generate(task: task, isFirst: false)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  private func noteSharedMemory(_ group: ReplicaGroup) async {
+    let files = group.sharedMemory()
+    if !files.isEmpty { await report(.sharedMemory(files)) }
+  }
+
+  // MARK: The end
+
+  private func end(_ group: ReplicaGroup, after event: Event, wasServing: Bool) async {
+    switch event {
+    case .abandoned, .ready: return
+    case .exited(let exit):
+      let failure = failure(exit, wasServing: wasServing)
+      await clean(group)
+      await report(.over(failure))
+    case .failed(let failure):
+      await clean(group)
+      await report(.over(failure))
+    case .stop(let request):
+      if wasServing, await !stopInOrder(group, request) { return }
+      await clean(group)
+      await report(.over(nil))
+    }
+  }
+
+  /// Drain, then SIGTERM, which ends an idle vLLM cleanly and freezes a busy one; what is left is killed after this.
+  /// - Returns: false when the plane goes away in the meantime.
+  private func stopInOrder(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
+    if case .drain(let deadline) = request {
+      let event = await firstOf(
+        { await exit(of: group.leader) }, { await stopRequest() },
+        { await drained() },
+        { await pause(deadline) ? .ready : .abandoned })
+      if case .abandoned = event { return false }
+    }
+    await report(.stopping)
+    await noteSharedMemory(group)
+    // A SIGTERM would leave open requests standing for ever; a closed connection ends them at once.
+    cutOff()
+    let freed = await firstOf({ await drained() }, { await pause(.seconds(1)) ? .ready : .abandoned })
+    if case .abandoned = freed { return false }
+    group.signalLeader(15)
+    let event = await firstOf(
+      { await exit(of: group.leader) }, { await pause(timing.terminationGrace) ? .ready : .abandoned })
+    if case .abandoned = event { return false }
+    return true
+  }
+
+  /// Leaves nothing of the replica on the machine but its output.
+  private func clean(_ group: ReplicaGroup) async {
+    let files = group.sharedMemory().union(record.sharedMemory)
+    await report(.sharedMemory(files))
+    group.kill()
+    // Killed processes are gone in milliseconds, save one that hangs in the kernel, for which nobody can wait.
+    for _ in 0..<100 where !group.members().isEmpty || ProcessTable.isAlive(group.leader) {
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    _ = ProcessSpawn.collect(group.leader.pid)
+    ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
+  }
+
+  /// Any exit that nobody asked for is a failure; vLLM ends with code 0 when its engine dies.
+  private func failure(_ exit: ProcessExit, wasServing: Bool) -> ReplicaFailure {
+    let log = OutputFile(record.outputPath).end()
+    let cause = StartFailure.cause(log: log, exit: exit, program: program)
+    guard wasServing else { return cause }
+    return ReplicaFailure(
+      "vLLM ended by itself (\(exit)): \(cause.explanation)", line: cause.line, isWorthRepeating: true)
+  }
+
+  private func drained() async -> Event {
+    await untilDrained()
+    return Task.isCancelled ? .abandoned : .ready
+  }
+
+  // MARK: Racing
+
+  private func pause(_ duration: Duration) async -> Bool {
+    do {
+      try await Task.sleep(for: duration)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// The first event that is no abandonment; abandonment when the task is cancelled.
+  private func firstOf(_ branches: @Sendable () async -> Event...) async -> Event {
+    await withTaskGroup(of: Event.self) { group in
+      for branch in branches { group.addTask { await branch() } }
+      defer { group.cancelAll() }
+      for await event in group {
+        if case .abandoned = event { continue }
+        return event
+      }
+      return .abandoned
+    }
+  }
+}
+
+extension Duration {
+  /// In the largest unit that leaves it a whole number, as `30 min`.
+  var inWords: String {
+    let seconds = components.seconds
+    if seconds >= 120, seconds.isMultiple(of: 60) { return "\(seconds / 60) min" }
+    return seconds == 0 && self != .zero ? "\(self)" : "\(seconds) s"
+  }
+}

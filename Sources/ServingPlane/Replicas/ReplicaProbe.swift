@@ -1,0 +1,158 @@
+import CanonicalJSON
+import LibCurl
+
+/// Questions to one replica, over its loopback port.
+struct ReplicaProbe: Sendable {
+  /// Must ignore the environment's proxy: replicas are on this machine.
+  let client: HTTPClient
+  let port: Int
+  /// How long each answer may take.
+  let timeout: Duration
+  /// How long a first token may take: it is the slowest.
+  let patience: Duration
+
+  /// Whether `/health` answers 200. It is refused until the server listens.
+  func isHealthy() async -> Bool { await status("/health") == 200 }
+
+  /// What the replica shows of itself: its engine's counters, or that the engine is dead, or nothing.
+  func metrics() async -> LivenessMachine.Observation {
+    do {
+      if try await get("/health").status == 503 { return .engineDead }
+      let answer = try await get("/metrics")
+      guard answer.status == 200 else { return .unreachable("/metrics answers \(answer.status)") }
+      let metrics = EngineMetrics(String(decoding: answer.body, as: UTF8.self))
+      return .metrics(running: metrics.running, progress: metrics.progress)
+    } catch {
+      return .unreachable("\(error)")
+    }
+  }
+
+  /// Asks for one token, by the first route that the model offers.
+  ///
+  /// - Parameters:
+  ///   - task: the version's task, such as `llm/v1/chat`; decides which route is tried first.
+  ///   - isFirst: whether it is the replica's first token.
+  /// - Throws: `ReplicaFailure` where the server answers and will not generate.
+  func generate(task: String, isFirst: Bool) async throws {
+    let limit = isFirst ? patience : timeout
+    let model = try await servedModel()
+    var refusals: [String] = []
+    for route in Route.order(for: task) {
+      let answer = try await post(route.path, route.body(model: model), within: limit)
+      if answer.status == 200 {
+        guard route.holdsToken(answer.body) else {
+          throw ReplicaFailure("vLLM answered \(route.path) without a token", line: excerpt(answer.body))
+        }
+        return
+      }
+      refusals.append("\(route.path) answers \(answer.status): \(excerpt(answer.body))")
+      // Only "there is no such route" and "this model cannot do that" send us on to the next.
+      guard [400, 404, 405].contains(answer.status) else { break }
+    }
+    throw ReplicaFailure("vLLM is up and generates nothing", line: refusals.joined(separator: "; "))
+  }
+
+  private struct Answer {
+    let status: Int
+    let body: [UInt8]
+  }
+
+  private enum Route: CaseIterable {
+    case chat, completion, embedding
+
+    static func order(for task: String) -> [Route] {
+      switch task {
+      case "llm/v1/embeddings": [.embedding]
+      case "llm/v1/completions": [.completion, .chat]
+      default: [.chat, .completion, .embedding]
+      }
+    }
+
+    var path: String {
+      switch self {
+      case .chat: "/v1/chat/completions"
+      case .completion: "/v1/completions"
+      case .embedding: "/v1/embeddings"
+      }
+    }
+
+    func body(model: String) -> JSONValue {
+      switch self {
+      case .chat:
+        ["model": .string(model), "max_tokens": 1, "messages": [["role": "user", "content": "Hi"]]]
+      case .completion: ["model": .string(model), "max_tokens": 1, "prompt": "Hi"]
+      case .embedding: ["model": .string(model), "input": "Hi"]
+      }
+    }
+
+    func holdsToken(_ body: [UInt8]) -> Bool {
+      guard let answer = try? JSONValue(parsing: body) else { return false }
+      if self == .embedding { return answer["data"]?.arrayValue?.isEmpty == false }
+      let tokens = answer["usage"]?["completion_tokens"]?.intValue
+      return answer["choices"]?.arrayValue?.isEmpty == false && tokens.map { $0 > 0 } ?? true
+    }
+  }
+
+  private func servedModel() async throws -> String {
+    let answer = try await get("/v1/models")
+    let models = (try? JSONValue(parsing: answer.body))?["data"]?.arrayValue
+    guard let name = models?.first?["id"]?.stringValue else {
+      throw ReplicaFailure("/v1/models of the replica names no model", line: excerpt(answer.body))
+    }
+    return name
+  }
+
+  private func status(_ path: String) async -> Int? { try? await get(path).status }
+
+  private func get(_ path: String) async throws -> Answer {
+    try await send(HTTPRequest(url: url(path)), within: timeout)
+  }
+
+  private func post(_ path: String, _ body: JSONValue, within limit: Duration) async throws -> Answer {
+    let request = HTTPRequest(
+      method: "POST", url: url(path), headers: [HTTPField("Content-Type", "application/json")], body: body.bytes())
+    return try await send(request, within: limit)
+  }
+
+  private func send(_ request: HTTPRequest, within limit: Duration) async throws -> Answer {
+    var request = request
+    request.timeouts = HTTPTimeouts(connect: timeout, idle: limit, total: limit)
+    let response = try await client.execute(request)
+    return Answer(status: response.status, body: try await response.body.collect(upTo: 4 << 20))
+  }
+
+  private func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }
+
+  private func excerpt(_ body: [UInt8]) -> String { String(decoding: body.prefix(300), as: UTF8.self) }
+}
+
+/// What the supervisor needs of vLLM's `/metrics`.
+struct EngineMetrics: Hashable, Sendable {
+  /// Requests being generated.
+  var running = 0.0
+  /// Grows with every step of the engine; its value means nothing.
+  var progress = 0.0
+
+  init(_ text: String) {
+    for line in text.split(separator: "\n") where line.hasPrefix("vllm:") {
+      guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else { continue }
+      switch line.prefix(while: { $0 != "{" && $0 != " " }) {
+      case "vllm:num_requests_running": running += value
+      case "vllm:iteration_tokens_total_count", "vllm:generation_tokens_total", "vllm:prompt_tokens_total":
+        progress += value
+      default: continue
+      }
+    }
+  }
+}
+
+/// Makes the probes of all replicas over one client.
+struct ReplicaProbes: Sendable {
+  private let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
+
+  func probe(port: Int, timing: ReplicaTiming) -> ReplicaProbe {
+    ReplicaProbe(client: client, port: port, timeout: timing.probeTimeout, patience: timing.patience)
+  }
+
+  func shutdown() async { await client.shutdown() }
+}

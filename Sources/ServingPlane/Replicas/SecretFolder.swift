@@ -1,0 +1,62 @@
+import FoundationEssentials
+
+/// The secrets of a plane: files `SCOPE/KEY` in a folder that only its owner reads. Configs keep the references
+/// (`{{secrets/scope/key}}`); values are read when a replica starts and go into its environment only.
+struct SecretFolder: Sendable {
+  let path: String
+
+  /// The environment with every reference replaced by its secret.
+  func resolve(_ environment: [String: String]) throws(SecretError) -> [String: String] {
+    var resolved: [String: String] = [:]
+    for (name, value) in environment { resolved[name] = try reference(in: value).map(read) ?? value }
+    return resolved
+  }
+
+  /// What is wrong with the references in an environment; nil if all can be resolved.
+  func finding(in environment: [String: String]) -> String? {
+    do {
+      _ = try resolve(environment)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
+  private struct Reference {
+    let scope: String
+    let key: String
+  }
+
+  private func reference(in value: String) throws(SecretError) -> Reference? {
+    guard value.hasPrefix("{{") && value.hasSuffix("}}") else { return nil }
+    let parts = value.dropFirst(2).dropLast(2).trimming(" ").split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "secrets", parts.dropFirst().allSatisfy(isName) else {
+      throw SecretError(description: "\(value) is no secret reference; write {{secrets/SCOPE/KEY}}")
+    }
+    return Reference(scope: String(parts[1]), key: String(parts[2]))
+  }
+
+  private func read(_ reference: Reference) throws(SecretError) -> String {
+    let file = "\(path)/\(reference.scope)/\(reference.key)"
+    do {
+      return try String(contentsOfFile: file, encoding: .utf8).trimming("\r\n")
+    } catch {
+      throw SecretError(
+        description:
+          "there is no secret \(reference.scope)/\(reference.key) on this plane; write its value into \(file), "
+          + "readable only by the user that runs the plane")
+    }
+  }
+
+  private func isName(_ text: Substring) -> Bool {
+    !text.isEmpty && !text.hasPrefix(".")
+      && text.utf8.allSatisfy {
+        EnvironmentName.isValid("a" + String(decoding: [$0], as: UTF8.self)) || $0 == 45 || $0 == 46
+      }
+  }
+}
+
+/// A secret that cannot be used. Never holds its value.
+struct SecretError: Error, CustomStringConvertible {
+  let description: String
+}

@@ -1,0 +1,140 @@
+/// Reads out of an engine's output why it did not start, or why it died.
+enum StartFailure {
+  /// - Parameters:
+  ///   - log: the end of the replica's output.
+  ///   - exit: how the process ended; nil where it was killed for not getting ready.
+  ///   - program: the interpreter or program that was run, for advice.
+  static func cause(log text: String, exit: ProcessExit?, program: String) -> ReplicaFailure {
+    let log = EngineLog(text)
+    let line =
+      EngineLog.lastExceptionLine(in: log.firstEngineErrorBlock) ?? EngineLog.lastExceptionLine(in: log.lines)
+    if let line, let rule = rules.first(where: { $0.matches(line) }) { return rule.failure(line, program) }
+    for entry in log.lines.reversed() {
+      if let rule = rules.first(where: { $0.matches(entry.text) }) {
+        return rule.failure(entry.text.trimming(" \t"), program)
+      }
+    }
+    if exit == .signal(9) {
+      return ReplicaFailure(
+        "vLLM was killed from outside (SIGKILL), most likely by the kernel because the machine ran out of memory",
+        line: log.lastMeaningfulLine)
+    }
+    let ending = exit.map { "vLLM ended with \($0)" } ?? "vLLM did not get ready"
+    return ReplicaFailure(ending, line: line ?? log.lastMeaningfulLine)
+  }
+
+  /// Words of a log line, and what they mean to a person.
+  private struct Rule: Sendable {
+    /// All of them must stand in the line; letter case does not matter.
+    let words: [String]
+    /// `{program}` becomes the program that was run.
+    let explanation: String
+    var isWorthRepeating = false
+
+    func matches(_ line: String) -> Bool {
+      let lowered = line.lowercased()
+      return words.allSatisfy { lowered.contains($0) }
+    }
+
+    func failure(_ line: String, _ program: String) -> ReplicaFailure {
+      ReplicaFailure(
+        explanation.replacing("{program}", with: program), line: line, isWorthRepeating: isWorthRepeating)
+    }
+  }
+
+  // First match wins, so the particular stands before the general.
+  private static let rules: [Rule] = [
+    Rule(
+      words: ["cuda out of memory"],
+      explanation:
+        "out of memory: the model does not fit into the GPU's memory; lower gpuMemoryUtilization or maxModelLen, "
+        + "or take a larger workload type"),
+    Rule(
+      words: ["free memory on device", "desired gpu memory utilization"],
+      explanation:
+        "out of memory: less GPU memory is free than gpuMemoryUtilization asks for; something else uses the GPU"),
+    Rule(
+      words: ["less than requested", "kv cache"],
+      explanation: "out of memory: the machine has less memory than the KV cache asks for; lower VLLM_CPU_KVCACHE_SPACE"
+    ),
+    Rule(
+      words: ["no available memory for the cache blocks"],
+      explanation: "out of memory: nothing is left for the KV cache; raise gpuMemoryUtilization, or on a CPU set "
+        + "VLLM_CPU_KVCACHE_SPACE"),
+    Rule(
+      words: ["kv cache", "is larger than the available"],
+      explanation: "out of memory: one request of full length does not fit into the KV cache; lower maxModelLen"),
+    Rule(
+      words: ["can't allocate memory"], explanation: "out of memory: the machine has too little memory for the model"),
+    Rule(
+      words: ["cannot allocate memory"], explanation: "out of memory: the machine has too little memory for the model"),
+    Rule(words: ["std::bad_alloc"], explanation: "out of memory: the machine has too little memory for the model"),
+    Rule(words: ["outofmemoryerror"], explanation: "out of memory while the model was loaded"),
+    Rule(words: ["memoryerror"], explanation: "out of memory while the model was loaded"),
+    Rule(
+      words: ["bfloat16 is only supported"],
+      explanation: "unsupported dtype: this GPU has no bfloat16; set dtype to float16"),
+    Rule(
+      words: ["argument --dtype", "invalid choice"], explanation: "unsupported dtype: vLLM knows no such data type"),
+    Rule(
+      words: ["unrecognized arguments"],
+      explanation: "unknown flag: this vLLM does not know an option of the entrypoint"),
+    Rule(words: ["error: argument"], explanation: "bad flag value: vLLM refuses the value of an option"),
+    Rule(
+      words: ["error: the following arguments are required"], explanation: "the entrypoint lacks an option vLLM needs"),
+    Rule(
+      words: ["no module named", "vllm"],
+      explanation: "vLLM is not installed for {program}; install it there, or name another Python with `serve --python`"
+    ),
+    Rule(words: ["no module named"], explanation: "a Python module is missing for {program}"),
+    Rule(
+      words: ["repo id must be in the form"],
+      explanation: "unknown model path: the entrypoint names a folder that does not exist"),
+    Rule(
+      words: ["cannot find an appropriate cached snapshot"],
+      explanation: "unknown model path: the entrypoint names a model that is not among the version's artifacts"),
+    Rule(
+      words: ["is not a local folder and is not a valid model identifier"],
+      explanation: "unknown model path: the entrypoint names a model that is not among the version's artifacts"),
+    Rule(
+      words: ["does not appear to have a file named"],
+      explanation: "the model folder is incomplete: a file is missing in it"),
+    Rule(
+      words: ["is greater than the derived", "max_model_len"],
+      explanation: "maxModelLen is longer than the model was made for"),
+    Rule(words: ["is not a valid json file"], explanation: "the model's config.json is broken"),
+    Rule(
+      words: ["does not recognize this architecture"],
+      explanation: "unknown architecture: this vLLM's transformers cannot load such a model; a newer vLLM may"),
+    Rule(
+      words: ["model architectures", "not supported"],
+      explanation: "unknown architecture: this vLLM cannot serve such a model"),
+    Rule(
+      words: ["couldn't instantiate the backend tokenizer"],
+      explanation: "the model folder has no tokenizer, or a broken one"),
+    Rule(
+      words: ["incomplete metadata, file not fully covered"],
+      explanation: "broken weights: a weights file is cut off; register the version again from a complete copy"),
+    Rule(
+      words: ["header too large"], explanation: "broken weights: a weights file is no safetensors file"),
+    Rule(words: ["safetensorerror"], explanation: "broken weights: a weights file cannot be read"),
+    Rule(words: ["cannot find any model weights"], explanation: "the model folder has no weights"),
+    Rule(
+      words: ["size of tensor", "must match"],
+      explanation: "the weights do not fit the model's config.json: their shapes differ"),
+    Rule(
+      words: ["size mismatch"], explanation: "the weights do not fit the model's config.json: their shapes differ"),
+    Rule(
+      words: ["address already in use"], explanation: "the replica's port was taken by another program in the meantime",
+      isWorthRepeating: true),
+    Rule(
+      words: ["cannot assign requested address"], explanation: "the entrypoint's host is no address of this machine"),
+    Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
+    Rule(words: ["no cuda gpus are available"], explanation: "vLLM found no GPU it can use"),
+    Rule(words: ["found no nvidia driver"], explanation: "vLLM was built for NVIDIA GPUs and finds no driver here"),
+    Rule(
+      words: ["failed to infer device type"], explanation: "this vLLM was not built for the hardware of this machine"),
+    Rule(words: ["permissionerror"], explanation: "vLLM may not read or write a file it needs"),
+    Rule(words: ["no space left on device"], explanation: "the disk, or /dev/shm, is full"),
+  ]
+}

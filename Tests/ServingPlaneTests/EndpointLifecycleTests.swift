@@ -1,0 +1,279 @@
+import CanonicalJSON
+import Glibc
+import Testing
+
+@testable import ServingPlane
+
+@Suite(.serialized)
+struct EndpointLifecycleTests {
+  @Test func `a created endpoint deploys, answers and shows what it is`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let version = try await plane.register("main.demo.hello", try data.model(say: "Hello from v1"))
+      #expect(version == 1)
+      let created = try await plane.create("chat", [entity("main.demo.hello", 1, type: "GPU_MEDIUM")])
+      #expect(created.status == 200)
+      #expect(created.json.state["ready"] == "NOT_READY")
+      #expect(created.json.state["config_update"] == "IN_PROGRESS")
+      #expect(created.json["config"] == nil)
+      #expect(created.json["pending_config"]?["config_version"] == 1)
+      #expect(created.json.pendingEntity.deployment == "DEPLOYMENT_CREATING")
+      #expect(created.json["id"]?.stringValue?.count == 32)
+
+      let ready = try await plane.waitUntilSettled("chat")
+      #expect(ready.state["ready"] == "READY")
+      #expect(ready.state["config_update"] == "NOT_UPDATING")
+      #expect(ready["pending_config"] == nil)
+      #expect(ready["config"]?["config_version"] == 1)
+      #expect(ready.activeEntity["name"] == "hello-1")
+      #expect(ready.activeEntity["entity_version"] == "1")
+      #expect(ready.activeEntity["workload_size"] == "Small")
+      #expect(ready.activeEntity["scale_to_zero_enabled"] == false)
+      #expect(ready.activeEntity.deployment == "DEPLOYMENT_READY")
+      #expect(ready.activeEntity.deploymentMessage.contains("no NVIDIA GPU"))
+      #expect(ready["config"]?["served_models"]?.arrayValue?.first?["model_name"] == "main.demo.hello")
+      let route = ready["config"]?["traffic_config"]?["routes"]?.arrayValue?.first
+      #expect(route?["served_model_name"] == "hello-1")
+      #expect(route?["served_entity_name"] == "hello-1")
+      #expect(route?["traffic_percentage"] == 100)
+      #expect(ready["permission_level"] == "CAN_MANAGE")
+      #expect(ready["creator"] == "tester")
+      #expect(ready["task"] == "llm/v1/chat")
+      #expect(ready["route_optimized"] == false)
+      let sentence = try await plane.chat("chat").sentence
+      #expect(sentence == "Hello from v1")
+
+      let listed = try await plane.call("GET", "/api/2.0/serving-endpoints/")
+      #expect(listed.json["endpoints"]?.arrayValue?.map { $0["name"] } == ["chat"])
+    }
+  }
+
+  @Test func `a new version takes over without a failed request`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model(say: "Hello from v1", switches: ["token_ms": 3]))
+      _ = try await plane.register("hello", try data.model(say: "Hello from v2", switches: ["token_ms": 3]))
+      _ = try await plane.create("chat", [entity("hello", 1, name: "main")])
+      _ = try await plane.waitUntilSettled("chat")
+
+      let answers = try await withThrowingTaskGroup(of: [PlaneClient.Answer].self) { group in
+        for _ in 0..<4 {
+          group.addTask {
+            var answers: [PlaneClient.Answer] = []
+            while answers.last?.sentence != "Hello from v2" { answers.append(try await plane.chat("chat")) }
+            return answers
+          }
+        }
+        let put = try await plane.put("chat", [entity("hello", 2, name: "main")])
+        #expect(put.status == 200)
+        #expect(put.json["pending_config"]?["config_version"] == 2)
+        #expect(put.json["config"]?["config_version"] == 1)
+        #expect(put.json.state["ready"] == "READY")
+        return try await group.reduce(into: []) { $0 += $1 }
+      }
+      #expect(answers.count > 8)
+      #expect(answers.filter { $0.status != 200 }.map(\.text) == [])
+      #expect(Set(answers.map(\.sentence)) == ["Hello from v1", "Hello from v2"])
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled["config"]?["config_version"] == 2)
+      // The old one is gone once it was drained.
+      try await eventually("one replica is left") {
+        try data.replicaProcesses().count { $0.identity.pid == $0.session } == 1
+      }
+    }
+  }
+
+  @Test func `a version that does not start leaves the old one serving and says why`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model(say: "Hello from v1"))
+      _ = try await plane.register("hello", try data.model(switches: ["start_failure": "truncated_weights"]))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      _ = try await plane.put("chat", [entity("hello", 2)])
+
+      let failed = try await plane.waitUntilSettled("chat")
+      #expect(failed.state["config_update"] == "UPDATE_FAILED")
+      #expect(failed.state["ready"] == "READY")
+      #expect(failed["config"]?["config_version"] == 1)
+      #expect(failed["pending_config"]?["config_version"] == 2)
+      #expect(failed.pendingEntity.deployment == "DEPLOYMENT_FAILED")
+      let message = failed.pendingEntity.deploymentMessage
+      #expect(message.contains("broken weights"))
+      #expect(message.contains("incomplete metadata, file not fully covered"))
+      let sentence = try await plane.chat("chat").sentence
+      #expect(sentence == "Hello from v1")
+      let logs = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-2/build-logs")
+      #expect(logs.json["logs"]?.stringValue?.contains("WorkerProc failed to start") == true)
+      #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 1)
+
+      // The failure stays until the next change, which is allowed.
+      _ = try await plane.register("hello", try data.model(say: "Hello from v3"))
+      let put = try await plane.put("chat", [entity("hello", 3)])
+      #expect(put.status == 200)
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled.state["config_update"] == "NOT_UPDATING")
+      #expect(settled["config"]?["config_version"] == 3)
+    }
+  }
+
+  @Test func `a first deployment that fails leaves an endpoint that an update repairs`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model(switches: ["start_failure": "unknown_flag"]))
+      _ = try await plane.register("hello", try data.model(say: "Hello"))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      let failed = try await plane.waitUntilSettled("chat")
+      #expect(failed.state["config_update"] == "UPDATE_FAILED")
+      #expect(failed.state["ready"] == "NOT_READY")
+      #expect(failed["config"] == nil)
+      #expect(failed.pendingEntity.deploymentMessage.contains("unknown flag"))
+      let refused = try await plane.chat("chat")
+      #expect(refused.status == 503)
+      #expect(refused.message.contains("unknown flag"))
+
+      _ = try await plane.put("chat", [entity("hello", 2)])
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled.state["ready"] == "READY")
+      let sentence = try await plane.chat("chat").sentence
+      #expect(sentence == "Hello")
+    }
+  }
+
+  @Test func `a second update is refused while the first one runs`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.register("hello", try data.model(switches: ["hang_at_start": true]))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      _ = try await plane.put("chat", [entity("hello", 2)])
+      let second = try await plane.put("chat", [entity("hello", 1)])
+      #expect(second.status == 409)
+      #expect(second.code == "RESOURCE_CONFLICT")
+      let twice = try await plane.create("chat", [entity("hello", 1)])
+      #expect(twice.status == 409)
+      #expect(twice.code == "RESOURCE_ALREADY_EXISTS")
+      // Deleting is allowed at any time, and takes the hanging one along.
+      let deleted = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
+      #expect(deleted.status == 200)
+      let gone = try await plane.get("chat")
+      #expect(gone.status == 404)
+      #expect(gone.code == "RESOURCE_DOES_NOT_EXIST")
+      try await eventually("no process is left") { try data.replicaProcesses().isEmpty }
+      let query = try await plane.chat("chat")
+      #expect(query.status == 404)
+    }
+  }
+
+  @Test func `a change of traffic alone starts no replica`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model(say: "one"))
+      _ = try await plane.register("hello", try data.model(say: "two"))
+      let entities = [entity("hello", 1, name: "a"), entity("hello", 2, name: "b")]
+      _ = try await plane.create("chat", entities, traffic: ["a": 100, "b": 0])
+      _ = try await plane.waitUntilSettled("chat")
+      let before = Set(try data.replicaProcesses().map(\.identity))
+      let first = try await plane.chat("chat").sentence
+      #expect(first == "one")
+      // An entity without traffic can be asked by name.
+      let pinned = try await plane.chat("chat", path: "/serving-endpoints/chat/served-models/b/invocations")
+      #expect(pinned.sentence == "two")
+
+      _ = try await plane.put("chat", entities, traffic: ["a": 0, "b": 100])
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled["config"]?["config_version"] == 2)
+      let second = try await plane.chat("chat").sentence
+      #expect(second == "two")
+      #expect(Set(try data.replicaProcesses().map(\.identity)) == before)
+    }
+  }
+
+  @Test func `a size means so many replicas`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.create("chat", [entity("hello", 1, size: "Medium")])
+      _ = try await plane.waitUntilSettled("chat")
+      #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
+      // Growing keeps the two that run.
+      let before = Set(try data.replicaProcesses().map(\.identity))
+      _ = try await plane.put("chat", [entity("hello", 1, size: "Large")])
+      _ = try await plane.waitUntilSettled("chat")
+      let after = Set(try data.replicaProcesses().map(\.identity))
+      #expect(after.count { ProcessTable.entry($0.pid)?.session == $0.pid } == 4)
+      #expect(after.isSuperset(of: before))
+    }
+  }
+
+  @Test(arguments: [
+    ["die_after_requests": 3, "die_code": 0] as JSONValue,
+    ["engine_death_after_requests": 3],
+    ["freeze_after_requests": 3],
+  ])
+  func `a replica that dies or freezes is replaced`(_ switches: JSONValue) async throws {
+    let data = TestData()
+    try await withPlane(
+      data,
+      adjust: {
+        $0.timing.patience = .seconds(1); $0.timing.probeTimeout = .milliseconds(300)
+      }
+    ) {
+      plane in
+      _ = try await plane.register("hello", try data.model(switches: switches))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      let first = try #require(try data.replicaProcesses().first { $0.identity.pid == $0.session }).identity
+      // The plane's own looks are requests too: the failure comes by itself.
+      let recovering = try await plane.wait("chat") { $0.activeEntity.deployment == "DEPLOYMENT_RECOVERING" }
+      #expect(recovering.activeEntity.deploymentMessage.contains("0 of 1 replicas are ready"))
+      #expect(recovering.state["config_update"] == "NOT_UPDATING")
+      _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
+      #expect(!ProcessTable.isAlive(first))
+    }
+  }
+
+  @Test func `tags change without a new config version`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let created = try await plane.call(
+        "POST", "/api/2.0/serving-endpoints", ["name": "empty", "tags": [["key": "a", "value": "1"], ["key": "b"]]])
+      #expect(created.status == 200)
+      #expect(created.json.state["config_update"] == "NOT_UPDATING")
+      #expect(created.json["config"] == nil)
+      let patched = try await plane.call(
+        "PATCH", "/api/2.0/serving-endpoints/empty/tags",
+        ["add_tags": [["key": "a", "value": "2"], ["key": "c", "value": ""]], "delete_tags": ["b", "nope"]])
+      #expect(patched.status == 200)
+      let tags: JSONValue = [["key": "a", "value": "2"], ["key": "c", "value": ""]]
+      #expect(patched.json["tags"] == tags)
+      let read = try await plane.get("empty")
+      #expect(read.json["tags"] == tags)
+      let query = try await plane.chat("empty")
+      #expect(query.status == 503)
+    }
+  }
+
+  @Test func `nothing is left when the plane was stopped`() async throws {
+    let data = TestData()
+    let shared = try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.register("hello", try data.model(switches: ["hang_at_start": true]))
+      _ = try await plane.create("chat", [entity("hello", 1, size: "Medium")])
+      _ = try await plane.waitUntilSettled("chat")
+      _ = try await plane.put("chat", [entity("hello", 2)])
+      try await eventually("the new one runs") {
+        try data.replicaProcesses().count { $0.identity.pid == $0.session } == 3
+      }
+      return try data.replicaProcesses().reduce(into: Set<String>()) {
+        $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid))
+      }
+    }
+    #expect(!shared.isEmpty)
+    #expect(try data.replicaProcesses().isEmpty)
+    #expect(shared.filter { access($0, F_OK) == 0 } == [])
+    let records = try EndpointStore(path: data.settings.storePath).replicas()
+    #expect(records.filter { access($0.temporary, F_OK) == 0 }.map(\.id) == [])
+  }
+}
