@@ -45,11 +45,10 @@ package struct ServedEntity: Hashable, Sendable {
   package static func defaultName(entityName: String, entityVersion: String) -> String {
     let segment = entityName.split(separator: ".").last.map(String.init) ?? entityName
     let suffix = "-" + entityVersion
-    let letters = segment.unicodeScalars.map { scalar -> Character in
-      let isNameCharacter = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
-      return isNameCharacter || scalar == "-" || scalar == "_" ? Character(scalar) : "-"
+    let letters = segment.unicodeScalars.prefix(max(1, 63 - suffix.utf8.count)).map { scalar in
+      scalar.isASCII && UInt8(ascii: scalar).isNameByte ? UInt8(ascii: scalar) : UInt8(ascii: "-")
     }
-    return String(letters.prefix(max(1, 63 - suffix.count))) + suffix
+    return String(decoding: letters, as: UTF8.self) + suffix
   }
 
   /// The same entity under the name `other` gives it, for the one comparison in which names may differ without drift.

@@ -209,32 +209,35 @@ private struct UniqueEntries {
 
   private static let fewKeys = 16
 
-  mutating func append(_ key: YAMLKey, _ value: YAMLNode) throws(YAMLError) {
+  mutating func append(_ key: consuming YAMLKey, _ value: consuming YAMLNode) throws(YAMLError) {
     if let place = place(of: key.text) {
       let first = list[place].key.location
       throw YAMLError(
         location: key.location,
         message: "duplicate key \"\(key.text)\"; it is set already at line \(first.line), column \(first.column)")
     }
-    add((key, value))
+    add(YAMLMapping.Entry(key: key, value: value))
   }
 
   mutating func appendIfNew(_ entry: YAMLMapping.Entry) {
     if place(of: entry.key.text) == nil { add(entry) }
   }
 
-  private mutating func add(_ entry: YAMLMapping.Entry) {
+  private mutating func add(_ entry: consuming YAMLMapping.Entry) {
     // Most mappings have a handful of keys: room for them at once is cheaper than growing step by step.
     if list.isEmpty { list.reserveCapacity(6) }
     list.append(entry)
     if list.count > Self.fewKeys {
-      places[entry.key.text] = list.count - 1
+      places[list[list.count - 1].key.text] = list.count - 1
     } else if list.count == Self.fewKeys {
-      for (place, entry) in list.enumerated() { places[entry.key.text] = place }
+      for place in list.indices { places[list[place].key.text] = place }
     }
   }
 
   private func place(of key: String) -> Int? {
-    list.count < Self.fewKeys ? list.firstIndex { $0.key.text == key } : places[key]
+    guard list.count < Self.fewKeys else { return places[key] }
+    // By index, so that only the texts are looked at: a loop over the entries would copy each.
+    for place in list.indices where list[place].key.text == key { return place }
+    return nil
   }
 }

@@ -51,7 +51,16 @@ package struct YAMLScalar: Sendable, Hashable {
 
 /// A mapping in the order it was written. Keys are unique; merged entries follow the written ones.
 package struct YAMLMapping: Sendable {
-  package typealias Entry = (key: YAMLKey, value: YAMLNode)
+  /// A key and its value.
+  package struct Entry: Sendable {
+    package let key: YAMLKey
+    package let value: YAMLNode
+
+    package init(key: YAMLKey, value: YAMLNode) {
+      self.key = key
+      self.value = value
+    }
+  }
 
   package let entries: [Entry]
 
@@ -61,7 +70,7 @@ package struct YAMLMapping: Sendable {
 
   /// The value of a key, or nil. Looks through the entries, which are few in anything a person writes.
   package subscript(key: String) -> YAMLNode? {
-    for entry in entries where entry.key.text == key { return entry.value }
+    for place in entries.indices where entries[place].key.text == key { return entries[place].value }
     return nil
   }
 }

@@ -10,8 +10,9 @@ private func render(_ node: YAMLNode, indent: String = "") -> String {
     return "\(indent)list \(place)\n" + items.map { render($0, indent: indent + "  ") }.joined()
   case .mapping(let mapping):
     return "\(indent)map \(place)\n"
-      + mapping.entries.map { key, value in
-        "\(indent)  \(key.text) @\(key.location.line):\(key.location.column)\n" + render(value, indent: indent + "    ")
+      + mapping.entries.map { entry in
+        "\(indent)  \(entry.key.text) @\(entry.key.location.line):\(entry.key.location.column)\n"
+          + render(entry.value, indent: indent + "    ")
       }.joined()
   }
 }

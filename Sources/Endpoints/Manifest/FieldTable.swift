@@ -27,6 +27,10 @@ package final class Field: Sendable {
   /// Names by which people may look for the field; only ever used for suggestions.
   package let otherNames: [String]
 
+  var isSupported: Bool {
+    if case .supported = support { true } else { false }
+  }
+
   init(
     _ name: String, _ type: FieldType, _ presence: Presence = .optional, support: Support = .supported,
     otherNames: [String] = [], example: String? = nil, doc: String
@@ -119,17 +123,28 @@ package final class TextMapRule: Sendable {
 /// A mapping with known fields.
 package final class ObjectType: Sendable {
   package let fields: [Field]
-  private let slots: [String: Int]
+  /// Length and first byte of each name: enough to pass over nearly every other field without comparing texts, which for
+  /// so few is quicker than hashing.
+  private let marks: [UInt32]
   /// The fields that can be missed, with their slots.
   let demanding: [(slot: Int, field: Field)]
 
   init(_ fields: [Field]) {
     self.fields = fields
     demanding = fields.enumerated().filter { $1.presence != .optional }.map { ($0, $1) }
-    slots = Dictionary(fields.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    marks = fields.map { Self.mark($0.name) }
   }
 
-  func slot(_ name: String) -> Int? { slots[name] }
+  private static func mark(_ name: String) -> UInt32 {
+    UInt32(truncatingIfNeeded: name.utf8.count) << 8 | UInt32(name.utf8.first ?? 0)
+  }
+
+  /// The place of a field in `fields`.
+  func slot(_ name: String) -> Int? {
+    let mark = Self.mark(name)
+    for slot in marks.indices where marks[slot] == mark && fields[slot].name == name { return slot }
+    return nil
+  }
 
   /// The paths, relative to this type, at which a field of this name exists.
   func paths(toField name: String) -> [String] {

@@ -48,14 +48,16 @@ struct RecordReader {
 extension RecordReader {
   private mutating func record(_ mapping: YAMLMapping, at location: SourceLocation, _ type: ObjectType) -> Record {
     var record = Record(type: type, location: location)
-    for (key, node) in mapping.entries {
-      path.append(.field(key.text))
-      if let slot = type.slot(key.text) {
+    let entries = mapping.entries
+    for index in entries.indices {
+      let name = entries[index].key.text
+      path.append(.field(name))
+      if let slot = type.slot(name) {
         let field = type.fields[slot]
-        record.slots[slot] = self.slot(node, field)
-        if field.support != .supported { report(field.support, at: key.location) }
+        record.slots[slot] = self.slot(entries[index].value, field)
+        if !field.isSupported { report(field.support, at: entries[index].key.location) }
       } else {
-        report(key.location, unknown(key.text, in: type))
+        report(entries[index].key.location, unknown(name, in: type))
       }
       path.removeLast()
     }
@@ -145,9 +147,13 @@ extension RecordReader {
     var texts: [String: String] = [:]
     texts.reserveCapacity(mapping.entries.count)
     var isUsable = true
-    for (key, node) in mapping.entries {
-      path.append(.field(key.text))
-      if let text = self.entry(key, node, rule) { texts[key.text] = text } else { isUsable = false }
+    for entry in mapping.entries {
+      path.append(.field(entry.key.text))
+      if let text = self.entry(entry.key, entry.value, rule) {
+        texts[entry.key.text] = text
+      } else {
+        isUsable = false
+      }
       path.removeLast()
     }
     return isUsable ? .texts(texts) : nil
@@ -302,6 +308,8 @@ extension RecordReader {
 
   /// What is wrong with a scalar that should be text and is not clearly that.
   static func notText(_ kind: ScalarKind, _ text: String, isSecret: Bool) -> Fault? {
+    // Nearly every text is one; no words are made for it.
+    if case .string = kind { return nil }
     let value = isSecret ? "the value" : text
     let quoted = isSecret ? "write it in quotes" : "write \"\(text)\" in quotes"
     switch kind {
