@@ -8,8 +8,10 @@ readonly SETPOINT=.build-release/release/setpoint
 status=0
 
 scripts/install-system.sh
-step "building setpoint (release)"
-scripts/build-release.sh setpoint
+step "building setpoint and the benches (release)"
+scripts/build-release.sh setpoint bench
+step "the plan of 10,000 manifests"
+.build-release/release/bench || status=1
 step "the command: start and size"
 python3 scripts/bench-command.py --setpoint "$SETPOINT" || status=1
 step "the gateway: through the plane against straight to vLLM"
