@@ -9,6 +9,7 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
 }
 
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -52,7 +53,9 @@ let package = Package(
     .target(name: "History", dependencies: ["Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
       name: "Gateway",
-      dependencies: ["Scheduling", "CanonicalJSON", hummingbird, nioCore, nioPosix, nioHTTP1, httpTypes]),
+      dependencies: [
+        "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1, httpTypes, logging,
+      ]),
 
     // The two long-lived halves; they meet only in the wire protocol
     .target(
@@ -99,7 +102,10 @@ let package = Package(
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
     .testTarget(
       name: "GatewayTests",
-      dependencies: ["Gateway", "Scheduling", "CanonicalJSON", hummingbird, httpTypes, nioCore, nioPosix, nioHTTP1]),
+      dependencies: [
+        "Gateway", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
+        logging,
+      ]),
     .testTarget(
       name: "ControllerTests",
       dependencies: [

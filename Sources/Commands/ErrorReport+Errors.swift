@@ -3,6 +3,7 @@ internal import History
 internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
+internal import ServingPlane
 
 extension ErrorReport {
   /// The report on any error that reaches the command line. Every error that a module of ours throws has its place here;
@@ -14,6 +15,7 @@ extension ErrorReport {
     case let error as TargetError: self.init(error.message, next: error.advice)
     case let error as ModelRegistryError: self.init(error.message, next: error.advice)
     case let error as ServingError: self.init(error)
+    case let error as PlaneStartError: self.init(error.message, next: error.advice)
     case let error as CommandRefusal: self.init(error.description)
     case let error as InvalidManifest: self.init(error.findings.map(\.description).joined(separator: "\n"))
     default: self.init("\(error)")

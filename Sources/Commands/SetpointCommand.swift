@@ -14,8 +14,10 @@ package struct SetpointCommand: AsyncParsableCommand {
       """,
     version: SetpointVersion.line,
     subcommands: [
-      ValidateCommand.self, GetCommand.self, DescribeCommand.self, HistoryCommand.self, WaitCommand.self,
-      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, VersionCommand.self,
+      ValidateCommand.self, DiffCommand.self, ApplyCommand.self, RollbackCommand.self, RetryCommand.self,
+      GetCommand.self, DescribeCommand.self, HistoryCommand.self, WaitCommand.self,
+      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, ServeCommand.self,
+      VersionCommand.self,
     ])
 
   package init() {}

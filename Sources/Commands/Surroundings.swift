@@ -1,5 +1,6 @@
 internal import LibCurl
 package import ServingAPI
+internal import UnixSignals
 
 #if canImport(Darwin)
   internal import Darwin
@@ -22,10 +23,13 @@ package struct Surroundings: Sendable {
   package var transport: Transport
   /// Clocks and pauses.
   package var timing: Timing
+  /// Returns true when the person interrupts (Ctrl-C, or a polite kill), and false when its task is cancelled first.
+  package var interruption: @Sendable () async -> Bool
 
   package init(
     environment: [String: String], console: Console, now: @escaping @Sendable () -> Int64,
-    readInput: @escaping @Sendable () throws -> [UInt8], transport: @escaping Transport, timing: Timing
+    readInput: @escaping @Sendable () throws -> [UInt8], transport: @escaping Transport, timing: Timing,
+    interruption: @escaping @Sendable () async -> Bool
   ) {
     self.environment = environment
     self.console = console
@@ -33,6 +37,7 @@ package struct Surroundings: Sendable {
     self.readInput = readInput
     self.transport = transport
     self.timing = timing
+    self.interruption = interruption
   }
 
   /// The process itself, where nothing else was put in place. Read once, when a command first asks.
@@ -42,7 +47,8 @@ package struct Surroundings: Sendable {
     let environment = processEnvironment()
     return Surroundings(
       environment: environment, console: .standard(environment: environment), now: { millisecondsSince1970() },
-      readInput: readStandardInput, transport: network(environment: environment), timing: .system)
+      readInput: readStandardInput, transport: network(environment: environment), timing: .system,
+      interruption: signalled)
   }
 }
 
@@ -51,6 +57,17 @@ package struct Surroundings: Sendable {
 private func network(environment: [String: String]) -> Transport {
   let caFile = ["CURL_CA_BUNDLE", "SSL_CERT_FILE"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
   return HTTPClient(configuration: HTTPClientConfiguration(caFile: caFile)).transport
+}
+
+/// Waits for the first SIGINT or SIGTERM. The next one ends the process as it always does: a person who presses Ctrl-C twice
+/// means it.
+private func signalled() async -> Bool {
+  for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
+    return true
+  }
+  return false
 }
 
 private func processEnvironment() -> [String: String] {

@@ -12,7 +12,8 @@ struct CommandRun: CustomStringConvertible {
   /// - Parameter workspace: what answers at the address that the environment names.
   init(
     _ arguments: [String], environment: [String: String] = Self.environment, input: String = "",
-    workspace: WorkspaceDouble = WorkspaceDouble(), timing: TestTiming = TestTiming(), palette: Palette = .plain
+    workspace: WorkspaceDouble = WorkspaceDouble(), timing: TestTiming = TestTiming(), palette: Palette = .plain,
+    interruption: @escaping @Sendable () async -> Bool = { await CommandRun.never() }
   ) async {
     let written = Mutex((output: "", notes: ""))
     let surroundings = Surroundings(
@@ -21,9 +22,16 @@ struct CommandRun: CustomStringConvertible {
         writeOutput: { text in written.withLock { $0.output += text } },
         writeNotes: { text in written.withLock { $0.notes += text } }, outputPalette: palette, notesPalette: palette),
       now: { timing.timing.secondsSince1970() * 1000 }, readInput: { Array(input.utf8) },
-      transport: workspace.transport, timing: timing.timing)
+      transport: workspace.transport, timing: timing.timing,
+      interruption: interruption)
     code = await Surroundings.$current.withValue(surroundings) { await SetpointCommand.run(arguments) }
     (output, notes) = written.withLock { $0 }
+  }
+
+  /// Nobody interrupts.
+  static func never() async -> Bool {
+    try? await Task.sleep(for: .seconds(3600))
+    return false
   }
 
   /// An environment that names the workspace double.

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 internal import Endpoints
+internal import ServingAPI
 
 /// Which manifests: `-f`, as often as there are files.
 struct ManifestOptions: ParsableArguments {
@@ -14,15 +15,50 @@ struct ManifestOptions: ParsableArguments {
 
   init() {}
 
-  func validate() throws {
+  /// Everything the files say; what cannot be read or used is a finding.
+  ///
+  /// - Throws: a usage error when no manifest is named.
+  func read() throws -> ManifestSet {
     guard !paths.isEmpty else {
       throw ValidationError("Name the manifests with -f FILE, -f DIR, or -f - for standard input.")
     }
-  }
-
-  /// Everything the files say; what cannot be read or used is a finding.
-  func read() throws -> ManifestSet {
     let input = paths.contains(ManifestFiles.standardInput) ? try Surroundings.current.readInput() : []
     return ManifestFiles.read(paths, standardInput: { input })
+  }
+
+  /// The same for a command that goes on to a provider: findings are printed, and with an error among them nothing is done.
+  ///
+  /// - Throws: an ``ErrorReport`` when there are errors.
+  func readUsable() throws -> ManifestSet {
+    let set = try read()
+    try Self.report(set.findings)
+    return set
+  }
+
+  /// What speaks against these manifests at a workspace, which takes less than a plane does.
+  static func check(_ set: ManifestSet, for target: ProviderTarget) throws {
+    if target.isWorkspace { try report(set.manifests.flatMap(\.workspaceFindings)) }
+  }
+
+  private static func report(_ findings: [Finding]) throws {
+    let console = Surroundings.current.console
+    for line in FindingsText.lines(findings, console.notesPalette) { console.note(line) }
+    let errors = findings.count { $0.severity == .error }
+    guard errors == 0 else {
+      throw ErrorReport(
+        "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); nothing was changed",
+        next: "correct what stands above; \"setpoint validate\" checks without asking a provider")
+    }
+  }
+}
+
+extension ProviderTarget {
+  /// Whether the address is one of Databricks' own: other addresses may be either.
+  var isWorkspace: Bool {
+    let host = url.split(separator: "/").dropFirst().first ?? ""
+    return [
+      ".databricks.com", ".azuredatabricks.net", ".databricks.us", ".databricks.azure.us", ".databricks.azure.cn",
+    ]
+    .contains { host.hasSuffix($0) }
   }
 }

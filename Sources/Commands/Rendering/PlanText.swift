@@ -61,8 +61,7 @@ package enum PlanText {
 
   /// What a person can do about a hold that waits for one.
   private static func next(_ change: EndpointChange) -> String? {
-    guard change.action == .hold else { return nil }
-    return change.reason.code.next(for: change.endpoint)
+    change.action == .hold ? change.reason.next(for: change.endpoint) : nil
   }
 
   private static func indented(_ text: String, label: String) -> [String] {
@@ -70,18 +69,20 @@ package enum PlanText {
   }
 }
 
-extension Reason.Code {
-  /// What a person can do about a hold for this reason; nil where there is nothing to do.
+extension Reason {
+  /// What a person can do about a hold for this reason; nil where there is nothing to do, or the reason says it.
   func next(for endpoint: String) -> String? {
-    switch self {
+    if detail.contains("setpoint retry") || detail.contains("--adopt") { return nil }
+    switch code {
     case .quarantined, .inconclusive, .refused:
-      "change the manifest, or try the same again with \"setpoint retry \(endpoint)\""
-    case .stalled: "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
-    case .rolledBack: "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
-    case .conflict: "take it over with \"setpoint apply --adopt\", or act for its fleet with --fleet"
-    case .contested: "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
-    case .unhealthy: "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
-    default: nil
+      return "change the manifest, or try the same again with \"setpoint retry \(endpoint)\""
+    case .stalled:
+      return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
+    case .rolledBack: return "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
+    case .conflict: return "take it over with \"setpoint apply --adopt\", or act for its fleet with --fleet"
+    case .contested: return "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
+    case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
+    default: return nil
     }
   }
 }

@@ -1,0 +1,76 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import Controller
+internal import Endpoints
+internal import History
+internal import Planning
+
+struct ApplyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply", abstract: "Make the endpoints what the manifests say, and wait until they are.",
+    discussion: """
+      A version that fails is rolled back to the last good one and held until the manifest changes or "setpoint retry" is \
+      said. Exits with 0 when all is done, with 1 when something failed or is held. Interrupted, it says what is in \
+      flight; the same command goes on from there.
+      """)
+
+  @OptionGroup var manifests: ManifestOptions
+  @OptionGroup var fleet: FleetOptions
+  @Option(
+    help: ArgumentHelp(
+      "Carry out a plan that \"diff --out\" saved; refused when the world has moved.", valueName: "PLAN"))
+  var plan: String?
+  @Flag(help: "Show the plan and change nothing.") var dryRun = false
+  @Flag(name: .customLong("no-wait"), help: "Send what is to be sent and do not wait for the provider.") var noWait =
+    false
+  @Option(help: "How long to wait for each endpoint. (default: its rollout's deadline)") var timeout: TimeSpan?
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func validate() throws {
+    guard plan == nil || !(fleet.prune || fleet.adopt) else {
+      throw ValidationError("--prune and --adopt belong to the plan: give them to \"diff --out\".")
+    }
+  }
+
+  func run() async throws {
+    let pass = try await makePass()
+    let console = Surroundings.current.console
+    if dryRun {
+      let lines =
+        output == .json ? [pass.plan.json.text(.pretty)] : PlanText.lines(pass.plan, palette: console.outputPalette)
+      for line in lines { try console.result(line) }
+      return
+    }
+    if !pass.plan.isInSync {
+      for line in PlanText.lines(pass.plan, palette: console.notesPalette) { console.note(line) }
+    }
+    let walk = FleetWalk(
+      limits: WalkLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current)
+    let report = ApplyReport(plan: pass.plan, results: await walk.run(pass.unsettled, pass))
+    let lines = output == .json ? [report.json.text(.pretty)] : report.lines(console.outputPalette)
+    for line in lines { try console.result(line) }
+    if report.isInterrupted { throw ExitCode(130) }
+    guard report.isSuccess else { throw ExitCode(1) }
+  }
+
+  private func makePass() async throws -> FleetPass {
+    if let plan { return try await savedPass(plan) }
+    let set = try manifests.readUsable()
+    let connection = try provider.connect()
+    try ManifestOptions.check(set, for: connection.target)
+    let history = dryRun ? try state.readHistory() : try state.openHistory()
+    return try await FleetPass(
+      set, connection.reconciler(history, fleet.decisionOptions(fleet: provider.fleet)), connection.versions,
+      allowMassDelete: fleet.allowMassDelete)
+  }
+
+  private func savedPass(_ path: String) async throws -> FleetPass {
+    let saved = try SavedPlan.read(from: path)
+    // The manifests are needed only for values that neither the plan nor the live config has.
+    let set = manifests.paths.isEmpty ? nil : try manifests.readUsable()
+    let connection = try provider.connect()
+    return try await FleetPass(saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet)
+  }
+}

@@ -1,0 +1,62 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import Controller
+internal import FoundationEssentials
+internal import History
+internal import Planning
+
+struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
+  static let configuration = CommandConfiguration(
+    commandName: "diff", abstract: "Show what apply would change; change nothing.",
+    discussion: """
+      Exits with 0 when nothing would change, with 1 when something would or a person should look at a hold, with 2 when \
+      it cannot be told. With --detailed-exitcode: 0 nothing, 2 changes, 1 error.
+      """)
+
+  @OptionGroup var manifests: ManifestOptions
+  @OptionGroup var fleet: FleetOptions
+  @Option(help: ArgumentHelp("Save the plan, for \"apply --plan\".", valueName: "PLAN")) var out: String?
+  @Flag(help: "List also each difference that is no drift, and why.") var explain = false
+  @Flag(help: "Exit with 2 for changes and 1 for errors, as terraform plan does.") var detailedExitcode = false
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  var exitCodeOnError: Int32 { detailedExitcode ? 1 : 2 }
+
+  func run() async throws {
+    let set = try manifests.readUsable()
+    let connection = try provider.connect()
+    try ManifestOptions.check(set, for: connection.target)
+    let history = out == nil ? try state.readHistory() : try state.openHistory()
+    let options = fleet.decisionOptions(fleet: provider.fleet)
+    let pass = try await FleetPass(
+      set, connection.reconciler(history, options), connection.versions, allowMassDelete: fleet.allowMassDelete,
+      explain: explain)
+    try show(pass.plan)
+    if let out { try save(SavedPlan(pass.plan, of: pass.items, options: options, key: history.key), to: out) }
+    guard pass.unknowns.isEmpty else {
+      throw ErrorReport(
+        "the plan is not whole: not everything could be read", why: pass.unknowns.joined(separator: "\n"))
+    }
+    if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
+  }
+
+  private func show(_ plan: Plan) throws {
+    let console = Surroundings.current.console
+    switch output {
+    case .json: try console.result(plan.json.text(.pretty))
+    case .text:
+      for line in PlanText.lines(plan, palette: console.outputPalette, explain: explain) { try console.result(line) }
+    }
+  }
+
+  private func save(_ plan: SavedPlan, to path: String) throws {
+    do {
+      try Data(plan.json.bytes(.pretty) + [0x0A]).write(to: URL(filePath: path), options: .atomic)
+    } catch {
+      throw ErrorReport("cannot write the plan to \(path)", why: error.systemWords)
+    }
+    Surroundings.current.console.note("saved; carry it out with: setpoint apply --plan \(path)")
+  }
+}

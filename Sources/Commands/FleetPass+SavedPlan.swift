@@ -1,0 +1,80 @@
+internal import CanonicalJSON
+internal import Controller
+internal import Endpoints
+internal import FoundationEssentials
+internal import History
+internal import Planning
+internal import ServingAPI
+
+extension SavedPlan {
+  /// The plan that `diff --out` wrote.
+  static func read(from path: String) throws -> SavedPlan {
+    let bytes: [UInt8]
+    do { bytes = Array(try Data(contentsOf: URL(filePath: path))) } catch {
+      throw ErrorReport(
+        "cannot read the plan \(path)", why: error.systemWords, next: "\"setpoint diff -f ... --out FILE\" writes one")
+    }
+    do {
+      return try SavedPlan(json: JSONValue(parsing: bytes))
+    } catch let error as SavedPlanError {
+      throw ErrorReport("\(path) cannot be carried out", why: error.description)
+    } catch {
+      throw ErrorReport(
+        "\(path) is no saved plan", why: "\(error)", next: "\"setpoint diff -f ... --out FILE\" writes one")
+    }
+  }
+}
+
+extension FleetPass {
+  /// What a saved plan wants, if the world is still the one it was made for.
+  ///
+  /// - Throws: an ``ErrorReport`` that says what has moved, and `HistoryError` for environment values that nobody holds.
+  init(
+    _ saved: SavedPlan, _ set: ManifestSet?, _ connection: Connection, _ history: HistoryStore, fleet: FleetOptions,
+    named name: String
+  ) async throws {
+    guard saved.target == connection.target.url else {
+      throw ErrorReport(
+        "the plan is for \(saved.target), and this command talks to \(connection.target.url)",
+        next: "say --host \(saved.target), or make the plan again")
+    }
+    guard name == DecisionOptions.defaultFleet || name == saved.fleet else {
+      throw ErrorReport("the plan is for the fleet \"\(saved.fleet)\", and --fleet says \"\(name)\"")
+    }
+    let commit = fleet.decisionOptions(fleet: saved.fleet).sourceCommit
+    let options = DecisionOptions(
+      fleet: saved.fleet, adopt: saved.adopt, prune: saved.prune, sourceCommit: commit)
+    let reconciler = connection.reconciler(history, options)
+    let wanted = try saved.desiredFleet(
+      values: try await Self.values(saved, set, connection.provider), key: history.key)
+    let names = Set(saved.entries.map(\.name))
+    let items = try await reconciler.survey(wanted).filter { names.contains($0.name) }
+    // Deletions were counted against the whole fleet when the plan was made.
+    self.init(
+      reconciler, wanted, items, PlanOptions(options, isSourceWhole: true, allowMassDelete: true))
+    let movements = saved.movements(now: items, replanned: plan)
+    guard movements.isEmpty else {
+      throw ErrorReport(
+        "the plan is refused: the world has moved since it was made", why: movements.joined(separator: "\n"),
+        next: "make it again with \"setpoint diff -f ... --out FILE\"")
+    }
+  }
+
+  /// Where environment values of the planned configs may be found: in the manifests given beside the plan, then live.
+  private static func values(
+    _ saved: SavedPlan, _ set: ManifestSet?, _ provider: APIProvider
+  ) async throws -> [String: [EndpointConfig]] {
+    let fromManifests = Dictionary(
+      (set?.manifests ?? []).map { manifest in
+        // An alias need not be resolved to read the environment beside it.
+        (manifest.name, (try? manifest.desired { _ in "0" }).map { [$0.config] } ?? [])
+      }, uniquingKeysWith: { one, _ in one })
+    let live = try await mapConcurrently(saved.entries.map(\.name), limit: 16) { name -> [EndpointConfig] in
+      guard case .present(let endpoint) = try await provider.observe(name) else { return [] }
+      return [endpoint.active, endpoint.pending].compactMap { $0?.config }
+    }
+    return Dictionary(
+      zip(saved.entries.map(\.name), live).map { name, live in (name, fromManifests[name, default: []] + live) },
+      uniquingKeysWith: { one, _ in one })
+  }
+}

@@ -1,0 +1,76 @@
+internal import Controller
+internal import Endpoints
+internal import History
+internal import ModelRegistry
+internal import Planning
+internal import ServingAPI
+
+/// One look at a fleet: what is wanted, what there is, and the plan that follows.
+struct FleetPass: Sendable {
+  let reconciler: Reconciler
+  let fleet: DesiredFleet
+  let items: [PlanItem]
+  let plan: Plan
+
+  /// Resolves the manifests' aliases, looks at every endpoint they name and the fleet owns, and plans.
+  init(
+    _ set: ManifestSet, _ reconciler: Reconciler, _ versions: VersionResolver, allowMassDelete: Bool,
+    explain: Bool = false
+  ) async throws {
+    let fleet = try await DesiredFleet.resolve(set) { alias in
+      try await versions.resolve(model: alias.model, alias: alias.name)
+    }
+    let items = try await reconciler.survey(fleet)
+    self.init(
+      reconciler, fleet, items,
+      PlanOptions(
+        reconciler.options, isSourceWhole: fleet.isComplete, allowMassDelete: allowMassDelete, explain: explain))
+  }
+
+  init(_ reconciler: Reconciler, _ fleet: DesiredFleet, _ items: [PlanItem], _ options: PlanOptions) {
+    self.reconciler = reconciler
+    self.fleet = fleet
+    self.items = items
+    plan = Plan.make(target: reconciler.provider.target.url, items: items, now: Self.now, options: options)
+  }
+
+  static var now: Timestamp { Timestamp(milliseconds: Surroundings.current.now()) }
+
+  /// The endpoints with a step to take. A plan shows less than that: an update that has become good while nobody looked is
+  /// no change, and still has to be written down.
+  var unsettled: [String] {
+    let withheld = Set(plan.changes.filter { $0.action == .hold }.map(\.endpoint))
+    return items.filter { item in
+      let decision = decide(
+        desired: item.desired, observed: item.observed, memory: item.memory, now: Self.now, options: reconciler.options)
+      // A deletion that the plan withholds is one that the endpoint's own decision would carry out.
+      if decision.action == .delete, withheld.contains(item.name) { return false }
+      guard decision.isSettled else { return true }
+      switch decision.next {
+      case .record, .call, .verify, .checkTarget: return true
+      case .wait, .rest: return false
+      }
+    }.map(\.name)
+  }
+
+  /// Why endpoints could not be judged at all, a line each: what a plan cannot tell of is no absence of changes.
+  var unknowns: [String] {
+    plan.changes.filter {
+      $0.action == .hold && $0.reason.code == .blocked && $0.reason.detail != plan.blockedDeletions
+    }
+    .map { "\($0.endpoint): \($0.reason.detail)" }
+  }
+}
+
+extension Connection {
+  func reconciler(_ history: HistoryStore, _ options: DecisionOptions) -> Reconciler {
+    let versions = versions
+    let now = Surroundings.current.now
+    return Reconciler(
+      provider: provider, history: history, options: options,
+      servable: { entity in
+        try await versions.requireServable(model: entity.entityName, version: entity.entityVersion)
+      },
+      now: { Timestamp(milliseconds: now()) })
+  }
+}

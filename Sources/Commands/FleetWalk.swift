@@ -1,0 +1,56 @@
+internal import Controller
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+
+/// Walks endpoints to where they are to be, shows how that goes, and ends early when the person interrupts.
+struct FleetWalk: Sendable {
+  let limits: WalkLimits
+  let surroundings: Surroundings
+
+  func run(_ names: [String], _ pass: FleetPass) async -> [WalkResult] {
+    await run(names, of: pass.fleet, pass.reconciler)
+  }
+
+  func run(_ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler) async -> [WalkResult] {
+    guard !names.isEmpty else { return [] }
+    let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
+    let titles = WalkTitles()
+    return await withTaskGroup(of: Ended.self) { group in
+      group.addTask {
+        .walk(
+          await reconciler.walk(names, of: fleet, limits: limits, sleep: surroundings.timing.sleep) { event in
+            display.note(titles.progress(event))
+          })
+      }
+      group.addTask {
+        await display.keepTime()
+        return .nothing
+      }
+      group.addTask {
+        guard await surroundings.interruption() else { return .nothing }
+        display.say("interrupted; what was sent goes on at the provider")
+        return .interruption
+      }
+      var results: [WalkResult] = []
+      for await ended in group {
+        switch ended {
+        case .walk(let ended):
+          results = ended
+          group.cancelAll()
+        // The walk is cancelled and still says where it stood.
+        case .interruption: group.cancelAll()
+        case .nothing: break
+        }
+      }
+      return results
+    }
+  }
+
+  private enum Ended: Sendable {
+    case walk([WalkResult])
+    case interruption
+    case nothing
+  }
+}

@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Controller
+internal import Planning
+
+/// How long a command that changes one endpoint stays with it.
+struct WalkOptions: ParsableArguments {
+  @Flag(name: .customLong("no-wait"), help: "Send what is to be sent and do not wait for the provider.") var noWait =
+    false
+  @Option(help: "How long to wait. (default: the rollout's deadline)") var timeout: TimeSpan?
+
+  init() {}
+
+  /// Walks the endpoint to what it was last asked to be.
+  func walk(_ name: String, _ reconciler: Reconciler) async throws -> WalkResult? {
+    await walk(name, try await reconciler.standing(name), reconciler)
+  }
+
+  func walk(_ name: String, _ fleet: DesiredFleet, _ reconciler: Reconciler) async -> WalkResult? {
+    let walk = FleetWalk(
+      limits: WalkLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current)
+    return await walk.run([name], of: fleet, reconciler).first
+  }
+
+  /// Prints how the walk ended, and fails where it did.
+  func conclude(_ result: WalkResult?) throws {
+    guard let result else { throw ExitCode(1) }
+    let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update)
+    let console = Surroundings.current.console
+    let why = outcome.why.split(whereSeparator: \.isNewline)
+    try console.result("\(outcome.endpoint): \(outcome.title)" + (why.first.map { ": \($0)" } ?? ""))
+    for line in why.dropFirst() { try console.result("    \(line)") }
+    if let next = outcome.next { try console.result("    next: \(next)") }
+    if case .interrupted = result.ending { throw ExitCode(130) }
+    guard outcome.isSuccess else { throw ExitCode(1) }
+  }
+}

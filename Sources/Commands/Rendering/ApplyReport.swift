@@ -1,0 +1,82 @@
+internal import CanonicalJSON
+internal import Controller
+internal import Planning
+
+/// What came of carrying a plan out.
+struct ApplyReport: Sendable {
+  private let target: String
+  private let outcomes: [EndpointOutcome]
+  private let unchanged: Int
+  private let blockedDeletions: String?
+  let isInterrupted: Bool
+
+  init(plan: Plan, results: [WalkResult]) {
+    target = plan.target
+    let planned = Dictionary(plan.changes.map { ($0.endpoint, $0) }, uniquingKeysWith: { one, _ in one })
+    let walked = results.map { result in
+      let action = planned[result.name]?.action
+      // A walk that began as an update and ended in sync may have gone back on its way; its last look says so no more.
+      return EndpointOutcome(result, lastAction: action == .hold || action == PlanAction.none ? nil : action)
+    }
+    let names = Set(walked.map(\.endpoint))
+    let held = plan.changes.filter { $0.action == .hold && !names.contains($0.endpoint) }.map { EndpointOutcome($0) }
+    outcomes = (walked + held).sorted { $0.endpoint < $1.endpoint }
+    unchanged = max(0, plan.unchanged - walked.count { planned[$0.endpoint] == nil })
+    blockedDeletions = plan.blockedDeletions
+    isInterrupted = results.contains { if case .interrupted = $0.ending { true } else { false } }
+  }
+
+  /// Whether everything is done that was asked for.
+  var isSuccess: Bool { blockedDeletions == nil && outcomes.allSatisfy(\.isSuccess) }
+
+  func lines(_ palette: Palette) -> [String] {
+    var lines: [String] = []
+    for outcome in outcomes {
+      let title = palette.paint(outcome.title, outcome.isSuccess ? .good : .failed)
+      let why = outcome.why.split(whereSeparator: \.isNewline)
+      lines.append("\(palette.paint(outcome.endpoint, .strong)): \(title)" + (why.first.map { ": \($0)" } ?? ""))
+      lines += why.dropFirst().map { "    \($0)" }
+      if let next = outcome.next { lines.append("    next: \(next)") }
+    }
+    if let blockedDeletions { lines.append(palette.paint("nothing was deleted: \(blockedDeletions)", .warning)) }
+    return lines + [summary]
+  }
+
+  private var summary: String {
+    guard !outcomes.isEmpty || blockedDeletions != nil else {
+      return unchanged == 1
+        ? "No changes: 1 endpoint is in sync." : "No changes: \(unchanged) endpoints are in sync."
+    }
+    var counts: [(String, Int)] = []
+    for outcome in outcomes {
+      let word = outcome.done.map(\.done) ?? (outcome.title.hasPrefix("hold") ? "held" : outcome.title)
+      if let index = counts.firstIndex(where: { $0.0 == word }) {
+        counts[index].1 += 1
+      } else {
+        counts.append((word, 1))
+      }
+    }
+    return (counts.map { "\($0.1) \($0.0)" } + ["\(unchanged) unchanged"]).joined(separator: ", ") + "."
+  }
+
+  var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "kind": "ApplyResult", "target": .string(target), "succeeded": .bool(isSuccess),
+      "unchanged": .int(Int64(unchanged)), "results": .array(outcomes.map(\.json)),
+    ]
+    if let blockedDeletions { members["blockedDeletions"] = .string(blockedDeletions) }
+    return .object(members)
+  }
+}
+
+extension EndpointOutcome {
+  fileprivate var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "endpoint": .string(endpoint), "outcome": .string(title), "succeeded": .bool(isSuccess),
+      "calls": .array(calls.map { .string($0) }),
+    ]
+    if !why.isEmpty { members["why"] = .string(why) }
+    if let next { members["next"] = .string(next) }
+    return .object(members)
+  }
+}

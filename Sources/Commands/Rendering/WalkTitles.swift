@@ -1,0 +1,91 @@
+internal import Controller
+internal import Endpoints
+internal import Planning
+internal import Synchronization
+
+/// Turns what a walk tells into what a person follows. Remembers for each endpoint the last thing that was done to it, since
+/// the end of a walk only says that nothing is left to do.
+final class WalkTitles: Sendable {
+  private let lastActions = Mutex<[String: PlanAction]>([:])
+
+  func progress(_ event: WalkEvent) -> EndpointProgress {
+    switch event {
+    case .looked(let look):
+      let decision = look.decision
+      if decision.action != .none, decision.action != .hold {
+        lastActions.withLock { $0[look.name] = decision.action }
+      }
+      return Self.progress(look)
+    case .ended(let result):
+      return Self.progress(result, lastAction: lastActions.withLock { $0[result.name] })
+    }
+  }
+
+  private static func progress(_ look: Reconciler.Look) -> EndpointProgress {
+    let decision = look.decision
+    let doing = decision.action.doing
+    switch decision.next {
+    case .record: return EndpointProgress(endpoint: look.name, phase: .deciding, state: doing)
+    case .call(let operation):
+      return EndpointProgress(endpoint: look.name, phase: .sending, state: doing, detail: operation.call)
+    case .verify(let request):
+      let entities = request.entities.joined(separator: ", ")
+      return EndpointProgress(endpoint: look.name, phase: .verifying, state: "verifying", detail: "asks \(entities)")
+    case .checkTarget:
+      return EndpointProgress(
+        endpoint: look.name, phase: .deciding, state: doing, detail: "asks whether the former version can be served")
+    case .wait, .rest:
+      return EndpointProgress(endpoint: look.name, phase: .waiting, state: doing, detail: waiting(look))
+    }
+  }
+
+  /// What it waits for: the provider's own words on the replicas before ours on the decision.
+  private static func waiting(_ look: Reconciler.Look) -> String {
+    var words = ""
+    if case .present(let live) = look.observed { words = live.deploymentWords }
+    let decision = look.decision
+    if decision.reason.code == .overdue || words.isEmpty {
+      let ours = decision.blockedBy ?? decision.degraded ?? decision.reason.detail
+      return [ours, words].filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+    return words
+  }
+
+  private static func progress(_ result: WalkResult, lastAction: PlanAction?) -> EndpointProgress {
+    let outcome = EndpointOutcome(result, lastAction: lastAction)
+    let phase: EndpointProgress.Phase =
+      switch result.ending {
+      case .inSync: .done
+      case .held: outcome.isSuccess ? .done : .held
+      case .underWay: outcome.isSuccess ? .done : .failed
+      case .interrupted, .failed: .failed
+      }
+    return EndpointProgress(endpoint: result.name, phase: phase, state: outcome.title, detail: outcome.why)
+  }
+}
+
+extension PlanAction {
+  /// As something that is being done.
+  fileprivate var doing: String {
+    switch self {
+    case .create: "creating"
+    case .update: "updating"
+    case .rollback: "rolling back"
+    case .delete: "deleting"
+    case .adopt: "adopting"
+    case .hold, .none: "checking"
+    }
+  }
+
+  /// As something that has been done.
+  var done: String {
+    switch self {
+    case .create: "created"
+    case .update: "updated"
+    case .rollback: "rolled back"
+    case .delete: "deleted"
+    case .adopt: "adopted"
+    case .hold, .none: "in sync"
+    }
+  }
+}

@@ -1,0 +1,27 @@
+internal import ArgumentParser
+internal import Controller
+internal import Planning
+
+struct RetryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retry", abstract: "Lift what is held of an endpoint, and try it again.",
+    discussion: "For a version that failed through no fault of its own, or to undo \"setpoint rollback\".")
+
+  @Argument(help: "The endpoint's name.") var name: String
+  @OptionGroup var walk: WalkOptions
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let reconciler = connection.reconciler(try state.openHistory(), DecisionOptions(fleet: provider.fleet))
+    // What is wanted is told by what is held, so it has to be read before the hold is lifted.
+    let wanted = try? await reconciler.standing(name)
+    try await reconciler.retry(name)
+    guard let wanted, case .present = wanted.desired(name) else {
+      return Surroundings.current.console.note(
+        "\(name): the hold is lifted; its config is not in this machine's history, so run \"setpoint apply -f\" next")
+    }
+    try walk.conclude(await walk.walk(name, wanted, reconciler))
+  }
+}

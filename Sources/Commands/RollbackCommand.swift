@@ -1,0 +1,32 @@
+internal import ArgumentParser
+internal import Controller
+internal import Planning
+
+struct RollbackCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rollback", abstract: "Go back to a revision that was good, and stay there.",
+    discussion: """
+      The present config is held until its manifest changes or "setpoint retry NAME" is said, so that the next apply does \
+      not undo the rollback. "setpoint history NAME" lists the revisions.
+      """)
+
+  @Argument(help: "The endpoint's name.") var name: String
+  @Option(help: ArgumentHelp("The revision's number. (default: the last good one that is not live)", valueName: "N"))
+  var to: Int?
+  @OptionGroup var walk: WalkOptions
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let reconciler = connection.reconciler(try state.openHistory(), DecisionOptions(fleet: provider.fleet))
+    try await reconciler.rollBack(name, to: to)
+    let result = try await walk.walk(name, reconciler)
+    // Being held at the revision that was asked for is what a rollback is.
+    if case .held(let reason)? = result?.ending, reason.code == .rolledBack {
+      return try Surroundings.current.console.result(
+        "\(name): rolled back" + (reason.detail.isEmpty ? "" : ": \(reason.detail)"))
+    }
+    try walk.conclude(result)
+  }
+}

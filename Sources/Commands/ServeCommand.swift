@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import Logging
+internal import ServiceLifecycle
+internal import ServingAPI
+internal import ServingPlane
+internal import UnixSignals
+
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's own hardware.",
+    discussion: """
+      It speaks Databricks' serving API and OpenAI's, and runs a real vLLM for each replica. Commands on this machine find \
+      it by themselves; others need its address and the token that it keeps in DIR/token. Ctrl-C lets requests finish and \
+      stops the replicas; killed, it leaves them running for the next plane on the same directory.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "Where everything is kept. (default: $XDG_DATA_HOME/setpoint, else ~/.local/share/setpoint)", valueName: "DIR"))
+  var data: String?
+  @Option(help: ArgumentHelp("The address to listen on.", valueName: "HOST[:PORT]")) var listen = ListenAddress.standard
+  @Option(help: ArgumentHelp("The port to listen on; 0 takes any that is free.", valueName: "PORT")) var port: UInt16?
+  @Option(help: ArgumentHelp("What python and python3 in a start command stand for.", valueName: "PATH"))
+  var python: String?
+  @Flag(name: .shortAndLong, help: "Log each request and each step of a replica.") var verbose = false
+
+  func run() async throws {
+    let surroundings = Surroundings.current
+    let log = Logger(label: "setpoint") { _ in
+      ConsoleLog(console: surroundings.console, now: surroundings.now, logLevel: verbose ? .debug : .info)
+    }
+    let plane = PlaneService(try configuration(surroundings.environment), log: log) { listening in
+      for line in Self.greeting(listening) { surroundings.console.note(line) }
+    }
+    // Its own messages tell of signals and services, which mean nothing to an operator.
+    let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
+    let services = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [.init(service: plane, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigint, .sigterm], logger: quiet))
+    try await services.run()
+  }
+
+  private func configuration(_ environment: [String: String]) throws -> PlaneConfiguration {
+    let user = ["USER", "LOGNAME"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? "setpoint"
+    var configuration = PlaneConfiguration(
+      dataDirectory: try dataDirectory(environment), user: user, environment: environment)
+    configuration.host = listen.host
+    configuration.port = Int(port ?? listen.port ?? ListenAddress.standardPort)
+    configuration.python = python
+    configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
+    return configuration
+  }
+
+  private func dataDirectory(_ environment: [String: String]) throws -> String {
+    if let data, !data.isEmpty { return data }
+    if let shared = environment["XDG_DATA_HOME"], shared.hasPrefix("/") { return "\(shared)/setpoint" }
+    if let home = environment["HOME"], !home.isEmpty { return "\(home)/.local/share/setpoint" }
+    throw ErrorReport(
+      "there is no place for the plane's data: neither XDG_DATA_HOME nor HOME is set",
+      next: "name a directory with --data DIR")
+  }
+
+  private static func greeting(_ listening: PlaneService.Listening) -> [String] {
+    [
+      "the serving plane listens on \(listening.url)", "  token:        \(listening.tokenFile)",
+      "  accelerators: \(listening.accelerators)",
+      "  other tools:  export DATABRICKS_HOST=\(listening.url) DATABRICKS_TOKEN=$(cat \(listening.tokenFile))",
+    ]
+  }
+}

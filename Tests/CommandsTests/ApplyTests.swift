@@ -1,0 +1,337 @@
+import CanonicalJSON
+import Commands
+import Endpoints
+import FoundationEssentials
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// diff and apply against a workspace in memory, each command with the state directory of the test.
+@Suite struct ApplyTests {
+  /// A workspace, a state directory and one manifest file.
+  private struct Bench {
+    let workspace: WorkspaceDouble
+    let directory: String
+
+    var manifest: String { "\(directory)/support-chat.yaml" }
+
+    func write(_ text: String) throws { try Data(text.utf8).write(to: URL(filePath: manifest)) }
+
+    func run(_ arguments: String...) async -> CommandRun {
+      await CommandRun(arguments + ["--state", "\(directory)/state"], workspace: workspace, timing: workspace.timing)
+    }
+
+    func apply(_ more: String...) async -> CommandRun {
+      await CommandRun(
+        ["apply", "-f", manifest, "--state", "\(directory)/state"] + more, workspace: workspace,
+        timing: workspace.timing)
+    }
+
+    func diff(_ more: String...) async -> CommandRun {
+      await CommandRun(
+        ["diff", "-f", manifest, "--state", "\(directory)/state"] + more, workspace: workspace, timing: workspace.timing
+      )
+    }
+  }
+
+  private func withBench(_ body: (Bench) async throws -> Void) async throws {
+    try await withTemporaryDirectory { directory in
+      var habits = WorkspaceHabits()
+      habits.keepsPendingAfterFailure = true
+      let workspace = WorkspaceDouble(habits: habits)
+      workspace.setModel(
+        "main.support.hello", versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }))
+      workspace.setFate(
+        .fails(message: "vLLM stopped: the weights are damaged: incomplete metadata"), model: "main.support.hello",
+        version: "3")
+      try await body(Bench(workspace: workspace, directory: directory))
+    }
+  }
+
+  @Test func `what is missing is created, and then nothing is left to do`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      let planned = await bench.diff()
+      #expect(planned.code == 1, "\(planned)")
+      #expect(planned.output.contains("+ support-chat: create (does not exist)"))
+      #expect(planned.output.hasSuffix("1 to create, 0 unchanged.\n"))
+      #expect(bench.workspace.writes.isEmpty)
+
+      let applied = await bench.apply()
+      #expect(applied.code == 0, "\(applied)")
+      #expect(applied.output == "support-chat: created\n1 created, 0 unchanged.\n")
+      #expect(applied.notes.contains("support-chat: creating: POST /api/2.0/serving-endpoints\n"))
+
+      bench.workspace.forgetCalls()
+      let again = await bench.apply()
+      #expect(again.code == 0, "\(again)")
+      #expect(again.output == "No changes: 1 endpoint is in sync.\n")
+      let empty = await bench.diff()
+      #expect(empty.code == 0)
+      #expect(empty.output == "No changes: 1 endpoint is in sync.\n")
+      #expect(bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `a version that fails is rolled back, held, and lifted by an edit`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.apply().code == 0)
+      try bench.write(Manifests.chat(version: "3"))
+      let failed = await bench.apply()
+      #expect(failed.code == 1, "\(failed)")
+      #expect(failed.output.contains("support-chat: hold (quarantined)"))
+      #expect(failed.output.contains("incomplete metadata"), "the provider's words are passed on")
+      #expect(failed.output.contains("setpoint retry support-chat"))
+
+      bench.workspace.forgetCalls()
+      let held = await bench.diff()
+      #expect(held.code == 1)
+      #expect(held.output.contains("! support-chat: hold (quarantined)"), "\(held)")
+      let again = await bench.apply()
+      #expect(again.code == 1)
+      #expect(again.output.contains("quarantined"))
+      #expect(bench.workspace.writes.isEmpty)
+
+      let described = await bench.run("describe", "support-chat")
+      #expect(described.code == 0, "\(described)")
+      #expect(described.output.contains("incomplete metadata"))
+      #expect(described.output.contains("is not sent: its update failed"))
+
+      let listed = await bench.run("history", "support-chat")
+      #expect(listed.code == 0)
+      let revisions = listed.lines.dropFirst().map { $0.split(separator: " ").prefix(4).map { String($0) } }
+      #expect(
+        revisions.map { [$0[0], $0[1], $0[3]] } == [
+          ["1", "main.support.hello/1", "good"], ["2", "main.support.hello/3", "failed"],
+        ])
+
+      try bench.write(Manifests.chat(version: "2"))
+      let edited = await bench.apply()
+      #expect(edited.code == 0, "\(edited)")
+      #expect(await bench.diff().code == 0)
+    }
+  }
+
+  @Test func `going back is a decision that the next apply respects`() async throws {
+    try await withBench { bench in
+      for version in ["1", "2"] {
+        try bench.write(Manifests.chat(version: version))
+        #expect(await bench.apply().code == 0)
+      }
+      let rolledBack = await bench.run("rollback", "support-chat")
+      #expect(rolledBack.code == 0, "\(rolledBack)")
+      #expect(rolledBack.output.hasPrefix("support-chat: rolled back"))
+      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
+      let applied = await bench.apply()
+      #expect(applied.output.contains("hold (rolled back)"), "\(applied)")
+      #expect(await bench.diff().code == 0, "nobody has to look at what a person decided")
+
+      let retried = await bench.run("retry", "support-chat")
+      #expect(retried.code == 0, "\(retried)")
+      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
+      let refused = await bench.run("rollback", "support-chat", "--to", "9")
+      #expect(refused.code == 1)
+      #expect(refused.notes.contains("has no revision 9"), "\(refused)")
+    }
+  }
+
+  @Test func `a stranger's endpoint is left alone until it is adopted`() async throws {
+    try await withBench { bench in
+      try await bench.workspace.serve("support-chat", version: "1")
+      try bench.write(Manifests.chat(version: "2"))
+      let refused = await bench.apply()
+      #expect(refused.code == 1)
+      #expect(refused.output.contains("hold (conflict)"), "\(refused)")
+      #expect(refused.output.contains("--adopt"))
+      #expect(bench.workspace.writes.isEmpty)
+      let adopted = await bench.apply("--adopt")
+      #expect(adopted.code == 0, "\(adopted)")
+      #expect(bench.workspace.endpoint("support-chat")?.tags["setpoint-fleet"] == "default")
+      #expect(await bench.diff().code == 0)
+    }
+  }
+
+  @Test func `a broken manifest changes nothing, and its exit code is the command's own for errors`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
+      for (run, code) in [
+        (await bench.apply(), 1), (await bench.diff(), 2), (await bench.diff("--detailed-exitcode"), 1),
+      ] {
+        #expect(run.code == code, "\(run)")
+        #expect(run.notes.contains("\(bench.manifest):9:3: error: spec.siz"))
+        #expect(run.output == "")
+      }
+      #expect(bench.workspace.calls.isEmpty)
+    }
+  }
+
+  @Test func `diff counts errors and changes as terraform does when asked to`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.diff("--detailed-exitcode").code == 2)
+      bench.workspace.fail("GET", with: .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "boom"))
+      let failed = await bench.diff("--detailed-exitcode")
+      #expect(failed.code == 1, "\(failed)")
+      #expect(failed.notes.contains("boom"))
+      #expect(await bench.run("diff").code == 2, "a usage error of diff is no change")
+    }
+  }
+
+  @Test func `an endpoint that cannot be read makes the plan an error, not an empty one`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.apply().code == 0)
+      bench.workspace.fail(
+        "GET", path: "/support-chat", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "not you"))
+      let run = await bench.diff()
+      #expect(run.code == 2, "\(run)")
+      #expect(run.notes.contains("not you"))
+    }
+  }
+
+  @Test func `json is one object and holds nothing but machine words`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
+      #expect(plan["kind"] == "Plan")
+      #expect(plan["target"] == "https://workspace.example.com")
+      #expect(plan["summary"]?["create"] == 1)
+      #expect(plan["changes"]?.arrayValue?.first?["action"] == "create")
+      let applied = await bench.apply("-o", "json")
+      let result = try JSONValue(parsing: applied.output)
+      #expect(result["succeeded"] == true)
+      #expect(result["results"]?.arrayValue?.first?["outcome"] == "created")
+      #expect(result["results"]?.arrayValue?.first?["calls"] == ["POST /api/2.0/serving-endpoints"])
+    }
+  }
+
+  @Test func `a dry run shows the plan and sends nothing`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      let run = await bench.apply("--dry-run")
+      #expect(run.code == 0)
+      #expect(run.output.contains("create"))
+      #expect(bench.workspace.writes.isEmpty)
+      #expect(!FileManager.default.fileExists(atPath: "\(bench.directory)/state"))
+    }
+  }
+
+  @Test func `a saved plan is carried out, once`() async throws {
+    try await withBench { bench in
+      let secret = "  environment: {PASSWORD: hunter2-hunter2}"
+      try bench.write(Manifests.chat(version: "1", more: secret))
+      let plan = "\(bench.directory)/plan.json"
+      #expect(await bench.diff("--out", plan).code == 1)
+      let text = String(decoding: try Data(contentsOf: URL(filePath: plan)), as: UTF8.self)
+      #expect(!text.contains("hunter2"))
+
+      let without = await bench.run("apply", "--plan", plan)
+      #expect(without.code == 1)
+      #expect(without.notes.contains("PASSWORD"), "\(without)")
+      let applied = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
+      #expect(applied.code == 0, "\(applied)")
+      #expect(await bench.diff().code == 0)
+      let refused = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
+      #expect(refused.code == 1)
+      #expect(refused.notes.contains("the world has moved"), "\(refused)")
+      #expect(refused.notes.contains("support-chat exists by now"))
+    }
+  }
+
+  @Test func `what the manifests no longer name goes only when pruning is asked for`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
+      #expect(await bench.apply().code == 0)
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.diff().code == 0)
+      let planned = await bench.diff("--prune")
+      #expect(planned.code == 1)
+      #expect(planned.output.contains("- other: delete (manifest removed)"), "\(planned)")
+      let pruned = await bench.apply("--prune")
+      #expect(pruned.code == 0, "\(pruned)")
+      #expect(bench.workspace.endpoint("other") == nil)
+      #expect(bench.workspace.endpoint("support-chat") != nil)
+    }
+  }
+
+  @Test func `more than a fifth of a fleet is not deleted unless that is said`() async throws {
+    try await withBench { bench in
+      let names = ["a", "b", "c"]
+      try bench.write(names.map { Manifests.chat($0, version: "1") }.joined(separator: "---\n"))
+      #expect(await bench.apply().code == 0)
+      try bench.write(Manifests.chat("a", version: "2"))
+      let refused = await bench.apply("--prune")
+      #expect(refused.code == 1, "\(refused)")
+      #expect(refused.output.contains("--allow-mass-delete"))
+      #expect(names.allSatisfy { bench.workspace.endpoint($0) != nil })
+      #expect(bench.workspace.endpoint("a")?.active?.config.entities.first?.entityVersion == "2", "the rest applies")
+      #expect(await bench.apply("--prune", "--allow-mass-delete").code == 0)
+      #expect(bench.workspace.endpoint("b") == nil)
+    }
+  }
+
+  @Test func `without waiting it returns once everything is sent`() async throws {
+    try await withBench { bench in
+      bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
+      try bench.write(Manifests.chat(version: "5"))
+      let run = await bench.apply("--no-wait")
+      #expect(run.code == 0, "\(run)")
+      #expect(run.output.contains("support-chat: under way"))
+      let late = await bench.apply("--timeout", "30s")
+      #expect(late.code == 1)
+      #expect(late.output.contains("still under way"), "\(late)")
+    }
+  }
+
+  @Test func `interrupted, it says what is in flight, and the next run goes on`() async throws {
+    try await withBench { bench in
+      bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
+      try bench.write(Manifests.chat(version: "5"))
+      let workspace = bench.workspace
+      // The person loses patience once the create is sent. The clock of the test makes no pauses, so the wait for that is a
+      // look at the calls between yields.
+      let run = await CommandRun(
+        ["apply", "-f", bench.manifest, "--state", "\(bench.directory)/state", "--timeout", "100000h"],
+        workspace: workspace, timing: workspace.timing,
+        interruption: {
+          while workspace.writes.isEmpty { await Task.yield() }
+          return true
+        })
+      #expect(run.code == 130, "\(run)")
+      #expect(run.output.contains("support-chat: interrupted: the update to revision 1 was sent"))
+      #expect(run.output.contains("next: the same command goes on from there"))
+      workspace.setFate(.ready(), model: "main.support.hello", version: "5")
+      workspace.forgetCalls()
+      let next = await bench.diff()
+      #expect(next.code == 1)
+      #expect(next.output.contains("updating") || next.output.contains("starting up"), "\(next)")
+      #expect(workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `an alias that nobody set is an error that names its place`() async throws {
+    try await withBench { bench in
+      bench.workspace.setModel("main.support.hello", versions: [1: .ready], aliases: ["champion": 1])
+      try bench.write(Manifests.chat(version: "@champoin"))
+      let run = await bench.diff()
+      #expect(run.code == 2, "\(run)")
+      #expect((run.output + run.notes).contains("@champion"))
+      try bench.write(Manifests.chat(version: "@champion"))
+      #expect(await bench.apply().code == 0)
+      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
+    }
+  }
+
+  @Test(arguments: [["diff"], ["apply"], ["apply", "--dry-run"]])
+  func `no value of the environment is printed`(command: [String]) async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
+      let run = await CommandRun(
+        command + ["-f", bench.manifest, "--state", "\(bench.directory)/state"], workspace: bench.workspace,
+        timing: bench.workspace.timing)
+      #expect(!(run.output + run.notes).contains("hunter2"), "\(run)")
+    }
+  }
+}
