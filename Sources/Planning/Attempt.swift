@@ -50,10 +50,13 @@ package struct Attempt: Hashable, Sendable {
     /// - Parameters:
     ///   - version: of the active config; nil where there is none.
     ///   - lastUpdated: the provider's time of the last change, in milliseconds since 1970.
-    case present(id: String, version: Int64?, lastUpdated: Int64)
+    ///   - hadFailed: whether an earlier update's failure or cancellation was showing already.
+    case present(id: String, version: Int64?, lastUpdated: Int64, hadFailed: Bool = false)
 
     package init(_ endpoint: ObservedEndpoint) {
-      self = .present(id: endpoint.id, version: endpoint.active?.version, lastUpdated: endpoint.lastUpdated)
+      self = .present(
+        id: endpoint.id, version: endpoint.active?.version, lastUpdated: endpoint.lastUpdated,
+        hadFailed: endpoint.update == .failed || endpoint.update == .canceled)
     }
   }
 

@@ -52,6 +52,10 @@ extension DesiredEndpoint {
 
   /// What must be on the endpoint before anything else is done to it: whose it is, and whether it is protected.
   func guardPatch(on live: [String: String], fleet: String) -> TagPatch {
+    // Nearly every endpoint is as it is to be.
+    if live[FleetTags.fleet] == fleet, live[FleetTags.retain] == (deletionPolicy == .retain ? "true" : nil) {
+      return TagPatch()
+    }
     let wanted = guardTags(fleet: fleet)
     return TagPatch(
       add: wanted.filter { live[$0.key] != $0.value },
@@ -61,9 +65,13 @@ extension DesiredEndpoint {
   /// The manifest's own tags: set what differs, remove what it set before and no longer names. Other people's stay.
   func settingsPatch(on live: [String: String]) -> TagPatch {
     let managed = managedTags
+    let marks = OwnedKeys.tags(for: managed.keys)
+    // Nearly every endpoint bears the marks it is to bear: then nothing was dropped, and the values are all there is to see.
+    if OwnedKeys.areMarks(marks, on: live) {
+      return TagPatch(add: managed.filter { live[$0.key] != $0.value })
+    }
     let owned = OwnedKeys(tags: live)
     if managed.isEmpty, owned.isEmpty { return TagPatch() }
-    let marks = OwnedKeys.tags(for: managed.keys)
     let wanted = managed.merging(marks) { $1 }
     let stale = live.keys.filter { key in
       if OwnedKeys.isMark(key) { return marks[key] == nil }

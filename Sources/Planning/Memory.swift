@@ -5,15 +5,15 @@ package import Endpoints
 package struct Memory: Hashable, Sendable {
   /// By number, oldest first.
   package var revisions: [Revision]
-  package var attempt: Attempt?
+  @OutOfLine package var attempt: Attempt?
   /// What is held while there is no endpoint that could carry the tag: a create that was refused.
-  package var heldWhileAbsent: Held?
+  @OutOfLine package var heldWhileAbsent: Held?
   /// Calls that failed and are sent again later.
   package var setbacks: [Operation.Kind: Setback]
   /// Put-backs of the last hour.
   package var corrections: [Correction]
   /// The last look whether a rollback's target can still be served.
-  package var targetCheck: TargetCheck?
+  @OutOfLine package var targetCheck: TargetCheck?
   /// The id of the endpoint that this machine last created, changed or adopted under the name.
   package var endpointID: String?
   /// The config version that this machine last saw become good by its own hand.

@@ -91,7 +91,7 @@ extension Memory {
           number: attempt.revision, digest: attempt.digest, config: rollout.config, recordedAt: attempt.openedAt,
           sourceCommit: sourceCommit))
     }
-    if case .present(let id, _, _) = attempt.base {
+    if case .present(let id, _, _, _) = attempt.base {
       endpointID = id
       heldWhileAbsent = nil
     }

@@ -29,7 +29,7 @@ package struct OwnedKeys: Hashable, Sendable {
   package static func tags(for keys: some Collection<String>) -> [String: String] {
     if keys.isEmpty { return [:] }
     let text = keys.sorted().joined(separator: ",")
-    if text.utf8.count <= FleetTags.longestValue, !keys.contains(where: { $0.hasPrefix("#") || $0.contains(",") }) {
+    if text.utf8.count <= FleetTags.longestValue, !keys.contains(where: isMistakable) {
       return [FleetTags.owns: text]
     }
     let hashes = keys.map(hash).sorted()
@@ -40,8 +40,19 @@ package struct OwnedKeys: Hashable, Sendable {
     return Dictionary(uniqueKeysWithValues: chunks.enumerated().map { (mark($0), $1) })
   }
 
+  /// Whether an endpoint's tags bear exactly these marks.
+  static func areMarks(_ marks: [String: String], on tags: [String: String]) -> Bool {
+    tags.keys.count(where: isMark) == marks.count && marks.allSatisfy { tags[$0.key] == $0.value }
+  }
+
+  /// Whether a key cannot stand in a readable list: it looks like a hash, or holds the comma that parts two keys.
+  private static func isMistakable(_ key: String) -> Bool {
+    key.utf8.first == UInt8(ascii: "#") || key.utf8.contains(UInt8(ascii: ","))
+  }
+
   /// `setpoint-owns`, `setpoint-owns-2`, …
   static func isMark(_ key: String) -> Bool {
+    if key == FleetTags.owns { return true }
     guard key.hasPrefix(FleetTags.owns) else { return false }
     let rest = key.dropFirst(FleetTags.owns.count)
     return rest.isEmpty || rest.first == "-" && Int(rest.dropFirst()) != nil

@@ -8,7 +8,7 @@ extension Plan {
   ///   - items: each endpoint once; the desired ones and all that the provider has.
   ///   - now: the time.
   package static func make(
-    target: String, items: some Sequence<PlanItem>, now: Timestamp, options: PlanOptions
+    target: String, items: [PlanItem], now: Timestamp, options: PlanOptions
   ) -> Plan {
     let decisionOptions = options.effective
     var changes: [EndpointChange] = []

@@ -33,16 +33,21 @@ extension Situation {
   private enum Trace { case none, attempt, other }
 
   /// Whose doing the endpoint's present state is: nobody's since the attempt was recorded, the attempt's, or somebody
-  /// else's. `UPDATE_FAILED` alone says nothing: it stays from an earlier update (contract 2.6).
+  /// else's. `UPDATE_FAILED` alone says nothing: it stays from an earlier update (contract 2.6). Without an announced
+  /// version or a pending config, a failure is the attempt's if it showed up together with a moved last-updated.
   private func trace(of attempt: Attempt, on live: ObservedEndpoint) -> Trace {
-    if attempt.base == Attempt.Base(live) { return .none }
-    if case .present(let id, _, _) = attempt.base, id != live.id { return .other }
+    guard case .present(let id, let version, let lastUpdated, let hadFailed) = attempt.base else {
+      return live.pending.map { means($0.config, attempt.digest) } ?? true ? .attempt : .other
+    }
+    if id != live.id { return .other }
+    if version == live.active?.version, lastUpdated == live.lastUpdated { return .none }
     if let announced = attempt.acceptance?.version {
       if let active = live.active, active.version >= announced { return .other }
       return live.pending.map { $0.version == announced } ?? true ? .attempt : .other
     }
-    if case .present(_, let version, _) = attempt.base, version != live.active?.version { return .other }
-    return live.pending.map { means($0.config, attempt.digest) } ?? true ? .attempt : .other
+    if version != live.active?.version { return .other }
+    if let pending = live.pending { return means(pending.config, attempt.digest) ? .attempt : .other }
+    return hadFailed ? .other : .attempt
   }
 
   /// A provider may answer a write and still show the old state for a moment.
@@ -140,7 +145,7 @@ extension Situation {
       return Held(
         digest: attempt.digest, cause: cause,
         target: goesBack ? memory.lastGood(otherThan: attempt.digest)?.digest : nil,
-        circumstances: Held.circumstances(of: endpoint, cause: cause))
+        circumstances: live == nil || cause == .verification ? Held.circumstances(of: endpoint, cause: cause) : nil)
     }
   }
 
@@ -159,6 +164,8 @@ extension Situation {
     guard let target = wanted, target.digest == attempt.digest, kind == attempt.kind else {
       return closing(attempt, .unsent)
     }
+    // What is live became ready only since: it is recorded before it is replaced.
+    if attempt.correction == nil, recordOfUnknownLive != nil { return closing(attempt, .unsent) }
     let operation =
       live.map { Operation.updateConfig(name: $0.name, config: target.config) }
       ?? .create(

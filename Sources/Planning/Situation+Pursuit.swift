@@ -30,9 +30,13 @@ extension Situation {
 
   /// Row 11: another digest than the held one is desired, so nothing is held any more.
   private func lifting(_ held: Held) -> Decision {
-    let decision = opening(desired, held: nil)
-    guard let live else { return decision.then(.record(.liftedWhileAbsent)) }
+    guard let live else { return opening(desired, held: nil).then(.record(.liftedWhileAbsent)) }
     let lift = Operation.patchTags(name: live.name, TagPatch(remove: [FleetTags.held]))
+    var decision =
+      isLive(desired.digest)
+      ? Decision(.update, Reason(.settingsChanged, "what was held is no longer desired"), target: desired, next: .rest)
+      : opening(desired, held: nil)
+    decision.operations.insert(lift, at: 0)
     return decision.then(.call(lift)).afterSetback(memory.setbacks[.tags], now: now)
   }
 

@@ -11,6 +11,8 @@ struct Situation {
   let now: Timestamp
   let options: DecisionOptions
   let heldTag: HeldTag
+  /// The hold that keeps the manifest from being rolled out; nil where there is none, or only one that the manifest lifts.
+  let heldInForce: Held?
 
   init(
     _ endpoint: DesiredEndpoint, _ desired: Rollout, live: ObservedEndpoint?, memory: Memory, now: Timestamp,
@@ -23,6 +25,7 @@ struct Situation {
     self.now = now
     self.options = options
     heldTag = live.map { HeldTag(tags: $0.tags) } ?? memory.heldWhileAbsent.map(HeldTag.held) ?? .nothing
+    heldInForce = heldTag.held.flatMap { $0.isInForce(for: endpoint, desired) ? $0 : nil }
   }
 
   var decision: Decision {
@@ -94,11 +97,6 @@ extension Situation {
     if digest == desired.digest { return desired.config.isMet(by: config) }
     if let known = memory.revision(of: digest)?.config { return known.isMet(by: config) }
     return config.digest == digest
-  }
-
-  /// The hold that keeps the manifest from being rolled out; nil where there is none, or only one that the manifest lifts.
-  var heldInForce: Held? {
-    heldTag.held.flatMap { $0.isInForce(for: endpoint, desired) ? $0 : nil }
   }
 }
 

@@ -1,0 +1,132 @@
+internal import Endpoints
+package import Planning
+
+/// What may go wrong, or be changed by people, and is bounded: each at most three times in one history.
+package enum Fault: Int, CaseIterable, Sendable {
+  /// The manifest is edited, its removal included.
+  case edit
+  /// Somebody else changes the config.
+  case foreignEdit
+  /// Somebody else deletes the endpoint.
+  case foreignDeletion
+  /// A person cancels an update at the provider.
+  case cancel
+  /// The process dies after a call and before its record, or a request or its response is lost.
+  case crash
+  /// `setpoint retry`.
+  case retry
+  /// `setpoint rollback`.
+  case rollback
+  /// The provider refuses a write for good.
+  case refusal
+  /// The provider refuses a call for now.
+  case outage
+  /// A verification cannot be measured.
+  case inconclusive
+  /// The version to go back to is gone from the registry.
+  case missingTarget
+  /// Another machine, which remembers nothing, goes on.
+  case amnesia
+  /// The endpoint stops being ready; it may recover at any time.
+  case illness
+
+  var shift: UInt64 { UInt64(rawValue) * 2 }
+
+  var words: String {
+    switch self {
+    case .edit: "manifest edits"
+    case .foreignEdit: "foreign edits"
+    case .foreignDeletion: "foreign deletions"
+    case .cancel: "cancels"
+    case .crash: "crashes or lost responses"
+    case .retry: "retries"
+    case .rollback: "manual rollbacks"
+    case .refusal: "refused writes"
+    case .outage: "outages"
+    case .inconclusive: "inconclusive verifications"
+    case .missingTarget: "missing targets"
+    case .amnesia: "changes of machine"
+    case .illness: "illnesses"
+    }
+  }
+}
+
+/// One small world to be explored whole.
+package struct Model: Sendable {
+  package let name: String
+  package let manifests: [Manifest]
+  package var faults: [Fault: Int]
+  package var options = DecisionOptions(fleet: "f", prune: true)
+  package var start: Start = .absent
+  /// How often the unlucky version fails.
+  package var badLuck = 1
+  package var keepsPending = true
+  package var tagsMoveLastUpdated = false
+
+  package enum Start: Sendable, CaseIterable {
+    case absent
+    /// An endpoint without an owner, at a version the manifests name and at another.
+    case unowned
+    /// An endpoint of another fleet.
+    case otherFleet
+  }
+
+  package init(_ name: String, _ manifests: [Manifest], _ faults: [Fault: Int]) {
+    self.name = name
+    self.manifests = manifests
+    self.faults = faults
+  }
+
+  package var bounds: String {
+    let versions = manifests.map(\.label).joined(separator: ", ")
+    let faults = Fault.allCases.compactMap { fault in
+      self.faults[fault].flatMap { $0 > 0 ? "\($0) \(fault.words)" : nil }
+    }
+    return "manifests \(versions); at most \(faults.joined(separator: ", ")); time unbounded"
+  }
+}
+
+extension Model {
+  /// The small worlds that together make the exploration.
+  package static var all: [Model] {
+    var dropping = Model(
+      "no pending config after a failure", [.init(.good), .init(.broken), .init(.wrong)],
+      [.edit: 3, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .rollback: 1])
+    dropping.keepsPending = false
+    dropping.tagsMoveLastUpdated = true
+    return [
+      Model(
+        "rollouts", [.init(.good), .init(.broken), .init(.wrong), .init(.unlucky)],
+        [.edit: 3, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .rollback: 1]),
+      dropping,
+      Model(
+        "time", [.init(.good), .init(.wrong), .init(.hanging), .init(.unlucky)],
+        [.edit: 2, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .inconclusive: 2, .illness: 1]),
+      Model(
+        "contest", [.init(.good), .init(.broken)], [.edit: 1, .foreignEdit: 3, .crash: 1, .retry: 1, .rollback: 1]),
+      Model(
+        "removal and retention",
+        [.init(.good), .init(.broken), .init(.good, isRetained: true), .init(nil)],
+        [.edit: 3, .foreignEdit: 1, .foreignDeletion: 1, .cancel: 1, .crash: 1, .retry: 1, .outage: 1]),
+      Model(
+        "refusals", [.init(.good), .init(.alsoGood, tag: "x"), .init(.wrong), .init(.good, tag: "y")],
+        [.edit: 3, .refusal: 2, .outage: 1, .crash: 1, .retry: 1, .missingTarget: 1, .rollback: 1]),
+      Model(
+        "another machine", [.init(.good), .init(.broken), .init(.wrong), .init(.alsoGood, onFailure: .hold)],
+        [.edit: 3, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .amnesia: 1]),
+      adoption(.unowned, adopt: true), adoption(.unowned, adopt: false), adoption(.otherFleet, adopt: true),
+      adoption(.otherFleet, adopt: false),
+    ]
+  }
+
+  private static func adoption(_ start: Start, adopt: Bool) -> Model {
+    let what = start == .unowned ? "nobody's endpoint" : "another fleet's endpoint"
+    var model = Model(
+      "\(what), \(adopt ? "with" : "without") --adopt",
+      [.init(.good), .init(.broken), .init(.good, isRetained: true, tag: "x"), .init(nil)],
+      [.edit: 2, .foreignEdit: 1, .crash: 1, .retry: 1, .rollback: 1, .outage: 1, .refusal: 1])
+    model.start = start
+    model.options = DecisionOptions(fleet: "f", adopt: adopt, prune: true)
+    return model
+  }
+}

@@ -1,0 +1,102 @@
+internal import Endpoints
+package import Planning
+
+package typealias Decide =
+  @Sendable (Desired, Observation, Memory, Timestamp, DecisionOptions) -> Decision
+
+/// The decision under test.
+package let realDecide: Decide = {
+  decide(desired: $0, observed: $1, memory: $2, now: $3, options: $4)
+}
+
+/// A named flaw around the real decision, to show that the exploration would find it.
+package enum Flaw: String, CaseIterable, Sendable {
+  /// What is held is not looked at.
+  case quarantine
+  /// What comes up is good without being asked.
+  case verify
+  /// Everybody's endpoints are ours.
+  case ownership
+  /// An attempt is sent again whatever the world looks like.
+  case baseCheck = "base-check"
+  /// The tag that protects from deletion is not looked at.
+  case retain
+  /// What is overdue is written over.
+  case patience
+  /// What is replaced is not recorded first.
+  case wayBack = "way-back"
+  /// A source that cannot be read counts as empty.
+  case halfRead = "half-read"
+
+  package func around(_ decide: @escaping Decide) -> Decide {
+    switch self {
+    case .quarantine:
+      { desired, observed, memory, now, options in
+        var forgetful = memory
+        forgetful.heldWhileAbsent = nil
+        return decide(desired, observed.withoutTag(FleetTags.held), forgetful, now, options)
+      }
+    case .verify:
+      { desired, observed, memory, now, options in
+        let decision = decide(desired, observed, memory, now, options)
+        guard case .verify = decision.next else { return decision }
+        var hasty = decision
+        hasty.next = .record(.closed(.init(.good, at: now)))
+        return hasty
+      }
+    case .ownership:
+      { desired, observed, memory, now, options in
+        decide(desired, observed.withTag(FleetTags.fleet, options.fleet), memory, now, options)
+      }
+    case .baseCheck:
+      { desired, observed, memory, now, options in
+        var trusting = memory
+        if case .present(let live) = observed, let attempt = memory.attempt {
+          trusting.attempt = Attempt(
+            digest: attempt.digest, kind: attempt.kind, revision: attempt.revision, base: .init(live),
+            openedAt: attempt.openedAt, correction: attempt.correction, checksDigest: attempt.checksDigest,
+            acceptance: attempt.acceptance, refusal: attempt.refusal, verification: attempt.verification)
+        }
+        return decide(desired, observed, trusting, now, options)
+      }
+    case .retain:
+      { desired, observed, memory, now, options in
+        decide(desired, observed.withoutTag(FleetTags.retain), memory, now, options)
+      }
+    case .patience:
+      { desired, observed, memory, now, options in
+        let decision = decide(desired, observed, memory, now, options)
+        guard decision.reason.code == .overdue, let target = decision.target else { return decision }
+        var hasty = decision
+        hasty.next = .call(.updateConfig(name: "e", config: target.config))
+        return hasty
+      }
+    case .wayBack:
+      { desired, observed, memory, now, options in
+        let decision = decide(desired, observed, memory, now, options)
+        guard case .record(.found(let rollout, _, _, _)) = decision.next else { return decision }
+        var pretending = memory
+        pretending.revisions.insert(
+          Revision(number: 0, digest: rollout.digest, config: rollout.config, recordedAt: now), at: 0)
+        return decide(desired, observed, pretending, now, options)
+      }
+    case .halfRead:
+      { desired, observed, memory, now, options in
+        if case .unknown = desired { return decide(.none, observed, memory, now, options) }
+        return decide(desired, observed, memory, now, options)
+      }
+    }
+  }
+}
+
+extension Observation {
+  fileprivate func withTags(_ change: (inout [String: String]) -> Void) -> Observation {
+    guard case .present(let live) = self else { return self }
+    var tags = live.tags
+    change(&tags)
+    return .present(live.with(tags: tags))
+  }
+
+  fileprivate func withoutTag(_ key: String) -> Observation { withTags { $0[key] = nil } }
+  fileprivate func withTag(_ key: String, _ value: String) -> Observation { withTags { $0[key] = value } }
+}

@@ -1,0 +1,110 @@
+internal import Endpoints
+internal import Planning
+
+/// The serving API in small: one endpoint, with the state machine of the contract's section 2.
+struct Provider: Hashable, Sendable {
+  var live: ObservedEndpoint?
+  /// The highest config version given out.
+  var lastVersion: Int64 = 0
+  /// How many more times the unlucky version fails.
+  var bad: Int
+
+  /// What differs between servers, and must not matter.
+  struct Habits: Hashable, Sendable {
+    /// Whether the config of a failed update is still reported.
+    var keepsPending = true
+    /// Whether changing tags moves last-updated.
+    var tagsMoveLastUpdated = false
+  }
+
+  func performing(_ operation: Operation, _ habits: Habits) -> (Provider, Receipt) {
+    var copy = self
+    let receipt = copy.perform(operation, habits)
+    return (copy, receipt)
+  }
+
+  private mutating func perform(_ operation: Operation, _ habits: Habits) -> Receipt {
+    switch operation {
+    case .create(let name, let config, let tags):
+      guard live == nil else { return .conflict("exists") }
+      lastVersion += 1
+      live = ObservedEndpoint(
+        name: name, id: "new", pending: begin(config), readiness: .notReady, update: .inProgress, tags: tags,
+        lastUpdated: 1)
+      return .accepted(id: "new", version: lastVersion)
+    case .updateConfig(_, let config):
+      guard let live else { return .refused("no such endpoint") }
+      guard !live.update.isUpdating else { return .conflict("updating") }
+      lastVersion += 1
+      self.live = live.with(pending: begin(config), update: .inProgress, touched: true)
+      return .accepted(id: live.id, version: lastVersion)
+    case .patchTags(_, let patch):
+      guard let live else { return .refused("no such endpoint") }
+      self.live = live.with(tags: patch.applied(to: live.tags), touched: habits.tagsMoveLastUpdated)
+      return .accepted(id: nil, version: nil)
+    case .delete:
+      live = nil
+      return .accepted(id: nil, version: nil)
+    }
+  }
+
+  private func begin(_ config: EndpointConfig) -> ObservedConfig {
+    ObservedConfig(version: lastVersion, config: config, startTime: ModelTime.now.milliseconds)
+  }
+
+  /// The update under way comes to its end; nil where there is none, or it never ends.
+  func progressed(_ habits: Habits) -> (label: String, Provider)? {
+    guard let live, live.update == .inProgress, let pending = live.pending,
+      let version = Version.of(pending.config)
+    else { return nil }
+    switch version {
+    case .good, .alsoGood, .foreign, .wrong: return ("the update to \(version.rawValue) lands", landing(live, pending))
+    case .hanging: return nil
+    case .broken: return ("the update to B fails: out of memory", failing(live, pending, "out of memory", habits))
+    case .unlucky:
+      guard bad > 0 else { return ("the update to T lands", landing(live, pending)) }
+      var copy = failing(live, pending, "insufficient capacity", habits)
+      copy.bad -= 1
+      return ("the update to T fails: insufficient capacity", copy)
+    }
+  }
+
+  private func landing(_ live: ObservedEndpoint, _ pending: ObservedConfig) -> Provider {
+    var copy = self
+    copy.live = live.with(
+      active: ObservedConfig(version: pending.version, config: pending.config), pending: .some(nil),
+      readiness: .ready, update: .notUpdating, touched: true)
+    return copy
+  }
+
+  private func failing(
+    _ live: ObservedEndpoint, _ pending: ObservedConfig, _ message: String, _ habits: Habits
+  ) -> Provider {
+    var copy = self
+    let deployments = ["x": ObservedConfig.Deployment(state: "DEPLOYMENT_FAILED", message: message)]
+    let failed = ObservedConfig(version: pending.version, config: pending.config, deployments: deployments)
+    copy.live = live.with(pending: .some(habits.keepsPending ? failed : nil), update: .failed, touched: true)
+    return copy
+  }
+
+  /// A person cancels the update under way.
+  func canceled(_ habits: Habits) -> Provider? {
+    guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
+    var copy = self
+    let kept = ObservedConfig(version: pending.version, config: pending.config)
+    copy.live = live.with(pending: .some(habits.keepsPending ? kept : nil), update: .canceled, touched: true)
+    return copy
+  }
+}
+
+extension ObservedEndpoint {
+  func with(
+    id: String? = nil, active: ObservedConfig?? = nil, pending: ObservedConfig?? = nil, readiness: Readiness? = nil,
+    update: UpdateState? = nil, tags: [String: String]? = nil, lastUpdated: Int64? = nil, touched: Bool = false
+  ) -> ObservedEndpoint {
+    ObservedEndpoint(
+      name: name, id: id ?? self.id, creator: creator, active: active ?? self.active,
+      pending: pending ?? self.pending, readiness: readiness ?? self.readiness, update: update ?? self.update,
+      tags: tags ?? self.tags, lastUpdated: lastUpdated ?? (self.lastUpdated + (touched ? 1 : 0)))
+  }
+}

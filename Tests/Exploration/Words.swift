@@ -1,0 +1,103 @@
+internal import Endpoints
+internal import Planning
+
+// How a trace reads.
+
+extension Operation {
+  var words: String {
+    switch self {
+    case .create(_, let config, _): "POST \(Version.of(config)?.rawValue ?? "?")"
+    case .updateConfig(_, let config): "PUT \(Version.of(config)?.rawValue ?? "?")"
+    case .patchTags(_, let patch):
+      "PATCH tags "
+        + (patch.add.keys.sorted().map { "+\($0)" } + patch.remove.sorted().map { "-\($0)" }).joined(separator: " ")
+    case .delete: "DELETE"
+    }
+  }
+}
+
+extension Verdict {
+  var word: String {
+    switch self {
+    case .passed: "passed"
+    case .failed: "failed"
+    case .inconclusive: "inconclusive"
+    }
+  }
+}
+
+extension MemoryChange {
+  var words: String {
+    switch self {
+    case .found(let rollout, _, _, _): "records that \(name(rollout.digest)) was found"
+    case .opened(let attempt, _, _): "records an attempt: \(attempt.kind.rawValue) to \(name(attempt.digest))"
+    case .closed(let closing): "closes the attempt: \(closing.outcome.word)"
+    case .liftedWhileAbsent: "lifts the hold"
+    case .received, .verified, .checkedTarget, .retried: "records"
+    }
+  }
+}
+
+extension Step {
+  /// Without anything that a renaming changes.
+  var shape: String {
+    switch self {
+    case .record(let change): change.words
+    case .call(let operation): operation.words
+    case .verify: "verify"
+    case .checkTarget(let target): "check \(name(target.digest))"
+    case .wait: "wait"
+    case .rest: "rest"
+    }
+  }
+}
+
+extension World {
+  var words: String { "\(provider.words); \(memory.words)" }
+}
+
+extension Provider {
+  fileprivate var words: String {
+    guard let live else { return "no endpoint" }
+    var words = live.active.map { "live \(name($0.config))@\($0.version)" } ?? "live -"
+    if live.readiness != .ready { words += " not ready" }
+    if let pending = live.pending { words += ", pending \(name(pending.config))@\(pending.version)" }
+    switch live.update {
+    case .notUpdating: break
+    case .inProgress: words += ", updating"
+    case .failed: words += ", UPDATE_FAILED"
+    case .canceled: words += ", UPDATE_CANCELED"
+    case .unknown(let word): words += ", \(word)"
+    }
+    words += ", of \(live.fleet ?? "nobody")"
+    if let held = HeldTag(tags: live.tags).held { words += ", \(held.trace)" }
+    if live.isRetained { words += ", retained" }
+    return words
+  }
+}
+
+extension Held {
+  fileprivate var trace: String {
+    "held \(name(digest)) (\(cause.rawValue)\(isStalled ? ", stalled" : ""))\(target.map { " -> \(name($0))" } ?? "")"
+  }
+}
+
+extension Memory {
+  fileprivate var words: String {
+    let good = revisions.filter(\.isGood).sorted { $0.established ?? 0 < $1.established ?? 0 }
+    var words = "remembers \(good.isEmpty ? "nothing good" : good.map { name($0.digest) }.joined(separator: " < "))"
+    if let attempt {
+      words += ", \(attempt.kind.rawValue) to \(name(attempt.digest)) open"
+      if let acceptance = attempt.acceptance { words += " (accepted, version \(acceptance.version ?? 0))" }
+      if let refusal = attempt.refusal { words += " (refused: \(refusal.words))" }
+      if let verification = attempt.verification { words += " (\(verification.verdict.word))" }
+    }
+    if let heldWhileAbsent { words += ", \(heldWhileAbsent.trace)" }
+    if !corrections.isEmpty { words += ", \(corrections.count) put-backs" }
+    for kind in setbacks.keys.sorted(by: { $0.rawValue < $1.rawValue }) { words += ", \(kind.rawValue) set back" }
+    return words
+  }
+}
+
+private func name(_ digest: ConfigDigest) -> String { Version.of(digest)?.rawValue ?? "?" }
+private func name(_ config: EndpointConfig) -> String { Version.of(config)?.rawValue ?? "?" }
