@@ -43,9 +43,6 @@ struct ConfigReader {
 
   private func read(_ wire: WireServedEntity, traffic: Int, now: Int64) throws(APIError) -> PlaneEntity {
     let name = wire.resolvedName
-    guard EndpointName.isEntityName(name) else {
-      throw .invalid("served entity name '\(name)' must be 1 to 63 letters, digits, - and _")
-    }
     func invalid(_ message: String) -> APIError { .invalid("served entity '\(name)': \(message)") }
     let concurrency = ["min_provisioned_concurrency", "max_provisioned_concurrency"]
     if let member = wire.unrepresentedMembers.first(where: { !concurrency.contains($0) }) {
@@ -54,6 +51,9 @@ struct ConfigReader {
     guard let model = wire.entityName, !model.isEmpty else { throw invalid("entity_name is missing") }
     guard let text = wire.entityVersion, let number = Int(text), number > 0, String(number) == text else {
       throw invalid("entity_version must be a version number, such as \"3\"; it is \"\(wire.entityVersion ?? "")\"")
+    }
+    guard EndpointName.isEntityName(name) else {
+      throw .invalid("served entity name '\(name)' must be 1 to 63 letters, digits, - and _")
     }
     let type = wire.workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU"
     guard Self.workloadTypes.contains(type) else {
@@ -102,7 +102,7 @@ struct ConfigReader {
       throw invalid("environment_vars: \(name) is set by the serving plane itself")
     }
     if let finding = secretFinding(environment) { throw invalid("environment_vars: \(finding)") }
-    do { _ = try environment[EngineArguments.variable].map(EngineArguments.words) } catch { throw invalid("\(error)") }
+    do { _ = try environment[EngineFlags.variable].map(EngineFlags.words) } catch { throw invalid("\(error)") }
   }
 
   /// Per cent by entity name. A single entity gets all of it where nothing is said (contract E5).

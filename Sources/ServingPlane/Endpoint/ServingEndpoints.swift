@@ -216,9 +216,11 @@ actor ServingEndpoints {
     let id = record.id
     supervisor.forget(id)
     admissions[record.endpoint]?.replicaGone(id)
+    let about: Logger.Metadata = ["endpoint": "\(nameOf(record))", "replica": "\(id)"]
     if let failure = record.failure {
-      log.warning(
-        "replica failed", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(id)", "cause": "\(failure)"])
+      log.warning("replica failed", metadata: about.merging(["cause": "\(failure)"]) { $1 })
+    } else {
+      log.info("replica stopped", metadata: about)
     }
     guard machines[record.endpoint] != nil else {
       forget(record)
@@ -336,8 +338,9 @@ actor ServingEndpoints {
     case .adopt(let record):
       keep(record)
       let state: ReplicaState = record.wasReady ? .ready : .starting
+      let moment = moment(for: machines[record.endpoint])
       machines[record.endpoint]?.adopt(
-        Replica(id: record.id, launch: record.launch.key, state: state), moment(for: machines[record.endpoint]))
+        Replica(id: record.id, launch: record.launch.key, state: state), moment)
       run(record, start: nil)
       log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .lost(var record):

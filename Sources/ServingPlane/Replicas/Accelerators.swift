@@ -62,13 +62,3 @@ struct Accelerators: Hashable, Sendable {
     return "this machine has no NVIDIA GPU, so vLLM runs \(workloadType) on the CPU"
   }
 }
-
-extension StringProtocol {
-  /// Without the given characters at both ends.
-  func trimming(_ characters: String) -> String {
-    var rest = self[...]
-    while let first = rest.first, characters.contains(first) { rest.removeFirst() }
-    while let last = rest.last, characters.contains(last) { rest.removeLast() }
-    return String(rest)
-  }
-}

@@ -40,13 +40,16 @@ struct EngineLog: Sendable {
     lines.reversed().first { isException($0.text) && !isHollow($0.text) }?.text.trimming(" \t")
   }
 
-  /// The last line that says anything.
+  /// The last line that says anything: an error or a warning if there is one, else whatever was written last.
   var lastMeaningfulLine: String? {
-    let noise = ["nanobind", "resource_tracker", "it/s]", "leaked", "^", "warnings.warn"]
-    let line = lines.reversed().first { line in
+    let noise = [
+      "nanobind", "resource_tracker", "it/s]", "leaked", "warnings.warn", "DeprecationWarning", "\" HTTP/1.",
+    ]
+    let telling = lines.reversed().filter { line in
       !line.text.trimming(" \t-=~^").isEmpty && !noise.contains { line.text.contains($0) } && !Self.isHollow(line.text)
     }
-    return line?.text.trimming(" \t")
+    let worst = telling.first { ["ERROR", "CRITICAL", "WARNING"].contains($0.level) }
+    return (worst ?? telling.first)?.text.trimming(" \t")
   }
 
   private static func isException(_ text: String) -> Bool {

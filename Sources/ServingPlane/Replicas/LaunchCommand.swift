@@ -18,7 +18,7 @@ struct LaunchCommand: Hashable, Sendable {
   ///   - entrypoint: the version's `metadata.entrypoint`.
   ///   - port: the replica's port on 127.0.0.1.
   ///   - environment: what `$NAME` in the entrypoint is looked up in.
-  ///   - engineArguments: appended as they are; see ``EngineArguments``.
+  ///   - engineArguments: appended as they are; see ``EngineFlags``.
   init(
     entrypoint: String, port: Int, environment: [String: String], engineArguments: [String] = []
   ) throws(EntrypointError) {

@@ -54,7 +54,7 @@ struct ReplicaAdoption {
   /// Identity by number, start time and mark: a number alone may by now be anybody's.
   private func isOurs(_ process: ProcessTable.Identity, _ record: ReplicaRecord) -> Bool {
     ProcessTable.isAlive(process)
-      && ProcessTable.mark(process.pid) == ReplicaMark(plane: planeID, replica: record.id)
+      && ReplicaMark(plane: planeID, replica: record.id).isBorne(by: process.pid, in: record.workingDirectory)
   }
 
   private func end(_ record: ReplicaRecord) {

@@ -44,7 +44,7 @@ struct ReplicaEnvironment {
       variables["CUDA_VISIBLE_DEVICES"] = devices.map(String.init).joined(separator: ",")
     }
     variables.merge(entity) { $1 }
-    variables[EngineArguments.variable] = nil
+    variables[EngineFlags.variable] = nil
     variables["VLLM_API_KEY"] = nil
     variables["PORT"] = String(port)
     variables["TMPDIR"] = temporary
@@ -74,4 +74,11 @@ struct ReplicaMark: Hashable, Sendable, CustomStringConvertible {
   }
 
   var description: String { plane + "." + replica }
+
+  /// Whether a process bears this mark. vLLM's workers rewrite their titles, and with them the environment that `/proc` shows:
+  /// one without any mark is told by the directory it runs in, which is a replica's own.
+  func isBorne(by pid: Int32, in workingDirectory: String) -> Bool {
+    guard let mark = ProcessTable.mark(pid) else { return ProcessTable.workingDirectory(pid) == workingDirectory }
+    return mark == self
+  }
 }

@@ -10,15 +10,14 @@ struct ReplicaGroup: Sendable {
 
   /// The living processes of the group.
   ///
-  /// A session's number is free again only after all its processes are gone; whether it is still ours is told by the leader's
-  /// start, by the mark, or by the directory, for a worker whose leader died and whose environment was overwritten.
+  /// A session's number is free again only after all its processes are gone; whether it is still ours is told by the start
+  /// times and the mark.
   func members() -> [ProcessTable.Entry] {
     let session = ProcessTable.members(ofSession: leader.pid)
     let isOurs = session.contains { entry in
-      if entry.identity == leader { return true }
-      return entry.identity.startTicks >= leader.startTicks && entry.identity.pid != leader.pid
-        && (ProcessTable.mark(entry.identity.pid) == mark
-          || ProcessTable.workingDirectory(entry.identity.pid) == workingDirectory)
+      if entry.identity.pid == leader.pid && entry.identity != leader { return false }
+      return entry.identity.startTicks >= leader.startTicks
+        && mark.isBorne(by: entry.identity.pid, in: workingDirectory)
     }
     return isOurs ? session : []
   }
@@ -33,10 +32,12 @@ struct ReplicaGroup: Sendable {
     if ProcessTable.isAlive(leader) { _ = Glibc.kill(leader.pid, signal) }
   }
 
-  /// Ends every process at once. They may linger as zombies until they are collected.
-  func kill() {
-    for entry in members() { _ = Glibc.kill(entry.identity.pid, SIGKILL) }
-    if !members().isEmpty { _ = Glibc.killpg(leader.pid, SIGKILL) }
+  /// Ends every process at once, and says which there were. They may linger as zombies until they are collected.
+  @discardableResult
+  func kill() -> [ProcessTable.Identity] {
+    let victims = members().map(\.identity)
+    for victim in victims { _ = Glibc.kill(victim.pid, SIGKILL) }
+    return victims
   }
 }
 

@@ -77,7 +77,7 @@ struct ReplicaLauncher: Sendable {
     _ entrypoint: String, port: Int, entity: [String: String]
   ) throws(ReplicaFailure) -> LaunchCommand {
     do {
-      let arguments = try entity[EngineArguments.variable].map(EngineArguments.words) ?? []
+      let arguments = try entity[EngineFlags.variable].map(EngineFlags.words) ?? []
       return try LaunchCommand(
         entrypoint: entrypoint, port: port, environment: environment.merging(entity) { $1 }, engineArguments: arguments)
     } catch {

@@ -191,10 +191,13 @@ struct ReplicaLife: Sendable {
   private func clean(_ group: ReplicaGroup) async {
     let files = group.sharedMemory().union(record.sharedMemory)
     await report(.sharedMemory(files))
-    group.kill()
+    var victims = group.kill()
     // Killed processes are gone in milliseconds, save one that hangs in the kernel, for which nobody can wait.
-    for _ in 0..<100 where !group.members().isEmpty || ProcessTable.isAlive(group.leader) {
-      try? await Task.sleep(for: .milliseconds(20))
+    for _ in 0..<100 where !victims.isEmpty {
+      victims.removeAll { !ProcessTable.isAlive($0) }
+      // One more look: a process that was being made while the others were killed.
+      if victims.isEmpty { victims = group.kill() }
+      if !victims.isEmpty { try? await Task.sleep(for: .milliseconds(20)) }
     }
     _ = ProcessSpawn.collect(group.leader.pid)
     ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
@@ -205,8 +208,7 @@ struct ReplicaLife: Sendable {
     let log = OutputFile(record.outputPath).end()
     let cause = StartFailure.cause(log: log, exit: exit, program: program)
     guard wasServing else { return cause }
-    return ReplicaFailure(
-      "vLLM ended by itself (\(exit)): \(cause.explanation)", line: cause.line, isWorthRepeating: true)
+    return ReplicaFailure("it died while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
   }
 
   private func drained() async -> Event {

@@ -1,0 +1,263 @@
+import CanonicalJSON
+import FoundationEssentials
+import Glibc
+import LibCurl
+import Logging
+import Testing
+
+@testable import ServingPlane
+
+@Suite(.serialized)
+struct APITests {
+  @Test func `only those with the token are let in, and the others are told where it is`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      func status(_ path: String, _ authorization: String?) async throws -> PlaneClient.Answer {
+        try await plane.call("GET", path, headers: authorization.map { [HTTPField("Authorization", $0)] } ?? [])
+      }
+      let list = "/api/2.0/serving-endpoints"
+      for header in [nil, "Bearer wrong", "Basic d3Jvbmc6d3Jvbmc=", "Digest x", "Bearer "] {
+        let refused = try await status(list, header)
+        #expect(refused.status == 401)
+        #expect(refused.code == "UNAUTHENTICATED")
+        #expect(refused.message.contains(data.settings.tokenPath))
+        #expect(!refused.text.contains(plane.token))
+      }
+      let basic = Data("token:\(plane.token)".utf8).base64EncodedString()
+      for header in ["Bearer \(plane.token)", "Basic \(basic)", "bearer \(plane.token)"] {
+        let accepted = try await status(list, header)
+        #expect(accepted.status == 200)
+      }
+      let query = try await plane.call("POST", "/serving-endpoints/x/invocations", [:], headers: [])
+      #expect(query.status == 401)
+      // What needs no token.
+      let health = try await status("/health", nil)
+      #expect(health.status == 200)
+      let discovery = try await status("/.well-known/databricks-config", nil)
+      #expect(discovery.status == 404)
+      #expect(discovery.code == "ENDPOINT_NOT_FOUND")
+      let me = try await status("/api/2.0/preview/scim/v2/Me", "Bearer \(plane.token)")
+      #expect(me.json["userName"] == "tester")
+      var status = stat()
+      #expect(stat(data.settings.tokenPath, &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600)
+    }
+  }
+
+  struct BadCall: CustomTestStringConvertible, Sendable {
+    let body: JSONValue
+    var status = 400
+    var code = "INVALID_PARAMETER_VALUE"
+    let says: String
+    var testDescription: String { says }
+  }
+
+  private static func body(_ entities: [JSONValue], _ more: [String: JSONValue] = [:]) -> JSONValue {
+    .object(["name": "x", "config": .object(["served_entities": .array(entities)].merging(more) { $1 })])
+  }
+
+  private static func with(_ members: [String: JSONValue]) -> JSONValue {
+    .object((entity("hello", 1).objectValue ?? [:]).merging(members) { $1 })
+  }
+
+  private static func routes(_ routes: [(String, Int)]) -> [String: JSONValue] {
+    let list = routes.map { name, share -> JSONValue in
+      ["served_model_name": .string(name), "traffic_percentage": .int(Int64(share))]
+    }
+    return ["traffic_config": ["routes": .array(list)]]
+  }
+
+  static let badCalls: [BadCall] = [
+    BadCall(body: ["config": [:]], says: "name is missing"),
+    BadCall(body: ["name": "a b"], says: "letters, digits"),
+    BadCall(body: ["name": "databricks-x"], says: "reserved"),
+    BadCall(body: ["name": 7], says: "name: expected a string"),
+    BadCall(body: body([]), says: "at least one"),
+    BadCall(body: body([entity("hello", 1)], ["served_models": [entity("hello", 1)]]), says: "not both"),
+    BadCall(body: body((1...16).map { entity("hello", $0) }), says: "more than 15 elements"),
+    BadCall(
+      body: body([entity("hello", 1), entity("hello", 1, name: "b")], routes([("hello-1", 50), ("b", 50)])),
+      says: "2+ served entities"),
+    BadCall(
+      body: body([entity("hello", 1, name: "a"), entity("hello", 2, name: "a")], routes([("a", 100)])),
+      says: "are called 'a'"),
+    BadCall(body: body([entity("hello", 1), entity("hello", 2)]), says: "traffic_config is required"),
+    BadCall(body: body([entity("hello", 1)], routes([("hello-1", 90)])), says: "add up to 90"),
+    BadCall(body: body([entity("hello", 1)], routes([("other", 100)])), says: "'other' is none of"),
+    BadCall(body: body([entity("hello", 1)], routes([("hello-1", 50), ("hello-1", 50)])), says: "two routes"),
+    BadCall(body: body([entity("hello", 1)], routes([("hello-1", 101)])), says: "from 0 to 100"),
+    BadCall(
+      body: body([entity("hello", 9)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST",
+      says: "has no version 9: there is 1, 2"),
+    BadCall(
+      body: body([entity("nope", 1)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST", says: "models register nope"),
+    BadCall(body: body([entity("../../etc", 1)]), says: "letters, digits"),
+    BadCall(body: body([with(["entity_version": "7.0"])]), says: "must be a version number"),
+    BadCall(body: body([with(["workload_type": "A10"])]), says: "workload_type 'A10' is unknown"),
+    BadCall(body: body([with(["workload_size": "Huge"])]), says: "workload_size 'Huge' is unknown"),
+    BadCall(body: body([with(["min_provisioned_concurrency": 4])]), says: "not both"),
+    BadCall(body: body([with(["workload_size": "", "min_provisioned_concurrency": 5])]), says: "multiples of 4"),
+    BadCall(
+      body: body([with(["scale_to_zero_enabled": "yes"])]),
+      says: "config.served_entities[0].scale_to_zero_enabled: expected true or false"),
+    BadCall(body: body([with(["external_model": ["name": "x"]])]), says: "external_model is not supported"),
+    BadCall(body: body([with(["name": "a.b"])]), says: "served entity name 'a.b'"),
+    BadCall(body: body([entity("hello", 1, environment: ["1A": "x"])]), says: "'1A' is no name"),
+    BadCall(body: body([entity("hello", 1, environment: ["TMPDIR": "x"])]), says: "TMPDIR is set by the serving plane"),
+    BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]), says: "there is no secret s/k"),
+    BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "no secret reference"),
+    BadCall(body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": "{"])]), says: "SETPOINT_ENGINE_ARGS"),
+    BadCall(
+      body: body([entity("hello", 1)], ["auto_capture_config": ["enabled": true]]),
+      says: "auto_capture_config is not supported"),
+    BadCall(
+      body: ["name": "x", "ai_gateway": ["usage_tracking_config": ["enabled": true]]],
+      says: "ai_gateway is not supported"),
+    BadCall(body: ["name": "x", "route_optimized": true], says: "route_optimized is not supported"),
+    BadCall(body: ["name": "x", "tags": [["value": "v"]]], says: "a tag has no key"),
+    BadCall(body: [1], code: "MALFORMED_REQUEST", says: "must be a JSON object"),
+  ]
+
+  @Test func `what is wrong is refused in the protocol's form, and nothing is made of it`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      for _ in 0..<2 { _ = try await plane.register("hello", try data.model()) }
+      for bad in Self.badCalls {
+        let refused = try await plane.call("POST", "/api/2.0/serving-endpoints", bad.body)
+        #expect(refused.status == bad.status, "\(bad.says)")
+        #expect(refused.code == bad.code, "\(bad.says)")
+        #expect(refused.message.contains(bad.says), "\(refused.text)")
+      }
+      let list = try await plane.call("GET", "/api/2.0/serving-endpoints")
+      #expect(list.json == ["endpoints": []])
+      #expect(try data.replicaProcesses().isEmpty)
+    }
+  }
+
+  @Test func `calls that the plane does not have are named in their refusal`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let base = "/api/2.0/serving-endpoints"
+      for (method, path) in [
+        ("PUT", "\(base)/x/ai-gateway"), ("PATCH", "\(base)/x/notifications"), ("GET", "\(base)/x/metrics"),
+        ("POST", "\(base)/x/config:stop"), ("GET", "/api/2.0/permissions/serving-endpoints/0"), ("POST", "\(base)/pt"),
+      ] {
+        let refused = try await plane.call(method, path, [:])
+        #expect(refused.status == 501, "\(method) \(path)")
+        #expect(refused.code == "NOT_IMPLEMENTED")
+        #expect(refused.message.contains("not supported"))
+      }
+      let unknown = try await plane.call("GET", "/api/2.0/nothing")
+      #expect(unknown.status == 404)
+      #expect(unknown.code == "ENDPOINT_NOT_FOUND")
+      let missing = try await plane.call("DELETE", "\(base)/x")
+      #expect(missing.status == 404)
+      #expect(missing.code == "RESOURCE_DOES_NOT_EXIST")
+      let huge = try await plane.call("POST", base, ["name": .string(String(repeating: "x", count: 2 << 20))])
+      #expect(huge.status == 413)
+      #expect(huge.code == "BAD_REQUEST")
+    }
+  }
+
+  @Test func `models are registered, listed, and found by version and alias`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let base = "/api/2.1/unity-catalog/models"
+      let none = try await plane.call("GET", base)
+      #expect(none.json == ["registered_models": []])
+      for _ in 0..<2 { _ = try await plane.register("main.demo.hello", try data.model()) }
+      let alias = try await plane.call("PUT", "\(base)/main.demo.hello/aliases/champion", ["version_num": 2])
+      #expect(alias.status == 200)
+      let found = try await plane.call("GET", "\(base)/main.demo.hello/aliases/champion")
+      #expect(found.json["version"] == 2)
+      #expect(found.json["status"] == "READY")
+      let plain = try await plane.call("GET", "\(base)/main.demo.hello")
+      #expect(plain.json["full_name"] == "main.demo.hello")
+      #expect(plain.json["aliases"] == nil)
+      let whole = try await plane.call("GET", "\(base)/main.demo.hello?include_aliases=true")
+      #expect(whole.json["aliases"] == [["alias_name": "champion", "version_num": 2]])
+      let versions = try await plane.call("GET", "\(base)/main.demo.hello/versions")
+      #expect(versions.json["model_versions"]?.arrayValue?.map { $0["version"] } == [1, 2])
+      let one = try await plane.call("GET", "\(base)/main.demo.hello/versions/1")
+      #expect(one.json["entrypoint"] == .string(TestData.entrypoint))
+      let removed = try await plane.call("DELETE", "\(base)/main.demo.hello/aliases/champion")
+      #expect(removed.status == 200)
+      for path in ["main.demo.hello/aliases/champion", "main.demo.hello/versions/3", "nope", "nope/versions"] {
+        let missing = try await plane.call("GET", "\(base)/\(path)")
+        #expect(missing.status == 404, "\(path)")
+        #expect(missing.code == "RESOURCE_DOES_NOT_EXIST")
+      }
+      for (path, body) in [
+        ("main.demo.hello/aliases/latest", ["version_num": 1] as JSONValue),
+        ("main.demo.hello/aliases/7", ["version_num": 1]),
+        ("main.demo.hello/aliases/a", [:]),
+      ] {
+        let refused = try await plane.call("PUT", "\(base)/\(path)", body)
+        #expect(refused.status == 400, "\(path)")
+      }
+    }
+  }
+
+  @Test func `a second plane on the same data or port says who is in the way`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let port = try #require(Int(plane.url.split(separator: ":").last ?? ""))
+      let sameData = await Self.startError(data.settings)
+      #expect(sameData?.message.contains("pid \(getpid())") == true)
+      let other = TestData()
+      var settings = other.settings
+      settings.port = port
+      let samePort = await Self.startError(settings)
+      #expect(samePort?.message.contains("port \(port)") == true)
+      #expect(samePort?.advice.contains("--port") == true)
+    }
+  }
+
+  private static func startError(_ settings: PlaneConfiguration) async -> PlaneStartError? {
+    do {
+      try await PlaneService(settings, log: Logger(label: "second") { _ in SwiftLogNoOpLogHandler() }).run()
+      return nil
+    } catch {
+      return error as? PlaneStartError
+    }
+  }
+
+  @Test func `a secret reaches the replica and nobody else`() async throws {
+    let data = TestData()
+    try FileManager.default.createDirectory(
+      atPath: data.settings.secretsPath + "/llm", withIntermediateDirectories: true)
+    try Data("hunter2\n".utf8).write(to: URL(filePath: data.settings.secretsPath + "/llm/key"))
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.create(
+        "chat", [entity("hello", 1, environment: ["API": "{{secrets/llm/key}}", "PLAIN": "x y"])])
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled.state["ready"] == "READY")
+      #expect(settled.activeEntity["environment_vars"]?["API"] == "{{secrets/llm/key}}")
+      let pid = try #require(try data.replicaProcesses().first { $0.identity.pid == $0.session }?.identity.pid)
+      let environment = try Data(contentsOf: URL(filePath: "/proc/\(pid)/environ")).split(separator: 0)
+        .map { String(decoding: $0, as: UTF8.self) }
+      #expect(environment.contains("API=hunter2"))
+      #expect(environment.contains("PLAIN=x y"))
+      let logs = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-1/logs")
+      #expect(logs.json["logs"]?.stringValue?.contains("hunter2") == false)
+      #expect(!settled.text().contains("hunter2"))
+    }
+  }
+
+  @Test func `a model folder that is not there is told before anything is started`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let entrypoint = TestData.entrypoint.replacing("--model m", with: "--model qwen3")
+      _ = try await plane.register("hello", try data.model(), entrypoint: entrypoint)
+      _ = try await plane.register("hello", try data.model(), entrypoint: "no-such-program --model m")
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      let failed = try await plane.waitUntilSettled("chat")
+      #expect(failed.pendingEntity.deploymentMessage.contains("--model qwen3"))
+      #expect(failed.pendingEntity.deploymentMessage.contains("hold m"))
+      _ = try await plane.put("chat", [entity("hello", 2)])
+      let second = try await plane.waitUntilSettled("chat")
+      #expect(second.pendingEntity.deploymentMessage.contains("\"no-such-program\" is not on this machine"))
+    }
+  }
+}

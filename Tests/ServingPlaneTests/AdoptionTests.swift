@@ -1,0 +1,137 @@
+import CanonicalJSON
+import Glibc
+import Testing
+
+@testable import ServingPlane
+
+@Suite(.serialized)
+struct AdoptionTests {
+  private func servers(_ data: TestData) throws -> Set<ProcessTable.Identity> {
+    Set(try data.replicaProcesses().filter { $0.identity.pid == $0.session }.map(\.identity))
+  }
+
+  @Test func `a plane that was killed finds its endpoints and adopts its replicas`() async throws {
+    let data = TestData()
+    try await withPlane(data, end: .abrupt) { plane in
+      _ = try await plane.register("hello", try data.model(say: "Hello"))
+      _ = try await plane.create("chat", [entity("hello", 1, size: "Medium")])
+      _ = try await plane.waitUntilSettled("chat")
+    }
+    let left = try servers(data)
+    #expect(left.count == 2)
+    try await withPlane(data) { plane in
+      let found = try await plane.get("chat").json
+      #expect(found.state["ready"] == "READY")
+      #expect(found["config"]?["config_version"] == 1)
+      let sentence = try await plane.chat("chat").sentence
+      #expect(sentence == "Hello")
+      #expect(try servers(data) == left)
+      // What was adopted is watched and stopped like any other.
+      let victim = try #require(left.first)
+      kill(victim.pid, SIGKILL)
+      try await eventually("it is replaced") {
+        let now = try servers(data)
+        return now.count == 2 && !now.contains(victim)
+      }
+    }
+    #expect(try data.replicaProcesses().isEmpty)
+  }
+
+  @Test func `an update goes on where the killed plane left it`() async throws {
+    let data = TestData()
+    try await withPlane(data, end: .abrupt) { plane in
+      _ = try await plane.register("hello", try data.model(say: "one"))
+      _ = try await plane.register("hello", try data.model(say: "two", switches: ["start_ms": 1500]))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      _ = try await plane.put("chat", [entity("hello", 2)])
+      try await eventually("the new one runs") { try servers(data).count == 2 }
+    }
+    let left = try servers(data)
+    #expect(left.count == 2)
+    try await withPlane(data) { plane in
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled["config"]?["config_version"] == 2)
+      let sentence = try await plane.chat("chat").sentence
+      #expect(sentence == "two")
+      try await eventually("the old one is gone") { try servers(data).count == 1 }
+      #expect(try servers(data).isSubset(of: left))
+    }
+  }
+
+  @Test func `replicas of an endpoint that is gone are swept, and so are strays with the mark`() async throws {
+    let data = TestData()
+    try await withPlane(data, end: .abrupt) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.create("other", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      _ = try await plane.waitUntilSettled("other")
+    }
+    let before = try servers(data)
+    #expect(before.count == 2)
+    let store = try EndpointStore(path: data.settings.storePath)
+    let chat = try #require(try store.endpoints().first { $0.name == "chat" })
+    try store.deleteEndpoint(chat.id)
+    let stray = try ProcessSpawn.start(
+      executable: "/bin/sleep", arguments: ["sleep", "60"],
+      environment: [ReplicaMark.variable: "\(store.planeID).0123456789abcdef"], directory: "/", output: "/dev/null")
+    // Bears the mark of another plane: none of ours.
+    let stranger = try ProcessSpawn.start(
+      executable: "/bin/sleep", arguments: ["sleep", "60"],
+      environment: [ReplicaMark.variable: "0000.0123456789abcdef"],
+      directory: "/", output: "/dev/null")
+    defer { for pid in [stray, stranger] { kill(pid, SIGKILL); _ = ProcessSpawn.collect(pid) } }
+    let kept = try #require(
+      try store.replicas().first { $0.endpoint != chat.id && $0.ended == nil }?.process)
+    try await withPlane(data) { plane in
+      #expect(try servers(data) == [kept])
+      let gone = try await plane.get("chat")
+      #expect(gone.status == 404)
+      #expect(ProcessTable.entry(stray)?.isDead != false)
+      #expect(ProcessTable.entry(stranger)?.isDead == false)
+    }
+  }
+
+  @Test func `a number that by now is somebody else's is not adopted`() async throws {
+    let data = TestData()
+    try await withPlane(data, end: .abrupt) { plane in
+      _ = try await plane.register("hello", try data.model(say: "Hello"))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+    }
+    // Every process of the replica dies, the record then names a living process that is not its own.
+    let store = try EndpointStore(path: data.settings.storePath)
+    var record = try #require(try store.replicas().first)
+    for entry in try data.replicaProcesses() { kill(entry.identity.pid, SIGKILL) }
+    let other = try ProcessSpawn.start(
+      executable: "/bin/sleep", arguments: ["sleep", "60"], environment: [:], directory: "/", output: "/dev/null")
+    defer { kill(other, SIGKILL); _ = ProcessSpawn.collect(other) }
+    record.process = ProcessTable.entry(other)?.identity
+    try store.save(record)
+    try await withPlane(data) { plane in
+      _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
+      #expect(ProcessTable.entry(other)?.isDead == false)
+      let sentence = try await plane.chat("chat").sentence
+      #expect(sentence == "Hello")
+    }
+  }
+
+  @Test func `workers whose server died while the plane was away are ended`() async throws {
+    let data = TestData()
+    try await withPlane(data, end: .abrupt) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+    }
+    let all = try data.replicaProcesses()
+    let server = try #require(all.first { $0.identity.pid == $0.session })
+    let workers = all.filter { $0.identity != server.identity }
+    #expect(workers.count == 2)
+    kill(server.identity.pid, SIGKILL)
+    try await withPlane(data) { plane in
+      _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
+      for worker in workers { #expect(!ProcessTable.isAlive(worker.identity)) }
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import ServingPlane
+
+struct ModelDirectoryTests {
+  private let data = TestData()
+  private var directory: ModelDirectory { ModelDirectory(path: data.path + "/models", now: { 1_700_000_000_000 }) }
+
+  private func write(_ text: String, _ path: String) throws {
+    let whole = data.path + "/" + path
+    try FileManager.default.createDirectory(
+      atPath: String(whole[..<(whole.lastIndex(of: "/") ?? whole.endIndex)]), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: URL(filePath: whole))
+  }
+
+  private func inode(_ path: String) -> UInt {
+    var status = stat()
+    return stat(path, &status) == 0 ? UInt(status.st_ino) : 0
+  }
+
+  @Test func `an MLflow folder brings its own entrypoint, folded as it may be`() throws {
+    try write(
+      """
+      artifact_path: model
+      metadata:
+        entrypoint: python -u -m vllm.entrypoints.openai.api_server
+          --model qwen3 --host 0.0.0.0
+          --port 8080
+        task: llm/v1/chat
+      """, "src/MLmodel")
+    try write("w", "src/artifacts/qwen3/config.json")
+    let version = try directory.register("main.a.qwen3", from: data.path + "/src")
+    #expect(version.number == 1)
+    #expect(
+      version.entrypoint
+        == "python -u -m vllm.entrypoints.openai.api_server --model qwen3 --host 0.0.0.0 --port 8080")
+    #expect(version.task == "llm/v1/chat")
+    #expect(version.created == 1_700_000_000_000)
+    #expect(FileManager.default.fileExists(atPath: version.artifacts + "/qwen3/config.json"))
+    // What was given by hand goes before what stands in the file.
+    let second = try directory.register("main.a.qwen3", from: data.path + "/src", entrypoint: "vllm serve qwen3")
+    #expect(second.number == 2)
+    #expect(second.entrypoint == "vllm serve qwen3")
+    #expect(try directory.versions("main.a.qwen3").map(\.number) == [1, 2])
+    #expect(directory.models() == ["main.a.qwen3"])
+  }
+
+  @Test func `small files are copied, large ones linked, and links followed`() throws {
+    try write("small", "src/m/config.json")
+    try write("blob", "blobs/abc")
+    try FileManager.default.createSymbolicLink(
+      atPath: data.path + "/src/m/linked.json", withDestinationPath: data.path + "/blobs/abc")
+    let big = data.path + "/src/m/model.safetensors"
+    try write("", "src/m/model.safetensors")
+    #expect(truncate(big, 65 << 20) == 0)
+    let version = try directory.register("q", from: data.path + "/src", entrypoint: "vllm serve m")
+    #expect(inode(version.artifacts + "/m/model.safetensors") == inode(big))
+    #expect(inode(version.artifacts + "/m/config.json") != inode(data.path + "/src/m/config.json"))
+    // An edit at the source does not reach the version.
+    try write("changed", "src/m/config.json")
+    #expect(try String(contentsOfFile: version.artifacts + "/m/config.json", encoding: .utf8) == "small")
+    var status = stat()
+    #expect(lstat(version.artifacts + "/m/linked.json", &status) == 0)
+    #expect(status.st_mode & S_IFMT == S_IFREG)
+    #expect(FileManager.default.fileExists(atPath: big))
+  }
+
+  @Test(arguments: ["", "../x", "a/b", ".hidden", "a..b", "a b", "a\n", "ä", String(repeating: "x", count: 256)])
+  func `a name that could leave the directory is refused`(_ name: String) throws {
+    try write("x", "src/f")
+    #expect { try directory.register(name, from: data.path + "/src", entrypoint: "v") } throws: {
+      ($0 as? ModelError)?.code == .invalid
+    }
+    #expect(throws: ModelError.self) { try directory.version(name, 1) }
+  }
+
+  @Test func `a source that cannot be used is refused and leaves nothing behind`() throws {
+    try write("x", "src/f")
+    try write("metadata: {task: x}\n", "bare/MLmodel")
+    try write("metadata: [\n", "broken/MLmodel")
+    let cases: [(String, String?, String)] = [
+      ("relative", "v", "absolute path"), (data.path + "/nope", "v", "No such file"),
+      (data.path + "/src/f", "v", "no folder"),
+      (data.path + "/src", nil, "--entrypoint"), (data.path + "/bare", nil, "metadata.entrypoint"),
+      (data.path + "/broken", nil, "MLmodel"), (data.path + "/src", "a | b", "shell"),
+      (data.path, "v", "plane's own models"),
+    ]
+    try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
+    for (source, entrypoint, says) in cases {
+      #expect { try directory.register("q", from: source, entrypoint: entrypoint) } throws: { "\($0)".contains(says) }
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+  }
+
+  @Test func `registering at once gives each its own number`() async throws {
+    try write("x", "src/f")
+    let numbers = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<8 {
+        group.addTask { try directory.register("q", from: data.path + "/src", entrypoint: "v").number }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(numbers.sorted() == Array(1...8))
+  }
+
+  @Test func `what a killed plane left half done is removed`() throws {
+    try write("x", "models/.incoming-abc/artifacts/f")
+    directory.removeIncomplete()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+  }
+}
