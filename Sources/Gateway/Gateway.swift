@@ -39,7 +39,8 @@ package struct Gateway: Sendable {
     relay = QueryRelay(limits: limits, record: record)
   }
 
-  /// Mounts the routes. A slash at the end of a path changes nothing.
+  /// Mounts the routes. A slash at the end of a path changes nothing. They are fastest in a server builder
+  /// of the kind `loopBound`.
   package func addRoutes<Context: ConnectionContext>(to router: some RouterMethods<Context>) {
     router.post("/serving-endpoints/{name}/invocations") { request, context in
       let name = context.parameters.get("name") ?? ""

@@ -70,6 +70,12 @@ struct QueryRelay: Sendable {
     }
     // The server ends a body that was cut short as if it were whole.
     if let announced, bytes.readableBytes < announced { throw GatewayError(.clientLeft, endpoint: "") }
+    // A long body takes milliseconds to scan, which every other connection of this event loop would have to wait for.
+    guard bytes.readableBytes > 1 << 18 else { return try Self.scan(bytes) }
+    return try await withTaskExecutorPreference(globalConcurrentExecutor) { try Self.scan(bytes) }
+  }
+
+  private static func scan(_ bytes: ByteBuffer) throws -> QueryBody {
     do throws(QueryBody.Malformed) {
       return try QueryBody(scanning: bytes)
     } catch {

@@ -152,7 +152,7 @@ package struct AdmissionQueue: Sendable {
     guard var replica = replicas[id] else { return [.drained(id)] }
     replica.draining = true
     replicas[id] = replica
-    return replica.inFlight == 0 ? [.drained(id)] : []
+    return (replica.inFlight == 0 ? [.drained(id)] : []) + wakeIfNeeded()
   }
 
   /// A replica is no more. Requests it had end by themselves when their connections break.

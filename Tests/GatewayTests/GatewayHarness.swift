@@ -1,6 +1,7 @@
 import CanonicalJSON
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
@@ -12,13 +13,14 @@ import Testing
 
 /// Runs a server for the time of a closure, on a free port.
 func withServer<Context: RequestContext, Value: Sendable>(
-  _ router: Router<Context>, _ body: @escaping @Sendable (_ port: Int) async throws -> Value
+  _ router: Router<Context>, _ server: HTTPServerBuilder = .http1(),
+  _ body: @escaping @Sendable (_ port: Int) async throws -> Value
 ) async throws -> Value where Context.Source == ApplicationRequestContextSource {
   let (ports, announce) = AsyncStream<Int>.makeStream()
   var logger = Logger(label: "test")
   logger.logLevel = .critical
   let application = Application(
-    router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+    router: router, server: server, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
     onServerRunning: { channel in
       announce.yield(channel.localAddress?.port ?? 0)
       announce.finish()
@@ -84,7 +86,7 @@ final class GatewayHarness: Sendable {
       log.records.withLock { $0.append(record) }
     }
     gateway.addRoutes(to: router)
-    return try await withServer(router) { port in try await body(TestClient(port: port)) }
+    return try await withServer(router, .loopBound()) { port in try await body(TestClient(port: port)) }
   }
 
   var lastRecord: RequestRecord? { records.last }
@@ -128,7 +130,7 @@ final class ScriptedReplica: Sendable {
       defer { received.withLock { $0.load.now -= 1 } }
       return try await answer(request)
     }
-    return try await withServer(router, body)
+    return try await withServer(router, .http1(), body)
   }
 
   /// A chat completion that says `text`.

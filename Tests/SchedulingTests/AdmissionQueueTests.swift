@@ -82,6 +82,13 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.replicaGone("a", now: .zero) == [.drained("a"), .wake])
   }
 
+  @Test func `a drain that leaves nobody for those who wait asks for another replica`() {
+    var queue = makeQueue(ready: [("a", 1)])
+    _ = queue.arrive(1, draw: 0, now: .zero)
+    _ = queue.arrive(2, draw: 0, now: .zero)
+    #expect(queue.replicaDraining("a", now: .zero) == [.wake])
+  }
+
   @Test func `what will not come is refused with its reason, those who wait included`() {
     var queue = makeQueue()
     _ = queue.arrive(1, draw: 0, now: .zero)

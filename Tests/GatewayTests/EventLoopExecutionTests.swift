@@ -1,0 +1,26 @@
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+import NIOHTTP1
+import Testing
+
+@testable import Gateway
+
+@Suite struct EventLoopExecutionTests {
+  @Test func `requests are handled on their connection's event loop, and off it where that is asked for`() async throws
+  {
+    let router = Router(context: GatewayContext.self)
+    let isOnLoop: @Sendable (Request, GatewayContext) async -> String = { _, context in
+      // After a real suspension too.
+      try? await context.channel.eventLoop.flatSubmit { context.channel.eventLoop.makeSucceededVoidFuture() }.get()
+      return String(context.channel.eventLoop.inEventLoop)
+    }
+    router.get("on", use: isOnLoop)
+    router.group().add(middleware: OffEventLoop()).get("off", use: isOnLoop)
+    try await withServer(router, .loopBound()) { port in
+      let client = TestClient(port: port)
+      let answers = try await [client.post("/on", "", method: .GET).body, client.post("/off", "", method: .GET).body]
+      #expect(answers == ["true", "false"])
+    }
+  }
+}
