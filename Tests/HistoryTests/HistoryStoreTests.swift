@@ -40,7 +40,7 @@ import Testing
       opened(
         one, revision: 1, base: base, kind: .rollback,
         correction: Correction(target: one.digest, live: two.digest, at: at(6)), at: 6),
-      .received(.refused("no such tag"), .patchTags(name: key.name, TagPatch(set: ["a": "b"])), at: at(7)),
+      .received(.refused("no such tag"), .patchTags(name: key.name, TagPatch(add: ["a": "b"])), at: at(7)),
       .received(.accepted(id: nil, version: 3), .updateConfig(name: key.name, config: one), at: at(8)),
       .verified(.inconclusive("503"), checksDigest: RolloutPolicy().checksDigest, at: at(9)),
       .checkedTarget(Memory.TargetCheck(digest: two.digest, at: at(10), problem: "version 2 is gone")),
