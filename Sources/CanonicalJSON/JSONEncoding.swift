@@ -37,30 +37,44 @@ private struct JSONWriter {
     case .double(let number): write(number)
     case .string(let text): write(text)
     case .array(let items):
-      list("[", "]", count: items.count, depth: depth) { writer, index in
-        writer.write(items[index], depth: depth + 1)
-      }
+      list(in: "[", "]", items, depth: depth) { writer, item in writer.write(item, depth: depth + 1) }
     case .object(let members):
-      let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-      list("{", "}", count: sorted.count, depth: depth) { writer, index in
-        writer.write(sorted[index].key)
-        writer.raw(writer.pretty ? ": " : ":")
-        writer.write(sorted[index].value, depth: depth + 1)
+      list(in: "{", "}", members.sorted { Self.precedes($0.key, $1.key) }, depth: depth) { writer, member in
+        writer.write(member.key)
+        writer.output.append(UInt8(ascii: ":"))
+        if writer.pretty { writer.output.append(UInt8(ascii: " ")) }
+        writer.write(member.value, depth: depth + 1)
       }
     }
   }
 
-  private mutating func list(
-    _ open: String, _ close: String, count: Int, depth: Int, element: (inout JSONWriter, Int) -> Void
+  private mutating func list<Element>(
+    in open: Unicode.Scalar, _ close: Unicode.Scalar, _ elements: [Element], depth: Int,
+    write: (inout JSONWriter, Element) -> Void
   ) {
-    raw(open)
-    for index in 0..<count {
-      if index > 0 { raw(",") }
+    output.append(UInt8(ascii: open))
+    var isFirst = true
+    for element in elements {
+      if !isFirst { output.append(UInt8(ascii: ",")) }
+      isFirst = false
       newline(depth + 1)
-      element(&self, index)
+      write(&self, element)
     }
-    if count > 0 { newline(depth) }
-    raw(close)
+    if !isFirst { newline(depth) }
+    output.append(UInt8(ascii: close))
+  }
+
+  /// By UTF-8 bytes.
+  private static func precedes(_ one: String, _ other: String) -> Bool {
+    let order = one.utf8.withContiguousStorageIfAvailable { one in
+      other.utf8.withContiguousStorageIfAvailable { other in
+        for index in 0..<min(one.count, other.count) where one[index] != other[index] {
+          return one[index] < other[index]
+        }
+        return one.count < other.count
+      }
+    }
+    return (order ?? nil) ?? one.utf8.lexicographicallyPrecedes(other.utf8)
   }
 
   private mutating func newline(_ depth: Int) {
@@ -81,7 +95,8 @@ private struct JSONWriter {
     defer { output.append(UInt8(ascii: "\"")) }
     // Nearly every text needs no escape and is copied whole.
     let isCopied = text.utf8.withContiguousStorageIfAvailable { bytes in
-      guard bytes.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) else { return false }
+      let isPlain = bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+      guard isPlain else { return false }
       output.append(contentsOf: bytes)
       return true
     }

@@ -8,9 +8,13 @@ package struct EndpointConfig: Hashable, Sendable {
   package let entities: [ServedEntity]
 
   package init(entities: [ServedEntity]) {
-    self.entities = entities.sorted {
-      ($0.entityName, $0.entityVersion, $0.name) < ($1.entityName, $1.entityVersion, $1.name)
-    }
+    self.entities = entities.count > 1 ? entities.sorted(by: Self.precedes) : entities
+  }
+
+  private static func precedes(_ one: ServedEntity, _ other: ServedEntity) -> Bool {
+    if one.entityName != other.entityName { return one.entityName < other.entityName }
+    if one.entityVersion != other.entityVersion { return one.entityVersion < other.entityVersion }
+    return one.name < other.name
   }
 
   /// The canonical form that the digest is taken of.
@@ -33,7 +37,7 @@ package struct EndpointConfig: Hashable, Sendable {
   }
 
   /// Whether a live config is this one in meaning.
-  package func isMet(by live: EndpointConfig) -> Bool { live.named(like: self) == self }
+  package func isMet(by live: EndpointConfig) -> Bool { live == self || live.named(like: self) == self }
 }
 
 /// The identity of a rollout's content: SHA-256 of an ``EndpointConfig``'s canonical JSON.

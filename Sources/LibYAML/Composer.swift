@@ -4,7 +4,7 @@ internal import CYAML
 struct Composer: ~Copyable {
   /// A node that an alias can stand for, with what it costs to do so.
   private struct Anchor {
-    var location: SourceLocation
+    var mark: SourceMark
     /// Nil while the node is still being read.
     var node: YAMLNode?
     var nodes = 1
@@ -54,7 +54,7 @@ struct Composer: ~Copyable {
     case YAML_SCALAR_EVENT where reader.isBareScalar:
       try count(depth: depth)
       return YAMLNode(
-        location: reader.location, value: .scalar(YAMLScalar(text: reader.scalarText, style: reader.scalarStyle)))
+        mark: reader.mark, value: .scalar(YAMLScalar(text: reader.scalarText, style: reader.scalarStyle)))
     default: break
     }
     try count(depth: depth)
@@ -63,17 +63,17 @@ struct Composer: ~Copyable {
   }
 
   private mutating func unanchored(depth: Int) throws(YAMLError) -> YAMLNode {
-    let location = reader.location
+    let mark = reader.mark
     switch reader.type {
     case YAML_SCALAR_EVENT:
       let scalar = YAMLScalar(text: reader.scalarText, style: reader.scalarStyle, tag: reader.scalarTag)
-      return YAMLNode(location: location, value: .scalar(scalar))
+      return YAMLNode(mark: mark, value: .scalar(scalar))
     case YAML_SEQUENCE_START_EVENT:
       try checkCollectionTag(expected: "tag:yaml.org,2002:seq", word: "a list")
-      return YAMLNode(location: location, value: .sequence(try items(depth: depth)))
+      return YAMLNode(mark: mark, value: .sequence(try items(depth: depth)))
     default:
       try checkCollectionTag(expected: "tag:yaml.org,2002:map", word: "a mapping")
-      return YAMLNode(location: location, value: .mapping(try mapping(depth: depth)))
+      return YAMLNode(mark: mark, value: .mapping(try mapping(depth: depth)))
     }
   }
 
@@ -104,15 +104,24 @@ struct Composer: ~Copyable {
       try reader.advance()
       if key.isPlain, key.text == "<<" {
         if merge != nil {
-          throw YAMLError(location: key.location, message: "a second \"<<\" in one mapping; merge a list: <<: [*a, *b]")
+          throw fault(at: key.mark, "a second \"<<\" in one mapping; merge a list: <<: [*a, *b]")
         }
         merge = value
       } else {
-        try entries.append(key, value)
+        let text = key.text
+        let mark = key.mark
+        if let first = entries.append(key, value) {
+          throw fault(
+            at: mark, "duplicate key \"\(text)\"; it is set already at line \(first.line), column \(first.column)")
+        }
       }
     }
     if let merge { try self.merge(merge, into: &entries) }
     return YAMLMapping(entries: entries.list)
+  }
+
+  private func fault(at mark: SourceMark, _ message: String) -> YAMLError {
+    YAMLError(location: reader.location(of: mark), message: message)
   }
 
   private mutating func key(depth: Int) throws(YAMLError) -> YAMLKey {
@@ -123,14 +132,14 @@ struct Composer: ~Copyable {
       if isPlain, text.isEmpty {
         throw YAMLError(location: reader.location, message: "a key is missing before the colon")
       }
-      return YAMLKey(text: text, location: reader.location, isPlain: isPlain)
+      return YAMLKey(text: text, mark: reader.mark, isPlain: isPlain)
     }
-    let location = reader.location
+    let mark = reader.mark
     let node = try node(depth: depth)
     guard case .scalar(let scalar) = node.value else {
-      throw YAMLError(location: location, message: "a key must be a single text, not a list or a mapping")
+      throw fault(at: mark, "a key must be a single text, not a list or a mapping")
     }
-    return YAMLKey(text: scalar.text, location: location, isPlain: scalar.style == .plain && scalar.tag == nil)
+    return YAMLKey(text: scalar.text, mark: mark, isPlain: scalar.style == .plain && scalar.tag == nil)
   }
 }
 
@@ -138,12 +147,12 @@ struct Composer: ~Copyable {
 
 extension Composer {
   private mutating func anchored(_ name: String, depth: Int) throws(YAMLError) -> YAMLNode {
-    anchors[name] = Anchor(location: reader.location)
+    anchors[name] = Anchor(mark: reader.mark)
     let (nodesBefore, deepestBefore) = (nodes, deepest)
     deepest = depth
     let node = try unanchored(depth: depth)
     anchors[name] = Anchor(
-      location: node.location, node: node, nodes: nodes - nodesBefore + 1, height: deepest - depth)
+      mark: node.mark, node: node, nodes: nodes - nodesBefore + 1, height: deepest - depth)
     deepest = max(deepest, deepestBefore)
     return node
   }
@@ -157,7 +166,7 @@ extension Composer {
     guard let node = anchor.node else {
       throw YAMLError(
         location: reader.location,
-        message: "the alias *\(name) stands inside the node it names (line \(anchor.location.line))")
+        message: "the alias *\(name) stands inside the node it names (line \(anchor.mark.line))")
     }
     aliasedNodes += anchor.nodes
     if aliasedNodes > limits.aliasedNodesPerFile {
@@ -189,16 +198,16 @@ extension Composer {
       for entry in mapping.entries { entries.appendIfNew(entry) }
     case .sequence(let sources):
       for source in sources {
-        guard case .mapping = source.value else { throw Self.unmergeable(source) }
+        guard case .mapping = source.value else { throw unmergeable(source) }
         try merge(source, into: &entries)
       }
     case .scalar:
-      throw Self.unmergeable(value)
+      throw unmergeable(value)
     }
   }
 
-  private static func unmergeable(_ node: YAMLNode) -> YAMLError {
-    YAMLError(location: node.location, message: "\"<<\" merges a mapping or a list of mappings, not this")
+  private func unmergeable(_ node: YAMLNode) -> YAMLError {
+    fault(at: node.mark, "\"<<\" merges a mapping or a list of mappings, not this")
   }
 }
 
@@ -209,14 +218,11 @@ private struct UniqueEntries {
 
   private static let fewKeys = 16
 
-  mutating func append(_ key: consuming YAMLKey, _ value: consuming YAMLNode) throws(YAMLError) {
-    if let place = place(of: key.text) {
-      let first = list[place].key.location
-      throw YAMLError(
-        location: key.location,
-        message: "duplicate key \"\(key.text)\"; it is set already at line \(first.line), column \(first.column)")
-    }
+  /// - Returns: nil when it was added, else where the key is set already.
+  mutating func append(_ key: consuming YAMLKey, _ value: consuming YAMLNode) -> SourceMark? {
+    if let place = place(of: key.text) { return list[place].key.mark }
     add(YAMLMapping.Entry(key: key, value: value))
+    return nil
   }
 
   mutating func appendIfNew(_ entry: YAMLMapping.Entry) {

@@ -46,7 +46,13 @@ struct EventReader: ~Copyable {
   var type: yaml_event_type_t { event.pointee.type }
 
   /// Where the current event begins.
-  var location: SourceLocation { location(event.pointee.start_mark) }
+  var mark: SourceMark { mark(event.pointee.start_mark) }
+
+  /// Where the current event begins, with the file.
+  var location: SourceLocation { location(of: mark) }
+
+  /// A mark of this reader's, with the file.
+  func location(of mark: SourceMark) -> SourceLocation { SourceLocation(source: source, mark: mark) }
 
   /// Where the current event begins in the buffer, in bytes or, where the buffer holds more than ASCII, before that.
   var characterOffset: Int { event.pointee.start_mark.index }
@@ -102,9 +108,11 @@ struct EventReader: ~Copyable {
     text.map { String(cString: $0) }
   }
 
-  private func location(_ mark: yaml_mark_t) -> SourceLocation {
-    SourceLocation(source: source, line: linesBefore &+ mark.line &+ 1, column: mark.column &+ 1)
+  private func mark(_ mark: yaml_mark_t) -> SourceMark {
+    SourceMark(line: linesBefore &+ mark.line &+ 1, column: mark.column &+ 1)
   }
+
+  private func location(_ mark: yaml_mark_t) -> SourceLocation { location(of: self.mark(mark)) }
 }
 
 extension EventReader {

@@ -16,16 +16,40 @@ package final class SourceFile: Sendable, Hashable {
   }
 }
 
-/// A place in a file. Line and column count from 1; a column is one Unicode scalar, a tab included.
-package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
-  package let source: SourceFile
+/// A place within one file. Line and column count from 1; a column is one Unicode scalar, a tab included.
+///
+/// Nodes have one and their document names the file: thousands of positions need not each hold on to it.
+package struct SourceMark: Sendable, Hashable {
   private let storedLine: UInt32
   private let storedColumn: UInt32
 
-  package init(source: SourceFile, line: Int, column: Int) {
-    self.source = source
+  package init(line: Int, column: Int) {
     storedLine = UInt32(clamping: line)
     storedColumn = UInt32(clamping: column)
+  }
+
+  package var line: Int { Int(storedLine) }
+  package var column: Int { Int(storedColumn) }
+}
+
+extension SourceMark: Comparable {
+  package static func < (one: SourceMark, other: SourceMark) -> Bool {
+    (one.storedLine, one.storedColumn) < (other.storedLine, other.storedColumn)
+  }
+}
+
+/// A place in a file.
+package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
+  package let source: SourceFile
+  package let mark: SourceMark
+
+  package init(source: SourceFile, mark: SourceMark) {
+    self.source = source
+    self.mark = mark
+  }
+
+  package init(source: SourceFile, line: Int, column: Int) {
+    self.init(source: source, mark: SourceMark(line: line, column: column))
   }
 
   /// A location in a file named once. Where many locations share a file, share its `SourceFile` instead.
@@ -34,8 +58,8 @@ package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var file: String { source.path }
-  package var line: Int { Int(storedLine) }
-  package var column: Int { Int(storedColumn) }
+  package var line: Int { mark.line }
+  package var column: Int { mark.column }
 
   /// `file:line:column`, the form that terminals and editors make clickable.
   package var description: String { "\(file):\(line):\(column)" }
@@ -45,6 +69,6 @@ extension SourceLocation: Comparable {
   /// By file name, then by position.
   package static func < (one: SourceLocation, other: SourceLocation) -> Bool {
     if one.source !== other.source, one.file != other.file { return one.file < other.file }
-    return (one.storedLine, one.storedColumn) < (other.storedLine, other.storedColumn)
+    return one.mark < other.mark
   }
 }

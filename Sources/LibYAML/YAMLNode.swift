@@ -1,4 +1,5 @@
-/// One YAML value with the place it was written at. A value reached through an alias keeps the place of its anchor.
+/// One YAML value with the place it was written at in its document's file. A value reached through an alias keeps the place
+/// of its anchor.
 package struct YAMLNode: Sendable {
   /// What a node can be. Aliases and merge keys are already resolved.
   package enum Value: Sendable {
@@ -7,11 +8,11 @@ package struct YAMLNode: Sendable {
     case mapping(YAMLMapping)
   }
 
-  package let location: SourceLocation
+  package let mark: SourceMark
   package let value: Value
 
-  package init(location: SourceLocation, value: Value) {
-    self.location = location
+  package init(mark: SourceMark, value: Value) {
+    self.mark = mark
     self.value = value
   }
 
@@ -78,13 +79,13 @@ package struct YAMLMapping: Sendable {
 /// A key of a mapping, which is always a scalar.
 package struct YAMLKey: Sendable, Hashable {
   package let text: String
-  package let location: SourceLocation
+  package let mark: SourceMark
   /// Written without quotes and without a tag, so that a reader may take it for something else than text.
   package let isPlain: Bool
 
-  package init(text: String, location: SourceLocation, isPlain: Bool = true) {
+  package init(text: String, mark: SourceMark, isPlain: Bool = true) {
     self.text = text
-    self.location = location
+    self.mark = mark
     self.isPlain = isPlain
   }
 

@@ -3,7 +3,7 @@ import Testing
 
 /// The root of a text's only document, rendered as `kind@line:column` lines, to compare whole trees at a glance.
 private func render(_ node: YAMLNode, indent: String = "") -> String {
-  let place = "@\(node.location.line):\(node.location.column)"
+  let place = "@\(node.mark.line):\(node.mark.column)"
   switch node.value {
   case .scalar(let scalar): return "\(indent)\(scalar.text) \(place)\n"
   case .sequence(let items):
@@ -11,7 +11,7 @@ private func render(_ node: YAMLNode, indent: String = "") -> String {
   case .mapping(let mapping):
     return "\(indent)map \(place)\n"
       + mapping.entries.map { entry in
-        "\(indent)  \(entry.key.text) @\(entry.key.location.line):\(entry.key.location.column)\n"
+        "\(indent)  \(entry.key.text) @\(entry.key.mark.line):\(entry.key.mark.column)\n"
           + render(entry.value, indent: indent + "    ")
       }.joined()
   }
@@ -54,12 +54,16 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
                   w @4:17
 
         """)
-    #expect(tree.location.description == "f.yaml:1:1")
+  }
+
+  @Test func `a document names its file and the place where it begins`() throws {
+    let documents = try YAMLParser.documents(in: Array("# none\n\na: 1\n".utf8), file: "f.yaml")
+    #expect(documents.first?.location.description == "f.yaml:3:1")
   }
 
   @Test func `a file holds several documents, empty ones included`() throws {
     let all = try documents("# only a comment\n---\na: 1\n---\n---\n~\n...\n--- two\n")
-    #expect(all.map { $0.root?.location.line } == [3, nil, 6, 8])
+    #expect(all.map { $0.root?.mark.line } == [3, nil, 6, 8])
     #expect(try documents("").isEmpty)
     #expect(try documents("# nothing\n").isEmpty)
   }

@@ -13,11 +13,14 @@ package enum ManifestDecoder {
     package let findings: [Finding]
   }
 
-  package static func decode(_ root: YAMLNode) -> Outcome {
-    if let stranger = otherKind(root) {
+  /// - Parameters:
+  ///   - root: the document's content.
+  ///   - source: the file it stands in.
+  package static func decode(_ root: YAMLNode, in source: SourceFile) -> Outcome {
+    if let stranger = otherKind(root, in: source) {
       return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger])
     }
-    var reader = RecordReader(root: ManifestSchema.document)
+    var reader = RecordReader(root: ManifestSchema.document, source: source)
     guard let document = reader.read(root) else {
       return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: reader.findings)
     }
@@ -31,12 +34,13 @@ package enum ManifestDecoder {
   }
 
   /// An object of another kind altogether: one finding says so, instead of one for each of its fields.
-  private static func otherKind(_ root: YAMLNode) -> Finding? {
+  private static func otherKind(_ root: YAMLNode, in source: SourceFile) -> Finding? {
     guard let node = root.mapping?["kind"], let kind = node.text, kind != ManifestSchema.kind, !kind.isEmpty,
       Similarity.closest(to: kind, among: [ManifestSchema.kind]) == nil
     else { return nil }
     return Finding(
-      at: node.location, path: "kind", "\(shown(kind)) is not a \(ManifestSchema.kind)",
+      at: SourceLocation(source: source, mark: node.mark), path: "kind",
+      "\(shown(kind)) is not a \(ManifestSchema.kind)",
       suggestion: "keep other objects out of the manifests")
   }
 

@@ -44,7 +44,7 @@ package struct ManifestReader {
       switch result {
       case .failure(let fault): add(Finding(at: fault.location, fault.message))
       case .success(let document):
-        if let root = document.root, root.scalar?.kind != .null { add(ManifestDecoder.decode(root)) }
+        if let root = document.root, root.scalar?.kind != .null { add(ManifestDecoder.decode(root, in: source)) }
       }
       return true
     }

@@ -5,8 +5,8 @@ struct Record: Sendable {
   enum Slot: Sendable {
     case absent
     /// Written, but not usable; a finding says why.
-    case invalid(SourceLocation)
-    case value(FieldValue, SourceLocation)
+    case invalid(SourceMark)
+    case value(FieldValue, SourceMark)
   }
 
   let type: ObjectType
@@ -37,7 +37,7 @@ struct Record: Sendable {
   func location(of name: String) -> SourceLocation? {
     switch slot(name) {
     case .absent: nil
-    case .invalid(let location), .value(_, let location): location
+    case .invalid(let mark), .value(_, let mark): SourceLocation(source: location.source, mark: mark)
     }
   }
 

@@ -6,7 +6,7 @@ extension RecordReader {
     switch type {
     case .text(let rule):
       if let fault = Self.notText(scalar.kind, scalar.text, isSecret: rule.isSecret) ?? Self.broken(scalar.text, rule) {
-        report(node.location, fault)
+        report(node.mark, fault)
         return nil
       }
       return .text(scalar.text)
@@ -14,7 +14,7 @@ extension RecordReader {
       switch VersionReference.read(scalar) {
       case .success(let version): return .version(version)
       case .failure(let fault):
-        report(node.location, fault.fault)
+        report(node.mark, fault.fault)
         return nil
       }
     case .boolean: return boolean(scalar, node)
@@ -32,7 +32,7 @@ extension RecordReader {
     case .bool(let value): return .boolean(value)
     case .ambiguous(.boolean(let value)):
       report(
-        node.location,
+        node.mark,
         Fault(
           "\(scalar.text) is not clearly a boolean: \(YAMLAmbiguity.boolean(value).explanation)",
           suggestion: "write \(value)"))
@@ -44,11 +44,10 @@ extension RecordReader {
   }
 
   private mutating func integer(_ scalar: YAMLScalar, _ node: YAMLNode, _ range: ClosedRange<Int>) -> FieldValue? {
+    // The words are made only where they are needed.
+    if case .integer(let value) = scalar.kind, range.contains(value) { return .integer(value) }
     let expected = "an integer " + range.words
     switch scalar.kind {
-    case .integer(let value):
-      if range.contains(value) { return .integer(value) }
-      return wrong(node, expected: expected)
     case .ambiguous(let why): return ambiguous(scalar, node, why, expected: expected)
     case .string where Int(scalar.text) != nil:
       return wrong(node, expected: expected, suggestion: "write it without quotes")
@@ -57,14 +56,15 @@ extension RecordReader {
   }
 
   private mutating func number(_ scalar: YAMLScalar, _ node: YAMLNode, _ range: NumberRange) -> FieldValue? {
-    let expected = "a number " + range.words
     switch scalar.kind {
-    case .integer(let value):
-      if range.contains(Double(value)) { return .number(Double(value)) }
-      return wrong(node, expected: expected)
-    case .float(let value):
-      if range.contains(value) { return .number(value) }
-      return wrong(node, expected: expected)
+    case .integer(let value) where range.contains(Double(value)): return .number(Double(value))
+    case .float(let value) where range.contains(value): return .number(value)
+    default: return notNumber(scalar, node, expected: "a number " + range.words)
+    }
+  }
+
+  private mutating func notNumber(_ scalar: YAMLScalar, _ node: YAMLNode, expected: String) -> FieldValue? {
+    switch scalar.kind {
     case .ambiguous(let why): return ambiguous(scalar, node, why, expected: expected)
     case .string where Double(scalar.text) != nil:
       return wrong(node, expected: expected, suggestion: "write it without quotes")
@@ -91,7 +91,7 @@ extension RecordReader {
     _ scalar: YAMLScalar, _ node: YAMLNode, _ words: [String], noun: String
   ) -> FieldValue? {
     if let fault = Self.notText(scalar.kind, scalar.text, isSecret: false) ?? Self.broken(scalar.text, .word) {
-      report(node.location, fault)
+      report(node.mark, fault)
       return nil
     }
     if words.contains(scalar.text) { return .text(scalar.text) }
@@ -99,11 +99,11 @@ extension RecordReader {
       !Similarity.differOnlyInDigits(near, scalar.text)
     {
       report(
-        node.location, Fault("\(shown(scalar.text)) is not a known \(noun)", suggestion: "did you mean \"\(near)\"?"))
+        node.mark, Fault("\(shown(scalar.text)) is not a known \(noun)", suggestion: "did you mean \"\(near)\"?"))
       return nil
     }
     report(
-      node.location,
+      node.mark,
       Fault(
         "\(shown(scalar.text)) is not a known \(noun); it is sent as it stands",
         suggestion: "known are " + words.joined(separator: ", "), severity: .warning))
@@ -119,14 +119,14 @@ extension RecordReader {
   ) -> FieldValue? {
     let isSecret = type?.isSecret ?? false
     report(
-      node.location, Fault("expected \(expected), found \(found(node, isSecret: isSecret))", suggestion: suggestion))
+      node.mark, Fault("expected \(expected), found \(found(node, isSecret: isSecret))", suggestion: suggestion))
     return nil
   }
 
   private mutating func ambiguous(
     _ scalar: YAMLScalar, _ node: YAMLNode, _ why: YAMLAmbiguity, expected: String
   ) -> FieldValue? {
-    report(node.location, Fault("expected \(expected); \(scalar.text) is unclear: \(why.explanation)"))
+    report(node.mark, Fault("expected \(expected); \(scalar.text) is unclear: \(why.explanation)"))
     return nil
   }
 

@@ -10,19 +10,25 @@ struct RecordReader {
   private(set) var findings: [Finding] = []
   private var path: [Step] = []
   private let root: ObjectType
+  private let source: SourceFile
 
-  init(root: ObjectType) { self.root = root }
+  init(root: ObjectType, source: SourceFile) {
+    self.root = root
+    self.source = source
+    path.reserveCapacity(8)
+  }
 
   /// The root mapping, or nil when the node is none.
   mutating func read(_ node: YAMLNode) -> Record? {
     guard case .mapping(let mapping) = node.value else {
-      report(node.location, Fault("expected a mapping with apiVersion, kind, metadata and spec, found \(found(node))"))
+      report(node.mark, Fault("expected a mapping with apiVersion, kind, metadata and spec, found \(found(node))"))
       return nil
     }
-    return record(mapping, at: node.location, root)
+    return record(mapping, at: node.mark, root)
   }
 
-  mutating func report(_ location: SourceLocation, _ fault: Fault) {
+  mutating func report(_ mark: SourceMark, _ fault: Fault) {
+    let location = SourceLocation(source: source, mark: mark)
     findings.append(
       Finding(fault.severity, at: location, path: renderedPath, fault.message, suggestion: fault.suggestion))
   }
@@ -46,8 +52,8 @@ struct RecordReader {
 // MARK: Mappings
 
 extension RecordReader {
-  private mutating func record(_ mapping: YAMLMapping, at location: SourceLocation, _ type: ObjectType) -> Record {
-    var record = Record(type: type, location: location)
+  private mutating func record(_ mapping: YAMLMapping, at mark: SourceMark, _ type: ObjectType) -> Record {
+    var record = Record(type: type, location: SourceLocation(source: source, mark: mark))
     let entries = mapping.entries
     for index in entries.indices {
       let name = entries[index].key.text
@@ -55,16 +61,16 @@ extension RecordReader {
       if let slot = type.slot(name) {
         let field = type.fields[slot]
         record.slots[slot] = self.slot(entries[index].value, field)
-        if !field.isSupported { report(field.support, at: entries[index].key.location) }
+        if !field.isSupported { report(field.support, at: entries[index].key.mark) }
       } else {
-        report(entries[index].key.location, unknown(name, in: type))
+        report(entries[index].key.mark, unknown(name, in: type))
       }
       path.removeLast()
     }
     for (slot, field) in type.demanding {
       guard case .absent = record.slots[slot], isRequired(field, in: record) else { continue }
       path.append(.field(field.name))
-      report(location, Fault("required, but missing", suggestion: field.example.map { "for example " + $0 }))
+      report(mark, Fault("required, but missing", suggestion: field.example.map { "for example " + $0 }))
       path.removeLast()
     }
     return record
@@ -84,16 +90,16 @@ extension RecordReader {
   }
 
   private mutating func slot(_ node: YAMLNode, _ type: FieldType) -> Record.Slot {
-    if let value = value(node, type) { return .value(value, node.location) }
-    return .invalid(node.location)
+    if let value = value(node, type) { return .value(value, node.mark) }
+    return .invalid(node.mark)
   }
 
-  private mutating func report(_ support: Field.Support, at location: SourceLocation) {
+  private mutating func report(_ support: Field.Support, at mark: SourceMark) {
     switch support {
     case .supported: break
     case .notBuilt(let reason):
-      report(location, Fault("not supported yet: \(reason)", suggestion: "remove the field"))
-    case .withoutMeaning(let reason): report(location, Fault(reason, severity: .warning))
+      report(mark, Fault("not supported yet: \(reason)", suggestion: "remove the field"))
+    case .withoutMeaning(let reason): report(mark, Fault(reason, severity: .warning))
     }
   }
 
@@ -117,7 +123,7 @@ extension RecordReader {
     switch type {
     case .object(let type):
       guard case .mapping(let mapping) = node.value else { return wrong(node, expected: "a mapping") }
-      return .record(record(mapping, at: node.location, type))
+      return .record(record(mapping, at: node.mark, type))
     case .list(let item, let most): return list(node, of: item, atMost: most)
     case .textMap(let rule): return texts(node, rule)
     case .anything: return FieldValue.none
@@ -129,7 +135,7 @@ extension RecordReader {
 
   private mutating func list(_ node: YAMLNode, of type: FieldType, atMost most: Int) -> FieldValue? {
     guard case .sequence(let items) = node.value else { return wrong(node, expected: "a list", type) }
-    if items.count > most { report(node.location, Fault("has \(items.count) items; at most \(most) are allowed")) }
+    if items.count > most { report(node.mark, Fault("has \(items.count) items; at most \(most) are allowed")) }
     var slots: [Record.Slot] = []
     slots.reserveCapacity(items.count)
     for (index, item) in items.enumerated() {
@@ -161,12 +167,12 @@ extension RecordReader {
 
   private mutating func entry(_ key: YAMLKey, _ node: YAMLNode, _ rule: TextMapRule) -> String? {
     if let fault = Self.notText(key.kind, key.text, isSecret: false) ?? Self.broken(key.text, rule.key) {
-      report(key.location, fault)
+      report(key.mark, fault)
       return nil
     }
     guard case .text(let text)? = value(node, .text(rule.value)) else { return nil }
     guard let fault = rule.checkEntry(key.text, text) else { return text }
-    report(node.location, fault)
+    report(node.mark, fault)
     return fault.severity == .warning ? text : nil
   }
 }
