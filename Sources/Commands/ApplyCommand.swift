@@ -23,7 +23,9 @@ struct ApplyCommand: AsyncParsableCommand {
   @Flag(help: "Show the plan and change nothing.") var dryRun = false
   @Flag(name: .customLong("no-wait"), help: "Send what is to be sent and do not wait for the provider.") var noWait =
     false
-  @Option(help: "How long to wait for each endpoint. (default: its rollout's deadline)") var timeout: TimeSpan?
+  @Option(
+    help: ArgumentHelp("How long to wait for each endpoint. (default: its rollout's deadline)", valueName: "TIME"))
+  var timeout: TimeSpan?
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
@@ -39,12 +41,12 @@ struct ApplyCommand: AsyncParsableCommand {
     let console = Surroundings.current.console
     if dryRun {
       let lines =
-        output == .json ? [pass.plan.json.text(.pretty)] : PlanText.lines(pass.plan, palette: console.outputPalette)
+        output == .json ? [pass.plan.json.text(.pretty)] : pass.lines(console.outputPalette)
       for line in lines { try console.result(line) }
       return
     }
     if !pass.plan.isInSync {
-      for line in PlanText.lines(pass.plan, palette: console.notesPalette) { console.note(line) }
+      for line in pass.lines(console.notesPalette) { console.note(line) }
     }
     let walk = FleetWalk(
       limits: WalkLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current)

@@ -8,7 +8,7 @@ extension SetpointCommand {
     do {
       command = try parseAsRoot(arguments)
     } catch {
-      return answer(to: error, usageCode: usageCode(arguments))
+      return answer(to: error, of: Self.self, arguments)
     }
     do {
       if var command = command as? any AsyncParsableCommand {
@@ -30,7 +30,7 @@ extension SetpointCommand {
     case is OutputClosed: return 141
     case is CancellationError: return 130
     // Help, and usage errors that only the command itself could see, come from the parser's own error types.
-    case _ where exitCode(for: error) != .failure: return answer(to: error, usageCode: usageCode(arguments))
+    case _ where exitCode(for: error) != .failure: return answer(to: error, of: type(of: command), arguments)
     default:
       let console = Surroundings.current.console
       for line in ErrorReport(of: error).lines(console.notesPalette) { console.note(line) }
@@ -39,12 +39,13 @@ extension SetpointCommand {
   }
 
   /// Help and the version are results; a usage error is said to the person.
-  private static func answer(to error: any Error, usageCode: Int32) -> Int32 {
+  private static func answer(to error: any Error, of command: any ParsableCommand.Type, _ arguments: [String]) -> Int32
+  {
     let console = Surroundings.current.console
-    let text = fullMessage(for: error)
+    let text = command.fullMessage(for: error)
     guard exitCode(for: error).isSuccess else {
       console.note(text)
-      return usageCode
+      return usageCode(arguments)
     }
     do { try console.result(text) } catch { return 141 }
     return 0

@@ -33,7 +33,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     let pass = try await FleetPass(
       set, connection.reconciler(history, options), connection.versions, allowMassDelete: fleet.allowMassDelete,
       explain: explain)
-    try show(pass.plan)
+    try show(pass)
     if let out { try save(SavedPlan(pass.plan, of: pass.items, options: options, key: history.key), to: out) }
     guard pass.unknowns.isEmpty else {
       throw ErrorReport(
@@ -42,12 +42,12 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
   }
 
-  private func show(_ plan: Plan) throws {
+  private func show(_ pass: FleetPass) throws {
     let console = Surroundings.current.console
     switch output {
-    case .json: try console.result(plan.json.text(.pretty))
+    case .json: try console.result(pass.plan.json.text(.pretty))
     case .text:
-      for line in PlanText.lines(plan, palette: console.outputPalette, explain: explain) { try console.result(line) }
+      for line in pass.lines(console.outputPalette, explain: explain) { try console.result(line) }
     }
   }
 

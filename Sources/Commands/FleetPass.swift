@@ -53,6 +53,19 @@ struct FleetPass: Sendable {
     }.map(\.name)
   }
 
+  /// By endpoint, the words with which the provider gave up on what is held.
+  var causes: [String: String] {
+    items.reduce(into: [:]) { causes, item in
+      guard case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held else { return }
+      causes[item.name] = item.memory.revision(of: held.digest)?.outcome.message
+    }
+  }
+
+  /// The plan for people.
+  func lines(_ palette: Palette, explain: Bool = false) -> [String] {
+    PlanText.lines(plan, palette: palette, causes: causes, explain: explain)
+  }
+
   /// Why endpoints could not be judged at all, a line each: what a plan cannot tell of is no absence of changes.
   var unknowns: [String] {
     plan.changes.filter {

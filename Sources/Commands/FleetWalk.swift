@@ -21,7 +21,7 @@ struct FleetWalk: Sendable {
       group.addTask {
         .walk(
           await reconciler.walk(names, of: fleet, limits: limits, sleep: surroundings.timing.sleep) { event in
-            display.note(titles.progress(event))
+            if let progress = titles.progress(event) { display.note(progress) }
           })
       }
       group.addTask {

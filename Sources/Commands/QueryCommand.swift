@@ -9,7 +9,9 @@ struct QueryCommand: AsyncParsableCommand {
   @Argument(help: "The message to send; - reads it from standard input.") var prompt: String
   @Flag(help: "Print the answer piece by piece, as the model writes it.") var stream = false
   @Option(help: "Ask this served entity, whatever the traffic split.") var entity: String?
-  @Option(help: "How long to wait for the whole answer; a model at zero is started first.") var timeout = TimeSpan(
+  @Option(
+    help: ArgumentHelp("How long to wait for the whole answer; a model at zero is started first.", valueName: "TIME"))
+  var timeout = TimeSpan(
     seconds: 600)
   @OptionGroup var provider: ProviderOptions
 

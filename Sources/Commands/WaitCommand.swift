@@ -15,7 +15,7 @@ struct WaitCommand: AsyncParsableCommand {
 
   @Argument(help: "The endpoint's name.") var name: String
   @Option(name: .customLong("for"), help: "What to wait for.") var goal = Goal.ready
-  @Option(help: "How long to wait.") var timeout = TimeSpan(seconds: 3600)
+  @Option(help: ArgumentHelp("How long to wait.", valueName: "TIME")) var timeout = TimeSpan(seconds: 3600)
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {

@@ -6,7 +6,8 @@ internal import Planning
 struct WalkOptions: ParsableArguments {
   @Flag(name: .customLong("no-wait"), help: "Send what is to be sent and do not wait for the provider.") var noWait =
     false
-  @Option(help: "How long to wait. (default: the rollout's deadline)") var timeout: TimeSpan?
+  @Option(help: ArgumentHelp("How long to wait. (default: the rollout's deadline)", valueName: "TIME")) var timeout:
+    TimeSpan?
 
   init() {}
 

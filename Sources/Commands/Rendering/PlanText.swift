@@ -3,9 +3,16 @@ package import Planning
 /// A plan as people read it: for each endpoint what happens and why, its fields, what that does to what serves now, and the
 /// calls; then a line that counts.
 package enum PlanText {
-  package static func lines(_ plan: Plan, palette: Palette = .plain, explain: Bool = false) -> [String] {
+  /// - Parameters:
+  ///   - causes: by endpoint, the words with which the provider gave up on what is held.
+  ///   - explain: list also what was ignored.
+  package static func lines(
+    _ plan: Plan, palette: Palette = .plain, causes: [String: String] = [:], explain: Bool = false
+  ) -> [String] {
     var lines: [String] = []
-    for change in plan.changes { lines += self.lines(change, palette, explain: explain) + [""] }
+    for change in plan.changes {
+      lines += self.lines(change, palette, cause: causes[change.endpoint] ?? "", explain: explain) + [""]
+    }
     if let blocked = plan.blockedDeletions { lines += [palette.paint("nothing is deleted: \(blocked)", .warning), ""] }
     return lines + [summary(plan)]
   }
@@ -26,15 +33,21 @@ package enum PlanText {
     "\(action.rawValue) (\(reason.code.rawValue))"
   }
 
-  private static func lines(_ change: EndpointChange, _ palette: Palette, explain: Bool) -> [String] {
+  private static func lines(
+    _ change: EndpointChange, _ palette: Palette, cause: String, explain: Bool
+  ) -> [String] {
     let mark = palette.paint(change.action.mark, change.action.tone)
     let name = palette.paint(change.endpoint, .strong)
     var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.tone))"]
     lines += indented(change.reason.detail, label: "")
-    lines += fields(change.fields, palette)
+    if !change.reason.detail.contains(cause) { lines += indented(cause, label: "why: ") }
+    if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
+    lines += fields(change.fields, palette, showsEffects: change.action != .create && change.action != .hold)
     if !change.consequence.isEmpty { lines.append("    effect: \(change.consequence)") }
     lines += indented(change.blockedBy ?? "", label: "waits for: ")
-    if change.degraded != change.reason.detail { lines += indented(change.degraded ?? "", label: "degraded: ") }
+    if let degraded = change.degraded, !change.reason.detail.contains(degraded) {
+      lines += indented(degraded, label: "degraded: ")
+    }
     for warning in change.warnings { lines += indented(warning, label: palette.paint("warning:", .warning) + " ") }
     lines += change.operations.map { palette.paint("    calls: \($0.call)", .muted) }
     if let next = next(change) { lines.append("    next: \(next)") }
@@ -44,7 +57,7 @@ package enum PlanText {
     return lines
   }
 
-  private static func fields(_ fields: [FieldChange], _ palette: Palette) -> [String] {
+  private static func fields(_ fields: [FieldChange], _ palette: Palette, showsEffects: Bool) -> [String] {
     let width = fields.map(\.path.count).max() ?? 0
     return fields.map { field in
       let path = field.path.padded(to: width)
@@ -55,7 +68,7 @@ package enum PlanText {
         case (let from?, let to?): "\(from) → \(palette.paint(to, .changed))"
         }
       return "    \(path)  \(values)"
-        + (field.effect == .none ? "" : palette.paint("  [\(field.effect.rawValue)]", .muted))
+        + (!showsEffects || field.effect == .none ? "" : palette.paint("  [\(field.effect.rawValue)]", .muted))
     }
   }
 

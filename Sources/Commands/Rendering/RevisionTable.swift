@@ -25,8 +25,11 @@ enum RevisionTable {
     if recorded.memory.attempt?.revision == revision.number { notes.append("under way") }
     if let message = revision.outcome.message { notes.append(message) }
     if let lost = recorded.lostConfigs[revision.number] { notes.append(lost.message) }
-    return notes.joined(separator: "; ")
+    return shortened(notes.joined(separator: "; "))
   }
+
+  /// A table is for finding a revision; what happened to it is told in whole by its events.
+  private static func shortened(_ note: String) -> String { note.count <= 100 ? note : "\(note.prefix(99))…" }
 
   static func json(_ revision: Revision, _ recorded: RecordedMemory) -> JSONValue {
     var members: [String: JSONValue] = [

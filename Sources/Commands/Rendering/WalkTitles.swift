@@ -8,24 +8,34 @@ internal import Synchronization
 final class WalkTitles: Sendable {
   private let lastActions = Mutex<[String: PlanAction]>([:])
 
-  func progress(_ event: WalkEvent) -> EndpointProgress {
+  /// Nil for what nobody has to follow: a look after which only something is written down, or nothing is to do.
+  func progress(_ event: WalkEvent) -> EndpointProgress? {
     switch event {
-    case .looked(let look):
-      let decision = look.decision
-      if decision.action != .none, decision.action != .hold {
-        lastActions.withLock { $0[look.name] = decision.action }
-      }
-      return Self.progress(look)
-    case .ended(let result):
-      return Self.progress(result, lastAction: lastActions.withLock { $0[result.name] })
+    case .looked(let look): Self.progress(look, action: note(look))
+    case .ended(let result): Self.progress(result, lastAction: lastActions.withLock { $0[result.name] })
     }
   }
 
-  private static func progress(_ look: Reconciler.Look) -> EndpointProgress {
+  /// Notes what is being done, and returns it. While the provider is at work a decision speaks of an update, whatever began it.
+  private func note(_ look: Reconciler.Look) -> PlanAction {
     let decision = look.decision
-    let doing = decision.action.doing
-    switch decision.next {
-    case .record: return EndpointProgress(endpoint: look.name, phase: .deciding, state: doing)
+    return lastActions.withLock { actions in
+      var isWaiting = false
+      if case .wait = decision.next { isWaiting = true }
+      if decision.action != .none, decision.action != .hold, !isWaiting || actions[look.name] == nil {
+        actions[look.name] = decision.action
+      }
+      return actions[look.name] ?? decision.action
+    }
+  }
+
+  private static func progress(_ look: Reconciler.Look, action: PlanAction) -> EndpointProgress? {
+    let doing = action.doing
+    switch look.decision.next {
+    case .record, .rest: return nil
+    case .call(.patchTags(let name, _)):
+      return EndpointProgress(
+        endpoint: name, phase: .sending, state: doing, detail: "writes down on the endpoint what was decided")
     case .call(let operation):
       return EndpointProgress(endpoint: look.name, phase: .sending, state: doing, detail: operation.call)
     case .verify(let request):
@@ -34,7 +44,7 @@ final class WalkTitles: Sendable {
     case .checkTarget:
       return EndpointProgress(
         endpoint: look.name, phase: .deciding, state: doing, detail: "asks whether the former version can be served")
-    case .wait, .rest:
+    case .wait:
       return EndpointProgress(endpoint: look.name, phase: .waiting, state: doing, detail: waiting(look))
     }
   }
