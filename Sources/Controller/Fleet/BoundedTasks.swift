@@ -1,6 +1,6 @@
 /// Runs `transform` on each item, at most `limit` at a time, and gives the results in the order of the items. The first
 /// error cancels the rest and is thrown.
-func mapConcurrently<Item: Sendable, Result: Sendable>(
+package func mapConcurrently<Item: Sendable, Result: Sendable>(
   _ items: [Item], limit: Int, _ transform: @escaping @Sendable (Item) async throws -> Result
 ) async throws -> [Result] {
   try await withThrowingTaskGroup(of: (Int, Result).self) { group in
