@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CanonicalJSON
+internal import Controller
 internal import Endpoints
 internal import LibYAML
 internal import ServingAPI

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CanonicalJSON
+internal import Controller
 internal import ModelRegistry
 internal import ServingAPI
 
