@@ -1,3 +1,4 @@
+import FoundationEssentials
 package import Scheduling
 
 /// How a serving plane runs.
@@ -8,7 +9,7 @@ package struct PlaneConfiguration: Sendable {
   package var host = "127.0.0.1"
   /// The port to listen on; 0 takes any that is free.
   package var port = 7387
-  /// What `python` and `python3` in an entrypoint stand for; nil: what PATH has.
+  /// What `python` and `python3` in an entrypoint stand for; nil: what SETPOINT_PYTHON says, else what PATH has.
   package var python: String?
   /// The name of whoever runs the plane: the creator of its endpoints.
   package var user: String
@@ -32,10 +33,22 @@ package struct PlaneConfiguration: Sendable {
   /// Where the plane announces itself to the commands of this machine; nil: nowhere.
   package var runtimeDirectory: String?
 
+  /// - Parameter dataDirectory: a relative path counts from the directory the plane was started in.
   package init(dataDirectory: String, user: String, environment: [String: String]) {
-    self.dataDirectory = dataDirectory
+    self.dataDirectory = Self.absolute(dataDirectory)
     self.user = user
     self.environment = environment
+  }
+
+  /// The interpreter in force: the given one, else the one that SETPOINT_PYTHON names; a path in it is absolute.
+  var interpreter: String? {
+    let named = python ?? environment["SETPOINT_PYTHON"]
+    guard let named, !named.isEmpty else { return nil }
+    return named.contains("/") ? Self.absolute(named) : named
+  }
+
+  private static func absolute(_ path: String) -> String {
+    path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   }
 
   var storePath: String { dataDirectory + "/setpoint.sqlite" }

@@ -119,7 +119,7 @@ package struct PlaneService: Service {
 
   private func makeLauncher() async -> ReplicaLauncher {
     ReplicaLauncher(
-      python: settings.python, environment: settings.environment, accelerators: await Accelerators.detect(),
+      python: settings.interpreter, environment: settings.environment, accelerators: await Accelerators.detect(),
       cores: ProcessInfo.processInfo.activeProcessorCount, secrets: SecretFolder(path: settings.secretsPath))
   }
 

@@ -276,4 +276,24 @@ struct EndpointLifecycleTests {
     let records = try EndpointStore(path: data.settings.storePath).replicas()
     #expect(records.filter { access($0.temporary, F_OK) == 0 }.map(\.id) == [])
   }
+
+  @Test func `what a replica killed from outside leaves is removed`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      let store = try EndpointStore(path: data.settings.storePath)
+      let record = try #require(try store.replicas().first)
+      #expect(record.sharedMemory.count == 2)
+      #expect(record.sharedMemory.allSatisfy { access($0, F_OK) == 0 })
+      #expect(killpg(try #require(record.process?.pid), SIGKILL) == 0)
+      try await eventually("its files are gone") {
+        record.sharedMemory.allSatisfy { access($0, F_OK) != 0 } && access(record.temporary, F_OK) != 0
+      }
+      _ = try await plane.wait("chat") {
+        $0.state["ready"] == "READY" && $0.activeEntity.deployment == "DEPLOYMENT_READY"
+      }
+    }
+  }
 }

@@ -66,6 +66,12 @@ struct StartFailureTests {
           + "(max_position_embeddings=1024 or model_max_length=None in model's config.json)."),
       explanation: "maxModelLen is longer", line: "Value error, User-specified max_model_len (9999999)"),
     Case(
+      log: api(
+        "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+        "  Value error, Invalid repository ID or local directory specified: 'hello'.",
+        "Please verify the following requirements:"),
+      explanation: "has no config.json", line: "'hello'"),
+    Case(
       log: api("OSError: It looks like the config file at 'm/config.json' is not a valid JSON file."),
       explanation: "config.json is broken", line: "m/config.json"),
     Case(

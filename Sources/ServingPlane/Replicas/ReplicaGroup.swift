@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// All processes of one replica: the server, its engine, its workers. They share the session that the server was started in.
 struct ReplicaGroup: Sendable {
@@ -38,6 +39,23 @@ struct ReplicaGroup: Sendable {
     let victims = members().map(\.identity)
     for victim in victims { _ = Glibc.kill(victim.pid, SIGKILL) }
     return victims
+  }
+}
+
+/// The files under `/dev/shm` that a replica was ever seen with.
+final class SharedMemoryNotes: Sendable {
+  private let noted = Mutex<Set<String>>([])
+
+  var files: Set<String> { noted.withLock { $0 } }
+
+  /// Whether there was a new one among them.
+  @discardableResult
+  func note(_ files: Set<String>) -> Bool {
+    noted.withLock { noted in
+      let isNews = !noted.isSuperset(of: files)
+      noted.formUnion(files)
+      return isNews
+    }
   }
 }
 

@@ -31,6 +31,28 @@ struct ReplicaLife: Sendable {
   /// Breaks off the requests that the gateway still has at the replica.
   let cutOff: @Sendable () -> Void
   let report: @Sendable (ReplicaReport) async -> Void
+  /// The files under `/dev/shm` it was ever seen with: after its death nobody can tell whose they were.
+  private let sharedMemory = SharedMemoryNotes()
+
+  init(
+    record: ReplicaRecord, start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?, mark: ReplicaMark,
+    task: String, program: String, timing: ReplicaTiming, probe: ReplicaProbe, signal: StopSignal,
+    untilDrained: @escaping @Sendable () async -> Void, cutOff: @escaping @Sendable () -> Void,
+    report: @escaping @Sendable (ReplicaReport) async -> Void
+  ) {
+    self.record = record
+    self.start = start
+    self.mark = mark
+    self.task = task
+    self.program = program
+    self.timing = timing
+    self.probe = probe
+    self.signal = signal
+    self.untilDrained = untilDrained
+    self.cutOff = cutOff
+    self.report = report
+    sharedMemory.note(record.sharedMemory)
+  }
 
   func run() async {
     guard let leader = await begin() else { return }
@@ -141,8 +163,7 @@ struct ReplicaLife: Sendable {
   }
 
   private func noteSharedMemory(_ group: ReplicaGroup) async {
-    let files = group.sharedMemory()
-    if !files.isEmpty { await report(.sharedMemory(files)) }
+    if sharedMemory.note(group.sharedMemory()) { await report(.sharedMemory(sharedMemory.files)) }
   }
 
   // MARK: The end
@@ -189,8 +210,7 @@ struct ReplicaLife: Sendable {
 
   /// Leaves nothing of the replica on the machine but its output.
   private func clean(_ group: ReplicaGroup) async {
-    let files = group.sharedMemory().union(record.sharedMemory)
-    await report(.sharedMemory(files))
+    await noteSharedMemory(group)
     var victims = group.kill()
     // Killed processes are gone in milliseconds, save one that hangs in the kernel, for which nobody can wait.
     for _ in 0..<100 where !victims.isEmpty {
@@ -200,7 +220,7 @@ struct ReplicaLife: Sendable {
       if !victims.isEmpty { try? await Task.sleep(for: .milliseconds(20)) }
     }
     _ = ProcessSpawn.collect(group.leader.pid)
-    ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
+    ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
   }
 
   /// Any exit that nobody asked for is a failure; vLLM ends with code 0 when its engine dies.

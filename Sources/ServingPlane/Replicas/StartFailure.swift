@@ -97,6 +97,9 @@ enum StartFailure {
       words: ["is not a local folder and is not a valid model identifier"],
       explanation: "unknown model path: the entrypoint names a model that is not among the version's artifacts"),
     Rule(
+      words: ["invalid repository id or local directory"],
+      explanation: "the model folder that the entrypoint names has no config.json, or does not exist"),
+    Rule(
       words: ["does not appear to have a file named"],
       explanation: "the model folder is incomplete: a file is missing in it"),
     Rule(

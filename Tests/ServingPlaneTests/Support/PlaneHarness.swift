@@ -68,6 +68,9 @@ final class TestData: Sendable {
 
   deinit {
     for entry in (try? replicaProcesses()) ?? [] { kill(entry.identity.pid, SIGKILL) }
+    for record in (try? EndpointStore(path: settings.storePath).replicas()) ?? [] {
+      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: record.sharedMemory)
+    }
     try? FileManager.default.removeItem(atPath: path)
   }
 }
