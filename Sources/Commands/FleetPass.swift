@@ -53,17 +53,26 @@ struct FleetPass: Sendable {
     }.map(\.name)
   }
 
-  /// By endpoint, the words with which the provider gave up on what is held.
-  var causes: [String: String] {
-    items.reduce(into: [:]) { causes, item in
-      guard case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held else { return }
-      causes[item.name] = item.memory.revision(of: held.digest)?.outcome.message
+  /// By endpoint, what a person wants to know beside the plan: which version an alias means, and the words with which the
+  /// provider gave up on what is held.
+  var remarks: [String: [String]] {
+    items.reduce(into: [:]) { remarks, item in
+      var lines: [String] = []
+      if case .present(let desired, _) = item.desired {
+        lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) means \($0.key) now" }
+      }
+      if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,
+        let words = item.memory.revision(of: held.digest)?.outcome.message
+      {
+        lines.append("why: \(words)")
+      }
+      remarks[item.name] = lines
     }
   }
 
   /// The plan for people.
   func lines(_ palette: Palette, explain: Bool = false) -> [String] {
-    PlanText.lines(plan, palette: palette, causes: causes, explain: explain)
+    PlanText.lines(plan, palette: palette, remarks: remarks, explain: explain)
   }
 
   /// Why endpoints could not be judged at all, a line each: what a plan cannot tell of is no absence of changes.

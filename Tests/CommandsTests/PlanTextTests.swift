@@ -65,7 +65,7 @@ import Testing
       name: "chat", desired: desired("chat", version: "2"),
       observed: observed("chat", version: "1", tags: ["setpoint-fleet": "default", "setpoint-held": held]),
       memory: memory)
-    let lines = PlanText.lines(plan([item]), causes: ["chat": "out of memory\nthe log says so"])
+    let lines = PlanText.lines(plan([item]), remarks: ["chat": ["why: out of memory\nthe log says so"]])
     #expect(lines.first == "! chat: hold (quarantined)")
     #expect(lines.contains("    why: out of memory"))
     #expect(lines.contains("    the log says so"))

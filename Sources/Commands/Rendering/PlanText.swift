@@ -4,14 +4,14 @@ package import Planning
 /// calls; then a line that counts.
 package enum PlanText {
   /// - Parameters:
-  ///   - causes: by endpoint, the words with which the provider gave up on what is held.
+  ///   - remarks: by endpoint, further lines, such as the words with which the provider gave up on what is held.
   ///   - explain: list also what was ignored.
   package static func lines(
-    _ plan: Plan, palette: Palette = .plain, causes: [String: String] = [:], explain: Bool = false
+    _ plan: Plan, palette: Palette = .plain, remarks: [String: [String]] = [:], explain: Bool = false
   ) -> [String] {
     var lines: [String] = []
     for change in plan.changes {
-      lines += self.lines(change, palette, cause: causes[change.endpoint] ?? "", explain: explain) + [""]
+      lines += self.lines(change, palette, remarks: remarks[change.endpoint] ?? [], explain: explain) + [""]
     }
     if let blocked = plan.blockedDeletions { lines += [palette.paint("nothing is deleted: \(blocked)", .warning), ""] }
     return lines + [summary(plan)]
@@ -34,13 +34,13 @@ package enum PlanText {
   }
 
   private static func lines(
-    _ change: EndpointChange, _ palette: Palette, cause: String, explain: Bool
+    _ change: EndpointChange, _ palette: Palette, remarks: [String], explain: Bool
   ) -> [String] {
     let mark = palette.paint(change.action.mark, change.action.tone)
     let name = palette.paint(change.endpoint, .strong)
     var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.tone))"]
     lines += indented(change.reason.detail, label: "")
-    if !change.reason.detail.contains(cause) { lines += indented(cause, label: "why: ") }
+    for remark in remarks { lines += indented(remark, label: "") }
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
     lines += fields(change.fields, palette, showsEffects: change.action != .create && change.action != .hold)
     if !change.consequence.isEmpty { lines.append("    effect: \(change.consequence)") }

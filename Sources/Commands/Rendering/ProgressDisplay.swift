@@ -47,15 +47,17 @@ final class ProgressDisplay: Sendable {
   var unfinished: [EndpointProgress] { state.withLock { $0.board.unfinished } }
 
   private func draw(_ state: inout State) {
-    erase(&state)
     let lines = state.board.lines(now: now(), size: console.size(), palette: console.notesPalette)
-    for line in lines { console.note(line) }
+    // In one piece, so that no half-drawn screen is seen.
+    console.notePiece(Self.erasure(of: state.drawn) + lines.map { $0 + "\n" }.joined())
     state.drawn = lines.count
   }
 
-  /// Moves up over the lines that were drawn and clears from there (ECMA-48 CPL and ED).
   private func erase(_ state: inout State) {
-    if state.drawn > 0 { console.notePiece("\u{1B}[\(state.drawn)F\u{1B}[J") }
+    if state.drawn > 0 { console.notePiece(Self.erasure(of: state.drawn)) }
     state.drawn = 0
   }
+
+  /// Moves up over lines and clears from there (ECMA-48 CPL and ED).
+  private static func erasure(of lines: Int) -> String { lines == 0 ? "" : "\u{1B}[\(lines)F\u{1B}[J" }
 }
