@@ -51,6 +51,9 @@ package struct PlaneConfiguration: Sendable {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   }
 
+  /// Where a replica keeps its sockets.
+  func temporaryDirectory(of replica: String) -> String { temporaryPath + "/sp-" + replica }
+
   var storePath: String { dataDirectory + "/setpoint.sqlite" }
   var modelsPath: String { dataDirectory + "/models" }
   var replicasPath: String { dataDirectory + "/replicas" }

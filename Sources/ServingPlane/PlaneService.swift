@@ -53,15 +53,13 @@ package struct PlaneService: Service {
       router: router(endpoints, token: AccessTokenDigest(token: data.token, file: settings.tokenPath)),
       configuration: ApplicationConfiguration(address: .hostname(settings.host, port: settings.port)),
       onServerRunning: { channel in await opening.open(channel) }, logger: quiet)
-    do {
-      try await run(application, endpoints)
-    } catch {
-      throw await opening.failure ?? startError(error)
-    }
+    let outcome: Result<Void, any Error>
+    do { outcome = .success(try await run(application, endpoints)) } catch { outcome = .failure(error) }
     await opening.close()
     await probes.shutdown()
     withExtendedLifetime(data) {}
     if let failure = await opening.failure { throw failure }
+    do { try outcome.get() } catch { throw startError(error) }
   }
 
   private func run(_ application: some ApplicationProtocol, _ endpoints: ServingEndpoints) async throws {

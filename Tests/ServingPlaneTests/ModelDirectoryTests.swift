@@ -111,3 +111,21 @@ struct ModelDirectoryTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
   }
 }
+
+struct OutputFileTests {
+  @Test func `the end of an output begins with a whole line, and a large output is turned over`() throws {
+    let data = TestData()
+    let path = data.path + "/output.log"
+    let lines = (0..<1000).map { "line \($0)\n" }.joined()
+    try Data(lines.utf8).write(to: URL(filePath: path))
+    let file = OutputFile(path)
+    #expect(file.end() == lines)
+    #expect(file.end(limit: 20) == "line 998\nline 999\n")
+    file.rotate(limit: 100_000)
+    #expect(file.end() == lines)
+    file.rotate(limit: 1000)
+    #expect(file.end() == "")
+    #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == lines)
+    #expect(OutputFile(data.path + "/nope").end() == "")
+  }
+}

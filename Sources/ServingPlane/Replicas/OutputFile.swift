@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 
 /// A replica's output, as the file it is written to.
@@ -26,5 +27,16 @@ struct OutputFile: Sendable {
     var text = bytes[..<filled]
     if start > 0, let newline = text.firstIndex(of: 10) { text = text[(newline + 1)...] }
     return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Keeps the file from growing without end: past the limit its content becomes `NAME.1`, in the place of the one before, and
+  /// it starts anew. The writer has it open for appending and goes on at the new end; what it writes in between may be lost.
+  func rotate(limit: Int64 = 64 << 20) {
+    var status = stat()
+    guard stat(path, &status) == 0, Int64(status.st_size) > limit else { return }
+    let older = path + ".1"
+    try? FileManager.default.removeItem(atPath: older)
+    try? FileManager.default.copyItem(atPath: path, toPath: older)
+    truncate(path, 0)
   }
 }

@@ -46,6 +46,17 @@ enum ProcessTable {
     return entry.identity == identity && !entry.isDead
   }
 
+  /// Returns when none of these processes lives, or after two seconds: killed processes are gone in milliseconds, save one that
+  /// hangs in the kernel, for which nobody can wait.
+  static func waitForEnd(of processes: [Identity]) async {
+    var rest = processes
+    for _ in 0..<100 {
+      rest.removeAll { !isAlive($0) }
+      if rest.isEmpty { return }
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
   /// The mark in a process's environment. A process that rewrote its title has lost it, as vLLM's workers do.
   static func mark(_ pid: Int32) -> ReplicaMark? {
     guard let bytes = read("/proc/\(pid)/environ") else { return nil }

@@ -6,6 +6,8 @@ struct ReplicaAdoption {
   let planeID: String
   /// The replicas on record.
   let records: [ReplicaRecord]
+  /// The temporary directory of a replica, by its id.
+  let temporary: (String) -> String
 
   enum Finding: Sendable {
     /// It was over before; its output may still be read.
@@ -23,7 +25,7 @@ struct ReplicaAdoption {
   /// Looks through the machine, and ends what nobody wants.
   ///
   /// - Parameter wanted: the launches each endpoint has a use for, by its id.
-  func findings(wanted: [String: Set<LaunchConfig>]) -> [Finding] {
+  func findings(wanted: [String: Set<LaunchConfig>]) async -> [Finding] {
     let marked = markedProcesses()
     var adopted: Set<String> = []
     var findings: [Finding] = []
@@ -41,13 +43,18 @@ struct ReplicaAdoption {
         adopted.insert(record.id)
         findings.append(.adopt(record))
       } else {
-        end(record)
+        await end(record)
         findings.append(isWanted ? .lost(record) : .swept(record))
       }
     }
-    let orphans = markedProcesses().filter { !adopted.contains($0.key) }.values.flatMap { $0 }
-    for orphan in orphans { _ = Glibc.kill(orphan.identity.pid, SIGKILL) }
-    if !orphans.isEmpty { findings.append(.orphans(orphans.count)) }
+    let orphans = markedProcesses().filter { !adopted.contains($0.key) }
+    for (replica, processes) in orphans {
+      let files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
+      for process in processes { _ = Glibc.kill(process.identity.pid, SIGKILL) }
+      await ProcessTable.waitForEnd(of: processes.map(\.identity))
+      ReplicaLeftovers.remove(temporary: temporary(replica), sharedMemory: files)
+    }
+    if !orphans.isEmpty { findings.append(.orphans(orphans.values.reduce(0) { $0 + $1.count })) }
     return findings
   }
 
@@ -57,14 +64,14 @@ struct ReplicaAdoption {
       && ReplicaMark(plane: planeID, replica: record.id).isBorne(by: process.pid, in: record.workingDirectory)
   }
 
-  private func end(_ record: ReplicaRecord) {
+  private func end(_ record: ReplicaRecord) async {
     var files = record.sharedMemory
     if let process = record.process {
       let group = ReplicaGroup(
         mark: ReplicaMark(plane: planeID, replica: record.id), leader: process,
         workingDirectory: record.workingDirectory)
       files.formUnion(group.sharedMemory())
-      group.kill()
+      await group.end()
     }
     ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
   }

@@ -33,12 +33,15 @@ struct ReplicaGroup: Sendable {
     if ProcessTable.isAlive(leader) { _ = Glibc.kill(leader.pid, signal) }
   }
 
-  /// Ends every process at once, and says which there were. They may linger as zombies until they are collected.
-  @discardableResult
-  func kill() -> [ProcessTable.Identity] {
-    let victims = members().map(\.identity)
-    for victim in victims { _ = Glibc.kill(victim.pid, SIGKILL) }
-    return victims
+  /// Ends every process at once, and returns when none is left. They may linger as zombies until they are collected.
+  func end() async {
+    // A second round for what was being made while the others were killed.
+    for _ in 0..<2 {
+      let victims = members().map(\.identity)
+      guard !victims.isEmpty else { return }
+      for victim in victims { _ = Glibc.kill(victim.pid, SIGKILL) }
+      await ProcessTable.waitForEnd(of: victims)
+    }
   }
 }
 

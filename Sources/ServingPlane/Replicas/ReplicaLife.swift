@@ -149,6 +149,7 @@ struct ReplicaLife: Sendable {
       if Task.isCancelled { return .abandoned }
       if case .replace(let failure) = action { return .failed(failure) }
       await noteSharedMemory(group)
+      OutputFile(record.outputPath).rotate()
       guard await pause(timing.probeEvery) else { return .abandoned }
     }
   }
@@ -211,14 +212,7 @@ struct ReplicaLife: Sendable {
   /// Leaves nothing of the replica on the machine but its output.
   private func clean(_ group: ReplicaGroup) async {
     await noteSharedMemory(group)
-    var victims = group.kill()
-    // Killed processes are gone in milliseconds, save one that hangs in the kernel, for which nobody can wait.
-    for _ in 0..<100 where !victims.isEmpty {
-      victims.removeAll { !ProcessTable.isAlive($0) }
-      // One more look: a process that was being made while the others were killed.
-      if victims.isEmpty { victims = group.kill() }
-      if !victims.isEmpty { try? await Task.sleep(for: .milliseconds(20)) }
-    }
+    await group.end()
     _ = ProcessSpawn.collect(group.leader.pid)
     ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
   }

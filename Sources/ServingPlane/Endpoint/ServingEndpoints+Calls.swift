@@ -1,0 +1,161 @@
+import CanonicalJSON
+import Gateway
+import Logging
+import Scheduling
+import ServingAPI
+
+// The calls of the API about endpoints. What they refuse they refuse before anything is changed.
+extension ServingEndpoints {
+  func create(_ request: WireCreateRequest) throws(APIError) -> WireEndpoint {
+    let name = try newName(request)
+    let now = wallClock()
+    let id = Self.randomHex() + Self.randomHex()
+    let config = try request.config.map { wire throws(APIError) in
+      try reader.read(wire, configVersion: 1, now: now)
+    }
+    let tags = try Self.tags(request.tags ?? [])
+    let record = EndpointRecord(
+      id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
+      tags: tags)
+    var machine = EndpointMachine(record, planner: settings.planner)
+    let actions = try config.map { config throws(APIError) in try machine.put(config, moment(for: machine)) } ?? []
+    try write(machine.record)
+    install(machine)
+    perform(actions, for: id)
+    log.info("endpoint created", metadata: ["endpoint": "\(name)"])
+    return try get(name)
+  }
+
+  func get(_ name: String) throws(APIError) -> WireEndpoint {
+    EndpointView(machine: try machine(name), accelerators: launcher.accelerators).detailed
+  }
+
+  func list() -> WireEndpointList {
+    let views = machines.values.sorted { $0.record.name < $1.record.name }
+    return WireEndpointList(
+      endpoints: views.map { EndpointView(machine: $0, accelerators: launcher.accelerators).summary })
+  }
+
+  func update(_ name: String, to wire: WireConfig) throws(APIError) -> WireEndpoint {
+    try refuseWhileStopping()
+    var machine = try machine(name)
+    // Before anything is looked at: a config that could not be taken anyway is not worth a judgement.
+    if machine.record.update.target != nil { throw .updating(name) }
+    let config = try reader.read(wire, configVersion: machine.record.nextVersion, now: wallClock())
+    let actions = try machine.put(config, moment(for: machine))
+    try write(machine.record)
+    machines[machine.record.id] = machine
+    perform(actions, for: machine.record.id)
+    log.info("config accepted", metadata: ["endpoint": "\(name)", "version": "\(config.version)"])
+    return try get(name)
+  }
+
+  func changeTags(_ name: String, _ patch: WireTagPatch) throws(APIError) -> WireTags {
+    let findings = patch.typeFindings()
+    guard findings.isEmpty else { throw .invalid(findings.joined(separator: "; ")) }
+    var machine = try machine(name)
+    _ = machine.changeTags(add: try Self.tags(patch.addTags), delete: patch.deleteTags, moment(for: machine))
+    try write(machine.record)
+    machines[machine.record.id] = machine
+    return WireTags(tags: WireTag.list(machine.record.tags))
+  }
+
+  func delete(_ name: String) throws(APIError) {
+    let machine = try machine(name)
+    let id = machine.record.id
+    do { try store.deleteEndpoint(id) } catch { throw storageError(error) }
+    machines[id] = nil
+    ids[name] = nil
+    routings[id] = nil
+    table.remove(name)
+    admissions[id]?.setUnavailable(reason: "endpoint \(name) was deleted")
+    for (replica, record) in records where record.endpoint == id {
+      if record.ended == nil {
+        admissions[id]?.replicaDraining(replica)
+        supervisor.stop(replica, .drain(settings.deletionGrace))
+      } else {
+        forget(record)
+      }
+    }
+    log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
+  }
+
+  /// The output of the replica that serves an entity, else of the newest one.
+  func logs(_ name: String, entity: String) throws(APIError) -> WireLogs {
+    try logs(name, entity: entity) { machine in
+      [machine.record.active, machine.record.update.config].compactMap { $0 }
+    }
+  }
+
+  /// The output of the newest replica that was started for an entity: here stands why a new version does not come up.
+  func buildLogs(_ name: String, entity: String) throws(APIError) -> WireLogs {
+    try logs(name, entity: entity) { machine in
+      [machine.record.update.config, machine.record.active].compactMap { $0 }
+    }
+  }
+
+  private func logs(
+    _ name: String, entity: String, order: (EndpointMachine) -> [PlaneConfig]
+  ) throws(APIError) -> WireLogs {
+    let machine = try machine(name)
+    guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
+      throw .missing("Endpoint '\(name)' has no served entity '\(entity)'.")
+    }
+    let replicas = records.values.filter { $0.endpoint == machine.record.id && $0.launch == launch }
+    // The serving one first, then the newest.
+    let best = replicas.max {
+      (machine.replicas[$0.id]?.state == .ready ? 1 : 0, $0.created, $0.id)
+        < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
+    }
+    return WireLogs(logs: best.map { OutputFile($0.outputPath).end() } ?? "")
+  }
+
+  // MARK: Reading requests
+
+  private var reader: ConfigReader {
+    ConfigReader(
+      version: { [models] model, number throws(ModelError) in try models.version(model, number) },
+      secretFinding: { [launcher] in launcher.secrets.finding(in: $0) })
+  }
+
+  private func machine(_ name: String) throws(APIError) -> EndpointMachine {
+    guard let machine = ids[name].flatMap({ machines[$0] }) else { throw .noEndpoint(name) }
+    return machine
+  }
+
+  private func newName(_ request: WireCreateRequest) throws(APIError) -> String {
+    try refuseWhileStopping()
+    let findings = request.typeFindings()
+    guard findings.isEmpty else { throw .invalid(findings.joined(separator: "; ")) }
+    for member in Self.unsupportedAtCreate {
+      guard let value = request.members[member], !value.isNull else { continue }
+      if value == .bool(false) || value == .object([:]) || value == .array([]) { continue }
+      throw .invalid("\(member) is not supported by this serving plane yet; leave it out")
+    }
+    guard let name = request.name, !name.isEmpty else { throw .invalid("name is missing") }
+    if let finding = EndpointName.finding(name) { throw .invalid(finding) }
+    if ids[name] != nil { throw .exists(name) }
+    return name
+  }
+
+  private static let unsupportedAtCreate = [
+    "ai_gateway", "budget_policy_id", "email_notifications", "rate_limits", "route_optimized", "telemetry_config",
+    "uc_system_metrics_export_state",
+  ]
+
+  private func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
+
+  private func write(_ record: EndpointRecord) throws(APIError) {
+    do { try store.save(record) } catch { throw storageError(error) }
+  }
+
+  private func storageError(_ error: any Error) -> APIError {
+    log.error("the store could not be written", metadata: ["error": "\(error)"])
+    return .internal("The plane's store could not be written: \(error)")
+  }
+
+  private static func tags(_ tags: [WireTag]) throws(APIError) -> [String: String] {
+    guard tags.allSatisfy({ $0.key?.isEmpty == false }) else { throw .invalid("a tag has no key") }
+    return WireTag.dictionary(tags)
+  }
+}
