@@ -96,3 +96,10 @@ extension Connection {
       now: { Timestamp(milliseconds: now()) })
   }
 }
+
+extension Reconciler {
+  /// Notes in history what a person did.
+  func note(_ what: String, why: String = "", of name: String) async throws {
+    try await history.note(HistoryEvent(at: FleetPass.now, what: what, why: why), of: key(name))
+  }
+}

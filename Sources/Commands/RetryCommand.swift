@@ -18,6 +18,7 @@ struct RetryCommand: AsyncParsableCommand {
     // What is wanted is told by what is held, so it has to be read before the hold is lifted.
     let wanted = try? await reconciler.standing(name)
     try await reconciler.retry(name)
+    try await reconciler.note("a person asked to try again", of: name)
     guard let wanted, case .present = wanted.desired(name) else {
       return Surroundings.current.console.note(
         "\(name): the hold is lifted; its config is not in this machine's history, so run \"setpoint apply -f\" next")

@@ -21,6 +21,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let connection = try provider.connect()
     let reconciler = connection.reconciler(try state.openHistory(), DecisionOptions(fleet: provider.fleet))
     try await reconciler.rollBack(name, to: to)
+    try await reconciler.note("a person asked to go back", why: to.map { "to revision \($0)" } ?? "", of: name)
     let result = try await walk.walk(name, reconciler)
     // Being held at the revision that was asked for is what a rollback is.
     if case .held(let reason)? = result?.ending, reason.code == .rolledBack {

@@ -47,8 +47,8 @@ extension HistoryEvent {
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
       self.init(at: check.at, what: "cannot go back to \(check.digest)", why: problem)
-    case .retried:
-      self.init(at: now, what: "retry", why: "a person asked to try again")
+    // Both rollback and retry mean it; the command itself notes which it was.
+    case .retried: return nil
     }
   }
 

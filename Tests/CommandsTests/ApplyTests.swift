@@ -131,6 +131,9 @@ import Testing
       let retried = await bench.run("retry", "support-chat")
       #expect(retried.code == 0, "\(retried)")
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
+      let story = await bench.run("history", "support-chat", "--events").output
+      #expect(story.contains("a person asked to go back"))
+      #expect(story.contains("a person asked to try again"))
       let refused = await bench.run("rollback", "support-chat", "--to", "9")
       #expect(refused.code == 1)
       #expect(refused.notes.contains("has no revision 9"), "\(refused)")

@@ -1,0 +1,51 @@
+import Commands
+import Testing
+
+/// Options as a person types them, judged by what the command says of them.
+@Suite struct OptionTests {
+  @Test(arguments: ["90", "90s", "2m", "1h30m", "2d", "0"])
+  func `spans of time are numbers with units`(span: String) async {
+    let run = await CommandRun(["wait", "nobody", "--timeout", span])
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("there is no such endpoint"))
+  }
+
+  @Test(arguments: ["", "m", "5x", "1h30", "-3s", "1.5h", "99999999999999999999s", "9999999999999999d"])
+  func `anything else is a usage error`(span: String) async {
+    let run = await CommandRun(["wait", "nobody", "--timeout=\(span)"])
+    #expect(run.code == 64, "\(run)")
+    #expect(run.notes.contains("--timeout"))
+  }
+
+  @Test(arguments: ["70000", ":", "127.0.0.1:", "127.0.0.1:x", "[::1", "[::1]x", "[]:1"])
+  func `an address that cannot be listened on is a usage error`(address: String) async {
+    let run = await CommandRun(["serve", "--listen", address.contains(":") ? address : "127.0.0.1:\(address)"])
+    #expect(run.code == 64, "\(run)")
+    #expect(run.notes.contains("--listen"))
+  }
+
+  @Test func `a fleet without a name is a usage error`() async {
+    #expect(await CommandRun(["get", "--fleet", ""]).code == 64)
+  }
+
+  @Test func `what belongs to a saved plan cannot be said beside it`() async {
+    let run = await CommandRun(["apply", "--plan", "p.json", "--prune"])
+    #expect(run.code == 64)
+    #expect(run.notes.contains("--prune"))
+  }
+
+  @Test func `a plan that is not there, or is none, is an error that says how to make one`() async {
+    for plan in ["/nowhere/plan.json", "/dev/null"] {
+      let run = await CommandRun(["apply", "--plan", plan])
+      #expect(run.code == 1)
+      #expect(run.notes.contains("setpoint diff"), "\(run)")
+    }
+  }
+
+  @Test func `a state directory that cannot be made is an error that names it`() async {
+    let run = await CommandRun(["apply", "-f", "-", "--state", "/dev/null/state"], input: Manifests.chat(version: "1"))
+    #expect(run.code == 1)
+    #expect(run.notes.contains("/dev/null"), "\(run)")
+    #expect(run.notes.contains("--state"))
+  }
+}
