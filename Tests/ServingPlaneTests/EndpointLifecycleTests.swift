@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Glibc
+import LibCurl
 import Testing
 
 @testable import ServingPlane
@@ -293,6 +294,36 @@ struct EndpointLifecycleTests {
       }
       _ = try await plane.wait("chat") {
         $0.state["ready"] == "READY" && $0.activeEntity.deployment == "DEPLOYMENT_READY"
+      }
+    }
+  }
+
+  @Test func `a long request ends on the version on which it began`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let words = (1...20).map { "w\($0)" }.joined(separator: " ")
+      _ = try await plane.register("hello", try data.model(say: words, switches: ["token_ms": 150]))
+      _ = try await plane.register("hello", try data.model(say: "short"))
+      _ = try await plane.create("chat", [entity("hello", 1, name: "main")])
+      _ = try await plane.waitUntilSettled("chat")
+      async let long = plane.chat("chat")
+      try await eventually("the long one is under way") {
+        let port = try EndpointStore(path: data.settings.storePath).replicas().first?.port ?? 0
+        let metrics = try await plane.http.execute(HTTPRequest(url: "http://127.0.0.1:\(port)/metrics")).body.collect()
+        return EngineMetrics(String(decoding: metrics, as: UTF8.self)).running > 0
+      }
+      _ = try await plane.put("chat", [entity("hello", 2, name: "main")])
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled["config"]?["config_version"] == 2)
+      let short = try await plane.chat("chat").sentence
+      #expect(short == "short")
+      // The old replica still has its request, and gives its whole answer before it goes.
+      #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
+      let answer = try await long
+      #expect(answer.status == 200)
+      #expect(answer.sentence == words)
+      try await eventually("the old one is gone") {
+        try data.replicaProcesses().count { $0.identity.pid == $0.session } == 1
       }
     }
   }

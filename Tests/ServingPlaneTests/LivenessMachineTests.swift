@@ -3,7 +3,9 @@ import Testing
 @testable import ServingPlane
 
 struct LivenessMachineTests {
-  private func machine() -> LivenessMachine { LivenessMachine(patience: .seconds(60), now: .zero) }
+  private func machine() -> LivenessMachine {
+    LivenessMachine(patience: .seconds(60), tokenEvery: .seconds(30), now: .zero)
+  }
 
   @Test func `an engine whose counters grow while it has requests is alive without being asked`() {
     var machine = machine()
@@ -14,10 +16,13 @@ struct LivenessMachineTests {
     }
   }
 
-  @Test func `an idle engine is asked for a token`() {
+  @Test func `an idle engine is asked for a token now and then`() {
     var machine = machine()
     #expect(machine.observe(.metrics(running: 0, progress: 5), now: .seconds(10)) == .askForToken)
     #expect(machine.observe(.token, now: .seconds(11)) == .lookAgain)
+    // Not at every look: a token every ten seconds would keep a machine from resting.
+    #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(20)) == .lookAgain)
+    #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(41)) == .askForToken)
   }
 
   @Test func `a frozen engine is replaced when its patience is over, and not before`() {

@@ -29,13 +29,17 @@ struct LivenessMachine: Sendable {
 
   /// How long an engine with requests may stand still, and a server may be silent, before it counts as dead.
   let patience: Duration
+  /// An idle engine is not asked more often than so.
+  let tokenEvery: Duration
   private var lastProgress: Double?
+  private var lastToken: Duration?
   /// When the engine was last seen to do something.
   private var lastMove: Duration
 
   /// - Parameter now: time since any fixed moment; all later times count from the same.
-  init(patience: Duration, now: Duration) {
+  init(patience: Duration, tokenEvery: Duration, now: Duration) {
     self.patience = patience
+    self.tokenEvery = tokenEvery
     lastMove = now
   }
 
@@ -43,10 +47,12 @@ struct LivenessMachine: Sendable {
     switch observation {
     case .token:
       lastMove = now
+      lastToken = now
       return .lookAgain
     case .metrics(let running, let progress):
       let moved = lastProgress.map { progress != $0 } ?? true
       lastProgress = progress
+      if running == 0, let lastToken, now - lastToken < tokenEvery { return .lookAgain }
       guard moved, running > 0 else { return .askForToken }
       lastMove = now
       return .lookAgain

@@ -139,7 +139,7 @@ struct ReplicaLife: Sendable {
   private func decay(of group: ReplicaGroup) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
-    var machine = LivenessMachine(patience: timing.patience, now: .zero)
+    var machine = LivenessMachine(patience: timing.patience, tokenEvery: timing.tokenEvery, now: .zero)
     while true {
       var action = machine.observe(await probe.metrics(), now: clock.now - begun)
       if action == .askForToken {

@@ -6,6 +6,8 @@ package struct ReplicaTiming: Sendable {
   package var pollEvery: Duration = .milliseconds(200)
   /// Between two looks at whether the engine makes progress.
   package var probeEvery: Duration = .seconds(10)
+  /// Between two tokens asked of an idle engine.
+  package var tokenEvery: Duration = .seconds(30)
   /// For one answer to such a look. The first token of all may take longer, and has `patience`.
   package var probeTimeout: Duration = .seconds(20)
   /// How long an engine may stand still before it is replaced.

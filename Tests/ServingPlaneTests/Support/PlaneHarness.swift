@@ -51,6 +51,7 @@ final class TestData: Sendable {
     settings.python = Self.python
     settings.timing.pollEvery = .milliseconds(50)
     settings.timing.probeEvery = .milliseconds(300)
+    settings.timing.tokenEvery = .zero
     settings.timing.probeTimeout = .seconds(2)
     settings.timing.startDeadline = .seconds(30)
     settings.timing.terminationGrace = .seconds(3)
