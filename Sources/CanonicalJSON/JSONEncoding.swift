@@ -35,12 +35,12 @@ private struct JSONWriter {
     case .bool(let flag): raw(flag ? "true" : "false")
     case .int(let number): raw(String(number))
     case .double(let number): write(number)
-    case .string(let text): write(text)
+    case .string(let text): output.appendJSON(text)
     case .array(let items):
       list(in: "[", "]", items, depth: depth) { writer, item in writer.write(item, depth: depth + 1) }
     case .object(let members):
-      list(in: "{", "}", members.sorted { Self.precedes($0.key, $1.key) }, depth: depth) { writer, member in
-        writer.write(member.key)
+      list(in: "{", "}", members.sorted { utf8Precedes($0.key, $1.key) }, depth: depth) { writer, member in
+        writer.output.appendJSON(member.key)
         writer.output.append(UInt8(ascii: ":"))
         if writer.pretty { writer.output.append(UInt8(ascii: " ")) }
         writer.write(member.value, depth: depth + 1)
@@ -64,19 +64,6 @@ private struct JSONWriter {
     output.append(UInt8(ascii: close))
   }
 
-  /// By UTF-8 bytes.
-  private static func precedes(_ one: String, _ other: String) -> Bool {
-    let order = one.utf8.withContiguousStorageIfAvailable { one in
-      other.utf8.withContiguousStorageIfAvailable { other in
-        for index in 0..<min(one.count, other.count) where one[index] != other[index] {
-          return one[index] < other[index]
-        }
-        return one.count < other.count
-      }
-    }
-    return (order ?? nil) ?? one.utf8.lexicographicallyPrecedes(other.utf8)
-  }
-
   private mutating func newline(_ depth: Int) {
     guard pretty else { return }
     output.append(UInt8(ascii: "\n"))
@@ -89,35 +76,50 @@ private struct JSONWriter {
   private mutating func write(_ number: Double) {
     if let whole = Int64(exactly: number) { raw(String(whole)) } else { raw(number.isFinite ? "\(number)" : "null") }
   }
+}
 
-  private mutating func write(_ text: String) {
-    output.append(UInt8(ascii: "\""))
-    defer { output.append(UInt8(ascii: "\"")) }
+/// The order of keys in the canonical form: by their UTF-8 bytes.
+func utf8Precedes(_ one: String, _ other: String) -> Bool {
+  let order = one.utf8.withContiguousStorageIfAvailable { one in
+    other.utf8.withContiguousStorageIfAvailable { other in
+      for index in 0..<min(one.count, other.count) where one[index] != other[index] {
+        return one[index] < other[index]
+      }
+      return one.count < other.count
+    }
+  }
+  return (order ?? nil) ?? one.utf8.lexicographicallyPrecedes(other.utf8)
+}
+
+extension [UInt8] {
+  /// Appends a text as JSON writes it, in quotes and with only the escapes that JSON demands.
+  mutating func appendJSON(_ text: String) {
+    append(UInt8(ascii: "\""))
+    defer { append(UInt8(ascii: "\"")) }
     // Nearly every text needs no escape and is copied whole.
     let isCopied = text.utf8.withContiguousStorageIfAvailable { bytes in
       let isPlain = bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-      guard isPlain else { return false }
-      output.append(contentsOf: bytes)
-      return true
+      if isPlain { append(contentsOf: bytes) }
+      return isPlain
     }
     if isCopied == true { return }
     for byte in text.utf8 {
       switch byte {
-      case UInt8(ascii: "\""): raw("\\\"")
-      case UInt8(ascii: "\\"): raw("\\\\")
-      case 0x0A: raw("\\n")
-      case 0x0D: raw("\\r")
-      case 0x09: raw("\\t")
+      case UInt8(ascii: "\""): append(contentsOf: "\\\"".utf8)
+      case UInt8(ascii: "\\"): append(contentsOf: "\\\\".utf8)
+      case 0x0A: append(contentsOf: "\\n".utf8)
+      case 0x0D: append(contentsOf: "\\r".utf8)
+      case 0x09: append(contentsOf: "\\t".utf8)
       case 0..<0x20:
-        raw("\\u00")
-        output.append(hexDigit(byte >> 4))
-        output.append(hexDigit(byte & 15))
-      default: output.append(byte)
+        append(contentsOf: "\\u00".utf8)
+        append(Self.hexDigit(byte >> 4))
+        append(Self.hexDigit(byte & 15))
+      default: append(byte)
       }
     }
   }
 
-  private func hexDigit(_ value: UInt8) -> UInt8 {
+  private static func hexDigit(_ value: UInt8) -> UInt8 {
     value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
   }
 }

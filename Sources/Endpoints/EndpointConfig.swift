@@ -1,4 +1,4 @@
-package import CanonicalJSON
+internal import CanonicalJSON
 package import LibCrypto
 
 /// What makes a rollout: the served entities and the split of traffic between them. Changing any of it is a new config
@@ -17,11 +17,20 @@ package struct EndpointConfig: Hashable, Sendable {
     return one.name < other.name
   }
 
-  /// The canonical form that the digest is taken of.
-  package var canonicalJSON: JSONValue { .object(["served_entities": .array(entities.map(\.canonicalJSON))]) }
+  /// The canonical JSON that the digest is taken of.
+  package var canonicalJSON: [UInt8] {
+    var writer = CanonicalWriter()
+    writer.object { writer in
+      writer.key("served_entities")
+      writer.array { writer in
+        for entity in entities { entity.write(to: &writer) }
+      }
+    }
+    return writer.bytes
+  }
 
   /// SHA-256 of the canonical JSON. Two configs with one digest are the same rollout.
-  package var digest: ConfigDigest { ConfigDigest(SHA256.hash(canonicalJSON.bytes())) }
+  package var digest: ConfigDigest { ConfigDigest(SHA256.hash(canonicalJSON)) }
 
   /// This config with the entity names of `other` wherever `other` gives none: a live name that the manifest did not
   /// choose is no drift. Entities pair by model and version, which an endpoint never holds twice (contract E5).

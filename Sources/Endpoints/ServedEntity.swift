@@ -58,16 +58,20 @@ package struct ServedEntity: Hashable, Sendable {
     return copy
   }
 
-  /// What the entity adds to a digest: every field that makes a rollout, the default name left out.
-  var canonicalJSON: JSONValue {
-    var members: [String: JSONValue] = [
-      "entity_name": .string(entityName), "entity_version": .string(entityVersion),
-      "workload_type": .string(workloadType), "scale_to_zero_enabled": .bool(scaleToZero),
-      "traffic_percentage": .int(Int64(traffic)),
-    ]
-    if let givenName { members["name"] = .string(givenName) }
-    if let workloadSize { members["workload_size"] = .string(workloadSize) }
-    if !environment.isEmpty { members["environment_vars"] = .object(environment.mapValues { .string($0) }) }
-    return .object(members)
+  /// Writes what the entity adds to a digest: every field that makes a rollout, the default name left out.
+  func write(to writer: inout CanonicalWriter) {
+    writer.object { writer in
+      writer.member("entity_name", entityName)
+      writer.member("entity_version", entityVersion)
+      if !environment.isEmpty {
+        writer.key("environment_vars")
+        writer.object(environment)
+      }
+      if let givenName { writer.member("name", givenName) }
+      writer.member("scale_to_zero_enabled", scaleToZero)
+      writer.member("traffic_percentage", traffic)
+      if let workloadSize { writer.member("workload_size", workloadSize) }
+      writer.member("workload_type", workloadType)
+    }
   }
 }

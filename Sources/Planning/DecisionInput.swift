@@ -3,7 +3,7 @@ package import Endpoints
 /// What the source says of one endpoint.
 package enum Desired: Hashable, Sendable {
   /// The manifest's meaning, and what it would roll out.
-  case present(DesiredEndpoint, Rollout)
+  indirect case present(DesiredEndpoint, Rollout)
   /// The source was read whole, and the endpoint is not in it.
   case none
   /// It cannot be told: an alias or registry cannot be reached, or a file of the source is broken. Why, in words.
@@ -21,7 +21,7 @@ package enum Observation: Hashable, Sendable {
   case absent
   /// It could not be read. Why, in words.
   case unreadable(String)
-  case present(ObservedEndpoint)
+  indirect case present(ObservedEndpoint)
 }
 
 /// What a person or the controller allows in this pass.

@@ -3,20 +3,20 @@ import Planning
 
 /// The way of `setpoint diff` from a fleet's files to its plan, with what the provider and the history would tell at hand.
 struct FleetPass {
-  enum Stage: Hashable {
+  enum Stage {
     /// Parse and validate.
     case read
     case digest
     case plan
   }
 
-  private let observations: [String: ObservedEndpoint]
+  private let observations: [String: Observation]
   private let memories: [String: Memory]
 
   /// A fleet of this many endpoints, all as their manifests say.
   init(of count: Int) {
     let fleet = (0..<count).map(GeneratedEndpoint.init)
-    observations = Dictionary(uniqueKeysWithValues: fleet.lazy.map { ($0.name, $0.observed) })
+    observations = Dictionary(uniqueKeysWithValues: fleet.lazy.map { ($0.name, .present($0.observed)) })
     memories = Dictionary(uniqueKeysWithValues: fleet.lazy.map { ($0.name, $0.memory) })
   }
 
@@ -29,7 +29,7 @@ struct FleetPass {
     for name in set.brokenNames { desired[name] = .unknown("its manifest is broken") }
     let items = Set(desired.keys).union(observations.keys).sorted().map { name in
       PlanItem(
-        name: name, desired: desired[name] ?? .none, observed: observations[name].map { .present($0) } ?? .absent,
+        name: name, desired: desired[name] ?? .none, observed: observations[name] ?? .absent,
         memory: memories[name] ?? Memory())
     }
     let plan = Plan.make(

@@ -8,16 +8,17 @@ typealias ManifestFile = (file: String, bytes: [UInt8])
 struct GeneratedEndpoint {
   static let fleet = "benchmark"
   static let now = Timestamp(milliseconds: 1_760_000_000_000)
-  private static let teams = ["support", "search", "fraud", "claims", "marketing", "logistics", "legal"]
+  private static let teams = ["claims", "fraud", "legal", "logistics", "marketing", "search", "support"]
 
+  /// Counts in the order of names, which is the order of files in a directory.
   private let index: Int
 
   init(_ index: Int) { self.index = index }
 
   private func every(_ number: Int) -> Bool { index.isMultiple(of: number) }
 
-  private var team: String { Self.teams[index % Self.teams.count] }
-  var name: String { "\(team)-chat-\(index)" }
+  private var team: String { Self.teams[min(index / 1500, Self.teams.count - 1)] }
+  var name: String { "\(team)-chat-\(100_000 + index)" }
   private var model: String { "main.\(team).qwen3_\(index % 50)" }
   private var version: String { "\(index % 30 + 1)" }
   private var hasEntities: Bool { every(10) }

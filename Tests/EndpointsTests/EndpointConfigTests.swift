@@ -20,6 +20,23 @@ import Testing
     #expect(silent.digest == spoken.digest)
   }
 
+  @Test func `a digest is taken of canonical JSON, in which every byte is settled`() {
+    let config = EndpointConfig(entities: [
+      ServedEntity(entityName: "main.s.m", entityVersion: "8", workloadSize: nil, traffic: 10),
+      ServedEntity(
+        name: "stable", entityName: "main.s.m", entityVersion: "7", workloadType: "GPU_MEDIUM", scaleToZero: true,
+        environment: ["b": "say \"hé\"\n", "B": "", "a\u{1}": "{{secrets/s/k}}"], traffic: 90),
+    ])
+    #expect(
+      String(decoding: config.canonicalJSON, as: UTF8.self) == #"""
+        {"served_entities":[{"entity_name":"main.s.m","entity_version":"7","environment_vars":{"B":"",\#
+        "a\u0001":"{{secrets/s/k}}","b":"say \"hé\"\n"},"name":"stable","scale_to_zero_enabled":true,\#
+        "traffic_percentage":90,"workload_size":"Small","workload_type":"GPU_MEDIUM"},{"entity_name":"main.s.m",\#
+        "entity_version":"8","scale_to_zero_enabled":false,"traffic_percentage":10,"workload_type":"CPU"}]}
+        """#)
+    #expect(EndpointConfig(entities: []).canonicalJSON == Array(#"{"served_entities":[]}"#.utf8))
+  }
+
   @Test func `a live name that the manifest did not choose is no drift`() {
     let desired = EndpointConfig(entities: [entity("7")])
     let live = EndpointConfig(entities: [entity("7", name: "main")])

@@ -134,7 +134,8 @@ extension RecordReader {
     if text.utf8.count > rule.longest, text.unicodeScalars.count > rule.longest {
       return Fault("has \(text.unicodeScalars.count) characters; at most \(rule.longest) are allowed")
     }
-    if text.utf8.contains(0) { return Fault("holds the character U+0000, which no program takes") }
+    let hasNull = text.utf8.withContiguousStorageIfAvailable { $0.contains(0) } ?? text.utf8.contains(0)
+    if hasNull { return Fault("holds the character U+0000, which no program takes") }
     return rule.check(text)
   }
 
