@@ -95,10 +95,6 @@ extension Memory {
       endpointID = id
       heldWhileAbsent = nil
     }
-    if let correction = attempt.correction {
-      corrections.removeAll { $0.at + Correction.window < correction.at }
-      corrections.append(correction)
-    }
     targetCheck = nil
   }
 
@@ -139,6 +135,7 @@ extension Memory {
       if operation.kind == .config {
         attempt?.acceptance = Attempt.Acceptance(at: at, version: version)
         attempt?.refusal = nil
+        if let correction = attempt?.correction { count(correction) }
         if let id { endpointID = id }
       } else {
         setbacks[operation.kind] = nil
@@ -156,6 +153,11 @@ extension Memory {
       // Nothing is known; the next look tells. If it shows no trace, the call is sent again after the delay.
       setBack(operation.kind, digest: digest, words: words, at: at)
     }
+  }
+
+  private mutating func count(_ correction: Correction) {
+    corrections.removeAll { $0.at + Correction.window < correction.at }
+    corrections.append(correction)
   }
 
   private mutating func setBack(

@@ -40,11 +40,14 @@ extension Situation {
       return live.pending.map { means($0.config, attempt.digest) } ?? true ? .attempt : .other
     }
     if id != live.id { return .other }
-    if version == live.active?.version, lastUpdated == live.lastUpdated { return .none }
+    let showsNewFailure = !hadFailed && (live.update == .failed || live.update == .canceled)
+    let hasMoved = version != live.active?.version || lastUpdated != live.lastUpdated || showsNewFailure
     if let announced = attempt.acceptance?.version {
       if let active = live.active, active.version >= announced { return .other }
-      return live.pending.map { $0.version == announced } ?? true ? .attempt : .other
+      if let pending = live.pending, pending.version == announced { return .attempt }
+      return !hasMoved ? .none : live.pending == nil ? .attempt : .other
     }
+    if !hasMoved { return .none }
     if version != live.active?.version { return .other }
     if let pending = live.pending { return means(pending.config, attempt.digest) ? .attempt : .other }
     return hadFailed ? .other : .attempt

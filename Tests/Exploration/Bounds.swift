@@ -96,24 +96,30 @@ extension Model {
     dropping.tagsMoveLastUpdated = true
     return [
       Model(
-        "rollouts", [.init(.good), .init(.broken), .init(.wrong), .init(.unlucky)],
+        "failed rollouts", [.init(.good), .init(.broken), .init(.wrong)],
         [.edit: 3, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .rollback: 1]),
       dropping,
       Model(
-        "time", [.init(.good), .init(.wrong), .init(.hanging), .init(.unlucky)],
-        [.edit: 2, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .inconclusive: 2, .illness: 1]),
+        "bad luck", [.init(.good), .init(.broken), .init(.unlucky)],
+        [.edit: 3, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1]),
+      Model(
+        "slowness", [.init(.good), .init(.wrong), .init(.hanging)],
+        [.edit: 2, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .inconclusive: 2]),
+      Model(
+        "illness", [.init(.good), .init(.wrong)],
+        [.edit: 2, .foreignEdit: 1, .crash: 1, .retry: 1, .rollback: 1, .illness: 1, .inconclusive: 1]),
       Model(
         "contest", [.init(.good), .init(.broken)], [.edit: 1, .foreignEdit: 3, .crash: 1, .retry: 1, .rollback: 1]),
       Model(
         "removal and retention",
         [.init(.good), .init(.broken), .init(.good, isRetained: true), .init(nil)],
-        [.edit: 3, .foreignEdit: 1, .foreignDeletion: 1, .cancel: 1, .crash: 1, .retry: 1, .outage: 1]),
+        [.edit: 3, .foreignEdit: 1, .foreignDeletion: 1, .crash: 1, .retry: 1]),
       Model(
         "refusals", [.init(.good), .init(.alsoGood, tag: "x"), .init(.wrong), .init(.good, tag: "y")],
-        [.edit: 3, .refusal: 2, .outage: 1, .crash: 1, .retry: 1, .missingTarget: 1, .rollback: 1]),
+        [.edit: 2, .refusal: 2, .outage: 1, .crash: 1, .retry: 1, .missingTarget: 1, .rollback: 1]),
       Model(
         "another machine", [.init(.good), .init(.broken), .init(.wrong), .init(.alsoGood, onFailure: .hold)],
-        [.edit: 3, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .amnesia: 1]),
+        [.edit: 2, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .amnesia: 1]),
       adoption(.unowned, adopt: true), adoption(.unowned, adopt: false), adoption(.otherFleet, adopt: true),
       adoption(.otherFleet, adopt: false),
     ]
@@ -123,8 +129,8 @@ extension Model {
     let what = start == .unowned ? "nobody's endpoint" : "another fleet's endpoint"
     var model = Model(
       "\(what), \(adopt ? "with" : "without") --adopt",
-      [.init(.good), .init(.broken), .init(.good, isRetained: true, tag: "x"), .init(nil)],
-      [.edit: 2, .foreignEdit: 1, .crash: 1, .retry: 1, .rollback: 1, .outage: 1, .refusal: 1])
+      [.init(.broken), .init(.good), .init(.good, isRetained: true, tag: "x"), .init(nil)],
+      [.edit: 2, .foreignEdit: 1, .crash: 1, .outage: 1, .refusal: 1])
     model.start = start
     model.options = DecisionOptions(fleet: "f", adopt: adopt, prune: true)
     return model

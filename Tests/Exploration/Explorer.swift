@@ -55,13 +55,14 @@ package struct Explorer {
     var findings = Findings(model: model.name, bounds: model.bounds)
     for world in model.startingWorlds {
       for manifest in model.manifests.indices where model.manifests[manifest].version != nil || model.start != .absent {
-        visit(Self.key(world: graph.number(of: world.canonical), manifest: manifest, used: 0), from: .max, by: 0)
+        visit(Self.key(world: graph.number(of: world.canonical(model)), manifest: manifest, used: 0), from: .max, by: 0)
       }
     }
     var next = 0
     while next < states.count, findings.violation == nil, limit.map({ states.count < $0 }) ?? true {
       findings.violation = expand(next)
       next += 1
+      if next % 1024 == 0, Task.isCancelled { break }
     }
     findings.states = states.count
     findings.worlds = graph.worldCount

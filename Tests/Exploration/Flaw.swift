@@ -32,6 +32,10 @@ package enum Flaw: String, CaseIterable, Sendable {
     switch self {
     case .quarantine:
       { desired, observed, memory, now, options in
+        // Only what decides what to send; judging still sees the tag.
+        if let attempt = memory.attempt, attempt.acceptance != nil || attempt.refusal != nil {
+          return decide(desired, observed, memory, now, options)
+        }
         var forgetful = memory
         forgetful.heldWhileAbsent = nil
         return decide(desired, observed.withoutTag(FleetTags.held), forgetful, now, options)
@@ -61,7 +65,8 @@ package enum Flaw: String, CaseIterable, Sendable {
       }
     case .retain:
       { desired, observed, memory, now, options in
-        decide(desired, observed.withoutTag(FleetTags.retain), memory, now, options)
+        let isGone = desired == .none
+        return decide(desired, isGone ? observed.withoutTag(FleetTags.retain) : observed, memory, now, options)
       }
     case .patience:
       { desired, observed, memory, now, options in
@@ -73,11 +78,12 @@ package enum Flaw: String, CaseIterable, Sendable {
       }
     case .wayBack:
       { desired, observed, memory, now, options in
-        let decision = decide(desired, observed, memory, now, options)
-        guard case .record(.found(let rollout, _, _, _)) = decision.next else { return decision }
+        guard case .present(let live) = observed, let config = live.active?.config else {
+          return decide(desired, observed, memory, now, options)
+        }
         var pretending = memory
         pretending.revisions.insert(
-          Revision(number: 0, digest: rollout.digest, config: rollout.config, recordedAt: now), at: 0)
+          Revision(number: 0, digest: config.digest, config: config, recordedAt: now), at: 0)
         return decide(desired, observed, pretending, now, options)
       }
     case .halfRead:

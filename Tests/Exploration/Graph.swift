@@ -103,7 +103,7 @@ struct Graph {
     }
     var edges: [Edge] = []
     for (label, after, fault, sends) in ways {
-      let renamed = after.canonical
+      let renamed = after.canonical(model)
       let (number, isNew) = self.number(of: WorldKey(renamed))
       if broken == nil, isNew { broken = unlike(after, renamed, manifest) }
       edges.append(Edge(label: self.label(label), world: number, fault: fault, sends: sends))
@@ -170,7 +170,7 @@ struct Graph {
     let world = world(number)
     var edges: [Edge] = []
     for (label, after, fault) in happenings(in: world) {
-      let after = after.canonical
+      let after = after.canonical(model)
       if after == world { continue }
       edges.append(Edge(label: self.label(label), world: self.number(of: after), fault: fault))
     }
@@ -185,7 +185,7 @@ struct Graph {
       ways.append((label, World(provider: provider, memory: world.memory), fault))
     }
     if let (label, provider) = world.provider.progressed(habits) { then(label, nil, provider) }
-    ways.append(("time passes", world.aged, nil))
+    ways.append(("time passes", world.aged(model), nil))
     if let provider = world.provider.canceled(habits) { then("a person cancels the update", .cancel, provider) }
     if let live = world.provider.live {
       if !live.update.isUpdating {

@@ -116,9 +116,11 @@ struct Invariants {
   /// Invariant 7, and row 1 of the table.
   private func ignoranceDoesNothing() -> String? {
     let unreadable = decide(manifest.desired, .unreadable("the provider"), memory, ModelTime.now, options)
-    if unreadable.next != .rest { return "an unreadable provider is acted on: \(unreadable.next)" }
+    if unreadable.next != .rest { return "an unreadable provider is acted on: \(unreadable.next.shape)" }
     let unknown = decide(.unknown("half-read"), observed, memory, ModelTime.now, options)
-    if unknown.next != .rest { return "invariant 7: a source that was not read whole is acted on: \(unknown.next)" }
+    if unknown.next != .rest {
+      return "invariant 7: a source that was not read whole is acted on: \(unknown.next.shape)"
+    }
     let keeping = DecisionOptions(fleet: options.fleet, adopt: options.adopt, prune: false)
     let unpruned = decide(manifest.desired, observed, memory, ModelTime.now, keeping)
     if case .call(.delete) = unpruned.next { return "invariant 7: something is deleted while pruning is off" }

@@ -11,9 +11,9 @@ extension World {
   /// The same world with everything renamed that a decision cannot tell apart: version numbers keep their order, ids and
   /// last-updated their equality, revisions their ranks. It makes the world small; the explorer checks for each world that
   /// the real one and the renamed one are decided alike.
-  var canonical: World {
+  func canonical(_ model: Model) -> World {
     var copy = self
-    copy.forgetWhatNobodyReads()
+    copy.forgetWhatNobodyReads(model)
     copy.renameVersions()
     copy.renameTouches()
     copy.renameIDs()
@@ -23,21 +23,26 @@ extension World {
   }
 
   /// The world a tick later.
-  var aged: World {
+  func aged(_ model: Model) -> World {
     var copy = self
     if let live = provider.live {
       copy.provider.live = live.with(
         active: .some(live.active?.aged), pending: .some(live.pending?.aged))
     }
     copy.memory.age()
-    return copy.canonical
+    return copy.canonical(model)
   }
 
   /// Members that are for people only, and times that others outrank.
-  private mutating func forgetWhatNobodyReads() {
+  private mutating func forgetWhatNobodyReads(_ model: Model) {
     memory.lastVersion = nil
     memory.endpointID = nil
-    guard let attempt = memory.attempt else { return }
+    // It takes three put-backs of what others did to be contested.
+    if model.faults[.foreignEdit] ?? 0 <= 1 { memory.corrections = [] }
+    guard let attempt = memory.attempt else {
+      forgetFormerUpdate(model)
+      return
+    }
     memory.attempt = attempt.with(
       openedAt: attempt.acceptance == nil ? nil : ModelTime.now,
       verification: attempt.verification.map { verification in
@@ -63,6 +68,15 @@ extension World {
             version: pending.version, config: pending.config, deployments: pending.deployments,
             startTime: ModelTime.now.milliseconds)))
     }
+  }
+
+  /// The outcome of an update that is judged: where failures keep showing their config, the next one is told by that, and
+  /// where they do not, by whether one was showing before.
+  private mutating func forgetFormerUpdate(_ model: Model) {
+    guard let live = provider.live, !live.update.isUpdating else { return }
+    provider.live = live.with(
+      pending: .some(nil),
+      update: model.keepsPending || live.update == .notUpdating ? .notUpdating : .failed)
   }
 
   private mutating func renameVersions() {
@@ -142,7 +156,7 @@ extension Memory {
   fileprivate mutating func tidyRevisions() {
     guard let last = revisions.last else { return }
     var kept: [Revision] = []
-    for revision in revisions {
+    for revision in revisions where !revision.isForgettable(besides: last, attempt) {
       if let index = kept.firstIndex(where: { $0.digest == revision.digest }) {
         kept[index].established = [kept[index].established, revision.established].compactMap(\.self).max()
       } else {
@@ -197,6 +211,14 @@ extension Memory {
       correction: attempt.correction.map {
         Correction(target: $0.target, live: $0.live, at: ModelTime.aged($0.at))
       })
+  }
+}
+
+extension Revision {
+  /// What can never be live need not be known.
+  fileprivate func isForgettable(besides last: Revision, _ attempt: Attempt?) -> Bool {
+    guard let version = Version.of(digest), [.broken, .hanging].contains(version) else { return false }
+    return digest != attempt?.digest && !(digest == last.digest && last.outcome == .superseded)
   }
 }
 

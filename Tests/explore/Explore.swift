@@ -33,23 +33,34 @@ struct Explore {
     let clock = ContinuousClock()
     let start = clock.now
     let all = await withTaskGroup(of: Findings.self, returning: [Findings].self) { group in
-      for model in models {
+      var waiting = models[...]
+      func beginNext() {
+        guard let model = waiting.popFirst() else { return }
         group.addTask {
           var explorer = Explorer(model, decide: decide)
           return explorer.explore(limit: limit)
         }
       }
+      for _ in 0..<processorCount() { beginNext() }
       var all: [Findings] = []
       for await findings in group {
         report(findings, clock.now - start)
         all.append(findings)
+        if findings.violation != nil {
+          // One way into trouble is enough.
+          group.cancelAll()
+          break
+        }
+        beginNext()
       }
       return all
     }
     let states = all.reduce(0) { $0 + $1.states }
-    let broken = all.filter { $0.violation != nil }.count
-    print("\(states) states in \(all.count) models, \(broken) of them broken, in \(seconds(clock.now - start)) s")
-    return broken == 0
+    let isSound = all.allSatisfy { $0.violation == nil }
+    print(
+      "\(states) states in \(all.count) models, \(isSound ? "every invariant holds in each" : "BROKEN"), in "
+        + "\(seconds(clock.now - start)) s")
+    return isSound
   }
 
   private static func report(_ findings: Findings, _ time: Duration) {
@@ -57,6 +68,7 @@ struct Explore {
       "\(findings.model): \(findings.states) states, \(findings.worlds) worlds, at most \(findings.longestRecovery) "
         + "configs sent to settle (after \(seconds(time)) s)\n  bounds: \(findings.bounds)")
     if let violation = findings.violation { print(violation) }
+    flushOutput()
   }
 
   private static func seconds(_ duration: Duration) -> String {
