@@ -1,4 +1,4 @@
-package import Endpoints
+internal import Endpoints
 
 /// What a plan says of one endpoint.
 package struct EndpointChange: Hashable, Sendable {
@@ -16,8 +16,6 @@ package struct EndpointChange: Hashable, Sendable {
   package let warnings: [String]
   /// The endpoint as it was when this was planned; nil where it could not be read.
   package let world: Attempt.Base?
-  /// What it is to become; nil where the source does not name it.
-  package let desired: DesiredEndpoint?
 
   /// What carrying it out does to what serves now, in a sentence; empty where nothing is done.
   package var consequence: String {

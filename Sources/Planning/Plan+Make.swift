@@ -46,7 +46,6 @@ extension EndpointChange {
     var fields: [FieldChange] = []
     var ignored: [IgnoredDifference] = []
     var world: Attempt.Base? = .absent
-    var wanted: DesiredEndpoint?
     let live: ObservedEndpoint?
     switch item.observed {
     case .present(let endpoint):
@@ -58,7 +57,6 @@ extension EndpointChange {
       world = nil
     }
     if case .present(let desired, _) = item.desired {
-      wanted = desired
       if world != nil, let config = decision.target?.config, decision.action != .none {
         fields = FieldDiff.changes(from: live?.active?.config, to: config)
       }
@@ -68,12 +66,12 @@ extension EndpointChange {
     self.init(
       endpoint: item.name, action: decision.action, reason: decision.reason, fields: fields, ignored: ignored,
       operations: decision.operations, blockedBy: decision.blockedBy, degraded: decision.degraded,
-      warnings: decision.warnings, world: world, desired: wanted)
+      warnings: decision.warnings, world: world)
   }
 
   fileprivate func withheld(_ why: String) -> EndpointChange {
     EndpointChange(
       endpoint: endpoint, action: .hold, reason: Reason(.blocked, why), fields: fields, ignored: ignored,
-      operations: [], blockedBy: nil, degraded: degraded, warnings: warnings, world: world, desired: desired)
+      operations: [], blockedBy: nil, degraded: degraded, warnings: warnings, world: world)
   }
 }

@@ -82,7 +82,8 @@ package struct Model: Sendable {
     let faults = Fault.allCases.compactMap { fault in
       self.faults[fault].flatMap { $0 > 0 ? "\($0) \(fault.words)" : nil }
     }
-    return "manifests \(versions); at most \(faults.joined(separator: ", ")); time unbounded"
+    let most = faults.isEmpty ? "nothing goes wrong" : "at most \(faults.joined(separator: ", "))"
+    return "manifests \(versions); \(most); time unbounded"
   }
 }
 

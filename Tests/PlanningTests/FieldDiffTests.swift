@@ -1,0 +1,115 @@
+import Endpoints
+import Planning
+import Testing
+
+@Suite struct FieldDiffTests {
+  private func lines(_ old: EndpointConfig?, _ new: EndpointConfig) -> [String] {
+    FieldDiff.changes(from: old, to: new).map { "\($0.path): \($0.from ?? "-") -> \($0.to ?? "-") (\($0.effect))" }
+  }
+
+  @Test func `one entity is spoken of in the five flat fields`() {
+    #expect(lines(config("7"), config("8")) == ["spec.entityVersion: 7 -> 8 (rolling)"])
+    #expect(
+      lines(config("7"), config("7", model: "main.b.c", type: "GPU_MEDIUM", size: "Large")) == [
+        "spec.model: main.support.qwen3 -> main.b.c (rolling)",
+        "spec.workloadType: CPU -> A10 (GPU_MEDIUM) (rolling)", "spec.size: Small -> Large (rolling)",
+      ])
+  }
+
+  @Test func `a new endpoint shows every field`() {
+    #expect(
+      lines(nil, config("7")) == [
+        "spec.model: - -> main.support.qwen3 (rolling)", "spec.entityVersion: - -> 7 (rolling)",
+        "spec.workloadType: - -> CPU (rolling)", "spec.size: - -> Small (rolling)",
+        "spec.scaleToZero: - -> false (rolling)",
+      ])
+  }
+
+  @Test func `environment values are not shown, secret references and engine flags are`() {
+    let old = config("7", environment: ["A": "s3cret", "B": "same", "HF": "{{secrets/llm/hf}}", "GONE": "s3cret"])
+    let new = config(
+      "7",
+      environment: [
+        "A": "other", "B": "same", "HF": "{{secrets/llm/hf2}}", "NEW": "s3cret",
+        "SETPOINT_ENGINE_ARGS": "--dtype float16",
+      ])
+    let shown = lines(old, new)
+    #expect(
+      shown == [
+        "spec.environment.A: not shown -> not shown, changed (rolling)",
+        "spec.environment.GONE: not shown -> - (rolling)",
+        "spec.environment.HF: {{secrets/llm/hf}} -> {{secrets/llm/hf2}} (rolling)",
+        "spec.environment.NEW: - -> not shown (rolling)", "spec.engine: - -> --dtype float16 (rolling)",
+      ])
+    #expect(!shown.joined().contains("s3cret"))
+  }
+
+  private func entity(_ name: String?, _ version: String, _ traffic: Int) -> ServedEntity {
+    ServedEntity(name: name, entityName: "a.b.m", entityVersion: version, traffic: traffic)
+  }
+
+  @Test func `several entities pair by name, and moving traffic restarts nothing`() {
+    let old = EndpointConfig(entities: [entity("stable", "7", 90), entity("next", "8", 10)])
+    let new = EndpointConfig(entities: [entity("next", "8", 50), entity("stable", "7", 50)])
+    #expect(
+      lines(old, new) == [
+        "spec.servedEntities[name=stable].traffic: 90 -> 50 (inPlace)",
+        "spec.servedEntities[name=next].traffic: 10 -> 50 (inPlace)",
+      ])
+  }
+
+  @Test func `entities come and go`() {
+    let old = EndpointConfig(entities: [entity("stable", "7", 100)])
+    let new = EndpointConfig(entities: [entity("stable", "7", 90), entity("next", "8", 10)])
+    #expect(
+      lines(old, new) == [
+        "spec.servedEntities[name=stable].traffic: 100 -> 90 (inPlace)",
+        "spec.servedEntities[name=next]: - -> a.b.m version 8 on CPU, Small, 10 % of the traffic (rolling)",
+      ])
+    #expect(
+      lines(new, old) == [
+        "spec.servedEntities[name=stable].traffic: 90 -> 100 (inPlace)",
+        "spec.servedEntities[name=next]: a.b.m version 8 on CPU, Small, 10 % of the traffic -> - (inPlace)",
+      ])
+  }
+
+  /// Every pair of a set of configs that differ in one thing or another.
+  static let configs: [EndpointConfig] = [
+    config("7"), config("8"), config("7", name: "main"), config("7", type: "GPU_SMALL"), config("7", size: "Large"),
+    config("7", environment: ["A": "1"]), config("7", environment: ["A": "2"]), config("7", model: "x.y.z"),
+    EndpointConfig(entities: [
+      ServedEntity(name: "a", entityName: "m", entityVersion: "1", traffic: 90),
+      ServedEntity(entityName: "m", entityVersion: "2", traffic: 10),
+    ]),
+    EndpointConfig(entities: [
+      ServedEntity(name: "b", entityName: "m", entityVersion: "2", traffic: 10),
+      ServedEntity(name: "a", entityName: "m", entityVersion: "1", traffic: 90),
+    ]),
+    EndpointConfig(entities: [
+      ServedEntity(name: "a", entityName: "m", entityVersion: "2", traffic: 90),
+      ServedEntity(name: "b", entityName: "m", entityVersion: "1", traffic: 10),
+    ]),
+    EndpointConfig(entities: []),
+  ]
+
+  @Test(arguments: configs, configs)
+  func `the diff is empty exactly when the live config means the desired one`(
+    old: EndpointConfig, new: EndpointConfig
+  ) {
+    #expect(FieldDiff.changes(from: old, to: new).isEmpty == new.isMet(by: old))
+  }
+
+  @Test func `what is ignored is listed with its reason`() {
+    let observed = live(
+      Rollout(config("1", name: "main")), update: .failed, tags: [FleetTags.fleet: "f", "theirs": "x", "team": "y"])
+    let item = PlanItem(
+      name: "chat", desired: .present(endpoint(v1, tags: ["team": "y"])), observed: .present(observed))
+    let plan = Plan.make(
+      target: "t", items: [item], now: now,
+      options: PlanOptions(DecisionOptions(fleet: "f"), isSourceWhole: true, explain: true))
+    #expect(
+      plan.changes.first?.ignored.map(\.path) == [
+        "spec.servedEntities[name=main].name", "tags.setpoint-fleet", "tags.theirs", "state.config_update",
+      ])
+  }
+}

@@ -1,0 +1,99 @@
+import Endpoints
+import Planning
+import Testing
+
+@Suite struct HeldTests {
+  @Test(arguments: Held.Cause.allCases, [nil, v1.digest])
+  func `what is held survives its tag`(cause: Held.Cause, target: ConfigDigest?) {
+    for isStalled in [false, true] {
+      for circumstances in [nil, v3.digest] {
+        let held = Held(
+          digest: v2.digest, cause: cause, target: target, circumstances: circumstances, isStalled: isStalled)
+        let text = HeldTag.encode(held)
+        #expect(HeldTag.decode(text) == .held(held))
+        #expect(text.utf8.count <= FleetTags.longestValue)
+        #expect(text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == ":" || $0 == "-") })
+      }
+    }
+  }
+
+  static let hex = String(repeating: "a", count: 64)
+
+  @Test(arguments: [
+    "", "1", "x", "true", "1:failed", "1:failed:zz:-:-:-", "1:unknown:\(hex):-:-:-", "1:failed:\(hex):-:-:maybe",
+    "1:failed:\(hex):x:-:-", "1:failed:\(hex):-:-", "1:failed:\(hex):-:-:-:-", "\u{0}\u{FFFF}", "::::::",
+  ])
+  func `a damaged tag is a hold with words, and no crash`(text: String) {
+    guard case .unreadable = HeldTag.decode(text) else {
+      Issue.record("\(text) was read")
+      return
+    }
+    let decision = decided(endpoint(v2), live(v1, tags: [FleetTags.fleet: "f", FleetTags.held: text]))
+    #expect(decision.reason.code == .stalled)
+    #expect(decision.reason.detail.contains("setpoint retry chat"))
+    #expect(decision.next == .rest)
+  }
+
+  @Test func `a tag of a newer version says so`() {
+    #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer setpoint"))
+  }
+
+  @Test func `a config is never its own way back`() {
+    #expect(Held(digest: v1.digest, cause: .failed, target: v1.digest).target == nil)
+  }
+
+  @Test func `other checks lift what failed its verification, and nothing else does`() {
+    let checked = endpoint(v2, checks: [check])
+    let other = endpoint(v2, checks: [VerificationCheck(prompt: "Another?")])
+    let memory = Memory(revisions: revisions((v1, .good)))
+    let verification = Held(
+      digest: v2.digest, cause: .verification, target: v1.digest,
+      circumstances: Held.circumstances(of: checked, cause: .verification))
+    #expect(decided(checked, live(v1, held: verification), memory).reason.code == .quarantined)
+    #expect(decided(other, live(v1, held: verification), memory).next.word == "tags -setpoint-held")
+
+    let failed = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    #expect(decided(other, live(v1, held: failed), memory).reason.code == .quarantined)
+  }
+
+  @Test func `other tags lift a create that was refused with them`() {
+    let refused = attempt(v1, base: .absent, refusal: .init(cause: .ours, words: "tag policy"), revision: 1)
+    var memory = Memory(attempt: refused)
+    let closing = decided(endpoint(v1, tags: ["team": "x"]), nil, memory)
+    guard let change = closing.next.change else {
+      Issue.record("\(closing)")
+      return
+    }
+    memory.apply(change)
+    #expect(decided(endpoint(v1, tags: ["team": "x"]), nil, memory).reason.code == .quarantined)
+    #expect(decided(endpoint(v1, tags: ["team": "y"]), nil, memory).next.word == "lift")
+  }
+
+  @Test(arguments: [
+    (FailurePolicy.rollback, v1.digest as ConfigDigest?), (.hold, nil),
+  ])
+  func `where to stay after a failure follows the manifest`(policy: FailurePolicy, target: ConfigDigest?) {
+    let failed = live(v1, pending: v2, update: .failed, message: "out of memory", lastUpdated: 200)
+    let memory = Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, announced: 6))
+    let decision = decided(endpoint(v2, onFailure: policy), failed, memory)
+    guard case .call(.patchTags(_, let patch)) = decision.next else {
+      Issue.record("\(decision.next)")
+      return
+    }
+    #expect(HeldTag(tags: patch.add).held == Held(digest: v2.digest, cause: .failed, target: target))
+  }
+
+  @Test func `a person who stops a rollback is asked, and the failed config stays held`() {
+    let held = Held(digest: v2.digest, cause: .verification, target: v1.digest)
+    let canceled = live(
+      v2, version: 6, pending: v1, pendingVersion: 7, update: .canceled, held: held, lastUpdated: 200)
+    let memory = Memory(
+      revisions: revisions((v1, .good), (v2, .failed(.ours, ""))),
+      attempt: attempt(v1, .rollback, base: .present(id: "id", version: 6, lastUpdated: 100), announced: 7))
+    guard case .call(.patchTags(_, let patch)) = decided(endpoint(v2), canceled, memory).next else {
+      Issue.record("no patch")
+      return
+    }
+    #expect(HeldTag(tags: patch.add).held == Held(digest: v2.digest, cause: .canceled, target: nil))
+  }
+}

@@ -1,0 +1,176 @@
+import Endpoints
+import Planning
+import Testing
+
+@Suite struct MemoryTests {
+  @Test func `an attempt adds a revision, and sending the same again does not`() {
+    var memory = Memory()
+    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: "abc"))
+    #expect(memory.revisions.map(\.number) == [1])
+    #expect(memory.revisions.first?.sourceCommit == "abc")
+    memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
+    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: "abc"))
+    #expect(memory.revisions.count == 1)
+    #expect(memory.revisions.first?.outcome == .pending)
+  }
+
+  @Test func `the last good revision is the one established last, also after going back`() {
+    var memory = Memory(revisions: revisions((v1, .good), (v2, .good)))
+    #expect(memory.lastGood?.digest == v2.digest)
+    memory.apply(.opened(attempt(v1, .rollback, revision: 1), v1, sourceCommit: nil))
+    memory.apply(.closed(.init(.good, id: "id", version: 9, at: now)))
+    #expect(memory.lastGood?.digest == v1.digest)
+    #expect(memory.lastGood(otherThan: v1.digest)?.digest == v2.digest)
+    #expect(memory.lastVersion == 9)
+    #expect(memory.revisions.count == 2)
+  }
+
+  @Test func `what failed through our fault is no way back, under whatever number it once was good`() {
+    var memory = Memory(revisions: revisions((v1, .good), (v2, .good), (v1, .pending)))
+    memory.apply(.opened(attempt(v1, revision: 3), v1, sourceCommit: nil))
+    memory.apply(.closed(.init(.failed(.ours, "out of memory"), at: now)))
+    #expect(memory.lastGood?.digest == v2.digest)
+    #expect(memory.lastGood(otherThan: v2.digest) == nil)
+    #expect(memory.revisions.map(\.outcome.word) == ["good", "good", "failed"])
+  }
+
+  @Test func `what failed through theirs stays as good as it was`() {
+    var memory = Memory(revisions: revisions((v1, .good)))
+    memory.apply(.opened(attempt(v1, revision: 1), v1, sourceCommit: nil))
+    memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
+    #expect(memory.lastGood?.digest == v1.digest)
+  }
+
+  @Test func `setbacks of one digest grow, up to a limit, and success ends them`() {
+    var memory = Memory()
+    var delays: [Duration] = []
+    for _ in 0..<9 {
+      memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: nil))
+      memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
+      if let setback = memory.setbacks[.config] { delays.append(setback.until - now) }
+    }
+    #expect(delays == [15, 30, 60, 120, 240, 480, 900, 900, 900].map { .seconds($0) })
+    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: nil))
+    memory.apply(.closed(.init(.good, at: now)))
+    #expect(memory.setbacks.isEmpty)
+  }
+
+  @Test func `a server that says when to come back is believed`() {
+    var memory = Memory(attempt: attempt(v1))
+    let put = Operation.updateConfig(name: "chat", config: v1.config)
+    memory.apply(.received(.unavailable("429", retryAfter: .seconds(77)), put, at: now))
+    #expect(memory.setbacks[.config]?.until == now + .seconds(77))
+    #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429"))
+  }
+
+  @Test func `a lost answer leaves the attempt open, without a version`() {
+    var memory = Memory(attempt: attempt(v1))
+    memory.apply(.received(.lost("timed out"), .updateConfig(name: "chat", config: v1.config), at: now))
+    #expect(memory.attempt?.acceptance == nil)
+    #expect(memory.attempt?.refusal == nil)
+  }
+
+  @Test func `news that comes too late changes nothing`() {
+    let memory = Memory(revisions: revisions((v1, .good)))
+    let late: [MemoryChange] = [
+      .closed(.init(.good, at: now)), .verified(.passed, checksDigest: v1.digest, at: now),
+      .received(.accepted(id: nil, version: 1), .updateConfig(name: "chat", config: v1.config), at: now),
+    ]
+    for change in late { #expect(memory.applying(change) == memory) }
+  }
+
+  @Test func `three put-backs of the same drift in an hour are contested`() {
+    let drifted = live(foreign, version: 6)
+    let corrections = [59, 30, 1].map { minutes in
+      Correction(target: v1.digest, live: foreign.digest, at: now + .seconds(-60 * minutes))
+    }
+    var memory = Memory(revisions: revisions((v1, .good)), corrections: corrections)
+    let decision = decided(endpoint(v1), drifted, memory)
+    #expect(decision.reason.code == .contested)
+    #expect(decision.next == .wait(.seconds(60)))
+    #expect(decided(endpoint(v1), drifted, memory, at: now + .seconds(60)).next.word == "open update")
+    #expect(decided(endpoint(v1), live(v2, version: 6), memory).next.word == "open update", "another drift")
+    memory.corrections.removeLast()
+    #expect(decided(endpoint(v1), drifted, memory).next.opened?.correction?.live == foreign.digest)
+  }
+
+  @Test func `a put-back counts when it is taken, not when it is meant`() {
+    let opened = Attempt(
+      digest: v1.digest, kind: .update, revision: 1, base: base, openedAt: now,
+      correction: Correction(target: v1.digest, live: foreign.digest, at: now), checksDigest: v1.digest)
+    var memory = Memory(revisions: revisions((v1, .good)))
+    memory.apply(.opened(opened, v1, sourceCommit: nil))
+    #expect(memory.corrections.isEmpty)
+    memory.apply(
+      .received(.accepted(id: "id", version: 7), .updateConfig(name: "chat", config: v1.config), at: now))
+    #expect(memory.corrections.count == 1)
+  }
+
+  @Test func `another writer of the fleet is mentioned when its work is put back`() {
+    let memory = Memory(revisions: revisions((v1, .good)), endpointID: "id", lastVersion: 5)
+    let decision = decided(endpoint(v1), live(foreign, version: 7), memory)
+    #expect(decision.warnings == ["config version 7 was written by somebody else; this machine's last is 5"])
+    #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to put back")
+  }
+}
+
+@Suite struct CommandTests {
+  private let memory = Memory(revisions: revisions((v1, .good), (v2, .good), (v3, .failed(.ours, "x"))))
+
+  @Test func `a rollback holds what is rolled out, and goes to the newest other good revision`() throws {
+    let edit = try memory.rollback(to: nil, live: live(v2, version: 6), fleet: "f")
+    let held = Held(digest: v2.digest, cause: .rollback, target: v1.digest)
+    #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(held)])))
+    let after = live(v2, version: 6, held: held)
+    #expect(decided(endpoint(v2), after, memory).next.word == "check")
+    #expect(decided(endpoint(v2), live(v1, version: 7, held: held), memory).reason.code == .rolledBack)
+    #expect(decided(endpoint(v3), after, memory).next.word == "tags -setpoint-held", "another manifest lifts it")
+  }
+
+  @Test func `a rollback during a quarantine keeps what is held and goes elsewhere`() throws {
+    let held = Held(digest: v3.digest, cause: .failed, target: v2.digest)
+    let edit = try memory.rollback(to: 1, live: live(v2, version: 6, held: held), fleet: "f")
+    let moved = Held(digest: v3.digest, cause: .rollback, target: v1.digest)
+    #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(moved)])))
+  }
+
+  @Test(arguments: [
+    (9, "chat has no revision 9; it has 1, 2, 3"),
+    (3, "revision 3 of chat was never good (failed)"),
+    (2, "chat is at revision 2 already"),
+  ])
+  func `a rollback that cannot be says why`(number: Int, words: String) {
+    #expect(throws: CommandRefusal.self) { try memory.rollback(to: number, live: live(v2, version: 6), fleet: "f") }
+    do {
+      _ = try memory.rollback(to: number, live: live(v2, version: 6), fleet: "f")
+    } catch {
+      #expect(error.description == words)
+    }
+  }
+
+  @Test func `a rollback without anything to go back to says so`() {
+    #expect(throws: CommandRefusal.self) { try Memory().rollback(to: nil, live: live(v2), fleet: "f") }
+    #expect(throws: CommandRefusal.self) { try memory.rollback(to: nil, live: live(v2), fleet: "g") }
+    var bare = memory
+    bare.revisions[0].config = nil
+    #expect(throws: CommandRefusal.self) { try bare.rollback(to: 1, live: live(v2), fleet: "f") }
+  }
+
+  @Test func `a retry lifts the hold and every wait`() throws {
+    let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    var memory = memory
+    memory.setbacks[.config] = Setback(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
+    let edit = try memory.retry(name: "chat", live: live(v1, held: held), fleet: "f")
+    #expect(edit.operation == .patchTags(name: "chat", TagPatch(remove: [FleetTags.held])))
+    let after = memory.applying(edit.change)
+    #expect(after.setbacks.isEmpty)
+    #expect(decided(endpoint(v2), live(v1), after).next.word == "open update")
+  }
+
+  @Test func `a retry without an endpoint lifts a refused create`() throws {
+    let memory = Memory(heldWhileAbsent: Held(digest: v1.digest, cause: .refused, target: nil))
+    let edit = try memory.retry(name: "chat", live: nil, fleet: "f")
+    #expect(edit.operation == nil)
+    #expect(decided(endpoint(v1), nil, memory.applying(edit.change)).next.word == "open update")
+  }
+}

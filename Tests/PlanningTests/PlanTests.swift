@@ -1,0 +1,152 @@
+import CanonicalJSON
+import Endpoints
+import Planning
+import Testing
+
+@Suite struct PlanTests {
+  private func item(
+    _ name: String, _ desired: Rollout?, _ active: Rollout?, tags: [String: String] = mine, memory: Memory = Memory()
+  ) -> PlanItem {
+    let wanted = desired.map {
+      Desired.present(DesiredEndpoint(name: name, config: $0.config))
+    }
+    return PlanItem(
+      name: name, desired: wanted ?? Desired.none,
+      observed: active.map { .present(live($0, tags: tags, name: name)) } ?? .absent, memory: memory)
+  }
+
+  private func plan(
+    _ items: [PlanItem], prune: Bool = false, whole: Bool = true, allowMassDelete: Bool = false
+  ) -> Plan {
+    Plan.make(
+      target: "http://127.0.0.1:7387", items: items, now: now,
+      options: PlanOptions(
+        DecisionOptions(fleet: "f", prune: prune), isSourceWhole: whole, allowMassDelete: allowMassDelete))
+  }
+
+  @Test func `the JSON of a plan is what the manual shows`() throws {
+    let seven = Rollout(config("7"))
+    let memory = Memory(revisions: revisions((seven, .good)))
+    let plan = plan([
+      item("support-chat", Rollout(config("8")), seven, memory: memory), item("a", v1, v1), item("b", v1, v1),
+      item("c", v1, v1),
+    ])
+    let manual = try JSONValue(
+      parsing: """
+        {"kind": "Plan", "target": "http://127.0.0.1:7387",
+         "summary": {"create": 0, "update": 1, "rollback": 0, "delete": 0, "adopt": 0, "hold": 0, "unchanged": 3},
+         "changes": [{"endpoint": "support-chat", "action": "update", "reason": "spec changed",
+           "fields": [{"path": "spec.entityVersion", "from": "7", "to": "8", "effect": "rolling"}],
+           "operations": [{"call": "PUT /api/2.0/serving-endpoints/support-chat/config"}]}]}
+        """)
+    #expect(plan.json == manual, "\(plan.json.text(.pretty))")
+    #expect(!plan.isInSync && plan.hasChanges && !plan.needsPerson)
+  }
+
+  @Test func `in sync is an empty plan`() {
+    let plan = plan([item("a", v1, v1), item("b", v2, v2)])
+    #expect(plan.isInSync)
+    #expect(plan.unchanged == 2)
+  }
+
+  @Test func `strangers do not appear`() {
+    let plan = plan([item("a", nil, v1, tags: [:]), item("databricks-x", nil, v1)], prune: true)
+    #expect(plan.isInSync)
+    #expect(plan.unchanged == 0)
+  }
+
+  @Test func `the order of what is given does not matter`() {
+    let items = [item("c", v1, v2), item("a", v1, nil), item("b", nil, v1), item("d", v1, v1)]
+    #expect(plan(items, prune: true) == plan(items.reversed(), prune: true))
+  }
+
+  @Test(arguments: [
+    // fleet, of which to delete, allowed?
+    (10, 2, true), (10, 3, false), (1, 1, true), (2, 1, true), (2, 2, false), (5, 1, true), (9, 2, false),
+    (100, 20, true),
+    (100, 21, false), (4, 0, true),
+  ])
+  func `more than a fifth of the fleet, and more than one, is not deleted unasked`(
+    fleet: Int, gone: Int, isAllowed: Bool
+  ) {
+    let items = (0..<fleet).map { item("e\($0)", $0 < gone ? nil : v2, $0 < gone ? v1 : nil ?? v1) }
+    let guarded = plan(items, prune: true)
+    #expect(guarded.count(.delete) == (isAllowed ? gone : 0))
+    #expect((guarded.blockedDeletions == nil) == isAllowed)
+    #expect(guarded.count(.update) == fleet - gone, "the rest applies")
+    #expect(guarded.changes.filter { $0.action == .hold }.allSatisfy { $0.operations.isEmpty })
+    #expect(plan(items, prune: true, allowMassDelete: true).count(.delete) == gone)
+  }
+
+  @Test func `another fleet's endpoints do not make ours larger`() {
+    let items =
+      (0..<2).map { item("ours\($0)", nil, v1) }
+      + (0..<50).map { item("theirs\($0)", nil, v1, tags: [FleetTags.fleet: "g"]) }
+    #expect(plan(items, prune: true).count(.delete) == 0)
+  }
+
+  @Test func `half of a source deletes nothing`() {
+    #expect(plan([item("a", nil, v1)], prune: true, whole: false).isInSync)
+    #expect(plan([item("a", nil, v1)], prune: true).count(.delete) == 1)
+  }
+
+  @Test func `a retained endpoint blocks its own deletion alone`() {
+    let plan = plan(
+      [item("a", nil, v1, tags: [FleetTags.fleet: "f", FleetTags.retain: "true"]), item("b", nil, v1)]
+        + (0..<8).map { item("e\($0)", v1, v1) },
+      prune: true)
+    #expect(plan.changes.map(\.action) == [.hold, .delete])
+    #expect(!plan.needsPerson)
+  }
+
+  @Test(arguments: [
+    (v1 as Rollout?, v2 as Rollout?, "new replicas come up beside the old ones; traffic switches when they are ready"),
+    (nil, v2, "new replicas are started; nothing that serves is touched"),
+    (v1, nil, "the endpoint, its URL and its grants go away"),
+  ])
+  func `a plan says what it does to what serves`(active: Rollout?, desired: Rollout?, words: String) {
+    #expect(plan([item("a", desired, active)], prune: true).changes.first?.consequence == words)
+  }
+
+  @Test func `moving traffic and changing tags restart nothing`() {
+    func split(_ first: Int) -> Rollout {
+      Rollout(
+        EndpointConfig(entities: [
+          ServedEntity(name: "a", entityName: "m", entityVersion: "1", traffic: first),
+          ServedEntity(name: "b", entityName: "m", entityVersion: "2", traffic: 100 - first),
+        ]))
+    }
+    #expect(
+      plan([item("a", split(50), split(90))]).changes.first?.consequence == "traffic only: no replica is restarted")
+    let tagged = PlanItem(
+      name: "chat", desired: .present(endpoint(v1, tags: ["team": "x"])), observed: .present(live(v1)))
+    let change = plan([tagged]).changes.first
+    #expect(change?.consequence == "in place: nothing is restarted")
+    #expect(change?.fields == [FieldChange(path: "spec.tags.team", from: nil, to: "x", effect: .inPlace)])
+  }
+
+  @Test(arguments: [
+    (Held.Cause.failed, true), (.verification, true), (.rollback, false),
+  ])
+  func `a hold is a person's business unless a person wished it`(cause: Held.Cause, needsPerson: Bool) {
+    let held = Held(digest: v2.digest, cause: cause, target: v1.digest)
+    let item = PlanItem(
+      name: "chat", desired: .present(endpoint(v2)), observed: .present(live(v1, held: held)),
+      memory: Memory(revisions: revisions((v1, .good))))
+    let plan = plan([item])
+    #expect(plan.needsPerson == needsPerson)
+    #expect(plan.changes.first?.fields.map(\.path) == ["spec.entityVersion"], "what is withheld")
+  }
+
+  @Test func `no decision depends on the order of entities or tags`() {
+    let one = ServedEntity(name: "a", entityName: "m", entityVersion: "1", traffic: 90)
+    let two = ServedEntity(name: "b", entityName: "m", entityVersion: "2", traffic: 10)
+    let desired = DesiredEndpoint(
+      name: "chat", config: EndpointConfig(entities: [one, two]),
+      sideSettings: SideSettings(tags: ["x": "1", "y": "2"]))
+    let observed = live(
+      Rollout(EndpointConfig(entities: [two, one])),
+      tags: ["y": "2", FleetTags.owns: "x,y", "x": "1", FleetTags.fleet: "f"])
+    #expect(decided(desired, observed).action == .none)
+  }
+}
