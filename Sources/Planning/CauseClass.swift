@@ -17,8 +17,8 @@ package struct FailureCause: Hashable, Sendable {
   /// Reads the cause off a failed update: the messages of the deployments that are not ready, of the pending config
   /// where it is still reported.
   ///
-  /// What nothing is known of counts as ours: the old config serves on either way, and to send again what may never come
-  /// up would start new replicas without end, while a hold costs one look of a person.
+  /// What nothing is known of counts as ours: the old config serves on either way, and to send again what may never
+  /// come up would start new replicas without end, while a hold costs one look of a person.
   package init(of endpoint: ObservedEndpoint) {
     let deployments = (endpoint.pending ?? endpoint.active)?.deployments ?? [:]
     let messages = deployments.sorted { $0.key < $1.key }

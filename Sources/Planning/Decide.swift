@@ -1,7 +1,7 @@
 internal import Endpoints
 
-/// Decides what to do about one endpoint. Pure and total: the same inputs give the same decision, and every combination of
-/// inputs gives one. The rows are those of the table in `docs/architecture.md`; the first that matches wins.
+/// Decides what to do about one endpoint. Pure and total: the same inputs give the same decision, and every combination
+/// of inputs gives one. The rows are those of the table in `docs/architecture.md`; the first that matches wins.
 package func decide(
   desired: Desired, observed: Observation, memory: Memory, now: Timestamp, options: DecisionOptions
 ) -> Decision {
@@ -62,8 +62,8 @@ extension Decision {
     Decision(.hold, reason, target: target, next: next, degraded: degraded)
   }
 
-  /// The same decision, but waiting while a former failure of its call is too fresh. A refusal is for a person to look at;
-  /// everything else is tried again by itself.
+  /// The same decision, but waiting while a former failure of its call is too fresh. A refusal is for a person to look
+  /// at; everything else is tried again by itself.
   func afterSetback(_ setback: Setback?, now: Timestamp) -> Decision {
     guard let setback, now < setback.until else { return self }
     var copy = self

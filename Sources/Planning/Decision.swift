@@ -2,8 +2,8 @@ package import Endpoints
 
 /// What to do about one endpoint: what a person is told, and the one next step.
 ///
-/// A shell observes, decides, performs the step, records what came of it, and begins again. A call is made at most once per
-/// decision, so that every call rests on a fresh look at the world, and a crash between any two steps is harmless.
+/// A shell observes, decides, performs the step, records what came of it, and begins again. A call is made at most once
+/// per decision, so that every call rests on a fresh look at the world, and a crash between any two steps is harmless.
 package struct Decision: Hashable, Sendable {
   package var action: PlanAction
   package var reason: Reason

@@ -1,7 +1,7 @@
 package import Endpoints
 
-/// The differences between a live config and one to be at, in the manifest's own terms. Entities pair by meaning, not by
-/// place in a list.
+/// The differences between a live config and one to be at, in the manifest's own terms. Entities pair by meaning, not
+/// by place in a list.
 package enum FieldDiff {
   /// Empty exactly when `target` is met by `live`.
   ///

@@ -1,6 +1,7 @@
 package import Endpoints
 
-/// The tags by which a laptop, a CI job and a pod agree on an endpoint. They are no part of a digest, a diff or an import.
+/// The tags by which a laptop, a CI job and a pod agree on an endpoint. They are no part of a digest, a diff or an
+/// import.
 package enum FleetTags {
   /// The name of the fleet that owns the endpoint.
   package static let fleet = "setpoint-fleet"
@@ -66,7 +67,8 @@ extension DesiredEndpoint {
   func settingsPatch(on live: [String: String]) -> TagPatch {
     let managed = managedTags
     let marks = OwnedKeys.tags(for: managed.keys)
-    // Nearly every endpoint bears the marks it is to bear: then nothing was dropped, and the values are all there is to see.
+    // Nearly every endpoint bears the marks it is to bear: then nothing was dropped, and the values are all there is to
+    // see.
     if OwnedKeys.areMarks(marks, on: live) {
       return TagPatch(add: managed.filter { live[$0.key] != $0.value })
     }

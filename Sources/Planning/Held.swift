@@ -40,8 +40,8 @@ package struct Held: Hashable, Sendable {
 }
 
 extension Held {
-  /// What else a judgement hung on, besides the config: the checks for a failed verification, the tags for a create that
-  /// was refused with them. Nil where nothing else mattered. When it changes, the digest is judged anew.
+  /// What else a judgement hung on, besides the config: the checks for a failed verification, the tags for a create
+  /// that was refused with them. Nil where nothing else mattered. When it changes, the digest is judged anew.
   package static func circumstances(of endpoint: DesiredEndpoint, cause: Cause) -> ConfigDigest? {
     switch cause {
     case .verification: endpoint.rollout.checksDigest

@@ -17,8 +17,8 @@ package enum HeldTag: Hashable, Sendable {
 
   package var held: Held? { if case .held(let held) = self { held } else { nil } }
 
-  /// The tag's value: `1:CAUSE:DIGEST:TARGET:CIRCUMSTANCES:STALLED` with `-` for nothing; at most 217 of 256 characters,
-  /// all of them letters, digits, colons and hyphens.
+  /// The tag's value: `1:CAUSE:DIGEST:TARGET:CIRCUMSTANCES:STALLED` with `-` for nothing; at most 217 of 256
+  /// characters, all of them letters, digits, colons and hyphens.
   package static func encode(_ held: Held) -> String {
     [
       "1", held.cause.rawValue, held.digest.hex, held.target?.hex ?? "-", held.circumstances?.hex ?? "-",

@@ -1,7 +1,7 @@
 package import Endpoints
 
-/// What a person's command changes: on the endpoint, and in this machine's memory. Nothing is rolled out by it; the next
-/// decision does that.
+/// What a person's command changes: on the endpoint, and in this machine's memory. Nothing is rolled out by it; the
+/// next decision does that.
 package struct MemoryEdit: Hashable, Sendable {
   /// The call to make first; nil where none is needed.
   package let operation: Operation?

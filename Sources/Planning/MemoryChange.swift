@@ -48,8 +48,8 @@ extension Memory {
     return copy
   }
 
-  /// Applies a change. A change that does not fit, such as a verdict without an attempt, leaves the memory as it is: it is
-  /// news that came too late.
+  /// Applies a change. A change that does not fit, such as a verdict without an attempt, leaves the memory as it is: it
+  /// is news that came too late.
   package mutating func apply(_ change: MemoryChange) {
     switch change {
     case .found(let rollout, let id, let version, let at): found(rollout, id: id, version: version, at: at)

@@ -1,4 +1,5 @@
-/// A value that is seldom there, kept outside of what holds it: a fleet of thousands does not pay for the room of the few.
+/// A value that is seldom there, kept outside of what holds it: a fleet of thousands does not pay for the room of the
+/// few.
 @propertyWrapper
 package struct OutOfLine<Value: Hashable & Sendable>: Hashable, Sendable {
   private indirect enum Box: Hashable, Sendable {

@@ -7,11 +7,12 @@ extension Situation {
     guard let held = heldInForce else { return pursuing(desired, held: nil) }
     if held.isStalled {
       return .hold(
-        Reason(.stalled, "\(held.words), and going back to \(name(of: held.target)) failed too"), target: desired,
-        degraded: held.words)
+        Reason(.stalled, "\(words(of: held)), and going back to \(name(of: held.target)) failed too"), target: desired,
+        degraded: words(of: held))
     }
     guard let digest = held.target, live != nil else {
-      return .hold(Reason(.quarantined, "\(held.words); \(stayingWords)"), target: desired, degraded: held.words)
+      return .hold(
+        Reason(.quarantined, "\(words(of: held)); \(stayingWords)"), target: desired, degraded: words(of: held))
     }
     // At its place already: no snapshot is needed to stay.
     if isLive(digest) { return resting(held: held) }
@@ -19,9 +20,9 @@ extension Situation {
       return .hold(
         Reason(
           .stalled,
-          "\(held.words), and the config to go back to (\(digest)) is not in this machine's history; roll back where it "
-            + "is, or edit the manifest"),
-        target: desired, degraded: held.words)
+          "\(words(of: held)), and the config to go back to (\(digest)) is not in this machine's history; "
+            + "roll back where it is, or edit the manifest"),
+        target: desired, degraded: words(of: held))
     }
     return pursuing(target, held: held)
   }
@@ -49,8 +50,8 @@ extension Situation {
     if let live, live.readiness != .ready { return unhealthy(live) }
     guard let held else { return Decision(.none, Reason(.inSync), target: desired, next: .rest) }
     return .hold(
-      Reason(held.reasonCode, "\(held.words); it stays at \(name(of: held.target)); \(stayingWords)"),
-      target: desired, degraded: held.cause == .rollback ? nil : held.words)
+      Reason(held.reasonCode, "\(words(of: held)); it stays at \(name(of: held.target)); \(stayingWords)"),
+      target: desired, degraded: held.cause == .rollback ? nil : words(of: held))
   }
 
   func unhealthy(_ live: ObservedEndpoint) -> Decision {
@@ -60,8 +61,8 @@ extension Situation {
     return .hold(Reason(.unhealthy, words), target: desired, next: .wait(.seconds(10)), degraded: words)
   }
 
-  // Rows 12 and 14: an attempt is recorded; the next look sends it. Before it what it replaces is recorded, a rollback's
-  // target is looked at, and what is being fought over is left alone.
+  // Rows 12 and 14: an attempt is recorded; the next look sends it. Before it what it replaces is recorded, a
+  // rollback's target is looked at, and what is being fought over is left alone.
   private func opening(_ target: Rollout, held: Held?) -> Decision {
     let kind: Attempt.Kind = held == nil ? .update : .rollback
     let reason = reason(for: target)
@@ -119,7 +120,7 @@ extension Situation {
   }
 
   func reason(for target: Rollout) -> Reason {
-    if let held = heldInForce { return Reason(held.rollbackCode, held.words) }
+    if let held = heldInForce { return Reason(held.rollbackCode, words(of: held)) }
     guard live != nil else { return Reason(.doesNotExist) }
     if let good = memory.lastGood, live?.active != nil {
       if good.digest == target.digest { return Reason(.drift, "somebody changed it since revision \(good.number)") }
@@ -130,6 +131,13 @@ extension Situation {
     return Reason(.specChanged)
   }
 
+  /// Why it is held, with the provider's words where this machine heard them.
+  func words(of held: Held) -> String {
+    if held.cause == .rollback || held.cause == .canceled { return held.words }
+    let heard = memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message
+    return heard.map { "\(held.words): \($0)" } ?? held.words
+  }
+
   func name(of digest: ConfigDigest?) -> String {
     guard let digest else { return "a former revision" }
     return memory.revision(of: digest).map { "revision \($0.number)" } ?? "the config \(digest)"
@@ -138,8 +146,8 @@ extension Situation {
 
 // Drift and other writers
 extension Situation {
-  /// A put-back: what was established last, or was just sent, is to be sent again, because something else is live. Leaving a
-  /// held config is none.
+  /// A put-back: what was established last, or was just sent, is to be sent again, because something else is live.
+  /// Leaving a held config is none.
   private func correction(towards target: Rollout) -> Correction? {
     guard let active = live?.active else { return nil }
     if let held = heldInForce, isLive(held.digest) { return nil }

@@ -2,8 +2,8 @@ internal import Endpoints
 
 // Beside the table: the tags, changed in place, tried again, never held nor rolled back.
 extension Situation {
-  /// The decision on the rollout, with the tags' part added. Whose the endpoint is and whether it is protected is put right
-  /// before anything else; the manifest's own tags wait until nothing moves.
+  /// The decision on the rollout, with the tags' part added. Whose the endpoint is and whether it is protected is put
+  /// right before anything else; the manifest's own tags wait until nothing moves.
   func withTags(_ main: Decision) -> Decision {
     guard let live else { return main }
     let guardPatch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
@@ -27,8 +27,8 @@ extension Situation {
     return decision.then(.call(.patchTags(name: live.name, patch)))
   }
 
-  /// What of the patches can be sent at this moment. Not while a write may be on its way whose only trace would be that the
-  /// endpoint changed: changing tags may look the same.
+  /// What of the patches can be sent at this moment. Not while a write may be on its way whose only trace would be that
+  /// the endpoint changed: changing tags may look the same.
   private func patchNow(_ guardPatch: TagPatch, _ settingsPatch: TagPatch, while main: Decision) -> TagPatch? {
     guard memory.attempt.map({ $0.acceptance != nil }) ?? true else { return nil }
     let isStill =

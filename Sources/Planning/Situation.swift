@@ -11,7 +11,8 @@ struct Situation {
   let now: Timestamp
   let options: DecisionOptions
   let heldTag: HeldTag
-  /// The hold that keeps the manifest from being rolled out; nil where there is none, or only one that the manifest lifts.
+  /// The hold that keeps the manifest from being rolled out; nil where there is none, or only one that the manifest
+  /// lifts.
   let heldInForce: Held?
 
   init(
@@ -69,8 +70,8 @@ extension Situation {
     return decision.afterSetback(memory.setbacks[.tags], now: now)
   }
 
-  /// What is live, ready and in no revision, to be recorded before it is replaced; nil where that is not so. A config that
-  /// the manifest means is recorded as the manifest spells it, so that both have one digest.
+  /// What is live, ready and in no revision, to be recorded before it is replaced; nil where that is not so. A config
+  /// that the manifest means is recorded as the manifest spells it, so that both have one digest.
   var recordOfUnknownLive: MemoryChange? {
     guard let live, live.readiness == .ready, let active = live.active else { return nil }
     if let held = heldTag.held, isLive(held.digest) { return nil }
@@ -84,8 +85,8 @@ extension Situation {
 
 // What is live
 extension Situation {
-  /// Whether the active config is the one with this digest. Names that nobody chose do not count where the config itself is
-  /// at hand.
+  /// Whether the active config is the one with this digest. Names that nobody chose do not count where the config
+  /// itself is at hand.
   func isLive(_ digest: ConfigDigest) -> Bool {
     guard let active = live?.active?.config else { return false }
     if digest == desired.digest { return desired.config.isMet(by: active) }

@@ -1,8 +1,8 @@
 internal import Endpoints
 internal import Planning
 
-/// The worlds of a model and the ways between them, found as they are needed and each only once: histories differ in what
-/// may still go wrong far more often than in the world itself.
+/// The worlds of a model and the ways between them, found as they are needed and each only once: histories differ in
+/// what may still go wrong far more often than in the world itself.
 struct Graph {
   let model: Model
   let decide: Decide

@@ -1,8 +1,8 @@
 internal import Endpoints
 internal import Planning
 
-/// Invariant 1: from every world, when nothing goes wrong any more and nobody interferes, finitely many steps reach rest, a
-/// hold, or an overdue wait for a provider that never answers; and few configs are sent on the way.
+/// Invariant 1: from every world, when nothing goes wrong any more and nobody interferes, finitely many steps reach
+/// rest, a hold, or an overdue wait for a provider that never answers; and few configs are sent on the way.
 struct Settling {
   /// Configs sent until settled, per world and manifest.
   private var sent: [UInt64: UInt8] = [:]

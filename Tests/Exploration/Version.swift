@@ -69,9 +69,9 @@ package struct Manifest: Hashable, Sendable {
   }
 }
 
-/// Time in the small world: it is always now, and everything else lies no, one or two ticks back. One tick is longer than
-/// every short delay (back-off, grace, asking again) and shorter than the deadline and the hour of put-backs; two are
-/// longer than both. So a handful of values stand for all of time.
+/// Time in the small world: it is always now, and everything else lies no, one or two ticks back. One tick is longer
+/// than every short delay (back-off, grace, asking again) and shorter than the deadline and the hour of put-backs; two
+/// are longer than both. So a handful of values stand for all of time.
 enum ModelTime {
   static let now = Timestamp(milliseconds: 1_000_000_000_000)
   static let tick: Duration = .seconds(35 * 60)

@@ -8,9 +8,9 @@ struct World: Hashable, Sendable {
 }
 
 extension World {
-  /// The same world with everything renamed that a decision cannot tell apart: version numbers keep their order, ids and
-  /// last-updated their equality, revisions their ranks. It makes the world small; the explorer checks for each world that
-  /// the real one and the renamed one are decided alike.
+  /// The same world with everything renamed that a decision cannot tell apart: version numbers keep their order, ids
+  /// and last-updated their equality, revisions their ranks. It makes the world small; the explorer checks for each
+  /// world that the real one and the renamed one are decided alike.
   func canonical(_ model: Model) -> World {
     var copy = self
     copy.forgetWhatNobodyReads(model)
@@ -70,8 +70,8 @@ extension World {
     }
   }
 
-  /// The outcome of an update that is judged: where failures keep showing their config, the next one is told by that, and
-  /// where they do not, by whether one was showing before.
+  /// The outcome of an update that is judged: where failures keep showing their config, the next one is told by that,
+  /// and where they do not, by whether one was showing before.
   private mutating func forgetFormerUpdate(_ model: Model) {
     guard let live = provider.live, !live.update.isUpdating else { return }
     provider.live = live.with(
@@ -152,7 +152,8 @@ extension Attempt {
 }
 
 extension Memory {
-  /// One revision per digest, the newest, with the best standing of them; numbered in order of standing, the newest last.
+  /// One revision per digest, the newest, with the best standing of them; numbered in order of standing, the newest
+  /// last.
   fileprivate mutating func tidyRevisions() {
     guard let last = revisions.last else { return }
     var kept: [Revision] = []

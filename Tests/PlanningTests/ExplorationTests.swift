@@ -2,8 +2,8 @@ import Exploration
 import Planning
 import Testing
 
-/// The whole exploration is the program `explore`, in release mode. Here: small worlds that a debug build visits in seconds,
-/// and that a decision with a flaw is found out.
+/// The whole exploration is the program `explore`, in release mode. Here: small worlds that a debug build visits in
+/// seconds, and that a decision with a flaw is found out.
 @Suite struct ExplorationTests {
   @Test func `every invariant holds in every state of a small world`() {
     let model = Model(

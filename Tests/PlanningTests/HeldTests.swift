@@ -38,6 +38,17 @@ import Testing
     #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer setpoint"))
   }
 
+  @Test func `a quarantine repeats what the provider said, where this machine heard it`() {
+    let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "out of memory: CUDA"))))
+    #expect(
+      decided(endpoint(v2), live(v1, held: held), memory).reason.detail
+        == "this config failed: out of memory: CUDA; it stays at revision 1; sent again when the manifest changes, "
+        + "or by \"setpoint retry chat\"")
+    #expect(
+      decided(endpoint(v2), live(v1, held: held)).reason.detail.hasPrefix("this config failed; it stays at the config"))
+  }
+
   @Test func `a config is never its own way back`() {
     #expect(Held(digest: v1.digest, cause: .failed, target: v1.digest).target == nil)
   }

@@ -1,7 +1,7 @@
 import Exploration
 
-/// `explore [--break FLAW] [--model NAME] [--limit STATES]`: visits every state of every small world of the decision core and checks its
-/// invariants in each. Exits 1, with the way to it, when one is broken.
+/// `explore [--break FLAW] [--model NAME] [--limit STATES]`: visits every state of every small world of the decision
+/// core and checks its invariants in each. Exits 1, with the way to it, when one is broken.
 @main
 struct Explore {
   static func main() async {
