@@ -76,16 +76,22 @@ enum ProcessTable {
   }
 
   /// The files under `/dev/shm` that a process has mapped and Python made: `psm_…` and `sem.mp-…`.
+  ///
+  /// Told by their inodes: sem_open(3) makes a semaphore under another name, which is the one that maps shows, as deleted.
   static func sharedMemoryFiles(_ pid: Int32) -> Set<String> {
     guard let maps = read("/proc/\(pid)/maps") else { return [] }
-    var files: Set<String> = []
-    for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
-      guard let start = line.firstRange(of: "/dev/shm/")?.lowerBound, !line.hasSuffix("(deleted)") else { continue }
-      let path = String(line[start...])
-      let name = path.dropFirst("/dev/shm/".count)
-      if (name.hasPrefix("psm_") || name.hasPrefix("sem.mp-")) && !name.contains("/") { files.insert(path) }
-    }
-    return files
+    let inodes = Set(
+      String(decoding: maps, as: UTF8.self).split(separator: "\n").filter { $0.contains(" /dev/shm/") }
+        .compactMap { line in line.split(separator: " ").dropFirst(4).first.flatMap { UInt64($0) } })
+    guard !inodes.isEmpty else { return [] }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/dev/shm")) ?? []
+    let paths = names.filter { $0.hasPrefix("psm_") || $0.hasPrefix("sem.mp-") }.map { "/dev/shm/" + $0 }
+    return Set(paths.filter { path in inode(path).map(inodes.contains) ?? false })
+  }
+
+  private static func inode(_ path: String) -> UInt64? {
+    var status = stat()
+    return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
   private static func read(_ path: String) -> [UInt8]? {

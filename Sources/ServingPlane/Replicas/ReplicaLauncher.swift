@@ -125,14 +125,14 @@ enum ReplicaPort {
     let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr = in_addr(s_addr: UInt32(0x7F00_0001).bigEndian)
-    return withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
+    // struct sockaddr_in by its bytes: in an optimised build the compiler takes its fields to be another module's.
+    let high = UInt8(truncatingIfNeeded: port >> 8)
+    let low = UInt8(truncatingIfNeeded: port)
+    let family = withUnsafeBytes(of: sa_family_t(AF_INET)) { Array($0) }
+    let address = family + [high, low, 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+    return address.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return false }
+      return bind(descriptor, start.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count)) == 0
     }
   }
 }
