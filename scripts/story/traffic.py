@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass, field
 
 CLIENTS = 3
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 120
 # Every few requests one is long, so that some are under way at the moment of the switch. Five tokens make one
 # sentence (three words, end, newline), and the model repeats it.
-LONG_EVERY = 10
-LONG_TOKENS = 300
+LONG_EVERY = 12
+LONG_TOKENS = 200
 
 
 @dataclass
