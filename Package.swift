@@ -66,8 +66,8 @@ let package = Package(
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "ServingAPI", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn",
-        hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
+        "Gateway", "ServingAPI", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON",
+        "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 

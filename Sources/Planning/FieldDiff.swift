@@ -64,7 +64,7 @@ package enum FieldDiff {
   private static func summary(of entity: ServedEntity) -> String {
     let size = entity.workloadSize.map { ", \($0)" } ?? ""
     return
-      "\(entity.entityName) version \(entity.entityVersion) on \(WorkloadName.shown( entity.workloadType))\(size), "
+      "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType))\(size), "
       + "\(entity.traffic) % of the traffic"
   }
 }
@@ -79,7 +79,7 @@ private struct EntityDiff {
     var changes = [
       change("model", old?.entityName, new.entityName),
       change("entityVersion", old?.entityVersion, new.entityVersion),
-      change("workloadType", old.map { WorkloadName.shown($0.workloadType) }, WorkloadName.shown(new.workloadType)),
+      change("workloadType", old.map { Workload.shown($0.workloadType) }, Workload.shown(new.workloadType)),
       change("size", old?.workloadSize, new.workloadSize),
       change("scaleToZero", old.map { "\($0.scaleToZero)" }, "\(new.scaleToZero)"),
     ].compactMap(\.self)
@@ -97,7 +97,7 @@ private struct EntityDiff {
     return Set(before.keys).union(new.environment.keys).sorted().compactMap { variable -> FieldChange? in
       let (from, to) = (before[variable], new.environment[variable])
       if from == to { return nil }
-      let field = variable == PublicValue.engineVariable ? "engine" : "environment.\(variable)"
+      let field = variable == EngineArguments.variable ? "engine" : "environment.\(variable)"
       let old = from.map { shown(variable, $0) }
       let new = to.map { shown(variable, $0) }
       // Two hidden values would look alike; that they are not is all that may be said.
@@ -117,18 +117,5 @@ private struct EntityDiff {
     _ field: String, _ from: String?, _ to: String?, effect: FieldChange.Effect = .rolling
   ) -> FieldChange? {
     from == to ? nil : FieldChange(path: "\(path).\(field)", from: from, to: to, effect: effect)
-  }
-}
-
-/// The words that people use for accelerators, beside the API's.
-enum WorkloadName {
-  /// Such as `A10 (GPU_MEDIUM)`; a word of the API that has no other name stands alone.
-  static func shown(_ type: String) -> String {
-    switch type {
-    case "GPU_SMALL": "T4 (GPU_SMALL)"
-    case "GPU_MEDIUM": "A10 (GPU_MEDIUM)"
-    case "GPU_XLARGE": "H100 (GPU_XLARGE)"
-    default: type
-    }
   }
 }

@@ -1,11 +1,10 @@
+internal import Endpoints
+
 /// Which environment values may be read by people: secret references, which name a secret and do not tell it, and the
 /// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
 package enum PublicValue {
-  /// The variable in which the manifest's `engine` block travels.
-  package static let engineVariable = "SETPOINT_ENGINE_ARGS"
-
   package static func isPublic(variable: String, value: String) -> Bool {
-    isSecretReference(value) || variable == engineVariable && !holdsCredential(value)
+    isSecretReference(value) || variable == EngineArguments.variable && !holdsCredential(value)
   }
 
   /// Whether the value is one reference, `{{secrets/scope/key}}`, and nothing else.

@@ -20,6 +20,12 @@ package enum Workload {
     friendly.first { $0.key == word }?.value ?? word
   }
 
+  /// The API's word as people read it: `A10 (GPU_MEDIUM)`; a word that has no other name stands alone.
+  package static func shown(_ apiWord: String) -> String {
+    let name = friendly.first { $0.value == apiWord && $0.key != apiWord }?.key
+    return name.map { "\($0) (\(apiWord))" } ?? apiWord
+  }
+
   /// Whether the accelerator computes in bfloat16; a T4, which is what `GPU_SMALL` is on every cloud, does not.
   static func hasBFloat16(apiWord: String) -> Bool { apiWord != "GPU_SMALL" }
 }
