@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import descendants
 from story import chapters, processes
 from story.manifests import ENDPOINT
 from story.narration import Narrator, StoryFailed
@@ -124,7 +125,7 @@ def main() -> int:
     binary = parser.parse_args().setpoint.resolve()
     narrator = Narrator(strict=False)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-bench-"))
-    processes.become_reaper()
+    descendants.become_reaper()
     try:
         chapters.prepare(narrator, ROOT, binary)
         chapters.make_models(narrator, ROOT, folder)

@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 
+import descendants
 import leftovers
 from story import chapters, processes, proofs
 from story.narration import Narrator, StoryFailed
@@ -34,7 +35,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def tell(narrator: Narrator, folder: pathlib.Path, binary: pathlib.Path | None) -> None:
     """The story, in order. What only the test wants stands between the demo's own chapters."""
-    strict, before = narrator.strict, leftovers.snapshot()
+    strict, before = narrator.strict, leftovers.shared_memory()
     binary = chapters.prepare(narrator, ROOT, binary)
     chapters.make_models(narrator, ROOT, folder)
     setpoint = Setpoint(binary, folder, ROOT / ".tools/vllm", narrator)
@@ -67,7 +68,7 @@ def main() -> int:
     narrator = Narrator(arguments.strict)
     # A short path: vLLM puts Unix sockets below it, and those have 108 bytes for all of theirs.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-demo-"))
-    processes.become_reaper()
+    descendants.become_reaper()
     status = 1
     try:
         tell(narrator, folder, arguments.setpoint)

@@ -53,13 +53,12 @@ summary() {
 }
 
 scripts/install-system.sh
-python3 scripts/leftovers.py snapshot "$logs/before"
 install_python_parts >"$logs/install" 2>&1 &
 installer=$!
 
 part "swift build (debug, with tests)" swift build --build-tests ||
   { summary; fail "the build failed; nothing was tested"; }
-part "swift test" swift test --skip-build --disable-xctest --parallel || true
+part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest || true
 part "swift build (release: explore)" scripts/build-release.sh explore &&
   part "exploration of every reachable state" .build-release/release/explore || true
 
@@ -74,7 +73,6 @@ if installed_python_parts; then
 else
   failed+=("installing vLLM and the SDK clients")
 fi
-part "nothing left behind" python3 scripts/leftovers.py compare "$logs/before" || true
 
 summary
 if [ "${#failed[@]}" -gt 0 ]; then

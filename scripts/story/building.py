@@ -7,7 +7,8 @@ import subprocess
 import threading
 import time
 
-from story import processes
+import descendants
+
 from story.narration import Narrator, StoryFailed
 
 SHOW_PROGRESS_EVERY_SECONDS = 15
@@ -20,7 +21,7 @@ class Job:
     def __init__(self, narrator: Narrator, name: str, command: list[str], root: pathlib.Path, talkative: bool = False):
         self.narrator, self.name, self.talkative = narrator, name, talkative
         self.end: collections.deque[str] = collections.deque(maxlen=LINES_SHOWN_ON_FAILURE)
-        self.process = processes.start(
+        self.process = descendants.start(
             command,
             cwd=root,
             env=os.environ.copy(),

@@ -7,6 +7,8 @@ import sqlite3
 import stat
 import subprocess
 
+import descendants
+
 from story import processes
 from story.chapters import BROKEN_LINE, says
 from story.manifests import ENDPOINT, FILE, MODEL, manifest, shuffled_manifest, write
@@ -140,7 +142,7 @@ def forget_endpoint(data: pathlib.Path, name: str) -> None:
 def serve_the_sdks(setpoint: Setpoint, root: pathlib.Path) -> None:
     narrator = setpoint.narrator
     with narrator.step("Serve the Databricks SDK and the OpenAI SDK"):
-        client = processes.start(
+        client = descendants.start(
             [str(root / ".tools/clients/bin/python"), str(root / "Tests/e2e/clients.py"), "--model", MODEL],
             env=setpoint.environment | {"DATABRICKS_HOST": setpoint.url, "DATABRICKS_TOKEN": setpoint.token},
             stdin=subprocess.DEVNULL,

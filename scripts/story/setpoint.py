@@ -9,6 +9,8 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 
+import descendants
+
 from story import processes
 from story.narration import Narrator, StoryFailed
 
@@ -65,7 +67,7 @@ class Setpoint:
         """Run one command to its end, showing it and its output line by line unless quiet."""
         if not quiet:
             self.narrator.say("    $ setpoint " + " ".join(f"'{word}'" if " " in word else word for word in arguments))
-        process = processes.start(
+        process = descendants.start(
             [str(self.binary), *arguments],
             cwd=self.folder,
             env=self.environment | variables,
@@ -120,7 +122,7 @@ class Setpoint:
         arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
         self.narrator.say("    $ setpoint " + " ".join(arguments) + " &")
         with open(self.log, "ab") as log:
-            self.plane = processes.start(
+            self.plane = descendants.start(
                 [str(self.binary), *arguments],
                 cwd=self.folder,
                 env=self.environment,
