@@ -97,8 +97,11 @@ import Testing
   }
 
   @Test func `a reused connection that ends unanswered is tried once more on a new one`() async throws {
-    let harness = GatewayHarness()
-    try await StandIn.run { standIn in
+    // On a busy machine the two requests may be far apart: neither side is to give the connection up meanwhile.
+    var limits = GatewayLimits()
+    limits.idleConnection = .seconds(600)
+    let harness = GatewayHarness(limits: limits)
+    try await StandIn.run(["keep_alive_s": 600]) { standIn in
       harness.ready("a", port: standIn.port)
       try await harness.run { client in
         try await client.connect().executeThenClose { inbound, outbound in
