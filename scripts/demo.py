@@ -64,7 +64,8 @@ def interrupted(*_) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
     narrator = Narrator(arguments.strict)
     # A short path: vLLM puts Unix sockets below it, and those have 108 bytes for all of theirs.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-demo-"))
