@@ -8,6 +8,7 @@ change which goes first, so that a slow moment of the machine falls on both. Pri
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import selectors
@@ -129,11 +130,11 @@ def main() -> int:
     try:
         chapters.prepare(narrator, ROOT, binary)
         chapters.make_models(narrator, ROOT, folder)
-        setpoint = Setpoint(binary, folder, ROOT / ".tools/vllm", narrator)
-        chapters.start_plane(setpoint)
-        chapters.register_models(setpoint)
-        chapters.apply_first_version(setpoint)
-        return 0 if report(setpoint) else 1
+        with contextlib.closing(Setpoint(binary, folder, ROOT / ".tools/vllm", narrator)) as setpoint:
+            chapters.start_plane(setpoint)
+            chapters.register_models(setpoint)
+            chapters.apply_first_version(setpoint)
+            return 0 if report(setpoint) else 1
     except StoryFailed:
         return 1
     finally:

@@ -10,6 +10,7 @@ it fails or is interrupted. Needs what scripts/install-system.sh installs.
 """
 
 import argparse
+import contextlib
 import pathlib
 import shutil
 import signal
@@ -35,10 +36,15 @@ def parse_arguments() -> argparse.Namespace:
 
 def tell(narrator: Narrator, folder: pathlib.Path, binary: pathlib.Path | None) -> None:
     """The story, in order. What only the test wants stands between the demo's own chapters."""
-    strict, before = narrator.strict, leftovers.shared_memory()
+    before = leftovers.shared_memory()
     binary = chapters.prepare(narrator, ROOT, binary)
     chapters.make_models(narrator, ROOT, folder)
-    setpoint = Setpoint(binary, folder, ROOT / ".tools/vllm", narrator)
+    with contextlib.closing(Setpoint(binary, folder, ROOT / ".tools/vllm", narrator)) as setpoint:
+        tell_of_serving(setpoint, narrator.strict)
+        chapters.stop_everything(setpoint, before)
+
+
+def tell_of_serving(setpoint: Setpoint, strict: bool) -> None:
     chapters.start_plane(setpoint)
     chapters.register_models(setpoint)
     if strict:
@@ -55,7 +61,6 @@ def tell(narrator: Narrator, folder: pathlib.Path, binary: pathlib.Path | None) 
         proofs.hold_the_quarantine(setpoint)
         proofs.survive_a_killed_plane(setpoint)
         proofs.serve_the_sdks(setpoint, ROOT)
-    chapters.stop_everything(setpoint, before)
 
 
 def interrupted(*_) -> None:

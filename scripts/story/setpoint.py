@@ -1,5 +1,6 @@
 """setpoint as a person uses it: commands at a prompt, and its serving plane in the background."""
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -78,10 +79,11 @@ class Setpoint:
             errors="replace",
         )
         timer = threading.Timer(COMMAND_SECONDS, process.kill)
+        timer.daemon = True  # so that an interrupted story does not wait for it
         timer.start()
         captured: dict[str, list[str]] = {"out": [], "err": []}
         readers = [
-            threading.Thread(target=self._read, args=(stream, captured[name], quiet))
+            threading.Thread(target=self._read, args=(stream, captured[name], quiet), daemon=True)
             for name, stream in (("out", process.stdout), ("err", process.stderr))
         ]
         for reader in readers:
@@ -162,6 +164,12 @@ class Setpoint:
             return self.plane.wait(PLANE_STOP_SECONDS)
         except subprocess.TimeoutExpired as late:
             raise StoryFailed(f"the plane runs on {PLANE_STOP_SECONDS} s after SIGTERM: {self.log_end()}") from late
+
+    def close(self) -> None:
+        """End the plane, if it runs, gently: so it ends its replicas and removes what they have on this machine."""
+        if self.plane and self.plane.poll() is None:
+            with contextlib.suppress(StoryFailed):
+                self.stop_plane()
 
 
 def free_port() -> int:
