@@ -51,6 +51,7 @@ package struct PlaneService: Service {
     let opening = Opening(endpoints: endpoints, settings: settings, log: log, onListening: onListening)
     let application = Application(
       router: router(endpoints, token: AccessTokenDigest(token: data.token, file: settings.tokenPath)),
+      server: .loopBound(),
       configuration: ApplicationConfiguration(address: .hostname(settings.host, port: settings.port)),
       onServerRunning: { channel in await opening.open(channel) }, logger: quiet)
     let outcome: Result<Void, any Error>
@@ -107,7 +108,7 @@ package struct PlaneService: Service {
         log.debug("request", metadata: ["endpoint": "\(record.endpoint ?? "-")", "status": "\(record.status)"])
       }
     ).addRoutes(to: router)
-    let guarded = router.group().add(middleware: TokenCheck(token: token))
+    let guarded = router.group().add(middleware: OffEventLoop()).add(middleware: TokenCheck(token: token))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     ModelCalls(models: endpoints.models, body: body).addRoutes(to: guarded)

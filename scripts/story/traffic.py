@@ -22,7 +22,8 @@ class Tally:
     sent: int = 0
     answers: collections.Counter = field(default_factory=collections.Counter)
     failures: list[str] = field(default_factory=list)
-    last: str = ""  # the answer that came last
+    last: str = ""  # the answer to the request that was sent last: a long one sent earlier may well end after it
+    last_number: int = 0
 
     def __str__(self) -> str:
         answers = ", ".join(f"{count} × {text!r}" for text, count in sorted(self.answers.items()))
@@ -57,22 +58,25 @@ class Traffic:
                 return connection.close()
             with self.lock:
                 self.tally.sent += 1
+                sent = self.tally.sent
             try:
-                self.answered(self.ask(connection, long=number % LONG_EVERY == 0, stream=number % 2 == 0))
+                self.answered(sent, self.ask(connection, long=number % LONG_EVERY == 0, stream=number % 2 == 0))
             except (OSError, http.client.HTTPException, ValueError) as failure:
                 with self.lock:
                     self.tally.failures.append(f"{type(failure).__name__}: {failure}")
                 connection.close()
             time.sleep(PAUSE_SECONDS)
 
-    def answered(self, text: str) -> None:
-        """Count the answer under its sentence. One answer never comes from two versions."""
+    def answered(self, number: int, text: str) -> None:
+        """Count the answer to the request of this number under its sentence. One answer never comes from two versions."""
         sentences = set(text.strip().split("\n"))
         if len(sentences) != 1:
             raise ValueError(f"one answer, several sentences: {sorted(sentences)}")
         with self.lock:
-            self.tally.last = sentences.pop()
-            self.tally.answers[self.tally.last] += 1
+            sentence = sentences.pop()
+            self.tally.answers[sentence] += 1
+            if number > self.tally.last_number:
+                self.tally.last, self.tally.last_number = sentence, number
 
     def ask(self, connection: http.client.HTTPConnection, long: bool, stream: bool) -> str:
         body = {"messages": [{"role": "user", "content": "Say hello."}], "stream": stream}
