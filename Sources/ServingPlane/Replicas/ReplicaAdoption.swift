@@ -49,6 +49,7 @@ struct ReplicaAdoption {
     }
     let orphans = markedProcesses().filter { !adopted.contains($0.key) }
     for (replica, processes) in orphans {
+      for process in processes { _ = Glibc.kill(process.identity.pid, SIGSTOP) }
       let files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
       for process in processes { _ = Glibc.kill(process.identity.pid, SIGKILL) }
       await ProcessTable.waitForEnd(of: processes.map(\.identity))
@@ -70,8 +71,7 @@ struct ReplicaAdoption {
       let group = ReplicaGroup(
         mark: ReplicaMark(plane: planeID, replica: record.id), leader: process,
         workingDirectory: record.workingDirectory)
-      files.formUnion(group.sharedMemory())
-      await group.end()
+      files.formUnion(await group.end())
     }
     ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
   }

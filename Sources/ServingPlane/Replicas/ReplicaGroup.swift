@@ -34,14 +34,21 @@ struct ReplicaGroup: Sendable {
   }
 
   /// Ends every process at once, and returns when none is left. They may linger as zombies until they are collected.
-  func end() async {
+  ///
+  /// - Returns: the files under `/dev/shm` that they had. They are stopped before that is read, so that none makes another
+  ///   one between the reading and its end.
+  func end() async -> Set<String> {
+    var files: Set<String> = []
     // A second round for what was being made while the others were killed.
     for _ in 0..<2 {
       let victims = members().map(\.identity)
-      guard !victims.isEmpty else { return }
+      guard !victims.isEmpty else { break }
+      for victim in victims { _ = Glibc.kill(victim.pid, SIGSTOP) }
+      files.formUnion(sharedMemory())
       for victim in victims { _ = Glibc.kill(victim.pid, SIGKILL) }
       await ProcessTable.waitForEnd(of: victims)
     }
+    return files
   }
 }
 

@@ -115,6 +115,7 @@ struct ReplicaLife: Sendable {
         isLoading = true
         await report(.loading)
       }
+      await noteSharedMemory(group)
       if await probe.isHealthy() {
         do {
           try await probe.generate(task: task, isFirst: true)
@@ -125,7 +126,6 @@ struct ReplicaLife: Sendable {
           // The answer was late or broke off; the deadline decides.
         }
       }
-      if isLoading { await noteSharedMemory(group) }
       guard await pause(wait) else { return .abandoned }
       wait = min(wait * 2, .seconds(1))
     }
@@ -212,7 +212,7 @@ struct ReplicaLife: Sendable {
   /// Leaves nothing of the replica on the machine but its output.
   private func clean(_ group: ReplicaGroup) async {
     await noteSharedMemory(group)
-    await group.end()
+    sharedMemory.note(await group.end())
     _ = ProcessSpawn.collect(group.leader.pid)
     ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
   }

@@ -68,10 +68,16 @@ final class TestData: Sendable {
   }
 
   deinit {
-    for entry in (try? replicaProcesses()) ?? [] { kill(entry.identity.pid, SIGKILL) }
+    // A killed process keeps its files mapped until it is gone; these are this test's own, whoever still has them.
+    let processes = (try? replicaProcesses()) ?? []
+    for entry in processes { kill(entry.identity.pid, SIGSTOP) }
+    var files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
+    for entry in processes { kill(entry.identity.pid, SIGKILL) }
     for record in (try? EndpointStore(path: settings.storePath).replicas()) ?? [] {
-      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: record.sharedMemory)
+      files.formUnion(record.sharedMemory)
+      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: [])
     }
+    for file in files { unlink(file) }
     try? FileManager.default.removeItem(atPath: path)
   }
 }
