@@ -9,7 +9,8 @@ readonly OLDEST_SWIFT=6.2
 readonly PACKAGES=(
   libyaml-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev pkg-config # what the wrapper targets link
   gcc g++ libc6-dev binutils                                            # the linker's C side; vLLM's runtime compiler
-  git curl ca-certificates                                              # Swift's package manager; make bench
+  git curl ca-certificates                                              # Swift's package manager; git sources; bench
+  openssh-client tzdata                                                 # git over ssh; change windows
   openssl procps util-linux                                             # test certificates; ps; flock and setsid
   python3 python3-venv libnuma1                                         # vLLM, the SDK clients, scripts/*.py
 )
@@ -49,10 +50,15 @@ check_swift() {
       "Install Swift 6.3 from https://www.swift.org/install/linux/."
 }
 
+# kubectl renders manifests/controller. Not in PACKAGES: where it came from elsewhere, the two would collide.
+missing_kubectl() {
+  command -v kubectl >/dev/null || echo kubernetes-client
+}
+
 if ! command -v apt-get >/dev/null; then
   step "this is not Debian or Ubuntu: see that you have what these packages hold: ${PACKAGES[*]}"
 else
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages; missing_kubectl)
   if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 fi
 check_swift
