@@ -1,0 +1,62 @@
+/// Lists of slots, first in, first out, from whose middle a slot can leave. A slot is in one list at most, and everything
+/// but ``slots(in:)`` takes O(1).
+struct SlotLists: Sendable {
+  private struct Link {
+    var list = SlotLists.none
+    var previous = SlotLists.none
+    var next = SlotLists.none
+  }
+
+  private struct Ends {
+    var first = SlotLists.none
+    var last = SlotLists.none
+    var count = 0
+  }
+
+  /// No slot, no list.
+  private static let none = -1
+  private var links: [Link] = []
+  private var lists: [Ends]
+
+  init(count: Int) { lists = Array(repeating: Ends(), count: count) }
+
+  func count(of list: Int) -> Int { lists[list].count }
+
+  func first(of list: Int) -> Int? { lists[list].first == Self.none ? nil : lists[list].first }
+
+  mutating func makeRoom(for slot: Int) {
+    while links.count <= slot { links.append(Link()) }
+  }
+
+  /// Puts the slot, which is in no list, at the end of one.
+  mutating func append(_ slot: Int, to list: Int) {
+    let last = lists[list].last
+    links[slot] = Link(list: list, previous: last, next: Self.none)
+    if last == Self.none { lists[list].first = slot } else { links[last].next = slot }
+    lists[list].last = slot
+    lists[list].count += 1
+  }
+
+  /// Takes the slot out of the list in which it is, if any.
+  mutating func remove(_ slot: Int) {
+    let link = links[slot]
+    guard link.list != Self.none else { return }
+    if link.previous == Self.none { lists[link.list].first = link.next } else { links[link.previous].next = link.next }
+    if link.next == Self.none {
+      lists[link.list].last = link.previous
+    } else {
+      links[link.next].previous = link.previous
+    }
+    lists[link.list].count -= 1
+    links[slot] = Link()
+  }
+
+  /// The slots of a list in its order.
+  func slots(in list: Int) -> some Sequence<Int> {
+    sequence(state: lists[list].first) { [links] (slot: inout Int) -> Int? in
+      guard slot != Self.none else { return nil }
+      defer { slot = links[slot].next }
+      return slot
+    }
+  }
+}

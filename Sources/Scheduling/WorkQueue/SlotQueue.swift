@@ -1,0 +1,254 @@
+/// The rules of ``WorkQueue``, on the numbers of slots instead of keys.
+struct SlotQueue: Sendable {
+  /// Work that begins.
+  struct Run {
+    let slot: Int
+    let priority: WorkPriority
+    let waited: Duration
+    let failures: Int
+  }
+
+  /// What an add, or adds that merged, ask for.
+  private struct Wish {
+    var priority: WorkPriority
+    var time: Duration
+    /// Whether back-off does not hold it up.
+    var isUrgent: Bool
+  }
+
+  /// What is known, while a slot runs, of what comes afterwards.
+  private enum Afterwards {
+    /// What the run ends with decides.
+    case outcome
+    /// It was added meanwhile; both decide.
+    case wish([Wish])
+    /// It was forgotten meanwhile; nothing comes.
+    case nothing
+  }
+
+  private enum State {
+    /// Not queued; at most its failures are remembered. An add makes it delayed or ready.
+    case idle
+    /// In the heap until its time, which makes it ready. An add may bring it forward; forgetting makes it idle.
+    case delayed(WorkPriority, until: Duration)
+    /// In the list of its priority, until it is taken and runs. Forgetting makes it idle.
+    case ready(WorkPriority, since: Duration)
+    /// In the list of what runs. The end makes it idle, delayed or ready.
+    case running(WorkPriority, since: Duration, Afterwards)
+  }
+
+  private struct Slot {
+    var state = State.idle
+    var failures = 0
+    /// When back-off ends.
+    var backoffEnd = Duration.zero
+    /// The time that a server asked for, which nothing goes before.
+    var earliest = Duration.zero
+  }
+
+  private static let runningList = WorkPriority.allCases.count
+  private let backoff: Backoff
+  private var clock = Duration.zero
+  private var slots: [Slot] = []
+  private var delayed = DelayHeap()
+  /// A list for each priority, by its raw value, and the list of what runs, in the order of its beginning.
+  private var lists = SlotLists(count: SlotQueue.runningList + 1)
+  private(set) var failing = 0
+  private(set) var adds = 0
+  private(set) var retries = 0
+
+  init(backoff: Backoff) { self.backoff = backoff }
+
+  mutating func makeRoom(for slot: Int) {
+    guard slots.count <= slot else { return }
+    while slots.count <= slot { slots.append(Slot()) }
+    delayed.makeRoom(for: slot)
+    lists.makeRoom(for: slot)
+  }
+
+  // MARK: Events
+
+  mutating func add(_ slot: Int, priority: WorkPriority, after: Duration, now: Duration) {
+    advance(to: now)
+    let isUrgent = priority >= .edit && after <= .zero
+    enqueue(slot, Wish(priority: priority, time: clock + max(after, .zero), isUrgent: isUrgent))
+  }
+
+  mutating func take(now: Duration) -> Run? {
+    advance(to: now)
+    for priority in (0..<Self.runningList).reversed() {
+      guard let slot = lists.first(of: priority), case .ready(let priority, let since) = slots[slot].state else {
+        continue
+      }
+      lists.remove(slot)
+      lists.append(slot, to: Self.runningList)
+      slots[slot].state = .running(priority, since: clock, .outcome)
+      return Run(slot: slot, priority: priority, waited: clock - since, failures: slots[slot].failures)
+    }
+    return nil
+  }
+
+  mutating func finish(_ slot: Int, _ outcome: WorkOutcome, now: Duration, chance: Double) {
+    advance(to: now)
+    guard case .running(let priority, _, let afterwards) = slots[slot].state else { return }
+    lists.remove(slot)
+    slots[slot].state = .idle
+    if case .nothing = afterwards { return }
+    if let wish = judge(slot, outcome, ranAt: priority, chance: chance) { enqueue(slot, wish) }
+    if case .wish(let wishes) = afterwards { for wish in wishes { enqueue(slot, wish) } }
+  }
+
+  mutating func forget(_ slot: Int) {
+    forgetFailures(slot)
+    switch slots[slot].state {
+    case .idle: break
+    case .delayed:
+      delayed.remove(slot)
+      slots[slot].state = .idle
+    case .ready:
+      lists.remove(slot)
+      slots[slot].state = .idle
+    case .running(let priority, let since, _): slots[slot].state = .running(priority, since: since, .nothing)
+    }
+  }
+
+  /// Makes ready whose time has come.
+  mutating func advance(to now: Duration) {
+    clock = max(clock, now)
+    while let (slot, time) = delayed.first, time <= clock {
+      delayed.remove(slot)
+      guard case .delayed(let priority, _) = slots[slot].state else { continue }
+      place(slot, priority, time)
+    }
+  }
+
+  // MARK: What there is
+
+  var nextReady: Duration? {
+    for priority in (0..<Self.runningList).reversed() {
+      if let slot = lists.first(of: priority), case .ready(_, let since) = slots[slot].state { return since }
+    }
+    return delayed.first?.time
+  }
+
+  var depth: Int { WorkPriority.allCases.reduce(0) { $0 + depth(of: $1) } }
+
+  func depth(of priority: WorkPriority) -> Int { lists.count(of: priority.rawValue) }
+
+  var waiting: Int { delayed.count }
+
+  var running: Int { lists.count(of: Self.runningList) }
+
+  func failures(of slot: Int) -> Int { slots[slot].failures }
+
+  func readyTime(of slot: Int) -> Duration? {
+    switch slots[slot].state {
+    case .idle, .running: nil
+    case .delayed(_, let time), .ready(_, let time): time
+    }
+  }
+
+  func unfinished(now: Duration) -> (longest: Duration, total: Duration) {
+    var longest = Duration.zero
+    var total = Duration.zero
+    for slot in lists.slots(in: Self.runningList) {
+      guard case .running(_, let since, _) = slots[slot].state else { continue }
+      longest = max(longest, now - since)
+      total += max(now - since, .zero)
+    }
+    return (longest, total)
+  }
+
+  /// Whether there is nothing to know about the slot.
+  func isUnused(_ slot: Int) -> Bool {
+    guard case .idle = slots[slot].state else { return false }
+    return slots[slot].failures == 0
+  }
+
+  // MARK: The rules
+
+  /// Takes note of how a run ended, and says when the slot comes back for it.
+  private mutating func judge(
+    _ slot: Int, _ outcome: WorkOutcome, ranAt priority: WorkPriority, chance: Double
+  ) -> Wish? {
+    switch outcome {
+    case .done:
+      forgetFailures(slot)
+      return nil
+    case .again(let after, let priority):
+      forgetFailures(slot)
+      return Wish(priority: priority, time: clock + max(after, .zero), isUrgent: false)
+    case .failed: return retry(slot, priority, atLeast: .zero, chance: chance)
+    case .failedFor(let wait): return retry(slot, priority, atLeast: max(wait, .zero), chance: chance)
+    case .terminal:
+      slots[slot].backoffEnd = .zero
+      slots[slot].earliest = .zero
+      return nil
+    }
+  }
+
+  private mutating func retry(
+    _ slot: Int, _ priority: WorkPriority, atLeast wait: Duration, chance: Double
+  ) -> Wish {
+    if slots[slot].failures == 0 { failing += 1 }
+    slots[slot].failures += 1
+    retries += 1
+    slots[slot].backoffEnd = clock + backoff.delay(afterFailures: slots[slot].failures, chance: chance)
+    slots[slot].earliest = clock + wait
+    return Wish(priority: priority, time: clock, isUrgent: false)
+  }
+
+  private mutating func forgetFailures(_ slot: Int) {
+    if slots[slot].failures > 0 { failing -= 1 }
+    slots[slot].failures = 0
+    slots[slot].backoffEnd = .zero
+    slots[slot].earliest = .zero
+  }
+
+  private mutating func enqueue(_ slot: Int, _ wish: Wish) {
+    let time = permitted(slot, wish)
+    switch slots[slot].state {
+    case .idle:
+      adds += 1
+      place(slot, wish.priority, time)
+    case .delayed(let priority, let old):
+      guard wish.priority > priority || time < old else { return }
+      delayed.remove(slot)
+      place(slot, max(priority, wish.priority), min(old, time))
+    case .ready(let priority, let since):
+      // Added while it ran, it may have been wanted since before it was ready.
+      slots[slot].state = .ready(priority, since: min(since, time))
+      guard wish.priority > priority else { return }
+      lists.remove(slot)
+      place(slot, wish.priority, min(since, time))
+    case .running(let priority, let since, let afterwards):
+      slots[slot].state = .running(priority, since: since, .wish(Self.merge(wish, into: afterwards)))
+    }
+  }
+
+  /// What a wish comes to where the slot has failed.
+  private func permitted(_ slot: Int, _ wish: Wish) -> Duration {
+    let held = wish.isUrgent ? slots[slot].earliest : max(slots[slot].earliest, slots[slot].backoffEnd)
+    return max(wish.time, held)
+  }
+
+  /// Two wishes at most are kept: only the run's end shows whether back-off holds up one and not the other.
+  private static func merge(_ wish: Wish, into afterwards: Afterwards) -> [Wish] {
+    guard case .wish(var wishes) = afterwards else { return [wish] }
+    guard let same = wishes.firstIndex(where: { $0.isUrgent == wish.isUrgent }) else { return wishes + [wish] }
+    wishes[same].priority = max(wishes[same].priority, wish.priority)
+    wishes[same].time = min(wishes[same].time, wish.time)
+    return wishes
+  }
+
+  /// Puts a slot that is in no list and not in the heap where it belongs.
+  private mutating func place(_ slot: Int, _ priority: WorkPriority, _ time: Duration) {
+    if time > clock {
+      slots[slot].state = .delayed(priority, until: time)
+      delayed.put(slot, at: time)
+    } else {
+      slots[slot].state = .ready(priority, since: time)
+      lists.append(slot, to: priority.rawValue)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import Scheduling
+
+/// What ``WorkQueue`` promises, in the plainest form: a table that is searched from end to end. Keys are small numbers.
+struct WorkQueueModel {
+  struct Wish {
+    var priority: WorkPriority
+    var time: Duration
+    var isUrgent: Bool
+  }
+
+  struct Row {
+    var isQueued = false
+    var isRunning = false
+    var isForgotten = false
+    var priority = WorkPriority.resync
+    /// Queued: when it is or was ready.
+    var time = Duration.zero
+    /// Queued: its place is by the moment since which it is ready with its priority, then by the order of the events.
+    var moment = Duration.zero
+    var order = 0
+    var meanwhile: [Wish] = []
+    var failures = 0
+    var backoffEnd = Duration.zero
+    var earliest = Duration.zero
+  }
+
+  let backoff: Backoff
+  var rows: [Row]
+  var now = Duration.zero
+  private var events = 0
+
+  init(keys: Int, backoff: Backoff) {
+    rows = Array(repeating: Row(), count: keys)
+    self.backoff = backoff
+  }
+
+  mutating func add(_ key: Int, _ priority: WorkPriority, after: Duration) {
+    let isUrgent = priority >= .edit && after == .zero
+    let wish = Wish(priority: priority, time: now + after, isUrgent: isUrgent)
+    if rows[key].isRunning {
+      rows[key].isForgotten = false
+      rows[key].meanwhile.append(wish)
+    } else {
+      merge(key, wish)
+    }
+  }
+
+  private mutating func merge(_ key: Int, _ wish: Wish) {
+    events += 1
+    var row = rows[key]
+    let time = max(wish.time, row.earliest, wish.isUrgent ? .zero : row.backoffEnd)
+    let rises = !row.isQueued || wish.priority > row.priority
+    let isSooner = !row.isQueued || (row.time > now && time < row.time)
+    row.time = row.isQueued ? min(row.time, time) : time
+    row.isQueued = true
+    if rises { row.priority = wish.priority }
+    if rises || isSooner { (row.moment, row.order) = (max(row.time, now), events) }
+    rows[key] = row
+  }
+
+  /// The key that has to be given now.
+  var next: Int? {
+    var best: Int?
+    for key in rows.indices where rows[key].isQueued && rows[key].time <= now {
+      guard let other = best else {
+        best = key
+        continue
+      }
+      let one = rows[key]
+      let two = rows[other]
+      let isBefore =
+        one.priority != two.priority
+        ? one.priority > two.priority
+        : one.moment != two.moment ? one.moment < two.moment : one.order < two.order
+      if isBefore { best = key }
+    }
+    return best
+  }
+
+  mutating func take(_ key: Int) {
+    rows[key].isQueued = false
+    rows[key].isRunning = true
+  }
+
+  mutating func finish(_ key: Int, _ outcome: WorkOutcome, chance: Double) {
+    rows[key].isRunning = false
+    let meanwhile = rows[key].meanwhile
+    rows[key].meanwhile = []
+    if rows[key].isForgotten {
+      rows[key].isForgotten = false
+      return
+    }
+    switch outcome {
+    case .done: succeed(key)
+    case .again(let after, let priority):
+      succeed(key)
+      merge(key, Wish(priority: priority, time: now + after, isUrgent: false))
+    case .failed: fail(key, atLeast: .zero, chance)
+    case .failedFor(let wait): fail(key, atLeast: wait, chance)
+    case .terminal: (rows[key].backoffEnd, rows[key].earliest) = (.zero, .zero)
+    }
+    for wish in meanwhile { merge(key, wish) }
+  }
+
+  private mutating func succeed(_ key: Int) {
+    (rows[key].failures, rows[key].backoffEnd, rows[key].earliest) = (0, .zero, .zero)
+  }
+
+  private mutating func fail(_ key: Int, atLeast wait: Duration, _ chance: Double) {
+    rows[key].failures += 1
+    rows[key].backoffEnd = now + backoff.delay(afterFailures: rows[key].failures, chance: chance)
+    rows[key].earliest = now + wait
+    merge(key, Wish(priority: rows[key].priority, time: now, isUrgent: false))
+  }
+
+  mutating func forget(_ key: Int) {
+    let row = rows[key]
+    rows[key] = Row()
+    guard row.isRunning else { return }
+    rows[key].isRunning = true
+    rows[key].isForgotten = true
+    rows[key].priority = row.priority
+  }
+}
