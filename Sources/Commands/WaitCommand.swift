@@ -74,14 +74,3 @@ struct WaitCommand: AsyncParsableCommand {
     }
   }
 }
-
-extension ObservedEndpoint {
-  /// What the served entities that are not ready say of themselves, those of the pending config first.
-  var deploymentWords: String {
-    let deployments = (pending ?? active)?.deployments ?? [:]
-    return deployments.sorted { $0.key < $1.key }
-      .filter { $0.value.state != "DEPLOYMENT_READY" }
-      .map { "\($0.key): \($0.value.message.isEmpty ? $0.value.state : $0.value.message)" }
-      .joined(separator: "; ")
-  }
-}

@@ -56,6 +56,13 @@ package struct ConfigSnapshot: Hashable, Sendable {
     return EndpointConfig(entities: restored)
   }
 
+  /// Whether it holds codes in the place of values.
+  var isRedacted: Bool {
+    entities.contains { entity in
+      entity.environment.values.contains { if case .code = $0 { true } else { false } }
+    }
+  }
+
   /// The config without its environment.
   package var outline: EndpointConfig { EndpointConfig(entities: entities.map(\.bare)) }
 
@@ -139,6 +146,11 @@ extension ConfigSnapshot.Entity {
         workloadSize: json["workload_size"]?.stringValue, scaleToZero: scaleToZero, traffic: traffic),
       environment: environment)
   }
+}
+
+extension EndpointConfig {
+  /// The config without its environment.
+  var outline: EndpointConfig { EndpointConfig(entities: entities.map { $0.with(environment: [:]) }) }
 }
 
 extension ServedEntity {

@@ -23,7 +23,8 @@ struct EndpointRow {
 
   static func find(_ key: EndpointKey, _ database: Database) throws -> EndpointRow? {
     try Row.fetchOne(
-      database, sql: "SELECT * FROM endpoint WHERE host = ? AND name = ?", arguments: [key.host, key.name]
+      database.cachedStatement(sql: "SELECT * FROM endpoint WHERE host = ? AND name = ?"),
+      arguments: [key.host, key.name]
     ).map(EndpointRow.init)
   }
 
@@ -36,32 +37,47 @@ struct EndpointRow {
 // MARK: - Reading
 
 extension EndpointRow {
+  /// A memory as it was read.
+  struct Reading {
+    let recorded: RecordedMemory
+    /// Whether it depends on the values it was read with.
+    let isRedacted: Bool
+
+    static let nothing = Reading(recorded: .nothing, isRedacted: false)
+  }
+
   func memory(
     _ database: Database, values: [EndpointConfig], key: RedactionKey
-  ) throws -> RecordedMemory {
+  ) throws -> Reading {
     var memory = Memory(attempt: try attempt(database), endpointID: providerID, lastVersion: lastVersion)
     try memory.readNotes(Record(parsing: notes, subject: "what history notes of \(name)"))
     var lost: [Int: HistoryError] = [:]
     var outlines: [Int: EndpointConfig] = [:]
-    for row in try Row.fetchAll(
-      database, sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number", arguments: [id])
-    {
+    var isRedacted = false
+    let statement = try database.cachedStatement(sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number")
+    for row in try Row.fetchAll(statement, arguments: [id]) {
       var revision = try Revision(row)
       do throws(HistoryError) {
         if let snapshot = try snapshot(in: row) {
+          isRedacted = isRedacted || snapshot.isRedacted
+          // In place of the config, should that be lost.
           outlines[revision.number] = snapshot.outline
           revision.config = try restored(snapshot, digest: revision.digest, values: values, key: key)
+          outlines[revision.number] = nil
         }
       } catch {
         lost[revision.number] = error
       }
       memory.revisions.append(revision)
     }
-    return RecordedMemory(memory: memory, version: version, lostConfigs: lost, outlines: outlines)
+    return Reading(
+      recorded: RecordedMemory(memory: memory, version: version, lostConfigs: lost, lostOutlines: outlines),
+      isRedacted: isRedacted)
   }
 
   private func attempt(_ database: Database) throws -> Attempt? {
-    let row = try Row.fetchOne(database, sql: "SELECT * FROM attempt WHERE endpoint = ?", arguments: [id])
+    let statement = try database.cachedStatement(sql: "SELECT * FROM attempt WHERE endpoint = ?")
+    let row = try Row.fetchOne(statement, arguments: [id])
     guard let row else { return nil }
     let columns = Record(
       ["digest": .string(row["digest"]), "kind": .string(row["kind"])], subject: "the recorded attempt of \(name)")
@@ -94,10 +110,7 @@ extension EndpointRow {
   func events(newest count: Int, _ database: Database) throws -> [HistoryEvent] {
     try Row.fetchAll(
       database, sql: "SELECT * FROM event WHERE endpoint = ? ORDER BY id DESC LIMIT ?", arguments: [id, count]
-    ).reversed().map { row in
-      HistoryEvent(
-        at: Timestamp(milliseconds: row["at"]), what: row["what"], why: row["why"], sourceCommit: row["source_commit"])
-    }
+    ).reversed().map(HistoryEvent.init)
   }
 }
 
@@ -113,7 +126,28 @@ extension Revision {
     self.init(
       number: number, digest: try columns.digest("digest"), config: nil,
       recordedAt: Timestamp(milliseconds: row["recorded_at"]), sourceCommit: row["source_commit"],
-      outcome: try RevisionOutcome(columns), established: row["established"])
+      aliases: try Self.aliases(row["aliases"], of: number), outcome: try RevisionOutcome(columns),
+      established: row["established"])
+  }
+}
+
+extension Revision {
+  fileprivate static func aliases(_ text: String?, of number: Int) throws(HistoryError) -> [AliasedVersion] {
+    guard let text else { return [] }
+    let subject = "recorded revision \(number)"
+    return try Record(parsing: "{\"aliases\":\(text)}", subject: subject).list("aliases")
+      .map { record throws(HistoryError) in try AliasedVersion(record) }
+  }
+}
+
+extension AliasedVersion {
+  fileprivate var json: JSONValue {
+    ["model": .string(model), "alias": .string(alias), "version": .string(version)]
+  }
+
+  fileprivate init(_ record: Record) throws(HistoryError) {
+    self.init(
+      model: try record.text("model"), alias: try record.text("alias"), version: try record.text("version"))
   }
 }
 
@@ -171,17 +205,20 @@ extension EndpointRow {
     if case .failed(let class_, _) = revision.outcome { cause = class_.rawValue }
     try database.execute(
       sql: """
-        INSERT INTO revision (endpoint, number, digest, config, recorded_at, source_commit, outcome, cause, words, established)
-        VALUES (:endpoint, :number, :digest, :config, :at, :commit, :outcome, :cause, :words, :established)
+        INSERT INTO revision (
+          endpoint, number, digest, config, recorded_at, source_commit, outcome, cause, words, established, aliases)
+        VALUES (
+          :endpoint, :number, :digest, :config, :at, :commit, :outcome, :cause, :words, :established, :aliases)
         ON CONFLICT (endpoint, number) DO UPDATE
         SET digest = :digest, config = ifnull(:config, config), outcome = :outcome, cause = :cause, words = :words,
-          established = :established
+          established = :established, aliases = :aliases
         """,
       arguments: [
         "endpoint": id, "number": revision.number, "digest": revision.digest.hex,
         "config": config.map { ConfigSnapshot(of: $0, key: redaction).json.text() },
         "at": revision.recordedAt.milliseconds, "commit": revision.sourceCommit, "outcome": revision.outcome.word,
         "cause": cause, "words": revision.outcome.message, "established": revision.established,
+        "aliases": revision.aliases.isEmpty ? nil : JSONValue.array(revision.aliases.map(\.json)).text(),
       ])
   }
 

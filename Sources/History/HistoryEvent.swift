@@ -26,24 +26,22 @@ extension HistoryEvent {
       self.init(
         at: at, what: "found \(rollout.digest) live and recorded it",
         why: version.map { "config version \($0)" } ?? "")
-    case .opened(let attempt, _, let commit):
-      self.init(at: attempt.openedAt, what: Self.opening(attempt), why: "", sourceCommit: commit)
+    case .opened(let attempt, _, let origin):
+      self.init(
+        at: attempt.openedAt, what: Self.opening(attempt, origin), why: origin.why, sourceCommit: origin.sourceCommit)
     case .closed(let closing):
       guard let attempt = memory.attempt else { return nil }
       self.init(
         at: closing.at, what: "revision \(attempt.revision): \(closing.outcome.sentence)",
-        why: closing.outcome.message ?? "")
+        why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest asks for something else")
     case .received(let receipt, let operation, let at):
       guard let (what, why) = Self.news(receipt, operation) else { return nil }
-      self.init(at: at, what: what, why: why)
+      self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
     case .verified(let verdict, _, let at):
-      switch verdict {
-      case .passed: self.init(at: at, what: "verification passed")
-      case .failed(let words): self.init(at: at, what: "verification failed", why: words)
-      case .inconclusive(let words): self.init(at: at, what: "verification could not be measured", why: words)
-      }
+      let (what, why) = Self.news(verdict)
+      self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
       self.init(at: check.at, what: "cannot go back to \(check.digest)", why: problem)
@@ -52,25 +50,45 @@ extension HistoryEvent {
     }
   }
 
-  private static func opening(_ attempt: Attempt) -> String {
+  private static func opening(_ attempt: Attempt, _ origin: RolloutOrigin) -> String {
     let revision = "revision \(attempt.revision) (\(attempt.digest))"
     switch (attempt.kind, attempt.correction) {
-    case (.rollback, _): return "rolling back to \(revision)"
+    case (.rollback, _):
+      return "rolling back to \(revision)" + (origin.because.isEmpty ? "" : " because \(origin.because)")
     case (.update, .some): return "putting \(revision) back over a change from elsewhere"
     case (.update, nil): return attempt.base == .absent ? "creating with \(revision)" : "updating to \(revision)"
+    }
+  }
+
+  private static func news(_ verdict: Verdict) -> (what: String, why: String) {
+    switch verdict {
+    case .passed: ("verification passed", "")
+    case .failed(let words): ("verification failed", words)
+    case .inconclusive(let words): ("verification could not be measured", words)
     }
   }
 
   private static func news(_ receipt: Receipt, _ operation: Operation) -> (what: String, why: String)? {
     switch receipt {
     case .accepted:
-      if case .delete = operation { return ("deleted", "") }
-      return nil
+      switch operation {
+      case .delete: return ("deleted", "")
+      case .patchTags(_, let patch) where patch.remove.contains(FleetTags.held):
+        return ("lifted the hold", "something else is wanted now")
+      default: return nil
+      }
     case .refused(let words): return ("\(operation.call) was refused", words)
     case .conflict(let words): return ("\(operation.call) met another change", words)
     case .unavailable(let words, _): return ("\(operation.call) could not be taken now", words)
     case .lost(let words): return ("\(operation.call) brought no answer", words)
     }
+  }
+}
+
+extension Memory {
+  /// The source commit of the revision that is being rolled out.
+  fileprivate var commitUnderWay: String? {
+    attempt.flatMap { attempt in revisions.last { $0.number == attempt.revision }?.sourceCommit }
   }
 }
 

@@ -11,10 +11,15 @@ extension HistoryStore {
   package func memory(
     of key: EndpointKey, values: [EndpointConfig] = []
   ) async throws(HistoryError) -> RecordedMemory {
-    let redaction = self.key
+    let mark = cache.mark()
+    if let known = cache.memory(of: key, values: values, mark: mark) { return known }
+    let (redaction, cache) = (self.key, cache)
     return try await read { database in
-      guard let row = try EndpointRow.find(key, database) else { return .nothing }
-      return try row.memory(database, values: values, key: redaction)
+      try cache.update(database, mark: mark)
+      if let known = cache.memory(of: key, values: values) { return known }
+      let reading = try EndpointRow.find(key, database)?.memory(database, values: values, key: redaction) ?? .nothing
+      cache.keep(reading.recorded, of: key, values: values, isRedacted: reading.isRedacted)
+      return reading.recorded
     }
   }
 
@@ -26,7 +31,7 @@ extension HistoryStore {
     return try await read { database in
       var memories: [String: RecordedMemory] = [:]
       for row in try EndpointRow.all(host: host, database) {
-        memories[row.name] = try row.memory(database, values: values[row.name] ?? [], key: redaction)
+        memories[row.name] = try row.memory(database, values: values[row.name] ?? [], key: redaction).recorded
       }
       return memories
     }
@@ -45,10 +50,12 @@ extension HistoryStore {
     _ changes: [MemoryChange], of key: EndpointKey, since version: Int64? = nil, at now: Timestamp,
     values: [EndpointConfig] = []
   ) async throws(HistoryError) -> RecordedMemory {
-    let redaction = self.key
+    let (redaction, cache) = (self.key, cache)
     return try await write { database in
+      try cache.update(database, mark: nil)
+      cache.forget(key)
       let row = try EndpointRow.find(key, database)
-      let former = try row?.memory(database, values: [], key: redaction) ?? .nothing
+      let former = try row?.memory(database, values: [], key: redaction).recorded ?? .nothing
       guard version == nil || version == former.version else { throw Self.moved(key) }
       var memory = former.memory
       var events: [HistoryEvent] = []
@@ -59,7 +66,12 @@ extension HistoryStore {
       }
       let saved = try EndpointRow.save(memory, former: former, key, at: now, redaction, database)
       for event in events { try saved.append(event, database) }
-      return try saved.memory(database, values: values, key: redaction)
+      let reading = try saved.memory(database, values: values, key: redaction)
+      // Once it is committed; on the same connection, so before anybody else writes or reads there.
+      database.afterNextTransaction { _ in
+        cache.keep(reading.recorded, of: key, values: values, isRedacted: reading.isRedacted)
+      }
+      return reading.recorded
     }
   }
 
@@ -79,24 +91,6 @@ extension HistoryStore {
 }
 
 extension HistoryStore {
-  /// Notes an event that no change of memory brings with it.
-  package func note(_ event: HistoryEvent, of key: EndpointKey) async throws(HistoryError) {
-    try await write { database in
-      let row =
-        try EndpointRow.find(key, database)
-        ?? EndpointRow.save(Memory(), former: .nothing, key, at: event.at, self.key, database)
-      try row.append(event, database)
-    }
-  }
-
-  /// The newest events of an endpoint, oldest first.
-  package func events(of key: EndpointKey, newest count: Int = 50) async throws(HistoryError) -> [HistoryEvent] {
-    try await read { database in
-      guard let row = try EndpointRow.find(key, database) else { return [] }
-      return try row.events(newest: count, database)
-    }
-  }
-
   /// The revisions of an endpoint, oldest first.
   package func revisions(
     of key: EndpointKey, values: [EndpointConfig] = []

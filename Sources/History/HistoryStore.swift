@@ -13,6 +13,7 @@ internal import GRDB
 /// the way back to former revisions and the record of what happened, and nothing else.
 package struct HistoryStore: Sendable {
   let database: DatabaseQueue
+  let cache: MemoryCache
   /// Under which plain environment values are kept, in history and in saved plans.
   package let key: RedactionKey
 
@@ -25,8 +26,10 @@ package struct HistoryStore: Sendable {
       return try directory.withLock {
         let file = directory.file(fileName)
         try makePrivate(file)
+        let database = try openDatabase(file: file)
         return HistoryStore(
-          database: try openDatabase(file: file), key: try RedactionKey.load(file: directory.file("history.key")))
+          database: database, cache: MemoryCache(watch: try DatabaseQueue(path: file, configuration: configuration)),
+          key: try RedactionKey.load(file: directory.file("history.key")))
       }
     } catch {
       throw HistoryError(error, file: directory.file(fileName))
@@ -45,11 +48,14 @@ package struct HistoryStore: Sendable {
     do {
       let database = try DatabaseQueue(configuration: configuration)
       try Schema.migrator.migrate(database)
-      return HistoryStore(database: database, key: try key ?? RedactionKey.random())
+      return HistoryStore(database: database, cache: MemoryCache(), key: try key ?? RedactionKey.random())
     } catch {
       throw HistoryError(error, file: "the history in memory")
     }
   }
+
+  /// Whether it outlives the process.
+  package var isKept: Bool { !database.path.isEmpty && database.path != ":memory:" }
 
   static let fileName = "history.sqlite"
 

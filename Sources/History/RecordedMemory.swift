@@ -8,16 +8,21 @@ package struct RecordedMemory: Hashable, Sendable {
   package let version: Int64
   /// By revision number: why its config cannot be put together (`config` is nil then), in words that name the variables.
   package let lostConfigs: [Int: HistoryError]
-  /// By revision number: its config without any environment, for people to look at. There even where the config is lost.
-  package let outlines: [Int: EndpointConfig]
+  /// By revision number: what is left of a config that is lost.
+  private let lostOutlines: [Int: EndpointConfig]
 
   package init(
-    memory: Memory, version: Int64, lostConfigs: [Int: HistoryError] = [:], outlines: [Int: EndpointConfig] = [:]
+    memory: Memory, version: Int64, lostConfigs: [Int: HistoryError] = [:], lostOutlines: [Int: EndpointConfig] = [:]
   ) {
     self.memory = memory
     self.version = version
     self.lostConfigs = lostConfigs
-    self.outlines = outlines
+    self.lostOutlines = lostOutlines
+  }
+
+  /// A revision's config without any environment, for people to look at: there even where the config is lost.
+  package func outline(of revision: Revision) -> EndpointConfig? {
+    revision.config?.outline ?? lostOutlines[revision.number]
   }
 
   /// Nothing is remembered.

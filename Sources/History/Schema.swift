@@ -6,6 +6,7 @@ enum Schema {
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1: endpoints, revisions, attempts, events", migrate: createTables)
+    migrator.registerMigration("2: fleets, statuses, aliases", migrate: createFleets)
     return migrator
   }
 
@@ -64,6 +65,66 @@ enum Schema {
           source_commit TEXT
         );
         CREATE INDEX event_by_endpoint ON event (endpoint, id);
+        """)
+  }
+
+  private static func createFleets(_ database: Database) throws {
+    try database.execute(
+      sql: """
+        -- One row for each fleet that a controller looked after from here.
+        CREATE TABLE fleet (
+          id INTEGER PRIMARY KEY,
+          host TEXT NOT NULL,
+          name TEXT NOT NULL,
+          -- When the controller last looked; null: there are only events.
+          looked_at INTEGER,
+          interval INTEGER,
+          source_commit TEXT,
+          -- A JSON list of sentences.
+          problems TEXT,
+          stopped_at INTEGER,
+          UNIQUE (host, name)
+        );
+
+        -- What the controller last said of each endpoint of the fleet; there may be no row in endpoint.
+        CREATE TABLE status (
+          fleet INTEGER NOT NULL REFERENCES fleet (id) ON DELETE CASCADE,
+          name TEXT NOT NULL,
+          desired TEXT,
+          live TEXT,
+          phase TEXT NOT NULL,
+          reason TEXT,
+          why TEXT NOT NULL,
+          since INTEGER NOT NULL,
+          next TEXT,
+          next_at INTEGER,
+          source_commit TEXT,
+          looked_at INTEGER NOT NULL,
+          warnings TEXT,
+          PRIMARY KEY (fleet, name)
+        ) WITHOUT ROWID;
+
+        -- Whose it is, as a controller last said.
+        ALTER TABLE endpoint ADD COLUMN fleet TEXT;
+        -- A JSON list of the versions that the manifest named by an alias.
+        ALTER TABLE revision ADD COLUMN aliases TEXT;
+
+        -- An event is an endpoint's or a fleet's.
+        CREATE TABLE new_event (
+          id INTEGER PRIMARY KEY,
+          endpoint INTEGER REFERENCES endpoint (id) ON DELETE CASCADE,
+          fleet INTEGER REFERENCES fleet (id) ON DELETE CASCADE,
+          at INTEGER NOT NULL,
+          what TEXT NOT NULL,
+          why TEXT NOT NULL,
+          source_commit TEXT,
+          CHECK ((endpoint IS NULL) <> (fleet IS NULL))
+        );
+        INSERT INTO new_event SELECT id, endpoint, NULL, at, what, why, source_commit FROM event;
+        DROP TABLE event;
+        ALTER TABLE new_event RENAME TO event;
+        CREATE INDEX event_by_endpoint ON event (endpoint, id);
+        CREATE INDEX event_by_fleet ON event (fleet, id);
         """)
   }
 }

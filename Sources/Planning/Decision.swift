@@ -94,8 +94,13 @@ package struct Reason: Hashable, Sendable {
   }
 
   /// Whether a hold for this reason waits for a person, and is more than what a person chose.
+  package var needsPerson: Bool { code.needsPerson }
+}
+
+extension Reason.Code {
+  /// As ``Reason/needsPerson``.
   package var needsPerson: Bool {
-    switch code {
+    switch self {
     case .conflict, .quarantined, .unhealthy, .stalled, .contested, .inconclusive, .refused: true
     default: false
     }

@@ -5,7 +5,7 @@ package enum MemoryChange: Hashable, Sendable {
   /// The live config is recorded as a good revision: at adoption, or before something unknown is replaced.
   case found(Rollout, id: String, version: Int64?, at: Timestamp)
   /// An attempt is recorded, before anything is sent, and the revision it rolls out.
-  case opened(Attempt, Rollout, sourceCommit: String?)
+  case opened(Attempt, Rollout, RolloutOrigin)
   /// The open attempt is judged.
   case closed(Closing)
   /// A hold without an endpoint that could carry it is lifted.
@@ -53,7 +53,7 @@ extension Memory {
   package mutating func apply(_ change: MemoryChange) {
     switch change {
     case .found(let rollout, let id, let version, let at): found(rollout, id: id, version: version, at: at)
-    case .opened(let attempt, let rollout, let commit): open(attempt, rollout, sourceCommit: commit)
+    case .opened(let attempt, let rollout, let origin): open(attempt, rollout, origin)
     case .closed(let closing): close(closing)
     case .liftedWhileAbsent: heldWhileAbsent = nil
     case .received(let receipt, let operation, let at): receive(receipt, operation, at: at)
@@ -80,16 +80,17 @@ extension Memory {
     lastVersion = version
   }
 
-  private mutating func open(_ attempt: Attempt, _ rollout: Rollout, sourceCommit: String?) {
+  private mutating func open(_ attempt: Attempt, _ rollout: Rollout, _ origin: RolloutOrigin) {
     self.attempt = attempt
     if let index = revisions.lastIndex(where: { $0.number == attempt.revision }) {
       revisions[index].config = rollout.config
       revisions[index].outcome = .pending
+      if attempt.kind == .update { revisions[index].aliases = origin.aliases }
     } else {
       revisions.append(
         Revision(
           number: attempt.revision, digest: attempt.digest, config: rollout.config, recordedAt: attempt.openedAt,
-          sourceCommit: sourceCommit))
+          sourceCommit: origin.sourceCommit, aliases: origin.aliases))
     }
     if case .present(let id, _, _, _) = attempt.base {
       endpointID = id

@@ -9,6 +9,8 @@ package struct Revision: Hashable, Sendable {
   package let recordedAt: Timestamp
   /// The source commit it came from, where there was one.
   package let sourceCommit: String?
+  /// The versions in it that the manifest named by an alias, when it was last rolled out from one.
+  package var aliases: [AliasedVersion]
   package var outcome: RevisionOutcome
   /// Counts up, over all revisions of the endpoint, each time one is established: became ready and passed its
   /// verification, first or again after a rollback. Nil: never, or it failed since. The highest is the last good one.
@@ -16,13 +18,14 @@ package struct Revision: Hashable, Sendable {
 
   package init(
     number: Int, digest: ConfigDigest, config: EndpointConfig?, recordedAt: Timestamp, sourceCommit: String? = nil,
-    outcome: RevisionOutcome = .pending, established: Int? = nil
+    aliases: [AliasedVersion] = [], outcome: RevisionOutcome = .pending, established: Int? = nil
   ) {
     self.number = number
     self.digest = digest
     self.config = config
     self.recordedAt = recordedAt
     self.sourceCommit = sourceCommit
+    self.aliases = aliases
     self.outcome = outcome
     self.established = established
   }

@@ -82,7 +82,7 @@ extension Situation {
       digest: target.digest, kind: kind, revision: revisionNumber(of: target, kind),
       base: live.map { Attempt.Base($0) } ?? .absent, openedAt: now, correction: correction,
       checksDigest: endpoint.rollout.checks.isEmpty ? Self.noChecks : endpoint.rollout.checksDigest)
-    return decision.then(.record(.opened(attempt, target, sourceCommit: options.sourceCommit)))
+    return decision.then(.record(.opened(attempt, target, origin(held: held, reason))))
   }
 
   private func action(_ kind: Attempt.Kind, _ reason: Reason) -> PlanAction {
@@ -125,17 +125,49 @@ extension Situation {
     if let good = memory.lastGood, live?.active != nil {
       if good.digest == target.digest { return Reason(.drift, "somebody changed it since revision \(good.number)") }
       if let older = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) {
-        return Reason(.wentBack, "the manifest went back to what revision \(older.number) was")
+        let moves = aliasMoves(since: target)
+        return Reason(
+          .wentBack,
+          moves.isEmpty
+            ? "the manifest went back to what revision \(older.number) was"
+            : "\(moves), which is what revision \(older.number) was")
       }
     }
-    return Reason(.specChanged)
+    return Reason(.specChanged, aliasMoves(since: target))
+  }
+
+  /// Which of the manifest's aliases mean another version than in the revision before `target`, in words; empty where none
+  /// does, or nobody has looked them up from here.
+  private func aliasMoves(since target: Rollout) -> String {
+    guard !endpoint.resolvedAliases.isEmpty,
+      let former = memory.revisions.last(where: { $0.digest != target.digest })
+    else { return "" }
+    return endpoint.aliasedVersions.compactMap { now in
+      former.aliases.first { $0.model == now.model && $0.alias == now.alias && $0.version != now.version }
+        .map { "the alias \(now.alias) of \(now.model) moved from version \($0.version) to \(now.version)" }
+    }.joined(separator: "; ")
+  }
+
+  /// What a rollout is recorded with. Of a rollback that is the story of what it leaves.
+  private func origin(held: Held?, _ reason: Reason) -> RolloutOrigin {
+    guard let held else {
+      return RolloutOrigin(
+        sourceCommit: options.sourceCommit, aliases: endpoint.aliasedVersions, why: reason.detail)
+    }
+    return RolloutOrigin(
+      sourceCommit: memory.revision(of: held.digest)?.sourceCommit ?? options.sourceCommit,
+      because: held.clause(name(of: held.digest)), why: heardWords(of: held) ?? "")
   }
 
   /// Why it is held, with the provider's words where this machine heard them.
   func words(of held: Held) -> String {
-    if held.cause == .rollback || held.cause == .canceled { return held.words }
-    let heard = memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message
-    return heard.map { "\(held.words): \($0)" } ?? held.words
+    heardWords(of: held).map { "\(held.words): \($0)" } ?? held.words
+  }
+
+  /// The provider's words on what is held; nil where there are none, or this machine did not hear them.
+  private func heardWords(of held: Held) -> String? {
+    if held.cause == .rollback || held.cause == .canceled { return nil }
+    return memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message
   }
 
   func name(of digest: ConfigDigest?) -> String {
@@ -204,6 +236,17 @@ extension Held {
     case .verification: "this config failed its verification"
     case .canceled: "a person cancelled the update at the provider"
     case .rollback: "a person went back from this config"
+    }
+  }
+
+  /// What happened to what is held, as a clause with a subject: "revision 3 failed".
+  func clause(_ subject: String) -> String {
+    switch cause {
+    case .failed: "\(subject) failed"
+    case .refused: "\(subject) was refused"
+    case .verification: "\(subject) failed its verification"
+    case .canceled: "\(subject) was cancelled at the provider"
+    case .rollback: "a person went back from \(subject)"
     }
   }
 

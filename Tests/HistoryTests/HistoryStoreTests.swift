@@ -21,7 +21,7 @@ import Testing
     .opened(
       Attempt(
         digest: config.digest, kind: kind, revision: revision, base: base, openedAt: at(second), correction: correction,
-        checksDigest: RolloutPolicy().checksDigest), Rollout(config), sourceCommit: commit)
+        checksDigest: RolloutPolicy().checksDigest), Rollout(config), RolloutOrigin(sourceCommit: commit))
   }
 
   /// Changes that fill every corner of a memory.

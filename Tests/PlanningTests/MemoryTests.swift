@@ -5,11 +5,11 @@ import Testing
 @Suite struct MemoryTests {
   @Test func `an attempt adds a revision, and sending the same again does not`() {
     var memory = Memory()
-    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: "abc"))
+    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin(sourceCommit: "abc")))
     #expect(memory.revisions.map(\.number) == [1])
     #expect(memory.revisions.first?.sourceCommit == "abc")
     memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
-    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: "abc"))
+    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin(sourceCommit: "abc")))
     #expect(memory.revisions.count == 1)
     #expect(memory.revisions.first?.outcome == .pending)
   }
@@ -17,7 +17,7 @@ import Testing
   @Test func `the last good revision is the one established last, also after going back`() {
     var memory = Memory(revisions: revisions((v1, .good), (v2, .good)))
     #expect(memory.lastGood?.digest == v2.digest)
-    memory.apply(.opened(attempt(v1, .rollback, revision: 1), v1, sourceCommit: nil))
+    memory.apply(.opened(attempt(v1, .rollback, revision: 1), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.good, id: "id", version: 9, at: now)))
     #expect(memory.lastGood?.digest == v1.digest)
     #expect(memory.lastGood(otherThan: v1.digest)?.digest == v2.digest)
@@ -27,7 +27,7 @@ import Testing
 
   @Test func `what failed through our fault is no way back, under whatever number it once was good`() {
     var memory = Memory(revisions: revisions((v1, .good), (v2, .good), (v1, .pending)))
-    memory.apply(.opened(attempt(v1, revision: 3), v1, sourceCommit: nil))
+    memory.apply(.opened(attempt(v1, revision: 3), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.failed(.ours, "out of memory"), at: now)))
     #expect(memory.lastGood?.digest == v2.digest)
     #expect(memory.lastGood(otherThan: v2.digest) == nil)
@@ -36,7 +36,7 @@ import Testing
 
   @Test func `what failed through theirs stays as good as it was`() {
     var memory = Memory(revisions: revisions((v1, .good)))
-    memory.apply(.opened(attempt(v1, revision: 1), v1, sourceCommit: nil))
+    memory.apply(.opened(attempt(v1, revision: 1), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
     #expect(memory.lastGood?.digest == v1.digest)
   }
@@ -45,12 +45,12 @@ import Testing
     var memory = Memory()
     var delays: [Duration] = []
     for _ in 0..<9 {
-      memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: nil))
+      memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin()))
       memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
       if let setback = memory.setbacks[.config] { delays.append(setback.until - now) }
     }
     #expect(delays == [15, 30, 60, 120, 240, 480, 900, 900, 900].map { .seconds($0) })
-    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, sourceCommit: nil))
+    memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.good, at: now)))
     #expect(memory.setbacks.isEmpty)
   }
@@ -99,7 +99,7 @@ import Testing
       digest: v1.digest, kind: .update, revision: 1, base: base, openedAt: now,
       correction: Correction(target: v1.digest, live: foreign.digest, at: now), checksDigest: v1.digest)
     var memory = Memory(revisions: revisions((v1, .good)))
-    memory.apply(.opened(opened, v1, sourceCommit: nil))
+    memory.apply(.opened(opened, v1, RolloutOrigin()))
     #expect(memory.corrections.isEmpty)
     memory.apply(
       .received(.accepted(id: "id", version: 7), .updateConfig(name: "chat", config: v1.config), at: now))

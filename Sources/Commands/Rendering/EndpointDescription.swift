@@ -81,7 +81,7 @@ struct EndpointDescription {
 
   private func shown(_ digest: ConfigDigest) -> String {
     recorded.memory.revision(of: digest).map { revision in
-      let model = recorded.outlines[revision.number].map { ", \($0.modelText)" } ?? ""
+      let model = recorded.outline(of: revision).map { ", \($0.modelText)" } ?? ""
       return "revision \(revision.number) (\(digest)\(model))"
     } ?? "digest \(digest)"
   }

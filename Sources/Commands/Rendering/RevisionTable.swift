@@ -9,7 +9,7 @@ enum RevisionTable {
     var table = Table(["REVISION", "MODEL", "DIGEST", "OUTCOME", "RECORDED", "COMMIT", "NOTE"])
     for revision in recorded.memory.revisions {
       table.append([
-        Table.Cell(String(revision.number)), Table.Cell(recorded.outlines[revision.number]?.modelText ?? "-"),
+        Table.Cell(String(revision.number)), Table.Cell(recorded.outline(of: revision)?.modelText ?? "-"),
         Table.Cell("\(revision.digest)"), Table.Cell(revision.outcome.word, revision.outcome.tone),
         Table.Cell(TimeText.instant(revision.recordedAt.milliseconds)),
         Table.Cell(revision.sourceCommit.map { String($0.prefix(12)) } ?? "-"),
@@ -38,7 +38,7 @@ enum RevisionTable {
       "recordedAt": .string(TimeText.instant(revision.recordedAt.milliseconds)),
       "lastGood": .bool(recorded.memory.lastGood?.number == revision.number),
     ]
-    if let outline = recorded.outlines[revision.number] { members["model"] = .string(outline.modelText) }
+    if let outline = recorded.outline(of: revision) { members["model"] = .string(outline.modelText) }
     if let message = revision.outcome.message { members["message"] = .string(message) }
     if let commit = revision.sourceCommit { members["commit"] = .string(commit) }
     if case .failed(let cause, _) = revision.outcome { members["cause"] = .string(cause.rawValue) }

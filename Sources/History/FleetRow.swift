@@ -1,0 +1,140 @@
+internal import CanonicalJSON
+internal import GRDB
+internal import Planning
+
+/// A row of the table `fleet`, and what hangs on it.
+struct FleetRow {
+  let id: Int64
+  let key: FleetKey
+  /// Nil: no controller has looked; only events hang on it.
+  let lookedAt: Timestamp?
+  private let report: FleetReport
+
+  private init(_ row: Row) throws(HistoryError) {
+    id = row["id"]
+    key = FleetKey(host: row["host"], name: row["name"])
+    lookedAt = (row["looked_at"] as Int64?).map(Timestamp.init(milliseconds:))
+    report = FleetReport(
+      interval: (row["interval"] as Int64?).map { .milliseconds($0) }, commit: row["source_commit"],
+      problems: try StoredList.read(row["problems"], of: "the fleet \(key.name)"),
+      stoppedAt: (row["stopped_at"] as Int64?).map(Timestamp.init(milliseconds:)))
+  }
+
+  static func find(_ key: FleetKey, _ database: Database) throws -> FleetRow? {
+    try Row.fetchOne(
+      database.cachedStatement(sql: "SELECT * FROM fleet WHERE host = ? AND name = ?"), arguments: [key.host, key.name]
+    ).map(FleetRow.init)
+  }
+
+  static func all(host: String?, _ database: Database) throws -> [FleetRow] {
+    try Row.fetchAll(
+      database, sql: "SELECT * FROM fleet WHERE ?1 IS NULL OR host = ?1 ORDER BY host, name", arguments: [host]
+    ).map(FleetRow.init)
+  }
+
+  /// The row, made when there is none.
+  static func made(_ key: FleetKey, _ database: Database) throws -> FleetRow {
+    if let row = try find(key, database) { return row }
+    try database.execute(sql: "INSERT INTO fleet (host, name) VALUES (?, ?)", arguments: [key.host, key.name])
+    guard let row = try find(key, database) else { throw HistoryError(.failed, "what was written cannot be read") }
+    return row
+  }
+}
+
+// MARK: - Reading
+
+extension FleetRow {
+  func status(_ database: Database) throws -> FleetStatus {
+    let statement = try database.cachedStatement(sql: "SELECT * FROM status WHERE fleet = ? ORDER BY name")
+    return try status(
+      database, endpoints: try Row.fetchAll(statement, arguments: [id]).map { row in try EndpointStatus(row) })
+  }
+
+  func status(_ database: Database, endpoints: [EndpointStatus]) throws -> FleetStatus {
+    FleetStatus(fleet: key.name, target: key.host, lastSync: lookedAt, report: report, endpoints: endpoints)
+  }
+
+  func status(of name: String, _ database: Database) throws -> EndpointStatus? {
+    try Row.fetchOne(
+      database, sql: "SELECT * FROM status WHERE fleet = ? AND name = ?", arguments: [id, name]
+    ).map { row in try EndpointStatus(row) }
+  }
+}
+
+extension EndpointStatus {
+  /// A word that a later version wrote reads as unknown: what was said is for people, and nothing is decided by it.
+  fileprivate init(_ row: Row) throws(HistoryError) {
+    let name: String = row["name"]
+    self.init(
+      name: name, desired: row["desired"], live: row["live"], phase: Phase(rawValue: row["phase"]) ?? .unknown,
+      reason: (row["reason"] as String?).flatMap(Reason.Code.init(rawValue:)), why: row["why"],
+      since: Timestamp(milliseconds: row["since"]), next: row["next"],
+      nextAt: (row["next_at"] as Int64?).map(Timestamp.init(milliseconds:)), commit: row["source_commit"],
+      lastLook: Timestamp(milliseconds: row["looked_at"]), warnings: try StoredList.read(row["warnings"], of: name))
+  }
+}
+
+// MARK: - Writing
+
+extension FleetRow {
+  /// How many events of a whole fleet are kept.
+  private static let eventLimit = 1000
+
+  func looked(at now: Timestamp, _ report: FleetReport?, _ database: Database) throws {
+    guard let report else {
+      return try database.execute(
+        sql: "UPDATE fleet SET looked_at = ? WHERE id = ?", arguments: [now.milliseconds, id])
+    }
+    try database.execute(
+      sql: "UPDATE fleet SET looked_at = ?, interval = ?, source_commit = ?, problems = ?, stopped_at = ? WHERE id = ?",
+      arguments: [
+        now.milliseconds, report.interval.map { Int64($0 / .milliseconds(1)) }, report.commit,
+        StoredList.text(report.problems), report.stoppedAt?.milliseconds, id,
+      ])
+  }
+
+  func save(_ status: EndpointStatus, host: String, fleet: String, _ database: Database) throws {
+    try database.cachedStatement(
+      sql: "INSERT OR REPLACE INTO status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    ).execute(arguments: [
+      id, status.name, status.desired, status.live, status.phase.rawValue, status.reason?.rawValue, status.why,
+      status.since.milliseconds, status.next, status.nextAt?.milliseconds, status.commit,
+      status.lastLook.milliseconds, StoredList.text(status.warnings),
+    ])
+    // So that the endpoint's events are found by its fleet, also when its status is gone.
+    try database.cachedStatement(
+      sql: "UPDATE endpoint SET fleet = ?1 WHERE host = ?2 AND name = ?3 AND fleet IS NOT ?1"
+    ).execute(arguments: [fleet, host, status.name])
+  }
+
+  func removeStatus(of name: String, _ database: Database) throws {
+    try database.cachedStatement(sql: "DELETE FROM status WHERE fleet = ? AND name = ?")
+      .execute(arguments: [id, name])
+  }
+
+  func append(_ event: HistoryEvent, _ database: Database) throws {
+    try database.execute(
+      sql: "INSERT INTO event (fleet, at, what, why, source_commit) VALUES (?, ?, ?, ?, ?)",
+      arguments: [id, event.at.milliseconds, event.what, event.why, event.sourceCommit])
+    try database.execute(
+      sql: """
+        DELETE FROM event WHERE fleet = :fleet AND id <= (
+          SELECT id FROM event WHERE fleet = :fleet ORDER BY id DESC LIMIT 1 OFFSET :limit)
+        """, arguments: ["fleet": id, "limit": Self.eventLimit])
+  }
+}
+
+/// A list of texts in one column; NULL for an empty one.
+enum StoredList {
+  static func text(_ items: [String]) -> String? {
+    items.isEmpty ? nil : JSONValue.array(items.map { .string($0) }).text()
+  }
+
+  static func read(_ text: String?, of subject: String) throws(HistoryError) -> [String] {
+    guard let text else { return [] }
+    guard let items = (try? JSONValue(parsing: text))?.arrayValue else {
+      throw HistoryError(.corrupt, "what is recorded of \(subject) is damaged: \(text) is no list")
+    }
+    return items.compactMap(\.stringValue)
+  }
+}

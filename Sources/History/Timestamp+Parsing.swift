@@ -1,0 +1,32 @@
+package import Planning
+
+extension Timestamp {
+  /// RFC 3339 in UTC, with milliseconds where there are any, so that nothing is lost.
+  package var exactText: String { text(withMilliseconds: milliseconds % 1000 != 0) }
+
+  /// Reads what ``exactText`` writes, of years 0 to 9999; nil for anything else.
+  package init?(exactText text: String) {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 20 || bytes.count == 24 else { return nil }
+    func number(_ range: Range<Int>) -> Int64? {
+      bytes[range].allSatisfy { (0x30...0x39).contains($0) }
+        ? Int64(String(decoding: bytes[range], as: UTF8.self)) : nil
+    }
+    guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13),
+      let minute = number(14..<16), let second = number(17..<19),
+      let fraction = bytes.count == 24 ? number(20..<23) : 0, (1...12).contains(month)
+    else { return nil }
+    let seconds = Self.days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+    self.init(milliseconds: seconds * 1000 + fraction)
+    // Another character between the numbers, a 31st of June, an hour 25: none comes back as it was written.
+    guard self.text(withMilliseconds: bytes.count == 24) == text else { return nil }
+  }
+
+  /// Days since 1970-01-01, counted in years that begin in March, so that a leap day comes last; 400 of them have 146,097.
+  private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+    let marchYear = (month > 2 ? year : year - 1) + 400
+    let (era, yearOfEra) = marchYear.quotientAndRemainder(dividingBy: 400)
+    let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+    return (era - 1) * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+}

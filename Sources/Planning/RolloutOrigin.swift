@@ -1,0 +1,49 @@
+internal import Endpoints
+
+/// Where a rollout comes from: what its revision and its events are recorded with.
+package struct RolloutOrigin: Hashable, Sendable {
+  /// The source commit, where there is one; of a rollback, the commit of what is gone back from.
+  package let sourceCommit: String?
+  /// The versions that the manifest names by an alias.
+  package let aliases: [AliasedVersion]
+  /// Of a rollback: what happened, as a clause such as "revision 3 failed"; else empty.
+  package let because: String
+  /// The words of the failure, or of the decision; may be empty.
+  package let why: String
+
+  package init(
+    sourceCommit: String? = nil, aliases: [AliasedVersion] = [], because: String = "", why: String = ""
+  ) {
+    self.sourceCommit = sourceCommit
+    self.aliases = aliases
+    self.because = because
+    self.why = why
+  }
+}
+
+/// A version that a manifest names by an alias, and what the alias meant when it was looked up.
+package struct AliasedVersion: Hashable, Sendable {
+  /// The registered model.
+  package let model: String
+  /// As the manifest writes it: `@champion`.
+  package let alias: String
+  package let version: String
+
+  package init(model: String, alias: String, version: String) {
+    self.model = model
+    self.alias = alias
+    self.version = version
+  }
+}
+
+extension DesiredEndpoint {
+  /// The versions that the manifest names by an alias, in the order of the config's entities.
+  var aliasedVersions: [AliasedVersion] {
+    guard !resolvedAliases.isEmpty else { return [] }
+    return config.entities.compactMap { entity in
+      resolvedAliases[entity.name].map {
+        AliasedVersion(model: entity.entityName, alias: $0, version: entity.entityVersion)
+      }
+    }
+  }
+}
