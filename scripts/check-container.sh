@@ -61,7 +61,8 @@ check_libraries() {
 
   # What the binary itself asks for must be named, not come along with something else.
   for library in $(objdump --private-headers "$BINARY" | sed -n 's/^ *NEEDED *//p'); do
-    needed+=("$(owner "$(ldd "$BINARY" | awk -v name="$library" '$1 == name {print $3} $1 ~ "/" name "$" {print $1}')")")
+    path=$(ldd "$BINARY" | awk -v name="$library" '$1 == name {print $3} $1 ~ "/" name "$" {print $1}')
+    needed+=("$(owner "$path")")
   done
   for package in "${needed[@]}"; do
     has "$package" "${named[@]}" "${ALWAYS_THERE[@]}" || finding "the binary needs $package"
@@ -76,7 +77,8 @@ check_user() {
   user=$(last_stage | sed -n 's/^USER //p')
   pod=$(sed -nE 's/^ *runAs(User|Group): //p' "$DEPLOYMENT" | paste -sd:)
   [ "$user" = "$pod" ] || finding "its user is '$user', the pod's in $DEPLOYMENT is '$pod'"
-  grep -q "useradd .*--uid ${user%%:*} " <<<"$(last_stage)" || finding "user ${user%%:*} has no name; ssh would refuse it"
+  grep -q "useradd .*--uid ${user%%:*} " <<<"$(last_stage)" ||
+    finding "user ${user%%:*} has no name; ssh would refuse it"
   grep -qx 'ENTRYPOINT \["setpoint"\]' <<<"$(last_stage)" || finding "the entry point is not [\"setpoint\"]"
 }
 

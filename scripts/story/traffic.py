@@ -68,7 +68,7 @@ class Traffic:
             time.sleep(PAUSE_SECONDS)
 
     def answered(self, number: int, text: str) -> None:
-        """Count the answer to the request of this number under its sentence. One answer never comes from two versions."""
+        """Count the answer to the request of this number under its sentence; one answer comes from one version."""
         sentences = set(text.strip().split("\n"))
         if len(sentences) != 1:
             raise ValueError(f"one answer, several sentences: {sorted(sentences)}")

@@ -1,0 +1,319 @@
+"""The controller's chapters: a git repository drives real vLLM, and nobody touches the command line."""
+
+import contextlib
+import http.client
+import json
+import time
+
+from story.chapters import every_request_answered, sentence
+from story.controller import FLEET, Controller
+from story.manifests import ENDPOINT, MODEL, manifest
+from story.recorder import Recorder
+from story.repository import BRANCH, FOLDER, Repository
+from story.setpoint import Setpoint
+from story.traffic import Tally, Traffic
+
+CHAT = "git-chat"
+FILE = f"{CHAT}.yaml"
+INTERVAL_SECONDS = 2
+NEVER = "1h"
+# A version's start takes 30 to 40 seconds on two idle cores.
+ROLLOUT_SECONDS = 240
+REACTION_SECONDS = 30
+HELD_TAG = "setpoint-held"
+CONFIG = f"/api/2.0/serving-endpoints/{CHAT}/config"
+
+
+class Tale:
+    """What the chapters share."""
+
+    def __init__(self, setpoint: Setpoint, recorder: Recorder):
+        self.setpoint, self.recorder, self.narrator = setpoint, recorder, setpoint.narrator
+        self.repository = Repository(setpoint.folder / "git", setpoint.environment, setpoint.narrator)
+        source = ["--git", self.repository.url, "--ref", BRANCH, "--path", FOLDER, "--prune"]
+        self.controller = Controller(setpoint, recorder.url, source)
+
+    def start(self, *options: str, interval: str = f"{INTERVAL_SECONDS}s") -> None:
+        self.controller.start(interval, *options)
+
+    def commit(self, version: str, message: str) -> str:
+        return self.repository.commit(FILE, manifest(version, name=CHAT), message)
+
+    def until_in_sync(self, version: str, commit: str) -> None:
+        """Wait until the controller says that the commit's version is live."""
+
+        def is_live() -> bool:
+            status = self.controller.status_of(CHAT)
+            live = f"{MODEL}/{version}" in status.get("live", "")
+            return live and status.get("phase") == "inSync" and status.get("commit") == commit
+
+        self.controller.until(f"version {version} is live and in sync with {commit[:7]}", is_live, ROLLOUT_SECONDS)
+
+    # The provider, past the recorder
+
+    def call(self, method: str, path: str, body: dict | None = None) -> tuple[int, dict]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=60)
+        headers = {"Authorization": f"Bearer {self.setpoint.token}", "Content-Type": "application/json"}
+        with contextlib.closing(connection):
+            connection.request(method, path, json.dumps(body) if body else None, headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read() or b"{}")
+
+    def endpoint(self) -> dict:
+        return self.call("GET", f"/api/2.0/serving-endpoints/{CHAT}")[1]
+
+    def tags(self) -> dict[str, str]:
+        return {tag["key"]: tag["value"] for tag in self.endpoint().get("tags", [])}
+
+    def config_version(self) -> int:
+        return self.endpoint()["config"]["config_version"]
+
+    def is_updating(self) -> bool:
+        return self.endpoint()["state"]["config_update"] == "IN_PROGRESS"
+
+    def live_version(self) -> str:
+        return self.endpoint()["config"]["served_entities"][0]["entity_version"]
+
+    def traffic(self) -> Traffic:
+        return Traffic(self.setpoint.port, self.setpoint.token, CHAT)
+
+    def answers(self, version: str) -> None:
+        """Check that one question is answered by that version."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=60)
+        with contextlib.closing(connection):
+            said = self.traffic().ask(connection, long=False, stream=False).strip()
+        self.narrator.check(f"it answers {sentence(version)!r}", said == sentence(version), seen=said)
+
+    # What the controller wrote
+
+    def rollouts(self) -> int:
+        """How many configs the controller sent after the creation."""
+        return self.recorder.writes.count(f"PUT {CONFIG}")
+
+    def writes_nothing(self, claim: str, seconds: float) -> None:
+        """Look on for a while: it is the controller's turn several times, and it has nothing to write."""
+        before = len(self.recorder.writes)
+        time.sleep(seconds)
+        written = self.recorder.writes[before:]
+        self.narrator.check(claim, not written, seen=f"{written}; {self.controller.said()}")
+
+
+def hold_a_fleet(setpoint: Setpoint) -> None:
+    """All chapters, in order."""
+    with Recorder(setpoint.port) as recorder:
+        tale = Tale(setpoint, recorder)
+        with contextlib.closing(tale.controller):
+            create_from_git(tale)
+            commit_second_version(tale)
+            roll_back_broken_commit(tale)
+            lift_by_revert(tale)
+            put_hand_edit_right(tale)
+            outlive_the_git_host(tale)
+            sync_by_webhook(tale)
+            survive_a_kill(tale)
+            only_observe(tale)
+            stop_and_tidy(tale)
+
+
+def create_from_git(tale: Tale) -> None:
+    with tale.narrator.step("Start a controller on a git repository: version 1 comes up by itself"):
+        commit = tale.commit("1", "Serve the first version")
+        tale.start()
+        tale.until_in_sync("1", commit)
+        tale.answers("1")
+        tale.narrator.check("/readyz says 200", tale.controller.get("/readyz")[0] == 200, seen=tale.controller.said())
+        tale.narrator.check(
+            "one call created it",
+            tale.recorder.writes == ["POST /api/2.0/serving-endpoints"],
+            seen=tale.recorder.writes,
+        )
+        fleet = tale.tags().get("setpoint-fleet")
+        tale.narrator.check(f"its tag says whose it is: {FLEET}", fleet == FLEET, seen=fleet)
+
+
+def commit_second_version(tale: Tale) -> None:
+    check = tale.narrator.check
+    with tale.narrator.step("Commit version 2 while requests flow: it is live, and nobody typed setpoint"):
+        with tale.traffic() as tally:
+            commit = tale.commit("2", "Serve the second version")
+            tale.until_in_sync("2", commit)
+            tale.answers("2")
+        tale.narrator.show(str(tally))
+        every_request_answered(tale.narrator, tally)
+        only(tale, tally, "1", "2")
+        check("one config was sent", tale.rollouts() == 1, seen=tale.recorder.writes)
+        history = tale.controller.run("history", CHAT)
+        check("history names the commit", commit[:7] in history.out, seen=history)
+
+
+def roll_back_broken_commit(tale: Tale) -> None:
+    check = tale.narrator.check
+    with tale.narrator.step("Commit the broken version 3 while requests flow: it is rolled back and held"):
+        with tale.traffic() as tally:
+            commit = tale.commit("3", "Serve the third version")
+            tale.controller.until("it is held as quarantined", lambda: is_quarantined(tale, commit), ROLLOUT_SECONDS)
+        tale.narrator.show(str(tally))
+        every_request_answered(tale.narrator, tally)
+        only(tale, tally, "2")
+        check("the endpoint's own tag says what is held", HELD_TAG in tale.tags(), seen=tale.tags())
+        tell_of_failure(tale, commit)
+        shown = tale.controller.run("status")
+        check("status says so in words", "quarantined" in shown.text, seen=shown)
+        tale.writes_nothing("what is held is not sent again", 3 * INTERVAL_SECONDS)
+
+
+def is_quarantined(tale: Tale, commit: str) -> bool:
+    status = tale.controller.status_of(CHAT)
+    held = status.get("phase") == "held" and status.get("reason") == "quarantined"
+    return held and status.get("commit") == commit and not tale.is_updating()
+
+
+def tell_of_failure(tale: Tale, commit: str) -> None:
+    outcome = tale.controller.run("events", "-o", "json", quiet=True)
+    tale.narrator.check("events exits 0", outcome.status == 0, seen=outcome)
+    told = [event for event in events(outcome.out) if commit in json.dumps(event)]
+    for event in told:
+        tale.narrator.show(json.dumps(event))
+    tale.narrator.check(f"an event names the commit {commit[:7]}", told, seen=outcome)
+    blaming = [event for event in told if "weights" in json.dumps(event)]
+    tale.narrator.check("one of them says why: the weights", blaming, seen=told)
+
+
+def events(text: str) -> list[dict]:
+    """One JSON document, or one a line."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return document if isinstance(document, list) else document.get("events", [])
+
+
+def lift_by_revert(tale: Tale) -> None:
+    with tale.narrator.step("Revert the commit: the quarantine lifts"):
+        before = tale.rollouts()
+        commit = tale.repository.revert()
+        tale.until_in_sync("2", commit)
+        tale.controller.until("the tag of what was held is gone", lambda: HELD_TAG not in tale.tags(), REACTION_SECONDS)
+        tale.answers("2")
+        tale.narrator.check(
+            "no config was sent for it: version 2 had served on", tale.rollouts() == before, seen=tale.recorder.writes
+        )
+
+
+def put_hand_edit_right(tale: Tale) -> None:
+    check, narrator = tale.narrator.check, tale.narrator
+    with narrator.step("Change the endpoint behind the controller's back: it is put right"):
+        before = tale.rollouts()
+        entity = {"entity_name": MODEL, "entity_version": "1", "workload_type": "CPU", "workload_size": "Small"}
+        narrator.say(f"    $ curl -X PUT {CONFIG} -d '{{... version 1 ...}}'")
+        status, answer = tale.call(
+            "PUT", CONFIG, {"served_entities": [entity | {"scale_to_zero_enabled": False}]}
+        )
+        narrator.require("the provider takes the change", status == 200, seen=answer)
+        tale.controller.until(
+            "version 1 is live, by hand", lambda: tale.live_version() == "1" and not tale.is_updating(), ROLLOUT_SECONDS
+        )
+        passed = tale.controller.until("it is put back", lambda: tale.rollouts() > before, REACTION_SECONDS)
+        # An interval is spread by a tenth; the rest is two calls and this machine.
+        check("within one interval", passed < 1.1 * INTERVAL_SECONDS + 2, seen=f"{passed:.1f} s")
+        tale.until_in_sync("2", tale.repository.head)
+        tale.answers("2")
+        check("by one config", tale.rollouts() == before + 1, seen=tale.recorder.writes)
+
+
+def outlive_the_git_host(tale: Tale) -> None:
+    check = tale.narrator.check
+    with tale.narrator.step("Take the git repository away: the controller says so, and deletes nothing"):
+        tale.repository.hide()
+        tale.controller.until(
+            "status names the trouble", lambda: tale.controller.fleet_status().get("problems"), REACTION_SECONDS
+        )
+        shown = tale.controller.run("status")
+        check("the command shows it too", "git" in shown.text, seen=shown)
+        tale.writes_nothing("nothing is written", 3 * INTERVAL_SECONDS)
+        check("it is held to the last checkout", tale.controller.status_of(CHAT).get("phase") == "inSync")
+        tale.answers("2")
+        tale.repository.show()
+        tale.controller.until(
+            "the trouble is over", lambda: not tale.controller.fleet_status().get("problems"), REACTION_SECONDS
+        )
+
+
+def sync_by_webhook(tale: Tale) -> None:
+    check, controller = tale.narrator.check, tale.controller
+    with tale.narrator.step("Look once an hour only, and let the git host tell of a push"):
+        status = controller.stop()
+        check("SIGTERM: exit 0", status == 0, seen=f"exit {status}: {controller.log_end()}")
+        tale.start(interval=NEVER)
+        tale.until_in_sync("2", tale.repository.head)
+        before = tale.rollouts()
+        tale.commit("1", "Back to the first version")
+        tale.writes_nothing("nobody has told it of the commit", 2 * INTERVAL_SECONDS)
+        status, answer = controller.push_hook(secret="somebody else's")
+        check("a call with another secret: 401", status == 401, seen=(status, answer))
+        tale.writes_nothing("and nothing comes of it", INTERVAL_SECONDS)
+        status, answer = controller.push_hook()
+        check("a call that is signed: 202", status == 202, seen=(status, answer))
+        controller.until("the commit is sent at once", lambda: tale.rollouts() > before, REACTION_SECONDS)
+
+
+def survive_a_kill(tale: Tale) -> None:
+    check, controller = tale.narrator.check, tale.controller
+    with tale.narrator.step("Kill the controller with SIGKILL in the middle of that rollout, and start it again"):
+        controller.until("the provider is at it", tale.is_updating, REACTION_SECONDS)
+        sent, version = tale.rollouts(), tale.config_version()
+        controller.kill()
+        check("the rollout is not over", tale.is_updating(), seen=tale.endpoint().get("state"))
+        tale.start()
+        tale.until_in_sync("1", tale.repository.head)
+        tale.answers("1")
+        check("no config was sent twice", tale.rollouts() == sent, seen=tale.recorder.writes)
+        check(
+            "the config's version went up by one",
+            tale.config_version() == version + 1,
+            seen=(version, tale.config_version()),
+        )
+
+
+def only_observe(tale: Tale) -> None:
+    check, controller = tale.narrator.check, tale.controller
+    with tale.narrator.step("Only observe: what differs is told, and nothing is written"):
+        status = controller.stop()
+        check("SIGTERM: exit 0", status == 0, seen=f"exit {status}: {controller.log_end()}")
+        tale.start("--mode", "observe")
+        commit = tale.commit("2", "Forward to the second version")
+        controller.until("status says what it would do", lambda: is_withheld(tale, commit), REACTION_SECONDS)
+        tale.narrator.show(controller.status_of(CHAT).get("why", ""))
+        tale.writes_nothing("nothing is written", 2 * INTERVAL_SECONDS)
+        tale.answers("1")
+        ready = f'setpoint_endpoint_ready{{endpoint="{CHAT}"}} 1'
+        metrics = controller.get("/metrics")[1]
+        check(f"/metrics: {ready}", ready in metrics.splitlines(), seen=metrics[:600])
+
+
+def is_withheld(tale: Tale, commit: str) -> bool:
+    status = tale.controller.status_of(CHAT)
+    return status.get("phase") == "withheld" and status.get("commit") == commit
+
+
+def stop_and_tidy(tale: Tale) -> None:
+    check, controller = tale.narrator.check, tale.controller
+    with tale.narrator.step("Stop the controller: what it held serves on, and no stranger was touched"):
+        status = controller.stop()
+        check("SIGTERM: exit 0", status == 0, seen=f"exit {status}: {controller.log_end()}")
+        tale.answers("1")
+        strange = [call for call in tale.recorder.writes if ENDPOINT in call]
+        check(f"{ENDPOINT}, of another fleet, was left alone", not strange, seen=strange)
+        deletions = [call for call in tale.recorder.writes if call.startswith("DELETE")]
+        check("nothing was deleted", not deletions, seen=deletions)
+        deleted = controller.run("delete", CHAT, "--fleet", FLEET)
+        check("delete exits 0", deleted.status == 0, seen=deleted)
+
+
+def only(tale: Tale, tally: Tally, *versions: str) -> None:
+    allowed = {sentence(version) for version in versions}
+    tale.narrator.check(
+        f"answers are those of {' and '.join(f'version {version}' for version in versions)}",
+        set(tally.answers) <= allowed and tally.last == sentence(versions[-1]),
+        seen=tally,
+    )
