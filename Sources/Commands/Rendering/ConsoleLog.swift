@@ -13,18 +13,55 @@ struct ConsoleLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let facts = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-      .map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
+    var facts = metadata.merging(event.metadata ?? [:]) { $1 }
+    if let error = event.error { facts["error"] = "\(error)" }
+    let told = Self.inOrder(facts).map { " \($0)=\(Self.quoted(Self.text($1)))" }.joined()
     let level = event.level == .info ? "" : "\(event.level.rawValue): "
     let tone: Tone? = event.level >= .error ? .failed : event.level == .warning ? .warning : nil
     let palette = console.notesPalette
     console.note(
-      "\(TimeText.instant(now())) \(palette.paint(level, tone))\(event.message)\(palette.paint(facts, .muted))")
+      "\(TimeText.instant(now())) \(palette.paint(level, tone))\(Self.shown("\(event.message)"))\(palette.paint(told, .muted))"
+    )
   }
 
-  /// A value with blanks stands in quotes, so that the facts can be told apart; line breaks stay inside of the line.
-  private static func quoted(_ text: String) -> String {
-    let line = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).joined(separator: "\\n")
-    return line.contains(" ") || line.isEmpty ? "\"\(line)\"" : line
+  /// What a line is about comes first, what ties it to others last, and the rest by name.
+  private static func inOrder(_ facts: Logger.Metadata) -> [(String, Logger.Metadata.Value)] {
+    let rank = ["endpoint": 0, "commit": 2, "reconcile": 3]
+    return facts.sorted { (rank[$0.key] ?? 1, $0.key) < (rank[$1.key] ?? 1, $1.key) }
   }
+
+  /// A list as `a,b`, facts inside of a fact as `a=1,b=2`.
+  private static func text(_ value: Logger.Metadata.Value) -> String {
+    switch value {
+    case .string(let text): text
+    case .stringConvertible(let value): "\(value)"
+    case .array(let items): items.map(text).joined(separator: ",")
+    case .dictionary(let members):
+      members.sorted { $0.key < $1.key }.map { "\($0)=\(text($1))" }.joined(separator: ",")
+    }
+  }
+
+  /// A value with blanks or quotation marks stands in quotes, so that the facts can be told apart.
+  private static func quoted(_ text: String) -> String {
+    let line = shown(text)
+    guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "\"" }) else { return line }
+    return "\"\(line.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\""))\""
+  }
+
+  /// Line breaks stay inside of the line, and what a server says does not drive the terminal.
+  private static func shown(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var line = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\r": break
+      case "\n": line += "\\n"
+      case let scalar where isControl(scalar): line += "\\u{\(String(scalar.value, radix: 16))}"
+      default: line.unicodeScalars.append(scalar)
+      }
+    }
+    return line
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
 }

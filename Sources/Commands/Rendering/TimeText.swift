@@ -1,20 +1,9 @@
-#if canImport(Darwin)
-  internal import Darwin
-#else
-  internal import Glibc
-#endif
+internal import Planning
 
 /// Times as people and programs read them.
 package enum TimeText {
   /// An instant as RFC 3339 in UTC, `2026-08-23T09:05:00Z`. `milliseconds` count from 1970.
-  package static func instant(_ milliseconds: Int64) -> String {
-    var seconds = time_t(milliseconds / 1000)
-    var parts = tm()
-    gmtime_r(&seconds, &parts)
-    let date = [parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday].map { padded(Int64($0)) }
-    let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded(Int64($0)) }
-    return "\(date.joined(separator: "-"))T\(time.joined(separator: ":"))Z"
-  }
+  package static func instant(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).text() }
 
   /// A span in its two largest units: `8s`, `2m05s`, `1h02m`, `3d04h`.
   package static func span(seconds: Int64) -> String {

@@ -1,0 +1,68 @@
+internal import CanonicalJSON
+internal import Logging
+internal import Planning
+
+/// Log lines for machines on standard error: one JSON object a line, with the time, the level, what happened, and its facts as
+/// members beside them.
+///
+/// Facts inside of facts are told by dotted names. A fact that is called as one of the first three has an underscore behind its
+/// name.
+struct JSONLog: LogHandler {
+  let console: Console
+  /// Milliseconds since 1970.
+  let now: @Sendable () -> Int64
+  var logLevel: Logger.Level
+  var metadata: Logger.Metadata = [:]
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var facts: [(name: String, value: JSONValue)] = []
+    for (name, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
+      Self.flatten(value, as: name, into: &facts)
+    }
+    if let error = event.error { facts.append(("error", .string("\(error)"))) }
+    let head: [(String, JSONValue)] = [
+      ("ts", .string(Timestamp(milliseconds: now()).text(withMilliseconds: true))),
+      ("level", .string(event.level.rawValue)), ("msg", .string("\(event.message)")),
+    ]
+    let members = (head + Self.unique(facts)).map { "\(JSONValue.string($0).text()):\($1.text())" }
+    console.note("{\(members.joined(separator: ","))}")
+  }
+
+  private static func flatten(
+    _ value: Logger.Metadata.Value, as name: String, into facts: inout [(name: String, value: JSONValue)]
+  ) {
+    switch value {
+    case .dictionary(let members):
+      for (member, value) in members { flatten(value, as: "\(name).\(member)", into: &facts) }
+    case .array, .string, .stringConvertible: facts.append((name, json(value)))
+    }
+  }
+
+  private static func json(_ value: Logger.Metadata.Value) -> JSONValue {
+    switch value {
+    case .string(let text): .string(text)
+    case .stringConvertible(let value as Int): .int(Int64(value))
+    case .stringConvertible(let value as Int64): .int(value)
+    case .stringConvertible(let value as Double) where value.isFinite: .double(value)
+    case .stringConvertible(let value as Bool): .bool(value)
+    case .stringConvertible(let value): .string("\(value)")
+    case .array(let items): .array(items.map(json))
+    case .dictionary(let members): .object(members.mapValues(json))
+    }
+  }
+
+  /// By name, and no name twice.
+  private static func unique(_ facts: [(name: String, value: JSONValue)]) -> [(String, JSONValue)] {
+    var taken: Set<String> = ["ts", "level", "msg"]
+    return facts.sorted { $0.name < $1.name }.map { fact in
+      var name = fact.name
+      while !taken.insert(name).inserted { name += "_" }
+      return (name, fact.value)
+    }
+  }
+}
