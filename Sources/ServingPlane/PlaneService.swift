@@ -131,22 +131,9 @@ package struct PlaneService: Service {
   }
 
   private func startError(_ error: any Error) -> any Error {
-    guard let error = error as? IOError else { return error }
-    let address = "\(settings.host):\(settings.port)"
-    switch error.errnoCode {
-    case EADDRINUSE:
-      return PlaneStartError(
-        message: "port \(settings.port) on \(settings.host) is in use by another program",
-        advice: "stop that program, or give the plane another port with --port")
-    case EADDRNOTAVAIL:
-      return PlaneStartError(
-        message: "\(settings.host) is no address of this machine", advice: "give one of its addresses with --listen")
-    case EACCES:
-      return PlaneStartError(
-        message: "this user may not listen on \(address)", advice: "give a port above 1023 with --port")
-    default:
-      return PlaneStartError(message: "the plane cannot listen on \(address): \(error)", advice: "try another --port")
-    }
+    let failure = ListenFailure(
+      error, host: settings.host, port: settings.port, program: "the plane", portOption: "--port")
+    return failure.map { PlaneStartError(message: $0.message, advice: $0.advice) } ?? error
   }
 
   /// The server library's own messages are of use to its developers only.

@@ -1,9 +1,9 @@
-internal import LibCurl
+package import LibCurl
 
 /// How long a server asks to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
-enum RetryAfter {
+package enum RetryAfter {
   /// Nil where the header is missing or means nothing. A date that has passed is no wait at all.
-  static func duration(_ headers: HTTPHeaders, secondsSince1970 now: Int64) -> Duration? {
+  package static func duration(_ headers: HTTPHeaders, secondsSince1970 now: Int64) -> Duration? {
     guard let text = headers["Retry-After"] else { return nil }
     if let seconds = Int64(text) { return seconds >= 0 ? .seconds(min(seconds, longest)) : nil }
     guard let date = HTTPDate.secondsSince1970(text) else { return nil }

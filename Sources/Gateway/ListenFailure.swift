@@ -1,0 +1,42 @@
+internal import Glibc
+internal import NIOCore
+
+/// Why a program cannot listen on an address, in words for whoever started it.
+package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible {
+  package let message: String
+  package let advice: String
+
+  package var description: String { "\(message)\n  \(advice)" }
+
+  /// Nil where the error is of another kind.
+  ///
+  /// - Parameters:
+  ///   - program: who wants to listen, such as `the plane`.
+  ///   - portOption: how another port is asked for, such as `--port`.
+  package init?(_ error: any Error, host: String, port: Int, program: String, portOption: String) {
+    switch error {
+    case let error as IOError:
+      (message, advice) = Self.words(error, host, port, program, portOption)
+    case let error as SocketAddressError.UnknownHost:
+      message = "\(host) is no address, and no name that is known here (\(error.errorDescription))"
+      advice = "give an address of this machine with --listen"
+    default: return nil
+    }
+  }
+
+  private static func words(
+    _ error: IOError, _ host: String, _ port: Int, _ program: String, _ portOption: String
+  ) -> (message: String, advice: String) {
+    let address = "\(host):\(port)"
+    return switch error.errnoCode {
+    case EADDRINUSE:
+      (
+        "port \(port) on \(host) is in use by another program",
+        "stop that program, or give \(program) another port with \(portOption)"
+      )
+    case EADDRNOTAVAIL: ("\(host) is no address of this machine", "give one of its addresses with --listen")
+    case EACCES: ("this user may not listen on \(address)", "give a port above 1023 with \(portOption)")
+    default: ("\(program) cannot listen on \(address): \(error)", "try another \(portOption)")
+    }
+  }
+}
