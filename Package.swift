@@ -61,7 +61,10 @@ let package = Package(
     .target(
       name: "Controller",
       dependencies: [
-        "Planning", "Endpoints", "LibYAML", "CanonicalJSON", "ServingAPI", "ModelRegistry", "History", logging,
+        "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
+        "ModelRegistry", "History", "Gateway", hummingbird, hummingbirdCore, nioCore, httpTypes, serviceLifecycle,
+        logging,
+        .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(
       name: "ServingPlane",
@@ -109,15 +112,19 @@ let package = Package(
     .testTarget(
       name: "ControllerTests",
       dependencies: [
-        "Controller", "CanonicalJSON", "Endpoints", "LibYAML", "ModelRegistry", "Planning", "ServingAPI", "History",
-        "TestKit",
+        "Controller", "CanonicalJSON", "Endpoints", "Gateway", "LibCrypto", "LibCurl", "LibYAML", "ModelRegistry",
+        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", hummingbird, nioCore, httpTypes, logging,
+        serviceLifecycle,
+        .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging]),
     .testTarget(
       name: "CommandsTests",
-      dependencies: ["Commands", "TestKit", "ServingAPI", "Endpoints", "Planning", "History", "CanonicalJSON"]),
+      dependencies: [
+        "Commands", "TestKit", "ServingAPI", "Endpoints", "Planning", "History", "CanonicalJSON", logging,
+      ]),
   ]
 )
 

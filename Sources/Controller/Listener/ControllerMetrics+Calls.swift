@@ -1,0 +1,56 @@
+internal import LibCurl
+package import ServingAPI
+
+extension ControllerMetrics {
+  /// The same transport, with every call of it counted by what it asks for and how it was answered.
+  package func counting(_ transport: @escaping Transport) -> Transport {
+    { request in
+      let call = ProviderCall.label(method: request.method, url: request.url)
+      do {
+        let answer = try await transport(request)
+        self.called(call, result: ProviderCall.result(status: answer.status))
+        return answer
+      } catch {
+        self.called(call, result: Task.isCancelled ? "cancelled" : "no_answer")
+        throw error
+      }
+    }
+  }
+}
+
+/// A call of the provider as a label: names of endpoints, models and aliases are left out, so that there are only as many labels
+/// as the API has calls.
+enum ProviderCall {
+  /// `PUT /api/2.0/serving-endpoints/{name}/config`
+  static func label(method: String, url: String) -> String {
+    var former: Substring?
+    let path = url.prefix { $0 != "?" && $0 != "#" }
+    let start =
+      path.firstRange(of: "://").map { path[$0.upperBound...].firstIndex(of: "/") ?? path.endIndex } ?? path.startIndex
+    let segments = path[start...].split(separator: "/").map { segment -> Substring in
+      defer { former = segment }
+      let isName = former == "serving-endpoints" || former == "served-models" || !words.contains(segment)
+      return isName ? "{name}" : segment
+    }
+    return "\(method) /\(segments.joined(separator: "/"))"
+  }
+
+  static func result(status: Int) -> String {
+    switch status {
+    case ..<400: "success"
+    case 404: "not_found"
+    case 409: "conflict"
+    case 429: "throttled"
+    case ..<500: "refused"
+    default: "server_error"
+    }
+  }
+
+  /// The fixed words of the paths that the controller asks for.
+  private static let words: Set<Substring> = [
+    "api", "2.0", "2.1", "serving-endpoints", "served-models", "config", "tags", "logs", "build-logs", "invocations",
+    "ai-gateway", "notifications", "telemetry-config", "permissions", "unity-catalog", "models", "versions", "aliases",
+    "oidc",
+    "v1", "token",
+  ]
+}

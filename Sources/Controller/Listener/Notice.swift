@@ -1,0 +1,72 @@
+package import Planning
+
+/// Something that somebody should hear of, wherever they are.
+package struct Notice: Hashable, Sendable {
+  package enum Kind: String, Hashable, Sendable, CaseIterable {
+    /// Something failed, and waits for a person or is tried again.
+    case failure
+    /// An endpoint is sent back to its last good revision.
+    case rollback
+    /// What was told of before is over.
+    case recovery
+    /// An endpoint was changed behind the manifests' back.
+    case drift
+  }
+
+  package let kind: Kind
+  /// Nil where it is about the whole fleet.
+  package let endpoint: String?
+  /// What happened, in a few words that follow the endpoint's name.
+  package let what: String
+  /// Why, with the server's own words where there are any; may be empty.
+  package let why: String
+  /// The commit that brought what this is about.
+  package let commit: String?
+  package let at: Timestamp
+  package let fleet: String
+  /// The provider, such as `http://127.0.0.1:7387`.
+  package let target: String
+
+  package init(
+    kind: Kind, endpoint: String?, what: String, why: String, commit: String?, at: Timestamp, fleet: String,
+    target: String
+  ) {
+    self.kind = kind
+    self.endpoint = endpoint
+    self.what = what
+    self.why = why
+    self.commit = commit
+    self.at = at
+    self.fleet = fleet
+    self.target = target
+  }
+
+  /// Every member by the name that templates and the standard body use; nil where there is none.
+  var members: [(name: String, value: String?)] {
+    [
+      ("kind", kind.rawValue), ("endpoint", endpoint), ("what", Self.bounded(what)), ("why", Self.bounded(why)),
+      ("commit", commit), ("at", at.text()), ("fleet", fleet), ("target", target),
+    ]
+  }
+
+  /// Receivers refuse long texts (Slack: more than 3,000 characters in a block), and with them what matters.
+  private static func bounded(_ text: String) -> String {
+    let start = text.prefix(2000)
+    return start.endIndex == text.endIndex ? text : start.dropLast() + "…"
+  }
+
+  /// The names of ``members``.
+  static let memberNames = ["kind", "endpoint", "what", "why", "commit", "at", "fleet", "target"]
+}
+
+/// Takes notices. It never blocks and never fails: what becomes of a notice is the sink's business.
+package protocol NoticeSink: Sendable {
+  func post(_ notice: Notice)
+}
+
+/// For a controller that was told of nobody to notify.
+package struct NoNotices: NoticeSink {
+  package init() {}
+
+  package func post(_ notice: Notice) {}
+}

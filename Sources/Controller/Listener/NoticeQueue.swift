@@ -1,0 +1,98 @@
+internal import Synchronization
+
+/// Notices on their way, in order, and never more than so many: the oldest makes room.
+final class NoticeQueue: Sendable {
+  private let capacity: Int
+  private let state = Mutex(State())
+
+  private struct State {
+    var waiting: [Notice] = []
+    var dropped = 0
+    var isClosed = false
+    /// Who waits for a change, by number.
+    var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    var nextWaiter: UInt64 = 0
+
+    mutating func takeWaiters() -> [CheckedContinuation<Void, Never>] {
+      defer { waiters = [:] }
+      return Array(waiters.values)
+    }
+  }
+
+  init(capacity: Int) { self.capacity = max(1, capacity) }
+
+  /// Appends a notice.
+  ///
+  /// - Returns: whether the oldest had to go for it.
+  func append(_ notice: Notice) -> Bool {
+    let (waiters, dropped) = state.withLock { state in
+      state.waiting.append(notice)
+      let isFull = state.waiting.count > capacity
+      if isFull {
+        state.waiting.removeFirst()
+        state.dropped += 1
+      }
+      return (state.takeWaiters(), isFull)
+    }
+    for waiter in waiters { waiter.resume() }
+    return dropped
+  }
+
+  /// Nothing is waited for from now on: ``next()`` gives out what is left and then nil.
+  func close() {
+    let waiters = state.withLock { state in
+      state.isClosed = true
+      return state.takeWaiters()
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  var isClosed: Bool { state.withLock(\.isClosed) }
+  var count: Int { state.withLock(\.waiting.count) }
+
+  /// How many were dropped since this was last asked.
+  func takeDropped() -> Int {
+    state.withLock { state in
+      defer { state.dropped = 0 }
+      return state.dropped
+    }
+  }
+
+  /// The oldest notice, once there is one. Nil when the queue is closed and empty, or the task is cancelled.
+  func next() async -> Notice? {
+    while !Task.isCancelled {
+      let (notice, isOver) = state.withLock { state in
+        (state.waiting.isEmpty ? nil : state.waiting.removeFirst(), state.waiting.isEmpty && state.isClosed)
+      }
+      if let notice { return notice }
+      if isOver { return nil }
+      await change { !$0.waiting.isEmpty || $0.isClosed }
+    }
+    return nil
+  }
+
+  /// Returns when the queue is closed or the task is cancelled.
+  func closed() async {
+    while !isClosed, !Task.isCancelled { await change(\.isClosed) }
+  }
+
+  /// Waits for the next change, unless `isThere` says that what is waited for is there already.
+  private func change(_ isThere: @Sendable (borrowing State) -> Bool) async {
+    let waiter = state.withLock { state in
+      defer { state.nextWaiter += 1 }
+      return state.nextWaiter
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let waits = state.withLock { state in
+          if isThere(state) || Task.isCancelled { return false }
+          state.waiters[waiter] = continuation
+          return true
+        }
+        if !waits { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.waiters.removeValue(forKey: waiter) }?.resume()
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/// Writes metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its samples.
+///
+/// The format is small and stable, so the writer is ours; it brings no registry and no dependency with it.
+/// https://prometheus.io/docs/instrumenting/exposition_formats/
+struct PrometheusText {
+  /// The `Content-Type` of an answer in this format.
+  static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+  enum Kind: String {
+    case counter, gauge, histogram
+  }
+
+  /// The labels of a sample, escaped once for all the families that they stand in.
+  struct Labels {
+    /// `a="1",b="2"`
+    fileprivate let text: String
+
+    init(_ pairs: KeyValuePairs<String, String> = [:]) {
+      text = pairs.map { "\($0)=\"\(PrometheusText.escaped($1, quotes: true))\"" }.joined(separator: ",")
+    }
+
+    fileprivate func with(_ name: String, _ value: String) -> String {
+      (text.isEmpty ? "" : text + ",") + "\(name)=\"\(value)\""
+    }
+  }
+
+  private(set) var text = ""
+  private var family = ""
+
+  /// Begins a family; the samples that follow are its own.
+  mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
+    family = name
+    text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n# TYPE \(name) \(kind.rawValue)\n"
+  }
+
+  mutating func sample(_ labels: Labels = Labels(), _ value: Double) { line("", labels.text, value) }
+  mutating func sample(_ labels: Labels = Labels(), _ value: Int) { line("", labels.text, Double(value)) }
+  mutating func sample(_ labels: Labels = Labels(), _ isSo: Bool) { line("", labels.text, isSo ? 1 : 0) }
+
+  /// A histogram's buckets, each counting everything up to its bound, its sum and its count.
+  mutating func sample(_ labels: Labels = Labels(), _ histogram: Histogram) {
+    var soFar: UInt64 = 0
+    for (bound, count) in zip(histogram.bounds, histogram.counts) {
+      soFar += count
+      line("_bucket", labels.with("le", Self.number(bound)), Double(soFar))
+    }
+    line("_bucket", labels.with("le", "+Inf"), Double(histogram.count))
+    line("_sum", labels.text, histogram.sum)
+    line("_count", labels.text, Double(histogram.count))
+  }
+
+  private mutating func line(_ suffix: String, _ labels: String, _ value: Double) {
+    text += family
+    text += suffix
+    if !labels.isEmpty {
+      text += "{"
+      text += labels
+      text += "}"
+    }
+    text += " "
+    text += Self.number(value)
+    text += "\n"
+  }
+
+  /// A number as the format reads it, which is as Go's `ParseFloat` does.
+  private static func number(_ value: Double) -> String {
+    if let whole = Int64(exactly: value) { return String(whole) }
+    if value.isNaN { return "NaN" }
+    return value.isInfinite ? (value < 0 ? "-Inf" : "+Inf") : "\(value)"
+  }
+
+  /// A backslash and a line feed are escaped everywhere, a quotation mark in a label's value only.
+  private static func escaped(_ text: String, quotes: Bool) -> String {
+    let special: (UInt8) -> Bool = { byte in
+      byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "\n") || (quotes && byte == UInt8(ascii: "\""))
+    }
+    guard text.utf8.contains(where: special) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      case "\"" where quotes: result += "\\\""
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}

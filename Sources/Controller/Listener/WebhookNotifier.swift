@@ -1,0 +1,178 @@
+internal import CanonicalJSON
+internal import LibCurl
+package import Logging
+package import Scheduling
+internal import ServiceLifecycle
+package import ServingAPI
+
+/// Posts notices to a URL, one after the other, each until it is taken, refused or was tried often enough.
+///
+/// Posting never waits for the receiver: notices queue, and when the queue is full the oldest makes room. A receiver that does not
+/// answer, or says 408, 425, 429 or 5xx, is tried again with growing pauses, and not before its `Retry-After`. On a graceful shutdown
+/// what is queued is still tried for a few seconds.
+package final class WebhookNotifier: Service, NoticeSink {
+  package struct Limits: Sendable {
+    /// How many notices wait at most.
+    package var queue = 256
+    /// How often one notice is tried.
+    package var tries = 8
+    package var backoff = Backoff(first: .seconds(1), cap: .seconds(60))
+    /// The longest pause, whatever the receiver asks for.
+    package var longestPause: Duration = .seconds(600)
+    /// For how long delivery goes on after the controller was asked to stop.
+    package var shutdownGrace: Duration = .seconds(5)
+
+    package init() {}
+  }
+
+  private let url: WebhookURL
+  private let template: NoticeTemplate
+  private let transport: Transport
+  private let timing: Timing
+  private let limits: Limits
+  private let log: Logger
+  private let record: @Sendable (ControllerMetrics.Delivery) -> Void
+  private let queue: NoticeQueue
+
+  /// - Parameters:
+  ///   - transport: the network; nil takes libcurl, with the environment's proxy.
+  ///   - record: called with what became of each notice.
+  package init(
+    _ url: WebhookURL, template: NoticeTemplate = .standard, limits: Limits = Limits(), transport: Transport? = nil,
+    timing: Timing = .system, log: Logger, record: @escaping @Sendable (ControllerMetrics.Delivery) -> Void = { _ in }
+  ) {
+    self.url = url
+    self.template = template
+    self.limits = limits
+    self.transport = transport ?? HTTPClient().transport
+    self.timing = timing
+    self.log = log
+    self.record = record
+    queue = NoticeQueue(capacity: limits.queue)
+  }
+
+  package func post(_ notice: Notice) {
+    if queue.append(notice) { record(.dropped) }
+  }
+
+  package func run() async throws {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.deliver() }
+      group.addTask {
+        guard (try? await gracefulShutdown()) != nil else { return }
+        self.queue.close()
+        try? await self.timing.sleep(self.limits.shutdownGrace)
+      }
+      await group.next()
+      group.cancelAll()
+    }
+    let left = queue.count
+    guard left > 0 else { return }
+    for _ in 0..<left { record(.dropped) }
+    log.warning(
+      "notifications were not delivered before the stop", metadata: ["count": "\(left)", "webhook": "\(url)"])
+  }
+
+  private func deliver() async {
+    while let notice = await queue.next() {
+      let dropped = queue.takeDropped()
+      if dropped > 0 {
+        log.warning(
+          "notifications were dropped: the webhook takes them more slowly than they come",
+          metadata: ["count": "\(dropped)", "webhook": "\(url)"])
+      }
+      do { try await deliver(notice) } catch {
+        record(.dropped)
+        log.warning("a notification was not delivered before the stop", metadata: facts(notice))
+        return
+      }
+    }
+  }
+
+  /// - Throws: `CancellationError`.
+  private func deliver(_ notice: Notice) async throws {
+    let body = template.body(for: notice).bytes()
+    for tried in 1... {
+      let failure: Failure
+      switch try await send(body) {
+      case nil:
+        record(.delivered)
+        log.debug("a notification was delivered", metadata: facts(notice))
+        return
+      case let problem?: failure = problem
+      }
+      guard failure.mayPass, tried < limits.tries else { return giveUp(notice, failure, tried) }
+      let backoff = limits.backoff.delay(afterFailures: tried, chance: timing.jitter())
+      let pause = min(max(backoff, failure.retryAfter ?? .zero), limits.longestPause)
+      log.log(
+        level: tried == 1 ? .warning : .debug, "a notification was not delivered and is tried again",
+        metadata: facts(notice).merging(["error": "\(failure.words)", "pause": "\(pause)"]) { $1 })
+      try await wait(pause)
+    }
+  }
+
+  private func giveUp(_ notice: Notice, _ failure: Failure, _ tried: Int) {
+    record(.failed)
+    log.error(
+      "a notification is given up",
+      metadata: facts(notice).merging(["error": "\(failure.words)", "tries": "\(tried)"]) { $1 })
+  }
+
+  private func facts(_ notice: Notice) -> Logger.Metadata {
+    var facts: Logger.Metadata = ["webhook": "\(url)", "kind": "\(notice.kind.rawValue)"]
+    if let endpoint = notice.endpoint { facts["endpoint"] = "\(endpoint)" }
+    return facts
+  }
+
+  private struct Failure {
+    let words: String
+    let mayPass: Bool
+    var retryAfter: Duration?
+  }
+
+  /// Sends a body once; nil: it was taken.
+  private func send(_ body: [UInt8]) async throws -> Failure? {
+    let request = HTTPRequest(
+      method: "POST", url: url.text, headers: [HTTPField("Content-Type", "application/json")], body: body,
+      timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(10), total: .seconds(15)))
+    do {
+      let answer = try await transport(request)
+      let words = await Self.start(of: answer)
+      if (200..<300).contains(answer.status) { return nil }
+      return Failure(
+        words: "the webhook answered \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
+        mayPass: answer.status >= 500 || [408, 425, 429].contains(answer.status),
+        retryAfter: RetryAfter.duration(answer.headers, secondsSince1970: timing.secondsSince1970()))
+    } catch let error as HTTPClientError {
+      try Task.checkCancellation()
+      return Failure(words: url.redacted(error.message), mayPass: error.code != .invalidRequest)
+    } catch {
+      try Task.checkCancellation()
+      return Failure(words: url.redacted("\(error)"), mayPass: true)
+    }
+  }
+
+  /// The beginning of what the receiver says. The rest of a short answer is read too, so that the connection can be used again.
+  private static func start(of answer: APIResponse) async -> String {
+    var bytes: [UInt8] = []
+    do {
+      for try await piece in answer.body where bytes.count < 64 << 10 { bytes += piece }
+    } catch {
+      // What was said before it broke off is enough.
+    }
+    return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      .prefix(200).description
+  }
+
+  /// Waits, but no longer than until the controller is asked to stop. After that there is no time for more than a short pause.
+  private func wait(_ pause: Duration) async throws {
+    if queue.isClosed { return try await timing.sleep(min(pause, limits.backoff.first)) }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { try? await self.timing.sleep(pause) }
+      group.addTask { await self.queue.closed() }
+      await group.next()
+      group.cancelAll()
+    }
+    try Task.checkCancellation()
+  }
+}

@@ -1,0 +1,252 @@
+import CanonicalJSON
+import Gateway
+import LibCurl
+import Synchronization
+import Testing
+
+@testable import Controller
+
+@Suite struct ControllerListenerTests {
+  private let harness = ListenerHarness()
+
+  @Test func `metrics come in Prometheus's form`() async throws {
+    let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/metrics") }
+    #expect(answer.status == 200)
+    #expect(answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
+    #expect(try Exposition(answer.text)["a"] == 1)
+  }
+
+  @Test(arguments: ["/healthz", "/readyz"])
+  func `a probe says how it is, with 200 or 503`(path: String) async throws {
+    let (well, ill, head) = try await harness.run { [harness] url, _ in
+      let well = try await harness.send("GET", url + path)
+      harness.world.withLock {
+        $0.health = ListenerCalls.Probe(isWell: false, "no run has ended for 15 minutes")
+        $0.readiness = ListenerCalls.Probe(isWell: false, "the source was not read yet")
+      }
+      return (well, try await harness.send("GET", url + path), try await harness.send("HEAD", url + path))
+    }
+    #expect(well.status == 200)
+    #expect(well.text == (path == "/healthz" ? "ok\n" : "active\n"))
+    #expect(ill.status == 503)
+    #expect(ill.text == (path == "/healthz" ? "no run has ended for 15 minutes\n" : "the source was not read yet\n"))
+    #expect(head.status == 503)
+    #expect(head.text.isEmpty)
+  }
+
+  @Test func `the status is the controller's document`() async throws {
+    let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/status") }
+    #expect(answer.headers["Content-Type"] == "application/json")
+    #expect(answer.json["fleet"] == "prod")
+  }
+
+  @Test func `a path that is not there gets the list of those that are`() async throws {
+    let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/metric") }
+    #expect(answer.status == 404)
+    #expect(answer.error == "there is nothing at /metric")
+    #expect(
+      answer.json["paths"]?.objectValue?.keys.sorted() == [
+        "GET /healthz", "GET /metrics", "GET /readyz", "GET /status", "POST /hooks/git", "POST /pause", "POST /resume",
+        "POST /sync",
+      ])
+  }
+
+  @Test func `a wrong method gets the right one`() async throws {
+    let (pause, metrics) = try await harness.run { [harness] url, _ in
+      (try await harness.send("GET", url + "/pause"), try await harness.send("POST", url + "/metrics"))
+    }
+    #expect(pause.status == 405)
+    #expect(pause.headers["Allow"] == "POST")
+    #expect(metrics.headers["Allow"] == "GET, HEAD")
+    #expect(harness.asked == [])
+  }
+
+  @Test func `the controller is paused with a reason, resumed and told to sync`() async throws {
+    let answers = try await harness.run { [harness] url, _ in
+      [
+        try await harness.send("POST", url + "/pause", body: Array("  until the migration is over\n".utf8)),
+        try await harness.send("POST", url + "/pause?reason=in%20the%20query"),
+        try await harness.send("POST", url + "/pause"),
+        try await harness.send("POST", url + "/resume"), try await harness.send("POST", url + "/sync"),
+      ]
+    }
+    #expect(answers.map(\.status) == [200, 200, 200, 200, 202])
+    #expect(answers.map(\.message) == ["paused", "paused", "paused", "resumed", "the source is read"])
+    #expect(
+      harness.asked == ["pause: until the migration is over", "pause: in the query", "pause: ", "resume", "sync"])
+  }
+
+  @Test func `what cannot be done is said, and what makes no sense is refused`() async throws {
+    let (refused, binary, long) = try await harness.run { [harness] url, _ in
+      (
+        try await harness.send("POST", url + "/pause", body: Array("refuse".utf8)),
+        try await harness.send("POST", url + "/pause", body: [0xFF, 0xFE]),
+        try await harness.send("POST", url + "/pause", body: [UInt8](repeating: 0x61, count: 5000))
+      )
+    }
+    #expect(refused.status == 409)
+    #expect(refused.error == "it is paused already")
+    #expect(binary.status == 400)
+    #expect(long.status == 413)
+    #expect(harness.asked == [])
+  }
+
+  // MARK: - The git webhook
+
+  @Test func `a genuine hook is accepted, with its body and header fields as they came`() async throws {
+    let body = Array(#"{"ref": "refs/heads/main"}"#.utf8)
+    let answer = try await harness.run { [harness] url, _ in
+      try await harness.send(
+        "POST", url + "/hooks/git",
+        headers: [HTTPField("X-Hub-Signature-256", "sha256=good"), HTTPField("X-GitHub-Event", "push")], body: body)
+    }
+    #expect(answer.status == 202)
+    #expect(answer.message == "the source is read")
+    let hook = try #require(harness.world.withLock { $0.hooks.first })
+    #expect(hook.body == body)
+    #expect(hook.fields.filter { $0.name.lowercased().hasPrefix("x-") }.map(\.value) == ["sha256=good", "push"])
+  }
+
+  @Test func `a hook that comes through a proxy is judged by its signature alone`() async throws {
+    let answer = try await harness.run { [harness] url, _ in
+      try await harness.send(
+        "POST", url + "/hooks/git",
+        headers: [HTTPField("Host", "hooks.example.com"), HTTPField("X-Hub-Signature-256", "sha256=good")], body: [])
+    }
+    #expect(answer.status == 202)
+  }
+
+  @Test func `a hook that is not genuine is refused with words`() async throws {
+    let answer = try await harness.run { [harness] url, _ in
+      try await harness.send("POST", url + "/hooks/git", body: [0x7B, 0x7D])
+    }
+    #expect(answer.status == 401)
+    #expect(answer.error == "the signature is wrong")
+  }
+
+  @Test func `without a secret there is no hook, and the answer says what to set`() async throws {
+    let answer = try await harness.run(hasHook: false) { [harness] url, _ in
+      try await harness.send("POST", url + "/hooks/git", body: [])
+    }
+    #expect(answer.status == 404)
+    #expect(answer.error.contains("--hook-secret-file"))
+  }
+
+  @Test(arguments: [(64, 202), (65, 413)])
+  func `a hook's body has a bound`(size: Int, status: Int) async throws {
+    let answer = try await harness.run(maximumHookBody: 64) { [harness] url, _ in
+      try await harness.send(
+        "POST", url + "/hooks/git", headers: [HTTPField("X-Hub-Signature-256", "sha256=good")],
+        body: [UInt8](repeating: 0x20, count: size))
+    }
+    #expect(answer.status == status)
+    #expect(harness.world.withLock { $0.hooks.count } == (status == 202 ? 1 : 0))
+  }
+
+  // MARK: - Who may
+
+  @Test(arguments: [
+    [HTTPField("Origin", "https://evil.example")], [HTTPField("Origin", "null")],
+    [HTTPField("Host", "evil.example")], [HTTPField("Host", "127.0.0.1.evil.example:7388")],
+    [HTTPField("Host", "127.evil.example.com")],
+  ])
+  func `pages in a browser can neither change anything nor read the status`(headers: [HTTPField]) async throws {
+    let answers = try await harness.run { [harness] url, _ in
+      [
+        try await harness.send("POST", url + "/pause", headers: headers, body: []),
+        try await harness.send("POST", url + "/resume", headers: headers, body: []),
+        try await harness.send("POST", url + "/sync", headers: headers, body: []),
+        try await harness.send("GET", url + "/status", headers: headers),
+      ]
+    }
+    #expect(answers.map(\.status) == [403, 403, 403, 403])
+    #expect(answers.allSatisfy { $0.error.contains("Origin header") || $0.error.contains("use localhost") })
+    #expect(harness.asked == [])
+  }
+
+  @Test(arguments: ["localhost", "LOCALHOST:7388", "127.0.0.1", "127.8.9.10:1", "[::1]:7388"])
+  func `this machine's names are let in`(host: String) async throws {
+    let answer = try await harness.run { [harness] url, _ in
+      try await harness.send("POST", url + "/sync", headers: [HTTPField("Host", host)], body: [])
+    }
+    #expect(answer.status == 202)
+  }
+
+  @Test func `where there is a token, only who has it may change something`() async throws {
+    let answers = try await harness.run(token: "s3cret") { [harness] url, _ in
+      [
+        try await harness.send("POST", url + "/sync"),
+        try await harness.send("POST", url + "/sync", headers: [HTTPField("Authorization", "Bearer s3creT")]),
+        try await harness.send("POST", url + "/sync", headers: [HTTPField("Authorization", "Digest x")]),
+        try await harness.send("GET", url + "/metrics"),
+        try await harness.send("POST", url + "/sync", headers: [HTTPField("Authorization", "Bearer s3cret")]),
+      ]
+    }
+    #expect(answers.map(\.status) == [401, 401, 401, 200, 202])
+    #expect(answers[0].headers["WWW-Authenticate"] == "Bearer")
+    #expect(answers.allSatisfy { !$0.text.contains("s3cret") })
+    #expect(harness.asked == ["sync"])
+  }
+
+  @Test(
+    arguments: [
+      ("0.0.0.0", nil, nil, 403), ("::", nil, "Bearer x", 403), ("10.1.2.3", nil, nil, 403),
+      ("10.1.2.3", "t", nil, 401), ("10.1.2.3", "", "Basic dG9rZW46", 401), ("10.1.2.3", "t", "Bearer u", 401),
+      ("10.1.2.3", "t", "Bearer t", nil),
+      ("127.0.0.1.example.com", nil, nil, 403), ("127.0.0.1", nil, nil, nil), ("::1", nil, nil, nil),
+      ("localhost", nil, nil, nil),
+    ] as [(String, String?, String?, Int?)])
+  func `an address that others can reach needs a token`(
+    bound: String, token: String?, authorization: String?, status: Int?
+  ) {
+    let access = ListenerAccess(host: bound, token: token)
+    let refusal = access.refusal(authority: "localhost:7388", origin: nil, authorization: authorization)
+    #expect(refusal?.status == status)
+    if status == 403 { #expect(refusal?.message.contains("--listen-token-file") == true) }
+  }
+
+  // MARK: - Beginning and end
+
+  @Test func `a port that is taken is named`() async throws {
+    let failure = try await harness.run { url, _ in
+      var settings = ControllerListener.Settings()
+      settings.port = url.split(separator: ":").last.flatMap { Int($0) } ?? 0
+      return await Self.failure(settings)
+    }
+    #expect(failure?.message.hasPrefix("port ") == true)
+    #expect(failure?.message.hasSuffix("is in use by another program") == true)
+    #expect(failure?.advice.contains("--listen HOST:PORT") == true)
+  }
+
+  @Test(arguments: [
+    ("192.0.2.77", "192.0.2.77 is no address of this machine"),
+    ("no.such.host.invalid", "no.such.host.invalid is no address, and no name that is known here ("),
+  ])
+  func `an address that is not ours is named`(host: String, message: String) async throws {
+    var settings = ControllerListener.Settings()
+    settings.host = host
+    settings.port = 0
+    #expect(await Self.failure(settings)?.message.hasPrefix(message) == true)
+  }
+
+  private static func failure(_ settings: ControllerListener.Settings) async -> ListenFailure? {
+    do {
+      try await ControllerListener(settings, ListenerHarness().calls(), log: ListenerHarness.silent).run()
+      return nil
+    } catch {
+      return error as? ListenFailure
+    }
+  }
+
+  @Test func `asked to stop it ends, though a client keeps its connection`() async throws {
+    let status = try await harness.run { [harness] url, stop in
+      let answer = try await harness.send("GET", url + "/healthz")
+      await stop()
+      await #expect(throws: HTTPClientError.self) {
+        while true { _ = try await harness.send("GET", url + "/healthz") }
+      }
+      return answer.status
+    }
+    #expect(status == 200)
+  }
+}
