@@ -37,23 +37,19 @@ package struct ManifestReader {
 
   /// Reads one file. Whatever is wrong with it, the next one can be read.
   package mutating func read(_ bytes: [UInt8], file: String) {
-    let source = SourceFile(file)
+    add(ManifestFile(parsing: bytes, file: file, limits: limits))
+  }
+
+  /// Adds what a file says, which was read just now or earlier. An endpoint that another file named is refused here.
+  package mutating func add(_ file: ManifestFile) {
     let firstFinding = findings.count
-    if bytes.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) { reportEmpty(source) }
-    YAMLParser.read(bytes, file: source, limits: limits) { result in
-      switch result {
-      case .failure(let fault): add(Finding(at: fault.location, fault.message))
-      case .success(let document):
-        if let root = document.root, root.scalar?.kind != .null { add(ManifestDecoder.decode(root, in: source)) }
-      }
-      return true
-    }
+    for outcome in file.outcomes { add(outcome) }
     findings[firstFinding...].sort { $0.location < $1.location }
   }
 
   /// Records that a file or directory could not be read at all.
   package mutating func fail(file: String, _ message: String) {
-    add(Finding(at: SourceLocation(file: file, line: 1, column: 1), message))
+    add(ManifestFile(unreadable: file, message))
   }
 
   package func finish() -> ManifestSet {
@@ -84,13 +80,5 @@ package struct ManifestReader {
     } else {
       named[name] = location
     }
-  }
-
-  /// A file without a character in it is more likely cut off or half written than meant.
-  private mutating func reportEmpty(_ source: SourceFile) {
-    add(
-      Finding(
-        at: SourceLocation(source: source, line: 1, column: 1), "the file is empty",
-        suggestion: "if its endpoint is to go, remove the file"))
   }
 }

@@ -1,0 +1,66 @@
+internal import CDispatch
+internal import Glibc
+
+/// A file's bytes, and the state of the file they are of.
+struct FileContents {
+  let bytes: [UInt8]
+  let identity: FileIdentity
+
+  /// A larger file is refused: a manifest is text that a person wrote.
+  static let largestFile = 32 << 20
+
+  /// Reads a file that others may be writing to: when it changed meanwhile, it is read again, a few times at most.
+  static func read(file path: String) throws(UnreadableFile) -> FileContents {
+    for _ in 0..<5 {
+      let contents = try readOnce(path)
+      if let contents { return contents }
+    }
+    throw UnreadableFile(words: "it is being written to without a pause; it will be read again")
+  }
+
+  private static func readOnce(_ path: String) throws(UnreadableFile) -> FileContents? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw UnreadableFile(errno) }
+    defer { close(descriptor) }
+    let before = try status(of: descriptor)
+    let bytes = try read(descriptor: descriptor)
+    let after = try status(of: descriptor)
+    let identity = FileIdentity(after)
+    // The times of a pipe move by the reading itself, and it can be read only once.
+    let isRegular = after.st_mode & S_IFMT == S_IFREG
+    return isRegular && FileIdentity(before) != identity ? nil : FileContents(bytes: bytes, identity: identity)
+  }
+
+  private static func status(of descriptor: Int32) throws(UnreadableFile) -> stat {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw UnreadableFile(errno) }
+    return status
+  }
+
+  /// Everything up to the end of an open file.
+  static func read(descriptor: Int32) throws(UnreadableFile) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count == 0 { return bytes }
+      guard count > 0 else {
+        if errno == EINTR { continue }
+        throw UnreadableFile(errno)
+      }
+      bytes.append(contentsOf: buffer[..<count])
+      guard bytes.count <= largestFile else {
+        throw UnreadableFile(words: "it is larger than \(largestFile >> 20) MiB, which no manifest is")
+      }
+    }
+  }
+}
+
+/// Why a file could not be read.
+struct UnreadableFile: Error {
+  let words: String
+
+  init(words: String) { self.words = words }
+
+  init(_ code: Int32) { words = "cannot read it: \(Controller.words(ofError: code))" }
+}

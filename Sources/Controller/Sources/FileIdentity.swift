@@ -1,0 +1,45 @@
+internal import CDispatch
+internal import Glibc
+
+/// What tells one state of a file or directory from another without looking inside.
+struct FileIdentity: Hashable, Sendable {
+  /// Which file it is, by whatever name.
+  struct Place: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  let place: Place
+  let size: Int64
+  /// Nanoseconds since 1970.
+  let modified: Int64
+  /// Nanoseconds since 1970; moves with the content and with names, owner and mode.
+  let changed: Int64
+
+  init(_ status: stat) {
+    place = Place(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    size = Int64(status.st_size)
+    modified = Self.nanoseconds(status.st_mtim)
+    changed = Self.nanoseconds(status.st_ctim)
+  }
+
+  /// Of what a path leads to, links followed; nil when it leads nowhere.
+  init?(of path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(status)
+  }
+
+  /// Whether a further change could not have the same times. File systems count time in steps, of a few milliseconds or
+  /// as coarse as two seconds (FAT), and two changes within a step look like one.
+  ///
+  /// - Parameter now: nanoseconds since 1970, from before the identity was taken.
+  func isSettled(at now: Int64) -> Bool { now - max(modified, changed) > 2_000_000_000 }
+
+  private static func nanoseconds(_ time: timespec) -> Int64 {
+    Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}
+
+/// The system's words for one of its error numbers.
+func words(ofError code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,0 +1,126 @@
+internal import Subprocess
+
+/// Runs the `git` on the PATH, with nothing of the caller's git about it: no configuration but what is given here, no
+/// hooks, no filters, no submodules, no questions.
+struct GitCommand: Sendable {
+  /// The caller's environment; only what git needs of it is passed on.
+  let environment: [String: String]
+  /// Stands for the home directory, so that no configuration, attributes or .netrc of a user is read.
+  let home: String
+
+  private static let passedOn: Set<String> = [
+    "PATH", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "HTTPS_PROXY",
+    "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+  ]
+
+  private static let settings = [
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null", "core.autocrlf=false",
+    "credential.helper=", "submodule.recurse=false", "fetch.recurseSubmodules=false", "gc.autoDetach=false",
+    "protocol.allow=never", "protocol.https.allow=always", "protocol.http.allow=always", "protocol.ssh.allow=always",
+    "protocol.git.allow=always", "protocol.file.allow=always",
+  ]
+
+  struct Output {
+    let text: String
+    let errors: String
+    let isSuccess: Bool
+  }
+
+  /// - Parameters:
+  ///   - repository: the bare repository to work in, if any.
+  ///   - limit: after it git and all it started are killed.
+  /// - Throws: `GitFailure` with git's words when it fails, runs too long or cannot be started; `CancellationError`.
+  /// - Returns: what it wrote to standard output.
+  @discardableResult
+  func run(
+    _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(),
+    environment extra: [String: String] = [:], limit: Duration
+  ) async throws -> String {
+    let output = try await attempt(arguments, in: repository, with: grant, environment: extra, limit: limit)
+    guard output.isSuccess else {
+      throw GitFailure(output.errors.isEmpty ? "git \(arguments.first ?? "") failed and said nothing" : output.errors)
+    }
+    return output.text
+  }
+
+  /// The same where failing is an answer.
+  func attempt(
+    _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(),
+    environment extra: [String: String] = [:], limit: Duration
+  ) async throws -> Output {
+    let words =
+      ["--literal-pathspecs"] + (repository.map { ["--git-dir=\($0)"] } ?? [])
+      + (Self.settings + grant.settings).flatMap { ["-c", $0] } + arguments
+    let environment = variables.merging(grant.environment) { $1 }.merging(extra) { $1 }
+    let output = try await withThrowingTaskGroup(of: Output?.self) { group in
+      group.addTask { try await Self.launch(words, environment) }
+      group.addTask {
+        try await Task.sleep(for: limit)
+        return nil
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
+    }
+    try Task.checkCancellation()
+    guard let output else {
+      throw GitFailure("git \(arguments.first ?? "") did not end within \(limit) and was killed")
+    }
+    return Output(text: output.text, errors: Self.masked(output.errors, grant.secrets), isSuccess: output.isSuccess)
+  }
+
+  private static func launch(_ arguments: [String], _ environment: [String: String]) async throws -> Output {
+    var options = PlatformOptions()
+    // git starts ssh, remote helpers and index-pack: they are one group with it, and end with it. Killing is safe, since
+    // what git leaves half done in a repository of ours is made anew.
+    options.createSession = true
+    options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
+    let variables = Dictionary(
+      uniqueKeysWithValues: environment.map { (Subprocess.Environment.Key(stringLiteral: $0.key), $0.value) })
+    do {
+      let result = try await Subprocess.run(
+        .name("git"), arguments: Arguments(arguments), environment: .custom(variables), platformOptions: options,
+        input: .none, output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+      return Output(
+        text: result.standardOutput, errors: oneLine(result.standardError),
+        isSuccess: result.terminationStatus.isSuccess)
+    } catch let error as SubprocessError {
+      throw GitFailure(
+        error.code == .executableNotFound ? "there is no git on the PATH; install git" : "git: \(error)")
+    }
+  }
+
+  private var variables: [String: String] {
+    var variables = environment.filter { Self.passedOn.contains($0.key) }
+    variables["HOME"] = home
+    variables["LC_ALL"] = "C.UTF-8"
+    variables["GIT_CONFIG_NOSYSTEM"] = "1"
+    variables["GIT_CONFIG_GLOBAL"] = "/dev/null"
+    variables["GIT_ATTR_NOSYSTEM"] = "1"
+    variables["GIT_TERMINAL_PROMPT"] = "0"
+    variables["GIT_ASKPASS"] = ""
+    variables["GIT_LFS_SKIP_SMUDGE"] = "1"
+    variables["GIT_NO_REPLACE_OBJECTS"] = "1"
+    return variables
+  }
+
+  /// What git wrote, its lines joined, without the advice that is for those who type.
+  private static func oneLine(_ text: String) -> String {
+    let lines = text.split(whereSeparator: \.isNewline).map { line in
+      String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+    }
+    let kept = lines.filter { !$0.hasPrefix("hint:") && !$0.allSatisfy(\.isWhitespace) }
+    let joined = kept.joined(separator: "; ")
+    return joined.count > 2000 ? joined.prefix(2000) + "…" : joined
+  }
+
+  private static func masked(_ text: String, _ secrets: [String]) -> String {
+    secrets.sorted { $0.count > $1.count }.reduce(text) { $0.replacing($1, with: "***") }
+  }
+}
+
+/// What went wrong with git, in words for people: git's own where it has any.
+struct GitFailure: Error {
+  let words: String
+
+  init(_ words: String) { self.words = words }
+}

@@ -1,0 +1,68 @@
+/// What to follow in a repository: a branch, a tag, `HEAD`, a full reference, or one commit for ever.
+package struct GitRef: Hashable, Sendable, CustomStringConvertible {
+  package enum Kind: Hashable, Sendable {
+    /// A branch of that name or, where there is none, a tag.
+    case name
+    /// `HEAD`, or a reference that begins with `refs/`.
+    case reference
+    /// All digits of a commit; nothing moves it.
+    case commit
+  }
+
+  package let text: String
+  package let kind: Kind
+
+  package var description: String { text }
+
+  /// - Throws: a `GitSourceError` when no reference can have that name (git-check-ref-format(1)).
+  package init(_ text: String) throws(GitSourceError) {
+    self.text = text
+    if [40, 64].contains(text.utf8.count), text.allSatisfy({ $0.isASCII && $0.isHexDigit }) {
+      kind = .commit
+      return
+    }
+    kind = text == "HEAD" || text.hasPrefix("refs/") ? .reference : .name
+    let forbidden: Set<Character> = [" ", "~", "^", ":", "?", "*", "[", "\\", "\u{7F}"]
+    let isValid =
+      !text.isEmpty && !text.hasPrefix("-") && !text.hasSuffix(".") && !text.contains("..") && !text.contains("@{")
+      && !text.contains { forbidden.contains($0) || $0.unicodeScalars.contains { $0.value < 0x20 } }
+      && text.split(separator: "/", omittingEmptySubsequences: false)
+        .allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") && !$0.hasSuffix(".lock") }
+    guard isValid else {
+      throw GitSourceError(
+        "\"\(text)\" cannot be a branch, a tag or a commit", next: "name one, for example --ref main")
+    }
+  }
+
+  /// The references that may be meant, best first.
+  var candidates: [String] {
+    switch kind {
+    case .name: ["refs/heads/\(text)", "refs/tags/\(text)"]
+    case .reference: [text]
+    case .commit: []
+    }
+  }
+
+  /// What people call it in a sentence.
+  var words: String {
+    switch kind {
+    case .name: "branch or tag \"\(text)\""
+    case .reference: "reference \"\(text)\""
+    case .commit: "commit \(text)"
+    }
+  }
+}
+
+/// Why a git source cannot be what was asked for.
+package struct GitSourceError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let words: String
+  /// What to do.
+  package let next: String
+
+  package init(_ words: String, next: String) {
+    self.words = words
+    self.next = next
+  }
+
+  package var description: String { "\(words); \(next)" }
+}

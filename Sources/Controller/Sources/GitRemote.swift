@@ -1,0 +1,134 @@
+internal import Glibc
+
+/// The repository that is asked, with what is secret in its address taken out.
+///
+/// git gets the address on its command line, which every user of the machine may see, so a name and password in it go
+/// another way (see `GitAccess`), and people see `***` in their place.
+package struct GitRemote: Hashable, Sendable {
+  package enum Transport: Hashable, Sendable {
+    case https
+    case http
+    case ssh
+    /// A repository on this machine, or git's own protocol, which knows no users.
+    case open
+  }
+
+  /// As git gets it.
+  package let address: String
+  /// As people see it.
+  package let shown: String
+  package let transport: Transport
+  /// The name in an HTTP address; it may be a token.
+  let user: String?
+  let password: String?
+  /// `scheme://host:port`, for HTTP.
+  let origin: String?
+  let host: String?
+
+  /// What must be in no output, as written in the address and as meant: the password, or the name where it stands alone
+  /// and so may be a token.
+  let secrets: [String]
+
+  /// - Throws: a `GitSourceError` when git could not use it, or only by running some other program.
+  package init(_ url: String) throws(GitSourceError) {
+    guard !url.isEmpty, !url.hasPrefix("-"), !url.contains(where: { $0.unicodeScalars.contains { $0.value < 0x20 } })
+    else {
+      throw Self.invalid(url)
+    }
+    guard let separator = url.firstRange(of: "://") else {
+      self = try Self.withoutScheme(url)
+      return
+    }
+    let scheme = url[..<separator.lowerBound].lowercased()
+    let rest = url[separator.upperBound...]
+    switch scheme {
+    case "file", "git":
+      self.init(address: url, shown: url, transport: .open)
+    case "https", "http", "ssh":
+      let authority = rest.prefix { $0 != "/" }
+      let at = authority.lastIndex(of: "@")
+      let host = authority[(at.map(authority.index(after:)) ?? authority.startIndex)...]
+      let userinfo = at.map { authority[..<$0] }
+      guard !host.isEmpty else { throw Self.invalid("\(scheme)://…") }
+      self.init(scheme: scheme, userinfo: userinfo, host: String(host), path: String(rest[authority.endIndex...]))
+    default:
+      throw Self.invalid("\(scheme)://…")
+    }
+  }
+
+  private init(scheme: String, userinfo: Substring?, host: String, path: String) {
+    let parts = userinfo?.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init) ?? []
+    let user = parts.first
+    let password = parts.count > 1 ? parts[1] : nil
+    if scheme == "ssh" {
+      // The name is an account of the host ("git"), the key is the secret; ssh takes no password in an address.
+      let account = user.map { $0 + "@" } ?? ""
+      self.init(
+        address: "ssh://\(account)\(host)\(path)",
+        shown: "ssh://\(password == nil ? account : "***@")\(host)\(path)", transport: .ssh,
+        secrets: [password].compactMap(\.self))
+    } else {
+      self.init(
+        address: "\(scheme)://\(host)\(path)", shown: "\(scheme)://\(userinfo == nil ? "" : "***@")\(host)\(path)",
+        transport: scheme == "https" ? .https : .http, user: user.map(Self.decoded),
+        password: password.map(Self.decoded),
+        origin: "\(scheme)://\(host)", host: host, secrets: [password ?? user].compactMap(\.self))
+    }
+  }
+
+  private init(
+    address: String, shown: String, transport: Transport, user: String? = nil, password: String? = nil,
+    origin: String? = nil, host: String? = nil, secrets: [String] = []
+  ) {
+    self.address = address
+    self.shown = shown
+    self.transport = transport
+    self.user = user.flatMap { $0.isEmpty ? nil : $0 }
+    self.password = password
+    self.origin = origin
+    self.host = host
+    self.secrets = (secrets + secrets.map(Self.decoded)).filter { !$0.isEmpty }
+  }
+
+  /// `git@host:path`, or a path of this machine.
+  private static func withoutScheme(_ url: String) throws(GitSourceError) -> GitRemote {
+    let beforeSlash = url.prefix { $0 != "/" }
+    guard let colon = beforeSlash.firstIndex(of: ":") else {
+      let path = absolutePath(url)
+      return GitRemote(address: path, shown: path, transport: .open)
+    }
+    // "ext::sh -c …" and the like run a program of the address's choice.
+    guard !url[url.index(after: colon)...].hasPrefix(":") else { throw invalid(String(beforeSlash[..<colon]) + "::…") }
+    return GitRemote(address: url, shown: url, transport: .ssh)
+  }
+
+  private static func invalid(_ shown: String) -> GitSourceError {
+    GitSourceError(
+      "\"\(shown)\" is no address of a git repository that can be used",
+      next: "write https://…, ssh://…, user@host:path, file://… or a path")
+  }
+
+  /// Whether the host is this machine, so that nobody listens on the way.
+  var isLocal: Bool {
+    guard let host else { return false }
+    let name = host.hasPrefix("[") ? host.dropFirst().prefix { $0 != "]" } : host.prefix { $0 != ":" }
+    return ["localhost", "::1"].contains(name) || name.hasPrefix("127.")
+  }
+
+  /// With `%40` and the like turned back into what they stand for; other text is left as it is.
+  private static func decoded(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), rest.count >= 2,
+        let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
+        bytes.append(code)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

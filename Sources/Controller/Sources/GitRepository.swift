@@ -1,0 +1,162 @@
+internal import FoundationEssentials
+internal import Glibc
+
+/// The bare repository in which a git source keeps the newest commit it was given and the last good one, without history.
+///
+/// `refs/setpoint/fetched` is the first, `refs/setpoint/current` the second. A repository that git cannot use any more
+/// (cut off by a crash, damaged) is made anew beside the old one, which goes only when the new one stands.
+struct GitRepository: Sendable {
+  let remote: GitRemote
+  let ref: GitRef
+  let access: GitAccess
+  let git: GitCommand
+  /// Where all of it lies.
+  let directory: String
+  let limits: GitTimeLimits
+
+  private var place: String { directory + "/repository" }
+  private static let fetchedRef = "refs/setpoint/fetched"
+  private static let currentRef = "refs/setpoint/current"
+
+  /// What the remote has under the reference.
+  struct Offer {
+    /// What to ask for.
+    let source: String
+    let commit: String
+  }
+
+  /// Asks the remote which commit it has; of a source that names a commit nothing is asked.
+  func offer() async throws -> Offer {
+    guard ref.kind != .commit else { return Offer(source: ref.text.lowercased(), commit: ref.text.lowercased()) }
+    // The second form is the commit behind an annotated tag.
+    let patterns = ref.candidates.flatMap { [$0, $0 + "^{}"] }
+    let grant = try access.grant(for: remote, in: git.environment)
+    let listing = try await git.run(
+      ["ls-remote", "--quiet", "--", remote.address] + patterns, with: grant, limit: limits.remote)
+    var commits: [String: String] = [:]
+    for line in listing.split(whereSeparator: \.isNewline) {
+      let fields = line.split(separator: "\t")
+      if fields.count == 2 { commits[String(fields[1])] = String(fields[0]) }
+    }
+    for source in ref.candidates {
+      if let commit = commits[source + "^{}"] ?? commits[source] { return Offer(source: source, commit: commit) }
+    }
+    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit has to be written in full)" : ""
+    throw GitFailure("there is no \(ref.words)\(hint)")
+  }
+
+  /// Brings the offered commit here, unless it is here already.
+  /// - Returns: the commit that came, a later one if the remote has moved on meanwhile.
+  func fetch(_ offer: Offer) async throws -> String {
+    if try await commit(at: Self.fetchedRef) == offer.commit { return offer.commit }
+    do {
+      if isThere(place) {
+        try await fetch(offer, into: place)
+        return try await fetchedCommit(in: place)
+      }
+    } catch let failure as GitFailure {
+      return try await fetchAnew(offer, instead: failure)
+    }
+    return try await fetchAnew(offer, instead: nil)
+  }
+
+  private func fetchAnew(_ offer: Offer, instead failure: GitFailure?) async throws -> String {
+    let fresh = place + ".new"
+    do {
+      remove(fresh)
+      try await git.run(
+        ["init", "--quiet", "--bare", "--template=", "--object-format=\(offer.commit.count == 64 ? "sha256" : "sha1")"]
+          + [fresh], limit: limits.local)
+      try await fetch(offer, into: fresh)
+      let commit = try await fetchedCommit(in: fresh)
+      if failure != nil {
+        // The way back is kept if it can still be read; if not, it is lost already.
+        _ = try await git.attempt(
+          ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", place]
+            + ["+\(Self.currentRef):\(Self.currentRef)"], in: fresh, limit: limits.local)
+      }
+      remove(place)
+      guard rename(fresh, place) == 0 else { throw GitFailure("\(place): \(words(ofError: errno))") }
+      return commit
+    } catch let second as GitFailure {
+      remove(fresh)
+      throw failure ?? second
+    }
+  }
+
+  private func fetch(_ offer: Offer, into repository: String) async throws {
+    let grant = try access.grant(for: remote, in: git.environment)
+    try await git.run(
+      [
+        "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
+        "--no-auto-maintenance", "--", remote.address, "+\(offer.source):\(Self.fetchedRef)",
+      ], in: repository, with: grant, limit: limits.remote)
+  }
+
+  private func fetchedCommit(in repository: String) async throws -> String {
+    try await line(
+      git.run(["rev-parse", "--verify", "\(Self.fetchedRef)^{commit}"], in: repository, limit: limits.local))
+  }
+
+  /// The last good commit, as long as git can name it.
+  func lastGood() async throws -> String? { try await commit(at: Self.currentRef) }
+
+  private func commit(at reference: String) async throws -> String? {
+    guard isThere(place) else { return nil }
+    let output = try await git.attempt(
+      ["rev-parse", "--verify", "--quiet", "\(reference)^{commit}"], in: place, limit: limits.local)
+    return output.isSuccess ? line(output.text) : nil
+  }
+
+  /// Records a commit as the last good one.
+  func keep(_ commit: String) async throws {
+    try await git.run(["update-ref", Self.currentRef, commit], in: place, limit: limits.local)
+    // What earlier commits left behind; that it fails is no reason against the commit.
+    _ = try await git.attempt(
+      ["-c", "gc.auto=1000", "-c", "gc.pruneExpire=now", "gc", "--auto", "--quiet"], in: place, limit: limits.local)
+  }
+
+  /// - Parameter allowedSigners: a file as ssh-keygen(1) describes it under ALLOWED SIGNERS.
+  /// - Throws: `GitFailure` unless the commit is signed by one of them. Only ssh signatures count: which OpenPGP keys to
+  ///   trust is said nowhere.
+  func verify(_ commit: String, allowedSigners: String) async throws {
+    let output = try await git.attempt(
+      [
+        "-c", "gpg.ssh.allowedSignersFile=\(allowedSigners)", "-c", "gpg.minTrustLevel=fully",
+        "-c", "gpg.openpgp.program=false", "-c", "gpg.x509.program=false", "verify-commit", commit,
+      ], in: place, limit: limits.local)
+    guard !output.isSuccess else { return }
+    throw GitFailure(output.errors.isEmpty ? "it has no signature" : "its signature does not hold: \(output.errors)")
+  }
+
+  /// Writes what the commit has at the path into a directory that must be empty.
+  func checkOut(_ commit: String, path: String, into target: String) async throws {
+    let index = target + ".index"
+    defer { remove(index) }
+    try await git.run(
+      ["checkout", "--quiet", "--force", "--no-recurse-submodules", commit, "--", path], in: place,
+      environment: ["GIT_WORK_TREE": target, "GIT_INDEX_FILE": index], limit: limits.local)
+  }
+
+  private func line(_ text: String) -> String { String(text.prefix { !$0.isNewline }) }
+
+  private func isThere(_ path: String) -> Bool { Glibc.access(path, F_OK) == 0 }
+
+  private func remove(_ path: String) {
+    // What is not there needs no removing; what cannot be removed shows in the next step.
+    try? FileManager.default.removeItem(atPath: path)
+  }
+}
+
+/// How long git may take before it is killed.
+package struct GitTimeLimits: Hashable, Sendable {
+  /// For a question to the remote, or a fetch.
+  package var remote: Duration
+  /// For what happens on this machine.
+  package var local: Duration
+
+  package init(remote: Duration = .seconds(120), local: Duration = .seconds(120)) {
+    self.remote = remote
+    self.local = local
+  }
+}

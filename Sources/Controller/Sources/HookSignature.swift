@@ -1,0 +1,80 @@
+internal import LibCrypto
+
+/// Whether a webhook comes from somebody who knows the secret.
+///
+/// Three forms are understood: GitHub's, which Gitea and Forgejo send as well (`X-Hub-Signature-256: sha256=` and the
+/// HMAC-SHA256 of the body in hexadecimal), GitLab's (`X-Gitlab-Token:` and the secret itself), and the same as GitHub's
+/// under a name of our own (`X-Setpoint-Signature`). What a hook says is not looked at: it only starts a look at the source.
+package enum HookSignature {
+  package enum Verdict: Hashable, Sendable {
+    case accepted
+    /// Why not, for the log and the sender; no secrets and nothing of the body in it.
+    case refused(String)
+  }
+
+  /// - Parameters:
+  ///   - method: the request's method.
+  ///   - headers: names in any case, in the order they came.
+  ///   - body: all of it, unchanged.
+  ///   - secret: shared with the sender. An empty one admits nobody.
+  package static func check(
+    method: String, headers: [(name: String, value: String)], body: [UInt8], secret: [UInt8]
+  ) -> Verdict {
+    guard method == "POST" else { return .refused("a webhook is a POST, and this is a \(shown(method))") }
+    guard !secret.isEmpty else { return .refused("no secret is set for webhooks, so none can be checked") }
+    var proofs: [(form: Form, value: String)] = []
+    for (name, value) in headers {
+      if let form = Form(rawValue: name.lowercased()) { proofs.append((form, value)) }
+    }
+    guard let proof = proofs.first else { return .refused(missing(headers)) }
+    guard proofs.count == 1 else { return .refused("there is more than one signature header; send one") }
+    return proof.form == .gitLab
+      ? checkToken(proof.value, secret) : checkSignature(proof.value, proof.form, body, secret)
+  }
+
+  private enum Form: String {
+    case gitHub = "x-hub-signature-256"
+    case gitLab = "x-gitlab-token"
+    case plain = "x-setpoint-signature"
+
+    var header: String {
+      switch self {
+      case .gitHub: "X-Hub-Signature-256"
+      case .gitLab: "X-Gitlab-Token"
+      case .plain: "X-Setpoint-Signature"
+      }
+    }
+  }
+
+  private static func checkSignature(_ value: String, _ form: Form, _ body: [UInt8], _ secret: [UInt8]) -> Verdict {
+    let prefix = "sha256="
+    guard value.hasPrefix(prefix), let code = Hexadecimal.decode(value.dropFirst(prefix.count)), code.count == 32 else {
+      return .refused("\(form.header) is not \(prefix) and 64 hexadecimal digits")
+    }
+    guard HMACSHA256.isValid(code, for: body, key: secret) else {
+      return .refused("\(form.header) is not the signature of this body under our secret")
+    }
+    return .accepted
+  }
+
+  /// By digests, which are of one length: comparing the texts would tell how long the secret is.
+  private static func checkToken(_ value: String, _ secret: [UInt8]) -> Verdict {
+    guard constantTimeEquals(SHA256.hash(value.utf8).bytes, SHA256.hash(secret).bytes) else {
+      return .refused("\(Form.gitLab.header) is not our secret")
+    }
+    return .accepted
+  }
+
+  private static func missing(_ headers: [(name: String, value: String)]) -> String {
+    let known = "X-Hub-Signature-256, X-Gitlab-Token or X-Setpoint-Signature"
+    if headers.contains(where: { $0.name.lowercased() == "x-hub-signature" }) {
+      return "X-Hub-Signature is SHA-1, which is not enough; send \(known)"
+    }
+    return "there is no signature; send \(known)"
+  }
+
+  private static func shown(_ method: String) -> String {
+    let letters = method.prefix(10).filter { $0.isASCII && $0.isLetter }
+    return letters.isEmpty ? "request of another kind" : letters
+  }
+}

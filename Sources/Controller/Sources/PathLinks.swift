@@ -1,0 +1,62 @@
+internal import Glibc
+
+/// The directory entries that decide what a path leads to: each of its segments, and each segment of the links on its way.
+///
+/// `/git/current/fleet`, where `current` is a link to `worktrees/a1`, depends on `git` in `/`, on `current`, `worktrees` and
+/// `worktrees/a1` in `/git`, and on `fleet` in the last. A change of any of them can change what is read, though the
+/// directory that was read before stays as it is.
+enum PathLinks {
+  struct Step: Hashable {
+    let directory: String
+    let name: String
+  }
+
+  /// In the order of resolution, up to the first segment that is not there.
+  /// - Parameter path: absolute, or from the working directory.
+  static func steps(of path: String) -> [Step] {
+    var remaining = segments(absolutePath(path))
+    var current = ""
+    var steps: [Step] = []
+    var links = 0
+    while let name = remaining.popLast() {
+      if name == ".." {
+        current = String(current[..<(current.lastIndex(of: "/") ?? current.startIndex)])
+        continue
+      }
+      steps.append(Step(directory: current.isEmpty ? "/" : current, name: name))
+      let next = current + "/" + name
+      guard let target = target(of: next) else {
+        current = next
+        continue
+      }
+      // Linux gives up after as many (path_resolution(7)).
+      links += 1
+      if links > 40 { break }
+      if target.hasPrefix("/") { current = "" }
+      remaining += segments(target)
+    }
+    return steps
+  }
+
+  /// Last segment first.
+  private static func segments(_ path: String) -> [String] {
+    path.split(separator: "/").filter { $0 != "." }.reversed().map(String.init)
+  }
+
+  /// Where a symbolic link points; nil for anything else.
+  private static func target(of path: String) -> String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      guard let base = buffer.baseAddress else { return nil }
+      let count = readlink(path, base, buffer.count)
+      return count > 0 ? String(decoding: buffer[..<count].lazy.map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+    }
+  }
+}
+
+/// The path from the root; a relative one counts from the working directory.
+func absolutePath(_ path: String) -> String {
+  if path.hasPrefix("/") { return path }
+  guard let working = getcwd(nil, 0) else { return "/" + path }
+  defer { free(working) }
+  return String(cString: working) + "/" + path
+}

@@ -1,0 +1,171 @@
+import Controller
+import Endpoints
+import Foundation
+import Synchronization
+import Testing
+
+@Suite struct `A directory as a source` {
+  private let folder: Folder
+
+  init() throws { folder = try Folder() }
+
+  private func source(_ paths: String...) -> DirectorySource {
+    DirectorySource(paths: paths.isEmpty ? [folder.path] : paths.map { folder($0) }, warn: { Issue.record("\($0)") })
+  }
+
+  private func names(_ source: DirectorySource) async throws -> [String] {
+    try await source.read().set.manifests.map(\.name)
+  }
+
+  private func version(_ set: ManifestSet, of name: String) throws -> String? {
+    try set.manifests.first { $0.name == name }?.desired().config.entities.first?.entityVersion
+  }
+
+  @Test func `parses again the one file that was edited`() async throws {
+    for number in 100..<300 { try folder.write(manifestText("e\(number)"), "e\(number).yaml") }
+    let source = source()
+    #expect(try await source.read().set.manifests.count == 200)
+    #expect(source.filesParsed == 200)
+    _ = try await source.read()
+    #expect(source.filesParsed == 200)
+    try folder.write(manifestText("e150", version: 8), "e150.yaml")
+    let reading = try await source.read()
+    #expect(source.filesParsed == 201)
+    #expect(try version(reading.set, of: "e150") == "8")
+    #expect(reading.set.manifests.count == 200 && reading.set.isComplete && reading.problem == nil)
+    #expect(reading.commit == nil)
+  }
+
+  @Test func `notices an edit that leaves size and time as they were`() async throws {
+    try folder.write(manifestText("a", version: 1), "a.yaml")
+    let time = Date(timeIntervalSince1970: 1_700_000_000)
+    try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: folder("a.yaml"))
+    let source = source()
+    #expect(try version(await source.read().set, of: "a") == "1")
+    try folder.write(manifestText("a", version: 2), "a.yaml")
+    try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: folder("a.yaml"))
+    #expect(try version(await source.read().set, of: "a") == "2")
+  }
+
+  @Test func `parses nothing again when a file is touched, or moved away and back`() async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    let source = source()
+    _ = try await source.read()
+    try FileManager.default.setAttributes([.modificationDate: Date.distantPast], ofItemAtPath: folder("a.yaml"))
+    try folder.move("a.yaml", to: "b.txt")
+    try folder.move("b.txt", to: "a.yaml")
+    #expect(try await names(source) == ["a"])
+    #expect(source.filesParsed == 1)
+  }
+
+  @Test func `forgets a file that is gone, and finds a name described in two files until one is gone`() async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    try folder.write(manifestText("b"), "b.yaml")
+    let source = source()
+    #expect(try await names(source) == ["a", "b"])
+    try folder.write(manifestText("a"), "c.yaml")
+    let twice = try await source.read().set
+    #expect(twice.manifests.map(\.name) == ["b"] && twice.brokenNames == ["a"] && !twice.isComplete)
+    try folder.remove("a.yaml")
+    let once = try await source.read().set
+    #expect(once.manifests.map(\.name) == ["b", "a"] && once.isComplete)
+    #expect(source.filesParsed == 3)
+  }
+
+  @Test func `keeps the findings of a broken file as long as it is broken`() async throws {
+    try folder.write("kind: [", "a.yaml")
+    try folder.write(manifestText("b"), "b.yaml")
+    let source = source()
+    let first = try await source.read().set
+    let again = try await source.read().set
+    #expect(first.findings == again.findings && first.findings.count == 1)
+    #expect(again.manifests.map(\.name) == ["b"] && !again.isComplete)
+    #expect(source.filesParsed == 2)
+    try folder.write(manifestText("a"), "a.yaml")
+    #expect(try await source.read().set.isComplete)
+  }
+
+  @Test(arguments: ["nowhere", "empty", "a.yaml"])
+  func `that cannot be read or holds nothing is incomplete`(path: String) async throws {
+    try FileManager.default.createDirectory(atPath: folder("empty"), withIntermediateDirectories: true)
+    try folder.write("", "a.yaml")
+    let reading = try await source(path).read()
+    #expect(reading.set.manifests.isEmpty && !reading.set.isComplete && reading.set.findings.count == 1)
+  }
+
+  @Test func `never waits for a pipe that is named like a manifest`() async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    try #require(mkfifo(folder("b.yaml"), 0o600) == 0)
+    let set = try await source().read().set
+    #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete)
+    #expect(set.findings.map(\.message) == ["it is no regular file"])
+  }
+
+  @Test func `refuses standard input, which cannot be read twice`() async throws {
+    let set = try await DirectorySource(paths: ["-"], warn: { _ in }).read().set
+    #expect(!set.isComplete && set.findings.count == 1)
+  }
+
+  /// As the kubelet lays out a ConfigMap: visible links through `..data` into a dated directory.
+  private func mountConfigMap(_ date: String, _ versions: [String: Int]) throws {
+    for (name, version) in versions {
+      try folder.write(manifestText(name, version: version), "..\(date)/\(name).yaml")
+      if (try? FileManager.default.destinationOfSymbolicLink(atPath: folder("\(name).yaml"))) != nil { continue }
+      try folder.link("\(name).yaml", to: "..data/\(name).yaml")
+    }
+    try folder.link("..data", to: "..\(date)")
+  }
+
+  @Test func `reads a mounted ConfigMap once each, and after the swap parses what is new`() async throws {
+    try mountConfigMap("2026_01_01", ["a": 1, "b": 1])
+    let source = source()
+    let before = try await source.read().set
+    #expect(before.manifests.map(\.name) == ["a", "b"] && before.isComplete)
+    #expect(source.filesParsed == 2)
+    try mountConfigMap("2026_01_02", ["a": 2, "b": 1])
+    try folder.remove("..2026_01_01")
+    let after = try await source.read().set
+    #expect(try version(after, of: "a") == "2" && version(after, of: "b") == "1")
+    #expect(after.isComplete && source.filesParsed == 3)
+  }
+
+  @Test func `never takes a file that is being renamed for one that was deleted`() async throws {
+    for number in 100..<300 { try folder.write("# nothing\n", "b/e\(number).yaml") }
+    try folder.write(manifestText("moving"), "a/m.yaml")
+    try folder.write("# nothing\n", "c/e.yaml")
+    let source = source()
+    let ending = Flag()
+    try await withThrowingTaskGroup { group in
+      group.addTask { [folder, ending] in
+        while !ending.isSet.load(ordering: .relaxed) {
+          // Into what is listed late and back into what was listed early.
+          try folder.move("a/m.yaml", to: "c/m.yaml")
+          try folder.move("c/m.yaml", to: "a/m.yaml")
+          await Task.yield()
+        }
+      }
+      for _ in 0..<25 {
+        let set = try await source.read().set
+        if set.isComplete { #expect(set.manifests.map(\.name) == ["moving"]) }
+      }
+      ending.isSet.store(true, ordering: .relaxed)
+      try await group.waitForAll()
+    }
+    let settled = try await source.read().set
+    #expect(settled.isComplete && settled.manifests.map(\.name) == ["moving"])
+  }
+
+  @Test func `stops reading when its task is cancelled`() async throws {
+    for number in 0..<300 { try folder.write(manifestText("e\(number)"), "e\(number).yaml") }
+    let source = source()
+    let task = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await source.read()
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
+  }
+}
+
+private final class Flag: Sendable {
+  let isSet = Atomic(false)
+}
