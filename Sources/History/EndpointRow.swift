@@ -55,7 +55,9 @@ extension EndpointRow {
     var outlines: [Int: EndpointConfig] = [:]
     var isRedacted = false
     let statement = try database.cachedStatement(sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number")
-    for row in try Row.fetchAll(statement, arguments: [id]) {
+    // Row by row: a copied row looks its columns up by name anew.
+    let rows = try Row.fetchCursor(statement, arguments: [id])
+    while let row = try rows.next() {
       var revision = try Revision(row)
       do throws(HistoryError) {
         if let snapshot = try snapshot(in: row) {

@@ -190,6 +190,39 @@ import Testing
     #expect(events.map(\.at) == events.map(\.at).sorted())
   }
 
+  @Test func `after a failure the story names the commits, and says why it went back`() async throws {
+    let store = try HistoryStore.passing()
+    let (two, three) = (config("2"), config("3"))
+    let base = Attempt.Base.present(id: "e1", version: 2, lastUpdated: 5)
+    let words = "the model cannot be loaded: broken weights"
+    let back = Attempt(
+      digest: two.digest, kind: .rollback, revision: 1, base: base, openedAt: at(3), checksDigest: two.digest)
+    let origin = RolloutOrigin(sourceCommit: "3333333", because: "revision 2 failed", why: words)
+    try await store.record(
+      [
+        opened(two, revision: 1, commit: "2222222"), .closed(.init(.good, id: "e1", version: 2, at: at(1))),
+        opened(three, revision: 2, base: base, at: 2, commit: "3333333"),
+        .received(.refused("no"), .updateConfig(name: key.name, config: three), at: at(2)),
+        .verified(.failed("wrong"), checksDigest: three.digest, at: at(2)),
+        .closed(.init(.failed(.ours, words), id: "e1", version: 2, at: at(3))),
+        .opened(back, Rollout(two), origin), .closed(.init(.good, id: "e1", version: 4, at: at(4))),
+        .received(
+          .accepted(id: nil, version: nil), .patchTags(name: key.name, TagPatch(remove: [FleetTags.held])), at: at(5)),
+      ], of: key, at: at(0))
+    let lines = try await store.events(of: key).map { "\($0.what)|\($0.why)|\($0.sourceCommit ?? "-")" }
+    #expect(
+      lines == [
+        "creating with revision 1 (\(two.digest))||2222222", "revision 1: became good||2222222",
+        "updating to revision 2 (\(three.digest))||3333333",
+        "PUT /api/2.0/serving-endpoints/support-chat/config was refused|no|3333333",
+        "verification failed|wrong|3333333",
+        "revision 2: failed|\(words)|3333333",
+        "rolling back to revision 1 (\(two.digest)) because revision 2 failed|\(words)|3333333",
+        "revision 1: became good||2222222",
+        "lifted the hold|something else is wanted now|-",
+      ])
+  }
+
   @Test func `events are bounded and the newest stay`() async throws {
     let store = try HistoryStore.passing()
     for index in 0..<1010 { try await store.note(HistoryEvent(at: at(0), what: "\(index)"), of: key) }
