@@ -1,0 +1,112 @@
+internal import FoundationEssentials
+internal import FoundationInternationalization
+
+/// Why a text is no change window.
+package struct ChangeWindowError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The text that was given.
+  package let text: String
+  package let problem: String
+  /// What would be right.
+  package let next: String
+
+  package var description: String { "the change window \"\(text)\" cannot be read: \(problem); \(next)" }
+}
+
+extension ChangeWindow {
+  /// Reads days, hours and place: `Mon-Fri 09:00-17:00 Europe/Berlin`.
+  ///
+  /// Days are days and ranges of days with commas between them, in English, or `daily`; a range may go over Sunday. Hours
+  /// go from 00:00 to 24:00; where the end is not after the start, it is on the next day. The place is a name of the time
+  /// zone database; the abbreviations (`EST`, `CET`) are refused, since they mean several zones, or a zone without its
+  /// summer time.
+  /// - Throws: what is wrong, and what would be right.
+  package init(parsing text: String) throws(ChangeWindowError) {
+    let parts = text.split(whereSeparator: \.isWhitespace).map(String.init)
+    guard parts.count == 3 else {
+      let problem =
+        parts.count < 3 ? "days, hours and time zone are needed" : "there is more than days, hours, time zone"
+      throw ChangeWindowError(text: text, problem: problem, next: "write it like \"Mon-Fri 09:00-17:00 Europe/Berlin\"")
+    }
+    do {
+      let days = try Self.days(parts[0])
+      let (start, end) = try Self.hours(parts[1])
+      self.init(
+        description: parts.joined(separator: " "), days: days, start: start, end: end, zone: try Self.zone(parts[2]))
+    } catch {
+      throw ChangeWindowError(text: text, problem: error.problem, next: error.next)
+    }
+  }
+
+  private struct Unreadable: Error {
+    let problem: String
+    let next: String
+  }
+
+  private static let dayNames = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+  private static func days(_ text: String) throws(Unreadable) -> Set<Int> {
+    if text.lowercased() == "daily" { return Set(0..<7) }
+    var days: Set<Int> = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let ends = part.split(separator: "-", omittingEmptySubsequences: false)
+      guard let first = ends.first, let last = ends.last, ends.count <= 2 else {
+        throw Unreadable(problem: "\"\(part)\" is no range of days", next: "write days like Mon-Fri or Sat,Sun")
+      }
+      let (start, end) = (try day(first), try day(last))
+      days.formUnion((start...(end < start ? end + 7 : end)).map { $0 % 7 })
+    }
+    return days
+  }
+
+  private static func day(_ text: Substring) throws(Unreadable) -> Int {
+    let word = text.lowercased()
+    guard word.count >= 3, let day = dayNames.firstIndex(where: { $0 == word || $0.prefix(3) == word }) else {
+      throw Unreadable(
+        problem: text.isEmpty ? "a day is missing" : "\"\(text)\" is no day of the week",
+        next: "the days are Mon, Tue, Wed, Thu, Fri, Sat, Sun and daily, with - or , between them")
+    }
+    return day
+  }
+
+  private static func hours(_ text: String) throws(Unreadable) -> (start: Int, end: Int) {
+    let ends = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard ends.count == 2 else {
+      throw Unreadable(problem: "\"\(text)\" is no range of hours", next: "write hours like 09:00-17:00")
+    }
+    let (start, end) = (try minute(ends[0]), try minute(ends[1]))
+    guard start != Self.day else {
+      throw Unreadable(problem: "it begins at 24:00", next: "write 00:00 and the next day")
+    }
+    guard start != end else {
+      throw Unreadable(
+        problem: "it begins and ends at \(ends[0])", next: "for the whole day write 00:00-24:00")
+    }
+    return (start, end)
+  }
+
+  /// `HH:MM`, as minutes since midnight.
+  private static func minute(_ text: Substring) throws(Unreadable) -> Int {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts.allSatisfy({ $0.count == 2 && $0.allSatisfy { $0.isASCII && $0.isNumber } }),
+      let hour = Int(parts[0]), let minute = Int(parts[1]), minute < 60, hour * 60 + minute <= Self.day
+    else {
+      throw Unreadable(
+        problem: "\"\(text)\" is no time of day", next: "write hours from 00:00 to 24:00, like 09:00-17:00")
+    }
+    return hour * 60 + minute
+  }
+
+  private static func zone(_ text: String) throws(Unreadable) -> TimeZone {
+    let isPlace = text.contains("/") || text == "UTC"
+    if isPlace, let zone = TimeZone(identifier: text) { return zone }
+    // What differs in case only, or names the city alone, is most likely what was meant.
+    let wanted = text.lowercased()
+    let meant = TimeZone.knownTimeZoneIdentifiers.first { name in
+      name.lowercased() == wanted || name.lowercased().hasSuffix("/\(wanted)")
+    }
+    let suggestion = wanted == "utc" ? "UTC" : meant
+    throw Unreadable(
+      problem: "\"\(text)\" is no place of the time zone database",
+      next: suggestion.map { "did you mean \($0)?" } ?? "name one like Europe/Berlin or America/New_York, or UTC")
+  }
+}

@@ -1,0 +1,198 @@
+internal import CDispatch  // to which the compiler counts stat(2) here
+internal import FoundationEssentials
+package import Planning
+internal import Synchronization
+
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// A lease that is a locked file in the state directory, one for each provider and fleet.
+///
+/// The lock is the kernel's (`flock`): it ends with its process, however that ends, and needs no renewal. It belongs to the
+/// open file and not to its name. So where the file was deleted or replaced, another may lock the new one; ``isHeld()``
+/// tells, and the lease is lost then. The state directory has to be on a local disk, or on a network file system that locks.
+package final class FileLease: Lease {
+  private enum State {
+    /// Not held; what is known of who does. Becomes held by `acquire`.
+    case free(holder: String?)
+    /// Held, by this open file. Becomes free by `release`, or when the file turns out to be another.
+    case held(descriptor: Int32, text: String)
+  }
+
+  /// The file that is locked.
+  package let path: String
+  private let directory: String
+  private let now: @Sendable () -> Timestamp
+  private let state = Mutex(State.free(holder: nil))
+
+  /// - Parameters:
+  ///   - directory: the state directory, which is made where it is missing.
+  ///   - provider: the URL of whom the fleet lives at.
+  package init(directory: String, provider: String, fleet: String, now: @escaping @Sendable () -> Timestamp) {
+    self.directory = directory
+    self.now = now
+    path = "\(directory)/\(Self.fileName(provider: provider, fleet: fleet))"
+  }
+
+  deinit {
+    if case .held(let descriptor, _) = state.withLock({ $0 }) { close(descriptor) }
+  }
+
+  // MARK: Lease
+
+  package func acquire() async throws -> Bool {
+    try state.withLock { state throws(LeaseError) in
+      if Self.isStillHeld(&state, path) { return true }
+      // The file may be replaced between its opening and its lock, then there is a new one to be tried.
+      for _ in 0..<10 {
+        let descriptor = try open()
+        guard try lock(descriptor) else {
+          state = .free(holder: Self.text(of: descriptor) ?? "another process")
+          close(descriptor)
+          return false
+        }
+        if Self.isFile(descriptor, at: path) {
+          let text = "pid \(getpid()) on \(Self.hostName) since \(now().text())"
+          Self.write(text, to: descriptor)
+          state = .held(descriptor: descriptor, text: text)
+          return true
+        }
+        close(descriptor)
+      }
+      throw LeaseError(message: "\(path) is replaced again and again", next: "find out what else writes there")
+    }
+  }
+
+  package func isHeld() async -> Bool {
+    state.withLock { Self.isStillHeld(&$0, path) }
+  }
+
+  package func release() async {
+    state.withLock { state in
+      guard case .held(let descriptor, _) = state else { return }
+      // The file stays: who deletes it may delete one that another has just locked.
+      ftruncate(descriptor, 0)
+      close(descriptor)
+      state = .free(holder: nil)
+    }
+  }
+
+  package var holder: String? {
+    get async {
+      state.withLock { state in
+        switch state {
+        case .free(let holder): holder
+        case .held(_, let text): text
+        }
+      }
+    }
+  }
+
+  // MARK: The file
+
+  private func open() throws(LeaseError) -> Int32 {
+    try? FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let descriptor = Self.retrying { Self.openFile(path) }
+    guard descriptor >= 0 else { throw failure("cannot be opened") }
+    return descriptor
+  }
+
+  /// - Returns: false where another has locked the file.
+  private func lock(_ descriptor: Int32) throws(LeaseError) -> Bool {
+    if Self.retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 { return true }
+    if errno == EWOULDBLOCK { return false }
+    let error = failure("cannot be locked")
+    close(descriptor)
+    throw error
+  }
+
+  private func failure(_ what: String) -> LeaseError {
+    LeaseError(
+      message: "the lease \(path) \(what): \(String(cString: strerror(errno)))",
+      next: "check the state directory, or name another one with --state DIR")
+  }
+
+  private static func openFile(_ path: String) -> Int32 {
+    #if canImport(Darwin)
+      Darwin.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    #else
+      Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    #endif
+  }
+
+  /// A file that cannot be looked at counts as lost.
+  private static func isStillHeld(_ state: inout State, _ path: String) -> Bool {
+    guard case .held(let descriptor, _) = state else { return false }
+    if isFile(descriptor, at: path) { return true }
+    close(descriptor)
+    state = .free(holder: nil)
+    return false
+  }
+
+  private static func isFile(_ descriptor: Int32, at path: String) -> Bool {
+    var opened = stat()
+    var named = stat()
+    guard fstat(descriptor, &opened) == 0, lstat(path, &named) == 0 else { return false }
+    return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino && opened.st_nlink > 0
+  }
+
+  /// What a holder wrote of itself, in one line; nil where it wrote nothing yet.
+  private static func text(of descriptor: Int32) -> String? {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+    guard count > 0 else { return nil }
+    let line = bytes[..<count].prefix { $0 >= 0x20 && $0 != 0x7F }
+    return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
+  }
+
+  /// It is for people only; where it cannot be written, the lock holds all the same.
+  private static func write(_ text: String, to descriptor: Int32) {
+    let bytes = Array("\(text)\n".utf8)
+    ftruncate(descriptor, 0)
+    _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+  }
+
+  private static func retrying(_ call: () -> Int32) -> Int32 {
+    while true {
+      let result = call()
+      if result >= 0 || errno != EINTR { return result }
+    }
+  }
+
+  private static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "this machine" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  // MARK: Its name
+
+  /// Different providers or fleets have different names; one provider has one, whatever the case and the last slash of its
+  /// URL. Everything but letters, digits, dots and underscores is written as `%XX`.
+  static func fileName(provider: String, fleet: String) -> String {
+    var url = provider.lowercased()[...]
+    while url.last == "/" { url.removeLast() }
+    let name = "lease-\(escaped(url))-\(escaped(fleet[...]))"
+    // The longest that file systems take is 255.
+    guard name.utf8.count > 200 else { return name }
+    let hash = name.utf8.reduce(into: 0xCBF2_9CE4_8422_2325 as UInt64) { hash, byte in
+      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+    }
+    return "\(name.prefix(160))-\(String(hash, radix: 16))"
+  }
+
+  private static func escaped(_ text: Substring) -> String {
+    text.utf8.map { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"):
+        String(UnicodeScalar(byte))
+      default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      }
+    }.joined()
+  }
+}

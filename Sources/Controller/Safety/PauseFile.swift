@@ -1,0 +1,76 @@
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// A file that pauses a controller for as long as it is there; its first line is the reason that people see.
+///
+/// Made by hand (`echo "incident 4711" > FILE`) or by ``pause(reason:)``. A file of which nobody can tell whether it is
+/// there counts as there: a controller that must not act is the smaller harm.
+package struct PauseFile: Hashable, Sendable {
+  package let path: String
+
+  package init(path: String) { self.path = path }
+
+  package func isPaused() -> Bool { reason() != nil }
+
+  /// Why everything is paused; nil where it is not.
+  package func reason() -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      let code = errno
+      if code == ENOENT { return nil }
+      return "\(path) cannot be read: \(Self.words(of: code))"
+    }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 1024)
+    let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+    guard count >= 0 else { return "\(path) cannot be read: \(Self.words(of: errno))" }
+    let line = String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+    let shown = line.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } }
+    return shown.isEmpty ? "\(path) is there, without a reason in it" : shown.joined(separator: " ")
+  }
+
+  /// Pauses, or changes the reason. Whoever reads meanwhile finds the old file or the new one, never half of it.
+  /// - Throws: ``PauseFileError`` where the file cannot be written; an old one stays as it was.
+  package func pause(reason: String) throws(PauseFileError) {
+    let draft = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure("cannot be written", errno) }
+    let bytes = Array("\(reason)\n".utf8)
+    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    let isComplete = written == bytes.count && fsync(descriptor) == 0
+    let cause = isComplete ? 0 : errno
+    close(descriptor)
+    guard isComplete, rename(draft, path) == 0 else {
+      let code = isComplete ? errno : cause
+      unlink(draft)
+      throw failure("cannot be written", code)
+    }
+  }
+
+  /// Ends the pause; nothing happens where there is none.
+  /// - Throws: ``PauseFileError`` where the file cannot be removed.
+  package func resume() throws(PauseFileError) {
+    guard unlink(path) != 0, errno != ENOENT else { return }
+    throw failure("cannot be removed", errno)
+  }
+
+  private func failure(_ what: String, _ code: Int32) -> PauseFileError {
+    PauseFileError(
+      message: "the pause file \(path) \(what): \(Self.words(of: code))",
+      next: "check that its directory is there and that you may write in it")
+  }
+
+  private static func words(of code: Int32) -> String { String(cString: strerror(code)) }
+}
+
+/// Why a controller could not be paused, or resumed.
+package struct PauseFileError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let message: String
+  /// What to do.
+  package let next: String
+
+  package var description: String { "\(message); \(next)" }
+}

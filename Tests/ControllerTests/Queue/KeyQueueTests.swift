@@ -1,0 +1,344 @@
+import Controller
+import Scheduling
+import Synchronization
+import Testing
+
+/// Lets the other tasks go on until something is so. No time passes meanwhile.
+private func until(
+  _ what: String, _ location: SourceLocation = #_sourceLocation, _ isSo: () -> Bool
+) async {
+  for _ in 0..<5_000_000 {
+    if isSo() { return }
+    await Task.yield()
+  }
+  Issue.record("never came about: \(what)", sourceLocation: location)
+}
+
+/// Who works on what, as the workers themselves saw it.
+private final class Ledger: Sendable {
+  private struct State {
+    var wanted: [String: Int] = [:]
+    var seen: [String: Int] = [:]
+    var runs: [String: Int] = [:]
+    var running: Set<String> = []
+  }
+
+  private let state = Mutex(State())
+
+  /// How often each key was worked on.
+  var runs: [String: Int] { state.withLock { $0.runs } }
+
+  /// Whether the last run of each key began after the last wish for it.
+  var isEverythingSeen: Bool { state.withLock { $0.wanted == $0.seen } }
+
+  func want(_ key: String) { state.withLock { $0.wanted[key, default: 0] += 1 } }
+
+  /// The number of this run of the key, from one on; complains where the key runs already.
+  func begin(_ key: String) -> Int {
+    let (run, isAlone) = state.withLock { state in
+      state.seen[key] = state.wanted[key]
+      state.runs[key, default: 0] += 1
+      return (state.runs[key, default: 0], state.running.insert(key).inserted)
+    }
+    #expect(isAlone, "\(key) is worked on twice at once")
+    return run
+  }
+
+  func end(_ key: String) { _ = state.withLock { $0.running.remove(key) } }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct KeyQueueTests {
+  private let clock = VirtualClock()
+  private let queue: KeyQueue
+
+  /// Back-off of 10, 20, 40, ... 100 seconds, without jitter.
+  init() {
+    let clock = clock
+    queue = KeyQueue(
+      backoff: Backoff(first: .seconds(10), cap: .seconds(100), factor: 2, jitter: 0), now: { clock.now },
+      chance: { 0.5 }, sleep: { try await clock.sleep($0) })
+  }
+
+  private func untilIdle(_ workers: Int) async {
+    await until("\(workers) workers wait for work") {
+      let figures = queue.figures
+      return figures.idleWorkers == workers && figures.depth == 0
+    }
+  }
+
+  // MARK: Waiting
+
+  @Test func `a worker that waits gets a key that is added`() async {
+    async let taken = queue.next()
+    await untilIdle(1)
+    queue.add("a", priority: .edit)
+    #expect(await taken?.key == "a")
+    #expect(queue.figures.idleWorkers == 0)
+  }
+
+  @Test func `what is ready is taken without waiting`() async {
+    #expect(queue.takeReady() == nil)
+    queue.add("a", priority: .resync)
+    queue.add("b", priority: .edit)
+    #expect(await queue.next()?.key == "b")
+    #expect(queue.takeReady()?.key == "a")
+    #expect(queue.takeReady() == nil)
+  }
+
+  @Test func `a key that is ready wakes one worker`() async {
+    await withTaskGroup { group in
+      for _ in 0..<4 { group.addTask { await queue.next()?.key } }
+      await untilIdle(4)
+      queue.add("a", priority: .edit)
+      #expect(await group.next() == "a")
+      #expect(queue.figures.idleWorkers == 3)
+      queue.shutDown()
+      for await key in group { #expect(key == nil) }
+    }
+  }
+
+  @Test func `a key that ends while it was added again goes to a worker that waits`() async {
+    queue.add("a", priority: .edit)
+    #expect(queue.takeReady()?.key == "a")
+    async let taken = queue.next()
+    await untilIdle(1)
+    queue.add("a", priority: .edit)
+    #expect(queue.figures.idleWorkers == 1, "not while it runs")
+    queue.finish("a", .done)
+    #expect(await taken?.key == "a")
+  }
+
+  // MARK: Time
+
+  @Test func `one of the waiting workers sleeps until the next key is ready`() async {
+    queue.add("a", priority: .edit, after: .seconds(30))
+    await withTaskGroup { group in
+      for _ in 0..<4 { group.addTask { await queue.next()?.key } }
+      await untilIdle(4)
+      await until("somebody sleeps") { clock.sleepers == 1 }
+      #expect(clock.sleeps == 1, "and nobody asks again and again")
+      clock.advance(to: .seconds(29))
+      #expect(queue.takeReady() == nil)
+      clock.advance(to: .seconds(30))
+      #expect(await group.next() == "a")
+      await untilIdle(3)
+      await until("nobody sleeps for nothing") { clock.sleepers == 0 }
+      queue.shutDown()
+    }
+    #expect(clock.sleeps == 1)
+  }
+
+  @Test func `a key for an earlier time wakes whoever sleeps`() async {
+    queue.add("late", priority: .edit, after: .seconds(30))
+    async let taken = queue.next()
+    await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    queue.add("early", priority: .edit, after: .seconds(10))
+    await until("it sleeps anew") { clock.sleeps == 2 && clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    clock.advance(to: .seconds(10))
+    #expect(await taken?.key == "early")
+  }
+
+  @Test func `who sleeps and gets other work leaves the sleeping to another`() async {
+    queue.add("late", priority: .edit, after: .seconds(30))
+    await withTaskGroup { group in
+      for _ in 0..<2 { group.addTask { await queue.next()?.key } }
+      await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 2 }
+      queue.add("now 1", priority: .edit)
+      #expect(await group.next() == "now 1")
+      group.addTask { await queue.next()?.key }
+      await untilIdle(2)
+      for key in ["now 2", "now 3"] { queue.add(key, priority: .edit) }
+      for _ in 0..<2 { #expect(await group.next() != nil) }
+      group.addTask { await queue.next()?.key }
+      await until("the new one sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+      clock.advance(to: .seconds(30))
+      #expect(await group.next() == "late")
+    }
+    #expect(clock.sleepers == 0)
+  }
+
+  @Test func `a cancelled sleeper leaves the sleeping to another`() async {
+    queue.add("late", priority: .edit, after: .seconds(30))
+    await withTaskGroup { group in
+      // The first to wait is the one that sleeps.
+      let sleeper = Task { await queue.next()?.key }
+      await until("it sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+      group.addTask { await queue.next()?.key }
+      await untilIdle(2)
+      sleeper.cancel()
+      #expect(await sleeper.value == nil)
+      await until("the other sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+      clock.advance(to: .seconds(30))
+      #expect(await group.next() == "late")
+    }
+  }
+
+  // MARK: The end
+
+  @Test func `a cancelled worker gets nothing and leaves nothing behind`() async {
+    let waiting = Task { await queue.next()?.key }
+    await untilIdle(1)
+    waiting.cancel()
+    #expect(await waiting.value == nil)
+    #expect(queue.figures.idleWorkers == 0)
+    queue.add("a", priority: .edit)
+    #expect(queue.takeReady()?.key == "a", "the key is not lost to a worker that is gone")
+  }
+
+  @Test func `a worker cancelled before it comes takes nothing`() async {
+    queue.add("a", priority: .edit)
+    let worker = Task {
+      await until("it is cancelled") { Task.isCancelled }
+      return await queue.next()?.key
+    }
+    worker.cancel()
+    #expect(await worker.value == nil)
+    #expect(queue.figures.depth == 1)
+  }
+
+  @Test func `after the end nobody gets work, and work that runs can end`() async {
+    for key in ["running", "ready"] { queue.add(key, priority: .edit) }
+    queue.add("late", priority: .edit, after: .seconds(30))
+    #expect(queue.takeReady()?.key == "running")
+    queue.shutDown()
+    #expect(queue.takeReady() == nil)
+    #expect(await queue.next() == nil)
+    queue.finish("running", .done)
+    #expect(queue.figures.running == 0)
+    #expect(queue.figures.depth == 1, "what is queued stays to be counted")
+  }
+
+  @Test func `the end wakes everybody who waits or sleeps`() async {
+    queue.add("late", priority: .edit, after: .seconds(30))
+    await withTaskGroup { group in
+      for _ in 0..<5 { group.addTask { await queue.next()?.key } }
+      await untilIdle(5)
+      queue.shutDown()
+      for await key in group { #expect(key == nil) }
+    }
+    #expect(clock.sleepers == 0)
+    #expect(queue.figures.idleWorkers == 0)
+  }
+
+  // MARK: Figures
+
+  @Test func `figures tell of what is ready, late, running and failing`() {
+    for key in ["a", "b", "c"] { queue.add(key, priority: .edit) }
+    queue.add("d", priority: .resync)
+    queue.add("d", priority: .resync)
+    queue.add("e", priority: .rescue, after: .seconds(60))
+    for _ in 0..<2 { _ = queue.takeReady() }
+    clock.advance(to: .seconds(3))
+    queue.finish("b", .failed)
+    let figures = queue.figures
+    #expect(figures.depthByPriority == [.edit: 1, .resync: 1, .rescue: 0])
+    #expect(figures.depth == 2 && figures.waiting == 2 && figures.running == 1 && figures.failing == 1)
+    #expect(figures.adds == 6, "five keys, one of them twice; the add that merged does not count")
+    #expect(figures.retries == 1)
+    #expect(figures.longestRunning == .seconds(3) && figures.unfinishedWork == .seconds(3))
+    #expect(queue.failures(of: "b") == 1 && queue.readyTime(of: "b") == .seconds(13))
+  }
+
+  @Test func `a forgotten key does not come back when its run ends`() {
+    queue.add("a", priority: .edit)
+    _ = queue.takeReady()
+    queue.forget("a")
+    queue.finish("a", .failed)
+    #expect(queue.nextReady == nil)
+    #expect(queue.figures.failing == 0)
+  }
+
+  // MARK: Many workers
+
+  @Test func `every key goes through all its outcomes, whoever works on it and whenever`() async {
+    let script: [WorkOutcome] = [
+      .failed, .failedFor(atLeast: .seconds(25)), .again(after: .seconds(7), .resync), .done,
+    ]
+    let keys = (0..<200).map { "key \($0)" }
+    let ledger = Ledger()
+    await withTaskGroup { group in
+      for _ in 0..<16 {
+        group.addTask {
+          while let taken = await queue.next() {
+            let run = ledger.begin(taken.key)
+            await Task.yield()
+            ledger.end(taken.key)
+            queue.finish(taken.key, script[min(run, script.count) - 1])
+          }
+        }
+      }
+      for (number, key) in keys.enumerated() {
+        queue.add(key, priority: WorkPriority.allCases[number % 3], after: .seconds(number % 5))
+      }
+      while true {
+        await untilIdle(16)
+        guard let next = queue.nextReady else { break }
+        clock.advance(to: next)
+      }
+      queue.shutDown()
+    }
+    #expect(ledger.runs == Dictionary(uniqueKeysWithValues: keys.map { ($0, script.count) }))
+    #expect(clock.now == .seconds(4 + 10 + 25 + 7))
+  }
+
+  @Test func `every add is followed by a run that begins after it`() async {
+    let keys = (0..<20).map { "key \($0)" }
+    let ledger = Ledger()
+    await withTaskGroup { group in
+      for _ in 0..<16 {
+        group.addTask {
+          while let taken = await queue.next() {
+            _ = ledger.begin(taken.key)
+            await Task.yield()
+            ledger.end(taken.key)
+            queue.finish(taken.key, .done)
+          }
+        }
+      }
+      await withTaskGroup { producers in
+        for producer in 0..<8 {
+          producers.addTask {
+            for step in 0..<1_000 {
+              let key = keys[(step * 7 + producer) % keys.count]
+              ledger.want(key)
+              queue.add(key, priority: WorkPriority.allCases[step % 3])
+              if step % 16 == 0 { await Task.yield() }
+            }
+          }
+        }
+      }
+      await untilIdle(16)
+      queue.shutDown()
+    }
+    #expect(ledger.isEverythingSeen)
+    #expect(queue.figures.running == 0)
+  }
+
+  @Test func `workers that are cancelled again and again lose no key`() async {
+    let ledger = Ledger()
+    for number in 0..<300 {
+      await withTaskGroup { group in
+        for _ in 0..<3 {
+          group.addTask {
+            guard let taken = await queue.next() else { return }
+            _ = ledger.begin(taken.key)
+            ledger.end(taken.key)
+            queue.finish(taken.key, .done)
+          }
+        }
+        if number % 3 == 0 { await untilIdle(3) }
+        queue.add("key \(number)", priority: .edit)
+        group.cancelAll()
+      }
+      // The key that its cancelled worker did not get any more is still there.
+      while let taken = queue.takeReady() {
+        _ = ledger.begin(taken.key)
+        ledger.end(taken.key)
+        queue.finish(taken.key, .done)
+      }
+    }
+    #expect(ledger.runs.count == 300)
+    #expect(ledger.runs.values.allSatisfy { $0 == 1 })
+    #expect(queue.figures.idleWorkers == 0)
+  }
+}
