@@ -9,7 +9,8 @@ package import ServingAPI
 ///
 /// Posting never waits for the receiver: notices queue, and when the queue is full the oldest makes room. A receiver that does not
 /// answer, or says 408, 425, 429 or 5xx, is tried again with growing pauses, and not before its `Retry-After`. On a graceful shutdown
-/// what is queued is still tried for a few seconds.
+/// what is queued is still tried for a few seconds. In a service group it stands before those who post, so that it is asked to stop
+/// after them.
 package final class WebhookNotifier: Service, NoticeSink {
   package struct Limits: Sendable {
     /// How many notices wait at most.
