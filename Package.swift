@@ -91,7 +91,7 @@ let package = Package(
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
     .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
     .executableTarget(
-      name: "bench", dependencies: ["Planning", "Endpoints", "LibYAML"], path: "Tests/Benchmarks"),
+      name: "bench", dependencies: ["Planning", "Scheduling", "Endpoints", "LibYAML"], path: "Tests/Benchmarks"),
     .testTarget(name: "LibYAMLTests", dependencies: ["LibYAML"]),
     .testTarget(name: "LibCurlTests", dependencies: ["LibCurl"], resources: [.copy("Server")]),
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),

@@ -20,14 +20,17 @@ package enum FleetTags {
 
   /// Endpoints with such names belong to the platform and are never touched.
   package static func isReserved(endpoint name: String) -> Bool { name.hasPrefix("databricks-") }
+
+  /// Whether tags say that an endpoint outlives its manifest. Any value but `false` protects.
+  package static func isRetained(_ tags: [String: String]) -> Bool { tags[retain].map { $0 != "false" } ?? false }
 }
 
 extension ObservedEndpoint {
   /// The fleet that owns the endpoint; nil where none has put its tag on it.
   package var fleet: String? { tags[FleetTags.fleet] }
 
-  /// Whether its manifest asked that it outlives the manifest. Any value but `false` protects.
-  package var isRetained: Bool { tags[FleetTags.retain].map { $0 != "false" } ?? false }
+  /// Whether its manifest asked that it outlives the manifest.
+  package var isRetained: Bool { FleetTags.isRetained(tags) }
 
   /// Whether the fleet owns it; what belongs to the platform is nobody's.
   package func belongs(to fleet: String) -> Bool {

@@ -26,15 +26,16 @@ extension Plan {
       changes.append(EndpointChange(item, decision, explain: options.explain))
     }
     changes.sort { $0.endpoint < $1.endpoint }
-    let blocked = options.allowMassDelete ? nil : massDeletion(changes, fleetSize: fleetSize)
+    let deletions = changes.reduce(0) { $0 + ($1.action == .delete ? 1 : 0) }
+    let blocked = options.allowMassDelete ? nil : massDeletion(deletions, of: fleetSize)
     if let blocked { changes = changes.map { $0.action == .delete ? $0.withheld(blocked) : $0 } }
     return Plan(
       target: target, fleet: decisionOptions.fleet, changes: changes, unchanged: unchanged, blockedDeletions: blocked)
   }
 
-  /// More than a fifth of the fleet, and more than one, is more likely a mistake than a wish.
-  private static func massDeletion(_ changes: [EndpointChange], fleetSize: Int) -> String? {
-    let deletions = changes.reduce(0) { $0 + ($1.action == .delete ? 1 : 0) }
+  /// Why so many deletions are not carried out; nil: they are. More than a fifth of the fleet, and more than one, is more
+  /// likely a mistake than a wish.
+  package static func massDeletion(_ deletions: Int, of fleetSize: Int) -> String? {
     guard deletions > 1, deletions * 5 > fleetSize else { return nil }
     return "\(deletions) of the fleet's \(fleetSize) endpoints would be deleted, which is more than 20 %; "
       + "--allow-mass-delete does it"

@@ -11,7 +11,9 @@ import TestKit
 final class ControllerWorld: Sendable {
   let workspace = WorkspaceDouble()
   let history: HistoryStore
-  private let time = Mutex(Timestamp(milliseconds: 1_767_225_600_000))
+  /// 2026-01-01, a Thursday, 00:00 UTC.
+  static let beginning = Timestamp(milliseconds: 1_767_225_600_000)
+  private let time = Mutex(beginning)
 
   init() throws { history = try HistoryStore.passing() }
 

@@ -9,7 +9,7 @@ struct ListenAddress: ExpressibleByArgument, Hashable, Sendable {
   static let standardPort: UInt16 = 7387
   static let standard = ListenAddress(host: "127.0.0.1", port: standardPort)
 
-  private init(host: String, port: UInt16?) {
+  init(host: String, port: UInt16?) {
     self.host = host
     self.port = port
   }

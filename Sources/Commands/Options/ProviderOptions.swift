@@ -25,13 +25,18 @@ struct ProviderOptions: ParsableArguments {
   }
 
   /// Finds the provider, and says on standard error which it is.
-  func connect() throws -> Connection {
+  ///
+  /// - Parameters:
+  ///   - transport: nil takes the process's own.
+  ///   - retryPolicy: nil takes the one for the target.
+  func connect(transport: Transport? = nil, retryPolicy: RetryPolicy? = nil) throws -> Connection {
     let surroundings = Surroundings.current
     let access = try TargetResolver.system(environment: surroundings.environment).resolve(host: host, profile: profile)
     surroundings.console.note(surroundings.console.notesPalette.paint("target: \(access.target)", .muted))
     return Connection(
       ServingClient(
-        access, version: SetpointVersion.number, transport: surroundings.transport, timing: surroundings.timing))
+        access, version: SetpointVersion.number, transport: transport ?? surroundings.transport,
+        timing: surroundings.timing, retryPolicy: retryPolicy))
   }
 }
 

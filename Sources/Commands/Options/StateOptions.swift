@@ -16,7 +16,8 @@ struct StateOptions: ParsableArguments {
   /// History for a command that only looks; makes no files.
   func readHistory() throws -> HistoryStore { try HistoryStore.openToRead(in: try directory) }
 
-  private var directory: StateDirectory {
+  /// The directory itself.
+  var directory: StateDirectory {
     get throws { try StateDirectory(named: state, environment: Surroundings.current.environment) }
   }
 }

@@ -102,16 +102,19 @@ extension Reconciler {
     _ walk: inout Walk, _ limits: WalkLimits, _ sleep: @Sendable (Duration) async throws -> Void,
     _ report: @Sendable (WalkEvent) -> Void
   ) async throws -> WalkResult.Ending {
+    var next: Look?
     while true {
       try Task.checkCancellation()
-      let look = try await look(at: walk.name, desired: walk.desired)
+      let look: Look
+      if let next { look = next } else { look = try await self.look(at: walk.name, desired: walk.desired) }
       walk.last = look
       report(.looked(look))
       if let ending = ending(look, walk) { return ending }
       guard let pause = pause(look) else {
-        try await take(look, &walk)
+        next = try await take(look, &walk)
         continue
       }
+      next = nil
       guard limits.waits else { return .underWay(look.decision.reason, timeIsOver: false) }
       guard now() + pause <= walk.end else { return .underWay(look.decision.reason, timeIsOver: true) }
       try await sleep(pause)
@@ -139,14 +142,16 @@ extension Reconciler {
     }
   }
 
-  private func take(_ look: Look, _ walk: inout Walk) async throws {
+  private func take(_ look: Look, _ walk: inout Walk) async throws -> Look? {
     if case .call(let operation) = look.decision.next { walk.calls.append(operation.call) }
     do {
-      try await take(look)
+      let next = try await take(look)
       walk.collisions = 0
+      return next
     } catch let error as HistoryError where error.code == .moved && walk.collisions < 5 {
       // Another process with this state directory recorded something in between: look again.
       walk.collisions += 1
+      return nil
     }
   }
 }

@@ -14,8 +14,8 @@ package struct ControllerListener: Service {
     package var host = "127.0.0.1"
     /// The port to listen on; 0 takes any that is free.
     package var port = 7388
-    /// What a request that changes something must bring as `Authorization: Bearer`. Nil: nobody may change anything from
-    /// another machine, and everybody from this one.
+    /// What a request that changes something must bring as `Authorization: Bearer`. Nil: nobody may change anything
+    /// from another machine, and everybody from this one.
     package var token: String?
     /// The largest body that the git webhook takes.
     package var maximumHookBody = 1 << 20

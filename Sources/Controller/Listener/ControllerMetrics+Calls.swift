@@ -18,8 +18,8 @@ extension ControllerMetrics {
   }
 }
 
-/// A call of the provider as a label: names of endpoints, models and aliases are left out, so that there are only as many labels
-/// as the API has calls.
+/// A call of the provider as a label: names of endpoints, models and aliases are left out, so that there are only as
+/// many labels as the API has calls.
 enum ProviderCall {
   /// `PUT /api/2.0/serving-endpoints/{name}/config`
   static func label(method: String, url: String) -> String {

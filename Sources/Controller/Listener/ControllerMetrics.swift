@@ -1,16 +1,16 @@
 package import Planning
 internal import Synchronization
 
-/// What the controller counts and measures, under the names the field uses: controller-runtime's and client-go's for loop, queue
-/// and lease, Prometheus's own for the process, and `setpoint_…` for the rest.
+/// What the controller counts and measures, under the names the field uses: controller-runtime's and client-go's for
+/// loop, queue and lease, Prometheus's own for the process, and `setpoint_…` for the rest.
 ///
 /// Every method is cheap and never waits: it changes a number under a lock. ``text(now:)`` writes everything out in the
 /// Prometheus text format with a small writer of our own, ``PrometheusText``.
 ///
-/// How many series there are is bounded: labels have values out of closed sets, but for `endpoint`, of which there are as many
-/// as the fleet has endpoints (five series each, a sixth where the phase is told), and which go when the endpoint goes. Nothing that a
-/// request or a server brings becomes a label. Series exist from the start, at zero, so that a rate can be taken of their first
-/// rise; only those of calls begin with the first call.
+/// How many series there are is bounded: labels have values out of closed sets, but for `endpoint`, of which there are
+/// as many as the fleet has endpoints (five series each, a sixth where the phase is told), and which go when the
+/// endpoint goes. Nothing that a request or a server brings becomes a label. Series exist from the start, at zero, so
+/// that a rate can be taken of their first rise; only those of calls begin with the first call.
 package final class ControllerMetrics: Sendable {
   /// How a run over one endpoint ended.
   package enum Result: Hashable, Sendable, CaseIterable {

@@ -3,8 +3,9 @@ internal import LibCrypto
 
 /// Who may do more than look. Pure.
 ///
-/// Bound to this machine alone, the listener trusts whoever can reach it, but not the pages in a browser that runs here: those
-/// send an `Origin`, or, where a name was bent to this machine's address, a `Host` that is not this machine's.
+/// Bound to this machine alone, the listener trusts whoever can reach it, but not the pages in a browser that runs
+/// here: those send an `Origin`, or, where a name was bent to this machine's address, a `Host` that is not this
+/// machine's.
 struct ListenerAccess: Sendable {
   /// Why a request is not let in.
   struct Refusal: Hashable, Sendable {

@@ -42,8 +42,8 @@ package struct ListenerCalls: Sendable {
   package var metrics: @Sendable () async -> String
   /// Whether the loop makes progress.
   package var health: @Sendable () async -> Probe
-  /// Whether the controller does its work: the source was read and the endpoints were listed, and the lease is held or another
-  /// holds it.
+  /// Whether the controller does its work: the source was read and the endpoints were listed, and the lease is held or
+  /// another holds it.
   package var readiness: @Sendable () async -> Probe
   /// The fleet's status as a JSON document.
   package var status: @Sendable () async -> String

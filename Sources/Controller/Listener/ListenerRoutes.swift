@@ -4,8 +4,8 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 
-/// What the listener answers. A handful of fixed paths, so a table stands in place of a router, and a wrong path or method gets
-/// the table for an answer.
+/// What the listener answers. A handful of fixed paths, so a table stands in place of a router, and a wrong path or
+/// method gets the table for an answer.
 struct ListenerRoutes: Sendable {
   let calls: ListenerCalls
   let access: ListenerAccess

@@ -2,7 +2,8 @@ package import CanonicalJSON
 
 /// The body of a notification: a JSON document in whose texts `{{endpoint}}` and the like stand for a notice's members.
 ///
-/// The document is read first and its texts are filled in afterwards, so whatever a member holds, what is sent is valid JSON.
+/// The document is read first and its texts are filled in afterwards, so whatever a member holds, what is sent is valid
+/// JSON.
 package struct NoticeTemplate: Hashable, Sendable {
   /// One object with every member; those that a notice lacks are null.
   package static let standard = NoticeTemplate(form: nil)

@@ -1,4 +1,5 @@
-/// Writes metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its samples.
+/// Writes metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its
+/// samples.
 ///
 /// The format is small and stable, so the writer is ours; it brings no registry and no dependency with it.
 /// https://prometheus.io/docs/instrumenting/exposition_formats/

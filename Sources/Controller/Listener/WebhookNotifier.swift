@@ -7,10 +7,10 @@ package import ServingAPI
 
 /// Posts notices to a URL, one after the other, each until it is taken, refused or was tried often enough.
 ///
-/// Posting never waits for the receiver: notices queue, and when the queue is full the oldest makes room. A receiver that does not
-/// answer, or says 408, 425, 429 or 5xx, is tried again with growing pauses, and not before its `Retry-After`. On a graceful shutdown
-/// what is queued is still tried for a few seconds. In a service group it stands before those who post, so that it is asked to stop
-/// after them.
+/// Posting never waits for the receiver: notices queue, and when the queue is full the oldest makes room. A receiver
+/// that does not answer, or says 408, 425, 429 or 5xx, is tried again with growing pauses, and not before its
+/// `Retry-After`. On a graceful shutdown what is queued is still tried for a few seconds. In a service group it stands
+/// before those who post, so that it is asked to stop after them.
 package final class WebhookNotifier: Service, NoticeSink {
   package struct Limits: Sendable {
     /// How many notices wait at most.
@@ -153,7 +153,8 @@ package final class WebhookNotifier: Service, NoticeSink {
     }
   }
 
-  /// The beginning of what the receiver says. The rest of a short answer is read too, so that the connection can be used again.
+  /// The beginning of what the receiver says. The rest of a short answer is read too, so that the connection can be
+  /// used again.
   private static func start(of answer: APIResponse) async -> String {
     var bytes: [UInt8] = []
     do {
@@ -165,7 +166,8 @@ package final class WebhookNotifier: Service, NoticeSink {
       .prefix(200).description
   }
 
-  /// Waits, but no longer than until the controller is asked to stop. After that there is no time for more than a short pause.
+  /// Waits, but no longer than until the controller is asked to stop. After that there is no time for more than a short
+  /// pause.
   private func wait(_ pause: Duration) async throws {
     if queue.isClosed { return try await timing.sleep(min(pause, limits.backoff.first)) }
     await withTaskGroup(of: Void.self) { group in

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 
-/// Where notifications go. All of it but scheme, host and port is taken for a secret: whoever has a webhook's path can post there.
+/// Where notifications go. All of it but scheme, host and port is taken for a secret: whoever has a webhook's path can
+/// post there.
 package struct WebhookURL: Hashable, Sendable, CustomStringConvertible {
   /// The URL as it is used.
   let text: String

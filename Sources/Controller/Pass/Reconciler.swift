@@ -28,32 +28,46 @@ package struct Reconciler: Sendable {
     self.now = now
   }
 
+  /// The same with other options.
+  func with(_ options: DecisionOptions) -> Reconciler {
+    Reconciler(provider: provider, history: history, options: options, servable: servable, now: now)
+  }
+
   /// The key under which the history keeps an endpoint of this provider.
   package func key(_ name: String) -> EndpointKey { EndpointKey(host: provider.target.url, name: name) }
 
   /// Reads one endpoint. Whatever keeps it from being read becomes part of the observation, since a decision must know.
   package func observe(_ name: String) async throws -> Observation {
+    try await reading(name).observed
+  }
+
+  private func reading(_ name: String) async throws -> (observed: Observation, failure: ServingError?) {
     do {
       switch try await provider.observe(name) {
-      case .absent: return .absent
-      case .present(let endpoint): return .present(endpoint)
+      case .absent: return (.absent, nil)
+      case .present(let endpoint): return (.present(endpoint), nil)
       }
     } catch let error as ServingError {
-      return .unreadable(error.description)
+      return (.unreadable(error.description), error)
     }
   }
 
   /// A fresh look at an endpoint and its memory, and the decision that follows.
   package func look(at name: String, desired: Desired) async throws -> Look {
-    let observed = try await observe(name)
+    let (observed, failure) = try await reading(name)
+    let readAt = now()
     let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
-    return Look(
-      name: name, desired: desired, observed: observed, recorded: recorded,
-      decision: decision(desired, observed, recorded))
+    return look(name, desired, observed, recorded, readAt: readAt, failure: failure)
   }
 
-  func decision(_ desired: Desired, _ observed: Observation, _ recorded: RecordedMemory) -> Decision {
-    decide(desired: desired, observed: observed, memory: recorded.memory, now: now(), options: options)
+  private func look(
+    _ name: String, _ desired: Desired, _ observed: Observation, _ recorded: RecordedMemory, readAt: Timestamp,
+    failure: ServingError? = nil
+  ) -> Look {
+    Look(
+      name: name, desired: desired, observed: observed, recorded: recorded,
+      decision: decide(desired: desired, observed: observed, memory: recorded.memory, now: now(), options: options),
+      readAt: readAt, failure: failure)
   }
 
   /// Where environment values may be found that the history keeps as codes only.
@@ -73,30 +87,43 @@ package struct Reconciler: Sendable {
     package let observed: Observation
     package let recorded: RecordedMemory
     package let decision: Decision
+    /// When the provider was asked.
+    package let readAt: Timestamp
+    /// Why it could not be read, where that is so.
+    package let failure: ServingError?
   }
 }
 
 extension Reconciler {
   /// Takes the one next step of a look's decision. Waiting is the caller's.
   ///
+  /// - Returns: the look that follows where only the memory changed and the world was read a moment ago; nil where it has
+  ///   to be read again.
   /// - Throws: `HistoryError` when nothing could be recorded: then nothing was sent either, unless the step was a call that
   ///   went out; `CancellationError` when the caller was cancelled, after recording that an answer may be lost.
-  package func take(_ look: Look) async throws {
+  package func take(_ look: Look) async throws -> Look? {
     switch look.decision.next {
-    case .record(let change): try await record(change, look)
+    case .record(let change): return try await record(change, look)
     case .call(let operation): try await call(operation, look)
     case .verify(let request):
       let verdict = try await verify(request)
-      try await record(.verified(verdict, checksDigest: request.checksDigest, at: now()), look)
-    case .checkTarget(let target):
-      try await record(.checkedTarget(try await check(target)), look)
+      return try await record(.verified(verdict, checksDigest: request.checksDigest, at: now()), look)
+    case .checkTarget(let target): return try await record(.checkedTarget(try await check(target)), look)
     case .wait, .rest: break
     }
+    return nil
   }
 
-  private func record(_ change: MemoryChange, _ look: Look) async throws {
-    try await history.record([change], of: key(look.name), since: look.recorded.version, at: now())
+  private func record(_ change: MemoryChange, _ look: Look) async throws -> Look? {
+    let recorded = try await history.record(
+      [change], of: key(look.name), since: look.recorded.version, at: now(),
+      values: Self.values(look.desired, look.observed))
+    guard now() - look.readAt <= Self.freshness else { return nil }
+    return self.look(look.name, look.desired, look.observed, recorded, readAt: look.readAt)
   }
+
+  /// For how long a reading of the world may be acted on. Every write rests on one that is no older.
+  private static let freshness: Duration = .seconds(2)
 
   private func call(_ operation: Operation, _ look: Look) async throws {
     let outcome: Result<Receipt, CancellationError>

@@ -1,4 +1,4 @@
-internal import CDispatch
+internal import CDispatch  // to which the compiler counts stat(2) here
 internal import Glibc
 
 /// What tells one state of a file or directory from another without looking inside.

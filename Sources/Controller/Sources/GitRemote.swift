@@ -111,8 +111,10 @@ package struct GitRemote: Hashable, Sendable {
   /// Whether the host is this machine, so that nobody listens on the way.
   var isLocal: Bool {
     guard let host else { return false }
-    let name = host.hasPrefix("[") ? host.dropFirst().prefix { $0 != "]" } : host.prefix { $0 != ":" }
-    return ["localhost", "::1"].contains(name) || name.hasPrefix("127.")
+    if host.hasPrefix("[") { return host.hasPrefix("[::1]") }
+    let name = host.prefix { $0 != ":" }
+    // All of 127.0.0.0/8, and not a name that begins like it.
+    return name == "localhost" || name.hasPrefix("127.") && name.allSatisfy { "0123456789.".contains($0) }
   }
 
   /// With `%40` and the like turned back into what they stand for; other text is left as it is.

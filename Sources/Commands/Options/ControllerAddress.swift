@@ -1,0 +1,69 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import History
+internal import LibCurl
+internal import ServingAPI
+
+/// Where a controller listens: `127.0.0.1`, `controller.example.com:9000`, `https://controller.example.com/setpoint`.
+struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
+  /// Without a slash at the end.
+  let url: String
+
+  static let standardPort = 7388
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+    let scheme = parts.count == 2 ? parts[0].lowercased() : "http"
+    let rest = parts.last ?? ""
+    let authority = rest.prefix { $0 != "/" }
+    var path = rest.dropFirst(authority.count)
+    while path.hasSuffix("/") { path = path.dropLast() }
+    // A port stands after the last colon, unless that belongs to an IPv6 address.
+    let tail = authority.hasPrefix("[") ? authority.drop { $0 != "]" }.dropFirst() : authority.drop { $0 != ":" }
+    guard scheme == "http" || scheme == "https", !authority.isEmpty, !authority.hasPrefix(":"),
+      !authority.contains("@"), !authority.contains(" "), tail.isEmpty || UInt16(tail.dropFirst()) != nil,
+      tail.isEmpty || tail.hasPrefix(":")
+    else { return nil }
+    url = "\(scheme)://\(authority)\(tail.isEmpty ? ":\(Self.standardPort)" : "")\(path)"
+  }
+
+  /// What the controller says of its fleet.
+  ///
+  /// - Throws: ``ErrorReport`` where no controller answers there, or it answers something else.
+  func status(_ transport: Transport) async throws -> FleetStatus {
+    let call = "GET \(url)/status"
+    let next = "look where \"setpoint run\" listens (--listen), or leave --controller out to read its state directory"
+    let (code, bytes): (Int, [UInt8])
+    do {
+      (code, bytes) = try await answer(transport)
+    } catch let error as HTTPClientError {
+      if case .cancelled = error.code { throw CancellationError() }
+      throw ErrorReport("no controller answers", place: call, why: error.message, next: next)
+    }
+    guard code == 200 else {
+      throw ErrorReport(
+        "the controller does not tell its status", place: "\(call) (HTTP \(code))",
+        why: String(decoding: bytes.prefix(1000), as: UTF8.self), next: next)
+    }
+    do {
+      return try FleetStatus(json: JSONValue(parsing: bytes))
+    } catch {
+      throw ErrorReport("what answers is no controller", place: call, why: "\(error)", next: next)
+    }
+  }
+
+  private func answer(_ transport: Transport) async throws -> (Int, [UInt8]) {
+    let timeouts = HTTPTimeouts(connect: .seconds(5), idle: .seconds(30), total: .seconds(60))
+    let response = try await transport(HTTPRequest(url: "\(url)/status", timeouts: timeouts))
+    var bytes: [UInt8] = []
+    for try await piece in response.body {
+      bytes += piece
+      guard bytes.count <= Self.largestAnswer else {
+        throw ErrorReport("what answers is no controller", place: url, why: "its answer is larger than 256 MiB")
+      }
+    }
+    return (response.status, bytes)
+  }
+
+  private static let largestAnswer = 256 << 20
+}

@@ -1,0 +1,58 @@
+internal import Controller
+internal import Endpoints
+internal import History
+internal import Logging
+internal import ModelRegistry
+internal import Planning
+internal import ServiceLifecycle
+internal import ServingAPI
+
+/// Puts a controller together out of a command line.
+struct ControllerAssembly {
+  /// In the order in which they are started; asked to stop the other way round.
+  let services: [any Service]
+
+  init(
+    _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, surroundings: Surroundings
+  ) throws {
+    let options = try command.rules.options(fleet: command.provider.fleet, environment: surroundings.environment)
+    let state = try command.state.directory
+    let history = try HistoryStore.open(in: state)
+    let pause = PauseFile(path: command.rules.pauseFile ?? state.file("paused"))
+    let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let timing = surroundings.timing
+    let notifier = try command.outlets.notifier(surroundings, metrics: metrics, log: log)
+    let queue = KeyQueue(
+      backoff: FleetController.backoff, now: timing.elapsed, chance: timing.jitter, sleep: timing.sleep)
+    let versions = connection.versions
+    let parts = ControllerParts(
+      source: try command.source.source(state: state, environment: surroundings.environment, log: log),
+      versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
+      lease: FileLease(
+        directory: state.path, provider: connection.target.url, fleet: options.fleet,
+        now: { Timestamp(milliseconds: surroundings.now()) }),
+      pause: { pause.reason() }, notices: notifier ?? NoNotices(), metrics: metrics, log: log, alarm: timing.sleep,
+      elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
+    let controller = FleetController(
+      connection.reconciler(history, options.decision(commit: nil)), options, parts, queue: queue)
+    let standing = StandingNote(metrics: metrics, log: log)
+    let service = ControllerService(
+      controller, options, parts, syncRequests: wakes, sleep: timing.sleep, onStanding: { standing.note($0) })
+    let listener = ControllerListener(
+      try command.outlets.listenerSettings(),
+      ListenerCalls(
+        controller, queue, standing, pause: pause, hook: try command.outlets.hook(), metrics: metrics,
+        options: options, wake: { waker.yield() }, now: surroundings.now),
+      log: log, onListening: { log.info("metrics, probes and hooks at \($0.url)") })
+    log.info(
+      "holds the fleet \(options.fleet) at \(connection.target.url) to \(parts.source.description)",
+      metadata: ["mode": "\(options.mode.rawValue)", "interval": "\(TimeText.span(seconds: options.interval.components.seconds))"])
+    services = [notifier as (any Service)?, listener, service].compactMap(\.self)
+  }
+
+  /// A few letters that tell the runs of this process from those of another in logs.
+  private static func instance(_ chance: @Sendable () -> Double) -> String {
+    let letters = Array("abcdefghijkmnpqrstuvwxyz23456789")
+    return String((0..<5).map { _ in letters[min(letters.count - 1, Int(chance() * Double(letters.count)))] })
+  }
+}

@@ -1,0 +1,59 @@
+internal import CanonicalJSON
+internal import Controller
+internal import History
+internal import Planning
+
+extension ListenerCalls {
+  /// What the controller's listener answers with.
+  init(
+    _ controller: FleetController, _ queue: KeyQueue, _ standing: StandingNote, pause: PauseFile,
+    hook: (@Sendable (Hook) -> HookAnswer)?, metrics: ControllerMetrics, options: ControllerOptions,
+    wake: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Int64
+  ) {
+    self.init(
+      metrics: {
+        metrics.queue(queue.figures)
+        return metrics.text(now: Timestamp(milliseconds: now()))
+      },
+      health: {
+        let longest = queue.figures.longestRunning
+        guard longest < options.runDeadline * 2 else {
+          return Probe(isWell: false, "a run has been going on for \(longest), twice as long as it may")
+        }
+        return Probe(isWell: true, "ok")
+      },
+      readiness: { await Self.readiness(controller, standing) },
+      status: { await controller.fleetStatus.json.text() },
+      hook: hook.map { check in
+        { @Sendable call in
+          let answer = check(call)
+          if case .accepted = answer { wake() }
+          return answer
+        }
+      },
+      pause: { reason in
+        try pause.pause(reason: reason)
+        return "paused: \(reason); nothing is changed until POST /resume or until \(pause.path) is removed"
+      },
+      resume: {
+        try pause.resume()
+        wake()
+        return "goes on"
+      },
+      sync: {
+        wake()
+        return "reads the source now"
+      })
+  }
+
+  private static func readiness(_ controller: FleetController, _ standing: StandingNote) async -> Probe {
+    switch standing.current {
+    case nil: return Probe(isWell: false, "starting")
+    case .standby(let holder):
+      return Probe(isWell: true, "stands by: the fleet's lease is held by \(holder ?? "another controller")")
+    case .active:
+      let missing = await controller.missingReadings
+      return missing.isEmpty ? Probe(isWell: true, "ok") : Probe(isWell: false, missing.joined(separator: "; "))
+    }
+  }
+}

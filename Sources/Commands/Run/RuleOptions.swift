@@ -1,0 +1,80 @@
+internal import ArgumentParser
+internal import Controller
+
+/// What a controller may do, when, and how much of it at once.
+struct RuleOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("How often to read the source and to look at each endpoint.", valueName: "TIME"))
+  var interval = TimeSpan(seconds: 60)
+  @Option(
+    help: ArgumentHelp(
+      "enforce puts right what differs; observe says what differs and changes nothing.", valueName: "enforce|observe"))
+  var mode = ControllerOptions.Mode.enforce
+  @Flag(help: "Delete endpoints of the fleet that the manifests no longer name.") var prune = false
+  @Flag(help: "Take over endpoints that exist already and are not this fleet's.") var adopt = false
+  @Flag(help: "Delete even more than a fifth of the fleet at once.") var allowMassDelete = false
+  @Option(help: ArgumentHelp("How many endpoints to work on at once.", valueName: "N")) var concurrency = 16
+  @Option(
+    help: ArgumentHelp(
+      "How many writes the provider takes in which time, such as 50/5m, or off. (default: SETPOINT_WRITE_BUDGET, else 50/5m)",
+      valueName: "N/TIME"))
+  var writeBudget: WriteBudgetArgument?
+  @Option(
+    name: .customLong("window"),
+    help: ArgumentHelp(
+      "When changes may happen, such as \"Mon-Fri 09:00-17:00 Europe/Berlin\"; rollbacks and creations happen at any time. "
+        + "May be given several times. (default: always)", valueName: "WINDOW"))
+  var windows: [ChangeWindow] = []
+  @Option(
+    help: ArgumentHelp(
+      "While this file exists nothing is changed; its text is the reason that people see. (default: DIR/paused in the state "
+        + "directory)", valueName: "FILE"))
+  var pauseFile: String?
+
+  init() {}
+
+  func validate() throws {
+    guard interval.seconds >= 1 else { throw ValidationError("--interval must be a second or more.") }
+    guard (1...1024).contains(concurrency) else { throw ValidationError("--concurrency must be between 1 and 1024.") }
+  }
+
+  func options(fleet: String, environment: [String: String]) throws -> ControllerOptions {
+    var budget = writeBudget
+    if budget == nil, let text = environment["SETPOINT_WRITE_BUDGET"], !text.isEmpty {
+      budget = WriteBudgetArgument(argument: text)
+      guard budget != nil else {
+        throw ErrorReport(
+          "SETPOINT_WRITE_BUDGET is \"\(text)\", which is no budget", next: "write it like 50/5m, or off")
+      }
+    }
+    return ControllerOptions(
+      fleet: fleet, mode: mode, adopt: adopt, prune: prune, allowMassDelete: allowMassDelete,
+      interval: interval.duration, concurrency: concurrency, windows: windows,
+      writeBudget: budget.map(\.budget) ?? .standard)
+  }
+}
+
+/// `50/5m`, or `off`.
+struct WriteBudgetArgument: ExpressibleByArgument, Hashable, Sendable {
+  /// Nil: any number of writes.
+  let budget: ControllerOptions.WriteBudget?
+
+  init?(argument: String) {
+    if argument == "off" {
+      budget = nil
+      return
+    }
+    let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let writes = Int(parts[0]), writes > 0, let period = TimeSpan(argument: String(parts[1])),
+      period.seconds > 0
+    else { return nil }
+    budget = ControllerOptions.WriteBudget(writes: writes, period: period.duration)
+  }
+}
+
+extension ControllerOptions.Mode: ExpressibleByArgument {}
+
+extension ChangeWindow: ExpressibleByArgument {
+  package init?(argument: String) {
+    do { try self.init(parsing: argument) } catch { return nil }
+  }
+}

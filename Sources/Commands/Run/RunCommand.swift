@@ -1,0 +1,52 @@
+internal import ArgumentParser
+internal import Controller
+internal import Logging
+internal import ServiceLifecycle
+internal import ServingAPI
+internal import UnixSignals
+
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Hold a fleet to its manifests, for ever.",
+    discussion: """
+      Reads manifests from a directory (-f) or a git repository (--git), looks at every endpoint of the fleet, and puts right \
+      what differs. A version that fails is rolled back and held until its manifest changes. Only endpoints with the fleet's \
+      tag are touched. "setpoint status" and "setpoint events" show what it does; http://127.0.0.1:7388 has metrics and \
+      probes. Ctrl-C and SIGTERM let calls in flight end; killed, the next run goes on from what it finds.
+      """)
+
+  @OptionGroup(title: "Source") var source: SourceOptions
+  @OptionGroup(title: "Rules") var rules: RuleOptions
+  @OptionGroup(title: "Listening and telling") var outlets: OutletOptions
+  @OptionGroup(title: "Provider") var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func validate() throws {
+    guard provider.fleet != "default" else {
+      throw ValidationError(
+        "Name the fleet with --fleet NAME: a controller owns every endpoint with that tag, and \"default\" is everybody's.")
+    }
+  }
+
+  func run() async throws {
+    let surroundings = Surroundings.current
+    let log = outlets.logger(surroundings)
+    let metrics = ControllerMetrics(
+      version: SetpointVersion.number, fleet: provider.fleet, started: FleetPass.now, concurrency: rules.concurrency)
+    // The queue does the waiting after a failure, so that one endpoint costs one call for each step of its back-off.
+    let connection = try provider.connect(
+      transport: metrics.counting(surroundings.transport), retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+    let assembly = try ControllerAssembly(self, connection, metrics: metrics, log: log, surroundings: surroundings)
+    // Its own messages tell of signals and services, which mean nothing to an operator.
+    let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
+    // The last is the first to be asked to stop: the controller, so that probes answer and notices go out until its end.
+    let services = assembly.services.map {
+      ServiceGroupConfiguration.ServiceConfiguration(
+        service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+    }
+    try await ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: services, gracefulShutdownSignals: [.sigint, .sigterm], logger: quiet)
+    ).run()
+  }
+}

@@ -1,0 +1,29 @@
+internal import Controller
+internal import Logging
+internal import Synchronization
+
+/// Whether this controller holds its fleet's lease, for probes, metrics and the log.
+final class StandingNote: Sendable {
+  private let state = Mutex<ControllerService.Standing?>(nil)
+  private let metrics: ControllerMetrics
+  private let log: Logger
+
+  init(metrics: ControllerMetrics, log: Logger) {
+    self.metrics = metrics
+    self.log = log
+  }
+
+  var current: ControllerService.Standing? { state.withLock { $0 } }
+
+  func note(_ standing: ControllerService.Standing) {
+    state.withLock { $0 = standing }
+    switch standing {
+    case .active:
+      metrics.leads(true)
+      log.info("holds the fleet's lease")
+    case .standby(let holder):
+      metrics.leads(false)
+      log.notice("stands by: the fleet's lease is held by \(holder ?? "another controller")")
+    }
+  }
+}

@@ -1,0 +1,150 @@
+internal import Logging
+internal import ServiceLifecycle
+
+/// Runs a ``FleetController`` for as long as the process lives: `setpoint run`.
+///
+/// On a graceful shutdown no new work is begun, calls in flight end, the status is saved, and it returns. Killed at any
+/// moment, the next one goes on from what it observes.
+package struct ControllerService: Service {
+  private let controller: FleetController
+  private let options: ControllerOptions
+  private let parts: ControllerParts
+  private let syncRequests: AsyncStream<Void>
+  private let sleep: @Sendable (Duration) async throws -> Void
+  private let onStanding: @Sendable (Standing) -> Void
+
+  /// Where the controller stands, for probes and people.
+  package enum Standing: Hashable, Sendable {
+    /// Another controller holds the lease.
+    case standby(holder: String?)
+    case active
+  }
+
+  /// - Parameters:
+  ///   - syncRequests: an element for each time the source is to be read at once.
+  ///   - onStanding: called when the controller waits for the lease, and when it has it.
+  package init(
+    _ controller: FleetController, _ options: ControllerOptions, _ parts: ControllerParts,
+    syncRequests: AsyncStream<Void>, sleep: @escaping @Sendable (Duration) async throws -> Void,
+    onStanding: @escaping @Sendable (Standing) -> Void
+  ) {
+    self.controller = controller
+    self.options = options
+    self.parts = parts
+    self.syncRequests = syncRequests
+    self.sleep = sleep
+    self.onStanding = onStanding
+  }
+
+  /// - Throws: ``LostLease`` where another took the lease; whatever keeps the status from being read.
+  package func run() async throws {
+    guard try await acquire() else { return }
+    onStanding(.active)
+    do {
+      try await controller.loadStatuses()
+      try await hold()
+    } catch {
+      await controller.saveStatuses()
+      await parts.lease.release()
+      if error is CancellationError { return }
+      throw error
+    }
+    await controller.saveStatuses()
+    await parts.lease.release()
+  }
+
+  /// - Returns: false where the controller was asked to stop while it stood by.
+  private func acquire() async throws -> Bool {
+    try await cancelWhenGracefulShutdown {
+      var told: String??
+      do {
+        while try await !parts.lease.acquire() {
+          let holder = await parts.lease.holder
+          if told != .some(holder) {
+            told = .some(holder)
+            onStanding(.standby(holder: holder))
+          }
+          try await sleep(.seconds(2))
+        }
+        return true
+      } catch is CancellationError {
+        return false
+      }
+    }
+  }
+
+  private enum Ended: Sendable { case workers, lease, rest }
+
+  private func hold() async throws {
+    try await withThrowingTaskGroup(of: Ended.self) { group in
+      group.addTask {
+        await work()
+        return .workers
+      }
+      group.addTask {
+        try await watchLease()
+        return .lease
+      }
+      group.addTask {
+        try await readSource()
+        return .rest
+      }
+      group.addTask {
+        try await every(options.interval) { try await controller.list() }
+        return .rest
+      }
+      group.addTask {
+        try await every(.seconds(1)) { await controller.saveStatuses() }
+        return .rest
+      }
+      group.addTask {
+        try await gracefulShutdown()
+        parts.log.info("stopping: what is in flight may end")
+        await controller.stop()
+        try await sleep(options.grace)
+        parts.log.warning("calls in flight did not end in \(options.grace); the next controller finds out what became of them")
+        return .workers
+      }
+      defer { group.cancelAll() }
+      while let ended = try await group.next() {
+        if case .workers = ended { return }
+        if case .lease = ended { throw LostLease(holder: await parts.lease.holder) }
+      }
+    }
+  }
+
+  private func work() async {
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<options.concurrency {
+        group.addTask { [controller] in
+          while let taken = await controller.queue.next() { await controller.work(on: taken) }
+        }
+      }
+    }
+  }
+
+  /// Reads the source at once, and again whenever it changes, somebody asks, or the interval is over.
+  private func readSource() async throws {
+    let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in parts.source.changes() { waker.yield() } }
+      group.addTask { for await _ in syncRequests { waker.yield() } }
+      group.addTask { try await every(options.interval) { waker.yield() } }
+      group.addTask { for await _ in wakes { try await controller.sync() } }
+      try await group.waitForAll()
+    }
+  }
+
+  private func watchLease() async throws {
+    while await parts.lease.isHeld() { try await sleep(.seconds(5)) }
+    await controller.stop()
+  }
+
+  private func every(_ interval: Duration, _ action: () async throws -> Void) async throws {
+    while true {
+      try Task.checkCancellation()
+      try await action()
+      try await sleep(interval * (0.9 + 0.2 * parts.chance()))
+    }
+  }
+}

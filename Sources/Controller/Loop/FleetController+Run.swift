@@ -1,0 +1,190 @@
+internal import Endpoints
+internal import History
+internal import Logging
+internal import Planning
+package import Scheduling
+internal import ServingAPI
+
+extension FleetController {
+  /// One run over one endpoint of the queue: looks, and takes steps until something has to be waited for.
+  package func work(on taken: WorkQueue<String>.Taken) async {
+    let name = taken.key
+    let began = parts.elapsed()
+    let id = newRun()
+    let end = await run(name, id)
+    if case .failed(let words, _) = end, !isStopping {
+      log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
+    }
+    if end.leavesBudget { budget?.leave(name) }
+    if case .gone = end { queue.forget(name) } else { queue.finish(name, outcome(end)) }
+    parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)
+  }
+
+  /// How a run ended.
+  enum RunEnd: Sendable {
+    /// Nothing to do before the next interval.
+    case settled
+    /// Look again after this time.
+    case waiting(Duration, WorkPriority)
+    /// The write budget is used up for this long.
+    case overBudget(Duration, WorkPriority)
+    /// Something failed that may pass.
+    case failed(String, atLeast: Duration?)
+    /// Something failed that only a change can mend.
+    case stuck(String)
+    /// The run took longer than it may.
+    case tooLong
+    /// Neither wanted nor there.
+    case gone
+    /// The controller is stopping.
+    case stopped
+
+    var leavesBudget: Bool { if case .overBudget = self { false } else { true } }
+
+    /// In the field's words for metrics.
+    var result: ControllerMetrics.Result {
+      switch self {
+      case .settled, .gone: .success
+      case .waiting, .overBudget, .stopped: .requeueAfter
+      case .failed: .error
+      case .stuck: .terminalError
+      case .tooLong: .timeout
+      }
+    }
+  }
+
+  private func outcome(_ end: RunEnd) -> WorkOutcome {
+    switch end {
+    case .settled: .again(after: options.spread(parts.chance()), .resync)
+    case .waiting(let pause, let priority), .overBudget(let pause, let priority): .again(after: pause, priority)
+    case .failed(_, let atLeast): atLeast.map { .failedFor(atLeast: $0) } ?? .failed
+    case .tooLong: .failed
+    case .stuck: .terminal
+    case .gone, .stopped: .done
+    }
+  }
+
+  private func run(_ name: String, _ id: String) async -> RunEnd {
+    do {
+      return try await withDeadline(options.runDeadline, parts.alarm) { try await self.steps(name, id) }
+    } catch is CancellationError {
+      return .stopped
+    } catch is DeadlinePassed {
+      await note("a run took longer than \(options.runDeadline) and was ended", of: name)
+      return .tooLong
+    } catch let error as LostLease {
+      await note("writes nothing more", why: error.description)
+      stop()
+      return .stopped
+    } catch let error as HistoryError where error.code == .corrupt || error.code == .newerSchema {
+      await note("nothing is done to it", why: error.description, of: name)
+      return .stuck(error.description)
+    } catch {
+      return .failed("\(error)", atLeast: nil)
+    }
+  }
+
+  /// More steps than any road from one state of rest to the next has.
+  private static let mostSteps = 40
+
+  private func steps(_ name: String, _ id: String) async throws -> RunEnd {
+    let entry = view.entry(name)
+    let reconciler = reconciler.with(options.decision(commit: entry.commit))
+    var look = try await reconciler.look(at: name, desired: entry.desired)
+    for _ in 0..<Self.mostSteps {
+      view.take(name, look.observed, fleet: options.fleet)
+      let withheld = rules.withholding(look.decision, now: reconciler.now())
+      await saw(look, withheld, entry, id)
+      if let end = end(of: look, withheld) { return end }
+      if isStopping { return .stopped }
+      if case .call(let operation) = look.decision.next {
+        guard await parts.lease.isHeld() else { throw LostLease(holder: await parts.lease.holder) }
+        if let end = await spend(look, entry, id) { return end }
+        log.info("\(operation.call)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)", "why": "\(look.decision.reason.code.rawValue)"])
+      }
+      look = try await step(look, reconciler)
+    }
+    return .waiting(.seconds(1), .edit)
+  }
+
+  private var rules: WriteRules {
+    WriteRules(
+      mode: options.mode, windows: options.windows, pause: parts.pause(),
+      deletionsBlocked: view.blockedDeletions(allowMassDelete: options.allowMassDelete))
+  }
+
+  private func step(_ look: Reconciler.Look, _ reconciler: Reconciler) async throws -> Reconciler.Look {
+    do {
+      if let next = try await reconciler.take(look) { return next }
+    } catch let error as HistoryError where error.code == .moved {
+      // A person's command with the same state directory came in between: look again.
+    }
+    return try await reconciler.look(at: look.name, desired: look.desired)
+  }
+
+  /// Takes a write's part of the budget; not nil: there is none left for it now.
+  private func spend(_ look: Reconciler.Look, _ entry: FleetView.Entry, _ id: String) async -> RunEnd? {
+    let isUrgent = look.decision.action == .rollback
+    guard let wait = budget?.take(for: look.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
+    let withheld = WriteRules.Withholding(
+      .budget, "the provider takes no more than \(options.writeBudget?.writes ?? 0) writes in \(options.writeBudget?.period ?? .zero)",
+      until: reconciler.now() + wait)
+    await saw(look, withheld, entry, id)
+    return .overBudget(wait, isUrgent ? .rescue : .edit)
+  }
+
+  /// How the run ends here; nil: the next step is to be taken.
+  private func end(of look: Reconciler.Look, _ withheld: WriteRules.Withholding?) -> RunEnd? {
+    if let failure = look.failure { return .failed(failure.description, atLeast: failure.retryAfter) }
+    let decision = look.decision
+    switch decision.next {
+    case .rest:
+      if case .none = look.desired, !view.names.contains(look.name) {
+        forget(look.name)
+        return .gone
+      }
+      return .settled
+    case .wait(let pause):
+      // A pause after a failed call is kept to the second; in any other the world may change before it is over.
+      let isSetback = decision.reason.code == .retrying || decision.reason.code == .refused
+      return .waiting(isSetback ? pause : min(pause, options.interval), priority(decision))
+    case .record, .call, .verify, .checkTarget: break
+    }
+    guard let withheld else { return nil }
+    let interval = options.spread(parts.chance())
+    return .waiting(withheld.until.map { min(max(.seconds(1), $0 - reconciler.now()), interval) } ?? interval, .resync)
+  }
+
+  private func priority(_ decision: Decision) -> WorkPriority {
+    decision.action == .rollback ? .rescue : decision.isSettled ? .resync : .edit
+  }
+}
+
+/// The lease went to another, or its file was taken away.
+struct LostLease: Error, CustomStringConvertible {
+  let holder: String?
+
+  var description: String {
+    "the lease of this fleet is lost" + (holder.map { "; it is held by \($0)" } ?? "")
+  }
+}
+
+/// A run took longer than it may.
+private struct DeadlinePassed: Error {}
+
+/// Runs `body`, and cancels it when `alarm` goes first. What it does then still ends before this returns.
+private func withDeadline<Value: Sendable>(
+  _ time: Duration, _ alarm: @escaping @Sendable (Duration) async throws -> Void,
+  _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+  try await withThrowingTaskGroup(of: Value?.self) { group in
+    group.addTask { try await body() }
+    group.addTask {
+      try await alarm(time)
+      return nil
+    }
+    defer { group.cancelAll() }
+    guard let value = try await group.next() ?? nil else { throw DeadlinePassed() }
+    return value
+  }
+}

@@ -1,0 +1,108 @@
+internal import Endpoints
+package import History
+internal import Logging
+internal import Planning
+internal import Scheduling
+internal import ServingAPI
+
+extension FleetController {
+  /// What was found out about an endpoint beside its status, for metrics.
+  struct Told: Sendable {
+    /// Since when it is wanted and was never ready.
+    var firstWantedAt: Timestamp?
+    /// Since when something else is live than what was good.
+    var driftSince: Timestamp?
+  }
+
+  /// Takes note of a look: its status, and what people are told when that changes.
+  func saw(
+    _ look: Reconciler.Look, _ withheld: WriteRules.Withholding?, _ entry: FleetView.Entry, _ id: String
+  ) async {
+    let name = look.name
+    let former = statuses[name]
+    let now = reconciler.now()
+    let status = EndpointStatus(
+      name, desired: look.desired, observed: look.observed, memory: look.recorded.memory, decision: look.decision,
+      former: former, withheld: withheld?.why, nextLook: withheld?.until ?? now + options.interval,
+      commit: entry.commit, at: now)
+    guard let status else { return forget(name) }
+    statuses[name] = status
+    if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
+    measure(look, status, now)
+    guard former?.phase != status.phase || former?.reason != status.reason else { return }
+    log.info(
+      "\(status.phase.rawValue)\(status.why.isEmpty ? "" : ": \(status.why)")",
+      metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
+    let change = StatusChange(from: former, to: status)
+    if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name) }
+    if let (kind, what) = change.notice {
+      parts.notices.post(
+        Notice(
+          kind: kind, endpoint: name, what: what, why: status.why, commit: entry.commit, at: now, fleet: options.fleet,
+          target: reconciler.provider.target.url))
+    }
+    if status.phase == .rollingBack { parts.metrics.rolledBack(name) }
+  }
+
+  private func measure(_ look: Reconciler.Look, _ status: EndpointStatus, _ now: Timestamp) {
+    let name = look.name
+    var told = told[name] ?? Told()
+    var isReady = false
+    if case .present(let live) = look.observed { isReady = live.readiness == .ready }
+    if case .present = look.desired, case .absent = look.observed, told.firstWantedAt == nil {
+      told.firstWantedAt = now
+    }
+    if isReady, let since = told.firstWantedAt {
+      parts.metrics.firstReady(seconds: now - since)
+      told.firstWantedAt = nil
+    }
+    told.driftSince = status.reason == .drift ? told.driftSince ?? now : nil
+    self.told[name] = told
+    parts.metrics.endpoint(
+      name, ready: isReady, quarantined: status.reason == .quarantined, driftSince: told.driftSince,
+      phase: status.phase.rawValue, reason: status.reason?.rawValue)
+  }
+
+  /// Forgets an endpoint that is neither wanted nor there.
+  func forget(_ name: String) {
+    if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
+    told[name] = nil
+    parts.metrics.removed(name)
+  }
+
+  /// What there is to say beside the endpoints.
+  var report: FleetReport {
+    var problems = sourceProblems
+    if let problem = lists.problem { problems.append("the provider's list of endpoints cannot be read: \(problem)") }
+    if let pause = parts.pause() { problems.append("everything is paused: \(pause)") }
+    return FleetReport(
+      interval: options.interval, commit: view.commit, problems: problems,
+      stoppedAt: isStopping ? reconciler.now() : nil)
+  }
+
+  /// What a person is shown of the whole fleet.
+  package var fleetStatus: FleetStatus {
+    FleetStatus(
+      fleet: options.fleet, target: reconciler.provider.target.url, lastSync: syncs.lastSuccess, report: report,
+      endpoints: statuses.values.sorted { $0.name < $1.name })
+  }
+
+  /// What has not been read since the start, and why; empty: the controller does its work.
+  package var missingReadings: [String] {
+    var missing: [String] = []
+    if syncs.lastSuccess == nil {
+      missing.append("the source was not read yet" + (sourceProblems.first.map { ": \($0)" } ?? ""))
+    }
+    if lists.lastSuccess == nil {
+      missing.append("the provider's list was not read yet" + (lists.problem.map { ": \($0)" } ?? ""))
+    }
+    return missing
+  }
+
+  /// Goes on from what an earlier controller said, so that nothing is told twice.
+  package func loadStatuses() async throws {
+    let saved = try await reconciler.history.statuses(host: reconciler.provider.target.url, fleet: options.fleet)
+    statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    for name in statuses.keys { queue.add(name, priority: .resync) }
+  }
+}

@@ -1,0 +1,172 @@
+internal import Endpoints
+internal import History
+internal import Logging
+internal import Planning
+package import Scheduling
+internal import ServingAPI
+
+/// Holds a fleet to its manifests: reads the source, looks at the provider, and works off a queue of endpoints.
+///
+/// Level-triggered: the queue carries names only, and every run begins with a fresh look. Nothing here waits for time to pass
+/// or starts a task; ``ControllerService`` does both, and a test may do it by hand in virtual time.
+package actor FleetController {
+  let reconciler: Reconciler
+  let options: ControllerOptions
+  let parts: ControllerParts
+  nonisolated let queue: KeyQueue
+
+  var view = FleetView()
+  var budget: TokenBucket<String>?
+  var statuses: [String: EndpointStatus] = [:]
+  /// Statuses that were not saved yet.
+  var unsaved: Set<String> = []
+  /// What is told once for each time it begins, by endpoint.
+  var told: [String: Told] = [:]
+  /// What of the source was told last, so that the same trouble is told once.
+  var sourceProblems: [String] = []
+  var lists = Health()
+  var syncs = Health()
+  private(set) var isStopping = false
+  private var runs = 0
+
+  /// How reading something went lately.
+  struct Health: Sendable {
+    var lastSuccess: Timestamp?
+    var failures = 0
+    var problem: String?
+  }
+
+  package init(_ reconciler: Reconciler, _ options: ControllerOptions, _ parts: ControllerParts, queue: KeyQueue) {
+    self.reconciler = reconciler
+    self.options = options
+    self.parts = parts
+    self.queue = queue
+    budget = options.writeBudget.map { TokenBucket(capacity: $0.writes, per: $0.period) }
+  }
+
+  var log: Logger { parts.log }
+
+  /// How long an endpoint rests after a failure that may pass.
+  package static let backoff = Backoff(first: .seconds(1), cap: .seconds(300))
+
+  /// No further step is begun; what is in flight ends.
+  package func stop() {
+    isStopping = true
+    queue.shutDown()
+  }
+
+  func newRun() -> String {
+    runs += 1
+    return "\(parts.instance)-\(runs)"
+  }
+
+  // MARK: - The source
+
+  /// Reads the source and puts every endpoint in the queue of which something else is wanted than before.
+  ///
+  /// - Throws: `CancellationError`.
+  package func sync() async throws {
+    let reading = try await parts.source.read()
+    let fleet = try await DesiredFleet.resolve(reading.set, versionOfAlias: parts.versionOfAlias)
+    let isFirst = syncs.lastSuccess == nil
+    let news = view.take(fleet, commit: reading.commit)
+    syncs.problem = reading.problem
+    if reading.set.isComplete, reading.problem == nil {
+      syncs.failures = 0
+      syncs.lastSuccess = reconciler.now()
+    } else {
+      syncs.failures += 1
+      // What could be read is acted on all the same.
+      if isFirst, !reading.set.manifests.isEmpty { syncs.lastSuccess = reconciler.now() }
+    }
+    parts.metrics.synced(
+      isWhole: reading.set.isComplete && reading.problem == nil, at: reconciler.now(), manifests: fleet.endpoints.count)
+    await tell(reading)
+    await tell(news)
+    for name in news.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
+  }
+
+  private func tell(_ reading: SourceReading) async {
+    var problems = reading.set.findings.filter { $0.severity == .error }.map(\.description)
+    if let problem = reading.problem { problems.insert(problem, at: 0) }
+    if problems.isEmpty, reading.set.manifests.isEmpty {
+      problems = ["\(parts.source.description) names no endpoint at all; nothing is deleted for its sake"]
+    }
+    let former = sourceProblems
+    sourceProblems = problems
+    for problem in problems where !former.contains(problem) {
+      await note("the source cannot be used whole", why: problem, commit: reading.commit)
+    }
+    if problems.isEmpty, !former.isEmpty {
+      await note("the source can be read whole again", why: parts.source.description, commit: reading.commit)
+    }
+  }
+
+  private func tell(_ news: FleetView.News) async {
+    for (name, why) in news.broken.sorted(by: { $0.key < $1.key }) {
+      let entry = view.entry(name)
+      var stays = "nothing is done to it until that is mended"
+      if case .present = entry.desired { stays = "what was wanted of it before stays in force" }
+      await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
+    }
+    for name in news.mended.sorted() { await note("its manifest can be used again", commit: view.commit, of: name) }
+  }
+
+  // MARK: - The provider's list
+
+  /// Asks which endpoints there are, so that such are seen as no manifest names. An endpoint that is known already has its
+  /// own next look.
+  ///
+  /// - Throws: `CancellationError`.
+  package func list() async throws {
+    do {
+      view.take(try await reconciler.provider.list(), fleet: options.fleet)
+    } catch let error as ServingError {
+      lists.failures += 1
+      if lists.problem == nil { await note("the provider's list of endpoints cannot be read", why: error.description) }
+      lists.problem = error.description
+      return
+    }
+    if lists.problem != nil { await note("the provider's list of endpoints can be read again") }
+    lists = Health(lastSuccess: reconciler.now())
+    for name in view.names.sorted() where statuses[name] == nil { queue.add(name, priority: .resync) }
+    // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.
+    for (name, status) in statuses where status.phase == .withheld && status.desired == nil {
+      queue.add(name, priority: .resync)
+    }
+  }
+
+  // MARK: - What is remembered
+
+  /// Notes an event of one endpoint, or of the whole fleet. That it cannot be written down stops nothing.
+  func note(_ what: String, why: String = "", commit: String? = nil, of name: String? = nil) async {
+    let event = HistoryEvent(at: reconciler.now(), what: what, why: why, sourceCommit: commit)
+    var metadata: Logger.Metadata = [:]
+    if let name { metadata["endpoint"] = "\(name)" }
+    if let commit { metadata["commit"] = "\(commit)" }
+    log.notice("\(what)\(why.isEmpty ? "" : ": \(why)")", metadata: metadata)
+    do {
+      if let name {
+        try await reconciler.history.note(event, of: reconciler.key(name))
+      } else {
+        try await reconciler.history.note(event, fleet: options.fleet, host: reconciler.provider.target.url)
+      }
+    } catch {
+      log.error("an event could not be written down: \(error)")
+    }
+  }
+
+  /// Saves what `setpoint status` shows, all that changed in one transaction.
+  package func saveStatuses() async {
+    let names = unsaved
+    unsaved = []
+    do {
+      try await reconciler.history.save(
+        names.compactMap { statuses[$0] }, removing: names.filter { statuses[$0] == nil }.sorted(),
+        fleet: options.fleet, host: reconciler.provider.target.url, at: reconciler.now(), report: report)
+    } catch {
+      unsaved.formUnion(names)
+      log.error("the status could not be saved: \(error)")
+    }
+  }
+}

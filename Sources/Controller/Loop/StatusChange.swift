@@ -1,0 +1,39 @@
+internal import History
+internal import Planning
+
+/// What a change of an endpoint's status means to people. Pure.
+struct StatusChange {
+  let former: EndpointStatus?
+  let status: EndpointStatus
+
+  init(from former: EndpointStatus?, to status: EndpointStatus) {
+    self.former = former
+    self.status = status
+  }
+
+  /// What is to be written down beside the events that a change of memory brings with it.
+  var event: (what: String, why: String)? {
+    if let reason = status.reason, status.needsPerson, reason != .quarantined {
+      return ("\(status.phase.words): \(reason.rawValue)", status.why)
+    }
+    if isRecovery { return ("is well again", status.live ?? "") }
+    if status.phase == .withheld, status.reason == .drift { return ("drifted", status.why) }
+    return nil
+  }
+
+  /// Whom to wake, and with which words.
+  var notice: (kind: Notice.Kind, what: String)? {
+    if status.phase == .rollingBack { return (.rollback, "is rolled back") }
+    if status.needsPerson {
+      return (.failure, status.reason == .quarantined ? "failed and is held" : "needs somebody to look")
+    }
+    if status.reason == .drift { return (.drift, "was changed behind the manifests' back") }
+    if isRecovery { return (.recovery, "is well again") }
+    return nil
+  }
+
+  private var isRecovery: Bool {
+    guard status.phase == .inSync, let former else { return false }
+    return former.needsPerson || former.phase == .rollingBack || former.reason == .drift
+  }
+}

@@ -1,0 +1,78 @@
+package import Planning
+
+/// What a controller lets happen now, beside what a decision says. Pure.
+package struct WriteRules: Sendable {
+  package let mode: ControllerOptions.Mode
+  package let windows: [ChangeWindow]
+  /// Why everything is paused, in a person's words; nil: it is not.
+  package let pause: String?
+  /// Why nothing may be deleted now; nil: what a decision deletes may go.
+  package let deletionsBlocked: String?
+
+  package init(
+    mode: ControllerOptions.Mode, windows: [ChangeWindow] = [], pause: String? = nil, deletionsBlocked: String? = nil
+  ) {
+    self.mode = mode
+    self.windows = windows
+    self.pause = pause
+    self.deletionsBlocked = deletionsBlocked
+  }
+
+  /// Why a step is not taken now, and until when.
+  package struct Withholding: Hashable, Sendable {
+    package let rule: Rule
+    package let why: String
+    /// When to look again; nil: at the next interval.
+    package let until: Timestamp?
+
+    package init(_ rule: Rule, _ why: String, until: Timestamp? = nil) {
+      self.rule = rule
+      self.why = why
+      self.until = until
+    }
+
+    package enum Rule: String, Hashable, Sendable { case observing, paused, window, deletions, budget }
+  }
+
+  /// Why the decision's next step is not taken; nil: it may be.
+  package func withholding(_ decision: Decision, now: Timestamp) -> Withholding? {
+    switch decision.next {
+    case .wait, .rest: return nil
+    case .record, .call, .verify, .checkTarget: break
+    }
+    if mode == .observe {
+      return Withholding(.observing, "this controller only observes; it would \(Self.words(decision))")
+    }
+    if let pause { return Withholding(.paused, "the controller is paused: \(pause)") }
+    if case .call(.delete) = decision.next, let deletionsBlocked {
+      return Withholding(.deletions, deletionsBlocked)
+    }
+    if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
+      let opening = windows.compactMap { $0.nextOpening(after: now) }.min()
+      return Withholding(.window, "no change window is open; it will \(Self.words(decision))", until: opening)
+    }
+    return nil
+  }
+
+  /// Whether the step begins or sends a change for which a window has to be open. Rollbacks and creations happen at any
+  /// time, and so does everything that judges what was sent, the mark of what is held included.
+  private static func isChange(_ decision: Decision) -> Bool {
+    if decision.action == .rollback || decision.action == .create { return false }
+    switch decision.next {
+    case .record(.opened), .record(.found), .call(.updateConfig), .call(.delete): return true
+    case .call(.patchTags(_, let patch)): return patch.add.keys.contains { $0 != FleetTags.held } || !patch.remove.isEmpty
+    case .record, .call(.create), .verify, .checkTarget, .wait, .rest: return false
+    }
+  }
+
+  private static func words(_ decision: Decision) -> String {
+    switch decision.action {
+    case .create: "create it"
+    case .update: decision.reason.code == .drift ? "put it back: \(decision.reason.detail)" : "update it"
+    case .rollback: "roll it back"
+    case .delete: "delete it"
+    case .adopt: "adopt it"
+    case .hold, .none: "write down what was decided"
+    }
+  }
+}

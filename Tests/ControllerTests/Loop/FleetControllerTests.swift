@@ -1,0 +1,177 @@
+import Controller
+import Endpoints
+import History
+import Planning
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// What a controller does with a fleet, in virtual time.
+@Suite struct FleetControllerTests {
+  typealias World = ControllerWorld
+
+  private func rig(
+    _ options: ControllerOptions = ControllerOptions(fleet: "test"), version: String? = "1"
+  ) async throws -> ControllerRig {
+    let world = try World()
+    world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready, 3: .ready], aliases: ["champion": 1])
+    world.workspace.setFate(.fails(message: "unsupported dtype"), model: World.model, version: "3")
+    let rig = ControllerRig(world, options)
+    if let version {
+      rig.source.set(["chat.yaml": TestSource.manifest(version: version)], commit: "c1")
+      try await rig.settle()
+    }
+    return rig
+  }
+
+  @Test func `a manifest becomes an endpoint, and then there is nothing to do`() async throws {
+    let rig = try await rig()
+    #expect(rig.world.liveVersion() == "1")
+    #expect(await rig.status()?.phase == .inSync)
+    let writes = rig.world.workspace.writes.count
+    try await rig.run(for: .seconds(3600))
+    #expect(rig.world.workspace.writes.count == writes)
+  }
+
+  @Test func `an edit is rolled out, with the commit that brought it`() async throws {
+    let rig = try await rig()
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+    try await rig.run(for: .seconds(120))
+    #expect(rig.world.liveVersion() == "2")
+    let revisions = try await rig.world.history.revisions(of: rig.world.reconciler().key("chat"))
+    #expect(revisions.map(\.sourceCommit) == ["c1", "c2"])
+  }
+
+  @Test func `a version that fails is held, told once, and named with its commit; a revert lifts that`() async throws {
+    let rig = try await rig()
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "3")], commit: "bad")
+    try await rig.run(for: .seconds(3600))
+    #expect(rig.world.liveVersion() == "1")
+    #expect(await rig.status()?.reason == .quarantined)
+    let notices = rig.notices.all
+    #expect(notices.map(\.kind) == [.failure])
+    #expect(notices.first?.why.contains("unsupported dtype") == true && notices.first?.commit == "bad")
+    let events = try await rig.world.history.events(of: rig.world.reconciler().key("chat"))
+    #expect(events.contains { $0.why.contains("unsupported dtype") && $0.sourceCommit == "bad" })
+    #expect(rig.world.workspace.writes.filter { $0.method == "PUT" && $0.path.hasSuffix("/config") }.count == 1)
+
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "good")
+    try await rig.run(for: .seconds(600))
+    #expect(await rig.status()?.phase == .inSync)
+    #expect(rig.world.workspace.endpoint("chat")?.tags[FleetTags.held] == nil)
+    #expect(rig.notices.all.map(\.kind) == [.failure, .recovery])
+  }
+
+  @Test func `a broken manifest leaves its last good form in force, and prunes nothing`() async throws {
+    let rig = try await rig(ControllerOptions(fleet: "test", prune: true))
+    rig.source.set(["chat.yaml": "apiVersion: serving.setpoint.dev/v1alpha1\nkind: ServingEndpoint\nspec: ["], commit: "c2")
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.liveVersion() == "1")
+    rig.world.workspace.foreignEdit("chat", config: World.config("2"))
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.liveVersion() == "1")
+  }
+
+  @Test func `a hand edit is put back within an interval`() async throws {
+    let rig = try await rig()
+    rig.world.workspace.foreignEdit("chat", config: World.config("2"))
+    try await rig.run(for: rig.options.interval * 1.2)
+    #expect(rig.world.liveVersion() == "1")
+    #expect(rig.notices.all.map(\.kind).first == .drift)
+  }
+
+  @Test func `observing, a hand edit is only reported`() async throws {
+    let first = try await rig()
+    let rig = ControllerRig(first.world, ControllerOptions(fleet: "test", mode: .observe), source: first.source)
+    first.world.workspace.foreignEdit("chat", config: World.config("2"))
+    let writes = first.world.workspace.writes.count
+    try await rig.run(for: .seconds(600))
+    #expect(first.world.workspace.writes.count == writes)
+    #expect(await rig.status()?.reason == .drift)
+    #expect(await rig.status()?.phase == .withheld)
+    #expect(rig.notices.all.map(\.kind) == [.drift])
+  }
+
+  @Test func `what the source no longer names is deleted when pruning was asked for, and never for an empty source's sake`() async throws {
+    let rig = try await rig()
+    rig.source.set([:], commit: "c2")
+    try await rig.run(for: .seconds(600))
+    #expect(await rig.controller.fleetStatus.report.problems.contains { $0.contains("no endpoint") })
+    rig.source.set(["other.yaml": TestSource.manifest("other", version: "1")], commit: "c3")
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.liveVersion() == "1")
+    let pruning = ControllerRig(rig.world, ControllerOptions(fleet: "test", prune: true), source: rig.source)
+    try await pruning.run(for: .seconds(600))
+    #expect(rig.world.workspace.endpoint("chat") == nil)
+  }
+
+  @Test func `more than a fifth of the fleet is not deleted at once`() async throws {
+    let rig = try await rig(ControllerOptions(fleet: "test", prune: true), version: nil)
+    let names = (1...5).map { "e\($0)" }
+    let all = Dictionary(uniqueKeysWithValues: names.map { ("\($0).yaml", TestSource.manifest($0, version: "1")) })
+    rig.source.set(all, commit: "c1")
+    try await rig.settle()
+    rig.source.set(all.filter { $0.key > "e2.yaml" }, commit: "c2")
+    try await rig.run(for: .seconds(600))
+    #expect(names.allSatisfy { rig.world.workspace.endpoint($0) != nil })
+    #expect(await rig.status("e1")?.why.contains("20 %") == true)
+    rig.source.set(all.filter { $0.key > "e1.yaml" }, commit: "c3")
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.workspace.endpoint("e1") == nil && rig.world.workspace.endpoint("e2") != nil)
+  }
+
+  @Test func `a moved alias is a change like any other`() async throws {
+    let rig = try await rig(version: "@champion")
+    #expect(rig.world.liveVersion() == "1")
+    rig.world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready], aliases: ["champion": 2])
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.liveVersion() == "2")
+  }
+
+  @Test func `without the lease nothing is written`() async throws {
+    let rig = try await rig()
+    rig.lease.take()
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+    let writes = rig.world.workspace.writes.count
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.workspace.writes.count == writes)
+  }
+
+  @Test func `paused, nothing is written until it goes on`() async throws {
+    let rig = try await rig()
+    rig.pause.withLock { $0 = "quarter's end" }
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.liveVersion() == "1")
+    #expect(await rig.status()?.why.contains("quarter's end") == true)
+    rig.pause.withLock { $0 = nil }
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.liveVersion() == "2")
+  }
+
+  @Test func `outside of its window a change waits, and a creation does not`() async throws {
+    // The world begins on Thursday 2026-01-01, 00:00 UTC.
+    let window = try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")
+    let rig = try await rig(ControllerOptions(fleet: "test", windows: [window]))
+    #expect(rig.world.liveVersion() == "1")
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+    try await rig.run(for: .seconds(5 * 3600))
+    #expect(rig.world.liveVersion() == "1")
+    #expect(await rig.status()?.why.contains("change window") == true)
+    try await rig.run(for: .seconds(2 * 3600))
+    #expect(rig.world.liveVersion() == "2")
+  }
+
+  @Test func `the write budget holds over the whole fleet`() async throws {
+    let budget = ControllerOptions.WriteBudget(writes: 5, period: .seconds(300))
+    let rig = try await rig(ControllerOptions(fleet: "test", writeBudget: budget), version: nil)
+    let names = (1...12).map { "e\($0)" }
+    rig.source.set(
+      Dictionary(uniqueKeysWithValues: names.map { ("\($0).yaml", TestSource.manifest($0, version: "1")) }), commit: "c1")
+    try await rig.run(for: .seconds(299))
+    #expect(rig.world.workspace.writes.count == 5)
+    try await rig.run(for: .seconds(900))
+    #expect(names.allSatisfy { rig.world.liveVersion($0) == "1" })
+  }
+}
