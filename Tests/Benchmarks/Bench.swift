@@ -2,7 +2,7 @@ import LibYAML
 import Planning
 
 /// `bench`: what a plan of 10,000 manifests against 10,000 endpoints in sync costs, beside libyaml's bare parse of the
-/// same bytes, both in one run, and how much memory it takes. Exits 1 past a bound.
+/// same bytes, both in one run, and how much memory it takes; and the work queue's throughput. Exits 1 past a bound.
 @main
 struct Bench {
   private static let endpoints = 10_000
@@ -11,12 +11,13 @@ struct Bench {
   private static let ratioGoal = 4.0
   private static let memoryBound = 60.0
 
-  static func main() {
+  static func main() async {
     // Before anything else: a peak only ever rises.
     let bare = Process.peakMegabytes
     do {
       let isMemoryKept = try measureMemory(above: bare)
       let isTimeKept = try measureTime()
+      try await QueueBench.run()
       if !isMemoryKept || !isTimeKept { Process.exit(1) }
     } catch {
       print("error: \(error)")
@@ -145,7 +146,7 @@ private struct Times {
   }
 }
 
-private func median(_ values: [Double]) -> Double {
+func median(_ values: [Double]) -> Double {
   values.isEmpty ? .nan : values.sorted()[values.count / 2]
 }
 

@@ -15,6 +15,13 @@ enum Process {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
+  /// Processor time of all threads together.
+  static var processSeconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
   /// The processor time that `body` takes.
   static func seconds(_ body: () throws -> Void) rethrows -> Double {
     let start = threadSeconds

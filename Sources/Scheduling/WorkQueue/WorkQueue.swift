@@ -45,7 +45,11 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
 
   // MARK: Events
 
+  // The controller's keys are text. Specialized for it, calls from another module look no types up while they run, which
+  // would take as long as the work itself.
+
   /// The key is to be worked on, `after` at the earliest; less than nothing counts as nothing.
+  @specialized(where Key == String)
   package mutating func add(_ key: Key, priority: Priority, after: Duration = .zero, now: Duration) {
     let slot = names.slot(for: key)
     slots.makeRoom(for: slot)
@@ -53,6 +57,7 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
   }
 
   /// The next key, from now on running; nil while none is ready.
+  @specialized(where Key == String)
   package mutating func take(now: Duration) -> Taken? {
     guard let run = slots.take(now: now), let key = names[run.slot] else { return nil }
     return Taken(key: key, priority: run.priority, waited: run.waited, failures: run.failures)
@@ -60,6 +65,7 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
 
   /// The work on a key has ended. Nothing happens for a key that does not run.
   /// - Parameter chance: a number from 0 up to 1, the caller's randomness, which spreads back-off.
+  @specialized(where Key == String)
   package mutating func finish(_ key: Key, _ outcome: Outcome, now: Duration, chance: Double) {
     guard let slot = names.find(key) else { return }
     slots.finish(slot, outcome, now: now, chance: chance)
