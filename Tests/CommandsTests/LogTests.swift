@@ -29,7 +29,8 @@ import Testing
     log.warning("the call failed", metadata: ["endpoint": "chat", "commit": "4f1c2d9"])
     #expect(
       lines.all
-        == #"{"ts":"2026-01-01T00:00:00.042Z","level":"warning","msg":"the call failed","commit":"4f1c2d9","endpoint":"chat","reconcile":"a1-7"}"#
+        == #"{"ts":"2026-01-01T00:00:00.042Z","level":"warning","msg":"the call failed","#
+        + #""commit":"4f1c2d9","endpoint":"chat","reconcile":"a1-7"}"#
         + "\n")
   }
 

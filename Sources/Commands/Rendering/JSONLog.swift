@@ -2,11 +2,11 @@ internal import CanonicalJSON
 internal import Logging
 internal import Planning
 
-/// Log lines for machines on standard error: one JSON object a line, with the time, the level, what happened, and its facts as
-/// members beside them.
+/// Log lines for machines on standard error: one JSON object a line, with the time, the level, what happened, and its
+/// facts as members beside them.
 ///
-/// Facts inside of facts are told by dotted names. A fact that is called as one of the first three has an underscore behind its
-/// name.
+/// Facts inside of facts are told by dotted names. A fact that is called as one of the first three has an underscore
+/// behind its name.
 struct JSONLog: LogHandler {
   let console: Console
   /// Milliseconds since 1970.

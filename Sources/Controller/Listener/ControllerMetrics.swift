@@ -8,7 +8,7 @@ internal import Synchronization
 /// Prometheus text format with a small writer of our own, ``PrometheusText``.
 ///
 /// How many series there are is bounded: labels have values out of closed sets, but for `endpoint`, of which there are
-/// as many as the fleet has endpoints (five series each, a sixth where the phase is told), and which go when the
+/// as many as the fleet has endpoints (four series each, a fifth where the phase is told), and which go when the
 /// endpoint goes. Nothing that a request or a server brings becomes a label. Series exist from the start, at zero, so
 /// that a rate can be taken of their first rise; only those of calls begin with the first call.
 package final class ControllerMetrics: Sendable {

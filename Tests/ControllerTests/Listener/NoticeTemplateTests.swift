@@ -24,7 +24,8 @@ import Testing
 
   @Test func `placeholders are filled in where texts are, however deep, and everything else stays`() throws {
     let body = try template(
-      #"{"text": "{{endpoint}}: {{ what }}, {{kind}}", "n": [1, true, null, {"c": "<{{commit}}>", "w": "{{why}}"}], "b": "}}{"}"#
+      #"{"text": "{{endpoint}}: {{ what }}, {{kind}}", "n": "#
+        + #"[1, true, null, {"c": "<{{commit}}>", "w": "{{why}}"}], "b": "}}{"}"#
     ).body(for: Self.notice)
     #expect(
       body == [
