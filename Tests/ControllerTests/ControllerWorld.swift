@@ -9,13 +9,16 @@ import TestKit
 
 /// A workspace, a history and a clock that only waiting moves: everything a reconciler touches.
 final class ControllerWorld: Sendable {
-  let workspace = WorkspaceDouble()
+  let workspace: WorkspaceDouble
   let history: HistoryStore
   /// 2026-01-01, a Thursday, 00:00 UTC.
   static let beginning = Timestamp(milliseconds: 1_767_225_600_000)
   private let time = Mutex(beginning)
 
-  init() throws { history = try HistoryStore.passing() }
+  init(habits: WorkspaceHabits = WorkspaceHabits()) throws {
+    workspace = WorkspaceDouble(habits: habits)
+    history = try HistoryStore.passing()
+  }
 
   static let model = "main.support.qwen3"
 

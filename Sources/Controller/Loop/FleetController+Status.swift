@@ -12,6 +12,8 @@ extension FleetController {
     var firstWantedAt: Timestamp?
     /// Since when something else is live than what was good.
     var driftSince: Timestamp?
+    /// Whether people were told of something that is not over yet.
+    var isInTrouble = false
   }
 
   /// Takes note of a look: its status, and what people are told when that changes.
@@ -33,7 +35,8 @@ extension FleetController {
     log.info(
       "\(status.phase.rawValue)\(status.why.isEmpty ? "" : ": \(status.why)")",
       metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
-    let change = StatusChange(from: former, to: status)
+    let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
+    told[name]?.isInTrouble = change.isInTrouble
     if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name) }
     if let (kind, what) = change.notice {
       parts.notices.post(
@@ -103,6 +106,9 @@ extension FleetController {
   package func loadStatuses() async throws {
     let saved = try await reconciler.history.statuses(host: reconciler.provider.target.url, fleet: options.fleet)
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
-    for name in statuses.keys { queue.add(name, priority: .resync) }
+    for (name, status) in statuses {
+      told[name] = Told(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
+      queue.add(name, priority: .resync)
+    }
   }
 }

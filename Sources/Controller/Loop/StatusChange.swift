@@ -3,12 +3,18 @@ internal import Planning
 
 /// What a change of an endpoint's status means to people. Pure.
 struct StatusChange {
-  let former: EndpointStatus?
   let status: EndpointStatus
+  /// Whether people were told of something that is not over yet.
+  let wasInTrouble: Bool
 
-  init(from former: EndpointStatus?, to status: EndpointStatus) {
-    self.former = former
+  init(to status: EndpointStatus, wasInTrouble: Bool) {
     self.status = status
+    self.wasInTrouble = wasInTrouble
+  }
+
+  var isInTrouble: Bool {
+    if status.needsPerson || status.phase == .rollingBack || status.reason == .drift { return true }
+    return wasInTrouble && status.phase != .inSync
   }
 
   /// What is to be written down beside the events that a change of memory brings with it.
@@ -32,8 +38,5 @@ struct StatusChange {
     return nil
   }
 
-  private var isRecovery: Bool {
-    guard status.phase == .inSync, let former else { return false }
-    return former.needsPerson || former.phase == .rollingBack || former.reason == .drift
-  }
+  private var isRecovery: Bool { wasInTrouble && status.phase == .inSync }
 }

@@ -14,7 +14,9 @@ import Testing
   private func rig(
     _ options: ControllerOptions = ControllerOptions(fleet: "test"), version: String? = "1"
   ) async throws -> ControllerRig {
-    let world = try World()
+    var habits = WorkspaceHabits()
+    habits.keepsPendingAfterFailure = true
+    let world = try World(habits: habits)
     world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready, 3: .ready], aliases: ["champion": 1])
     world.workspace.setFate(.fails(message: "unsupported dtype"), model: World.model, version: "3")
     let rig = ControllerRig(world, options)
