@@ -1,0 +1,339 @@
+import Controller
+import Endpoints
+import Foundation
+import LibYAML
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct `A git repository as a source` {
+  private let world: GitWorld
+
+  init() async throws { world = try await GitWorld() }
+
+  private static let manifests: [String: String?] = [
+    "fleet/a.yaml": manifestText("a"), "fleet/deep/b.yaml": manifestText("b"), "other/c.yaml": manifestText("c"),
+    "README.md": "# Fleet",
+  ]
+
+  @Test func `gives the manifests at a path of the newest commit`() async throws {
+    let commit = try await world.commit(Self.manifests)
+    let reading = try await world.source().read()
+    #expect(reading.names == ["a", "b"] && reading.set.isComplete)
+    #expect(reading.commit == commit && reading.problem == nil)
+    #expect(reading.set.manifests.map(\.location.file) == ["fleet/a.yaml", "fleet/deep/b.yaml"])
+    #expect(try await world.source(path: ".").read().names == ["a", "b", "c"])
+    #expect(try await world.source(path: "./fleet/deep/b.yaml").read().names == ["b"])
+  }
+
+  @Test func `follows new commits, parses what they change, and keeps one checkout`() async throws {
+    try await world.commit(Self.manifests)
+    let source = try world.source()
+    _ = try await source.read()
+    _ = try await source.read()
+    #expect(source.filesParsed == 2)
+    let second = try await world.commit(["fleet/a.yaml": manifestText("a", version: 8)])
+    let reading = try await source.read()
+    #expect(try reading.version(of: "a") == "8" && reading.commit == second)
+    #expect(source.filesParsed == 3)
+    let third = try await world.commit(["fleet/a.yaml": nil, "fleet/broken.yaml": "kind: ["])
+    let broken = try await source.read()
+    #expect(broken.names == ["b"] && !broken.set.isComplete && broken.commit == third && broken.problem == nil)
+    #expect(broken.set.findings.first?.location.file == "fleet/broken.yaml")
+    #expect(try world.kept().filter { $0.hasSuffix("/fleet/deep/b.yaml") }.count == 1)
+    #expect(try !world.kept().contains { $0.hasSuffix(".index") || $0.contains("other") })
+  }
+
+  @Test func `fetches one commit, not the history`() async throws {
+    try await world.commit(Self.manifests)
+    let old = try await world.commit(["fleet/a.yaml": manifestText("a", version: 8)])
+    try await world.commit(["fleet/a.yaml": manifestText("a", version: 9)])
+    _ = try await world.source().read()
+    let repository = try #require(try world.kept().first { $0.hasSuffix("/repository") })
+    await #expect(throws: GitWorldError.self) {
+      try await world.git("cat-file", "-e", old, in: "state/" + repository)
+    }
+  }
+
+  @Test func `follows branches, tags of both kinds, HEAD, full references and single commits`() async throws {
+    let first = try await world.commit(["fleet/a.yaml": manifestText("a", version: 1)])
+    try await world.git("tag", "light")
+    try await world.git("tag", "--annotate", "heavy", "-m", "release")
+    try await world.git("branch", "release/1.x")
+    let second = try await world.commit(["fleet/a.yaml": manifestText("a", version: 2)])
+    let cases = [
+      ("main", second), ("light", first), ("heavy", first), ("release/1.x", first), ("HEAD", second),
+      ("refs/heads/main", second), ("refs/tags/heavy", first), (first, first), (first.uppercased(), first),
+    ]
+    for (ref, commit) in cases {
+      let reading = try await world.source(ref: ref).read()
+      #expect(reading.commit == commit && reading.problem == nil, "\(ref): \(reading.problem ?? "")")
+    }
+  }
+
+  @Test func `follows a branch that is rewritten`() async throws {
+    let first = try await world.commit(["fleet/a.yaml": manifestText("a", version: 1)])
+    let source = try world.source()
+    #expect(try await source.read().commit == first)
+    try await world.git("checkout", "--quiet", "--orphan", "again")
+    let second = try await world.commit(["fleet/a.yaml": manifestText("a", version: 2)])
+    try await world.git("branch", "--force", "main", "again")
+    let reading = try await source.read()
+    #expect(reading.commit == second && reading.problem == nil)
+    #expect(try reading.version(of: "a") == "2")
+  }
+
+  @Test func `stays at its last good commit while the repository is away, and says so in git's words`() async throws {
+    let first = try await world.commit(Self.manifests)
+    let source = try world.source()
+    _ = try await source.read()
+    try world.folder.move("work", to: "away")
+    let reading = try await source.read()
+    #expect(reading.names == ["a", "b"] && reading.set.isComplete && reading.commit == first)
+    let problem = try #require(reading.problem)
+    #expect(problem.contains("cannot fetch branch or tag \"main\" of \(world.address)"))
+    #expect(problem.contains("does not appear to be a git repository") && problem.contains("\(first) stays in force"))
+    // A controller that starts while it is away has the commit from an earlier one.
+    let later = try await world.source().read()
+    #expect(later.names == ["a", "b"] && later.set.isComplete && later.commit == first && later.problem == problem)
+    try world.folder.move("away", to: "work")
+    #expect(try await source.read().problem == nil)
+  }
+
+  @Test func `is incomplete as long as there never was a commit to read`() async throws {
+    let reading = try await world.source("file:///nowhere/fleet.git").read()
+    #expect(reading.names.isEmpty && !reading.set.isComplete && reading.commit == nil)
+    #expect(reading.problem?.contains("/nowhere/fleet.git") == true)
+    #expect(reading.set.findings.map(\.location.file) == ["file:///nowhere/fleet.git"])
+    // The same for a repository without a commit.
+    let empty = try await world.source().read()
+    #expect(!empty.set.isComplete && empty.problem?.contains("there is no branch or tag \"main\"") == true)
+  }
+
+  @Test func `stays at its last good commit when the branch, the path or every manifest is gone`() async throws {
+    let first = try await world.commit(Self.manifests)
+    let source = try world.source()
+    _ = try await source.read()
+    try await world.git("branch", "--move", "main", "trunk")
+    let gone = try await source.read()
+    #expect(gone.commit == first && gone.names == ["a", "b"] && gone.set.isComplete)
+    #expect(gone.problem?.contains("there is no branch or tag \"main\"") == true)
+    try await world.git("branch", "--move", "trunk", "main")
+    let moved = try await world.commit(["fleet/a.yaml": nil, "fleet/deep/b.yaml": nil])
+    let away = try await source.read()
+    #expect(away.commit == first && away.names == ["a", "b"])
+    #expect(away.problem?.contains("commit \(moved)") == true && away.problem?.contains("'fleet'") == true)
+    try await world.commit(["fleet/README.md": "moved"])
+    let empty = try await source.read()
+    #expect(empty.commit == first && empty.names == ["a", "b"])
+    #expect(empty.problem?.contains("fleet: no .yaml, .yml or .json file in this directory") == true)
+    let back = try await world.commit(["fleet/a.yaml": manifestText("a")])
+    let good = try await source.read()
+    #expect(good.commit == back && good.names == ["a"] && good.problem == nil)
+  }
+
+  @Test func `makes its own store anew when it is damaged, or cut off in the middle of a fetch`() async throws {
+    try await world.commit(Self.manifests)
+    _ = try await world.source().read()
+    let second = try await world.commit(["fleet/a.yaml": manifestText("a", version: 8)])
+    let repository = try "state/" + #require(try world.kept().first { $0.hasSuffix("/repository") })
+    try world.folder.write("", repository + "/shallow.lock")
+    let unlocked = try await world.source().read()
+    #expect(unlocked.commit == second && unlocked.problem == nil)
+    let third = try await world.commit(["fleet/a.yaml": manifestText("a", version: 9)])
+    try world.folder.remove(repository + "/objects")
+    let mended = try await world.source().read()
+    #expect(mended.commit == third && mended.problem == nil)
+    // An interrupted making of the store is no obstacle either.
+    try world.folder.remove(repository)
+    try world.folder.write("rubbish", repository + "/HEAD")
+    try world.folder.write("rubbish", repository + ".new/HEAD")
+    #expect(try await world.source().read().problem == nil)
+  }
+
+  @Test func `refuses links that lead out of the repository, and follows those within`() async throws {
+    try world.folder.write(manifestText("secret"), "secret.yaml")
+    try world.folder.write(manifestText("outside"), "outside/o.yaml")
+    try world.folder.write(manifestText("a"), "work/fleet/shared/a.yaml")
+    try world.folder.link("work/fleet/b.yaml", to: "shared/a.yaml")
+    try world.folder.link("work/fleet/absolute.yaml", to: world.folder("secret.yaml"))
+    try world.folder.link("work/fleet/relative.yaml", to: "../../../../../../secret.yaml")
+    try world.folder.link("work/fleet/directory", to: world.folder("outside"))
+    let commit = try await world.commit([:])
+    let reading = try await world.source().read()
+    #expect(reading.names == ["a"] && reading.commit == commit && !reading.set.isComplete)
+    let words = "this link leads out of what was checked out; only links within it are followed"
+    #expect(
+      reading.set.findings.map(\.description) == [
+        "fleet/absolute.yaml:1:1: error: \(words)", "fleet/directory:1:1: error: \(words)",
+        "fleet/relative.yaml:1:1: error: \(words)",
+      ])
+  }
+
+  @Test func `does not follow a path that is itself a link out of the repository`() async throws {
+    try world.folder.write(manifestText("outside"), "outside/o.yaml")
+    try world.folder.link("work/fleet", to: world.folder("outside"))
+    try await world.commit([:])
+    let reading = try await world.source().read()
+    #expect(reading.names.isEmpty && !reading.set.isComplete && reading.commit == nil)
+    #expect(reading.problem?.contains("leads out") == true)
+  }
+
+  @Test func `runs no hook and no filter, fetches no submodule, and heeds no GIT_ variable of the caller`() async throws
+  {
+    try world.folder.write(
+      "[filter \"lfs\"]\n\tsmudge = touch \(world.folder("smudged"))\n\trequired = true\n", "caller.config")
+    try world.folder.write("#!/bin/sh\ntouch \(world.folder("hooked"))\n", "hooks/post-checkout")
+    for hook in ["reference-transaction", "post-merge", "post-index-change"] {
+      try FileManager.default.copyItem(
+        atPath: world.folder("hooks/post-checkout"), toPath: world.folder("hooks/\(hook)"))
+    }
+    for hook in try FileManager.default.contentsOfDirectory(atPath: world.folder("hooks")) {
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: world.folder("hooks/" + hook))
+    }
+    try world.folder.write("[core]\n\thooksPath = \(world.folder("hooks"))\n", "system.config")
+    try await world.git("init", "--quiet", "--initial-branch=main", world.folder("part"), in: ".")
+    try world.folder.write(manifestText("part"), "part/p.yaml")
+    try await world.git("add", "--all", in: "part")
+    try await world.git("commit", "--quiet", "-m", "part", in: "part")
+    try await world.git(
+      "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", world.folder("part"), "fleet/part")
+    let commit = try await world.commit(
+      [
+        "fleet/a.yaml": manifestText("a"), ".gitattributes": "*.yaml filter=lfs\n",
+        "fleet/.gitattributes": "* filter=lfs\n",
+      ])
+    let source = try world.source(environment: [
+      "GIT_CONFIG_GLOBAL": world.folder("caller.config"), "GIT_CONFIG_SYSTEM": world.folder("system.config"),
+      "GIT_DIR": "/nowhere", "GIT_WORK_TREE": "/nowhere", "GIT_CONFIG_COUNT": "1",
+      "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": world.folder("hooks"), "GIT_ASKPASS": "/bin/false",
+      "GIT_TEMPLATE_DIR": world.folder("hooks"), "HOME": world.folder("home"),
+    ])
+    let reading = try await source.read()
+    #expect(reading.commit == commit && reading.names == ["a"] && reading.problem == nil)
+    #expect(!FileManager.default.fileExists(atPath: world.folder("hooked")))
+    #expect(!FileManager.default.fileExists(atPath: world.folder("smudged")))
+  }
+
+  @Test func `kills a git that hangs, with all it started, and goes on from the last good commit`() async throws {
+    let first = try await world.commit(Self.manifests)
+    let hanging = try SilentServer()
+    let limits = GitTimeLimits(remote: .seconds(1))
+    let reading = try await world.source("git://127.0.0.1:\(hanging.port)/fleet", limits: limits).read()
+    #expect(reading.problem?.contains("git ls-remote did not end within 1.0 seconds and was killed") == true)
+    try await Processes.ends("127.0.0.1:\(hanging.port)")
+
+    // An ssh that takes no hint, and has a child that takes none.
+    try world.folder.write(
+      """
+      #!/bin/sh
+      trap '' TERM INT HUP PIPE
+      if [ -e \(world.folder("hang")) ]; then
+        sh -c 'trap "" TERM INT HUP PIPE; while :; do sleep 1; done' \(world.folder.path)/child &
+        wait
+      fi
+      for last; do :; done
+      exec sh -c "$last"
+      """, "bin/ssh")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: world.folder("bin/ssh"))
+    let source = try world.source(
+      "ssh://git@example.com\(world.folder("work"))",
+      environment: ["PATH": world.folder("bin") + ":" + world.path], limits: GitTimeLimits(remote: .seconds(4)))
+    #expect(try await source.read().commit == first)
+    try world.folder.write("", "hang")
+    let late = try await source.read()
+    #expect(late.commit == first && late.names == ["a", "b"] && late.set.isComplete)
+    #expect(late.problem?.contains("was killed") == true)
+    try await Processes.ends(world.folder.path + "/child")
+  }
+
+  @Test func `ends with its task, git included`() async throws {
+    let hanging = try SilentServer()
+    let source = try world.source("git://127.0.0.1:\(hanging.port)/fleet")
+    let task = Task { try await source.read() }
+    while try !Processes.anyRuns(with: "127.0.0.1:\(hanging.port)") { await Task.yield() }
+    task.cancel()
+    await #expect(throws: CancellationError.self) { try await task.value }
+    try await Processes.ends("127.0.0.1:\(hanging.port)")
+  }
+
+  @Test func `says when there is no git`() async throws {
+    let reading = try await world.source(environment: ["PATH": world.folder("bin")]).read()
+    #expect(!reading.set.isComplete && reading.problem?.contains("install git") == true)
+  }
+
+  @Test func `says when its state directory cannot be used`() async throws {
+    try await world.commit(Self.manifests)
+    try world.folder.write("a file", "state")
+    let reading = try await world.source().read()
+    #expect(!reading.set.isComplete)
+    #expect(reading.problem?.contains("cannot make the directory \(world.folder("state/git"))") == true)
+  }
+
+  @Test func `is read by several at once, in one state directory`() async throws {
+    let commit = try await world.commit(Self.manifests)
+    let sources = try (0..<4).map { _ in try world.source() }
+    try await withThrowingTaskGroup(of: SourceReading.self) { group in
+      for source in sources + sources { group.addTask { try await source.read() } }
+      for try await reading in group {
+        #expect(reading.commit == commit && reading.names == ["a", "b"] && reading.problem == nil)
+      }
+    }
+  }
+
+  @Test func `wakes its listeners when it is told to, and one who comes late`() async throws {
+    let source = try world.source()
+    source.notify()
+    var late = source.changes().makeAsyncIterator()
+    #expect(await late.next() != nil)
+    var other = source.changes().makeAsyncIterator()
+    source.notify()
+    source.notify()
+    #expect(await late.next() != nil)
+    #expect(await other.next() != nil)
+    let task = Task {
+      for await _ in source.changes() {}
+      return true
+    }
+    task.cancel()
+    #expect(await task.value)
+  }
+}
+
+/// A port at which connections are taken and never answered.
+private final class SilentServer: Sendable {
+  let port: UInt16
+  private let descriptor: Int32
+
+  init() throws {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    self.descriptor = descriptor
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafeMutableBytes(of: &address) { bytes -> Int32 in
+      guard let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self) else { return -1 }
+      return bind(descriptor, pointer, length) + listen(descriptor, 8) + getsockname(descriptor, pointer, &length)
+    }
+    guard code == 0 else { throw POSIXError(.EADDRNOTAVAIL) }
+    port = UInt16(bigEndian: address.sin_port)
+  }
+
+  deinit { close(descriptor) }
+}
+
+private enum Processes {
+  /// Waits until none runs with the text on its command line: a killed one takes a moment to be gone.
+  static func ends(_ text: String) async throws {
+    while try anyRuns(with: text) { await Task.yield() }
+  }
+
+  /// Whether a process of this machine, one that has not ended, has the text on its command line.
+  static func anyRuns(with text: String) throws -> Bool {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.contains { pid in
+      guard let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else { return false }
+      // A process that ended and was not collected has an empty one.
+      return String(decoding: line, as: UTF8.self).contains(text)
+    }
+  }
+}
