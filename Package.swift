@@ -78,7 +78,7 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Controller", "ServingPlane", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints", "LibYAML",
+        "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints", "LibYAML",
         "LibCurl", "LibCrypto", "CanonicalJSON", serviceLifecycle, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -91,7 +91,11 @@ let package = Package(
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
     .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
     .executableTarget(
-      name: "bench", dependencies: ["Planning", "Scheduling", "Endpoints", "LibYAML"], path: "Tests/Benchmarks"),
+      name: "bench",
+      dependencies: [
+        "Controller", "History", "ModelRegistry", "ServingAPI", "Planning", "Scheduling", "Endpoints", "LibCurl",
+        "LibYAML", "CanonicalJSON", logging,
+      ], path: "Tests/Benchmarks"),
     .testTarget(name: "LibYAMLTests", dependencies: ["LibYAML"]),
     .testTarget(name: "LibCurlTests", dependencies: ["LibCurl"], resources: [.copy("Server")]),
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
@@ -123,7 +127,8 @@ let package = Package(
     .testTarget(
       name: "CommandsTests",
       dependencies: [
-        "Commands", "TestKit", "ServingAPI", "Endpoints", "Planning", "History", "CanonicalJSON", logging,
+        "Commands", "TestKit", "ServingAPI", "Endpoints", "Planning", "History", "LibCurl", "CanonicalJSON",
+        logging,
       ]),
   ]
 )

@@ -1,4 +1,6 @@
+internal import Controller
 internal import Endpoints
+internal import Gateway
 internal import History
 internal import ModelRegistry
 internal import Planning
@@ -16,6 +18,10 @@ extension ErrorReport {
     case let error as ModelRegistryError: self.init(error.message, next: error.advice)
     case let error as ServingError: self.init(error)
     case let error as PlaneStartError: self.init(error.message, next: error.advice)
+    case let error as ListenFailure: self.init(error.message, next: error.advice)
+    case let error as GitSourceError: self.init(error.words, next: error.next)
+    case let error as LeaseError: self.init(error.message, next: error.next)
+    case let error as NoticeTemplateError: self.init(error.problems.joined(separator: "\n"), next: error.advice)
     case let error as CommandRefusal: self.init(error.description)
     case let error as InvalidManifest: self.init(error.findings.map(\.description).joined(separator: "\n"))
     default: self.init("\(error)")

@@ -46,7 +46,10 @@ struct ControllerAssembly {
       log: log, onListening: { log.info("metrics, probes and hooks at \($0.url)") })
     log.info(
       "holds the fleet \(options.fleet) at \(connection.target.url) to \(parts.source.description)",
-      metadata: ["mode": "\(options.mode.rawValue)", "interval": "\(TimeText.span(seconds: options.interval.components.seconds))"])
+      metadata: [
+        "mode": "\(options.mode.rawValue)",
+        "interval": "\(TimeText.span(seconds: options.interval.components.seconds))",
+      ])
     services = [notifier as (any Service)?, listener, service].compactMap(\.self)
   }
 

@@ -23,7 +23,7 @@ struct RuleOptions: ParsableArguments {
     help: ArgumentHelp(
       "When changes may happen, such as \"Mon-Fri 09:00-17:00 Europe/Berlin\"; rollbacks and creations happen at any time. "
         + "May be given several times. (default: always)", valueName: "WINDOW"))
-  var windows: [ChangeWindow] = []
+  var windows: [String] = []
   @Option(
     help: ArgumentHelp(
       "While this file exists nothing is changed; its text is the reason that people see. (default: DIR/paused in the state "
@@ -35,6 +35,11 @@ struct RuleOptions: ParsableArguments {
   func validate() throws {
     guard interval.seconds >= 1 else { throw ValidationError("--interval must be a second or more.") }
     guard (1...1024).contains(concurrency) else { throw ValidationError("--concurrency must be between 1 and 1024.") }
+    do { _ = try changeWindows } catch { throw ValidationError("--window: \(error)") }
+  }
+
+  private var changeWindows: [ChangeWindow] {
+    get throws { try windows.map { try ChangeWindow(parsing: $0) } }
   }
 
   func options(fleet: String, environment: [String: String]) throws -> ControllerOptions {
@@ -48,7 +53,7 @@ struct RuleOptions: ParsableArguments {
     }
     return ControllerOptions(
       fleet: fleet, mode: mode, adopt: adopt, prune: prune, allowMassDelete: allowMassDelete,
-      interval: interval.duration, concurrency: concurrency, windows: windows,
+      interval: interval.duration, concurrency: concurrency, windows: try changeWindows,
       writeBudget: budget.map(\.budget) ?? .standard)
   }
 }
@@ -72,9 +77,3 @@ struct WriteBudgetArgument: ExpressibleByArgument, Hashable, Sendable {
 }
 
 extension ControllerOptions.Mode: ExpressibleByArgument {}
-
-extension ChangeWindow: ExpressibleByArgument {
-  package init?(argument: String) {
-    do { try self.init(parsing: argument) } catch { return nil }
-  }
-}

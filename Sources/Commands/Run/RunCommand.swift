@@ -24,7 +24,8 @@ struct RunCommand: AsyncParsableCommand {
   func validate() throws {
     guard provider.fleet != "default" else {
       throw ValidationError(
-        "Name the fleet with --fleet NAME: a controller owns every endpoint with that tag, and \"default\" is everybody's.")
+        "Name the fleet with --fleet NAME: a controller owns every endpoint with that tag, and \"default\" is everybody's."
+      )
     }
   }
 
@@ -35,7 +36,8 @@ struct RunCommand: AsyncParsableCommand {
       version: SetpointVersion.number, fleet: provider.fleet, started: FleetPass.now, concurrency: rules.concurrency)
     // The queue does the waiting after a failure, so that one endpoint costs one call for each step of its back-off.
     let connection = try provider.connect(
-      transport: metrics.counting(surroundings.transport), retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+      transport: metrics.counting(surroundings.transport),
+      retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
     let assembly = try ControllerAssembly(self, connection, metrics: metrics, log: log, surroundings: surroundings)
     // Its own messages tell of signals and services, which mean nothing to an operator.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }

@@ -51,7 +51,7 @@ package struct ControllerOptions: Sendable {
   }
 
   /// So many writes in any stretch of this length.
-  package struct WriteBudget: Hashable, Sendable {
+  package struct WriteBudget: Hashable, Sendable, CustomStringConvertible {
     package let writes: Int
     package let period: Duration
 
@@ -59,6 +59,8 @@ package struct ControllerOptions: Sendable {
       self.writes = writes
       self.period = period
     }
+
+    package var description: String { "\(writes) writes in \(period.components.seconds) seconds" }
 
     /// What a workspace allows (contract 1.8).
     package static let standard = WriteBudget(writes: 50, period: .seconds(300))

@@ -102,7 +102,8 @@ package struct ControllerService: Service {
         parts.log.info("stopping: what is in flight may end")
         await controller.stop()
         try await sleep(options.grace)
-        parts.log.warning("calls in flight did not end in \(options.grace); the next controller finds out what became of them")
+        parts.log.warning(
+          "calls in flight did not end in \(options.grace); the next controller finds out what became of them")
         return .workers
       }
       defer { group.cancelAll() }

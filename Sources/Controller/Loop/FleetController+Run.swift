@@ -10,6 +10,7 @@ extension FleetController {
   package func work(on taken: WorkQueue<String>.Taken) async {
     let name = taken.key
     let began = parts.elapsed()
+    parts.metrics.taken(waited: taken.waited)
     let id = newRun()
     let end = await run(name, id)
     if case .failed(let words, _) = end, !isStopping {
@@ -100,7 +101,11 @@ extension FleetController {
       if case .call(let operation) = look.decision.next {
         guard await parts.lease.isHeld() else { throw LostLease(holder: await parts.lease.holder) }
         if let end = await spend(look, entry, id) { return end }
-        log.info("\(operation.call)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)", "why": "\(look.decision.reason.code.rawValue)"])
+        log.info(
+          "\(operation.call)",
+          metadata: [
+            "endpoint": "\(name)", "reconcile": "\(id)", "why": "\(look.decision.reason.code.rawValue)",
+          ])
       }
       look = try await step(look, reconciler)
     }
@@ -127,7 +132,7 @@ extension FleetController {
     let isUrgent = look.decision.action == .rollback
     guard let wait = budget?.take(for: look.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
     let withheld = WriteRules.Withholding(
-      .budget, "the provider takes no more than \(options.writeBudget?.writes ?? 0) writes in \(options.writeBudget?.period ?? .zero)",
+      .budget, "the write budget is used up: \(options.writeBudget.map { "\($0)" } ?? "")",
       until: reconciler.now() + wait)
     await saw(look, withheld, entry, id)
     return .overBudget(wait, isUrgent ? .rescue : .edit)

@@ -60,7 +60,8 @@ package struct WriteRules: Sendable {
     if decision.action == .rollback || decision.action == .create { return false }
     switch decision.next {
     case .record(.opened), .record(.found), .call(.updateConfig), .call(.delete): return true
-    case .call(.patchTags(_, let patch)): return patch.add.keys.contains { $0 != FleetTags.held } || !patch.remove.isEmpty
+    case .call(.patchTags(_, let patch)):
+      return patch.add.keys.contains { $0 != FleetTags.held } || !patch.remove.isEmpty
     case .record, .call(.create), .verify, .checkTarget, .wait, .rest: return false
     }
   }
