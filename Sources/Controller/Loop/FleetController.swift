@@ -88,7 +88,10 @@ package actor FleetController {
 
   private func tell(_ reading: SourceReading) async {
     var problems = reading.set.findings.filter { $0.severity == .error }.map(\.description)
-    if let problem = reading.problem { problems.insert(problem, at: 0) }
+    if let problem = reading.problem {
+      // Where there is nothing to read at all, the finding says the same.
+      problems = [problem] + problems.filter { !$0.contains(problem) }
+    }
     if problems.isEmpty, reading.set.manifests.isEmpty {
       problems = ["\(parts.source.description) names no endpoint at all; nothing is deleted for its sake"]
     }
