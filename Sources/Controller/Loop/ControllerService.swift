@@ -73,7 +73,7 @@ package struct ControllerService: Service {
     }
   }
 
-  private enum Ended: Sendable { case workers, lease, rest }
+  private enum Ended: Sendable { case workers, rest }
 
   private func hold() async throws {
     try await withThrowingTaskGroup(of: Ended.self) { group in
@@ -83,7 +83,7 @@ package struct ControllerService: Service {
       }
       group.addTask {
         try await watchLease()
-        return .lease
+        return .rest
       }
       group.addTask {
         try await readSource()
@@ -108,8 +108,9 @@ package struct ControllerService: Service {
       }
       defer { group.cancelAll() }
       while let ended = try await group.next() {
-        if case .workers = ended { return }
-        if case .lease = ended { throw LostLease(holder: await parts.lease.holder) }
+        guard case .workers = ended else { continue }
+        if await controller.hasLostLease { throw LostLease(holder: await parts.lease.holder) }
+        return
       }
     }
   }
@@ -138,7 +139,7 @@ package struct ControllerService: Service {
 
   private func watchLease() async throws {
     while await parts.lease.isHeld() { try await sleep(.seconds(5)) }
-    await controller.stop()
+    await controller.stopForLostLease(LostLease(holder: await parts.lease.holder).description)
   }
 
   private func every(_ interval: Duration, _ action: () async throws -> Void) async throws {

@@ -71,14 +71,13 @@ extension FleetController {
     } catch is CancellationError {
       return .stopped
     } catch is DeadlinePassed {
-      await note("a run took longer than \(options.runDeadline) and was ended", of: name)
+      await note("a run took longer than \(options.runDeadline) and was ended", of: name, run: id)
       return .tooLong
     } catch let error as LostLease {
-      await note("writes nothing more", why: error.description)
-      stop()
+      await stopForLostLease(error.description)
       return .stopped
     } catch let error as HistoryError where error.code == .corrupt || error.code == .newerSchema {
-      await note("nothing is done to it", why: error.description, of: name)
+      await note("nothing is done to it", why: error.description, of: name, run: id)
       return .stuck(error.description)
     } catch {
       return .failed("\(error)", atLeast: nil)

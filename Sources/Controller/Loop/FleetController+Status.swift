@@ -37,7 +37,7 @@ extension FleetController {
       metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
     told[name]?.isInTrouble = change.isInTrouble
-    if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name) }
+    if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name, run: id) }
     if let (kind, what) = change.notice {
       parts.notices.post(
         Notice(

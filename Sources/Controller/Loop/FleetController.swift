@@ -27,6 +27,8 @@ package actor FleetController {
   var lists = Health()
   var syncs = Health()
   private(set) var isStopping = false
+  /// Whether it stopped because another has the lease, or nobody.
+  package private(set) var hasLostLease = false
   private var runs = 0
 
   /// How reading something went lately.
@@ -53,6 +55,14 @@ package actor FleetController {
   package func stop() {
     isStopping = true
     queue.shutDown()
+  }
+
+  /// The same, because it may not write any more.
+  func stopForLostLease(_ words: String) async {
+    guard !hasLostLease else { return }
+    hasLostLease = true
+    stop()
+    await note("writes nothing more", why: words)
   }
 
   func newRun() -> String {
@@ -100,8 +110,12 @@ package actor FleetController {
     for problem in problems where !former.contains(problem) {
       await note("the source cannot be used whole", why: problem, commit: reading.commit)
     }
+    if let problem = problems.first, former.isEmpty {
+      post(.failure, "the source cannot be used whole", why: problem, commit: reading.commit)
+    }
     if problems.isEmpty, !former.isEmpty {
       await note("the source can be read whole again", why: parts.source.description, commit: reading.commit)
+      post(.recovery, "the source can be read whole again", why: "", commit: reading.commit)
     }
   }
 
@@ -128,9 +142,12 @@ package actor FleetController {
       lists.failures += 1
       if lists.problem == nil { await note("the provider's list of endpoints cannot be read", why: error.description) }
       lists.problem = error.description
+      // One failure may be over with the next try; people hear of what stays.
+      if lists.failures == Self.failuresToTell { post(.failure, "the provider cannot be read", why: error.description) }
       return
     }
     if lists.problem != nil { await note("the provider's list of endpoints can be read again") }
+    if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
     lists = Health(lastSuccess: reconciler.now())
     for name in view.names.sorted() where statuses[name] == nil { queue.add(name, priority: .resync) }
     // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.
@@ -139,14 +156,27 @@ package actor FleetController {
     }
   }
 
+  private static let failuresToTell = 3
+
+  /// Tells people something about the whole fleet.
+  private func post(_ kind: Notice.Kind, _ what: String, why: String, commit: String? = nil) {
+    parts.notices.post(
+      Notice(
+        kind: kind, endpoint: nil, what: what, why: why, commit: commit, at: reconciler.now(), fleet: options.fleet,
+        target: reconciler.provider.target.url))
+  }
+
   // MARK: - What is remembered
 
   /// Notes an event of one endpoint, or of the whole fleet. That it cannot be written down stops nothing.
-  func note(_ what: String, why: String = "", commit: String? = nil, of name: String? = nil) async {
+  func note(
+    _ what: String, why: String = "", commit: String? = nil, of name: String? = nil, run: String? = nil
+  ) async {
     let event = HistoryEvent(at: reconciler.now(), what: what, why: why, sourceCommit: commit)
     var metadata: Logger.Metadata = [:]
     if let name { metadata["endpoint"] = "\(name)" }
     if let commit { metadata["commit"] = "\(commit)" }
+    if let run { metadata["reconcile"] = "\(run)" }
     log.notice("\(what)\(why.isEmpty ? "" : ": \(why)")", metadata: metadata)
     do {
       if let name {

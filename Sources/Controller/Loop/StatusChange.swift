@@ -13,13 +13,16 @@ struct StatusChange {
   }
 
   var isInTrouble: Bool {
-    if status.needsPerson || status.phase == .rollingBack || status.reason == .drift { return true }
+    if needsPerson || status.phase == .rollingBack || status.reason == .drift { return true }
     return wasInTrouble && status.phase != .inSync
   }
 
+  /// What cannot be read, at the source or the provider, is told once for the whole fleet and not of each endpoint.
+  private var needsPerson: Bool { status.needsPerson && status.reason != .blocked }
+
   /// What is to be written down beside the events that a change of memory brings with it.
   var event: (what: String, why: String)? {
-    if let reason = status.reason, status.needsPerson, reason != .quarantined {
+    if let reason = status.reason, needsPerson, reason != .quarantined {
       return ("\(status.phase.words): \(reason.rawValue)", status.why)
     }
     if isRecovery { return ("is well again", status.live ?? "") }
@@ -30,7 +33,7 @@ struct StatusChange {
   /// Whom to wake, and with which words.
   var notice: (kind: Notice.Kind, what: String)? {
     if status.phase == .rollingBack { return (.rollback, "is rolled back") }
-    if status.needsPerson {
+    if needsPerson {
       return (.failure, status.reason == .quarantined ? "failed and is held" : "needs somebody to look")
     }
     if status.reason == .drift { return (.drift, "was changed behind the manifests' back") }
