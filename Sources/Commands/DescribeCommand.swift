@@ -21,7 +21,8 @@ struct DescribeCommand: AsyncParsableCommand {
     let values = [live.active, live.pending].compactMap { $0?.config }
     let description = EndpointDescription(
       endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
-      events: try await history.events(of: key, newest: 20), now: surroundings.now())
+      events: try await history.events(of: key, newest: 20), statuses: try await history.statuses(of: key),
+      now: surroundings.now())
     for line in description.lines(surroundings.console.outputPalette) { try surroundings.console.result(line) }
   }
 }

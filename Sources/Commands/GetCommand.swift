@@ -2,7 +2,9 @@ internal import ArgumentParser
 internal import CanonicalJSON
 internal import Controller
 internal import Endpoints
+internal import History
 internal import LibYAML
+internal import Planning
 internal import ServingAPI
 
 struct GetCommand: AsyncParsableCommand {
@@ -16,6 +18,7 @@ struct GetCommand: AsyncParsableCommand {
   @Argument(help: "The names of endpoints; none: all but the platform's own.") var names: [String] = []
   @Option(name: .shortAndLong, help: "The form of the output.") var output = ListFormat.table
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
 
   func run() async throws {
     let connection = try provider.connect()
@@ -25,18 +28,39 @@ struct GetCommand: AsyncParsableCommand {
     let found = try await mapConcurrently(asked, limit: 16) { name in
       try await LiveEndpoint.find(name, connection.provider)
     }
-    try show(found.compactMap(\.self), console)
+    let statuses = output == .table || output == .wide ? try await statuses(at: connection.target.url) : [:]
+    try show(found.compactMap(\.self), statuses, console)
     guard !names.isEmpty else { return }
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
     for name in missing { console.note("error: there is no endpoint \(name) at \(connection.target.url)") }
     if !missing.isEmpty { throw ExitCode(1) }
   }
 
-  private func show(_ endpoints: [LiveEndpoint], _ console: Console) throws {
+  /// By endpoint, what the controllers say that still look. A history that cannot be read is no reason not to show what is
+  /// live, unless it was named.
+  private func statuses(at host: String) async throws -> [String: EndpointStatus] {
+    do {
+      let history = try state.readHistory()
+      let now = Timestamp(milliseconds: Surroundings.current.now())
+      var statuses: [String: EndpointStatus] = [:]
+      for key in try await history.fleets(host: host) {
+        guard let fleet = try await history.status(of: key), ControllerText.isCurrent(fleet, now) else { continue }
+        for status in fleet.endpoints { statuses[status.name] = status }
+      }
+      return statuses
+    } catch let error as HistoryError where state.state == nil {
+      if error.code != .noStateDirectory { Surroundings.current.console.note("warning: \(error)") }
+      return [:]
+    }
+  }
+
+  private func show(
+    _ endpoints: [LiveEndpoint], _ statuses: [String: EndpointStatus], _ console: Console
+  ) throws {
     switch output {
     case .table, .wide:
       let table = EndpointTable.table(
-        endpoints.map(\.observed), isWide: output == .wide, now: Surroundings.current.now())
+        endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: Surroundings.current.now())
       if table.isEmpty { return console.note("no endpoints") }
       for line in table.lines(console.outputPalette) { try console.result(line) }
     case .json:

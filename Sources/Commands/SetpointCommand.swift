@@ -15,8 +15,9 @@ package struct SetpointCommand: AsyncParsableCommand {
     version: SetpointVersion.line,
     subcommands: [
       ValidateCommand.self, DiffCommand.self, ApplyCommand.self, RollbackCommand.self, RetryCommand.self,
-      GetCommand.self, DescribeCommand.self, HistoryCommand.self, WaitCommand.self,
-      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, ServeCommand.self,
+      GetCommand.self, DescribeCommand.self, HistoryCommand.self, StatusCommand.self, EventsCommand.self,
+      WaitCommand.self,
+      DeleteCommand.self, LogsCommand.self, QueryCommand.self, ModelsCommand.self, RunCommand.self, ServeCommand.self,
       VersionCommand.self,
     ])
 

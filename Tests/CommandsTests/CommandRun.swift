@@ -9,10 +9,14 @@ struct CommandRun: CustomStringConvertible {
   let output: String
   let notes: String
 
-  /// - Parameter workspace: what answers at the address that the environment names.
+  /// - Parameters:
+  ///   - workspace: what answers at the address that the environment names.
+  ///   - transport: what answers in its place; nil: the workspace.
+  ///   - followed: clocks and pauses in the place of `timing`'s.
   init(
     _ arguments: [String], environment: [String: String] = Self.environment, input: String = "",
-    workspace: WorkspaceDouble = WorkspaceDouble(), timing: TestTiming = TestTiming(), palette: Palette = .plain,
+    workspace: WorkspaceDouble = WorkspaceDouble(), transport: Transport? = nil, timing: TestTiming = TestTiming(),
+    followed: Timing? = nil, palette: Palette = .plain,
     interruption: @escaping @Sendable () async -> Bool = { await CommandRun.never() }
   ) async {
     let written = Mutex((output: "", notes: ""))
@@ -22,7 +26,7 @@ struct CommandRun: CustomStringConvertible {
         writeOutput: { text in written.withLock { $0.output += text } },
         writeNotes: { text in written.withLock { $0.notes += text } }, outputPalette: palette, notesPalette: palette),
       now: { timing.timing.secondsSince1970() * 1000 }, readInput: { Array(input.utf8) },
-      transport: workspace.transport, timing: timing.timing,
+      transport: transport ?? workspace.transport, timing: followed ?? timing.timing,
       interruption: interruption)
     code = await Surroundings.$current.withValue(surroundings) { await SetpointCommand.run(arguments) }
     (output, notes) = written.withLock { $0 }

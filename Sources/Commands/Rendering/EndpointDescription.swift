@@ -8,14 +8,18 @@ struct EndpointDescription {
   let target: String
   let recorded: RecordedMemory
   let events: [HistoryEvent]
+  /// What controllers last said of it.
+  let statuses: [(fleet: FleetStatus, status: EndpointStatus)]
   let now: Int64
 
   func lines(_ palette: Palette) -> [String] {
-    [
-      summary(palette), config("Active config", endpoint.active, palette),
-      config("Pending config", endpoint.pending, palette), held(palette), underWay(palette),
-      table("Revisions", RevisionTable.table(recorded), palette), table("Events", EventTable.table(events), palette),
-    ].filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
+    let sections =
+      [summary(palette)] + controllers(palette) + [
+        config("Active config", endpoint.active, palette), config("Pending config", endpoint.pending, palette),
+        held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
+        table("Events", EventTable.table(events), palette),
+      ]
+    return sections.filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
   }
 
   private func summary(_ palette: Palette) -> [String] {
@@ -32,6 +36,10 @@ struct EndpointDescription {
       ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),
     ]
     return fields.filter { !$0.1.isEmpty }.map { "\("\($0.0):".padded(to: 11))\($0.1)" }
+  }
+
+  private func controllers(_ palette: Palette) -> [[String]] {
+    statuses.map { ControllerText.lines($0.fleet, $0.status, now: Timestamp(milliseconds: now), palette) }
   }
 
   private func config(_ title: String, _ config: ObservedConfig?, _ palette: Palette) -> [String] {
@@ -81,7 +89,7 @@ struct EndpointDescription {
 
   private func shown(_ digest: ConfigDigest) -> String {
     recorded.memory.revision(of: digest).map { revision in
-      let model = recorded.outline(of: revision).map { ", \($0.modelText)" } ?? ""
+      let model = recorded.modelText(of: revision).map { ", \($0)" } ?? ""
       return "revision \(revision.number) (\(digest)\(model))"
     } ?? "digest \(digest)"
   }

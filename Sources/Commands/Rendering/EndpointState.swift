@@ -54,9 +54,12 @@ extension UpdateState {
 
 extension EndpointConfig {
   /// `main.support.qwen3/7`, with the share of each where there are several.
-  var modelText: String {
+  var modelText: String { modelText { _ in nil } }
+
+  /// The same with the alias of each version that has one: `main.support.qwen3/7 (@champion)`.
+  func modelText(alias: (ServedEntity) -> String?) -> String {
     entities.map { entity in
-      let model = "\(entity.entityName)/\(entity.entityVersion)"
+      let model = "\(entity.entityName)/\(entity.entityVersion)" + (alias(entity).map { " (\($0))" } ?? "")
       return entities.count == 1 ? model : "\(model) \(entity.traffic)%"
     }.joined(separator: ", ")
   }

@@ -1,15 +1,32 @@
 internal import Endpoints
+internal import History
 internal import Planning
 
 /// Live endpoints as `get` lists them.
 enum EndpointTable {
-  static func table(_ endpoints: [ObservedEndpoint], isWide: Bool, now: Int64) -> Table {
-    var table = Table(
+  /// - Parameter statuses: by name, what a controller says; columns for it are shown where there is any.
+  static func table(
+    _ endpoints: [ObservedEndpoint], statuses: [String: EndpointStatus] = [:], isWide: Bool, now: Int64
+  ) -> Table {
+    let showsStatus = endpoints.contains { statuses[$0.name] != nil }
+    let columns =
       isWide
-        ? ["NAME", "STATE", "MODEL", "WORKLOAD", "SIZE", "ZERO", "VERSION", "FLEET", "CHANGED", "CREATOR", "ID"]
-        : ["NAME", "STATE", "MODEL", "SIZE", "FLEET", "CHANGED"])
-    for endpoint in endpoints { table.append(row(endpoint, isWide: isWide, now: now)) }
+      ? ["NAME", "STATE", "MODEL", "WORKLOAD", "SIZE", "ZERO", "VERSION", "FLEET", "CHANGED", "CREATOR", "ID"]
+      : ["NAME", "STATE", "MODEL", "SIZE", "FLEET", "CHANGED"]
+    var table = Table(columns + (showsStatus ? ["PHASE", "NEXT", "WHY"] : []))
+    for endpoint in endpoints {
+      let status = showsStatus ? cells(statuses[endpoint.name], now) : []
+      table.append(row(endpoint, isWide: isWide, now: now) + status)
+    }
     return table
+  }
+
+  private static func cells(_ status: EndpointStatus?, _ now: Int64) -> [Table.Cell] {
+    guard let status else { return ["-", "-", ""] }
+    return [
+      Table.Cell(status.phase.words, status.phase.tone),
+      Table.Cell(StatusText.next(status, Timestamp(milliseconds: now)) ?? "-"), Table.Cell(StatusText.shortened(status.why)),
+    ]
   }
 
   private static func row(_ endpoint: ObservedEndpoint, isWide: Bool, now: Int64) -> [Table.Cell] {

@@ -9,7 +9,7 @@ enum RevisionTable {
     var table = Table(["REVISION", "MODEL", "DIGEST", "OUTCOME", "RECORDED", "COMMIT", "NOTE"])
     for revision in recorded.memory.revisions {
       table.append([
-        Table.Cell(String(revision.number)), Table.Cell(recorded.outline(of: revision)?.modelText ?? "-"),
+        Table.Cell(String(revision.number)), Table.Cell(recorded.modelText(of: revision) ?? "-"),
         Table.Cell("\(revision.digest)"), Table.Cell(revision.outcome.word, revision.outcome.tone),
         Table.Cell(TimeText.instant(revision.recordedAt.milliseconds)),
         Table.Cell(revision.sourceCommit.map { String($0.prefix(12)) } ?? "-"),
@@ -39,10 +39,25 @@ enum RevisionTable {
       "lastGood": .bool(recorded.memory.lastGood?.number == revision.number),
     ]
     if let outline = recorded.outline(of: revision) { members["model"] = .string(outline.modelText) }
+    if !revision.aliases.isEmpty {
+      members["aliases"] = .array(
+        revision.aliases.map {
+          ["model": .string($0.model), "alias": .string($0.alias), "version": .string($0.version)]
+        })
+    }
     if let message = revision.outcome.message { members["message"] = .string(message) }
     if let commit = revision.sourceCommit { members["commit"] = .string(commit) }
     if case .failed(let cause, _) = revision.outcome { members["cause"] = .string(cause.rawValue) }
     return .object(members)
+  }
+}
+
+extension RecordedMemory {
+  /// `main.support.qwen3/7`, with the alias that the manifest named it by.
+  func modelText(of revision: Revision) -> String? {
+    outline(of: revision)?.modelText { entity in
+      revision.aliases.first { $0.model == entity.entityName && $0.version == entity.entityVersion }?.alias
+    }
   }
 }
 
@@ -61,10 +76,11 @@ extension RevisionOutcome {
 /// Events as `history --events` and `describe` list them.
 enum EventTable {
   static func table(_ events: [HistoryEvent]) -> Table {
-    var table = Table(["TIME", "EVENT", "WHY"])
+    var table = Table(["TIME", "EVENT", "COMMIT", "WHY"])
     for event in events {
       table.append([
-        Table.Cell(TimeText.instant(event.at.milliseconds)), Table.Cell(event.what), Table.Cell(event.why),
+        Table.Cell(TimeText.instant(event.at.milliseconds)), Table.Cell(event.what),
+        Table.Cell(event.sourceCommit.map(StatusText.short) ?? "-"), Table.Cell(event.why),
       ])
     }
     return table

@@ -1,0 +1,134 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import History
+internal import Planning
+internal import ServingAPI
+
+struct EventsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "events", abstract: "Show what happened to endpoints and fleets: what, why, when, by which commit.",
+    discussion: """
+      Reads the state directory of "setpoint run" or "setpoint apply". With -f it goes on until Ctrl-C. "-o json" prints one \
+      object on each line.
+      """)
+
+  @Argument(help: "The names of endpoints; none: all, and what concerns whole fleets.") var names: [String] = []
+  @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
+  @Option(
+    help: ArgumentHelp(
+      "Only what happened in this last time, such as 1h. (default: the last 100 events)", valueName: "TIME"))
+  var since: TimeSpan?
+  @OptionGroup var filter: FleetFilter
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    var reading = try await Reading(self)
+    let events = try await reading.begin()
+    try show(events, reading)
+    guard follow else {
+      if events.isEmpty { Surroundings.current.console.note(try nothingFound()) }
+      return
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      let interruption = Surroundings.current.interruption
+      group.addTask { _ = await interruption() }
+      group.addTask { [reading] in try await go(on: reading) }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  /// Looks each second for what is new; ends only by being cancelled.
+  private func go(on reading: Reading) async throws {
+    var reading = reading
+    while true {
+      try await Surroundings.current.timing.sleep(.seconds(1))
+      try show(try await reading.next(), reading)
+    }
+  }
+
+  private func show(_ events: [RecordedEvent], _ reading: Reading) throws {
+    let console = Surroundings.current.console
+    for event in events {
+      switch output {
+      case .json: try console.result(EventText.json(event).text())
+      case .text:
+        try console.result(
+          EventText.line(
+            event, nameWidth: reading.nameWidth, showsHost: reading.showsHost, palette: console.outputPalette))
+      }
+    }
+  }
+
+  private func nothingFound() throws -> String {
+    let isNarrowed = !names.isEmpty || since != nil || filter.fleet != nil || filter.host != nil
+    return isNarrowed
+      ? "no such events in the state directory \(try state.directory.path); without names and options all are shown"
+      : "nothing has happened yet with the state directory \(try state.directory.path); where \"setpoint run\" or "
+        + "\"setpoint apply\" has another, name it with --state DIR"
+  }
+}
+
+/// Where a reading of events stands.
+private struct Reading: Sendable {
+  private let command: EventsCommand
+  private var history: HistoryStore
+  private var host: String?
+  /// The newest event that was read.
+  private var last: Int64 = 0
+  private(set) var nameWidth = 0
+  private(set) var showsHost = false
+
+  init(_ command: EventsCommand) async throws {
+    self.command = command
+    history = try command.state.readHistory()
+    host = try await command.filter.address(in: history)
+  }
+
+  /// The events to begin with.
+  mutating func begin() async throws -> [RecordedEvent] {
+    // Taken first: what is noted meanwhile is shown twice by nobody and missed by nobody.
+    last = try await history.events(limit: 1).last?.id ?? 0
+    var events: [RecordedEvent] = []
+    if let since = command.since {
+      let moment = Timestamp(milliseconds: Surroundings.current.now()) + .seconds(-since.seconds)
+      repeat {
+        let more = try await read(since: moment, after: events.last?.id ?? 0)
+        events += more
+        if more.count < Self.pageSize { break }
+      } while true
+    } else {
+      events = try await read(since: nil, after: nil)
+    }
+    last = max(last, events.last?.id ?? 0)
+    fit(events)
+    return events
+  }
+
+  /// What came since.
+  mutating func next() async throws -> [RecordedEvent] {
+    if !history.isKept {
+      // There was no history yet when this began.
+      history = try command.state.readHistory()
+      host = try await command.filter.address(in: history)
+    }
+    let events = try await read(since: nil, after: last)
+    last = events.last?.id ?? last
+    fit(events)
+    return events
+  }
+
+  private static let pageSize = 100
+
+  private func read(since: Timestamp?, after id: Int64?) async throws -> [RecordedEvent] {
+    try await history.events(
+      host: host, fleet: command.filter.fleet, names: command.names, since: since, after: id, limit: Self.pageSize)
+  }
+
+  private mutating func fit(_ events: [RecordedEvent]) {
+    let hosts = Set(events.map(\.host))
+    showsHost = showsHost || (host == nil && hosts.count > 1)
+    nameWidth = max(nameWidth, events.map { EventText.subject($0, showsHost: showsHost).count }.max() ?? 0)
+  }
+}

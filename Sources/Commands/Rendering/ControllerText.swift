@@ -1,0 +1,25 @@
+internal import History
+internal import Planning
+
+/// What a controller last said of one endpoint, for `describe` and `get`.
+enum ControllerText {
+  /// A section of `describe`.
+  static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
+    var fields = [
+      ("Phase", palette.paint(status.phase.words, status.phase.tone) + ", since \(status.since.text())"),
+      ("Why", status.why), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, now) ?? ""),
+      ("Commit", status.commit ?? ""),
+    ]
+    fields += status.warnings.map { ("Warning", $0) }
+    let age = fleet.lastSync.map { ", heard of \(TimeText.age(milliseconds: now.milliseconds - $0.milliseconds)) ago" }
+    let title = palette.paint("Controller of the fleet \(fleet.fleet)\(age ?? "")", .strong)
+    let doubt =
+      isCurrent(fleet, now) ? [] : [palette.paint("  it no longer looks: this may no longer be so", .warning)]
+    return [title] + doubt + fields.filter { !$0.1.isEmpty }.map { "  \("\($0.0):".padded(to: 9))\($0.1)" }
+  }
+
+  /// Whether the controller still looks, so that what it said is so.
+  static func isCurrent(_ fleet: FleetStatus, _ now: Timestamp) -> Bool {
+    fleet.report.stoppedAt == nil && !fleet.isStale(at: now)
+  }
+}

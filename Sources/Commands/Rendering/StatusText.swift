@@ -1,0 +1,155 @@
+package import History
+package import Planning
+
+/// A fleet's status as people read it: how it stands, what keeps the controller from its work, its endpoints with those
+/// first that need somebody, and what to do about them.
+package enum StatusText {
+  package static func lines(
+    _ status: FleetStatus, now: Timestamp, isWide: Bool = false, palette: Palette = .plain
+  ) -> [String] {
+    var lines = [headline(status, palette), looking(status, now)]
+    if let trouble = silence(status, now) { lines.append(palette.paint(trouble, .warning)) }
+    for problem in status.report.problems { lines += indented(problem, after: palette.paint("problem: ", .warning)) }
+    guard !status.endpoints.isEmpty else { return lines }
+    lines.append("")
+    lines += table(status, now, isWide: isWide).lines(palette)
+    let steps = status.endpoints.sorted(by: precedes).compactMap(step)
+    return steps.isEmpty ? lines : lines + [""] + steps
+  }
+
+  /// Whether nothing needs a person.
+  package static func isWell(_ status: FleetStatus, now: Timestamp) -> Bool {
+    status.report.problems.isEmpty && silence(status, now) == nil && !status.endpoints.contains(where: \.needsPerson)
+  }
+
+  /// `fleet support at https://…: 14 endpoints: 12 in sync, 1 updating, 1 held`.
+  private static func headline(_ status: FleetStatus, _ palette: Palette) -> String {
+    let fleet = palette.paint("fleet \(status.fleet)", .strong) + " at \(status.target)"
+    let count = status.endpoints.count
+    guard count > 0 else { return "\(fleet): no endpoints" }
+    let counts = status.counts
+    let phases = Phase.inOrderOfInterest.reversed().compactMap { phase in
+      counts[phase].map { palette.paint("\($0) \(phase.words)", phase.tone) }
+    }
+    return "\(fleet): \(count) endpoint\(count == 1 ? "" : "s"): \(phases.joined(separator: ", "))"
+  }
+
+  private static func looking(_ status: FleetStatus, _ now: Timestamp) -> String {
+    guard let last = status.lastSync else { return "the controller has not looked yet" }
+    var words = "looked \(age(last, now)) ago"
+    if let commit = status.report.commit { words += " at commit \(short(commit))" }
+    if let interval = status.report.interval, status.report.stoppedAt == nil {
+      words += ", looks every \(TimeText.span(seconds: interval.components.seconds))"
+    }
+    return words
+  }
+
+  /// Why what is shown may no longer be so; nil: it is.
+  private static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
+    if let stopped = status.report.stoppedAt {
+      return
+        "the controller stopped \(age(stopped, now)) ago: nothing is held to its manifests until \"setpoint run\" is "
+        + "started again"
+    }
+    guard let last = status.lastSync, status.isStale(at: now) else { return nil }
+    return "nothing was heard of the controller for \(age(last, now)): what follows may no longer be so; see whether "
+      + "\"setpoint run\" still runs"
+  }
+
+  // MARK: - Endpoints
+
+  private static func table(_ status: FleetStatus, _ now: Timestamp, isWide: Bool) -> Table {
+    var table = Table(
+      isWide
+        ? ["NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "LOOKED", "NEXT", "WHY"]
+        : ["NAME", "PHASE", "SINCE", "DESIRED", "LIVE", "NEXT", "WHY"])
+    for endpoint in status.endpoints.sorted(by: precedes) {
+      let step = Table.Cell(next(endpoint, now) ?? "-")
+      let cells: [Table.Cell] = [
+        Table.Cell(endpoint.name), Table.Cell(endpoint.phase.words, endpoint.phase.tone),
+        Table.Cell(age(endpoint.since, now)), Table.Cell(endpoint.desired ?? "-"), Table.Cell(live(endpoint)),
+      ]
+      guard isWide else {
+        table.append(cells + [step, Table.Cell(shortened(whyWithWarnings(endpoint)))])
+        continue
+      }
+      var wide = cells
+      wide.insert(Table.Cell(endpoint.reason?.rawValue ?? "-"), at: 2)
+      table.append(
+        wide + [
+          Table.Cell(endpoint.commit.map(short) ?? "-"), Table.Cell(age(endpoint.lastLook, now)), step,
+          Table.Cell(whyWithWarnings(endpoint)),
+        ])
+    }
+    return table
+  }
+
+  /// What needs somebody first, what is in sync last.
+  private static func precedes(_ one: EndpointStatus, _ other: EndpointStatus) -> Bool {
+    let ranks = [one, other].map { $0.needsPerson ? -1 : $0.phase.rank }
+    return ranks[0] == ranks[1] ? one.name < other.name : ranks[0] < ranks[1]
+  }
+
+  /// What is live, or that it is what is desired.
+  private static func live(_ endpoint: EndpointStatus) -> String {
+    guard let live = endpoint.live else { return "-" }
+    return live == endpoint.desired.map(withoutAliases) ? "the same" : live
+  }
+
+  /// Without the ` (@champion)` that only a manifest knows of.
+  private static func withoutAliases(_ text: String) -> String {
+    var parts = text.split(separator: " (@", omittingEmptySubsequences: false)
+    for index in parts.indices.dropFirst() { parts[index] = parts[index].drop { $0 != ")" }.dropFirst() }
+    return parts.joined()
+  }
+
+  /// What comes next and when: `look again in 42s`, `verify now`.
+  package static func next(_ endpoint: EndpointStatus, _ now: Timestamp) -> String? {
+    guard let next = endpoint.next else { return nil }
+    guard let at = endpoint.nextAt else { return next }
+    return at <= now ? "\(next) now" : "\(next) in \(age(now, at))"
+  }
+
+  private static func whyWithWarnings(_ endpoint: EndpointStatus) -> String {
+    ([endpoint.why] + endpoint.warnings.map { "warning: \($0)" }).filter { !$0.isEmpty }.joined(separator: "; ")
+  }
+
+  /// What a person can do about an endpoint that needs one.
+  private static func step(_ endpoint: EndpointStatus) -> String? {
+    guard endpoint.needsPerson else { return nil }
+    let known = endpoint.reason.flatMap { Reason($0, endpoint.why).next(for: endpoint.name) }
+    return "\(endpoint.name): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
+  }
+
+  private static func age(_ earlier: Timestamp, _ later: Timestamp) -> String {
+    TimeText.age(milliseconds: later.milliseconds - earlier.milliseconds)
+  }
+
+  static func short(_ commit: String) -> String { String(commit.prefix(7)) }
+
+  /// For a table, which is for finding an endpoint; `describe` tells all.
+  static func shortened(_ text: String) -> String { text.count <= 80 ? text : "\(text.prefix(79))…" }
+
+  private static func indented(_ text: String, after label: String) -> [String] {
+    text.split(whereSeparator: \.isNewline).enumerated().map { ($0 == 0 ? label : "         ") + $1 }
+  }
+}
+
+extension Phase {
+  /// What a person wants to see first, first.
+  static let inOrderOfInterest: [Phase] = [
+    .blocked, .held, .degraded, .rollingBack, .creating, .updating, .deleting, .adopting, .withheld, .unknown, .inSync,
+  ]
+
+  fileprivate var rank: Int { Self.inOrderOfInterest.firstIndex(of: self) ?? 0 }
+
+  var tone: Tone? {
+    switch self {
+    case .inSync: .good
+    case .creating, .updating, .adopting: .changed
+    case .deleting, .rollingBack, .held, .withheld, .degraded: .warning
+    case .blocked: .failed
+    case .unknown: .muted
+    }
+  }
+}

@@ -1,0 +1,106 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import History
+internal import Planning
+
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show how the fleets stand that a controller looks after.",
+    discussion: """
+      Reads what "setpoint run" wrote in its state directory, or asks it with --controller. Exits with 0 when all is well; \
+      with 1 when something needs a person: an endpoint that is held or blocked, trouble with the source, a controller that \
+      no longer looks, or none at all. "setpoint events -f" follows what happens.
+      """)
+
+  @Argument(help: "The names of endpoints; none: all.") var names: [String] = []
+  @OptionGroup var filter: FleetFilter
+  @Option(
+    help: ArgumentHelp("Ask the controller that listens there. (default port: 7388)", valueName: "URL"))
+  var controller: ControllerAddress?
+  @Option(name: .shortAndLong, help: "The form of the output: table, wide or json.") var output = StatusFormat.table
+  @OptionGroup var state: StateOptions
+
+  func validate() throws {
+    guard controller == nil || state.state == nil else {
+      throw ValidationError("Give --controller or --state, not both.")
+    }
+  }
+
+  func run() async throws {
+    let surroundings = Surroundings.current
+    let now = Timestamp(milliseconds: surroundings.now())
+    let fleets = try await fleets()
+    let shown = fleets.map { names.isEmpty ? $0 : $0.only(names) }
+    try show(shown, now, surroundings.console)
+    let known = Set(fleets.flatMap(\.endpoints).map(\.name))
+    let missing = names.filter { !known.contains($0) }
+    for name in missing {
+      surroundings.console.note(
+        "error: no controller has said anything of \(name); \"setpoint get \(name)\" asks the provider")
+    }
+    guard missing.isEmpty, shown.allSatisfy({ StatusText.isWell($0, now: now) }) else { throw ExitCode(1) }
+  }
+
+  private func fleets() async throws -> [FleetStatus] {
+    if let controller {
+      let status = try await controller.status(Surroundings.current.transport)
+      guard filter.fleet == nil || filter.fleet == status.fleet else {
+        throw ErrorReport(
+          "the controller at \(controller.url) looks after the fleet \(status.fleet), not \(filter.fleet ?? "")")
+      }
+      return [status]
+    }
+    let history = try state.readHistory()
+    let host = try await filter.address(in: history)
+    let known = try await history.fleets()
+    var fleets: [FleetStatus] = []
+    for key in known where (host == nil || key.host == host) && (filter.fleet == nil || key.name == filter.fleet) {
+      if let status = try await history.status(of: key) { fleets.append(status) }
+    }
+    guard !fleets.isEmpty else { throw try nothingFound(known) }
+    return fleets
+  }
+
+  private func nothingFound(_ known: [FleetKey]) throws -> ErrorReport {
+    let directory = try state.directory.path
+    guard known.isEmpty else {
+      let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
+      return ErrorReport(
+        "no controller with the state directory \(directory) has looked after that fleet", next: "it knows: \(there)")
+    }
+    return ErrorReport(
+      "no controller has run with the state directory \(directory)",
+      next: "start one with \"setpoint run -f DIR --fleet NAME\"; where one runs, name its directory with --state DIR, "
+        + "or ask it with --controller URL")
+  }
+
+  private func show(_ fleets: [FleetStatus], _ now: Timestamp, _ console: Console) throws {
+    if output == .json {
+      let items = fleets.map(\.json)
+      let whole = items.count == 1 ? items[0] : ["kind": "FleetStatusList", "items": .array(items)]
+      return try console.result(whole.text(.pretty))
+    }
+    for (index, fleet) in fleets.enumerated() {
+      if index > 0 { try console.result("") }
+      let lines = StatusText.lines(
+        fleet, now: now, isWide: output == .wide, palette: console.outputPalette)
+      for line in lines { try console.result(line) }
+    }
+  }
+}
+
+/// `-o` of `status`.
+enum StatusFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case table
+  case wide
+  case json
+}
+
+extension FleetStatus {
+  /// The same fleet with these endpoints alone.
+  fileprivate func only(_ names: [String]) -> FleetStatus {
+    FleetStatus(
+      fleet: fleet, target: target, lastSync: lastSync, report: report,
+      endpoints: endpoints.filter { names.contains($0.name) })
+  }
+}

@@ -1,0 +1,161 @@
+import CanonicalJSON
+import Commands
+import Endpoints
+import FoundationEssentials
+import History
+import Planning
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+@Suite struct EventsTests {
+  private static let host = "https://workspace.example.com"
+  private let chat = EndpointKey(host: Self.host, name: "chat")
+
+  private func event(_ what: String, why: String = "", commit: String? = nil, at seconds: Int64 = 0) -> HistoryEvent {
+    HistoryEvent(
+      at: Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000), what: what, why: why, sourceCommit: commit)
+  }
+
+  private func events(_ directory: String, _ arguments: String...) async -> CommandRun {
+    await CommandRun(["events", "--state", directory] + arguments, environment: [:])
+  }
+
+  @Test func `the story of a failed version names its commit and why it went back`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      let words = "broken weights: incomplete metadata"
+      try await history.note(event("updating to revision 3 (abc)", commit: "1a2b3c4d5e"), of: chat)
+      try await history.note(event("revision 3: failed", why: words, commit: "1a2b3c4d5e", at: 9), of: chat)
+      try await history.note(
+        event("rolling back to revision 2 (def) because revision 3 failed", why: "first\nsecond", at: 10), of: chat)
+      try await history.note(event("the source cannot be read", at: 11), fleet: "support", host: Self.host)
+      let run = await events(directory)
+      #expect(
+        run.lines == [
+          "2026-01-01T00:00:00Z  chat           updating to revision 3 (abc)  commit 1a2b3c4",
+          "2026-01-01T00:00:09Z  chat           revision 3: failed: \(words)  commit 1a2b3c4",
+          "2026-01-01T00:00:10Z  chat           rolling back to revision 2 (def) because revision 3 failed: first second",
+          "2026-01-01T00:00:11Z  fleet support  the source cannot be read",
+        ], "\(run)")
+      #expect(run.code == 0)
+    }
+  }
+
+  @Test func `names, time and fleet narrow it`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      try await history.note(event("old", at: -7200), of: chat)
+      try await history.note(event("new", at: -60), of: chat)
+      try await history.note(event("other", at: -50), of: EndpointKey(host: "http://127.0.0.1:7387", name: "other"))
+      try await history.note(event("fleet", at: -40), fleet: "support", host: Self.host)
+      func what(_ arguments: String...) async -> [String] {
+        let run = await CommandRun(["events", "--state", directory, "-o", "json"] + arguments, environment: [:])
+        return run.lines.compactMap { (try? JSONValue(parsing: $0))?["what"]?.stringValue }
+      }
+      #expect(await what() == ["old", "new", "other", "fleet"])
+      #expect(await what("--since", "1h") == ["new", "other", "fleet"])
+      #expect(await what("chat") == ["old", "new"])
+      #expect(await what("--host", "127.0.0.1:7387") == ["other"])
+      #expect(await what("--fleet", "support") == ["fleet"])
+      let both = await events(directory, "--since", "1h")
+      #expect(both.lines[1].contains("other at http://127.0.0.1:7387"), "where there are two providers, each is named")
+    }
+  }
+
+  @Test func `a long time shows every event in it`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      for index in 0..<250 { try await history.note(event("\(index)"), of: chat) }
+      #expect(await events(directory).lines.count == 100)
+      let all = await events(directory, "--since", "1h")
+      #expect(all.lines.count == 250)
+      #expect(all.lines.last?.hasSuffix("249") == true)
+    }
+  }
+
+  @Test func `one object on each line says everything`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      try await history.note(event("held", why: "x", commit: "abc"), of: chat)
+      let line = try JSONValue(parsing: try #require(await events(directory, "-o", "json").lines.first))
+      #expect(
+        line == [
+          "id": 1, "at": "2026-01-01T00:00:00Z", "endpoint": "chat", "target": .string(Self.host), "what": "held",
+          "why": "x", "commit": "abc",
+        ])
+    }
+  }
+
+  @Test func `nothing yet is said, with what to do next`() async throws {
+    try await withTemporaryDirectory { directory in
+      let empty = await events("\(directory)/none")
+      #expect(empty.code == 0)
+      #expect(empty.output == "")
+      #expect(empty.notes.contains("nothing has happened yet"))
+      #expect(empty.notes.contains("--state"))
+      #expect(await events("\(directory)/none", "chat").notes.contains("no such events"))
+    }
+  }
+
+  /// Events are noted while the command waits, and the last wait is when the person has seen enough.
+  @Test(arguments: [true, false])
+  func `following shows what comes, once, and ends with 0 by Ctrl-C`(isThere: Bool) async throws {
+    try await withTemporaryDirectory { directory in
+      let state = StateDirectory(path: directory + "/state")
+      if isThere { try await HistoryStore.open(in: state).note(event("zero"), of: chat) }
+      let waits = Mutex(0)
+      let (interruptions, interrupt) = AsyncStream.makeStream(of: Void.self)
+      var timing = TestTiming().timing
+      timing.sleep = { [chat] pause in
+        #expect(pause == .seconds(1))
+        let wait = waits.withLock { waits in
+          waits += 1
+          return waits
+        }
+        switch wait {
+        case 1, 2, 4: try await HistoryStore.open(in: state).note(event("event \(wait)", at: Int64(wait)), of: chat)
+        case 6:
+          interrupt.yield()
+          // What a sleeper does when its task is cancelled.
+          try await Task.sleep(for: .seconds(3600))
+        default: break
+        }
+      }
+      let run = await CommandRun(
+        ["events", "-f", "--state", state.path], environment: [:], followed: timing,
+        interruption: {
+          for await _ in interruptions { return true }
+          return false
+        })
+      #expect(run.code == 0, "\(run)")
+      let shown = run.lines.map { String($0.drop { $0 != " " }.drop { $0 == " " }) }
+      #expect(shown == (isThere ? ["chat  zero"] : []) + ["chat  event 1", "chat  event 2", "chat  event 4"])
+      #expect(run.notes == "")
+    }
+  }
+
+  @Test func `history and describe name the commit of an event, and the alias of a version`() async throws {
+    try await withTemporaryDirectory { directory in
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      let config = Manifests.config(version: "3")
+      let attempt = Attempt(
+        digest: config.digest, kind: .update, revision: 1, base: .absent, openedAt: Timestamp(milliseconds: 0),
+        checksDigest: config.digest)
+      let origin = RolloutOrigin(
+        sourceCommit: "1a2b3c4d5e",
+        aliases: [AliasedVersion(model: "main.support.hello", alias: "@champion", version: "3")])
+      try await history.record(
+        [.opened(attempt, Rollout(config), origin)], of: chat, at: Timestamp(milliseconds: 0))
+      let run = await CommandRun(["history", "chat", "--events", "--state", directory])
+      #expect(run.output.contains("main.support.hello/3 (@champion)"), "\(run)")
+      #expect(
+        run.output.contains("TIME                   EVENT                                     COMMIT    WHY"), "\(run)")
+      #expect(run.output.contains("1a2b3c4\n"), "\(run)")
+      let json = try JSONValue(
+        parsing: await CommandRun(["history", "chat", "-o", "json", "--state", directory]).output)
+      #expect(json["revisions"]?.arrayValue?.first?["aliases"]?.arrayValue?.first?["alias"] == "@champion")
+    }
+  }
+}

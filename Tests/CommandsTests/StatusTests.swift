@@ -1,0 +1,233 @@
+import CanonicalJSON
+import Commands
+import Endpoints
+import FoundationEssentials
+import History
+import LibCurl
+import Planning
+import ServingAPI
+import TestKit
+import Testing
+
+/// `status`, and what a controller's word adds to `get` and `describe`.
+@Suite struct StatusTests {
+  private static let host = "https://workspace.example.com"
+
+  /// The time that a command run shows, so many seconds later.
+  private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000) }
+
+  private var champion: EndpointStatus {
+    EndpointStatus(
+      name: "champion", desired: "main.support.qwen3/4 (@champion), A10 Small", live: "main.support.qwen3/4, A10 Small",
+      phase: .inSync, reason: .inSync, since: at(-7200), next: "look again", nextAt: at(42), commit: "1a2b3c4d5e",
+      lastLook: at(-8))
+  }
+
+  private var updating: EndpointStatus {
+    EndpointStatus(
+      name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .updating, reason: .updating,
+      why: "m-2: loading weights", since: at(-90), next: "look again", nextAt: at(-1), lastLook: at(-8))
+  }
+
+  private var held: EndpointStatus {
+    EndpointStatus(
+      name: "support-chat", desired: "m/3, CPU Small", live: "m/2, CPU Small", phase: .held, reason: .quarantined,
+      why: "this config failed: broken weights", since: at(-300), lastLook: at(-8), warnings: ["somebody wrote"])
+  }
+
+  private func write(
+    _ statuses: [EndpointStatus], to directory: String, fleet: String = "support", host: String = Self.host,
+    lookedAt seconds: Int64 = -8, report: FleetReport = FleetReport(interval: .seconds(60), commit: "1a2b3c4d5e")
+  ) async throws {
+    let history = try HistoryStore.open(in: StateDirectory(path: directory))
+    try await history.save(statuses, fleet: fleet, host: host, at: at(seconds), report: report)
+  }
+
+  private func status(
+    _ directory: String, _ arguments: String..., workspace: WorkspaceDouble = WorkspaceDouble()
+  ) async -> CommandRun {
+    await CommandRun(["status", "--state", directory] + arguments, environment: [:], workspace: workspace)
+  }
+
+  @Test func `the fleet's health is seen at a glance, what needs somebody first`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion, updating, held], to: directory)
+      let run = await status(directory)
+      #expect(
+        run.lines == [
+          "fleet support at https://workspace.example.com: 3 endpoints: 1 in sync, 1 updating, 1 held",
+          "looked 8s ago at commit 1a2b3c4, looks every 1m00s",
+          "",
+          "NAME           PHASE      SINCE   DESIRED                                       LIVE             NEXT"
+            + "                WHY",
+          "support-chat   held       5m      m/3, CPU Small                                m/2, CPU Small   -"
+            + "                   this config failed: broken weights; warning: somebody wrote",
+          "alpha          updating   1m      m/2, CPU Small                                m/1, CPU Small   look again now"
+            + "      m-2: loading weights",
+          "champion       in sync    2h      main.support.qwen3/4 (@champion), A10 Small   the same         look again in 42s",
+          "",
+          "support-chat: change the manifest, or try the same again with \"setpoint retry support-chat\"",
+        ], "\(run)")
+      #expect(run.code == 1)
+      #expect(run.notes == "")
+    }
+  }
+
+  @Test func `when all is well it exits with 0, and wide shows more`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion, updating], to: directory)
+      let run = await status(directory, "-o", "wide")
+      #expect(run.code == 0, "\(run)")
+      #expect(
+        run.lines[3].split(separator: " ").map(String.init) == [
+          "NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "LOOKED", "NEXT", "WHY",
+        ])
+      #expect(run.lines.last?.contains("1a2b3c4   8s") == true, "\(run)")
+    }
+  }
+
+  @Test func `without a controller it says so, and what to do`() async throws {
+    try await withTemporaryDirectory { directory in
+      let run = await status("\(directory)/none")
+      #expect(run.code == 1)
+      #expect(run.output == "")
+      #expect(run.notes.contains("error: no controller has run with the state directory \(directory)/none"))
+      #expect(run.notes.contains("setpoint run"))
+      #expect(run.notes.contains("--controller"))
+      #expect(!FileManager.default.fileExists(atPath: "\(directory)/none"), "looking makes no files")
+    }
+  }
+
+  @Test(arguments: [
+    (Int64(-3600), FleetReport(interval: .seconds(60)), "nothing was heard of the controller for 1h"),
+    (-8, FleetReport(stoppedAt: Timestamp(milliseconds: 1_767_225_300_000)), "the controller stopped 5m ago"),
+    (-8, FleetReport(problems: ["the source cannot be read:\nno such host"]), "problem: the source cannot be read:"),
+  ])
+  func `a controller that does not do its work is seen, and is not well`(
+    lookedAt: Int64, report: FleetReport, words: String
+  ) async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory, lookedAt: lookedAt, report: report)
+      let run = await status(directory)
+      #expect(run.code == 1)
+      #expect(run.output.contains(words), "\(run)")
+    }
+  }
+
+  @Test func `a long interval is no silence`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory, lookedAt: -1500, report: FleetReport(interval: .seconds(600)))
+      #expect(await status(directory).code == 0)
+    }
+  }
+
+  @Test func `a fleet without endpoints says so`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([], to: directory)
+      let run = await status(directory)
+      #expect(run.lines.first == "fleet support at https://workspace.example.com: no endpoints")
+      #expect(run.lines.count == 2)
+      #expect(run.code == 0)
+    }
+  }
+
+  @Test func `names, fleet and host narrow it, and what is not known is named`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion, held], to: directory)
+      try await write([updating], to: directory, fleet: "other", host: "http://127.0.0.1:7387")
+      #expect(await status(directory).lines.filter { $0.hasPrefix("fleet ") }.count == 2)
+      for narrowed in [["--fleet", "other"], ["--host", "127.0.0.1:7387"], ["--host", "http://127.0.0.1:7387/"]] {
+        let run = await CommandRun(["status", "--state", directory] + narrowed, environment: [:])
+        #expect(run.lines.filter { $0.hasPrefix("fleet ") }.count == 1)
+        #expect(run.output.contains("alpha"))
+        #expect(run.code == 0)
+      }
+      let one = await status(directory, "champion", "--fleet", "support")
+      #expect(!one.output.contains("support-chat"))
+      #expect(one.code == 0, "\(one)")
+      let nobody = await status(directory, "nobody")
+      #expect(nobody.code == 1)
+      #expect(nobody.notes.contains("no controller has said anything of nobody"))
+      let elsewhere = await status(directory, "--fleet", "nowhere")
+      #expect(elsewhere.code == 1)
+      #expect(elsewhere.notes.contains("support at https://workspace.example.com"))
+    }
+  }
+
+  @Test func `json is what a controller answers`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion, held], to: directory)
+      let run = await status(directory, "-o", "json")
+      let read = try FleetStatus(json: JSONValue(parsing: run.output))
+      #expect(read.endpoints == [champion, held])
+      #expect(read.lastSync == at(-8))
+      try await write([updating], to: directory, fleet: "other")
+      let both = try JSONValue(parsing: await status(directory, "-o", "json").output)
+      #expect(both["items"]?.arrayValue?.count == 2)
+    }
+  }
+
+  @Test func `a running controller is asked, and its word is shown`() async throws {
+    let fleet = FleetStatus(fleet: "support", target: Self.host, lastSync: at(-8), endpoints: [champion])
+    let script = ScriptedTransport([.json(fleet.json)])
+    let run = await CommandRun(["status", "--controller", "127.0.0.1"], transport: script.transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output.contains("champion"))
+    #expect(script.requests.map(\.url) == ["http://127.0.0.1:7388/status"])
+    let other = await CommandRun(
+      ["status", "--controller", "127.0.0.1", "--fleet", "other"], transport: script.transport)
+    #expect(other.code == 1)
+    #expect(other.notes.contains("looks after the fleet support"))
+  }
+
+  @Test func `what does not answer, or is no controller, is told with what to do`() async {
+    let answers: [(ScriptedTransport.Answer, String)] = [
+      (.lost(), "no controller answers"), (.answer(status: 200, body: "<html>"), "what answers is no controller"),
+      (.answer(status: 503, body: "starting"), "starting"), (.json(["fleet": "f"]), "the status has no target"),
+    ]
+    for (answer, words) in answers {
+      let run = await CommandRun(
+        ["status", "--controller", "http://c:1"], transport: ScriptedTransport([answer]).transport)
+      #expect(run.code == 1)
+      #expect(run.notes.contains(words), "\(run)")
+      #expect(run.notes.contains("GET http://c:1/status"))
+    }
+  }
+
+  @Test(arguments: ["ftp://host", "http://", ":7388", "host:port", "a b"])
+  func `what is no address is a usage error`(address: String) async {
+    #expect(await CommandRun(["status", "--controller", address]).code == 64)
+  }
+
+  @Test(arguments: [
+    ("h", "http://h:7388"), ("h:9", "http://h:9"), ("https://h", "https://h:7388"), ("[::1]", "http://[::1]:7388"),
+    ("[::1]:9", "http://[::1]:9"), ("http://h:9/setpoint/", "http://h:9/setpoint"),
+  ])
+  func `an address without a port means the standard one`(text: String, url: String) async {
+    let script = ScriptedTransport([.lost()])
+    _ = await CommandRun(["status", "--controller", text], transport: script.transport)
+    #expect(script.requests.map(\.url) == ["\(url)/status"])
+  }
+
+  @Test func `get and describe show what the controller says, while it looks`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", tags: ["setpoint-fleet": "support"])
+    try await workspace.serve("stranger")
+    try await withTemporaryDirectory { directory in
+      try await write([held], to: directory)
+      let get = await CommandRun(["get", "--state", directory], workspace: workspace)
+      #expect(get.lines.first?.hasSuffix("CHANGED   PHASE   NEXT   WHY") == true, "\(get)")
+      #expect(get.lines.last?.hasSuffix("held    -      this config failed: broken weights") == true, "\(get)")
+      let describe = await CommandRun(["describe", "support-chat", "--state", directory], workspace: workspace)
+      #expect(
+        describe.output.contains(
+          "Controller of the fleet support, heard of 8s ago\n  Phase:   held, since 2025-12-31T23:55:00Z\n"))
+      #expect(describe.output.contains("  Why:     this config failed: broken weights\n"))
+      try await write([held], to: directory, lookedAt: -86_400)
+      let stale = await CommandRun(["get", "--state", directory], workspace: workspace)
+      #expect(!stale.output.contains("PHASE"))
+      let doubted = await CommandRun(["describe", "support-chat", "--state", directory], workspace: workspace)
+      #expect(doubted.output.contains("it no longer looks"))
+    }
+  }
+}
