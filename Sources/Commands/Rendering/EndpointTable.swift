@@ -25,7 +25,8 @@ enum EndpointTable {
     guard let status else { return ["-", "-", ""] }
     return [
       Table.Cell(status.phase.words, status.phase.tone),
-      Table.Cell(StatusText.next(status, Timestamp(milliseconds: now)) ?? "-"), Table.Cell(StatusText.shortened(status.why)),
+      Table.Cell(StatusText.next(status, Timestamp(milliseconds: now)) ?? "-"),
+      Table.Cell(StatusText.shortened(status.why)),
     ]
   }
 
