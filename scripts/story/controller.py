@@ -60,7 +60,7 @@ class Controller:
     # The process
 
     def start(self, interval: str, *options: str) -> None:
-        """Start it and wait until it listens."""
+        """Start it and wait until it has read the source and the provider's list."""
         arguments = ["run", *self.source, "--fleet", FLEET, "--interval", interval, *options]
         self.setpoint.narrator.say("    $ setpoint " + " ".join(arguments) + " &")
         arguments += ["--listen", f"127.0.0.1:{self.port}", "--hook-secret-file", str(self.hook_secret_file)]
@@ -74,7 +74,7 @@ class Controller:
                 stderr=log,
                 start_new_session=True,
             )
-        self.until("the controller answers /healthz", lambda: self.get("/healthz")[0] == 200, START_SECONDS)
+        self.until("the controller is ready", lambda: self.get("/readyz")[0] == 200, START_SECONDS)
 
     def kill(self) -> None:
         """As a crash: no signal that it could handle."""

@@ -121,7 +121,7 @@ def create_from_git(tale: Tale) -> None:
         tale.start()
         tale.until_in_sync("1", commit)
         tale.answers("1")
-        tale.narrator.check("/readyz says 200", tale.controller.get("/readyz")[0] == 200, seen=tale.controller.said())
+        tale.narrator.check("/healthz says 200", tale.controller.get("/healthz")[0] == 200, seen=tale.controller.said())
         tale.narrator.check(
             "one call created it",
             tale.recorder.writes == ["POST /api/2.0/serving-endpoints"],
@@ -158,7 +158,8 @@ def roll_back_broken_commit(tale: Tale) -> None:
         check("the endpoint's own tag says what is held", HELD_TAG in tale.tags(), seen=tale.tags())
         tell_of_failure(tale, commit)
         shown = tale.controller.run("status")
-        check("status says so in words", "quarantined" in shown.text, seen=shown)
+        check("status exits 1: somebody should look", shown.status == 1, seen=shown)
+        check("it says held, and why", "held" in shown.out and "broken weights" in shown.out, seen=shown)
         tale.writes_nothing("what is held is not sent again", 3 * INTERVAL_SECONDS)
 
 
@@ -219,6 +220,8 @@ def put_hand_edit_right(tale: Tale) -> None:
         tale.until_in_sync("2", tale.repository.head)
         tale.answers("2")
         check("by one config", tale.rollouts() == before + 1, seen=tale.recorder.writes)
+        told = tale.controller.run("events", CHAT)
+        check("an event says so", "over a change from elsewhere" in told.out, seen=told)
 
 
 def outlive_the_git_host(tale: Tale) -> None:
@@ -228,8 +231,8 @@ def outlive_the_git_host(tale: Tale) -> None:
         tale.controller.until(
             "status names the trouble", lambda: tale.controller.fleet_status().get("problems"), REACTION_SECONDS
         )
-        shown = tale.controller.run("status")
-        check("the command shows it too", "git" in shown.text, seen=shown)
+        tale.controller.until("so does the command", lambda: "cannot fetch" in printed_status(tale), REACTION_SECONDS)
+        tale.controller.run("status")
         tale.writes_nothing("nothing is written", 3 * INTERVAL_SECONDS)
         check("it is held to the last checkout", tale.controller.status_of(CHAT).get("phase") == "inSync")
         tale.answers("2")
@@ -237,6 +240,10 @@ def outlive_the_git_host(tale: Tale) -> None:
         tale.controller.until(
             "the trouble is over", lambda: not tale.controller.fleet_status().get("problems"), REACTION_SECONDS
         )
+
+
+def printed_status(tale: Tale) -> str:
+    return tale.controller.run("status", quiet=True).out
 
 
 def sync_by_webhook(tale: Tale) -> None:

@@ -2,10 +2,20 @@
 
 import http.client
 import http.server
+import sys
 import threading
 
 READS = ("GET", "HEAD")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        """A client that is killed while it waits is part of the story."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Recorder:
@@ -39,8 +49,7 @@ class Recorder:
             def log_message(self, *_) -> None:
                 """Nothing: the calls are kept."""
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     @property
