@@ -8,10 +8,25 @@ package struct DesiredFleet: Sendable {
   package let endpoints: [String: Desired]
   /// Whether the source was read whole. If not, nothing follows from a name's absence.
   package let isComplete: Bool
+  /// How the manifests were resolved, by name.
+  private let resolutions: [String: Resolution]
+
+  /// What a manifest came to.
+  private struct Resolution: Sendable {
+    let manifest: Manifest
+    /// What its aliases meant.
+    let versions: [ModelAlias: String]
+    let desired: Desired
+  }
 
   package init(endpoints: [String: Desired], isComplete: Bool) {
+    self.init(endpoints: endpoints, isComplete: isComplete, resolutions: [:])
+  }
+
+  private init(endpoints: [String: Desired], isComplete: Bool, resolutions: [String: Resolution]) {
     self.endpoints = endpoints
     self.isComplete = isComplete
+    self.resolutions = resolutions
   }
 
   /// What is wanted of an endpoint.
@@ -24,22 +39,48 @@ package struct DesiredFleet: Sendable {
   package typealias AliasLookup = @Sendable (ModelAlias) async throws -> String
 
   /// Resolves a source's aliases, each once, so that one plan means one version by it.
-  package static func resolve(_ set: ManifestSet, versionOfAlias: @escaping AliasLookup) async throws -> DesiredFleet {
+  ///
+  /// - Parameter former: what an earlier reading of the source came to; a manifest that says and means the same is taken
+  ///   from there.
+  package static func resolve(
+    _ set: ManifestSet, after former: DesiredFleet? = nil, versionOfAlias: @escaping AliasLookup
+  ) async throws -> DesiredFleet {
     let aliases = Array(Set(set.manifests.flatMap(\.aliases)))
     let answers = try await mapConcurrently(aliases, limit: 8) { alias in
       try await AliasAnswer(alias, versionOfAlias)
     }
     let known = Dictionary(answers.map { ($0.alias, $0) }, uniquingKeysWith: { one, _ in one })
     var endpoints: [String: Desired] = [:]
-    for manifest in set.manifests { endpoints[manifest.name] = desired(manifest, known) }
+    var resolutions: [String: Resolution] = [:]
+    endpoints.reserveCapacity(set.manifests.count)
+    resolutions.reserveCapacity(set.manifests.count)
+    for manifest in set.manifests {
+      let resolution = resolution(of: manifest, known, after: former?.resolutions[manifest.name])
+      endpoints[manifest.name] = resolution.desired
+      resolutions[manifest.name] = resolution
+    }
     for name in set.brokenNames { endpoints[name] = .unknown("its manifest is broken") }
-    return DesiredFleet(endpoints: endpoints, isComplete: set.isComplete)
+    return DesiredFleet(endpoints: endpoints, isComplete: set.isComplete, resolutions: resolutions)
+  }
+
+  private static func resolution(
+    of manifest: Manifest, _ known: [ModelAlias: AliasAnswer], after former: Resolution?
+  ) -> Resolution {
+    let aliases = manifest.aliases
+    let versions = aliases.reduce(into: [:]) { $0[$1] = known[$1]?.version }
+    if let former, former.versions == versions, versions.count == aliases.count, former.manifest == manifest {
+      return former
+    }
+    let desired =
+      if let problem = aliases.lazy.compactMap({ known[$0]?.problem }).first {
+        Desired.unknown("\(manifest.location): \(problem)")
+      } else {
+        desired(manifest, known)
+      }
+    return Resolution(manifest: manifest, versions: versions, desired: desired)
   }
 
   private static func desired(_ manifest: Manifest, _ known: [ModelAlias: AliasAnswer]) -> Desired {
-    if let problem = manifest.aliases.lazy.compactMap({ known[$0]?.problem }).first {
-      return .unknown("\(manifest.location): \(problem)")
-    }
     do throws(InvalidManifest) {
       return .present(try manifest.desired { known[$0]?.version })
     } catch {

@@ -17,7 +17,7 @@ extension FleetController {
       log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
     if end.leavesBudget { budget?.leave(name) }
-    if case .gone = end { queue.forget(name) } else { queue.finish(name, outcome(end)) }
+    queue.finish(name, outcome(end))
     parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)
   }
 
@@ -93,7 +93,7 @@ extension FleetController {
     var look = try await reconciler.look(at: name, desired: entry.desired)
     for _ in 0..<Self.mostSteps {
       view.take(name, look.observed, fleet: options.fleet)
-      let withheld = rules.withholding(look.decision, now: reconciler.now())
+      let withheld = withholding(look.decision)
       await saw(look, withheld, entry, id)
       if let end = end(of: look, withheld) { return end }
       if isStopping { return .stopped }
@@ -111,10 +111,19 @@ extension FleetController {
     return .waiting(.seconds(1), .edit)
   }
 
-  private var rules: WriteRules {
-    WriteRules(
+  /// Why the decision's next step is not taken; nil: it may be. The pause is read, and the fleet counted over, only where
+  /// it matters: most looks find nothing to do.
+  private func withholding(_ decision: Decision) -> WriteRules.Withholding? {
+    var isDeletion = false
+    switch decision.next {
+    case .wait, .rest: return nil
+    case .call(.delete): isDeletion = true
+    case .call, .record, .verify, .checkTarget: break
+    }
+    let rules = WriteRules(
       mode: options.mode, windows: options.windows, pause: parts.pause(),
-      deletionsBlocked: view.blockedDeletions(allowMassDelete: options.allowMassDelete))
+      deletionsBlocked: isDeletion ? view.blockedDeletions(allowMassDelete: options.allowMassDelete) : nil)
+    return rules.withholding(decision, now: reconciler.now())
   }
 
   private func step(_ look: Reconciler.Look, _ reconciler: Reconciler) async throws -> Reconciler.Look {

@@ -16,10 +16,14 @@ package actor FleetController {
   nonisolated let queue: KeyQueue
 
   var view = FleetView()
+  /// The source's newest reading.
+  private var desiredFleet: DesiredFleet?
   var budget: TokenBucket<String>?
   var statuses: [String: EndpointStatus] = [:]
   /// Statuses that were not saved yet.
   var unsaved: Set<String> = []
+  /// What was saved of the whole fleet last, and when.
+  private var saved: (report: FleetReport, at: Timestamp)?
   /// What is told once for each time it begins, by endpoint.
   var told: [String: Told] = [:]
   /// What of the source was told last, so that the same trouble is told once.
@@ -77,7 +81,9 @@ package actor FleetController {
   /// - Throws: `CancellationError`.
   package func sync() async throws {
     let reading = try await parts.source.read()
-    let fleet = try await DesiredFleet.resolve(reading.set, versionOfAlias: parts.versionOfAlias)
+    let fleet = try await DesiredFleet.resolve(
+      reading.set, after: desiredFleet, versionOfAlias: parts.versionOfAlias)
+    desiredFleet = fleet
     let isFirst = syncs.lastSuccess == nil
     let news = view.take(fleet, commit: reading.commit)
     syncs.problem = reading.problem
@@ -149,7 +155,7 @@ package actor FleetController {
     if lists.problem != nil { await note("the provider's list of endpoints can be read again") }
     if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
     lists = Health(lastSuccess: reconciler.now())
-    for name in view.names.sorted() where statuses[name] == nil { queue.add(name, priority: .resync) }
+    for name in view.names.filter({ statuses[$0] == nil }).sorted() { queue.add(name, priority: .resync) }
     // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.
     for (name, status) in statuses where status.phase == .withheld && status.desired == nil {
       queue.add(name, priority: .resync)
@@ -189,16 +195,22 @@ package actor FleetController {
     }
   }
 
-  /// Saves what `setpoint status` shows, all that changed in one transaction.
+  /// Saves what `setpoint status` shows, all that changed in one transaction; where nothing did, once in an interval that
+  /// somebody looked.
   package func saveStatuses() async {
+    let now = reconciler.now()
+    let report = report
+    if unsaved.isEmpty, report == saved?.report, let saved, now < saved.at + options.interval { return }
     let names = unsaved
     unsaved = []
+    saved = (report, now)
     do {
       try await reconciler.history.save(
         names.compactMap { statuses[$0] }, removing: names.filter { statuses[$0] == nil }.sorted(),
-        fleet: options.fleet, host: reconciler.provider.target.url, at: reconciler.now(), report: report)
+        fleet: options.fleet, host: reconciler.provider.target.url, at: now, report: report)
     } catch {
       unsaved.formUnion(names)
+      saved = nil
       log.error("the status could not be saved: \(error)")
     }
   }

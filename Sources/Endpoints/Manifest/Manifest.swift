@@ -2,7 +2,7 @@ package import LibYAML
 
 /// One valid document of kind ServingEndpoint: what it says, with defaults filled in and places kept, but with its aliases
 /// not yet resolved to version numbers.
-package struct Manifest: Sendable {
+package struct Manifest: Sendable, Hashable {
   package let name: String
   /// Where the endpoint's name stands.
   package let location: SourceLocation
@@ -81,7 +81,7 @@ package struct ModelAlias: Sendable, Hashable {
 }
 
 /// One served entity of a manifest.
-package struct ManifestEntity: Sendable {
+package struct ManifestEntity: Sendable, Hashable {
   package let name: String?
   package let model: String
   package let version: VersionReference
