@@ -2,7 +2,7 @@ internal import CDispatch  // to which the compiler counts stat(2) here
 internal import Glibc
 
 /// What tells one state of a file or directory from another without looking inside.
-struct FileIdentity: Hashable, Sendable {
+package struct FileIdentity: Hashable, Sendable {
   /// Which file it is, by whatever name.
   struct Place: Hashable, Sendable {
     let device: UInt64
@@ -12,9 +12,9 @@ struct FileIdentity: Hashable, Sendable {
   let place: Place
   let size: Int64
   /// Nanoseconds since 1970.
-  let modified: Int64
+  package let modified: Int64
   /// Nanoseconds since 1970; moves with the content and with names, owner and mode.
-  let changed: Int64
+  package let changed: Int64
 
   init(_ status: stat) {
     place = Place(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
@@ -24,7 +24,7 @@ struct FileIdentity: Hashable, Sendable {
   }
 
   /// Of what a path leads to, links followed; nil when it leads nowhere.
-  init?(of path: String) {
+  package init?(of path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     self.init(status)
@@ -34,7 +34,7 @@ struct FileIdentity: Hashable, Sendable {
   /// as coarse as two seconds (FAT), and two changes within a step look like one.
   ///
   /// - Parameter now: nanoseconds since 1970, from before the identity was taken.
-  func isSettled(at now: Int64) -> Bool { now - max(modified, changed) > 2_000_000_000 }
+  package func isSettled(at now: Int64) -> Bool { now - max(modified, changed) > 2_000_000_000 }
 
   private static func nanoseconds(_ time: timespec) -> Int64 {
     Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

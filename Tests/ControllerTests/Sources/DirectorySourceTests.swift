@@ -47,6 +47,24 @@ import Testing
     #expect(try version(await source.read().set, of: "a") == "2")
   }
 
+  @Test func `notices edits that follow on one another faster than the file system counts time`() async throws {
+    let source = source()
+    for step in 0..<300 {
+      try folder.write(manifestText("a", version: 100 + step), "a.yaml")
+      try #require(try version(await source.read().set, of: "a") == "\(100 + step)")
+    }
+  }
+
+  @Test func `trusts a file's times only once a further change would have others`() throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    let identity = try #require(FileIdentity(of: folder("a.yaml")))
+    let newest = max(identity.modified, identity.changed)
+    #expect(!identity.isSettled(at: newest) && !identity.isSettled(at: newest + 2_000_000_000))
+    #expect(identity.isSettled(at: newest + 2_000_000_001))
+    // The clock was set back.
+    #expect(!identity.isSettled(at: newest - 3_000_000_000))
+  }
+
   @Test func `parses nothing again when a file is touched, or moved away and back`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     let source = source()
@@ -137,7 +155,7 @@ import Testing
     let ending = Flag()
     try await withThrowingTaskGroup { group in
       group.addTask { [folder, ending] in
-        while !ending.isSet.load(ordering: .relaxed) {
+        while !ending.isSet.load(ordering: .relaxed), !Task.isCancelled {
           // Into what is listed late and back into what was listed early.
           try folder.move("a/m.yaml", to: "c/m.yaml")
           try folder.move("c/m.yaml", to: "a/m.yaml")

@@ -115,7 +115,7 @@ import Testing
       // The thread closes it when it ends.
       while (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)"))
         == "anon_inode:inotify"
-      { await Task.yield() }
+      { try await Task.sleep(for: .milliseconds(5)) }
     }
   }
 

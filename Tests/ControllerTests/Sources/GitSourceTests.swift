@@ -250,7 +250,7 @@ import Testing
     let hanging = try SilentServer()
     let source = try world.source("git://127.0.0.1:\(hanging.port)/fleet")
     let task = Task { try await source.read() }
-    while try !Processes.anyRuns(with: "127.0.0.1:\(hanging.port)") { await Task.yield() }
+    while try !Processes.anyRuns(with: "127.0.0.1:\(hanging.port)") { try await Task.sleep(for: .milliseconds(5)) }
     task.cancel()
     await #expect(throws: CancellationError.self) { try await task.value }
     try await Processes.ends("127.0.0.1:\(hanging.port)")
@@ -325,7 +325,7 @@ private final class SilentServer: Sendable {
 private enum Processes {
   /// Waits until none runs with the text on its command line: a killed one takes a moment to be gone.
   static func ends(_ text: String) async throws {
-    while try anyRuns(with: text) { await Task.yield() }
+    while try anyRuns(with: text) { try await Task.sleep(for: .milliseconds(5)) }
   }
 
   /// Whether a process of this machine, one that has not ended, has the text on its command line.
