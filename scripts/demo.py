@@ -19,7 +19,7 @@ import tempfile
 
 import descendants
 import leftovers
-from story import chapters, processes, proofs
+from story import chapters, controlling, processes, proofs
 from story.narration import Narrator, StoryFailed
 from story.setpoint import Setpoint
 
@@ -61,6 +61,7 @@ def tell_of_serving(setpoint: Setpoint, strict: bool) -> None:
         proofs.hold_the_quarantine(setpoint)
         proofs.survive_a_killed_plane(setpoint)
         proofs.serve_the_sdks(setpoint, ROOT)
+        controlling.hold_a_fleet(setpoint)
 
 
 def interrupted(*_) -> None:

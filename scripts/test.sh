@@ -68,6 +68,8 @@ if installed_python_parts; then
   table+=("$(printf '%-60s %5d s  ok' "waited for vLLM and the SDK clients" $((SECONDS - began)))")
   # Told last, so that its closing line is the last count that is read.
   if part "swift build (release: setpoint)" scripts/build-release.sh setpoint; then
+    part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
+    part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
       --setpoint .build-release/release/setpoint || true
   fi
