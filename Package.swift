@@ -118,7 +118,7 @@ let package = Package(
       dependencies: [
         "Controller", "CanonicalJSON", "Endpoints", "Gateway", "LibCrypto", "LibCurl", "LibYAML", "ModelRegistry",
         "Planning", "Scheduling", "ServingAPI", "History", "TestKit", hummingbird, nioCore, httpTypes, logging,
-        serviceLifecycle,
+        serviceLifecycle, grdb,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(

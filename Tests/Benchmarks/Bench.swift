@@ -1,157 +1,52 @@
-import LibYAML
-import Planning
-
-/// `bench`: what a plan of 10,000 manifests against 10,000 endpoints in sync costs, beside libyaml's bare parse of the
-/// same bytes, both in one run, and how much memory it takes; and the work queue's throughput. Exits 1 past a bound.
+/// `bench SECTION...`: speed and memory, each figure beside its bound. Exits 1 past a bound.
+///
+/// Memory is that of the process, of which a section that ran before has had its part; so `make bench` gives each section
+/// a process of its own.
 @main
 struct Bench {
-  private static let endpoints = 10_000
-  private static let rounds = 9
-  private static let ratioBound = 8.0
-  private static let ratioGoal = 4.0
-  private static let memoryBound = 60.0
+  /// - Returns: whether all bounds are kept.
+  private typealias Section = @Sendable () async throws -> Bool
 
-  static func main() async {
-    // Before anything else: a peak only ever rises.
-    let bare = Process.peakMegabytes
-    do {
-      let isMemoryKept = try measureMemory(above: bare)
-      let isTimeKept = try measureTime()
-      try await QueueBench.run()
-      if !isMemoryKept || !isTimeKept { Process.exit(1) }
-    } catch {
-      print("error: \(error)")
-      Process.exit(1)
-    }
-  }
-
-  /// The files are made one by one, as a command reads them one by one.
-  private static func measureMemory(above bare: Double?) throws -> Bool {
-    let plan = FleetPass(of: endpoints).plan(files: (0..<endpoints).lazy.map { GeneratedEndpoint($0).file })
-    try check(plan)
-    guard let bare, let peak = Process.peakMegabytes else {
-      print("memory: not measured, there is no /proc here")
-      return true
-    }
-    print(
-      "memory: a plan of \(endpoints) manifests peaks \(fixed(peak - bare, 1)) MB above the bare process's "
-        + "\(fixed(bare, 1)) MB (bound \(fixed(memoryBound, 0)) MB)")
-    return peak - bare <= memoryBound
-  }
-
-  private static func measureTime() throws -> Bool {
-    let files = (0..<endpoints).map { GeneratedEndpoint($0).file }
-    let pass = FleetPass(of: endpoints)
-    var times = Times()
-    // The first round warms caches and allocator and does not count.
-    for round in 0...rounds {
-      var taken = Times()
-      // libyaml before and after, so that a slow moment of the machine falls on both.
-      let before = try Process.seconds { try parse(files) }
-      taken.trees = [try Process.seconds { try readTrees(files) }]
-      try measurePass(pass, files, &taken)
-      taken.bare = [(before + (try Process.seconds { try parse(files) })) / 2]
-      if round > 0 { times.add(taken) }
-    }
-    return report(times, bytes: files.reduce(0) { $0 + $1.bytes.count })
-  }
-
-  private static func parse(_ files: [ManifestFile]) throws {
-    for (_, bytes) in files { _ = try YAMLParser.countEvents(in: bytes) }
-  }
-
-  private static func measurePass(_ pass: FleetPass, _ files: [ManifestFile], _ taken: inout Times) throws {
-    var last = Process.threadSeconds
-    let start = last
-    let plan = pass.plan(files: files) { stage in
-      let now = Process.threadSeconds
-      switch stage {
-      case .read: taken.read = [now - last]
-      case .digest: taken.digest = [now - last]
-      case .plan: taken.plan = [now - last]
-      }
-      last = now
-    }
-    // What the stages leave to be freed counts as well.
-    taken.whole = [Process.threadSeconds - start]
-    try check(plan)
-  }
-
-  private static func readTrees(_ files: [ManifestFile]) throws {
-    var documents = 0
-    for (file, bytes) in files {
-      YAMLParser.read(bytes, file: SourceFile(file)) { result in
-        if case .success = result { documents += 1 }
+  private static let sections: [(name: String, run: Section)] = [
+    ("plan", { try PlanBench.run() }),
+    (
+      "queue",
+      {
+        try await QueueBench.run()
         return true
       }
+    ),
+    ("resync", { try await ResyncBench.run() }),
+    ("creation", { try await CreationBench.run() }),
+  ]
+
+  static func main() async {
+    let names = CommandLine.arguments.dropFirst()
+    var isKept = true
+    for name in names {
+      guard let section = sections.first(where: { $0.name == name }) else {
+        print("error: there is no section \(name)")
+        return usage()
+      }
+      do {
+        if try await !section.run() { isKept = false }
+      } catch {
+        print("error: \(name): \(error)")
+        isKept = false
+      }
     }
-    guard documents == files.count else { throw Wrong("\(documents) of \(files.count) documents could be read") }
+    if names.isEmpty { return usage() }
+    if !isKept { Process.exit(1) }
   }
 
-  private static func check(_ plan: Plan) throws {
-    guard plan.isInSync, plan.unchanged == endpoints else {
-      let first = plan.changes.first.map { "; \($0.endpoint): \($0.action), \($0.reason), \($0.fields)" } ?? ""
-      throw Wrong("\(plan.unchanged) of \(endpoints) endpoints are in sync\(first)")
-    }
+  private static func usage() {
+    print("usage: bench SECTION...\nsections: \(sections.map(\.name).joined(separator: ", "))")
+    Process.exit(2)
   }
-
-  private static func report(_ times: Times, bytes: Int) -> Bool {
-    let ratio = times.ratio(\.whole)
-    print(
-      "plan: parse, validate, digest and plan of \(endpoints) manifests (\(fixed(Double(bytes) / 1e6, 1)) MB) against "
-        + "\(endpoints) endpoints in sync \(milliseconds(times.whole)), libyaml alone on the same bytes "
-        + "\(milliseconds(times.bare)), ratio \(fixed(ratio, 2)) (bound \(fixed(ratioBound, 0)), goal "
-        + "\(fixed(ratioGoal, 0)); medians of \(rounds) rounds, interleaved, processor time)")
-    let trees = times.ratio(\.trees)
-    let shares = [
-      ("parse", trees), ("validate", times.ratio(\.read) - trees), ("digest", times.ratio(\.digest)),
-      ("plan", times.ratio(\.plan)),
-    ]
-    print("  of it, libyaml's time as 1: " + shares.map { "\($0) \(fixed($1, 2))" }.joined(separator: ", "))
-    return ratio <= ratioBound
-  }
-
-  private static func milliseconds(_ seconds: [Double]) -> String { fixed(median(seconds) * 1000, 0) + " ms" }
-
-  private static func fixed(_ value: Double, _ places: Int) -> String {
-    guard value.isFinite else { return "?" }
-    let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
-    let units = Int((value.magnitude * Double(scale)).rounded())
-    let digits = String(units % scale + scale).dropFirst()
-    return (value < 0 && units > 0 ? "-" : "") + "\(units / scale)" + (places > 0 ? ".\(digits)" : "")
-  }
-}
-
-/// Seconds of each round.
-private struct Times {
-  var bare: [Double] = []
-  var trees: [Double] = []
-  var read: [Double] = []
-  var digest: [Double] = []
-  var plan: [Double] = []
-  var whole: [Double] = []
-
-  mutating func add(_ other: Times) {
-    bare += other.bare
-    trees += other.trees
-    read += other.read
-    digest += other.digest
-    plan += other.plan
-    whole += other.whole
-  }
-
-  /// The median, over the rounds, of what a time is beside libyaml's in the same round.
-  func ratio(_ times: KeyPath<Times, [Double]>) -> Double {
-    median(zip(self[keyPath: times], bare).map { $0 / $1 })
-  }
-}
-
-func median(_ values: [Double]) -> Double {
-  values.isEmpty ? .nan : values.sorted()[values.count / 2]
 }
 
 /// What was measured is not what was meant to be.
-private struct Wrong: Error, CustomStringConvertible {
+struct Wrong: Error, CustomStringConvertible {
   let description: String
 
   init(_ description: String) { self.description = description }

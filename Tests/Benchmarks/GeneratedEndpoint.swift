@@ -12,6 +12,8 @@ struct GeneratedEndpoint {
 
   /// Counts in the order of names, which is the order of files in a directory.
   private let index: Int
+  /// What a tag of the manifest says, where it has tags: what a person edits.
+  var tier = "gold"
 
   init(_ index: Int) { self.index = index }
 
@@ -54,7 +56,7 @@ extension GeneratedEndpoint {
       text += "  environment:\n    VLLM_LOGGING_LEVEL: INFO\n    HF_TOKEN: \"{{secrets/\(team)/hf}}\"\n"
     }
     if hasEngine { text += "  engine:\n    dtype: float16\n    maxModelLen: 16384\n" }
-    if hasTags { text += "  tags:\n    cost-center: \"\(4000 + index % 97)\"\n    tier: gold\n" }
+    if hasTags { text += "  tags:\n    cost-center: \"\(4000 + index % 97)\"\n    tier: \(tier)\n" }
     if hasChecks {
       text += """
           rollout:
@@ -134,7 +136,7 @@ extension GeneratedEndpoint {
     var tags = [FleetTags.fleet: Self.fleet, "created-by": "terraform"]
     if hasTags {
       tags["cost-center"] = "\(4000 + index % 97)"
-      tags["tier"] = "gold"
+      tags["tier"] = tier
       tags[FleetTags.owns] = "cost-center,tier"
     }
     return tags

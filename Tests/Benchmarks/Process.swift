@@ -29,15 +29,27 @@ enum Process {
     return threadSeconds - start
   }
 
+  /// The time of day.
+  static var millisecondsSince1970: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
   /// The most memory that was resident at once since the program was started; nil where there is no `/proc`.
   /// `getrusage` would also count what the parent process held before the program took its place.
-  static var peakMegabytes: Double? {
+  static var peakMegabytes: Double? { megabytes("VmHWM:") }
+
+  /// The memory that is resident now; nil where there is no `/proc`.
+  static var residentMegabytes: Double? { megabytes("VmRSS:") }
+
+  private static func megabytes(_ field: String) -> Double? {
     guard let file = fopen("/proc/self/status", "r") else { return nil }
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     while fgets(&line, Int32(line.count), file) != nil {
       let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      guard text.hasPrefix("VmHWM:") else { continue }
+      guard text.hasPrefix(field) else { continue }
       return text.split { !$0.isNumber }.first.flatMap { Double($0) }.map { $0 * 1024 / 1e6 }
     }
     return nil
