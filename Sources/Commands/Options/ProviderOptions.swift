@@ -29,10 +29,15 @@ struct ProviderOptions: ParsableArguments {
   /// - Parameters:
   ///   - transport: nil takes the process's own.
   ///   - retryPolicy: nil takes the one for the target.
-  func connect(transport: Transport? = nil, retryPolicy: RetryPolicy? = nil) throws -> Connection {
+  ///   - isSaid: whether to say it.
+  func connect(
+    transport: Transport? = nil, retryPolicy: RetryPolicy? = nil, isSaid: Bool = true
+  ) throws -> Connection {
     let surroundings = Surroundings.current
     let access = try TargetResolver.system(environment: surroundings.environment).resolve(host: host, profile: profile)
-    surroundings.console.note(surroundings.console.notesPalette.paint("target: \(access.target)", .muted))
+    if isSaid {
+      surroundings.console.note(surroundings.console.notesPalette.paint("target: \(access.target)", .muted))
+    }
     return Connection(
       ServingClient(
         access, version: SetpointVersion.number, transport: transport ?? surroundings.transport,

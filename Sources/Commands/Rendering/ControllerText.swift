@@ -6,7 +6,7 @@ enum ControllerText {
   /// A section of `describe`.
   static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
     var fields = [
-      ("Phase", palette.paint(status.phase.words, status.phase.tone) + ", since \(status.since.text())"),
+      ("Phase", palette.paint(status.standing, status.phase.tone) + ", since \(status.since.text())"),
       ("Why", status.why), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, now) ?? ""),
       ("Commit", status.commit ?? ""),
     ]
@@ -21,5 +21,13 @@ enum ControllerText {
   /// Whether the controller still looks, so that what it said is so.
   static func isCurrent(_ fleet: FleetStatus, _ now: Timestamp) -> Bool {
     fleet.report.stoppedAt == nil && !fleet.isStale(at: now)
+  }
+}
+
+extension EndpointStatus {
+  /// Its phase, and what kind of hold it is.
+  var standing: String {
+    guard phase == .held, let reason else { return phase.words }
+    return "\(phase.words) (\(reason.rawValue))"
   }
 }

@@ -24,7 +24,7 @@ enum EndpointTable {
   private static func cells(_ status: EndpointStatus?, _ now: Int64) -> [Table.Cell] {
     guard let status else { return ["-", "-", ""] }
     return [
-      Table.Cell(status.phase.words, status.phase.tone),
+      Table.Cell(status.standing, status.phase.tone),
       Table.Cell(StatusText.next(status, Timestamp(milliseconds: now)) ?? "-"),
       Table.Cell(StatusText.shortened(status.why)),
     ]

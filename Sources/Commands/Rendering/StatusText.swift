@@ -66,7 +66,7 @@ package enum StatusText {
     for endpoint in status.endpoints.sorted(by: precedes) {
       let step = Table.Cell(next(endpoint, now) ?? "-")
       let cells: [Table.Cell] = [
-        Table.Cell(endpoint.name), Table.Cell(endpoint.phase.words, endpoint.phase.tone),
+        Table.Cell(endpoint.name), Table.Cell(endpoint.standing, endpoint.phase.tone),
         Table.Cell(age(endpoint.since, now)), Table.Cell(endpoint.desired ?? "-"), Table.Cell(live(endpoint)),
       ]
       guard isWide else {

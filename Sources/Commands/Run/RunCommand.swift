@@ -35,9 +35,10 @@ struct RunCommand: AsyncParsableCommand {
     let metrics = ControllerMetrics(
       version: SetpointVersion.number, fleet: provider.fleet, started: FleetPass.now, concurrency: rules.concurrency)
     // The queue does the waiting after a failure, so that one endpoint costs one call for each step of its back-off.
+    // Its log says where it acts, in the log's own form.
     let connection = try provider.connect(
       transport: metrics.counting(surroundings.transport),
-      retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+      retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero), isSaid: false)
     let assembly = try ControllerAssembly(self, connection, metrics: metrics, log: log, surroundings: surroundings)
     // Its own messages tell of signals and services, which mean nothing to an operator.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }

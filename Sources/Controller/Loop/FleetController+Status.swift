@@ -44,7 +44,7 @@ extension FleetController {
           kind: kind, endpoint: name, what: what, why: status.why, commit: entry.commit, at: now, fleet: options.fleet,
           target: reconciler.provider.target.url))
     }
-    if status.phase == .rollingBack { parts.metrics.rolledBack(name) }
+    if change.isRollback { parts.metrics.rolledBack(name) }
   }
 
   private func measure(_ look: Reconciler.Look, _ status: EndpointStatus, _ now: Timestamp) {

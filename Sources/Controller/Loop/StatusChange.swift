@@ -13,9 +13,12 @@ struct StatusChange {
   }
 
   var isInTrouble: Bool {
-    if needsPerson || status.phase == .rollingBack || status.reason == .drift { return true }
+    if needsPerson || isRollback || status.reason == .drift { return true }
     return wasInTrouble && status.phase != .inSync
   }
+
+  /// It goes back because something failed or somebody asked for it; a manifest that went back is a change like any other.
+  var isRollback: Bool { status.phase == .rollingBack && status.reason != .wentBack }
 
   /// What cannot be read, at the source or the provider, is told once for the whole fleet and not of each endpoint.
   private var needsPerson: Bool { status.needsPerson && status.reason != .blocked }
@@ -32,7 +35,7 @@ struct StatusChange {
 
   /// Whom to wake, and with which words.
   var notice: (kind: Notice.Kind, what: String)? {
-    if status.phase == .rollingBack { return (.rollback, "is rolled back") }
+    if isRollback { return (.rollback, "is rolled back") }
     if needsPerson {
       return (.failure, status.reason == .quarantined ? "failed and is held" : "needs somebody to look")
     }

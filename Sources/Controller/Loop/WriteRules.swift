@@ -70,7 +70,7 @@ package struct WriteRules: Sendable {
     switch decision.action {
     case .create: "create it"
     case .update: decision.reason.code == .drift ? "put it back: \(decision.reason.detail)" : "update it"
-    case .rollback: "roll it back"
+    case .rollback: decision.reason.code == .wentBack ? "go back with the manifest" : "roll it back"
     case .delete: "delete it"
     case .adopt: "adopt it"
     case .hold, .none: "write down what was decided"
