@@ -78,8 +78,11 @@ final class SimulatedProvider: ServingProvider {
       if isLook { state.looks += 1 }
       if let name, let start = state.awaited.removeValue(forKey: name) { state.timed[name] = start.duration(to: .now) }
     }
-    try await Task.sleep(for: latency)
+    try await wait()
   }
+
+  /// What each call does before it is answered.
+  func wait() async throws { try await Task.sleep(for: latency) }
 
   func list() async throws -> [EndpointSummary] {
     try await call()
