@@ -11,7 +11,8 @@ extension Situation {
     let isOverdue = now >= since + deadline
     let isDesired = coming.map { desired.config.isMet(by: $0.config) } ?? true
     let version = live.pending.map { " to version \($0.version)" } ?? ""
-    let kind: PlanAction = isOurs && memory.attempt?.kind == .rollback ? .rollback : .update
+    let kind: PlanAction =
+      isOurs && memory.attempt?.kind == .rollback ? .rollback : live.active == nil ? .create : .update
     return Decision(
       kind,
       isOverdue

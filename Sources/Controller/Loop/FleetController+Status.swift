@@ -33,7 +33,7 @@ extension FleetController {
     measure(look, status, now)
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
     log.info(
-      "\(status.phase.rawValue)\(status.why.isEmpty ? "" : ": \(status.why)")",
+      "\(status.phase.words)\(status.why.isEmpty ? "" : ": \(status.why)")",
       metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
     told[name]?.isInTrouble = change.isInTrouble

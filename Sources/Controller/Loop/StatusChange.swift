@@ -25,9 +25,7 @@ struct StatusChange {
 
   /// What is to be written down beside the events that a change of memory brings with it.
   var event: (what: String, why: String)? {
-    if let reason = status.reason, needsPerson, reason != .quarantined {
-      return ("\(status.phase.words): \(reason.rawValue)", status.why)
-    }
+    if let reason = status.reason, needsPerson { return ("\(status.phase.words) (\(reason.rawValue))", status.why) }
     if isRecovery { return ("is well again", status.live ?? "") }
     if status.phase == .withheld, status.reason == .drift { return ("drifted", status.why) }
     return nil
