@@ -10,15 +10,27 @@ import TestKit
 /// A workspace, a history and a clock that only waiting moves: everything a reconciler touches.
 final class ControllerWorld: Sendable {
   let workspace: WorkspaceDouble
-  let history: HistoryStore
+  private let store: Mutex<HistoryStore>
   /// 2026-01-01, a Thursday, 00:00 UTC.
   static let beginning = Timestamp(milliseconds: 1_767_225_600_000)
-  private let time = Mutex(beginning)
+  private let time: Mutex<Timestamp>
 
   init(habits: WorkspaceHabits = WorkspaceHabits()) throws {
     workspace = WorkspaceDouble(habits: habits)
-    history = try HistoryStore.passing()
+    store = Mutex(try HistoryStore.passing())
+    time = Mutex(Self.beginning)
   }
+
+  init(_ workspace: WorkspaceDouble, _ history: HistoryStore, now: Timestamp = beginning) {
+    self.workspace = workspace
+    store = Mutex(history)
+    time = Mutex(now)
+  }
+
+  var history: HistoryStore { store.withLock(\.self) }
+
+  /// What a new process opens in the place of what the last one had open.
+  func reopen(_ history: HistoryStore) { store.withLock { $0 = history } }
 
   static let model = "main.support.qwen3"
 
@@ -46,6 +58,33 @@ final class ControllerWorld: Sendable {
       provider: workspace.provider, history: history, options: options,
       servable: { try await resolver.requireServable(model: $0.entityName, version: $0.entityVersion) },
       now: { self.now })
+  }
+
+  /// The same by a client as `setpoint run` has one, with this world's clock.
+  func controllerReconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
+    let client = controllerClient
+    let resolver = VersionResolver(client)
+    return Reconciler(
+      provider: APIProvider(client), history: history, options: options,
+      servable: { try await resolver.requireServable(model: $0.entityName, version: $0.entityVersion) },
+      now: { self.now })
+  }
+
+  var controllerClient: ServingClient {
+    // A clock that stood still between two readings would let a call be sent again at once, for ever.
+    let readings = Mutex(Int64(0))
+    return workspace.controllerClient(
+      timing: Timing(
+        elapsed: {
+          self.now - Self.beginning
+            + .nanoseconds(
+              readings.withLock { count in
+                count += 1
+                return count
+              })
+        },
+        secondsSince1970: { self.now.milliseconds / 1000 },
+        sleep: { _ in throw CancellationError() }, jitter: { 0 }))
   }
 
   var now: Timestamp { time.withLock(\.self) }

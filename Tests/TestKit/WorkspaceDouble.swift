@@ -14,6 +14,8 @@ package final class WorkspaceDouble: Sendable {
   package enum Fault: Hashable, Sendable {
     /// Answered with an error; nothing is done.
     case answer(status: Int, errorCode: String, message: String)
+    /// Answered with this, whatever it is; nothing is done.
+    case reply(status: Int, headers: [String: String] = [:], body: String)
     /// Done, and the answer is lost.
     case loseAnswer
     /// Lost on the way there; nothing is done, and the caller cannot know that.
@@ -47,6 +49,7 @@ package final class WorkspaceDouble: Sendable {
     var workspace = WorkspaceState()
     var before = WorkspaceState()
     var calls: [Call] = []
+    var landed: [Call] = []
     var planned: [(match: @Sendable (Call) -> Bool, fault: Fault)] = []
     var plan: @Sendable (Int, Call) -> Fault? = { _, _ in nil }
     var isCrashed = false
@@ -62,11 +65,26 @@ package final class WorkspaceDouble: Sendable {
     self.timing = timing
   }
 
+  /// A workspace of its own that is, at first, the same as another; without calls and faults.
+  package init(copying other: WorkspaceDouble) {
+    var state = State()
+    (state.workspace, state.before) = other.state.withLock { ($0.workspace, $0.before) }
+    self.state = Mutex(state)
+    self.timing = TestTiming()
+  }
+
   /// A provider over this workspace. Its waits take no time.
   package var provider: APIProvider { APIProvider(client) }
 
   package var client: ServingClient {
     ServingClient(.test, version: "test", transport: transport, timing: timing.timing)
+  }
+
+  /// A client that sends each call once, as a controller's does: its queue does the waiting.
+  package func controllerClient(timing: Timing) -> ServingClient {
+    ServingClient(
+      .test, version: "test", transport: transport, timing: timing,
+      retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
   }
 
   package var transport: Transport {
@@ -80,7 +98,15 @@ package final class WorkspaceDouble: Sendable {
   /// The calls that change something.
   package var writes: [Call] { calls.filter(\.isWrite) }
 
-  package func forgetCalls() { state.withLock { $0.calls = [] } }
+  /// The calls that did change something, whether or not the caller heard of it.
+  package var landed: [Call] { state.withLock { $0.landed } }
+
+  package func forgetCalls() {
+    state.withLock { state in
+      state.calls = []
+      state.landed = []
+    }
+  }
 
   /// The endpoint as it is, without a look that would take its update further; nil where there is none.
   package func endpoint(_ name: String) -> ObservedEndpoint? {
@@ -88,6 +114,14 @@ package final class WorkspaceDouble: Sendable {
       var copy = state.workspace
       guard copy.endpoints[name] != nil else { return nil }
       return WireEndpoint(copy.look(name).json)?.observed(as: name)
+    }
+  }
+
+  /// What the API would answer about an endpoint, byte for byte; nil where there is none.
+  package func text(of name: String) -> String? {
+    state.withLock { state in
+      var copy = state.workspace
+      return copy.endpoints[name] == nil ? nil : copy.look(name).json?.text()
     }
   }
 
@@ -157,6 +191,9 @@ package final class WorkspaceDouble: Sendable {
   /// Asked for every call, with its number from 0: nil lets it be. For tests that put a fault at each call in turn.
   package func setPlan(_ plan: @escaping @Sendable (Int, Call) -> Fault?) { state.withLock { $0.plan = plan } }
 
+  /// The caller's process ends now, between two calls.
+  package func crash() { state.withLock { $0.isCrashed = true } }
+
   /// Whether the caller's process has ended.
   package var isCrashed: Bool { state.withLock { $0.isCrashed } }
 
@@ -172,6 +209,8 @@ extension WorkspaceDouble.State {
     switch nextFault(for: call) {
     case nil: return Self.response(act(on: request, call))
     case .answer(let status, let code, let message): return Self.response(.error(status, code, message))
+    case .reply(let status, let headers, let body):
+      return Self.response(Reply(status: status, text: body, headers: headers.sorted { $0.key < $1.key }.map { $0 }))
     case .loseAnswer:
       _ = act(on: request, call)
       throw Self.lost(request, code: .connectionLost, mayHaveBeenSent: true)
@@ -196,8 +235,11 @@ extension WorkspaceDouble.State {
   }
 
   private mutating func act(on request: HTTPRequest, _ call: WorkspaceDouble.Call) -> Reply {
-    if call.isWrite { before = workspace }
-    return workspace.handle(request)
+    guard call.isWrite else { return workspace.handle(request) }
+    before = workspace
+    let reply = workspace.handle(request)
+    if reply.status < 300 { landed.append(call) }
+    return reply
   }
 
   private static func response(_ reply: Reply) -> APIResponse {

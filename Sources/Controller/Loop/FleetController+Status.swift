@@ -102,13 +102,13 @@ extension FleetController {
     return missing
   }
 
-  /// Goes on from what an earlier controller said, so that nothing is told twice.
+  /// Goes on from what an earlier controller said, so that nothing is told twice. Its endpoints are looked at once the
+  /// source has been read.
   package func loadStatuses() async throws {
     let saved = try await reconciler.history.statuses(host: reconciler.provider.target.url, fleet: options.fleet)
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for (name, status) in statuses {
       told[name] = Told(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
-      queue.add(name, priority: .resync)
     }
   }
 }

@@ -30,6 +30,8 @@ package actor FleetController {
   var sourceProblems: [String] = []
   var lists = Health()
   var syncs = Health()
+  /// Whether the source was read at least once, with whatever result. Before that nothing can be said of any endpoint.
+  private var hasReadSource = false
   private(set) var isStopping = false
   /// Whether it stopped because another has the lease, or nobody.
   package private(set) var hasLostLease = false
@@ -100,6 +102,10 @@ package actor FleetController {
     await tell(reading)
     await tell(news)
     for name in news.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
+    guard !hasReadSource else { return }
+    hasReadSource = true
+    // What an earlier controller spoke of, or the provider has, and the source may not name.
+    for name in view.names.union(statuses.keys).sorted() { queue.add(name, priority: .resync) }
   }
 
   private func tell(_ reading: SourceReading) async {
@@ -155,6 +161,7 @@ package actor FleetController {
     if lists.problem != nil { await note("the provider's list of endpoints can be read again") }
     if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
     lists = Health(lastSuccess: reconciler.now())
+    guard hasReadSource else { return }
     for name in view.names.filter({ statuses[$0] == nil }).sorted() { queue.add(name, priority: .resync) }
     // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.
     for (name, status) in statuses where status.phase == .withheld && status.desired == nil {

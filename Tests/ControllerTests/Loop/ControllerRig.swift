@@ -9,93 +9,148 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// A controller over a ``ControllerWorld``, worked by hand: time stands still while it works, and jumps to whatever is due next.
+/// A controller over a ``ControllerWorld``, worked by hand: time stands still while it works, and jumps to whatever is due
+/// next. It speaks to the provider as `setpoint run` does, one try a call.
 final class ControllerRig: Sendable {
   let world: ControllerWorld
   let source: TestSource
   let notices = TestNotices()
   let lease = TestLease()
-  let pause = Mutex<String?>(nil)
+  let pause = TestPause()
   let metrics: ControllerMetrics
   let options: ControllerOptions
-  private let parts: Mutex<(controller: FleetController, queue: KeyQueue)>
-  private let due = Mutex<(sync: Timestamp, list: Timestamp)>((Timestamp(milliseconds: 0), Timestamp(milliseconds: 0)))
+  /// Which of the jobs that are due is done first.
+  let order: [Job]
+  private let state: Mutex<State>
+  /// From 0 up to 1, for back-off and the spread of intervals.
+  private let chance: @Sendable () -> Double
+
+  /// What a controller does concurrently, and a rig one after the other.
+  enum Job: Hashable, Sendable, CaseIterable { case sync, list, work }
+
+  private struct State {
+    var controller: FleetController
+    var queue: KeyQueue
+    var isLoaded = false
+    var nextSync = Timestamp(milliseconds: 0)
+    var nextList = Timestamp(milliseconds: 0)
+    var lastSave = Timestamp(milliseconds: 0)
+  }
 
   init(
     _ world: ControllerWorld, _ options: ControllerOptions = ControllerOptions(fleet: "test"),
-    source: TestSource = TestSource()
+    source: TestSource = TestSource(), order: [Job] = Job.allCases,
+    chance: @escaping @Sendable () -> Double = { 0.5 }
   ) {
     self.world = world
     self.options = options
     self.source = source
-    metrics = ControllerMetrics(version: "test", fleet: options.fleet, started: world.now, concurrency: options.concurrency)
-    parts = Mutex(Self.make(world, options, source, notices, lease, metrics, pause: { nil }))
-    let pause: @Sendable () -> String? = { [unowned self] in self.pause.withLock { $0 } }
-    let made = Self.make(world, options, source, notices, lease, metrics, pause: pause)
-    parts.withLock { $0 = made }
+    self.order = order
+    self.chance = chance
+    metrics = ControllerMetrics(
+      version: "test", fleet: options.fleet, started: world.now, concurrency: options.concurrency)
+    state = Mutex(Self.state(world, options, source, notices, lease, metrics, pause, chance))
   }
 
-  var controller: FleetController { parts.withLock { $0.controller } }
-  var queue: KeyQueue { parts.withLock { $0.queue } }
+  var controller: FleetController { state.withLock { $0.controller } }
+  var queue: KeyQueue { state.withLock { $0.queue } }
 
-  private static func make(
+  private static func state(
     _ world: ControllerWorld, _ options: ControllerOptions, _ source: TestSource, _ notices: TestNotices,
-    _ lease: TestLease, _ metrics: ControllerMetrics, pause: @escaping @Sendable () -> String?
-  ) -> (FleetController, KeyQueue) {
+    _ lease: TestLease, _ metrics: ControllerMetrics, _ pause: TestPause, _ chance: @escaping @Sendable () -> Double
+  ) -> State {
     let elapsed: @Sendable () -> Duration = { world.now - ControllerWorld.beginning }
     let queue = KeyQueue(
-      backoff: FleetController.backoff, now: elapsed, chance: { 0.5 },
+      backoff: FleetController.backoff, now: elapsed, chance: chance,
       sleep: { _ in try await Task.sleep(for: .seconds(3600)) })
-    let resolver = VersionResolver(world.workspace.client)
+    let resolver = VersionResolver(world.controllerClient)
     let parts = ControllerParts(
-      source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease, pause: pause,
-      notices: notices, metrics: metrics, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
+      pause: { pause.reason }, notices: notices, metrics: metrics,
+      log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       // Virtual time passes only between runs, so no run takes too long.
-      alarm: { _ in try await Task.sleep(for: .seconds(3600)) }, elapsed: elapsed, chance: { 0.5 }, instance: "test")
-    let controller = FleetController(world.reconciler(), options, parts, queue: queue)
-    return (controller, queue)
+      alarm: { _ in try await Task.sleep(for: .seconds(3600)) }, elapsed: elapsed, chance: chance, instance: "test")
+    return State(
+      controller: FleetController(world.controllerReconciler(), options, parts, queue: queue), queue: queue)
   }
 
   /// A new controller over the same world and history, as after the end of the process.
   func restart() {
-    let pause: @Sendable () -> String? = { [unowned self] in self.pause.withLock { $0 } }
-    let made = Self.make(world, options, source, notices, lease, metrics, pause: pause)
-    parts.withLock { $0 = made }
-    due.withLock { $0 = (Timestamp(milliseconds: 0), Timestamp(milliseconds: 0)) }
+    let fresh = Self.state(world, options, source, notices, lease, metrics, pause, chance)
+    state.withLock { $0 = fresh }
   }
 
-  /// Works for so long in virtual time.
+  /// The source says that it changed.
+  func noticeChange() { state.withLock { $0.nextSync = world.now } }
+
+  /// Works for so long in virtual time, or until its process ends.
   func run(for duration: Duration) async throws {
     let end = world.now + duration
     while try await step(until: end) {}
   }
 
-  /// Works until every endpoint rests until its next interval.
-  func settle(within limit: Duration = .seconds(24 * 3600)) async throws {
+  /// Works until every endpoint rests until its next interval, or its process ends.
+  ///
+  /// - Returns: whether it came to rest.
+  @discardableResult
+  func settle(within limit: Duration = .seconds(24 * 3600)) async throws -> Bool {
     let end = world.now + limit
-    while try await step(until: end) {
-      let next = queue.nextReady.map { ControllerWorld.beginning + $0 }
-      if let next, next < world.now + options.interval * 0.8 { continue }
-      if due.withLock({ $0.sync > world.now && $0.list > world.now }) { return }
-    }
+    while try await step(until: end) { if isAtRest { return true } }
+    return false
+  }
+
+  private var isAtRest: Bool {
+    let figures = queue.figures
+    guard figures.failing == 0, figures.running == 0, figures.depth == 0 else { return false }
+    let next = queue.nextReady.map { ControllerWorld.beginning + $0 }
+    if let next, next < world.now + options.interval * 0.8 { return false }
+    return state.withLock { $0.nextSync > world.now && $0.nextList > world.now && $0.lastSave == world.now }
   }
 
   /// One piece of work, or a jump to the next; false at the end.
   private func step(until end: Timestamp) async throws -> Bool {
+    guard world.now < end, !world.workspace.isCrashed else { return false }
+    do {
+      try await act(until: end)
+    } catch  where world.workspace.isCrashed {
+      // The process ended in the middle of it.
+    }
+    return !world.workspace.isCrashed
+  }
+
+  private func act(until end: Timestamp) async throws {
+    guard state.withLock({ $0.isLoaded }) else {
+      try await controller.loadStatuses()
+      return state.withLock { $0.isLoaded = true }
+    }
+    for job in order { if try await perform(job) { return } }
+    let (now, saved) = (world.now, state.withLock { $0.lastSave })
+    if saved + .seconds(1) <= now {
+      await controller.saveStatuses()
+      return state.withLock { $0.lastSave = now }
+    }
+    let due = state.withLock { [$0.nextSync, $0.nextList] }
+    let ready = queue.nextReady.map { ControllerWorld.beginning + $0 }
+    // A queue that is shut down hands out nothing, however long it has been ready.
+    let next = (due + [ready, end].compactMap(\.self)).filter { $0 > now }.min() ?? end
+    world.advance(max(.milliseconds(1), next - now))
+  }
+
+  /// - Returns: whether there was anything to do.
+  private func perform(_ job: Job) async throws -> Bool {
     let now = world.now
-    guard now < end, !world.workspace.isCrashed else { return false }
-    let (sync, list) = due.withLock { $0 }
-    if sync <= now {
-      due.withLock { $0.sync = now + options.interval }
+    switch job {
+    case .sync:
+      guard state.withLock({ $0.nextSync <= now }) else { return false }
+      state.withLock { $0.nextSync = now + options.interval }
       try await controller.sync()
-    } else if list <= now {
-      due.withLock { $0.list = now + options.interval }
+    case .list:
+      guard state.withLock({ $0.nextList <= now }) else { return false }
+      state.withLock { $0.nextList = now + options.interval }
       try await controller.list()
-    } else if let taken = queue.takeReady() {
+    case .work:
+      guard let taken = queue.takeReady() else { return false }
       await controller.work(on: taken)
-    } else {
-      let next = [queue.nextReady.map { ControllerWorld.beginning + $0 }, sync, list, end].compactMap(\.self).min() ?? end
-      world.advance(max(.milliseconds(1), next - now))
     }
     return true
   }
@@ -160,4 +215,13 @@ final class TestLease: Lease {
   func release() async {}
   var holder: String? { get async { held.withLock { $0 } ? "this test" : "another" } }
   func take() { held.withLock { $0 = false } }
+}
+
+/// Says why everything is paused, where a test wants that.
+final class TestPause: Sendable {
+  private let text = Mutex<String?>(nil)
+  var reason: String? {
+    get { text.withLock(\.self) }
+    set { text.withLock { $0 = newValue } }
+  }
 }

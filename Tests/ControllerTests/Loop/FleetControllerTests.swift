@@ -67,7 +67,8 @@ import Testing
 
   @Test func `a broken manifest leaves its last good form in force, and prunes nothing`() async throws {
     let rig = try await rig(ControllerOptions(fleet: "test", prune: true))
-    rig.source.set(["chat.yaml": "apiVersion: serving.setpoint.dev/v1alpha1\nkind: ServingEndpoint\nspec: ["], commit: "c2")
+    rig.source.set(
+      ["chat.yaml": "apiVersion: serving.setpoint.dev/v1alpha1\nkind: ServingEndpoint\nspec: ["], commit: "c2")
     try await rig.run(for: .seconds(600))
     #expect(rig.world.liveVersion() == "1")
     rig.world.workspace.foreignEdit("chat", config: World.config("2"))
@@ -95,7 +96,10 @@ import Testing
     #expect(rig.notices.all.map(\.kind) == [.drift])
   }
 
-  @Test func `what the source no longer names is deleted when pruning was asked for, and never for an empty source's sake`() async throws {
+  @Test
+  func `what the source no longer names is deleted when pruning was asked for, and never for an empty source's sake`()
+    async throws
+  {
     let rig = try await rig()
     rig.source.set([:], commit: "c2")
     try await rig.run(for: .seconds(600))
@@ -142,12 +146,12 @@ import Testing
 
   @Test func `paused, nothing is written until it goes on`() async throws {
     let rig = try await rig()
-    rig.pause.withLock { $0 = "quarter's end" }
+    rig.pause.reason = "quarter's end"
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
     try await rig.run(for: .seconds(600))
     #expect(rig.world.liveVersion() == "1")
     #expect(await rig.status()?.why.contains("quarter's end") == true)
-    rig.pause.withLock { $0 = nil }
+    rig.pause.reason = nil
     try await rig.run(for: .seconds(600))
     #expect(rig.world.liveVersion() == "2")
   }
@@ -170,10 +174,24 @@ import Testing
     let rig = try await rig(ControllerOptions(fleet: "test", writeBudget: budget), version: nil)
     let names = (1...12).map { "e\($0)" }
     rig.source.set(
-      Dictionary(uniqueKeysWithValues: names.map { ("\($0).yaml", TestSource.manifest($0, version: "1")) }), commit: "c1")
+      Dictionary(uniqueKeysWithValues: names.map { ("\($0).yaml", TestSource.manifest($0, version: "1")) }),
+      commit: "c1")
     try await rig.run(for: .seconds(299))
     #expect(rig.world.workspace.writes.count == 5)
     try await rig.run(for: .seconds(900))
     #expect(names.allSatisfy { rig.world.liveVersion($0) == "1" })
+  }
+
+  @Test func `a new process says nothing of any endpoint before it has read the source`() async throws {
+    let first = try await rig()
+    try await first.run(for: .seconds(5))
+    let rig = ControllerRig(first.world, source: first.source, order: [.work, .list, .sync])
+    rig.world.workspace.forgetCalls()
+    let events = try await rig.world.history.events(of: rig.world.reconciler().key("chat")).count
+    try await rig.run(for: .seconds(600))
+    #expect(rig.world.workspace.calls.first?.path.hasSuffix("/serving-endpoints") == true)
+    #expect(await rig.status()?.phase == .inSync)
+    #expect(rig.notices.all.isEmpty)
+    #expect(try await rig.world.history.events(of: rig.world.reconciler().key("chat")).count == events)
   }
 }

@@ -1,0 +1,195 @@
+import CanonicalJSON
+import Controller
+import Endpoints
+import History
+import Planning
+import ServingAPI
+import TestKit
+
+/// What goes wrong in one run of a scenario.
+enum Disturbance: Hashable, Sendable, CustomStringConvertible {
+  case none
+  /// At the call of this number.
+  case call(Int, WorkspaceDouble.Fault)
+  /// The process ends at this commit of the history.
+  case commit(MortalHistory.Death)
+  /// The process ends at a call, and the next one at one of its own.
+  case twice(Int, Int)
+  /// The source does not say that it changed.
+  case noNotice
+
+  static let busy = WorkspaceDouble.Fault.reply(
+    status: 429, headers: ["Retry-After": "7"],
+    body: #"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}"#)
+  static let unavailable = WorkspaceDouble.Fault.answer(
+    status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "try again later")
+
+  /// Each fault that a call can meet.
+  static let faults: [WorkspaceDouble.Fault] = [
+    .crashBefore, .crashAfter, .loseRequest, .loseAnswer, .refuseConnection, unavailable, busy, .stale,
+  ]
+
+  var description: String {
+    switch self {
+    case .none: "undisturbed"
+    case .call(let number, let fault): "\(Self.words(fault)) at call \(number)"
+    case .commit(.before(let number)): "crash right before commit \(number)"
+    case .commit(.after(let number)): "crash right after commit \(number)"
+    case .twice(let first, let second): "crash after call \(first) and again after the \(second). of the next process"
+    case .noNotice: "no notice of the change"
+    }
+  }
+
+  private static func words(_ fault: WorkspaceDouble.Fault) -> String {
+    switch fault {
+    case .answer(let status, _, _), .reply(let status, _, _): "\(status)"
+    default: "\(fault)"
+    }
+  }
+
+  /// How many calls more may be sent: those that did not arrive, or of which nobody knows any more that they were refused.
+  var mayRepeat: Int {
+    switch self {
+    case .none, .noNotice: 0
+    case .call, .commit: 1
+    case .twice: 2
+    }
+  }
+
+  /// How many writes more may land. An old copy of an endpoint cannot be told from a change by hand, so that the same config
+  /// or tags may be put there once more; an old list must do no harm at all.
+  func mayLand(_ calls: [WorkspaceDouble.Call]) -> Int {
+    guard case .call(let number, .stale) = self, calls.indices.contains(number) else { return 0 }
+    return calls[number].path.hasSuffix("/serving-endpoints") ? 0 : 1
+  }
+}
+
+/// Runs one scenario again and again from the same beginning.
+final class FaultExplorer: Sendable {
+  let scenario: FaultScenario
+  private let workspace: WorkspaceDouble
+  private let history: MortalHistory
+  private let beginning: Timestamp
+  private let order: [ControllerRig.Job]
+
+  private static let strangers = ["stranger", "sales-chat"]
+
+  /// Brings the fleet to where the scenario begins.
+  init(_ scenario: FaultScenario, order: [ControllerRig.Job] = ControllerRig.Job.allCases) async throws {
+    self.scenario = scenario
+    self.order = order
+    var habits = WorkspaceHabits()
+    habits.keepsPendingAfterFailure = true
+    let workspace = WorkspaceDouble(habits: habits)
+    FaultScenario.setVersions(workspace)
+    workspace.foreignEdit("stranger", config: ControllerWorld.config("1"), tags: ["owner": "somebody"])
+    workspace.foreignEdit("sales-chat", config: ControllerWorld.config("1"), tags: [FleetTags.fleet: "sales"])
+    scenario.prepare(workspace)
+    for name in Self.strangers + ["chat"] { for _ in 0..<3 { _ = try await workspace.provider.observe(name) } }
+    history = try MortalHistory(isDead: { false }, die: {})
+    let world = ControllerWorld(workspace, history.open())
+    let rig = ControllerRig(world, scenario.options)
+    for manifests in scenario.before {
+      rig.source.set(Self.files(manifests), commit: "before")
+      rig.noticeChange()
+      try await rig.settle()
+    }
+    self.workspace = workspace
+    beginning = world.now
+  }
+
+  private static func files(_ manifests: [FaultScenario.Manifest]) -> [String: String] {
+    Dictionary(manifests.map { ($0.file, $0.text) }, uniquingKeysWith: { $1 })
+  }
+
+  /// What came of a run.
+  struct Ending: Sendable {
+    /// Everything that has to be the same whatever went wrong, a line each.
+    var state: [String] = []
+    var calls: [WorkspaceDouble.Call] = []
+    var landed: [WorkspaceDouble.Call] = []
+    var commits = 0
+    /// What must not be, whatever else holds.
+    var problems: [String] = []
+
+    var writes: [WorkspaceDouble.Call] { calls.filter(\.isWrite) }
+  }
+
+  func run(_ disturbance: Disturbance) async throws -> Ending {
+    let workspace = WorkspaceDouble(copying: workspace)
+    let history = try MortalHistory(
+      copying: history, isDead: { workspace.isCrashed }, die: { workspace.crash() })
+    let world = ControllerWorld(workspace, history.open(), now: beginning)
+    let strangers = Self.strangers.map { workspace.text(of: $0) }
+    let rig = ControllerRig(world, scenario.options, order: order)
+    rig.source.set(Self.files(scenario.before.last ?? []), commit: "before")
+    try await rig.settle()
+    workspace.forgetCalls()
+    if let after = scenario.after { rig.source.set(Self.files(after), commit: "after") }
+    scenario.change(workspace)
+    prepare(disturbance, workspace, history)
+    if disturbance != .noNotice { rig.noticeChange() }
+
+    var ending = Ending()
+    var crashes = 0
+    func reopen() {
+      crashes += 1
+      workspace.restart()
+      world.reopen(history.open())
+      rig.restart()
+      guard case .twice(_, let second) = disturbance else { return }
+      let sent = workspace.calls.count
+      let isAgain = crashes == 1
+      workspace.setPlan { number, _ in isAgain && number == sent + second ? .crashAfter : nil }
+    }
+    // What an old copy hides is seen an interval later.
+    var intervals = 1.2
+    if case .call(_, .stale) = disturbance { intervals = 2.4 }
+    let end = world.now + scenario.options.interval * intervals
+    while world.now < end, crashes < 5 {
+      try await rig.run(for: end - world.now)
+      if workspace.isCrashed { reopen() }
+    }
+    while try await !rig.settle(within: .seconds(6 * 3600)) {
+      guard workspace.isCrashed, crashes < 5 else {
+        ending.problems.append("it never came to rest")
+        break
+      }
+      reopen()
+    }
+    (ending.calls, ending.landed, ending.commits) = (workspace.calls, workspace.landed, history.commits)
+    ending.state = try await rig.ending(of: ["chat", "rest"])
+    try await rig.run(for: scenario.options.interval * 1.2)
+    if workspace.writes.count > ending.writes.count {
+      ending.problems.append("at rest it sent \(workspace.writes.dropFirst(ending.writes.count))")
+    }
+    if Self.strangers.map({ workspace.text(of: $0) }) != strangers { ending.problems.append("a stranger was touched") }
+    return ending
+  }
+
+  private func prepare(_ disturbance: Disturbance, _ workspace: WorkspaceDouble, _ history: MortalHistory) {
+    switch disturbance {
+    case .none, .noNotice: history.count()
+    case .call(let disturbed, let fault): workspace.setPlan { number, _ in number == disturbed ? fault : nil }
+    case .twice(let first, _): workspace.setPlan { number, _ in number == first ? .crashAfter : nil }
+    case .commit(let death): history.count(dyingAt: death)
+    }
+  }
+
+  /// What is wrong with a run, in words; nil: nothing.
+  func fault(of ending: Ending, after disturbance: Disturbance, undisturbed: Ending) -> String? {
+    var problems = ending.problems
+    problems += ControllerRig.difference(ending.state, from: undisturbed.state)
+    let more = ending.landed.count - undisturbed.landed.count
+    let mayLand = disturbance.mayLand(ending.calls)
+    if mayLand == 0 ? ending.landed != undisturbed.landed : more > mayLand {
+      problems.append("landed: \(ending.landed), not \(undisturbed.landed)")
+    }
+    if ending.writes.count - undisturbed.writes.count > disturbance.mayRepeat {
+      problems.append("sent: \(ending.writes), not \(undisturbed.writes)")
+    }
+    guard !problems.isEmpty else { return nil }
+    let calls = ending.calls.enumerated().map { "  \($0.offset): \($0.element)" }
+    return (["\(scenario), order \(order), \(disturbance):"] + problems + calls).joined(separator: "\n")
+  }
+}

@@ -1,0 +1,121 @@
+import Controller
+import Endpoints
+import History
+import Planning
+import ServingAPI
+import TestKit
+
+/// Something that happens to a fleet at rest, and what has to come of it whatever goes wrong meanwhile.
+struct FaultScenario: Sendable, CustomStringConvertible {
+  let description: String
+  var options = ControllerOptions(fleet: "test", interval: .seconds(600), writeBudget: nil)
+  /// The manifests at first, and what they became one after the other.
+  var before = [[Self.rest, Self.chat("1")]]
+  /// Done to the workspace before the controller first sees it.
+  var prepare: @Sendable (WorkspaceDouble) -> Void = { _ in }
+  /// The manifests afterwards; nil: the same.
+  var after: [Manifest]?
+  /// What else happens.
+  var change: @Sendable (WorkspaceDouble) -> Void = { _ in }
+  /// What is live in the end, as the version of "chat"; nil: there is none.
+  let version: String?
+  /// What the controller says of "chat" in the end.
+  let phase: Phase?
+  /// What is sent of it all, in order.
+  let writes: [String]
+
+  /// A file of the source, with its name.
+  typealias Manifest = (file: String, text: String)
+
+  static let rest: Manifest = ("rest.yaml", TestSource.manifest("rest", version: "1"))
+
+  static func chat(_ version: String, extra: String = "") -> Manifest {
+    ("chat.yaml", TestSource.manifest(version: version, extra: extra))
+  }
+
+  /// What a manifest of that version asks for.
+  private static func asManifest(_ version: String) -> EndpointConfig {
+    EndpointConfig(entities: [
+      ServedEntity(entityName: ControllerWorld.model, entityVersion: version, workloadType: "GPU_SMALL")
+    ])
+  }
+
+  private static let endpoints = "/api/2.0/serving-endpoints"
+  private static let post = "POST \(endpoints)"
+  private static let put = "PUT \(endpoints)/chat/config"
+  private static let patch = "PATCH \(endpoints)/chat/tags"
+  private static let delete = "DELETE \(endpoints)/chat"
+
+  private static let check = """
+      rollout:
+        verify:
+          - chat: "hi"
+            expect: {contains: "Hello"}
+    """
+
+  static let all: [FaultScenario] = [
+    FaultScenario(
+      description: "create", before: [[rest]], after: [rest, chat("1")], version: "1", phase: .inSync, writes: [post]),
+    FaultScenario(
+      description: "create that fails", before: [[rest]], after: [rest, chat("3")], version: nil, phase: .held,
+      writes: [post, patch]),
+    FaultScenario(
+      description: "update", after: [rest, chat("2")], version: "2", phase: .inSync, writes: [put]),
+    FaultScenario(
+      description: "update with verification", after: [rest, chat("2", extra: check)], version: "2", phase: .inSync,
+      writes: [put]),
+    FaultScenario(
+      description: "failed update", after: [rest, chat("3")], version: "1", phase: .held, writes: [put, patch]),
+    FaultScenario(
+      description: "refused update", after: [rest, chat("5")], version: "1", phase: .held, writes: [put, patch]),
+    FaultScenario(
+      description: "failed verification, rolled back", after: [rest, chat("4", extra: check)], version: "1",
+      phase: .held, writes: [put, patch, put]),
+    FaultScenario(
+      description: "revert of a held version", before: [[rest, chat("1")], [rest, chat("3")]],
+      after: [rest, chat("1")], version: "1", phase: .inSync, writes: [patch]),
+    FaultScenario(
+      description: "deletion by pruning",
+      options: ControllerOptions(fleet: "test", prune: true, interval: .seconds(600), writeBudget: nil), after: [rest],
+      version: nil, phase: nil, writes: [delete]),
+    FaultScenario(
+      description: "moved alias", before: [[rest, chat("@champion")]],
+      change: { $0.setModel(ControllerWorld.model, versions: versions, aliases: ["champion": 2]) }, version: "2",
+      phase: .inSync, writes: [put]),
+    FaultScenario(
+      description: "settings", after: [rest, chat("1", extra: "  tags: {team: support}")], version: "1",
+      phase: .inSync, writes: [patch]),
+    FaultScenario(
+      description: "adoption",
+      options: ControllerOptions(fleet: "test", adopt: true, interval: .seconds(600), writeBudget: nil),
+      before: [[rest]],
+      prepare: { $0.foreignEdit("chat", config: asManifest("1"), tags: ["owner": "somebody"]) },
+      after: [rest, chat("1")], version: "1", phase: .inSync, writes: [patch]),
+    FaultScenario(
+      description: "adoption with another config",
+      options: ControllerOptions(fleet: "test", adopt: true, interval: .seconds(600), writeBudget: nil),
+      before: [[rest]],
+      prepare: { $0.foreignEdit("chat", config: asManifest("1"), tags: ["owner": "somebody"]) },
+      after: [rest, chat("2")], version: "2", phase: .inSync, writes: [patch, put]),
+    FaultScenario(
+      description: "drift put back", change: { $0.foreignEdit("chat", config: ControllerWorld.config("2")) },
+      version: "1", phase: .inSync, writes: [put]),
+    FaultScenario(
+      description: "tags put back",
+      before: [[rest, chat("1", extra: "  tags: {team: support}")]],
+      change: { $0.foreignTags("chat", set: ["team": "sales"]) }, version: "1", phase: .inSync, writes: [patch]),
+    FaultScenario(
+      description: "deleted by hand", change: { $0.foreignDelete("chat") }, version: "1", phase: .inSync,
+      writes: [post]),
+  ]
+
+  private static let versions: [Int64: ModelVersionStatus] = [1: .ready, 2: .ready, 3: .ready, 4: .ready, 5: .ready]
+
+  /// Version 3 cannot be loaded, 4 talks nonsense, 5 is refused.
+  static func setVersions(_ workspace: WorkspaceDouble) {
+    workspace.setModel(ControllerWorld.model, versions: versions, aliases: ["champion": 1])
+    workspace.setFate(.fails(message: "unsupported dtype"), model: ControllerWorld.model, version: "3")
+    workspace.setAnswer("mumble", model: ControllerWorld.model, version: "4")
+    workspace.setFate(.refused(message: "no such GPU"), model: ControllerWorld.model, version: "5")
+  }
+}

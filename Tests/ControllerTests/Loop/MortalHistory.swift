@@ -1,0 +1,84 @@
+import Controller
+import GRDB
+import Synchronization
+
+@testable import History
+
+/// A history in memory whose process can be killed: once it is dead nothing is committed any more, as after `kill -9`, and
+/// what was committed until then is what the next process finds.
+final class MortalHistory: TransactionObserver, Sendable {
+  /// At which commit the process dies, counted from 0.
+  enum Death: Hashable, Sendable {
+    case before(Int)
+    case after(Int)
+  }
+
+  private struct State {
+    var commits = 0
+    var hasChanged = false
+    var death: Death?
+  }
+
+  private let database: DatabaseQueue
+  private let key: RedactionKey
+  private let state = Mutex(State())
+  private let isDead: @Sendable () -> Bool
+  private let die: @Sendable () -> Void
+
+  /// - Parameter other: what is found in it at first; nil: nothing.
+  init(
+    copying other: MortalHistory? = nil, isDead: @escaping @Sendable () -> Bool, die: @escaping @Sendable () -> Void
+  ) throws {
+    let fresh = try HistoryStore.passing()
+    database = fresh.database
+    key = other?.key ?? fresh.key
+    self.isDead = isDead
+    self.die = die
+    try other?.database.backup(to: database)
+    database.add(transactionObserver: self, extent: .databaseLifetime)
+  }
+
+  /// What a process that starts now opens.
+  func open() -> HistoryStore { HistoryStore(database: database, cache: MemoryCache(), key: key) }
+
+  /// Counts the commits from here on.
+  func count(dyingAt death: Death? = nil) {
+    state.withLock { state in
+      state.commits = 0
+      state.death = death
+    }
+  }
+
+  var commits: Int { state.withLock(\.commits) }
+
+  // MARK: - What SQLite says
+
+  func observes(eventsOfKind eventKind: DatabaseEventKind) -> Bool { true }
+
+  func databaseDidChange(with event: DatabaseEvent) { state.withLock { $0.hasChanged = true } }
+
+  func databaseWillCommit() throws {
+    guard !isDead() else { throw CancellationError() }
+    let diesNow = state.withLock { state in
+      guard state.hasChanged, state.death == .before(state.commits) else { return false }
+      // The next process does not die of it again.
+      state.death = nil
+      return true
+    }
+    guard diesNow else { return }
+    die()
+    throw CancellationError()
+  }
+
+  func databaseDidCommit(_ database: Database) {
+    let diesNow = state.withLock { state in
+      guard state.hasChanged else { return false }
+      state.hasChanged = false
+      state.commits += 1
+      return state.death == .after(state.commits - 1)
+    }
+    if diesNow { die() }
+  }
+
+  func databaseDidRollback(_ database: Database) { state.withLock { $0.hasChanged = false } }
+}
