@@ -1,0 +1,110 @@
+import Controller
+import Endpoints
+import History
+import Planning
+import Scheduling
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// What a provider costs that is down for an hour, in calls and in words.
+@Suite struct OutageTests {
+  struct Outage: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let fault: WorkspaceDouble.Fault
+    /// What a person is told, in part.
+    let words: String
+    /// No call comes sooner than this after the last.
+    var pause: Duration = .zero
+    /// The answer takes this long.
+    var delay: Duration = .zero
+  }
+
+  private static let page = "<!DOCTYPE html><html><body>Sign in to continue</body></html>"
+
+  static let outages = [
+    Outage(testDescription: "connection refused", fault: .refuseConnection, words: "refused"),
+    Outage(testDescription: "connections reset", fault: .loseRequest, words: "reset"),
+    Outage(testDescription: "slow, then reset", fault: .loseRequest, words: "reset", delay: .seconds(10)),
+    Outage(
+      testDescription: "401",
+      fault: .answer(status: 401, errorCode: "UNAUTHENTICATED", message: "The token has expired."),
+      words: "The token has expired."),
+    Outage(
+      testDescription: "a login page with 200",
+      fault: .reply(status: 200, headers: ["Content-Type": "text/html"], body: page), words: "an HTML page"),
+    Outage(
+      testDescription: "a page with 502",
+      fault: .reply(status: 502, headers: ["Content-Type": "text/html"], body: page), words: "502"),
+    Outage(
+      testDescription: "503 with Retry-After",
+      fault: .reply(
+        status: 503, headers: ["Retry-After": "120"],
+        body: #"{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "down for maintenance"}"#),
+      words: "down for maintenance", pause: .seconds(120)),
+    Outage(
+      testDescription: "429 with Retry-After: 0",
+      fault: .reply(
+        status: 429, headers: ["Retry-After": "0"],
+        body: #"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}"#),
+      words: "slow down"),
+  ]
+
+  /// Where the outage begins.
+  enum Stage: String, CaseIterable, Sendable { case inSync, updating }
+
+  @Test(arguments: outages, Stage.allCases)
+  func `an hour's outage costs one call for each step of the back-off, and is told in plain words`(
+    outage: Outage, stage: Stage
+  ) async throws {
+    let workspace = WorkspaceDouble()
+    FaultScenario.setVersions(workspace)
+    workspace.setFate(.ready(polls: 3), model: ControllerWorld.model, version: "2")
+    let world = ControllerWorld(workspace, try ControllerWorld().history)
+    let rig = ControllerRig(world)
+    rig.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
+    try await rig.settle()
+    if stage == .updating {
+      rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+      rig.noticeChange()
+      try await rig.run(for: .milliseconds(10))
+      #expect(workspace.writes.contains { $0.method == "PUT" })
+    }
+    let wasLive = workspace.text(of: "chat")
+    let times = Mutex<[Timestamp]>([])
+    workspace.setPlan { _, call in
+      world.advance(outage.delay)
+      if call.path.hasSuffix("/chat") { times.withLock { $0.append(world.now) } }
+      return outage.fault
+    }
+    try await rig.run(for: .seconds(3600))
+    let calls = times.withLock(\.self)
+    let bound = Self.mostCalls(in: .seconds(3600), outage)
+    #expect(calls.count <= bound && calls.count >= bound / 2, "\(calls.count) calls, at most \(bound) are due")
+    for (failures, (one, next)) in zip(calls, calls.dropFirst()).enumerated() {
+      let step = FleetController.backoff.delay(afterFailures: failures + 1, chance: 0.5)
+      #expect(next - one >= max(step, outage.pause), "call \(failures + 1) came \(next - one) after the last")
+    }
+    let status = try #require(await rig.status())
+    #expect(status.phase == .degraded && status.why.contains(outage.words), "\(status.phase): \(status.why)")
+    #expect(workspace.text(of: "chat") == wasLive)
+    let report = await rig.controller.fleetStatus.report
+    #expect(report.problems.contains { $0.contains(outage.words) }, "\(report.problems)")
+
+    workspace.setPlan { _, _ in nil }
+    try await rig.run(for: .seconds(400))
+    #expect(await rig.status()?.phase == .inSync)
+    #expect(world.liveVersion() == (stage == .updating ? "2" : "1"))
+  }
+
+  /// How many steps of the back-off begin in a time, the first call of all included.
+  private static func mostCalls(in time: Duration, _ outage: Outage) -> Int {
+    var (calls, passed) = (1, Duration.zero)
+    while passed <= time {
+      passed += max(FleetController.backoff.delay(afterFailures: calls, chance: 0.5), outage.pause) + outage.delay
+      calls += 1
+    }
+    return calls
+  }
+}

@@ -1,0 +1,95 @@
+import Controller
+import Planning
+import Synchronization
+import TestKit
+
+/// Throws dice for each call: a provider in bad shape, always the same for a seed.
+final class RandomFaults: Sendable {
+  private struct State {
+    var dice: Dice
+    var counts: [String: Int] = [:]
+  }
+
+  private let state: Mutex<State>
+  private let world: ControllerWorld
+  private let share: Double
+
+  /// - Parameter share: how many of all calls go wrong, from 0 up to 1.
+  init(_ world: ControllerWorld, share: Double, seed: UInt64) {
+    self.world = world
+    self.share = share
+    state = Mutex(State(dice: Dice(seed: seed)))
+  }
+
+  /// How often each fault was thrown.
+  var counts: [String: Int] { state.withLock(\.counts) }
+
+  func begin() {
+    world.workspace.setPlan { [self] _, _ in
+      let name = state.withLock { state -> String? in
+        guard state.dice.next(below: 1000) < Int(share * 1000) else { return nil }
+        let name = Self.names[state.dice.next(below: Self.names.count)]
+        state.counts[name, default: 0] += 1
+        return name
+      }
+      return name.flatMap(fault)
+    }
+  }
+
+  private static let names = [
+    "429 with seconds", "429 with a date", "500", "503", "reset", "lost answer", "page with 200", "page with 502",
+    "401",
+    "slow",
+  ]
+  private static let page = "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>"
+  private static let limit = #"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "Too many requests."}"#
+
+  private func fault(_ name: String) -> WorkspaceDouble.Fault? {
+    switch name {
+    case "429 with seconds": .reply(status: 429, headers: ["Retry-After": "3"], body: Self.limit)
+    case "429 with a date":
+      .reply(status: 429, headers: ["Retry-After": Self.date(world.now + .seconds(5))], body: Self.limit)
+    case "500": .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "Something went wrong.")
+    case "503": .answer(status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "The service is unavailable.")
+    case "reset": .loseRequest
+    case "lost answer": .loseAnswer
+    case "page with 200": .reply(status: 200, headers: ["Content-Type": "text/html"], body: Self.page)
+    case "page with 502": .reply(status: 502, headers: ["Content-Type": "text/html"], body: Self.page)
+    case "401": .answer(status: 401, errorCode: "UNAUTHENTICATED", message: "The token has expired.")
+    default: slow()
+    }
+  }
+
+  /// The answer takes its time, and is the right one.
+  private func slow() -> WorkspaceDouble.Fault? {
+    world.advance(.milliseconds(2500))
+    return nil
+  }
+
+  /// As HTTP writes a moment. Good for January 2026, in which this world begins.
+  private static func date(_ moment: Timestamp) -> String {
+    let seconds = (moment - ControllerWorld.beginning).components.seconds
+    func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    let day = seconds / 86_400
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][Int(day % 7)]
+    let clock = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map(two).joined(separator: ":")
+    return "\(weekday), \(two(day + 1)) Jan 2026 \(clock) GMT"
+  }
+}
+
+/// Chance that is the same for the same seed (SplitMix64).
+struct Dice: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  mutating func next(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
+}
