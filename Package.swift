@@ -78,7 +78,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints", "LibYAML",
+        "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints",
+        "LibYAML",
         "LibCurl", "LibCrypto", "CanonicalJSON", serviceLifecycle, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -88,6 +89,15 @@ let package = Package(
     // Tests
     .target(
       name: "TestKit", dependencies: ["Endpoints", "ServingAPI", "LibCurl", "CanonicalJSON"], path: "Tests/TestKit"),
+    .target(
+      name: "ControllerKit",
+      dependencies: [
+        "Controller", "History", "ModelRegistry", "ServingAPI", "Planning", "Scheduling", "Endpoints", "TestKit",
+        logging,
+      ], path: "Tests/ControllerKit"),
+    .executableTarget(
+      name: "soak", dependencies: ["ControllerKit", "Controller", "History", "Planning", "ServingAPI", "TestKit"],
+      path: "Tests/soak"),
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
     .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
     .executableTarget(
@@ -117,8 +127,8 @@ let package = Package(
       name: "ControllerTests",
       dependencies: [
         "Controller", "CanonicalJSON", "Endpoints", "Gateway", "LibCrypto", "LibCurl", "LibYAML", "ModelRegistry",
-        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", hummingbird, nioCore, httpTypes, logging,
-        serviceLifecycle, grdb,
+        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit", hummingbird, nioCore, httpTypes,
+        logging, serviceLifecycle, grdb,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Controller
+import ControllerKit
 import Endpoints
 import History
 import Planning

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Controller
+import ControllerKit
 import Endpoints
 import History
 import Planning
@@ -81,7 +82,7 @@ final class FaultExplorer: Sendable {
     var habits = WorkspaceHabits()
     habits.keepsPendingAfterFailure = true
     let workspace = WorkspaceDouble(habits: habits)
-    FaultScenario.setVersions(workspace)
+    ControllerWorld.setVersions(workspace)
     workspace.foreignEdit("stranger", config: ControllerWorld.config("1"), tags: ["owner": "somebody"])
     workspace.foreignEdit("sales-chat", config: ControllerWorld.config("1"), tags: [FleetTags.fleet: "sales"])
     scenario.prepare(workspace)

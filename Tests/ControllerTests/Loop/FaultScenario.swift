@@ -1,4 +1,5 @@
 import Controller
+import ControllerKit
 import Endpoints
 import History
 import Planning
@@ -80,7 +81,7 @@ struct FaultScenario: Sendable, CustomStringConvertible {
       version: nil, phase: nil, writes: [delete]),
     FaultScenario(
       description: "moved alias", before: [[rest, chat("@champion")]],
-      change: { $0.setModel(ControllerWorld.model, versions: versions, aliases: ["champion": 2]) }, version: "2",
+      change: { ControllerWorld.setVersions($0, champion: 2) }, version: "2",
       phase: .inSync, writes: [put]),
     FaultScenario(
       description: "settings", after: [rest, chat("1", extra: "  tags: {team: support}")], version: "1",
@@ -108,14 +109,4 @@ struct FaultScenario: Sendable, CustomStringConvertible {
       description: "deleted by hand", change: { $0.foreignDelete("chat") }, version: "1", phase: .inSync,
       writes: [post]),
   ]
-
-  private static let versions: [Int64: ModelVersionStatus] = [1: .ready, 2: .ready, 3: .ready, 4: .ready, 5: .ready]
-
-  /// Version 3 cannot be loaded, 4 talks nonsense, 5 is refused.
-  static func setVersions(_ workspace: WorkspaceDouble) {
-    workspace.setModel(ControllerWorld.model, versions: versions, aliases: ["champion": 1])
-    workspace.setFate(.fails(message: "unsupported dtype"), model: ControllerWorld.model, version: "3")
-    workspace.setAnswer("mumble", model: ControllerWorld.model, version: "4")
-    workspace.setFate(.refused(message: "no such GPU"), model: ControllerWorld.model, version: "5")
-  }
 }

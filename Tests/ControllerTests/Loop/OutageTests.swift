@@ -1,4 +1,5 @@
 import Controller
+import ControllerKit
 import Endpoints
 import History
 import Planning
@@ -59,7 +60,7 @@ import Testing
     outage: Outage, stage: Stage
   ) async throws {
     let workspace = WorkspaceDouble()
-    FaultScenario.setVersions(workspace)
+    ControllerWorld.setVersions(workspace)
     workspace.setFate(.ready(polls: 3), model: ControllerWorld.model, version: "2")
     let world = ControllerWorld(workspace, try ControllerWorld().history)
     let rig = ControllerRig(world)

@@ -1,4 +1,5 @@
 import Controller
+import ControllerKit
 import Endpoints
 import History
 import Planning
@@ -24,7 +25,7 @@ import Testing
     var habits = WorkspaceHabits()
     habits.keepsPendingAfterFailure = true
     let workspace = WorkspaceDouble(habits: habits)
-    FaultScenario.setVersions(workspace)
+    ControllerWorld.setVersions(workspace)
     workspace.foreignEdit("stranger", config: ControllerWorld.config("1"), tags: ["owner": "somebody"])
     for _ in 0..<3 { _ = try await workspace.provider.observe("stranger") }
     let chance = Mutex(Dice(seed: 7))

@@ -1,10 +1,10 @@
-import Controller
-import Planning
-import Synchronization
-import TestKit
+internal import Controller
+internal import Planning
+internal import Synchronization
+internal import TestKit
 
 /// Throws dice for each call: a provider in bad shape, always the same for a seed.
-final class RandomFaults: Sendable {
+package final class RandomFaults: Sendable {
   private struct State {
     var dice: Dice
     var counts: [String: Int] = [:]
@@ -15,16 +15,16 @@ final class RandomFaults: Sendable {
   private let share: Double
 
   /// - Parameter share: how many of all calls go wrong, from 0 up to 1.
-  init(_ world: ControllerWorld, share: Double, seed: UInt64) {
+  package init(_ world: ControllerWorld, share: Double, seed: UInt64) {
     self.world = world
     self.share = share
     state = Mutex(State(dice: Dice(seed: seed)))
   }
 
   /// How often each fault was thrown.
-  var counts: [String: Int] { state.withLock(\.counts) }
+  package var counts: [String: Int] { state.withLock(\.counts) }
 
-  func begin() {
+  package func begin() {
     world.workspace.setPlan { [self] _, _ in
       let name = state.withLock { state -> String? in
         guard state.dice.next(below: 1000) < Int(share * 1000) else { return nil }
@@ -75,21 +75,4 @@ final class RandomFaults: Sendable {
     let clock = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60].map(two).joined(separator: ":")
     return "\(weekday), \(two(day + 1)) Jan 2026 \(clock) GMT"
   }
-}
-
-/// Chance that is the same for the same seed (SplitMix64).
-struct Dice: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func next(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
 }

@@ -1,44 +1,44 @@
-import Controller
-import Endpoints
-import History
-import ModelRegistry
-import Planning
-import ServingAPI
-import Synchronization
-import TestKit
+package import Controller
+package import Endpoints
+package import History
+internal import ModelRegistry
+package import Planning
+package import ServingAPI
+internal import Synchronization
+package import TestKit
 
 /// A workspace, a history and a clock that only waiting moves: everything a reconciler touches.
-final class ControllerWorld: Sendable {
-  let workspace: WorkspaceDouble
+package final class ControllerWorld: Sendable {
+  package let workspace: WorkspaceDouble
   private let store: Mutex<HistoryStore>
   /// 2026-01-01, a Thursday, 00:00 UTC.
-  static let beginning = Timestamp(milliseconds: 1_767_225_600_000)
+  package static let beginning = Timestamp(milliseconds: 1_767_225_600_000)
   private let time: Mutex<Timestamp>
 
-  init(habits: WorkspaceHabits = WorkspaceHabits()) throws {
+  package init(habits: WorkspaceHabits = WorkspaceHabits()) throws {
     workspace = WorkspaceDouble(habits: habits)
     store = Mutex(try HistoryStore.passing())
     time = Mutex(Self.beginning)
   }
 
-  init(_ workspace: WorkspaceDouble, _ history: HistoryStore, now: Timestamp = beginning) {
+  package init(_ workspace: WorkspaceDouble, _ history: HistoryStore, now: Timestamp = beginning) {
     self.workspace = workspace
     store = Mutex(history)
     time = Mutex(now)
   }
 
-  var history: HistoryStore { store.withLock(\.self) }
+  package var history: HistoryStore { store.withLock(\.self) }
 
   /// What a new process opens in the place of what the last one had open.
-  func reopen(_ history: HistoryStore) { store.withLock { $0 = history } }
+  package func reopen(_ history: HistoryStore) { store.withLock { $0 = history } }
 
-  static let model = "main.support.qwen3"
+  package static let model = "main.support.qwen3"
 
-  static func config(_ version: String) -> EndpointConfig {
+  package static func config(_ version: String) -> EndpointConfig {
     EndpointConfig(entities: [ServedEntity(entityName: model, entityVersion: version)])
   }
 
-  static func endpoint(
+  package static func endpoint(
     _ version: String, name: String = "chat", rollout: RolloutPolicy = RolloutPolicy(), tags: [String: String] = [:],
     deletionPolicy: DeletionPolicy = .delete, suspend: Bool = false
   ) -> DesiredEndpoint {
@@ -47,12 +47,12 @@ final class ControllerWorld: Sendable {
       deletionPolicy: deletionPolicy, suspend: suspend)
   }
 
-  static func fleet(_ endpoints: DesiredEndpoint..., isComplete: Bool = true) -> DesiredFleet {
+  package static func fleet(_ endpoints: DesiredEndpoint..., isComplete: Bool = true) -> DesiredFleet {
     DesiredFleet(
       endpoints: Dictionary(uniqueKeysWithValues: endpoints.map { ($0.name, .present($0)) }), isComplete: isComplete)
   }
 
-  func reconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
+  package func reconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
     let resolver = VersionResolver(workspace.client)
     return Reconciler(
       provider: workspace.provider, history: history, options: options,
@@ -60,8 +60,17 @@ final class ControllerWorld: Sendable {
       now: { self.now })
   }
 
+  /// How versions of the model behave: 1 and 2 work, 3 cannot be loaded, 4 talks nonsense, 5 is refused.
+  package static func setVersions(_ workspace: WorkspaceDouble, champion: Int64 = 1) {
+    workspace.setModel(
+      model, versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }), aliases: ["champion": champion])
+    workspace.setFate(.fails(message: "unsupported dtype"), model: model, version: "3")
+    workspace.setAnswer("mumble", model: model, version: "4")
+    workspace.setFate(.refused(message: "no such GPU"), model: model, version: "5")
+  }
+
   /// The same by a client as `setpoint run` has one, with this world's clock.
-  func controllerReconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
+  package func controllerReconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
     let client = controllerClient
     let resolver = VersionResolver(client)
     return Reconciler(
@@ -70,7 +79,7 @@ final class ControllerWorld: Sendable {
       now: { self.now })
   }
 
-  var controllerClient: ServingClient {
+  package var controllerClient: ServingClient {
     // A clock that stood still between two readings would let a call be sent again at once, for ever.
     let readings = Mutex(Int64(0))
     return workspace.controllerClient(
@@ -87,13 +96,13 @@ final class ControllerWorld: Sendable {
         sleep: { _ in throw CancellationError() }, jitter: { 0 }))
   }
 
-  var now: Timestamp { time.withLock(\.self) }
+  package var now: Timestamp { time.withLock(\.self) }
 
-  func advance(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
+  package func advance(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
 
   /// Plans and carries out, as `apply` does.
   @discardableResult
-  func apply(
+  package func apply(
     _ fleet: DesiredFleet, options: DecisionOptions = DecisionOptions(fleet: "test"),
     limits: WalkLimits = WalkLimits(timeout: .seconds(24 * 3600))
   ) async throws -> [WalkResult] {
@@ -102,23 +111,25 @@ final class ControllerWorld: Sendable {
     return await walk(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
   }
 
-  func walk(
+  package func walk(
     _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, _ limits: WalkLimits = WalkLimits()
   ) async -> [WalkResult] {
     await reconciler.walk(names, of: fleet, limits: limits, sleep: { self.advance($0) }, report: { _ in })
   }
 
-  func diff(_ fleet: DesiredFleet, options: DecisionOptions = DecisionOptions(fleet: "test")) async throws -> Plan {
+  package func diff(_ fleet: DesiredFleet, options: DecisionOptions = DecisionOptions(fleet: "test")) async throws
+    -> Plan
+  {
     try await reconciler(options).plan(fleet)
   }
 
   /// The version that answers requests.
-  func liveVersion(_ name: String = "chat") -> String? {
+  package func liveVersion(_ name: String = "chat") -> String? {
     workspace.endpoint(name)?.active?.config.entities.first?.entityVersion
   }
 }
 
 extension WalkResult {
-  var holdCode: Reason.Code? { if case .held(let reason) = ending { reason.code } else { nil } }
-  var isInSync: Bool { if case .inSync = ending { true } else { false } }
+  package var holdCode: Reason.Code? { if case .held(let reason) = ending { reason.code } else { nil } }
+  package var isInSync: Bool { if case .inSync = ending { true } else { false } }
 }

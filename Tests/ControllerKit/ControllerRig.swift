@@ -1,32 +1,32 @@
-import Controller
-import Endpoints
-import History
-import Logging
-import ModelRegistry
-import Planning
-import Scheduling
-import ServingAPI
-import Synchronization
-import TestKit
+package import Controller
+internal import Endpoints
+package import History
+internal import Logging
+internal import ModelRegistry
+internal import Planning
+internal import Scheduling
+internal import ServingAPI
+internal import Synchronization
+internal import TestKit
 
 /// A controller over a ``ControllerWorld``, worked by hand: time stands still while it works, and jumps to whatever is due
 /// next. It speaks to the provider as `setpoint run` does, one try a call.
-final class ControllerRig: Sendable {
-  let world: ControllerWorld
-  let source: TestSource
-  let notices = TestNotices()
-  let lease = TestLease()
-  let pause = TestPause()
-  let metrics: ControllerMetrics
-  let options: ControllerOptions
+package final class ControllerRig: Sendable {
+  package let world: ControllerWorld
+  package let source: TestSource
+  package let notices = TestNotices()
+  package let lease = TestLease()
+  package let pause = TestPause()
+  package let metrics: ControllerMetrics
+  package let options: ControllerOptions
   /// Which of the jobs that are due is done first.
-  let order: [Job]
+  package let order: [Job]
   private let state: Mutex<State>
   /// From 0 up to 1, for back-off and the spread of intervals.
   private let chance: @Sendable () -> Double
 
   /// What a controller does concurrently, and a rig one after the other.
-  enum Job: Hashable, Sendable, CaseIterable { case sync, list, work }
+  package enum Job: Hashable, Sendable, CaseIterable { case sync, list, work }
 
   private struct State {
     var controller: FleetController
@@ -37,7 +37,7 @@ final class ControllerRig: Sendable {
     var lastSave = Timestamp(milliseconds: 0)
   }
 
-  init(
+  package init(
     _ world: ControllerWorld, _ options: ControllerOptions = ControllerOptions(fleet: "test"),
     source: TestSource = TestSource(), order: [Job] = Job.allCases,
     chance: @escaping @Sendable () -> Double = { 0.5 }
@@ -52,8 +52,8 @@ final class ControllerRig: Sendable {
     state = Mutex(Self.state(world, options, source, notices, lease, metrics, pause, chance))
   }
 
-  var controller: FleetController { state.withLock { $0.controller } }
-  var queue: KeyQueue { state.withLock { $0.queue } }
+  package var controller: FleetController { state.withLock { $0.controller } }
+  package var queue: KeyQueue { state.withLock { $0.queue } }
 
   private static func state(
     _ world: ControllerWorld, _ options: ControllerOptions, _ source: TestSource, _ notices: TestNotices,
@@ -75,16 +75,16 @@ final class ControllerRig: Sendable {
   }
 
   /// A new controller over the same world and history, as after the end of the process.
-  func restart() {
+  package func restart() {
     let fresh = Self.state(world, options, source, notices, lease, metrics, pause, chance)
     state.withLock { $0 = fresh }
   }
 
   /// The source says that it changed.
-  func noticeChange() { state.withLock { $0.nextSync = world.now } }
+  package func noticeChange() { state.withLock { $0.nextSync = world.now } }
 
   /// Works for so long in virtual time, or until its process ends.
-  func run(for duration: Duration) async throws {
+  package func run(for duration: Duration) async throws {
     let end = world.now + duration
     while try await step(until: end) {}
   }
@@ -93,7 +93,7 @@ final class ControllerRig: Sendable {
   ///
   /// - Returns: whether it came to rest.
   @discardableResult
-  func settle(within limit: Duration = .seconds(24 * 3600)) async throws -> Bool {
+  package func settle(within limit: Duration = .seconds(24 * 3600)) async throws -> Bool {
     let end = world.now + limit
     while try await step(until: end) { if isAtRest { return true } }
     return false
@@ -155,73 +155,7 @@ final class ControllerRig: Sendable {
     return true
   }
 
-  func status(_ name: String = "chat") async -> EndpointStatus? {
+  package func status(_ name: String = "chat") async -> EndpointStatus? {
     await controller.fleetStatus.endpoints.first { $0.name == name }
-  }
-}
-
-/// A source that says what a test puts into it.
-final class TestSource: ManifestSource {
-  let description = "a test"
-  private let reading: Mutex<SourceReading>
-
-  init(_ files: [String: String] = [:], commit: String? = nil) {
-    reading = Mutex(Self.reading(files, commit, nil))
-  }
-
-  func read() async throws -> SourceReading { reading.withLock { $0 } }
-
-  func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
-
-  /// Puts these files in the place of all others.
-  func set(_ files: [String: String], commit: String? = nil, problem: String? = nil) {
-    reading.withLock { $0 = Self.reading(files, commit, problem) }
-  }
-
-  private static func reading(_ files: [String: String], _ commit: String?, _ problem: String?) -> SourceReading {
-    let set = ManifestSet.read(files.sorted { $0.key < $1.key }.map { (file: $0.key, bytes: Array($0.value.utf8)) })
-    return SourceReading(set: set, commit: commit, problem: problem)
-  }
-
-  static func manifest(_ name: String = "chat", version: String, extra: String = "") -> String {
-    """
-    apiVersion: serving.setpoint.dev/v1alpha1
-    kind: ServingEndpoint
-    metadata:
-      name: \(name)
-    spec:
-      model: \(ControllerWorld.model)
-      entityVersion: "\(version)"
-      workloadType: T4
-      size: Small
-      scaleToZero: false
-    \(extra)
-    """
-  }
-}
-
-/// Keeps what is posted.
-final class TestNotices: NoticeSink {
-  private let posted = Mutex<[Notice]>([])
-  func post(_ notice: Notice) { posted.withLock { $0.append(notice) } }
-  var all: [Notice] { posted.withLock { $0 } }
-}
-
-/// A lease that a test gives and takes.
-final class TestLease: Lease {
-  private let held = Mutex(true)
-  func acquire() async throws -> Bool { held.withLock { $0 } }
-  func isHeld() async -> Bool { held.withLock { $0 } }
-  func release() async {}
-  var holder: String? { get async { held.withLock { $0 } ? "this test" : "another" } }
-  func take() { held.withLock { $0 = false } }
-}
-
-/// Says why everything is paused, where a test wants that.
-final class TestPause: Sendable {
-  private let text = Mutex<String?>(nil)
-  var reason: String? {
-    get { text.withLock(\.self) }
-    set { text.withLock { $0 = newValue } }
   }
 }

@@ -1,0 +1,34 @@
+package import Controller
+internal import Synchronization
+
+/// Keeps what is posted.
+package final class TestNotices: NoticeSink {
+  package init() {}
+
+  private let posted = Mutex<[Notice]>([])
+  package func post(_ notice: Notice) { posted.withLock { $0.append(notice) } }
+  package var all: [Notice] { posted.withLock { $0 } }
+}
+
+/// A lease that a test gives and takes.
+package final class TestLease: Lease {
+  package init() {}
+
+  private let held = Mutex(true)
+  package func acquire() async throws -> Bool { held.withLock { $0 } }
+  package func isHeld() async -> Bool { held.withLock { $0 } }
+  package func release() async {}
+  package var holder: String? { get async { held.withLock { $0 } ? "this test" : "another" } }
+  package func take() { held.withLock { $0 = false } }
+}
+
+/// Says why everything is paused, where a test wants that.
+package final class TestPause: Sendable {
+  package init() {}
+
+  private let text = Mutex<String?>(nil)
+  package var reason: String? {
+    get { text.withLock(\.self) }
+    set { text.withLock { $0 = newValue } }
+  }
+}
