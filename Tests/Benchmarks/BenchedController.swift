@@ -14,7 +14,6 @@ struct BenchedController: Sendable {
   let controller: FleetController
   let queue: KeyQueue
   private let service: ControllerService
-  private let alarm: SharedAlarm
 
   /// - Parameter directory: where its state lies.
   init(_ provider: SimulatedProvider, _ source: GeneratedSource, directory: String) throws {
@@ -26,7 +25,6 @@ struct BenchedController: Sendable {
       fleet: GeneratedEndpoint.fleet, prune: true, interval: .seconds(3600), concurrency: 16, writeBudget: nil)
     let queue = KeyQueue(
       backoff: FleetController.backoff, now: timing.elapsed, chance: timing.jitter, sleep: timing.sleep)
-    let alarm = SharedAlarm(now: timing.elapsed, sleep: timing.sleep)
     let pause = PauseFile(path: "\(directory)/paused")
     let parts = ControllerParts(
       source: source, versionOfAlias: { GeneratedEndpoint.version(of: $0) ?? "" },
@@ -34,7 +32,7 @@ struct BenchedController: Sendable {
       pause: { pause.reason() }, notices: NoNotices(),
       metrics: ControllerMetrics(
         version: "benchmark", fleet: options.fleet, started: now(), concurrency: options.concurrency),
-      log: Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }, alarm: { try await alarm.wait(for: $0) },
+      log: Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }, alarm: timing.sleep,
       elapsed: timing.elapsed,
       chance: timing.jitter, instance: "bench")
     let reconciler = Reconciler(
@@ -42,7 +40,6 @@ struct BenchedController: Sendable {
       options: options.decision(commit: nil), servable: { _ in }, now: now)
     controller = FleetController(reconciler, options, parts, queue: queue)
     self.queue = queue
-    self.alarm = alarm
     service = ControllerService(
       controller, options, parts, syncRequests: AsyncStream { $0.finish() }, sleep: timing.sleep, onStanding: { _ in })
   }
@@ -52,10 +49,6 @@ struct BenchedController: Sendable {
     try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask {
         try await service.run()
-        return nil
-      }
-      group.addTask {
-        try await alarm.run()
         return nil
       }
       group.addTask { try await body() }

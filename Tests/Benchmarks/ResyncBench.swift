@@ -64,22 +64,20 @@ enum ResyncBench {
     return perEndpoint <= processorBound
   }
 
-  /// The processor time that the simulation takes: as many sleeps as a resync has, sixteen at a time, projected from a
-  /// tenth of them.
+  /// The processor time that the simulation takes: as many sleeps as a resync has, sixteen at a time.
   private static func waiting(_ provider: SimulatedProvider) async throws -> Double {
     let start = Process.processSeconds
-    let part = 10
     try await withThrowingTaskGroup(of: Void.self) { group in
       for number in 0..<16 {
         group.addTask {
           // One after the other as a controller's are: those that wake together cost less.
           try await Task.sleep(for: .milliseconds(3) * number)
-          for _ in 0..<(endpoints / part / 16) { try await provider.wait() }
+          for _ in 0..<(endpoints / 16) { try await provider.wait() }
         }
       }
       try await group.waitForAll()
     }
-    return (Process.processSeconds - start) * Double(part)
+    return Process.processSeconds - start
   }
 
   private static func resync(_ benched: BenchedController) async throws {

@@ -25,16 +25,14 @@ struct ControllerAssembly {
     let queue = KeyQueue(
       backoff: FleetController.backoff, now: timing.elapsed, chance: timing.jitter, sleep: timing.sleep)
     let versions = connection.versions
-    let alarm = SharedAlarm(now: timing.elapsed, sleep: timing.sleep)
     let parts = ControllerParts(
       source: try command.source.source(state: state, environment: surroundings.environment, log: log),
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
         now: { Timestamp(milliseconds: surroundings.now()) }),
-      pause: { pause.reason() }, notices: notifier ?? NoNotices(), metrics: metrics, log: log,
-      alarm: { try await alarm.wait(for: $0) }, elapsed: timing.elapsed, chance: timing.jitter,
-      instance: Self.instance(timing.jitter))
+      pause: { pause.reason() }, notices: notifier ?? NoNotices(), metrics: metrics, log: log, alarm: timing.sleep,
+      elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
     let controller = FleetController(
       connection.reconciler(history, options.decision(commit: nil)), options, parts, queue: queue)
     let standing = StandingNote(metrics: metrics, log: log)
@@ -52,7 +50,7 @@ struct ControllerAssembly {
         "mode": "\(options.mode.rawValue)",
         "interval": "\(TimeText.span(seconds: options.interval.components.seconds))",
       ])
-    services = [notifier as (any Service)?, alarm, listener, service].compactMap(\.self)
+    services = [notifier as (any Service)?, listener, service].compactMap(\.self)
   }
 
   /// A few letters that tell the runs of this process from those of another in logs.

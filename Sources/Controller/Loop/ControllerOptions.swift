@@ -20,7 +20,7 @@ package struct ControllerOptions: Sendable {
   package var windows: [ChangeWindow]
   /// How many writes the provider takes in which time, over the whole fleet; nil: any number.
   package var writeBudget: WriteBudget?
-  /// How long one run over one endpoint may take, verification included.
+  /// How long one run over one endpoint may take, verification included; it is ended up to a twentieth later.
   package var runDeadline: Duration
   /// How long work in flight may take to end after the controller is asked to stop.
   package var grace: Duration

@@ -12,7 +12,7 @@ package struct ControllerParts: Sendable {
   package let notices: any NoticeSink
   package let metrics: ControllerMetrics
   package let log: Logger
-  /// Ends a run that takes too long: returns after the time, throws `CancellationError` when its task is cancelled first.
+  /// Ends runs that take too long: returns after the time, throws `CancellationError` when its task is cancelled first.
   package let alarm: @Sendable (Duration) async throws -> Void
   /// Time since a fixed point, for measuring.
   package let elapsed: @Sendable () -> Duration

@@ -118,10 +118,32 @@ package struct ControllerService: Service {
   private func work() async {
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<options.concurrency {
-        group.addTask { [controller] in
-          while let taken = await controller.queue.next() { await controller.work(on: taken) }
+        // One whose run took too long ends with it, and another goes on.
+        group.addTask { while await isEndedByDeadline() {} }
+      }
+    }
+  }
+
+  /// One worker: works until there is no more work.
+  ///
+  /// - Returns: whether it was ended because a run took too long.
+  private func isEndedByDeadline() async -> Bool {
+    let deadline = RunDeadline()
+    return await withTaskGroup(of: Bool.self) { group in
+      group.addTask { [controller] in
+        while let taken = await controller.queue.next() { await controller.work(on: taken, deadline) }
+        return false
+      }
+      group.addTask {
+        do {
+          while !deadline.passes(at: parts.elapsed()) { try await parts.alarm(options.runDeadline / 20) }
+          return true
+        } catch {
+          return false
         }
       }
+      defer { group.cancelAll() }
+      return await group.next() ?? false
     }
   }
 

@@ -7,12 +7,18 @@ internal import ServingAPI
 
 extension FleetController {
   /// One run over one endpoint of the queue: looks, and takes steps until something has to be waited for.
-  package func work(on taken: WorkQueue<String>.Taken) async {
+  ///
+  /// - Parameter deadline: of the worker whose run it is; nil: the run may take any time.
+  package func work(on taken: WorkQueue<String>.Taken, _ deadline: RunDeadline? = nil) async {
     let name = taken.key
     let began = parts.elapsed()
+    if let deadline, !deadline.begin(until: began + options.runDeadline) {
+      return queue.finish(name, .again(after: .zero, taken.priority))
+    }
+    defer { deadline?.end() }
     parts.metrics.taken(waited: taken.waited)
     let id = newRun()
-    let end = await run(name, id)
+    let end = await run(name, id, deadline)
     if case .failed(let words, _) = end, !isStopping {
       log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
@@ -65,12 +71,11 @@ extension FleetController {
     }
   }
 
-  private func run(_ name: String, _ id: String) async -> RunEnd {
+  private func run(_ name: String, _ id: String, _ deadline: RunDeadline?) async -> RunEnd {
     do {
-      return try await withDeadline(options.runDeadline, parts.alarm) { try await self.steps(name, id) }
+      return try await steps(name, id)
     } catch is CancellationError {
-      return .stopped
-    } catch is DeadlinePassed {
+      guard let deadline, deadline.isOver else { return .stopped }
       await note("a run took longer than \(options.runDeadline) and was ended", of: name, run: id)
       return .tooLong
     } catch let error as LostLease {
@@ -179,25 +184,5 @@ struct LostLease: Error, CustomStringConvertible {
 
   var description: String {
     "the lease of this fleet is lost" + (holder.map { "; it is held by \($0)" } ?? "")
-  }
-}
-
-/// A run took longer than it may.
-private struct DeadlinePassed: Error {}
-
-/// Runs `body`, and cancels it when `alarm` goes first. What it does then still ends before this returns.
-private func withDeadline<Value: Sendable>(
-  _ time: Duration, _ alarm: @escaping @Sendable (Duration) async throws -> Void,
-  _ body: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
-  try await withThrowingTaskGroup(of: Value?.self) { group in
-    group.addTask { try await body() }
-    group.addTask {
-      try await alarm(time)
-      return nil
-    }
-    defer { group.cancelAll() }
-    guard let value = try await group.next() ?? nil else { throw DeadlinePassed() }
-    return value
   }
 }

@@ -1,0 +1,81 @@
+import Controller
+import ControllerKit
+import Endpoints
+import History
+import LibCurl
+import Logging
+import ModelRegistry
+import Planning
+import Scheduling
+import ServiceLifecycle
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// A run may not take for ever, and takes no other with it.
+@Suite struct RunDeadlineTests {
+  typealias World = ControllerWorld
+
+  /// The first look at an endpoint is never answered.
+  private static func hanging(_ transport: @escaping Transport) -> Transport {
+    let isFirst = Flag()
+    return { request in
+      if request.method == "GET", request.url.hasSuffix("/serving-endpoints/chat"), isFirst.take() {
+        try await Task.sleep(for: .seconds(3600))
+      }
+      return try await transport(request)
+    }
+  }
+
+  private final class Flag: Sendable {
+    private let isTaken = Mutex(false)
+    func take() -> Bool {
+      isTaken.withLock { isTaken in
+        defer { isTaken = true }
+        return !isTaken
+      }
+    }
+  }
+
+  private func service(_ world: World, _ options: ControllerOptions) -> ControllerService {
+    let start = ContinuousClock.now
+    let elapsed: @Sendable () -> Duration = { start.duration(to: .now) }
+    let client = ServingClient(.test, version: "test", transport: Self.hanging(world.workspace.transport))
+    let resolver = VersionResolver(client)
+    let reconciler = Reconciler(
+      provider: APIProvider(client), history: world.history, options: options.decision(commit: nil),
+      servable: { try await resolver.requireServable(model: $0.entityName, version: $0.entityVersion) },
+      now: { world.now })
+    let parts = ControllerParts(
+      source: TestSource(["chat.yaml": TestSource.manifest(version: "1")]),
+      versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: TestLease(),
+      pause: { nil }, notices: NoNotices(),
+      metrics: ControllerMetrics(version: "test", fleet: "test", started: world.now, concurrency: 1),
+      log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, alarm: { try await Task.sleep(for: $0) },
+      elapsed: elapsed, chance: { 0 }, instance: "test")
+    let queue = KeyQueue(
+      backoff: Backoff(first: .milliseconds(1), cap: .milliseconds(1)), now: elapsed, chance: { 0 })
+    let controller = FleetController(reconciler, options, parts, queue: queue)
+    return ControllerService(
+      controller, options, parts, syncRequests: AsyncStream { $0.finish() },
+      sleep: { try await Task.sleep(for: min($0, .milliseconds(50))) }, onStanding: { _ in })
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `a run that hangs is ended and told of, and the only worker goes on`() async throws {
+    let world = try World()
+    world.workspace.setModel(World.model, versions: [1: .ready])
+    let options = ControllerOptions(
+      fleet: "test", interval: .seconds(3600), concurrency: 1, runDeadline: .milliseconds(100))
+    let service = service(world, options)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await service.run() }
+      while world.liveVersion() != "1" { try await Task.sleep(for: .milliseconds(5)) }
+      group.cancelAll()
+      try await group.waitForAll()
+    }
+    let events = try await world.history.events(of: world.reconciler().key("chat"))
+    #expect(events.contains { $0.what.contains("took longer than") })
+  }
+}
