@@ -60,8 +60,10 @@ part "swift build (debug, with tests)" swift build --build-tests ||
   { summary; fail "the build failed; nothing was tested"; }
 # One after the other: hundreds of tests at once on two cores, servers and processes among them, measure the machine.
 part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest --no-parallel || true
-part "swift build (release: explore)" scripts/build-release.sh explore &&
+if part "swift build (release: explore, soak)" scripts/build-release.sh explore soak; then
   part "exploration of every reachable state" .build-release/release/explore || true
+  part "a day of a controller, in virtual time" .build-release/release/soak || true
+fi
 
 began=$SECONDS
 if installed_python_parts; then
