@@ -5,7 +5,6 @@ import http.client
 import itertools
 import json
 import threading
-import time
 from dataclasses import dataclass, field
 
 CLIENTS = 3
@@ -31,7 +30,10 @@ class Tally:
 
 
 class Traffic:
-    """`with Traffic(...) as tally:` sends requests until the block ends, and then waits for those under way."""
+    """`with Traffic(...) as tally:` sends requests until the block ends; then each client sends one more, its last.
+
+    So the request sent last is always one that was sent after the block had ended, however fast that was.
+    """
 
     def __init__(self, port: int, token: str, endpoint: str):
         self.port, self.token, self.endpoint = port, token, endpoint
@@ -54,8 +56,7 @@ class Traffic:
         """One client with one connection, kept open as long as the server keeps it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         for number in itertools.count(1):
-            if self.stop.is_set():
-                return connection.close()
+            ended = self.stop.is_set()
             with self.lock:
                 self.tally.sent += 1
                 sent = self.tally.sent
@@ -65,7 +66,9 @@ class Traffic:
                 with self.lock:
                     self.tally.failures.append(f"{type(failure).__name__}: {failure}")
                 connection.close()
-            time.sleep(PAUSE_SECONDS)
+            if ended:
+                return connection.close()
+            self.stop.wait(PAUSE_SECONDS)
 
     def answered(self, number: int, text: str) -> None:
         """Count the answer to the request of this number under its sentence; one answer comes from one version."""
