@@ -217,11 +217,13 @@ import Testing
       try await write([held], to: directory)
       let get = await CommandRun(["get", "--state", directory], workspace: workspace)
       #expect(get.lines.first?.hasSuffix("CHANGED   PHASE                NEXT   WHY") == true, "\(get)")
-      #expect(get.lines.last?.hasSuffix("held (quarantined)   -      this config failed: broken weights") == true, "\(get)")
+      #expect(
+        get.lines.last?.hasSuffix("held (quarantined)   -      this config failed: broken weights") == true, "\(get)")
       let describe = await CommandRun(["describe", "support-chat", "--state", directory], workspace: workspace)
       #expect(
         describe.output.contains(
-          "Controller of the fleet support, heard of 8s ago\n  Phase:   held (quarantined), since 2025-12-31T23:55:00Z\n"))
+          "Controller of the fleet support, heard of 8s ago\n  Phase:   held (quarantined), since 2025-12-31T23:55:00Z\n"
+        ))
       #expect(describe.output.contains("  Why:     this config failed: broken weights\n"))
       try await write([held], to: directory, lookedAt: -86_400)
       let stale = await CommandRun(["get", "--state", directory], workspace: workspace)
