@@ -45,12 +45,6 @@ package final class KeyQueue: Sendable {
     change { desk, now in desk.queue.finish(key, outcome, now: now, chance: chance) }
   }
 
-  /// The key is gone from the world. A worker that has taken it has to ``finish(_:_:)`` it all the same; what it ends with
-  /// is ignored then.
-  package func forget(_ key: String) {
-    change { desk, _ in desk.queue.forget(key) }
-  }
-
   /// No work is handed out any more: everybody who waits, now or later, gets nil. Work that runs can still be finished.
   package func shutDown() {
     change { desk, _ in desk.isShutDown = true }

@@ -16,25 +16,15 @@ struct SlotQueue: Sendable {
     var isUrgent: Bool
   }
 
-  /// What is known, while a slot runs, of what comes afterwards.
-  private enum Afterwards {
-    /// What the run ends with decides.
-    case outcome
-    /// It was added meanwhile; both decide.
-    case wish([Wish])
-    /// It was forgotten meanwhile; nothing comes.
-    case nothing
-  }
-
   private enum State {
     /// Not queued; at most its failures are remembered. An add makes it delayed or ready.
     case idle
-    /// In the heap until its time, which makes it ready. An add may bring it forward; forgetting makes it idle.
+    /// In the heap until its time, which makes it ready. An add may bring it forward.
     case delayed(WorkPriority, until: Duration)
-    /// In the list of its priority, until it is taken and runs. Forgetting makes it idle.
+    /// In the list of its priority, until it is taken and runs.
     case ready(WorkPriority, since: Duration)
-    /// In the list of what runs. The end makes it idle, delayed or ready.
-    case running(WorkPriority, since: Duration, Afterwards)
+    /// In the list of what runs, with what adds asked for meanwhile. The end makes it idle, delayed or ready.
+    case running(WorkPriority, since: Duration, added: [Wish])
   }
 
   private struct Slot {
@@ -82,7 +72,7 @@ struct SlotQueue: Sendable {
       }
       lists.remove(slot)
       lists.append(slot, to: Self.runningList)
-      slots[slot].state = .running(priority, since: clock, .outcome)
+      slots[slot].state = .running(priority, since: clock, added: [])
       return Run(slot: slot, priority: priority, waited: clock - since, failures: slots[slot].failures)
     }
     return nil
@@ -90,26 +80,11 @@ struct SlotQueue: Sendable {
 
   mutating func finish(_ slot: Int, _ outcome: WorkOutcome, now: Duration, chance: Double) {
     advance(to: now)
-    guard case .running(let priority, _, let afterwards) = slots[slot].state else { return }
+    guard case .running(let priority, _, let added) = slots[slot].state else { return }
     lists.remove(slot)
     slots[slot].state = .idle
-    if case .nothing = afterwards { return }
     if let wish = judge(slot, outcome, ranAt: priority, chance: chance) { enqueue(slot, wish) }
-    if case .wish(let wishes) = afterwards { for wish in wishes { enqueue(slot, wish) } }
-  }
-
-  mutating func forget(_ slot: Int) {
-    forgetFailures(slot)
-    switch slots[slot].state {
-    case .idle: break
-    case .delayed:
-      delayed.remove(slot)
-      slots[slot].state = .idle
-    case .ready:
-      lists.remove(slot)
-      slots[slot].state = .idle
-    case .running(let priority, let since, _): slots[slot].state = .running(priority, since: since, .nothing)
-    }
+    for wish in added { enqueue(slot, wish) }
   }
 
   /// Makes ready whose time has come.
@@ -221,8 +196,8 @@ struct SlotQueue: Sendable {
       guard wish.priority > priority else { return }
       lists.remove(slot)
       place(slot, wish.priority, min(since, time))
-    case .running(let priority, let since, let afterwards):
-      slots[slot].state = .running(priority, since: since, .wish(Self.merge(wish, into: afterwards)))
+    case .running(let priority, let since, let added):
+      slots[slot].state = .running(priority, since: since, added: Self.merge(wish, into: added))
     }
   }
 
@@ -233,8 +208,8 @@ struct SlotQueue: Sendable {
   }
 
   /// Two wishes at most are kept: only the run's end shows whether back-off holds up one and not the other.
-  private static func merge(_ wish: Wish, into afterwards: Afterwards) -> [Wish] {
-    guard case .wish(var wishes) = afterwards else { return [wish] }
+  private static func merge(_ wish: Wish, into added: [Wish]) -> [Wish] {
+    var wishes = added
     guard let same = wishes.firstIndex(where: { $0.isUrgent == wish.isUrgent }) else { return wishes + [wish] }
     wishes[same].priority = max(wishes[same].priority, wish.priority)
     wishes[same].time = min(wishes[same].time, wish.time)

@@ -69,15 +69,7 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
   package mutating func finish(_ key: Key, _ outcome: Outcome, now: Duration, chance: Double) {
     guard let slot = names.find(key) else { return }
     slots.finish(slot, outcome, now: now, chance: chance)
-    dropIfUnused(slot)
-  }
-
-  /// The key is gone from the world: it is queued no longer and its failures are forgotten. While it runs, what its run
-  /// ends with is ignored; only an add from now on brings it back.
-  package mutating func forget(_ key: Key) {
-    guard let slot = names.find(key) else { return }
-    slots.forget(slot)
-    dropIfUnused(slot)
+    if slots.isUnused(slot) { names.remove(slot) }
   }
 
   /// Lets time pass, so that the figures are those of `now`.
@@ -120,8 +112,4 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
 
   /// How long the work that has not ended runs: the longest of it, and all together.
   package func unfinished(now: Duration) -> (longest: Duration, total: Duration) { slots.unfinished(now: now) }
-
-  private mutating func dropIfUnused(_ slot: Int) {
-    if slots.isUnused(slot) { names.remove(slot) }
-  }
 }

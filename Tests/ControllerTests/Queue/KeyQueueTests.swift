@@ -239,15 +239,6 @@ private final class Ledger: Sendable {
     #expect(queue.failures(of: "b") == 1 && queue.readyTime(of: "b") == .seconds(13))
   }
 
-  @Test func `a forgotten key does not come back when its run ends`() {
-    queue.add("a", priority: .edit)
-    _ = queue.takeReady()
-    queue.forget("a")
-    queue.finish("a", .failed)
-    #expect(queue.nextReady == nil)
-    #expect(queue.figures.failing == 0)
-  }
-
   // MARK: Many workers
 
   @Test func `every key goes through all its outcomes, whoever works on it and whenever`() async {

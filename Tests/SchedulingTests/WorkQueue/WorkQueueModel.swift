@@ -11,7 +11,6 @@ struct WorkQueueModel {
   struct Row {
     var isQueued = false
     var isRunning = false
-    var isForgotten = false
     var priority = WorkPriority.resync
     /// Queued: when it is or was ready.
     var time = Duration.zero
@@ -38,7 +37,6 @@ struct WorkQueueModel {
     let isUrgent = priority >= .edit && after == .zero
     let wish = Wish(priority: priority, time: now + after, isUrgent: isUrgent)
     if rows[key].isRunning {
-      rows[key].isForgotten = false
       rows[key].meanwhile.append(wish)
     } else {
       merge(key, wish)
@@ -86,10 +84,6 @@ struct WorkQueueModel {
     rows[key].isRunning = false
     let meanwhile = rows[key].meanwhile
     rows[key].meanwhile = []
-    if rows[key].isForgotten {
-      rows[key].isForgotten = false
-      return
-    }
     switch outcome {
     case .done: succeed(key)
     case .again(let after, let priority):
@@ -111,14 +105,5 @@ struct WorkQueueModel {
     rows[key].backoffEnd = now + backoff.delay(afterFailures: rows[key].failures, chance: chance)
     rows[key].earliest = now + wait
     merge(key, Wish(priority: rows[key].priority, time: now, isUrgent: false))
-  }
-
-  mutating func forget(_ key: Int) {
-    let row = rows[key]
-    rows[key] = Row()
-    guard row.isRunning else { return }
-    rows[key].isRunning = true
-    rows[key].isForgotten = true
-    rows[key].priority = row.priority
   }
 }

@@ -327,40 +327,7 @@ private final class Bench {
     #expect(bench.queue.known == 0)
   }
 
-  // MARK: Keys that are gone
-
-  @Test(arguments: [0, 10])
-  func `a forgotten key is queued no longer`(delay: Int) {
-    bench.add("a", after: delay)
-    bench.queue.forget("a")
-    bench.queue.forget("never seen")
-    bench.wait(delay)
-    #expect(bench.takeKey() == nil)
-    #expect(bench.queue.known == 0)
-  }
-
-  @Test(arguments: [WorkOutcome.done, .again(after: .zero, .edit), .failed, .terminal])
-  func `a key forgotten while it runs does not come back`(outcome: WorkOutcome) {
-    bench.add("a")
-    #expect(bench.takeKey() == "a")
-    bench.add("a")
-    bench.queue.forget("a")
-    bench.finish("a", outcome)
-    #expect(bench.queue.known == 0)
-  }
-
-  @Test func `a key forgotten and added again while it runs comes back without its failures`() {
-    bench.add("a")
-    #expect(bench.takeKey() == "a")
-    bench.finish("a", .failed)
-    bench.wait(10)
-    #expect(bench.takeKey() == "a")
-    bench.queue.forget("a")
-    bench.add("a")
-    #expect(bench.takeKey() == nil)
-    bench.finish("a")
-    #expect(bench.take()?.failures == 0)
-  }
+  // MARK: Figures
 
   @Test func `work that has not ended is measured`() {
     for key in ["a", "b"] {
