@@ -145,7 +145,7 @@ extension FleetController {
     let isUrgent = look.decision.action == .rollback
     guard let wait = budget?.take(for: look.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
     let withheld = WriteRules.Withholding(
-      .budget, "the write budget is used up: \(options.writeBudget.map { "\($0)" } ?? "")",
+      "the write budget is used up: \(options.writeBudget.map { "\($0)" } ?? "")",
       until: reconciler.now() + wait)
     await saw(look, withheld, entry, id)
     return .overBudget(wait, isUrgent ? .rescue : .edit)

@@ -20,18 +20,14 @@ package struct WriteRules: Sendable {
 
   /// Why a step is not taken now, and until when.
   package struct Withholding: Hashable, Sendable {
-    package let rule: Rule
     package let why: String
     /// When to look again; nil: at the next interval.
     package let until: Timestamp?
 
-    package init(_ rule: Rule, _ why: String, until: Timestamp? = nil) {
-      self.rule = rule
+    package init(_ why: String, until: Timestamp? = nil) {
       self.why = why
       self.until = until
     }
-
-    package enum Rule: String, Hashable, Sendable { case observing, paused, window, deletions, budget }
   }
 
   /// Why the decision's next step is not taken; nil: it may be.
@@ -41,15 +37,15 @@ package struct WriteRules: Sendable {
     case .record, .call, .verify, .checkTarget: break
     }
     if mode == .observe {
-      return Withholding(.observing, "this controller only observes; it would \(Self.words(decision))")
+      return Withholding("this controller only observes; it would \(Self.words(decision))")
     }
-    if let pause { return Withholding(.paused, "the controller is paused: \(pause)") }
+    if let pause { return Withholding("the controller is paused: \(pause)") }
     if case .call(.delete) = decision.next, let deletionsBlocked {
-      return Withholding(.deletions, deletionsBlocked)
+      return Withholding(deletionsBlocked)
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
       let opening = windows.compactMap { $0.nextOpening(after: now) }.min()
-      return Withholding(.window, "no change window is open; it will \(Self.words(decision))", until: opening)
+      return Withholding("no change window is open; it will \(Self.words(decision))", until: opening)
     }
     return nil
   }
