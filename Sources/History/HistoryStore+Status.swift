@@ -6,7 +6,7 @@ extension HistoryStore {
   ///
   /// - Parameters:
   ///   - statuses: those that changed; all others stay as they were saved.
-  ///   - removed: names of endpoints that are neither wanted nor there any more.
+  ///   - removed: names of endpoints that are neither wanted nor there any more. Their events stay.
   ///   - now: when the controller looked. `setpoint status` calls what it says stale when this is long past.
   ///   - report: what holds for the whole fleet; nil: as it was saved before.
   package func save(
@@ -18,13 +18,6 @@ extension HistoryStore {
       try row.looked(at: now, report, database)
       for status in statuses { try row.save(status, host: host, fleet: fleet, database) }
       for name in removed { try row.removeStatus(of: name, database) }
-    }
-  }
-
-  /// Forgets what was said of an endpoint that is neither wanted nor there any more. Its events stay.
-  package func removeStatus(of name: String, fleet: String, host: String) async throws(HistoryError) {
-    try await write { database in
-      try FleetRow.find(FleetKey(host: host, name: fleet), database)?.removeStatus(of: name, database)
     }
   }
 

@@ -30,9 +30,10 @@ import Testing
         try await reader.statuses(host: host, fleet: "f") == [full, status("zeta", .held, reason: .quarantined)])
       #expect(try await reader.status(of: FleetKey(host: host, name: "f"))?.lastSync == at(6))
       try await store.save([], removing: ["chat", "nobody"], fleet: "f", host: host, at: at(7))
-      try await store.removeStatus(of: "zeta", fleet: "f", host: host)
+      #expect(try await reader.statuses(host: host, fleet: "f").map(\.name) == ["zeta"])
+      try await store.save([], removing: ["zeta"], fleet: "f", host: host, at: at(8))
       #expect(try await reader.statuses(host: host, fleet: "f").isEmpty)
-      #expect(try await reader.status(of: FleetKey(host: host, name: "f"))?.lastSync == at(7))
+      #expect(try await reader.status(of: FleetKey(host: host, name: "f"))?.lastSync == at(8))
     }
   }
 
