@@ -1,0 +1,94 @@
+import Testing
+
+@Suite struct `Several served entities` {
+  /// The items of `servedEntities`, which begin in line 7, and what is said of them.
+  private static let lists: [(items: [String], findings: [String])] = [
+    (["{model: m, entityVersion: 1}"], []),
+    (["{model: m, entityVersion: 1, traffic: 100}"], []),
+    (["{model: m, entityVersion: 1, traffic: 0}", "{model: m, entityVersion: 2, traffic: 100}"], []),
+    (
+      ["{model: m, entityVersion: 1, traffic: 90}"],
+      ["7:3: error: spec.servedEntities: the traffic of all entities adds up to 90, not 100"]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2, traffic: 20}"],
+      ["7:3: error: spec.servedEntities: the traffic of all entities adds up to 110, not 100"]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2}"],
+      [
+        "8:5: error: spec.servedEntities[1].traffic: required with two entities or more, but missing; for example traffic: 50"
+      ]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 101}", "{model: m, entityVersion: 2, traffic: 0.5}"],
+      [
+        "7:43: error: spec.servedEntities[0].traffic: expected an integer from 0 to 100, found 101",
+        "8:43: error: spec.servedEntities[1].traffic: expected an integer from 0 to 100, found 0.5",
+      ]
+    ),
+    (
+      ["{model: m, entityVersion: 1, traffic: 50}", "{model: m, entityVersion: \"1\", traffic: 50}"],
+      [
+        "8:31: error: spec.servedEntities[1].entityVersion: version \"1\" of model \"m\" is served already by "
+          + "spec.servedEntities[0]; keep one of them, with the sum of both shares"
+      ]
+    ),
+    (
+      ["{name: x, model: m, entityVersion: 1, traffic: 50}", "{name: x, model: m, entityVersion: 2, traffic: 50}"],
+      [
+        "8:12: error: spec.servedEntities[1].name: the name \"x\" is taken already by spec.servedEntities[0]; choose another"
+      ]
+    ),
+    (
+      ["{model: a.b.m, entityVersion: 1, traffic: 50}", "{model: c.d.m, entityVersion: 1, traffic: 50}"],
+      [
+        "8:5: error: spec.servedEntities[1].name: the name \"m-1\" is taken already by spec.servedEntities[0]; give the "
+          + "entities names of their own"
+      ]
+    ),
+    (
+      ["{entityVersion: 1}"],
+      ["7:5: error: spec.servedEntities[0].model: required, but missing; for example model: main.support.qwen3"]
+    ),
+    (["m"], ["7:5: error: spec.servedEntities[0]: expected a mapping, found the text \"m\""]),
+    (
+      ["{model: m, entityVersion: 1, workloadType: GPU_SMALL, engine: {dtype: bfloat16}}"],
+      ["7:75: error: spec.servedEntities[0].engine.dtype: a T4 has no bfloat16; write float16, or use an A10"]
+    ),
+  ]
+
+  @Test(arguments: lists) func `split the traffic and are told apart`(items: [String], expected: [String]) {
+    let text = manifest("servedEntities:\n" + items.map { "- " + $0 }.joined(separator: "\n"))
+    #expect(findings(text) == expected)
+  }
+
+  @Test func `are fifteen at most`() {
+    func text(_ count: Int) -> String {
+      manifest(
+        "servedEntities:\n"
+          + (1...count).map { "- {model: m, entityVersion: \($0), traffic: \($0 == 1 ? 100 : 0)}" }.joined(
+            separator: "\n"))
+    }
+    #expect(findings(text(15)).isEmpty)
+    #expect(findings(text(16)) == ["7:3: error: spec.servedEntities: has 16 items; at most 15 are allowed"])
+  }
+
+  @Test func `must be at least one`() {
+    #expect(
+      findings(manifest("servedEntities: []")) == [
+        "6:19: error: spec.servedEntities: is empty; name at least one entity, or use the flat fields"
+      ])
+  }
+
+  @Test func `share the spec's engine, which is named once when it does not fit`() {
+    let text = manifest(
+      """
+      engine: {dtype: bfloat16}
+      servedEntities:
+      - {model: m, entityVersion: 1, workloadType: T4, traffic: 50}
+      - {model: m, entityVersion: 2, workloadType: T4, traffic: 50}
+      """)
+    #expect(findings(text) == ["6:19: error: spec.engine.dtype: a T4 has no bfloat16; write float16, or use an A10"])
+  }
+}
