@@ -30,7 +30,6 @@ package final class GitSource: ManifestSource {
   private let path: String
   private let allowedSigners: String?
   private let state = Mutex(State())
-  private let notices = Notices()
 
   /// - Parameters:
   ///   - url: as `git fetch` takes it. A name and password in it reach no output and no command line.
@@ -73,11 +72,8 @@ package final class GitSource: ManifestSource {
   /// How many files were parsed so far, each time counted.
   package var filesParsed: Int { state.withLock { $0.cache.filesParsed } }
 
-  /// Says that the repository may have something new, as a webhook does.
-  package func notify() { notices.post() }
-
-  /// An element for each `notify()`; time is not watched.
-  package func changes() -> AsyncStream<Void> { notices.stream() }
+  /// Never an element: a repository does not tell what happens to it, and whoever hears of it reads.
+  package func changes() -> AsyncStream<Void> { AsyncStream { _ in } }
 
   package func read() async throws -> SourceReading {
     let reading: SourceReading
