@@ -8,13 +8,21 @@ package struct RolloutPolicy: Hashable, Sendable {
   package let onFailure: FailurePolicy
   /// Asked of the new version before it is called good, in this order.
   package let checks: [VerificationCheck]
+  /// The shares of the traffic that a new model version gets before it gets all of it, strictly increasing; empty: all
+  /// of it at once. How a rollout is walked is no part of what is served: no step is in the config's digest.
+  package let steps: [RolloutStep]
+  /// The version that a new one replaces stays beside it without traffic, so that going back to it needs no new compute.
+  package let keepPrevious: Bool
 
   package init(
-    deadline: Duration? = nil, onFailure: FailurePolicy = .rollback, checks: [VerificationCheck] = []
+    deadline: Duration? = nil, onFailure: FailurePolicy = .rollback, checks: [VerificationCheck] = [],
+    steps: [RolloutStep] = [], keepPrevious: Bool = false
   ) {
     self.deadline = deadline
     self.onFailure = onFailure
     self.checks = checks
+    self.steps = steps
+    self.keepPrevious = keepPrevious
   }
 
   /// The deadline in force: the manifest's, else the platform's own for the slowest workload class in the config
@@ -35,6 +43,19 @@ package struct RolloutPolicy: Hashable, Sendable {
   /// themselves change.
   package var checksDigest: ConfigDigest {
     ConfigDigest(SHA256.hash(JSONValue.array(checks.map(\.canonicalJSON)).bytes()))
+  }
+}
+
+/// One stage of a rollout in steps: the new version has this share of the traffic, the one before it the rest.
+package struct RolloutStep: Hashable, Sendable {
+  /// The new version's share in percent, 0 to 99: at 0 it is asked before it gets any traffic.
+  package let traffic: Int
+  /// How long it stays at this share after it has passed its verification (the manifest's `for`).
+  package let hold: Duration
+
+  package init(traffic: Int, hold: Duration = .zero) {
+    self.traffic = traffic
+    self.hold = hold
   }
 }
 
