@@ -173,9 +173,6 @@ extension RevisionOutcome {
 // MARK: - Writing
 
 extension EndpointRow {
-  /// How many events of one endpoint are kept.
-  static let eventLimit = 1000
-
   static func save(
     _ memory: Memory, former: RecordedMemory, _ key: EndpointKey, at now: Timestamp, _ redaction: RedactionKey,
     _ database: Database
@@ -237,13 +234,6 @@ extension EndpointRow {
   }
 
   func append(_ event: HistoryEvent, _ database: Database) throws {
-    try database.execute(
-      sql: "INSERT INTO event (endpoint, at, what, why, source_commit) VALUES (?, ?, ?, ?, ?)",
-      arguments: [id, event.at.milliseconds, event.what, event.why, event.sourceCommit])
-    try database.execute(
-      sql: """
-        DELETE FROM event WHERE endpoint = :endpoint AND id <= (
-          SELECT id FROM event WHERE endpoint = :endpoint ORDER BY id DESC LIMIT 1 OFFSET :limit)
-        """, arguments: ["endpoint": id, "limit": Self.eventLimit])
+    try EventOwner.endpoint.append(event, of: id, database)
   }
 }

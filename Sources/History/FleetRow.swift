@@ -77,9 +77,6 @@ extension EndpointStatus {
 // MARK: - Writing
 
 extension FleetRow {
-  /// How many events of a whole fleet are kept.
-  private static let eventLimit = 1000
-
   func looked(at now: Timestamp, _ report: FleetReport?, _ database: Database) throws {
     guard let report else {
       return try database.execute(
@@ -113,14 +110,7 @@ extension FleetRow {
   }
 
   func append(_ event: HistoryEvent, _ database: Database) throws {
-    try database.execute(
-      sql: "INSERT INTO event (fleet, at, what, why, source_commit) VALUES (?, ?, ?, ?, ?)",
-      arguments: [id, event.at.milliseconds, event.what, event.why, event.sourceCommit])
-    try database.execute(
-      sql: """
-        DELETE FROM event WHERE fleet = :fleet AND id <= (
-          SELECT id FROM event WHERE fleet = :fleet ORDER BY id DESC LIMIT 1 OFFSET :limit)
-        """, arguments: ["fleet": id, "limit": Self.eventLimit])
+    try EventOwner.fleet.append(event, of: id, database)
   }
 }
 
