@@ -1,5 +1,6 @@
 internal import Controller
 internal import ControllerKit
+internal import Glibc
 internal import History
 internal import Planning
 internal import TestKit
@@ -30,7 +31,7 @@ struct Soak {
     for problem in problems { print("soak: \(problem)") }
     if !problems.isEmpty {
       directory.remove()
-      exitNow(1)
+      exit(1)
     }
   }
 
@@ -57,18 +58,19 @@ struct Soak {
       try await rig.run(for: .seconds(60))
       guard (minute + 1) % 120 == 0 else { continue }
       rig.world.workspace.forgetCalls()
-      let memory = residentKilobytes()
+      let memory = Self.residentBytes()
       if early == nil { early = memory }
-      print("soak: hour \((minute + 1) / 60): \(memory / 1024) MB resident, \(words(rig.queue.figures))")
-      flushOutput()
+      print("soak: hour \((minute + 1) / 60): \(memory >> 20) MB resident, \(words(rig.queue.figures))")
+      // Seen at once, also through a pipe.
+      fflush(nil)
     }
     try await calmDown()
-    let (memory, figures) = (residentKilobytes(), rig.queue.figures)
+    let (memory, figures) = (Self.residentBytes(), rig.queue.figures)
     let ratio = Double(memory * 1000 / max(1, early ?? memory)) / 1000
     print(
       "soak: \(hours) h, \(fleet.count) endpoints, \(fleet.edits) edits, \(fleet.failures) failing ones, "
         + "\(faults.counts.values.reduce(0, +)) faults of the provider, \(figures.adds) looks; \(words(figures)); "
-        + "\(memory / 1024) MB resident, \(ratio) of what it was after 2 h; in \((clock.now - begun).components.seconds) s"
+        + "\(memory >> 20) MB resident, \(ratio) of what it was after 2 h; in \((clock.now - begun).components.seconds) s"
     )
     var problems = await misplaced()
     if figures.depth > 0 || figures.running > 0 || figures.failing > 0 {
@@ -119,6 +121,8 @@ struct Soak {
     return wrong.map { "\(SoakFleet.name($0)) is not at version \(fleet.version(of: $0))" } + unsettled
       + (statuses.count == fleet.count ? [] : ["\(statuses.count) endpoints have a status"])
   }
+
+  private static func residentBytes() -> Int { ProcessFigures.current()?.residentBytes ?? 0 }
 
   private func words(_ figures: KeyQueue.Figures) -> String {
     "\(figures.depth) ready, \(figures.running) running, \(figures.failing) failing, \(figures.waiting) waiting"
