@@ -66,11 +66,15 @@ package struct ControllerOptions: Sendable {
     package static let standard = WriteBudget(writes: 50, period: .seconds(300))
   }
 
-  /// The interval, spread.
-  func spread(_ chance: Double) -> Duration { interval * (0.9 + 0.2 * chance) }
-
   /// What each decision is made with.
   package func decision(commit: String?) -> DecisionOptions {
     DecisionOptions(fleet: fleet, adopt: adopt, prune: prune, sourceCommit: commit)
   }
+}
+
+extension Duration {
+  /// Up to a tenth shorter or longer, so that what waits equally long does not come back all at once.
+  ///
+  /// - Parameter chance: from 0 up to 1.
+  func spread(_ chance: Double) -> Duration { self * (0.9 + 0.2 * chance) }
 }

@@ -168,7 +168,7 @@ package struct ControllerService: Service {
     while true {
       try Task.checkCancellation()
       try await action()
-      try await sleep(interval * (0.9 + 0.2 * parts.chance()))
+      try await sleep(interval.spread(parts.chance()))
     }
   }
 }

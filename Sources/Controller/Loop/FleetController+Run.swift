@@ -62,7 +62,7 @@ extension FleetController {
 
   private func outcome(_ end: RunEnd) -> WorkOutcome {
     switch end {
-    case .settled: .again(after: options.spread(parts.chance()), .resync)
+    case .settled: .again(after: options.interval.spread(parts.chance()), .resync)
     case .waiting(let pause, let priority), .overBudget(let pause, let priority): .again(after: pause, priority)
     case .failed(_, let atLeast): atLeast.map { .failedFor(atLeast: $0) } ?? .failed
     case .tooLong: .failed
@@ -169,7 +169,7 @@ extension FleetController {
     case .record, .call, .verify, .checkTarget: break
     }
     guard let withheld else { return nil }
-    let interval = options.spread(parts.chance())
+    let interval = options.interval.spread(parts.chance())
     return .waiting(withheld.until.map { min(max(.seconds(1), $0 - reconciler.now()), interval) } ?? interval, .resync)
   }
 

@@ -86,14 +86,14 @@ extension FleetController {
   /// What a person is shown of the whole fleet.
   package var fleetStatus: FleetStatus {
     FleetStatus(
-      fleet: options.fleet, target: reconciler.provider.target.url, lastSync: syncs.lastSuccess, report: report,
+      fleet: options.fleet, target: reconciler.provider.target.url, lastSync: lastSync, report: report,
       endpoints: statuses.values.sorted { $0.name < $1.name })
   }
 
   /// What has not been read since the start, and why; empty: the controller does its work.
   package var missingReadings: [String] {
     var missing: [String] = []
-    if syncs.lastSuccess == nil {
+    if lastSync == nil {
       missing.append("the source was not read yet" + (sourceProblems.first.map { ": \($0)" } ?? ""))
     }
     if lists.lastSuccess == nil {

@@ -28,8 +28,9 @@ package actor FleetController {
   var told: [String: Told] = [:]
   /// What of the source was told last, so that the same trouble is told once.
   var sourceProblems: [String] = []
-  var lists = Health()
-  var syncs = Health()
+  var lists = ListHealth()
+  /// When the source was last read whole, or for the first time in part; nil: nothing of it was read yet.
+  private(set) var lastSync: Timestamp?
   /// Whether the source was read at least once, with whatever result. Before that nothing can be said of any endpoint.
   private var hasReadSource = false
   private(set) var isStopping = false
@@ -37,8 +38,8 @@ package actor FleetController {
   package private(set) var hasLostLease = false
   private var runs = 0
 
-  /// How reading something went lately.
-  struct Health: Sendable {
+  /// How asking for the provider's list went lately.
+  struct ListHealth: Sendable {
     var lastSuccess: Timestamp?
     var failures = 0
     var problem: String?
@@ -86,19 +87,12 @@ package actor FleetController {
     let fleet = try await DesiredFleet.resolve(
       reading.set, after: desiredFleet, versionOfAlias: parts.versionOfAlias)
     desiredFleet = fleet
-    let isFirst = syncs.lastSuccess == nil
+    let isFirst = lastSync == nil
+    let isWhole = reading.set.isComplete && reading.problem == nil
     let news = view.take(fleet, commit: reading.commit)
-    syncs.problem = reading.problem
-    if reading.set.isComplete, reading.problem == nil {
-      syncs.failures = 0
-      syncs.lastSuccess = reconciler.now()
-    } else {
-      syncs.failures += 1
-      // What could be read is acted on all the same.
-      if isFirst, !reading.set.manifests.isEmpty { syncs.lastSuccess = reconciler.now() }
-    }
-    parts.metrics.synced(
-      isWhole: reading.set.isComplete && reading.problem == nil, at: reconciler.now(), manifests: fleet.endpoints.count)
+    // What can be read in part is acted on all the same.
+    if isWhole || (isFirst && !reading.set.manifests.isEmpty) { lastSync = reconciler.now() }
+    parts.metrics.synced(isWhole: isWhole, at: reconciler.now(), manifests: fleet.endpoints.count)
     await tell(reading)
     await tell(news)
     for name in news.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
@@ -160,7 +154,7 @@ package actor FleetController {
     }
     if lists.problem != nil { await note("the provider's list of endpoints can be read again") }
     if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
-    lists = Health(lastSuccess: reconciler.now())
+    lists = ListHealth(lastSuccess: reconciler.now())
     guard hasReadSource else { return }
     for name in view.names.filter({ statuses[$0] == nil }).sorted() { queue.add(name, priority: .resync) }
     // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.

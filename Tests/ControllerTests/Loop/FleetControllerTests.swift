@@ -77,6 +77,19 @@ import Testing
     #expect(rig.world.liveVersion() == "1")
   }
 
+  @Test func `it is not ready before something of the source was read; a part is enough`() async throws {
+    let rig = try await rig(version: nil)
+    rig.source.set(["chat.yaml": "spec: ["])
+    try await rig.controller.list()
+    try await rig.controller.sync()
+    let missing = await rig.controller.missingReadings
+    #expect(missing.count == 1)
+    #expect(missing.first?.hasPrefix("the source was not read yet: chat.yaml:") == true, "\(missing)")
+    rig.source.set(["chat.yaml": "spec: [", "other.yaml": TestSource.manifest("other", version: "1")])
+    try await rig.controller.sync()
+    #expect(await rig.controller.missingReadings.isEmpty)
+  }
+
   @Test func `a hand edit is put back within an interval`() async throws {
     let rig = try await rig()
     rig.world.workspace.foreignEdit("chat", config: World.config("2"))
