@@ -30,14 +30,6 @@ package struct DesiredEndpoint: Hashable, Sendable {
   }
 }
 
-/// What is kept in place beside the config: changed field by field, never quarantined, never rolled back.
-package struct SideSettings: Hashable, Sendable {
-  /// The tags the manifest sets. Tags it does not name are somebody else's and stay.
-  package let tags: [String: String]
-
-  package init(tags: [String: String] = [:]) { self.tags = tags }
-}
-
 /// What happens to the live endpoint when its manifest goes away.
 package enum DeletionPolicy: String, Hashable, Sendable, CaseIterable {
   case delete = "Delete"

@@ -14,10 +14,13 @@ package struct ObservedEndpoint: Hashable, Sendable {
   package let tags: [String: String]
   /// Milliseconds since 1970 at which the endpoint last changed, by the provider's clock.
   package let lastUpdated: Int64
+  /// What is special about the endpoint beside config and tags; nil: nothing.
+  @OutOfLine package var settings: ObservedSettings?
 
   package init(
     name: String, id: String, creator: String? = nil, active: ObservedConfig? = nil, pending: ObservedConfig? = nil,
-    readiness: Readiness, update: UpdateState, tags: [String: String] = [:], lastUpdated: Int64 = 0
+    readiness: Readiness, update: UpdateState, tags: [String: String] = [:], lastUpdated: Int64 = 0,
+    settings: ObservedSettings? = nil
   ) {
     self.name = name
     self.id = id
@@ -28,6 +31,7 @@ package struct ObservedEndpoint: Hashable, Sendable {
     self.update = update
     self.tags = tags
     self.lastUpdated = lastUpdated
+    self.settings = settings
   }
 }
 
@@ -39,14 +43,19 @@ package struct ObservedConfig: Hashable, Sendable {
   package let deployments: [String: Deployment]
   /// Milliseconds since 1970 at which the rollout of this config began; nil where not reported.
   package let startTime: Int64?
+  /// Members that make a rollout and that no manifest can say, as paths such as
+  /// `served_entities[main].instance_profile_arn`. While there is any, writing the config would take it away.
+  package let unrepresented: [String]
 
   package init(
-    version: Int64, config: EndpointConfig, deployments: [String: Deployment] = [:], startTime: Int64? = nil
+    version: Int64, config: EndpointConfig, deployments: [String: Deployment] = [:], startTime: Int64? = nil,
+    unrepresented: [String] = []
   ) {
     self.version = version
     self.config = config
     self.deployments = deployments
     self.startTime = startTime
+    self.unrepresented = unrepresented
   }
 
   /// A served entity's deployment: `state` is the server's word (`DEPLOYMENT_READY`, …), `message` its explanation.

@@ -11,22 +11,28 @@ package struct ServedEntity: Hashable, Sendable {
   package let entityVersion: String
   /// The API's word for the accelerator, such as `GPU_MEDIUM`. An open string.
   package let workloadType: String
-  /// `Small`, `Medium`, `Large` or a size of the workspace's own; nil where the live entity is sized by concurrency.
+  /// `Small`, `Medium`, `Large` or a size of the workspace's own; nil where ``concurrency`` says it.
   package let workloadSize: String?
+  /// In place of a size; the two exclude each other (contract Q5).
+  package let concurrency: ProvisionedConcurrency?
   package let scaleToZero: Bool
   /// Environment of the model server; secret references stay references (`{{secrets/scope/key}}`).
   package let environment: [String: String]
   /// Per cent of the endpoint's traffic, 0...100.
   package let traffic: Int
 
+  /// - Parameter concurrency: rules where it is given; `workloadSize` then counts for nothing, since servers echo one
+  ///   that nobody chose (contract Q16).
   package init(
     name: String? = nil, entityName: String, entityVersion: String, workloadType: String = "CPU",
-    workloadSize: String? = "Small", scaleToZero: Bool = false, environment: [String: String] = [:], traffic: Int = 100
+    workloadSize: String? = "Small", concurrency: ProvisionedConcurrency? = nil, scaleToZero: Bool = false,
+    environment: [String: String] = [:], traffic: Int = 100
   ) {
     self.entityName = entityName
     self.entityVersion = entityVersion
     self.workloadType = workloadType
-    self.workloadSize = workloadSize
+    self.workloadSize = concurrency == nil ? workloadSize : nil
+    self.concurrency = concurrency
     self.scaleToZero = scaleToZero
     self.environment = environment
     self.traffic = traffic
@@ -66,6 +72,10 @@ package struct ServedEntity: Hashable, Sendable {
       if !environment.isEmpty {
         writer.key("environment_vars")
         writer.object(environment)
+      }
+      if let concurrency {
+        writer.member("max_provisioned_concurrency", concurrency.max)
+        writer.member("min_provisioned_concurrency", concurrency.min)
       }
       if let givenName { writer.member("name", givenName) }
       writer.member("scale_to_zero_enabled", scaleToZero)

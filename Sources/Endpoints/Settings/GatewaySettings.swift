@@ -1,0 +1,75 @@
+package import CanonicalJSON
+
+/// The AI gateway's settings. Of a manifest: nil is not managed. Of a live endpoint: what is there.
+package struct GatewaySettings: Hashable, Sendable {
+  /// By key and principal, which no two of them share; their order carries no meaning.
+  package var rateLimits: [RateLimit]? {
+    didSet { rateLimits = rateLimits?.sorted() }
+  }
+  /// Whether usage is written to the system tables.
+  package var usageTracking: Bool?
+  package var inferenceTable: InferenceTable?
+  /// Of a live endpoint only: members of the API's block that no manifest can say, such as `fallback_config`, under the
+  /// API's names. They are sent back when the block is replaced, since a replacement drops what it leaves out.
+  package var other: [String: JSONValue]
+
+  package init(
+    rateLimits: [RateLimit]? = nil, usageTracking: Bool? = nil, inferenceTable: InferenceTable? = nil,
+    other: [String: JSONValue] = [:]
+  ) {
+    self.rateLimits = rateLimits?.sorted()
+    self.usageTracking = usageTracking
+    self.inferenceTable = inferenceTable
+    self.other = other
+  }
+
+  /// Whether nothing is there, or nothing managed.
+  package var isEmpty: Bool { self == GatewaySettings() }
+}
+
+/// How many calls or tokens somebody may spend in a period.
+package struct RateLimit: Hashable, Sendable, Comparable {
+  /// Whom the limit counts: `endpoint`, `user`, `user_group`, `service_principal`, or a word newer than this version.
+  package let key: String
+  /// The group or the service principal's application id; nil for the other keys, and for a default of all users.
+  package let principal: String?
+  package let calls: Int64?
+  package let tokens: Int64?
+  /// `minute`, the only period there is (contract E7).
+  package let renewalPeriod: String
+
+  package init(
+    key: String, principal: String? = nil, calls: Int64? = nil, tokens: Int64? = nil, renewalPeriod: String = "minute"
+  ) {
+    self.key = key
+    self.principal = principal
+    self.calls = calls
+    self.tokens = tokens
+    self.renewalPeriod = renewalPeriod
+  }
+
+  package static func < (one: RateLimit, other: RateLimit) -> Bool {
+    if one.key != other.key { return one.key < other.key }
+    if one.principal != other.principal { return (one.principal ?? "") < (other.principal ?? "") }
+    if one.calls != other.calls { return (one.calls ?? 0) < (other.calls ?? 0) }
+    if one.tokens != other.tokens { return (one.tokens ?? 0) < (other.tokens ?? 0) }
+    return one.renewalPeriod < other.renewalPeriod
+  }
+}
+
+/// The table that requests and answers are written to.
+package struct InferenceTable: Hashable, Sendable {
+  package let catalog: String
+  package let schema: String
+  /// Nil: the server chooses one.
+  package let tableNamePrefix: String?
+  /// A table whose names are to change is switched off first (contract E7).
+  package let enabled: Bool
+
+  package init(catalog: String, schema: String, tableNamePrefix: String? = nil, enabled: Bool = true) {
+    self.catalog = catalog
+    self.schema = schema
+    self.tableNamePrefix = tableNamePrefix
+    self.enabled = enabled
+  }
+}

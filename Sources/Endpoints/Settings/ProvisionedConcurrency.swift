@@ -1,0 +1,11 @@
+/// How many requests a served entity takes at once, in place of a size. Both are multiples of 4 (contract 6.1); equal
+/// numbers are a fixed size.
+package struct ProvisionedConcurrency: Hashable, Sendable {
+  package let min: Int
+  package let max: Int
+
+  package init(min: Int, max: Int) {
+    self.min = min
+    self.max = max
+  }
+}
