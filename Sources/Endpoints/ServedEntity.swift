@@ -19,7 +19,7 @@ package struct ServedEntity: Hashable, Sendable {
   /// Environment of the model server; secret references stay references (`{{secrets/scope/key}}`).
   package let environment: [String: String]
   /// Per cent of the endpoint's traffic, 0...100.
-  package let traffic: Int
+  package private(set) var traffic: Int
 
   /// - Parameter concurrency: rules where it is given; `workloadSize` then counts for nothing, since servers echo one
   ///   that nobody chose (contract Q16).
@@ -61,6 +61,17 @@ package struct ServedEntity: Hashable, Sendable {
   func named(like other: ServedEntity) -> ServedEntity {
     var copy = self
     copy.givenName = other.givenName
+    return copy
+  }
+
+  /// The same entity with another share of the traffic and, where one is given, another name: what a rollout in steps
+  /// sends.
+  package func serving(_ traffic: Int, as name: String? = nil) -> ServedEntity {
+    var copy = self
+    copy.traffic = traffic
+    if let name {
+      copy.givenName = name == Self.defaultName(entityName: entityName, entityVersion: entityVersion) ? nil : name
+    }
     return copy
   }
 
