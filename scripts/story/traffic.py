@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 CLIENTS = 3
 PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 120
+# The request under way when the block ends, and the last one, with their bodies.
+JOIN_SECONDS = 3 * PATIENCE_SECONDS
 # Every few requests one is long, so that some are under way at the moment of the switch. Five tokens make one
 # sentence (three words, end, newline), and the model repeats it.
 LONG_EVERY = 12
@@ -23,6 +25,7 @@ class Tally:
     failures: list[str] = field(default_factory=list)
     last: str = ""  # the answer to the request that was sent last: a long one sent earlier may well end after it
     last_number: int = 0
+    meanwhile: int = 0  # how many were sent inside of the block
 
     def __str__(self) -> str:
         answers = ", ".join(f"{count} × {text!r}" for text, count in sorted(self.answers.items()))
@@ -30,27 +33,33 @@ class Tally:
 
 
 class Traffic:
-    """`with Traffic(...) as tally:` sends requests until the block ends; then each client sends one more, its last.
+    """`with Traffic(...) as tally:` has requests flow from before the block until after it.
 
-    So the request sent last is always one that was sent after the block had ended, however fast that was.
+    The block begins once each client has had an answer. When it has ended each client sends one more, its last. So the
+    first answer is always one of before, and the request sent last one of after, however fast the block was.
     """
 
     def __init__(self, port: int, token: str, endpoint: str):
         self.port, self.token, self.endpoint = port, token, endpoint
-        self.tally = Tally()
+        self.tally, self.sent_before = Tally(), 0
         self.lock = threading.Lock()
+        self.flowing = threading.Semaphore(0)  # one for each client that is done with its first request
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=self.client, daemon=True) for _ in range(CLIENTS)]
 
     def __enter__(self) -> Tally:
         for thread in self.threads:
             thread.start()
+        for _ in self.threads:
+            self.flowing.acquire(timeout=PATIENCE_SECONDS)
+        self.sent_before = self.tally.sent
         return self.tally
 
     def __exit__(self, *_) -> None:
+        self.tally.meanwhile = self.tally.sent - self.sent_before
         self.stop.set()
         for thread in self.threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(JOIN_SECONDS)
 
     def client(self) -> None:
         """One client with one connection, kept open as long as the server keeps it."""
@@ -62,10 +71,12 @@ class Traffic:
                 sent = self.tally.sent
             try:
                 self.answered(sent, self.ask(connection, long=number % LONG_EVERY == 0, stream=number % 2 == 0))
-            except (OSError, http.client.HTTPException, ValueError) as failure:
+            except (OSError, http.client.HTTPException, ValueError, LookupError) as failure:
                 with self.lock:
                     self.tally.failures.append(f"{type(failure).__name__}: {failure}")
                 connection.close()
+            if number == 1:
+                self.flowing.release()
             if ended:
                 return connection.close()
             self.stop.wait(PAUSE_SECONDS)
