@@ -40,7 +40,7 @@ def _reap_for_ever() -> None:
     while True:
         time.sleep(REAP_EVERY_SECONDS)
         with _starting:
-            for pid, parent in _parents().items():
+            for pid, parent in parents().items():
                 if parent == os.getpid() and pid not in _own:
                     with contextlib.suppress(ChildProcessError):
                         os.waitpid(pid, os.WNOHANG)
@@ -64,16 +64,17 @@ def _stat(folder: pathlib.Path) -> list[str]:
     return read(folder / "stat").rpartition(")")[2].split()
 
 
-def _parents() -> dict[int, int]:
+def parents() -> dict[int, int]:
+    """Every process's parent."""
     fields = {pid: _stat(folder) for pid, folder in folders().items()}
     return {pid: int(values[1]) for pid, values in fields.items() if values}
 
 
 def living() -> dict[int, str]:
     """The living processes below this one, with their command lines."""
-    parents = _parents()
+    above = parents()
     found: set[int] = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+    while more := {pid for pid, parent in above.items() if parent in found} - found:
         found |= more
     paths = {pid: pathlib.Path(f"/proc/{pid}") for pid in found - {os.getpid()}}
     alive = {pid: path for pid, path in paths.items() if _stat(path)[:1] not in ([], ["Z"])}

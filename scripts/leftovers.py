@@ -15,13 +15,15 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 import descendants
 
 SHARED_MEMORY = pathlib.Path("/dev/shm")
 LISTENING = "0A"
 # Processes are on their way out for a moment after their parent was told that they ended.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 0.2
 
 
 def address_in(text: str) -> str:
@@ -81,12 +83,20 @@ def abandoned_since(before: dict[int, pathlib.Path]) -> list[pathlib.Path]:
     return [path for inode, path in new.items() if inode not in mapped]
 
 
+def wait_for_abandoned(before: dict[int, pathlib.Path], seconds: float) -> list[pathlib.Path]:
+    """What stays abandoned: of all the machine's processes one may be about to map a file, or to unlink it."""
+    end = time.monotonic() + seconds
+    while (abandoned := abandoned_since(before)) and time.monotonic() < end:
+        time.sleep(LOOK_EVERY_SECONDS)
+    return abandoned
+
+
 def leftovers(before: dict[int, pathlib.Path], patience: float = PATIENCE_SECONDS) -> list[str]:
     """What the processes below this one left, given the shared memory of before; waits for what is about to go."""
     left = descendants.wait_for_end(patience)
     words = [f"process {pid}: {command[:120]}" for pid, command in left.items()]
     words += [f"process {pid} listens on {address}" for pid in left for address in ports_of(pid)]
-    return words + [f"shared memory {path}" for path in abandoned_since(before)]
+    return words + [f"shared memory {path}" for path in wait_for_abandoned(before, patience)]
 
 
 def run(command: list[str]) -> int:

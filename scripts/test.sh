@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
 
-# No part may hang for ever. On two cores the whole takes a third of this.
-readonly PART_LIMIT=30m
+# No part may hang for ever. On two idle cores the whole takes a third of this.
+readonly PART_LIMIT=45m
 
 logs=$(mktemp -d)
 installer=

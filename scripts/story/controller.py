@@ -7,7 +7,6 @@ import http.client
 import json
 import pathlib
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,12 +15,13 @@ from dataclasses import dataclass, field
 import descendants
 
 from story.narration import StoryFailed
-from story.setpoint import Outcome, Setpoint
+from story.setpoint import ANSWER_SECONDS, Outcome, Setpoint, free_port
 
 FLEET = "story"
-START_SECONDS = 30
+DEFAULT_PORT = 7388
+START_SECONDS = 300
 # The grace of calls in flight, that of the listener, and a busy machine.
-STOP_SECONDS = 45
+STOP_SECONDS = 120
 LOOK_EVERY_SECONDS = 0.2
 LINES_SHOWN = 12
 
@@ -33,7 +33,7 @@ class Controller:
     setpoint: Setpoint
     provider: str  # the address that it takes for the provider's
     source: list[str]  # its arguments that say where manifests are
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=lambda: free_port(DEFAULT_PORT))
     process: subprocess.Popen | None = None
 
     def __post_init__(self) -> None:
@@ -105,7 +105,7 @@ class Controller:
         return self.call("GET", path)
 
     def call(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -157,9 +157,3 @@ class Controller:
 
     def said(self) -> str:
         return f"Its status: {json.dumps(self.fleet_status())}; its log ends: {self.log_end()}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

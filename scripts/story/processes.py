@@ -1,9 +1,15 @@
 """The story's processes: which of them are vLLM, and the end of all of them."""
 
+import contextlib
+import os
+import signal
 import time
+from collections.abc import Iterator
 
 import descendants
 import leftovers
+
+LOOK_AGAIN_SECONDS = 1.0
 
 
 def is_api_server(command: str) -> bool:
@@ -17,6 +23,31 @@ def is_vllm(command: str) -> bool:
 
 def vllm_pids() -> set[int]:
     return {pid for pid, command in descendants.living().items() if is_vllm(command)}
+
+
+def lasting_vllm_pids() -> set[int]:
+    """Those that are there for a while: a child has its parent's command line until it is given one of its own."""
+    seen = vllm_pids()
+    time.sleep(LOOK_AGAIN_SECONDS)
+    return seen & vllm_pids()
+
+
+def api_servers() -> set[int]:
+    """One process for each replica: API servers that are not just a child of another."""
+    found = {pid for pid, command in descendants.living().items() if is_api_server(command)}
+    parents = descendants.parents()
+    return {pid for pid in found if parents.get(pid, pid) not in found}
+
+
+@contextlib.contextmanager
+def halted(pid: int) -> Iterator[None]:
+    """What the process does waits until the block has ended."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def replica_ports() -> list[int]:

@@ -9,7 +9,7 @@ from story.narration import Narrator, StoryFailed
 
 BRANCH = "main"
 FOLDER = "endpoints"
-GIT_SECONDS = 60
+GIT_SECONDS = 300
 
 
 class Repository:

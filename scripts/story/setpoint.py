@@ -16,9 +16,12 @@ from story import processes
 from story.narration import Narrator, StoryFailed
 
 DEFAULT_PORT = 7387
+PORTS_TRIED = 200
+# What is waited for comes in a second or a minute. The limits are for a machine that is busy with something else.
 COMMAND_SECONDS = 900
-PLANE_START_SECONDS = 60
-PLANE_STOP_SECONDS = 90
+ANSWER_SECONDS = 60
+PLANE_START_SECONDS = 300
+PLANE_STOP_SECONDS = 300
 
 
 @dataclass
@@ -120,7 +123,7 @@ class Setpoint:
 
     def serve(self) -> None:
         """Start the plane and wait until it answers; a port once chosen is kept over restarts."""
-        self.port = self.port or free_port()
+        self.port = self.port or free_port(DEFAULT_PORT)
         arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
         self.narrator.say("    $ setpoint " + " ".join(arguments) + " &")
         with open(self.log, "ab") as log:
@@ -133,8 +136,8 @@ class Setpoint:
                 stderr=log,
                 start_new_session=True,
             )
-        processes.wait_until(lambda: self.plane.poll() is not None or self.answers(), PLANE_START_SECONDS)
-        if not self.answers():
+        told = processes.wait_until(lambda: self.plane.poll() is not None or self.answers(), PLANE_START_SECONDS)
+        if not told or self.plane.poll() is not None:
             raise StoryFailed(f"the plane does not answer on {self.url}; its log ends: {self.log_end()}")
 
     def answers(self) -> bool:
@@ -143,7 +146,7 @@ class Setpoint:
     def status_of(self, path: str, token: str | None = None) -> int:
         """The HTTP status of a GET, with the plane's token unless another is given; 0 without an answer."""
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
             connection.request("GET", path, headers={"Authorization": f"Bearer {token or self.token}"})
             return connection.getresponse().status
         except (OSError, http.client.HTTPException):
@@ -172,14 +175,15 @@ class Setpoint:
                 self.stop_plane()
 
 
-def free_port() -> int:
-    """The plane's usual port when nobody has it, else one that is free."""
-    for port in (DEFAULT_PORT, 0):
+def free_port(usual: int) -> int:
+    """The usual port when nobody has it, else the next one that is free.
+
+    The kernel gives none of this height to those who ask for any port: what is started a second time finds it free.
+    """
+    for port in range(usual, usual + PORTS_TRIED):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+            with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise StoryFailed("no free port on 127.0.0.1")
+                return port
+    raise StoryFailed(f"none of the {PORTS_TRIED} ports from {usual} is free on 127.0.0.1")
