@@ -30,9 +30,13 @@ install_packages() {
     as_root=(sudo)
   fi
   step "installing $*"
+  # Another apt may be at work, and the network may be slow.
+  local patient=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
   # Package lists may be missing (a fresh image) or stale; a failure to refresh is fatal only if the install fails too.
-  "${as_root[@]}" apt-get update -qq || step "apt-get update failed (above); trying with the lists that are there"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$@" ||
+  "${as_root[@]}" apt-get "${patient[@]}" update -qq ||
+    step "apt-get update failed (above); trying with the lists that are there"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get "${patient[@]}" install -qq --yes --no-install-recommends "$@" ||
     fail "apt-get could not install: $*" "Its own words stand above."
 }
 

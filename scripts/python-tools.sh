@@ -50,6 +50,7 @@ prepare_uv() {
     "$PYTHON" -m venv --clear "$TOOLS/uv"
     "$TOOLS/uv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
   fi
+  export UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120}
   export UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}
   local index
   index=$(pip_setting index-url)
