@@ -15,6 +15,11 @@ enum ScalarText {
       && body.split(separator: "\n").allSatisfy { !$0.hasSuffix(" ") }
   }
 
+  /// A text for a comment: what would end the line, or the file's being YAML, stands there as an escape.
+  static func oneLine(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { $0 += isPrintable($1) ? String($1) : escape($1) }
+  }
+
   /// Narrower than YAML allows: letters, digits and a few signs, beginning with a letter, a digit, `_` or `/`, and nothing
   /// that looks like a boolean, a null, a number or a date in any version of YAML.
   private static func canBePlain(_ text: String) -> Bool {

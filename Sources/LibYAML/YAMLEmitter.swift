@@ -4,6 +4,7 @@ package enum YAMLEmitter {
   /// One document without markers, ending in a line break.
   package static func emit(_ value: YAMLValue) -> String {
     var output = ""
+    let value = uncommented(value, indent: 0, to: &output)
     switch value {
     case .mapping(let entries) where !entries.isEmpty: mapping(entries, indent: 0, continues: false, to: &output)
     case .sequence(let items) where !items.isEmpty: sequence(items, indent: 0, continues: false, to: &output)
@@ -20,6 +21,7 @@ package enum YAMLEmitter {
     for (key, value) in entries {
       if !onLine { pad(indent, &output) }
       onLine = false
+      let value = uncommented(value, indent: indent, to: &output)
       let written = ScalarText.inline(key)
       // A key that a colon is to follow on the same line may be 1024 characters long at most.
       if written.unicodeScalars.count > 1000 {
@@ -38,6 +40,7 @@ package enum YAMLEmitter {
     for item in items {
       if !onLine { pad(indent, &output) }
       onLine = false
+      let item = uncommented(item, indent: indent, to: &output)
       output += "- "
       switch item {
       case .mapping(let entries) where !entries.isEmpty:
@@ -80,8 +83,19 @@ package enum YAMLEmitter {
       output += ScalarText.inline(text)
     case .sequence: output += "[]"
     case .mapping: output += "{}"
+    case .commented(_, let value): return leaf(value, indent: indent, to: &output)
     }
     output += "\n"
+  }
+
+  /// Writes the comment above a value, on a line that has begun at its indent and begins anew after it; returns the value.
+  private static func uncommented(_ value: YAMLValue, indent: Int, to output: inout String) -> YAMLValue {
+    guard case .commented(let lines, let inner) = value else { return value }
+    for line in lines {
+      output += line.isEmpty ? "#\n" : "# \(ScalarText.oneLine(line))\n"
+      pad(indent, &output)
+    }
+    return uncommented(inner, indent: indent, to: &output)
   }
 
   private static func literal(_ text: String, indent: Int, to output: inout String) {

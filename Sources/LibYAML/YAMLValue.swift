@@ -8,6 +8,8 @@ package enum YAMLValue: Sendable, Equatable {
   case sequence([YAMLValue])
   /// Written in this order.
   case mapping([(key: String, value: YAMLValue)])
+  /// A value with lines for people above it: above its key, its place in a list, or the document.
+  indirect case commented([String], YAMLValue)
 
   package static func == (one: YAMLValue, other: YAMLValue) -> Bool {
     switch (one, other) {
@@ -19,6 +21,7 @@ package enum YAMLValue: Sendable, Equatable {
     case (.sequence(let a), .sequence(let b)): a == b
     case (.mapping(let a), .mapping(let b)):
       a.count == b.count && zip(a, b).allSatisfy { $0.key == $1.key && $0.value == $1.value }
+    case (.commented(let a, let one), .commented(let b, let other)): a == b && one == other
     default: false
     }
   }

@@ -92,6 +92,58 @@ import Testing
     }
   }
 
+  @Test func `comments stand above a document, a key and an item of a list`() {
+    let entity = YAMLValue.mapping([("name", .commented(["a name"], .string("main"))), ("traffic", .integer(90))])
+    let value = YAMLValue.commented(
+      ["one", "", "two"],
+      .mapping([
+        ("model", .string("x")),
+        ("entities", .commented(["all of them"], .sequence([.commented(["the first"], entity), entity]))),
+        ("deep", .mapping([("tags", .commented(["none"], .mapping([])))])),
+      ]))
+    #expect(
+      YAMLEmitter.emit(value) == """
+        # one
+        #
+        # two
+        model: x
+        # all of them
+        entities:
+        # the first
+        - # a name
+          name: main
+          traffic: 90
+        - # a name
+          name: main
+          traffic: 90
+        deep:
+          # none
+          tags: {}
+
+        """)
+  }
+
+  @Test(arguments: 0..<20 as Range<UInt64>)
+  func `comments, whatever they hold, change nothing of what is read back`(seed: UInt64) throws {
+    var random = Random(seed: seed)
+    for _ in 0..<40 {
+      let value = anyValue(depth: 4, &random)
+      let text = YAMLEmitter.emit(commented(value, &random))
+      let root = try #require(try YAMLParser.documents(in: Array(text.utf8), file: "f").first?.root)
+      #expect(read(root) == value, "\(text)")
+    }
+  }
+
+  private func commented(_ value: YAMLValue, _ random: inout Random) -> YAMLValue {
+    let inner: YAMLValue =
+      switch value {
+      case .sequence(let items): .sequence(items.map { commented($0, &random) })
+      case .mapping(let entries): .mapping(entries.map { ($0.key, commented($0.value, &random)) })
+      default: value
+      }
+    return Bool.random(using: &random) ? .commented([anyText(&random), anyText(&random)], inner) : inner
+  }
+
   @Test func `a very long key is still a key`() throws {
     let value = YAMLValue.mapping([
       (String(repeating: "k", count: 2000), .mapping([("a", .integer(1))])),

@@ -243,6 +243,12 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   }
 }
 
+/// The shortest time of several that something took: of the others the machine may have been busy with something else.
+private func quickest(_ action: () -> Void) -> Duration {
+  let clock = ContinuousClock()
+  return (0..<5).map { _ in clock.measure(action) }.min() ?? .zero
+}
+
 @Suite struct `Limits` {
   /// Nine levels of nine aliases: three hundred million nodes when followed.
   private static let billionLaughs: String =
@@ -252,9 +258,8 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     }.joined()
 
   @Test func `a billion laughs are refused in under a tenth of a second`() {
-    let clock = ContinuousClock()
     var message = ""
-    let taken = clock.measure { message = fault(Self.billionLaughs) }
+    let taken = quickest { message = fault(Self.billionLaughs) }
     #expect(message == "f.yaml:6:10: the document has more than 100000 nodes, aliases followed")
     #expect(taken < .milliseconds(100))
   }
@@ -292,9 +297,8 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
 
   @Test func `a mapping of many keys is read in no time and still refuses a duplicate`() {
     let keys = (0..<20_000).map { "key\($0): 1\n" }.joined()
-    let clock = ContinuousClock()
     var message = ""
-    let taken = clock.measure { message = fault(keys + "key19000: 2\n") }
+    let taken = quickest { message = fault(keys + "key19000: 2\n") }
     #expect(message == "f.yaml:20001:1: duplicate key \"key19000\"; it is set already at line 19001, column 1")
     #expect(taken < .seconds(5))
   }
