@@ -123,7 +123,8 @@ import Testing
             for _ in 0..<6 {
               group.addTask {
                 var answers: [(Int, String?, Bool)] = []
-                for _ in 0..<40 {
+                // However fast they are: until one was asked for after the switch.
+                while answers.count < 40 || answers.last?.2 == false {
                   let isAfter = switched.isOpen
                   let answer = try await client.post("/v1/chat/completions")
                   answers.append((answer.status, answer.text, isAfter))
@@ -147,7 +148,7 @@ import Testing
             }
             return try await group.reduce(into: []) { $0 += $1 }
           }
-          #expect(outcomes.count == 240 && outcomes.allSatisfy { $0.0 == 200 })
+          #expect(outcomes.count >= 240 && outcomes.allSatisfy { $0.0 == 200 })
           #expect(Set(outcomes.map(\.1)) == ["Hello from v1", "Hello from v2"])
           #expect(outcomes.filter(\.2).allSatisfy { $0.1 == "Hello from v2" })
         }

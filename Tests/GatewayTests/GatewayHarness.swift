@@ -148,7 +148,7 @@ final class ScriptedReplica: Sendable {
 
 /// Waits until a condition holds; false when it does not within the time.
 func eventually(
-  within limit: Duration = .seconds(10), _ condition: @Sendable () async throws -> Bool
+  within limit: Duration = .seconds(60), _ condition: @Sendable () async throws -> Bool
 ) async rethrows -> Bool {
   let deadline = ContinuousClock.now + limit
   while ContinuousClock.now < deadline {

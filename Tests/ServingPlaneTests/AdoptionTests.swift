@@ -41,7 +41,7 @@ struct AdoptionTests {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "one"))
-      _ = try await plane.register("hello", try data.model(say: "two", switches: ["start_ms": 1500]))
+      _ = try await plane.register("hello", try data.model(say: "two", switches: ["start_ms": 3000]))
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
       _ = try await plane.put("chat", [entity("hello", 2)])

@@ -1,6 +1,7 @@
 import CanonicalJSON
 import Glibc
 import LibCurl
+import Synchronization
 import Testing
 
 @testable import ServingPlane
@@ -57,14 +58,19 @@ struct EndpointLifecycleTests {
       _ = try await plane.create("chat", [entity("hello", 1, name: "main")])
       _ = try await plane.waitUntilSettled("chat")
 
+      let answered = Count()
       let answers = try await withThrowingTaskGroup(of: [PlaneClient.Answer].self) { group in
         for _ in 0..<4 {
           group.addTask {
             var answers: [PlaneClient.Answer] = []
-            while answers.last?.sentence != "Hello from v2" { answers.append(try await plane.chat("chat")) }
+            while answers.last?.sentence != "Hello from v2" {
+              answers.append(try await plane.chat("chat"))
+              answered.add()
+            }
             return answers
           }
         }
+        try await eventually("requests flow") { answered.value > 8 }
         let put = try await plane.put("chat", [entity("hello", 2, name: "main")])
         #expect(put.status == 200)
         #expect(put.json["pending_config"]?["config_version"] == 2)
@@ -302,13 +308,13 @@ struct EndpointLifecycleTests {
     let data = TestData()
     try await withPlane(data) { plane in
       let words = (1...20).map { "w\($0)" }.joined(separator: " ")
-      _ = try await plane.register("hello", try data.model(say: words, switches: ["token_ms": 150]))
+      _ = try await plane.register("hello", try data.model(say: words, switches: ["token_ms": 2000]))
       _ = try await plane.register("hello", try data.model(say: "short"))
       _ = try await plane.create("chat", [entity("hello", 1, name: "main")])
       _ = try await plane.waitUntilSettled("chat")
       async let long = plane.chat("chat")
+      let port = try #require(try EndpointStore(path: data.settings.storePath).replicas().first).port
       try await eventually("the long one is under way") {
-        let port = try EndpointStore(path: data.settings.storePath).replicas().first?.port ?? 0
         let metrics = try await plane.http.execute(HTTPRequest(url: "http://127.0.0.1:\(port)/metrics")).body.collect()
         return EngineMetrics(String(decoding: metrics, as: UTF8.self)).running > 0
       }
@@ -319,6 +325,11 @@ struct EndpointLifecycleTests {
       #expect(short == "short")
       // The old replica still has its request, and gives its whole answer before it goes.
       #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
+      // Left alone it would take 40 s, so that all of the above comes before its end.
+      let hurry: JSONValue = ["token_ms": 0]
+      _ = try await plane.http.execute(
+        HTTPRequest(method: "POST", url: "http://127.0.0.1:\(port)/standin", body: hurry.bytes())
+      ).body.collect()
       let answer = try await long
       #expect(answer.status == 200)
       #expect(answer.sentence == words)
@@ -327,4 +338,11 @@ struct EndpointLifecycleTests {
       }
     }
   }
+}
+
+/// Counts what several tasks do.
+private final class Count: Sendable {
+  private let count = Mutex(0)
+  var value: Int { count.withLock { $0 } }
+  func add() { count.withLock { $0 += 1 } }
 }

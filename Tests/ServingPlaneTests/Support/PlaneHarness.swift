@@ -53,9 +53,9 @@ final class TestData: Sendable {
     settings.timing.probeEvery = .milliseconds(300)
     settings.timing.tokenEvery = .zero
     settings.timing.probeTimeout = .seconds(2)
-    settings.timing.startDeadline = .seconds(30)
+    settings.timing.startDeadline = .seconds(120)
     settings.timing.terminationGrace = .seconds(3)
-    settings.timing.drainDeadline = .seconds(20)
+    settings.timing.drainDeadline = .seconds(120)
     settings.planner.backoff.first = .milliseconds(100)
     settings.shutdownGrace = .seconds(5)
     return settings
@@ -179,7 +179,7 @@ struct PlaneClient: Sendable {
 
   /// Waits until the endpoint is as wanted, and returns it.
   func wait(
-    _ name: String, within limit: Duration = .seconds(30), _ condition: (JSONValue) -> Bool,
+    _ name: String, within limit: Duration = .seconds(120), _ condition: (JSONValue) -> Bool,
     sourceLocation: SourceLocation = #_sourceLocation
   ) async throws -> JSONValue {
     let deadline = ContinuousClock.now + limit
@@ -239,7 +239,7 @@ func entity(
 
 /// Waits for something that is not the endpoint's state.
 func eventually(
-  within limit: Duration = .seconds(20), _ what: String, _ condition: () async throws -> Bool,
+  within limit: Duration = .seconds(120), _ what: String, _ condition: () async throws -> Bool,
   sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
   let deadline = ContinuousClock.now + limit
