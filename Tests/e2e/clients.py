@@ -30,7 +30,9 @@ from databricks.sdk.service.serving import (
 )
 
 ENDPOINT = "sdk-chat"
-PATIENCE = datetime.timedelta(minutes=5)
+PATIENCE = datetime.timedelta(minutes=15)
+LONG_TOKENS = 200
+STREAMS_TRIED = 5
 
 failures = 0
 
@@ -119,15 +121,32 @@ def chat_with_openai(host: str, token: str, path: str) -> None:
     check(f"openai chats at {path}", text == "Hello from v2", text)
     check("with usage", whole.usage and whole.usage.completion_tokens == 4, whole.usage)
 
-    chunks = list(client.chat.completions.create(model=ENDPOINT, messages=messages, stream=True))
-    pieces = [choice.delta.content for chunk in chunks for choice in chunk.choices if choice.delta.content]
-    check(f"openai streams at {path}", "".join(pieces) == "Hello from v2" and len(pieces) > 1, pieces)
+    pieces = pieces_of(client.chat.completions.create(model=ENDPOINT, messages=messages, stream=True))
+    check(f"openai streams at {path}", "".join(pieces) == "Hello from v2", pieces)
+    check("a long answer comes in pieces", len(long_pieces(client, messages)) > 1, "one piece each time")
 
     try:
         client.chat.completions.create(model="no-such-endpoint", messages=messages)
         check("a wrong model is an error", False, "an answer")
     except openai.NotFoundError as error:
         check("a wrong model is NotFoundError, and is named", "no-such-endpoint" in str(error), str(error))
+
+
+def pieces_of(stream) -> list[str]:
+    return [choice.delta.content for chunk in stream for choice in chunk.choices if choice.delta.content]
+
+
+def long_pieces(client: openai.OpenAI, messages: list[dict]) -> list[str]:
+    """A long answer's pieces. vLLM puts together what its server, held up, finds waiting: then it is asked again."""
+    for _ in range(STREAMS_TRIED):
+        stream = client.chat.completions.create(
+            model=ENDPOINT, messages=messages, stream=True, max_tokens=LONG_TOKENS, extra_body={"ignore_eos": True}
+        )
+        pieces = pieces_of(stream)
+        if len(pieces) > 1:
+            break
+    check("and whole", set("".join(pieces).strip().split("\n")) == {"Hello from v2"}, pieces)
+    return pieces
 
 
 def main() -> int:
