@@ -34,8 +34,14 @@ part() {
   return "$status"
 }
 
+# Twice if need be: a download that broke off is the network's, and what came is not fetched again.
 install_python_parts() {
-  nice scripts/install-vllm.sh && nice scripts/install-clients.sh
+  local try
+  for try in first second; do
+    if nice scripts/install-vllm.sh && nice scripts/install-clients.sh; then return 0; fi
+    step "that was the $try try"
+  done
+  return 1
 }
 
 installed_python_parts() {
