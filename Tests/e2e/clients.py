@@ -30,7 +30,7 @@ from databricks.sdk.service.serving import (
 )
 
 ENDPOINT = "sdk-chat"
-PATIENCE = datetime.timedelta(minutes=15)
+PATIENCE = datetime.timedelta(minutes=10)
 LONG_TOKENS = 200
 STREAMS_TRIED = 5
 

@@ -19,7 +19,7 @@ from story.setpoint import Outcome, Setpoint
 STRAY = "stray-chat"
 SWEEP_SECONDS = 300
 START_SECONDS = 300
-SDK_SECONDS = 1200
+SDK_SECONDS = 1500
 
 BAD_MANIFEST = """\
 apiVersion: serving.setpoint.dev/v1alpha1
