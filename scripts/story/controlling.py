@@ -5,23 +5,28 @@ import http.client
 import json
 import time
 
+from story import processes
 from story.chapters import every_request_answered, sentence
 from story.controller import FLEET, Controller
 from story.manifests import ENDPOINT, MODEL, manifest
 from story.recorder import Recorder
 from story.repository import BRANCH, FOLDER, Repository
-from story.setpoint import Setpoint
+from story.setpoint import ANSWER_SECONDS, Setpoint
 from story.traffic import Tally, Traffic
 
 CHAT = "git-chat"
 FILE = f"{CHAT}.yaml"
 INTERVAL_SECONDS = 2
 NEVER = "1h"
-# A version's start takes 30 to 40 seconds on two idle cores.
-ROLLOUT_SECONDS = 240
-REACTION_SECONDS = 30
+# A version's start takes 30 to 40 seconds on two idle cores, and a reaction one or two. How long a claim may take is
+# said where it is made; these limits only end a story that stands still.
+ROLLOUT_SECONDS = 900
+REACTION_SECONDS = 300
+TURNS = 3
+LOOKS_BEFORE_WRITE = 3
 HELD_TAG = "setpoint-held"
-CONFIG = f"/api/2.0/serving-endpoints/{CHAT}/config"
+PATH = f"/api/2.0/serving-endpoints/{CHAT}"
+CONFIG = f"{PATH}/config"
 
 
 class Tale:
@@ -52,7 +57,7 @@ class Tale:
     # The provider, past the recorder
 
     def call(self, method: str, path: str, body: dict | None = None) -> tuple[int, dict]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=ANSWER_SECONDS)
         headers = {"Authorization": f"Bearer {self.setpoint.token}", "Content-Type": "application/json"}
         with contextlib.closing(connection):
             connection.request(method, path, json.dumps(body) if body else None, headers)
@@ -60,7 +65,7 @@ class Tale:
             return response.status, json.loads(response.read() or b"{}")
 
     def endpoint(self) -> dict:
-        return self.call("GET", f"/api/2.0/serving-endpoints/{CHAT}")[1]
+        return self.call("GET", PATH)[1]
 
     def tags(self) -> dict[str, str]:
         return {tag["key"]: tag["value"] for tag in self.endpoint().get("tags", [])}
@@ -71,15 +76,12 @@ class Tale:
     def is_updating(self) -> bool:
         return self.endpoint()["state"]["config_update"] == "IN_PROGRESS"
 
-    def live_version(self) -> str:
-        return self.endpoint()["config"]["served_entities"][0]["entity_version"]
-
     def traffic(self) -> Traffic:
         return Traffic(self.setpoint.port, self.setpoint.token, CHAT)
 
     def answers(self, version: str) -> None:
         """Check that one question is answered by that version."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=ANSWER_SECONDS)
         with contextlib.closing(connection):
             said = self.traffic().ask(connection, long=False, stream=False).strip()
         self.narrator.check(f"it answers {sentence(version)!r}", said == sentence(version), seen=said)
@@ -90,10 +92,24 @@ class Tale:
         """How many configs the controller sent after the creation."""
         return self.recorder.writes.count(f"PUT {CONFIG}")
 
-    def writes_nothing(self, claim: str, seconds: float) -> None:
-        """Look on for a while: it is the controller's turn several times, and it has nothing to write."""
+    def looks(self) -> int:
+        """How often the controller looked at the endpoint."""
+        return self.recorder.calls.count(f"GET {PATH}")
+
+    def writes_nothing(self, claim: str) -> None:
+        """Look on while it is the controller's turn several times: it has nothing to write."""
+        before, looks = len(self.recorder.writes), self.looks()
+        # One more: what a look leads to is over when the next one comes.
+        self.controller.until(f"it looks {TURNS} times", lambda: self.looks() > looks + TURNS, REACTION_SECONDS)
+        self.wrote_nothing_since(before, claim)
+
+    def writes_nothing_for(self, seconds: float, claim: str) -> None:
+        """Look on for a while in which nothing calls for the controller to look."""
         before = len(self.recorder.writes)
         time.sleep(seconds)
+        self.wrote_nothing_since(before, claim)
+
+    def wrote_nothing_since(self, before: int, claim: str) -> None:
         written = self.recorder.writes[before:]
         self.narrator.check(claim, not written, seen=f"{written}; {self.controller.said()}")
 
@@ -109,8 +125,9 @@ def hold_a_fleet(setpoint: Setpoint) -> None:
             lift_by_revert(tale)
             put_hand_edit_right(tale)
             outlive_the_git_host(tale)
+            replicas = processes.api_servers()
             sync_by_webhook(tale)
-            survive_a_kill(tale)
+            survive_a_kill(tale, replicas)
             only_observe(tale)
             stop_and_tidy(tale)
 
@@ -157,10 +174,12 @@ def roll_back_broken_commit(tale: Tale) -> None:
         only(tale, tally, "2")
         check("the endpoint's own tag says what is held", HELD_TAG in tale.tags(), seen=tale.tags())
         tell_of_failure(tale, commit)
+        # The command reads what is saved every second.
+        tale.controller.until("status says held", lambda: "held" in printed_status(tale), REACTION_SECONDS)
         shown = tale.controller.run("status")
         check("status exits 1: somebody should look", shown.status == 1, seen=shown)
         check("it says held, and why", "held" in shown.out and "broken weights" in shown.out, seen=shown)
-        tale.writes_nothing("what is held is not sent again", 3 * INTERVAL_SECONDS)
+        tale.writes_nothing("what is held is not sent again")
 
 
 def is_quarantined(tale: Tale, commit: str) -> bool:
@@ -170,6 +189,8 @@ def is_quarantined(tale: Tale, commit: str) -> bool:
 
 
 def tell_of_failure(tale: Tale, commit: str) -> None:
+    # An event is written down right after the status that it is about.
+    tale.controller.until("an event says held", lambda: "held (quarantined)" in printed_events(tale), REACTION_SECONDS)
     outcome = tale.controller.run("events", "-o", "json", quiet=True)
     tale.narrator.check("events exits 0", outcome.status == 0, seen=outcome)
     told = [event for event in events(outcome.out) if commit in json.dumps(event)]
@@ -178,6 +199,10 @@ def tell_of_failure(tale: Tale, commit: str) -> None:
     tale.narrator.check(f"an event names the commit {commit[:7]}", told, seen=outcome)
     blaming = [event for event in told if "weights" in json.dumps(event)]
     tale.narrator.check("one of them says why: the weights", blaming, seen=told)
+
+
+def printed_events(tale: Tale) -> str:
+    return tale.controller.run("events", CHAT, quiet=True).out
 
 
 def events(text: str) -> list[dict]:
@@ -204,24 +229,36 @@ def lift_by_revert(tale: Tale) -> None:
 def put_hand_edit_right(tale: Tale) -> None:
     check, narrator = tale.narrator.check, tale.narrator
     with narrator.step("Change the endpoint behind the controller's back: it is put right"):
-        before = tale.rollouts()
+        before, answered = tale.rollouts(), len(tale.recorder.answers)
         entity = {"entity_name": MODEL, "entity_version": "1", "workload_type": "CPU", "workload_size": "Small"}
         narrator.say(f"    $ curl -X PUT {CONFIG} -d '{{... version 1 ...}}'")
         status, answer = tale.call(
             "PUT", CONFIG, {"served_entities": [entity | {"scale_to_zero_enabled": False}]}
         )
         narrator.require("the provider takes the change", status == 200, seen=answer)
-        tale.controller.until(
-            "version 1 is live, by hand", lambda: tale.live_version() == "1" and not tale.is_updating(), ROLLOUT_SECONDS
-        )
-        passed = tale.controller.until("it is put back", lambda: tale.rollouts() > before, REACTION_SECONDS)
-        # An interval is spread by a tenth; the rest is two calls and this machine.
-        check("within one interval", passed < 1.1 * INTERVAL_SECONDS + 2, seen=f"{passed:.1f} s")
+        tale.controller.until("it is put back", lambda: tale.rollouts() > before, ROLLOUT_SECONDS)
+        looks = looks_at_version("1", tale.recorder.answers[answered:])
+        check("not before version 1 was live", looks > 0, seen=tale.recorder.calls[-10:])
+        # It looks once in an interval, and again where more than two seconds went by between a look and what it led to.
+        check("when it was, within an interval", looks <= LOOKS_BEFORE_WRITE, seen=f"{looks} looks")
         tale.until_in_sync("2", tale.repository.head)
         tale.answers("2")
         check("by one config", tale.rollouts() == before + 1, seen=tale.recorder.writes)
         told = tale.controller.run("events", CHAT)
         check("an event says so", "over a change from elsewhere" in told.out, seen=told)
+
+
+def looks_at_version(version: str, answers: list[tuple[str, bytes]]) -> int:
+    """Of the controller's looks before its next config, how many showed that version live, and no update under way."""
+    count = 0
+    for call, body in answers:
+        if call == f"PUT {CONFIG}":
+            break
+        if call == f"GET {PATH}":
+            endpoint = json.loads(body)
+            is_live = endpoint["config"]["served_entities"][0]["entity_version"] == version
+            count += is_live and endpoint["state"]["config_update"] != "IN_PROGRESS"
+    return count
 
 
 def outlive_the_git_host(tale: Tale) -> None:
@@ -233,13 +270,16 @@ def outlive_the_git_host(tale: Tale) -> None:
         )
         tale.controller.until("so does the command", lambda: "cannot fetch" in printed_status(tale), REACTION_SECONDS)
         tale.controller.run("status")
-        tale.writes_nothing("nothing is written", 3 * INTERVAL_SECONDS)
+        tale.writes_nothing("nothing is written")
         check("it is held to the last checkout", tale.controller.status_of(CHAT).get("phase") == "inSync")
         tale.answers("2")
         tale.repository.show()
-        tale.controller.until(
-            "the trouble is over", lambda: not tale.controller.fleet_status().get("problems"), REACTION_SECONDS
-        )
+        tale.controller.until("the trouble is over", lambda: is_without_problems(tale), REACTION_SECONDS)
+
+
+def is_without_problems(tale: Tale) -> bool:
+    status = tale.controller.fleet_status()
+    return bool(status) and not status.get("problems")
 
 
 def printed_status(tale: Tale) -> str:
@@ -255,23 +295,27 @@ def sync_by_webhook(tale: Tale) -> None:
         tale.until_in_sync("2", tale.repository.head)
         before = tale.rollouts()
         tale.commit("1", "Back to the first version")
-        tale.writes_nothing("nobody has told it of the commit", 2 * INTERVAL_SECONDS)
+        tale.writes_nothing_for(2 * INTERVAL_SECONDS, "nobody has told it of the commit")
         status, answer = controller.push_hook(secret="somebody else's")
         check("a call with another secret: 401", status == 401, seen=(status, answer))
-        tale.writes_nothing("and nothing comes of it", INTERVAL_SECONDS)
+        tale.writes_nothing_for(INTERVAL_SECONDS, "and nothing comes of it")
         status, answer = controller.push_hook()
         check("a call that is signed: 202", status == 202, seen=(status, answer))
         controller.until("the commit is sent at once", lambda: tale.rollouts() > before, REACTION_SECONDS)
 
 
-def survive_a_kill(tale: Tale) -> None:
+def survive_a_kill(tale: Tale, former: set[int]) -> None:
+    """`former` are the replicas of before that rollout."""
     check, controller = tale.narrator.check, tale.controller
     with tale.narrator.step("Kill the controller with SIGKILL in the middle of that rollout, and start it again"):
         controller.until("the provider is at it", tale.is_updating, REACTION_SECONDS)
-        sent, version = tale.rollouts(), tale.config_version()
-        controller.kill()
-        check("the rollout is not over", tale.is_updating(), seen=tale.endpoint().get("state"))
-        tale.start()
+        controller.until("a replica starts for it", lambda: processes.api_servers() - former, REACTION_SECONDS)
+        # The middle lasts until the next controller is there, however fast a replica is.
+        with processes.halted((processes.api_servers() - former).pop()):
+            sent, version = tale.rollouts(), tale.config_version()
+            controller.kill()
+            check("the rollout is not over", tale.is_updating(), seen=tale.endpoint().get("state"))
+            tale.start()
         tale.until_in_sync("1", tale.repository.head)
         tale.answers("1")
         check("no config was sent twice", tale.rollouts() == sent, seen=tale.recorder.writes)
@@ -291,7 +335,7 @@ def only_observe(tale: Tale) -> None:
         commit = tale.commit("2", "Forward to the second version")
         controller.until("status says what it would do", lambda: is_withheld(tale, commit), REACTION_SECONDS)
         tale.narrator.show(controller.status_of(CHAT).get("why", ""))
-        tale.writes_nothing("nothing is written", 2 * INTERVAL_SECONDS)
+        tale.writes_nothing("nothing is written")
         tale.answers("1")
         ready = f'setpoint_endpoint_ready{{endpoint="{CHAT}"}} 1'
         metrics = controller.get("/metrics")[1]

@@ -2,6 +2,7 @@
 
 import http.client
 import http.server
+import socketserver
 import sys
 import threading
 
@@ -11,6 +12,12 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
+
+    def server_bind(self) -> None:
+        """Without HTTPServer's look-up of this machine's name, which may take long."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def handle_error(self, request, client_address) -> None:
         """A client that is killed while it waits is part of the story."""
@@ -23,6 +30,7 @@ class Recorder:
 
     def __init__(self, port: int):
         self.calls: list[str] = []
+        self.answers: list[tuple[str, bytes]] = []  # with their calls
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,6 +44,7 @@ class Recorder:
                 response = upstream.getresponse()
                 data = response.read()
                 upstream.close()
+                recorder.answers.append((f"{self.command} {self.path}", data))
                 self.send_response(response.status)
                 for name, value in response.getheaders():
                     if name.lower() not in HOP_BY_HOP:
