@@ -28,7 +28,7 @@ struct EndpointOutcome: Sendable {
       (title, why, next, done) = (action.done, "", nil, lastAction)
     case .held(let reason):
       title = PlanText.headline(.hold, reason)
-      why = Self.why(reason, result.last)
+      why = ([Self.why(reason, result.last)] + Self.logs(result)).joined(separator: "\n")
       next = reason.next(for: result.name)
       done = nil
     case .underWay(let reason, let timeIsOver):
@@ -63,6 +63,13 @@ struct EndpointOutcome: Sendable {
       let words = look.recorded.memory.revision(of: held.digest)?.outcome.message, !reason.detail.contains(words)
     else { return reason.detail }
     return reason.detail.isEmpty ? words : "\(reason.detail)\n\(words)"
+  }
+
+  /// What the logs of the rollout that failed ended with.
+  private static func logs(_ result: WalkResult) -> [String] {
+    (result.evidence?.tails ?? []).flatMap { tail in
+      ["\(tail.title), the last lines:"] + tail.lines.map { "  \($0)" }
+    }
   }
 
   private static func inFlight(_ result: WalkResult) -> String {

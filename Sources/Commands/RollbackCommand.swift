@@ -6,20 +6,22 @@ struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rollback", abstract: "Go back to a revision that was good, and stay there.",
     discussion: """
-      The present config is held until its manifest changes or "setpoint retry NAME" is said, so that the next apply does \
-      not undo the rollback. "setpoint history NAME" lists the revisions.
+      Shows its plan first. The present config is held until its manifest changes or "setpoint retry NAME" is said, so \
+      that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.
       """)
 
   @Argument(help: "The endpoint's name.") var name: String
   @Option(help: ArgumentHelp("The revision's number. (default: the last good one that is not live)", valueName: "N"))
   var to: Int?
+  @Flag(help: "Show the plan and change nothing.") var dryRun = false
   @OptionGroup var walk: WalkOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
     let connection = try provider.connect()
-    let reconciler = connection.reconciler(try state.openHistory(), DecisionOptions(fleet: provider.fleet))
+    let reconciler = connection.reconciler(
+      try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     try await reconciler.rollBack(name, to: to)
     try await reconciler.note("a person asked to go back", why: to.map { "to revision \($0)" } ?? "", of: name)
     let result = try await walk.walk(name, reconciler)

@@ -11,11 +11,13 @@ package struct ObservedEndpoint: Hashable, Sendable {
   package let readiness: Readiness
   package let update: UpdateState
   /// Every tag, ours and other people's.
-  package let tags: [String: String]
+  package var tags: [String: String]
   /// Milliseconds since 1970 at which the endpoint last changed, by the provider's clock.
   package let lastUpdated: Int64
   /// What is special about the endpoint beside config and tags; nil: nothing.
   @OutOfLine package var settings: ObservedSettings?
+  /// What was seen of the rollout that failed, while it ran; nil where none failed, or nobody of this process watched.
+  package var evidence: RolloutEvidence?
 
   package init(
     name: String, id: String, creator: String? = nil, active: ObservedConfig? = nil, pending: ObservedConfig? = nil,

@@ -1,4 +1,4 @@
-internal import Endpoints
+package import Endpoints
 
 /// Which environment values may be read by people: secret references, which name a secret and do not tell it, and the
 /// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
@@ -18,5 +18,16 @@ package enum PublicValue {
   private static func holdsCredential(_ flags: String) -> Bool {
     let flags = String(flags.lowercased().map { $0 == "_" ? "-" : $0 })
     return ["api-key", "hf-token", "secret", "password", "credential", "@"].contains { flags.contains($0) }
+  }
+}
+
+extension EndpointConfig {
+  /// Environment values that no output may repeat. Shorter ones are words like `INFO`: to cut those out of a text would
+  /// make it unreadable and hide nothing.
+  package var secretValues: [String] {
+    entities.flatMap { entity in
+      entity.environment.filter { !PublicValue.isPublic(variable: $0.key, value: $0.value) && $0.value.count >= 8 }
+        .values
+    }
   }
 }

@@ -34,7 +34,37 @@ import Testing
       name: "chat", id: "id", pending: pending, readiness: .notReady, update: .failed)
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words == "no capacity: a: no capacity; out of memory: b: out of memory")
+    #expect(found.words.hasPrefix("no capacity: a: no capacity ("), "what it is, whose words, and what to do")
+    #expect(found.words.contains("); out of memory: b: out of memory ("))
+  }
+
+  @Test func `what was seen while it ran counts where the provider shows nothing any more`() {
+    var failed = live(v1, update: .failed)
+    failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(message: "Insufficient capacity in the region")])
+    let found = FailureCause(of: failed)
+    #expect(found.cause == .theirs)
+    #expect(found.words.contains("Insufficient capacity in the region"))
+  }
+
+  @Test func `where the provider's words say nothing, a line of the log does`() {
+    var failed = live(v1, pending: v2, update: .failed, message: "The container did not become healthy")
+    let entity = failed.pending?.deployments.keys.first ?? ""
+    failed.evidence = RolloutEvidence(
+      entities: [
+        entity: .init(serverLog: ["INFO starting", "vllm serve: error: unrecognized arguments: --tensor", "exited"])
+      ])
+    let found = FailureCause(of: failed)
+    #expect(found.cause == .ours)
+    #expect(found.words.contains("a wrong flag: The container did not become healthy"))
+    #expect(found.words.contains("its log says: vllm serve: error: unrecognized arguments: --tensor"))
+  }
+
+  @Test func `a log that speaks of the network does not make a failure theirs`() {
+    var failed = live(v1, update: .failed)
+    failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(serverLog: ["connection reset by peer"])])
+    let found = FailureCause(of: failed)
+    #expect(found.cause == .ours)
+    #expect(found.words == "the provider gave no reason")
   }
 
   @Test func `no message counts as ours: nothing is sent again for ever`() {

@@ -17,7 +17,7 @@ struct EndpointDescription {
       [summary(palette)] + controllers(palette) + [
         config("Active config", endpoint.active, palette), config("Pending config", endpoint.pending, palette),
         held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
-        table("Events", EventTable.table(events), palette),
+        table("Events", EventTable.table(events), palette), logs(palette),
       ]
     return sections.filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
   }
@@ -103,6 +103,15 @@ struct EndpointDescription {
     if attempt.acceptance == nil { lines.append("  the provider has not confirmed it") }
     if let refusal = attempt.refusal { lines.append("  refused: \(refusal.words)") }
     return lines
+  }
+
+  /// What the logs of the last rollout that failed ended with.
+  private func logs(_ palette: Palette) -> [String] {
+    guard let newest = events.last(where: \.isLogTail) else { return [] }
+    return events.filter { $0.isLogTail && newest.at - $0.at < .seconds(60) }.flatMap { event in
+      [palette.paint("Log: \(event.what), read \(TimeText.instant(event.at.milliseconds))", .strong)]
+        + event.why.split(whereSeparator: \.isNewline).map { "  \($0)" }
+    }
   }
 
   private func table(_ title: String, _ table: Table, _ palette: Palette) -> [String] {

@@ -78,9 +78,10 @@ enum EventTable {
   static func table(_ events: [HistoryEvent]) -> Table {
     var table = Table(["TIME", "EVENT", "COMMIT", "WHY"])
     for event in events {
+      let why = event.isLogTail ? "(\(event.why.split(whereSeparator: \.isNewline).count) lines)" : event.why
       table.append([
         Table.Cell(TimeText.instant(event.at.milliseconds)), Table.Cell(event.what),
-        Table.Cell(event.sourceCommit.map(StatusText.short) ?? "-"), Table.Cell(event.why),
+        Table.Cell(event.sourceCommit.map(StatusText.short) ?? "-"), Table.Cell(why),
       ])
     }
     return table

@@ -17,7 +17,8 @@ extension Reconciler {
 }
 
 extension Memory {
-  fileprivate func standing(of live: ObservedEndpoint, name: String) -> Desired {
+  /// What an endpoint that is named without its manifest was last asked to be.
+  func standing(of live: ObservedEndpoint, name: String) -> Desired {
     let held = HeldTag(tags: live.tags).held ?? heldWhileAbsent
     guard let rollout = held.map({ rollout(of: $0.digest) }) ?? present(live) else {
       return .unknown(

@@ -1,6 +1,6 @@
 internal import Endpoints
 internal import History
-internal import Planning
+package import Planning
 internal import ServingAPI
 
 extension Reconciler {
@@ -10,9 +10,29 @@ extension Reconciler {
   /// - Parameter number: of the revision; nil: the newest good one that is not live.
   /// - Throws: `CommandRefusal` where that cannot be, `ServingError` where the endpoint cannot be read or tagged.
   package func rollBack(_ name: String, to number: Int?) async throws {
+    try await carryOut(try await rollback(name, to: number).edit, name)
+  }
+
+  /// What `rollback NAME [--to N]` would do; nothing is written.
+  ///
+  /// - Throws: as ``rollBack(_:to:)``.
+  package func rollbackPlan(_ name: String, to number: Int?) async throws -> Plan {
+    let (edit, live, memory) = try await rollback(name, to: number)
+    var held = live
+    if case .patchTags(_, let patch) = edit.operation { held.tags = patch.applied(to: live.tags) }
+    let after = memory.applying(edit.change)
+    let item = PlanItem(
+      name: name, desired: after.standing(of: held, name: name), observed: .present(held), memory: after)
+    return Plan.make(
+      target: provider.target.url, items: [item], now: now(), options: PlanOptions(options, isSourceWhole: false))
+  }
+
+  private func rollback(
+    _ name: String, to number: Int?
+  ) async throws -> (edit: MemoryEdit, live: ObservedEndpoint, memory: Memory) {
     guard case .present(let live) = try await provider.observe(name) else { throw noSuchEndpoint(name) }
-    let recorded = try await history.memory(of: key(name), values: [live.active?.config].compactMap(\.self))
-    try await carryOut(try recorded.memory.rollback(to: number, live: live, fleet: options.fleet), name)
+    let memory = try await history.memory(of: key(name), values: [live.active?.config].compactMap(\.self)).memory
+    return (try memory.rollback(to: number, live: live, fleet: options.fleet), live, memory)
   }
 
   /// `retry NAME`: lifts what is held and lets nothing wait any more. The next walk tries again.

@@ -1,35 +1,12 @@
+internal import Endpoints
+
 /// What a person can do about a failure, where the server's words alone do not say it (contract 1.7, 4.5).
 enum Advice {
   /// Advice for an error answer, or nil where there is none worth a line.
   static func text(for error: ServingError, target: ProviderTarget) -> String? {
-    byMessage(error.serverMessage) ?? byKind(error, target: target)
+    if error.kind == .throttled { return byKind(error, target: target) }
+    return KnownMessage.found(in: error.serverMessage)?.advice ?? byKind(error, target: target)
   }
-
-  private static func byMessage(_ message: String) -> String? {
-    let message = message.lowercased()
-    return known.first { phrases, _ in phrases.allSatisfy(message.contains) }?.1
-  }
-
-  private static let known: [([String], String)] = [
-    (
-      ["entrypoint", "not supported"],
-      "custom LLM serving is not enabled in this workspace; an admin turns it on under Previews"
-    ),
-    (
-      ["workload", "size", "not supported"],
-      "where the list of choices is empty, the workspace's region or enrolment lacks this hardware; "
-        + "otherwise choose a workloadType and size it names"
-    ),
-    (["more than 15 elements"], "an endpoint holds at most 15 served entities; split it into several endpoints"),
-    (
-      ["cannot create 2+ served entities"],
-      "two served entities have the same model and version; give each model version once"
-    ),
-    (
-      ["not eligible for provisioned throughput"],
-      "this model is served by model units, which Setpoint does not manage yet"
-    ),
-  ]
 
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {
     switch error.kind {

@@ -1,0 +1,110 @@
+internal import Endpoints
+internal import Planning
+internal import ServingAPI
+internal import Synchronization
+
+/// Keeps what a rollout shows of itself while it runs, since a provider may show none of it afterwards: the words on its
+/// served entities, and the last lines of their logs, read now and then. One for all endpoints of a process.
+final class RolloutWitness: Sendable {
+  private struct Seen {
+    /// Of the config that is being rolled out; nil where the provider names none.
+    var version: Int64?
+    let since: Timestamp
+    var evidence = RolloutEvidence()
+    var logsReadAt: Timestamp?
+    /// Whether the logs were read after it had failed.
+    var isComplete = false
+
+    /// An empty log takes the place of none: a server may have thrown away what it showed before.
+    mutating func take(_ log: Log, of entity: String) {
+      guard !log.build.isEmpty || !log.server.isEmpty else { return }
+      var known = evidence.entities[entity] ?? .init()
+      if !log.build.isEmpty { known.buildLog = log.build }
+      if !log.server.isEmpty { known.serverLog = log.server }
+      evidence.entities[entity] = known
+    }
+  }
+
+  private typealias Log = (build: [String], server: [String])
+
+  private let seen = Mutex<[String: Seen]>([:])
+
+  /// The first reading of logs: a rollout that is over sooner has little to tell.
+  private static let patience: Duration = .seconds(20)
+  private static let interval: Duration = .seconds(30)
+
+  /// Takes note of an endpoint whose rollout is ours to judge.
+  ///
+  /// - Parameters:
+  ///   - entities: the names of the served entities that are being rolled out.
+  ///   - secrets: texts that no log line may repeat.
+  /// - Returns: the endpoint, with the evidence where its rollout has failed.
+  func watch(
+    _ endpoint: ObservedEndpoint, entities: [String], secrets: [String], provider: any ServingProvider, now: Timestamp
+  ) async throws -> ObservedEndpoint {
+    let isRunning = endpoint.update.isUpdating
+    guard isRunning || endpoint.update == .failed else {
+      seen.withLock { $0[endpoint.name] = nil }
+      return endpoint
+    }
+    if note(endpoint, isRunning: isRunning, now: now) {
+      let logs = try await Self.logs(of: entities, endpoint.name, secrets: secrets, provider)
+      seen.withLock { seen in
+        for (entity, log) in logs { seen[endpoint.name]?.take(log, of: entity) }
+      }
+    }
+    guard !isRunning else { return endpoint }
+    var endpoint = endpoint
+    endpoint.evidence = seen.withLock { $0[endpoint.name]?.evidence }
+    return endpoint
+  }
+
+  /// Notes the deployments' words, and says whether the logs are to be read now.
+  private func note(_ endpoint: ObservedEndpoint, isRunning: Bool, now: Timestamp) -> Bool {
+    seen.withLock { seen in
+      var record = seen[endpoint.name] ?? Seen(version: endpoint.pending?.version, since: now)
+      if let version = endpoint.pending?.version, version != record.version {
+        record = Seen(version: version, since: now)
+      }
+      for (entity, deployment) in endpoint.pending?.deployments ?? [:]
+      where !deployment.message.isEmpty && deployment.state != "DEPLOYMENT_READY" {
+        record.evidence.entities[entity, default: .init()].message = deployment.message
+      }
+      let isDue =
+        isRunning
+        ? now >= record.since + Self.patience && record.logsReadAt.map { now >= $0 + Self.interval } ?? true
+        : !record.isComplete
+      if isDue { record.logsReadAt = now }
+      record.isComplete = !isRunning
+      seen[endpoint.name] = record
+      return isDue
+    }
+  }
+
+  private static func logs(
+    of entities: [String], _ endpoint: String, secrets: [String], _ provider: any ServingProvider
+  ) async throws -> [(String, Log)] {
+    var logs: [(String, Log)] = []
+    for entity in entities {
+      let build = try await tail(secrets) { try await provider.buildLogs(endpoint, entity: entity) }
+      let server = try await tail(secrets) { try await provider.logs(endpoint, entity: entity) }
+      logs.append((entity, (build, server)))
+    }
+    return logs
+  }
+
+  /// Lines enough to see what happened, and few enough to read.
+  private static let lines = 20
+  private static let longestLine = 500
+
+  /// The end of a log. One that cannot be read is no failure: it is asked for only to help.
+  private static func tail(_ secrets: [String], of read: () async throws -> String) async throws -> [String] {
+    do {
+      return try await read().split(whereSeparator: \.isNewline).suffix(lines).map { line in
+        secrets.reduce(String(line.prefix(longestLine))) { $0.replacing($1, with: "[redacted]") }
+      }
+    } catch is ServingError {
+      return []
+    }
+  }
+}
