@@ -120,6 +120,10 @@ extension ConfigSnapshot.Entity {
     ]
     if let name = bare.givenName { members["name"] = .string(name) }
     if let size = bare.workloadSize { members["workload_size"] = .string(size) }
+    if let concurrency = bare.concurrency {
+      members["min_provisioned_concurrency"] = .int(Int64(concurrency.min))
+      members["max_provisioned_concurrency"] = .int(Int64(concurrency.max))
+    }
     return .object(members)
   }
 
@@ -143,7 +147,8 @@ extension ConfigSnapshot.Entity {
     self.init(
       bare: ServedEntity(
         name: json["name"]?.stringValue, entityName: model, entityVersion: version, workloadType: workloadType,
-        workloadSize: json["workload_size"]?.stringValue, scaleToZero: scaleToZero, traffic: traffic),
+        workloadSize: json["workload_size"]?.stringValue, concurrency: ProvisionedConcurrency(recorded: json),
+        scaleToZero: scaleToZero, traffic: traffic),
       environment: environment)
   }
 }
@@ -157,6 +162,17 @@ extension ServedEntity {
   fileprivate func with(environment: [String: String]) -> ServedEntity {
     ServedEntity(
       name: givenName, entityName: entityName, entityVersion: entityVersion, workloadType: workloadType,
-      workloadSize: workloadSize, scaleToZero: scaleToZero, environment: environment, traffic: traffic)
+      workloadSize: workloadSize, concurrency: concurrency, scaleToZero: scaleToZero, environment: environment,
+      traffic: traffic)
+  }
+}
+
+extension ProvisionedConcurrency {
+  /// Nil for an entity with a size; versions before this one recorded neither for an entity sized by concurrency.
+  fileprivate init?(recorded json: JSONValue) {
+    guard let least = json["min_provisioned_concurrency"]?.intValue.flatMap(Int.init(exactly:)),
+      let most = json["max_provisioned_concurrency"]?.intValue.flatMap(Int.init(exactly:))
+    else { return nil }
+    self.init(min: least, max: most)
   }
 }

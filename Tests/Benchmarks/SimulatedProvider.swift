@@ -21,6 +21,8 @@ final class SimulatedProvider: ServingProvider {
     /// Whose next call is timed, and from when.
     var awaited: [String: ContinuousClock.Instant] = [:]
     var timed: [String: Duration] = [:]
+    /// By the endpoint's id.
+    var grants: [String: [Grant]] = [:]
   }
 
   init(_ endpoints: some Sequence<GeneratedEndpoint> = EmptyCollection<GeneratedEndpoint>(), latency: Duration) {
@@ -107,14 +109,23 @@ final class SimulatedProvider: ServingProvider {
     return try change(name) { $0 }
   }
 
-  func create(_ name: String, config: EndpointConfig, tags: [String: String]) async throws -> CreateOutcome {
+  func create(
+    _ name: String, config: EndpointConfig, tags: [String: String], creation: CreationSettings,
+    gateway: GatewaySettings?, notifications: NotificationSettings?
+  ) async throws -> CreateOutcome {
     try await call(name)
-    let endpoint = WireEndpoint(ready: name, id: Self.id(of: name), version: 1, config: config, tags: tags)
+    var endpoint = WireEndpoint(ready: name, id: Self.id(of: name), version: 1, config: config, tags: tags)
+    endpoint.description = creation.description
+    endpoint.routeOptimized = creation.routeOptimized ?? false
+    endpoint.gateway = gateway.map { WireGateway($0) }
+    endpoint.notifications = notifications.map { WireNotifications($0) }
+    let bytes = endpoint.json.bytes()
+    let receipt = endpoint.receipt
     state.withLock { state in
-      state.answers[name] = endpoint.json.bytes()
+      state.answers[name] = bytes
       state.listing = nil
     }
-    return .created(endpoint.receipt)
+    return .created(receipt)
   }
 
   func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt {
@@ -135,6 +146,36 @@ final class SimulatedProvider: ServingProvider {
       endpoint.tags = WireTag.list(tags.merging(set) { $1 })
       return endpoint
     }
+  }
+
+  func putGateway(_ name: String, _ settings: GatewaySettings) async throws {
+    try await edit(name) { $0.gateway = WireGateway(settings) }
+  }
+
+  func patchNotifications(_ name: String, _ settings: NotificationSettings) async throws {
+    try await edit(name) { $0.notifications = WireNotifications(settings) }
+  }
+
+  func patchTelemetry(_ name: String, _ settings: TelemetrySettings?) async throws {
+    try await edit(name) { $0.telemetry = settings.map { WireTelemetry($0) } }
+  }
+
+  func access(id: String) async throws -> ObservedAccess {
+    try await call()
+    return ObservedAccess(grants: state.withLock { $0.grants[id] } ?? [])
+  }
+
+  func patchAccess(id: String, _ grants: [Grant]) async throws {
+    try await call()
+    state.withLock { state in
+      let principals = Set(grants.map(\.principal))
+      state.grants[id] = (state.grants[id] ?? []).filter { !principals.contains($0.principal) } + grants
+    }
+  }
+
+  func putAccess(id: String, _ grants: [Grant]) async throws {
+    try await call()
+    state.withLock { $0.grants[id] = grants }
   }
 
   func delete(_ name: String) async throws {
@@ -158,6 +199,15 @@ final class SimulatedProvider: ServingProvider {
   func logs(_ name: String, entity: String) async throws -> String { "" }
 
   func buildLogs(_ name: String, entity: String) async throws -> String { "" }
+
+  private func edit(_ name: String, _ body: (inout WireEndpoint) -> Void) async throws {
+    try await call(name)
+    _ = try change(name) { former in
+      var endpoint = former
+      body(&endpoint)
+      return endpoint
+    }
+  }
 
   private func change(_ name: String, _ body: (WireEndpoint) throws -> WireEndpoint) throws -> WireEndpoint {
     try state.withLock { state in

@@ -66,3 +66,25 @@ package enum AccessLevel: Hashable, Sendable, Comparable {
   /// The API's word for a level newer than this version.
   case unknown(String)
 }
+
+extension AccessLevel {
+  /// Reads the word that a manifest has for the level.
+  package init?(manifestWord: String) {
+    switch manifestWord {
+    case "CanView": self = .canView
+    case "CanQuery": self = .canQuery
+    case "CanManage": self = .canManage
+    default: return nil
+    }
+  }
+
+  /// The word that a manifest has for the level; the API's own for one that no manifest knows.
+  package var manifestWord: String {
+    switch self {
+    case .canView: "CanView"
+    case .canQuery: "CanQuery"
+    case .canManage: "CanManage"
+    case .unknown(let word): word
+    }
+  }
+}

@@ -5,6 +5,7 @@ package import Endpoints
 package struct APIProvider: ServingProvider {
   package var target: ProviderTarget { client.target }
   let client: ServingClient
+  let caller = CallerIdentity()
 
   package init(_ client: ServingClient) { self.client = client }
 
@@ -37,10 +38,17 @@ package struct APIProvider: ServingProvider {
   }
 
   package func create(
-    _ name: String, config: EndpointConfig, tags: [String: String]
+    _ name: String, config: EndpointConfig, tags: [String: String], creation: CreationSettings,
+    gateway: GatewaySettings?, notifications: NotificationSettings?
   ) async throws -> CreateOutcome {
     var call = try call("POST", name, "/api/2.0/serving-endpoints")
-    call.body = WireCreateRequest(name: name, config: try body(config, call: call), tags: WireTag.list(tags)).json
+    var request = WireCreateRequest(name: name, config: try body(config, call: call), tags: WireTag.list(tags))
+    request.description = creation.description
+    request.budgetPolicy = creation.budgetPolicy
+    request.routeOptimized = creation.routeOptimized
+    request.gateway = gateway.map(WireGateway.init)
+    request.notifications = notifications.map { WireNotifications($0) }
+    call.body = request.json
     call.secrets = config.plainEnvironmentValues
     var tries = 1
     while true {
@@ -104,7 +112,8 @@ package struct APIProvider: ServingProvider {
   /// How often a create is sent where each answer is lost and nothing is found afterwards.
   private static let tries = 3
 
-  /// A call for the endpoint of that name. An empty name would make another call of it: a list instead of a look.
+  /// A call for the endpoint of that name, or of that id. An empty one would make another call of it: a list instead of a
+  /// look.
   func call(_ method: String, _ name: String, _ path: APIPath) throws -> APICall {
     let call = APICall(method, path)
     guard !name.isEmpty else {
@@ -115,12 +124,12 @@ package struct APIProvider: ServingProvider {
 
   /// - Throws: `ServingError` for what the body cannot say; sent anyway, the server would put a default in its place.
   private func body(_ config: EndpointConfig, call: APICall) throws -> WireConfig {
-    if let entity = config.entities.first(where: { $0.workloadSize == nil }) {
+    if let entity = config.entities.first(where: { $0.workloadSize == nil && $0.concurrency == nil }) {
       throw ServingError(
         kind: .refusedLocally,
-        serverMessage:
-          "served entity \"\(entity.name)\" is sized by provisioned concurrency, which Setpoint cannot send",
-        call: call.description, advice: "give the entity a size: Small, Medium or Large")
+        serverMessage: "served entity \"\(entity.name)\" has neither a size nor a provisioned concurrency",
+        call: call.description,
+        advice: "an older setpoint recorded it without its concurrency; apply a manifest that says it")
     }
     return WireConfig(config)
   }

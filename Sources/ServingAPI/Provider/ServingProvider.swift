@@ -10,13 +10,29 @@ package protocol ServingProvider: Sendable {
   func list() async throws -> [EndpointSummary]
   /// One endpoint as it is now. A throw means that nothing is known, and never that it is absent.
   func observe(_ name: String) async throws -> Observed
-  /// Asks for an endpoint. Where the answer is lost the endpoint is looked for before that is called a failure.
-  func create(_ name: String, config: EndpointConfig, tags: [String: String]) async throws -> CreateOutcome
+  /// Asks for an endpoint with what can be said of it from the start. Where the answer is lost the endpoint is looked for
+  /// before that is called a failure.
+  func create(
+    _ name: String, config: EndpointConfig, tags: [String: String], creation: CreationSettings,
+    gateway: GatewaySettings?, notifications: NotificationSettings?
+  ) async throws -> CreateOutcome
   /// Asks for a new config in place of the whole old one. Where the answer is lost the endpoint is looked at; if that
   /// settles nothing, the error says `outcomeUnknown` and only later observations can tell.
   func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt
   /// Sets and removes tags; every other tag stays.
   func patchTags(_ name: String, set: [String: String], remove: [String]) async throws
+  /// Replaces the AI gateway's settings by these; what they leave out is gone, and empty ones remove everything.
+  func putGateway(_ name: String, _ settings: GatewaySettings) async throws
+  /// Sets who is told of updates; empty lists tell nobody.
+  func patchNotifications(_ name: String, _ settings: NotificationSettings) async throws
+  /// Sets where telemetry goes; nil removes it. Refused as a conflict while the endpoint is being updated (contract Q31).
+  func patchTelemetry(_ name: String, _ settings: TelemetrySettings?) async throws
+  /// Who has which right on the endpoint of that id. By id, since a name may be another endpoint's by now (contract Q42).
+  func access(id: String) async throws -> ObservedAccess
+  /// Grants these rights; whoever else has some keeps them.
+  func patchAccess(id: String, _ grants: [Grant]) async throws
+  /// Replaces everything that was granted on the endpoint itself by these rights.
+  func putAccess(id: String, _ grants: [Grant]) async throws
   /// Deletes the endpoint for good. One that is not there is no error.
   func delete(_ name: String) async throws
   /// Asks the endpoint, or one of its served entities whatever the traffic split, and waits for the whole answer. An
@@ -30,6 +46,16 @@ package protocol ServingProvider: Sendable {
   func buildLogs(_ name: String, entity: String) async throws -> String
   /// Everything the provider says of the endpoint, members unknown to this version included.
   func details(_ name: String) async throws -> WireEndpoint
+}
+
+extension ServingProvider {
+  /// Asks for an endpoint with nothing beside config and tags.
+  package func create(
+    _ name: String, config: EndpointConfig, tags: [String: String]
+  ) async throws -> CreateOutcome {
+    try await create(
+      name, config: config, tags: tags, creation: CreationSettings(), gateway: nil, notifications: nil)
+  }
 }
 
 /// What a look at one endpoint found.

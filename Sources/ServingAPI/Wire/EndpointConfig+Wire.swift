@@ -26,8 +26,10 @@ extension WireConfig {
   /// What makes a rollout and has no place in ``Endpoints/EndpointConfig``, as paths such as
   /// `served_entities[main].instance_profile_arn`. While there is any, writing the config back would change it.
   package var unrepresentedMembers: [String] {
-    let own = members["auto_capture_config"].map { $0.isNull ? [] : ["auto_capture_config"] } ?? []
-    return own
+    let capture = members["auto_capture_config"]
+    // Once it is off it is off for good (contract E5): nothing is lost with it.
+    let isCaptured = capture.map { !$0.isBlank && $0["enabled"] != .bool(false) } ?? false
+    return (isCaptured ? ["auto_capture_config"] : [])
       + entities.flatMap { entity in
         entity.unrepresentedMembers.map { "served_entities[\(entity.resolvedName)].\($0)" }
       }
@@ -51,7 +53,10 @@ extension WireServedEntity {
     entityName = entity.entityName
     entityVersion = entity.entityVersion
     workloadType = entity.workloadType
+    // A size beside concurrency would be refused (contract Q5, Q6).
     workloadSize = entity.workloadSize
+    minProvisionedConcurrency = entity.concurrency.map { Int64($0.min) }
+    maxProvisionedConcurrency = entity.concurrency.map { Int64($0.max) }
     scaleToZeroEnabled = entity.scaleToZero
     if !entity.environment.isEmpty { environmentVars = entity.environment }
   }
@@ -61,7 +66,8 @@ extension WireServedEntity {
     ServedEntity(
       name: nonBlankName, entityName: resolvedEntityName, entityVersion: entityVersion ?? "",
       workloadType: workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU", workloadSize: resolvedSize,
-      scaleToZero: scaleToZeroEnabled ?? false, environment: environmentVars ?? [:], traffic: traffic)
+      concurrency: concurrency, scaleToZero: scaleToZeroEnabled ?? false, environment: environmentVars ?? [:],
+      traffic: traffic)
   }
 
   /// The name under which routes, logs and invocations know the entity: its own, else the server's default.
@@ -69,8 +75,7 @@ extension WireServedEntity {
     nonBlankName ?? ServedEntity.defaultName(entityName: resolvedEntityName, entityVersion: entityVersion ?? "")
   }
 
-  /// Members that make a rollout and that ``Endpoints/ServedEntity`` has no place for, such as provisioned concurrency
-  /// or an external model. While one is set, writing the entity back would change it.
+  /// Members that make a rollout and that ``Endpoints/ServedEntity`` has no place for, such as an external model. While one is set, writing the entity back would change it.
   package var unrepresentedMembers: [String] {
     Self.unrepresentable.filter { key in
       guard let value = members[key], !value.isNull else { return false }
@@ -79,9 +84,8 @@ extension WireServedEntity {
   }
 
   private static let unrepresentable = [
-    "burst_scaling_enabled", "external_model", "instance_profile_arn", "max_provisioned_concurrency",
-    "max_provisioned_throughput", "min_provisioned_concurrency", "min_provisioned_throughput",
-    "provisioned_model_units",
+    "burst_scaling_enabled", "external_model", "instance_profile_arn", "max_provisioned_throughput",
+    "min_provisioned_throughput", "provisioned_model_units",
   ]
 
   private var nonBlankName: String? { name.flatMap { $0.isEmpty ? nil : $0 } }
@@ -92,9 +96,13 @@ extension WireServedEntity {
       ?? ""
   }
 
-  /// Nil where concurrency rules: the size is then blank, or a `Small` that the server filled in (contract Q16).
-  private var resolvedSize: String? {
-    if minProvisionedConcurrency != nil || maxProvisionedConcurrency != nil { return nil }
-    return workloadSize.flatMap { $0.isEmpty ? nil : $0 } ?? "Small"
+  /// Where concurrency rules, the size is blank, or a `Small` that the server filled in (contract Q16).
+  private var resolvedSize: String { workloadSize.flatMap { $0.isEmpty ? nil : $0 } ?? "Small" }
+
+  /// Of two bounds one may be missing in an answer: the lower one is then zero, the upper one the lower.
+  private var concurrency: ProvisionedConcurrency? {
+    guard minProvisionedConcurrency != nil || maxProvisionedConcurrency != nil else { return nil }
+    let least = Int(clamping: minProvisionedConcurrency ?? 0)
+    return ProvisionedConcurrency(min: least, max: maxProvisionedConcurrency.map { Int(clamping: $0) } ?? least)
   }
 }

@@ -10,7 +10,7 @@ extension WireEndpoint {
     return ObservedEndpoint(
       name: name ?? requestedName, id: id ?? "", creator: creator, active: config?.observed,
       pending: pendingConfig?.observed, readiness: state.ready, update: state.configUpdate,
-      tags: WireTag.dictionary(tags ?? []), lastUpdated: lastUpdatedTimestamp ?? 0)
+      tags: WireTag.dictionary(tags ?? []), lastUpdated: lastUpdatedTimestamp ?? 0, settings: settings)
   }
 
   /// The config version that an accepted create or update announced: the pending one, or the active one where a server
@@ -23,7 +23,8 @@ extension WireConfig {
   fileprivate var observed: ObservedConfig? {
     guard configVersion != nil || !entities.isEmpty else { return nil }
     return ObservedConfig(
-      version: configVersion ?? 0, config: endpointConfig, deployments: deployments, startTime: startTime)
+      version: configVersion ?? 0, config: endpointConfig, deployments: deployments, startTime: startTime,
+      unrepresented: unrepresentedMembers)
   }
 
   private var deployments: [String: ObservedConfig.Deployment] {

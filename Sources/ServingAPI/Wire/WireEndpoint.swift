@@ -11,7 +11,9 @@ package struct WireEndpoint: WireObject {
     "name": .text, "id": .text, "creator": .text, "description": .text, "permission_level": .text, "task": .text,
     "creation_timestamp": .number, "last_updated_timestamp": .number, "route_optimized": .flag,
     "state": .object(WireState.self), "config": .object(WireConfig.self), "pending_config": .object(WireConfig.self),
-    "tags": .list(.object(WireTag.self)),
+    "tags": .list(.object(WireTag.self)), "ai_gateway": .object(WireGateway.self),
+    "email_notifications": .object(WireNotifications.self), "telemetry_config": .object(WireTelemetry.self),
+    "effective_budget_policy_id": .text,
   ]
 
   package var name: String? {
@@ -73,6 +75,23 @@ package struct WireEndpoint: WireObject {
   package var tags: [WireTag]? {
     get { self[list: "tags"] }
     set { self[list: "tags"] = newValue }
+  }
+  package var gateway: WireGateway? {
+    get { self[object: "ai_gateway"] }
+    set { self[object: "ai_gateway"] = newValue }
+  }
+  package var notifications: WireNotifications? {
+    get { self[object: "email_notifications"] }
+    set { self[object: "email_notifications"] = newValue }
+  }
+  package var telemetry: WireTelemetry? {
+    get { self[object: "telemetry_config"] }
+    set { self[object: "telemetry_config"] = newValue }
+  }
+  /// The budget policy in force; `budget_policy_id`, which a create sends, is never answered (contract E1).
+  package var effectiveBudgetPolicy: String? {
+    get { self[text: "effective_budget_policy_id"] }
+    set { self[text: "effective_budget_policy_id"] = newValue }
   }
 }
 

@@ -83,6 +83,8 @@ package indirect enum WireField: Sendable {
   /// Text, and a number is taken as well.
   case textOrNumber
   case number
+  /// A number that need not be whole.
+  case fraction
   case flag
   case textMap
   case object(any WireObject.Type)
@@ -98,6 +100,7 @@ package indirect enum WireField: Sendable {
     case .textOrNumber:
       return value.stringValue == nil && value.intValue == nil ? [mismatch("a string", value, path)] : []
     case .number: return value.intValue == nil ? [mismatch("a whole number", value, path)] : []
+    case .fraction: return value.doubleValue == nil ? [mismatch("a number", value, path)] : []
     case .flag: return value.boolValue == nil ? [mismatch("true or false", value, path)] : []
     case .textMap:
       guard let members = value.objectValue else { return [mismatch("an object of strings", value, path)] }

@@ -13,8 +13,9 @@ package struct WireCreateRequest: WireObject {
 
   package static let fields: [String: WireField] = [
     "name": .text, "config": .object(WireConfig.self), "tags": .list(.object(WireTag.self)), "description": .text,
-    "route_optimized": .flag, "budget_policy_id": .text, "ai_gateway": .any, "email_notifications": .any,
-    "rate_limits": .any, "telemetry_config": .any, "uc_system_metrics_export_state": .text,
+    "route_optimized": .flag, "budget_policy_id": .text, "ai_gateway": .object(WireGateway.self),
+    "email_notifications": .object(WireNotifications.self), "rate_limits": .any,
+    "telemetry_config": .object(WireTelemetry.self), "uc_system_metrics_export_state": .text,
   ]
 
   package var name: String? { self[text: "name"] }
@@ -26,7 +27,27 @@ package struct WireCreateRequest: WireObject {
     get { self[list: "tags"] }
     set { self[list: "tags"] = newValue }
   }
-  package var description: String? { self[text: "description"] }
+  package var description: String? {
+    get { self[text: "description"] }
+    set { self[text: "description"] = newValue }
+  }
+  /// Sent where the person wrote it, `false` included (contract Q1).
+  package var routeOptimized: Bool? {
+    get { self[flag: "route_optimized"] }
+    set { self[flag: "route_optimized"] = newValue }
+  }
+  package var budgetPolicy: String? {
+    get { self[text: "budget_policy_id"] }
+    set { self[text: "budget_policy_id"] = newValue }
+  }
+  package var gateway: WireGateway? {
+    get { self[object: "ai_gateway"] }
+    set { self[object: "ai_gateway"] = newValue }
+  }
+  package var notifications: WireNotifications? {
+    get { self[object: "email_notifications"] }
+    set { self[object: "email_notifications"] = newValue }
+  }
 }
 
 /// The body of E6, tags. Adding a key that is there overwrites its value; an empty patch is harmless.

@@ -44,8 +44,7 @@ struct ConfigReader {
   private func read(_ wire: WireServedEntity, traffic: Int, now: Int64) throws(APIError) -> PlaneEntity {
     let name = wire.resolvedName
     func invalid(_ message: String) -> APIError { .invalid("served entity '\(name)': \(message)") }
-    let concurrency = ["min_provisioned_concurrency", "max_provisioned_concurrency"]
-    if let member = wire.unrepresentedMembers.first(where: { !concurrency.contains($0) }) {
+    if let member = wire.unrepresentedMembers.first {
       throw invalid("\(member) is not supported by this serving plane; leave it out")
     }
     guard let model = wire.entityName, !model.isEmpty else { throw invalid("entity_name is missing") }

@@ -1,0 +1,72 @@
+internal import CanonicalJSON
+package import Endpoints
+internal import Synchronization
+
+/// The calls beside the config. None of them makes a config version, and each may be sent again (contract 2.3).
+extension APIProvider {
+  package func putGateway(_ name: String, _ settings: GatewaySettings) async throws {
+    var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/ai-gateway")
+    call.body = WireGateway(settings).json
+    _ = try await client.json(call)
+  }
+
+  package func patchNotifications(_ name: String, _ settings: NotificationSettings) async throws {
+    var call = try call("PATCH", name, "/api/2.0/serving-endpoints/\(name)/notifications")
+    call.body = WireNotificationPatch(WireNotifications(settings)).json
+    _ = try await client.json(call)
+  }
+
+  package func patchTelemetry(_ name: String, _ settings: TelemetrySettings?) async throws {
+    var call = try call("PATCH", name, "/api/2.0/serving-endpoints/\(name)/telemetry-config")
+    call.body = WireTelemetryPatch(settings.map { WireTelemetry($0) }).json
+    _ = try await client.json(call)
+  }
+
+  package func access(id: String) async throws -> ObservedAccess {
+    let call = try call("GET", id, "/api/2.0/permissions/serving-endpoints/\(id)")
+    let permissions = try await client.object(call, as: WirePermissions.self)
+    return ObservedAccess(grants: permissions.grants, caller: try await caller.principal(by: client))
+  }
+
+  package func patchAccess(id: String, _ grants: [Grant]) async throws {
+    guard !grants.isEmpty else { return }
+    var call = try call("PATCH", id, "/api/2.0/permissions/serving-endpoints/\(id)")
+    call.body = WirePermissions(grants).json
+    _ = try await client.json(call)
+  }
+
+  package func putAccess(id: String, _ grants: [Grant]) async throws {
+    var call = try call("PUT", id, "/api/2.0/permissions/serving-endpoints/\(id)")
+    call.body = WirePermissions(grants).json
+    _ = try await client.json(call)
+  }
+}
+
+/// Whose token it is, asked once: it is wanted for the grant that nobody may take from themselves.
+final class CallerIdentity: Sendable {
+  private enum Knowledge {
+    case nothing
+    /// The server answered, be it that it does not say.
+    case answered(Principal?)
+  }
+
+  private let knowledge = Mutex(Knowledge.nothing)
+
+  /// - Returns: nil where the provider does not say, which is no failure.
+  /// - Throws: `CancellationError` alone.
+  func principal(by client: ServingClient) async throws -> Principal? {
+    if case .answered(let principal) = knowledge.withLock({ $0 }) { return principal }
+    do {
+      let identity = try await client.object(APICall("GET", "/api/2.0/preview/scim/v2/Me"), as: WireIdentity.self)
+      let principal = identity.principal
+      knowledge.withLock { $0 = .answered(principal) }
+      return principal
+    } catch let error as ServingError {
+      // Another try will not hear another answer to these; any other failure may pass.
+      if [.notFound, .permissionDenied, .unimplemented, .invalid].contains(error.kind) {
+        knowledge.withLock { $0 = .answered(nil) }
+      }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package import Endpoints
+
+extension WirePermissions {
+  /// The body that grants these rights.
+  package init(_ grants: [Grant]) { self.init(entries: grants.map(WireAccessEntry.init)) }
+
+  /// What was granted on the endpoint itself: inherited rights are not ours (contract Q25), and of several the strongest
+  /// counts.
+  package var grants: [Grant] {
+    let direct = entries.compactMap { entry in
+      entry.principal.flatMap { principal in entry.directLevel.map { (principal, $0) } }
+    }
+    return Dictionary(direct, uniquingKeysWith: max).map { Grant($0.key, $0.value) }.sorted()
+  }
+}
+
+extension WireAccessEntry {
+  fileprivate init(_ grant: Grant) {
+    self.init()
+    switch grant.principal {
+    case .user(let name): userName = name
+    case .group(let name): groupName = name
+    case .servicePrincipal(let id): servicePrincipalName = id
+    }
+    permissionLevel = grant.level.word
+  }
+
+  fileprivate var principal: Principal? {
+    if let userName, !userName.isEmpty { return .user(userName) }
+    if let groupName, !groupName.isEmpty { return .group(groupName) }
+    if let id = servicePrincipalName, !id.isEmpty { return .servicePrincipal(id) }
+    return nil
+  }
+
+  fileprivate var directLevel: AccessLevel? {
+    guard let allPermissions else { return permissionLevel.map { AccessLevel(word: $0) } }
+    return allPermissions.filter { !$0.isInherited }.compactMap(\.level).map { AccessLevel(word: $0) }.max()
+  }
+}
+
+extension AccessLevel {
+  package init(word: String) {
+    self =
+      switch word {
+      case "CAN_VIEW": .canView
+      case "CAN_QUERY": .canQuery
+      case "CAN_MANAGE": .canManage
+      default: .unknown(word)
+      }
+  }
+
+  /// The word on the wire.
+  package var word: String {
+    switch self {
+    case .canView: "CAN_VIEW"
+    case .canQuery: "CAN_QUERY"
+    case .canManage: "CAN_MANAGE"
+    case .unknown(let word): word
+    }
+  }
+}
+
+extension WireIdentity {
+  /// Whom a right would be granted to so that the caller has it. A service principal's user name is its application id;
+  /// that is how Databricks' own command line tells them apart.
+  package var principal: Principal? {
+    guard let userName, !userName.isEmpty else { return nil }
+    return ApplicationID.isOne(userName) ? .servicePrincipal(userName) : .user(userName)
+  }
+}

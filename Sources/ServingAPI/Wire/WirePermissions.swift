@@ -1,0 +1,78 @@
+package import CanonicalJSON
+
+/// Who has which right on an endpoint (contract 1.2): the answer to a reading, and as a body, with
+/// ``WireAccessEntry/permissionLevel`` in each entry, what is to be granted.
+package struct WirePermissions: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+  package init(entries: [WireAccessEntry]) { self.members = ["access_control_list": .array(entries.map(\.json))] }
+
+  package static let fields: [String: WireField] = [
+    "access_control_list": .list(.object(WireAccessEntry.self)), "object_id": .text, "object_type": .text,
+  ]
+
+  package var entries: [WireAccessEntry] { self[list: "access_control_list"] ?? [] }
+}
+
+/// One principal's rights.
+package struct WireAccessEntry: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+
+  package static let fields: [String: WireField] = [
+    "user_name": .text, "group_name": .text, "service_principal_name": .text, "display_name": .text,
+    "permission_level": .text, "all_permissions": .list(.object(WirePermission.self)),
+  ]
+
+  package var userName: String? {
+    get { self[text: "user_name"] }
+    set { self[text: "user_name"] = newValue }
+  }
+  package var groupName: String? {
+    get { self[text: "group_name"] }
+    set { self[text: "group_name"] = newValue }
+  }
+  /// An application id.
+  package var servicePrincipalName: String? {
+    get { self[text: "service_principal_name"] }
+    set { self[text: "service_principal_name"] = newValue }
+  }
+  /// What is to be granted. In requests only.
+  package var permissionLevel: String? {
+    get { self[text: "permission_level"] }
+    set { self[text: "permission_level"] = newValue }
+  }
+  /// What the principal has, from wherever. In answers only.
+  package var allPermissions: [WirePermission]? {
+    get { self[list: "all_permissions"] }
+    set { self[list: "all_permissions"] = newValue }
+  }
+}
+
+/// One right, and whether it comes from elsewhere.
+package struct WirePermission: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+
+  package init(level: String, inherited: Bool) {
+    self.members = ["permission_level": .string(level), "inherited": .bool(inherited)]
+  }
+
+  package static let fields: [String: WireField] = [
+    "permission_level": .text, "inherited": .flag, "inherited_from_object": .list(.text),
+  ]
+
+  package var level: String? { self[text: "permission_level"] }
+  package var isInherited: Bool { self[flag: "inherited"] ?? false }
+}
+
+/// Who the caller is, as SCIM's `Me` answers.
+package struct WireIdentity: WireObject {
+  package var members: [String: JSONValue]
+  package init(members: [String: JSONValue]) { self.members = members }
+
+  package static let fields: [String: WireField] = ["userName": .text, "displayName": .text, "id": .text]
+
+  /// An e-mail address, or a service principal's application id.
+  package var userName: String? { self[text: "userName"] }
+}
