@@ -37,6 +37,26 @@ import Testing
     #expect(EndpointConfig(entities: []).canonicalJSON == Array(#"{"served_entities":[]}"#.utf8))
   }
 
+  @Test func `concurrency has its place in the canonical JSON, and a size beside it counts for nothing`() {
+    let concurrency = ProvisionedConcurrency(min: 4, max: 16)
+    let silent = ServedEntity(entityName: "m", entityVersion: "1", concurrency: concurrency)
+    let echoed = ServedEntity(entityName: "m", entityVersion: "1", workloadSize: "Large", concurrency: concurrency)
+    #expect(silent == echoed, "servers fill in a size that nobody chose (Q16)")
+    #expect(
+      String(decoding: EndpointConfig(entities: [silent]).canonicalJSON, as: UTF8.self) == #"""
+        {"served_entities":[{"entity_name":"m","entity_version":"1","max_provisioned_concurrency":16,\#
+        "min_provisioned_concurrency":4,"scale_to_zero_enabled":false,"traffic_percentage":100,\#
+        "workload_type":"CPU"}]}
+        """#)
+  }
+
+  @Test func `the digest of a config with a size stays what it was`() {
+    // As recorded in tags and histories of earlier versions.
+    #expect(
+      EndpointConfig(entities: [entity("7")]).digest.hex
+        == "b030f7c8c66bd639ff2bac72f89514f011b57ba8505a000b712e70d130ca6e31")
+  }
+
   @Test func `a live name that the manifest did not choose is no drift`() {
     let desired = EndpointConfig(entities: [entity("7")])
     let live = EndpointConfig(entities: [entity("7", name: "main")])
@@ -50,6 +70,10 @@ import Testing
     (ServedEntity(entityName: "a.b.n", entityVersion: "1"), "the model"),
     (ServedEntity(entityName: "a.b.m", entityVersion: "1", workloadType: "GPU_SMALL"), "the accelerator"),
     (ServedEntity(entityName: "a.b.m", entityVersion: "1", workloadSize: "Large"), "the size"),
+    (
+      ServedEntity(entityName: "a.b.m", entityVersion: "1", concurrency: ProvisionedConcurrency(min: 4, max: 4)),
+      "concurrency in place of a size"
+    ),
     (ServedEntity(entityName: "a.b.m", entityVersion: "1", scaleToZero: true), "scale to zero"),
     (ServedEntity(entityName: "a.b.m", entityVersion: "1", environment: ["A": "1"]), "the environment"),
     (ServedEntity(name: "x", entityName: "a.b.m", entityVersion: "1"), "a chosen name"),

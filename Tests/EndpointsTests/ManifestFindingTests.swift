@@ -163,38 +163,6 @@ import Testing
       "tags: {cost-center: 4411}",
       ["8:23: error: spec.tags.cost-center: 4411 is a number, not text; write \"4411\" in quotes"]
     ),
-    // Known fields whose calls are not built
-    (
-      "gateway: {rateLimits: [{key: user, calls: 60, renewalPeriod: minute}], usageTracking: true}",
-      ["8:3: error: spec.gateway: not supported yet: no AI gateway settings are sent; remove the field"]
-    ),
-    (
-      "gateway: {usageTracking: 1}",
-      [
-        "8:3: error: spec.gateway: not supported yet: no AI gateway settings are sent; remove the field",
-        "8:28: error: spec.gateway.usageTracking: expected true or false, found 1",
-      ]
-    ),
-    (
-      "access: [{group: support, level: CanQuery}]",
-      ["8:3: error: spec.access: not supported yet: no permissions are sent; remove the field"]
-    ),
-    (
-      "notifications: {onUpdateFailure: [oncall@example.com]}",
-      ["8:3: error: spec.notifications: not supported yet: no notification settings are sent; remove the field"]
-    ),
-    (
-      "telemetry: {logsTable: a.b.c}",
-      ["8:3: error: spec.telemetry: not supported yet: no telemetry settings are sent; remove the field"]
-    ),
-    (
-      "rollout: {steps: [5, 50], keepPrevious: true}",
-      [
-        "8:13: error: spec.rollout.steps: not supported yet: an update is rolled out in one step; remove the field",
-        "8:29: error: spec.rollout.keepPrevious: not supported yet: the previous version is not kept beside the new one; "
-          + "remove the field",
-      ]
-    ),
     // Verification
     (
       "rollout: {verify: [{expect: {status: 99}}]}",

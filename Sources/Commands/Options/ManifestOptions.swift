@@ -35,9 +35,10 @@ struct ManifestOptions: ParsableArguments {
     return set
   }
 
-  /// What speaks against these manifests at a workspace, which takes less than a plane does.
+  /// What speaks against these manifests at a workspace or at a plane: neither takes all that the other does.
   static func check(_ set: ManifestSet, for target: ProviderTarget) throws {
     if target.isWorkspace { try report(set.manifests.flatMap(\.workspaceFindings)) }
+    if target.isLocalPlane { try report(set.manifests.flatMap(\.planeFindings)) }
   }
 
   private static func report(_ findings: [Finding]) throws {

@@ -58,6 +58,7 @@ struct EntityDecoder {
     let isFlat = path == "spec"
     let engine = isFlat ? sharedEngine : engine(of: record).over(sharedEngine)
     checkHardware(record, path, workload: workload, engine: engine, scaleToZero: scaleToZero)
+    let concurrency = concurrency(record, path, scaleToZero: scaleToZero)
     guard let model = record.text("model"), let version = record.version("entityVersion"),
       let versionLocation = record.location(of: "entityVersion")
     else { return nil }
@@ -66,8 +67,40 @@ struct EntityDecoder {
     if let arguments = engine.text { environment[EngineArguments.variable] = arguments }
     return ManifestEntity(
       name: isFlat ? nil : record.text("name"), model: model, version: version, workloadType: workload,
-      size: record.text("size") ?? "Small", scaleToZero: scaleToZero, environment: environment, traffic: traffic,
-      path: path, versionLocation: versionLocation)
+      size: concurrency == nil ? record.text("size") ?? "Small" : nil, concurrency: concurrency,
+      scaleToZero: scaleToZero, environment: environment, traffic: traffic, path: path,
+      versionLocation: versionLocation)
+  }
+
+  private mutating func concurrency(
+    _ record: Record, _ path: String, scaleToZero: Bool
+  ) -> ProvisionedConcurrency? {
+    guard let location = record.location(of: "concurrency") else { return nil }
+    let path = path + ".concurrency"
+    if !record.isAbsent("size") {
+      report(location, path, "stands beside size; the two exclude each other", "keep one of them")
+    }
+    guard let bounds = record.record("concurrency") else { return nil }
+    for name in ["min", "max"] {
+      guard let number = bounds.integer(name), !number.isMultiple(of: 4), let location = bounds.location(of: name)
+      else {
+        continue
+      }
+      let below = number / 4 * 4
+      report(
+        location, path + "." + name, "\(number) is no multiple of 4",
+        below == 0 ? "write 4" : below > .max - 4 ? "write \(below)" : "write \(below) or \(below + 4)")
+    }
+    guard let least = bounds.integer("min"), let most = bounds.integer("max") else { return nil }
+    if least > most {
+      report(location, path, "min is \(least) and max is \(most); min is the lower of the two")
+    }
+    if least == 0, !scaleToZero, let location = bounds.location(of: "min") {
+      report(
+        location, path + ".min", severity: .warning, "nothing is kept ready, although scaleToZero is false",
+        "write scaleToZero: true, or min: 4")
+    }
+    return ProvisionedConcurrency(min: least, max: most)
   }
 
   private mutating func engine(of record: Record) -> EngineArguments {

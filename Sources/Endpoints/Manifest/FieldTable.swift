@@ -62,6 +62,8 @@ package indirect enum FieldType: Sendable {
   case textMap(TextMapRule)
   case list(FieldType, atMost: Int)
   case object(ObjectType)
+  /// An object for which, in a file, the list of that one field may stand. Kubernetes knows the object alone.
+  case objectOrList(ObjectType, field: String)
   /// Not looked into.
   case anything
 }
@@ -158,7 +160,7 @@ package final class ObjectType: Sendable {
 extension FieldType {
   fileprivate func paths(toField name: String) -> [String] {
     switch self {
-    case .object(let type): type.paths(toField: name).map { "." + $0 }
+    case .object(let type), .objectOrList(let type, _): type.paths(toField: name).map { "." + $0 }
     case .list(let item, _): item.paths(toField: name).map { "[]" + $0 }
     default: []
     }

@@ -15,6 +15,8 @@ package struct Manifest: Sendable, Hashable {
   package let suspend: Bool
   /// Where `engine` is written, if it is: the first place.
   package let engineLocation: SourceLocation?
+  /// The fields that a workspace has and a plane has not.
+  package let workspaceFields: [WrittenField]
 
   /// The aliases that have to be looked up before the manifest means anything, without repetition.
   package var aliases: [ModelAlias] {
@@ -63,6 +65,18 @@ package struct Manifest: Sendable, Hashable {
   }
 }
 
+extension Manifest {
+  /// What speaks against applying the manifest to a plane, which answers the calls behind these fields with "not
+  /// implemented".
+  package var planeFindings: [Finding] {
+    workspaceFields.map { field in
+      Finding(
+        at: field.location, path: field.path, "a serving plane has no such setting; a Databricks workspace has",
+        suggestion: "remove it for endpoints of a plane")
+    }
+  }
+}
+
 /// Why a manifest has no meaning.
 package struct InvalidManifest: Error, Sendable {
   package let findings: [Finding]
@@ -87,7 +101,9 @@ package struct ManifestEntity: Sendable, Hashable {
   package let version: VersionReference
   /// The API's word.
   package let workloadType: String
-  package let size: String
+  /// Nil where ``concurrency`` stands in its place.
+  package let size: String?
+  package let concurrency: ProvisionedConcurrency?
   package let scaleToZero: Bool
   /// The spec's and the entity's own, engine arguments included.
   package let environment: [String: String]
@@ -110,7 +126,7 @@ package struct ManifestEntity: Sendable, Hashable {
   fileprivate func served(version: String) -> ServedEntity {
     ServedEntity(
       name: name, entityName: model, entityVersion: version, workloadType: workloadType, workloadSize: size,
-      scaleToZero: scaleToZero, environment: environment, traffic: traffic)
+      concurrency: concurrency, scaleToZero: scaleToZero, environment: environment, traffic: traffic)
   }
 
   fileprivate var unresolved: Finding {

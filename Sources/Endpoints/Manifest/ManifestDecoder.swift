@@ -48,30 +48,20 @@ package enum ManifestDecoder {
     guard let spec else { return nil }
     var entities = EntityDecoder(spec: spec)
     entities.decode()
-    findings += entities.findings
+    var settings = SettingsDecoder(spec: spec)
+    let sideSettings = settings.settings()
+    var rollouts = RolloutDecoder(spec: spec)
+    let rollout = rollouts.policy()
+    findings += entities.findings + settings.findings + rollouts.findings
     guard let metadata, let name = metadata.text("name"), let location = metadata.location(of: "name") else {
       return nil
     }
     return Manifest(
       name: name, location: location, labels: metadata.texts("labels") ?? [:], entities: entities.entities,
-      sideSettings: SideSettings(tags: spec.texts("tags") ?? [:]), rollout: rollout(spec.record("rollout")),
+      sideSettings: sideSettings, rollout: rollout,
       deletionPolicy: spec.text("deletionPolicy").flatMap(DeletionPolicy.init) ?? .delete,
-      suspend: spec.boolean("suspend") ?? false, engineLocation: entities.engineLocation)
-  }
-
-  private static func rollout(_ record: Record?) -> RolloutPolicy {
-    guard let record else { return RolloutPolicy() }
-    return RolloutPolicy(
-      deadline: record.duration("deadline"),
-      onFailure: record.text("onFailure").flatMap(FailurePolicy.init) ?? .rollback,
-      checks: (record.list("verify") ?? []).compactMap(\.record).map(check))
-  }
-
-  private static func check(_ record: Record) -> VerificationCheck {
-    let expect = record.record("expect")
-    return VerificationCheck(
-      prompt: record.text("chat") ?? "", expectedStatus: expect?.integer("status") ?? 200,
-      contains: expect?.text("contains") ?? "", withinSeconds: expect?.number("withinSeconds") ?? 30)
+      suspend: spec.boolean("suspend") ?? false, engineLocation: entities.engineLocation,
+      workspaceFields: settings.workspaceFields)
   }
 }
 

@@ -55,6 +55,9 @@ package enum ManifestSchema {
     doc:
       "How many replicas: Small is 1, Medium 2, Large 4 on a plane; a workspace may have sizes of its own. Default: Small."
   )
+  private static let concurrencyField = Field(
+    "concurrency", .object(concurrency), otherNames: ["provisioned_concurrency", "provisionedConcurrency"],
+    doc: "How many requests at once, instead of a size.")
   private static let scaleToZero = Field(
     "scaleToZero", .boolean, otherNames: ["scale_to_zero_enabled", "scaleToZeroEnabled", "scale_to_zero"],
     doc: "Whether all replicas stop when no request comes for a while. Default: false.")
@@ -66,10 +69,11 @@ package enum ManifestSchema {
     doc: "vLLM flags, for planes that launch vLLM; a workspace takes them from the model's entrypoint instead.")
 
   /// The fields that describe one served entity in the flat form.
-  static let flatEntityFields = [model, entityVersion, workloadType, size, scaleToZero].map(\.name)
+  static let flatEntityFields = [model, entityVersion, workloadType, size, concurrencyField, scaleToZero].map(
+    \.name)
 
   static let spec = ObjectType([
-    model, entityVersion, workloadType, size, scaleToZero, environment, engineField,
+    model, entityVersion, workloadType, size, concurrencyField, scaleToZero, environment, engineField,
     Field(
       "servedEntities", .list(.object(servedEntity), atMost: mostServedEntities),
       otherNames: ["served_entities", "servedModels", "served_models", "entities"],
@@ -85,24 +89,34 @@ package enum ManifestSchema {
       doc: "What happens to the endpoint when its manifest goes away: Delete, or Retain it. Default: Delete."),
     Field("suspend", .boolean, otherNames: ["paused"], doc: "True leaves the endpoint alone. Default: false."),
     Field(
-      "gateway", .object(gateway), support: .notBuilt("no AI gateway settings are sent"),
-      otherNames: ["ai_gateway", "aiGateway"], doc: "AI gateway settings."),
+      "description", .text(.any), doc: "For people. Sent when the endpoint is created; there is no call to change it."),
     Field(
-      "access", .list(.object(grant), atMost: 1000), support: .notBuilt("no permissions are sent"),
-      otherNames: ["permissions", "access_control_list"], doc: "Who may do what with the endpoint."),
+      "budgetPolicy", .text(.identifier), otherNames: ["budget_policy_id", "budgetPolicyId"],
+      doc: "The id of a workspace's budget policy. Sent when the endpoint is created; there is no call to change it."),
     Field(
-      "notifications", .object(notifications), support: .notBuilt("no notification settings are sent"),
-      otherNames: ["email_notifications", "emailNotifications"], doc: "Who is told of updates by e-mail."),
+      "routeOptimized", .boolean, otherNames: ["route_optimized"],
+      doc:
+        "Whether a workspace gives the endpoint an address of its own, with OAuth alone. Changing it needs a new endpoint "
+        + "and --allow-recreate. Default: whatever is live, false for a new endpoint."),
     Field(
-      "telemetry", .object(telemetry), support: .notBuilt("no telemetry settings are sent"),
-      otherNames: ["telemetry_config"], doc: "The tables that logs, metrics and traces go to."),
+      "gateway", .object(gateway), otherNames: ["ai_gateway", "aiGateway"],
+      doc: "A workspace's AI gateway. Of it only what is written here is managed."),
+    Field(
+      "access", .objectOrList(access, field: "grants"), otherNames: ["permissions", "access_control_list"],
+      doc: "Who may do what with a workspace's endpoint: a list of grants, or mode and grants."),
+    Field(
+      "notifications", .object(notifications), otherNames: ["email_notifications", "emailNotifications"],
+      doc: "Whom a workspace tells by e-mail how an update went."),
+    Field(
+      "telemetry", .object(telemetry), otherNames: ["telemetry_config", "telemetryConfig"],
+      doc: "Where a workspace writes logs, metrics and traces: tables of Unity Catalog, or a profile that names them."),
   ])
 
   static let servedEntity = ObjectType([
     Field(
       "name", .text(.entityName), otherNames: ["served_model_name"],
       doc: "The entity's name in the endpoint. Default: the model's last segment, a dash and the version."),
-    model.required, entityVersion.required, workloadType, size, scaleToZero,
+    model.required, entityVersion.required, workloadType, size, concurrencyField, scaleToZero,
     Field(
       "traffic", .integer(0...100), otherNames: ["traffic_percentage", "trafficPercentage", "weight"],
       example: "traffic: 50", doc: "Per cent of the requests. Required with two entities or more; the sum is 100."),
@@ -140,11 +154,23 @@ package enum ManifestSchema {
       "verify", .list(.object(check), atMost: 20), otherNames: ["checks", "verification"],
       doc: "Questions to the new version before it is called good, in this order."),
     Field(
-      "steps", .list(.anything, atMost: 20), support: .notBuilt("an update is rolled out in one step"),
-      otherNames: ["canary"], doc: "Shares of traffic to pass through on the way to a new version."),
+      "steps", .list(.object(step), atMost: 20), otherNames: ["canary"],
+      doc: "Shares of the traffic that a new model version passes through, each larger than the one before it."),
     Field(
-      "keepPrevious", .anything, support: .notBuilt("the previous version is not kept beside the new one"),
-      doc: "Whether the previous version stays in the endpoint without traffic."),
+      "keepPrevious", .boolean, otherNames: ["keep_previous"],
+      doc:
+        "Whether the version that a new one replaces stays beside it without traffic, for a quick way back. Default: "
+        + "false."),
+  ])
+
+  private static let step = ObjectType([
+    Field(
+      "traffic", .integer(0...99), .required, otherNames: ["traffic_percentage", "weight", "percent"],
+      example: "traffic: 10",
+      doc: "The new version's share in per cent; at 0 it is verified before it gets any traffic."),
+    Field(
+      "for", .duration, otherNames: ["hold", "duration", "pause"],
+      doc: "How long it stays at this share once its verification has passed. Default: no time."),
   ])
 
   private static let check = ObjectType([
@@ -160,43 +186,6 @@ package enum ManifestSchema {
     Field(
       "withinSeconds", .number(NumberRange(above: 0, upTo: 3600)), otherNames: ["within", "timeoutSeconds"],
       doc: "How long the answer may take. Default: 30."),
-  ])
-
-  // MARK: Known, and not built yet
-
-  private static let gateway = ObjectType([
-    Field("rateLimits", .list(.object(rateLimit), atMost: 100), doc: "Limits on calls or tokens."),
-    Field("usageTracking", .boolean, doc: "Whether usage goes to the system tables."),
-  ])
-
-  private static let rateLimit = ObjectType([
-    Field(
-      "key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, doc: "Whom the limit counts."),
-    Field("principal", .text(.any), doc: "The group or service principal meant."),
-    Field("calls", .integer(1...(.max)), doc: "Calls a period."),
-    Field("tokens", .integer(1...(.max)), doc: "Tokens a period."),
-    Field("renewalPeriod", .word(["minute"]), .required, doc: "The period."),
-  ])
-
-  private static let grant = ObjectType([
-    Field("user", .text(.any), doc: "A user's e-mail address."),
-    Field("group", .text(.any), doc: "A group's name."),
-    Field("servicePrincipal", .text(.any), doc: "A service principal's application id."),
-    Field("level", .word(["CanView", "CanQuery", "CanManage"]), .required, doc: "What the principal may do."),
-  ])
-
-  private static let notifications = ObjectType([
-    Field("onUpdateSuccess", .list(.text(.any), atMost: 100), doc: "Addresses."),
-    Field("onUpdateFailure", .list(.text(.any), atMost: 100), doc: "Addresses."),
-  ])
-
-  private static let telemetry = ObjectType([
-    Field("logsTable", .text(.any), doc: "catalog.schema.table for logs."),
-    Field("metricsTable", .text(.any), doc: "catalog.schema.table for metrics."),
-    Field("tracesTable", .text(.any), doc: "catalog.schema.table for traces."),
-    Field(
-      "samplingFraction", .number(NumberRange(above: 0, upTo: 1, includesLower: true)),
-      doc: "The share of requests whose payload is kept."),
   ])
 }
 

@@ -23,7 +23,7 @@ extension RecordReader {
     case .duration: return duration(scalar, node)
     case .word(let words): return word(scalar, node, words)
     case .openWord(let words, let noun): return openWord(scalar, node, words, noun: noun)
-    case .textMap, .list, .object, .anything: return nil
+    case .textMap, .list, .object, .objectOrList, .anything: return nil
     }
   }
 

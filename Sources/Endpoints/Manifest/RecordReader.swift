@@ -124,12 +124,25 @@ extension RecordReader {
     case .object(let type):
       guard case .mapping(let mapping) = node.value else { return wrong(node, expected: "a mapping") }
       return .record(record(mapping, at: node.mark, type))
+    case .objectOrList(let type, let field): return objectOrList(node, type, field)
     case .list(let item, let most): return list(node, of: item, atMost: most)
     case .textMap(let rule): return texts(node, rule)
     case .anything: return FieldValue.none
     default:
       guard case .scalar(let scalar) = node.value else { return wrong(node, expected: type.expectation) }
       return self.scalar(scalar, node, type)
+    }
+  }
+
+  /// Either form becomes the object.
+  private mutating func objectOrList(_ node: YAMLNode, _ type: ObjectType, _ name: String) -> FieldValue? {
+    switch node.value {
+    case .mapping(let mapping): return .record(record(mapping, at: node.mark, type))
+    case .scalar: return wrong(node, expected: "a list or a mapping")
+    case .sequence:
+      var record = Record(type: type, location: SourceLocation(source: source, mark: node.mark))
+      if let slot = type.slot(name) { record.slots[slot] = self.slot(node, type.fields[slot].type) }
+      return .record(record)
     }
   }
 
@@ -180,7 +193,7 @@ extension RecordReader {
 extension FieldType {
   fileprivate var isCollection: Bool {
     switch self {
-    case .textMap, .list, .object, .anything: true
+    case .textMap, .list, .object, .objectOrList, .anything: true
     default: false
     }
   }

@@ -1,0 +1,95 @@
+/// The fields beside the config: in place, and of a workspace only.
+extension ManifestSchema {
+  static let concurrency = ObjectType([
+    Field(
+      "min", .integer(0...(.max)), .required, otherNames: ["min_provisioned_concurrency"], example: "min: 4",
+      doc: "The least that is kept ready, a multiple of 4."),
+    Field(
+      "max", .integer(4...(.max)), .required, otherNames: ["max_provisioned_concurrency"], example: "max: 8",
+      doc: "The most it grows to, a multiple of 4; the same as min for a fixed size."),
+  ])
+
+  static let gateway = ObjectType([
+    Field(
+      "rateLimits", .list(.object(rateLimit), atMost: 100), otherNames: ["rate_limits"],
+      doc: "Limits on calls or tokens. An empty list removes every limit."),
+    Field(
+      "usageTracking", .boolean, otherNames: ["usage_tracking_config", "usage_tracking"],
+      doc: "Whether usage is written to the system tables."),
+    Field(
+      "inferenceTable", .object(inferenceTable), otherNames: ["inference_table_config", "inferenceTables"],
+      doc: "The table that requests and answers are written to."),
+  ])
+
+  private static let rateLimit = ObjectType([
+    Field(
+      "key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, example: "key: user",
+      doc: "Whom the limit counts: the endpoint, each user, or the one group or service principal named."),
+    Field(
+      "principal", .text(.principalName), doc: "The group's name, or the service principal's application id."),
+    Field("calls", .integer(0...(.max)), doc: "Calls a period."),
+    Field("tokens", .integer(0...(.max)), doc: "Tokens a period."),
+    Field(
+      "renewalPeriod", .word(["minute"]), otherNames: ["renewal_period", "period"],
+      doc: "The period. Default: minute, the only one there is."),
+  ])
+
+  private static let inferenceTable = ObjectType([
+    Field(
+      "catalog", .text(.identifier), .required, otherNames: ["catalog_name"], example: "catalog: main",
+      doc: "The catalog."),
+    Field(
+      "schema", .text(.identifier), .required, otherNames: ["schema_name"], example: "schema: logs",
+      doc: "The schema in the catalog."),
+    Field(
+      "tableNamePrefix", .text(.identifier), otherNames: ["table_name_prefix", "prefix"],
+      doc: "What the table's name begins with. Default: the server's choice."),
+    Field(
+      "enabled", .boolean,
+      doc: "Whether rows are written; off, the names are kept. Default: true."),
+  ])
+
+  static let access = ObjectType([
+    Field(
+      "mode", .word(AccessMode.allCases.map(\.rawValue)),
+      doc:
+        "What becomes of grants that are not named here: additive leaves them, exact takes them back, except for the "
+        + "right of whoever applies the manifest to manage the endpoint. Default: additive."),
+    Field(
+      "grants", .list(.object(grant), atMost: 1000), .required, otherNames: ["access_control_list"],
+      example: "grants: [{group: support, level: CanQuery}]", doc: "The rights, one for each principal."),
+  ])
+
+  private static let grant = ObjectType([
+    Field("user", .text(.emailAddress), otherNames: ["user_name"], doc: "A user's e-mail address."),
+    Field("group", .text(.principalName), otherNames: ["group_name"], doc: "A group's name."),
+    Field(
+      "servicePrincipal", .text(.principalName), otherNames: ["service_principal_name", "service_principal"],
+      doc: "A service principal's application id."),
+    Field(
+      "level", .word(["CanView", "CanQuery", "CanManage"]), .required,
+      otherNames: ["permission_level", "permissionLevel", "permission"], example: "level: CanQuery",
+      doc: "What the principal may do."),
+  ])
+
+  static let notifications = ObjectType([
+    Field(
+      "onUpdateSuccess", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_success"],
+      doc: "E-mail addresses that hear of updates that succeeded."),
+    Field(
+      "onUpdateFailure", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_failure"],
+      doc: "E-mail addresses that hear of updates that failed."),
+  ])
+
+  static let telemetry = ObjectType([
+    Field("logsTable", .text(.tableName), otherNames: ["logs_table"], doc: "catalog.schema.table for logs."),
+    Field("metricsTable", .text(.tableName), otherNames: ["metrics_table"], doc: "catalog.schema.table for metrics."),
+    Field("tracesTable", .text(.tableName), otherNames: ["traces_table"], doc: "catalog.schema.table for traces."),
+    Field(
+      "samplingFraction", .number(NumberRange(above: 0, upTo: 1, includesLower: true)),
+      otherNames: ["sampling_fraction"], doc: "The share of requests whose payload is kept, 0 to 1."),
+    Field(
+      "profileId", .text(.identifier), otherNames: ["telemetry_profile_id", "profileID", "profile"],
+      doc: "A telemetry profile that is there already, instead of tables."),
+  ])
+}

@@ -1,0 +1,182 @@
+package import LibYAML
+
+/// Reads what a spec says beside its entities, and checks the rules between the fields.
+struct SettingsDecoder {
+  private let spec: Record
+  private(set) var findings: [Finding] = []
+
+  init(spec: Record) { self.spec = spec }
+
+  /// The fields that a workspace has and a plane has not, where they are written.
+  var workspaceFields: [WrittenField] {
+    ["gateway", "access", "notifications", "telemetry", "budgetPolicy", "routeOptimized"].compactMap { name in
+      if spec.boolean(name) == false { return nil }
+      return spec.location(of: name).map { WrittenField(path: "spec." + name, location: $0) }
+    }
+  }
+
+  mutating func settings() -> SideSettings {
+    SideSettings(
+      tags: spec.texts("tags") ?? [:], gateway: spec.record("gateway").flatMap { gateway($0) },
+      notifications: spec.record("notifications").map(Self.notifications),
+      telemetry: spec.record("telemetry").map { telemetry($0) }, access: spec.record("access").map { access($0) },
+      creation: CreationSettings(
+        description: spec.text("description").flatMap { $0.isEmpty ? nil : $0 },
+        budgetPolicy: spec.text("budgetPolicy"), routeOptimized: spec.boolean("routeOptimized")))
+  }
+
+  private mutating func report(
+    _ location: SourceLocation, _ path: String, severity: Finding.Severity = .error, _ message: String,
+    _ suggestion: String? = nil
+  ) {
+    findings.append(Finding(severity, at: location, path: path, message, suggestion: suggestion))
+  }
+
+  /// The mappings of a list with their paths; what is no mapping has its finding already.
+  private static func items(_ record: Record, _ name: String, path: String) -> [(record: Record, path: String)]? {
+    record.list(name)?.enumerated().compactMap { index, item in item.record.map { ($0, "\(path)[\(index)]") } }
+  }
+
+  // MARK: Gateway
+
+  private mutating func gateway(_ record: Record) -> GatewaySettings? {
+    let limits = Self.items(record, "rateLimits", path: "spec.gateway.rateLimits").map { rateLimits($0) }
+    let table = record.record("inferenceTable").flatMap { table -> InferenceTable? in
+      guard let catalog = table.text("catalog"), let schema = table.text("schema") else { return nil }
+      return InferenceTable(
+        catalog: catalog, schema: schema, tableNamePrefix: table.text("tableNamePrefix"),
+        enabled: table.boolean("enabled") ?? true)
+    }
+    let settings = GatewaySettings(
+      rateLimits: limits, usageTracking: record.boolean("usageTracking"), inferenceTable: table)
+    return settings.isEmpty ? nil : settings
+  }
+
+  private mutating func rateLimits(_ items: [(record: Record, path: String)]) -> [RateLimit] {
+    var named: [WhoIsLimited: String] = [:]
+    return items.compactMap { record, path -> RateLimit? in
+      guard let limit = rateLimit(record, path) else { return nil }
+      let who = WhoIsLimited(key: limit.key, principal: limit.principal)
+      if let twin = named[who] {
+        report(record.location, path, "\(who.description) has a limit already at \(twin)", "keep one of them")
+      } else {
+        named[who] = path
+      }
+      return limit
+    }
+  }
+
+  private struct WhoIsLimited: Hashable {
+    let key: String
+    let principal: String?
+
+    var description: String { principal.map { "\(key) \(shown($0))" } ?? "the key \(key)" }
+  }
+
+  private mutating func rateLimit(_ record: Record, _ path: String) -> RateLimit? {
+    if record.isAbsent("calls"), record.isAbsent("tokens") {
+      report(record.location, path, "limits neither calls nor tokens", "for example calls: 60")
+    }
+    guard let key = record.text("key") else { return nil }
+    let needsPrincipal = key == "user_group" || key == "service_principal"
+    if needsPrincipal, record.isAbsent("principal") {
+      report(
+        record.location, path + ".principal", "required with the key \(key), but missing",
+        key == "user_group" ? "name the group" : "name the service principal's application id")
+    }
+    if !needsPrincipal, let location = record.location(of: "principal") {
+      report(location, path + ".principal", "has no meaning with the key \(key)", "remove it")
+    }
+    if key == "service_principal" { checkApplicationID(record, "principal", path) }
+    return RateLimit(
+      key: key, principal: record.text("principal"), calls: record.integer("calls").map(Int64.init),
+      tokens: record.integer("tokens").map(Int64.init), renewalPeriod: record.text("renewalPeriod") ?? "minute")
+  }
+
+  private mutating func checkApplicationID(_ record: Record, _ field: String, _ path: String) {
+    guard let id = record.text(field), !ApplicationID.isOne(id), let location = record.location(of: field) else {
+      return
+    }
+    report(
+      location, path + "." + field, severity: .warning, "\(shown(id)) is no application id",
+      "a service principal is named by its UUID, not by its display name")
+  }
+
+  // MARK: Notifications and telemetry
+
+  private static func notifications(_ record: Record) -> NotificationSettings {
+    func addresses(_ name: String) -> [String] { (record.list(name) ?? []).compactMap(\.text) }
+    return NotificationSettings(
+      onUpdateSuccess: addresses("onUpdateSuccess"), onUpdateFailure: addresses("onUpdateFailure"))
+  }
+
+  private mutating func telemetry(_ record: Record) -> TelemetrySettings {
+    let tables = ["logsTable", "metricsTable", "tracesTable"]
+    let isWithoutTable = tables.allSatisfy { record.isAbsent($0) }
+    if isWithoutTable, record.isAbsent("profileId") {
+      // The server would take it and do nothing (contract E10).
+      report(
+        record.location, "spec.telemetry", "names neither a table nor a profile, and would have no effect",
+        "for example logsTable: main.telemetry.chat_logs")
+    }
+    if !isWithoutTable, let location = record.location(of: "profileId") {
+      report(
+        location, "spec.telemetry.profileId", "stands beside tables; telemetry goes to one or the other",
+        "keep the tables or the profile")
+    }
+    return TelemetrySettings(
+      logsTable: record.text("logsTable"), metricsTable: record.text("metricsTable"),
+      tracesTable: record.text("tracesTable"), samplingFraction: record.number("samplingFraction"),
+      profileID: record.text("profileId"))
+  }
+
+  // MARK: Access
+
+  private mutating func access(_ record: Record) -> AccessSettings {
+    // The list may stand in the place of the mapping, and then it has no field of its own in the path.
+    let isBare = record.location == record.location(of: "grants")
+    var granted: [Principal: String] = [:]
+    let items = Self.items(record, "grants", path: isBare ? "spec.access" : "spec.access.grants") ?? []
+    let grants = items.compactMap { record, path -> Grant? in
+      guard let grant = grant(record, path) else { return nil }
+      if let twin = granted[grant.principal] {
+        report(
+          record.location, path, "\(grant.principal.description) has a right already at \(twin)",
+          "keep the stronger one: it includes the other")
+      } else {
+        granted[grant.principal] = path
+      }
+      return grant
+    }
+    return AccessSettings(mode: record.text("mode").flatMap(AccessMode.init) ?? .additive, grants: grants)
+  }
+
+  private mutating func grant(_ record: Record, _ path: String) -> Grant? {
+    let kinds = ["user", "group", "servicePrincipal"].filter { !record.isAbsent($0) }
+    guard kinds.count == 1, let kind = kinds.first else {
+      report(
+        record.location, path,
+        kinds.isEmpty
+          ? "names nobody; a grant is one principal's"
+          : "names \(kinds.joined(separator: " and ")); a grant is one principal's",
+        kinds.isEmpty ? "write user, group or servicePrincipal" : "write one grant for each")
+      return nil
+    }
+    checkApplicationID(record, "servicePrincipal", path)
+    guard let name = record.text(kind), let level = record.text("level").flatMap(AccessLevel.init(manifestWord:)) else {
+      return nil
+    }
+    switch kind {
+    case "user": return Grant(.user(name), level)
+    case "group": return Grant(.group(name), level)
+    default: return Grant(.servicePrincipal(name), level)
+    }
+  }
+}
+
+/// A field as it is written in a file.
+package struct WrittenField: Sendable, Hashable {
+  /// Such as `spec.gateway`.
+  package let path: String
+  package let location: SourceLocation
+}

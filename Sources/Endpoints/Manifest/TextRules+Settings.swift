@@ -1,0 +1,42 @@
+/// What texts of the settings beside the config must be like.
+extension TextRule {
+  /// A name or an id in Unity Catalog or the workspace, without points, slashes and white space.
+  static let identifier = TextRule(pattern: "^[^./\\s]+$", longest: 255) { text in
+    if text.isEmpty { return Fault("is empty") }
+    guard let stranger = text.unicodeScalars.first(where: isForeign) else { return nil }
+    return Fault("\(shown(text)) holds \(shown(String(stranger))), which no such name does")
+  }
+
+  /// A group, or a service principal's application id.
+  static let principalName = TextRule(longest: 255) { text in
+    text.allSatisfy(\.isWhitespace) ? Fault("is empty") : nil
+  }
+
+  /// As far as anybody can tell without sending a message there.
+  static let emailAddress = TextRule(pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", longest: 320) { text in
+    if text.isEmpty { return Fault("is empty") }
+    let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+    let labels = parts.last?.split(separator: ".", omittingEmptySubsequences: false) ?? []
+    let isAddress =
+      parts.count == 2 && !parts[0].isEmpty && labels.count > 1 && !labels.contains(where: \.isEmpty)
+      && !text.contains(where: \.isWhitespace)
+    return isAddress ? nil : Fault("\(shown(text)) is no e-mail address", suggestion: "such as oncall@example.com")
+  }
+
+  /// `catalog.schema.table`.
+  static let tableName = TextRule(pattern: "^[^./\\s]+\\.[^./\\s]+\\.[^./\\s]+$", longest: 767) { text in
+    if text.isEmpty { return Fault("is empty", suggestion: "for example main.telemetry.chat_logs") }
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    if parts.count != 3 || parts.contains(where: \.isEmpty) {
+      return Fault("\(shown(text)) is no table of Unity Catalog", suggestion: "write catalog.schema.table")
+    }
+    guard let stranger = text.unicodeScalars.first(where: { $0 != "." && isForeign($0) || !$0.isASCII }) else {
+      return nil
+    }
+    return Fault("\(shown(text)) holds \(shown(String(stranger))), which the name of a telemetry table does not")
+  }
+
+  private static func isForeign(_ scalar: Unicode.Scalar) -> Bool {
+    scalar == "." || scalar == "/" || scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
+  }
+}

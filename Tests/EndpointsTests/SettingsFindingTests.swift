@@ -1,0 +1,348 @@
+import Endpoints
+import Testing
+
+@Suite struct `What is wrong with a manifest's settings` {
+  private static let head = "model: a.b.m\nentityVersion: \"7\"\n"
+
+  /// Added to a valid spec from line 8 on, and what is said of it.
+  private static let additions: [(spec: String, findings: [String])] = [
+    // Concurrency
+    (
+      "size: Small\nconcurrency: {min: 4, max: 8}",
+      ["9:16: error: spec.concurrency: stands beside size; the two exclude each other; keep one of them"]
+    ),
+    (
+      "concurrency: {min: 6, max: 9}",
+      [
+        "8:22: error: spec.concurrency.min: 6 is no multiple of 4; write 4 or 8",
+        "8:30: error: spec.concurrency.max: 9 is no multiple of 4; write 8 or 12",
+      ]
+    ),
+    (
+      "concurrency: {min: 2, max: 8}",
+      ["8:22: error: spec.concurrency.min: 2 is no multiple of 4; write 4"]
+    ),
+    (
+      "concurrency: {min: 16, max: 8}",
+      ["8:16: error: spec.concurrency: min is 16 and max is 8; min is the lower of the two"]
+    ),
+    (
+      "concurrency: {min: 0, max: 8}",
+      [
+        "8:22: warning: spec.concurrency.min: nothing is kept ready, although scaleToZero is false; "
+          + "write scaleToZero: true, or min: 4"
+      ]
+    ),
+    ("scaleToZero: true\nconcurrency: {min: 0, max: 8}", []),
+    (
+      "concurrency: {max_provisioned_concurrency: 8}",
+      [
+        "8:16: error: spec.concurrency.min: required, but missing; for example min: 4",
+        "8:16: error: spec.concurrency.max: required, but missing; for example max: 8",
+        "8:17: error: spec.concurrency.max_provisioned_concurrency: unknown field; did you mean \"max\"?",
+      ]
+    ),
+    // Gateway
+    (
+      "gateway: {rateLimits: [{key: user}]}",
+      ["8:26: error: spec.gateway.rateLimits[0]: limits neither calls nor tokens; for example calls: 60"]
+    ),
+    (
+      "gateway: {rateLimits: [{key: user_group, calls: 1}, {key: endpoint, principal: x, tokens: 1}]}",
+      [
+        "8:26: error: spec.gateway.rateLimits[0].principal: required with the key user_group, but missing; name the group",
+        "8:82: error: spec.gateway.rateLimits[1].principal: has no meaning with the key endpoint; remove it",
+      ]
+    ),
+    (
+      "gateway:\n  rateLimits:\n    - {key: user, calls: 1}\n    - {key: user, tokens: 2}",
+      [
+        "11:9: error: spec.gateway.rateLimits[1]: the key user has a limit already at spec.gateway.rateLimits[0]; "
+          + "keep one of them"
+      ]
+    ),
+    (
+      "gateway: {rateLimits: [{key: service_principal, principal: ci, calls: 1, renewalPeriod: hour}]}",
+      [
+        "8:62: warning: spec.gateway.rateLimits[0].principal: \"ci\" is no application id; "
+          + "a service principal is named by its UUID, not by its display name",
+        "8:91: error: spec.gateway.rateLimits[0].renewalPeriod: expected \"minute\", found the text \"hour\"",
+      ]
+    ),
+    (
+      "gateway: {usage_tracking_config: {enabled: true}, inferenceTable: {catalog: a.b, enabled: no}}",
+      [
+        "8:13: error: spec.gateway.usage_tracking_config: unknown field; did you mean \"usageTracking\"?",
+        "8:69: error: spec.gateway.inferenceTable.schema: required, but missing; for example schema: logs",
+        "8:79: error: spec.gateway.inferenceTable.catalog: \"a.b\" holds \".\", which no such name does",
+        "8:93: error: spec.gateway.inferenceTable.enabled: no is not clearly a boolean: YAML 1.1 readers take it for "
+          + "false, YAML 1.2 readers for text; write false",
+      ]
+    ),
+    // Access
+    ("access: CanQuery", ["8:11: error: spec.access: expected a list or a mapping, found the text \"CanQuery\""]),
+    (
+      "access: [{group: support, level: CAN_QUERY}]",
+      [
+        "8:36: error: spec.access[0].level: expected one of CanView, CanQuery, CanManage, found the text \"CAN_QUERY\"; "
+          + "did you mean \"CanQuery\"?"
+      ]
+    ),
+    (
+      "access: [{level: CanQuery}, {user: a@b.org, group: g, level: CanView}]",
+      [
+        "8:12: error: spec.access[0]: names nobody; a grant is one principal's; write user, group or servicePrincipal",
+        "8:31: error: spec.access[1]: names user and group; a grant is one principal's; write one grant for each",
+      ]
+    ),
+    (
+      "access:\n  mode: exakt\n  grants:\n    - {group: g, level: CanView}\n    - {group: g, level: CanQuery}",
+      [
+        "9:11: error: spec.access.mode: expected one of additive, exact, found the text \"exakt\"; did you mean \"exact\"?",
+        "12:9: error: spec.access.grants[1]: group g has a right already at spec.access.grants[0]; "
+          + "keep the stronger one: it includes the other",
+      ]
+    ),
+    (
+      "access: {mode: exact}",
+      [
+        "8:11: error: spec.access.grants: required, but missing; for example grants: [{group: support, level: CanQuery}]"
+      ]
+    ),
+    (
+      "access: [{user: oncall, level: CanView}, {servicePrincipal: deployer, level: CanView}]",
+      [
+        "8:19: error: spec.access[0].user: \"oncall\" is no e-mail address; such as oncall@example.com",
+        "8:63: warning: spec.access[1].servicePrincipal: \"deployer\" is no application id; "
+          + "a service principal is named by its UUID, not by its display name",
+      ]
+    ),
+    // Notifications
+    (
+      "notifications: {on_update_failure: [], onUpdateSuccess: [a@b, \"a b@c.org\", a@b@c.org, a@.org, a@b.org]}",
+      [
+        "8:19: error: spec.notifications.on_update_failure: unknown field; did you mean \"onUpdateFailure\"?",
+        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is no e-mail address; such as oncall@example.com",
+        "8:65: error: spec.notifications.onUpdateSuccess[1]: \"a b@c.org\" is no e-mail address; "
+          + "such as oncall@example.com",
+        "8:78: error: spec.notifications.onUpdateSuccess[2]: \"a@b@c.org\" is no e-mail address; "
+          + "such as oncall@example.com",
+        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is no e-mail address; such as oncall@example.com",
+      ]
+    ),
+    // Telemetry
+    (
+      "telemetry: {samplingFraction: 0.5}",
+      [
+        "8:14: error: spec.telemetry: names neither a table nor a profile, and would have no effect; "
+          + "for example logsTable: main.telemetry.chat_logs"
+      ]
+    ),
+    (
+      "telemetry: {logsTable: a.b.c, profileId: p}",
+      [
+        "8:44: error: spec.telemetry.profileId: stands beside tables; telemetry goes to one or the other; "
+          + "keep the tables or the profile"
+      ]
+    ),
+    (
+      "telemetry: {logsTable: logs, metricsTable: a..c, tracesTable: a.b.ü, samplingFraction: 1.5}",
+      [
+        "8:26: error: spec.telemetry.logsTable: \"logs\" is no table of Unity Catalog; write catalog.schema.table",
+        "8:46: error: spec.telemetry.metricsTable: \"a..c\" is no table of Unity Catalog; write catalog.schema.table",
+        "8:65: error: spec.telemetry.tracesTable: \"a.b.ü\" holds \"ü\", which the name of a telemetry table does not",
+        "8:90: error: spec.telemetry.samplingFraction: expected a number from 0 to 1, found 1.5",
+      ]
+    ),
+    // Rollout
+    (
+      "rollout: {steps: [{traffic: 10}, {traffic: 10, for: 5}, {traffic: 100}, {for: 5m}]}",
+      [
+        "8:46: error: spec.rollout.steps[1].traffic: 10 does not exceed the 10 of the step before it; "
+          + "each step has more traffic than the last; all of it follows by itself",
+        "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; with its unit: "
+          + "5s or 5m",
+        "8:69: error: spec.rollout.steps[2].traffic: expected an integer from 0 to 99, found 100",
+        "8:75: error: spec.rollout.steps[3].traffic: required, but missing; for example traffic: 10",
+      ]
+    ),
+    (
+      "rollout: {steps: [5, 50], keepPrevious: yes}",
+      [
+        "8:21: error: spec.rollout.steps[0]: expected a mapping, found 5",
+        "8:24: error: spec.rollout.steps[1]: expected a mapping, found 50",
+        "8:43: error: spec.rollout.keepPrevious: yes is not clearly a boolean: YAML 1.1 readers take it for true, "
+          + "YAML 1.2 readers for text; write true",
+      ]
+    ),
+    ("budgetPolicy: a b", ["8:17: error: spec.budgetPolicy: \"a b\" holds \" \", which no such name does"]),
+    ("route_optimized: true", ["8:3: error: spec.route_optimized: unknown field; did you mean \"routeOptimized\"?"]),
+  ]
+
+  @Test(arguments: additions)
+  func `is said with place, path and remedy`(spec: String, expected: [String]) {
+    #expect(findings(manifest(Self.head + spec)) == expected)
+  }
+
+  @Test func `a rollout in steps is none of several entities`() {
+    let text = manifest(
+      """
+      servedEntities:
+        - {model: m, entityVersion: 1, traffic: 50}
+        - {model: m, entityVersion: 2, traffic: 50, size: Small, concurrency: {min: 4, max: 4}}
+      concurrency: {min: 4, max: 4}
+      rollout: {steps: [{traffic: 10}], keepPrevious: true}
+      """)
+    #expect(
+      findings(text) == [
+        "8:75: error: spec.servedEntities[1].concurrency: stands beside size; the two exclude each other; keep one of them",
+        "9:16: error: spec.concurrency: stands beside servedEntities; an endpoint is described by one or the other; write "
+          + "it into each entity",
+        "10:20: error: spec.rollout.steps: stands beside servedEntities, which split the traffic themselves; remove it, or "
+          + "describe the endpoint by the flat fields",
+        "10:51: error: spec.rollout.keepPrevious: stands beside servedEntities, which split the traffic themselves; "
+          + "remove it, or describe the endpoint by the flat fields",
+      ])
+  }
+
+  @Test func `what a plane has not is said before anything is sent`() throws {
+    let text = manifest(
+      Self.head + """
+        gateway: {usageTracking: false}
+        access: []
+        notifications: {onUpdateFailure: [a@example.com]}
+        telemetry: {profileId: p}
+        budgetPolicy: b
+        routeOptimized: true
+        description: Known to planes too.
+        concurrency: {min: 4, max: 4}
+        """)
+    let findings = try #require(read(text).manifests.first).planeFindings
+    #expect(
+      findings.map(\.path) == [
+        "spec.gateway", "spec.access", "spec.notifications", "spec.telemetry", "spec.budgetPolicy",
+        "spec.routeOptimized",
+      ])
+    #expect(
+      findings.first?.description
+        == "f.yaml:8:12: error: spec.gateway: a serving plane has no such setting; a Databricks "
+        + "workspace has; remove it for endpoints of a plane")
+    let plain = try #require(read(manifest(Self.head + "routeOptimized: false")).manifests.first)
+    #expect(plain.planeFindings.isEmpty, "that is what a plane's endpoint is")
+  }
+}
+
+@Suite struct `A manifest's settings` {
+  private func settings(_ spec: String) throws -> SideSettings {
+    let set = read(manifest("model: a.b.m\nentityVersion: \"7\"\n" + spec))
+    #expect(set.findings.isEmpty, "\(set.findings)")
+    return try #require(set.manifests.first).desired().sideSettings
+  }
+
+  @Test func `are read whole`() throws {
+    let read = try settings(
+      """
+      tags: {team: nlp}
+      description: For support.
+      budgetPolicy: b-1
+      routeOptimized: false
+      gateway:
+        rateLimits:
+          - {key: user_group, principal: interns, tokens: 20000}
+          - {key: endpoint, calls: 0}
+        usageTracking: false
+        inferenceTable: {catalog: main, schema: logs, tableNamePrefix: chat, enabled: false}
+      access:
+        mode: exact
+        grants:
+          - {servicePrincipal: 5b1e7c1e-6f0e-4d54-9d1b-0a3c6a1f2b3c, level: CanView}
+          - {user: lead@example.com, level: CanManage}
+      notifications: {onUpdateFailure: [b@example.com, a@example.com, b@example.com]}
+      telemetry: {logsTable: a.b.c, tracesTable: a.b.d, samplingFraction: 0}
+      """)
+    #expect(
+      read
+        == SideSettings(
+          tags: ["team": "nlp"],
+          gateway: GatewaySettings(
+            rateLimits: [
+              RateLimit(key: "endpoint", calls: 0), RateLimit(key: "user_group", principal: "interns", tokens: 20000),
+            ], usageTracking: false,
+            inferenceTable: InferenceTable(catalog: "main", schema: "logs", tableNamePrefix: "chat", enabled: false)),
+          notifications: NotificationSettings(onUpdateFailure: ["a@example.com", "b@example.com"]),
+          telemetry: TelemetrySettings(logsTable: "a.b.c", tracesTable: "a.b.d", samplingFraction: 0),
+          access: AccessSettings(
+            mode: .exact,
+            grants: [
+              Grant(.user("lead@example.com"), .canManage),
+              Grant(.servicePrincipal("5b1e7c1e-6f0e-4d54-9d1b-0a3c6a1f2b3c"), .canView),
+            ]), creation: CreationSettings(description: "For support.", budgetPolicy: "b-1", routeOptimized: false)))
+  }
+
+  @Test func `that are not written are not managed`() throws {
+    let silent = try settings("gateway:\naccess: ~\nnotifications:\ntelemetry:\ndescription: \"\"")
+    #expect(silent == SideSettings())
+    #expect(try settings("gateway: {}") == SideSettings(), "nothing in it is written")
+    #expect(try settings("gateway: {rateLimits: []}").gateway == GatewaySettings(rateLimits: []), "no limits, managed")
+    #expect(try settings("notifications: {}").notifications == NotificationSettings(), "nobody is told")
+  }
+
+  @Test func `may name the grants alone`() throws {
+    let bare = try settings("access: [{group: support, level: CanQuery}]")
+    #expect(bare == (try settings("access: {grants: [{group: support, level: CanQuery}]}")))
+    #expect(bare.access == AccessSettings(mode: .additive, grants: [Grant(.group("support"), .canQuery)]))
+  }
+
+  @Test func `are the same in any order`() throws {
+    let limits = ["{key: user, calls: 5}", "{key: endpoint, tokens: 9}", "{key: user_group, principal: g, calls: 1}"]
+    let grants = ["{user: a@b.org, level: CanView}", "{group: a, level: CanManage}", "{group: b, level: CanQuery}"]
+    func text(_ limits: [String], _ grants: [String]) -> String {
+      "gateway: {rateLimits: [\(limits.joined(separator: ", "))]}\naccess: [\(grants.joined(separator: ", "))]"
+    }
+    let first = try settings(text(limits, grants))
+    var random = Random(seed: 4)
+    for _ in 0..<20 {
+      #expect(try settings(text(limits.shuffled(using: &random), grants.shuffled(using: &random))) == first)
+    }
+  }
+
+  @Test func `of a telemetry have a digest, which each of them moves`() {
+    let base = TelemetrySettings(logsTable: "a.b.c")
+    let others = [
+      TelemetrySettings(metricsTable: "a.b.c"), TelemetrySettings(tracesTable: "a.b.c"),
+      TelemetrySettings(profileID: "a.b.c"), TelemetrySettings(logsTable: "a.b.c", samplingFraction: 0),
+      TelemetrySettings(logsTable: "a.b.c", samplingFraction: 1),
+    ]
+    #expect(Set(([base] + others).map(\.digest)).count == others.count + 1)
+    #expect(base.digest == TelemetrySettings(logsTable: "a.b.c").digest)
+  }
+
+  @Test func `say how a new version gets its traffic`() throws {
+    let text = manifest(
+      """
+      model: m
+      entityVersion: 7
+      concurrency: {min: 4, max: 16}
+      rollout: {steps: [{traffic: 0}, {traffic: 10, for: 10m}], keepPrevious: true}
+      """)
+    let endpoint = try #require(read(text).manifests.first).desired()
+    #expect(
+      endpoint.rollout
+        == RolloutPolicy(
+          steps: [RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600))], keepPrevious: true))
+    #expect(endpoint.config.entities.first?.concurrency == ProvisionedConcurrency(min: 4, max: 16))
+    #expect(endpoint.config.entities.first?.workloadSize == nil)
+  }
+
+  @Test func `of entities in any order make one digest`() throws {
+    let entities = (1...6).map {
+      "- {model: a.b.m\($0 % 2), entityVersion: \($0), traffic: \($0 == 1 ? 50 : 10), concurrency: {min: 4, max: \($0 * 4)}}"
+    }
+    var random = Random(seed: 7)
+    let digests = try (0..<20).map { _ in
+      let spec = "servedEntities:\n" + entities.shuffled(using: &random).joined(separator: "\n")
+      return try #require(read(manifest(spec)).manifests.first).desired().config.digest
+    }
+    #expect(Set(digests).count == 1)
+  }
+}
