@@ -25,6 +25,17 @@ import Testing
     }
   }
 
+  @Test func `have prices beside them, of hardware that is known`() throws {
+    let bytes = [UInt8](try Data(contentsOf: Self.directory.appending(path: "prices.yaml")))
+    let outcome = PriceFile.read(bytes, file: "prices.yaml")
+    #expect(outcome.findings.isEmpty, "\(outcome.findings)")
+    let prices = try #require(outcome.prices)
+    #expect(prices.isApproximate)
+    for rate in prices.rates where rate.apiWord != "CPU" {
+      #expect(HardwareOffer.all.contains { $0.apiWord == rate.apiWord && (rate.cloud ?? $0.cloud) == $0.cloud })
+    }
+  }
+
   @Test func `show several endpoints, and a split of traffic`() throws {
     #expect(try set("fleet.yaml").manifests.map(\.name) == ["support-chat", "support-summaries", "search-embeddings"])
     let split = try #require(try set("traffic-split.yaml").manifests.first).desired()

@@ -1,3 +1,4 @@
+import Endpoints
 import Testing
 
 @Suite struct `Several served entities` {
@@ -63,15 +64,18 @@ import Testing
     #expect(findings(text) == expected)
   }
 
-  @Test func `are fifteen at most`() {
+  @Test func `are a hundred at most, and of providers fewer by a rule`() {
     func text(_ count: Int) -> String {
       manifest(
         "servedEntities:\n"
           + (1...count).map { "- {model: m, entityVersion: \($0), traffic: \($0 == 1 ? 100 : 0)}" }.joined(
             separator: "\n"))
     }
-    #expect(findings(text(15)).isEmpty)
-    #expect(findings(text(16)) == ["7:3: error: spec.servedEntities: has 16 items; at most 15 are allowed"])
+    #expect(findings(text(100)).isEmpty)
+    #expect(findings(text(101)) == ["7:3: error: spec.servedEntities: has 101 items; at most 100 are allowed"])
+    let (most, more) = (read(text(15)).manifests.first, read(text(16)).manifests.first)
+    #expect(most?.limitFindings().isEmpty == true)
+    #expect(more?.limitFindings().map(\.path) == ["spec.servedEntities"])
   }
 
   @Test func `must be at least one`() {

@@ -12,17 +12,6 @@ import Testing
       ["9:16: error: spec.concurrency: stands beside size; the two exclude each other; keep one of them"]
     ),
     (
-      "concurrency: {min: 6, max: 9}",
-      [
-        "8:22: error: spec.concurrency.min: 6 is no multiple of 4; write 4 or 8",
-        "8:30: error: spec.concurrency.max: 9 is no multiple of 4; write 8 or 12",
-      ]
-    ),
-    (
-      "concurrency: {min: 2, max: 8}",
-      ["8:22: error: spec.concurrency.min: 2 is no multiple of 4; write 4"]
-    ),
-    (
       "concurrency: {min: 16, max: 8}",
       ["8:16: error: spec.concurrency: min is 16 and max is 8; min is the lower of the two"]
     ),

@@ -53,11 +53,12 @@ struct EntityDecoder {
   // MARK: One entity
 
   private mutating func entity(_ record: Record, path: String, traffic: Int) -> ManifestEntity? {
-    let workload = record.text("workloadType").map(Workload.apiWord) ?? "CPU"
+    let word = record.text("workloadType") ?? "CPU"
+    let workload = Workload.apiWord(word)
     let scaleToZero = record.boolean("scaleToZero") ?? false
     let isFlat = path == "spec"
     let engine = isFlat ? sharedEngine : engine(of: record).over(sharedEngine)
-    checkHardware(record, path, workload: workload, engine: engine, scaleToZero: scaleToZero)
+    checkHardware(record, path, workload: workload, engine: engine)
     let concurrency = concurrency(record, path, scaleToZero: scaleToZero)
     guard let model = record.text("model"), let version = record.version("entityVersion"),
       let versionLocation = record.location(of: "entityVersion")
@@ -67,7 +68,9 @@ struct EntityDecoder {
     if let arguments = engine.text { environment[EngineArguments.variable] = arguments }
     return ManifestEntity(
       name: isFlat ? nil : record.text("name"), model: model, version: version, workloadType: workload,
+      workloadWord: word, workloadLocation: record.location(of: "workloadType") ?? versionLocation,
       size: concurrency == nil ? record.text("size") ?? "Small" : nil, concurrency: concurrency,
+      sizeLocation: record.location(of: "concurrency") ?? record.location(of: "size") ?? versionLocation,
       scaleToZero: scaleToZero, environment: environment, traffic: traffic, path: path,
       versionLocation: versionLocation)
   }
@@ -81,16 +84,6 @@ struct EntityDecoder {
       report(location, path, "stands beside size; the two exclude each other", "keep one of them")
     }
     guard let bounds = record.record("concurrency") else { return nil }
-    for name in ["min", "max"] {
-      guard let number = bounds.integer(name), !number.isMultiple(of: 4), let location = bounds.location(of: name)
-      else {
-        continue
-      }
-      let below = number / 4 * 4
-      report(
-        location, path + "." + name, "\(number) is no multiple of 4",
-        below == 0 ? "write 4" : below > .max - 4 ? "write \(below)" : "write \(below) or \(below + 4)")
-    }
     guard let least = bounds.integer("min"), let most = bounds.integer("max") else { return nil }
     if least > most {
       report(location, path, "min is \(least) and max is \(most); min is the lower of the two")
@@ -113,7 +106,7 @@ struct EntityDecoder {
   }
 
   private mutating func checkHardware(
-    _ record: Record, _ path: String, workload: String, engine: EngineArguments, scaleToZero: Bool
+    _ record: Record, _ path: String, workload: String, engine: EngineArguments
   ) {
     if engine.dtype == "bfloat16", !Workload.hasBFloat16(apiWord: workload) {
       let own = record.record("engine")?.location(of: "dtype")
@@ -122,12 +115,6 @@ struct EntityDecoder {
           location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 has no bfloat16",
           "write float16, or use an A10")
       }
-    }
-    if workload == "GPU_XLARGE", scaleToZero, let location = record.location(of: "scaleToZero") {
-      // One field report says that workspaces refuse the pair, the documentation does not (contract Q49).
-      report(
-        location, path + ".scaleToZero", severity: .warning, "some workspaces refuse scaleToZero on an H100",
-        "if yours does, write false")
     }
   }
 

@@ -101,9 +101,15 @@ package struct ManifestEntity: Sendable, Hashable {
   package let version: VersionReference
   /// The API's word.
   package let workloadType: String
+  /// The word as the manifest has it: the API's, or people's for it.
+  package let workloadWord: String
+  /// Where that word stands; where there is none, the entity's version.
+  package let workloadLocation: SourceLocation
   /// Nil where ``concurrency`` stands in its place.
   package let size: String?
   package let concurrency: ProvisionedConcurrency?
+  /// Where either of them stands; where neither does, the entity's version.
+  package let sizeLocation: SourceLocation
   package let scaleToZero: Bool
   /// The spec's and the entity's own, engine arguments included.
   package let environment: [String: String]

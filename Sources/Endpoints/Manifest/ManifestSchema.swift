@@ -2,8 +2,8 @@
 package enum ManifestSchema {
   package static let apiVersion = "serving.setpoint.dev/v1alpha1"
   package static let kind = "ServingEndpoint"
-  /// More served entities than this the serving API refuses (contract Q10).
-  package static let mostServedEntities = 15
+  /// Far above what any server takes, which a rule says (``WorkspaceRule/maxServedEntities``).
+  package static let mostServedEntities = 100
 
   package static let document = ObjectType([
     Field(

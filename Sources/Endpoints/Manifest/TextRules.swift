@@ -5,8 +5,9 @@ extension TextRule {
 
   static let word = TextRule(longest: 63) { $0.isEmpty ? Fault("is empty") : nil }
 
-  /// Letters, digits, `-` and `_`, 63 characters at most, not one of the provider's own names (contract Q12).
-  static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63) { name in
+  /// Letters, digits, `-` and `_`, not one of the provider's own names (contract Q12). How many of them a server takes is a
+  /// rule (``WorkspaceRule/nameLength``); Kubernetes takes 253.
+  static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 253) { name in
     if name.utf8.starts(with: "databricks-".utf8) {
       return Fault(
         "names that begin with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another"

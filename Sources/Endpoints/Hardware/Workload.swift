@@ -1,7 +1,7 @@
 /// The words for accelerators: people's and the serving API's (contract 6.2).
 package enum Workload {
-  /// People's words and the API's. Which silicon an API word means depends on the cloud; where two clouds disagree the word
-  /// stands for the same class of hardware.
+  /// People's words and the API's. Where two clouds have a word in common it means the same API word in both, so a manifest is
+  /// read without knowing the cloud; whether the cloud has such hardware is a rule's to say (``WorkspaceRule/hardwareOfCloud``).
   private static let friendly: KeyValuePairs = [
     "T4": "GPU_SMALL", "A10": "GPU_MEDIUM", "L4": "GPU_MEDIUM", "A100": "GPU_LARGE", "H100": "GPU_XLARGE", "CPU": "CPU",
   ]
@@ -20,12 +20,22 @@ package enum Workload {
     friendly.first { $0.key == word }?.value ?? word
   }
 
-  /// The API's word as people read it: `A10 (GPU_MEDIUM)`; a word that has no other name stands alone.
-  package static func shown(_ apiWord: String) -> String {
+  /// Whether the word is people's and not the API's.
+  package static func isFriendly(_ word: String) -> Bool { apiWord(word) != word }
+
+  /// The API's word as people read it; a word that has no other name stands alone.
+  ///
+  /// - Parameter cloud: the workspace's, whose silicon is named: `A10 (GPU_MEDIUM, 1x A10G 24 GB)`. Nil: a plane's class of
+  ///   hardware, `A10 (GPU_MEDIUM)`.
+  package static func shown(_ apiWord: String, on cloud: Cloud? = nil) -> String {
+    if let cloud { return HardwareOffer.of(apiWord, on: cloud)?.description ?? apiWord }
     let name = friendly.first { $0.value == apiWord && $0.key != apiWord }?.key
     return name.map { "\($0) (\(apiWord))" } ?? apiWord
   }
 
+  /// Whether the word is for processors without an accelerator.
+  package static func isCPU(_ apiWord: String) -> Bool { ["CPU", "CPU_MEDIUM", "CPU_LARGE"].contains(apiWord) }
+
   /// Whether the accelerator computes in bfloat16; a T4, which is what `GPU_SMALL` is on every cloud, does not.
-  static func hasBFloat16(apiWord: String) -> Bool { apiWord != "GPU_SMALL" }
+  package static func hasBFloat16(apiWord: String) -> Bool { apiWord != "GPU_SMALL" }
 }

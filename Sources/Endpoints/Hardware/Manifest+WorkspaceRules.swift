@@ -1,0 +1,141 @@
+internal import LibYAML
+
+extension Manifest {
+  /// What speaks against this manifest's numbers, at a plane as at a workspace.
+  package func limitFindings(_ rules: RuleBook = .standard) -> [Finding] {
+    [tooLong(rules), tooMany(rules)].compactMap(\.self) + entities.flatMap { $0.unevenConcurrency(rules) }
+  }
+
+  /// What speaks against this manifest's hardware at a workspace, by the rules in force. In the order of its
+  /// entities.
+  package func hardwareFindings(on site: WorkspaceSite, rules: RuleBook = .standard) -> [Finding] {
+    var findings: [Finding?] = []
+    for entity in entities {
+      findings += [
+        entity.missingHardware(site, rules), entity.unlistedHardware(site, rules), entity.gatedHardware(site, rules),
+        entity.otherRegion(site, rules), entity.h100ToZero(rules), entity.autoscaling(rules),
+      ]
+    }
+    findings.append(routeOptimizedLLM(rules))
+    return findings.compactMap(\.self)
+  }
+
+  /// Custom LLM serving has no route optimisation; other models on accelerators have.
+  private func routeOptimizedLLM(_ rules: RuleBook) -> Finding? {
+    guard sideSettings.creation.routeOptimized == true, entities.contains(where: { !Workload.isCPU($0.workloadType) })
+    else { return nil }
+    return rules.finding(
+      .routeOptimizedLLM, at: location, path: "spec.routeOptimized",
+      "a model with an entrypoint of its own has no route optimisation", suggestion: "if yours is one, write false")
+  }
+
+  private func tooLong(_ rules: RuleBook) -> Finding? {
+    let most = rules.limit(of: .nameLength)
+    guard name.utf8.count > most else { return nil }
+    return rules.finding(
+      .nameLength, at: location, path: "metadata.name", "has \(name.utf8.count) characters; a provider takes \(most)",
+      suggestion: "shorten it")
+  }
+
+  private func tooMany(_ rules: RuleBook) -> Finding? {
+    let most = rules.limit(of: .maxServedEntities)
+    guard entities.count > most else { return nil }
+    return rules.finding(
+      .maxServedEntities, at: location, path: "spec.servedEntities",
+      "has \(entities.count) entities; a provider takes \(most)", suggestion: "split it into several endpoints")
+  }
+}
+
+extension ManifestEntity {
+  private var workloadPath: String { path + ".workloadType" }
+
+  /// A word of people's for what the cloud does not have.
+  fileprivate func missingHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
+    guard Workload.isFriendly(workloadWord), site.cloud != .unknown,
+      !HardwareOffer.offers(on: site.cloud).contains(where: { $0.word == workloadWord })
+    else { return nil }
+    let meaning = HardwareOffer.of(workloadType, on: site.cloud).map {
+      "; \(workloadType) is \($0.hardware) there"
+    }
+    return rules.finding(
+      .hardwareOfCloud, at: workloadLocation, path: workloadPath,
+      "\(site.cloud.name) has no \(workloadWord)" + (meaning ?? ""), suggestion: Self.choices(on: site.cloud))
+  }
+
+  /// A word of the API's that other clouds know and this one does not.
+  fileprivate func unlistedHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
+    guard !Workload.isFriendly(workloadWord), site.cloud != .unknown, HardwareOffer.isKnown(workloadType),
+      HardwareOffer.of(workloadType, on: site.cloud) == nil
+    else { return nil }
+    return rules.finding(
+      .unlistedHardware, at: workloadLocation, path: workloadPath,
+      "\(workloadType) is in no list of what \(site.cloud.name) offers", suggestion: Self.choices(on: site.cloud))
+  }
+
+  private static func choices(on cloud: Cloud) -> String {
+    "it has " + HardwareOffer.offers(on: cloud).map(\.description).joined(separator: ", ")
+  }
+
+  fileprivate func gatedHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
+    guard let offer = HardwareOffer.of(workloadType, on: site.cloud), let gate = offer.gate else { return nil }
+    return rules.finding(
+      .betaEnrolment, at: workloadLocation, path: workloadPath, "not every workspace has \(offer.description): \(gate)",
+      suggestion: "ask for it before you rely on it")
+  }
+
+  fileprivate func otherRegion(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
+    guard let region = site.region, let offer = HardwareOffer.of(workloadType, on: site.cloud), !offer.regions.isEmpty,
+      !offer.regions.contains(region)
+    else { return nil }
+    return rules.finding(
+      .regionOfWorkload, at: workloadLocation, path: workloadPath, "no list names \(offer.description) in \(region)",
+      suggestion: "it is listed in \(offer.regions.sorted().joined(separator: ", "))")
+  }
+
+  /// One field report says that workspaces refuse the pair, the documentation does not (contract Q49).
+  fileprivate func h100ToZero(_ rules: RuleBook) -> Finding? {
+    guard scaleToZero, workloadType.hasPrefix("GPU_XLARGE") else { return nil }
+    return rules.finding(
+      .h100ScaleToZero, at: workloadLocation, path: path + ".scaleToZero",
+      "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, write false")
+  }
+
+  /// Field reports say that a model with an entrypoint of its own is refused what looks like autoscaling (contract Q50).
+  fileprivate func autoscaling(_ rules: RuleBook) -> Finding? {
+    guard !Workload.isCPU(workloadType),
+      let replicas = concurrency.map({ ReplicaRange(concurrency: $0) }) ?? size.flatMap({ ReplicaRange(size: $0) }),
+      replicas.least < replicas.most
+    else { return nil }
+    return rules.finding(
+      .customLLMAutoscaling, at: sizeLocation, path: path + (concurrency == nil ? ".size" : ".concurrency"),
+      "\(size ?? "this") is \(replicas); a model with an entrypoint of its own may get \(replicas.least) that do not scale, "
+        + "or be refused",
+      suggestion: concurrency == nil ? "Small is safe" : "as much min as max is safe")
+  }
+
+  /// Workspaces refuse what is no multiple of four (contract Q11).
+  fileprivate func unevenConcurrency(_ rules: RuleBook) -> [Finding] {
+    guard let concurrency else { return [] }
+    let (step, most) = (rules.limit(of: .concurrencyInFours), rules.limit(of: .maxConcurrency))
+    return [("min", concurrency.min), ("max", concurrency.max)].flatMap { name, number -> [Finding] in
+      let path = "\(path).concurrency.\(name)"
+      var findings: [Finding?] = []
+      if !number.isMultiple(of: step) {
+        let below = number / step * step
+        let choice =
+          below == 0 ? "write \(step)" : below > .max - step ? "write \(below)" : "write \(below) or \(below + step)"
+        findings.append(
+          rules.finding(
+            .concurrencyInFours, at: sizeLocation, path: path, "\(number) is no multiple of \(step)", suggestion: choice
+          ))
+      }
+      if number > most {
+        findings.append(
+          rules.finding(
+            .maxConcurrency, at: sizeLocation, path: path, "\(number) is more than the \(most) a model may have",
+            suggestion: "ask for more before you rely on it"))
+      }
+      return findings.compactMap(\.self)
+    }
+  }
+}

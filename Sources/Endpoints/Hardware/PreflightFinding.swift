@@ -1,0 +1,142 @@
+/// What one check found before anything is sent for an endpoint.
+package struct PreflightFinding: Hashable, Sendable {
+  package enum Outcome: String, Hashable, Sendable {
+    case passed
+    case warning
+    /// Sure to fail: nothing is sent for this endpoint.
+    case refused
+    /// Not yet, and soon perhaps.
+    case waiting
+    /// Nobody could be asked; it does not block.
+    case notChecked = "not checked"
+    /// Asked, and nobody tells; it does not block.
+    case notKnown = "not known"
+  }
+
+  package let rule: WorkspaceRule
+  package let outcome: Outcome
+  /// What was found or why it was not, in a sentence.
+  package let words: String
+
+  package init(_ rule: WorkspaceRule, _ outcome: Outcome, _ words: String) {
+    self.rule = rule
+    self.outcome = outcome
+    self.words = words
+  }
+}
+
+extension RuleBook {
+  /// A check that found something, with the rule's own severity; nil where it is off.
+  package func preflight(_ rule: WorkspaceRule, _ words: String) -> PreflightFinding? {
+    switch severity(of: rule) {
+    case .off: nil
+    case .warn: PreflightFinding(rule, .warning, "\(words) \(way(past: rule))")
+    case .refuse: PreflightFinding(rule, .refused, "\(words) \(way(past: rule))")
+    }
+  }
+}
+
+/// The judgements of a preflight, on what was asked before. Pure.
+package enum PreflightJudgement {
+  /// Whether the caller may change the endpoint.
+  ///
+  /// - Parameter level: `permission_level` of the endpoint as the caller sees it; nil where it is not told.
+  package static func permission(_ level: String?, rules: RuleBook) -> PreflightFinding? {
+    switch level {
+    case "CAN_MANAGE": PreflightFinding(.callerPermission, .passed, "the caller has CAN_MANAGE")
+    case let level?:
+      rules.preflight(.callerPermission, "the caller has \(level) on the endpoint, and a change takes CAN_MANAGE")
+    case nil: PreflightFinding(.callerPermission, .notKnown, "the provider does not tell the caller's permission")
+    }
+  }
+
+  /// Whether the endpoint runs as who deploys: its creator's grants are what a change is checked against, whoever makes it.
+  package static func creator(_ creator: String?, caller: String?, rules: RuleBook) -> PreflightFinding? {
+    guard let creator else {
+      return PreflightFinding(.creatorIsDeployer, .notKnown, "the provider does not tell the endpoint's creator")
+    }
+    guard let caller else {
+      return PreflightFinding(.creatorIsDeployer, .notKnown, "the caller's own name is not known")
+    }
+    if creator == caller { return PreflightFinding(.creatorIsDeployer, .passed, "\(caller) made it and deploys it") }
+    return rules.preflight(
+      .creatorIsDeployer,
+      "\(creator) made the endpoint and \(caller) deploys it: it runs as \(creator), who needs EXECUTE on the model "
+        + "and a place in the workspace; only a recreation changes that")
+  }
+
+  /// What a version's own facts say about its entity at a workspace. Facts that are not known say nothing.
+  package static func model(
+    _ facts: ModelFacts, of entity: ServedEntity, on site: WorkspaceSite, rules: RuleBook
+  ) -> [PreflightFinding] {
+    [
+      weights(facts, entity, site, rules), bfloat16(facts, entity, rules), task(facts, entity, rules),
+      port(facts, entity, rules),
+    ].compactMap(\.self)
+  }
+
+  private static func weights(
+    _ facts: ModelFacts, _ entity: ServedEntity, _ site: WorkspaceSite, _ rules: RuleBook
+  ) -> PreflightFinding? {
+    guard !Workload.isCPU(entity.workloadType) else { return nil }
+    guard let bytes = facts.weights else {
+      return PreflightFinding(.weightsFit, .notKnown, "no registry tells how large \(entity.version) is")
+    }
+    guard let hardware = Hardware.of(entity.workloadType, on: site.cloud), let memory = hardware.memory else {
+      return PreflightFinding(.weightsFit, .notKnown, "the memory of \(entity.workloadType) is not known")
+    }
+    let share = rules.limit(of: .weightsFit)
+    let room = Double(memory) * 1e9 * Double(100 - share) / 100
+    let words = "the weights of \(entity.version) are \(gigabytes(bytes)) GB, and \(hardware) has \(memory) GB"
+    if Double(bytes) <= room { return PreflightFinding(.weightsFit, .passed, words) }
+    return rules.preflight(
+      .weightsFit,
+      words
+        + (bytes > Int64(memory) * 1_000_000_000
+          ? ": they do not fit" : ": less than \(share) % is left for the KV cache"))
+  }
+
+  /// One digit behind the point, without a locale.
+  private static func gigabytes(_ bytes: Int64) -> String {
+    let tenths = (bytes + 50_000_000) / 100_000_000
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
+  private static func bfloat16(
+    _ facts: ModelFacts, _ entity: ServedEntity, _ rules: RuleBook
+  ) -> PreflightFinding? {
+    guard let entrypoint = facts.entrypoint, !Workload.hasBFloat16(apiWord: entity.workloadType) else { return nil }
+    guard EntrypointFlags(entrypoint)["--dtype"] == "bfloat16" else {
+      return PreflightFinding(.bfloat16OnT4, .passed, "the entrypoint of \(entity.version) asks for no bfloat16")
+    }
+    return rules.preflight(
+      .bfloat16OnT4,
+      "the entrypoint of \(entity.version) says --dtype bfloat16, which a T4 does not have: register it with float16, "
+        + "or use other hardware")
+  }
+
+  private static func task(_ facts: ModelFacts, _ entity: ServedEntity, _ rules: RuleBook) -> PreflightFinding? {
+    guard let task = facts.task, facts.entrypoint != nil || !Workload.isCPU(entity.workloadType) else { return nil }
+    if task == "llm/v1/chat" { return PreflightFinding(.entrypointTask, .passed, "the task is \(task)") }
+    return rules.preflight(
+      .entrypointTask, "the task of \(entity.version) is \(task); custom LLM serving began with llm/v1/chat alone")
+  }
+
+  private static func port(_ facts: ModelFacts, _ entity: ServedEntity, _ rules: RuleBook) -> PreflightFinding? {
+    guard let entrypoint = facts.entrypoint else { return nil }
+    let flags = EntrypointFlags(entrypoint)
+    let wanted = rules.limit(of: .entrypointPort)
+    // What listens where without a flag is known of vLLM alone.
+    guard let port = flags["--port"] ?? (flags.isVLLM ? "8000" : nil) else { return nil }
+    if port == String(wanted) { return PreflightFinding(.entrypointPort, .passed, "the entrypoint listens on \(port)") }
+    return rules.preflight(
+      .entrypointPort,
+      "the entrypoint of \(entity.version) listens on \(port), and the workspace asks on \(wanted): write --port \(wanted)"
+    )
+  }
+}
+
+extension ServedEntity {
+  /// As messages name it.
+  fileprivate var version: String { "\(entityName) version \(entityVersion)" }
+}

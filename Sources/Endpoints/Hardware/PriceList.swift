@@ -1,0 +1,106 @@
+/// What hardware costs, as a person's price file says it: nothing here is known without one.
+package struct PriceList: Hashable, Sendable {
+  /// Such as `USD`.
+  package let currency: String
+  package let pricePerDBU: Double
+  /// The day the prices are of, as `2026-08-22`.
+  package let date: String
+  /// Where they are from.
+  package let source: String
+  package let isApproximate: Bool
+  package let rates: [Rate]
+
+  /// What one workload type takes while it runs.
+  package struct Rate: Hashable, Sendable {
+    package let apiWord: String
+    /// Nil: in every cloud that has no rate of its own.
+    package let cloud: Cloud?
+    package let dbuPerHour: Double
+    package let unit: Unit
+
+    package init(_ apiWord: String, on cloud: Cloud? = nil, dbuPerHour: Double, per unit: Unit = .replica) {
+      self.apiWord = apiWord
+      self.cloud = cloud
+      self.dbuPerHour = dbuPerHour
+      self.unit = unit
+    }
+  }
+
+  /// What a rate is for.
+  package enum Unit: String, Hashable, Sendable, CaseIterable {
+    case replica
+    /// One unit of provisioned concurrency, of which a replica has four: how processors are billed (contract 6.4).
+    case concurrency
+  }
+
+  package init(
+    currency: String, pricePerDBU: Double, date: String, source: String, isApproximate: Bool = true, rates: [Rate]
+  ) {
+    self.currency = currency
+    self.pricePerDBU = pricePerDBU
+    self.date = date
+    self.source = source
+    self.isApproximate = isApproximate
+    self.rates = rates
+  }
+
+  /// The price of one replica for an hour; nil where the list does not have it.
+  func hourOfReplica(_ apiWord: String, on cloud: Cloud?) -> Double? {
+    let known = rates.filter { $0.apiWord == apiWord }
+    guard
+      let rate = known.first(where: { $0.cloud != nil && $0.cloud == cloud }) ?? known.first(where: { $0.cloud == nil })
+    else { return nil }
+    let units = rate.unit == .replica ? 1 : ReplicaRange.concurrencyOfReplica
+    return rate.dbuPerHour * Double(units) * pricePerDBU
+  }
+}
+
+extension PriceList {
+  /// What a config costs an hour while nothing is rolled out.
+  ///
+  /// - Parameter cloud: nil: it is not known, and only rates for every cloud count.
+  package func cost(of config: EndpointConfig, on cloud: Cloud?) -> HourlyCost {
+    config.entities.reduce(HourlyCost.nothing) { $0 + cost(of: $1, on: cloud) }
+  }
+
+  private func cost(of entity: ServedEntity, on cloud: Cloud?) -> HourlyCost {
+    guard let price = hourOfReplica(entity.workloadType, on: cloud) else {
+      let place = cloud.map { $0 == .unknown ? "" : " on \($0.name)" } ?? ""
+      return HourlyCost(least: 0, most: 0, gaps: ["no price for \(entity.workloadType)\(place)"])
+    }
+    guard let replicas = entity.replicas else {
+      return HourlyCost(least: 0, most: 0, gaps: ["no number of replicas for size \(entity.workloadSize ?? "none")"])
+    }
+    return HourlyCost(
+      least: entity.scaleToZero ? 0 : Double(replicas.least) * price, most: Double(replicas.most) * price)
+  }
+}
+
+extension ServedEntity {
+  /// How many replicas the entity has at a workspace while it is not scaled to zero; nil where nobody can tell.
+  package var replicas: ReplicaRange? {
+    concurrency.map { ReplicaRange(concurrency: $0) } ?? workloadSize.flatMap { ReplicaRange(size: $0) }
+  }
+}
+
+/// What something costs an hour, at the least and at the most.
+package struct HourlyCost: Hashable, Sendable {
+  package let least: Double
+  package let most: Double
+  /// What is not in it, in words and without repetition.
+  package let gaps: [String]
+
+  package init(least: Double, most: Double, gaps: [String] = []) {
+    self.least = least
+    self.most = most
+    self.gaps = gaps
+  }
+
+  package static let nothing = HourlyCost(least: 0, most: 0)
+
+  package static func + (one: HourlyCost, other: HourlyCost) -> HourlyCost {
+    HourlyCost(
+      least: one.least + other.least, most: one.most + other.most,
+      gaps: one.gaps + other.gaps.filter { !one.gaps.contains($0) })
+  }
+}

@@ -1,0 +1,74 @@
+internal import LibYAML
+
+/// The workspace rules in force: each one's standard, with what a person has overridden.
+package struct RuleBook: Hashable, Sendable {
+  private var severities: [WorkspaceRule: WorkspaceRule.Severity] = [:]
+  private var limits: [WorkspaceRule: Int] = [:]
+
+  /// Every rule as it is in its own right.
+  package static let standard = RuleBook()
+
+  private init() {}
+
+  /// - Parameter overrides: each `NAME=off|warn|refuse`, or `NAME=NUMBER` for a rule with a number; later ones count.
+  /// - Throws: ``RuleFault`` for what is none.
+  package init(overrides: some Sequence<String>) throws(RuleFault) {
+    for text in overrides { try override(text) }
+  }
+
+  /// The environment's form of overrides: separated by commas or blanks.
+  package static func overrides(in text: String) -> [String] {
+    text.split { $0 == "," || $0.isWhitespace }.map { String($0) }
+  }
+
+  private mutating func override(_ text: String) throws(RuleFault) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else {
+      throw RuleFault("\(shown(text)) overrides no rule: write NAME=off, NAME=warn or NAME=refuse")
+    }
+    let (name, value) = (String(parts[0]), String(parts[1]))
+    guard let rule = WorkspaceRule(rawValue: name) else {
+      let names = WorkspaceRule.allCases.map(\.rawValue)
+      let near = Similarity.closest(to: name, among: names)
+      throw RuleFault(
+        "there is no rule \(shown(name)); " + (near.map { "did you mean \"\($0)\"?" } ?? names.joined(separator: ", ")))
+    }
+    if let severity = WorkspaceRule.Severity(rawValue: value) {
+      severities[rule] = severity
+    } else if rule.limit != nil, let limit = Int(value), limit > 0 {
+      limits[rule] = limit
+    } else {
+      throw RuleFault(
+        "\(shown(value)) is nothing that \(name) can be: write off, warn or refuse"
+          + (rule.limit.map { ", or a number in the place of \($0)" } ?? ""))
+    }
+  }
+
+  package func severity(of rule: WorkspaceRule) -> WorkspaceRule.Severity { severities[rule] ?? rule.severity }
+
+  /// The number in force; 0 for a rule without one.
+  package func limit(of rule: WorkspaceRule) -> Int { limits[rule] ?? rule.limit ?? 0 }
+
+  /// What a rule has against a place of a manifest; nil where the rule is off.
+  func finding(
+    _ rule: WorkspaceRule, at location: SourceLocation, path: String, _ message: String, suggestion: String? = nil
+  ) -> Finding? {
+    let severity = severity(of: rule)
+    guard severity != .off else { return nil }
+    return Finding(
+      severity == .refuse ? .error : .warning, at: location, path: path, message,
+      suggestion: [suggestion, way(past: rule)].compactMap(\.self).joined(separator: " "))
+  }
+
+  /// How a person overrides the rule: the end of its every message.
+  package func way(past rule: WorkspaceRule) -> String {
+    "(rule \(rule.rawValue); --rule \(rule.rawValue)=\(severity(of: rule) == .refuse ? "warn" : "off") if yours differs)"
+  }
+}
+
+/// Why a text overrides no rule.
+package struct RuleFault: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,84 @@
+/// A limit or a gate of workspaces, by name. They moved three times in two years and differ between workspaces, so each can
+/// be turned off, made a warning or a refusal, and its number changed (``RuleBook``).
+package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
+  // Of manifests
+  case hardwareOfCloud = "hardware-of-cloud"
+  case unlistedHardware = "unlisted-hardware"
+  case betaEnrolment = "beta-enrolment"
+  case regionOfWorkload = "region-of-workload"
+  case h100ScaleToZero = "h100-scale-to-zero"
+  case customLLMAutoscaling = "custom-llm-autoscaling"
+  case concurrencyInFours = "concurrency-in-fours"
+  case maxConcurrency = "max-concurrency"
+  case maxServedEntities = "max-served-entities"
+  case nameLength = "name-length"
+  case routeOptimizedLLM = "route-optimized-llm"
+  // Of the preflight
+  case nameFree = "name-free"
+  case modelReady = "model-ready"
+  case modelGrants = "model-grants"
+  case callerPermission = "caller-permission"
+  case creatorIsDeployer = "creator-is-deployer"
+  case weightsFit = "weights-fit"
+  case bfloat16OnT4 = "bfloat16-on-t4"
+  case entrypointTask = "entrypoint-task"
+  case entrypointPort = "entrypoint-port"
+
+  /// What a rule's finding does.
+  package enum Severity: String, Hashable, Sendable, CaseIterable {
+    case off
+    case warn
+    case refuse
+  }
+
+  /// `refuse` where the contract is sure, `warn` where its sources disagree or only one of them says it.
+  package var severity: Severity {
+    switch self {
+    case .hardwareOfCloud, .concurrencyInFours, .maxServedEntities, .nameLength, .nameFree, .modelReady, .modelGrants,
+      .callerPermission, .bfloat16OnT4:
+      .refuse
+    case .unlistedHardware, .betaEnrolment, .regionOfWorkload, .h100ScaleToZero, .customLLMAutoscaling, .maxConcurrency,
+      .routeOptimizedLLM, .creatorIsDeployer, .weightsFit, .entrypointTask, .entrypointPort:
+      .warn
+    }
+  }
+
+  /// The number in the rule, where there is one.
+  package var limit: Int? {
+    switch self {
+    case .concurrencyInFours: 4
+    case .maxConcurrency: 1024
+    case .maxServedEntities: 15
+    case .nameLength: 63
+    case .weightsFit: 15
+    case .entrypointPort: 8080
+    default: nil
+    }
+  }
+
+  /// What it demands, for the table of rules.
+  package var summary: String {
+    switch self {
+    case .hardwareOfCloud: "a friendly word names hardware that the workspace's cloud has"
+    case .unlistedHardware: "the API's word is in the list of the workspace's cloud"
+    case .betaEnrolment: "hardware in Beta, or by enrolment, may be missing"
+    case .regionOfWorkload: "the region is among those that have the hardware"
+    case .h100ScaleToZero: "an H100 (GPU_XLARGE) does not scale to zero (Q49)"
+    case .customLLMAutoscaling: "a model with an entrypoint of its own has a fixed number of replicas (Q50)"
+    case .concurrencyInFours: "provisioned concurrency is a multiple of this number (Q11)"
+    case .maxConcurrency: "provisioned concurrency of a model, at most"
+    case .maxServedEntities: "served entities of an endpoint, at most (Q10)"
+    case .nameLength: "characters of an endpoint's name, at most (Q12)"
+    case .routeOptimizedLLM: "custom LLM serving knows no route optimisation"
+    case .nameFree: "the endpoint's name is free, or the endpoint is the fleet's"
+    case .modelReady: "the model version exists and can be served (Q38)"
+    case .modelGrants: "the caller may use the model"
+    case .callerPermission: "the caller may manage the endpoint"
+    case .creatorIsDeployer: "the endpoint's creator, as whom it runs, is who deploys (Q43)"
+    case .weightsFit: "the weights fit the accelerator's memory, with this share of it left, in per cent"
+    case .bfloat16OnT4: "the entrypoint asks for no bfloat16 on a T4"
+    case .entrypointTask: "the model's task is llm/v1/chat"
+    case .entrypointPort: "the entrypoint listens on this port"
+    }
+  }
+}

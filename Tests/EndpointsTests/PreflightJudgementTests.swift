@@ -1,0 +1,122 @@
+import Endpoints
+import Testing
+
+@Suite struct `A preflight's judgement` {
+  private func entity(_ type: String) -> ServedEntity {
+    ServedEntity(entityName: "main.a.qwen", entityVersion: "7", workloadType: type)
+  }
+
+  private func judged(
+    _ facts: ModelFacts, on type: String, cloud: Cloud = .aws, _ overrides: String...
+  ) throws -> [WorkspaceRule: PreflightFinding.Outcome] {
+    let found = PreflightJudgement.model(
+      facts, of: entity(type), on: WorkspaceSite(cloud), rules: try RuleBook(overrides: overrides))
+    return Dictionary(uniqueKeysWithValues: found.map { ($0.rule, $0.outcome) })
+  }
+
+  @Test(arguments: [
+    // A 7B model in 16 bit leaves a T4 too little; a 4B one has room.
+    (Int64(14_000_000_000), "GPU_SMALL", PreflightFinding.Outcome.warning), (8_000_000_000, "GPU_SMALL", .passed),
+    (13_600_000_000, "GPU_SMALL", .passed), (13_600_000_001, "GPU_SMALL", .warning),
+    (14_000_000_000, "GPU_MEDIUM", .passed), (70_000_000_000, "MULTIGPU_MEDIUM", .passed),
+    (140_000_000_000, "MULTIGPU_MEDIUM", .warning),
+    (1, "GPU_NEXT", .notKnown), (1, "GPU_LARGE_8", .notKnown),
+  ]) func `weights leave a share of the memory`(bytes: Int64, type: String, outcome: PreflightFinding.Outcome) throws {
+    #expect(try judged(ModelFacts(weights: bytes), on: type)[.weightsFit] == outcome)
+  }
+
+  @Test func `weights are refused where a person says so, and the share can be set`() throws {
+    let facts = ModelFacts(weights: 14_000_000_000)
+    #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=refuse")[.weightsFit] == .refused)
+    #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=10")[.weightsFit] == .passed)
+    #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=off")[.weightsFit] == nil)
+    #expect(try judged(ModelFacts(), on: "GPU_SMALL")[.weightsFit] == .notKnown)
+    #expect(try judged(ModelFacts(), on: "CPU")[.weightsFit] == nil)
+  }
+
+  @Test func `words on weights have the numbers`() throws {
+    let found = PreflightJudgement.model(
+      ModelFacts(weights: 14_240_000_000), of: entity("GPU_SMALL"), on: WorkspaceSite(.azure), rules: .standard)
+    #expect(
+      found.first?.words
+        == "the weights of main.a.qwen version 7 are 14.2 GB, and 1x T4 16 GB has 16 GB: less than 15 % is left for "
+        + "the KV cache (rule weights-fit; --rule weights-fit=off if yours differs)")
+  }
+
+  @Test(arguments: [
+    (
+      "python -m vllm.entrypoints.openai.api_server --dtype bfloat16 --port 8080", "GPU_SMALL",
+      PreflightFinding.Outcome.refused
+    ),
+    ("vllm serve . --dtype=bfloat16 --port 8080", "GPU_SMALL", .refused),
+    ("vllm serve . --dtype=bfloat16 --dtype half --port 8080", "GPU_SMALL", .passed),
+    ("vllm serve . --port 8080", "GPU_SMALL", .passed),
+  ]) func `a T4 has no bfloat16`(entrypoint: String, type: String, outcome: PreflightFinding.Outcome) throws {
+    #expect(try judged(ModelFacts(entrypoint: entrypoint), on: type)[.bfloat16OnT4] == outcome)
+    #expect(try judged(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.bfloat16OnT4] == nil)
+  }
+
+  @Test(arguments: [
+    ("vllm serve . --port 8080", PreflightFinding.Outcome.passed), ("vllm serve . --port=8080", .passed),
+    ("vllm serve . --port 8000", .warning), ("vllm serve .", .warning), ("python server.py --port 9000", .warning),
+  ]) func `an entrypoint listens where the workspace asks`(
+    entrypoint: String, outcome: PreflightFinding.Outcome
+  ) throws {
+    #expect(try judged(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.entrypointPort] == outcome)
+  }
+
+  @Test func `what listens where without a flag is known of vLLM alone`() throws {
+    #expect(try judged(ModelFacts(entrypoint: "python server.py"), on: "GPU_MEDIUM")[.entrypointPort] == nil)
+    #expect(try judged(ModelFacts(), on: "GPU_MEDIUM")[.entrypointPort] == nil)
+  }
+
+  @Test func `a task of another kind is a warning, and a model without one says nothing`() throws {
+    #expect(try judged(ModelFacts(task: "llm/v1/chat"), on: "GPU_MEDIUM")[.entrypointTask] == .passed)
+    #expect(try judged(ModelFacts(task: "llm/v1/embeddings"), on: "GPU_MEDIUM")[.entrypointTask] == .warning)
+    #expect(try judged(ModelFacts(), on: "GPU_MEDIUM")[.entrypointTask] == nil)
+    #expect(try judged(ModelFacts(task: "text-classification"), on: "CPU")[.entrypointTask] == nil)
+  }
+
+  @Test(
+    arguments: [
+      ("CAN_MANAGE", PreflightFinding.Outcome.passed), ("CAN_QUERY", .refused), ("CAN_VIEW", .refused),
+      (nil, .notKnown),
+    ] as [(String?, PreflightFinding.Outcome)]) func `a change takes CAN_MANAGE`(
+      level: String?, outcome: PreflightFinding.Outcome
+    )
+  {
+    #expect(PreflightJudgement.permission(level, rules: .standard)?.outcome == outcome)
+  }
+
+  @Test(
+    arguments: [
+      ("a@x", "a@x", PreflightFinding.Outcome.passed), ("a@x", "b@x", .warning), (nil, "b@x", .notKnown),
+      ("a@x", nil, .notKnown),
+    ] as [(String?, String?, PreflightFinding.Outcome)]) func `another creator than the deployer is a warning`(
+      creator: String?, caller: String?, outcome: PreflightFinding.Outcome
+    )
+  {
+    #expect(PreflightJudgement.creator(creator, caller: caller, rules: .standard)?.outcome == outcome)
+  }
+
+  @Test(
+    arguments: [
+      (["model_size_bytes": "14000000000"], 14_000_000_000), (["weights_bytes": "5"], 5),
+      (["parameters": "7B"], 14_000_000_000), (["parameters": "0.5b", "dtype": "float32"], 2_000_000_000),
+      (["parameters": "350M", "torch_dtype": "int8"], 350_000_000),
+      (["parameters": "8B", "dtype": "awq"], 4_000_000_000),
+      (["parameters": "1000"], 2000), (["parameters": "many"], nil), (["parameters": "-7B"], nil), ([:], nil),
+      (["parameters": "nanB"], nil), (["parameters": "1e30B"], nil),
+    ] as [([String: String], Int64?)]) func `weights are read from what is written beside a version`(
+      tags: [String: String], bytes: Int64?
+    )
+  {
+    #expect(ModelFacts(tags: tags).weights == bytes)
+  }
+
+  @Test func `counted files outrank what tags say`() {
+    #expect(ModelFacts(tags: ["model_size_bytes": "5", "task": "x"], artifactBytes: 7, task: "y").weights == 7)
+    #expect(ModelFacts(tags: ["task": "x"], task: "y").task == "y")
+    #expect(ModelFacts(tags: ["task": "x", "entrypoint": "vllm"]).entrypoint == "vllm")
+  }
+}
