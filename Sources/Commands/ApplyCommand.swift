@@ -4,6 +4,7 @@ internal import Controller
 internal import Endpoints
 internal import History
 internal import Planning
+internal import ServingAPI
 
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -26,13 +27,18 @@ struct ApplyCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("How long to wait for each endpoint. (default: its rollout's deadline)", valueName: "TIME"))
   var timeout: TimeSpan?
+  @Option(
+    help: ArgumentHelp(
+      "How many creates and updates the workspace takes in which time, such as 50/5m, or off. (default: "
+        + "SETPOINT_WRITE_BUDGET, else 50/5m; off for the plane on this machine)", valueName: "N/TIME"))
+  var writeBudget: WriteBudgetArgument?
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 
   func validate() throws {
-    guard plan == nil || !(fleet.prune || fleet.adopt) else {
-      throw ValidationError("--prune and --adopt belong to the plan: give them to \"diff --out\".")
+    guard plan == nil || !(fleet.prune || fleet.adopt || fleet.allowRecreate) else {
+      throw ValidationError("--prune, --adopt and --allow-recreate belong to the plan: give them to \"diff --out\".")
     }
   }
 
@@ -48,13 +54,21 @@ struct ApplyCommand: AsyncParsableCommand {
     if !pass.plan.isInSync {
       for line in pass.lines(console.notesPalette) { console.note(line) }
     }
-    let walk = FleetWalk(
-      limits: WalkLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current)
+    let limits = WalkLimits(
+      waits: !noWait, timeout: timeout?.duration, budget: try budget(for: pass.reconciler.provider.target))
+    let walk = FleetWalk(limits: limits, surroundings: Surroundings.current)
     let report = ApplyReport(plan: pass.plan, results: await walk.run(pass.unsettled, pass))
     let lines = output == .json ? [report.json.text(.pretty)] : report.lines(console.outputPalette)
     for line in lines { try console.result(line) }
     if report.isInterrupted { throw ExitCode(130) }
     guard report.isSuccess else { throw ExitCode(1) }
+  }
+
+  private func budget(for target: ProviderTarget) throws -> SharedWriteBudget? {
+    let surroundings = Surroundings.current
+    let given = try writeBudget ?? .ofEnvironment(surroundings.environment)
+    guard let budget = given.map(\.budget) ?? (target.isLocalPlane ? nil : .standard) else { return nil }
+    return SharedWriteBudget(budget, elapsed: surroundings.timing.elapsed)
   }
 
   private func makePass() async throws -> FleetPass {

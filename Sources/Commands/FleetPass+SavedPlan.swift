@@ -43,7 +43,8 @@ extension FleetPass {
     }
     let commit = fleet.decisionOptions(fleet: saved.fleet).sourceCommit
     let options = DecisionOptions(
-      fleet: saved.fleet, adopt: saved.adopt, prune: saved.prune, sourceCommit: commit)
+      fleet: saved.fleet, adopt: saved.adopt, prune: saved.prune, allowRecreate: saved.allowRecreate,
+      sourceCommit: commit)
     let reconciler = connection.reconciler(history, options)
     let wanted = try saved.desiredFleet(
       values: try await Self.values(saved, set, connection.provider), key: history.key)

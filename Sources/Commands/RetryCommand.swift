@@ -14,7 +14,8 @@ struct RetryCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let reconciler = connection.reconciler(try state.openHistory(), DecisionOptions(fleet: provider.fleet))
+    let reconciler = connection.reconciler(
+      try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     // What is wanted is told by what is held, so it has to be read before the hold is lifted.
     let wanted = try? await reconciler.standing(name)
     try await reconciler.retry(name)

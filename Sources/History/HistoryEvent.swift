@@ -1,3 +1,4 @@
+internal import Endpoints
 package import Planning
 
 /// Something that happened to an endpoint by our hand, or that we saw.
@@ -19,6 +20,18 @@ package struct HistoryEvent: Hashable, Sendable {
 }
 
 extension HistoryEvent {
+  private static let logTailMark = "last lines of "
+
+  /// What a log of a failed rollout ended with.
+  ///
+  /// - Parameter title: such as `hello-3, server log`.
+  package static func logTail(_ title: String, _ lines: [String], at now: Timestamp) -> HistoryEvent {
+    HistoryEvent(at: now, what: logTailMark + title, why: lines.joined(separator: "\n"))
+  }
+
+  /// Whether it is what a log ended with: several lines, to be shown as they are.
+  package var isLogTail: Bool { what.hasPrefix(Self.logTailMark) }
+
   /// What a change of memory means to a person; nil for changes that nobody looks for later.
   init?(_ change: MemoryChange, before memory: Memory, at now: Timestamp) {
     switch change {
@@ -75,6 +88,7 @@ extension HistoryEvent {
       case .delete: return ("deleted", "")
       case .patchTags(_, let patch) where patch.remove.contains(FleetTags.held):
         return ("lifted the hold", "something else is wanted now")
+      case .changeSetting(_, let change): return ("changed \(change.subject)", "")
       default: return nil
       }
     case .refused(let words): return ("\(operation.call) was refused", words)

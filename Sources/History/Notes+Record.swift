@@ -15,6 +15,7 @@ extension Memory {
           "digest": .digest($0.digest), "at": .time($0.at), "problem": $0.problem.map { .string($0) },
         ])
       },
+      "applied_telemetry": appliedTelemetry.map { .digest($0) },
     ])
   }
 
@@ -29,6 +30,7 @@ extension Memory {
       TargetCheck(
         digest: try inner.digest("digest"), at: try inner.time("at"), problem: inner.optionalText("problem"))
     }
+    appliedTelemetry = record.optionalDigest("applied_telemetry")
   }
 }
 

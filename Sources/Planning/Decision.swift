@@ -11,6 +11,8 @@ package struct Decision: Hashable, Sendable {
   package let target: Rollout?
   /// Every tag that differs from what it is to be.
   package var tagPatch: TagPatch
+  /// What differs in the other side settings, in the manifest's own terms.
+  package var settingFields: [FieldChange] = []
   /// What stands in the way at present, such as an update under way.
   package let blockedBy: String?
   /// The one next step.
@@ -91,6 +93,8 @@ package struct Reason: Hashable, Sendable {
     case contested
     case inconclusive
     case refused
+    /// What differs can be set at creation only.
+    case needsRecreate = "needs recreate"
   }
 
   /// Whether a hold for this reason waits for a person, and is more than what a person chose.
@@ -101,7 +105,7 @@ extension Reason.Code {
   /// As ``Reason/needsPerson``.
   package var needsPerson: Bool {
     switch self {
-    case .conflict, .quarantined, .unhealthy, .stalled, .contested, .inconclusive, .refused: true
+    case .conflict, .quarantined, .unhealthy, .stalled, .contested, .inconclusive, .refused, .needsRecreate: true
     default: false
     }
   }

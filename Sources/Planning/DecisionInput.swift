@@ -32,6 +32,10 @@ package struct DecisionOptions: Hashable, Sendable {
   package let adopt: Bool
   /// Delete endpoints of the fleet that the source no longer names.
   package let prune: Bool
+  /// Delete an endpoint and make it again where what differs can be set at creation only.
+  package let allowRecreate: Bool
+  /// Leave every side setting but the tags as it is: for commands that know a rollout and no manifest.
+  package let leavesSettings: Bool
   /// The source commit that new revisions are recorded with, where there is one.
   package let sourceCommit: String?
 
@@ -39,11 +43,14 @@ package struct DecisionOptions: Hashable, Sendable {
   package static let defaultFleet = "default"
 
   package init(
-    fleet: String = defaultFleet, adopt: Bool = false, prune: Bool = false, sourceCommit: String? = nil
+    fleet: String = defaultFleet, adopt: Bool = false, prune: Bool = false, allowRecreate: Bool = false,
+    leavesSettings: Bool = false, sourceCommit: String? = nil
   ) {
     self.fleet = fleet
     self.adopt = adopt
     self.prune = prune
+    self.allowRecreate = allowRecreate
+    self.leavesSettings = leavesSettings
     self.sourceCommit = sourceCommit
   }
 }

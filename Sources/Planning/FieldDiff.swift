@@ -37,7 +37,7 @@ package enum FieldDiff {
         return FieldChange(
           path: "spec.deletionPolicy", from: from == nil ? "Delete" : "Retain", to: to == nil ? "Delete" : "Retain",
           effect: .inPlace)
-      case _ where OwnedKeys.isMark(key): return nil
+      case _ where OwnedKeys.isMark(key) || key == FleetTags.manages: return nil
       default: return FieldChange(path: "spec.tags.\(key)", from: from, to: to, effect: .inPlace)
       }
     }
@@ -59,10 +59,14 @@ package enum FieldDiff {
     return new.map { ($0, partner[$0]) }
   }
 
+  private static func words(_ concurrency: ProvisionedConcurrency) -> String {
+    "\(concurrency.min) to \(concurrency.max) requests at once"
+  }
+
   private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }
 
   private static func summary(of entity: ServedEntity) -> String {
-    let size = entity.workloadSize.map { ", \($0)" } ?? ""
+    let size = (entity.workloadSize ?? entity.concurrency.map(Self.words)).map { ", \($0)" } ?? ""
     return
       "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType))\(size), "
       + "\(entity.traffic) % of the traffic"
@@ -81,6 +85,8 @@ private struct EntityDiff {
       change("entityVersion", old?.entityVersion, new.entityVersion),
       change("workloadType", old.map { Workload.shown($0.workloadType) }, Workload.shown(new.workloadType)),
       change("size", old?.workloadSize, new.workloadSize),
+      change("concurrency.min", (old?.concurrency?.min).map { "\($0)" }, (new.concurrency?.min).map { "\($0)" }),
+      change("concurrency.max", (old?.concurrency?.max).map { "\($0)" }, (new.concurrency?.max).map { "\($0)" }),
       change("scaleToZero", old.map { "\($0.scaleToZero)" }, "\(new.scaleToZero)"),
     ].compactMap(\.self)
     if let chosen = new.givenName, let change = change("name", old?.name, chosen) { changes.append(change) }

@@ -11,6 +11,8 @@ package enum FleetTags {
   package static let retain = "setpoint-retain"
   /// Which tag keys the manifest set, see ``OwnedKeys``.
   package static let owns = "setpoint-owns"
+  /// Which side settings the manifest set, see ``ManagedSettings``.
+  package static let manages = "setpoint-manages"
   /// Keys that begin so are Setpoint's own; a manifest cannot set them.
   package static let prefix = "setpoint-"
   /// How long a tag's value may be, in UTF-8 bytes.
@@ -47,7 +49,9 @@ extension DesiredEndpoint {
 
   /// Every tag of a new endpoint.
   func tagsAtCreation(fleet: String) -> [String: String] {
-    guardTags(fleet: fleet).merging(managedTags) { $1 }.merging(OwnedKeys.tags(for: managedTags.keys)) { $1 }
+    var tags = guardTags(fleet: fleet).merging(managedTags) { $1 }.merging(OwnedKeys.tags(for: managedTags.keys)) { $1 }
+    if sideSettings.hasMore { tags[FleetTags.manages] = ManagedSettings.atCreation(sideSettings).value }
+    return tags
   }
 
   private func guardTags(fleet: String) -> [String: String] {

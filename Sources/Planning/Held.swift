@@ -40,16 +40,24 @@ package struct Held: Hashable, Sendable {
 }
 
 extension Held {
-  /// What else a judgement hung on, besides the config: the checks for a failed verification, the tags for a create
-  /// that was refused with them. Nil where nothing else mattered. When it changes, the digest is judged anew.
+  /// What else a judgement hung on, besides the config: the checks for a failed verification, tags and settings for a
+  /// create that was refused with them. Nil where nothing else mattered. When it changes, the digest is judged anew.
   package static func circumstances(of endpoint: DesiredEndpoint, cause: Cause) -> ConfigDigest? {
     switch cause {
     case .verification: endpoint.rollout.checksDigest
     case .refused:
-      ConfigDigest(
-        SHA256.hash(JSONValue.object(endpoint.sideSettings.tags.mapValues { .string($0) }).bytes()))
+      ConfigDigest(SHA256.hash(JSONValue.object(createdWith(endpoint)).bytes()))
     case .failed, .canceled, .rollback: nil
     }
+  }
+
+  /// What travels with the config in a create.
+  private static func createdWith(_ endpoint: DesiredEndpoint) -> [String: JSONValue] {
+    var members = endpoint.sideSettings.tags.mapValues { JSONValue.string($0) }
+    let settings = CreateSettings(endpoint.sideSettings)
+    // No tag has such a key.
+    if !settings.isEmpty { members[""] = settings.content }
+    return members
   }
 
   /// Whether this keeps the endpoint from being rolled out as its manifest says now.

@@ -3,7 +3,8 @@ internal import Endpoints
 extension IgnoredDifference {
   /// What differs between manifest and endpoint and is no drift, with the reason.
   static func all(between desired: DesiredEndpoint, and live: ObservedEndpoint) -> [IgnoredDifference] {
-    names(desired, live) + tags(desired, live) + leftover(desired, live)
+    names(desired, live) + members(live) + previous(desired, live) + tags(desired, live) + settings(desired, live)
+      + leftover(desired, live)
   }
 
   private static func names(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
@@ -15,6 +16,26 @@ extension IgnoredDifference {
       return IgnoredDifference(
         path: "spec.servedEntities[name=\(chosen)].name", live: chosen,
         why: "the manifest gives no name, so the live one stands")
+    }
+  }
+
+  private static func members(_ live: ObservedEndpoint) -> [IgnoredDifference] {
+    (live.active?.unrepresented ?? []).map {
+      IgnoredDifference(path: $0, live: "set", why: "no manifest can say it; the next update of the config drops it")
+    }
+  }
+
+  /// The version that a rollout left at no traffic, so that going back is quick.
+  private static func previous(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
+    guard desired.rollout.keepPrevious, desired.config.entities.count == 1 else { return [] }
+    return (live.active?.config.entities ?? []).compactMap { entity in
+      let isDesired = desired.config.entities.contains {
+        $0.entityName == entity.entityName && $0.entityVersion == entity.entityVersion
+      }
+      guard !isDesired, entity.traffic == 0 else { return nil }
+      return IgnoredDifference(
+        path: "spec.servedEntities[name=\(entity.name)]", live: "\(entity.entityName) version \(entity.entityVersion)",
+        why: "the former version, kept at no traffic by rollout.keepPrevious")
     }
   }
 

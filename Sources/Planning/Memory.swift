@@ -18,11 +18,13 @@ package struct Memory: Hashable, Sendable {
   package var endpointID: String?
   /// The config version that this machine last saw become good by its own hand.
   package var lastVersion: Int64?
+  /// The telemetry that this machine last had applied: the provider does not answer it.
+  @OutOfLine package var appliedTelemetry: ConfigDigest?
 
   package init(
     revisions: [Revision] = [], attempt: Attempt? = nil, heldWhileAbsent: Held? = nil,
     setbacks: [Operation.Kind: Setback] = [:], corrections: [Correction] = [], targetCheck: TargetCheck? = nil,
-    endpointID: String? = nil, lastVersion: Int64? = nil
+    endpointID: String? = nil, lastVersion: Int64? = nil, appliedTelemetry: ConfigDigest? = nil
   ) {
     self.revisions = revisions
     self.attempt = attempt
@@ -32,6 +34,7 @@ package struct Memory: Hashable, Sendable {
     self.targetCheck = targetCheck
     self.endpointID = endpointID
     self.lastVersion = lastVersion
+    self.appliedTelemetry = appliedTelemetry
   }
 
   /// Whether the target of a rollback can still be served.

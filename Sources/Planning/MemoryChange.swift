@@ -130,6 +130,8 @@ extension Memory {
   }
 
   private mutating func receive(_ receipt: Receipt, _ operation: Operation, at: Timestamp) {
+    if case .changeSetting(_, let change) = operation { return receive(receipt, change, at: at) }
+    if case .patchTags(_, let patch) = operation { forgetTelemetry(patch) }
     let digest = operation.kind == .config ? attempt?.digest : nil
     switch receipt {
     case .accepted(let id, let version):
@@ -161,7 +163,7 @@ extension Memory {
     corrections.append(correction)
   }
 
-  private mutating func setBack(
+  mutating func setBack(
     _ kind: Operation.Kind, digest: ConfigDigest?, words: String, at: Timestamp, atLeast: Duration? = nil,
     isRefusal: Bool = false
   ) {

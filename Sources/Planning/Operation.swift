@@ -3,14 +3,18 @@ package import Endpoints
 /// One idempotent provider call.
 package enum Operation: Hashable, Sendable {
   /// Every tag of the new endpoint travels in the call, so that it is never without an owner.
-  case create(name: String, config: EndpointConfig, tags: [String: String])
+  case create(name: String, config: EndpointConfig, tags: [String: String], settings: CreateSettings)
   case updateConfig(name: String, config: EndpointConfig)
   case patchTags(name: String, TagPatch)
   case delete(name: String)
+  /// A side setting, changed in place.
+  case changeSetting(name: String, SettingChange)
 
   package var name: String {
     switch self {
-    case .create(let name, _, _), .updateConfig(let name, _), .patchTags(let name, _), .delete(let name): name
+    case .create(let name, _, _, _), .updateConfig(let name, _), .patchTags(let name, _), .delete(let name),
+      .changeSetting(let name, _):
+      name
     }
   }
 
@@ -19,6 +23,7 @@ package enum Operation: Hashable, Sendable {
     case .create, .updateConfig: .config
     case .patchTags: .tags
     case .delete: .delete
+    case .changeSetting(_, let change): change.kind
     }
   }
 
@@ -29,6 +34,7 @@ package enum Operation: Hashable, Sendable {
     case .updateConfig(let name, _): "PUT /api/2.0/serving-endpoints/\(name)/config"
     case .patchTags(let name, _): "PATCH /api/2.0/serving-endpoints/\(name)/tags"
     case .delete(let name): "DELETE /api/2.0/serving-endpoints/\(name)"
+    case .changeSetting(let name, let change): change.call(on: name)
     }
   }
 
@@ -38,6 +44,10 @@ package enum Operation: Hashable, Sendable {
     case config
     case tags
     case delete
+    case gateway
+    case notifications
+    case telemetry
+    case access
   }
 }
 

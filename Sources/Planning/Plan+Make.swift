@@ -64,6 +64,7 @@ extension EndpointChange {
       if explain, let live { ignored = IgnoredDifference.all(between: desired, and: live) }
     }
     if let live { fields += FieldDiff.changes(of: decision.tagPatch, on: live.tags) }
+    fields += decision.settingFields
     self.init(
       endpoint: item.name, action: decision.action, reason: decision.reason, fields: fields, ignored: ignored,
       operations: decision.operations, blockedBy: decision.blockedBy, degraded: decision.degraded,

@@ -67,6 +67,7 @@ package struct PlanOptions: Hashable, Sendable {
   var effective: DecisionOptions {
     DecisionOptions(
       fleet: decision.fleet, adopt: decision.adopt, prune: decision.prune && isSourceWhole,
+      allowRecreate: decision.allowRecreate, leavesSettings: decision.leavesSettings,
       sourceCommit: decision.sourceCommit)
   }
 }

@@ -171,8 +171,7 @@ extension Situation {
     if attempt.correction == nil, recordOfUnknownLive != nil { return closing(attempt, .unsent) }
     let operation =
       live.map { Operation.updateConfig(name: $0.name, config: target.config) }
-      ?? .create(
-        name: endpoint.name, config: target.config, tags: endpoint.tagsAtCreation(fleet: options.fleet))
+      ?? creation(of: target.config)
     return progressing(attempt, reason(for: target), next: .call(operation), operations: [operation])
       .afterSetback(setback(of: target), now: now)
   }

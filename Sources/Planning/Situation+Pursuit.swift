@@ -92,7 +92,7 @@ extension Situation {
 
   private func operation(_ target: Rollout) -> Operation {
     live.map { .updateConfig(name: $0.name, config: target.config) }
-      ?? .create(name: endpoint.name, config: target.config, tags: endpoint.tagsAtCreation(fleet: options.fleet))
+      ?? creation(of: target.config)
   }
 
   /// A rollback, and what is applied again unchanged, keep their number; everything else is a new revision.

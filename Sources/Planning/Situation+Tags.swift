@@ -4,10 +4,12 @@ internal import Endpoints
 extension Situation {
   /// The decision on the rollout, with the tags' part added. Whose the endpoint is and whether it is protected is put
   /// right before anything else; the manifest's own tags wait until nothing moves.
-  func withTags(_ main: Decision) -> Decision {
+  ///
+  /// - Parameter marks: what the tag that says which side settings are managed lacks.
+  func withTags(_ main: Decision, marks: TagPatch) -> Decision {
     guard let live else { return main }
     let guardPatch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
-    let settingsPatch = endpoint.settingsPatch(on: live.tags)
+    let settingsPatch = endpoint.settingsPatch(on: live.tags).merging(marks)
     if guardPatch.isEmpty, settingsPatch.isEmpty { return main }
 
     var decision = main
@@ -31,13 +33,7 @@ extension Situation {
   /// the endpoint changed: changing tags may look the same.
   private func patchNow(_ guardPatch: TagPatch, _ settingsPatch: TagPatch, while main: Decision) -> TagPatch? {
     guard memory.attempt.map({ $0.acceptance != nil }) ?? true else { return nil }
-    let isStill =
-      switch main.next {
-      case .rest: true
-      case .wait: !(live?.update.isUpdating ?? false)
-      default: false
-      }
-    let patch = isStill && memory.attempt == nil ? guardPatch.merging(settingsPatch) : guardPatch
+    let patch = isStill(main) && memory.attempt == nil ? guardPatch.merging(settingsPatch) : guardPatch
     return patch.isEmpty ? nil : patch
   }
 }

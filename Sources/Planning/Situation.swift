@@ -31,7 +31,8 @@ struct Situation {
 
   var decision: Decision {
     if let live, !live.belongs(to: options.fleet) { return withStranger(live) }
-    return withTags(rollout)
+    let plan = settingsPlan
+    return withSettings(withTags(rollout, marks: plan.map(marksNow) ?? TagPatch()), plan)
   }
 
   /// Rows 5 to 14, the side settings aside.
@@ -45,6 +46,7 @@ struct Situation {
         target: desired, degraded: "a damaged tag")
     }
     if let attempt = memory.attempt { return judging(attempt) }
+    if heldInForce == nil, let recreation { return recreation }
     return pursuit
   }
 }
@@ -59,13 +61,27 @@ extension Situation {
       let owner = live.fleet.map { "it belongs to the fleet \"\($0)\"" } ?? "it was not made by Setpoint"
       return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: desired)
     }
+    let lost = (live.active?.unrepresented ?? []) + (live.pending?.unrepresented ?? [])
+    guard lost.isEmpty else {
+      return .hold(
+        Reason(
+          .conflict,
+          "--adopt does not take it over: its config has \(Set(lost).sorted().joined(separator: ", ")), which no "
+            + "manifest can say and the next update would drop"), target: desired)
+    }
+    let plan = settingsPlan
     let patch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
     let tagging = Operation.patchTags(name: live.name, patch)
     let isMet = live.active.map { desired.config.isMet(by: $0.config) } ?? false
-    let decision = Decision(
+    var decision = Decision(
       .adopt, Reason(.adoption, live.fleet.map { "taken over from the fleet \"\($0)\"" } ?? ""), target: desired,
-      tagPatch: patch.merging(endpoint.settingsPatch(on: live.tags)), next: .call(tagging),
+      tagPatch: patch.merging(endpoint.settingsPatch(on: live.tags)).merging(plan?.marks ?? TagPatch()),
+      next: .call(tagging),
       operations: isMet ? [tagging] : [tagging, .updateConfig(name: live.name, config: desired.config)])
+    if let plan {
+      decision.operations += plan.steps.map { .changeSetting(name: live.name, $0) }
+      decision.settingFields = plan.fields
+    }
     if let record = recordOfUnknownLive { return decision.then(.record(record)) }
     return decision.afterSetback(memory.setbacks[.tags], now: now)
   }

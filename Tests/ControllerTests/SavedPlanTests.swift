@@ -63,7 +63,7 @@ import Testing
     #expect(try await movements() == ["chat exists by now"])
   }
 
-  @Test(arguments: ["{}", #"{"kind": "SavedPlan"}"#, #"{"kind": "SavedPlan", "form": 1}"#, "[]"])
+  @Test(arguments: ["{}", #"{"kind": "SavedPlan"}"#, #"{"kind": "SavedPlan", "form": 2}"#, "[]"])
   func `a file that is no plan is refused in words`(text: String) throws {
     let json = try JSONValue(parsing: text)
     #expect(throws: SavedPlanError.self) { try SavedPlan(json: json) }

@@ -148,8 +148,8 @@ extension Operation {
   /// What it rolls out.
   var config: EndpointConfig? {
     switch self {
-    case .create(_, let config, _), .updateConfig(_, let config): config
-    case .patchTags, .delete: nil
+    case .create(_, let config, _, _), .updateConfig(_, let config): config
+    case .patchTags, .delete, .changeSetting: nil
     }
   }
 }

@@ -25,7 +25,7 @@ struct Provider: Hashable, Sendable {
 
   private mutating func perform(_ operation: Operation, _ habits: Habits) -> Receipt {
     switch operation {
-    case .create(let name, let config, let tags):
+    case .create(let name, let config, let tags, _):
       guard live == nil else { return .conflict("exists") }
       lastVersion += 1
       live = ObservedEndpoint(
@@ -45,6 +45,8 @@ struct Provider: Hashable, Sendable {
     case .delete:
       live = nil
       return .accepted(id: nil, version: nil)
+    // The explored manifests have no side settings but tags.
+    case .changeSetting: return .refused("not explored")
     }
   }
 

@@ -6,12 +6,13 @@ internal import Planning
 extension Operation {
   var words: String {
     switch self {
-    case .create(_, let config, _): "POST \(Version.of(config)?.rawValue ?? "?")"
+    case .create(_, let config, _, _): "POST \(Version.of(config)?.rawValue ?? "?")"
     case .updateConfig(_, let config): "PUT \(Version.of(config)?.rawValue ?? "?")"
     case .patchTags(_, let patch):
       "PATCH tags "
         + (patch.add.keys.sorted().map { "+\($0)" } + patch.remove.sorted().map { "-\($0)" }).joined(separator: " ")
     case .delete: "DELETE"
+    case .changeSetting: call
     }
   }
 }

@@ -118,6 +118,7 @@ extension Step {
       "tags "
         + (patch.add.keys.sorted().map { "+\($0)" } + patch.remove.sorted().map { "-\($0)" }).joined(separator: " ")
     case .call(.delete): "delete"
+    case .call(.changeSetting(_, let change)): "set \(change.kind.rawValue)"
     case .verify: "verify"
     case .checkTarget: "check"
     case .wait: "wait"

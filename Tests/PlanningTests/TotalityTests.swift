@@ -100,6 +100,7 @@ import Testing
     case .patchTags(_, let patch):
       if live.fleet != "f", !options.adopt || patch.add[FleetTags.fleet] != "f" { return "a stranger is marked" }
       if patch.applied(to: live.tags) == live.tags { return "a patch of nothing" }
+    case .changeSetting: return "a setting that nobody manages is changed"
     }
     return nil
   }

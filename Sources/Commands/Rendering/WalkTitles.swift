@@ -12,6 +12,10 @@ final class WalkTitles: Sendable {
   func progress(_ event: WalkEvent) -> EndpointProgress? {
     switch event {
     case .looked(let look): Self.progress(look, action: note(look))
+    case .budgetUsedUp(let look, let budget):
+      EndpointProgress(
+        endpoint: look.name, phase: .waiting, state: note(look).doing,
+        detail: "waits for the workspace's write budget (\(budget.words))")
     case .ended(let result): Self.progress(result, lastAction: lastActions.withLock { $0[result.name] })
     }
   }

@@ -12,6 +12,9 @@ struct RuleOptions: ParsableArguments {
   @Flag(help: "Delete endpoints of the fleet that the manifests no longer name.") var prune = false
   @Flag(help: "Take over endpoints that exist already and are not this fleet's.") var adopt = false
   @Flag(help: "Delete even more than a fifth of the fleet at once.") var allowMassDelete = false
+  @Flag(help: "Delete endpoints and make them again where what differs can be set at creation only.")
+  var allowRecreate =
+    false
   @Option(help: ArgumentHelp("How many endpoints to work on at once.", valueName: "N")) var concurrency = 16
   @Option(
     help: ArgumentHelp(
@@ -43,17 +46,10 @@ struct RuleOptions: ParsableArguments {
   }
 
   func options(fleet: String, environment: [String: String]) throws -> ControllerOptions {
-    var budget = writeBudget
-    if budget == nil, let text = environment["SETPOINT_WRITE_BUDGET"], !text.isEmpty {
-      budget = WriteBudgetArgument(argument: text)
-      guard budget != nil else {
-        throw ErrorReport(
-          "SETPOINT_WRITE_BUDGET is \"\(text)\", which is no budget", next: "write it like 50/5m, or off")
-      }
-    }
+    let budget = try writeBudget ?? .ofEnvironment(environment)
     return ControllerOptions(
       fleet: fleet, mode: mode, adopt: adopt, prune: prune, allowMassDelete: allowMassDelete,
-      interval: interval.duration, concurrency: concurrency, windows: try changeWindows,
+      allowRecreate: allowRecreate, interval: interval.duration, concurrency: concurrency, windows: try changeWindows,
       writeBudget: budget.map(\.budget) ?? .standard)
   }
 }
@@ -73,6 +69,16 @@ struct WriteBudgetArgument: ExpressibleByArgument, Hashable, Sendable {
       period.seconds > 0
     else { return nil }
     budget = ControllerOptions.WriteBudget(writes: writes, period: period.duration)
+  }
+
+  /// What `SETPOINT_WRITE_BUDGET` says; nil where it is not set.
+  static func ofEnvironment(_ environment: [String: String]) throws -> WriteBudgetArgument? {
+    guard let text = environment["SETPOINT_WRITE_BUDGET"], !text.isEmpty else { return nil }
+    guard let budget = WriteBudgetArgument(argument: text) else {
+      throw ErrorReport(
+        "SETPOINT_WRITE_BUDGET is \"\(text)\", which is no budget", next: "write it like 50/5m, or off")
+    }
+    return budget
   }
 }
 

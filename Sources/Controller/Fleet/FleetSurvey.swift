@@ -11,7 +11,9 @@ extension Reconciler {
     let owned = try await provider.list().filter { $0.tags[FleetTags.fleet] == options.fleet && !$0.isReserved }
     let names = Set(fleet.endpoints.keys).union(owned.map(\.name)).sorted()
     // A list may be older than a create of a moment ago, so even what it does not name is asked for.
-    let observations = try await mapConcurrently(names, limit: concurrency) { try await observe($0) }
+    let observations = try await mapConcurrently(names, limit: concurrency) { name in
+      try await observe(name, desired: fleet.desired(name))
+    }
     let seen = Dictionary(uniqueKeysWithValues: zip(names, observations))
     let values = seen.reduce(into: [String: [EndpointConfig]]()) { values, item in
       values[item.key] = Self.values(fleet.desired(item.key), item.value)

@@ -10,13 +10,14 @@ package struct SavedPlanError: Error, Hashable, Sendable, CustomStringConvertibl
 
 extension SavedPlan {
   /// The form's number; it goes up when an older Setpoint would misread a newer plan.
-  private static let form: Int64 = 1
+  private static let form: Int64 = 2
 
   /// The file's content.
   package var json: JSONValue {
     [
       "kind": "SavedPlan", "form": .int(Self.form), "target": .string(target), "fleet": .string(fleet),
-      "adopt": .bool(adopt), "prune": .bool(prune), "endpoints": .array(entries.map(\.json)),
+      "adopt": .bool(adopt), "prune": .bool(prune), "allowRecreate": .bool(allowRecreate),
+      "endpoints": .array(entries.map(\.json)),
     ]
   }
 
@@ -30,18 +31,19 @@ extension SavedPlan {
     }
     guard let target = json["target"]?.stringValue, let fleet = json["fleet"]?.stringValue,
       let adopt = json["adopt"]?.boolValue, let prune = json["prune"]?.boolValue,
-      let endpoints = json["endpoints"]?.arrayValue
+      let allowRecreate = json["allowRecreate"]?.boolValue, let endpoints = json["endpoints"]?.arrayValue
     else { throw SavedPlanError.damaged }
     self.init(
-      target: target, fleet: fleet, adopt: adopt, prune: prune,
+      target: target, fleet: fleet, adopt: adopt, prune: prune, allowRecreate: allowRecreate,
       entries: try endpoints.map(Entry.init(json:)))
   }
 
-  private init(target: String, fleet: String, adopt: Bool, prune: Bool, entries: [Entry]) {
+  private init(target: String, fleet: String, adopt: Bool, prune: Bool, allowRecreate: Bool, entries: [Entry]) {
     self.target = target
     self.fleet = fleet
     self.adopt = adopt
     self.prune = prune
+    self.allowRecreate = allowRecreate
     self.entries = entries
   }
 }
@@ -85,7 +87,7 @@ extension SavedPlan.Entry {
 extension SavedWish {
   fileprivate var json: JSONValue {
     var members: [String: JSONValue] = [
-      "config": config.json, "tags": .object(endpoint.sideSettings.tags.mapValues { .string($0) }),
+      "config": config.json,
       "onFailure": .string(endpoint.rollout.onFailure.rawValue),
       "deletionPolicy": .string(endpoint.deletionPolicy.rawValue),
       "aliases": .object(endpoint.resolvedAliases.mapValues { .string($0) }),
@@ -97,6 +99,7 @@ extension SavedWish {
           ]
         }),
     ]
+    members.merge(endpoint.sideSettings.planMembers) { $1 }
     if let deadline = endpoint.rollout.deadline { members["deadlineSeconds"] = .int(deadline.components.seconds) }
     return .object(members)
   }
@@ -105,7 +108,7 @@ extension SavedWish {
     guard let configJSON = json["config"], let config = try? ConfigSnapshot(json: configJSON),
       let onFailure = json["onFailure"]?.stringValue.flatMap(FailurePolicy.init(rawValue:)),
       let policy = json["deletionPolicy"]?.stringValue.flatMap(DeletionPolicy.init(rawValue:)),
-      let checks = json["verify"]?.arrayValue
+      let checks = json["verify"]?.arrayValue, let settings = SideSettings(planMembers: json)
     else { throw .damaged }
     let rollout = RolloutPolicy(
       deadline: json["deadlineSeconds"]?.intValue.map { .seconds($0) }, onFailure: onFailure,
@@ -113,7 +116,7 @@ extension SavedWish {
     self.init(
       endpoint: DesiredEndpoint(
         name: name, config: config.outline,
-        sideSettings: SideSettings(tags: (json["tags"]?.objectValue ?? [:]).compactMapValues(\.stringValue)),
+        sideSettings: settings,
         rollout: rollout, deletionPolicy: policy,
         resolvedAliases: (json["aliases"]?.objectValue ?? [:]).compactMapValues(\.stringValue)),
       config: config)

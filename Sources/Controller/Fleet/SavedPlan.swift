@@ -9,6 +9,7 @@ package struct SavedPlan: Hashable, Sendable {
   package let fleet: String
   package let adopt: Bool
   package let prune: Bool
+  package let allowRecreate: Bool
   /// The endpoints to which something is done, by name.
   package let entries: [Entry]
 
@@ -28,6 +29,7 @@ package struct SavedPlan: Hashable, Sendable {
     fleet = plan.fleet
     adopt = options.adopt
     prune = options.prune
+    allowRecreate = options.allowRecreate
     let desired = Dictionary(items.map { ($0.name, $0.desired) }, uniquingKeysWith: { one, _ in one })
     entries = plan.changes.compactMap { change in
       guard change.action != .hold, change.action != .none, let world = change.world else { return nil }

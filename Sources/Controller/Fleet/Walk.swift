@@ -1,4 +1,4 @@
-internal import Endpoints
+package import Endpoints
 internal import History
 package import Planning
 
@@ -10,11 +10,16 @@ package struct WalkLimits: Sendable {
   package var timeout: Duration?
   /// How many endpoints are walked at once.
   package var concurrency: Int
+  /// How many writes the provider takes; nil: any number.
+  package var budget: SharedWriteBudget?
 
-  package init(waits: Bool = true, timeout: Duration? = nil, concurrency: Int = 16) {
+  package init(
+    waits: Bool = true, timeout: Duration? = nil, concurrency: Int = 16, budget: SharedWriteBudget? = nil
+  ) {
     self.waits = waits
     self.timeout = timeout
     self.concurrency = concurrency
+    self.budget = budget
   }
 
   /// The moment at which a walk that begins now gives up waiting.
@@ -29,6 +34,8 @@ package struct WalkLimits: Sendable {
 package enum WalkEvent: Sendable {
   /// Looked and decided; the decision's step comes next.
   case looked(Reconciler.Look)
+  /// The look's step is a write, and the write budget is used up for a while.
+  case budgetUsedUp(Reconciler.Look, ControllerOptions.WriteBudget)
   case ended(WalkResult)
 }
 
@@ -40,6 +47,8 @@ package struct WalkResult: Sendable {
   package let calls: [String]
   /// The last look; nil where not even one succeeded.
   package let last: Reconciler.Look?
+  /// What was seen of a rollout that failed on this walk.
+  package let evidence: RolloutEvidence?
 
   package enum Ending: Sendable {
     /// Nothing was to do, or all of it is done.
@@ -83,7 +92,8 @@ extension Reconciler {
     } catch {
       ending = .failed("\(error)")
     }
-    let result = WalkResult(name: name, ending: ending, calls: walk.calls, last: walk.last)
+    limits.budget?.leave(name)
+    let result = WalkResult(name: name, ending: ending, calls: walk.calls, last: walk.last, evidence: walk.evidence)
     report(.ended(result))
     return result
   }
@@ -91,9 +101,10 @@ extension Reconciler {
   private struct Walk {
     let name: String
     let desired: Desired
-    let end: Timestamp
+    var end: Timestamp
     var calls: [String] = []
     var last: Look?
+    var evidence: RolloutEvidence?
     /// How often another process of this state directory got in between, in a row.
     var collisions = 0
   }
@@ -108,9 +119,19 @@ extension Reconciler {
       let look: Look
       if let next { look = next } else { look = try await self.look(at: walk.name, desired: walk.desired) }
       walk.last = look
+      if case .present(let live) = look.observed, let evidence = live.evidence { walk.evidence = evidence }
       report(.looked(look))
       if let ending = ending(look, walk) { return ending }
       guard let pause = pause(look) else {
+        if let wait = budgetWait(look, limits) {
+          if let budget = limits.budget { report(.budgetUsedUp(look, budget.budget)) }
+          next = nil
+          // A place in the queue costs the endpoint none of its own time.
+          walk.end = walk.end + wait
+          try await sleep(wait)
+          continue
+        }
+        defer { limits.budget?.used(by: walk.name) }
         next = try await take(look, &walk)
         continue
       }
@@ -119,6 +140,12 @@ extension Reconciler {
       guard now() + pause <= walk.end else { return .underWay(look.decision.reason, timeIsOver: true) }
       try await sleep(pause)
     }
+  }
+
+  /// How long the step has to wait for the write budget; nil: it may be taken now.
+  private func budgetWait(_ look: Look, _ limits: WalkLimits) -> Duration? {
+    guard case .call(let operation) = look.decision.next, operation.isBudgeted else { return nil }
+    return limits.budget?.take(for: look.name, urgent: look.decision.action == .rollback)
   }
 
   private func ending(_ look: Look, _ walk: Walk) -> WalkResult.Ending? {

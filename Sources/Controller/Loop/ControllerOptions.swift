@@ -11,6 +11,8 @@ package struct ControllerOptions: Sendable {
   package var prune: Bool
   /// Delete even more than a fifth of the fleet at once.
   package var allowMassDelete: Bool
+  /// Delete an endpoint and make it again where what differs can be set at creation only.
+  package var allowRecreate: Bool
   /// How often the source is read and each endpoint looked at where nothing else calls for it. Each wait is spread by a
   /// tenth either way, so that a fleet is not looked at all at once.
   package var interval: Duration
@@ -27,6 +29,7 @@ package struct ControllerOptions: Sendable {
 
   package init(
     fleet: String, mode: Mode = .enforce, adopt: Bool = false, prune: Bool = false, allowMassDelete: Bool = false,
+    allowRecreate: Bool = false,
     interval: Duration = .seconds(60), concurrency: Int = 16, windows: [ChangeWindow] = [],
     writeBudget: WriteBudget? = .standard, runDeadline: Duration = .seconds(600), grace: Duration = .seconds(25)
   ) {
@@ -35,6 +38,7 @@ package struct ControllerOptions: Sendable {
     self.adopt = adopt
     self.prune = prune
     self.allowMassDelete = allowMassDelete
+    self.allowRecreate = allowRecreate
     self.interval = interval
     self.concurrency = max(1, concurrency)
     self.windows = windows
@@ -62,13 +66,20 @@ package struct ControllerOptions: Sendable {
 
     package var description: String { "\(writes) writes in \(period.components.seconds) seconds" }
 
+    /// In short: `50 per 5m`.
+    package var words: String {
+      let seconds = period.components.seconds
+      return "\(writes) per " + (seconds > 0 && seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s")
+    }
+
     /// What a workspace allows (contract 1.8).
     package static let standard = WriteBudget(writes: 50, period: .seconds(300))
   }
 
   /// What each decision is made with.
   package func decision(commit: String?) -> DecisionOptions {
-    DecisionOptions(fleet: fleet, adopt: adopt, prune: prune, sourceCommit: commit)
+    DecisionOptions(
+      fleet: fleet, adopt: adopt, prune: prune, allowRecreate: allowRecreate, sourceCommit: commit)
   }
 }
 

@@ -40,7 +40,8 @@ package struct WriteRules: Sendable {
       return Withholding("this controller only observes; it would \(Self.words(decision))")
     }
     if let pause { return Withholding("the controller is paused: \(pause)") }
-    if case .call(.delete) = decision.next, let deletionsBlocked {
+    // What is made again at once does not count as deleted.
+    if case .call(.delete) = decision.next, decision.action == .delete, let deletionsBlocked {
       return Withholding(deletionsBlocked)
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
@@ -55,7 +56,7 @@ package struct WriteRules: Sendable {
   private static func isChange(_ decision: Decision) -> Bool {
     if decision.action == .rollback || decision.action == .create { return false }
     switch decision.next {
-    case .record(.opened), .record(.found), .call(.updateConfig), .call(.delete): return true
+    case .record(.opened), .record(.found), .call(.updateConfig), .call(.delete), .call(.changeSetting): return true
     case .call(.patchTags(_, let patch)):
       return patch.add.keys.contains { $0 != FleetTags.held } || !patch.remove.isEmpty
     case .record, .call(.create), .verify, .checkTarget, .wait, .rest: return false
@@ -65,6 +66,7 @@ package struct WriteRules: Sendable {
   private static func words(_ decision: Decision) -> String {
     switch decision.action {
     case .create: "create it"
+    case .update where decision.reason.code == .needsRecreate: "delete it and make it again"
     case .update: decision.reason.code == .drift ? "put it back: \(decision.reason.detail)" : "update it"
     case .rollback: decision.reason.code == .wentBack ? "go back with the manifest" : "roll it back"
     case .delete: "delete it"

@@ -12,6 +12,7 @@ package struct Reconciler: Sendable {
   /// Throws when a served entity's version does not exist or cannot be served; see ``ServableCheck``.
   let servable: ServableCheck
   let now: @Sendable () -> Timestamp
+  private let witness: RolloutWitness
 
   /// Asks the registry whether a version can be served: returns when it can, throws `ModelRegistryError` when it says no,
   /// and anything else when nobody can tell.
@@ -21,31 +22,43 @@ package struct Reconciler: Sendable {
     provider: any ServingProvider, history: HistoryStore, options: DecisionOptions,
     servable: @escaping ServableCheck, now: @escaping @Sendable () -> Timestamp
   ) {
+    self.init(
+      provider: provider, history: history, options: options, servable: servable, now: now, witness: RolloutWitness())
+  }
+
+  private init(
+    provider: any ServingProvider, history: HistoryStore, options: DecisionOptions,
+    servable: @escaping ServableCheck, now: @escaping @Sendable () -> Timestamp, witness: RolloutWitness
+  ) {
     self.provider = provider
     self.history = history
     self.options = options
     self.servable = servable
     self.now = now
+    self.witness = witness
   }
 
   /// The same with other options.
   func with(_ options: DecisionOptions) -> Reconciler {
-    Reconciler(provider: provider, history: history, options: options, servable: servable, now: now)
+    Reconciler(
+      provider: provider, history: history, options: options, servable: servable, now: now, witness: witness)
   }
 
   /// The key under which the history keeps an endpoint of this provider.
   package func key(_ name: String) -> EndpointKey { EndpointKey(host: provider.target.url, name: name) }
 
   /// Reads one endpoint. Whatever keeps it from being read becomes part of the observation, since a decision must know.
-  package func observe(_ name: String) async throws -> Observation {
-    try await reading(name).observed
+  package func observe(_ name: String, desired: Desired) async throws -> Observation {
+    try await reading(name, desired).observed
   }
 
-  private func reading(_ name: String) async throws -> (observed: Observation, failure: ServingError?) {
+  private func reading(
+    _ name: String, _ desired: Desired
+  ) async throws -> (observed: Observation, failure: ServingError?) {
     do {
       switch try await provider.observe(name) {
       case .absent: return (.absent, nil)
-      case .present(let endpoint): return (.present(endpoint), nil)
+      case .present(let endpoint): return (try await withAccess(.present(endpoint), desired), nil)
       }
     } catch let error as ServingError {
       return (.unreadable(error.description), error)
@@ -54,10 +67,23 @@ package struct Reconciler: Sendable {
 
   /// A fresh look at an endpoint and its memory, and the decision that follows.
   package func look(at name: String, desired: Desired) async throws -> Look {
-    let (observed, failure) = try await reading(name)
+    let (observed, failure) = try await reading(name, desired)
     let readAt = now()
     let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
-    return look(name, desired, observed, recorded, readAt: readAt, failure: failure)
+    let witnessed = try await witnessing(observed, of: recorded.memory, desired)
+    return look(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
+  }
+
+  /// The observation with what was seen of the rollout that is to be judged, where it has failed.
+  private func witnessing(_ observed: Observation, of memory: Memory, _ desired: Desired) async throws -> Observation {
+    guard let attempt = memory.attempt, case .present(let endpoint) = observed else { return observed }
+    var rollout = memory.rollout(of: attempt.digest)
+    if rollout == nil, case .present(_, let wanted) = desired, wanted.digest == attempt.digest { rollout = wanted }
+    let secrets = Self.values(desired, observed).flatMap(\.secretValues)
+    return .present(
+      try await witness.watch(
+        endpoint, entities: rollout?.config.entities.map(\.name) ?? [], secrets: secrets, provider: provider,
+        now: now()))
   }
 
   private func look(
@@ -118,8 +144,17 @@ extension Reconciler {
     let recorded = try await history.record(
       [change], of: key(look.name), since: look.recorded.version, at: now(),
       values: Self.values(look.desired, look.observed))
+    if case .closed(let closing) = change, case .failed = closing.outcome { try await noteLogs(of: look) }
     guard now() - look.readAt <= Self.freshness else { return nil }
     return self.look(look.name, look.desired, look.observed, recorded, readAt: look.readAt)
+  }
+
+  /// Keeps what the logs of a failed rollout ended with, for whoever asks later why.
+  private func noteLogs(of look: Look) async throws {
+    guard case .present(let endpoint) = look.observed else { return }
+    for tail in endpoint.evidence?.tails ?? [] {
+      try await history.note(.logTail(tail.title, tail.lines, at: now()), of: key(look.name))
+    }
   }
 
   /// For how long a reading of the world may be acted on. Every write rests on one that is no older.
@@ -142,8 +177,11 @@ extension Reconciler {
 
   private func send(_ operation: Operation) async throws -> Receipt {
     switch operation {
-    case .create(let name, let config, let tags):
-      switch try await provider.create(name, config: config, tags: tags) {
+    case .create(let name, let config, let tags, let settings):
+      let outcome = try await provider.create(
+        name, config: config, tags: tags, creation: settings.creation, gateway: settings.gateway,
+        notifications: settings.notifications)
+      switch outcome {
       case .created(let receipt): return Receipt(receipt)
       // It may be this create's or a stranger's; the next look tells by its tags.
       case .alreadyThere: return .lost("the answer was lost, and now an endpoint of this name is there")
@@ -152,6 +190,7 @@ extension Reconciler {
     case .patchTags(let name, let patch):
       try await provider.patchTags(name, set: patch.add, remove: patch.remove.sorted())
     case .delete(let name): try await provider.delete(name)
+    case .changeSetting(let name, let change): try await send(change, to: name)
     }
     return .accepted(id: nil, version: nil)
   }

@@ -49,6 +49,14 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     return wait
   }
 
+  /// The token taken at that time was used until now: it comes back ``per`` from now. So what is long on its way to where
+  /// it counts is bound as strictly as what arrives at once.
+  package mutating func used(takenAt time: Duration, now: Duration) {
+    advance(to: now)
+    if let index = returns.firstIndex(of: time + per) { returns.remove(at: index) }
+    returns.append(clock + per)
+  }
+
   /// The key wants no token any more.
   package mutating func leave(_ key: Key) {
     urgent.leave(key)

@@ -1,0 +1,131 @@
+internal import CanonicalJSON
+package import Endpoints
+internal import LibCrypto
+
+/// One call that changes a side setting in place.
+package enum SettingChange: Hashable, Sendable {
+  /// The whole block: what it leaves out is gone.
+  case gateway(GatewaySettings)
+  /// Both lists of addresses.
+  case notifications(NotificationSettings)
+  /// Nil: no telemetry any more.
+  case telemetry(TelemetrySettings?)
+  /// Grants to add or to change; every other one stays. By the endpoint's id: its name is nothing to the Permissions API.
+  case grant(endpointID: String, [Grant])
+  /// Every direct grant there is to be.
+  case setAccess(endpointID: String, [Grant])
+
+  package var kind: Operation.Kind {
+    switch self {
+    case .gateway: .gateway
+    case .notifications: .notifications
+    case .telemetry: .telemetry
+    case .grant, .setAccess: .access
+    }
+  }
+
+  /// The call as the serving API spells it.
+  func call(on name: String) -> String {
+    switch self {
+    case .gateway: "PUT /api/2.0/serving-endpoints/\(name)/ai-gateway"
+    case .notifications: "PATCH /api/2.0/serving-endpoints/\(name)/notifications"
+    case .telemetry: "PATCH /api/2.0/serving-endpoints/\(name)/telemetry-config"
+    case .grant(let id, _): "PATCH /api/2.0/permissions/serving-endpoints/\(id)"
+    case .setAccess(let id, _): "PUT /api/2.0/permissions/serving-endpoints/\(id)"
+    }
+  }
+
+  /// What is changed, in a person's words.
+  package var subject: String {
+    switch self {
+    case .gateway: "the AI gateway"
+    case .notifications: "the notifications"
+    case .telemetry: "the telemetry"
+    case .grant, .setAccess: "the access"
+    }
+  }
+
+  /// The identity of the call's content: a failure of another content lets this one not wait.
+  package var digest: ConfigDigest { ConfigDigest(SHA256.hash(json.bytes())) }
+
+  private var json: JSONValue {
+    switch self {
+    case .gateway(let gateway): ["gateway": gateway.content]
+    case .notifications(let addresses):
+      [
+        "success": .array(addresses.onUpdateSuccess.map { .string($0) }),
+        "failure": .array(addresses.onUpdateFailure.map { .string($0) }),
+      ]
+    case .telemetry(let telemetry): ["telemetry": .string(telemetry?.digest.hex ?? "none")]
+    case .grant(let id, let grants): ["grant": .array(grants.map(\.content)), "id": .string(id)]
+    case .setAccess(let id, let grants): ["access": .array(grants.map(\.content)), "id": .string(id)]
+    }
+  }
+}
+
+/// What travels in the call that creates an endpoint, beside config and tags.
+package struct CreateSettings: Hashable, Sendable {
+  package var creation: CreationSettings
+  package var gateway: GatewaySettings?
+  package var notifications: NotificationSettings?
+
+  package init(
+    creation: CreationSettings = CreationSettings(), gateway: GatewaySettings? = nil,
+    notifications: NotificationSettings? = nil
+  ) {
+    self.creation = creation
+    self.gateway = gateway
+    self.notifications = notifications
+  }
+
+  /// What a manifest puts into the call. Telemetry and access follow when the endpoint has settled.
+  init(_ settings: SideSettings) {
+    self.init(
+      creation: settings.creation, gateway: settings.gateway,
+      notifications: settings.notifications.flatMap { $0.isEmpty ? nil : $0 })
+  }
+
+  package var isEmpty: Bool { self == CreateSettings() }
+
+  /// What stands for the content in a digest.
+  var content: JSONValue {
+    var members: [String: JSONValue] = [:]
+    if let text = creation.description { members["description"] = .string(text) }
+    if let policy = creation.budgetPolicy { members["budgetPolicy"] = .string(policy) }
+    if let isOptimized = creation.routeOptimized { members["routeOptimized"] = .bool(isOptimized) }
+    if let gateway { members["gateway"] = gateway.content }
+    if let notifications {
+      members["onUpdateSuccess"] = .array(notifications.onUpdateSuccess.map { .string($0) })
+      members["onUpdateFailure"] = .array(notifications.onUpdateFailure.map { .string($0) })
+    }
+    return .object(members)
+  }
+}
+
+extension GatewaySettings {
+  fileprivate var content: JSONValue {
+    var members: [String: JSONValue] = ["other": .object(other)]
+    if let rateLimits { members["rateLimits"] = .array(rateLimits.map(\.content)) }
+    if let usageTracking { members["usageTracking"] = .bool(usageTracking) }
+    if let table = inferenceTable {
+      members["inferenceTable"] = .array([
+        .string(table.catalog), .string(table.schema), table.tableNamePrefix.map { .string($0) } ?? .null,
+        .bool(table.enabled),
+      ])
+    }
+    return .object(members)
+  }
+}
+
+extension RateLimit {
+  fileprivate var content: JSONValue {
+    .array([
+      .string(key), principal.map { .string($0) } ?? .null, calls.map { .int($0) } ?? .null,
+      tokens.map { .int($0) } ?? .null, .string(renewalPeriod),
+    ])
+  }
+}
+
+extension Grant {
+  fileprivate var content: JSONValue { .array([.string(principal.description), .string(level.manifestWord)]) }
+}

@@ -1,0 +1,201 @@
+internal import Endpoints
+
+// Beside the table, after the tags: side settings are changed in place, one call a look, each kind with its own back-off.
+// They are never held nor rolled back, and none of them keeps another or a rollout from going on.
+extension Situation {
+  /// What differs in the side settings; nil where nothing is to be looked at.
+  var settingsPlan: SettingsPlan? {
+    guard let live, !options.leavesSettings else { return nil }
+    return SettingsPlan(endpoint, live, memory)
+  }
+
+  /// The decision on rollout and tags, with the side settings' part added.
+  func withSettings(_ main: Decision, _ plan: SettingsPlan?) -> Decision {
+    guard let live else { return withFollowUps(main) }
+    var decision = main
+    decision.warnings += settledWarnings(live)
+    if main.reason.code == .needsRecreate { decision.settingFields += recreatedFields(live) }
+    if main.operations.contains(where: \.replacesConfig) { decision.warnings += lossWarnings(live) }
+    guard let plan, !plan.isEmpty else { return decision }
+    guard !plan.steps.isEmpty else { return plan.problem.map { blocked(decision, $0) } ?? decision }
+
+    decision.settingFields += plan.fields
+    decision.operations += plan.steps.map { .changeSetting(name: live.name, $0) }
+    if let problem = plan.problem { decision.warnings.append(problem) }
+    if main.action == .none {
+      decision.action = .update
+      decision.reason = Reason(.settingsChanged)
+    }
+    guard isStill(main), memory.attempt == nil else { return decision }
+    let possible = possible(plan, on: live)
+    if let change = possible.first(where: { setback(of: $0) == nil }) {
+      return decision.then(.call(.changeSetting(name: live.name, change)))
+    }
+    return waiting(decision, after: main, for: possible)
+  }
+
+  /// Whether the rollout has come to rest, so that a call can be made beside it.
+  func isStill(_ main: Decision) -> Bool {
+    switch main.next {
+    case .rest: true
+    case .wait: !(live?.update.isUpdating ?? false)
+    case .record, .call, .verify, .checkTarget: false
+    }
+  }
+
+  /// What of the tag that says which settings are managed is to be written now: a claim before the first step, and all
+  /// else when no step is left to take.
+  func marksNow(_ plan: SettingsPlan) -> TagPatch {
+    guard let live, !plan.claims else { return plan.marks }
+    return possible(plan, on: live).contains { setback(of: $0) == nil } ? TagPatch() : plan.marks
+  }
+
+  /// The next change of each kind, where it can be made: telemetry is taken by endpoints with a config only
+  /// (contract E10).
+  private func possible(_ plan: SettingsPlan, on live: ObservedEndpoint) -> [SettingChange] {
+    plan.firsts.filter { plan.claimed.contains($0.kind) && ($0.kind != .telemetry || live.active != nil) }
+  }
+
+  /// The back-off in force for this very change.
+  private func setback(of change: SettingChange) -> Setback? {
+    memory.setbacks[change.kind].flatMap { $0.digest == change.digest && now < $0.until ? $0 : nil }
+  }
+
+  /// All that is left has failed too lately. A refusal is for a person to look at; the rest is tried again by itself.
+  private func waiting(_ decision: Decision, after main: Decision, for changes: [SettingChange]) -> Decision {
+    let setbacks = changes.compactMap { change in setback(of: change).map { (change, $0) } }
+    guard let until = setbacks.map(\.1.until).min() else { return decision }
+    var copy = decision
+    let refused = setbacks.filter(\.1.isRefusal).map { "\($0.subject) was refused: \($1.words)" }
+    let failed = setbacks.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryWords)" }
+    if main.action == .none {
+      let words = (refused.isEmpty ? failed : refused).joined(separator: "; ")
+      copy.action = refused.isEmpty ? .update : .hold
+      copy.reason = Reason(refused.isEmpty ? .retrying : .refused, words)
+      copy.degraded = words
+      if !refused.isEmpty { copy.warnings += failed }
+    } else {
+      copy.warnings += refused + failed
+    }
+    if case .rest = main.next { copy.next = .wait(until - now) }
+    if case .wait(let pause) = main.next { copy.next = .wait(min(pause, until - now)) }
+    return copy
+  }
+
+  /// What cannot be read cannot be in sync.
+  private func blocked(_ decision: Decision, _ problem: String) -> Decision {
+    var copy = decision
+    if decision.action == .none {
+      copy.action = .hold
+      copy.reason = Reason(.blocked, problem)
+      copy.degraded = problem
+      copy.next = .wait(Self.readAgain)
+    } else {
+      copy.warnings.append(problem)
+    }
+    return copy
+  }
+
+  private static let readAgain: Duration = .seconds(30)
+
+  /// What follows a create: the calls that need a settled endpoint and its id.
+  private func withFollowUps(_ main: Decision) -> Decision {
+    guard main.action == .create else { return main }
+    var decision = main
+    let settings = endpoint.sideSettings
+    decision.settingFields = SettingsFields.atCreation(settings)
+    if let telemetry = settings.telemetry {
+      decision.operations.append(.changeSetting(name: endpoint.name, .telemetry(telemetry)))
+    }
+    if let access = settings.access {
+      let change: SettingChange =
+        access.mode == .additive
+        ? .grant(endpointID: "{id}", access.grants) : .setAccess(endpointID: "{id}", access.grants)
+      decision.operations.append(.changeSetting(name: endpoint.name, change))
+    }
+    return decision
+  }
+}
+
+// What can be said at creation only
+extension Situation {
+  /// The call that creates the endpoint: all it needs from its first moment on.
+  func creation(of config: EndpointConfig) -> Operation {
+    .create(
+      name: endpoint.name, config: config, tags: endpoint.tagsAtCreation(fleet: options.fleet),
+      settings: CreateSettings(endpoint.sideSettings))
+  }
+
+  /// A change for which the endpoint would have to be deleted and made again; nil where there is none.
+  var recreation: Decision? {
+    guard let live, let wanted = endpoint.sideSettings.creation.routeOptimized,
+      wanted != live.settings?.routeOptimized ?? false
+    else { return nil }
+    let what = "routeOptimized is \(!wanted) and can be set only when an endpoint is created"
+    if live.isRetained || endpoint.deletionPolicy == .retain {
+      return .hold(
+        Reason(
+          .needsRecreate,
+          "\(what); its deletion policy is Retain, so it is never deleted, not even to be made again"),
+        target: desired)
+    }
+    guard options.allowRecreate else {
+      return .hold(
+        Reason(
+          .needsRecreate,
+          "\(what); --allow-recreate deletes the endpoint and makes it again: meanwhile it answers nothing, and its id, "
+            + "the grants on it and the tags of others are lost"), target: desired)
+    }
+    let delete = Operation.delete(name: live.name)
+    let decision = Decision(
+      .update, Reason(.needsRecreate, what), target: desired, next: .call(delete),
+      operations: [delete, creation(of: desired.config)])
+    if let record = recordOfUnknownLive { return decision.then(.record(record)) }
+    return decision.afterSetback(memory.setbacks[.delete], now: now)
+  }
+
+  private func recreatedFields(_ live: ObservedEndpoint) -> [FieldChange] {
+    guard let wanted = endpoint.sideSettings.creation.routeOptimized else { return [] }
+    return [
+      FieldChange(
+        path: "spec.routeOptimized", from: "\(live.settings?.routeOptimized ?? false)", to: "\(wanted)",
+        effect: .recreate)
+    ]
+  }
+
+  /// What the manifest says otherwise and no call changes: worth a word, and never a new endpoint.
+  private func settledWarnings(_ live: ObservedEndpoint) -> [String] {
+    let creation = endpoint.sideSettings.creation
+    var warnings: [String] = []
+    if let wanted = creation.description, wanted != live.settings?.description ?? "" {
+      warnings.append(
+        "the description stays \"\(live.settings?.description ?? "")\": the serving API sets it only when an endpoint is "
+          + "created")
+    }
+    if let wanted = creation.budgetPolicy, let live = live.settings?.effectiveBudgetPolicy, wanted != live {
+      warnings.append(
+        "the budget policy stays \(live), not \(wanted): the serving API sets it only when an endpoint is created")
+    }
+    return warnings
+  }
+
+  /// What a replacement of the config drops, since no manifest can say it.
+  private func lossWarnings(_ live: ObservedEndpoint) -> [String] {
+    let members = live.active?.unrepresented ?? []
+    return members.isEmpty
+      ? []
+      : ["the live config has \(members.joined(separator: ", ")), which no manifest can say; the update drops it"]
+  }
+}
+
+extension Operation {
+  fileprivate var replacesConfig: Bool { if case .updateConfig = self { true } else { false } }
+}
+
+extension SettingsPlan {
+  /// Of each kind the first step, in order.
+  var firsts: [SettingChange] {
+    var seen: Set<Operation.Kind> = []
+    return steps.filter { seen.insert($0.kind).inserted }
+  }
+}

@@ -1,0 +1,102 @@
+import Endpoints
+import Planning
+import Testing
+
+@Suite struct SettingsAccessTests {
+  private let support = Grant(.group("support"), .canQuery)
+  private let me = Principal.user("ci@example.com")
+
+  private func desired(_ mode: AccessMode, _ grants: [Grant]) -> DesiredEndpoint {
+    manifest(SideSettings(access: AccessSettings(mode: mode, grants: grants)))
+  }
+
+  private func world(_ mode: AccessMode, _ wanted: [Grant], live grants: [Grant]) -> SettingsSimulator {
+    var world = SettingsSimulator.created(desired(mode, wanted))
+    world.grants = grants
+    return world
+  }
+
+  @Test func `additive adds and changes what it names, and takes nothing back`() {
+    let others = [Grant(.user("boss@example.com"), .canManage), Grant(.servicePrincipal("app-1"), .canQuery)]
+    let wanted = [support, Grant(.user("a@example.com"), .canManage)]
+    var world = world(.additive, wanted, live: others + [Grant(.user("a@example.com"), .canView)])
+    let decision = world.look(desired(.additive, wanted))
+    #expect(
+      decision.next == .call(.changeSetting(name: "chat", .grant(endpointID: "id", wanted.sorted()))))
+    #expect(
+      decision.settingFields.map { "\($0.path) \($0.from ?? "none") -> \($0.to ?? "none") [\($0.effect.rawValue)]" }
+        == [
+          "spec.access[group=support] none -> CanQuery [inPlace]",
+          "spec.access[user=a@example.com] CanView -> CanManage [inPlace]",
+        ])
+    #expect(world.settle(desired(.additive, wanted)).action == .none)
+    #expect(world.grants == (others + wanted).sorted())
+    #expect(world.settle(desired(.additive, [])).action == .none)
+    #expect(world.grants == (others + wanted).sorted(), "additive never removes")
+  }
+
+  @Test func `exact takes back what it does not name, and the deployer stays a manager`() {
+    let stranger = Grant(.user("old@example.com"), .canManage)
+    var world = world(.exact, [support], live: [Grant(me, .canManage), stranger])
+    let decision = world.look(desired(.exact, [support]))
+    #expect(
+      decision.next
+        == .call(.changeSetting(name: "chat", .setAccess(endpointID: "id", [support, Grant(me, .canManage)].sorted()))))
+    #expect(
+      decision.settingFields.map { "\($0.path) \($0.from ?? "none") -> \($0.to ?? "none")" } == [
+        "spec.access[group=support] none -> CanQuery", "spec.access[user=old@example.com] CanManage -> none",
+      ])
+    #expect(world.settle(desired(.exact, [support])).action == .none)
+    #expect(world.grants == [support, Grant(me, .canManage)].sorted())
+  }
+
+  @Test func `a manifest cannot take the deployer's own right away`() {
+    let lower = [Grant(me, .canQuery), support]
+    var world = world(.exact, lower, live: [Grant(me, .canManage)])
+    #expect(world.settle(desired(.exact, lower)).action == .none)
+    #expect(world.grants == [Grant(me, .canManage), support].sorted())
+  }
+
+  @Test func `the creator counts as the deployer where nobody says whose token it is`() {
+    let creator = "a1b2-app"
+    let observed = ObservedEndpoint(
+      name: "chat", id: "id", creator: creator, active: ObservedConfig(version: 5, config: v1.config),
+      readiness: .ready, update: .notUpdating,
+      tags: [FleetTags.fleet: "f", FleetTags.manages: "access"], lastUpdated: 1,
+      settings: ObservedSettings(access: ObservedAccess(grants: [Grant(.servicePrincipal(creator), .canManage)])))
+    let decision = decided(desired(.exact, [support]), observed)
+    #expect(
+      decision.next
+        == .call(
+          .changeSetting(
+            name: "chat",
+            .setAccess(endpointID: "id", [support, Grant(.servicePrincipal(creator), .canManage)].sorted()))))
+  }
+
+  @Test func `the id is the one of the present reading`() {
+    var world = world(.additive, [support], live: [])
+    world.live = live(v1, tags: world.live.tags, id: "made-again")
+    let decision = world.look(desired(.additive, [support]))
+    #expect(decision.next == .call(.changeSetting(name: "chat", .grant(endpointID: "made-again", [support]))))
+    #expect(decision.next.operation?.call == "PATCH /api/2.0/permissions/serving-endpoints/made-again")
+  }
+
+  @Test func `grants that cannot be read are neither in sync nor written over`() {
+    var observed = live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "access"])
+    observed.settings = ObservedSettings(access: ObservedAccess(problem: "403 you may not read the ACL"))
+    let decision = decided(desired(.exact, [support]), observed)
+    #expect(decision.action == .hold)
+    #expect(decision.reason.code == .blocked)
+    #expect(decision.reason.detail.contains("403 you may not read the ACL"))
+    #expect(decision.operations.isEmpty)
+  }
+
+  @Test func `when the manifest drops access the grants stay and the mark goes`() {
+    var world = world(.exact, [support], live: [Grant(me, .canManage)])
+    world.settle(desired(.exact, [support]))
+    let before = world.grants
+    #expect(world.settle(manifest(SideSettings())).action == .none)
+    #expect(world.grants == before)
+    #expect(world.live.tags == mine)
+  }
+}

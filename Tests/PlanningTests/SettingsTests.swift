@@ -1,0 +1,295 @@
+import CanonicalJSON
+import Endpoints
+import Planning
+import Testing
+
+@Suite struct SettingsTests {
+  private func fields(_ decision: Decision) -> [String] {
+    decision.settingFields.map { "\($0.path) \($0.from ?? "none") -> \($0.to ?? "none")" }
+  }
+
+  // MARK: - Order
+
+  @Test
+  func `a manifest with every setting is carried out in the order tags, gateway, notifications, telemetry, access`() {
+    var world = SettingsSimulator(live(v1))
+    let decision = world.settle(manifest(everything))
+    #expect(decision.action == .none)
+    #expect(world.kinds == [.tags, .gateway, .notifications, .telemetry, .access, .tags])
+    #expect(
+      world.calls.map(\.call) == [
+        "PATCH /api/2.0/serving-endpoints/chat/tags", "PUT /api/2.0/serving-endpoints/chat/ai-gateway",
+        "PATCH /api/2.0/serving-endpoints/chat/notifications", "PATCH /api/2.0/serving-endpoints/chat/telemetry-config",
+        "PATCH /api/2.0/permissions/serving-endpoints/id", "PATCH /api/2.0/serving-endpoints/chat/tags",
+      ])
+    #expect(
+      world.live.tags[FleetTags.manages]
+        == "gateway.rateLimits,gateway.usageTracking,gateway.inferenceTable,notifications,"
+        + "telemetry=\(everything.telemetry?.digest.description ?? ""),access")
+  }
+
+  @Test func `a create carries what it can, and telemetry and access follow`() {
+    let creating = decided(manifest(everything), nil)
+    #expect(
+      creating.operations.map(\.call) == [
+        "POST /api/2.0/serving-endpoints", "PATCH /api/2.0/serving-endpoints/chat/telemetry-config",
+        "PATCH /api/2.0/permissions/serving-endpoints/{id}",
+      ])
+    var world = SettingsSimulator.created(manifest(everything))
+    #expect(world.live.tags[FleetTags.manages]?.contains("gateway.rateLimits") == true)
+    #expect(world.settle(manifest(everything)).action == .none)
+    #expect(world.kinds == [.telemetry, .access, .tags])
+  }
+
+  @Test func `nothing is set before the tag says that it is ours`() {
+    var world = SettingsSimulator(live(v1))
+    world.refusals[.tags] = "tag policy"
+    let decision = world.settle(manifest(everything))
+    #expect(decision.action == .hold)
+    #expect(decision.reason.code == .refused)
+    #expect(world.kinds == [.tags])
+  }
+
+  @Test func `no setting is touched while a rollout is open or under way`() {
+    let desired = DesiredEndpoint(name: "chat", config: v2.config, sideSettings: everything)
+    let marked = [
+      FleetTags.fleet: "f", FleetTags.manages: ManagedSettings(Set(ManagedSettings.Part.allCases)).value ?? "",
+    ]
+    let memory = Memory(revisions: revisions((v1, .good)))
+    #expect(decided(desired, live(v1, tags: marked), memory).next.word == "open update")
+    let open = Memory(revisions: revisions((v1, .good)), attempt: attempt(v2))
+    #expect(decided(desired, live(v1, tags: marked), open).next.word == "put")
+    let updating = live(v1, pending: v2, update: .inProgress, tags: marked)
+    let waiting = decided(desired, updating, Memory(attempt: attempt(v2, announced: 6)))
+    #expect(waiting.next.word == "wait")
+    #expect(waiting.operations.contains { $0.kind == .gateway }, "the plan shows what remains")
+  }
+
+  @Test func `beside a quarantine the settings are kept right`() {
+    let held = Held(digest: v1.digest, cause: .failed, target: v3.digest)
+    let marked = [FleetTags.fleet: "f", FleetTags.manages: "gateway.usageTracking"]
+    let decision = decided(
+      manifest(SideSettings(gateway: GatewaySettings(usageTracking: true))), live(v3, tags: marked, held: held),
+      Memory(revisions: revisions((v3, .good))))
+    #expect(decision.action == .hold)
+    #expect(decision.reason.code == .quarantined)
+    #expect(decision.next.word == "set gateway")
+  }
+
+  // MARK: - Gateway
+
+  @Test func `what the manifest does not manage is carried over when the block is replaced`() {
+    var observed = live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "gateway.rateLimits"])
+    let fallback: JSONValue = ["enabled": true]
+    observed.settings = ObservedSettings(
+      gateway: GatewaySettings(
+        rateLimits: [RateLimit(key: "user", calls: 10)], usageTracking: true, inferenceTable: table,
+        other: ["fallback_config": fallback]))
+    let decision = decided(manifest(SideSettings(gateway: GatewaySettings(rateLimits: [sixtyCalls]))), observed)
+    guard case .call(.changeSetting(_, .gateway(let sent))) = decision.next else {
+      Issue.record("\(decision.next)")
+      return
+    }
+    #expect(
+      sent
+        == GatewaySettings(
+          rateLimits: [sixtyCalls], usageTracking: true, inferenceTable: table, other: ["fallback_config": fallback]))
+    #expect(fields(decision) == ["spec.gateway.rateLimits[key=user].calls 10 -> 60"])
+  }
+
+  @Test func `a table in use is switched off under its old names before it gets new ones`() {
+    let renamed = InferenceTable(catalog: "main", schema: "other", tableNamePrefix: "chat")
+    var world = SettingsSimulator(live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "gateway.inferenceTable"]))
+    world.live.settings = ObservedSettings(gateway: GatewaySettings(inferenceTable: table))
+    let desired = manifest(SideSettings(gateway: GatewaySettings(inferenceTable: renamed)))
+    #expect(fields(world.look(desired)) == ["spec.gateway.inferenceTable.schema logs -> other"])
+    #expect(world.look(desired).operations.map(\.kind) == [.gateway, .gateway])
+    #expect(world.settle(desired).action == .none)
+    let sent = world.calls.compactMap { call -> InferenceTable? in
+      if case .changeSetting(_, .gateway(let gateway)) = call { gateway.inferenceTable } else { nil }
+    }
+    let off = InferenceTable(catalog: "main", schema: "logs", tableNamePrefix: "chat", enabled: false)
+    #expect(sent == [off, renamed])
+  }
+
+  struct Sameness: Sendable, CustomTestStringConvertible {
+    let name: String
+    let wanted: GatewaySettings
+    let live: GatewaySettings?
+    var testDescription: String { name }
+  }
+
+  @Test(arguments: [
+    Sameness(name: "no limits and none", wanted: .init(rateLimits: []), live: nil),
+    Sameness(name: "tracking off and none", wanted: .init(usageTracking: false), live: nil),
+    Sameness(
+      name: "a table off and none", wanted: .init(inferenceTable: .init(catalog: "a", schema: "b", enabled: false)),
+      live: .init(rateLimits: [sixtyCalls])),
+    Sameness(
+      name: "a prefix that the server chose", wanted: .init(inferenceTable: .init(catalog: "main", schema: "logs")),
+      live: .init(inferenceTable: table)),
+    Sameness(
+      name: "limits in another order", wanted: .init(rateLimits: [sixtyCalls, RateLimit(key: "endpoint", calls: 1)]),
+      live: .init(rateLimits: [RateLimit(key: "endpoint", calls: 1), sixtyCalls])),
+    Sameness(
+      name: "what nobody manages", wanted: .init(usageTracking: true),
+      live: .init(rateLimits: [sixtyCalls], usageTracking: true, inferenceTable: table)),
+  ])
+  func `these mean the same`(sameness: Sameness) {
+    let desired = manifest(SideSettings(gateway: sameness.wanted))
+    var world = SettingsSimulator.created(desired)
+    world.live.settings = ObservedSettings(gateway: sameness.live)
+    let decision = world.look(desired)
+    #expect(decision.action == .none)
+    #expect(decision.settingFields.isEmpty)
+  }
+
+  @Test func `what a former manifest set is removed, also by a machine without history, and what strangers set stays`()
+  {
+    var world = SettingsSimulator(live(v1))
+    let before = SideSettings(
+      gateway: GatewaySettings(rateLimits: [sixtyCalls], inferenceTable: table),
+      notifications: NotificationSettings(onUpdateSuccess: ["a@example.com"]),
+      telemetry: TelemetrySettings(logsTable: "a.b.c"))
+    world.settle(manifest(before))
+    world.live.settings?.gateway?.usageTracking = true
+    var elsewhere = SettingsSimulator(world.live)
+    let decision = elsewhere.look(manifest(SideSettings()))
+    #expect(
+      fields(decision) == [
+        "spec.gateway.rateLimits[key=user] 60 calls a minute -> none",
+        "spec.gateway.inferenceTable main.logs.chat -> none",
+        "spec.notifications.onUpdateSuccess a@example.com -> none",
+        "spec.telemetry profile profile-1 -> none",
+      ])
+    #expect(elsewhere.settle(manifest(SideSettings())).action == .none)
+    #expect(elsewhere.live.tags == mine)
+    #expect(elsewhere.live.settings?.gateway == GatewaySettings(usageTracking: true))
+    #expect(elsewhere.live.settings?.telemetry == nil)
+    #expect(elsewhere.kinds == [.gateway, .notifications, .telemetry, .tags])
+  }
+
+  // MARK: - Failures
+
+  @Test func `a refused setting is a person's to mend, and stops neither the others nor a rollout`() {
+    var world = SettingsSimulator(live(v1))
+    world.refusals[.gateway] = "AI Gateway is not supported for this endpoint"
+    let decision = world.settle(manifest(everything))
+    #expect(decision.action == .hold)
+    #expect(decision.reason.code == .refused)
+    #expect(decision.reason.needsPerson)
+    #expect(decision.reason.detail.contains("AI Gateway is not supported for this endpoint"))
+    #expect(world.kinds.filter { $0 == .gateway }.count == 1)
+    #expect(Set(world.kinds).isSuperset(of: [.tags, .notifications, .telemetry, .access]))
+
+    let next = DesiredEndpoint(name: "chat", config: v2.config, sideSettings: everything)
+    var memory = world.memory
+    memory.revisions = revisions((v1, .good))
+    let rollout = decided(next, world.seen(next), memory, at: world.now)
+    #expect(rollout.next.word == "open update")
+
+    var other = everything
+    other.gateway = GatewaySettings(usageTracking: true)
+    #expect(world.look(manifest(other)).next.word == "set gateway", "another content does not wait")
+  }
+
+  @Test func `a call that is taken to no effect is sent again later and later`() {
+    var world = SettingsSimulator.created(manifest(SideSettings(gateway: GatewaySettings(usageTracking: true))))
+    world.live.settings = nil
+    let desired = manifest(SideSettings(gateway: GatewaySettings(usageTracking: true)))
+    let first = world.look(desired)
+    guard case .call(let operation) = first.next else {
+      Issue.record("\(first.next)")
+      return
+    }
+    var delays: [Duration] = []
+    for _ in 0..<3 {
+      world.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: world.now))
+      let decision = world.look(desired)
+      guard case .wait(let pause) = decision.next else {
+        Issue.record("\(decision.next)")
+        return
+      }
+      #expect(decision.reason.code == .retrying)
+      delays.append(pause)
+      world.now = world.now + pause
+      #expect(world.look(desired).next == .call(operation))
+    }
+    #expect(delays == [.seconds(15), .seconds(30), .seconds(60)])
+    world.now = world.now + .seconds(2 * 3600)
+    world.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: world.now))
+    #expect(world.look(desired).next == .wait(.seconds(15)), "hours later it is news")
+  }
+
+  @Test func `an outage of one kind lets the others go on`() {
+    var world = SettingsSimulator(live(v1))
+    var settings = everything
+    settings.access = nil
+    world.settle(manifest(SideSettings(tags: settings.tags)))
+    let desired = manifest(settings)
+    world.memory.apply(
+      .received(
+        .accepted(id: nil, version: nil), world.look(desired).next.operation ?? .delete(name: ""), at: world.now))
+    if let tagging = world.look(desired).next.operation { _ = world.perform(tagging) }
+    guard let gateway = world.look(desired).next.operation else {
+      Issue.record("nothing to do")
+      return
+    }
+    world.memory.apply(.received(.unavailable("503", retryAfter: .seconds(40)), gateway, at: world.now))
+    #expect(world.look(desired).next.word == "set notifications")
+    let decision = world.settle(desired)
+    #expect(decision.action == .none)
+    #expect(world.kinds.last == .gateway || world.kinds.last == .tags)
+    #expect(world.now - now >= .seconds(40))
+  }
+
+  // MARK: - Telemetry
+
+  @Test func `telemetry waits for a config`() {
+    let desired = manifest(SideSettings(telemetry: TelemetrySettings(logsTable: "a.b.c")))
+    let marked = [FleetTags.fleet: "f", FleetTags.manages: "telemetry"]
+    let failed = live(nil, pending: v1, ready: .notReady, update: .failed, tags: marked)
+    let held = Memory(revisions: revisions((v1, .pending)))
+    #expect(decided(desired, failed, held).next.operation?.kind != .telemetry)
+  }
+
+  @Test func `tables that are not answered are known from the tag, and drift of what is answered shows`() {
+    let settings = SideSettings(telemetry: TelemetrySettings(logsTable: "a.b.c", samplingFraction: 0.5))
+    var world = SettingsSimulator(live(v1))
+    world.settle(manifest(settings))
+    #expect(world.kinds == [.tags, .telemetry, .tags])
+    var elsewhere = SettingsSimulator(world.live)
+    #expect(elsewhere.look(manifest(settings)).action == .none)
+    elsewhere.live.settings?.telemetry = ObservedTelemetry(profileID: "profile-1", samplingFraction: 0.1)
+    #expect(fields(elsewhere.look(manifest(settings))).contains("spec.telemetry.samplingFraction 0.1 -> 0.5"))
+    #expect(elsewhere.settle(manifest(settings)).action == .none)
+    #expect(elsewhere.kinds == [.telemetry])
+  }
+
+  @Test func `a machine that applied other tables before does not take them for these`() {
+    let (a, b) = (TelemetrySettings(logsTable: "a.b.a"), TelemetrySettings(logsTable: "a.b.b"))
+    var here = SettingsSimulator(live(v1))
+    here.settle(manifest(SideSettings(telemetry: a)))
+    var there = SettingsSimulator(here.live)
+    there.settle(manifest(SideSettings(telemetry: b)))
+    here.live = there.live
+    let before = here.calls.count
+    here.settle(manifest(SideSettings(telemetry: a)))
+    #expect(here.calls[before...].map(\.kind) == [.tags, .telemetry, .tags])
+  }
+
+  @Test func `telemetry that nobody asked for stays`() {
+    var observed = live(v1)
+    observed.settings = ObservedSettings(telemetry: ObservedTelemetry(profileID: "p"))
+    #expect(decided(manifest(SideSettings()), observed).action == .none)
+    #expect(decided(manifest(SideSettings(tags: [:], gateway: nil)), observed).settingFields.isEmpty)
+  }
+
+  @Test func `a profile that the manifest names is seen, so no memory is needed`() {
+    var observed = live(v1)
+    observed.settings = ObservedSettings(telemetry: ObservedTelemetry(profileID: "p"))
+    var world = SettingsSimulator(observed)
+    #expect(world.settle(manifest(SideSettings(telemetry: TelemetrySettings(profileID: "p")))).action == .none)
+    #expect(world.kinds == [.tags])
+  }
+}
