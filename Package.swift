@@ -96,6 +96,10 @@ let package = Package(
         logging,
       ], path: "Tests/ControllerKit"),
     .executableTarget(
+      name: "workspace-double",
+      dependencies: ["TestKit", "ServingAPI", "LibCurl", hummingbird, httpTypes, nioCore, logging],
+      path: "Tests/workspace"),
+    .executableTarget(
       name: "soak", dependencies: ["ControllerKit", "Controller", "History", "Planning", "ServingAPI", "TestKit"],
       path: "Tests/soak"),
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),

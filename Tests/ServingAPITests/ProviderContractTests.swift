@@ -34,7 +34,8 @@ import Testing
     let workspace = Self.workspace {
       $0.speaksOfTheFuture = true
       $0.keepsPendingAfterFailure = true
-      $0.mirrorsAndReorders = false
+      $0.order = .asSent
+      $0.mirrors = false
     }
     try await clause.check(Self.fixture(workspace))
   }

@@ -17,6 +17,9 @@ package final class TestTiming: Sendable {
 
   package var elapsed: Duration { state.withLock { $0.elapsed } }
 
+  /// Milliseconds since 1970.
+  var milliseconds: Int64 { startSecondsSince1970 * 1000 + elapsed.milliseconds }
+
   /// Lets time pass.
   package func advance(by duration: Duration) { state.withLock { $0.elapsed += duration } }
 

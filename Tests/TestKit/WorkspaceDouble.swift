@@ -4,32 +4,13 @@ internal import LibCurl
 package import ServingAPI
 internal import Synchronization
 
-/// A workspace in memory, reached through the same client as a real one. It keeps the state machine of contract section 2:
+/// A workspace in memory, reached through the same client as a real one. It keeps the state machine of contract section
+/// 2:
 /// each look at an endpoint takes its update one step further, so nothing here waits for time to pass.
 ///
 /// Faults can be put at any call, and a crash of the caller's own process played: from that call on every call of the
 /// provider throws `CancellationError`, until ``restart()``.
 package final class WorkspaceDouble: Sendable {
-  /// What goes wrong with a call.
-  package enum Fault: Hashable, Sendable {
-    /// Answered with an error; nothing is done.
-    case answer(status: Int, errorCode: String, message: String)
-    /// Answered with this, whatever it is; nothing is done.
-    case reply(status: Int, headers: [String: String] = [:], body: String)
-    /// Done, and the answer is lost.
-    case loseAnswer
-    /// Lost on the way there; nothing is done, and the caller cannot know that.
-    case loseRequest
-    /// No connection.
-    case refuseConnection
-    /// The caller's process ends before the call is sent.
-    case crashBefore
-    /// The caller's process ends after the call has been done.
-    case crashAfter
-    /// Answered as it would have been before the last change: a copy that lags behind. For reading calls.
-    case stale
-  }
-
   /// A call that reached the network.
   package struct Call: Hashable, Sendable, CustomStringConvertible {
     package let method: String
@@ -41,11 +22,14 @@ package final class WorkspaceDouble: Sendable {
     }
 
     /// Whether the call changes something in the workspace; a question to a model does not.
-    package var isWrite: Bool { method != "GET" && !path.hasSuffix("/invocations") }
+    package var isWrite: Bool {
+      method != "GET" && !path.hasSuffix("/invocations") && !path.hasSuffix("/completions")
+        && !path.hasPrefix("/oidc/")
+    }
     package var description: String { "\(method) \(path)" }
   }
 
-  fileprivate struct State {
+  struct State {
     var workspace = WorkspaceState()
     var before = WorkspaceState()
     var calls: [Call] = []
@@ -53,9 +37,13 @@ package final class WorkspaceDouble: Sendable {
     var planned: [(match: @Sendable (Call) -> Bool, fault: Fault)] = []
     var plan: @Sendable (Int, Call) -> Fault? = { _, _ in nil }
     var isCrashed = false
+    /// Milliseconds since 1970; nil: by ``WorkspaceDouble/timing``.
+    var time: (@Sendable () -> Int64)?
+    /// How many reading calls are still answered as before the last write.
+    var staleReads = 0
   }
 
-  private let state: Mutex<State>
+  let state: Mutex<State>
   package let timing: TestTiming
 
   package init(habits: WorkspaceHabits = WorkspaceHabits(), timing: TestTiming = TestTiming()) {
@@ -88,8 +76,21 @@ package final class WorkspaceDouble: Sendable {
   }
 
   package var transport: Transport {
-    { [self] request in try state.withLock { try $0.serve(request) } }
+    { [self] request in
+      let time = state.withLock(\.time)
+      let now = time?() ?? timing.milliseconds
+      return try state.withLock { state in
+        state.workspace.now = now
+        return try state.serve(request)
+      }
+    }
   }
+
+  /// The workspace's own clock, in milliseconds since 1970: limits, the lives of tokens and slow rollouts go by it.
+  package func setClock(_ time: @escaping @Sendable () -> Int64) { state.withLock { $0.time = time } }
+
+  /// Turns switches while it runs.
+  package func change(_ habits: (inout WorkspaceHabits) -> Void) { state.withLock { habits(&$0.workspace.habits) } }
 
   // MARK: - What happened
 
@@ -123,54 +124,6 @@ package final class WorkspaceDouble: Sendable {
       var copy = state.workspace
       return copy.endpoints[name] == nil ? nil : copy.look(name).json?.text()
     }
-  }
-
-  // MARK: - How versions behave
-
-  /// What becomes of rollouts of a version: each takes the first of these, and the last one stays.
-  package func setFates(_ fates: [VersionFate], model: String, version: String) {
-    state.withLock { $0.workspace.fates["\(model)/\(version)"] = fates }
-  }
-
-  package func setFate(_ fate: VersionFate, model: String, version: String) {
-    setFates([fate], model: model, version: version)
-  }
-
-  /// What a version answers; other versions say "Hello from v" and their number.
-  package func setAnswer(_ text: String, status: Int = 200, model: String, version: String) {
-    state.withLock { $0.workspace.answers["\(model)/\(version)"] = (status, text) }
-  }
-
-  /// A registered model with its versions and aliases.
-  package func setModel(_ name: String, versions: [Int64: ModelVersionStatus], aliases: [String: Int64] = [:]) {
-    state.withLock { $0.workspace.models[name] = WorkspaceState.Model(versions: versions, aliases: aliases) }
-  }
-
-  // MARK: - What others do
-
-  /// Somebody makes or changes an endpoint's config past us. Nothing happens where an update is under way.
-  package func foreignEdit(_ name: String, config: EndpointConfig, tags: [String: String] = [:]) {
-    state.withLock { state in
-      if state.workspace.endpoints[name] != nil {
-        _ = state.workspace.updateConfig(name, to: WireConfig(config))
-      } else {
-        _ = state.workspace.create(WireCreateRequest(name: name, config: WireConfig(config), tags: WireTag.list(tags)))
-      }
-    }
-  }
-
-  package func foreignTags(_ name: String, set: [String: String] = [:], remove: [String] = []) {
-    state.withLock { _ = $0.workspace.patchTags(name, WireTagPatch(add: WireTag.list(set), delete: remove)) }
-  }
-
-  package func foreignDelete(_ name: String) { state.withLock { _ = $0.workspace.delete(name) } }
-
-  /// Somebody stops the update under way, in the web page.
-  package func cancelUpdate(_ name: String) { state.withLock { $0.workspace.cancelUpdate(name) } }
-
-  /// Whether the active config's entities are ready.
-  package func setReady(_ isReady: Bool, _ name: String) {
-    state.withLock { $0.workspace.endpoints[name]?.isReady = isReady }
   }
 
   // MARK: - Faults
@@ -235,8 +188,14 @@ extension WorkspaceDouble.State {
   }
 
   private mutating func act(on request: HTTPRequest, _ call: WorkspaceDouble.Call) -> Reply {
-    guard call.isWrite else { return workspace.handle(request) }
+    guard call.isWrite else {
+      guard staleReads > 0, call.path.contains("/serving-endpoints") else { return workspace.handle(request) }
+      staleReads -= 1
+      var copy = before
+      return copy.handle(request)
+    }
     before = workspace
+    staleReads = workspace.habits.staleReads
     let reply = workspace.handle(request)
     if reply.status < 300 { landed.append(call) }
     return reply

@@ -1,24 +1,120 @@
+/// Where servers are known to differ, to change or to be in a bad mood. Each is a switch of the test workspace; the
+/// contract's section or quirk that tells of it stands beside it.
+package struct WorkspaceHabits: Hashable, Sendable {
+  package init() {}
+
+  // MARK: - What answers look like
+
+  /// Whether `pending_config` is shown after a failure (2.2, appendix B 1). A failed first deployment shows it anyway.
+  package var keepsPendingAfterFailure = false
+  /// Whether even a failed first deployment shows no config at all (appendix A, step 7).
+  package var hidesFirstFailure = false
+  /// Whether answers hold members that no SDK knows (Q26).
+  package var speaksOfTheFuture = false
+  /// At how many looks into an update its state is a word that no SDK knows (1.0).
+  package var newWordLooks = 0
+  /// In which order entities, routes, tags, grants, limits and the list come (Q22, 1.2).
+  package var order = WorkspaceOrder.descending
+  /// Whether the mirror `served_models` and both names of a route are filled in (Q15).
+  package var mirrors = true
+  /// Whether `CPU`, `Small`, the traffic of a single entity and the gateway's inner members are filled in where the
+  /// request left them out (Q14, Q17).
+  package var fillsDefaults = true
+  /// Whether an entity that is sized by concurrency is shown with `Small` rather than with a blank size (Q16).
+  package var namesSizeBesideConcurrency = false
+  /// Whether `burst_scaling_enabled` and plaintext secrets are kept out of answers, as a workspace does (Q20).
+  package var dropsWriteOnlyFields = true
+  /// Whether empty lists and texts come as `null` (Q18).
+  package var writesNullForEmpty = false
+  /// Whether the answer to a tag patch is the bare array of old servers (E6).
+  package var answersTagsAsArray = false
+  /// Whether `description` is left out where there is none, in place of `""` (Q17).
+  package var omitsEmptyDescription = false
+  /// Whether a telemetry answer names the logs table beside the profile (Q21, appendix B 5).
+  package var echoesLogsTable = false
+  /// Whether new endpoints have a telemetry profile that nobody asked for (Q21).
+  package var givesTelemetry = false
+  /// How errors are written (1.7).
+  package var errorForm = ErrorForm.json
+  /// Whether the list holds Databricks' own `databricks-…` endpoints (E2).
+  package var hasFoundationEndpoints = false
+
+  // MARK: - Races and limits
+
+  /// How many creates after a deletion still find the name taken (Q35).
+  package var nameLingers = 0
+  /// How many reading calls after each write are answered as before it.
+  package var staleReads = 0
+  /// How many creates and config updates are let through in a stretch of time (6.3).
+  package var writeLimit: WriteLimit?
+
+  // MARK: - Gates
+
+  /// Workload types that this workspace is not enrolled for (Q48).
+  package var unavailableWorkloadTypes: Set<String> = []
+  /// Models whose entrypoint needs a preview that is switched off (Q47).
+  package var gatedModels: Set<String> = []
+  /// Workload types that refuse scale to zero (Q49).
+  package var neverAtZero: Set<String> = []
+  /// Blocks of the AI Gateway that this kind of endpoint does not take (E7, appendix B 2).
+  package var refusedGatewayBlocks: Set<String> = []
+  /// Whether a size is taken beside concurrency, as some field scripts send it (Q5).
+  package var allowsSizeWithConcurrency = false
+
+  // MARK: - Identity
+
+  /// How long a token of `/oidc/v1/token` lives, by the workspace's clock (1.6).
+  package var tokenLife: Duration = .seconds(3600)
+  /// Whether the token endpoint's errors are `errorCode`/`errorSummary` in place of `error`/`error_description` (1.6).
+  package var speaksOktaErrors = false
+  /// Whether there is no `/.well-known/databricks-config`, as on older workspaces (1.6).
+  package var hidesHostMetadata = false
+}
+
+/// The forms in which error answers have been seen (contract 1.7).
+package enum ErrorForm: String, CaseIterable, Hashable, Sendable {
+  /// `{error_code, message}`.
+  case json
+  /// `{error_code: 400, message}`.
+  case numericCode
+  /// `{error}`, of the API 1.2.
+  case old
+  /// `{detail, status, scimType}`.
+  case scim
+  /// `CODE: message`.
+  case plainText
+  /// The message in `<pre>`.
+  case html
+  /// Nothing but the status.
+  case empty
+}
+
+/// At most so many creates and config updates in any stretch of this length.
+package struct WriteLimit: Hashable, Sendable {
+  package let count: Int
+  package let per: Duration
+
+  package init(_ count: Int, per: Duration) {
+    self.count = count
+    self.per = per
+  }
+
+  /// What a workspace allows (contract 6.3).
+  package static let workspace = WriteLimit(50, per: .seconds(300))
+}
+
 /// What becomes of a rollout of one model version.
 package enum VersionFate: Hashable, Sendable {
   /// Ready after this many looks at the endpoint.
   case ready(polls: Int = 1)
+  /// Ready after this long by the workspace's clock, however often it is looked at (contract 2.5).
+  case readyAfter(Duration)
   /// Given up after this many looks, with these words on the served entity.
   case fails(polls: Int = 1, message: String)
   /// Under way for ever.
   case hangs
+  /// Somebody deletes the endpoint after this many looks (contract 2.6, rule 7).
+  case vanishes(polls: Int = 1)
   /// Not even accepted.
   case refused(status: Int = 400, errorCode: String = "INVALID_PARAMETER_VALUE", message: String)
-}
-
-/// Where servers are known to differ, or to change (contract, appendices A and B).
-package struct WorkspaceHabits: Hashable, Sendable {
-  /// Whether `pending_config` is shown after a failure.
-  package var keepsPendingAfterFailure = false
-  /// Whether answers hold members and state words that no SDK knows.
-  package var speaksOfTheFuture = false
-  /// Whether the mirror `served_models` and both route names are filled in, and tags and entities come in an order of the
-  /// server's own.
-  package var mirrorsAndReorders = true
-
-  package init() {}
 }

@@ -2,6 +2,23 @@ internal import CanonicalJSON
 internal import ServingAPI
 
 extension WorkspaceState {
+  struct Model {
+    var versions: [Int64: ModelVersionStatus]
+    var aliases: [String: Int64]
+    /// Versions that are `PENDING_REGISTRATION` for so many looks yet (contract Q38).
+    var registering: [Int64: Int] = [:]
+    /// Tags of versions, such as `task`.
+    var tags: [Int64: [String: String]] = [:]
+  }
+
+  /// What a look at a version finds; one that is being registered comes a look closer to its end.
+  mutating func status(of number: Int64, in model: String) -> ModelVersionStatus? {
+    guard let status = models[model]?.versions[number] else { return nil }
+    guard let left = models[model]?.registering[number], left > 0 else { return status }
+    models[model]?.registering[number] = left - 1
+    return .pendingRegistration
+  }
+
   /// The registered models: Unity Catalog's look-ups, and the plane's call that registers a directory.
   mutating func catalog(
     _ method: String, _ parts: [String], _ body: JSONValue?, query: [String: String]
@@ -22,15 +39,19 @@ extension WorkspaceState {
     switch (method, parts.count, parts.count > 1 ? parts[1] : "") {
     case ("GET", 1, _): return Reply(json: wire(name, model, withAliases: withAliases).json)
     case ("GET", 2, "versions"): return versionPage(name, model, token: query["page_token"])
-    case ("GET", 3, "versions"): return version(name, model, Int64(parts[2]))
+    case ("GET", 3, "versions"): return version(name, Int64(parts[2]), withAliases: withAliases)
     case ("GET", 3, "aliases"):
       guard let number = model.aliases[parts[2]] else {
         return .error(404, "RESOURCE_DOES_NOT_EXIST", "Alias '\(parts[2])' does not exist.")
       }
-      return version(name, model, number)
+      return version(name, number, withAliases: withAliases)
+    case ("DELETE", 3, "aliases"):
+      models[name]?.aliases[parts[2]] = nil
+      return Reply(json: [:])
     case ("PUT", 3, "aliases"):
       let number = WireSetAliasRequest(body)?.versionNum
-      guard let number, model.versions[number] != nil else { return version(name, model, number) }
+      guard let number, model.versions[number] != nil else { return version(name, number, withAliases: false) }
+      guard parts[2] != "latest" else { return .invalid("'latest' is a reserved alias name.") }
       models[name]?.aliases[parts[2]] = number
       return Reply(json: WireModelAlias(aliasName: parts[2], versionNum: number).json)
     default: return .error(404, "ENDPOINT_NOT_FOUND", "No API found.")
@@ -55,22 +76,28 @@ extension WorkspaceState {
     return WireRegisteredModel(fullName: name, aliases: withAliases ? aliases : nil)
   }
 
-  private func version(_ name: String, _ model: Model, _ number: Int64?) -> Reply {
-    guard let number, let status = model.versions[number] else {
+  private mutating func version(_ name: String, _ number: Int64?, withAliases: Bool) -> Reply {
+    guard let number, let status = status(of: number, in: name) else {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Model version does not exist.")
     }
-    return Reply(json: WireModelVersion(modelName: name, version: number, status: status).json)
+    var version = WireModelVersion(modelName: name, version: number, status: status)
+    if withAliases {
+      let aliases = models[name]?.aliases.filter { $0.value == number }.keys.sorted() ?? []
+      version.aliases = aliases.map { WireModelAlias(aliasName: $0, versionNum: number) }
+    }
+    return Reply(json: version.json)
   }
 
-  /// One version a page, newest first, an empty page before each (contract 1.4).
+  /// One version a page, in no order, an empty page before each (contract 1.4).
   private func versionPage(_ name: String, _ model: Model, token: String?) -> Reply {
-    let numbers = model.versions.keys.sorted(by: >)
+    let numbers = model.versions.keys.sorted { ($0 &* 40503 % 127, $0) < ($1 &* 40503 % 127, $1) }
     let index = token.flatMap { Int($0) } ?? 0
     guard index < 2 * numbers.count else { return Reply(json: [:]) }
     let number = numbers[index / 2]
+    let status = model.registering[number, default: 0] > 0 ? .pendingRegistration : model.versions[number]
     let versions =
       index % 2 == 0
-      ? [] : [WireModelVersion(modelName: name, version: number, status: model.versions[number] ?? .unknown(""))]
+      ? [] : [WireModelVersion(modelName: name, version: number, status: status ?? .unknown(""))]
     var page = WireModelVersionPage(versions: versions)
     if index + 1 < 2 * numbers.count { page[text: "next_page_token"] = String(index + 1) }
     return Reply(json: page.json)

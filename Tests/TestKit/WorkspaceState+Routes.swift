@@ -5,101 +5,122 @@ internal import ServingAPI
 extension WorkspaceState {
   /// Answers a request as a workspace does.
   mutating func handle(_ request: HTTPRequest) -> Reply {
+    answered &+= 1
     let path = request.apiPath
-    let body = request.body.flatMap { try? JSONValue(parsing: $0) }
-    guard request.headers.contains(where: { $0.name == "Authorization" && $0.value == "Bearer dapi-secret-token" })
-    else {
-      return .error(401, "UNAUTHENTICATED", "Invalid access token.")
-    }
-    let parts = path.split(separator: "/").map(String.init)
-    if parts.starts(with: ["api", "2.0", "serving-endpoints"]) {
-      return serving(request.method, Array(parts.dropFirst(3)), body)
-    }
-    if parts.first == "serving-endpoints" { return query(Array(parts.dropFirst()), body) }
-    if parts.starts(with: ["api", "2.1", "unity-catalog", "models"]) {
-      return catalog(request.method, Array(parts.dropFirst(4)), body, query: request.apiQuery)
-    }
-    return unknown(request.method, path)
+    if let reply = openCall(request, path) { return reply }
+    let reply = refusalOfToken(in: request) ?? routed(request, path)
+    return habits.errorForm == .json ? reply : reply.written(as: habits.errorForm)
   }
 
-  private func unknown(_ method: String, _ path: String) -> Reply {
+  private mutating func routed(_ request: HTTPRequest, _ path: String) -> Reply {
+    let body = request.body.flatMap { try? JSONValue(parsing: $0) }
+    if let bytes = request.body, !bytes.isEmpty, body == nil {
+      return .error(400, "MALFORMED_REQUEST", "Invalid JSON given in the body of the request.")
+    }
+    return routed(request.method, path, body, query: request.apiQuery)
+  }
+
+  /// The same for somebody who needs no token.
+  mutating func handle(_ method: String, _ path: String, _ body: JSONValue?, by user: String) -> Reply {
+    let caller = identities.caller
+    let admins = identities.groups["admins"]
+    identities.caller = Principal(kind: "user_name", name: user)
+    identities.groups["admins", default: []].insert(user)
+    let reply = routed(method, path, body, query: [:])
+    identities.caller = caller
+    identities.groups["admins"] = admins
+    return reply
+  }
+
+  private mutating func routed(
+    _ method: String, _ path: String, _ body: JSONValue?, query: [String: String]
+  ) -> Reply {
+    let parts = path.split(separator: "/").map(String.init)
+    if parts.starts(with: ["api", "2.0", "serving-endpoints"]) {
+      return serving(method, Array(parts.dropFirst(3)), body)
+    }
+    if parts.first == "serving-endpoints" { return self.query(Array(parts.dropFirst()), body) }
+    if parts.starts(with: ["api", "2.0", "permissions", "serving-endpoints"]) {
+      return permissions(method, Array(parts.dropFirst(4)), body)
+    }
+    if parts.starts(with: ["api", "2.1", "unity-catalog", "models"]) {
+      return catalog(method, Array(parts.dropFirst(4)), body, query: query)
+    }
+    if parts.starts(with: ["api", "2.0", "mlflow"]) {
+      return mlflow(method, Array(parts.dropFirst(3)), query: query)
+    }
+    if method == "GET", path == "/api/2.0/preview/scim/v2/Me" { return me() }
+    return unknown(method, path)
+  }
+
+  func unknown(_ method: String, _ path: String) -> Reply {
     .error(404, "ENDPOINT_NOT_FOUND", "No API found for '\(method) \(path)'")
   }
 
   private mutating func serving(_ method: String, _ parts: [String], _ body: JSONValue?) -> Reply {
     let name = parts.first ?? ""
+    if method == "GET" { return reading(name, parts) }
+    if let refusal = refusal(ofWrite: method, to: name, parts) { return refusal }
     switch (method, parts.count, parts.last) {
-    case ("GET", 0, _): return list()
-    case ("POST", 0, _): return create(WireCreateRequest(body) ?? WireCreateRequest())
-    case ("GET", 1, _): return look(name)
+    case ("POST", 0, _): return create(body)
     case ("DELETE", 1, _): return delete(name)
     case ("PUT", 2, "config"): return updateConfig(name, to: WireConfig(body) ?? WireConfig())
+    case ("POST", 2, "config:stop"): return stop(name)
+    case ("POST", 2, "config:start"): return start(name)
     case ("PATCH", 2, "tags"): return patchTags(name, WireTagPatch(body) ?? WireTagPatch())
-    case ("GET", 4, "logs"): return logs(name, parts[2], of: "server")
-    case ("GET", 4, "build-logs"): return logs(name, parts[2], of: "build")
+    case ("PUT", 2, "ai-gateway"): return putGateway(name, body)
+    case ("PATCH", 2, "notifications"): return patchNotifications(name, body)
+    case ("PATCH", 2, "telemetry-config"): return patchTelemetry(name, body)
+    case ("PATCH", 2, "system-metrics-export-state"): return patchSystemMetrics(name, body)
     default: return unknown(method, "/" + parts.joined(separator: "/"))
     }
   }
 
-  private func logs(_ name: String, _ entity: String, of kind: String) -> Reply {
-    guard let endpoint = endpoints[name] else { return missing(name) }
-    guard endpoint.active?.config.entities.contains(where: { $0.resolvedName == entity }) == true else {
-      return .error(404, "RESOURCE_DOES_NOT_EXIST", "Served entity '\(entity)' does not exist.")
+  private mutating func reading(_ name: String, _ parts: [String]) -> Reply {
+    switch (parts.count, parts.last) {
+    case (0, _): return list()
+    case (1, _): return look(name)
+    case (2, "metrics"): return metrics(name)
+    case (2, "openapi"): return openAPI(name)
+    case (4, "logs"): return logs(name, parts[2], of: .server)
+    case (4, "build-logs"): return logs(name, parts[2], of: .build)
+    default: return unknown("GET", "/" + parts.joined(separator: "/"))
     }
-    return Reply(json: WireLogs(logs: "\(kind) log of \(entity)\n").json)
   }
 
-  /// Invocations: the entity that is named, else the one with the most traffic.
-  private func query(_ parts: [String], _ body: JSONValue?) -> Reply {
-    guard let name = parts.first, parts.last == "invocations" else {
-      return unknown("POST", parts.joined(separator: "/"))
+  /// What is asked before a write is even read: who may, and how many were let through.
+  private mutating func refusal(ofWrite method: String, to name: String, _ parts: [String]) -> Reply? {
+    if foundationEndpoint(name) != nil {
+      return .error(403, "PERMISSION_DENIED", "Endpoint '\(name)' is owned by Databricks.")
     }
-    guard let endpoint = endpoints[name] else { return missing(name) }
-    guard let active = endpoint.active else {
-      return .error(404, "RESOURCE_DOES_NOT_EXIST", "Endpoint '\(name)' has no active config.")
+    if let endpoint = endpoints[name], !mayManage(endpoint) { return denied(endpoint) }
+    let isCounted = method == "POST" && parts.isEmpty || method == "PUT" && parts.last == "config"
+    guard isCounted, let limit = habits.writeLimit else { return nil }
+    let span = limit.per.milliseconds
+    writesLetThrough.removeAll { $0 <= now - span }
+    guard writesLetThrough.count < limit.count else {
+      let wait = max(1, ((writesLetThrough.first ?? now) + span - now + 999) / 1000)
+      var reply = Reply.error(429, "REQUEST_LIMIT_EXCEEDED", "Too many create or update operations in this workspace.")
+      reply.headers.append(("Retry-After", String(wait)))
+      return reply
     }
-    let wanted = parts.count == 4 ? parts[2] : active.config.busiestEntity
-    guard let entity = active.config.entities.first(where: { $0.resolvedName == wanted }) else {
-      return .error(404, "RESOURCE_DOES_NOT_EXIST", "Served entity '\(wanted)' does not exist.")
-    }
-    let version = entity.entityVersion ?? ""
-    let answer = answers["\(entity.entityName ?? "")/\(version)"] ?? (200, "Hello from v\(version)")
-    guard answer.status == 200 else { return .error(answer.status, "BAD_REQUEST", answer.text) }
-    let header = [("served-model-name", entity.resolvedName)]
-    guard body?["stream"]?.boolValue == true else {
-      let message: JSONValue = ["role": "assistant", "content": .string(answer.text)]
-      return Reply(json: ["choices": [["index": 0, "message": message]]], headers: header)
-    }
-    let events = [": heartbeat\n\n"] + answer.text.map { Self.event(String($0)) } + ["data: [DONE]\n\n"]
-    return Reply(text: events.joined(), headers: header)
-  }
-
-  private static func event(_ text: String) -> String {
-    let json: JSONValue = ["choices": [["delta": ["content": .string(text)]]]]
-    return "data: \(json.text())\n\n"
-  }
-}
-
-extension WireConfig {
-  fileprivate var busiestEntity: String {
-    trafficConfig?.routes.max { ($0.trafficPercentage ?? 0) < ($1.trafficPercentage ?? 0) }?.servedEntityName ?? ""
+    writesLetThrough.append(now)
+    return nil
   }
 }
 
 extension HTTPRequest {
-  /// The URL's path, its encoding undone for the few names that tests use.
-  var apiPath: String {
+  /// The URL's path and query as they were sent.
+  var apiPathAndQuery: Substring {
     let afterScheme = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
-    let path = afterScheme.drop { $0 != "/" }.prefix { $0 != "?" }
-    return String(path).replacing("%40", with: "@").replacing("%20", with: " ")
+    return afterScheme.drop { $0 != "/" }
   }
 
-  var apiQuery: [String: String] {
-    let query = url.drop { $0 != "?" }.dropFirst()
-    return Dictionary(
-      query.split(separator: "&").map { pair in
-        let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-        return (parts.first ?? "", parts.count > 1 ? parts[1] : "")
-      }, uniquingKeysWith: { $1 })
+  /// The URL's path, its encoding undone.
+  var apiPath: String {
+    let path = apiPathAndQuery.prefix { $0 != "?" }
+    return path.contains("%") ? FormText.decoded(String(path).replacing("+", with: "%2B")) : String(path)
   }
+
+  var apiQuery: [String: String] { FormText.members(of: String(url.drop { $0 != "?" }.dropFirst())) }
 }

@@ -1,0 +1,43 @@
+internal import CanonicalJSON
+internal import ServingAPI
+
+/// What an endpoint writes about itself (E14 to E16).
+extension WorkspaceState {
+  enum Log { case server, build }
+
+  /// The server's log follows the active config alone (Q63); the build's can be read of a config on its way or given
+  /// up.
+  func logs(_ name: String, _ entity: String, of kind: Log) -> Reply {
+    guard let endpoint = endpoints[name] else { return missing(name) }
+    func named(_ version: Version?) -> WireServedEntity? {
+      version?.config.entities.first { $0.resolvedName == entity }
+    }
+    let active = named(endpoint.active)
+    guard let found = active ?? named(endpoint.pending?.version) ?? named(endpoint.failed) else {
+      return .error(404, "RESOURCE_DOES_NOT_EXIST", "Served entity '\(entity)' does not exist.")
+    }
+    if kind == .server, active == nil { return Reply(json: WireLogs(logs: "").json) }
+    let texts = logTexts[found.fateKey] ?? ("server log of \(entity)\n", "build log of \(entity)\n")
+    return Reply(json: WireLogs(logs: kind == .server ? texts.server : texts.build).json)
+  }
+
+  func metrics(_ name: String) -> Reply {
+    guard let endpoint = endpoints[name] else { return missing(name) }
+    let lines = (endpoint.active?.config.entities ?? []).map { entity in
+      "request_count_total{endpoint_name=\"\(name)\",served_model_name=\"\(entity.resolvedName)\"} 0"
+    }
+    return Reply(
+      text: (["# TYPE request_count_total gauge"] + lines).joined(separator: "\n") + "\n",
+      headers: [("Content-Type", "text/plain")])
+  }
+
+  /// Only of an endpoint that is ready.
+  func openAPI(_ name: String) -> Reply {
+    guard let endpoint = endpoints[name] else { return missing(name) }
+    guard endpoint.isReady else { return .error(400, "INVALID_STATE", "Endpoint '\(name)' is not ready.") }
+    return Reply(json: [
+      "openapi": "3.1.0", "info": ["title": .string(name), "version": "1"],
+      "paths": [:],
+    ])
+  }
+}

@@ -1,0 +1,84 @@
+internal import CanonicalJSON
+internal import ServingAPI
+
+extension WorkspaceState {
+  /// What an endpoint has beside its config and tags. None of it makes a config version (contract 2.3).
+  struct Settings {
+    var description = ""
+    var isRouteOptimized = false
+    var budgetPolicy: String?
+    var gateway: [String: JSONValue]?
+    var notifications: JSONValue?
+    var telemetry: Telemetry?
+    var systemMetrics: String?
+  }
+}
+
+extension WorkspaceState.Settings {
+  /// Takes over what a create may carry (E1), but telemetry.
+  mutating func set(fromCreate body: JSONValue?, _ habits: WorkspaceHabits) -> Reply? {
+    description = body?["description"]?.stringValue ?? ""
+    isRouteOptimized = body?["route_optimized"]?.boolValue ?? false
+    budgetPolicy = body?["budget_policy_id"]?.stringValue
+    notifications = body?["email_notifications"]
+    systemMetrics = body?["uc_system_metrics_export_state"]?.stringValue
+    guard let wanted = body?["ai_gateway"]?.objectValue else { return nil }
+    return setGateway(wanted, habits)
+  }
+
+  /// Puts into an answer what it echoes (contract 3). `rate_limits` of old and `budget_policy_id` are never in one
+  /// (Q19).
+  func show(in wire: inout WireEndpoint, of name: String, _ habits: WorkspaceHabits, salt: UInt64) {
+    if !(description.isEmpty && habits.omitsEmptyDescription) { wire.description = description }
+    wire.routeOptimized = isRouteOptimized
+    if isRouteOptimized {
+      let url = JSONValue.string("https://route-optimized.example.com/serving-endpoints/\(name)")
+      wire.members["endpoint_url"] = url
+      wire.members["data_plane_info"] = ["query_info": ["endpoint_url": url, "authorization_details": "{}"]]
+    }
+    wire.members["effective_budget_policy_id"] = budgetPolicy.map { .string($0) }
+    wire.members["email_notifications"] = notifications
+    wire.members["uc_system_metrics_export_state"] = systemMetrics.map { .string($0) }
+    wire.members["ai_gateway"] = gateway.map { .object(Self.reordered($0, habits.order, salt: salt)) }
+    wire.members["telemetry_config"] = telemetry?.shown(habits)
+  }
+}
+
+extension WorkspaceState {
+  /// E6. Never blocked by an update under way.
+  mutating func patchTags(_ name: String, _ patch: WireTagPatch) -> Reply {
+    guard var endpoint = endpoints[name] else { return missing(name) }
+    var tags = WireTag.dictionary(endpoint.tags)
+    for key in patch.deleteTags { tags[key] = nil }
+    tags.merge(WireTag.dictionary(patch.addTags)) { $1 }
+    endpoint.tags = WireTag.list(tags)
+    endpoints[name] = endpoint
+    let answer = WireTags(tags: endpoint.tags).json
+    return Reply(json: habits.answersTagsAsArray ? answer["tags"] : answer)
+  }
+
+  /// E9. The lists that the patch leaves out become empty.
+  mutating func patchNotifications(_ name: String, _ body: JSONValue?) -> Reply {
+    guard endpoints[name] != nil else { return missing(name) }
+    let wanted = body?["email_notifications"]
+    let addresses = ["on_update_success", "on_update_failure"].flatMap { wanted?[$0]?.arrayValue ?? [] }
+    guard addresses.allSatisfy({ $0.stringValue?.contains("@") == true }) else {
+      return .invalid("email_notifications: a list of e-mail addresses was expected.")
+    }
+    endpoints[name]?.settings.notifications = addresses.isEmpty ? nil : wanted
+    var answer: [String: JSONValue] = ["name": .string(name)]
+    answer["email_notifications"] = wanted
+    return Reply(json: .object(answer))
+  }
+
+  /// E11.
+  mutating func patchSystemMetrics(_ name: String, _ body: JSONValue?) -> Reply {
+    guard endpoints[name] != nil else { return missing(name) }
+    let known = ["FIRST_PARTY_EXPORT_ENABLED", "FIRST_PARTY_EXPORT_DISABLED"]
+    guard let word = body?["uc_system_metrics_export_state"]?.stringValue, known.contains(word) else {
+      return .invalid("uc_system_metrics_export_state: one of \(known) was expected.")
+    }
+    endpoints[name]?.settings.systemMetrics = word
+    return Reply(json: ["name": .string(name), "uc_system_metrics_export_state": .string(word)])
+  }
+}

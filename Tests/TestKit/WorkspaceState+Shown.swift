@@ -1,0 +1,137 @@
+internal import CanonicalJSON
+internal import Endpoints
+internal import ServingAPI
+
+/// How the workspace shows an endpoint (E2, E3).
+extension WorkspaceState {
+  func list() -> Reply {
+    let sorted = endpoints.values.sorted { $0.name < $1.name }
+    let shown = isRandom ? habits.order.sorted(sorted, salt: answered, by: \.name) : sorted
+    let items = Self.foundationNames.compactMap { foundationEndpoint($0) } + shown.map { item($0) }
+    return Reply(json: WireEndpointList(endpoints: items).json)
+  }
+
+  private var isRandom: Bool { if case .random = habits.order { true } else { false } }
+
+  /// The list names the models only, and no settings but the gateway's (E2).
+  private func item(_ endpoint: Endpoint) -> WireEndpoint {
+    var item = shown(endpoint)
+    item.pendingConfig = nil
+    for key in ["email_notifications", "telemetry_config", "permission_level", "route_optimized"] {
+      item.members[key] = nil
+    }
+    let kept: Set = ["name", "entity_name", "entity_version", "external_model", "foundation_model"]
+    let models = item.config?.entities.map { JSONValue.object($0.members.filter { kept.contains($0.key) }) }
+    item.config = models.map { WireConfig(members: ["served_entities": .array($0)]) }
+    return item
+  }
+
+  func shown(_ endpoint: Endpoint) -> WireEndpoint {
+    var wire = WireEndpoint()
+    wire.name = endpoint.name
+    wire.id = endpoint.id
+    wire.creator = endpoint.creator
+    wire.task = "llm/v1/chat"
+    wire.permissionLevel = permissionLevel(of: endpoint)
+    wire.creationTimestamp = endpoint.created
+    wire.lastUpdatedTimestamp = endpoint.lastUpdated
+    wire.tags = habits.order.sorted(endpoint.tags, salt: answered) { $0.key ?? "" }
+    wire.state = WireState(ready: endpoint.isReady ? .ready : .notReady, configUpdate: update(of: endpoint))
+    if endpoint.isStopped { wire.state?[text: "suspend"] = "SUSPENDED" }
+    let (deployment, message) = deployment(of: endpoint)
+    wire.config = endpoint.active.map { shown($0, deployment: deployment, message: message) }
+    wire.pendingConfig = endpoint.pending.map {
+      shown(
+        $0.version, deployment: isNew($0) ? "DEPLOYMENT_QUEUED" : DeploymentWord.creating,
+        message: "Creating resources for served entity.")
+    }
+    if let failed = endpoint.failed, showsFailed(endpoint) {
+      wire.pendingConfig = shown(failed, deployment: DeploymentWord.failed, message: endpoint.message)
+    }
+    endpoint.settings.show(in: &wire, of: endpoint.name, habits, salt: answered)
+    if habits.speaksOfTheFuture {
+      wire.members["a_member_of_the_future"] = ["depth": 2]
+      wire.members["creator_kind"] = "User"
+      if !endpoint.isStopped { wire.state?[text: "suspend"] = "NOT_SUSPENDED" }
+    }
+    if habits.writesNullForEmpty { wire.members = wire.members.mapValues { $0.isEmpty ? .null : $0 } }
+    return wire
+  }
+
+  private func showsFailed(_ endpoint: Endpoint) -> Bool {
+    endpoint.active == nil ? !habits.hidesFirstFailure : habits.keepsPendingAfterFailure
+  }
+
+  /// Whether an update is still so young that its state has a word nobody knows.
+  private func isNew(_ pending: Pending) -> Bool { pending.looks < habits.newWordLooks }
+
+  private func update(of endpoint: Endpoint) -> UpdateState {
+    endpoint.pending.map(isNew) == true ? .unknown("UPDATE_QUEUED") : endpoint.update
+  }
+
+  private func deployment(of endpoint: Endpoint) -> (String, String) {
+    if endpoint.isStopped { return (DeploymentWord.aborted, "The endpoint is stopped.") }
+    if endpoint.isAtZero { return (DeploymentWord.ready, "Scaled to zero. It will start with the next request.") }
+    return (DeploymentWord.ready, "")
+  }
+
+  private func shown(_ version: Version, deployment: String, message: String) -> WireConfig {
+    var config = version.config
+    config.configVersion = version.number
+    config.startTime = version.since
+    let entities = config.entities.map { entity in
+      var entity = entity
+      entity.state = WireDeploymentState(deployment: deployment, message: message)
+      if habits.speaksOfTheFuture {
+        entity.type = "UC_MODEL"
+        entity.members["batching_config"] = ["enabled": false]
+      }
+      return entity
+    }
+    let routes = config.trafficConfig?.routes ?? []
+    if !routes.isEmpty {
+      config.trafficConfig = WireTrafficConfig(
+        routes: habits.order.sorted(routes, salt: answered &+ 1) { $0.servedEntityName ?? "" })
+    }
+    config.servedEntities = habits.order.sorted(entities, salt: answered, by: \.resolvedName)
+    // One live capture has the mirror in another order than the entities (Q22).
+    if habits.mirrors {
+      config.servedModels = habits.order.sorted(entities, salt: answered &+ 2, by: \.resolvedName).map(\.asModel)
+    }
+    return config
+  }
+
+  // MARK: - Databricks' own
+
+  private static let foundationNames = ["databricks-claude-sonnet-4", "databricks-meta-llama-3-3-70b-instruct"]
+
+  /// A pay-per-token endpoint, which nobody may change (E2).
+  func foundationEndpoint(_ name: String) -> WireEndpoint? {
+    guard habits.hasFoundationEndpoints, Self.foundationNames.contains(name) else { return nil }
+    let entity: JSONValue = [
+      "name": .string(name),
+      "foundation_model": ["name": .string("system.ai.\(name.dropFirst(11))"), "display_name": .string(name)],
+    ]
+    return WireEndpoint(members: [
+      "name": .string(name), "id": .string("foundation-\(name.count)"), "creator": "Databricks",
+      "task": "llm/v1/chat", "creation_timestamp": 1_700_000_000_000, "last_updated_timestamp": 1_700_000_000_000,
+      "state": ["ready": "READY", "config_update": "NOT_UPDATING"], "permission_level": "CAN_QUERY",
+      "config": ["served_entities": [entity]],
+    ])
+  }
+}
+
+extension WireServedEntity {
+  /// As an item of `served_models`.
+  fileprivate var asModel: WireServedEntity {
+    var model = self
+    model.members["model_name"] = model.members.removeValue(forKey: "entity_name")
+    model.members["model_version"] = model.members.removeValue(forKey: "entity_version")
+    return model
+  }
+}
+
+extension JSONValue {
+  /// Whether it says nothing: `""`, `[]` or `{}`.
+  fileprivate var isEmpty: Bool { self == "" || self == .array([]) || self == .object([:]) }
+}
