@@ -106,7 +106,8 @@ struct WorkspaceState {
     guard endpoints.removeValue(forKey: name) != nil else { return missing(name) }
     if habits.nameLingers > 0 { lingering[name] = habits.nameLingers }
     _ = tick()
-    return Reply(json: nil)
+    // MLflow's client reads the answer as JSON, so a workspace must send an object.
+    return Reply(json: [:])
   }
 
   /// Somebody stops the update under way, in the web page.
