@@ -41,6 +41,9 @@ package struct ServedEntity: Hashable, Sendable {
     }
   }
 
+  /// How large it is, for people: `Small`, or `concurrency 4-8`; nil where nobody knows.
+  package var sizeText: String? { workloadSize ?? concurrency.map { "concurrency \($0)" } }
+
   /// The name by which the server knows the entity: the given one, else the default.
   package var name: String {
     givenName ?? Self.defaultName(entityName: entityName, entityVersion: entityVersion)

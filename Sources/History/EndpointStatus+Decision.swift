@@ -91,7 +91,7 @@ extension EndpointConfig {
   package func words(aliases: [String: String] = [:]) -> String {
     entities.map { entity in
       let alias = aliases[entity.name].map { " (\($0))" } ?? ""
-      let compute = [Workload.name(entity.workloadType), entity.workloadSize].compactMap(\.self).joined(separator: " ")
+      let compute = [Workload.name(entity.workloadType), entity.sizeText].compactMap(\.self).joined(separator: " ")
       let share = entities.count == 1 ? "" : " \(entity.traffic)%"
       return "\(entity.entityName)/\(entity.entityVersion)\(alias), \(compute)\(share)"
     }.joined(separator: "; ")

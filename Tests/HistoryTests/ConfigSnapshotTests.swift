@@ -52,6 +52,34 @@ import Testing
     #expect(restored.digest == original.digest)
   }
 
+  @Test func `concurrency in place of a size comes back`() throws {
+    let original = EndpointConfig(entities: [
+      ServedEntity(
+        entityName: "m", entityVersion: "1", concurrency: ProvisionedConcurrency(min: 4, max: 16),
+        environment: ["HF_TOKEN": "{{secrets/llm/hf}}"])
+    ])
+    let snapshot = try stored(original)
+    #expect(try snapshot.restored(from: [], key: key) == original)
+    #expect(snapshot.outline.entities.first?.concurrency == ProvisionedConcurrency(min: 4, max: 16))
+    #expect(!ConfigSnapshot(of: config([:]), key: key).json.text().contains("concurrency"), "a size stays as it was")
+  }
+
+  @Test func `what versions before concurrency wrote is still read`() throws {
+    let entity = #"""
+      {"entity_name":"m","entity_version":"1","environment_vars":{},"scale_to_zero_enabled":false,
+       "traffic_percentage":100,"workload_type":"CPU"
+      """#
+    func restored(_ members: String) throws -> EndpointConfig {
+      let json = try JSONValue(parsing: #"{"format":1,"served_entities":["# + entity + members + "}]}")
+      return try ConfigSnapshot(json: json).restored(from: [], key: key)
+    }
+    let sized = try restored(#","workload_size":"Small""#)
+    #expect(sized == EndpointConfig(entities: [ServedEntity(entityName: "m", entityVersion: "1")]))
+    #expect(sized.digest.description == "e3b8d6d692c8")
+    let unsized = try restored("")
+    #expect(unsized.entities.first?.workloadSize == nil && unsized.entities.first?.concurrency == nil)
+  }
+
   @Test func `values that nobody holds are named, every one of them`() async throws {
     let original = config(["B": "2", "A": "1", "C": "3"])
     let snapshot = try stored(original)

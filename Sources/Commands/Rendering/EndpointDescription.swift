@@ -50,7 +50,7 @@ struct EndpointDescription {
       let deployment = config.deployments[entity.name]
       lines.append(
         "  \(entity.name): \(entity.entityName)/\(entity.entityVersion), \(entity.workloadType), "
-          + "\(entity.workloadSize ?? "sized by concurrency"), scale to zero \(entity.scaleToZero ? "on" : "off"), "
+          + "\(entity.sizeText ?? "of unknown size"), scale to zero \(entity.scaleToZero ? "on" : "off"), "
           + "\(entity.traffic)% of traffic")
       if let deployment {
         let words = deployment.message.split(whereSeparator: \.isNewline)

@@ -33,7 +33,7 @@ enum EndpointTable {
   private static func row(_ endpoint: ObservedEndpoint, isWide: Bool, now: Int64) -> [Table.Cell] {
     let state = EndpointState(endpoint)
     let config = (endpoint.active ?? endpoint.pending)?.config
-    let sizes = unique(config) { $0.workloadSize ?? "by concurrency" }
+    let sizes = unique(config) { $0.sizeText ?? "-" }
     let age = endpoint.lastUpdated > 0 ? TimeText.age(milliseconds: now - endpoint.lastUpdated) : "-"
     let model = Table.Cell(config?.modelText ?? "-")
     let fleet = Table.Cell(endpoint.fleet ?? "-")

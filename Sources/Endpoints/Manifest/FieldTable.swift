@@ -10,8 +10,6 @@ package final class Field: Sendable {
   /// Whether a manifest may use the field today.
   package enum Support: Sendable, Hashable {
     case supported
-    /// Known, checked for its shape, and refused by name, with this reason.
-    case notBuilt(String)
     /// Written by others into the same file; taken with a warning that says this.
     case withoutMeaning(String)
   }

@@ -95,12 +95,7 @@ extension RecordReader {
   }
 
   private mutating func report(_ support: Field.Support, at mark: SourceMark) {
-    switch support {
-    case .supported: break
-    case .notBuilt(let reason):
-      report(mark, Fault("not supported yet: \(reason)", suggestion: "remove the field"))
-    case .withoutMeaning(let reason): report(mark, Fault(reason, severity: .warning))
-    }
+    if case .withoutMeaning(let reason) = support { report(mark, Fault(reason, severity: .warning)) }
   }
 
   private func unknown(_ name: String, in type: ObjectType) -> Fault {
