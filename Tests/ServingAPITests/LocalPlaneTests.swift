@@ -98,7 +98,7 @@ import Testing
         .announce(in: LocalPlane.runtimeDirectory(environment: environment))
       let access = try TargetResolver.system(environment: environment).resolve()
       #expect(access.target.url == "http://127.0.0.1:1")
-      #expect(access.token == "the-token")
+      #expect(access.credentials.proof == .token(Secret("the-token")))
     }
   }
 }

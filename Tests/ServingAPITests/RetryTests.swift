@@ -143,7 +143,8 @@ import Testing
     let headers = HTTPHeaders(request.headers)
     #expect(request.url == "https://workspace.example.com/x?a%20b=c%26d")
     #expect(headers["authorization"] == "Bearer dapi-secret-token")
-    #expect(headers["user-agent"] == "setpoint/1.2.3")
+    #expect(headers["user-agent"] == "setpoint/1.2.3 auth/pat")
+    #expect(headers["x-databricks-workspace-id"] == nil)
     #expect(headers["accept"] == "application/json")
     #expect(headers["content-type"] == "application/json")
   }

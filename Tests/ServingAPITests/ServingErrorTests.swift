@@ -70,11 +70,25 @@ import Testing
     #expect(await error(.error(status, code, "words"))?.kind == kind)
   }
 
-  @Test func `a login page with status 200 is no answer`() async {
-    let page = await error(.answer(status: 200, body: "<html><title>Sign in</title></html>"))
-    #expect(page?.kind == .unexpectedAnswer)
-    #expect(page?.serverMessage.contains("Sign in") == true)
-    #expect(page?.advice?.contains("https://workspace.example.com") == true)
+  @Test(arguments: [
+    "<html><title>Sign in</title></html>", "  <!DOCTYPE html><form><input type=\"password\"></form>",
+    "<!doctype html>\n<html><head><title>Login - Databricks</title></head></html>",
+  ])
+  func `a login page with status 200 is a refused permission`(page: String) async {
+    for method in ["GET", "PUT"] {
+      let page = await error(.answer(status: 200, body: page), APICall(method, "/x"))
+      #expect(page?.kind == .permissionDenied)
+      #expect(page?.outcomeUnknown == false)
+      #expect(page?.serverMessage == "the server answers with its login page")
+      #expect(page?.advice?.contains("https://workspace.example.com is the workspace's own address") == true)
+    }
+  }
+
+  @Test(arguments: ["<html><title>Welcome</title>Hello</html>", "<p>", "OK"])
+  func `another page with status 200 is no answer of the API`(body: String) async {
+    let error = await error(.answer(status: 200, body: body))
+    #expect(error?.kind == .unexpectedAnswer)
+    #expect(error?.advice?.contains("https://workspace.example.com is a workspace") == true)
   }
 
   @Test(arguments: [
@@ -85,7 +99,17 @@ import Testing
       status: 303, headers: [HTTPField("location", "/login.html?error=private-link-validation-error:123")]),
   ])
   func `a private link's login page is a refused permission`(answer: ScriptedTransport.Answer) async {
-    #expect(await error(answer)?.kind == .permissionDenied)
+    let error = await error(answer)
+    #expect(error?.kind == .permissionDenied)
+    #expect(error?.advice?.contains("private link reaches") == true)
+  }
+
+  @Test(arguments: ["/login.html?next=/x", "https://h/oidc/oauth2/v2.0/authorize?a=b", "https://h/aad/auth", "/login"])
+  func `a redirect to where one logs in is a refused permission`(place: String) async {
+    let error = await error(.answer(status: 302, headers: [HTTPField("Location", place)]))
+    #expect(error?.kind == .permissionDenied)
+    #expect(error?.serverMessage.contains("login page") == true)
+    #expect(error?.serverMessage.contains("?") == false)
   }
 
   @Test func `a redirect names its place without the query, and is not followed`() async {
@@ -100,6 +124,25 @@ import Testing
     #expect(error?.serverMessage == "token [redacted] is no good")
     #expect(error.map { "\($0)" }?.contains("dapi-secret-token") == false)
     #expect(error?.advice == "the token was not accepted; it came from environment DATABRICKS_TOKEN")
+  }
+
+  @Test func `a token that is cut off with a long text does not get half of itself into a message`() async {
+    for (status, length) in [(500, 1990), (200, 190)] {
+      let error = await error(
+        .answer(status: status, body: String(repeating: "x", count: length) + "dapi-secret-token and more"))
+      #expect(error?.serverMessage.contains("xxx") == true)
+      #expect(error?.serverMessage.contains("dapi") == false)
+    }
+  }
+
+  @Test(arguments: [
+    "Invalid access token. [ReqId: 1]", "Token is expiring within 30 seconds. (token expired)", "Token is expired",
+  ])
+  func `a 403 about the token itself is one about the token`(words: String) async {
+    let error = await error(.error(403, "403", words))
+    #expect(error?.kind == .unauthenticated)
+    #expect(error?.advice == "the token was not accepted; it came from environment DATABRICKS_TOKEN")
+    #expect(await self.error(.error(403, "PERMISSION_DENIED", "No grant on it"))?.kind == .permissionDenied)
   }
 
   @Test func `an access never shows its token`() {

@@ -1,11 +1,12 @@
 package import CanonicalJSON
 package import LibCurl
 
-/// Speaks to one workspace or plane: puts address and token to a call, sends it, tries again where that helps, and turns
-/// every failure into a ``ServingError``.
+/// Speaks to one workspace or plane: puts address and token to a call, sends it, tries again where that helps, and
+/// turns every failure into a ``ServingError``.
 package struct ServingClient: Sendable {
   package let target: ProviderTarget
-  private let token: String
+  private let tokens: TokenSource
+  private let workspaceID: String?
   private let userAgent: String
   private let transport: Transport
   private let timing: Timing
@@ -18,12 +19,14 @@ package struct ServingClient: Sendable {
     _ access: ProviderAccess, version: String, transport: @escaping Transport, timing: Timing = .system,
     retryPolicy: RetryPolicy? = nil
   ) {
-    self.target = access.target
-    self.token = access.token
-    self.userAgent = "setpoint/\(version)"
+    target = access.target
+    workspaceID = access.workspaceID
+    userAgent = "setpoint/\(version) auth/\(access.credentials.kind.rawValue)"
     self.transport = transport
     self.timing = timing
     self.retryPolicy = retryPolicy ?? RetryPolicy(for: access.target)
+    tokens = TokenSource(
+      access, userAgent: userAgent, transport: transport, timing: timing, retryPolicy: self.retryPolicy)
   }
 
   /// The largest answer that is read whole.
@@ -34,7 +37,12 @@ package struct ServingClient: Sendable {
   ///
   /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
   package func json(_ call: APICall) async throws -> JSONValue {
-    let bytes = try await retrying(call) { try await wholeBody(of: call) }
+    let bytes: [UInt8]
+    do {
+      bytes = try await retrying(call) { try await wholeBody(of: call) }
+    } catch let failure as TokenFailure {
+      throw failure.error
+    }
     guard !bytes.isEmpty else { return .null }
     do {
       return try JSONValue(parsing: bytes)
@@ -59,9 +67,9 @@ package struct ServingClient: Sendable {
   /// - Throws: `ServingError` where no answer came; `CancellationError` where the task is cancelled.
   package func answer(_ call: APICall) async throws -> APIResponse {
     do {
-      return try await transport(request(for: call))
-    } catch {
-      throw try failure(error, call: call)
+      return try await send(call)
+    } catch let failure as TokenFailure {
+      throw failure.error
     }
   }
 
@@ -86,9 +94,12 @@ package struct ServingClient: Sendable {
 
   /// The meaning of an error answer.
   package func failure(status: Int, headers: HTTPHeaders, body: [UInt8], call: APICall) -> ServingError {
-    var answer = ErrorAnswer(body: body)
+    // Tokens go before a long text is cut: a half of one is one too much as well.
+    var answer = ErrorAnswer(body: Array(tokens.secrets.redact(String(decoding: body, as: UTF8.self)).utf8))
     answer.message = redact(answer.message, call: call)
-    let known = ServingError.Kind(status: status, errorCode: answer.errorCode)
+    let known =
+      RefusedToken.isMeant(status: status, message: answer.message)
+      ? .unauthenticated : ServingError.Kind(status: status, errorCode: answer.errorCode)
     var error = ServingError(
       kind: known, status: status, errorCode: answer.errorCode,
       serverMessage: answer.message.isEmpty ? "the server gave no reason (empty answer)" : answer.message,
@@ -103,11 +114,33 @@ package struct ServingClient: Sendable {
 
   // MARK: - One try
 
-  private func request(for call: APICall) -> HTTPRequest {
+  /// Sends a call once, and once more with another token where the first one is refused: a refused call was not carried
+  /// out, whatever it is.
+  ///
+  /// - Throws: `ServingError`, ``TokenFailure``; `CancellationError` where the task is cancelled.
+  private func send(_ call: APICall) async throws -> APIResponse {
+    let token = try await tokens.token()
+    let (response, isRefused) = try await RefusedToken.told(by: try await tried(call, token)) {
+      try failure($0, call: call)
+    }
+    guard isRefused, tokens.refused(token) else { return response }
+    return try await tried(call, try await tokens.token())
+  }
+
+  private func tried(_ call: APICall, _ token: Secret) async throws -> APIResponse {
+    do {
+      return try await transport(request(for: call, token))
+    } catch {
+      throw try failure(error, call: call)
+    }
+  }
+
+  private func request(for call: APICall, _ token: Secret) -> HTTPRequest {
     var headers = [
-      HTTPField("Authorization", "Bearer \(token)"), HTTPField("Accept", "application/json"),
+      HTTPField("Authorization", "Bearer \(token.text)"), HTTPField("Accept", "application/json"),
       HTTPField("User-Agent", userAgent),
     ]
+    if let workspaceID { headers.append(HTTPField("X-Databricks-Workspace-Id", workspaceID)) }
     if call.body != nil { headers.append(HTTPField("Content-Type", "application/json")) }
     return HTTPRequest(
       method: call.method, url: target.url + call.pathAndQuery, headers: headers, body: call.body?.bytes(),
@@ -115,8 +148,8 @@ package struct ServingClient: Sendable {
   }
 
   private func wholeBody(of call: APICall) async throws -> [UInt8] {
-    let response = try await answer(call)
-    if let denied = privateLinkFailure(response, call: call) { throw denied }
+    let response = try await send(call)
+    if let denied = LoginPage.failure(response, call: call, target: target) { throw denied }
     let isError = !(200..<300).contains(response.status)
     let (bytes, isCut): ([UInt8], Bool)
     do {
@@ -127,17 +160,8 @@ package struct ServingClient: Sendable {
     if (300..<400).contains(response.status) { throw redirected(response, call: call) }
     if isError { throw failure(status: response.status, headers: response.headers, body: bytes, call: call) }
     if isCut { throw notJSON(call, bytes: [], reason: "more than \(Self.largestAnswer >> 20) MB") }
+    if let denied = LoginPage.failure(bytes, call: call, target: target) { throw denied }
     return bytes
-  }
-
-  /// A workspace behind a private link sends strangers to its login page, and says so with a 200 or a redirect (Q79).
-  private func privateLinkFailure(_ response: APIResponse, call: APICall) -> ServingError? {
-    let places = [response.effectiveURL, response.headers["Location"] ?? ""]
-    guard places.contains(where: { $0.contains("error=private-link-validation-error") }) else { return nil }
-    return ServingError(
-      kind: .permissionDenied, status: response.status,
-      serverMessage: "the workspace takes requests through its private link only", call: call.description,
-      advice: "run this from a network that the workspace's private link reaches")
   }
 
   private func redirected(_ response: APIResponse, call: APICall) -> ServingError {
@@ -152,8 +176,8 @@ package struct ServingClient: Sendable {
   }
 
   private func notJSON(_ call: APICall, bytes: [UInt8], reason: String) -> ServingError {
-    let words = ErrorAnswer(body: Array(bytes.prefix(64 << 10))).message.prefix(200)
-    let quoted = words.isEmpty ? "" : "; the answer begins: \(redact(String(words), call: call))"
+    let words = redact(ErrorAnswer(body: Array(bytes.prefix(64 << 10))).message, call: call).prefix(200)
+    let quoted = words.isEmpty ? "" : "; the answer begins: \(words)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: 200,
       serverMessage: "the answer is not what the API promises (\(reason))\(quoted)",
@@ -166,36 +190,11 @@ package struct ServingClient: Sendable {
   /// - Throws: `CancellationError` where that is what happened.
   private func failure(_ error: any Error, call: APICall) throws -> ServingError {
     if let error = error as? ServingError { return error }
-    guard let error = error as? HTTPClientError else {
-      if error is CancellationError { throw error }
-      return networkError(.network, "\(error)", call: call, mayHaveBeenSent: true)
+    var failure = try ServingError.noAnswer(error, call: call.description, hasEffect: call.method != "GET") {
+      redact($0, call: call)
     }
-    switch error.code {
-    case .cancelled: throw CancellationError()
-    case .invalidRequest: return networkError(.refusedLocally, error.message, call: call, mayHaveBeenSent: false)
-    case .bodyTooLarge: return networkError(.unexpectedAnswer, error.message, call: call, mayHaveBeenSent: true)
-    case .tls: return networkError(.untrustedServer, error.message, call: call, mayHaveBeenSent: false)
-    case .timeout(.connect):
-      return networkError(.timeout, error.message, call: call, mayHaveBeenSent: false, isUnreachable: true)
-    case .timeout:
-      return networkError(.timeout, error.message, call: call, mayHaveBeenSent: error.requestMayHaveBeenSent)
-    case .resolve, .connect, .proxy:
-      return networkError(.network, error.message, call: call, mayHaveBeenSent: false, isUnreachable: true)
-    case .connectionLost, .shutDown, .other:
-      return networkError(.network, error.message, call: call, mayHaveBeenSent: error.requestMayHaveBeenSent)
-    }
-  }
-
-  private func networkError(
-    _ kind: ServingError.Kind, _ message: String, call: APICall, mayHaveBeenSent: Bool, isUnreachable: Bool = false
-  ) -> ServingError {
-    var error = ServingError(
-      kind: kind, serverMessage: redact(message, call: call), call: call.description,
-      outcomeUnknown: mayHaveBeenSent && call.method != "GET")
-    error.isUnreachable = isUnreachable
-    error.isAPIAnswer = false
-    error.advice = Advice.text(for: error, target: target)
-    return error
+    failure.advice = Advice.text(for: failure, target: target)
+    return failure
   }
 
   // MARK: - Several tries
@@ -223,11 +222,5 @@ package struct ServingClient: Sendable {
   // MARK: - Secrets
 
   /// A server's words may repeat what was sent to it.
-  private func redact(_ text: String, call: APICall) -> String {
-    ([token] + call.secrets).filter { $0.count >= Self.shortestSecret }.sorted { $0.count > $1.count }
-      .reduce(text) { $0.replacing($1, with: "[redacted]") }
-  }
-
-  /// Shorter values are words like `INFO`: to cut those out would make messages unreadable and hide nothing.
-  private static let shortestSecret = 8
+  private func redact(_ text: String, call: APICall) -> String { tokens.secrets.redact(text, and: call.secrets) }
 }

@@ -3,10 +3,14 @@ package import LibCurl
 /// How long a server asks to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
 package enum RetryAfter {
   /// Nil where the header is missing or means nothing. A date that has passed is no wait at all.
+  ///
+  /// - Parameter now: by this machine's clock, for answers that do not tell their own time. A date is the server's, so
+  ///   the wait is reckoned from the server's `Date` where there is one: the two clocks may differ.
   package static func duration(_ headers: HTTPHeaders, secondsSince1970 now: Int64) -> Duration? {
     guard let text = headers["Retry-After"] else { return nil }
     if let seconds = Int64(text) { return seconds >= 0 ? .seconds(min(seconds, longest)) : nil }
     guard let date = HTTPDate.secondsSince1970(text) else { return nil }
+    let now = headers["Date"].flatMap(HTTPDate.secondsSince1970) ?? now
     return .seconds(min(max(0, date - now), longest))
   }
 
@@ -33,7 +37,8 @@ enum HTTPDate {
 
   private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-  /// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March, so that a leap day comes last.
+  /// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March, so that a leap day comes
+  /// last.
   private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
     let marchYear = month > 2 ? year : year - 1
     let era = marchYear / 400

@@ -6,17 +6,25 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   package let source: String
   /// Where the token came from, for messages about it; never the token.
   package let tokenSource: String
+  /// How one gets in, such as `oauth-m2m`; empty where nobody has to know, as on this machine's plane.
+  package let authentication: String
   /// Whether it is the serving plane on this machine, found by its runtime file.
   package let isLocalPlane: Bool
 
-  package init(url: String, source: String, tokenSource: String, isLocalPlane: Bool = false) {
+  package init(
+    url: String, source: String, tokenSource: String, authentication: String = "", isLocalPlane: Bool = false
+  ) {
     self.url = url
     self.source = source
     self.tokenSource = tokenSource
+    self.authentication = authentication
     self.isLocalPlane = isLocalPlane
   }
 
-  package var description: String { "\(url) (\(source))" }
+  /// `https://h (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN`
+  package var description: String {
+    authentication.isEmpty ? "\(url) (\(source))" : "\(url) (\(source)), \(authentication): \(tokenSource)"
+  }
 
   /// Whether the address is this machine's own.
   var isOnThisMachine: Bool { WorkspaceHost.isLoopback(url) }
@@ -25,11 +33,31 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
 /// A provider and the right to talk to it. Printed, dumped or logged it shows the target only.
 package struct ProviderAccess: Sendable {
   package let target: ProviderTarget
-  package let token: String
+  package let credentials: Credentials
+  /// Which of the workspaces behind one address is meant, where that was said.
+  package var workspaceID: String?
+  /// What the same question would resolve to now; a profile's file may have been written since.
+  let reread: @Sendable () throws(TargetError) -> Credentials
+  let readFile: @Sendable (String) throws(TargetError) -> String?
 
-  package init(target: ProviderTarget, token: String) {
+  init(
+    target: ProviderTarget, credentials: Credentials, workspaceID: String? = nil,
+    reread: @escaping @Sendable () throws(TargetError) -> Credentials,
+    readFile: @escaping @Sendable (String) throws(TargetError) -> String?
+  ) {
     self.target = target
-    self.token = token
+    self.credentials = credentials
+    self.workspaceID = workspaceID
+    self.reread = reread
+    self.readFile = readFile
+  }
+
+  /// Access by one token that stays as it is.
+  package init(target: ProviderTarget, token: String) {
+    let credentials = Credentials(.token(Secret(token)), source: target.tokenSource)
+    self.init(
+      target: target, credentials: credentials, reread: { () throws(TargetError) in credentials },
+      readFile: { _ throws(TargetError) in nil })
   }
 }
 

@@ -1,5 +1,5 @@
-/// Decides which provider a command talks to: flags, then the environment, then a profile that was named, then the plane on
-/// this machine. Pure over what it is given: the environment as a dictionary, files through a closure.
+/// Decides which provider a command talks to: flags, then the environment, then a profile that was named, then the
+/// plane on this machine. Pure over what it is given: the environment as a dictionary, files through a closure.
 package struct TargetResolver: Sendable {
   private let environment: [String: String]
   private let readFile: @Sendable (String) throws(TargetError) -> String?
@@ -25,31 +25,58 @@ package struct TargetResolver: Sendable {
   ///   - profile: the flag `--profile`.
   /// - Throws: `TargetError`, which says what to do next.
   package func resolve(host: String? = nil, profile: String? = nil) throws(TargetError) -> ProviderAccess {
+    let found = try find(host: host, profile: profile)
+    return ProviderAccess(
+      target: found.target, credentials: found.credentials, workspaceID: found.workspaceID,
+      reread: { () throws(TargetError) -> Credentials in
+        let now = try find(host: host, profile: profile)
+        guard now.target.url == found.target.url else {
+          throw TargetError(
+            "\(now.target.source) now names \(now.target.url), and this began at \(found.target.url)",
+            advice: "start again to go there")
+        }
+        return now.credentials
+      }, readFile: readFile)
+  }
+
+  private struct Found {
+    let target: ProviderTarget
+    let credentials: Credentials
+    var workspaceID: String?
+  }
+
+  private func find(host: String?, profile: String?) throws(TargetError) -> Found {
     if let host { return try fromHostFlag(host, profile: profile) }
-    if let profile { return try fromProfile(profile, namedBy: "flag --profile", environmentToken: false) }
+    if let profile { return try fromProfile(profile, namedBy: "flag --profile", isWhole: true) }
     if let host = environment["DATABRICKS_HOST"] { return try fromEnvironment(host) }
     if let name = environment["DATABRICKS_CONFIG_PROFILE"] {
-      return try fromProfile(name, namedBy: "environment DATABRICKS_CONFIG_PROFILE", environmentToken: true)
+      return try fromProfile(name, namedBy: "environment DATABRICKS_CONFIG_PROFILE", isWhole: false)
     }
-    if environment["DATABRICKS_TOKEN"] != nil {
+    if let variable = Self.variablesForAHost.first(where: { environment[$0] != nil }) {
       throw TargetError(
-        "DATABRICKS_TOKEN is set and DATABRICKS_HOST is not",
-        advice: "set DATABRICKS_HOST to the workspace or plane that the token is for, or unset DATABRICKS_TOKEN")
+        "\(variable) is set and DATABRICKS_HOST is not",
+        advice: "set DATABRICKS_HOST to the workspace or plane that it is for, or unset \(variable)")
     }
     let file = try configFile()
     if let file, let name = file.profiles.defaultProfile {
-      return try fromProfile(
-        name, namedBy: "default_profile of \(file.path)", environmentToken: true)
+      return try fromProfile(name, namedBy: "default_profile of \(file.path)", isWhole: false)
     }
     if let plane = try findPlane() { return try fromPlane(plane) }
     throw nothingFound(file)
   }
 
+  /// Whoever sets one of these means some host.
+  private static let variablesForAHost = [
+    "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET", "DATABRICKS_OIDC_TOKEN_FILEPATH",
+    "DATABRICKS_USERNAME", "DATABRICKS_PASSWORD",
+  ]
+
   // MARK: - Flags
 
-  /// The token of a host that was given by flag: the named profile's, else the environment's where that is meant for the
-  /// same host, else the plane's where that is the plane's address. A token is never sent to a host it was not given for.
-  private func fromHostFlag(_ text: String, profile name: String?) throws(TargetError) -> ProviderAccess {
+  /// The credentials for a host that was given by flag: the named profile's, else the environment's where they are
+  /// meant for the same host, else the plane's where that is the plane's address. A token is never sent to a host it
+  /// was not given for.
+  private func fromHostFlag(_ text: String, profile name: String?) throws(TargetError) -> Found {
     let source = "flag --host"
     let url = try WorkspaceHost.normalized(text, source: source)
     if let name {
@@ -58,29 +85,27 @@ package struct TargetResolver: Sendable {
         throw TargetError(
           "--host says \(url), and \(profile.place) is for another host", advice: "give one of the two flags")
       }
-      return access(url, source, token: try token(of: profile), tokenSource: profile.place)
+      return try found(url, source, profile.settings, in: profile)
     }
     let otherHost = try environment["DATABRICKS_HOST"].map { text throws(TargetError) in
       try WorkspaceHost.normalized(text, source: "environment DATABRICKS_HOST")
     }
-    if otherHost == nil || otherHost == url, let token = try environmentToken() {
-      return access(url, source, token: token, tokenSource: "environment DATABRICKS_TOKEN")
-    }
+    if otherHost == nil || otherHost == url, let found = try found(url, source, environmentSettings) { return found }
     if let plane = try planeAt(url) { return try fromPlane(plane, source: source) }
     let reason =
-      otherHost.map { "DATABRICKS_TOKEN belongs to DATABRICKS_HOST (\($0))" } ?? "DATABRICKS_TOKEN is not set"
-    throw TargetError(
-      "no token for \(url): \(reason)", advice: "set DATABRICKS_TOKEN, or name a profile with --profile")
+      otherHost.map { "the environment's credentials belong to DATABRICKS_HOST (\($0))" }
+      ?? "DATABRICKS_TOKEN is not set"
+    throw nothingToShow(url, reason, advice: "or name a profile with --profile")
   }
 
   // MARK: - Environment
 
-  private func fromEnvironment(_ text: String) throws(TargetError) -> ProviderAccess {
+  private var environmentSettings: AuthSettings { AuthSettings(environment: environment) }
+
+  private func fromEnvironment(_ text: String) throws(TargetError) -> Found {
     let source = "environment DATABRICKS_HOST"
     let url = try WorkspaceHost.normalized(text, source: source)
-    if let token = try environmentToken() {
-      return access(url, source, token: token, tokenSource: "environment DATABRICKS_TOKEN")
-    }
+    var settings = environmentSettings
     if let name = environment["DATABRICKS_CONFIG_PROFILE"] {
       let profile = try namedProfile(name, namedBy: "environment DATABRICKS_CONFIG_PROFILE")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
@@ -88,36 +113,28 @@ package struct TargetResolver: Sendable {
           "DATABRICKS_HOST says \(url), and \(profile.place) is for another host",
           advice: "unset DATABRICKS_HOST or DATABRICKS_CONFIG_PROFILE")
       }
-      return access(url, source, token: try token(of: profile), tokenSource: profile.place)
+      settings = settings.over(profile.settings)
     }
+    if let found = try found(url, source, settings) { return found }
     if let plane = try planeAt(url) { return try fromPlane(plane, source: source) }
-    throw TargetError(
-      "no token for \(url): DATABRICKS_TOKEN is not set",
-      advice: "set DATABRICKS_TOKEN, or name a profile with --profile or DATABRICKS_CONFIG_PROFILE")
+    throw nothingToShow(
+      url, "DATABRICKS_TOKEN is not set", advice: "or name a profile with --profile or DATABRICKS_CONFIG_PROFILE")
   }
 
-  /// The environment's token; nil where it has none.
-  ///
-  /// - Throws: `TargetError` where it asks for a kind of authentication that is not built, or for two at once (Q75).
-  private func environmentToken() throws(TargetError) -> String? {
-    let others = ["DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET", "DATABRICKS_USERNAME", "DATABRICKS_PASSWORD"]
-      .filter { environment[$0] != nil }
-    let kind = environment["DATABRICKS_AUTH_TYPE"]
-    let token = environment["DATABRICKS_TOKEN"]
-    if kind == "pat" || (kind == nil && others.isEmpty) { return token }
-    if kind == nil, token != nil {
-      throw TargetError(
-        "the environment configures more than one way to authenticate: DATABRICKS_TOKEN and "
-          + others.joined(separator: ", "),
-        advice: "unset all but one, or set DATABRICKS_AUTH_TYPE=pat to use the token")
+  /// Nil where the settings say nothing about how to get in.
+  private func found(_ url: String, _ source: String, _ settings: AuthSettings) throws(TargetError) -> Found? {
+    guard let credentials = try CredentialsChoice(settings: settings, environment: environment).choose() else {
+      return nil
     }
-    throw unsupported(kind.map { "DATABRICKS_AUTH_TYPE=\($0)" } ?? others.joined(separator: ", "))
+    let target = ProviderTarget(
+      url: url, source: source, tokenSource: credentials.whose, authentication: credentials.kind.rawValue)
+    return Found(target: target, credentials: credentials, workspaceID: settings[.workspaceID]?.value)
   }
 
-  private func unsupported(_ what: String) -> TargetError {
+  private func nothingToShow(_ url: String, _ reason: String, advice: String) -> TargetError {
     TargetError(
-      "\(what): only tokens are supported yet; OAuth client credentials come with the Databricks work",
-      advice: "use a personal access token or an OAuth access token: set DATABRICKS_TOKEN, or `token` in a profile")
+      "no token for \(url): \(reason)",
+      advice: "set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET, \(advice)")
   }
 
   // MARK: - Profiles
@@ -126,37 +143,29 @@ package struct TargetResolver: Sendable {
     let values: [String: String]
     /// Such as `profile dev of /home/a/.databrickscfg`.
     let place: String
+
+    var settings: AuthSettings { AuthSettings(profile: values, place: place) }
   }
 
-  /// - Parameter environmentToken: whether `DATABRICKS_TOKEN` outranks the profile's own token, as each attribute of the
-  ///   environment outranks the file's. A profile named by flag is meant whole.
-  private func fromProfile(
-    _ name: String, namedBy: String, environmentToken usesEnvironment: Bool
-  ) throws(TargetError) -> ProviderAccess {
+  /// - Parameter isWhole: a profile named by flag is meant whole; otherwise each thing that the environment says
+  ///   outranks the file's.
+  private func fromProfile(_ name: String, namedBy: String, isWhole: Bool) throws(TargetError) -> Found {
     let profile = try namedProfile(name, namedBy: namedBy)
     guard let host = profile.values["host"] else {
       throw TargetError("\(profile.place) has no host", advice: "add a line `host = https://…` to it")
     }
     let url = try WorkspaceHost.normalized(host, source: profile.place)
-    if usesEnvironment, let token = try environmentToken() {
-      return access(url, profile.place, token: token, tokenSource: "environment DATABRICKS_TOKEN")
-    }
-    return access(url, profile.place, token: try token(of: profile), tokenSource: profile.place)
+    let settings = isWhole ? profile.settings : environmentSettings.over(profile.settings)
+    return try found(url, profile.place, settings, in: profile)
   }
 
-  private func token(of profile: Profile) throws(TargetError) -> String {
-    let kind = profile.values["auth_type"]
-    let others = ["client_id", "client_secret", "username", "password", "azure_client_id", "google_service_account"]
-      .filter { profile.values[$0] != nil }
-    if let token = profile.values["token"], kind == "pat" || (kind == nil && others.isEmpty) { return token }
-    if kind == nil, profile.values["token"] != nil {
-      throw TargetError(
-        "\(profile.place) configures more than one way to authenticate: token and " + others.joined(separator: ", "),
-        advice: "remove all but one, or add `auth_type = pat` to use the token")
-    }
-    if let kind, kind != "pat" { throw unsupported("\(profile.place), auth_type = \(kind)") }
-    if !others.isEmpty { throw unsupported("\(profile.place), \(others.joined(separator: ", "))") }
-    throw TargetError("\(profile.place) has no token", advice: "add a line `token = …` to it")
+  private func found(
+    _ url: String, _ source: String, _ settings: AuthSettings, in profile: Profile
+  ) throws(TargetError) -> Found {
+    if let found = try found(url, source, settings) { return found }
+    throw TargetError(
+      "\(profile.place) has no token",
+      advice: "add a line `token = …` to it, or `client_id = …` and `client_secret = …`")
   }
 
   private func namedProfile(_ name: String, namedBy: String) throws(TargetError) -> Profile {
@@ -195,21 +204,15 @@ package struct TargetResolver: Sendable {
 
   private func fromPlane(
     _ plane: LocalPlane, source: String = "the plane on this machine"
-  ) throws(TargetError) -> ProviderAccess {
+  ) throws(TargetError) -> Found {
     let url = try WorkspaceHost.normalized(plane.url, source: "the plane's runtime file")
     guard let token = try readFile(plane.tokenFile)?.trimmed, !token.isEmpty else {
       throw TargetError(
         "the plane at \(url) has no token in \(plane.tokenFile)", advice: "start it again with `setpoint serve`")
     }
-    return access(url, source, token: token, tokenSource: plane.tokenFile, isLocalPlane: true)
-  }
-
-  private func access(
-    _ url: String, _ source: String, token: String, tokenSource: String, isLocalPlane: Bool = false
-  ) -> ProviderAccess {
-    ProviderAccess(
-      target: ProviderTarget(url: url, source: source, tokenSource: tokenSource, isLocalPlane: isLocalPlane),
-      token: token)
+    return Found(
+      target: ProviderTarget(url: url, source: source, tokenSource: plane.tokenFile, isLocalPlane: true),
+      credentials: Credentials(.token(Secret(token)), source: plane.tokenFile))
   }
 
   private func nothingFound(_ file: (path: String, profiles: ConfigProfiles)?) -> TargetError {

@@ -1,0 +1,84 @@
+internal import CanonicalJSON
+internal import FoundationEssentials
+internal import LibCurl
+
+/// An access token as a token endpoint hands it out (RFC 6749, section 5.1).
+struct TokenAnswer: Equatable {
+  let token: Secret
+  /// Nil where the answer does not say.
+  let lifetime: Duration?
+
+  /// - Returns: nil for what holds no token.
+  init?(body: [UInt8], headers: HTTPHeaders) {
+    guard let json = try? JSONValue(parsing: body), let text = json["access_token"]?.stringValue, !text.isEmpty,
+      // Anything else would be refused as a header, or could carry one of its own.
+      text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    else { return nil }
+    token = Secret(text)
+    // Some servers write the number as text.
+    let seconds = json["expires_in"]?.doubleValue ?? json["expires_in"]?.stringValue.flatMap { Double($0) }
+    if let seconds, seconds > 0, seconds < 1e9 {
+      lifetime = .seconds(seconds)
+    } else {
+      lifetime = Self.lifetime(of: IdentityClaims(token), headers: headers)
+    }
+  }
+
+  /// What the token itself says about its end, by the clock of the server that made it.
+  private static func lifetime(of claims: IdentityClaims?, headers: HTTPHeaders) -> Duration? {
+    guard let end = claims?.expiry, let now = headers["Date"].flatMap(HTTPDate.secondsSince1970) else { return nil }
+    return .seconds(max(0, end - now))
+  }
+}
+
+/// A refusal of a token endpoint, in either of the two dialects that are spoken (contract 1.6).
+struct TokenRefusal: Equatable {
+  /// Such as `invalid_client`; nil where the answer gives none.
+  let code: String?
+  let words: String
+
+  init(body: [UInt8], isCut: Bool) {
+    let json = try? JSONValue(parsing: body)
+    let code = json?["errorCode"]?.stringValue ?? json?["error"]?.stringValue
+    let answer = ErrorAnswer(body: body, isCut: isCut)
+    self.code = code ?? answer.errorCode
+    let words = json?["errorSummary"]?.stringValue ?? json?["error_description"]?.stringValue ?? answer.message
+    self.words = words == self.code ? "" : words
+  }
+
+  var text: String {
+    let parts = [code, words.isEmpty ? nil : words].compactMap(\.self)
+    return parts.isEmpty ? "the server gave no reason (empty answer)" : parts.joined(separator: ": ")
+  }
+}
+
+/// What a JSON Web Token says of itself. It is read for messages and for its end, and proves nothing.
+struct IdentityClaims: Equatable {
+  var issuer: String?
+  var subject: String?
+  var audiences: [String] = []
+  /// Seconds since 1970.
+  var expiry: Int64?
+
+  /// - Returns: nil for what is no such token.
+  init?(_ token: Secret) {
+    let parts = token.text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3 else { return nil }
+    var payload = String(parts[1]).replacing("-", with: "+").replacing("_", with: "/")
+    payload += String(repeating: "=", count: (4 - payload.count % 4) % 4)
+    guard let data = Data(base64Encoded: payload), let json = try? JSONValue(parsing: Array(data)) else { return nil }
+    issuer = json["iss"]?.stringValue
+    subject = json["sub"]?.stringValue
+    let audience = json["aud"]
+    audiences = (audience?.arrayValue ?? [audience].compactMap(\.self)).compactMap(\.stringValue)
+    expiry = json["exp"]?.intValue ?? json["exp"]?.doubleValue.flatMap { Int64(exactly: $0.rounded()) }
+  }
+
+  /// For the message on a refused exchange, where these three are what a federation policy compares.
+  var text: String {
+    [
+      issuer.map { "issuer \($0)" }, audiences.isEmpty ? nil : "audience \(audiences.joined(separator: ", "))",
+      subject.map { "subject \($0)" },
+    ].compactMap(\.self).joined(separator: ", ")
+  }
+}

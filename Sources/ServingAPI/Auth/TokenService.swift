@@ -1,0 +1,299 @@
+internal import CanonicalJSON
+internal import FoundationEssentials
+internal import LibCurl
+
+/// Buys access tokens: finds the token endpoint, gets the identity token where one is to be exchanged, and asks. Holds
+/// nothing from one purchase to the next; ``TokenSource`` does.
+struct TokenService: Sendable {
+  let target: ProviderTarget
+  let userAgent: String
+  let transport: Transport
+  let timing: Timing
+  let readFile: @Sendable (String) throws(TargetError) -> String?
+  let secrets: SecretKeeper
+
+  struct Purchase {
+    let answer: TokenAnswer
+    /// When it was asked for: its life is counted from there.
+    let since: Duration
+    let endpoint: TokenEndpoint
+  }
+
+  /// Asks for an access token.
+  ///
+  /// - Parameters:
+  ///   - endpoint: where the last one came from; nil: that is still to be found.
+  ///   - retryPolicy: what becomes of a failure that may pass; nil gives up at once.
+  ///   - timeouts: of each request.
+  /// - Throws: ``TokenFailure``; `CancellationError` where the task is cancelled.
+  func purchase(
+    with credentials: Credentials, at endpoint: TokenEndpoint?, retryPolicy: RetryPolicy?, timeouts: HTTPTimeouts
+  ) async throws -> Purchase {
+    let attempt = Attempt(
+      credentials: credentials, start: timing.elapsed(), retryPolicy: retryPolicy, timeouts: timeouts)
+    let endpoint = if let endpoint { endpoint } else { try await findEndpoint(attempt) }
+    let (form, authorization) = try await grant(attempt, endpoint)
+    var request = request("POST", endpoint.url, attempt, authorization: authorization)
+    request.headers.append(HTTPField("Content-Type", "application/x-www-form-urlencoded"))
+    request.body = Array(Self.encode(form).utf8)
+    let since = timing.elapsed()
+    let reply = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
+    guard reply.status == 200 else { throw refusal(reply, attempt, call: call(request)) }
+    guard let answer = TokenAnswer(body: reply.body, headers: reply.headers) else {
+      throw failure(
+        .unexpectedAnswer, "the answer holds no access token", attempt, call: call(request),
+        advice: "check that \(target.url) is the address of a workspace")
+    }
+    secrets.keepForAWhile(answer.token.text)
+    return Purchase(answer: answer, since: since, endpoint: endpoint)
+  }
+
+  private struct Attempt {
+    let credentials: Credentials
+    let start: Duration
+    let retryPolicy: RetryPolicy?
+    let timeouts: HTTPTimeouts
+  }
+
+  // MARK: - What is shown
+
+  /// The form, and the `Authorization` header where the client shows a secret.
+  private func grant(
+    _ attempt: Attempt, _ endpoint: TokenEndpoint
+  ) async throws -> (form: [(String, String)], authorization: String?) {
+    switch attempt.credentials.proof {
+    case .client(let id, let secret):
+      // Both are form-encoded first (RFC 6749, section 2.3.1), since a colon stands between them.
+      let pair = "\(PercentEncoding.encode(id)):\(PercentEncoding.encode(secret.text))"
+      let encoded = Data(pair.utf8).base64EncodedString()
+      secrets.keep(secret.text, PercentEncoding.encode(secret.text), encoded)
+      return ([("grant_type", "client_credentials"), ("scope", Self.scope)], "Basic \(encoded)")
+    case .federation(let source, let clientID):
+      let identity = try await identityToken(source, attempt, endpoint)
+      let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"), ("subject_token", identity.text),
+        ("scope", Self.scope),
+      ]
+      return (form + (clientID.map { [("client_id", $0)] } ?? []), nil)
+    case .token:
+      // It is what would be bought.
+      throw failure(.unauthenticated, "a token is not exchanged for another one", attempt, call: "authenticate")
+    }
+  }
+
+  private static let scope = "all-apis"
+
+  private static func encode(_ form: [(name: String, value: String)]) -> String {
+    form.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
+  }
+
+  private func identityToken(
+    _ source: IdentitySource, _ attempt: Attempt, _ endpoint: TokenEndpoint
+  ) async throws -> Secret {
+    let token: String
+    switch source {
+    case .environment(_, let secret): token = secret.text
+    case .file(let path): token = try identityToken(inFile: path, attempt)
+    case .github(let url, let secret):
+      secrets.keep(secret.text)
+      token = try await gitHubToken(url, secret, audience: endpoint.audience, attempt)
+    }
+    secrets.keepForAWhile(token)
+    guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw failure(
+        .unauthenticated, "\(source.name) is no token: it holds blanks or characters outside of ASCII", attempt,
+        call: "authenticate")
+    }
+    return Secret(token)
+  }
+
+  private func identityToken(inFile path: String, _ attempt: Attempt) throws -> String {
+    let text: String?
+    do {
+      text = try readFile(path)
+    } catch {
+      throw failure(.unauthenticated, error.message, attempt, call: "read \(path)", advice: error.advice)
+    }
+    guard let token = text?.trimmed, !token.isEmpty else {
+      throw failure(
+        .unauthenticated, text == nil ? "there is no such file" : "the file is empty", attempt, call: "read \(path)",
+        advice:
+          "the path is from \(attempt.credentials.source); whoever projects or writes the token has to put it there")
+    }
+    return token
+  }
+
+  private func gitHubToken(_ url: String, _ token: Secret, audience: String, _ attempt: Attempt) async throws -> String
+  {
+    let separator = url.contains("?") ? "&" : "?"
+    let request = request(
+      "GET", "\(url)\(separator)audience=\(PercentEncoding.encode(audience))", attempt,
+      authorization: "Bearer \(token.text)")
+    try requireTrust(in: request.url, attempt)
+    let reply = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
+    guard reply.status == 200, let json = try? JSONValue(parsing: reply.body),
+      let identity = json["value"]?.stringValue, !identity.isEmpty
+    else {
+      let words = reply.status == 200 ? "the answer holds no token" : words(of: reply)
+      throw failure(
+        .unauthenticated, "GitHub gave no identity token: \(words)", attempt, call: call(request),
+        advice: "the job needs `permissions: {id-token: write}`")
+    }
+    return identity
+  }
+
+  // MARK: - Where to ask
+
+  private func findEndpoint(_ attempt: Attempt) async throws -> TokenEndpoint {
+    let discovery = OAuthDiscovery(host: target.url, credentials: attempt.credentials)
+    let host = try await document(discovery.hostDocument, attempt)
+    var url: String?
+    for place in discovery.serverDocuments(host: host) where url == nil {
+      url = try await document(place, attempt).flatMap { OAuthDiscovery.tokenEndpoint(in: $0) }
+    }
+    let endpoint = discovery.endpoint(url: url ?? discovery.fallback(host: host), host: host)
+    try requireTrust(in: endpoint.url, attempt)
+    return endpoint
+  }
+
+  /// A well-known document; nil where the host has none. They are public: no credentials go along.
+  private func document(_ url: String, _ attempt: Attempt) async throws -> JSONValue? {
+    let reply = try await send(request("GET", url, attempt), attempt) { $0 == 429 || $0 == 503 }
+    guard reply.status == 200, let json = try? JSONValue(parsing: reply.body), json.objectValue != nil else {
+      return nil
+    }
+    return json
+  }
+
+  /// Credentials go to the host they were given for, and over TLS to where that host says; in the clear nowhere else.
+  private func requireTrust(in url: String, _ attempt: Attempt) throws {
+    let isSameHost = url.hasPrefix(target.url + "/")
+    guard isSameHost || url.hasPrefix("https://") || (url.hasPrefix("http://") && WorkspaceHost.isLoopback(url)) else {
+      throw failure(
+        .untrustedServer, "credentials are not sent to \(String(url.prefix { $0 != "?" })), which has no TLS", attempt,
+        call: "authenticate", advice: "check \(target.url)/.well-known/databricks-config")
+    }
+  }
+
+  // MARK: - One request
+
+  private struct Reply {
+    let status: Int
+    let headers: HTTPHeaders
+    let body: [UInt8]
+    let isCut: Bool
+  }
+
+  private func request(
+    _ method: String, _ url: String, _ attempt: Attempt, authorization: String? = nil
+  ) -> HTTPRequest {
+    var headers = [HTTPField("Accept", "application/json"), HTTPField("User-Agent", userAgent)]
+    if let authorization { headers.append(HTTPField("Authorization", authorization)) }
+    return HTTPRequest(method: method, url: url, headers: headers, timeouts: attempt.timeouts)
+  }
+
+  /// Sends a request, again where that may help: asking for a token twice gets two tokens, and does no harm.
+  private func send(
+    _ request: HTTPRequest, _ attempt: Attempt, isTransient: (Int) -> Bool
+  ) async throws -> Reply {
+    var tries = 1
+    while true {
+      let trouble: ServingError
+      do {
+        let reply = try await reply(to: request)
+        guard isTransient(reply.status) else { return reply }
+        trouble = passing(reply, call: call(request))
+      } catch {
+        trouble = try ServingError.noAnswer(error, call: call(request), hasEffect: false)
+      }
+      let pause = attempt.retryPolicy?.pause(
+        after: trouble, mode: .repeatable, attempt: tries, elapsed: timing.elapsed() - attempt.start,
+        jitter: timing.jitter())
+      guard let pause else { throw failure(trouble, attempt, tries: tries) }
+      try await timing.sleep(pause)
+      tries += 1
+    }
+  }
+
+  private func reply(to request: HTTPRequest) async throws -> Reply {
+    let response = try await transport(request)
+    let (body, isCut) = try await response.collect(upTo: Self.largestAnswer)
+    return Reply(status: response.status, headers: response.headers, body: body, isCut: isCut)
+  }
+
+  private static let largestAnswer = 1 << 20
+
+  private func passing(_ reply: Reply, call: String) -> ServingError {
+    var error = ServingError(
+      kind: reply.status == 429 ? .throttled : .unavailable, serverMessage: words(of: reply), call: call)
+    error.retryAfter = RetryAfter.duration(reply.headers, secondsSince1970: timing.secondsSince1970())
+    return error
+  }
+
+  private func words(of reply: Reply) -> String {
+    let place = (reply.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
+    let words = place.isEmpty ? TokenRefusal(body: reply.body, isCut: reply.isCut).text : "see \(place)"
+    return "\(secrets.redact(words)) (HTTP \(reply.status))"
+  }
+
+  /// As messages name it: the path alone where it is the target's own; never the query.
+  private func call(_ request: HTTPRequest) -> String {
+    let url = request.url.prefix { $0 != "?" }
+    return "\(request.method) \(url.hasPrefix(target.url + "/") ? url.dropFirst(target.url.count) : url)"
+  }
+
+  // MARK: - Failures
+
+  private func refusal(_ reply: Reply, _ attempt: Attempt, call: String) -> TokenFailure {
+    let credentials = attempt.credentials
+    let isRefused = (400..<500).contains(reply.status)
+    var advice: String
+    switch credentials.proof {
+    case .client:
+      advice = "check the client id and its secret (\(credentials.source)); a secret ends after two years at the latest"
+    case .federation(let source, let clientID):
+      let policy =
+        clientID.map { "the federation policy of service principal \($0)" } ?? "the account's federation policy"
+      advice = "check that \(policy) accepts \(source.name)\(claims(source, reply))"
+    case .token: advice = "check the token (\(credentials.source))"
+    }
+    if !isRefused { advice = "check that \(target.url) is the address of a workspace" }
+    return failure(
+      isRefused ? .unauthenticated : .unexpectedAnswer, words(of: reply), attempt, call: call, advice: advice)
+  }
+
+  /// What the exchanged token says of itself, where it can still be looked at.
+  private func claims(_ source: IdentitySource, _ reply: Reply) -> String {
+    let token: Secret? =
+      switch source {
+      case .environment(_, let secret): secret
+      case .file(let path): (try? readFile(path)).map { Secret($0.trimmed) }
+      case .github: nil
+      }
+    guard let token, let claims = IdentityClaims(token) else { return "" }
+    let now = reply.headers["Date"].flatMap(HTTPDate.secondsSince1970) ?? timing.secondsSince1970()
+    let age = claims.expiry.map { now - $0 } ?? 0
+    let ended = age > 0 ? "; it ended \(age) s ago" : ""
+    return (claims.text.isEmpty ? "" : ": \(claims.text)") + ended
+  }
+
+  private func failure(
+    _ kind: ServingError.Kind, _ words: String, _ attempt: Attempt, call: String, advice: String? = nil
+  ) -> TokenFailure {
+    let message = "no access token for \(attempt.credentials.whose): \(words)"
+    var error = ServingError(kind: kind, serverMessage: secrets.redact(message), call: call, advice: advice)
+    error.isAPIAnswer = false
+    return TokenFailure(error: error)
+  }
+
+  private func failure(_ trouble: ServingError, _ attempt: Attempt, tries: Int) -> TokenFailure {
+    var failure = failure(trouble.kind, trouble.serverMessage, attempt, call: trouble.call).error
+    failure.retryAfter = trouble.retryAfter
+    failure.isUnreachable = trouble.isUnreachable
+    failure.attempts = tries
+    // What is said of the target is not true of another host.
+    failure.advice = trouble.call.contains("://") ? nil : Advice.text(for: failure, target: target)
+    return TokenFailure(error: failure)
+  }
+}

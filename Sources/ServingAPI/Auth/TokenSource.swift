@@ -1,0 +1,159 @@
+internal import LibCurl
+internal import Synchronization
+
+/// The access tokens of one provider. However many calls ask at a time, one request for a token is under way; a token
+/// that will end soon is replaced while the others go on using it.
+///
+/// Nothing runs in the background: it is always one of the callers that asks, within its own call.
+package final class TokenSource: Sendable {
+  private let access: ProviderAccess
+  private let service: TokenService
+  private let retryPolicy: RetryPolicy
+  private let timing: Timing
+  private let state: Mutex<State>
+  let secrets = SecretKeeper()
+
+  private struct State {
+    var life = TokenLife()
+    /// Nil before the first purchase, so that what the command line resolved is not read a second time.
+    var credentials: Credentials?
+    var endpoint: TokenEndpoint?
+    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+    var lastWaiter = 0
+  }
+
+  init(
+    _ access: ProviderAccess, userAgent: String, transport: @escaping Transport, timing: Timing,
+    retryPolicy: RetryPolicy
+  ) {
+    self.access = access
+    self.timing = timing
+    self.retryPolicy = retryPolicy
+    state = Mutex(State())
+    service = TokenService(
+      target: access.target, userAgent: userAgent, transport: transport, timing: timing, readFile: access.readFile,
+      secrets: secrets)
+    access.credentials.keepSecrets(secrets)
+  }
+
+  /// A token to send now.
+  ///
+  /// - Throws: ``TokenFailure``; `CancellationError` where the task is cancelled.
+  func token() async throws -> Secret {
+    while true {
+      try Task.checkCancellation()
+      switch state.withLock({ $0.life.ask(at: timing.elapsed()) }) {
+      case .use(let token): return token
+      case .fail(let failure): throw failure
+      case .wait: await flightEnd()
+      case .fetch: return try await fetch(retryPolicy, Self.timeouts)
+      case .replaceEarly(let token):
+        do {
+          return try await fetch(nil, Self.earlyTimeouts)
+        } catch is TokenFailure {
+          return token
+        }
+      }
+    }
+  }
+
+  /// The server refused the token.
+  ///
+  /// - Returns: whether the call may be sent again with another one. A fixed token is read again for the next call, where
+  ///   it came from a file, but no call is repeated with it: nobody promised another one.
+  func refused(_ token: Secret) -> Bool {
+    let isRenewable = state.withLock { $0.credentials ?? access.credentials }.isRenewable
+    return state.withLock { $0.life.refused(token, at: timing.elapsed()) } && isRenewable
+  }
+
+  /// A slow token service must not hold up the call that replaces a token ahead of time.
+  private static let earlyTimeouts = HTTPTimeouts(connect: .seconds(5), idle: nil, total: .seconds(10))
+  private static let timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(30), total: .seconds(60))
+
+  // MARK: - One request for all
+
+  private func fetch(_ retryPolicy: RetryPolicy?, _ timeouts: HTTPTimeouts) async throws -> Secret {
+    do {
+      let credentials = try currentCredentials()
+      guard case .token(let token) = credentials.proof else {
+        let purchase = try await service.purchase(
+          with: credentials, at: state.withLock(\.endpoint), retryPolicy: retryPolicy, timeouts: timeouts)
+        land { state in
+          state.endpoint = purchase.endpoint
+          state.life.obtained(purchase.answer.token, lifetime: purchase.answer.lifetime, since: purchase.since)
+        }
+        return purchase.answer.token
+      }
+      land { $0.life.obtained(token, lifetime: nil, since: timing.elapsed()) }
+      return token
+    } catch let failure as TokenFailure {
+      land { state in
+        // It may have moved.
+        state.endpoint = nil
+        state.life.failed(failure, at: timing.elapsed())
+      }
+      throw failure
+    } catch {
+      land { $0.life.abandoned() }
+      throw error
+    }
+  }
+
+  /// What was resolved at the start, the first time; then what is there now: a profile's secret may have been renewed.
+  private func currentCredentials() throws -> Credentials {
+    let isFirst = state.withLock { $0.credentials == nil }
+    let credentials: Credentials
+    do throws(TargetError) {
+      credentials = isFirst ? access.credentials : try access.reread()
+    } catch {
+      throw TokenFailure(
+        error: ServingError(
+          kind: .unauthenticated, serverMessage: secrets.redact(error.message), call: "read the credentials again",
+          advice: error.advice))
+    }
+    credentials.keepSecrets(secrets)
+    state.withLock { $0.credentials = credentials }
+    return credentials
+  }
+
+  private func land(_ change: (inout State) -> Void) {
+    let waiting = state.withLock { state in
+      change(&state)
+      defer { state.waiting = [:] }
+      return state.waiting.values
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+
+  /// Returns when the request under way has ended, or the task is cancelled.
+  private func flightEnd() async {
+    let waiter = state.withLock { state in
+      state.lastWaiter += 1
+      return state.lastWaiter
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let waits = state.withLock { state in
+          guard state.life.isUnderWay, !Task.isCancelled else { return false }
+          state.waiting[waiter] = continuation
+          return true
+        }
+        if !waits { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.waiting.removeValue(forKey: waiter) }?.resume()
+    }
+  }
+}
+
+extension Credentials {
+  /// The texts in them that no message may repeat.
+  fileprivate func keepSecrets(_ secrets: SecretKeeper) {
+    switch proof {
+    case .token(let token): secrets.keep(token.text)
+    case .client(_, let secret): secrets.keep(secret.text)
+    case .federation(.environment(_, let token), _), .federation(.github(_, let token), _): secrets.keep(token.text)
+    case .federation(.file, _): break
+    }
+  }
+}

@@ -1,0 +1,39 @@
+internal import LibCurl
+
+extension ServingError {
+  /// The meaning of an error of the network: no answer came, or one that broke off.
+  ///
+  /// - Parameters:
+  ///   - hasEffect: whether sending the call may have done something, so that its outcome is unknown when it was sent.
+  ///   - redact: takes secrets out of a message.
+  /// - Throws: `CancellationError` where that is what happened.
+  static func noAnswer(
+    _ error: any Error, call: String, hasEffect: Bool, redact: (String) -> String = { $0 }
+  ) throws -> ServingError {
+    func failure(
+      _ kind: Kind, _ message: String, mayHaveBeenSent: Bool, isUnreachable: Bool = false
+    ) -> ServingError {
+      var failure = ServingError(
+        kind: kind, serverMessage: redact(message), call: call, outcomeUnknown: mayHaveBeenSent && hasEffect)
+      failure.isUnreachable = isUnreachable
+      failure.isAPIAnswer = false
+      return failure
+    }
+    guard let error = error as? HTTPClientError else {
+      if error is CancellationError { throw error }
+      return failure(.network, "\(error)", mayHaveBeenSent: true)
+    }
+    switch error.code {
+    case .cancelled: throw CancellationError()
+    case .invalidRequest: return failure(.refusedLocally, error.message, mayHaveBeenSent: false)
+    case .bodyTooLarge: return failure(.unexpectedAnswer, error.message, mayHaveBeenSent: true)
+    case .tls: return failure(.untrustedServer, error.message, mayHaveBeenSent: false)
+    case .timeout(.connect): return failure(.timeout, error.message, mayHaveBeenSent: false, isUnreachable: true)
+    case .timeout: return failure(.timeout, error.message, mayHaveBeenSent: error.requestMayHaveBeenSent)
+    case .resolve, .connect, .proxy:
+      return failure(.network, error.message, mayHaveBeenSent: false, isUnreachable: true)
+    case .connectionLost, .shutDown, .other:
+      return failure(.network, error.message, mayHaveBeenSent: error.requestMayHaveBeenSent)
+    }
+  }
+}

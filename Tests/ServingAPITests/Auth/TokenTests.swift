@@ -1,0 +1,369 @@
+import CanonicalJSON
+import LibCurl
+import ServingAPI
+import TestKit
+import Testing
+
+/// The life of an access token, in virtual time.
+@Suite struct TokenTests {
+  @Test func `a token is bought once, with the client's id and secret, and used for every call`() async throws {
+    let door = Door()
+    let client = try door.client()
+    for _ in 0..<3 { try await client.ask() }
+    #expect(door.oauth.sold == 1)
+    #expect(door.workspace.requests.count == 3)
+    let purchase = try #require(door.purchases.first)
+    #expect(purchase.url == "https://workspace.example.com/oidc/v1/token")
+    #expect(OAuthDouble.form(purchase) == ["grant_type": "client_credentials", "scope": "all-apis"])
+    let headers = HTTPHeaders(purchase.headers)
+    #expect(headers["Content-Type"] == "application/x-www-form-urlencoded")
+    #expect(headers["User-Agent"] == "setpoint/1 auth/oauth-m2m")
+  }
+
+  @Test func `many calls at once cause one request for a token`() async throws {
+    let door = Door()
+    // The purchase takes long enough for every caller to have come.
+    let client = try door.client(transport: { request in
+      if request.method == "POST", request.url.hasSuffix("/token") {
+        for _ in 0..<200 { await Task.yield() }
+      }
+      return try await door.oauth.transport(request)
+    })
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<100 { group.addTask { try await client.ask() } }
+      try await group.waitForAll()
+    }
+    #expect(door.oauth.sold == 1)
+    #expect(door.workspace.requests.count == 100)
+  }
+
+  @Test func `one caller that is cancelled does not take the token from the others`() async throws {
+    let door = Door()
+    let (gate, opener) = AsyncStream.makeStream(of: Void.self)
+    let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
+    let client = try door.client(transport: { request in
+      if request.url.hasSuffix("/token") {
+        arrived.yield()
+        for await _ in gate { break }
+        try Task.checkCancellation()
+      }
+      return try await door.oauth.transport(request)
+    })
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      let first = Task { try await client.ask() }
+      for await _ in arrivals { break }
+      for _ in 0..<5 {
+        group.addTask {
+          try await client.ask()
+          return true
+        }
+      }
+      first.cancel()
+      opener.yield()
+      opener.yield()
+      opener.finish()
+      await #expect(throws: CancellationError.self) { try await first.value }
+      for try await isLetIn in group { #expect(isLetIn) }
+    }
+    #expect(door.oauth.sold == 1)
+  }
+
+  struct Age: CustomTestStringConvertible {
+    let lifetime: Int
+    let age: Double
+    let purchases: Int
+    let isNew: Bool
+    var testDescription: String { "\(age) s of \(lifetime) s" }
+  }
+
+  @Test(arguments: [
+    // An hour: the last 20 minutes are for replacing it, the last 40 seconds for nothing else.
+    Age(lifetime: 3600, age: 2399, purchases: 1, isNew: false),
+    Age(lifetime: 3600, age: 2401, purchases: 2, isNew: true),
+    // Ten minutes: half of it.
+    Age(lifetime: 600, age: 299, purchases: 1, isNew: false), Age(lifetime: 600, age: 301, purchases: 2, isNew: true),
+    // Seventy seconds, and five: half of them, and then no call goes out with it.
+    Age(lifetime: 70, age: 34, purchases: 1, isNew: false), Age(lifetime: 70, age: 36, purchases: 2, isNew: true),
+    Age(lifetime: 5, age: 2, purchases: 1, isNew: false), Age(lifetime: 5, age: 3, purchases: 2, isNew: true),
+    Age(lifetime: 5, age: 500, purchases: 2, isNew: true),
+  ])
+  func `a token is replaced before it ends`(item: Age) async throws {
+    let door = Door { $0.lifetime = .seconds(item.lifetime) }
+    let client = try door.client()
+    try await client.ask()
+    door.timing.advance(by: .seconds(item.age))
+    try await client.ask()
+    #expect(door.purchases.count == item.purchases)
+  }
+
+  @Test(arguments: [
+    // While it may still be used, a service that is away costs nothing, and is not asked at each call.
+    (2500, true), (3400, true),
+    // In the last 40 seconds there is nothing to go on with.
+    (3580, false),
+  ])
+  func `an early replacement that fails leaves the old token in use`(age: Int, isLetIn: Bool) async throws {
+    let door = Door()
+    let client = try door.client(retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+    try await client.ask()
+    door.timing.advance(by: .seconds(age))
+    door.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 2))
+    if isLetIn {
+      for _ in 0..<3 { try await client.ask() }
+      #expect(door.purchases.count == 2)
+      door.timing.advance(by: .seconds(61))
+      for _ in 0..<3 { try await client.ask() }
+      #expect(door.purchases.count == 3)
+    } else {
+      let error = await #expect(throws: ServingError.self) { try await client.ask() }
+      #expect(error?.kind == .unavailable)
+      // The others hear the same for a moment, and nobody asks again.
+      await #expect(throws: ServingError.self) { try await client.ask() }
+      #expect(door.purchases.count == 2)
+      door.timing.advance(by: .seconds(2))
+      await #expect(throws: ServingError.self) { try await client.ask() }
+      #expect(door.purchases.count == 3)
+      door.timing.advance(by: .seconds(5))
+      try await client.ask()
+    }
+  }
+
+  @Test func `a slow early replacement is given up, and the call goes out with the old token`() async throws {
+    let door = Door()
+    let client = try door.client(transport: { request in
+      if request.url.hasSuffix("/token"), door.oauth.sold == 1 {
+        #expect(request.timeouts?.total == .seconds(10))
+        throw HTTPClientError(code: .timeout(.total), message: "too slow", method: "POST", url: "")
+      }
+      return try await door.oauth.transport(request)
+    })
+    try await client.ask()
+    door.timing.advance(by: .seconds(3000))
+    try await client.ask()
+    #expect(door.workspace.requests.count == 2)
+    #expect(door.timing.pauses.isEmpty)
+  }
+
+  @Test(arguments: [
+    ScriptedTransport.Answer.error(503, "TEMPORARILY_UNAVAILABLE", "later"), .error(502, "BAD_GATEWAY", "later"),
+    .answer(status: 429, headers: [HTTPField("Retry-After", "7")]), .lost(),
+    .failure(HTTPClientError(code: .connect, message: "refused", method: "POST", url: "")),
+  ])
+  func `a token service that is away for a moment is asked again`(answer: ScriptedTransport.Answer) async throws {
+    let door = Door()
+    door.oauth.planTokenAnswers([answer, answer])
+    try await (try door.client()).ask("POST")
+    #expect(door.oauth.sold == 1)
+    #expect(door.purchases.count == 3)
+    #expect(door.timing.pauses.count == 2)
+    #expect(door.workspace.requests.count == 1)
+  }
+
+  @Test func `a token service that stays away is given up with the budget of a call`() async throws {
+    let door = Door()
+    door.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 200))
+    let client = try door.client()
+    let error = await #expect(throws: ServingError.self) { try await client.ask() }
+    #expect(door.timing.elapsed <= .seconds(300) && door.timing.elapsed > .seconds(280))
+    #expect(error?.attempts == door.purchases.count)
+    #expect(error?.status == nil)
+    #expect(door.workspace.requests.isEmpty)
+  }
+
+  @Test(arguments: ["GET", "POST", "PUT", "DELETE"])
+  func `a call whose token is refused is sent once more with another one, whatever it is`(method: String) async throws {
+    for refusal in [
+      ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
+      .error(403, "403", "Invalid access token. [ReqId: 5]"),
+      .error(403, "PERMISSION_DENIED", "Token is expiring within 30 seconds. (token expired)"),
+    ] {
+      let door = Door { $0.refusal = refusal }
+      let client = try door.client()
+      try await client.ask()
+      door.oauth.endAllTokens()
+      try await client.ask(method)
+      #expect(door.oauth.sold == 2)
+      #expect(door.workspace.requests.map(\.method) == ["GET", method])
+      #expect(door.timing.pauses.isEmpty)
+    }
+  }
+
+  @Test func `a permission that is missing is no matter of tokens`() async throws {
+    let door = Door([.error(403, "PERMISSION_DENIED", "No grant on it")])
+    let client = try door.client()
+    let error = await #expect(throws: ServingError.self) { try await client.ask() }
+    #expect(error?.kind == .permissionDenied)
+    #expect(error?.serverMessage == "No grant on it")
+    #expect(door.oauth.sold == 1)
+    #expect(door.workspace.requests.count == 1)
+  }
+
+  @Test func `where every token is refused the error is told, and tokens are not bought without end`() async throws {
+    let door = Door([.error(401, "UNAUTHENTICATED", "not for you")])
+    let client = try door.client()
+    for _ in 0..<20 {
+      let error = await #expect(throws: ServingError.self) { try await client.ask() }
+      #expect(error?.kind == .unauthenticated)
+      #expect(error?.serverMessage == "not for you")
+    }
+    #expect(door.oauth.sold == 2)
+    door.timing.advance(by: .seconds(11))
+    await #expect(throws: ServingError.self) { try await client.ask() }
+    #expect(door.oauth.sold == 3)
+  }
+
+  @Test func `a personal token that is refused is not sent again`() async throws {
+    let network = ScriptedTransport([.error(401, "UNAUTHENTICATED", "Invalid access token."), .json([:])])
+    await #expect(throws: ServingError.self) { try await network.client().json(APICall("GET", "/x")) }
+    #expect(network.requests.count == 1)
+  }
+
+  @Test func `a profile's token that was renewed is used from the next call on`() async throws {
+    let door = Door()
+    func write(_ token: String) {
+      door.files["/home/a/.databrickscfg"] = "[p]\nhost = \(Door.host)\ntoken = \(token)\n"
+    }
+    write("dapi-old-token")
+    let network = WorkspaceDouble()
+    let client = try door.client(["DATABRICKS_CONFIG_PROFILE": "p"], transport: network.transport)
+    let list = APICall("GET", "/api/2.0/serving-endpoints")
+    await #expect(throws: ServingError.self) { try await client.json(list) }
+    write("dapi-secret-token")
+    await #expect(throws: Never.self) { try await client.json(list) }
+    // Two calls: nothing was sent twice.
+    #expect(network.calls.count == 2)
+  }
+
+  @Test func `a client's secret that was renewed in its profile is read at the next purchase`() async throws {
+    let door = Door()
+    func write(_ secret: String, host: String = Door.host) {
+      door.files["/home/a/.databrickscfg"] =
+        "[p]\nhost = \(host)\nclient_id = \(OAuthDouble.clientID)\nclient_secret = \(secret)\n"
+    }
+    write(OAuthDouble.clientSecret)
+    let client = try door.client(["DATABRICKS_CONFIG_PROFILE": "p"])
+    try await client.ask()
+    door.oauth.changeClientSecret(to: "sesame-two")
+    write("sesame-two")
+    door.timing.advance(by: .seconds(3600))
+    try await client.ask()
+    #expect(door.oauth.sold == 2)
+
+    // The profile is for another host now: what it holds is not this host's.
+    write("sesame-three", host: "https://other.example.com")
+    door.timing.advance(by: .seconds(3600))
+    let error = await #expect(throws: ServingError.self) { try await client.ask() }
+    #expect(error?.serverMessage.contains("now names https://other.example.com") == true)
+    #expect(door.purchases.count == 2)
+  }
+
+  @Test(arguments: [-3600, -60, 0, 60, 3600])
+  func `a clock that differs from the server's does not matter`(skew: Int) async throws {
+    let door = Door {
+      $0.lifetime = .seconds(120)
+      $0.skew = .seconds(skew)
+    }
+    let client = try door.client()
+    for _ in 0..<60 {
+      try await client.ask()
+      door.timing.advance(by: .seconds(10))
+    }
+    // Ten minutes of two-minute tokens, each replaced at its half.
+    #expect((5...11).contains(door.oauth.sold))
+    #expect(door.workspace.requests.count == 60)
+  }
+
+  @Test func `a date to wait for is the server's, and so is the clock it is compared with`() async throws {
+    let door = Door([
+      .answer(
+        status: 429,
+        headers: [
+          HTTPField("Retry-After", "Thu, 01 Jan 2026 01:00:09 GMT"), HTTPField("Date", "Thu, 01 Jan 2026 01:00:00 GMT"),
+        ]), .json([:]),
+    ])
+    try await (try door.client()).ask()
+    #expect(door.timing.pauses == [.seconds(9)])
+  }
+
+  @Test func `a token that does not say how long it lives is used until it is refused`() async throws {
+    let door = Door { $0.saysLifetime = false }
+    let client = try door.client()
+    try await client.ask()
+    door.timing.advance(by: .seconds(3000))
+    try await client.ask()
+    #expect(door.oauth.sold == 1)
+    door.timing.advance(by: .seconds(3000))
+    try await client.ask()
+    #expect(door.oauth.sold == 2)
+  }
+
+  @Test func `a token that says of itself when it ends is believed, by its server's clock`() async throws {
+    // {"exp": 1767232900}, which is 100 s after the Date of the answer.
+    let token = "e30.eyJleHAiOjE3NjcyMzI5MDB9.sig"
+    let network = ScriptedTransport([.json([:])])
+    let timing = TestTiming()
+    let door = Door(timing: timing)
+    let client = try door.client(transport: { request in
+      guard request.url.contains("/oidc/") || request.url.contains("/.well-known/") else {
+        return try await network.transport(request)
+      }
+      return APIResponse(
+        status: 200, headers: HTTPHeaders([HTTPField("Date", "Thu, 01 Jan 2026 02:00:00 GMT")]),
+        body: ByteStream([Array(#"{"access_token":"\#(token)"}"#.utf8)]))
+    })
+    try await client.ask()
+    #expect(HTTPHeaders(network.requests[0].headers)["Authorization"] == "Bearer \(token)")
+  }
+
+  @Test(arguments: [
+    (
+      ["/.well-known/databricks-config": #"{"oidc_endpoint":"https://workspace.example.com/oidc2/"}"#],
+      "/oidc2/v1/token"
+    ),
+    (
+      [
+        "/.well-known/databricks-config":
+          #"{"oidc_endpoint":"https://workspace.example.com/a/{account_id}","account_id":"7"}"#,
+        "/a/7/.well-known/oauth-authorization-server": #"{"token_endpoint":"https://accounts.example.com/a/7/t"}"#,
+      ], "/a/7/t"
+    ),
+    (
+      [
+        "/.well-known/databricks-config": #"{"oidc_endpoint":"https://workspace.example.com/a/{account_id}"}"#,
+        "/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"https://workspace.example.com/o/t"}"#,
+      ], "/o/t"
+    ),
+    (
+      ["/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"https://workspace.example.com/o/t"}"#],
+      "/o/t"
+    ),
+    (["/oidc/.well-known/oauth-authorization-server": "[]"], "/oidc/v1/token"),
+    ([:], "/oidc/v1/token"),
+  ])
+  func `the token endpoint is where the host's documents say`(documents: [String: String], path: String) async throws {
+    let door = Door {
+      $0.documents = documents
+      $0.tokenPath = path
+    }
+    let client = try door.client()
+    try await client.ask()
+    try await client.ask()
+    #expect(door.oauth.sold == 1)
+    #expect(door.oauth.requests.first?.url == "https://workspace.example.com/.well-known/databricks-config")
+    // The documents are public: no credentials go along.
+    for request in door.oauth.requests where request.method == "GET" {
+      #expect(HTTPHeaders(request.headers)["Authorization"] == nil)
+    }
+  }
+
+  @Test func `credentials are not sent anywhere in the clear`() async throws {
+    let door = Door {
+      $0.documents = ["/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"http://x.example.com/t"}"#]
+    }
+    let client = try door.client()
+    let error = await #expect(throws: ServingError.self) { try await client.ask() }
+    #expect(error?.kind == .untrustedServer)
+    #expect(error?.serverMessage.contains("http://x.example.com/t, which has no TLS") == true)
+    #expect(door.purchases.isEmpty)
+  }
+}

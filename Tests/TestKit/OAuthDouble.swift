@@ -1,0 +1,204 @@
+internal import CanonicalJSON
+internal import FoundationEssentials
+package import LibCurl
+package import ServingAPI
+internal import Synchronization
+
+/// The door of a workspace that takes OAuth tokens: it sells them, looks at each call's, and ends them by its own
+/// clock, which may differ from the caller's. Behind it answers whatever takes the token `dapi-secret-token`.
+///
+/// Every token it makes, and every secret it knows, has ``mark`` in it, so that a test can look for them.
+package final class OAuthDouble: Sendable {
+  /// What a door of this kind does.
+  package struct Habits: Sendable {
+    /// How long a token lives, and what `expires_in` says.
+    package var lifetime: Duration = .seconds(3600)
+    /// Whether `expires_in` is said.
+    package var saysLifetime = true
+    /// How far its clock is ahead of the caller's.
+    package var skew: Duration = .zero
+    /// The well-known documents, as JSON by their path; the others are not there.
+    package var documents: [String: String] = [:]
+    /// Where tokens are sold, on any host.
+    package var tokenPath = "/oidc/v1/token"
+    /// How a token that is refused is told.
+    package var refusal: ScriptedTransport.Answer = .error(401, "UNAUTHENTICATED", "Invalid access token.")
+
+    package init() {}
+  }
+
+  package static let mark = "sesame"
+  package static let clientID = "4f1a-client"
+  package static let clientSecret = "sesame:client secret/+%"
+  /// What is taken in exchange for a token.
+  package static let identity = "sesame.identity.token"
+
+  private struct State {
+    var habits: Habits
+    var requests: [HTTPRequest] = []
+    var planned: [ScriptedTransport.Answer] = []
+    var ends: [String: Duration] = [:]
+    var sold = 0
+    var clientSecret = OAuthDouble.clientSecret
+    var refused: Set<String> = []
+  }
+
+  private let state: Mutex<State>
+  private let timing: TestTiming
+  private let workspace: Transport
+
+  package init(timing: TestTiming, habits: Habits = Habits(), before workspace: @escaping Transport) {
+    self.timing = timing
+    self.workspace = workspace
+    state = Mutex(State(habits: habits))
+  }
+
+  /// What was asked of the door itself: documents, tokens, identities.
+  package var requests: [HTTPRequest] { state.withLock(\.requests) }
+  /// How many tokens were sold.
+  package var sold: Int { state.withLock(\.sold) }
+
+  /// The next requests for a token are answered so.
+  package func planTokenAnswers(_ answers: [ScriptedTransport.Answer]) { state.withLock { $0.planned += answers } }
+
+  /// No token that was sold so far is taken any more.
+  package func endAllTokens() { state.withLock { $0.ends = [:] } }
+
+  /// The client's secret is another one from now on.
+  package func changeClientSecret(to secret: String) { state.withLock { $0.clientSecret = secret } }
+
+  /// Answers whoever speaks to the workspace, its token service, or GitHub's identity service.
+  package var transport: Transport {
+    { [self] request in
+      let path = request.apiPath
+      if request.url.contains("identity.example.com") { return await answer(identity(request), to: request) }
+      if path.contains("/.well-known/") { return await answer(document(path, request), to: request) }
+      if path == state.withLock(\.habits.tokenPath) { return try await sell(request) }
+      guard isLetIn(request) else { return await answer(state.withLock(\.habits.refusal), to: request) }
+      var request = request
+      request.headers.removeAll { $0.name == "Authorization" }
+      request.headers.append(HTTPField("Authorization", "Bearer dapi-secret-token"))
+      return try await workspace(request)
+    }
+  }
+
+  // MARK: - Calls
+
+  private func isLetIn(_ request: HTTPRequest) -> Bool {
+    let header = HTTPHeaders(request.headers)["Authorization"] ?? ""
+    guard header.hasPrefix("Bearer ") else { return false }
+    return state.withLock { state in
+      state.ends[String(header.dropFirst(7))].map { timing.elapsed < $0 } ?? false
+    }
+  }
+
+  // MARK: - Documents and identities
+
+  private func document(_ path: String, _ request: HTTPRequest) -> ScriptedTransport.Answer {
+    state.withLock { state in
+      state.requests.append(request)
+      return state.habits.documents[path].map { .answer(status: 200, body: $0) }
+        ?? .answer(status: 404, body: "<html><title>404</title></html>")
+    }
+  }
+
+  private func identity(_ request: HTTPRequest) -> ScriptedTransport.Answer {
+    state.withLock { $0.requests.append(request) }
+    guard HTTPHeaders(request.headers)["Authorization"] == "Bearer \(Self.mark)-job-token" else {
+      return .answer(status: 403, body: #"{"message":"no \#(Self.mark)-job-token"}"#)
+    }
+    return .json(["value": .string(Self.identity)])
+  }
+
+  // MARK: - Tokens
+
+  private func sell(_ request: HTTPRequest) async throws -> APIResponse {
+    let planned = state.withLock { state in
+      state.requests.append(request)
+      return state.planned.isEmpty ? nil : state.planned.removeFirst()
+    }
+    if case .failure(let error) = planned { throw error }
+    return await answer(planned ?? token(for: request), to: request)
+  }
+
+  private func token(for request: HTTPRequest) -> ScriptedTransport.Answer {
+    let form = Self.form(request)
+    switch form["grant_type"] {
+    case "client_credentials":
+      guard isClient(request) else {
+        return .json(["error": "invalid_client", "error_description": "Client authentication failed"], status: 401)
+      }
+    case "urn:ietf:params:oauth:grant-type:token-exchange":
+      guard form["subject_token"] == Self.identity,
+        form["subject_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
+      else {
+        // The other dialect; some servers repeat what they were shown.
+        let words = "no policy takes \(form["subject_token"] ?? "nothing")"
+        return .json(["errorCode": "invalid_grant", "errorSummary": .string(words)], status: 400)
+      }
+    default: return .json(["error": "unsupported_grant_type"], status: 400)
+    }
+    guard form["scope"] == "all-apis" else { return .json(["error": "invalid_scope"], status: 400) }
+    return state.withLock { state in
+      state.sold += 1
+      let token = "\(Self.mark)-access-token-\(state.sold)"
+      state.ends[token] = timing.elapsed + state.habits.lifetime
+      var members: [String: JSONValue] = ["access_token": .string(token), "token_type": "Bearer"]
+      if state.habits.saysLifetime { members["expires_in"] = .int(state.habits.lifetime.components.seconds) }
+      return .json(.object(members))
+    }
+  }
+
+  /// The client's id and secret are each form-encoded, and then a colon stands between them (RFC 6749, section 2.3.1).
+  private func isClient(_ request: HTTPRequest) -> Bool {
+    let header = HTTPHeaders(request.headers)["Authorization"] ?? ""
+    guard header.hasPrefix("Basic "), let data = Data(base64Encoded: String(header.dropFirst(6))) else { return false }
+    let parts = String(decoding: data, as: UTF8.self).split(separator: ":").map(Self.decoded)
+    return parts == [Self.clientID, state.withLock(\.clientSecret)]
+  }
+
+  /// The fields of a posted form.
+  package static func form(_ request: HTTPRequest) -> [String: String] {
+    let pairs = String(decoding: request.body ?? [], as: UTF8.self).split(separator: "&").map { pair in
+      let parts = pair.split(separator: "=", maxSplits: 1).map(Self.decoded)
+      return (parts.first ?? "", parts.count > 1 ? parts[1] : "")
+    }
+    return Dictionary(pairs, uniquingKeysWith: { $1 })
+  }
+
+  // MARK: - Answers
+
+  private func answer(_ answer: ScriptedTransport.Answer, to request: HTTPRequest) async -> APIResponse {
+    guard case .answer(let status, let headers, let body, _) = answer else {
+      return APIResponse(status: 500, body: ByteStream([]))
+    }
+    let skew = state.withLock(\.habits.skew).components.seconds
+    let date = HTTPField("Date", Self.date(timing.timing.secondsSince1970() + skew))
+    return APIResponse(
+      status: status, headers: HTTPHeaders(headers + [date]), effectiveURL: request.url,
+      body: ByteStream([Array(body.utf8)]))
+  }
+
+  /// A date as HTTP headers have it (RFC 9110, section 5.6.7).
+  private static func date(_ seconds: Int64) -> String {
+    let parts = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601).split { "-T:Z".contains($0) }
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][Int((seconds / 86_400) % 7)]
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    guard parts.count == 6, let month = Int(parts[1]), (1...12).contains(month) else { return "" }
+    return "\(weekday), \(parts[2]) \(months[month - 1]) \(parts[0]) \(parts[3]):\(parts[4]):\(parts[5]) GMT"
+  }
+
+  private static func decoded(_ text: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), let value = UInt8(String(Substring(rest.prefix(2))), radix: 16) {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
