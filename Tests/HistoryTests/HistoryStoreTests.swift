@@ -31,7 +31,7 @@ import Testing
     let base = Attempt.Base.present(id: "e1", version: 1, lastUpdated: 5, hadFailed: true)
     return [
       opened(one, revision: 1, commit: "abc123"),
-      .received(.accepted(id: "e1", version: 1), .create(name: key.name, config: one, tags: [:]), at: at(1)),
+      .received(.accepted(id: "e1", version: 1), .create(name: key.name, config: one, tags: [:], settings: CreateSettings()), at: at(1)),
       .closed(.init(.good, id: "e1", version: 1, at: at(2))),
       opened(two, revision: 2, base: base, at: 3),
       .received(

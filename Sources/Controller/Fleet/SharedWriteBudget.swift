@@ -1,4 +1,4 @@
-package import Planning
+internal import Planning
 internal import Scheduling
 internal import Synchronization
 

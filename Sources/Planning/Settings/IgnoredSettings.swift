@@ -90,7 +90,7 @@ extension IgnoredDifference {
       return IgnoredDifference(
         path: "spec.access[\(grant.principal.key)]", live: grant.level.manifestWord,
         why: "who deploys stays a manager, although the manifest says \(named.level.manifestWord)")
-    }
+    }.sorted { $0.path < $1.path }
   }
 
   private static func creation(_ wanted: CreationSettings, _ live: ObservedSettings) -> [IgnoredDifference] {
