@@ -57,7 +57,8 @@ import Testing
       ])
   }
 
-  @Test func `members that no manifest can say are listed on an own endpoint, and keep a stranger's from being adopted`() {
+  @Test
+  func `members that no manifest can say are listed on an own endpoint, and keep a stranger's from being adopted`() {
     func observed(_ tags: [String: String]) -> ObservedEndpoint {
       ObservedEndpoint(
         name: "chat", id: "id",

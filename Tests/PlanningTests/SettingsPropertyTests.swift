@@ -117,11 +117,14 @@ import Testing
   }
 
   @Test func `the order of limits and grants says nothing`() {
-    let limits = [sixtyCalls, RateLimit(key: "endpoint", calls: 5), RateLimit(key: "user_group", principal: "g", calls: 1)]
+    let limits = [
+      sixtyCalls, RateLimit(key: "endpoint", calls: 5), RateLimit(key: "user_group", principal: "g", calls: 1),
+    ]
     let grants = [Grant(.group("b"), .canQuery), Grant(.user("a@example.com"), .canView)]
     func desired(_ limits: [RateLimit], _ grants: [Grant]) -> DesiredEndpoint {
       manifest(
-        SideSettings(gateway: GatewaySettings(rateLimits: limits), access: AccessSettings(mode: .exact, grants: grants)))
+        SideSettings(gateway: GatewaySettings(rateLimits: limits), access: AccessSettings(mode: .exact, grants: grants))
+      )
     }
     var world = SettingsSimulator(live(v1))
     world.settle(desired(limits, grants))
