@@ -32,9 +32,11 @@ extension ErrorReport {
     let facts = [error.errorCode, error.status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
     let tries = error.attempts > 1 ? "tried \(error.attempts) times" : nil
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
+    // Without a status it is not an answer to the token: there is none to send.
+    let isWithoutToken = error.kind == .unauthenticated && error.status == nil
     self.init(
-      Self.what(error.kind), place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage,
-      next: error.advice)
+      isWithoutToken ? "there is no access token" : Self.what(error.kind),
+      place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage, next: error.advice)
   }
 
   private static func what(_ kind: ServingError.Kind) -> String {

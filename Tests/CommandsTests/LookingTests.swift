@@ -16,7 +16,9 @@ import Testing
       let run = await CommandRun(arguments + (needsState ? ["--state", state] : []), workspace: workspace)
       #expect(run.code == 0, "\(run)")
       #expect(
-        run.notes.hasPrefix("target: https://workspace.example.com (environment DATABRICKS_HOST)\n"), "\(run)")
+        run.notes.hasPrefix(
+          "target: https://workspace.example.com (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN\n"),
+        "\(run)")
       #expect(workspace.writes.isEmpty)
     }
   }

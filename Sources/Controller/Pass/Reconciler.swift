@@ -217,7 +217,7 @@ extension Receipt {
     let words = error.advice.map { "\(error.serverMessage) (\($0))" } ?? error.serverMessage
     if error.outcomeUnknown {
       self = .lost(words)
-    } else if let status = error.status, error.kind != .unexpectedAnswer {
+    } else if let status = error.status, error.kind != .unexpectedAnswer, error.kind != .unauthenticated {
       self.init(failure: status, errorCode: error.errorCode, message: words, retryAfter: error.retryAfter)
     } else if error.kind == .refusedLocally {
       self = .refused(words)

@@ -131,7 +131,8 @@ struct CredentialsChoice {
       ? "; or give an OIDC token: DATABRICKS_OIDC_TOKEN, DATABRICKS_OIDC_TOKEN_FILEPATH, or a GitHub job's"
       : ""
     throw TargetError(
-      "\(reason), and \(key.rawValue) is not", advice: "set \(variable), or `\(key.rawValue)` in the profile\(wayOut)")
+      "\(reason), and there is no \(key.rawValue)",
+      advice: "set \(variable), or `\(key.rawValue)` in the profile\(wayOut)")
   }
 
   // MARK: - Refusals

@@ -181,13 +181,15 @@ import Testing
       expected: .error(["env-oidc: ", "file-oidc: environment DATABRICKS_OIDC_TOKEN_FILEPATH"])),
     Case(
       what: "a client without its secret", profile: "id-only",
-      expected: .error(["client_id in profile id-only", "and client_secret is not", "DATABRICKS_OIDC_TOKEN_FILEPATH"])),
+      expected: .error([
+        "client_id in profile id-only", "is set, and there is no client_secret", "DATABRICKS_OIDC_TOKEN_FILEPATH",
+      ])),
     Case(
       what: "a secret without its client", environment: host.merging(["DATABRICKS_CLIENT_SECRET": "secret-1"]) { $1 },
-      expected: .error(["environment DATABRICKS_CLIENT_SECRET is set, and client_id is not"])),
+      expected: .error(["environment DATABRICKS_CLIENT_SECRET is set, and there is no client_id"])),
     Case(
       what: "a choice that is not there", environment: host.merging(["DATABRICKS_AUTH_TYPE": "oauth-m2m"]) { $1 },
-      expected: .error(["environment DATABRICKS_AUTH_TYPE says oauth-m2m, and client_id is not"])),
+      expected: .error(["environment DATABRICKS_AUTH_TYPE says oauth-m2m, and there is no client_id"])),
     Case(
       what: "a variable that is empty",
       environment: host.merging(["DATABRICKS_OIDC_TOKEN_ENV": "MY_TOKEN", "MY_TOKEN": " "]) { $1 },

@@ -356,6 +356,20 @@ import Testing
     }
   }
 
+  @Test func `a discovery address that was given outranks the host's own documents`() async throws {
+    let document = "/elsewhere/.well-known/server"
+    let door = Door {
+      $0.documents = [
+        document: #"{"token_endpoint":"https://workspace.example.com/else"}"#,
+        "/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"https://workspace.example.com/o/t"}"#,
+      ]
+      $0.tokenPath = "/else"
+    }
+    let environment = Door.client.merging(["DATABRICKS_DISCOVERY_URL": Door.host + document]) { $1 }
+    try await (try door.client(environment)).ask()
+    #expect(door.oauth.sold == 1)
+  }
+
   @Test func `credentials are not sent anywhere in the clear`() async throws {
     let door = Door {
       $0.documents = ["/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"http://x.example.com/t"}"#]

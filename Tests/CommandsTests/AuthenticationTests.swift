@@ -1,0 +1,177 @@
+import Commands
+import Endpoints
+import FoundationEssentials
+import LibCurl
+import ServingAPI
+import TestKit
+import Testing
+
+/// Commands against a workspace that takes OAuth tokens only: an apply outlives its tokens.
+@Suite struct AuthenticationTests {
+  private static let environment = [
+    "DATABRICKS_HOST": "https://workspace.example.com", "DATABRICKS_CLIENT_ID": OAuthDouble.clientID,
+    "DATABRICKS_CLIENT_SECRET": OAuthDouble.clientSecret,
+  ]
+
+  /// A workspace whose rollouts take about a minute, a door before it, and a manifest.
+  private struct Bench {
+    let workspace = WorkspaceDouble()
+    let oauth: OAuthDouble
+    let directory: String
+
+    init(directory: String, change: (inout OAuthDouble.Habits) -> Void) throws {
+      self.directory = directory
+      var habits = OAuthDouble.Habits()
+      change(&habits)
+      oauth = OAuthDouble(timing: workspace.timing, habits: habits, before: workspace.transport)
+      workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
+      for version in ["1", "2"] {
+        workspace.setFate(.ready(polls: 60), model: "main.support.hello", version: version)
+      }
+      try write(version: "1")
+    }
+
+    func write(version: String) throws {
+      try Data(Manifests.chat(version: version).utf8).write(to: URL(filePath: "\(directory)/chat.yaml"))
+    }
+
+    func run(
+      _ command: String, environment: [String: String] = AuthenticationTests.environment, transport: Transport? = nil
+    ) async -> CommandRun {
+      await CommandRun(
+        [command, "-f", "\(directory)/chat.yaml", "--state", "\(directory)/state"], environment: environment,
+        transport: transport ?? oauth.transport, timing: workspace.timing)
+    }
+  }
+
+  @Test(arguments: [-60, 0, 60])
+  func `an apply of a minute outlives tokens of five seconds, whatever the server's clock says`(skew: Int) async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) {
+        $0.lifetime = .seconds(5)
+        $0.skew = .seconds(skew)
+      }
+      for version in ["1", "2"] {
+        try bench.write(version: version)
+        let start = bench.workspace.timing.elapsed
+        let applied = await bench.run("apply")
+        #expect(applied.code == 0, "\(applied)")
+        #expect(bench.workspace.timing.elapsed - start >= .seconds(60))
+        expectNoSecret(in: applied)
+      }
+      #expect(bench.oauth.sold > 40)
+      // Nobody was turned away: each token was replaced before it ended.
+      #expect(bench.workspace.writes.map(\.method) == ["POST", "PUT"])
+      let diff = await bench.run("diff")
+      #expect(diff.code == 0, "\(diff)")
+    }
+  }
+
+  @Test(arguments: [
+    ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
+    .error(403, "403", "Invalid access token. [ReqId: 1]"),
+  ])
+  func `tokens that are refused in the middle of a wait fail no apply`(refusal: ScriptedTransport.Answer) async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { $0.refusal = refusal }
+      let applied = await bench.run("apply") { request in
+        // Every fifth look finds that somebody has ended all tokens.
+        let looks = bench.workspace.calls.filter { $0.method == "GET" }.count
+        if request.method == "GET", looks > 0, looks.isMultiple(of: 5), bench.oauth.sold <= looks / 5 {
+          bench.oauth.endAllTokens()
+        }
+        return try await bench.oauth.transport(request)
+      }
+      #expect(applied.code == 0, "\(applied)")
+      #expect(bench.oauth.sold >= 3)
+      #expect(bench.workspace.writes.map(\.method) == ["POST"])
+    }
+  }
+
+  @Test func `a write whose token is refused is sent once more, and once only does it land`() async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { _ in }
+      let applied = await bench.run("apply") { request in
+        if request.method == "POST", request.url.hasSuffix("/serving-endpoints"), bench.oauth.sold == 1 {
+          bench.oauth.endAllTokens()
+        }
+        return try await bench.oauth.transport(request)
+      }
+      #expect(applied.code == 0, "\(applied)")
+      #expect(bench.oauth.sold == 2)
+      #expect(bench.workspace.landed.filter { $0.method == "POST" }.count == 1)
+    }
+  }
+
+  @Test func `a token service that is away in the middle of a wait fails no apply`() async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { $0.lifetime = .seconds(5) }
+      bench.oauth.planTokenAnswers(
+        [.error(503, "TEMPORARILY_UNAVAILABLE", "later"), .lost(), .error(500, "INTERNAL", "oops")])
+      let applied = await bench.run("apply")
+      #expect(applied.code == 0, "\(applied)")
+    }
+  }
+
+  @Test func `a refused token holds no version, even where the workspace says 403`() async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { _ in }
+      let token = CommandRun.environment
+      let workspace = bench.workspace.transport
+      #expect(await bench.run("apply", environment: token, transport: workspace).code == 0)
+      try bench.write(version: "2")
+      bench.workspace.fail(
+        "PUT", with: .answer(status: 403, errorCode: "403", message: "Invalid access token. [ReqId: 1]"))
+      let refused = await bench.run("apply", environment: token, transport: workspace)
+      #expect(!"\(refused)".contains("quarantine"), "\(refused)")
+      let applied = await bench.run("apply", environment: token, transport: workspace)
+      #expect(applied.code == 0, "\(applied)")
+      let diff = await bench.run("diff", environment: token, transport: workspace)
+      #expect(diff.code == 0, "\(diff)")
+    }
+  }
+
+  @Test func `the target's line says how one gets in and as whom`() async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { _ in }
+      let diff = await bench.run("diff")
+      #expect(
+        diff.notes.contains(
+          "target: https://workspace.example.com (environment DATABRICKS_HOST), oauth-m2m: OAuth client "
+            + OAuthDouble.clientID))
+      expectNoSecret(in: diff)
+    }
+  }
+
+  @Test func `a client that is not let in is told what to check, and not its secret`() async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { _ in }
+      bench.oauth.changeClientSecret(to: "another")
+      for command in ["diff", "apply"] {
+        let refused = await bench.run(command)
+        #expect(refused.code != 0)
+        #expect(refused.notes.contains("invalid_client: Client authentication failed"), "\(refused)")
+        #expect(refused.notes.contains("check the client id and its secret (environment DATABRICKS_CLIENT_ID, "))
+        expectNoSecret(in: refused)
+      }
+      #expect(bench.workspace.calls.isEmpty)
+    }
+  }
+
+  @Test func `two ways at once are an error that names both, before anything is asked`() async throws {
+    try await withTemporaryDirectory { directory in
+      let bench = try Bench(directory: directory) { _ in }
+      let refused = await bench.run(
+        "apply", environment: Self.environment.merging(["DATABRICKS_TOKEN": "sesame-personal"]) { $1 })
+      #expect(refused.code != 0)
+      #expect(refused.notes.contains("pat: environment DATABRICKS_TOKEN; oauth-m2m: environment DATABRICKS_CLIENT_ID"))
+      expectNoSecret(in: refused)
+      #expect(bench.oauth.requests.isEmpty)
+    }
+  }
+
+  private func expectNoSecret(in run: CommandRun) {
+    #expect(!"\(run)".contains(OAuthDouble.mark), "\(run)")
+  }
+}
