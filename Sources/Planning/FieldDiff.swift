@@ -5,23 +5,27 @@ package import Endpoints
 package enum FieldDiff {
   /// Empty exactly when `target` is met by `live`.
   ///
-  /// - Parameter live: nil: there is none; everything is new.
-  package static func changes(from live: EndpointConfig?, to target: EndpointConfig) -> [FieldChange] {
+  /// - Parameters:
+  ///   - live: nil: there is none; everything is new.
+  ///   - cloud: the workspace's, whose silicon is named; nil: a plane.
+  package static func changes(
+    from live: EndpointConfig?, to target: EndpointConfig, on cloud: Cloud? = nil
+  ) -> [FieldChange] {
     let old = live?.entities ?? []
     if target.entities.count == 1, old.count <= 1, let entity = target.entities.first {
       // The five flat fields say all there is to one entity, unless it was given a name.
       let path = entity.givenName == nil ? "spec" : path(of: entity)
-      return EntityDiff(path: path, old: old.first, new: entity).changes
+      return EntityDiff(path: path, old: old.first, new: entity, cloud: cloud).changes
     }
     let pairs = pairs(old: old, new: target.entities)
     let kept = pairs.flatMap { new, old -> [FieldChange] in
       guard let old else {
-        return [FieldChange(path: path(of: new), from: nil, to: summary(of: new), effect: .rolling)]
+        return [FieldChange(path: path(of: new), from: nil, to: summary(of: new, on: cloud), effect: .rolling)]
       }
-      return EntityDiff(path: path(of: new), old: old, new: new).changes
+      return EntityDiff(path: path(of: new), old: old, new: new, cloud: cloud).changes
     }
     let gone = old.filter { entity in !pairs.contains { $0.old == entity } }.map {
-      FieldChange(path: path(of: $0), from: summary(of: $0), to: nil, effect: .inPlace)
+      FieldChange(path: path(of: $0), from: summary(of: $0, on: cloud), to: nil, effect: .inPlace)
     }
     return kept + gone
   }
@@ -65,10 +69,10 @@ package enum FieldDiff {
 
   private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }
 
-  private static func summary(of entity: ServedEntity) -> String {
+  private static func summary(of entity: ServedEntity, on cloud: Cloud?) -> String {
     let size = (entity.workloadSize ?? entity.concurrency.map(Self.words)).map { ", \($0)" } ?? ""
     return
-      "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType))\(size), "
+      "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType, on: cloud))\(size), "
       + "\(entity.traffic) % of the traffic"
   }
 }
@@ -78,12 +82,15 @@ private struct EntityDiff {
   let path: String
   let old: ServedEntity?
   let new: ServedEntity
+  let cloud: Cloud?
 
   var changes: [FieldChange] {
     var changes = [
       change("model", old?.entityName, new.entityName),
       change("entityVersion", old?.entityVersion, new.entityVersion),
-      change("workloadType", old.map { Workload.shown($0.workloadType) }, Workload.shown(new.workloadType)),
+      change(
+        "workloadType", old.map { Workload.shown($0.workloadType, on: cloud) },
+        Workload.shown(new.workloadType, on: cloud)),
       change("size", old?.workloadSize, new.workloadSize),
       change("concurrency.min", (old?.concurrency?.min).map { "\($0)" }, (new.concurrency?.min).map { "\($0)" }),
       change("concurrency.max", (old?.concurrency?.max).map { "\($0)" }, (new.concurrency?.max).map { "\($0)" }),

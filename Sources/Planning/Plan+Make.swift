@@ -23,7 +23,7 @@ extension Plan {
         if decision.warnings.isEmpty, !options.explain { continue }
         guard case .present = item.desired else { continue }
       }
-      changes.append(EndpointChange(item, decision, explain: options.explain))
+      changes.append(EndpointChange(item, decision, options))
     }
     changes.sort { $0.endpoint < $1.endpoint }
     let deletions = changes.reduce(0) { $0 + ($1.action == .delete ? 1 : 0) }
@@ -43,7 +43,7 @@ extension Plan {
 }
 
 extension EndpointChange {
-  init(_ item: PlanItem, _ decision: Decision, explain: Bool) {
+  init(_ item: PlanItem, _ decision: Decision, _ options: PlanOptions) {
     var fields: [FieldChange] = []
     var ignored: [IgnoredDifference] = []
     var world: Attempt.Base? = .absent
@@ -59,9 +59,9 @@ extension EndpointChange {
     }
     if case .present(let desired, _) = item.desired {
       if world != nil, let config = decision.target?.config, decision.action != .none {
-        fields = FieldDiff.changes(from: live?.active?.config, to: config)
+        fields = FieldDiff.changes(from: live?.active?.config, to: config, on: options.cloud)
       }
-      if explain, let live { ignored = IgnoredDifference.all(between: desired, and: live) }
+      if options.explain, let live { ignored = IgnoredDifference.all(between: desired, and: live) }
     }
     if let live { fields += FieldDiff.changes(of: decision.tagPatch, on: live.tags) }
     fields += decision.settingFields

@@ -1,4 +1,4 @@
-internal import Endpoints
+package import Endpoints
 
 /// What is to be done to a set of endpoints, and why. A value: it can be shown, compared, saved.
 package struct Plan: Hashable, Sendable {
@@ -52,15 +52,18 @@ package struct PlanOptions: Hashable, Sendable {
   package let allowMassDelete: Bool
   /// Also list what was ignored, and why.
   package let explain: Bool
+  /// The workspace's cloud, whose silicon is named; nil: a plane.
+  package let cloud: Cloud?
 
   package init(
     _ decision: DecisionOptions = DecisionOptions(), isSourceWhole: Bool, allowMassDelete: Bool = false,
-    explain: Bool = false
+    explain: Bool = false, cloud: Cloud? = nil
   ) {
     self.decision = decision
     self.isSourceWhole = isSourceWhole
     self.allowMassDelete = allowMassDelete
     self.explain = explain
+    self.cloud = cloud
   }
 
   /// What each endpoint is decided with.
