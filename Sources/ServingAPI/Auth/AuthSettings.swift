@@ -3,7 +3,7 @@
 struct AuthSettings {
   /// What can be said, by its name in a profile.
   enum Key: String, CaseIterable {
-    case token, username, password
+    case token, username, password, cloud
     case clientID = "client_id"
     case clientSecret = "client_secret"
     case authType = "auth_type"

@@ -10,15 +10,19 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   package let authentication: String
   /// Whether it is the serving plane on this machine, found by its runtime file.
   package let isLocalPlane: Bool
+  /// The cloud that environment or profile names, as it stands there.
+  package let cloud: String?
 
   package init(
-    url: String, source: String, tokenSource: String, authentication: String = "", isLocalPlane: Bool = false
+    url: String, source: String, tokenSource: String, authentication: String = "", isLocalPlane: Bool = false,
+    cloud: String? = nil
   ) {
     self.url = url
     self.source = source
     self.tokenSource = tokenSource
     self.authentication = authentication
     self.isLocalPlane = isLocalPlane
+    self.cloud = cloud
   }
 
   /// `https://h (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN`

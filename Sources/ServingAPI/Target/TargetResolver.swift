@@ -127,7 +127,8 @@ package struct TargetResolver: Sendable {
       return nil
     }
     let target = ProviderTarget(
-      url: url, source: source, tokenSource: credentials.whose, authentication: credentials.kind.rawValue)
+      url: url, source: source, tokenSource: credentials.whose, authentication: credentials.kind.rawValue,
+      cloud: settings[.cloud]?.value)
     return Found(target: target, credentials: credentials, workspaceID: settings[.workspaceID]?.value)
   }
 
