@@ -32,8 +32,14 @@ struct ApplyCommand: AsyncParsableCommand {
       "How many creates and updates the workspace takes in which time, such as 50/5m, or off. (default: "
         + "SETPOINT_WRITE_BUDGET, else 50/5m; off for the plane on this machine)", valueName: "N/TIME"))
   var writeBudget: WriteBudgetArgument?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Ask before anything is sent whether it can succeed, and wait for a version that is still being registered.")
+  var preflight = true
+  @OptionGroup var prices: PriceOptions
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
   func validate() throws {
@@ -43,22 +49,34 @@ struct ApplyCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let pass = try await makePass()
+    let (prices, rules) = (try self.prices.read(), try workspace.rules())
+    let (pass, connection, site) = try await makePass(rules)
+    let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
     let console = Surroundings.current.console
     if dryRun {
       let lines =
-        output == .json ? [pass.plan.json.text(.pretty)] : pass.lines(console.outputPalette)
+        output == .json
+        ? [pass.json(cost).text(.pretty)]
+        : pass.lines(console.outputPalette) + (cost?.lines(console.outputPalette) ?? [])
       for line in lines { try console.result(line) }
       return
     }
     if !pass.plan.isInSync {
       for line in pass.lines(console.notesPalette) { console.note(line) }
     }
+    for line in cost?.lines(console.notesPalette) ?? [] { console.note(line) }
     let limits = WalkLimits(
       waits: !noWait, timeout: timeout?.duration, budget: try budget(for: pass.reconciler.provider.target))
     let walk = FleetWalk(limits: limits, surroundings: Surroundings.current)
-    let report = ApplyReport(plan: pass.plan, results: await walk.run(pass.unsettled, pass))
-    let lines = output == .json ? [report.json.text(.pretty)] : report.lines(console.outputPalette)
+    var checks: FleetPreflight?
+    let unsettled = pass.unsettled
+    if preflight, !unsettled.isEmpty {
+      let preflight = try await connection.preflight(pass.reconciler, rules: rules, on: site)
+      checks = FleetPreflight(preflight: preflight, pass: pass)
+    }
+    let report = ApplyReport(plan: pass.plan, results: await walk.run(unsettled, pass, preflight: checks))
+    let result = cost?.added(to: report.json, list: "results") ?? report.json
+    let lines = output == .json ? [result.text(.pretty)] : report.lines(console.outputPalette)
     for line in lines { try console.result(line) }
     if report.isInterrupted { throw ExitCode(130) }
     guard report.isSuccess else { throw ExitCode(1) }
@@ -71,22 +89,27 @@ struct ApplyCommand: AsyncParsableCommand {
     return SharedWriteBudget(budget, elapsed: surroundings.timing.elapsed)
   }
 
-  private func makePass() async throws -> FleetPass {
+  private func makePass(_ rules: RuleBook) async throws -> (FleetPass, Connection, WorkspaceSite?) {
     if let plan { return try await savedPass(plan) }
     let set = try manifests.readUsable()
     let connection = try provider.connect()
-    try ManifestOptions.check(set, for: connection.target)
+    let site = try workspace.site(at: connection.target)
+    try ManifestOptions.check(set, for: connection.target, on: site, rules)
     let history = dryRun ? try state.readHistory() : try state.openHistory()
-    return try await FleetPass(
+    let pass = try await FleetPass(
       set, connection.reconciler(history, fleet.decisionOptions(fleet: provider.fleet)), connection.versions,
-      allowMassDelete: fleet.allowMassDelete)
+      allowMassDelete: fleet.allowMassDelete, cloud: site?.cloud)
+    return (pass, connection, site)
   }
 
-  private func savedPass(_ path: String) async throws -> FleetPass {
+  private func savedPass(_ path: String) async throws -> (FleetPass, Connection, WorkspaceSite?) {
     let saved = try SavedPlan.read(from: path)
     // The manifests are needed only for values that neither the plan nor the live config has.
     let set = manifests.paths.isEmpty ? nil : try manifests.readUsable()
     let connection = try provider.connect()
-    return try await FleetPass(saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet)
+    let site = try workspace.site(at: connection.target)
+    let pass = try await FleetPass(
+      saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)
+    return (pass, connection, site)
   }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CanonicalJSON
 internal import Controller
+internal import Endpoints
 internal import FoundationEssentials
 internal import History
 internal import Planning
@@ -17,23 +18,33 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   @OptionGroup var fleet: FleetOptions
   @Option(help: ArgumentHelp("Save the plan, for \"apply --plan\".", valueName: "PLAN")) var out: String?
   @Flag(help: "List also each difference that is no drift, and why.") var explain = false
+  @Flag(help: "Ask also whether each change can succeed: version, permissions, weights against memory.") var preflight =
+    false
+  @OptionGroup var prices: PriceOptions
   @Flag(help: "Exit with 2 for changes and 1 for errors, as terraform plan does.") var detailedExitcode = false
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
   var exitCodeOnError: Int32 { detailedExitcode ? 1 : 2 }
 
   func run() async throws {
     let set = try manifests.readUsable()
+    let (prices, rules) = (try self.prices.read(), try workspace.rules())
     let connection = try provider.connect()
-    try ManifestOptions.check(set, for: connection.target)
+    let site = try workspace.site(at: connection.target)
+    try ManifestOptions.check(set, for: connection.target, on: site, rules)
     let history = out == nil ? try state.readHistory() : try state.openHistory()
     let options = fleet.decisionOptions(fleet: provider.fleet)
-    let pass = try await FleetPass(
+    var pass = try await FleetPass(
       set, connection.reconciler(history, options), connection.versions, allowMassDelete: fleet.allowMassDelete,
-      explain: explain)
-    try show(pass)
+      explain: explain, cloud: site?.cloud)
+    if preflight {
+      let checks = try await connection.preflight(pass.reconciler, rules: rules, on: site)
+      pass.preflight = try await FleetPreflight(preflight: checks, pass: pass).findings()
+    }
+    try show(pass, prices.map { pass.cost(by: $0, on: site?.cloud) })
     if let out { try save(SavedPlan(pass.plan, of: pass.items, options: options, key: history.key), to: out) }
     guard pass.unknowns.isEmpty else {
       throw ErrorReport(
@@ -42,12 +53,13 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
   }
 
-  private func show(_ pass: FleetPass) throws {
+  private func show(_ pass: FleetPass, _ cost: PlanCost?) throws {
     let console = Surroundings.current.console
     switch output {
-    case .json: try console.result(pass.plan.json.text(.pretty))
+    case .json: try console.result(pass.json(cost).text(.pretty))
     case .text:
       for line in pass.lines(console.outputPalette, explain: explain) { try console.result(line) }
+      for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }
     }
   }
 

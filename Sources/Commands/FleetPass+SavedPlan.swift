@@ -31,7 +31,7 @@ extension FleetPass {
   /// - Throws: an ``ErrorReport`` that says what has moved, and `HistoryError` for environment values that nobody holds.
   init(
     _ saved: SavedPlan, _ set: ManifestSet?, _ connection: Connection, _ history: HistoryStore, fleet: FleetOptions,
-    named name: String
+    named name: String, on cloud: Cloud? = nil
   ) async throws {
     guard saved.target == connection.target.url else {
       throw ErrorReport(
@@ -52,7 +52,7 @@ extension FleetPass {
     let items = try await reconciler.survey(wanted).filter { names.contains($0.name) }
     // Deletions were counted against the whole fleet when the plan was made.
     self.init(
-      reconciler, wanted, items, PlanOptions(options, isSourceWhole: true, allowMassDelete: true))
+      reconciler, wanted, items, PlanOptions(options, isSourceWhole: true, allowMassDelete: true, cloud: cloud))
     let movements = saved.movements(now: items, replanned: plan)
     guard movements.isEmpty else {
       throw ErrorReport(

@@ -15,7 +15,7 @@ struct FleetPass: Sendable {
   /// Resolves the manifests' aliases, looks at every endpoint they name and the fleet owns, and plans.
   init(
     _ set: ManifestSet, _ reconciler: Reconciler, _ versions: VersionResolver, allowMassDelete: Bool,
-    explain: Bool = false
+    explain: Bool = false, cloud: Cloud? = nil
   ) async throws {
     let fleet = try await DesiredFleet.resolve(set) { alias in
       try await versions.resolve(model: alias.model, alias: alias.name)
@@ -24,7 +24,8 @@ struct FleetPass: Sendable {
     self.init(
       reconciler, fleet, items,
       PlanOptions(
-        reconciler.options, isSourceWhole: fleet.isComplete, allowMassDelete: allowMassDelete, explain: explain))
+        reconciler.options, isSourceWhole: fleet.isComplete, allowMassDelete: allowMassDelete, explain: explain,
+        cloud: cloud))
   }
 
   init(_ reconciler: Reconciler, _ fleet: DesiredFleet, _ items: [PlanItem], _ options: PlanOptions) {
@@ -53,6 +54,9 @@ struct FleetPass: Sendable {
     }.map(\.name)
   }
 
+  /// By endpoint, what a preflight found.
+  var preflight: [String: [PreflightFinding]] = [:]
+
   /// By endpoint, what a person wants to know beside the plan: which version an alias means, and the words with which the
   /// provider gave up on what is held.
   var remarks: [String: [String]] {
@@ -66,6 +70,7 @@ struct FleetPass: Sendable {
       {
         lines.append("why: \(words)")
       }
+      lines += (preflight[item.name] ?? []).map { "preflight: \(FleetPreflight.line($0))" }
       remarks[item.name] = lines
     }
   }

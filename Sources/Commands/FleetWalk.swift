@@ -9,18 +9,26 @@ struct FleetWalk: Sendable {
   let limits: WalkLimits
   let surroundings: Surroundings
 
-  func run(_ names: [String], _ pass: FleetPass) async -> [WalkResult] {
-    await run(names, of: pass.fleet, pass.reconciler)
+  /// - Parameter preflight: what each endpoint has to pass before anything is sent for it; nil: nothing.
+  func run(_ names: [String], _ pass: FleetPass, preflight: FleetPreflight? = nil) async -> [WalkResult] {
+    await run(names, of: pass.fleet, pass.reconciler, preflight: preflight)
   }
 
-  func run(_ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler) async -> [WalkResult] {
+  func run(
+    _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, preflight: FleetPreflight? = nil
+  ) async -> [WalkResult] {
     guard !names.isEmpty else { return [] }
     let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
     let titles = WalkTitles()
     return await withTaskGroup(of: Ended.self) { group in
       group.addTask {
         .walk(
-          await reconciler.walk(names, of: fleet, limits: limits, sleep: surroundings.timing.sleep) { event in
+          await reconciler.walk(
+            names, of: fleet, limits: limits,
+            admit: { name in
+              await preflight?.admission(name, limits: limits, display: display, surroundings: surroundings)
+            }, sleep: surroundings.timing.sleep
+          ) { event in
             if let progress = titles.progress(event) { display.note(progress) }
           })
       }

@@ -17,10 +17,13 @@ struct GetCommand: AsyncParsableCommand {
 
   @Argument(help: "The names of endpoints; none: all but the platform's own.") var names: [String] = []
   @Option(name: .shortAndLong, help: "The form of the output.") var output = ListFormat.table
+  @OptionGroup var prices: PriceOptions
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
+    let prices = try self.prices.read()
     let connection = try provider.connect()
     let console = Surroundings.current.console
     let asked =
@@ -29,7 +32,11 @@ struct GetCommand: AsyncParsableCommand {
       try await LiveEndpoint.find(name, connection.provider)
     }
     let statuses = output == .table || output == .wide ? try await statuses(at: connection.target.url) : [:]
-    try show(found.compactMap(\.self), statuses, console)
+    let cost = try prices.map { prices in
+      let endpoints = found.compactMap { $0?.observed }
+      return FleetCost(endpoints, prices: prices, on: try workspace.site(at: connection.target)?.cloud)
+    }
+    try show(found.compactMap(\.self), statuses, cost, console)
     guard !names.isEmpty else { return }
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
     for name in missing { console.note("error: there is no endpoint \(name) at \(connection.target.url)") }
@@ -55,7 +62,7 @@ struct GetCommand: AsyncParsableCommand {
   }
 
   private func show(
-    _ endpoints: [LiveEndpoint], _ statuses: [String: EndpointStatus], _ console: Console
+    _ endpoints: [LiveEndpoint], _ statuses: [String: EndpointStatus], _ cost: FleetCost?, _ console: Console
   ) throws {
     switch output {
     case .table, .wide:
@@ -63,11 +70,14 @@ struct GetCommand: AsyncParsableCommand {
         endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: Surroundings.current.now())
       if table.isEmpty { return console.note("no endpoints") }
       for line in table.lines(console.outputPalette) { try console.result(line) }
+      for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }
     case .json:
       let items = endpoints.map { CredentialNames.shown($0.details.json) }
       let isOne = names.count == 1
       if isOne, items.isEmpty { return }
-      try console.result((isOne ? items[0] : ["kind": "EndpointList", "items": .array(items)]).text(.pretty))
+      var shown = isOne ? items[0].objectValue ?? [:] : ["kind": "EndpointList", "items": .array(items)]
+      if let cost { shown["cost"] = cost.json }
+      try console.result(JSONValue.object(shown).text(.pretty))
     case .yaml:
       for (index, endpoint) in endpoints.enumerated() {
         if index > 0 { try console.result("---") }

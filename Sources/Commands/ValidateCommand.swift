@@ -5,15 +5,22 @@ internal import Endpoints
 struct ValidateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "validate", abstract: "Check manifests without asking a provider.",
-    discussion: "Exits with 0 when there is nothing to correct, with 1 when there are findings.")
+    discussion: """
+      Exits with 0 when there is nothing to correct, with 1 when there are findings. Where --cloud, DATABRICKS_CLOUD or \
+      DATABRICKS_HOST says that the manifests are for a workspace, they are judged by its rules too.
+      """)
 
   @OptionGroup var manifests: ManifestOptions
+  @OptionGroup var workspace: WorkspaceOptions
 
   func run() throws {
     let console = Surroundings.current.console
+    let rules = try workspace.rules()
+    let site = try workspace.siteOfEnvironment()
     let set = try manifests.read()
-    for line in FindingsText.lines(set.findings, console.outputPalette) { try console.result(line) }
-    console.note(FindingsText.summary(set))
-    guard set.isComplete else { throw ExitCode(1) }
+    let found = set.findings + ManifestOptions.findings(set, on: site, rules)
+    for line in FindingsText.lines(found, console.outputPalette) { try console.result(line) }
+    console.note(FindingsText.summary(set, found))
+    guard !found.contains(where: { $0.severity == .error }) else { throw ExitCode(1) }
   }
 }

@@ -35,10 +35,22 @@ struct ManifestOptions: ParsableArguments {
     return set
   }
 
-  /// What speaks against these manifests at a workspace or at a plane: neither takes all that the other does.
-  static func check(_ set: ManifestSet, for target: ProviderTarget) throws {
-    if target.isWorkspace { try report(set.manifests.flatMap(\.workspaceFindings)) }
-    if target.isLocalPlane { try report(set.manifests.flatMap(\.planeFindings)) }
+  /// What speaks against these manifests by the rules in force, at a workspace more than elsewhere.
+  ///
+  /// - Parameter site: the workspace; nil: a plane, or whatever it may be.
+  static func findings(_ set: ManifestSet, on site: WorkspaceSite?, _ rules: RuleBook) -> [Finding] {
+    set.manifests.flatMap { manifest in
+      let limits = manifest.limitFindings(rules)
+      guard let site else { return limits }
+      return limits + manifest.workspaceFindings + manifest.hardwareFindings(on: site, rules: rules)
+    }
+  }
+
+  /// What speaks against these manifests at a workspace or at a plane, neither of which takes all that the other does;
+  /// printed, and with an error among it nothing is done.
+  static func check(_ set: ManifestSet, for target: ProviderTarget, on site: WorkspaceSite?, _ rules: RuleBook) throws {
+    let ofPlanes = site == nil && target.isLocalPlane ? set.manifests.flatMap(\.planeFindings) : []
+    try report(findings(set, on: site, rules) + ofPlanes)
   }
 
   private static func report(_ findings: [Finding]) throws {
@@ -50,16 +62,5 @@ struct ManifestOptions: ParsableArguments {
         "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); nothing was changed",
         next: "correct what stands above; \"setpoint validate\" checks without asking a provider")
     }
-  }
-}
-
-extension ProviderTarget {
-  /// Whether the address is one of Databricks' own: other addresses may be either.
-  var isWorkspace: Bool {
-    let host = url.split(separator: "/").dropFirst().first ?? ""
-    return [
-      ".databricks.com", ".azuredatabricks.net", ".databricks.us", ".databricks.azure.us", ".databricks.azure.cn",
-    ]
-    .contains { host.hasSuffix($0) }
   }
 }

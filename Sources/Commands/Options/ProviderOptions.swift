@@ -47,11 +47,13 @@ struct ProviderOptions: ParsableArguments {
 
 /// A provider and what can be asked of it.
 struct Connection: Sendable {
+  let client: ServingClient
   let provider: APIProvider
   let models: ModelDirectoryClient
   let versions: VersionResolver
 
   init(_ client: ServingClient) {
+    self.client = client
     provider = APIProvider(client)
     models = ModelDirectoryClient(client)
     versions = VersionResolver(client)

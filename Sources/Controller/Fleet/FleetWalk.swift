@@ -2,15 +2,22 @@ extension Reconciler {
   /// Walks many endpoints, some at once, until each is where it is to be or has to wait for a person. One that fails keeps no
   /// other from going on. When the caller is cancelled each walk says what it left in flight.
   ///
+  /// - Parameter admit: asked before an endpoint is walked; what it returns is how that walk ends before it began.
   /// - Returns: the results in the order of `names`.
   package func walk(
     _ names: [String], of fleet: DesiredFleet, limits: WalkLimits,
+    admit: @escaping @Sendable (String) async -> WalkResult.Ending? = { _ in nil },
     sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
     report: @escaping @Sendable (WalkEvent) -> Void
   ) async -> [WalkResult] {
     // A walk throws nothing, so neither does the map.
     let results = try? await mapConcurrently(names, limit: limits.concurrency) { name in
-      await walk(name, desired: fleet.desired(name), limits: limits, sleep: sleep, report: report)
+      if let ending = await admit(name) {
+        let result = WalkResult(name: name, ending: ending, calls: [], last: nil, evidence: nil)
+        report(.ended(result))
+        return result
+      }
+      return await walk(name, desired: fleet.desired(name), limits: limits, sleep: sleep, report: report)
     }
     return results ?? []
   }

@@ -10,7 +10,7 @@ package struct Reconciler: Sendable {
   package let history: HistoryStore
   package let options: DecisionOptions
   /// Throws when a served entity's version does not exist or cannot be served; see ``ServableCheck``.
-  let servable: ServableCheck
+  package let servable: ServableCheck
   let now: @Sendable () -> Timestamp
   private let witness: RolloutWitness
 

@@ -1,0 +1,33 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import FoundationEssentials
+
+/// `--prices`: what hardware costs.
+struct PriceOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Show costs an hour by this price file; docs/hardware.md describes it, examples/prices.yaml is one.",
+      valueName: "FILE"))
+  var prices: String?
+
+  init() {}
+
+  /// The price list; nil where none was named. Findings are printed.
+  ///
+  /// - Throws: an ``ErrorReport`` where the file cannot be read or used.
+  func read() throws -> PriceList? {
+    guard let prices else { return nil }
+    let bytes: [UInt8]
+    do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
+      throw ErrorReport("cannot read the price file \(prices)", why: error.systemWords)
+    }
+    let outcome = PriceFile.read(bytes, file: prices)
+    let console = Surroundings.current.console
+    for line in FindingsText.lines(outcome.findings, console.notesPalette) { console.note(line) }
+    guard let list = outcome.prices else {
+      throw ErrorReport(
+        "the price file has errors; nothing was changed", next: "correct what stands above; docs/hardware.md shows one")
+    }
+    return list
+  }
+}

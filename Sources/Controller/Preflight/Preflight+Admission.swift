@@ -1,0 +1,45 @@
+package import Endpoints
+package import Planning
+
+extension Preflight {
+  /// What an endpoint's preflight says on the way.
+  package enum Event: Sendable {
+    case found(PreflightFinding)
+    /// Something is waited for; said again while it lasts.
+    case waiting(String)
+  }
+
+  /// Checks an endpoint before it is walked, and waits for a version that is still being registered.
+  ///
+  /// - Returns: how the walk of this endpoint ends before anything was sent; nil: it may begin.
+  package func admission(
+    _ item: PlanItem, _ decision: Decision, limits: WalkLimits, now: @Sendable () -> Timestamp,
+    sleep: @Sendable (Duration) async throws -> Void, report: @Sendable (Event) -> Void
+  ) async -> WalkResult.Ending? {
+    do {
+      let end = limits.end(of: item.desired, from: now())
+      var found = try await findings(item, decision)
+      for finding in found { report(.found(finding)) }
+      while true {
+        let refusals = found.filter { $0.outcome == .refused }
+        if !refusals.isEmpty { return .failed(Self.words(refusals)) }
+        let waits = found.filter { $0.outcome == .waiting }
+        if waits.isEmpty { return nil }
+        guard limits.waits else { return .failed(Self.words(waits)) }
+        guard now() + Self.pause <= end else { return .underWay(Reason(.blocked, Self.words(waits)), timeIsOver: true) }
+        report(.waiting(waits.map(\.words).joined(separator: "; ")))
+        try await sleep(Self.pause)
+        found = try await self.waits(item, decision)
+      }
+    } catch {
+      return .interrupted
+    }
+  }
+
+  /// A large model is registered for 20 to 30 minutes (contract Q38).
+  private static let pause: Duration = .seconds(10)
+
+  private static func words(_ findings: [PreflightFinding]) -> String {
+    "nothing was sent: " + findings.map(\.words).joined(separator: "; ")
+  }
+}

@@ -1,0 +1,150 @@
+package import Endpoints
+internal import ModelRegistry
+package import Planning
+internal import ServingAPI
+
+/// What is asked before the first call for an endpoint, and what the answers mean. Nothing is written.
+package struct Preflight: Sendable {
+  /// Whom to ask. Each throws where nobody could be asked.
+  package struct Sources: Sendable {
+    /// Whether a version can be served; see ``Reconciler/ServableCheck``.
+    let servable: Reconciler.ServableCheck
+    /// What a registry tells of a version.
+    let facts: @Sendable (ServedEntity) async throws -> ModelFacts
+    /// The caller's permission on an endpoint of that name; nil where it is not told.
+    let permission: @Sendable (String) async throws -> String?
+    /// The caller's own name; nil where it is not told.
+    let caller: @Sendable () async throws -> String?
+
+    package init(
+      servable: @escaping Reconciler.ServableCheck,
+      facts: @escaping @Sendable (ServedEntity) async throws -> ModelFacts,
+      permission: @escaping @Sendable (String) async throws -> String?,
+      caller: @escaping @Sendable () async throws -> String?
+    ) {
+      self.servable = servable
+      self.facts = facts
+      self.permission = permission
+      self.caller = caller
+    }
+  }
+
+  private let sources: Sources
+  private let rules: RuleBook
+  /// The workspace; nil: a plane, which judges hardware itself.
+  private let site: WorkspaceSite?
+
+  package init(_ sources: Sources, rules: RuleBook, on site: WorkspaceSite?) {
+    self.sources = sources
+    self.rules = rules
+    self.site = site
+  }
+
+  /// What is found for one endpoint; empty where the decision sends no config.
+  ///
+  /// - Throws: `CancellationError` alone: whatever else goes wrong with asking is a finding.
+  package func findings(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding] {
+    guard decision.sendsConfig, let config = decision.target?.config else { return [] }
+    var live: ObservedEndpoint?
+    if case .present(let endpoint) = item.observed { live = endpoint }
+    var found: [PreflightFinding] = []
+    if let live {
+      found.append(PreflightFinding(.nameFree, .passed, "the endpoint is there, and the plan may change it"))
+      found += [try await permission(live), try await creator(live)].compactMap(\.self)
+    } else {
+      found.append(PreflightFinding(.nameFree, .passed, "no endpoint of this name is there"))
+    }
+    for entity in config.entities where !(live?.serves(entity) ?? false) {
+      found += try await model(entity, live)
+    }
+    return found.filter { rules.severity(of: $0.rule) != .off }
+  }
+
+  /// Whether the versions that are still being registered can be served by now.
+  ///
+  /// - Returns: what is still waited for; empty: nothing.
+  func waits(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding] {
+    var found: [PreflightFinding] = []
+    for entity in decision.target?.config.entities ?? [] { found.append(try await ready(entity, nil)) }
+    return found.filter { $0.outcome == .waiting || $0.outcome == .refused }
+  }
+
+  // MARK: - Asking
+
+  private func permission(_ live: ObservedEndpoint) async throws -> PreflightFinding? {
+    do {
+      return PreflightJudgement.permission(try await sources.permission(live.name), rules: rules)
+    } catch {
+      return try notChecked(.callerPermission, error)
+    }
+  }
+
+  private func creator(_ live: ObservedEndpoint) async throws -> PreflightFinding? {
+    guard site != nil, let creator = live.creator else { return nil }
+    do {
+      return PreflightJudgement.creator(creator, caller: try await sources.caller(), rules: rules)
+    } catch {
+      return try notChecked(.creatorIsDeployer, error)
+    }
+  }
+
+  private func model(_ entity: ServedEntity, _ live: ObservedEndpoint?) async throws -> [PreflightFinding] {
+    let readiness = try await ready(entity, live)
+    guard let site, readiness.outcome == .passed else { return [readiness] }
+    do {
+      let facts = try await sources.facts(entity)
+      return [readiness] + PreflightJudgement.model(facts, of: entity, on: site, rules: rules)
+    } catch {
+      return [readiness, try notChecked(.weightsFit, error)]
+    }
+  }
+
+  private func ready(_ entity: ServedEntity, _ live: ObservedEndpoint?) async throws -> PreflightFinding {
+    let version = "\(entity.entityName) version \(entity.entityVersion)"
+    do {
+      try await sources.servable(entity)
+      return PreflightFinding(.modelReady, .passed, "\(version) can be served")
+    } catch let error as ModelRegistryError {
+      if error.kind == .notYetRegistered { return PreflightFinding(.modelReady, .waiting, error.message) }
+      return rules.preflight(.modelReady, "\(error.message); \(error.advice)")
+        ?? PreflightFinding(.modelReady, .notKnown, error.message)
+    } catch let error as ServingError where error.kind == .permissionDenied {
+      let words = "\(entity.entityName) is not shown to the caller: \(error.serverMessage)"
+      // The endpoint loads the model as its creator. For a new one that is the caller.
+      if live != nil { return PreflightFinding(.modelGrants, .warning, words) }
+      return rules.preflight(.modelGrants, words + "; serving takes USE CATALOG, USE SCHEMA and EXECUTE")
+        ?? PreflightFinding(.modelGrants, .notKnown, words)
+    } catch {
+      return try notChecked(.modelReady, error)
+    }
+  }
+
+  /// - Throws: `CancellationError` where that is what happened.
+  private func notChecked(_ rule: WorkspaceRule, _ error: any Error) throws -> PreflightFinding {
+    if error is CancellationError { throw error }
+    let words = (error as? ServingError)?.serverMessage ?? "\(error)"
+    return PreflightFinding(rule, .notChecked, words)
+  }
+}
+
+extension Decision {
+  /// Whether carrying it out sends a config: what sends none has nothing to check before.
+  package var sendsConfig: Bool {
+    operations.contains { operation in
+      switch operation {
+      case .create, .updateConfig: true
+      default: false
+      }
+    }
+  }
+}
+
+extension ObservedEndpoint {
+  /// Whether the version runs already, on the same hardware.
+  fileprivate func serves(_ entity: ServedEntity) -> Bool {
+    (active?.config.entities ?? []).contains {
+      $0.entityName == entity.entityName && $0.entityVersion == entity.entityVersion
+        && $0.workloadType == entity.workloadType
+    }
+  }
+}

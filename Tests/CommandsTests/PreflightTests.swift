@@ -1,0 +1,239 @@
+import CanonicalJSON
+import Commands
+import FoundationEssentials
+import LibCurl
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// What is asked before the first call, against a workspace in memory.
+@Suite struct PreflightTests {
+  /// Answers put in the place of the workspace's own, by the end of their paths.
+  private final class Answers: Sendable {
+    private let edits = Mutex<[(path: String, edit: @Sendable (JSONValue) -> (Int, JSONValue))]>([])
+    private let workspace: WorkspaceDouble
+
+    init(_ workspace: WorkspaceDouble) { self.workspace = workspace }
+
+    func set(_ path: String, _ edit: @escaping @Sendable (JSONValue) -> (Int, JSONValue)) {
+      edits.withLock { $0.insert((path, edit), at: 0) }
+    }
+
+    /// Members put over what the workspace answers.
+    func add(_ members: [String: JSONValue], to path: String) {
+      set(path) { answer in (200, .object((answer.objectValue ?? [:]).merging(members) { $1 })) }
+    }
+
+    var transport: Transport {
+      { [self] request in
+        let response = try await workspace.transport(request)
+        let edit = edits.withLock { edits in edits.first { request.method == "GET" && request.url.hasSuffix($0.path) } }
+        guard let edit else { return response }
+        var body: [UInt8] = []
+        for try await piece in response.body { body += piece }
+        let (status, json) = edit.edit((try? JSONValue(parsing: body)) ?? .null)
+        return APIResponse(
+          status: status, headers: HTTPHeaders([]), body: ByteStream([Array(json.text().utf8)]))
+      }
+    }
+  }
+
+  private struct Bench {
+    let workspace: WorkspaceDouble
+    let answers: Answers
+    let directory: String
+
+    func write(_ text: String, _ name: String = "support-chat") throws {
+      try Data(text.utf8).write(to: URL(filePath: "\(directory)/manifests/\(name).yaml"))
+    }
+
+    func run(_ command: String, _ more: String..., cloud: String? = "aws") async -> CommandRun {
+      var environment = CommandRun.environment
+      environment["DATABRICKS_CLOUD"] = cloud
+      return await CommandRun(
+        [command, "-f", "\(directory)/manifests", "--state", "\(directory)/state"] + more, environment: environment,
+        workspace: workspace, transport: answers.transport, timing: workspace.timing)
+    }
+  }
+
+  private static let model = "main.support.hello"
+  private static let version = "/models/main.support.hello/versions/"
+
+  private func withBench(_ body: (Bench) async throws -> Void) async throws {
+    try await withTemporaryDirectory { directory in
+      try FileManager.default.createDirectory(
+        atPath: "\(directory)/manifests", withIntermediateDirectories: true)
+      let workspace = WorkspaceDouble()
+      workspace.setModel(Self.model, versions: [1: .ready, 2: .ready, 3: .pendingRegistration, 4: .failedRegistration])
+      try await body(Bench(workspace: workspace, answers: Answers(workspace), directory: directory))
+    }
+  }
+
+  private func gpu(_ type: String, version: String = "1") -> String {
+    Manifests.chat(version: version).replacing("workloadType: CPU", with: "workloadType: \(type)")
+  }
+
+  @Test func `a version that is not there blocks its own endpoint and no other`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "9"))
+      try bench.write(Manifests.chat("other-chat", version: "1"), "other-chat")
+      let run = await bench.run("apply")
+      #expect(run.code == 1)
+      #expect(run.output.contains("other-chat: created"), "\(run)")
+      #expect(
+        run.output.contains("support-chat: failed: nothing was sent: main.support.hello has no version 9"), "\(run)")
+      #expect(run.output.contains("(rule model-ready; --rule model-ready=warn if yours differs)"), "\(run)")
+      #expect(bench.workspace.endpoint("support-chat") == nil && bench.workspace.endpoint("other-chat") != nil)
+    }
+  }
+
+  @Test func `a failed registration is refused, unless nobody asks`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "4"))
+      let refused = await bench.run("apply", "--no-wait")
+      #expect(refused.code == 1 && refused.output.contains("its registration failed"), "\(refused)")
+      #expect(bench.workspace.writes.isEmpty)
+      _ = await bench.run("apply", "--no-wait", "--no-preflight")
+      #expect(!bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `a version that is still being registered is waited for`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "3"))
+      let workspace = bench.workspace
+      let asked = Mutex(0)
+      bench.answers.set(Self.version + "3") { answer in
+        let count = asked.withLock { count in
+          count += 1
+          return count
+        }
+        if count == 4 { workspace.setModel(Self.model, versions: [3: .ready]) }
+        return (200, answer)
+      }
+      let run = await bench.run("apply")
+      #expect(run.code == 0, "\(run)")
+      #expect(run.output.contains("support-chat: created"))
+      let wait = "support-chat: preflight: waits: main.support.hello version 3 is still being registered"
+      #expect(run.notes.contains(wait), "\(run)")
+    }
+  }
+
+  @Test func `the wait for a registration ends with the walk's own`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "3"))
+      let run = await bench.run("apply", "--timeout", "60s")
+      #expect(run.code == 1)
+      #expect(run.output.contains("support-chat: still under way: "), "\(run)")
+      #expect(run.output.contains("still being registered"))
+      let hasty = await bench.run("apply", "--no-wait")
+      #expect(hasty.code == 1 && hasty.output.contains("support-chat: failed: nothing was sent: "), "\(hasty)")
+      #expect(bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `who may not manage the endpoint is told before anything is sent`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.run("apply").code == 0)
+      bench.workspace.forgetCalls()
+      bench.answers.add(["permission_level": "CAN_QUERY"], to: "/serving-endpoints/support-chat")
+      try bench.write(Manifests.chat(version: "2"))
+      let run = await bench.run("apply")
+      #expect(run.code == 1)
+      #expect(run.output.contains("the caller has CAN_QUERY on the endpoint, and a change takes CAN_MANAGE"), "\(run)")
+      #expect(bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `another creator than the deployer is a warning at a workspace`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.run("apply").code == 0)
+      bench.answers.add(["creator": "gone@example.com"], to: "/serving-endpoints/support-chat")
+      bench.answers.set("/scim/v2/Me") { _ in (200, ["userName": "deployer@example.com"]) }
+      try bench.write(Manifests.chat(version: "2"))
+      #expect(await bench.run("diff", "--preflight", cloud: nil).output.contains("creator-is-deployer") == false)
+      let run = await bench.run("apply")
+      #expect(run.code == 0, "\(run)")
+      #expect(
+        run.notes.contains(
+          "support-chat: preflight: creator-is-deployer: warning: gone@example.com made the endpoint and "
+            + "deployer@example.com deploys it"), "\(run)")
+    }
+  }
+
+  @Test func `a model that the caller may not see is refused for a new endpoint`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      bench.answers.set(Self.version + "1") { _ in
+        (403, ["error_code": "PERMISSION_DENIED", "message": "User lacks EXECUTE on the model"])
+      }
+      let run = await bench.run("apply")
+      #expect(run.code == 1 && run.output.contains("User lacks EXECUTE on the model"), "\(run)")
+      #expect(run.output.contains("USE CATALOG") && bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `a registry that cannot be asked blocks nothing, and says why`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      bench.answers.set(Self.version + "1") { _ in (500, ["error_code": "INTERNAL_ERROR", "message": "out of order"]) }
+      let run = await bench.run("apply")
+      #expect(run.code == 0, "\(run)")
+      #expect(run.notes.contains("support-chat: preflight: model-ready: not checked: out of order"), "\(run)")
+    }
+  }
+
+  @Test func `what the registry tells of a model is judged against the hardware`() async throws {
+    try await withBench { bench in
+      try bench.write(gpu("T4"))
+      bench.answers.add(
+        ["tags": [["key": "model_size_bytes", "value": "15200000000"]], "task": "llm/v1/embeddings"],
+        to: Self.version + "1")
+      let warned = await bench.run("diff", "--preflight")
+      #expect(warned.code == 1)
+      #expect(
+        warned.output.contains(
+          "    preflight: weights-fit: warning: the weights of main.support.hello version 1 are 15.2 GB, and 1x T4 16 GB "
+            + "has 16 GB: less than 15 % is left"), "\(warned)")
+      #expect(
+        warned.output.contains("entrypoint-task: warning: the task of main.support.hello version 1 is llm/v1/emb"))
+      #expect(warned.output.contains("    preflight: model-ready: passed: main.support.hello version 1 can be served"))
+
+      bench.answers.add(
+        ["entrypoint": "python -m vllm.entrypoints.openai.api_server --dtype bfloat16 --port 8080"],
+        to: Self.version + "1")
+      let refused = await bench.run("apply")
+      #expect(
+        refused.code == 1 && refused.output.contains("says --dtype bfloat16, which a T4 does not have"), "\(refused)")
+      #expect(bench.workspace.writes.isEmpty)
+      let forced = await bench.run("apply", "--rule", "bfloat16-on-t4=warn")
+      #expect(forced.code == 0 && forced.notes.contains("preflight: bfloat16-on-t4: warning: "), "\(forced)")
+    }
+  }
+
+  @Test func `machines get what was found for each change`() async throws {
+    try await withBench { bench in
+      try bench.write(gpu("T4"))
+      let plan = try JSONValue(parsing: await bench.run("diff", "--preflight", "-o", "json").output)
+      let checks = plan["changes"]?.arrayValue?.first?["preflight"]?.arrayValue ?? []
+      let outcomes = Dictionary(
+        checks.map { ($0["check"]?.stringValue ?? "", $0["outcome"]?.stringValue ?? "") }, uniquingKeysWith: { $1 })
+      #expect(
+        outcomes == ["name-free": "passed", "model-ready": "passed", "weights-fit": "not known"], "\(plan.text())")
+    }
+  }
+
+  @Test func `what runs already is not asked for again`() async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.run("apply").code == 0)
+      bench.workspace.forgetCalls()
+      try bench.write(Manifests.chat(version: "1", more: "  environment: {LEVEL: debug}"))
+      #expect(await bench.run("apply").code == 0)
+      #expect(!bench.workspace.calls.contains { $0.path.contains("/versions/") }, "\(bench.workspace.calls)")
+    }
+  }
+}

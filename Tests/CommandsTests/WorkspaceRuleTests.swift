@@ -1,0 +1,92 @@
+import Commands
+import FoundationEssentials
+import TestKit
+import Testing
+
+/// The rules of workspaces in the commands that read manifests.
+@Suite struct WorkspaceRuleTests {
+  private let a10 = Manifests.chat(version: "1").replacing("workloadType: CPU", with: "workloadType: A10")
+
+  private func environment(_ more: [String: String]) -> [String: String] {
+    CommandRun.environment.merging(more) { $1 }
+  }
+
+  @Test func `validate judges by the cloud that is said, and without one by no cloud`() async {
+    #expect(await CommandRun(["validate", "-f", "-"], input: a10).code == 0)
+    let refused = await CommandRun(["validate", "-f", "-", "--cloud", "azure"], input: a10)
+    #expect(refused.code == 1)
+    #expect(refused.output.hasPrefix("-:8:17: error: spec.workloadType: Azure has no A10; it has T4 ("), "\(refused)")
+    #expect(refused.notes == "1 valid endpoint, 1 error\n")
+    #expect(await CommandRun(["validate", "-f", "-", "--cloud", "aws"], input: a10).code == 0)
+  }
+
+  @Test(arguments: [
+    ["DATABRICKS_CLOUD": "Azure"], ["DATABRICKS_HOST": "https://adb-1.2.azuredatabricks.net"],
+    ["DATABRICKS_CLOUD": "azure", "DATABRICKS_HOST": "https://dbc-1.cloud.databricks.com"],
+  ]) func `the environment says the cloud, and its word outranks the address`(more: [String: String]) async {
+    let run = await CommandRun(["validate", "-f", "-"], environment: environment(more), input: a10)
+    #expect(run.code == 1 && run.output.contains("Azure has no A10"), "\(run)")
+    let flag = await CommandRun(
+      ["validate", "-f", "-", "--cloud", "aws"], environment: environment(more), input: a10)
+    #expect(flag.code == 0, "\(flag)")
+  }
+
+  @Test func `a rule is overridden by flag before environment`() async {
+    let off = environment(["SETPOINT_RULES": "hardware-of-cloud=off"])
+    let arguments = ["validate", "-f", "-", "--cloud", "azure"]
+    #expect(await CommandRun(arguments, environment: off, input: a10).output == "")
+    let warned = await CommandRun(arguments + ["--rule", "hardware-of-cloud=warn"], environment: off, input: a10)
+    #expect(warned.code == 0)
+    #expect(warned.output.contains(": warning: spec.workloadType: Azure has no A10"), "\(warned)")
+  }
+
+  @Test(arguments: [
+    (["--rule", "hardware-of-clouds=off"], [:], "did you mean \"hardware-of-cloud\"?"),
+    ([], ["SETPOINT_RULES": "nonsense"], "write NAME=off"),
+    ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is said to be \"ibm\""),
+    (["--cloud", "ibm"], [:], "aws"),
+  ] as [([String], [String: String], String)]) func `what is no rule and no cloud is a usage error`(
+    arguments: [String], more: [String: String], words: String
+  ) async {
+    let run = await CommandRun(["validate", "-f", "-"] + arguments, environment: environment(more), input: a10)
+    #expect(run.code == 64, "\(run)")
+    #expect(run.notes.contains(words), "\(run)")
+  }
+
+  @Test func `diff and apply ask nothing where a rule refuses`() async throws {
+    let workspace = WorkspaceDouble()
+    try await withTemporaryDirectory { directory in
+      try Data(a10.utf8).write(to: URL(filePath: "\(directory)/chat.yaml"))
+      let common = ["-f", "\(directory)/chat.yaml", "--state", "\(directory)/state", "--cloud", "azure"]
+      for (command, code) in [("diff", 2), ("apply", 1)] {
+        let run = await CommandRun([command] + common, workspace: workspace)
+        #expect(run.code == Int32(code), "\(run)")
+        #expect(run.notes.contains("Azure has no A10") && run.notes.contains("the manifests have an error"), "\(run)")
+      }
+      #expect(workspace.calls.isEmpty)
+      let passed = await CommandRun(["diff"] + common + ["--rule", "hardware-of-cloud=warn"], workspace: workspace)
+      #expect(passed.code == 1 && passed.notes.contains("warning"), "\(passed)")
+    }
+  }
+
+  @Test(arguments: [
+    (["--cloud", "azure"], "A100 (GPU_LARGE, 1x A100 80 GB)"), (["--cloud", "aws"], "GPU_LARGE (1x L40-class 48 GB)"),
+    ([], "A100 (GPU_LARGE)"),
+  ] as [([String], String)]) func `a plan names the silicon of its cloud`(
+    arguments: [String], shown: String
+  ) async throws {
+    let text = a10.replacing("A10", with: "GPU_LARGE")
+    try await withTemporaryDirectory { directory in
+      let run = await CommandRun(["diff", "-f", "-", "--state", "\(directory)/state"] + arguments, input: text)
+      #expect(run.code == 1)
+      #expect(run.lines.contains { $0.hasPrefix("    spec.workloadType") && $0.hasSuffix("  \(shown)") }, "\(run)")
+    }
+  }
+
+  @Test func `limits hold wherever the endpoints are to live`() async {
+    let long = a10.replacing("name: support-chat", with: "name: \(String(repeating: "n", count: 64))")
+    let run = await CommandRun(["validate", "-f", "-"], input: long)
+    #expect(run.code == 1 && run.output.contains("metadata.name: has 64 characters; a provider takes 63"), "\(run)")
+    #expect(await CommandRun(["validate", "-f", "-", "--rule", "name-length=64"], input: long).code == 0)
+  }
+}
