@@ -245,8 +245,10 @@ private struct KeptLog: LogHandler {
 
   @Test func `asked to stop, it cuts its pause short and delivers what is queued`() async throws {
     let receiver = Receiver([.init(status: .serviceUnavailable, headers: [.retryAfter: "500"])])
-    let outcomes = try await receiver.run { url in
-      let notifier = try self.notifier(url, timing: .system)
+    var limits = WebhookNotifier.Limits()
+    limits.shutdownGrace = .seconds(60)
+    let outcomes = try await receiver.run { [limits] url in
+      let notifier = try self.notifier(url, limits: limits, timing: .system)
       notifier.post(Self.notice("a"))
       notifier.post(Self.notice("b"))
       try await Self.serve(notifier) { stop in

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// A change that is not noticed ends these by their time limit: they wait for the next element, and none is a failure.
-@Suite(.timeLimit(.minutes(1))) struct `Changes of a directory` {
+@Suite(.timeLimit(.minutes(2))) struct `Changes of a directory` {
   private let folder: Folder
 
   init() throws { folder = try Folder() }

@@ -235,12 +235,14 @@ import Testing
       exec sh -c "$last"
       """, "bin/ssh")
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: world.folder("bin/ssh"))
-    let source = try world.source(
-      "ssh://git@example.com\(world.folder("work"))",
-      environment: ["PATH": world.folder("bin") + ":" + world.path], limits: GitTimeLimits(remote: .seconds(4)))
-    #expect(try await source.read().commit == first)
+    let source = { [world] (limits: GitTimeLimits) in
+      try world.source(
+        "ssh://git@example.com\(world.folder("work"))",
+        environment: ["PATH": world.folder("bin") + ":" + world.path], limits: limits)
+    }
+    #expect(try await source(GitTimeLimits()).read().commit == first)
     try world.folder.write("", "hang")
-    let late = try await source.read()
+    let late = try await source(GitTimeLimits(remote: .seconds(4))).read()
     #expect(late.commit == first && late.names == ["a", "b"] && late.set.isComplete)
     #expect(late.problem?.contains("was killed") == true)
     try await Processes.ends(world.folder.path + "/child")
