@@ -110,6 +110,11 @@ import Testing
     #expect(error?.kind == .permissionDenied)
     #expect(error?.serverMessage.contains("login page") == true)
     #expect(error?.serverMessage.contains("?") == false)
+    let network = ScriptedTransport([.answer(status: 302, headers: [HTTPField("Location", place)])])
+    let asked = await #expect(throws: ServingError.self) {
+      try await APIProvider(network.client()).streamChat("chat", entity: nil, prompt: "hi")
+    }
+    #expect(asked?.kind == .permissionDenied)
   }
 
   @Test func `a redirect names its place without the query, and is not followed`() async {

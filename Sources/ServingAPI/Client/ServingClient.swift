@@ -64,7 +64,8 @@ package struct ServingClient: Sendable {
 
   /// Sends a call once and hands over whatever answer comes, error statuses included, its body unread.
   ///
-  /// - Throws: `ServingError` where no answer came; `CancellationError` where the task is cancelled.
+  /// - Throws: `ServingError` where no answer came, or the login page's address; `CancellationError` where the task is
+  ///   cancelled.
   package func answer(_ call: APICall) async throws -> APIResponse {
     do {
       return try await send(call)
@@ -123,8 +124,10 @@ package struct ServingClient: Sendable {
     let (response, isRefused) = try await RefusedToken.told(by: try await tried(call, token)) {
       try failure($0, call: call)
     }
-    guard isRefused, tokens.refused(token) else { return response }
-    return try await tried(call, try await tokens.token())
+    let answer =
+      isRefused && tokens.refused(token) ? try await tried(call, try await tokens.token()) : response
+    if let denied = LoginPage.failure(answer, call: call, target: target) { throw denied }
+    return answer
   }
 
   private func tried(_ call: APICall, _ token: Secret) async throws -> APIResponse {
@@ -149,7 +152,6 @@ package struct ServingClient: Sendable {
 
   private func wholeBody(of call: APICall) async throws -> [UInt8] {
     let response = try await send(call)
-    if let denied = LoginPage.failure(response, call: call, target: target) { throw denied }
     let isError = !(200..<300).contains(response.status)
     let (bytes, isCut): ([UInt8], Bool)
     do {
