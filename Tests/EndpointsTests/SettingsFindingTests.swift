@@ -44,6 +44,12 @@ import Testing
       ]
     ),
     (
+      "gateway: {rateLimits: [{key: user, principal: interns, calls: 1}, {key: user, principal: A@b.org, calls: 1}]}",
+      [
+        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is no e-mail address; such as oncall@example.com"
+      ]
+    ),
+    (
       "gateway:\n  rateLimits:\n    - {key: user, calls: 1}\n    - {key: user, tokens: 2}",
       [
         "11:9: error: spec.gateway.rateLimits[1]: the key user has a limit already at spec.gateway.rateLimits[0]; "
@@ -280,6 +286,25 @@ import Testing
     let bare = try settings("access: [{group: support, level: CanQuery}]")
     #expect(bare == (try settings("access: {grants: [{group: support, level: CanQuery}]}")))
     #expect(bare.access == AccessSettings(mode: .additive, grants: [Grant(.group("support"), .canQuery)]))
+  }
+
+  @Test func `name a user in any case, and a group in its own`() throws {
+    let id = "5B1E7C1E-6F0E-4D54-9D1B-0A3C6A1F2B3C"
+    let read = try settings(
+      "access: [{user: Lead@Example.com, level: CanView}, {group: Support, level: CanView}, "
+        + "{servicePrincipal: \(id), level: CanView}]")
+    #expect(
+      read.access?.grants.map(\.principal) == [
+        .user("lead@example.com"), .group("Support"), .servicePrincipal(id.lowercased()),
+      ])
+    #expect(
+      findings(
+        manifest(
+          "model: m\nentityVersion: 7\naccess: [{user: A@b.org, level: CanView}, {user: a@B.org, level: CanQuery}]"))
+        == [
+          "8:45: error: spec.access[1]: user a@b.org has a right already at spec.access[0]; keep the stronger one: it "
+            + "includes the other"
+        ])
   }
 
   @Test func `are the same in any order`() throws {

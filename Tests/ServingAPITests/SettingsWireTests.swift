@@ -242,7 +242,7 @@ import Testing
         ],
       ],
       [
-        "user_name": "me@example.com", "display_name": "Me",
+        "user_name": "Me@Example.com", "display_name": "Me",
         "all_permissions": [["permission_level": "CAN_MANAGE", "inherited": false]],
       ],
       [
@@ -266,7 +266,7 @@ import Testing
   }
 
   @Test func `only what was granted on the endpoint itself counts, the strongest of a principal's`() async throws {
-    let (access, network) = try await access(.json(["userName": "me@example.com"]))
+    let (access, network) = try await access(.json(["userName": "me@EXAMPLE.com"]))
     #expect(
       access.grants == [
         Grant(.user("me@example.com"), .canManage), Grant(.group("support"), .canQuery),

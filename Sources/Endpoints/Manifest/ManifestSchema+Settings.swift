@@ -24,9 +24,10 @@ extension ManifestSchema {
   private static let rateLimit = ObjectType([
     Field(
       "key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, example: "key: user",
-      doc: "Whom the limit counts: the endpoint, each user, or the one group or service principal named."),
+      doc: "Whom the limit counts: all together, each user, or the one user, group or service principal named."),
     Field(
-      "principal", .text(.principalName), doc: "The group's name, or the service principal's application id."),
+      "principal", .text(.principalName),
+      doc: "The user's e-mail address, the group's name, or the service principal's application id."),
     Field("calls", .integer(0...(.max)), doc: "Calls a period."),
     Field("tokens", .integer(0...(.max)), doc: "Tokens a period."),
     Field(

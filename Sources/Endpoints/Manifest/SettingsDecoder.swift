@@ -84,8 +84,12 @@ struct SettingsDecoder {
         record.location, path + ".principal", "required with the key \(key), but missing",
         key == "user_group" ? "name the group" : "name the service principal's application id")
     }
-    if !needsPrincipal, let location = record.location(of: "principal") {
-      report(location, path + ".principal", "has no meaning with the key \(key)", "remove it")
+    if let location = record.location(of: "principal") {
+      if key == "endpoint" {
+        report(location, path + ".principal", "has no meaning with the key endpoint", "remove it")
+      } else if key == "user", let user = record.text("principal"), let fault = TextRule.emailAddress.check(user) {
+        report(location, path + ".principal", fault.message, fault.suggestion)
+      }
     }
     if key == "service_principal" { checkApplicationID(record, "principal", path) }
     return RateLimit(

@@ -24,7 +24,7 @@ package struct Grant: Hashable, Sendable, Comparable {
   package let level: AccessLevel
 
   package init(_ principal: Principal, _ level: AccessLevel) {
-    self.principal = principal
+    self.principal = principal.folded
     self.level = level
   }
 
@@ -45,6 +45,16 @@ package enum Principal: Hashable, Sendable, Comparable {
   package var name: String {
     switch self {
     case .user(let name), .group(let name), .servicePrincipal(let name): name
+    }
+  }
+
+  /// In the one spelling that is compared: user names and application ids are the same in any case, and a workspace may
+  /// answer them in another than it was told.
+  package var folded: Principal {
+    switch self {
+    case .user(let name): .user(name.lowercased())
+    case .group: self
+    case .servicePrincipal(let id): .servicePrincipal(id.lowercased())
     }
   }
 

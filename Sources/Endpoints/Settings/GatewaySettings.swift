@@ -31,7 +31,8 @@ package struct GatewaySettings: Hashable, Sendable {
 package struct RateLimit: Hashable, Sendable, Comparable {
   /// Whom the limit counts: `endpoint`, `user`, `user_group`, `service_principal`, or a word newer than this version.
   package let key: String
-  /// The group or the service principal's application id; nil for the other keys, and for a default of all users.
+  /// The group, the user or the service principal, of whom the latter two are the same in any case; nil for the endpoint
+  /// and for each user.
   package let principal: String?
   package let calls: Int64?
   package let tokens: Int64?
@@ -42,7 +43,7 @@ package struct RateLimit: Hashable, Sendable, Comparable {
     key: String, principal: String? = nil, calls: Int64? = nil, tokens: Int64? = nil, renewalPeriod: String = "minute"
   ) {
     self.key = key
-    self.principal = principal
+    self.principal = key == "user_group" ? principal : principal?.lowercased()
     self.calls = calls
     self.tokens = tokens
     self.renewalPeriod = renewalPeriod

@@ -53,7 +53,7 @@ package struct ObservedAccess: Hashable, Sendable {
 
   package init(grants: [Grant] = [], caller: Principal? = nil, problem: String? = nil) {
     self.grants = grants.sorted()
-    self.caller = caller
+    self.caller = caller?.folded
     self.problem = problem
   }
 }

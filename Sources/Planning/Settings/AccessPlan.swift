@@ -36,7 +36,7 @@ struct AccessPlan {
   func isDeployer(_ principal: Principal) -> Bool {
     if principal == live.caller { return true }
     if case .group = principal { return false }
-    return principal.name == creator
+    return principal.name == creator?.lowercased()
   }
 
   private func names(_ principal: Principal) -> Bool { wanted.grants.contains { $0.principal == principal } }
