@@ -3,7 +3,6 @@ internal import CanonicalJSON
 internal import Controller
 internal import Endpoints
 internal import History
-internal import LibYAML
 internal import Planning
 internal import ServingAPI
 
@@ -11,8 +10,8 @@ struct GetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "get", abstract: "List live endpoints, or show one.",
     discussion: """
-      "-o yaml" prints manifests that "apply -f" reads; "-o json" prints the provider's own words. A plain environment \
-      value whose name says that it is a credential is never printed.
+      "-o yaml" prints manifests that "apply -f" reads, as "setpoint import" does; "-o json" prints the provider's own \
+      words. A plain environment value that may be a credential is never printed.
       """)
 
   @Argument(help: "The names of endpoints; none: all but the platform's own.") var names: [String] = []
@@ -26,6 +25,10 @@ struct GetCommand: AsyncParsableCommand {
     let prices = try self.prices.read()
     let connection = try provider.connect()
     let console = Surroundings.current.console
+    if output == .yaml {
+      let outcomes = try await LiveImport.outcomes(names, at: connection)
+      return try ImportReport(outcomes, isSelected: !names.isEmpty).print()
+    }
     let asked =
       names.isEmpty ? try await connection.provider.list().filter { !$0.isReserved }.map(\.name) : names
     let found = try await mapConcurrently(asked, limit: 16) { name in
@@ -78,14 +81,7 @@ struct GetCommand: AsyncParsableCommand {
       var shown = isOne ? items[0].objectValue ?? [:] : ["kind": "EndpointList", "items": .array(items)]
       if let cost { shown["cost"] = cost.json }
       try console.result(JSONValue.object(shown).text(.pretty))
-    case .yaml:
-      for (index, endpoint) in endpoints.enumerated() {
-        if index > 0 { try console.result("---") }
-        try console.resultPiece(YAMLEmitter.emit(ManifestText.yaml(endpoint.observed)))
-        for variable in ManifestText.hiddenVariables(endpoint.observed) {
-          console.note("\(endpoint.observed.name): the value of \(variable) is not printed; keep it as a secret")
-        }
-      }
+    case .yaml: break
     }
   }
 }

@@ -1,0 +1,138 @@
+internal import CanonicalJSON
+internal import LibYAML
+
+/// References in the texts of a configuration, `${…}`, and what stands for them.
+struct References {
+  enum Dialect {
+    /// Any expression stands between the braces; `$${` is no reference; `%{…}` directs, and cannot be followed either.
+    case terraform
+    /// A path stands between the braces; anything else is text.
+    case bundle
+  }
+
+  /// A value that depends on something that cannot be known here.
+  struct Open: Hashable, Sendable {
+    /// In the endpoint's block, such as `config.served_entities[0].entity_version`.
+    let path: String
+    /// What it depends on, such as `${var.version}`. The text around it may be a secret, and is not told.
+    let on: String
+    let location: SourceLocation
+  }
+
+  let dialect: Dialect
+  /// What stands for a reference's inside; nil where it cannot be known.
+  let value: (String) -> SourcedValue?
+
+  /// The value with its references replaced, and without what depends on others, which is added to `open`.
+  func resolve(_ value: SourcedValue, path: String = "", open: inout [Open]) -> SourcedValue? {
+    resolve(value, path, depth: 0, &open)
+  }
+
+  private func resolve(_ value: SourcedValue, _ path: String, depth: Int, _ open: inout [Open]) -> SourcedValue? {
+    switch value.content {
+    case .list(let items):
+      var kept: [SourcedValue] = []
+      for (index, item) in items.enumerated() {
+        let known = open.count
+        let item = resolve(item, "\(path)[\(index)]", depth: depth, &open)
+        let isWhole = open.count == known
+        if let item, isWhole || !Self.wholeItems.contains(where: path.hasSuffix) { kept.append(item) }
+      }
+      return SourcedValue(.list(kept), at: value.location)
+    case .object(let members):
+      var kept: [String: SourcedValue] = [:]
+      for (key, member) in members.sorted(by: { $0.key < $1.key }) {
+        kept[key] = resolve(member, path.isEmpty ? key : "\(path).\(key)", depth: depth, &open)
+      }
+      return SourcedValue(.object(kept), at: value.location)
+    case .scalar(.string(let text)): return resolve(text, at: value.location, path, depth, &open)
+    case .scalar: return value
+    }
+  }
+
+  /// Lists whose items mean something else without one of their members, and so stand whole or not at all.
+  private static let wholeItems = ["tags", "rate_limits", "permissions", "access_control"]
+
+  /// How deep references may lead to references; deeper is a circle.
+  private static let deepest = 16
+
+  private func resolve(
+    _ text: String, at location: SourceLocation, _ path: String, _ depth: Int, _ open: inout [Open]
+  ) -> SourcedValue? {
+    let pieces = pieces(of: text)
+    var unknown: [String] = []
+    var inner: [Open] = []
+    let values = pieces.map { piece -> SourcedValue? in
+      switch piece {
+      case .text(let text): return SourcedValue(.scalar(.string(text)), at: location)
+      case .reference(let inside, let whole):
+        let value = depth < Self.deepest ? value(inside) : nil
+        let resolved = value.flatMap { resolve($0, path, depth: depth + 1, &inner) }
+        if resolved == nil { unknown.append(whole) }
+        return resolved
+      }
+    }
+    guard unknown.isEmpty else {
+      open.append(Open(path: path, on: unknown.joined(separator: " and "), location: location))
+      return nil
+    }
+    open += inner
+    // A reference alone stands for a value of any kind.
+    if pieces.count == 1, let value = values[0] { return SourcedValue(value.content, at: location) }
+    return SourcedValue(.scalar(.string(values.compactMap { $0?.scalar?.plainText }.joined())), at: location)
+  }
+
+  // MARK: Pieces
+
+  private enum Piece {
+    case text(String)
+    case reference(inside: String, whole: String)
+  }
+
+  private func pieces(of text: String) -> [Piece] {
+    var pieces: [Piece] = []
+    var plain = ""
+    var rest = text[...]
+    while let mark = rest.firstIndex(where: { $0 == "$" || $0 == "%" && dialect == .terraform }) {
+      plain += rest[..<mark]
+      rest = rest[mark...]
+      let sign = rest[mark]
+      if dialect == .terraform, rest.hasPrefix("\(sign)\(sign){") {
+        plain += "\(sign){"
+        rest = rest.dropFirst(3)
+      } else if rest.hasPrefix("\(sign){"), let inside = inside(of: rest.dropFirst(2)) {
+        if !plain.isEmpty { pieces.append(.text(plain)) }
+        plain = ""
+        pieces.append(.reference(inside: String(inside), whole: "\(sign){\(inside)}"))
+        rest = rest[inside.endIndex...].dropFirst()
+      } else {
+        plain.append(sign)
+        rest = rest.dropFirst()
+      }
+    }
+    plain += rest
+    return plain.isEmpty && !pieces.isEmpty ? pieces : pieces + [.text(plain)]
+  }
+
+  /// What stands before the closing brace; nil where there is none, or what stands there is no reference.
+  private func inside(of text: Substring) -> Substring? {
+    var depth = 0
+    for index in text.indices {
+      switch text[index] {
+      case "{": depth += 1
+      case "}" where depth == 0:
+        let inside = text[..<index]
+        let isPath = inside.allSatisfy { $0.isLetter || $0.isNumber || "_-.[]".contains($0) }
+        return dialect == .terraform || isPath && !inside.isEmpty ? inside : nil
+      case "}": depth -= 1
+      default: continue
+      }
+    }
+    return nil
+  }
+}
+
+extension JSONValue {
+  /// A scalar as it stands inside of a text.
+  fileprivate var plainText: String { stringValue ?? text() }
+}

@@ -1,0 +1,78 @@
+internal import Controller
+internal import Endpoints
+internal import Planning
+internal import ServingAPI
+
+/// Manifests of live endpoints.
+enum LiveImport {
+  /// - Parameter names: empty: every endpoint.
+  static func outcomes(_ names: [String], at connection: Connection) async throws -> [ImportOutcome] {
+    let asked = names.isEmpty ? try await connection.provider.list().map(\.name) : names
+    return try await mapConcurrently(asked, limit: 16) { name in try await outcome(name, connection) }
+  }
+
+  private static func outcome(_ name: String, _ connection: Connection) async throws -> ImportOutcome {
+    if FleetTags.isReserved(endpoint: name) { return .reserved(name: name) }
+    do {
+      guard let live = try await LiveEndpoint.find(name, connection.provider) else {
+        return .skipped(name: name, why: "there is no such endpoint at \(connection.target.url)")
+      }
+      return try .manifest(ImportedManifest(await draft(live, connection.provider)))
+    } catch let error as Unsayable {
+      return .skipped(name: name, why: error.why)
+    } catch let error as ServingError where error.kind == .permissionDenied {
+      // The others may be readable.
+      return .skipped(name: name, why: "it cannot be read: \(error.serverMessage)")
+    }
+  }
+
+  private static func draft(_ live: LiveEndpoint, _ provider: some ServingProvider) async throws -> ManifestDraft {
+    var draft = try ManifestDraft(live.details)
+    draft.remarks.append(
+      "a version is the number that is live; where an alias chose it, the API does not tell: write \"@alias\" to follow it"
+    )
+    if live.observed.active == nil { draft.remarks.append("of a rollout that is not active yet") }
+    if let policy = live.observed.settings?.effectiveBudgetPolicy {
+      draft.remarks.append(
+        "left out: the budget policy (\(policy) is in force), since the API does not tell who chose it")
+    }
+    if let telemetry = live.observed.settings?.telemetry { draft.add(telemetry) }
+    await draft.addAccess(of: live.observed, provider)
+    return draft
+  }
+}
+
+extension ManifestDraft {
+  /// Tables go in and a profile's id comes out (contract Q21); the profile is as good, and it is no change.
+  fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
+    guard let profile = telemetry.profileID else {
+      return remarks.append("left out: telemetry, of which the API names neither tables nor a profile; it stays")
+    }
+    settings.telemetry = TelemetrySettings(samplingFraction: telemetry.samplingFraction, profileID: profile)
+    telemetryRemarks = ["the API tells the profile, and not the names of its tables"]
+  }
+
+  /// The grants that people made; that its creator manages it needs no word.
+  fileprivate mutating func addAccess(of endpoint: ObservedEndpoint, _ provider: some ServingProvider) async {
+    do {
+      let access = try await provider.access(id: endpoint.id)
+      let grants = access.grants.filter { grant in
+        let isCreators = grant.principal.name == endpoint.creator || grant.principal == access.caller
+        return !(isCreators && grant.level == .canManage)
+      }
+      let known = grants.filter { if case .unknown = $0.level { false } else { true } }
+      if !known.isEmpty { settings.access = AccessSettings(grants: known) }
+      for grant in grants where !known.contains(grant) {
+        remarks.append(
+          "left out: the right of \(grant.principal.description), of a kind that is not known here; it stays")
+      }
+    } catch let error as ServingError {
+      // A plane has no permissions, and not everybody may read a workspace's.
+      if error.kind != .notFound {
+        remarks.append("left out: who may do what, which cannot be read: \(error.serverMessage)")
+      }
+    } catch {
+      // Cancelled: the next call says so.
+    }
+  }
+}

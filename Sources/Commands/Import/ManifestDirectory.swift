@@ -1,0 +1,49 @@
+internal import FoundationEssentials
+
+/// A directory that imported manifests go to, one file each.
+struct ManifestDirectory {
+  let path: String
+  /// Whether a file that is there already is replaced.
+  let replaces: Bool
+
+  /// - Returns: the files' paths.
+  /// - Throws: an ``ErrorReport``. Where a file is there already and is not to be replaced, nothing at all is written.
+  func write(_ manifests: [ImportedManifest]) throws -> [String] {
+    let files = named(manifests)
+    let existing = replaces ? [] : files.map(\.path).filter { FileManager.default.fileExists(atPath: $0) }
+    guard existing.isEmpty else {
+      throw ErrorReport(
+        existing.count == 1 ? "there is a file already" : "there are files already",
+        place: existing.joined(separator: ", "), why: "nothing was written",
+        next: "name another directory, or replace them with --force")
+    }
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      for (file, manifest) in files {
+        // Another process may make the file in the meantime; a link is replaced, not followed.
+        try Data(manifest.text.utf8).write(to: URL(filePath: file), options: replaces ? .atomic : .withoutOverwriting)
+      }
+    } catch {
+      throw ErrorReport("cannot write the manifests to \(path)", why: error.systemWords)
+    }
+    return files.map(\.path)
+  }
+
+  /// An endpoint's name makes a safe file name; what a source calls a block may hold anything. Names that are one to a
+  /// file system without capitals get numbers.
+  private func named(_ manifests: [ImportedManifest]) -> [(path: String, manifest: ImportedManifest)] {
+    var taken: Set<String> = []
+    return manifests.map { manifest in
+      let safe = String(
+        manifest.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || "-_".contains($0) ? $0 : "-" })
+      let stem = safe.isEmpty ? "endpoint" : String(safe.prefix(200))
+      var name = stem
+      var number = 1
+      while !taken.insert(name.lowercased()).inserted {
+        number += 1
+        name = "\(stem)-\(number)"
+      }
+      return ("\(path)/\(name).yaml", manifest)
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import Endpoints
+import FoundationEssentials
+import TestKit
+import Testing
+
+/// Manifests out of a Databricks bundle. No provider is asked.
+@Suite struct ImportBundleTests {
+  private static let bundle = """
+    bundle:
+      name: support
+    variables:
+      version:
+        description: The model's version.
+        default: "4"
+      schema:
+        default: ${var.catalog}.prod
+      catalog:
+        default: ml
+      size:
+        default: Small
+      warehouse:
+        lookup: {warehouse: shared}
+    permissions:
+      - {group_name: readers, level: CAN_VIEW}
+    resources:
+      model_serving_endpoints:
+        chat:
+          name: ${bundle.name}-chat
+          config:
+            served_entities:
+              - entity_name: ${var.schema}.qwen
+                entity_version: ${var.version}
+                workload_type: GPU_MEDIUM
+                workload_size: ${var.size}
+                scale_to_zero_enabled: true
+                environment_vars: {HF_TOKEN: "{{secrets/llm/hf}}", COST: "5 $"}
+          tags:
+            - {key: team, value: nlp}
+          ai_gateway:
+            usage_tracking_config: {enabled: true}
+          permissions:
+            - {level: CAN_QUERY, group_name: support}
+            - {level: CAN_MANAGE, service_principal_name: 0b5e0bd2-1f8a-4f2e-9d43-7a1d6a1f0c11}
+          lifecycle: {prevent_destroy: true}
+    targets:
+      dev:
+        mode: development
+        variables: {version: "5"}
+        resources:
+          model_serving_endpoints:
+            chat:
+              config:
+                traffic_config: {routes: [{served_model_name: qwen-5, traffic_percentage: 100}]}
+              description: In ${bundle.target}.
+      prod:
+        variables: {size: {default: Large}}
+    """
+
+  private func manifest(version: String, size: String = "", description: String = "") -> String {
+    """
+    apiVersion: serving.setpoint.dev/v1alpha1
+    kind: ServingEndpoint
+    metadata:
+      name: support-chat
+    spec:
+      model: ml.prod.qwen
+      entityVersion: "\(version)"
+      workloadType: GPU_MEDIUM
+    \(size)  scaleToZero: true
+      environment:
+        COST: "5 $"
+        HF_TOKEN: "{{secrets/llm/hf}}"
+      tags:
+        team: nlp
+      gateway:
+        usageTracking: true
+      access:
+      - group: readers
+        level: CanView
+      - group: support
+        level: CanQuery
+      - servicePrincipal: "0b5e0bd2-1f8a-4f2e-9d43-7a1d6a1f0c11"
+        level: CanManage
+    \(description)  deletionPolicy: Retain
+
+    """
+  }
+
+  @Test func `a bundle becomes a manifest, its variables resolved by their defaults`() async {
+    let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == manifest(version: "4"))
+    #expect(run.notes.contains("-:39:5: warning: targets: what the targets dev, prod say is left aside; name one with"))
+  }
+
+  @Test func `a target's own words count where it is named`() async {
+    let dev = await CommandRun(["import", "--from-bundle", "-", "--target", "dev"], input: Self.bundle)
+    #expect(dev.code == 0, "\(dev)")
+    #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
+    #expect(dev.notes.contains("targets.dev: the target puts a prefix before the names"))
+    let prod = await CommandRun(["import", "--from-bundle", "-", "--target", "prod"], input: Self.bundle)
+    #expect(prod.output == manifest(version: "4", size: "  size: Large\n"), "\(prod)")
+  }
+
+  @Test func `what cannot be resolved is left out and said with its place`() async {
+    let text = """
+      variables:
+        a: {default: "${var.b}"}
+        b: {default: "${var.a}"}
+        looked: {lookup: {metastore: m}}
+      resources:
+        model_serving_endpoints:
+          chat:
+            name: chat
+            description: by ${workspace.current_user.userName}
+            config:
+              served_entities:
+                - {entity_name: "${var.a}", entity_version: "${var.looked}", scale_to_zero_enabled: false}
+      """
+    let run = await CommandRun(["import", "--from-bundle", "-"], input: text)
+    #expect(run.code == 1, "\(run)")
+    #expect(
+      run.notes.contains(
+        """
+        -:9:20: warning: resources.model_serving_endpoints.chat.description: ${workspace.current_user.userName} is not \
+        known here
+        """), "\(run)")
+    #expect(run.notes.contains("served_entities[0].entity_name: ${var.a} is not known"), "a circle ends")
+    #expect(run.notes.contains("served_entities[0].entity_version: ${var.looked} is not known"))
+    #expect(run.output.contains("name: chat"))
+  }
+
+  @Test func `several files of a bundle are one`() async throws {
+    try await withTemporaryDirectory { directory in
+      let parts = [
+        "databricks.yml": "include: [resources/*.yml]\nvariables: {v: {default: '3'}}\n",
+        "chat.yml": """
+        resources:
+          model_serving_endpoints:
+            chat: {name: chat, config: {served_entities: [{entity_name: m, entity_version: "${var.v}"}]}}
+        """,
+      ]
+      for (name, text) in parts { try Data(text.utf8).write(to: URL(filePath: "\(directory)/\(name)")) }
+      let root = "\(directory)/databricks.yml"
+      let alone = await CommandRun(["import", "--from-bundle", root])
+      #expect(alone.code == 1)
+      #expect(alone.notes.contains("name the files that it includes as well"), "\(alone)")
+      let both = await CommandRun(["import", "--from-bundle", root, "--from-bundle", "\(directory)/chat.yml"])
+      #expect(both.code == 0, "\(both)")
+      #expect(both.output.contains("entityVersion: \"3\""))
+    }
+  }
+
+  @Test(arguments: [
+    ("resources:\n  model_serving_endpoints: [\n", "where: -:", "is no YAML"),
+    ("a: 1\n---\nb: 2\n", "where: -:3:1", "several documents"),
+    ("- a\n", "where: -:1:1", "is no bundle"), ("", "is empty", "give the file"),
+    ("bundle: {name: x}\n", "where: -:1:1", "there are no model_serving_endpoints in -"),
+  ])
+  func `a file that is no bundle says where it goes wrong`(text: String, words: String, more: String) async {
+    let run = await CommandRun(["import", "--from-bundle", "-"], input: text)
+    #expect(run.code == 1)
+    #expect(run.output == "")
+    #expect(run.notes.contains(words), "\(run)")
+    #expect(run.notes.contains(more), "\(run)")
+  }
+
+  @Test func `a target that is not there names those that are`() async {
+    let run = await CommandRun(["import", "--from-bundle", "-", "--target", "stage"], input: Self.bundle)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("the bundle has no target stage"), "\(run)")
+    #expect(run.notes.contains("its targets are dev, prod"))
+  }
+}
