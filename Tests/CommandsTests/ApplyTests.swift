@@ -120,7 +120,13 @@ import Testing
         try bench.write(Manifests.chat(version: version))
         #expect(await bench.apply().code == 0)
       }
+      let planned = await bench.run("rollback", "support-chat", "--dry-run")
+      #expect(planned.code == 0, "\(planned)")
+      #expect(planned.output.contains("< support-chat: rollback (asked for)"), "\(planned)")
+      #expect(planned.output.contains("spec.entityVersion  2 → 1"), "\(planned)")
+      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
       let rolledBack = await bench.run("rollback", "support-chat")
+      #expect(rolledBack.notes.contains("spec.entityVersion  2 → 1"), "the plan comes first")
       #expect(rolledBack.code == 0, "\(rolledBack)")
       #expect(rolledBack.output.hasPrefix("support-chat: rolled back"))
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")

@@ -29,6 +29,9 @@ final class RolloutWitness: Sendable {
 
   private let seen = Mutex<[String: Seen]>([:])
 
+  /// What an entity under way says of itself is no reason why it failed.
+  private static let failures: Set<String> = ["DEPLOYMENT_FAILED", "DEPLOYMENT_ABORTED"]
+
   /// The first reading of logs: a rollout that is over sooner has little to tell.
   private static let patience: Duration = .seconds(20)
   private static let interval: Duration = .seconds(30)
@@ -67,7 +70,7 @@ final class RolloutWitness: Sendable {
         record = Seen(version: version, since: now)
       }
       for (entity, deployment) in endpoint.pending?.deployments ?? [:]
-      where !deployment.message.isEmpty && deployment.state != "DEPLOYMENT_READY" {
+      where !deployment.message.isEmpty && Self.failures.contains(deployment.state) {
         record.evidence.entities[entity, default: .init()].message = deployment.message
       }
       let isDue =

@@ -12,7 +12,7 @@ enum Advice {
     switch error.kind {
     case .unauthenticated: "the token was not accepted; it came from \(target.tokenSource)"
     case .permissionDenied: "the token's owner lacks the right to do this; the token came from \(target.tokenSource)"
-    case .conflict where error.call.hasSuffix("/config"):
+    case .conflict where error.call.hasSuffix("/config") || error.call.hasSuffix("/telemetry-config"):
       "the endpoint is being updated and takes one change at a time; wait until that has ended, then try again"
     case .network, .timeout: error.isUnreachable ? unreachable(target) : nil
     case .unexpectedAnswer:

@@ -1,0 +1,65 @@
+import Controller
+import ControllerKit
+import Endpoints
+import History
+import Planning
+import ServingAPI
+import TestKit
+import Testing
+
+/// A provider may show nothing of a rollout once it has failed; what was seen before has to do.
+@Suite struct RolloutWitnessTests {
+  typealias World = ControllerWorld
+
+  /// Serves version 1, and lets version 3 fail after a while without a word.
+  private func failing(build: String, habits: WorkspaceHabits = WorkspaceHabits()) async throws -> (World, WalkResult) {
+    let world = try World(habits: habits)
+    world.workspace.setModel(World.model, versions: [1: .ready, 3: .ready])
+    try await world.apply(World.fleet(World.endpoint("1")))
+    world.workspace.setFate(.fails(polls: 40, message: ""), model: World.model, version: "3")
+    world.workspace.setLogs(server: "", build: build, model: World.model, version: "3")
+    let secret = ServedEntity(
+      entityName: World.model, entityVersion: "3", environment: ["HF_TOKEN": "hf_very_secret_token"])
+    let broken = DesiredEndpoint(name: "chat", config: EndpointConfig(entities: [secret]))
+    let result = try #require(try await world.apply(World.fleet(broken)).first)
+    return (world, result)
+  }
+
+  private static let build =
+    "step 1\nvllm serve: error: unrecognized arguments: --tensor hf_very_secret_token\nstep 3\n"
+
+  @Test func `a failure that the provider gives no reason for has the one its log tells`() async throws {
+    let (world, result) = try await failing(build: Self.build)
+    #expect(result.holdCode == .quarantined)
+    let memory = try await world.history.memory(of: world.reconciler().key("chat"), values: []).memory
+    let message = try #require(memory.revisions.last?.outcome.message)
+    #expect(message.contains("a wrong flag"), "\(message)")
+    #expect(message.contains("unrecognized arguments: --tensor"))
+  }
+
+  @Test func `what the logs ended with is kept as events and told at the end, without secrets`() async throws {
+    let (world, result) = try await failing(build: Self.build)
+    let tails = try #require(result.evidence?.tails)
+    #expect(tails.map(\.title) == ["qwen3-3, build log"])
+    let events = try await world.history.events(of: world.reconciler().key("chat")).filter(\.isLogTail)
+    #expect(events.map(\.what) == ["last lines of qwen3-3, build log"])
+    #expect(events.first?.why.hasPrefix("step 1\n") == true)
+    let everything = tails.flatMap(\.lines).joined() + events.map(\.why).joined()
+    #expect(everything.contains("[redacted]"))
+    #expect(!everything.contains("hf_very_secret_token"))
+  }
+
+  @Test func `words on an entity that is under way are no reason for its failure`() async throws {
+    let (world, _) = try await failing(build: "")
+    let memory = try await world.history.memory(of: world.reconciler().key("chat"), values: []).memory
+    #expect(memory.revisions.last?.outcome.message == "the provider gave no reason")
+  }
+
+  @Test func `logs are read now and then while it waits, and once when it has failed`() async throws {
+    let (world, _) = try await failing(build: Self.build)
+    let readings = world.workspace.calls.filter { $0.path.hasSuffix("/build-logs") }.count
+    let looks = world.workspace.calls.filter { $0.method == "GET" && $0.path.hasSuffix("/chat") }.count
+    #expect(readings >= 2)
+    #expect(readings * 3 < looks, "\(readings) readings in \(looks) looks")
+  }
+}
