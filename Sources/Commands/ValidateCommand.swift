@@ -17,10 +17,9 @@ struct ValidateCommand: ParsableCommand {
     let console = Surroundings.current.console
     let rules = try workspace.rules()
     let site = try workspace.siteOfEnvironment()
-    let set = try manifests.read()
-    let found = set.findings + ManifestOptions.findings(set, on: site, rules)
-    for line in FindingsText.lines(found, console.outputPalette) { try console.result(line) }
-    console.note(FindingsText.summary(set, found))
-    guard !found.contains(where: { $0.severity == .error }) else { throw ExitCode(1) }
+    let set = try manifests.read().judged { ManifestOptions.findings($0, for: nil, on: site, rules) }
+    for line in FindingsText.lines(set.findings, console.outputPalette) { try console.result(line) }
+    console.note(FindingsText.summary(set))
+    guard set.isComplete else { throw ExitCode(1) }
   }
 }

@@ -16,7 +16,7 @@ import Testing
     let refused = await CommandRun(["validate", "-f", "-", "--cloud", "azure"], input: a10)
     #expect(refused.code == 1)
     #expect(refused.output.hasPrefix("-:8:17: error: spec.workloadType: Azure has no A10; it has T4 ("), "\(refused)")
-    #expect(refused.notes == "1 valid endpoint, 1 error\n")
+    #expect(refused.notes == "0 valid endpoints, 1 error\n")
     #expect(await CommandRun(["validate", "-f", "-", "--cloud", "aws"], input: a10).code == 0)
   }
 

@@ -145,6 +145,17 @@ import Testing
     if let message { #expect(fault?.description == message) }
   }
 
+  @Test func `a manifest that is refused counts as one that cannot be read`() throws {
+    let set = read(
+      manifest(name: "one", gpu("A10")) + "---\n" + manifest(name: "two", gpu("T4", "size: Medium")))
+    let judged = set.judged { $0.hardwareFindings(on: WorkspaceSite(.azure)) }
+    #expect(judged.manifests.map(\.name) == ["two"])
+    #expect(judged.brokenNames == ["one"] && !judged.isComplete)
+    #expect(judged.findings.map(\.severity) == [.error, .warning])
+    let warned = set.judged { $0.hardwareFindings(on: WorkspaceSite(.aws)) }
+    #expect(warned.manifests.count == 2 && warned.isComplete && warned.findings.count == 1)
+  }
+
   @Test func `the environment names overrides between commas or blanks`() {
     #expect(RuleBook.overrides(in: " a=off, b=warn  c=3,") == ["a=off", "b=warn", "c=3"])
     #expect(RuleBook.overrides(in: "").isEmpty)

@@ -35,22 +35,25 @@ struct ManifestOptions: ParsableArguments {
     return set
   }
 
-  /// What speaks against these manifests by the rules in force, at a workspace more than elsewhere.
+  /// What speaks against a manifest by the rules in force, at a workspace or at a plane, neither of which takes all that the
+  /// other does.
   ///
-  /// - Parameter site: the workspace; nil: a plane, or whatever it may be.
-  static func findings(_ set: ManifestSet, on site: WorkspaceSite?, _ rules: RuleBook) -> [Finding] {
-    set.manifests.flatMap { manifest in
-      let limits = manifest.limitFindings(rules)
-      guard let site else { return limits }
+  /// - Parameters:
+  ///   - target: nil: nobody knows where it is to live.
+  ///   - site: the workspace; nil: a plane, or whatever it may be.
+  static func findings(
+    _ manifest: Manifest, for target: ProviderTarget?, on site: WorkspaceSite?, _ rules: RuleBook
+  ) -> [Finding] {
+    let limits = manifest.limitFindings(rules)
+    if let site {
       return limits + manifest.workspaceFindings + manifest.hardwareFindings(on: site, rules: rules)
     }
+    return limits + (target?.isLocalPlane == true ? manifest.planeFindings : [])
   }
 
-  /// What speaks against these manifests at a workspace or at a plane, neither of which takes all that the other does;
-  /// printed, and with an error among it nothing is done.
+  /// The same of many manifests, printed; with an error among it nothing is done.
   static func check(_ set: ManifestSet, for target: ProviderTarget, on site: WorkspaceSite?, _ rules: RuleBook) throws {
-    let ofPlanes = site == nil && target.isLocalPlane ? set.manifests.flatMap(\.planeFindings) : []
-    try report(findings(set, on: site, rules) + ofPlanes)
+    try report(set.manifests.flatMap { findings($0, for: target, on: site, rules) })
   }
 
   private static func report(_ findings: [Finding]) throws {

@@ -11,9 +11,9 @@ enum FindingsText {
     }
   }
 
-  static func summary(_ set: ManifestSet, _ findings: [Finding]) -> String {
-    let errors = findings.count { $0.severity == .error }
-    let warnings = findings.count - errors
+  static func summary(_ set: ManifestSet) -> String {
+    let errors = set.findings.count { $0.severity == .error }
+    let warnings = set.findings.count - errors
     let usable = "\(set.manifests.count) valid \(set.manifests.count == 1 ? "endpoint" : "endpoints")"
     let found = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }
       .map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }

@@ -25,8 +25,13 @@ struct ControllerAssembly {
     let queue = KeyQueue(
       backoff: FleetController.backoff, now: timing.elapsed, chance: timing.jitter, sleep: timing.sleep)
     let versions = connection.versions
+    let target = connection.target
+    let (site, workspaceRules) = (try command.workspace.site(at: target), try command.workspace.rules())
+    let source = JudgedSource(
+      try command.source.source(state: state, environment: surroundings.environment, log: log),
+      judge: { ManifestOptions.findings($0, for: target, on: site, workspaceRules) })
     let parts = ControllerParts(
-      source: try command.source.source(state: state, environment: surroundings.environment, log: log),
+      source: source,
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,

@@ -19,6 +19,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup(title: "Rules") var rules: RuleOptions
   @OptionGroup(title: "Listening and telling") var outlets: OutletOptions
   @OptionGroup(title: "Provider") var provider: ProviderOptions
+  @OptionGroup(title: "Workspace") var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
   func validate() throws {

@@ -1,0 +1,17 @@
+extension ManifestSet {
+  /// The set with what rules say of its manifests. One that they refuse is not used, as if it could not be read.
+  package func judged(by judge: (Manifest) -> [Finding]) -> ManifestSet {
+    var refused: Set<String> = []
+    var found: [Finding] = []
+    for manifest in manifests {
+      let findings = judge(manifest)
+      if findings.contains(where: { $0.severity == .error }) { refused.insert(manifest.name) }
+      found += findings
+    }
+    guard !found.isEmpty else { return self }
+    return ManifestSet(
+      manifests: refused.isEmpty ? manifests : manifests.filter { !refused.contains($0.name) },
+      findings: findings + found, brokenNames: brokenNames.union(refused),
+      isComplete: isComplete && refused.isEmpty)
+  }
+}
