@@ -6,7 +6,7 @@ extension Attempt {
   /// All but what has a column of its own.
   var details: JSONValue {
     .object(present: [
-      "base": base.json, "checks": .digest(checksDigest), "correction": correction?.json,
+      "base": base.json, "checks": .digest(checksDigest), "correction": correction?.json, "step": step?.json,
       "acceptance": acceptance.map {
         .object(present: ["at": .time($0.at), "version": $0.version.map { .int($0) }])
       },
@@ -27,6 +27,7 @@ extension Attempt {
       digest: digest, kind: kind, revision: revision, base: try Base(details.record("base")), openedAt: openedAt,
       correction: try details.record("correction").map { record throws(HistoryError) in try Correction(record) },
       checksDigest: try details.digest("checks"),
+      step: try details.record("step").map { record throws(HistoryError) in try RolloutStep(record) },
       acceptance: try details.record("acceptance").map { record throws(HistoryError) in
         Acceptance(at: try record.time("at"), version: record.optionalInteger("version"))
       },
@@ -63,6 +64,17 @@ extension Attempt.Base {
         id: try record.text("id"), version: record.optionalInteger("version"),
         lastUpdated: try record.time("last_updated").milliseconds, hadFailed: record.flag("had_failed"))
     }
+  }
+}
+
+extension RolloutStep {
+  fileprivate var json: JSONValue {
+    ["traffic": .int(Int64(traffic)), "hold": .time(Timestamp(milliseconds: 0) + hold)]
+  }
+
+  fileprivate init(_ record: Record) throws(HistoryError) {
+    self.init(
+      traffic: try record.integer("traffic"), hold: try record.time("hold") - Timestamp(milliseconds: 0))
   }
 }
 

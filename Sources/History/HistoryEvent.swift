@@ -42,6 +42,11 @@ extension HistoryEvent {
     case .opened(let attempt, _, let origin):
       self.init(
         at: attempt.openedAt, what: Self.opening(attempt, origin), why: origin.why, sourceCommit: origin.sourceCommit)
+    case .advanced(let attempt):
+      let share = attempt.step.map { "\($0.traffic) % of the traffic" } ?? "all of the traffic"
+      self.init(
+        at: attempt.openedAt, what: "revision \(attempt.revision): goes on to \(share)",
+        sourceCommit: memory.commitUnderWay)
     case .closed(let closing):
       guard let attempt = memory.attempt else { return nil }
       self.init(
@@ -52,7 +57,9 @@ extension HistoryEvent {
     case .received(let receipt, let operation, let at):
       guard let (what, why) = Self.news(receipt, operation) else { return nil }
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
-    case .verified(let verdict, _, let at):
+    case .verified(let verdict, let checks, let at):
+      // Nothing was asked: it only says since when the step's time counts.
+      if checks == RolloutPolicy().checksDigest { return nil }
       let (what, why) = Self.news(verdict)
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):

@@ -13,6 +13,9 @@ package struct Attempt: Hashable, Sendable {
   package let correction: Correction?
   /// The checks it was opened with, so that a manifest edited meanwhile is not judged by them.
   package let checksDigest: ConfigDigest
+  /// The step of the rollout at which it is; its traffic is 100 where all of it goes to the new version and the one
+  /// before stays beside it. Nil: the whole config and nothing else.
+  package let step: RolloutStep?
   /// The provider's answer that the write was taken; nil: none arrived, whatever happened to the write.
   package var acceptance: Acceptance?
   /// The provider's answer that the write was not taken.
@@ -22,7 +25,7 @@ package struct Attempt: Hashable, Sendable {
 
   package init(
     digest: ConfigDigest, kind: Kind, revision: Int, base: Base, openedAt: Timestamp, correction: Correction? = nil,
-    checksDigest: ConfigDigest, acceptance: Acceptance? = nil, refusal: Refusal? = nil,
+    checksDigest: ConfigDigest, step: RolloutStep? = nil, acceptance: Acceptance? = nil, refusal: Refusal? = nil,
     verification: Verification? = nil
   ) {
     self.digest = digest
@@ -32,9 +35,19 @@ package struct Attempt: Hashable, Sendable {
     self.openedAt = openedAt
     self.correction = correction
     self.checksDigest = checksDigest
+    self.step = step
     self.acceptance = acceptance
     self.refusal = refusal
     self.verification = verification
+  }
+
+  /// The same rollout at its next step, with nothing sent of it yet.
+  ///
+  /// - Parameter step: nil: the whole.
+  package func going(on step: RolloutStep?, base: Base, at now: Timestamp) -> Attempt {
+    Attempt(
+      digest: digest, kind: kind, revision: revision, base: base, openedAt: now, correction: nil,
+      checksDigest: checksDigest, step: step)
   }
 
   package enum Kind: String, Hashable, Sendable {

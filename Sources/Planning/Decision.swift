@@ -75,6 +75,7 @@ package struct Reason: Hashable, Sendable {
     case overdue
     case startingUp = "starting up"
     case verifying
+    case promoting
     case retrying
     case adoption
     case manifestRemoved = "manifest removed"

@@ -38,10 +38,13 @@ extension Memory {
   /// What the manifest last said, as far as this machine knows: what is held, else what was last rolled out.
   private func heldOrPresentDigest(_ live: ObservedEndpoint) -> ConfigDigest {
     if let held = HeldTag(tags: live.tags).held { return held.digest }
+    // In the middle of its steps a rollout is what is live, whoever has the larger share.
+    if let attempt, !attempt.isAtTheEnd { return attempt.digest }
     let config = live.active?.config
-    let met = revisions.last { revision in
-      config.map { live in revision.config?.isMet(by: live) ?? (revision.digest == live.digest) } ?? false
-    }
+    let met =
+      revisions.last { revision in
+        config.map { live in revision.config?.isMet(by: live) ?? (revision.digest == live.digest) } ?? false
+      } ?? revisions.last { $0.isLive(in: config) }
     return met?.digest ?? attempt?.digest ?? revisions.last?.digest ?? config?.digest
       ?? EndpointConfig(entities: []).digest
   }
@@ -90,5 +93,13 @@ extension Memory {
     let isTagged = live?.tags[FleetTags.held] != nil
     return MemoryEdit(
       operation: isTagged ? .patchTags(name: name, TagPatch(remove: [FleetTags.held])) : nil, change: .retried)
+  }
+}
+
+extension Revision {
+  /// Whether it has all of the traffic, with one version kept beside it.
+  fileprivate func isLive(in active: EndpointConfig?) -> Bool {
+    guard let active, let config, let kept = active.entity(beside: config), kept.traffic == 0 else { return false }
+    return config.isMet(by: active.without(kept))
   }
 }

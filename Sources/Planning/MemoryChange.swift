@@ -6,6 +6,8 @@ package enum MemoryChange: Hashable, Sendable {
   case found(Rollout, id: String, version: Int64?, at: Timestamp)
   /// An attempt is recorded, before anything is sent, and the revision it rolls out.
   case opened(Attempt, Rollout, RolloutOrigin)
+  /// The open attempt goes on to its next step, recorded before anything is sent.
+  case advanced(Attempt)
   /// The open attempt is judged.
   case closed(Closing)
   /// A hold without an endpoint that could carry it is lifted.
@@ -54,6 +56,7 @@ extension Memory {
     switch change {
     case .found(let rollout, let id, let version, let at): found(rollout, id: id, version: version, at: at)
     case .opened(let attempt, let rollout, let origin): open(attempt, rollout, origin)
+    case .advanced(let next): if next.digest == attempt?.digest { attempt = next }
     case .closed(let closing): close(closing)
     case .liftedWhileAbsent: heldWhileAbsent = nil
     case .received(let receipt, let operation, let at): receive(receipt, operation, at: at)
@@ -64,7 +67,8 @@ extension Memory {
       corrections = []
       heldWhileAbsent = nil
       targetCheck = nil
-      attempt?.verification = nil
+      // What was found stands; only what waits for an answer is asked anew.
+      if attempt?.verification?.verdict != .passed { attempt?.verification = nil }
     }
   }
 

@@ -4,7 +4,7 @@ internal import Endpoints
 extension Situation {
   func judging(_ attempt: Attempt) -> Decision {
     guard let live else { return judgingWithoutEndpoint(attempt) }
-    if isLive(attempt.digest) {
+    if isLive(attempt) {
       return live.readiness == .ready ? verifying(attempt, live) : startingUp(attempt, live)
     }
     if let refusal = attempt.refusal, refusal.cause == .ours {
@@ -37,7 +37,7 @@ extension Situation {
   /// version or a pending config, a failure is the attempt's if it showed up together with a moved last-updated.
   private func trace(of attempt: Attempt, on live: ObservedEndpoint) -> Trace {
     guard case .present(let id, let version, let lastUpdated, let hadFailed) = attempt.base else {
-      return live.pending.map { means($0.config, attempt.digest) } ?? true ? .attempt : .other
+      return live.pending.map { means($0.config, attempt) } ?? true ? .attempt : .other
     }
     if id != live.id { return .other }
     let showsNewFailure = !hadFailed && (live.update == .failed || live.update == .canceled)
@@ -49,7 +49,7 @@ extension Situation {
     }
     if !hasMoved { return .none }
     if version != live.active?.version { return .other }
-    if let pending = live.pending { return means(pending.config, attempt.digest) ? .attempt : .other }
+    if let pending = live.pending { return means(pending.config, attempt) ? .attempt : .other }
     return hadFailed ? .other : .attempt
   }
 
@@ -65,9 +65,14 @@ extension Situation {
 // Row 6
 extension Situation {
   private func startingUp(_ attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
+    // Somebody wants something else than this, and need not wait for it to become ready first.
+    if attempt.kind == .update, attempt.digest != desired.digest || heldInForce != nil {
+      return closing(attempt, .superseded)
+    }
+    if let step = attempt.step, isNoLongerWanted(step) { return promoting(attempt, from: step, live) }
     let since = attempt.acceptance?.at ?? attempt.openedAt
     if now < since + endpoint.rollout.deadline(for: desired.config) {
-      return progressing(attempt, Reason(.startingUp), next: .wait(pollDelay(since: since)))
+      return progressing(attempt, Reason(.startingUp, stepWords(attempt)), next: .wait(pollDelay(since: since)))
     }
     return unhealthy(live)
   }
@@ -76,39 +81,99 @@ extension Situation {
     if attempt.kind == .rollback { return closing(attempt, .good) }
     guard attempt.digest == desired.digest else {
       // The manifest moved on, and its checks with it: what had none to pass is good, the rest stays unjudged.
-      return closing(attempt, attempt.checksDigest == Self.noChecks ? .good : .superseded)
+      let isGood = attempt.isAtTheEnd && attempt.checksDigest == Self.noChecks
+      return closing(attempt, isGood ? .good : .superseded)
     }
-    if endpoint.rollout.checks.isEmpty { return closing(attempt, .good) }
-    let checksDigest = endpoint.rollout.checksDigest
-    guard let verification = attempt.verification, verification.checksDigest == checksDigest else {
-      return asking(attempt, live, checksDigest)
-    }
-    switch verification.verdict {
-    case .passed: return closing(attempt, .good)
+    let checks = endpoint.rollout.checks
+    if checks.isEmpty, attempt.isAtTheEnd { return closing(attempt, .good) }
+    let checksDigest = checks.isEmpty ? Self.noChecks : endpoint.rollout.checksDigest
+    let found = attempt.verification.flatMap { $0.checksDigest == checksDigest ? $0 : nil }
+    switch found?.verdict {
     case .failed(let words): return failing(attempt, .failed(.ours, words), cause: .verification)
+    case .passed where attempt.isAtTheEnd: return closing(attempt, .good)
+    // A person went back, or another machine judged first.
+    case _ where heldInForce != nil: return closing(attempt, .superseded)
+    case .passed:
+      return attempt.step.map { staying(attempt, at: $0, since: found?.lastAskedAt ?? now, live) }
+        ?? closing(attempt, .good)
     case .inconclusive(let words):
-      if now >= verification.firstAskedAt + endpoint.rollout.deadline(for: desired.config) {
-        return .hold(
-          Reason(
-            .inconclusive,
-            "its verification could not be measured: \(words); \"setpoint retry \(endpoint.name)\" asks again"),
-          target: desired, degraded: "verification inconclusive")
-      }
-      let nextAsk = verification.lastAskedAt + Self.askAgainDelay
-      if now >= nextAsk { return asking(attempt, live, checksDigest) }
-      return progressing(attempt, Reason(.verifying, words), next: .wait(nextAsk - now))
+      return found.map { askingAgain(attempt, live, $0, words) } ?? asking(attempt, live, checksDigest)
+    case nil:
+      if let step = attempt.step, isNoLongerWanted(step) { return promoting(attempt, from: step, live) }
+      guard checks.isEmpty else { return asking(attempt, live, checksDigest) }
+      // The moment from which the step's time counts.
+      return progressing(
+        attempt, Reason(.verifying, stepWords(attempt)),
+        next: .record(.verified(.passed, checksDigest: checksDigest, at: now)))
     }
   }
 
+  private func askingAgain(
+    _ attempt: Attempt, _ live: ObservedEndpoint, _ found: Attempt.Verification, _ words: String
+  ) -> Decision {
+    if let step = attempt.step, isNoLongerWanted(step) { return promoting(attempt, from: step, live) }
+    if now >= found.firstAskedAt + endpoint.rollout.deadline(for: desired.config) {
+      return .hold(
+        Reason(
+          .inconclusive,
+          Self.joined(
+            stepWords(attempt),
+            "its verification could not be measured: \(words); \"setpoint retry \(endpoint.name)\" asks again")),
+        target: aim, degraded: "verification inconclusive")
+    }
+    let nextAsk = found.lastAskedAt + Self.askAgainDelay
+    if now >= nextAsk { return asking(attempt, live, found.checksDigest) }
+    return progressing(
+      attempt, Reason(.verifying, Self.joined(stepWords(attempt), words)), next: .wait(nextAsk - now))
+  }
+
+  /// Asks the new version alone: what was there before has been asked already.
   private func asking(_ attempt: Attempt, _ live: ObservedEndpoint, _ checksDigest: ConfigDigest) -> Decision {
+    let new = (live.active?.config.entities ?? []).filter { desired.config.entity(like: $0) != nil }
     let request = VerificationRequest(
-      endpoint: live.name, entities: live.active?.config.entities.map(\.name) ?? [], checks: endpoint.rollout.checks,
-      checksDigest: checksDigest)
-    return progressing(attempt, Reason(.verifying), next: .verify(request))
+      endpoint: live.name, entities: new.map(\.name), checks: endpoint.rollout.checks, checksDigest: checksDigest)
+    return progressing(attempt, Reason(.verifying, stepWords(attempt)), next: .verify(request))
   }
 
   static let noChecks = RolloutPolicy().checksDigest
   private static let askAgainDelay: Duration = .seconds(10)
+}
+
+// From step to step
+extension Situation {
+  /// The manifest has no steps any more: all of the traffic follows at once.
+  private func isNoLongerWanted(_ step: RolloutStep) -> Bool { !step.isWhole && endpoint.rollout.steps.isEmpty }
+
+  /// What passed stays at its share for the step's time.
+  private func staying(
+    _ attempt: Attempt, at step: RolloutStep, since passed: Timestamp, _ live: ObservedEndpoint
+  ) -> Decision {
+    let listed = endpoint.rollout.steps.first { $0.traffic == step.traffic } ?? step
+    let until = passed + (endpoint.rollout.steps.isEmpty ? .zero : listed.hold)
+    guard now < until else { return promoting(attempt, from: step, live) }
+    return progressing(
+      attempt, Reason(.promoting, "\(words(of: step)), held until \(until.text())"), next: .wait(until - now),
+      operations: calls(towards: desired, from: self.step(after: step, of: desired)))
+  }
+
+  /// The next step is recorded; the next look sends it.
+  private func promoting(_ attempt: Attempt, from step: RolloutStep, _ live: ObservedEndpoint) -> Decision {
+    let next = self.step(after: step, of: desired)
+    return progressing(
+      attempt, Reason(.promoting, words(of: next)),
+      next: .record(.advanced(attempt.going(on: next, base: .init(live), at: now))),
+      operations: calls(towards: desired, from: next))
+  }
+
+  /// Where a rollout in steps is; empty for one that has none.
+  func stepWords(_ attempt: Attempt) -> String { attempt.isAtTheEnd ? "" : words(of: attempt.step) }
+
+  static func joined(_ words: String...) -> String { words.filter { !$0.isEmpty }.joined(separator: "; ") }
+}
+
+extension Attempt {
+  /// Whether all of the traffic is the new version's at its step.
+  var isAtTheEnd: Bool { step?.isWhole ?? true }
 }
 
 // Rows 7 to 9
@@ -164,16 +229,21 @@ extension Situation {
 extension Situation {
   /// Sends what was recorded, if that is still what is to be sent.
   private func sending(_ attempt: Attempt) -> Decision {
-    guard let target = wanted, target.digest == attempt.digest, kind == attempt.kind else {
-      return closing(attempt, .unsent)
-    }
-    // What is live became ready only since: it is recorded before it is replaced.
-    if attempt.correction == nil, recordOfUnknownLive != nil { return closing(attempt, .unsent) }
-    let operation =
-      live.map { Operation.updateConfig(name: $0.name, config: target.config) }
-      ?? creation(of: target.config)
-    return progressing(attempt, reason(for: target), next: .call(operation), operations: [operation])
-      .afterSetback(setback(of: target), now: now)
+    guard let target = wanted, target.digest == attempt.digest, kind == attempt.kind,
+      // What is live became ready only since: it is recorded before it is replaced.
+      attempt.correction != nil || recordOfUnknownLive == nil,
+      let operation = calls(towards: target, from: attempt.step).first
+    else { return closing(attempt, isUnderWay(attempt) ? .superseded : .unsent) }
+    let reason = isUnderWay(attempt) ? Reason(.promoting, words(of: attempt.step)) : reason(for: target)
+    return progressing(
+      attempt, reason, next: .call(operation), operations: calls(towards: target, from: attempt.step)
+    ).afterSetback(setback(of: target), now: now)
+  }
+
+  /// Whether an earlier step of it is live.
+  private func isUnderWay(_ attempt: Attempt) -> Bool {
+    guard attempt.kind == .update, live != nil else { return false }
+    return rollout(of: attempt.digest).map(isHalfway) ?? false
   }
 
   private func closing(
@@ -191,7 +261,7 @@ extension Situation {
     _ attempt: Attempt, _ reason: Reason, next: Step, operations: [Operation] = []
   ) -> Decision {
     let action: PlanAction = attempt.kind == .rollback ? .rollback : attempt.base == .absent ? .create : .update
-    return Decision(action, reason, target: desired, next: next, operations: operations)
+    return Decision(action, reason, target: aim, next: next, operations: operations)
   }
 }
 

@@ -7,22 +7,22 @@ extension Situation {
     guard let held = heldInForce else { return pursuing(desired, held: nil) }
     if held.isStalled {
       return .hold(
-        Reason(.stalled, "\(words(of: held)), and going back to \(name(of: held.target)) failed too"), target: desired,
+        Reason(.stalled, "\(words(of: held)), and going back to \(name(of: held.target)) failed too"), target: aim,
         degraded: words(of: held))
     }
     guard let digest = held.target, live != nil else {
       return .hold(
-        Reason(.quarantined, "\(words(of: held)); \(stayingWords)"), target: desired, degraded: words(of: held))
+        Reason(.quarantined, "\(words(of: held)); \(stayingWords)"), target: aim, degraded: words(of: held))
     }
     // At its place already: no snapshot is needed to stay.
     if isLive(digest) { return resting(held: held) }
-    guard let target = memory.rollout(of: digest) else {
+    guard let target = rollout(of: digest) else {
       return .hold(
         Reason(
           .stalled,
           "\(words(of: held)), and the config to go back to (\(digest)) is not in this machine's history; "
             + "roll back where it is, or edit the manifest"),
-        target: desired, degraded: words(of: held))
+        target: aim, degraded: words(of: held))
     }
     return pursuing(target, held: held)
   }
@@ -35,7 +35,7 @@ extension Situation {
     let lift = Operation.patchTags(name: live.name, TagPatch(remove: [FleetTags.held]))
     var decision =
       isLive(desired.digest)
-      ? Decision(.update, Reason(.settingsChanged, "what was held is no longer desired"), target: desired, next: .rest)
+      ? Decision(.update, Reason(.settingsChanged, "what was held is no longer desired"), target: aim, next: .rest)
       : opening(desired, held: nil)
     decision.operations.insert(lift, at: 0)
     return decision.then(.call(lift)).afterSetback(memory.setbacks[.tags], now: now)
@@ -48,27 +48,29 @@ extension Situation {
   // Row 13
   private func resting(held: Held?) -> Decision {
     if let live, live.readiness != .ready { return unhealthy(live) }
-    guard let held else { return Decision(.none, Reason(.inSync), target: desired, next: .rest) }
+    guard let held else { return Decision(.none, Reason(.inSync), target: aim, next: .rest) }
     return .hold(
       Reason(held.reasonCode, "\(words(of: held)); it stays at \(name(of: held.target)); \(stayingWords)"),
-      target: desired, degraded: held.cause == .rollback ? nil : words(of: held))
+      target: aim, degraded: held.cause == .rollback ? nil : words(of: held))
   }
 
   func unhealthy(_ live: ObservedEndpoint) -> Decision {
     let messages = (live.active?.deployments ?? [:]).values
       .filter { $0.state != "DEPLOYMENT_READY" && !$0.message.isEmpty }.map(\.message).sorted()
     let words = messages.isEmpty ? "the provider says that it is not ready" : messages.joined(separator: "; ")
-    return .hold(Reason(.unhealthy, words), target: desired, next: .wait(.seconds(10)), degraded: words)
+    return .hold(Reason(.unhealthy, words), target: aim, next: .wait(.seconds(10)), degraded: words)
   }
 
   // Rows 12 and 14: an attempt is recorded; the next look sends it. Before it what it replaces is recorded, a
   // rollback's target is looked at, and what is being fought over is left alone.
   private func opening(_ target: Rollout, held: Held?) -> Decision {
     let kind: Attempt.Kind = held == nil ? .update : .rollback
-    let reason = reason(for: target)
+    let step = firstStep(of: target, kind)
+    let reason = reason(for: target, from: step)
     let correction = correction(towards: target)
     var decision = Decision(
-      action(kind, reason), reason, target: target, next: .rest, operations: [operation(target)])
+      action(kind, reason), reason, target: held == nil ? aim : target, next: .rest,
+      operations: calls(towards: target, from: step))
     if correction != nil, let warning = otherWriter { decision.warnings.append(warning) }
 
     if let setback = setback(of: target), now < setback.until {
@@ -81,18 +83,13 @@ extension Situation {
     let attempt = Attempt(
       digest: target.digest, kind: kind, revision: revisionNumber(of: target, kind),
       base: live.map { Attempt.Base($0) } ?? .absent, openedAt: now, correction: correction,
-      checksDigest: endpoint.rollout.checks.isEmpty ? Self.noChecks : endpoint.rollout.checksDigest)
+      checksDigest: endpoint.rollout.checks.isEmpty ? Self.noChecks : endpoint.rollout.checksDigest, step: step)
     return decision.then(.record(.opened(attempt, target, origin(held: held, reason))))
   }
 
   private func action(_ kind: Attempt.Kind, _ reason: Reason) -> PlanAction {
     if kind == .rollback || reason.code == .wentBack { return .rollback }
     return live == nil ? .create : .update
-  }
-
-  private func operation(_ target: Rollout) -> Operation {
-    live.map { .updateConfig(name: $0.name, config: target.config) }
-      ?? creation(of: target.config)
   }
 
   /// A rollback, and what is applied again unchanged, keep their number; everything else is a new revision.
@@ -109,7 +106,7 @@ extension Situation {
   var wanted: Rollout? {
     guard let held = heldTag.held else { return desired }
     guard heldInForce != nil, !held.isStalled, live != nil else { return nil }
-    return held.target.flatMap { memory.rollout(of: $0) }
+    return held.target.flatMap { rollout(of: $0) }
   }
 
   var kind: Attempt.Kind { heldInForce == nil ? .update : .rollback }
@@ -119,11 +116,18 @@ extension Situation {
     memory.setbacks[.config].flatMap { $0.digest == target.digest ? $0 : nil }
   }
 
-  func reason(for target: Rollout) -> Reason {
+  /// - Parameter step: where the rollout begins.
+  func reason(for target: Rollout, from step: RolloutStep? = nil) -> Reason {
     if let held = heldInForce { return Reason(held.rollbackCode, words(of: held)) }
     guard live != nil else { return Reason(.doesNotExist) }
+    if liveStep(of: target) != nil { return Reason(.promoting, words(of: step)) }
+    if isKeptForNothing(target) { return Reason(.specChanged, "the version before it is no longer kept") }
     if let good = memory.lastGood, live?.active != nil {
-      if good.digest == target.digest { return Reason(.drift, "somebody changed it since revision \(good.number)") }
+      if good.digest == target.digest {
+        return isLeftover(beside: target)
+          ? Reason(.wentBack, "the manifest went back to revision \(good.number) in the middle of a rollout")
+          : Reason(.drift, "somebody changed it since revision \(good.number)")
+      }
       if let older = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) {
         let moves = aliasMoves(since: target)
         return Reason(
@@ -133,7 +137,7 @@ extension Situation {
             : "\(moves), which is what revision \(older.number) was")
       }
     }
-    return Reason(.specChanged, aliasMoves(since: target))
+    return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsWords(from: step)))
   }
 
   /// Which of the manifest's aliases mean another version than in the revision before `target`, in words; empty where none
@@ -182,7 +186,9 @@ extension Situation {
   /// Leaving a held config is none.
   private func correction(towards target: Rollout) -> Correction? {
     guard let active = live?.active else { return nil }
-    if let held = heldInForce, isLive(held.digest) { return nil }
+    if let held = heldInForce, isLive(held.digest) || besideLive(desired) != nil { return nil }
+    // Nor is going on with a rollout, or leaving the rest of one.
+    if liveStep(of: target) != nil || isLeftover(beside: target) || isKeptForNothing(target) { return nil }
     let last = memory.revisions.last
     guard
       memory.lastGood?.digest == target.digest || last?.digest == target.digest && last?.outcome == .superseded
@@ -200,7 +206,7 @@ extension Situation {
         .contested,
         "the same change came back \(alike.count) times within the hour: somebody else writes this endpoint, or the "
           + "provider changes what it is sent; \"setpoint retry \(endpoint.name)\" puts it back once more"),
-      target: desired, next: .wait(oldest + Correction.window - now), degraded: "contested")
+      target: aim, next: .wait(oldest + Correction.window - now), degraded: "contested")
   }
 
   private var otherWriter: String? {
@@ -220,7 +226,7 @@ extension Situation {
     }
     return check.problem.map { problem in
       .hold(
-        Reason(.stalled, "\(name(of: target.digest)) cannot be gone back to: \(problem)"), target: desired,
+        Reason(.stalled, "\(name(of: target.digest)) cannot be gone back to: \(problem)"), target: aim,
         next: .wait(check.at + Self.checkLifetime - now), degraded: problem)
     }
   }

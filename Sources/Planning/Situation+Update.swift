@@ -4,12 +4,14 @@ internal import Endpoints
 extension Situation {
   func duringUpdate(of live: ObservedEndpoint) -> Decision {
     let coming = live.pending ?? live.active
-    let isOurs = memory.attempt.map { attempt in coming.map { means($0.config, attempt.digest) } ?? true } ?? false
+    let isOurs = memory.attempt.map { attempt in coming.map { means($0.config, attempt) } ?? true } ?? false
     let began = isOurs ? memory.attempt.map { $0.acceptance?.at ?? $0.openedAt } : nil
     let since = began ?? Timestamp(milliseconds: coming?.startTime ?? live.lastUpdated)
     let deadline = endpoint.rollout.deadline(for: coming?.config ?? desired.config)
     let isOverdue = now >= since + deadline
-    let isDesired = coming.map { desired.config.isMet(by: $0.config) } ?? true
+    let isDesired =
+      isOurs && memory.attempt?.digest == desired.digest || coming.map { desired.config.isMet(by: $0.config) } ?? true
+    let step = isOurs ? memory.attempt.map(stepWords) ?? "" : ""
     let version = live.pending.map { " to version \($0.version)" } ?? ""
     let kind: PlanAction =
       isOurs && memory.attempt?.kind == .rollback ? .rollback : live.active == nil ? .create : .update
@@ -17,11 +19,17 @@ extension Situation {
       kind,
       isOverdue
         ? Reason(.overdue, "the update\(version) takes longer than \(deadline.words)")
-        : Reason(.updating, isDesired ? "" : "an update\(version) is under way; its end is waited for"),
-      target: desired, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
+        : Reason(
+          .updating, isDesired ? update(of: live, at: step) : "an update\(version) is under way; its end is waited for"),
+      target: aim, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
       operations: isDesired || kind == .rollback
         ? [] : [.updateConfig(name: live.name, config: desired.config)])
+  }
+
+  /// Which step is under way, and what the servers say of it; empty where there are no steps, for others to fill in.
+  private func update(of live: ObservedEndpoint, at step: String) -> String {
+    step.isEmpty ? "" : Self.joined(step, live.deploymentWords)
   }
 
   /// Polls get slower with time, from one second to ten (contract 2.6).

@@ -43,7 +43,7 @@ struct Situation {
         Reason(
           .stalled,
           "the tag \(FleetTags.held) cannot be read: \(why); \"setpoint retry \(endpoint.name)\" removes it"),
-        target: desired, degraded: "a damaged tag")
+        target: aim, degraded: "a damaged tag")
     }
     if let attempt = memory.attempt { return judging(attempt) }
     if heldInForce == nil, let recreation { return recreation }
@@ -55,11 +55,11 @@ struct Situation {
 extension Situation {
   private func withStranger(_ live: ObservedEndpoint) -> Decision {
     if FleetTags.isReserved(endpoint: live.name) {
-      return .hold(Reason(.conflict, "names that begin with databricks- belong to the platform"), target: desired)
+      return .hold(Reason(.conflict, "names that begin with databricks- belong to the platform"), target: aim)
     }
     guard options.adopt else {
       let owner = live.fleet.map { "it belongs to the fleet \"\($0)\"" } ?? "it was not made by Setpoint"
-      return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: desired)
+      return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: aim)
     }
     let lost = (live.active?.unrepresented ?? []) + (live.pending?.unrepresented ?? [])
     guard lost.isEmpty else {
@@ -67,14 +67,14 @@ extension Situation {
         Reason(
           .conflict,
           "--adopt does not take it over: its config has \(Set(lost).sorted().joined(separator: ", ")), which no "
-            + "manifest can say and the next update would drop"), target: desired)
+            + "manifest can say and the next update would drop"), target: aim)
     }
     let plan = settingsPlan
     let patch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
     let tagging = Operation.patchTags(name: live.name, patch)
-    let isMet = live.active.map { desired.config.isMet(by: $0.config) } ?? false
+    let isMet = isLive(desired.digest)
     var decision = Decision(
-      .adopt, Reason(.adoption, live.fleet.map { "taken over from the fleet \"\($0)\"" } ?? ""), target: desired,
+      .adopt, Reason(.adoption, live.fleet.map { "taken over from the fleet \"\($0)\"" } ?? ""), target: aim,
       tagPatch: patch.merging(endpoint.settingsPatch(on: live.tags)).merging(plan?.marks ?? TagPatch()),
       next: .call(tagging),
       operations: isMet ? [tagging] : [tagging, .updateConfig(name: live.name, config: desired.config)])
@@ -91,29 +91,65 @@ extension Situation {
   var recordOfUnknownLive: MemoryChange? {
     guard let live, live.readiness == .ready, let active = live.active else { return nil }
     if let held = heldTag.held, isLive(held.digest) { return nil }
-    let found = desired.config.isMet(by: active.config) ? desired : Rollout(active.config)
+    let found = rolloutFound(in: active.config)
     let isKnown = memory.revisions.contains {
       $0.digest == found.digest || $0.config?.isMet(by: active.config) ?? false
+        || $0.config?.isMet(by: found.config) ?? false
     }
-    return isKnown ? nil : .found(found, id: live.id, version: active.version, at: now)
+    return isKnown || isBetweenRevisions ? nil : .found(found, id: live.id, version: active.version, at: now)
+  }
+
+  /// What was good in what is live: of a rollout under way, what it takes the place of; where one of two versions has all
+  /// of the traffic, that one.
+  private func rolloutFound(in active: EndpointConfig) -> Rollout {
+    if isLive(desired.digest) || isKeptForNothing(desired) { return desired }
+    if !endpoint.rollout.steps.isEmpty, let previous = besideLive(desired) {
+      return Rollout(EndpointConfig(entities: [previous]))
+    }
+    if active.entities.count == 2, let kept = active.entities.first(where: { $0.traffic == 0 }) {
+      return Rollout(active.without(kept))
+    }
+    return Rollout(active)
   }
 }
 
 // What is live
 extension Situation {
-  /// Whether the active config is the one with this digest. Names that nobody chose do not count where the config
-  /// itself is at hand.
+  /// Whether the active config is the one with this digest, alone or with a version that is kept beside it.
   func isLive(_ digest: ConfigDigest) -> Bool {
     guard let active = live?.active?.config else { return false }
-    if digest == desired.digest { return desired.config.isMet(by: active) }
-    if let config = memory.revision(of: digest)?.config { return config.isMet(by: active) }
-    return active.digest == digest
+    if means(active, digest) { return true }
+    guard active.entities.count > 1 else { return false }
+    return (digest == desired.digest ? desired : rollout(of: digest)).map(isLiveWithKept) ?? false
   }
 
+  /// Whether a config is the one with this digest. Names that nobody chose do not count where the config itself is at
+  /// hand.
   func means(_ config: EndpointConfig, _ digest: ConfigDigest) -> Bool {
     if digest == desired.digest { return desired.config.isMet(by: config) }
     if let known = memory.revision(of: digest)?.config { return known.isMet(by: config) }
     return config.digest == digest
+  }
+
+  /// The config of a digest: out of this machine's history, or live beside something else.
+  func rollout(of digest: ConfigDigest) -> Rollout? {
+    if let known = memory.rollout(of: digest) { return known }
+    guard let active = live?.active?.config, active.entities.count > 1 else { return nil }
+    for entity in active.entities {
+      let unnamed = ServedEntity.defaultName(entityName: entity.entityName, entityVersion: entity.entityVersion)
+      for name in [entity.name, unnamed] {
+        let alone = EndpointConfig(entities: [entity.serving(100, as: name)])
+        if alone.digest == digest { return Rollout(alone, digest: digest) }
+      }
+    }
+    return nil
+  }
+
+  /// What the manifest asks for, with the version that stays beside it: what is shown as the aim.
+  var aim: Rollout {
+    guard endpoint.rollout.keepPrevious else { return desired }
+    if isLiveWithKept(desired), let active = live?.active?.config { return Rollout(active, digest: desired.digest) }
+    return config(of: desired, at: .keeping).map { Rollout($0, digest: desired.digest) } ?? desired
   }
 }
 

@@ -121,8 +121,34 @@ extension Model {
       Model(
         "another machine", [.init(.good), .init(.broken), .init(.wrong), .init(.alsoGood, onFailure: .hold)],
         [.edit: 2, .foreignEdit: 1, .cancel: 1, .crash: 1, .retry: 1, .amnesia: 1]),
+    ] + steppedOrKeeping + [
       adoption(.unowned, adopt: true), adoption(.unowned, adopt: false), adoption(.otherFleet, adopt: true),
       adoption(.otherFleet, adopt: false),
+    ]
+  }
+
+  private static var steppedOrKeeping: [Model] {
+    let steps = Manifest.steps
+    func inSteps(_ versions: Version..., keepsPrevious: Bool = false) -> [Manifest] {
+      versions.map { Manifest($0, steps: steps, keepsPrevious: keepsPrevious) }
+    }
+    func keeping(_ versions: Version...) -> [Manifest] { versions.map { Manifest($0, keepsPrevious: true) } }
+    return [
+      Model(
+        "steps", [.init(.good)] + inSteps(.alsoGood, .shy, .fragile),
+        [.edit: 2, .cancel: 1, .crash: 1, .retry: 1, .rollback: 1]),
+      Model(
+        "slow steps", [.init(.good)] + inSteps(.wrong, .hanging, .unlucky),
+        [.edit: 2, .foreignEdit: 1, .retry: 1, .inconclusive: 1]),
+      Model(
+        "steps and another machine", inSteps(.good, .alsoGood, .shy),
+        [.edit: 2, .foreignEdit: 1, .crash: 1, .amnesia: 1]),
+      Model(
+        "the previous version is kept", keeping(.good, .alsoGood, .wrong) + [.init(.alsoGood)],
+        [.edit: 2, .foreignEdit: 1, .crash: 1, .rollback: 1]),
+      Model(
+        "steps, the previous version kept, and another machine", inSteps(.good, .alsoGood, .shy, keepsPrevious: true),
+        [.edit: 2, .cancel: 1, .rollback: 1, .amnesia: 1]),
     ]
   }
 

@@ -27,6 +27,14 @@ package enum Flaw: String, CaseIterable, Sendable {
   case wayBack = "way-back"
   /// A source that cannot be read counts as empty.
   case halfRead = "half-read"
+  /// What fails at a step is not held.
+  case stepFailure = "step-failure"
+  /// The next step is sent before this one is verified.
+  case haste
+  /// A rollout in steps begins from what is live, half-promoted or not.
+  case halfway
+  /// A version that is kept counts as drift.
+  case kept
 
   package func around(_ decide: @escaping Decide) -> Decide {
     switch self {
@@ -59,7 +67,8 @@ package enum Flaw: String, CaseIterable, Sendable {
           trusting.attempt = Attempt(
             digest: attempt.digest, kind: attempt.kind, revision: attempt.revision, base: .init(live),
             openedAt: attempt.openedAt, correction: attempt.correction, checksDigest: attempt.checksDigest,
-            acceptance: attempt.acceptance, refusal: attempt.refusal, verification: attempt.verification)
+            step: attempt.step, acceptance: attempt.acceptance, refusal: attempt.refusal,
+            verification: attempt.verification)
         }
         return decide(desired, observed, trusting, now, options)
       }
@@ -91,7 +100,48 @@ package enum Flaw: String, CaseIterable, Sendable {
         if case .unknown = desired { return decide(.none, observed, memory, now, options) }
         return decide(desired, observed, memory, now, options)
       }
+    case .stepFailure, .haste, .halfway, .kept: ofSteps(around: decide)
     }
+  }
+
+  private func ofSteps(around decide: @escaping Decide) -> Decide {
+    { desired, observed, memory, now, options in
+      guard case .present(let live) = observed, let active = live.active?.config,
+        case .present(let endpoint, let rollout) = desired
+      else { return decide(desired, observed, memory, now, options) }
+      var memory = memory
+      var desired = desired
+      if self == .halfway, active.entities.count > 1 {
+        memory.revisions.insert(
+          Revision(
+            number: 0, digest: active.digest, config: active, recordedAt: now, outcome: .found, established: .max),
+          at: 0)
+      }
+      if self == .kept, active.entities.contains(where: { $0.traffic == 0 }), memory.attempt == nil {
+        desired = .present(endpoint.keepingNothing, rollout)
+      }
+      var decision = decide(desired, observed, memory, now, options)
+      guard let attempt = memory.attempt, let step = attempt.step else { return decision }
+      switch (self, decision.next) {
+      case (.stepFailure, .call(.patchTags(_, let patch))) where patch.add[FleetTags.held] != nil:
+        decision.next = .record(.closed(.init(.failed(.ours, "wrong"), at: now)))
+      case (.haste, .verify):
+        let next = endpoint.rollout.steps.first { $0.traffic > step.traffic }
+        decision.next = .record(.advanced(attempt.going(on: next, base: .init(live), at: now)))
+      default: break
+      }
+      return decision
+    }
+  }
+}
+
+extension DesiredEndpoint {
+  fileprivate var keepingNothing: DesiredEndpoint {
+    DesiredEndpoint(
+      name: name, config: config, sideSettings: sideSettings,
+      rollout: RolloutPolicy(
+        deadline: rollout.deadline, onFailure: rollout.onFailure, checks: rollout.checks, steps: rollout.steps),
+      deletionPolicy: deletionPolicy)
   }
 }
 

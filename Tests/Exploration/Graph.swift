@@ -88,8 +88,8 @@ struct Graph {
     case .call(let operation):
       ways = outcomes(of: operation, in: world)
       if ways.first?.1 == world { broken = broken ?? "a call that changes nothing: \(operation.call)" }
-    case .verify:
-      let isRight = world.provider.live?.active.flatMap { Version.of($0.config) } != .wrong
+    case .verify(let request):
+      let isRight = world.provider.answersRightly(request)
       ways.append(verifying(isRight ? .passed : .failed("wrong"), nil, in: world))
       ways.append(verifying(.inconclusive("503"), .inconclusive, in: world))
     case .checkTarget(let target):
@@ -191,6 +191,10 @@ struct Graph {
       if !live.update.isUpdating {
         let foreign = Operation.updateConfig(name: live.name, config: Version.foreign.rollout.config)
         then("somebody else writes C", .foreignEdit, world.provider.performing(foreign, habits).0)
+        if let swapped = live.active?.config.swapped {
+          let moved = Operation.updateConfig(name: live.name, config: swapped)
+          then("somebody else swaps the traffic", .foreignEdit, world.provider.performing(moved, habits).0)
+        }
       }
       then(
         "somebody else deletes the endpoint", .foreignDeletion,
@@ -218,6 +222,27 @@ struct Graph {
     then("setpoint retry", .retry, try? memory.retry(name: "e", live: live, fleet: fleet))
     if let live { then("setpoint rollback", .rollback, try? memory.rollback(to: nil, live: live, fleet: fleet)) }
     return ways
+  }
+}
+
+extension EndpointConfig {
+  /// Two entities, each with the other's share.
+  fileprivate var swapped: EndpointConfig? {
+    guard entities.count == 2, let one = entities.first, let other = entities.last else { return nil }
+    return EndpointConfig(entities: [one.serving(other.traffic), other.serving(one.traffic)])
+  }
+}
+
+extension Provider {
+  /// Whether every entity that is asked gives a good answer.
+  fileprivate func answersRightly(_ request: VerificationRequest) -> Bool {
+    (live?.active?.config.entities ?? []).filter { request.entities.contains($0.name) }.allSatisfy { entity in
+      switch Version.of(entity) {
+      case .wrong: false
+      case .shy: entity.traffic == 0
+      default: true
+      }
+    }
   }
 }
 

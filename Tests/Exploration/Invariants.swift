@@ -18,13 +18,21 @@ struct Invariants {
 
   func broken(by decision: Decision) -> String? {
     if case .call(let operation) = decision.next, let broken = broken(by: operation, decision) { return broken }
+    if case .verify(let request) = decision.next, let broken = asksOnlyTheNew(request) { return broken }
     return idempotent(decision) ?? emptyDiffMeansInSync(decision) ?? onlyTheWorthyAreGood(decision)
       ?? ignoranceDoesNothing() ?? heldForAReason()
   }
 
   private func broken(by operation: Operation, _ decision: Decision) -> String? {
     neverHarmsStrangers(operation) ?? isProtected(operation) ?? neverFlaps(operation) ?? oneAtATime(operation)
-      ?? neverLosesTheWayBack(operation) ?? liftsOnlyWhatIsOver(operation)
+      ?? neverLosesTheWayBack(operation) ?? liftsOnlyWhatIsOver(operation) ?? goesStepByStep(operation)
+  }
+
+  private func asksOnlyTheNew(_ request: VerificationRequest) -> String? {
+    guard let version = memory.attempt.flatMap({ Version.of($0.digest) }) else { return nil }
+    let asked = (live?.active?.config.entities ?? []).filter { request.entities.contains($0.name) }
+    return asked.count == 1 && asked.allSatisfy { Version.of($0) == version }
+      ? nil : "\(request.entities.joined(separator: ", ")) is asked, and not \(version.rawValue) alone"
   }
 
   private func neverHarmsStrangers(_ operation: Operation) -> String? {
@@ -47,17 +55,21 @@ struct Invariants {
   private func neverFlaps(_ operation: Operation) -> String? {
     guard let config = operation.config else { return nil }
     let held = live.map { HeldTag(tags: $0.tags).held } ?? memory.heldWhileAbsent
-    return held?.digest == config.digest
-      ? "invariant 2, never flaps: \(name(config)) is sent while it is held" : nil
+    guard let held = held.flatMap({ Version.of($0.digest) }) else { return nil }
+    return config.entities.contains { Version.of($0) == held }
+      ? "invariant 2, never flaps: \(shown(config)) is sent while it is held" : nil
   }
 
   private func oneAtATime(_ operation: Operation) -> String? {
     guard let config = operation.config else { return nil }
     if live?.update.isUpdating ?? false {
-      return "invariant 5, one at a time: \(name(config)) is sent during an update"
+      return "invariant 5, one at a time: \(shown(config)) is sent during an update"
     }
-    return memory.attempt?.digest == config.digest
-      ? nil : "invariant 5: \(name(config)) is sent and not recorded first"
+    let isRecorded = memory.attempt.map { attempt in
+      guard let version = Version.of(attempt.digest) else { return attempt.digest == config.digest }
+      return config.share(of: version) == attempt.step?.traffic ?? 100
+    }
+    return isRecorded ?? false ? nil : "invariant 5: \(shown(config)) is sent and not recorded first"
   }
 
   /// What serves and may be good is in the revisions before something else takes its place. A put-back replaces what
@@ -67,11 +79,15 @@ struct Invariants {
       return nil
     }
     if memory.attempt?.correction != nil { return nil }
-    if HeldTag(tags: live.tags).held?.digest == active.config.digest { return nil }
-    let isRecorded = memory.revisions.contains { $0.config?.isMet(by: active.config) ?? false }
+    if let held = HeldTag(tags: live.tags).held,
+      active.config.entities.contains(where: { Version.of($0) == Version.of(held.digest) })
+    {
+      return nil
+    }
+    let isRecorded = active.config.entities.filter { $0.traffic > 0 }.allSatisfy { isKnown($0) { _ in true } }
     return isRecorded
       ? nil
-      : "invariant 4, never loses the way back: \(name(active.config)) is replaced by \(name(config)) unrecorded"
+      : "invariant 4, never loses the way back: \(shown(active.config)) is replaced by \(shown(config)) unrecorded"
   }
 
   private func liftsOnlyWhatIsOver(_ operation: Operation) -> String? {
@@ -87,14 +103,33 @@ struct Invariants {
 
   private func emptyDiffMeansInSync(_ decision: Decision) -> String? {
     guard let version = manifest.version else { return nil }
-    let config = version.rollout.config
-    let isSame = live?.active.map { config.isMet(by: $0.config) } ?? false
-    let isEmpty = FieldDiff.changes(from: live?.active?.config, to: config).isEmpty
+    let isSame = live?.active.map { isMet(version, by: $0.config) } ?? false
+    var aim = version.rollout.config
+    // What is shown is the difference to what is aimed at; while that is something else, the kept version is none either.
+    if isSame {
+      aim = decision.target == version.rollout ? decision.target?.config ?? aim : live?.active?.config ?? aim
+    }
+    let isEmpty = FieldDiff.changes(from: live?.active?.config, to: aim).isEmpty
     if isSame != isEmpty { return "invariant 8: the diff is \(isEmpty ? "" : "not ")empty, wrongly" }
     let isInSync = isSame && isSettledAndOurs
     guard (decision.action == .none) != isInSync else { return nil }
     return "invariant 8, empty diff means in sync: it says \(decision.action.rawValue) and the world is "
       + (isInSync ? "in sync" : "not in sync")
+  }
+
+  /// Alone, or with the version before it kept; a version that is known as no good is not kept.
+  private func isMet(_ version: Version, by active: EndpointConfig) -> Bool {
+    if version.rollout.config.isMet(by: active) { return true }
+    guard manifest.keepsPrevious, active.entities.count == 2, active.share(of: version) == 100,
+      let kept = active.entities.first(where: { Version.of($0) != version })
+    else { return false }
+    return !isKnown(kept) { _ in true } || isKnown(kept, \.isGood)
+  }
+
+  private func isKnown(_ entity: ServedEntity, _ fits: (Revision) -> Bool) -> Bool {
+    memory.revisions.contains { revision in
+      fits(revision) && revision.config?.entities.contains { $0.entityVersion == entity.entityVersion } ?? false
+    }
   }
 
   private var isSettledAndOurs: Bool {
@@ -109,8 +144,41 @@ struct Invariants {
     guard case .record(.closed(let closing)) = decision.next, closing.outcome == .good, let attempt = memory.attempt,
       attempt.kind == .update, let version = Version.of(attempt.digest)
     else { return nil }
-    return [.broken, .wrong, .hanging].contains(version)
+    if live?.active?.config.share(of: version) != 100 {
+      return "\(version.rawValue) is called good before it has all of the traffic"
+    }
+    return [.broken, .wrong, .hanging, .fragile, .shy].contains(version)
       ? "\(version.rawValue) is called good, and it is not" : nil
+  }
+
+  /// A new version gets its shares one after the other, no more than it has shown to be worth, and beside it is only what
+  /// was good.
+  private func goesStepByStep(_ operation: Operation) -> String? {
+    guard let config = operation.config else { return nil }
+    if Set(config.entities.map(\.name)).count < config.entities.count { return "two entities share a name" }
+    if config.entities.reduce(0, { $0 + $1.traffic }) != 100 { return "the shares do not add up: \(shown(config))" }
+    guard let attempt = memory.attempt, attempt.kind == .update, let version = Version.of(attempt.digest) else {
+      return nil
+    }
+    if let other = config.entities.first(where: { Version.of($0) != version && !isKnown($0, \.isGood) }) {
+      return "a half-promoted version stays: \(other.entityVersion) in \(shown(config))"
+    }
+    guard !manifest.steps.isEmpty, let active = live?.active?.config, live?.readiness == .ready,
+      !memory.revisions.contains(where: { $0.isGood && $0.digest == attempt.digest }),
+      memory.revisions.contains(where: \.isGood)
+    else { return nil }
+    let share = config.share(of: version) ?? 0
+    let steps = manifest.steps.map(\.traffic)
+    let due: Int? =
+      switch version {
+      case .wrong: steps.first
+      case .shy: steps.first { $0 > 0 }
+      default: nil
+      }
+    if let due, share > due { return "\(version.rawValue) gets \(share) % after it failed at \(due) %" }
+    guard let before = steps.last(where: { $0 < share }) else { return nil }
+    return active.share(of: version) == before || share == active.share(of: version)
+      ? nil : "a step is left out: \(shown(config)) over \(shown(active))"
   }
 
   /// Invariant 7, and row 1 of the table.
@@ -134,14 +202,17 @@ struct Invariants {
     else { return nil }
     let isJust =
       switch held.cause {
-      case .failed: version == .broken
-      case .verification: version == .wrong
+      case .failed: version == .broken || version == .fragile
+      case .verification: version == .wrong || version == .shy
       case .refused, .canceled, .rollback: true
       }
     return isJust ? nil : "\(version.rawValue) is held: \(held.cause.rawValue), wrongly"
   }
 
-  private func name(_ config: EndpointConfig) -> String { Version.of(config)?.rawValue ?? "?" }
+}
+
+extension EndpointConfig {
+  fileprivate func share(of version: Version) -> Int? { entities.first { Version.of($0) == version }?.traffic }
 }
 
 extension Operation {

@@ -56,19 +56,33 @@ struct Provider: Hashable, Sendable {
 
   /// The update under way comes to its end; nil where there is none, or it never ends.
   func progressed(_ habits: Habits) -> (label: String, Provider)? {
-    guard let live, live.update == .inProgress, let pending = live.pending,
-      let version = Version.of(pending.config)
-    else { return nil }
-    switch version {
-    case .good, .alsoGood, .foreign, .wrong: return ("the update to \(version.rawValue) lands", landing(live, pending))
-    case .hanging: return nil
-    case .broken: return ("the update to B fails: out of memory", failing(live, pending, "out of memory", habits))
-    case .unlucky:
-      guard bad > 0 else { return ("the update to T lands", landing(live, pending)) }
+    guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
+    let update = "the update to \(shown(pending.config))"
+    switch fate(of: pending.config) {
+    case .lands: return ("\(update) lands", landing(live, pending))
+    case .hangs: return nil
+    case .fails: return ("\(update) fails: out of memory", failing(live, pending, "out of memory", habits))
+    case .hasBadLuck:
       var copy = failing(live, pending, "insufficient capacity", habits)
       copy.bad -= 1
-      return ("the update to T fails: insufficient capacity", copy)
+      return ("\(update) fails: insufficient capacity", copy)
     }
+  }
+
+  private enum Fate { case lands, hangs, fails, hasBadLuck }
+
+  /// What becomes of an update is what becomes of the worst of its entities.
+  private func fate(of config: EndpointConfig) -> Fate {
+    let fates = config.entities.map { entity -> Fate in
+      switch Version.of(entity) {
+      case .good, .alsoGood, .foreign, .wrong, .shy, nil: .lands
+      case .hanging: .hangs
+      case .broken: .fails
+      case .fragile: entity.traffic > 0 ? .fails : .lands
+      case .unlucky: bad > 0 ? .hasBadLuck : .lands
+      }
+    }
+    return fates.first { $0 != .lands } ?? .lands
   }
 
   private func landing(_ live: ObservedEndpoint, _ pending: ObservedConfig) -> Provider {

@@ -8,8 +8,8 @@ struct Settling {
   private var sent: [UInt64: UInt8] = [:]
   private(set) var longest = 0
 
-  /// More than this is no recovery but thrashing.
-  static let mostSends = 3
+  /// More than this is no recovery but thrashing: there, back, and there again, each step of the way counted.
+  static func mostSends(_ model: Model) -> Int { 3 + (model.manifests.map(\.steps.count).max() ?? 0) }
 
   struct Problem {
     let broken: String
@@ -47,7 +47,7 @@ struct Settling {
       sent[key] = UInt8(clamping: count)
     }
     longest = max(longest, count)
-    return count <= Self.mostSends
+    return count <= Self.mostSends(graph.model)
       ? nil : problem("invariant 1, converges: \(count) configs are sent until it settles", edges, graph)
   }
 

@@ -13,6 +13,10 @@ package enum Version: String, CaseIterable, Sendable {
   case wrong = "V"
   /// Fails for a cause of the provider's a given number of times, then comes up.
   case unlucky = "T"
+  /// Comes up, and never with any traffic, for a cause of ours.
+  case fragile = "F"
+  /// Comes up, and answers rightly until it gets traffic.
+  case shy = "S"
   /// Never finishes.
   case hanging = "H"
   /// What a stranger writes; comes up.
@@ -29,6 +33,7 @@ package enum Version: String, CaseIterable, Sendable {
   }
 
   static func of(_ config: EndpointConfig) -> Version? { byConfig[config] }
+  static func of(_ entity: ServedEntity) -> Version? { Version(rawValue: entity.entityVersion) }
   static func of(_ digest: ConfigDigest) -> Version? { byDigest[digest] }
 }
 
@@ -39,15 +44,23 @@ package struct Manifest: Hashable, Sendable {
   package let isRetained: Bool
   package let onFailure: FailurePolicy
   package let tag: String?
+  package let steps: [RolloutStep]
+  package let keepsPrevious: Bool
 
   package init(
-    _ version: Version?, isRetained: Bool = false, onFailure: FailurePolicy = .rollback, tag: String? = nil
+    _ version: Version?, isRetained: Bool = false, onFailure: FailurePolicy = .rollback, tag: String? = nil,
+    steps: [RolloutStep] = [], keepsPrevious: Bool = false
   ) {
     self.version = version
     self.isRetained = isRetained
     self.onFailure = onFailure
     self.tag = tag
+    self.steps = steps
+    self.keepsPrevious = keepsPrevious
   }
+
+  /// Before any traffic, then at a share that is kept for longer than a moment and shorter than a tick.
+  package static let steps = [RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600))]
 
   static let check = VerificationCheck(prompt: "Say hello.")
 
@@ -57,7 +70,9 @@ package struct Manifest: Hashable, Sendable {
       DesiredEndpoint(
         name: "e", config: version.rollout.config,
         sideSettings: SideSettings(tags: tag.map { ["team": $0] } ?? [:]),
-        rollout: RolloutPolicy(deadline: ModelTime.deadline, onFailure: onFailure, checks: [Self.check]),
+        rollout: RolloutPolicy(
+          deadline: ModelTime.deadline, onFailure: onFailure, checks: [Self.check], steps: steps,
+          keepPrevious: keepsPrevious),
         deletionPolicy: isRetained ? .retain : .delete),
       version.rollout)
   }
@@ -65,7 +80,8 @@ package struct Manifest: Hashable, Sendable {
   var label: String {
     guard let version else { return "nothing" }
     return version.rawValue + (isRetained ? " (retained)" : "") + (onFailure == .hold ? " (onFailure: Hold)" : "")
-      + (tag.map { " (tag \($0))" } ?? "")
+      + (tag.map { " (tag \($0))" } ?? "") + (steps.isEmpty ? "" : " (in steps)")
+      + (keepsPrevious ? " (keeps the previous)" : "")
   }
 }
 

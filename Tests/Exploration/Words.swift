@@ -6,8 +6,8 @@ internal import Planning
 extension Operation {
   var words: String {
     switch self {
-    case .create(_, let config, _, _): "POST \(Version.of(config)?.rawValue ?? "?")"
-    case .updateConfig(_, let config): "PUT \(Version.of(config)?.rawValue ?? "?")"
+    case .create(_, let config, _, _): "POST \(shown(config))"
+    case .updateConfig(_, let config): "PUT \(shown(config))"
     case .patchTags(_, let patch):
       "PATCH tags "
         + (patch.add.keys.sorted().map { "+\($0)" } + patch.remove.sorted().map { "-\($0)" }).joined(separator: " ")
@@ -32,6 +32,7 @@ extension MemoryChange {
     switch self {
     case .found(let rollout, _, _, _): "records that \(name(rollout.digest)) was found"
     case .opened(let attempt, _, _): "records an attempt: \(attempt.kind.rawValue) to \(name(attempt.digest))"
+    case .advanced(let attempt): "goes on to \(attempt.step.map { "\($0.traffic) %" } ?? "the whole")"
     case .closed(let closing): "closes the attempt: \(closing.outcome.word)"
     case .liftedWhileAbsent: "lifts the hold"
     case .received, .verified, .checkedTarget, .retried: "records"
@@ -60,9 +61,9 @@ extension World {
 extension Provider {
   fileprivate var words: String {
     guard let live else { return "no endpoint" }
-    var words = live.active.map { "live \(name($0.config))@\($0.version)" } ?? "live -"
+    var words = live.active.map { "live \(shown($0.config))@\($0.version)" } ?? "live -"
     if live.readiness != .ready { words += " not ready" }
-    if let pending = live.pending { words += ", pending \(name(pending.config))@\(pending.version)" }
+    if let pending = live.pending { words += ", pending \(shown(pending.config))@\(pending.version)" }
     switch live.update {
     case .notUpdating: break
     case .inProgress: words += ", updating"
@@ -89,6 +90,7 @@ extension Memory {
     var words = "remembers \(good.isEmpty ? "nothing good" : good.map { name($0.digest) }.joined(separator: " < "))"
     if let attempt {
       words += ", \(attempt.kind.rawValue) to \(name(attempt.digest)) open"
+      if let step = attempt.step { words += " at \(step.traffic) %" }
       if let acceptance = attempt.acceptance { words += " (accepted, version \(acceptance.version ?? 0))" }
       if let refusal = attempt.refusal { words += " (refused: \(refusal.words))" }
       if let verification = attempt.verification { words += " (\(verification.verdict.word))" }
@@ -101,4 +103,8 @@ extension Memory {
 }
 
 private func name(_ digest: ConfigDigest) -> String { Version.of(digest)?.rawValue ?? "?" }
-private func name(_ config: EndpointConfig) -> String { Version.of(config)?.rawValue ?? "?" }
+
+/// Such as `A`, or `A90+G10`.
+func shown(_ config: EndpointConfig) -> String {
+  Version.of(config)?.rawValue ?? config.entities.map { "\($0.entityVersion)\($0.traffic)" }.joined(separator: "+")
+}

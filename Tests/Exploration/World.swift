@@ -47,9 +47,10 @@ extension World {
       openedAt: attempt.acceptance == nil ? nil : ModelTime.now,
       verification: attempt.verification.map { verification in
         guard case .inconclusive = verification.verdict else {
+          let isHeld = verification.verdict == .passed && attempt.step?.hold ?? .zero > .zero
           return .init(
             verdict: verification.verdict, checksDigest: verification.checksDigest, firstAskedAt: ModelTime.now,
-            lastAskedAt: ModelTime.now)
+            lastAskedAt: isHeld ? max(verification.lastAskedAt, ModelTime.aged(ModelTime.now)) : ModelTime.now)
         }
         return .init(
           verdict: verification.verdict, checksDigest: verification.checksDigest,
@@ -59,8 +60,8 @@ extension World {
       correction: attempt.correction.map { _ in
         Correction(target: attempt.digest, live: attempt.digest, at: ModelTime.now)
       })
-    if let live = provider.live, let pending = live.pending,
-      pending.config == Version.of(attempt.digest)?.rollout.config
+    if let live = provider.live, let pending = live.pending, let version = Version.of(attempt.digest),
+      pending.config.entities.first(where: { Version.of($0) == version })?.traffic == attempt.step?.traffic ?? 100
     {
       provider.live = live.with(
         pending: .some(
@@ -147,6 +148,7 @@ extension Attempt {
     Attempt(
       digest: digest, kind: kind, revision: revision ?? self.revision, base: base ?? self.base,
       openedAt: openedAt ?? self.openedAt, correction: correction ?? self.correction, checksDigest: checksDigest,
+      step: step,
       acceptance: acceptance ?? self.acceptance, refusal: refusal, verification: verification ?? self.verification)
   }
 }
@@ -251,7 +253,10 @@ extension Provider {
     guard let live else { return }
     for config in [live.active, live.pending] {
       hasher.combine(config?.version)
-      hasher.combine(config?.config.entities.first?.entityVersion)
+      for entity in config?.config.entities ?? [] {
+        hasher.combine(entity.entityVersion)
+        hasher.combine(entity.traffic)
+      }
       hasher.combine(config?.startTime)
     }
     hasher.combine(live.update)

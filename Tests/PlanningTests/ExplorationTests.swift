@@ -30,6 +30,13 @@ import Testing
       return model
     case .verify: return Model("failed verification", [Manifest(.wrong)], [:])
     case .patience: return Model("slowness", [Manifest(.hanging)], [:])
+    case .stepFailure, .haste:
+      return Model("a step", [Manifest(.good), Manifest(.shy, steps: Manifest.steps)], [.edit: 1])
+    case .halfway:
+      return Model(
+        "two rollouts", [.good, .alsoGood, .shy].map { Manifest($0, steps: Manifest.steps) }, [.edit: 2])
+    case .kept:
+      return Model("kept", [.good, .alsoGood].map { Manifest($0, keepsPrevious: true) }, [.edit: 1])
     }
   }
 
@@ -42,6 +49,10 @@ import Testing
     (.patience, "invariant 5, one at a time: H is sent during an update"),
     (.wayBack, "invariant 4, never loses the way back"),
     (.halfRead, "invariant 7: a source that was not read whole is acted on"),
+    (.stepFailure, "invariant 1, converges: it goes round for ever"),
+    (.haste, "S gets 100 % after it failed at 10 %"),
+    (.halfway, "a half-promoted version stays: "),
+    (.kept, "invariant 8: the diff is not empty, wrongly"),
   ]
 
   @Test(arguments: symptoms)

@@ -55,6 +55,8 @@ package struct WriteRules: Sendable {
   /// time, and so does everything that judges what was sent, the mark of what is held included.
   private static func isChange(_ decision: Decision) -> Bool {
     if decision.action == .rollback || decision.action == .create { return false }
+    // A window that closes leaves no rollout in the middle of its steps: what follows the first belongs to it.
+    if decision.reason.code == .promoting { return false }
     switch decision.next {
     case .record(.opened), .record(.found), .call(.updateConfig), .call(.delete), .call(.changeSetting): return true
     case .call(.patchTags(_, let patch)):
