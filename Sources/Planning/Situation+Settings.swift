@@ -44,10 +44,11 @@ extension Situation {
   }
 
   /// What of the tag that says which settings are managed is to be written now: a claim before the first step, and all
-  /// else when no step is left to take.
+  /// else when no step is left but such as wait for a person.
   func marksNow(_ plan: SettingsPlan) -> TagPatch {
     guard let live, !plan.claims else { return plan.marks }
-    return possible(plan, on: live).contains { setback(of: $0) == nil } ? TagPatch() : plan.marks
+    let isComing = possible(plan, on: live).contains { !(setback(of: $0)?.isRefusal ?? false) }
+    return isComing ? TagPatch() : plan.marks
   }
 
   /// The next change of each kind, where it can be made: telemetry is taken by endpoints with a config only

@@ -18,7 +18,8 @@ import Testing
       name: "chat", config: EndpointConfig(entities: [entity]), sideSettings: SideSettings(tags: ["team": "a"]),
       rollout: RolloutPolicy(
         deadline: .seconds(90), onFailure: .hold,
-        checks: [VerificationCheck(prompt: "hi", contains: "Hello", withinSeconds: 2.5)]),
+        checks: [VerificationCheck(prompt: "hi", contains: "Hello", withinSeconds: 2.5)],
+        steps: [RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600))], keepPrevious: true),
       deletionPolicy: .retain)
   }
 

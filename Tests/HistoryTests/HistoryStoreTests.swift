@@ -31,7 +31,9 @@ import Testing
     let base = Attempt.Base.present(id: "e1", version: 1, lastUpdated: 5, hadFailed: true)
     return [
       opened(one, revision: 1, commit: "abc123"),
-      .received(.accepted(id: "e1", version: 1), .create(name: key.name, config: one, tags: [:], settings: CreateSettings()), at: at(1)),
+      .received(
+        .accepted(id: "e1", version: 1), .create(name: key.name, config: one, tags: [:], settings: CreateSettings()),
+        at: at(1)),
       .closed(.init(.good, id: "e1", version: 1, at: at(2))),
       opened(two, revision: 2, base: base, at: 3),
       .received(
@@ -43,6 +45,12 @@ import Testing
       .received(.refused("no such tag"), .patchTags(name: key.name, TagPatch(add: ["a": "b"])), at: at(7)),
       .received(.accepted(id: nil, version: 3), .updateConfig(name: key.name, config: one), at: at(8)),
       .verified(.inconclusive("503"), checksDigest: RolloutPolicy().checksDigest, at: at(9)),
+      .received(
+        .accepted(id: nil, version: nil),
+        .changeSetting(name: key.name, .telemetry(TelemetrySettings(logsTable: "a.b.c"))), at: at(9)),
+      .received(
+        .refused("not for custom models"),
+        .changeSetting(name: key.name, .gateway(GatewaySettings(usageTracking: true))), at: at(9)),
       .checkedTarget(Memory.TargetCheck(digest: two.digest, at: at(10), problem: "version 2 is gone")),
     ]
   }

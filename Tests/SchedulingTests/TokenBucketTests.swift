@@ -45,6 +45,23 @@ private final class Bucket {
     #expect(bucket.tokens.waiting == 0)
   }
 
+  @Test func `a token that is held comes back its time after it was given back, however long that took`() {
+    var tokens = TokenBucket<String>(capacity: 2, per: .seconds(300))
+    #expect(tokens.take(for: "slow", urgent: false, holding: true, now: .zero) == nil)
+    #expect(tokens.take(for: "quick", urgent: false, holding: true, now: .zero) == nil)
+    tokens.giveBack(now: .seconds(10))
+    #expect(tokens.take(for: "next", urgent: false, now: .seconds(20)) == .seconds(290))
+    #expect(tokens.take(for: "next", urgent: false, now: .seconds(310)) == nil)
+    #expect(tokens.take(for: "after", urgent: false, now: .seconds(700)) == nil)
+    #expect(tokens.take(for: "last", urgent: false, now: .seconds(701)) == .seconds(299), "one is still in use")
+    tokens.giveBack(now: .seconds(800))
+    tokens.giveBack(now: .seconds(800))
+    #expect(tokens.free == 0, "no more is given back than was held")
+    #expect(tokens.take(for: "last", urgent: false, now: .seconds(1000)) == nil)
+    #expect(tokens.free == 0)
+    #expect(tokens.take(for: "end", urgent: false, now: .seconds(1100)) == nil)
+  }
+
   @Test func `the urgent stand before all others, in the order of their coming`() {
     for _ in 0..<3 { #expect(take("first", at: 0) == nil) }
     #expect(take("edit", at: 1) == .seconds(299))

@@ -99,6 +99,13 @@ extension SavedWish {
           ]
         }),
     ]
+    if !endpoint.rollout.steps.isEmpty {
+      members["steps"] = .array(
+        endpoint.rollout.steps.map {
+          ["traffic": .int(Int64($0.traffic)), "seconds": .int($0.hold.components.seconds)]
+        })
+    }
+    if endpoint.rollout.keepPrevious { members["keepPrevious"] = true }
     members.merge(endpoint.sideSettings.planMembers) { $1 }
     if let deadline = endpoint.rollout.deadline { members["deadlineSeconds"] = .int(deadline.components.seconds) }
     return .object(members)
@@ -112,7 +119,9 @@ extension SavedWish {
     else { throw .damaged }
     let rollout = RolloutPolicy(
       deadline: json["deadlineSeconds"]?.intValue.map { .seconds($0) }, onFailure: onFailure,
-      checks: try checks.map(VerificationCheck.init(json:)))
+      checks: try checks.map(VerificationCheck.init(json:)),
+      steps: try (json["steps"]?.arrayValue ?? []).map(RolloutStep.init(json:)),
+      keepPrevious: json["keepPrevious"]?.boolValue ?? false)
     self.init(
       endpoint: DesiredEndpoint(
         name: name, config: config.outline,
@@ -120,6 +129,13 @@ extension SavedWish {
         rollout: rollout, deletionPolicy: policy,
         resolvedAliases: (json["aliases"]?.objectValue ?? [:]).compactMapValues(\.stringValue)),
       config: config)
+  }
+}
+
+extension RolloutStep {
+  fileprivate init(json: JSONValue) throws(SavedPlanError) {
+    guard let traffic = json["traffic"]?.intValue, let seconds = json["seconds"]?.intValue else { throw .damaged }
+    self.init(traffic: Int(clamping: traffic), hold: .seconds(seconds))
   }
 }
 

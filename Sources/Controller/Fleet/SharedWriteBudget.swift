@@ -11,8 +11,8 @@ package final class SharedWriteBudget: Sendable {
 
   private struct State {
     var bucket: TokenBucket<String>
-    /// When each walk's token was taken whose call is not over.
-    var taken: [String: Duration] = [:]
+    /// The walks whose write is on its way.
+    var writing: Set<String> = []
   }
 
   /// Long enough for the look that comes before a write.
@@ -33,9 +33,8 @@ package final class SharedWriteBudget: Sendable {
   /// - Returns: nil where it may go out now; else how long to wait before asking again.
   func take(for name: String, urgent: Bool) -> Duration? {
     state.withLock { state in
-      let now = elapsed()
-      let wait = state.bucket.take(for: name, urgent: urgent, now: now)
-      if wait == nil { state.taken[name] = now }
+      let wait = state.bucket.take(for: name, urgent: urgent, holding: true, now: elapsed())
+      if wait == nil { state.writing.insert(name) }
       return wait
     }
   }
@@ -43,8 +42,8 @@ package final class SharedWriteBudget: Sendable {
   /// The answer to the write came, or none will: it counted at the provider until now at the latest.
   func used(by name: String) {
     state.withLock { state in
-      guard let time = state.taken.removeValue(forKey: name) else { return }
-      state.bucket.used(takenAt: time, now: elapsed())
+      guard state.writing.remove(name) != nil else { return }
+      state.bucket.giveBack(now: elapsed())
     }
   }
 

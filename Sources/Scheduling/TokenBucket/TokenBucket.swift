@@ -17,8 +17,10 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   /// How long a free token is kept for who is to come for it.
   package let hold: Duration
   private var clock = Duration.zero
-  /// When the tokens that are taken come back, the earliest first; `capacity` of them at most.
+  /// When the tokens that are taken come back, the earliest first; with those in use `capacity` of them at most.
   private var returns: [Duration] = []
+  /// Tokens in use: when they come back is not known before ``giveBack(now:)``.
+  private var inUse = 0
   private var urgent = WaitingLine<Key>()
   private var ordinary = WaitingLine<Key>()
 
@@ -33,14 +35,19 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
 
   /// Takes a token for `key`, or stands in line for one. The last ask counts: a key that asks less or more urgently than
   /// before goes to the end of its new line.
+  ///
+  /// - Parameter isHeld: whether the token is in use until ``giveBack(now:)``, and comes back ``per`` after that: what is
+  ///   long on its way to where it counts is then bound as strictly as what arrives at once.
   /// - Returns: nil when a token was taken; else how long to wait before asking again.
-  package mutating func take(for key: Key, urgent isUrgent: Bool, now: Duration) -> Duration? {
+  package mutating func take(
+    for key: Key, urgent isUrgent: Bool, holding isHeld: Bool = false, now: Duration
+  ) -> Duration? {
     advance(to: now)
     if isUrgent { ordinary.leave(key) } else { urgent.leave(key) }
     let ahead = isUrgent ? urgent.ahead(of: key) : urgent.count + ordinary.ahead(of: key)
     if ahead < free {
       leave(key)
-      returns.append(clock + per)
+      if isHeld { inUse += 1 } else { returns.append(clock + per) }
       return nil
     }
     let wait = timeOfToken(ahead) - clock
@@ -49,11 +56,11 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     return wait
   }
 
-  /// The token taken at that time was used until now: it comes back ``per`` from now. So what is long on its way to where
-  /// it counts is bound as strictly as what arrives at once.
-  package mutating func used(takenAt time: Duration, now: Duration) {
+  /// A token that was held is used no more: it comes back ``per`` from now.
+  package mutating func giveBack(now: Duration) {
+    guard inUse > 0 else { return }
     advance(to: now)
-    if let index = returns.firstIndex(of: time + per) { returns.remove(at: index) }
+    inUse -= 1
     returns.append(clock + per)
   }
 
@@ -64,7 +71,7 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   }
 
   /// Tokens in the bucket, as of the last time that was told; some may be kept for who stands in line.
-  package var free: Int { capacity - returns.count }
+  package var free: Int { capacity - returns.count - inUse }
 
   /// Keys that stand in line.
   package var waiting: Int { urgent.count + ordinary.count }
