@@ -119,7 +119,9 @@ let package = Package(
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
     .testTarget(
       name: "ServingAPITests", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "CanonicalJSON", "TestKit"]),
-    .testTarget(name: "ModelRegistryTests", dependencies: ["ModelRegistry", "ServingAPI", "CanonicalJSON", "TestKit"]),
+    .testTarget(
+      name: "ModelRegistryTests",
+      dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
     .testTarget(
       name: "GatewayTests",

@@ -3,6 +3,7 @@ internal import CanonicalJSON
 internal import Controller
 internal import Endpoints
 internal import History
+internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
 
@@ -39,6 +40,7 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var prices: PriceOptions
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var registry: RegistryOptions
   @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
@@ -92,13 +94,20 @@ struct ApplyCommand: AsyncParsableCommand {
   private func makePass(_ rules: RuleBook) async throws -> (FleetPass, Connection, WorkspaceSite?) {
     if let plan { return try await savedPass(plan) }
     let set = try manifests.readUsable()
-    let connection = try provider.connect()
+    let connection = try registry.applied(to: provider.connect())
     let site = try workspace.site(at: connection.target)
     try ManifestOptions.check(set, for: connection.target, on: site, rules)
     let history = dryRun ? try state.readHistory() : try state.openHistory()
-    let pass = try await FleetPass(
-      set, connection.reconciler(history, fleet.decisionOptions(fleet: provider.fleet)), connection.versions,
-      allowMassDelete: fleet.allowMassDelete, cloud: site?.cloud)
+    let reconciler = connection.reconciler(history, fleet.decisionOptions(fleet: provider.fleet))
+    let makePass = { @Sendable (wait: RegistrationWait?) in
+      try await FleetPass(
+        set, reconciler, connection.versions, wait, allowMassDelete: fleet.allowMassDelete, cloud: site?.cloud)
+    }
+    let waits = !dryRun && !noWait
+    let pass =
+      waits
+      ? try await AwaitedVersions(limit: timeout?.duration, surroundings: .current).run(makePass)
+      : try await makePass(nil)
     return (pass, connection, site)
   }
 
@@ -106,10 +115,11 @@ struct ApplyCommand: AsyncParsableCommand {
     let saved = try SavedPlan.read(from: path)
     // The manifests are needed only for values that neither the plan nor the live config has.
     let set = manifests.paths.isEmpty ? nil : try manifests.readUsable()
-    let connection = try provider.connect()
+    let connection = try registry.applied(to: provider.connect())
     let site = try workspace.site(at: connection.target)
     let pass = try await FleetPass(
       saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)
+    for move in try await pass.aliasMoves(connection.versions) { Surroundings.current.console.note(move) }
     return (pass, connection, site)
   }
 }

@@ -24,6 +24,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   @Flag(help: "Exit with 2 for changes and 1 for errors, as terraform plan does.") var detailedExitcode = false
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var registry: RegistryOptions
   @OptionGroup var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
@@ -32,7 +33,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   func run() async throws {
     let set = try manifests.readUsable()
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
-    let connection = try provider.connect()
+    let connection = try registry.applied(to: provider.connect())
     let site = try workspace.site(at: connection.target)
     try ManifestOptions.check(set, for: connection.target, on: site, rules)
     let history = out == nil ? try state.readHistory() : try state.openHistory()

@@ -3,6 +3,7 @@ internal import Controller
 internal import Endpoints
 internal import FoundationEssentials
 internal import History
+internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
 
@@ -59,6 +60,26 @@ extension FleetPass {
         "the plan is refused: the world has moved since it was made", why: movements.joined(separator: "\n"),
         next: "make it again with \"setpoint diff -f ... --out FILE\"")
     }
+  }
+
+  /// Which aliases mean another version by now than the one that the plan carries out (contract Q40). A registry that
+  /// cannot be asked, or has no such alias any more, tells of none.
+  func aliasMoves(_ versions: VersionResolver) async throws -> [String] {
+    let planned = items.flatMap { item -> [AliasedVersion] in
+      guard case .present(let endpoint, _) = item.desired else { return [] }
+      return endpoint.aliasedVersions
+    }
+    return try await mapConcurrently(planned, limit: 8) { planned -> String? in
+      do {
+        let present = try await versions.resolve(model: planned.model, alias: planned.alias).number
+        guard present != planned.version else { return nil }
+        return "\(planned.words) means version \(present) by now; the plan carries out version \(planned.version)"
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        return nil
+      }
+    }.compactMap(\.self)
   }
 
   /// Where environment values of the planned configs may be found: in the manifests given beside the plan, then live.

@@ -13,12 +13,14 @@ struct FleetPass: Sendable {
   let plan: Plan
 
   /// Resolves the manifests' aliases, looks at every endpoint they name and the fleet owns, and plans.
+  ///
+  /// - Parameter wait: whether versions that are still being registered are waited for; nil: they block their endpoints.
   init(
-    _ set: ManifestSet, _ reconciler: Reconciler, _ versions: VersionResolver, allowMassDelete: Bool,
-    explain: Bool = false, cloud: Cloud? = nil
+    _ set: ManifestSet, _ reconciler: Reconciler, _ versions: VersionResolver, _ wait: RegistrationWait? = nil,
+    allowMassDelete: Bool, explain: Bool = false, cloud: Cloud? = nil
   ) async throws {
     let fleet = try await DesiredFleet.resolve(set) { alias in
-      try await versions.resolve(model: alias.model, alias: alias.name)
+      try await versions.resolve(model: alias.model, alias: alias.name, wait)
     }
     let items = try await reconciler.survey(fleet)
     self.init(
@@ -65,6 +67,7 @@ struct FleetPass: Sendable {
       if case .present(let desired, _) = item.desired {
         lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) means \($0.key) now" }
       }
+      lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,
         let words = item.memory.revision(of: held.digest)?.outcome.message
       {

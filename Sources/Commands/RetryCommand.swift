@@ -10,10 +10,11 @@ struct RetryCommand: AsyncParsableCommand {
   @Argument(help: "The endpoint's name.") var name: String
   @OptionGroup var walk: WalkOptions
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var registry: RegistryOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
-    let connection = try provider.connect()
+    let connection = try registry.applied(to: provider.connect())
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     // What is wanted is told by what is held, so it has to be read before the hold is lifted.

@@ -16,10 +16,11 @@ struct RollbackCommand: AsyncParsableCommand {
   @Flag(help: "Show the plan and change nothing.") var dryRun = false
   @OptionGroup var walk: WalkOptions
   @OptionGroup var provider: ProviderOptions
+  @OptionGroup var registry: RegistryOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
-    let connection = try provider.connect()
+    let connection = try registry.applied(to: provider.connect())
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     try await reconciler.rollBack(name, to: to)

@@ -2,10 +2,10 @@
 /// as `ServingError`, and then the version is simply not known.
 package struct ModelRegistryError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
-    /// `latest` is no alias anybody can set (contract 1.4).
-    case reservedAlias
     case noSuchModel
     case noSuchAlias
+    /// The registry of a workspace has no aliases at all (contract 1.5).
+    case noAliases
     case noSuchVersion
     /// Being registered still: large models take 20 to 30 minutes (contract Q38).
     case notYetRegistered

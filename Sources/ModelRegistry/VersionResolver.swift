@@ -1,82 +1,115 @@
 package import ServingAPI
 
-/// Finds out which version an alias means and whether a version can be served, through the Unity Catalog calls that
-/// workspaces and planes both answer (contract 1.4).
+/// Finds out which version an alias or `latest` means, and whether a version can be served: the door to every registry.
 ///
 /// Every method throws `ModelRegistryError` for what the registry says, `ServingError` where it could not be asked, and
 /// `CancellationError`.
 package struct VersionResolver: Sendable {
-  private let client: ServingClient
+  private let registry: any VersionRegistry
 
-  package init(_ client: ServingClient) { self.client = client }
+  /// The provider's own registry.
+  package init(_ client: ServingClient) { registry = ProviderRegistry(client) }
 
-  /// The number of the version that `model@alias` means now, as text; it can be served.
+  package init(_ registry: any VersionRegistry) { self.registry = registry }
+
+  /// The version that `model@alias` means now; it can be served.
   ///
-  /// - Parameter alias: with or without the `@` in front.
-  package func resolve(model: String, alias: String) async throws -> String {
+  /// - Parameters:
+  ///   - alias: with or without the `@` in front; or `latest`, the highest number among the versions that can be served.
+  ///   - wait: whether a version that is still being registered is waited for; nil: it is an error.
+  package func resolve(model: String, alias: String, _ wait: RegistrationWait? = nil) async throws -> ResolvedVersion {
     let alias = alias.hasPrefix("@") ? String(alias.dropFirst()) : alias
-    guard alias != "latest" else {
-      throw ModelRegistryError(
-        .reservedAlias, "\(model)@latest: \"latest\" is reserved and no alias",
-        advice: "give a version number, or set an alias of your own to the version you mean")
+    guard let wait else { return try await resolved(model, alias) }
+    return try await wait.through(alias == Self.latest ? "latest of \(model)" : "\(model)@\(alias)") {
+      try await resolved(model, alias)
     }
-    let found: WireModelVersion
-    do {
-      found = try await client.object(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/aliases/\(alias)"))
-    } catch let error as ServingError where error.isAbsence {
-      throw try await missing(model: model, alias: alias)
-    }
-    guard let version = found.version else {
-      throw ModelRegistryError(
-        .notServable, "\(model)@\(alias): the registry's answer names no version", advice: "give a version number")
-    }
-    try check(found, model: model, version: String(version), shownAs: "\(model)@\(alias) (version \(version))")
-    return String(version)
   }
 
   /// Makes sure that a version exists and can be served.
   package func requireServable(model: String, version: String) async throws {
-    let found: WireModelVersion
-    do {
-      found = try await client.object(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/versions/\(version)"))
-    } catch let error as ServingError where error.isAbsence {
-      throw ModelRegistryError(
-        .noSuchVersion, "\(model) has no version \(version): \(error.serverMessage)",
-        advice: "`setpoint models list` shows the versions of a plane")
+    switch try await registry.version(version, of: model) {
+    case .found(let found): try check(found, shownAs: "\(model) version \(version)")
+    case .missing(let words): throw try await missing(model: model, version: version, words)
     }
-    try check(found, model: model, version: version, shownAs: "\(model) version \(version)")
   }
 
-  private func check(_ found: WireModelVersion, model: String, version: String, shownAs name: String) throws {
+  /// The word for the newest version. Registries reserve it, so it is the name of no alias (contract 1.4).
+  private static let latest = "latest"
+
+  private func resolved(_ model: String, _ alias: String) async throws -> ResolvedVersion {
+    if alias == Self.latest { return try await newest(of: model) }
+    switch try await registry.version(alias: alias, of: model) {
+    case .found(let found):
+      try check(found, shownAs: "\(model)@\(alias) (version \(found.number))")
+      return ResolvedVersion(String(found.number))
+    case .missing(let words): throw try await missing(model: model, alias: alias, words)
+    }
+  }
+
+  private func newest(of model: String) async throws -> ResolvedVersion {
+    let newestFirst: [RegisteredVersion]
+    switch try await registry.versions(of: model) {
+    case .found(let versions): newestFirst = versions.sorted { $0.number > $1.number }
+    case .missing(let words): throw missing(model: model, words)
+    }
+    let pending = newestFirst.filter { $0.status == .pendingRegistration }
+    if let ready = newestFirst.first(where: { $0.status == .ready }) {
+      return ResolvedVersion(
+        String(ready.number), registering: pending.filter { $0.number > ready.number }.map { String($0.number) })
+    }
+    guard let newest = pending.first ?? newestFirst.first else {
+      throw ModelRegistryError(
+        .noSuchVersion, "\(model) has no versions", advice: "register one, or name another model")
+    }
+    try check(newest, shownAs: "latest of \(model) (version \(newest.number))")
+    return ResolvedVersion(String(newest.number))
+  }
+
+  private func check(_ found: RegisteredVersion, shownAs name: String) throws {
+    let words = found.statusMessage.isEmpty ? "" : ": \(found.statusMessage)"
     switch found.status {
     case .ready: return
     case .pendingRegistration:
       throw ModelRegistryError(
-        .notYetRegistered, "\(name) is still being registered", advice: "wait until it is READY, then try again")
+        .notYetRegistered, "\(name) is still being registered\(words)", advice: "wait until it is READY, then try again"
+      )
     case .failedRegistration:
       throw ModelRegistryError(
-        .notServable, "\(name) cannot be served: its registration failed", advice: "register the model again")
+        .notServable, "\(name) cannot be served: its registration failed\(words)", advice: "register the model again")
     case .unknown(let word):
       throw ModelRegistryError(
-        .notServable, "\(name) cannot be served: its status is \(word.isEmpty ? "not given" : "\"\(word)\"")",
+        .notServable, "\(name) cannot be served: its status is \(word.isEmpty ? "not given" : "\"\(word)\"")\(words)",
         advice: "only READY versions can be served")
     }
   }
+}
 
-  /// Tells a missing alias from a missing model, which the registry answers alike.
-  private func missing(model: String, alias: String) async throws -> ModelRegistryError {
-    let call = APICall("GET", "/api/2.1/unity-catalog/models/\(model)", query: [("include_aliases", "true")])
-    do {
-      let found = try await client.object(call, as: WireRegisteredModel.self)
-      let names = (found.aliases ?? []).compactMap(\.aliasName).sorted().map { "@" + $0 }
+// What is missing. Registries answer alike for a missing version and a missing model, so they are asked what there is.
+extension VersionResolver {
+  private func missing(model: String, _ words: String) -> ModelRegistryError {
+    ModelRegistryError(.noSuchModel, "there is no registered model \(model): \(words)", advice: registry.modelAdvice)
+  }
+
+  private func missing(model: String, alias: String, _ words: String) async throws -> ModelRegistryError {
+    switch try await registry.aliases(of: model) {
+    case .missing(let words): return missing(model: model, words)
+    case .found(let aliases):
       return ModelRegistryError(
-        .noSuchAlias, "\(model) has no alias @\(alias)",
-        advice: names.isEmpty
-          ? "it has no aliases; `setpoint models alias` sets one" : "it has \(names.joined(separator: ", "))")
-    } catch let error as ServingError where error.isAbsence {
+        .noSuchAlias, "\(model) has no alias @\(alias): \(words)",
+        advice: aliases.isEmpty
+          ? "it has no aliases; set one in the registry, or write a version number"
+          : "it has \(listed(aliases.sorted().map { "@" + $0 }, most: 20))")
+    }
+  }
+
+  private func missing(model: String, version: String, _ words: String) async throws -> ModelRegistryError {
+    switch try await registry.versions(of: model) {
+    case .missing(let words): return missing(model: model, words)
+    case .found(let versions):
+      let numbers = versions.map(\.number).sorted(by: >).map { String($0) }
       return ModelRegistryError(
-        .noSuchModel, "there is no registered model \(model): \(error.serverMessage)",
-        advice: "`setpoint models list` shows the models of a plane; `setpoint models register` adds one")
+        .noSuchVersion, "\(model) has no version \(version): \(words)",
+        advice: numbers.isEmpty ? "it has no versions; register one" : "it has \(listed(numbers))")
     }
   }
 }

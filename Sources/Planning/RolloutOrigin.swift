@@ -1,4 +1,4 @@
-internal import Endpoints
+package import Endpoints
 
 /// Where a rollout comes from: what its revision and its events are recorded with.
 package struct RolloutOrigin: Hashable, Sendable {
@@ -21,11 +21,11 @@ package struct RolloutOrigin: Hashable, Sendable {
   }
 }
 
-/// A version that a manifest names by an alias, and what the alias meant when it was looked up.
+/// A version that a manifest names by an alias or by `latest`, and what that meant when it was looked up.
 package struct AliasedVersion: Hashable, Sendable {
   /// The registered model.
   package let model: String
-  /// As the manifest writes it: `@champion`.
+  /// As the manifest writes it: `@champion` or `latest`.
   package let alias: String
   package let version: String
 
@@ -34,11 +34,14 @@ package struct AliasedVersion: Hashable, Sendable {
     self.alias = alias
     self.version = version
   }
+
+  /// `the alias @champion of main.support.qwen3`, `latest of model main.support.qwen3`.
+  package var words: String { alias.hasPrefix("@") ? "the alias \(alias) of \(model)" : "\(alias) of model \(model)" }
 }
 
 extension DesiredEndpoint {
   /// The versions that the manifest names by an alias, in the order of the config's entities.
-  var aliasedVersions: [AliasedVersion] {
+  package var aliasedVersions: [AliasedVersion] {
     guard !resolvedAliases.isEmpty else { return [] }
     return config.entities.compactMap { entity in
       resolvedAliases[entity.name].map {

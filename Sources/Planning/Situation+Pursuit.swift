@@ -148,7 +148,7 @@ extension Situation {
     else { return "" }
     return endpoint.aliasedVersions.compactMap { now in
       former.aliases.first { $0.model == now.model && $0.alias == now.alias && $0.version != now.version }
-        .map { "the alias \(now.alias) of \(now.model) moved from version \($0.version) to \(now.version)" }
+        .map { "\(now.words) moved from version \($0.version) to \(now.version)" }
     }.joined(separator: "; ")
   }
 

@@ -2,6 +2,7 @@ import Controller
 import Endpoints
 import History
 import Logging
+import ModelRegistry
 import Planning
 import Scheduling
 import ServingAPI
@@ -27,7 +28,7 @@ struct BenchedController: Sendable {
       backoff: FleetController.backoff, now: timing.elapsed, chance: timing.jitter, sleep: timing.sleep)
     let pause = PauseFile(path: "\(directory)/paused")
     let parts = ControllerParts(
-      source: source, versionOfAlias: { GeneratedEndpoint.version(of: $0) ?? "" },
+      source: source, versionOfAlias: { ResolvedVersion(GeneratedEndpoint.version(of: $0) ?? "") },
       lease: FileLease(directory: directory, provider: provider.target.url, fleet: options.fleet, now: now),
       pause: { pause.reason() }, notices: NoNotices(),
       metrics: ControllerMetrics(

@@ -201,7 +201,7 @@ import Testing
         + "such as \"7\""
     ),
     ("true", "true is a boolean; a version is text or an integer"),
-    ("", "has no value; write a version such as \"7\", or an alias such as \"@champion\""),
+    ("", "has no value; write a version such as \"7\", an alias such as \"@champion\", or latest"),
     ("0", "0 is not a version; versions count from 1"),
     ("-3", "-3 is not a version; versions count from 1"),
     ("+7", "+7 is not a plain version number; write \"7\""),
@@ -209,10 +209,14 @@ import Testing
     ("\"07\"", "\"07\" is not a version number as registries write it; write \"7\""),
     ("v7", "\"v7\" is not a version number; write \"7\""),
     ("champion", "\"champion\" is not a version number; an alias is written \"@champion\""),
-    ("\"@latest\"", "\"@latest\" cannot be an alias: registries reserve the name; name a version or set an alias"),
+    (
+      "\"@latest\"",
+      "\"@latest\" cannot be an alias: registries reserve the name; write latest, without the @, for the newest version"
+    ),
+    ("Latest", "\"Latest\" is not a version number; write latest"),
     ("\"@a b\"", "\"@a b\" is no alias; its name takes letters, digits, \"-\" and \"_\""),
     ("[7]", "expected a version, found a list"),
-    ("\"1.2\"", "\"1.2\" is neither a version number nor an alias; such as \"7\" or \"@champion\""),
+    ("\"1.2\"", "\"1.2\" is neither a version number nor an alias; such as \"7\", \"@champion\" or latest"),
   ]
 
   @Test(arguments: versions)

@@ -1,66 +1,226 @@
+import CanonicalJSON
+import LibCurl
 import ModelRegistry
 import ServingAPI
 import TestKit
 import Testing
 
+/// The registries that one and the same workspace double plays.
+enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
+  case unityCatalog
+  case mlflow
+
+  var testDescription: String { self == .mlflow ? "MLflow" : "Unity Catalog" }
+
+  func resolver(_ workspace: WorkspaceDouble) -> VersionResolver {
+    switch self {
+    case .unityCatalog: VersionResolver(workspace.client)
+    case .mlflow:
+      VersionResolver(
+        MLflowServer(
+          url: "http://mlflow.example.com:5000", source: "--registry", credentials: .token(Secret("dapi-secret-token")),
+          version: "test", transport: workspace.transport, timing: workspace.timing.timing))
+    }
+  }
+}
+
 @Suite struct VersionResolverTests {
+  private let workspace = WorkspaceDouble()
+  private static let model = "main.support.qwen3"
+
+  private init() {
+    workspace.setModel(
+      Self.model,
+      versions: [
+        6: .failedRegistration, 7: .ready, 8: .pendingRegistration, 9: .unknown("MODEL_VERSION_STATUS_UNKNOWN"),
+      ], aliases: ["champion": 7, "broken": 6, "next": 8, "odd": 9])
+    workspace.setModel("main.support.plain", versions: [1: .ready])
+    workspace.setModel("main.support.empty", versions: [:])
+  }
+
+  @Test(arguments: TestedRegistry.allCases, ["champion", "@champion"])
+  func `an alias means a version number, in one call`(registry: TestedRegistry, alias: String) async throws {
+    #expect(
+      try await registry.resolver(workspace).resolve(model: Self.model, alias: alias) == ResolvedVersion("7"))
+    #expect(workspace.calls.count == 1)
+  }
+
+  private static let refusals: [(model: String, alias: String, kind: ModelRegistryError.Kind, text: String)] = [
+    (model, "next", .notYetRegistered, "(version 8) is still being registered\n  wait until it is READY"),
+    (model, "broken", .notServable, "its registration failed"),
+    (model, "odd", .notServable, "MODEL_VERSION_STATUS_UNKNOWN"),
+    (model, "chapion", .noSuchAlias, "it has @broken, @champion, @next and @odd"),
+    ("main.support.plain", "champion", .noSuchAlias, "it has no aliases"),
+    ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing: Registered"),
+    ("main.support.missing", "latest", .noSuchModel, "no registered model main.support.missing: Registered"),
+    ("main.support.empty", "latest", .noSuchVersion, "has no versions"),
+  ]
+
+  // An alias that is not there is a 404 to Unity Catalog and a 400 to MLflow (contract 1.5).
+  @Test(arguments: TestedRegistry.allCases, refusals)
+  func `an alias that means no servable version is told from the others`(
+    registry: TestedRegistry, refusal: (model: String, alias: String, kind: ModelRegistryError.Kind, text: String)
+  ) async {
+    let error = await #expect(throws: ModelRegistryError.self) {
+      try await registry.resolver(workspace).resolve(model: refusal.model, alias: refusal.alias)
+    }
+    #expect(error?.kind == refusal.kind)
+    #expect(error?.description.contains(refusal.text) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(arguments: TestedRegistry.allCases)
+  func `the server's words on what is missing are kept`(registry: TestedRegistry) async {
+    let error = await #expect(throws: ModelRegistryError.self) {
+      try await registry.resolver(workspace).resolve(model: Self.model, alias: "chapion")
+    }
+    let words = registry == .mlflow ? "Registered model alias chapion not found." : "Alias 'chapion' does not exist."
+    #expect(error?.message == "main.support.qwen3 has no alias @chapion: \(words)")
+  }
+
+  private static let newest: [(versions: [Int64: ModelVersionStatus], newest: ResolvedVersion)] = [
+    ([1: .ready], ResolvedVersion("1")),
+    // By number and not as text, and whatever order the registry gives them in.
+    ([1: .ready, 2: .ready, 9: .ready, 10: .ready], ResolvedVersion("10")),
+    ([7: .ready, 8: .pendingRegistration, 9: .pendingRegistration], ResolvedVersion("7", registering: ["9", "8"])),
+    ([5: .pendingRegistration, 7: .ready], ResolvedVersion("7")),
+    ([7: .ready, 8: .failedRegistration, 9: .unknown("X")], ResolvedVersion("7")),
+  ]
+
+  @Test(arguments: TestedRegistry.allCases, newest)
+  func `latest is the highest number among the versions that can be served`(
+    registry: TestedRegistry, item: (versions: [Int64: ModelVersionStatus], newest: ResolvedVersion)
+  ) async throws {
+    workspace.setModel("main.support.moving", versions: item.versions)
+    #expect(
+      try await registry.resolver(workspace).resolve(model: "main.support.moving", alias: "latest") == item.newest)
+  }
+
+  @Test func `of a newer version that is still being registered is told`() {
+    #expect(ResolvedVersion("7").remark(on: "m") == nil)
+    #expect(
+      ResolvedVersion("7", registering: ["8"]).remark(on: "m")
+        == "version 8 is still being registered; latest of m means 7 until then")
+    #expect(
+      ResolvedVersion("7", registering: ["9", "8"]).remark(on: "m")
+        == "versions 9 and 8 are still being registered; latest of m means 7 until then")
+  }
+
+  @Test(
+    arguments: TestedRegistry.allCases,
+    [
+      ([8: ModelVersionStatus.pendingRegistration], ModelRegistryError.Kind.notYetRegistered, "(version 8)"),
+      ([6: .failedRegistration, 8: .pendingRegistration], .notYetRegistered, "(version 8)"),
+      ([6: .failedRegistration, 5: .failedRegistration], .notServable, "(version 6) cannot be served"),
+    ])
+  func `latest of versions of which none can be served says which is the newest, and why`(
+    registry: TestedRegistry, item: (versions: [Int64: ModelVersionStatus], kind: ModelRegistryError.Kind, text: String)
+  ) async {
+    workspace.setModel("main.support.moving", versions: item.versions)
+    let error = await #expect(throws: ModelRegistryError.self) {
+      try await registry.resolver(workspace).resolve(model: "main.support.moving", alias: "latest")
+    }
+    #expect(error?.kind == item.kind)
+    #expect(error?.message.contains(item.text) == true, "\(error?.description ?? "")")
+  }
+
+  @Test(
+    arguments: TestedRegistry.allCases,
+    [
+      ("7", ModelRegistryError.Kind?.none, ""), ("8", .notYetRegistered, "wait until it is READY, then try again"),
+      ("6", .notServable, "register the model again"), ("10", .noSuchVersion, "it has 9, 8, 7 and 6"),
+    ])
+  func `a version is servable when it is READY`(
+    registry: TestedRegistry, item: (version: String, kind: ModelRegistryError.Kind?, advice: String)
+  ) async throws {
+    do {
+      try await registry.resolver(workspace).requireServable(model: Self.model, version: item.version)
+      #expect(item.kind == nil)
+    } catch let error as ModelRegistryError {
+      #expect(error.kind == item.kind)
+      #expect(error.advice == item.advice)
+    }
+  }
+
+  @Test(arguments: TestedRegistry.allCases)
+  func `a version of a model that is not there is a model that is not there`(registry: TestedRegistry) async {
+    let error = await #expect(throws: ModelRegistryError.self) {
+      try await registry.resolver(workspace).requireServable(model: "main.support.missing", version: "1")
+    }
+    #expect(error?.kind == .noSuchModel)
+  }
+
+  @Test(
+    arguments: TestedRegistry.allCases,
+    [
+      WorkspaceDouble.Fault.answer(status: 403, errorCode: "PERMISSION_DENIED", message: "EXECUTE is missing"),
+      .answer(status: 404, errorCode: "ENDPOINT_NOT_FOUND", message: "No API found"), .refuseConnection,
+    ])
+  func `a registry that cannot be asked says nothing about the alias`(
+    registry: TestedRegistry, fault: WorkspaceDouble.Fault
+  ) async {
+    workspace.fail("GET", times: 100, with: fault)
+    for alias in ["champion", "latest"] {
+      await #expect(throws: ServingError.self) {
+        try await registry.resolver(workspace).resolve(model: Self.model, alias: alias)
+      }
+    }
+  }
+
+  @Test func `an answer that names no version is no version`() async {
+    let network = ScriptedTransport([.json(["model_name": "main.a.b", "status": "READY"])])
+    let error = await #expect(throws: ServingError.self) {
+      try await VersionResolver(network.client()).resolve(model: "main.a.b", alias: "champion")
+    }
+    #expect(error?.kind == .unexpectedAnswer)
+  }
+}
+
+/// Names without dots: the registry of a workspace before Unity Catalog, or the directory of a plane.
+@Suite struct `A bare model name` {
   private let workspace = WorkspaceDouble()
   private var resolver: VersionResolver { VersionResolver(workspace.client) }
 
   private init() {
     workspace.setModel(
-      "main.support.qwen3",
-      versions: [
-        6: .failedRegistration, 7: .ready, 8: .pendingRegistration, 9: .unknown("MODEL_VERSION_STATUS_UNKNOWN"),
-      ], aliases: ["champion": 7, "broken": 6, "next": 8, "odd": 9])
-    workspace.setModel("bare", versions: [1: .ready])
+      "chat", versions: [2: .ready, 10: .ready, 11: .pendingRegistration], aliases: ["champion": 2])
   }
 
-  @Test(arguments: ["champion", "@champion"])
-  func `an alias means a version number`(alias: String) async throws {
-    #expect(try await resolver.resolve(model: "main.support.qwen3", alias: alias) == "7")
-    #expect(workspace.calls.map(\.path) == ["/api/2.1/unity-catalog/models/main.support.qwen3/aliases/champion"])
+  @Test func `is asked for in the workspace's registry`() async throws {
+    try await resolver.requireServable(model: "chat", version: "2")
+    #expect(try await resolver.resolve(model: "chat", alias: "latest") == ResolvedVersion("10", registering: ["11"]))
+    #expect(workspace.calls.allSatisfy { $0.path.hasPrefix("/api/2.0/mlflow/") }, "\(workspace.calls)")
   }
 
-  @Test(arguments: [
-    ("main.support.qwen3", "next", ModelRegistryError.Kind.notYetRegistered, "wait until it is READY"),
-    ("main.support.qwen3", "broken", .notServable, "its registration failed"),
-    ("main.support.qwen3", "odd", .notServable, "MODEL_VERSION_STATUS_UNKNOWN"),
-    ("main.support.qwen3", "chapion", .noSuchAlias, "it has @broken, @champion, @next, @odd"),
-    ("bare", "champion", .noSuchAlias, "it has no aliases"),
-    ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing"),
-    ("main.support.qwen3", "latest", .reservedAlias, "reserved"),
-  ])
-  func `an alias that means no servable version is told from the others`(
-    model: String, alias: String, kind: ModelRegistryError.Kind, text: String
-  ) async {
+  @Test func `has no aliases there, which is said`() async {
     let error = await #expect(throws: ModelRegistryError.self) {
-      try await resolver.resolve(model: model, alias: alias)
+      try await resolver.resolve(model: "chat", alias: "champion")
     }
-    #expect(error?.kind == kind)
-    #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
+    #expect(error?.kind == .noAliases)
+    #expect(error?.message == "chat@champion: the workspace's registry has no aliases")
+    #expect(error?.advice.hasPrefix("write a version number or latest") == true)
+    let missing = await #expect(throws: ModelRegistryError.self) {
+      try await resolver.resolve(model: "char", alias: "champion")
+    }
+    #expect(missing?.kind == .noSuchModel)
   }
 
-  @Test(arguments: [
-    ("7", ModelRegistryError.Kind?.none), ("8", .notYetRegistered), ("6", .notServable), ("10", .noSuchVersion),
-  ])
-  func `a version is servable when it is READY`(version: String, kind: ModelRegistryError.Kind?) async throws {
-    do {
-      try await resolver.requireServable(model: "main.support.qwen3", version: version)
-      #expect(kind == nil)
-    } catch let error as ModelRegistryError {
-      #expect(error.kind == kind)
+  @Test func `is a plane's where the address has no calls of MLflow's`() async throws {
+    workspace.setPlan { _, call in
+      call.path.hasPrefix("/api/2.0/mlflow/")
+        ? .answer(status: 404, errorCode: "ENDPOINT_NOT_FOUND", message: "No API found") : nil
     }
+    #expect(try await resolver.resolve(model: "chat", alias: "champion") == ResolvedVersion("2"))
+    #expect(try await resolver.resolve(model: "chat", alias: "latest") == ResolvedVersion("10", registering: ["11"]))
+    try await resolver.requireServable(model: "chat", version: "10")
   }
 
-  @Test(arguments: [
-    WorkspaceDouble.Fault.answer(status: 403, errorCode: "PERMISSION_DENIED", message: "EXECUTE is missing"),
-    .answer(status: 404, errorCode: "ENDPOINT_NOT_FOUND", message: "No API found"), .refuseConnection,
-  ])
-  func `a registry that cannot be asked says nothing about the alias`(fault: WorkspaceDouble.Fault) async {
-    workspace.fail("GET", times: 100, with: fault)
-    await #expect(throws: ServingError.self) {
-      try await resolver.resolve(model: "main.support.qwen3", alias: "champion")
-    }
+  @Test func `at the plane of this machine is the plane's at once`() async throws {
+    let network = ScriptedTransport([.json(["model_name": "chat", "version": 3, "status": "READY"])])
+    let target = ProviderTarget(
+      url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "a file", isLocalPlane: true)
+    let client = ServingClient(
+      ProviderAccess(target: target, token: "a-token-of-a-test"), version: "test", transport: network.transport)
+    #expect(try await VersionResolver(client).resolve(model: "chat", alias: "champion") == ResolvedVersion("3"))
+    #expect(network.requests.map(\.url) == ["http://127.0.0.1:7387/api/2.1/unity-catalog/models/chat/aliases/champion"])
   }
 }

@@ -46,6 +46,20 @@ import Testing
     #expect(plan.json["changes"]?.arrayValue?.first?["detail"] == .string(words))
   }
 
+  @Test func `a newer version is an update that says from where latest moved`() {
+    let former = AliasedVersion(model: champion.model, alias: "latest", version: "3")
+    let decision = decided(
+      following(rollout("4"), alias: "latest"), live(v3), memory((v3, .good), aliases: [[former]]))
+    #expect(decision.action == .update)
+    #expect(
+      decision.reason == Reason(.specChanged, "latest of model main.support.qwen3 moved from version 3 to 4"))
+    guard case .record(.opened(_, _, let origin)) = decision.next else {
+      Issue.record("\(decision.next)")
+      return
+    }
+    #expect(origin.aliases == [AliasedVersion(model: champion.model, alias: "latest", version: "4")])
+  }
+
   @Test func `the words stay while the update is sent`() {
     var memory = memory((v3, .good), aliases: [[champion]])
     let first = decided(following(rollout("4")), live(v3), memory)

@@ -50,7 +50,7 @@ struct Connection: Sendable {
   let client: ServingClient
   let provider: APIProvider
   let models: ModelDirectoryClient
-  let versions: VersionResolver
+  var versions: VersionResolver
 
   init(_ client: ServingClient) {
     self.client = client

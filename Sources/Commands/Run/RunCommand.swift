@@ -19,6 +19,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup(title: "Rules") var rules: RuleOptions
   @OptionGroup(title: "Listening and telling") var outlets: OutletOptions
   @OptionGroup(title: "Provider") var provider: ProviderOptions
+  @OptionGroup var registry: RegistryOptions
   @OptionGroup(title: "Workspace") var workspace: WorkspaceOptions
   @OptionGroup var state: StateOptions
 
@@ -37,9 +38,11 @@ struct RunCommand: AsyncParsableCommand {
       version: SetpointVersion.number, fleet: provider.fleet, started: FleetPass.now, concurrency: rules.concurrency)
     // The queue does the waiting after a failure, so that one endpoint costs one call for each step of its back-off.
     // Its log says where it acts, in the log's own form.
-    let connection = try provider.connect(
-      transport: metrics.counting(surroundings.transport),
-      retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero), isSaid: false)
+    let transport = metrics.counting(surroundings.transport)
+    let once = RetryPolicy(budget: .zero, unreachableBudget: .zero)
+    let connection = try registry.applied(
+      to: provider.connect(transport: transport, retryPolicy: once, isSaid: false), transport: transport,
+      retryPolicy: once, isSaid: false)
     let assembly = try ControllerAssembly(self, connection, metrics: metrics, log: log, surroundings: surroundings)
     // Its own messages tell of signals and services, which mean nothing to an operator.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }

@@ -1,5 +1,6 @@
 package import Endpoints
 internal import LibYAML
+package import ModelRegistry
 package import Planning
 
 /// What a source wants of a whole fleet, aliases resolved.
@@ -8,6 +9,8 @@ package struct DesiredFleet: Sendable {
   package let endpoints: [String: Desired]
   /// Whether the source was read whole. If not, nothing follows from a name's absence.
   package let isComplete: Bool
+  /// By name, what a person should know of the versions beside what is wanted; mostly nothing.
+  package let remarks: [String: [String]]
   /// How the manifests were resolved, by name.
   private let resolutions: [String: Resolution]
 
@@ -20,12 +23,15 @@ package struct DesiredFleet: Sendable {
   }
 
   package init(endpoints: [String: Desired], isComplete: Bool) {
-    self.init(endpoints: endpoints, isComplete: isComplete, resolutions: [:])
+    self.init(endpoints: endpoints, isComplete: isComplete, remarks: [:], resolutions: [:])
   }
 
-  private init(endpoints: [String: Desired], isComplete: Bool, resolutions: [String: Resolution]) {
+  private init(
+    endpoints: [String: Desired], isComplete: Bool, remarks: [String: [String]], resolutions: [String: Resolution]
+  ) {
     self.endpoints = endpoints
     self.isComplete = isComplete
+    self.remarks = remarks
     self.resolutions = resolutions
   }
 
@@ -35,8 +41,8 @@ package struct DesiredFleet: Sendable {
       ?? (isComplete ? .none : .unknown("the manifests could not all be read, so it may stand in one of them"))
   }
 
-  /// The version number that an alias means now.
-  package typealias AliasLookup = @Sendable (ModelAlias) async throws -> String
+  /// The version that an alias means now.
+  package typealias AliasLookup = @Sendable (ModelAlias) async throws -> ResolvedVersion
 
   /// Resolves a source's aliases, each once, so that one plan means one version by it.
   ///
@@ -60,14 +66,24 @@ package struct DesiredFleet: Sendable {
       resolutions[manifest.name] = resolution
     }
     for name in set.brokenNames { endpoints[name] = .unknown("its manifest is broken") }
-    return DesiredFleet(endpoints: endpoints, isComplete: set.isComplete, resolutions: resolutions)
+    return DesiredFleet(
+      endpoints: endpoints, isComplete: set.isComplete, remarks: remarks(set, known), resolutions: resolutions)
+  }
+
+  private static func remarks(_ set: ManifestSet, _ known: [ModelAlias: AliasAnswer]) -> [String: [String]] {
+    let remarks = known.values.reduce(into: [:]) { $0[$1.alias] = $1.version?.remark(on: $1.alias.model) }
+    guard !remarks.isEmpty else { return [:] }
+    return set.manifests.reduce(into: [:]) { all, manifest in
+      let lines = manifest.aliases.compactMap { remarks[$0] }
+      if !lines.isEmpty { all[manifest.name] = lines }
+    }
   }
 
   private static func resolution(
     of manifest: Manifest, _ known: [ModelAlias: AliasAnswer], after former: Resolution?
   ) -> Resolution {
     let aliases = manifest.aliases
-    let versions = aliases.reduce(into: [:]) { $0[$1] = known[$1]?.version }
+    let versions = aliases.reduce(into: [:]) { $0[$1] = known[$1]?.version?.number }
     if let former, former.versions == versions, versions.count == aliases.count, former.manifest == manifest {
       return former
     }
@@ -82,7 +98,7 @@ package struct DesiredFleet: Sendable {
 
   private static func desired(_ manifest: Manifest, _ known: [ModelAlias: AliasAnswer]) -> Desired {
     do throws(InvalidManifest) {
-      return .present(try manifest.desired { known[$0]?.version })
+      return .present(try manifest.desired { known[$0]?.version?.number })
     } catch {
       return .unknown(error.findings.map(\.description).joined(separator: "\n"))
     }
@@ -92,7 +108,7 @@ package struct DesiredFleet: Sendable {
 /// What a registry said of one alias.
 private struct AliasAnswer: Sendable {
   let alias: ModelAlias
-  var version: String?
+  var version: ResolvedVersion?
   /// Why there is no version, in words.
   var problem: String?
 

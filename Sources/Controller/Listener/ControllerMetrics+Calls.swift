@@ -50,7 +50,6 @@ enum ProviderCall {
   private static let words: Set<Substring> = [
     "api", "2.0", "2.1", "serving-endpoints", "served-models", "config", "tags", "logs", "build-logs", "invocations",
     "ai-gateway", "notifications", "telemetry-config", "permissions", "unity-catalog", "models", "versions", "aliases",
-    "oidc",
-    "v1", "token",
+    "oidc", "v1", "token", "mlflow", "model-versions", "registered-models", "databricks", "alias", "get", "search",
   ]
 }

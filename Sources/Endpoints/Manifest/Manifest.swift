@@ -1,7 +1,7 @@
 package import LibYAML
 
 /// One valid document of kind ServingEndpoint: what it says, with defaults filled in and places kept, but with its aliases
-/// not yet resolved to version numbers.
+/// and `latest` not yet resolved to version numbers.
 package struct Manifest: Sendable, Hashable {
   package let name: String
   /// Where the endpoint's name stands.
@@ -18,7 +18,7 @@ package struct Manifest: Sendable, Hashable {
   /// The fields that a workspace has and a plane has not.
   package let workspaceFields: [WrittenField]
 
-  /// The aliases that have to be looked up before the manifest means anything, without repetition.
+  /// The aliases, `latest` among them, that have to be looked up before the manifest means anything; without repetition.
   package var aliases: [ModelAlias] {
     var seen: Set<ModelAlias> = []
     return entities.compactMap(\.alias).filter { seen.insert($0).inserted }
@@ -44,7 +44,7 @@ package struct Manifest: Sendable, Hashable {
       }
       let pinned = entity.served(version: version)
       served.append(pinned)
-      if case .alias(let alias) = entity.version { resolved[pinned.name] = "@" + alias }
+      if entity.alias != nil { resolved[pinned.name] = entity.version.text }
     }
     guard findings.isEmpty else { throw InvalidManifest(findings: findings) }
     return DesiredEndpoint(
@@ -82,11 +82,15 @@ package struct InvalidManifest: Error, Sendable {
   package let findings: [Finding]
 }
 
-/// An alias of a registered model.
+/// What means another version of a registered model when somebody moves it: an alias, or `latest`, which registries keep
+/// from the names of aliases.
 package struct ModelAlias: Sendable, Hashable {
   package let model: String
   /// Without the `@`.
   package let name: String
+
+  /// The name for the newest version that can be served.
+  package static let latest = "latest"
 
   package init(model: String, name: String) {
     self.model = model
@@ -119,14 +123,15 @@ package struct ManifestEntity: Sendable, Hashable {
   package let versionLocation: SourceLocation
 
   package var alias: ModelAlias? {
-    if case .alias(let name) = version { ModelAlias(model: model, name: name) } else { nil }
+    switch version {
+    case .number: nil
+    case .alias(let name): ModelAlias(model: model, name: name)
+    case .latest: ModelAlias(model: model, name: ModelAlias.latest)
+    }
   }
 
   fileprivate func number(_ versionOfAlias: (ModelAlias) -> String?) -> String? {
-    switch version {
-    case .number(let number): number
-    case .alias(let name): versionOfAlias(ModelAlias(model: model, name: name))
-    }
+    if case .number(let number) = version { number } else { alias.flatMap(versionOfAlias) }
   }
 
   fileprivate func served(version: String) -> ServedEntity {
@@ -136,10 +141,11 @@ package struct ManifestEntity: Sendable, Hashable {
   }
 
   fileprivate var unresolved: Finding {
-    Finding(
+    let isLatest = version == .latest
+    return Finding(
       at: versionLocation, path: path + ".entityVersion",
-      "no version is known for the alias \"\(version.text)\" of model \(shown(model))",
-      suggestion: "set the alias in the registry, or name a version")
+      "no version is known for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
+      suggestion: "\(isLatest ? "register one" : "set the alias in the registry"), or name a version")
   }
 
   fileprivate func repeated(version number: String) -> Finding {

@@ -44,7 +44,9 @@ package enum ManifestSchema {
   private static let entityVersion = Field(
     "entityVersion", .version, .requiredWithout("servedEntities"),
     otherNames: ["entity_version", "version", "model_version", "modelVersion"], example: "entityVersion: \"7\"",
-    doc: "A version number of the model, or an alias such as \"@champion\", which is pinned to a number in the plan.")
+    doc:
+      "A version number of the model; or an alias such as \"@champion\", or latest, which are pinned to a number in the plan."
+  )
   private static let workloadType = Field(
     "workloadType", .openWord(Workload.words, noun: "workload type"),
     otherNames: ["workload_type", "gpu", "accelerator"],

@@ -6,14 +6,20 @@ package enum VersionReference: Sendable, Hashable {
   case number(String)
   /// The name of an alias, without its `@`; pinned to a number before anything is planned.
   case alias(String)
+  /// The newest version that can be served; pinned to a number likewise.
+  case latest
 
-  /// As a manifest writes it: `7` or `@champion`.
+  /// As a manifest writes it: `7`, `@champion` or `latest`.
   package var text: String {
     switch self {
     case .number(let number): number
     case .alias(let name): "@" + name
+    case .latest: Self.latestWord
     }
   }
+
+  /// Registries reserve this word, so it is the name of no alias.
+  private static let latestWord = "latest"
 
   struct Refusal: Error {
     let fault: Fault
@@ -33,7 +39,8 @@ package enum VersionReference: Sendable, Hashable {
       return refuse(
         "\(scalar.text) is a number with a fraction or an exponent; a version is text or an integer",
         whole.map { "write \"\($0)\"" })
-    case .null: return refuse("has no value", "write a version such as \"7\", or an alias such as \"@champion\"")
+    case .null:
+      return refuse("has no value", "write a version such as \"7\", an alias such as \"@champion\", or latest")
     case .bool: return refuse("\(scalar.text) is a boolean; a version is text or an integer")
     case .ambiguous(.leadingZero):
       let digits = scalar.text.drop { $0 == "0" }
@@ -46,7 +53,11 @@ package enum VersionReference: Sendable, Hashable {
   }
 
   private static func read(_ text: String) -> Result<VersionReference, Refusal> {
+    if text == latestWord { return .success(.latest) }
     if text.utf8.first == UInt8(ascii: "@") { return readAlias(String(text.dropFirst())) }
+    if text.lowercased() == latestWord {
+      return refuse("\(shown(text)) is not a version number", "write \(latestWord)")
+    }
     let bytes = text.utf8
     if let first = bytes.first, bytes.count <= 18, bytes.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) {
       if first != UInt8(ascii: "0") { return .success(.number(text)) }
@@ -61,7 +72,8 @@ package enum VersionReference: Sendable, Hashable {
     if case .success = readAlias(text) {
       return refuse("\(shown(text)) is not a version number", "an alias is written \"@\(text)\"")
     }
-    return refuse("\(shown(text)) is neither a version number nor an alias", "such as \"7\" or \"@champion\"")
+    return refuse(
+      "\(shown(text)) is neither a version number nor an alias", "such as \"7\", \"@champion\" or latest")
   }
 
   private static func readAlias(_ name: String) -> Result<VersionReference, Refusal> {
@@ -69,9 +81,11 @@ package enum VersionReference: Sendable, Hashable {
     guard isName else {
       return refuse("\(shown("@" + name)) is no alias; its name takes letters, digits, \"-\" and \"_\"")
     }
-    if name.lowercased() == "latest" {
-      // Registries reserve the word, so the look-up could only ever fail.
-      return refuse("\"@latest\" cannot be an alias: registries reserve the name", "name a version or set an alias")
+    if name.lowercased() == latestWord {
+      // The look-up could only ever fail.
+      return refuse(
+        "\(shown("@" + name)) cannot be an alias: registries reserve the name",
+        "write \(latestWord), without the @, for the newest version")
     }
     return .success(.alias(name))
   }

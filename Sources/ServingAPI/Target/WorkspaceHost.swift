@@ -1,11 +1,11 @@
 /// An address as people write it, made the one that requests are sent to (contract 1.6).
-enum WorkspaceHost {
+package enum WorkspaceHost {
   /// Adds the scheme where it is missing (`https`, and `http` for this machine, where a plane speaks without TLS); drops
   /// the slash at the end, `:443` of https, `:80` of http, and a query such as `?o=123` that browsers show; lowers the
   /// host's case; keeps a path.
   ///
   /// - Throws: `TargetError` for what is no address of a server.
-  static func normalized(_ text: String, source: String) throws(TargetError) -> String {
+  package static func normalized(_ text: String, source: String) throws(TargetError) -> String {
     let text = text.trimmed
     func refused(_ reason: String) -> TargetError {
       TargetError("the host from \(source) is no address: \(reason)", advice: "write it as https://HOST or HOST:PORT")

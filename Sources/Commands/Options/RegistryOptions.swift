@@ -1,0 +1,44 @@
+internal import ArgumentParser
+internal import ModelRegistry
+internal import ServingAPI
+
+/// Where versions and aliases are looked up.
+struct RegistryOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where models are registered: workspace, or mlflow: and the address of an MLflow server. (default: "
+        + "SETPOINT_REGISTRY, else workspace)", valueName: "workspace|mlflow:URL"))
+  var registry: String?
+
+  init() {}
+
+  /// The same provider, with its versions looked up where these options say.
+  ///
+  /// - Parameters:
+  ///   - transport: nil takes the process's own.
+  ///   - retryPolicy: nil takes the one for the registry's address.
+  ///   - isSaid: whether to say on standard error which registry it is, where it is not the provider's own.
+  func applied(
+    to connection: Connection, transport: Transport? = nil, retryPolicy: RetryPolicy? = nil, isSaid: Bool = true
+  ) throws -> Connection {
+    let surroundings = Surroundings.current
+    guard case .mlflow(let url, let source) = try choice(surroundings.environment) else { return connection }
+    if isSaid {
+      let palette = surroundings.console.notesPalette
+      surroundings.console.note(palette.paint("registry: MLflow at \(url) (\(source))", .muted))
+    }
+    var connection = connection
+    connection.versions = VersionResolver(
+      MLflowServer(
+        url: url, source: source, credentials: try MLflowCredentials(environment: surroundings.environment),
+        version: SetpointVersion.number, transport: transport ?? surroundings.transport, timing: surroundings.timing,
+        retryPolicy: retryPolicy))
+    return connection
+  }
+
+  private func choice(_ environment: [String: String]) throws(TargetError) -> RegistryChoice {
+    if let registry { return try RegistryChoice(registry, source: "--registry") }
+    guard let text = environment["SETPOINT_REGISTRY"], !text.isEmpty else { return .workspace }
+    return try RegistryChoice(text, source: "environment SETPOINT_REGISTRY")
+  }
+}

@@ -1,0 +1,42 @@
+internal import ServingAPI
+
+/// The look-ups that MLflow servers and the registry of a workspace have in common (contract 1.5).
+struct MLflowCalls: Sendable {
+  let client: ServingClient
+  /// What no message may repeat beside the client's own.
+  var secrets: [String] = []
+
+  func call(_ path: APIPath, _ query: [(name: String, value: String)]) -> APICall {
+    var call = APICall("GET", path, query: query)
+    call.secrets = secrets
+    return call
+  }
+
+  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await version(call("/api/2.0/mlflow/model-versions/get", [("name", model), ("version", number)]))
+  }
+
+  func version(_ call: APICall) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await RegistryAnswer { try await client.object(call, as: WireMLflowVersionAnswer.self) }.map { answer in
+      guard let version = answer.version?.registered else { throw ServingError.namesNoVersion(call) }
+      return version
+    }
+  }
+
+  /// - Parameter model: tells whether the model is there. The versions are searched for, and for a model that is not there a
+  ///   search finds none.
+  func versions(
+    of name: String, model: () async throws -> RegistryAnswer<[String]>
+  ) async throws -> RegistryAnswer<[RegisteredVersion]> {
+    let found = try await search(name)
+    return found.isEmpty ? try await model().map { _ in [] } : .found(found)
+  }
+
+  private func search(_ model: String) async throws -> [RegisteredVersion] {
+    // A filter has no way to write a quote in a text, so a name with one is put into the other kind.
+    let quote = model.contains("'") ? "\"" : "'"
+    let call = call("/api/2.0/mlflow/model-versions/search", [("filter", "name=\(quote)\(model)\(quote)")])
+    return try await client.allPages(call, as: WireMLflowVersionPage.self) { ($0.versions, $0.nextPageToken) }
+      .compactMap(\.registered)
+  }
+}

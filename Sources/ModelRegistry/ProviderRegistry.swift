@@ -1,0 +1,70 @@
+internal import ServingAPI
+
+/// The registries behind the provider itself: Unity Catalog for `catalog.schema.name`; for a bare name the registry of the
+/// workspace, or a plane's directory, which answers Unity Catalog's calls for any name.
+struct ProviderRegistry: VersionRegistry {
+  private let catalog: UnityCatalog
+  private let workspace: WorkspaceRegistry
+
+  init(_ client: ServingClient) {
+    catalog = UnityCatalog(client: client)
+    workspace = WorkspaceRegistry(calls: MLflowCalls(client: client))
+  }
+
+  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await ask(model) { try await $0.version(number, of: model) }
+  }
+
+  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await ask(model) { try await $0.version(alias: alias, of: model) }
+  }
+
+  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
+    try await ask(model) { try await $0.versions(of: model) }
+  }
+
+  func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
+    try await ask(model) { try await $0.aliases(of: model) }
+  }
+
+  var modelAdvice: String { catalog.modelAdvice }
+
+  private func ask<Answer>(
+    _ model: String, _ question: (any VersionRegistry) async throws -> Answer
+  ) async throws -> Answer {
+    guard !model.contains("."), !catalog.client.target.isLocalPlane else { return try await question(catalog) }
+    do {
+      return try await question(workspace)
+    } catch let error as ServingError where error.errorCode == "ENDPOINT_NOT_FOUND" {
+      // A plane that was named by its address: it has no calls of MLflow's.
+      return try await question(catalog)
+    }
+  }
+}
+
+/// The registry that a workspace had before Unity Catalog. It has no aliases at all (contract 1.5).
+private struct WorkspaceRegistry: VersionRegistry {
+  let calls: MLflowCalls
+
+  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await calls.version(number, of: model)
+  }
+
+  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    if case .missing(let words) = try await aliases(of: model) { return .missing(words) }
+    throw ModelRegistryError(
+      .noAliases, "\(model)@\(alias): the workspace's registry has no aliases",
+      advice: "write a version number or latest, or register the model in Unity Catalog, as catalog.schema.name")
+  }
+
+  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
+    try await calls.versions(of: model) { try await aliases(of: model) }
+  }
+
+  func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
+    let call = calls.call("/api/2.0/mlflow/databricks/registered-models/get", [("name", model)])
+    return try await RegistryAnswer { try await calls.client.json(call) }.map { _ in [] }
+  }
+
+  var modelAdvice: String { "" }
+}

@@ -1,0 +1,59 @@
+package import ServingAPI
+
+/// Patience with versions that are still being registered: large models take 20 to 30 minutes (contract Q38).
+package struct RegistrationWait: Sendable {
+  /// What is told on the way.
+  package enum Event: Hashable, Sendable {
+    /// The version is not registered yet, in the registry's words; asked again after a pause.
+    case waits(String)
+    /// It can be served now.
+    case ended
+  }
+
+  /// How long a version is waited for where nobody says how long.
+  package static let standardLimit: Duration = .seconds(3600)
+  /// How long between two looks.
+  package static let pause: Duration = .seconds(10)
+
+  private let limit: Duration
+  private let end: Duration
+  private let timing: Timing
+  private let report: @Sendable (_ name: String, Event) -> Void
+
+  /// Begins now: whatever is waited for, the limit holds for all of it together.
+  ///
+  /// - Parameter report: is told what is waited for, such as `main.support.qwen3@next`, and how that goes.
+  package init(
+    limit: Duration = Self.standardLimit, timing: Timing, report: @escaping @Sendable (_ name: String, Event) -> Void
+  ) {
+    self.limit = limit
+    self.end = timing.elapsed() + limit
+    self.timing = timing
+    self.report = report
+  }
+
+  /// Asks until the answer is another than that the version is still being registered, or the time is over.
+  func through<Answer>(_ name: String, _ question: () async throws -> Answer) async throws -> Answer {
+    var hasWaited = false
+    while true {
+      do {
+        let answer = try await question()
+        if hasWaited { report(name, .ended) }
+        return answer
+      } catch let error as ModelRegistryError where error.kind == .notYetRegistered {
+        guard timing.elapsed() + Self.pause <= end else { throw error.afterWaiting(limit) }
+        hasWaited = true
+        report(name, .waits(error.message))
+        try await timing.sleep(Self.pause)
+      }
+    }
+  }
+}
+
+extension ModelRegistryError {
+  fileprivate func afterWaiting(_ limit: Duration) -> ModelRegistryError {
+    ModelRegistryError(
+      kind, "\(message), after \(limit.components.seconds) seconds of waiting",
+      advice: "say it again later, or give more time with --timeout")
+  }
+}

@@ -1,0 +1,45 @@
+internal import ServingAPI
+
+/// Unity Catalog's look-ups, which workspaces and planes both answer (contract 1.4).
+struct UnityCatalog: VersionRegistry {
+  let client: ServingClient
+
+  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await version(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/versions/\(number)"))
+  }
+
+  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await version(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/aliases/\(alias)"))
+  }
+
+  private func version(_ call: APICall) async throws -> RegistryAnswer<RegisteredVersion> {
+    try await RegistryAnswer { try await client.object(call, as: WireModelVersion.self) }.map { found in
+      guard let version = RegisteredVersion(found) else { throw ServingError.namesNoVersion(call) }
+      return version
+    }
+  }
+
+  /// The call that gives the newest versions is refused for these models, so all of them are read.
+  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
+    try await RegistryAnswer { try await ModelDirectoryClient(client).versions(of: model) }
+      .map { $0.compactMap { RegisteredVersion($0) } }
+  }
+
+  func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
+    try await RegistryAnswer { try await ModelDirectoryClient(client).model(model) }
+      .map { ($0.aliases ?? []).compactMap(\.aliasName) }
+  }
+
+  var modelAdvice: String {
+    client.target.isLocalPlane
+      ? "`setpoint models list` shows the models of this plane; `setpoint models register` adds one"
+      : "check its name, catalog.schema.name, and that the token's owner has USE CATALOG, USE SCHEMA and EXECUTE"
+  }
+}
+
+extension RegisteredVersion {
+  fileprivate init?(_ wire: WireModelVersion) {
+    guard let number = wire.version else { return nil }
+    self.init(number, wire.status)
+  }
+}

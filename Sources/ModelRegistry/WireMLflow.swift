@@ -1,0 +1,67 @@
+internal import CanonicalJSON
+internal import ServingAPI
+
+/// A model version as an MLflow server shows it (contract 1.5). Its version is a text, where Unity Catalog has a number.
+struct WireMLflowVersion: WireObject {
+  var members: [String: JSONValue]
+
+  static let fields: [String: WireField] = [
+    "name": .text, "version": .textOrNumber, "status": .text, "status_message": .text,
+  ]
+
+  var registered: RegisteredVersion? {
+    guard let number = self[textOrNumber: "version"].flatMap({ Int64($0) }) else { return nil }
+    // READY is the default of the API's own definition, so a server may leave it out.
+    return RegisteredVersion(
+      number, self[text: "status"].map { ModelVersionStatus(word: $0) } ?? .ready,
+      statusMessage: self[text: "status_message"] ?? "")
+  }
+}
+
+/// The answer to a question for one version.
+struct WireMLflowVersionAnswer: WireObject {
+  var members: [String: JSONValue]
+
+  static let fields: [String: WireField] = ["model_version": .object(WireMLflowVersion.self)]
+
+  var version: WireMLflowVersion? { self[object: "model_version"] }
+}
+
+/// One page of versions. An empty one has no list at all.
+struct WireMLflowVersionPage: WireObject {
+  var members: [String: JSONValue]
+
+  static let fields: [String: WireField] = [
+    "model_versions": .list(.object(WireMLflowVersion.self)), "next_page_token": .text,
+  ]
+
+  var versions: [WireMLflowVersion] { self[list: "model_versions"] ?? [] }
+  var nextPageToken: String? { self[text: "next_page_token"] }
+}
+
+/// An alias of a registered model.
+struct WireMLflowAlias: WireObject {
+  var members: [String: JSONValue]
+
+  static let fields: [String: WireField] = ["alias": .text, "version": .textOrNumber]
+
+  var alias: String? { self[text: "alias"] }
+}
+
+/// A registered model with its aliases.
+struct WireMLflowModel: WireObject {
+  var members: [String: JSONValue]
+
+  static let fields: [String: WireField] = ["name": .text, "aliases": .list(.object(WireMLflowAlias.self))]
+
+  var aliases: [WireMLflowAlias] { self[list: "aliases"] ?? [] }
+}
+
+/// The answer to a question for one model.
+struct WireMLflowModelAnswer: WireObject {
+  var members: [String: JSONValue]
+
+  static let fields: [String: WireField] = ["registered_model": .object(WireMLflowModel.self)]
+
+  var model: WireMLflowModel? { self[object: "registered_model"] }
+}

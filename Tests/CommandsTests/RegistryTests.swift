@@ -1,0 +1,195 @@
+import Commands
+import Endpoints
+import FoundationEssentials
+import LibCurl
+import ServingAPI
+import TestKit
+import Testing
+
+/// Versions that are looked up: by commands, in the workspace's registry and in an MLflow server's.
+@Suite struct RegistryTests {
+  private static let model = "main.support.hello"
+
+  /// A workspace, an MLflow server beside it, and a manifest with its state directory.
+  private struct Bench {
+    let workspace = WorkspaceDouble()
+    let mlflow = WorkspaceDouble()
+    let directory: String
+
+    init(directory: String) {
+      self.directory = directory
+      setModel([1: .ready, 2: .ready])
+    }
+
+    func setModel(_ versions: [Int64: ModelVersionStatus], aliases: [String: Int64] = [:]) {
+      workspace.setModel(RegistryTests.model, versions: versions, aliases: aliases)
+    }
+
+    func write(_ version: String) throws {
+      try Data(Manifests.chat(version: version).utf8).write(to: URL(filePath: "\(directory)/chat.yaml"))
+    }
+
+    func run(_ arguments: String..., environment: [String: String] = [:]) async -> CommandRun {
+      let all = arguments.first == "rollback" ? arguments : arguments + ["-f", "\(directory)/chat.yaml"]
+      let environment = CommandRun.environment.merging(environment) { $1 }
+      return await CommandRun(
+        all + ["--state", "\(directory)/state"], environment: environment,
+        transport: { [workspace, mlflow] request in
+          let isMLflow = request.url.hasPrefix("http://mlflow:5000/")
+          return try await (isMLflow ? mlflow : workspace).transport(request)
+        }, timing: workspace.timing)
+    }
+
+    var live: String? { workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion }
+  }
+
+  private func withBench(_ body: (Bench) async throws -> Void) async throws {
+    try await withTemporaryDirectory { try await body(Bench(directory: $0)) }
+  }
+
+  @Test func `latest is pinned in the plan, and a newer version is a change that says so`() async throws {
+    try await withBench { bench in
+      try bench.write("latest")
+      let planned = await bench.run("diff")
+      #expect(planned.code == 1 && planned.output.contains("latest means hello-2 now"), "\(planned)")
+      #expect(await bench.run("apply").code == 0)
+      #expect(bench.live == "2")
+      #expect(await bench.run("diff").code == 0)
+      bench.setModel([1: .ready, 2: .ready, 3: .ready])
+      let moved = await bench.run("diff")
+      #expect(
+        moved.output.contains("latest of model \(Self.model) moved from version 2 to 3") && moved.code == 1, "\(moved)")
+      #expect(await bench.run("apply").code == 0)
+      #expect(bench.live == "3")
+    }
+  }
+
+  @Test func `a newer version that is still being registered is mentioned and not taken`() async throws {
+    try await withBench { bench in
+      bench.setModel([1: .ready, 2: .pendingRegistration])
+      try bench.write("latest")
+      let planned = await bench.run("diff")
+      #expect(
+        planned.output.contains(
+          "version 2 is still being registered; latest of \(Self.model) means 1 until then"), "\(planned)")
+      #expect(await bench.run("apply").code == 0)
+      #expect(bench.live == "1")
+    }
+  }
+
+  @Test func `diff shows an endpoint whose version is still being registered as blocked, and apply waits for it`()
+    async throws
+  {
+    try await withBench { bench in
+      bench.setModel([1: .ready, 2: .pendingRegistration], aliases: ["next": 2])
+      try bench.write("@next")
+      let words = "\(Self.model)@next (version 2) is still being registered"
+      for planned in [await bench.run("diff"), await bench.run("apply", "--dry-run")] {
+        #expect(planned.output.contains(words) && planned.output.contains("hold"), "\(planned)")
+      }
+      #expect(bench.workspace.timing.pauses.isEmpty)
+
+      bench.workspace.setRegistering(Self.model, version: 2, looks: 4)
+      let applied = await bench.run("apply")
+      #expect(applied.code == 0, "\(applied)")
+      #expect(bench.live == "2")
+      #expect(applied.notes.contains("\(Self.model)@next: waiting: \(words)\n"), "\(applied)")
+      #expect(applied.notes.contains("\(Self.model)@next: registered (40s)\n"), "\(applied)")
+    }
+  }
+
+  @Test func `apply waits no longer than it is told to, and then says what it waited for`() async throws {
+    try await withBench { bench in
+      bench.setModel([1: .ready, 2: .pendingRegistration], aliases: ["next": 2])
+      try bench.write("@next")
+      let late = await bench.run("apply", "--timeout", "25s")
+      #expect(late.code == 1, "\(late)")
+      #expect((late.output + late.notes).contains("still being registered, after 25 seconds of waiting"), "\(late)")
+      #expect(bench.workspace.timing.pauses.prefix(2) == [.seconds(10), .seconds(10)])
+      let before = bench.workspace.timing.elapsed
+      let impatient = await bench.run("apply", "--no-wait")
+      #expect(impatient.code == 1, "\(impatient)")
+      #expect(bench.workspace.timing.elapsed == before)
+      #expect(bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `a saved plan carries out its versions, and says which alias has moved since`() async throws {
+    try await withBench { bench in
+      bench.setModel([1: .ready, 2: .ready], aliases: ["champion": 1])
+      try bench.write("@champion")
+      #expect(await bench.run("diff", "--out", "\(bench.directory)/plan").code == 1)
+      bench.setModel([1: .ready, 2: .ready], aliases: ["champion": 2])
+      let applied = await bench.run("apply", "--plan", "\(bench.directory)/plan")
+      #expect(applied.code == 0, "\(applied)")
+      #expect(
+        applied.notes.contains(
+          "the alias @champion of \(Self.model) means version 2 by now; the plan carries out version 1"), "\(applied)")
+      #expect(bench.live == "1")
+    }
+  }
+
+  // MARK: - MLflow
+
+  private static let proof = ["MLFLOW_TRACKING_TOKEN": "dapi-secret-token"]
+
+  @Test(arguments: ["--registry", "SETPOINT_REGISTRY"])
+  func `versions are looked up at the MLflow server that is named`(place: String) async throws {
+    try await withBench { bench in
+      bench.mlflow.setModel(Self.model, versions: [1: .ready, 2: .ready], aliases: ["champion": 2])
+      try bench.write("@champion")
+      let address = "mlflow:http://mlflow:5000"
+      let applied =
+        place == "--registry"
+        ? await bench.run("apply", "--registry", address, environment: Self.proof)
+        : await bench.run("apply", environment: Self.proof.merging(["SETPOINT_REGISTRY": address]) { $1 })
+      #expect(applied.code == 0, "\(applied)")
+      #expect(bench.live == "2")
+      let said = place == "--registry" ? place : "environment SETPOINT_REGISTRY"
+      #expect(applied.notes.contains("registry: MLflow at http://mlflow:5000 (\(said))"), "\(applied)")
+      // The alias, and before it is sent whether its version can be served.
+      #expect(
+        bench.mlflow.calls.map(\.path) == [
+          "/api/2.0/mlflow/registered-models/alias", "/api/2.0/mlflow/model-versions/get",
+        ])
+      #expect(!bench.workspace.calls.contains { $0.path.contains("unity-catalog") && $0.path.contains("aliases") })
+    }
+  }
+
+  @Test func `a rollback asks it whether the former version can be served`() async throws {
+    try await withBench { bench in
+      bench.mlflow.setModel(Self.model, versions: [1: .ready, 2: .ready])
+      for version in ["1", "2"] {
+        try bench.write(version)
+        #expect(await bench.run("apply").code == 0)
+      }
+      bench.workspace.forgetCalls()
+      let back = await bench.run(
+        "rollback", "support-chat", "--registry", "mlflow:http://mlflow:5000", environment: Self.proof)
+      #expect(back.code == 0, "\(back)")
+      #expect(bench.live == "1")
+      #expect(bench.mlflow.calls.map(\.path) == ["/api/2.0/mlflow/model-versions/get"])
+      #expect(!bench.workspace.calls.contains { $0.path.contains("unity-catalog") })
+    }
+  }
+
+  @Test func `a registry that cannot be asked blocks what is looked up there`() async throws {
+    try await withBench { bench in
+      bench.mlflow.fail("GET", times: 100, with: .refuseConnection)
+      try bench.write("latest")
+      let run = await bench.run("diff", "--registry", "mlflow:http://mlflow:5000")
+      #expect(run.code == 2, "\(run)")
+      #expect((run.output + run.notes).contains("http://mlflow:5000 does not answer"), "\(run)")
+    }
+  }
+
+  @Test func `a registry that is none is refused before anything is asked`() async throws {
+    try await withBench { bench in
+      try bench.write("latest")
+      let run = await bench.run("apply", "--registry", "http://mlflow:5000")
+      #expect(run.code == 1, "\(run)")
+      #expect(run.notes.contains("write workspace, or mlflow:"), "\(run)")
+      #expect(bench.workspace.calls.isEmpty)
+    }
+  }
+}

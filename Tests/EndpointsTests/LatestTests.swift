@@ -1,0 +1,29 @@
+import Endpoints
+import LibYAML
+import Testing
+
+@Suite struct `The word latest` {
+  private func manifests(_ version: String) throws -> Manifest {
+    let set = read(manifest("model: a.b.m\nentityVersion: \(version)"))
+    #expect(set.findings.isEmpty, "\(set.findings)")
+    return try #require(set.manifests.first)
+  }
+
+  @Test(arguments: ["latest", "\"latest\""])
+  func `is looked up as an alias is, and pinned to the number`(version: String) throws {
+    let manifest = try manifests(version)
+    #expect(manifest.aliases == [ModelAlias(model: "a.b.m", name: "latest")])
+    let endpoint = try manifest.desired { _ in "12" }
+    #expect(endpoint.config.entities.map(\.entityVersion) == ["12"])
+    #expect(endpoint.resolvedAliases == ["m-12": "latest"])
+  }
+
+  @Test func `without a version is named with its place`() throws {
+    let error = #expect(throws: InvalidManifest.self) { try manifests("latest").desired() }
+    #expect(
+      error?.findings.map(\.description) == [
+        "f.yaml:7:18: error: spec.entityVersion: no version is known for latest of model \"a.b.m\"; register one, or name "
+          + "a version"
+      ])
+  }
+}

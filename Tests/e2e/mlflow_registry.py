@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Setpoint looks versions up in a real MLflow server.
+
+    mlflow_registry.py --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double
+
+Starts MLflow's server and the test workspace on free ports of this machine. Prints one line a check, `ok ...` or
+`FAILED ...`, and exits 1 if any failed. Needs scripts/clients.txt.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import traceback
+import urllib.request
+
+MODEL = "main.support.qwen3"
+TOKEN = "dapi-secret-token"
+VERSIONS = 10
+
+# The application that `mlflow server` runs, in its plainest server: the command itself starts workers and job runners,
+# which nobody needs here.
+SERVER = """
+import os, sys
+os.environ.update({name: sys.argv[1] for name in ["_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE"]})
+from mlflow.server import app
+from werkzeug.serving import make_server
+server = make_server("127.0.0.1", 0, app)
+print(f"http://127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()
+"""
+
+failures = 0
+
+
+def check(claim: str, holds: object, seen: object = None) -> None:
+    global failures
+    if holds:
+        print(f"ok     {claim}", flush=True)
+    else:
+        failures += 1
+        print(f"FAILED {claim}; but saw: {seen!r}", flush=True)
+
+
+@contextlib.contextmanager
+def server(*command: str, **options):
+    """A program that prints its address when it listens."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+class Registry:
+    """MLflow's REST calls that fill a registry."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def post(self, call: str, **body: str) -> dict:
+        request = urllib.request.Request(
+            f"{self.address}/api/2.0/mlflow/{call}",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def fill(self) -> None:
+        self.post("registered-models/create", name=MODEL)
+        for _ in range(VERSIONS):
+            self.post("model-versions/create", name=MODEL, source="s3://bucket/model")
+        self.set_alias("champion", "2")
+
+    def set_alias(self, alias: str, version: str) -> None:
+        self.post("registered-models/alias", name=MODEL, alias=alias, version=version)
+
+
+class Setpoint:
+    """The program, with a manifest and a state directory of its own."""
+
+    def __init__(self, program: str, workspace: str, registry: str, folder: pathlib.Path) -> None:
+        self.program = program
+        self.folder = folder
+        self.environment = os.environ | {
+            "DATABRICKS_HOST": workspace,
+            "DATABRICKS_TOKEN": TOKEN,
+            "SETPOINT_REGISTRY": f"mlflow:{registry}",
+            "NO_COLOR": "1",
+        }
+
+    def run(self, command: str, version: str, model: str = MODEL) -> tuple[int, str]:
+        """The exit code, and everything that was printed."""
+        manifest = self.folder / "chat.yaml"
+        manifest.write_text(
+            "apiVersion: serving.setpoint.dev/v1alpha1\n"
+            "kind: ServingEndpoint\n"
+            "metadata: {name: registry-chat}\n"
+            f'spec: {{model: {model}, entityVersion: "{version}", workloadType: CPU, size: Small, scaleToZero: false}}\n'
+        )
+        ended = subprocess.run(
+            [self.program, command, "-f", str(manifest), "--state", str(self.folder / "state")],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        return ended.returncode, ended.stdout
+
+
+def look_up(setpoint: Setpoint, registry: Registry) -> None:
+    code, said = setpoint.run("diff", "@champion")
+    check("an alias is pinned to the version that MLflow says", code == 1 and "@champion means qwen3-2 now" in said, said)
+    code, said = setpoint.run("diff", "latest")
+    check("latest is the highest number", code == 1 and f"latest means qwen3-{VERSIONS} now" in said, said)
+    code, said = setpoint.run("diff", "@nobody")
+    words = f"{MODEL} has no alias @nobody: Registered model alias nobody not found."
+    check("a missing alias is told with MLflow's words and with what there is", words in said and "@champion" in said, said)
+    check("and makes the plan not whole", code == 2, code)
+    code, said = setpoint.run("diff", "latest", model="main.support.nothing")
+    check("a missing model is told from that", code == 2 and "there is no registered model" in said, said)
+
+    code, said = setpoint.run("apply", "@champion")
+    check("apply serves what the alias means", code == 0, said)
+    registry.set_alias("champion", "4")
+    code, said = setpoint.run("apply", "@champion")
+    moved = f"the alias @champion of {MODEL} moved from version 2 to 4"
+    check("and rolls out what it is moved to", code == 0 and moved in said, said)
+    code, said = setpoint.run("diff", "@champion")
+    check("then nothing is left to do", code == 0, said)
+    code, said = setpoint.run("apply", str(VERSIONS + 1))
+    check("a version that is not there is never sent", code == 1 and f"has no version {VERSIONS + 1}" in said, said)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Look versions up in a real MLflow server.")
+    parser.add_argument("--setpoint", required=True, help="the program setpoint")
+    parser.add_argument("--workspace", required=True, help="the program workspace-double")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        store = f"sqlite:///{folder / 'mlflow.db'}"
+        try:
+            with (
+                server(sys.executable, "-c", SERVER, store, cwd=folder, stderr=subprocess.DEVNULL) as mlflow,
+                server(arguments.workspace, "--port", "0") as workspace,
+            ):
+                registry = Registry(mlflow)
+                registry.fill()
+                look_up(Setpoint(os.path.abspath(arguments.setpoint), workspace, mlflow, folder), registry)
+        except Exception as error:  # a server that does not start is a failed check too, and is told with its place
+            traceback.print_exc(file=sys.stdout)
+            check("the look-ups get to their end", False, error)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
