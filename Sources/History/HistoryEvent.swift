@@ -59,7 +59,7 @@ extension HistoryEvent {
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
     case .verified(let verdict, let checks, let at):
       // Nothing was asked: it only says since when the step's time counts.
-      if checks == RolloutPolicy().checksDigest { return nil }
+      if verdict == .passed, checks == RolloutPolicy().checksDigest { return nil }
       let (what, why) = Self.news(verdict)
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):

@@ -157,7 +157,9 @@ extension Model {
     var model = Model(
       "\(what), \(adopt ? "with" : "without") --adopt",
       [.init(.broken), .init(.good), .init(.good, isRetained: true, tag: "x"), .init(nil)],
-      [.edit: 2, .foreignEdit: 1, .crash: 1, .outage: 1, .refusal: 1])
+      // Once it is taken over, whose it was makes no difference any more.
+      start == .unowned
+        ? [.edit: 2, .foreignEdit: 1, .crash: 1, .outage: 1, .refusal: 1] : [.edit: 2, .foreignEdit: 1, .crash: 1])
     model.start = start
     model.options = DecisionOptions(fleet: "f", adopt: adopt, prune: true)
     return model

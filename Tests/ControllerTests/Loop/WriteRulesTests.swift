@@ -22,6 +22,16 @@ import Testing
     #expect(closed.withholding(decision, now: midnight + .seconds(7 * 3600)) == nil)
   }
 
+  @Test func `a window that closes leaves no rollout in the middle of its steps`() throws {
+    let closed = WriteRules(mode: .enforce, windows: [try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")])
+    let put = Planning.Operation.updateConfig(name: "chat", config: EndpointConfig(entities: []))
+    #expect(closed.withholding(decision(put, .update, .specChanged), now: midnight) != nil)
+    #expect(closed.withholding(decision(put, .update, .promoting), now: midnight) == nil)
+    #expect(
+      WriteRules(mode: .enforce, windows: closed.windows, pause: "a freeze")
+        .withholding(decision(put, .update, .promoting), now: midnight) != nil)
+  }
+
   @Test func `observing and paused, no side setting is written`() {
     let decision = decision(Self.setting, .update, .settingsChanged)
     #expect(WriteRules(mode: .observe).withholding(decision, now: midnight) != nil)
