@@ -138,6 +138,12 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(
+      name: "WorkspaceTests",
+      dependencies: [
+        "Controller", "ControllerKit", "TestKit", "History", "ModelRegistry", "ServingAPI", "Planning", "Endpoints",
+        "LibCurl", "LibYAML", "CanonicalJSON",
+      ]),
+    .testTarget(
       name: "ServingPlaneTests",
       dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging]),
     .testTarget(

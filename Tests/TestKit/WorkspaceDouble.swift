@@ -68,6 +68,11 @@ package final class WorkspaceDouble: Sendable {
     ServingClient(.test, version: "test", transport: transport, timing: timing.timing)
   }
 
+  /// A client whose calls go through something that may change them or their answers.
+  package func client(timing: Timing, through wrap: (@escaping Transport) -> Transport) -> ServingClient {
+    ServingClient(.test, version: "test", transport: wrap(transport), timing: timing)
+  }
+
   /// A client that sends each call once, as a controller's does: its queue does the waiting.
   package func controllerClient(timing: Timing) -> ServingClient {
     ServingClient(

@@ -7,6 +7,8 @@ package struct WorkspaceHabits: Hashable, Sendable {
 
   /// Whether `pending_config` is shown after a failure (2.2, appendix B 1). A failed first deployment shows it anyway.
   package var keepsPendingAfterFailure = false
+  /// Whether an entity says that it failed, and why, in the last looks of its update (appendix A, step 4).
+  package var showsFailureEarly = false
   /// Whether even a failed first deployment shows no config at all (appendix A, step 7).
   package var hidesFirstFailure = false
   /// Whether answers hold members that no SDK knows (Q26).

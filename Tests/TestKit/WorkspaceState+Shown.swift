@@ -40,10 +40,9 @@ extension WorkspaceState {
     if endpoint.isStopped { wire.state?[text: "suspend"] = "SUSPENDED" }
     let (deployment, message) = deployment(of: endpoint)
     wire.config = endpoint.active.map { shown($0, deployment: deployment, message: message) }
-    wire.pendingConfig = endpoint.pending.map {
-      shown(
-        $0.version, deployment: isNew($0) ? "DEPLOYMENT_QUEUED" : DeploymentWord.creating,
-        message: "Creating resources for served entity.")
+    wire.pendingConfig = endpoint.pending.map { pending in
+      let (word, reason) = self.deployment(of: pending)
+      return shown(pending.version, deployment: word, message: reason)
     }
     if let failed = endpoint.failed, showsFailed(endpoint) {
       wire.pendingConfig = shown(failed, deployment: DeploymentWord.failed, message: endpoint.message)
@@ -67,6 +66,15 @@ extension WorkspaceState {
 
   private func update(of endpoint: Endpoint) -> UpdateState {
     endpoint.pending.map(isNew) == true ? .unknown("UPDATE_QUEUED") : endpoint.update
+  }
+
+  private func deployment(of pending: Pending) -> (String, String) {
+    if habits.showsFailureEarly, case .fails(_, let message) = pending.fate, pending.polls <= 1 {
+      return (DeploymentWord.failed, message)
+    }
+    return (
+      isNew(pending) ? "DEPLOYMENT_QUEUED" : DeploymentWord.creating, "Creating resources for served entity."
+    )
   }
 
   private func deployment(of endpoint: Endpoint) -> (String, String) {

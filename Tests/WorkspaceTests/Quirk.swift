@@ -1,0 +1,43 @@
+import Testing
+
+/// One row of the contract's list of quirks: what bites, and what is shown about it.
+struct Quirk: Sendable, CustomTestStringConvertible {
+  /// As in the contract: 1 to 79.
+  let number: Int
+  /// What bites.
+  let what: String
+  let answer: Answer
+
+  enum Answer: Sendable {
+    /// A check that throws ``QuirkViolation`` where the quirk bites.
+    case checked(canBeTakenOut: Bool, Check)
+    /// Why no call and no diff of ours can meet it.
+    case noConcern(String)
+  }
+
+  /// Whether what we do against the quirk is done, or undone by the test on the way.
+  enum Handling: Sendable { case inPlace, takenOut }
+
+  typealias Check = @Sendable (Handling) async throws -> Void
+
+  var check: Check? { if case .checked(_, let check) = answer { check } else { nil } }
+  var canBeTakenOut: Bool { if case .checked(let canBeTakenOut, _) = answer { canBeTakenOut } else { false } }
+
+  var testDescription: String { "Q\(number) \(what)" }
+
+  /// A row whose check holds as it is.
+  static func checked(_ number: Int, _ what: String, _ check: @escaping @Sendable () async throws -> Void) -> Quirk {
+    Quirk(number: number, what: what, answer: .checked(canBeTakenOut: false) { _ in try await check() })
+  }
+
+  /// A row whose check fails once the handling is taken out.
+  static func removable(_ number: Int, _ what: String, _ check: @escaping Check) -> Quirk {
+    Quirk(number: number, what: what, answer: .checked(canBeTakenOut: true, check))
+  }
+
+  static func noConcern(_ number: Int, _ what: String, _ why: String) -> Quirk {
+    Quirk(number: number, what: what, answer: .noConcern(why))
+  }
+
+  static let table = encoding + echo + races + names + platform + peers + access
+}

@@ -1,0 +1,160 @@
+import CanonicalJSON
+import Controller
+import ControllerKit
+import Endpoints
+import LibCurl
+import ModelRegistry
+import Planning
+import ServingAPI
+import TestKit
+
+/// 4.2: what comes back differs from what was sent and is no drift.
+extension Quirk {
+  static let echo: [Quirk] = [
+    // A manifest's traffic is always sent; a client that leaves it out sees it appear.
+    echoed(14, "the traffic of a single entity is filled in", "config.traffic_config"),
+    echoed(15, "both names come back on routes", "config.traffic_config.routes[0].served_model_name"),
+    echoed(
+      16, "Small comes back beside concurrency", "config.served_entities[0].workload_size",
+      .chat([.llm("1", concurrency: ProvisionedConcurrency(min: 4, max: 4))])
+    ) { $0.namesSizeBesideConcurrency = true },
+    echoed(17, "route_optimized and description come back where nobody set them", "route_optimized"),
+    echoed(18, "null and empty are the same", "description", .chat("1", settings: SideSettings())) {
+      $0.writesNullForEmpty = true
+    },
+    echoed(19, "budget_policy_id is never echoed", "budget_policy_id", .chat("1")),
+    .checked(20, "burst_scaling_enabled and plaintext secrets are never echoed") {
+      // No manifest can say them: where somebody else's endpoint has them, it is not taken over.
+      let rig = try WorkspaceRig()
+      rig.workspace.foreign(
+        "POST", "/api/2.0/serving-endpoints",
+        [
+          "name": "chat",
+          "config": [
+            "served_entities": [
+              [
+                "name": "gpt",
+                "external_model": [
+                  "name": "gpt", "provider": "openai", "task": "llm/v1/chat",
+                  "openai_config": ["openai_api_key_plaintext": "sk-sesame"],
+                ],
+              ]
+            ]
+          ],
+        ])
+      _ = rig.shown()
+      let result = try await rig.apply(.chat("1"), .rigAdopting)
+      try require(result?.isInSync != true, "it was taken over")
+      try require(rig.workspace.writes.allSatisfy { $0.method != "PUT" }, "its config was replaced")
+    },
+    .removable(21, "table_names come back as a profile; a profile nobody asked for stays") { handling in
+      let rig = try WorkspaceRig { $0.givesTelemetry = true }
+      let unmanaged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "nlp"]))
+      try await rig.requireInSync(unmanaged, try await rig.apply(unmanaged), "unmanaged")
+      let profile = rig.workspace.member("telemetry_config", of: "chat")?["telemetry_profile_id"]
+      try require(profile == "workspace-default", "the workspace's own profile is \(profile?.text() ?? "gone")")
+      let managed = DesiredEndpoint.chat(
+        "1", settings: SideSettings(tags: ["team": "nlp"], telemetry: TelemetrySettings(logsTable: "main.logs.chat")))
+      _ = try await rig.apply(managed)
+      if handling == .takenOut {
+        let sent = rig.lastBody("PATCH", "/telemetry-config")?["telemetry_config"]
+        let naive = NaiveDiff.paths(sent, rig.shown()?["telemetry_config"])
+        try require(naive.isEmpty, "drift at \(naive)")
+      }
+      try await rig.requireNoDrift(managed, "managed")
+    },
+    echoed(
+      22, "entities and tags come in an order of the server's own", "config.served_entities[0].name",
+      .chat([.llm("1", name: "a", traffic: 50), .llm("2", name: "b", traffic: 50)])
+    ) { $0.order = .descending },
+    .noConcern(
+      23, "scale_to_zero_enabled is forced to false for some system.ai models",
+      "those are pay-per-token and provisioned throughput; custom models, which Setpoint serves, keep what was sent"),
+    .removable(24, "aliases come back only where they are asked for") { handling in
+      let forget = Meddling(request: { $0.url = $0.url.replacing("include_aliases=true", with: "") })
+      let rig = try WorkspaceRig(handling == .takenOut ? forget : Meddling())
+      let aliases = try await ModelDirectoryClient(rig.client).model(ControllerWorld.model).aliases ?? []
+      try require(aliases.map(\.aliasName) == ["champion"], "the aliases are \(aliases.map(\.aliasName))")
+    },
+    .removable(25, "inherited grants and the deployer's own are no drift") { handling in
+      let flatten = Meddling.answers { path, json in
+        guard path.contains("/permissions/") else { return }
+        json.changeEach("access_control_list") { entry in
+          entry.changeEach("all_permissions") { $0.set("inherited", false) }
+        }
+      }
+      let rig = try WorkspaceRig(handling == .takenOut ? flatten : Meddling())
+      let exact = DesiredEndpoint.chat(
+        "1",
+        settings: SideSettings(access: AccessSettings(mode: .exact, grants: [Grant(.group("support"), .canQuery)])))
+      let result = try await rig.apply(exact, limits: WalkLimits(timeout: .seconds(3600), concurrency: 1))
+      try await rig.requireInSync(exact, result, "exact access")
+      let grants = rig.workspace.grants(on: "chat")
+      try require(
+        grants == ["support": "CAN_QUERY", "deployer@example.com": "CAN_MANAGE"], "the grants are \(grants)")
+    },
+    echoed(26, "members appear that nobody knows", "a_member_of_the_future") { $0.speaksOfTheFuture = true },
+    .removable(27, "a list compared by place tells of the wrong element") { handling in
+      let three = ["a", "b", "c"].enumerated().map { index, name in
+        ServedEntity.llm("\(index + 1)", name: name, traffic: index == 0 ? 100 : 0)
+      }
+      let rig = try WorkspaceRig { $0.order = .descending }
+      rig.workspace.setFate(.ready(), model: ControllerWorld.model, version: "3")
+      try await rig.apply(.chat(three))
+      var edited = three
+      edited[1] = .llm("2", name: "b", environment: ["LEVEL": "DEBUG"], traffic: 0)
+      rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: edited))
+      _ = try await rig.diff(.chat(three))
+      let fields =
+        handling == .inPlace
+        ? try await rig.diff(.chat(three)).changes.flatMap(\.fields).map(\.path)
+        : NaiveDiff.paths(rig.lastBody("POST", "/serving-endpoints")?["config"], rig.shown()?["config"])
+      try require(
+        !fields.isEmpty && fields.allSatisfy { $0.contains("[name=b]") }, "not of b alone: \(fields)")
+    },
+    .checked(28, "a secret must not move to another entity because the server sorts them") {
+      let entities = [
+        ServedEntity.llm("2", name: "b", environment: ["KEY": "{{secrets/llm/b}}"], traffic: 100),
+        .llm("1", name: "a", environment: ["KEY": "{{secrets/llm/a}}"], traffic: 0),
+      ]
+      let rig = try WorkspaceRig { $0.order = .alphabetical }
+      try await rig.apply(.chat(entities))
+      rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("1")]))
+      try await rig.apply(.chat(entities))
+      let sent = rig.lastBody("PUT", "/config")?["served_entities"]?.arrayValue ?? []
+      try require(sent.count == 2, "the drift was not corrected")
+      for entity in sent {
+        let name = entity["name"]?.stringValue ?? ""
+        try require(
+          entity["environment_vars"]?["KEY"] == .string("{{secrets/llm/\(name)}}"), "\(name) has \(entity.text())")
+      }
+    },
+    .checked(29, "a needless config update is a whole rollout") {
+      let rig = try WorkspaceRig { $0.order = .random(seed: 7) }
+      let endpoint = DesiredEndpoint.chat("1")
+      try await rig.requireInSync(endpoint, try await rig.apply(endpoint), "first")
+      let retagged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "other"]))
+      rig.forget()
+      try await rig.apply(retagged)
+      try require(!rig.workspace.writes.contains { $0.path.hasSuffix("/config") }, "\(rig.workspace.writes)")
+      try require(rig.workspace.endpoint("chat")?.active?.version == 1, "another config version")
+    },
+  ]
+
+  /// With our diff nothing differs after an apply; with one that knows no meaning, this path does.
+  private static func echoed(
+    _ number: Int, _ what: String, _ path: String, _ endpoint: DesiredEndpoint? = nil,
+    _ habits: @escaping @Sendable (inout WorkspaceHabits) -> Void = { _ in }
+  ) -> Quirk {
+    .removable(number, what) { handling in
+      let rig = try WorkspaceRig(habits: habits)
+      let endpoint = endpoint ?? .chat("1")
+      let result = try await rig.apply(endpoint)
+      if handling == .takenOut {
+        let found = rig.naiveDrift.filter { $0.hasPrefix(path) }
+        try require(found.isEmpty, "drift at \(found)")
+      }
+      try await rig.requireInSync(endpoint, result, what)
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import CanonicalJSON
+import Controller
+import ControllerKit
+import Endpoints
+import LibCurl
+import Planning
+import ServingAPI
+import Synchronization
+import TestKit
+
+/// 4.4: what things are called and who they are.
+extension Quirk {
+  static let names: [Quirk] = [
+    .removable(41, "the default name of an entity holds its version, and routes must follow") { handling in
+      let lag = Meddling.body("PUT", "/config") { body in
+        body.set("traffic_config", ["routes": [["served_entity_name": "qwen3-1", "traffic_percentage": 100]]])
+      }
+      try await createsAndUpdates(handling, lag)
+    },
+    .removable(42, "permissions go by an id that a recreated endpoint does not keep") { handling in
+      let first = Mutex("")
+      let stale = Meddling(request: { request in
+        guard let range = request.url.firstRange(of: "/permissions/serving-endpoints/") else { return }
+        let id = String(request.url[range.upperBound...])
+        let kept = first.withLock { kept in
+          if kept.isEmpty { kept = id }
+          return kept
+        }
+        request.url = request.url[..<range.upperBound] + kept
+      })
+      let rig = try WorkspaceRig(handling == .takenOut ? stale : Meddling())
+      let endpoint = DesiredEndpoint.chat(
+        "1", settings: SideSettings(access: AccessSettings(grants: [Grant(.group("support"), .canQuery)])))
+      try await rig.apply(endpoint)
+      rig.workspace.foreignDelete("chat")
+      _ = try await rig.apply(endpoint)
+      try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "the new endpoint has no such grant")
+      try await rig.requireNoDrift(endpoint, "made again")
+    },
+    .checked(43, "the creator is the runtime's identity, whoever updates") {
+      // The live creator is part of what is observed, for the preflight's rule and for people.
+      let rig = try WorkspaceRig()
+      rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "somebody@example.com")
+      let live = try await APIProvider(rig.client).details("chat").creator
+      try require(live == "somebody@example.com", "the creator is \(live ?? "not told")")
+      try require(WorkspaceRule.creatorIsDeployer.severity != .off, "no rule compares the creator")
+    },
+    .noConcern(
+      44, "endpoints of a service principal are hidden in the web page's default list",
+      "only a person's view of the web page; our list asks the API, which shows all"),
+    .checked(45, "a file that is renamed renames no endpoint") {
+      let text = Array(manifest(flat("size: Small")).utf8)
+      let names = ["a.yaml", "b.yaml"].map { ManifestSet.read([(file: $0, bytes: text)]).manifests.map(\.name) }
+      try require(names == [["chat"], ["chat"]], "\(names)")
+    },
+    .removable(46, "replacing an ACL wipes the grants that others gave") { handling in
+      let replace = Meddling(request: { request in
+        if request.method == "PATCH", request.url.contains("/permissions/") { request.method = "PUT" }
+      })
+      let rig = try WorkspaceRig(handling == .takenOut ? replace : Meddling())
+      try await rig.apply(.chat("1", settings: SideSettings(tags: ["team": "nlp"])))
+      let id = rig.workspace.endpoint("chat")?.id ?? ""
+      rig.workspace.foreign(
+        "PATCH", "/api/2.0/permissions/serving-endpoints/\(id)",
+        ["access_control_list": [["service_principal_name": "an-app", "permission_level": "CAN_QUERY"]]])
+      let additive = DesiredEndpoint.chat(
+        "1",
+        settings: SideSettings(
+          tags: ["team": "nlp"], access: AccessSettings(grants: [Grant(.group("support"), .canQuery)])))
+      _ = try await rig.apply(additive)
+      let grants = rig.workspace.grants(on: "chat")
+      try require(grants["an-app"] == "CAN_QUERY" && grants["support"] == "CAN_QUERY", "the grants are \(grants)")
+    },
+  ]
+}

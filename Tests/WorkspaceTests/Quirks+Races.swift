@@ -1,0 +1,154 @@
+import CanonicalJSON
+import Controller
+import ControllerKit
+import Endpoints
+import History
+import ModelRegistry
+import Planning
+import ServingAPI
+import Synchronization
+import TestKit
+
+/// 4.3: the world moves meanwhile.
+extension Quirk {
+  static let races: [Quirk] = [
+    .removable(30, "a config update while another runs is a conflict") { handling in
+      let rig = try WorkspaceRig(handling == .takenOut ? hidesUpdates : Meddling())
+      try await rig.apply(.chat("1"))
+      rig.workspace.setFates([.ready(polls: 4), .ready()], model: World.model, version: "2")
+      rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("2")]))
+      rig.forget()
+      _ = try await rig.apply(.chat("4"))
+      try require(rig.count(409) == 0, "\(rig.count(409)) calls were refused as conflicts")
+      try await rig.requireNoDrift(.chat("4"), "after somebody else's update")
+    },
+    .removable(31, "telemetry is refused while an update runs") { handling in
+      let rig = try WorkspaceRig(handling == .takenOut ? hidesUpdates : Meddling())
+      let plain = SideSettings(tags: ["team": "nlp"])
+      try await rig.apply(.chat("1", settings: plain))
+      rig.workspace.setFate(.ready(polls: 4), model: World.model, version: "2")
+      rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("2")]))
+      rig.forget()
+      let observed = DesiredEndpoint.chat(
+        "1", settings: SideSettings(tags: ["team": "nlp"], telemetry: TelemetrySettings(logsTable: "main.logs.chat")))
+      _ = try await rig.apply(observed)
+      try require(rig.count(409) == 0, "\(rig.count(409)) calls were refused as conflicts")
+      try await rig.requireNoDrift(observed, "with telemetry")
+    },
+    .removable(32, "UPDATE_FAILED stays, and is not this apply's failure") { handling in
+      let rig = try WorkspaceRig()
+      try await rig.apply(.chat("1"))
+      rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("3")]))
+      for _ in 0..<3 { _ = try await rig.client.json(APICall("GET", "/api/2.0/serving-endpoints/chat")) }
+      let retagged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "other"]))
+      let result = try await rig.apply(retagged)
+      if handling == .takenOut {
+        // A waiter that looks at the state alone.
+        let state = rig.shown()?["state"]?["config_update"]?.stringValue ?? ""
+        try require(state != "UPDATE_FAILED", "the apply failed: \(state)")
+      }
+      try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
+      try require(rig.workspace.endpoint("chat")?.tags["team"] == "other", "the tag is missing")
+    },
+    .removable(33, "an endpoint without config is NOT_UPDATING from birth") { handling in
+      let rig = try WorkspaceRig()
+      rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "deployer@example.com")
+      if handling == .takenOut {
+        let isDone = rig.shown()?["state"]?["config_update"] == "NOT_UPDATING"
+        try require(!isDone || rig.world.liveVersion() == "1", "a waiter calls an empty endpoint done")
+      }
+      let endpoint = DesiredEndpoint.chat([.llm("1")])
+      try await rig.requireInSync(endpoint, try await rig.apply(endpoint, .rigAdopting), "an empty endpoint")
+      try require(rig.world.liveVersion() == "1", "nothing is served")
+    },
+    .checked(34, "a create whose answer was lost is a conflict when it is sent again") {
+      let rig = try WorkspaceRig()
+      rig.workspace.fail("POST", path: "/serving-endpoints", with: .loseAnswer)
+      let result = try await rig.apply(.chat("1"))
+      let made = rig.workspace.landed.count { $0.method == "POST" }
+      try require(made == 1, "it was made \(made) times")
+      try await rig.requireInSync(.chat("1"), result, "a lost answer")
+    },
+    .checked(35, "a deleted name may be taken for a while") {
+      let rig = try WorkspaceRig { $0.nameLingers = 3 }
+      func endpoint(_ routeOptimized: Bool) -> DesiredEndpoint {
+        .chat("1", settings: SideSettings(creation: CreationSettings(routeOptimized: routeOptimized)))
+      }
+      try await rig.apply(endpoint(false))
+      let id = rig.workspace.endpoint("chat")?.id
+      let result = try await rig.apply(endpoint(true), .rigRecreating)
+      try await rig.requireInSync(endpoint(true), result, "recreated")
+      try require(rig.workspace.endpoint("chat")?.id != id, "the id is the old one")
+    },
+    .checked(36, "the world moves between plan and apply") {
+      let rig = try WorkspaceRig()
+      try await rig.apply(.chat("1"))
+      let fleet = ControllerWorld.fleet(.chat("2"))
+      let reconciler = rig.reconciler(.rig)
+      let items = try await reconciler.survey(fleet)
+      let plan = try await reconciler.plan(fleet)
+      let saved = SavedPlan(plan, of: items, options: .rig, key: rig.world.history.key)
+      rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("4")]))
+      _ = try await rig.diff(.chat("2"))
+      let moved = saved.movements(now: try await reconciler.survey(fleet), replanned: try await reconciler.plan(fleet))
+      try require(moved.contains { $0.contains("chat") }, "nobody says that it moved: \(moved)")
+    },
+    .removable(37, "nothing arbitrates between two reconcilers") { handling in
+      let claim = Meddling.answers { _, json in
+        json.changeEach("tags") { if $0["key"] == "setpoint-fleet" { $0.set("value", "test") } }
+      }
+      let rig = try WorkspaceRig(handling == .takenOut ? claim : Meddling())
+      rig.workspace.foreignEdit(
+        "chat", config: EndpointConfig(entities: [.llm("1")]), tags: ["setpoint-fleet": "another"])
+      _ = try await rig.apply(.chat("2"))
+      try require(rig.workspace.writes.isEmpty, "a stranger's endpoint was written to: \(rig.workspace.writes)")
+    },
+    .checked(38, "a version may be registering for half an hour") {
+      let rig = try WorkspaceRig()
+      rig.workspace.setRegistering(World.model, version: 2, looks: 1)
+      let resolver = VersionResolver(rig.client)
+      do {
+        try await resolver.requireServable(model: World.model, version: "2")
+        throw QuirkViolation(description: "a version that is registering was called servable")
+      } catch let error as ModelRegistryError {
+        try require(error.kind == .notYetRegistered, "\(error)")
+      }
+      try await resolver.requireServable(model: World.model, version: "2")
+    },
+    .checked(39, "moving an alias does not move the endpoint") {
+      let rig = try WorkspaceRig()
+      try await rig.apply(try await byAlias(rig))
+      rig.workspace.setModel(World.model, versions: [1: .ready, 2: .ready], aliases: ["champion": 2])
+      let moved = try await byAlias(rig)
+      let paths = try await rig.diff(moved).changes.flatMap(\.fields).map(\.path)
+      try require(paths.contains("spec.entityVersion"), "the diff names \(paths)")
+      try await rig.apply(moved)
+      try require(rig.world.liveVersion() == "2", "version \(rig.world.liveVersion() ?? "none") is live")
+    },
+    .checked(40, "an alias may move between plan and apply") {
+      let rig = try WorkspaceRig()
+      let fleet = try await byAlias(rig)
+      rig.workspace.setModel(World.model, versions: [1: .ready, 2: .ready], aliases: ["champion": 2])
+      try await rig.apply(fleet)
+      try require(rig.world.liveVersion() == "1", "version \(rig.world.liveVersion() ?? "none") is live, 1 was planned")
+    },
+  ]
+
+  private typealias World = ControllerWorld
+
+  /// The manifest whose version is `@champion`, as it is resolved now.
+  private static func byAlias(_ rig: WorkspaceRig) async throws -> DesiredFleet {
+    let text = manifest(flat("size: Small", version: "\"@champion\""))
+    let set = ManifestSet.read([(file: "chat.yaml", bytes: Array(text.utf8))])
+    let resolver = VersionResolver(rig.client)
+    return try await DesiredFleet.resolve(set) { try await resolver.resolve(model: $0.model, alias: $0.name) }
+  }
+
+  /// Shows every endpoint as if nothing were under way.
+  private static let hidesUpdates = Meddling.answers { _, json in
+    guard var state = json["state"], json["config"] != nil else { return }
+    state.set("config_update", "NOT_UPDATING")
+    json.set("state", state)
+    json.set("pending_config", nil)
+  }
+}

@@ -1,0 +1,146 @@
+import CanonicalJSON
+import Controller
+import ControllerKit
+import Endpoints
+import LibCurl
+import ModelRegistry
+import Planning
+import ServingAPI
+import Synchronization
+import TestKit
+
+/// A workspace, one clock for everybody, and a reconciler whose calls can be changed on their way.
+final class WorkspaceRig: Sendable {
+  typealias World = ControllerWorld
+
+  let world: ControllerWorld
+  private let meddling: Meddling
+  private let seen = Mutex<[Exchange]>([])
+
+  /// One call with its answer.
+  struct Exchange: Sendable {
+    let call: WorkspaceDouble.Call
+    let body: JSONValue?
+    let status: Int
+  }
+
+  init(_ meddling: Meddling = Meddling(), habits: (inout WorkspaceHabits) -> Void = { _ in }) throws {
+    world = try World()
+    self.meddling = meddling
+    World.setVersions(world.workspace)
+    world.workspace.change(habits)
+    world.workspace.setClock { [weak world] in world?.now.milliseconds ?? 0 }
+  }
+
+  var workspace: WorkspaceDouble { world.workspace }
+
+  // MARK: - Commands
+
+  @discardableResult
+  func apply(_ fleet: DesiredFleet, _ options: DecisionOptions = .rig, limits: WalkLimits = .rig) async throws
+    -> [WalkResult]
+  {
+    let plan = try await diff(fleet, options)
+    let reconciler = reconciler(options)
+    return await world.walk(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
+  }
+
+  @discardableResult
+  func apply(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .rig, limits: WalkLimits = .rig) async throws
+    -> WalkResult?
+  {
+    try await apply(World.fleet(endpoint), options, limits: limits).first
+  }
+
+  func diff(_ fleet: DesiredFleet, _ options: DecisionOptions = .rig) async throws -> Plan {
+    try await reconciler(options).plan(fleet)
+  }
+
+  func diff(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .rig) async throws -> Plan {
+    try await diff(World.fleet(endpoint), options)
+  }
+
+  func reconciler(_ options: DecisionOptions) -> Reconciler {
+    let resolver = VersionResolver(client)
+    return Reconciler(
+      provider: APIProvider(client), history: world.history, options: options,
+      servable: { try await resolver.requireServable(model: $0.entityName, version: $0.entityVersion) },
+      now: { self.world.now })
+  }
+
+  var client: ServingClient {
+    workspace.client(timing: timing) { inner in { try await self.send($0, over: inner) } }
+  }
+
+  /// The world's clock, which waiting moves.
+  var timing: Timing {
+    let world = world
+    return Timing(
+      elapsed: { world.now - World.beginning }, secondsSince1970: { world.now.milliseconds / 1000 },
+      sleep: { world.advance($0) }, jitter: { 0 })
+  }
+
+  private func send(_ request: HTTPRequest, over inner: Transport) async throws -> APIResponse {
+    let response = try await meddling.send(request, over: inner)
+    let path = request.url.drop { $0 != "/" }.dropFirst(2).drop { $0 != "/" }
+    let exchange = Exchange(
+      call: WorkspaceDouble.Call(method: request.method, path: String(path)),
+      body: request.body.flatMap { try? JSONValue(parsing: $0) }, status: response.status)
+    seen.withLock { $0.append(exchange) }
+    return response
+  }
+
+  // MARK: - What happened
+
+  /// The answers to calls that were sent, in order.
+  var exchanges: [Exchange] { seen.withLock { $0 } }
+
+  func forget() {
+    workspace.forgetCalls()
+    seen.withLock { $0 = [] }
+  }
+
+  /// How many calls were answered with a status.
+  func count(_ status: Int, _ method: String? = nil) -> Int {
+    exchanges.count { $0.status == status && (method == nil || $0.call.method == method) }
+  }
+
+  /// The body of the last call of a method whose path ends so.
+  func lastBody(_ method: String, _ path: String) -> JSONValue? {
+    exchanges.last { $0.call.method == method && $0.call.path.hasSuffix(path) }?.body
+  }
+
+  /// What the API shows of the endpoint.
+  func shown(_ name: String = "chat") -> JSONValue? {
+    workspace.text(of: name).flatMap { try? JSONValue(parsing: $0) }
+  }
+
+  // MARK: - Checks
+
+  /// - Throws: ``QuirkViolation`` unless the manifest is met, nothing is left to do, and doing it again sends nothing.
+  func requireInSync(_ endpoint: DesiredEndpoint, _ result: WalkResult?, _ what: String) async throws {
+    try require(result?.isInSync == true, "\(what): \(result.map { "\($0.ending)" } ?? "nothing was done")")
+    try await requireNoDrift(endpoint, what)
+  }
+
+  func requireNoDrift(_ endpoint: DesiredEndpoint, _ what: String) async throws {
+    for _ in 0..<2 {
+      let plan = try await diff(endpoint)
+      try require(plan.isInSync, "\(what): the second diff says \(plan.changes.map { ($0.reason, $0.fields) })")
+    }
+    forget()
+    try await apply(endpoint)
+    try require(workspace.writes.isEmpty, "\(what): a second apply sent \(workspace.writes)")
+  }
+}
+
+extension DecisionOptions {
+  static let rig = DecisionOptions(fleet: "test")
+  static let rigPruning = DecisionOptions(fleet: "test", prune: true)
+  static let rigAdopting = DecisionOptions(fleet: "test", adopt: true)
+  static let rigRecreating = DecisionOptions(fleet: "test", allowRecreate: true)
+}
+
+extension WalkLimits {
+  static let rig = WalkLimits(timeout: .seconds(24 * 3600), concurrency: 1)
+}

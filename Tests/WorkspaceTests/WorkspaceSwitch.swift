@@ -1,0 +1,144 @@
+import ControllerKit
+import Endpoints
+import Synchronization
+import TestKit
+import Testing
+
+/// One way in which a workspace may differ from the plainest one, for a life of an endpoint under it.
+struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
+  let name: String
+  /// The contract's section or quirk.
+  let contract: String
+  let turnOn: @Sendable (WorkspaceRig) -> Void
+  /// How the endpoint is sized.
+  var concurrency: ProvisionedConcurrency?
+
+  init(
+    _ name: String, _ contract: String, concurrency: ProvisionedConcurrency? = nil,
+    _ turnOn: @escaping @Sendable (WorkspaceRig) -> Void
+  ) {
+    self.name = name
+    self.contract = contract
+    self.concurrency = concurrency
+    self.turnOn = turnOn
+  }
+
+  /// One of the double's habits.
+  static func habit(
+    _ name: String, _ contract: String, concurrency: ProvisionedConcurrency? = nil,
+    _ change: @escaping @Sendable (inout WorkspaceHabits) -> Void
+  ) -> WorkspaceSwitch {
+    WorkspaceSwitch(name, contract, concurrency: concurrency) { $0.workspace.change(change) }
+  }
+
+  /// The first try of each create and config update goes wrong.
+  static func eachWrite(
+    _ name: String, _ contract: String, _ fault: @escaping @Sendable (WorkspaceRig) -> WorkspaceDouble.Fault
+  ) -> WorkspaceSwitch {
+    WorkspaceSwitch(name, contract) { rig in
+      let isSecond = Mutex(false)
+      rig.workspace.setPlan { [weak rig] _, call in
+        guard let rig, call.isRollout else { return nil }
+        let fails = isSecond.withLock { second in
+          second.toggle()
+          return second
+        }
+        return fails ? fault(rig) : nil
+      }
+    }
+  }
+
+  /// The look that follows a create or a config update goes wrong.
+  static func lookAfterWrite(_ name: String, _ contract: String, _ fault: WorkspaceDouble.Fault) -> WorkspaceSwitch {
+    WorkspaceSwitch(name, contract) { rig in
+      let isArmed = Mutex(false)
+      rig.workspace.setPlan { _, call in
+        isArmed.withLock { armed in
+          if call.isRollout {
+            armed = true
+            return nil
+          }
+          guard armed, call.method == "GET", call.path.hasSuffix("/chat") else { return nil }
+          armed = false
+          return fault
+        }
+      }
+    }
+  }
+
+  var testDescription: String { "\(name) (\(contract))" }
+}
+
+extension WorkspaceDouble.Call {
+  /// A create or a config update.
+  fileprivate var isRollout: Bool {
+    method == "POST" && path.hasSuffix("/serving-endpoints") || method == "PUT" && path.hasSuffix("/config")
+  }
+}
+
+extension WorkspaceSwitch {
+  static let all = answers + orders + errorForms + races + faults
+
+  private static let answers: [WorkspaceSwitch] = [
+    WorkspaceSwitch("the plainest workspace", "appendix A") { _ in },
+    .habit("pending_config stays after a failure", "2.2, B1") { $0.keepsPendingAfterFailure = true },
+    .habit("an entity says that it failed before the update does", "A4") { $0.showsFailureEarly = true },
+    .habit("a failed first deployment shows no config", "A7") { $0.hidesFirstFailure = true },
+    .habit("members that no SDK knows", "Q26") { $0.speaksOfTheFuture = true },
+    .habit("state words that no SDK knows", "1.0") { $0.newWordLooks = 2 },
+    .habit("no served_models, one name a route", "Q15") { $0.mirrors = false },
+    .habit("no defaults are filled in", "Q14, Q17") { $0.fillsDefaults = false },
+    .habit("a blank size beside concurrency", "3", concurrency: ProvisionedConcurrency(min: 4, max: 8)) { _ in },
+    .habit("Small beside concurrency", "Q16", concurrency: ProvisionedConcurrency(min: 4, max: 4)) {
+      $0.namesSizeBesideConcurrency = true
+    },
+    .habit("write-only fields are echoed", "Q20") { $0.dropsWriteOnlyFields = false },
+    .habit("null for empty", "Q18") { $0.writesNullForEmpty = true },
+    .habit("tags are answered as an array", "E6") { $0.answersTagsAsArray = true },
+    .habit("no description where there is none", "Q17") { $0.omitsEmptyDescription = true },
+    .habit("telemetry names the logs table", "Q21, B5") { $0.echoesLogsTable = true },
+    .habit("telemetry that nobody asked for", "Q21") { $0.givesTelemetry = true },
+    .habit("Databricks' own endpoints in the list", "E2") { $0.hasFoundationEndpoints = true },
+  ]
+
+  private static let orders: [WorkspaceSwitch] =
+    [
+      .habit("as it was sent", "Q22") { $0.order = .asSent },
+      .habit("in the order of the alphabet", "Q22") { $0.order = .alphabetical },
+    ]
+    + [1, 2, 3].map { seed in
+      .habit("in no order, seed \(seed)", "Q22, 1.2") { $0.order = .random(seed: seed) }
+    }
+
+  /// A 404 that does not come in the API's own words is not believed (Q74), so the last two forms have a test of their own.
+  private static let errorForms = ErrorForm.allCases.filter { ![.html, .empty].contains($0) }.map { form in
+    WorkspaceSwitch.habit("errors as \(form.rawValue)", "1.7") { $0.errorForm = form }
+  }
+
+  private static let races: [WorkspaceSwitch] = [
+    .habit("a deleted name is taken for a while", "Q35") { $0.nameLingers = 2 },
+    .habit("reads lag behind", "A") { $0.staleReads = 1 },
+    .habit("two writes a minute", "6.3") { $0.writeLimit = WriteLimit(2, per: .seconds(60)) },
+    WorkspaceSwitch("rollouts take 40 minutes", "2.5") { rig in
+      for version in ["1", "2"] {
+        rig.workspace.setFate(.readyAfter(.seconds(2400)), model: WorkspaceRig.World.model, version: version)
+      }
+    },
+  ]
+
+  private static let faults: [WorkspaceSwitch] = [
+    .eachWrite("429 with seconds", "1.8") { _ in .throttled(seconds: 3) },
+    .eachWrite("429 with a date", "Q77") { _ in .throttled(retryAfter: "Thu, 01 Jan 2026 00:00:03 GMT") },
+    .eachWrite("503", "1.8") { _ in .unavailable },
+    .eachWrite("500", "1.8") { _ in .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "Something broke.") },
+    .eachWrite("the answer is lost after the commit", "Q34") { _ in .loseAnswer },
+    .eachWrite("the request is lost", "Q34") { _ in .loseRequest },
+    .eachWrite("no connection", "1.8") { _ in .refuseConnection },
+    .eachWrite("an error that is a page", "1.7") { _ in .errorPage },
+    .lookAfterWrite("401 in mid-wait", "Q78", .tokenExpired),
+    .lookAfterWrite("503 in mid-wait", "2.6", .unavailable),
+    .lookAfterWrite("a login page with 200 in mid-wait", "Q79", .loginPage),
+    .lookAfterWrite("a page of an error in mid-wait", "1.7", .errorPage),
+    .lookAfterWrite("a look that lags behind", "A", .stale),
+  ]
+}
