@@ -1,0 +1,51 @@
+import FoundationEssentials
+import Testing
+
+/// The page that compares Setpoint with its peers claims nothing that no test shows.
+@Suite struct ComparisonTests {
+  private static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  private func text(_ path: String) throws -> String {
+    try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
+  }
+
+  /// `` `File` *name* (Q1, Q2) ``
+  private func claims(in text: String) -> [(file: String, name: String, quirks: [Int])] {
+    text.matches(of: /`([A-Za-z]+Tests\/[A-Za-z\/]+)` \*([^*]+)\*(?: \(([Q0-9, ]+)\))?/).map { match in
+      let quirks = (match.3 ?? "").split(separator: ", ").compactMap { Int($0.dropFirst()) }
+      return (String(match.1), String(match.2), quirks)
+    }
+  }
+
+  @Test func `every test that the comparison names is there`() throws {
+    let claims = claims(in: try text("docs/comparison.md"))
+    #expect(claims.count > 60)
+    for claim in claims {
+      let source = try text("Tests/\(claim.file).swift")
+      #expect(source.contains("func `\(claim.name)`"), "\(claim.file) has no test \"\(claim.name)\"")
+    }
+  }
+
+  @Test func `every row of a table has its test`() throws {
+    let rows = try text("docs/comparison.md").split(separator: "\n").filter { $0.hasPrefix("| ") }
+      .filter { !$0.hasPrefix("| Area ") }
+    #expect(rows.count > 40)
+    for row in rows {
+      #expect(!claims(in: String(row)).isEmpty, "\(row.prefix(60))")
+      #expect(row.split(separator: "|").count == 4, "\(row.prefix(60))")
+    }
+  }
+
+  @Test func `every quirk that the comparison names is checked`() throws {
+    let folder = Self.root.appending(path: "Tests/WorkspaceTests")
+    let sources = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("Quirks+") }
+      .map { try text("Tests/WorkspaceTests/\($0)") }.joined()
+    for quirk in claims(in: try text("docs/comparison.md")).flatMap(\.quirks) {
+      let row = try Regex("\\(\\s*\(quirk),")
+      let unconcerned = try Regex("noConcern\\(\\s*\(quirk),")
+      let isChecked = sources.contains(row) && !sources.contains(unconcerned)
+      #expect(isChecked, "Q\(quirk) is not checked by any row")
+    }
+  }
+}
