@@ -23,12 +23,19 @@ struct RollbackCommand: AsyncParsableCommand {
     let connection = try registry.applied(to: provider.connect())
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
+    let console = Surroundings.current.console
+    let plan = try await reconciler.rollbackPlan(name, to: to)
+    if dryRun {
+      for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
+      return
+    }
+    for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
     try await reconciler.rollBack(name, to: to)
     try await reconciler.note("a person asked to go back", why: to.map { "to revision \($0)" } ?? "", of: name)
     let result = try await walk.walk(name, reconciler)
     // Being held at the revision that was asked for is what a rollback is.
     if case .held(let reason)? = result?.ending, reason.code == .rolledBack {
-      return try Surroundings.current.console.result(
+      return try console.result(
         "\(name): rolled back" + (reason.detail.isEmpty ? "" : ": \(reason.detail)"))
     }
     try walk.conclude(result)
