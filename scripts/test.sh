@@ -77,6 +77,8 @@ if installed_python_parts; then
   table+=("$(printf '%-60s %5d s  ok' "waited for vLLM and the SDK clients" $((SECONDS - began)))")
   part "Databricks SDK and MLflow against the test workspace" .tools/clients/bin/python \
     Tests/e2e/workspace_clients.py --workspace .build/debug/workspace-double || true
+  part "versions looked up in a real MLflow server" .tools/clients/bin/python Tests/e2e/mlflow_registry.py \
+    --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double || true
   # Told last, so that its closing line is the last count that is read.
   if part "swift build (release: setpoint)" scripts/build-release.sh setpoint; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true

@@ -101,7 +101,9 @@ class Setpoint:
             "apiVersion: serving.setpoint.dev/v1alpha1\n"
             "kind: ServingEndpoint\n"
             "metadata: {name: registry-chat}\n"
-            f'spec: {{model: {model}, entityVersion: "{version}", workloadType: CPU, size: Small, scaleToZero: false}}\n'
+            "spec: {\n"
+            f'  model: {model}, entityVersion: "{version}", workloadType: CPU, size: Small, scaleToZero: false\n'
+            "}\n"
         )
         ended = subprocess.run(
             [self.program, command, "-f", str(manifest), "--state", str(self.folder / "state")],
@@ -116,12 +118,14 @@ class Setpoint:
 
 def look_up(setpoint: Setpoint, registry: Registry) -> None:
     code, said = setpoint.run("diff", "@champion")
-    check("an alias is pinned to the version that MLflow says", code == 1 and "@champion means qwen3-2 now" in said, said)
+    pinned = "@champion means qwen3-2 now" in said
+    check("an alias is pinned to the version that MLflow says", code == 1 and pinned, said)
     code, said = setpoint.run("diff", "latest")
     check("latest is the highest number", code == 1 and f"latest means qwen3-{VERSIONS} now" in said, said)
     code, said = setpoint.run("diff", "@nobody")
     words = f"{MODEL} has no alias @nobody: Registered model alias nobody not found."
-    check("a missing alias is told with MLflow's words and with what there is", words in said and "@champion" in said, said)
+    told = words in said and "it has @champion" in said
+    check("a missing alias is told with MLflow's words and with what there is", told, said)
     check("and makes the plan not whole", code == 2, code)
     code, said = setpoint.run("diff", "latest", model="main.support.nothing")
     check("a missing model is told from that", code == 2 and "there is no registered model" in said, said)
