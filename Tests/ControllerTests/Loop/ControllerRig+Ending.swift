@@ -16,6 +16,9 @@ extension ControllerRig {
       lines.append(
         "\(name) live: \(live?.active.map { "\($0.config.words()), \(live.map { "\($0.update)" } ?? "")" } ?? "none")")
       lines.append("\(name) tags: \((live?.tags ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })")
+      lines.append(
+        "\(name) gateway: \(live?.settings?.gateway.map { "\($0)" } ?? "none"), "
+          + "notifications: \(live?.settings?.notifications.map { "\($0)" } ?? "none")")
       let status = statuses[name].map { "\($0.phase) \($0.reason?.rawValue ?? "")" }
       lines.append("\(name) status: \(status ?? "none")")
       let memory = try await world.history.memory(of: world.reconciler().key(name)).memory

@@ -177,13 +177,18 @@ final class FaultExplorer: Sendable {
     }
   }
 
+  private func inOrder(_ calls: [WorkspaceDouble.Call]) -> [String] {
+    let words = calls.map(\.description)
+    return scenario.keepsOrder ? words : words.sorted()
+  }
+
   /// What is wrong with a run, in words; nil: nothing.
   func fault(of ending: Ending, after disturbance: Disturbance, undisturbed: Ending) -> String? {
     var problems = ending.problems
     problems += ControllerRig.difference(ending.state, from: undisturbed.state)
     let more = ending.landed.count - undisturbed.landed.count
     let mayLand = disturbance.mayLand(ending.calls)
-    if mayLand == 0 ? ending.landed != undisturbed.landed : more > mayLand {
+    if mayLand == 0 ? inOrder(ending.landed) != inOrder(undisturbed.landed) : more > mayLand {
       problems.append("landed: \(ending.landed), not \(undisturbed.landed)")
     }
     if ending.writes.count - undisturbed.writes.count > disturbance.mayRepeat {

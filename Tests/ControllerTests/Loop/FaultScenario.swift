@@ -24,6 +24,8 @@ struct FaultScenario: Sendable, CustomStringConvertible {
   let phase: Phase?
   /// What is sent of it all, in order.
   let writes: [String]
+  /// Whether what failed keeps what follows it from being sent: side settings overtake each other.
+  var keepsOrder = true
 
   /// A file of the source, with its name.
   typealias Manifest = (file: String, text: String)
@@ -46,6 +48,18 @@ struct FaultScenario: Sendable, CustomStringConvertible {
   private static let put = "PUT \(endpoints)/chat/config"
   private static let patch = "PATCH \(endpoints)/chat/tags"
   private static let delete = "DELETE \(endpoints)/chat"
+
+  private static let gateway = "PUT \(endpoints)/chat/ai-gateway"
+  private static let notifications = "PATCH \(endpoints)/chat/notifications"
+
+  private static func settings(schema: String) -> String {
+    """
+      gateway:
+        rateLimits: [{key: user, calls: 60, renewalPeriod: minute}]
+        inferenceTable: {catalog: main, schema: \(schema), tableNamePrefix: chat}
+      notifications: {onUpdateFailure: [oncall@example.com]}
+    """
+  }
 
   private static let check = """
       rollout:
@@ -86,6 +100,26 @@ struct FaultScenario: Sendable, CustomStringConvertible {
     FaultScenario(
       description: "settings", after: [rest, chat("1", extra: "  tags: {team: support}")], version: "1",
       phase: .inSync, writes: [patch]),
+    FaultScenario(
+      description: "gateway and notifications", after: [rest, chat("1", extra: settings(schema: "logs"))], version: "1",
+      phase: .inSync, writes: [patch, gateway, notifications], keepsOrder: false),
+    FaultScenario(
+      description: "an inference table renamed",
+      before: [[rest, chat("1", extra: settings(schema: "logs"))]],
+      after: [rest, chat("2", extra: settings(schema: "other"))], version: "2", phase: .inSync,
+      writes: [put, gateway, gateway]),
+    FaultScenario(
+      description: "gateway and notifications no longer managed",
+      before: [[rest, chat("1", extra: settings(schema: "logs"))]], after: [rest, chat("1")], version: "1",
+      phase: .inSync, writes: [gateway, notifications, patch], keepsOrder: false),
+    FaultScenario(
+      description: "access", before: [[rest]],
+      prepare: { $0.foreignEdit("chat", config: asManifest("1"), tags: [FleetTags.fleet: "test"]) },
+      after: [
+        rest, chat("1", extra: "  access: {mode: exact, grants: [{group: support, level: CanQuery}]}"),
+      ], version: "1", phase: .inSync,
+      // The third endpoint of this workspace.
+      writes: [patch, "PUT /api/2.0/permissions/serving-endpoints/\(String(repeating: "0", count: 24))10000003"]),
     FaultScenario(
       description: "adoption",
       options: ControllerOptions(fleet: "test", adopt: true, interval: .seconds(600), writeBudget: nil),
