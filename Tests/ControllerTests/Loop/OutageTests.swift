@@ -34,7 +34,7 @@ import Testing
       words: "The token has expired."),
     Outage(
       testDescription: "a login page with 200",
-      fault: .reply(status: 200, headers: ["Content-Type": "text/html"], body: page), words: "an HTML page"),
+      fault: .reply(status: 200, headers: ["Content-Type": "text/html"], body: page), words: "login page"),
     Outage(
       testDescription: "a page with 502",
       fault: .reply(status: 502, headers: ["Content-Type": "text/html"], body: page), words: "502"),
