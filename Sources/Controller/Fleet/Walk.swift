@@ -26,7 +26,9 @@ package struct WalkLimits: Sendable {
   func end(of desired: Desired, from now: Timestamp) -> Timestamp {
     if let timeout { return now + timeout }
     guard case .present(let endpoint, _) = desired else { return now + .seconds(600) }
-    return now + endpoint.rollout.deadline(for: endpoint.config) + .seconds(300)
+    let end = now + endpoint.rollout.deadline(for: endpoint.config) + .seconds(300)
+    // What stays at a step for its time is not late.
+    return endpoint.rollout.steps.reduce(end) { $0 + $1.hold }
   }
 }
 
