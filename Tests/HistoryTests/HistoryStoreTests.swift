@@ -192,6 +192,8 @@ import Testing
         "rolling back to revision 1 (\(one))",
         "PATCH /api/2.0/serving-endpoints/support-chat/tags was refused: no such tag",
         "verification could not be measured: 503",
+        "changed the telemetry",
+        "PUT /api/2.0/serving-endpoints/support-chat/ai-gateway was refused: not for custom models",
         "cannot go back to \(two): version 2 is gone",
       ])
     #expect(events.first?.sourceCommit == "abc123")
