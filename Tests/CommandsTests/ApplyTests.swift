@@ -315,7 +315,9 @@ import Testing
       workspace.forgetCalls()
       let next = await bench.diff()
       #expect(next.code == 1)
-      #expect(next.output.contains("updating") || next.output.contains("starting up"), "\(next)")
+      // The clock of the test runs while the walk waits, past the deadline where the interruption comes late.
+      let phases = ["updating", "starting up", "overdue"]
+      #expect(phases.contains { next.output.contains($0) }, "\(next)")
       #expect(workspace.writes.isEmpty)
     }
   }

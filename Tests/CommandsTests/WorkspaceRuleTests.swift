@@ -40,14 +40,16 @@ import Testing
     #expect(warned.output.contains(": warning: spec.workloadType: Azure has no A10"), "\(warned)")
   }
 
-  @Test(arguments: [
-    (["--rule", "hardware-of-clouds=off"], [:], "did you mean \"hardware-of-cloud\"?"),
-    ([], ["SETPOINT_RULES": "nonsense"], "write NAME=off"),
-    ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is said to be \"ibm\""),
-    (["--cloud", "ibm"], [:], "aws"),
-  ] as [([String], [String: String], String)]) func `what is no rule and no cloud is a usage error`(
-    arguments: [String], more: [String: String], words: String
-  ) async {
+  @Test(
+    arguments: [
+      (["--rule", "hardware-of-clouds=off"], [:], "did you mean \"hardware-of-cloud\"?"),
+      ([], ["SETPOINT_RULES": "nonsense"], "write NAME=off"),
+      ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is said to be \"ibm\""),
+      (["--cloud", "ibm"], [:], "aws"),
+    ] as [([String], [String: String], String)]) func `what is no rule and no cloud is a usage error`(
+      arguments: [String], more: [String: String], words: String
+    ) async
+  {
     let run = await CommandRun(["validate", "-f", "-"] + arguments, environment: environment(more), input: a10)
     #expect(run.code == 64, "\(run)")
     #expect(run.notes.contains(words), "\(run)")
@@ -69,12 +71,13 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (["--cloud", "azure"], "A100 (GPU_LARGE, 1x A100 80 GB)"), (["--cloud", "aws"], "GPU_LARGE (1x L40-class 48 GB)"),
-    ([], "A100 (GPU_LARGE)"),
-  ] as [([String], String)]) func `a plan names the silicon of its cloud`(
-    arguments: [String], shown: String
-  ) async throws {
+  static let silicon: [([String], String)] = [
+    (["--cloud", "azure"], "A100 (GPU_LARGE, 1x A100 80 GB)"),
+    (["--cloud", "aws"], "GPU_LARGE (1x L40-class 48 GB)"), ([], "A100 (GPU_LARGE)"),
+  ]
+
+  @Test(arguments: silicon)
+  func `a plan names the silicon of its cloud`(arguments: [String], shown: String) async throws {
     let text = a10.replacing("A10", with: "GPU_LARGE")
     try await withTemporaryDirectory { directory in
       let run = await CommandRun(["diff", "-f", "-", "--state", "\(directory)/state"] + arguments, input: text)

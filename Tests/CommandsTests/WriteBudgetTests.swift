@@ -25,6 +25,8 @@ import Testing
       }
       for (version, method) in [("1", "POST"), ("2", "PUT")] {
         workspace.forgetCalls()
+        // One process knows nothing of what another has just written.
+        workspace.timing.advance(by: .seconds(5))
         let run = try await apply(version: version)
         #expect(run.code == 0, "\(run)")
         #expect(run.notes.contains("waits for the workspace's write budget (10 per 5s)"))

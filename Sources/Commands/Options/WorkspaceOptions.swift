@@ -64,6 +64,8 @@ struct WorkspaceOptions: ParsableArguments {
 }
 
 extension Cloud: ExpressibleByArgument {
+  /// A word of the command line; nil for what is no cloud.
   public init?(argument: String) { self.init(word: argument) }
+  /// What the help lists.
   public static var allValueStrings: [String] { named.map(\.rawValue) }
 }
