@@ -15,7 +15,7 @@ struct DescribeCommand: AsyncParsableCommand {
   func run() async throws {
     let connection = try provider.connect()
     let surroundings = Surroundings.current
-    let live = try await LiveEndpoint.require(name, connection).observed
+    let live = try await LiveEndpoint.require(name, connection).observed.withAccess(from: connection.provider)
     let history = try state.readHistory()
     let key = EndpointKey(host: connection.target.url, name: name)
     let values = [live.active, live.pending].compactMap { $0?.config }
@@ -24,5 +24,21 @@ struct DescribeCommand: AsyncParsableCommand {
       events: try await history.events(of: key, newest: 20), statuses: try await history.statuses(of: key),
       now: surroundings.now())
     for line in description.lines(surroundings.console.outputPalette) { try surroundings.console.result(line) }
+  }
+}
+
+extension ObservedEndpoint {
+  /// The endpoint with who may do what. A plane has no permissions, which is no trouble worth telling.
+  fileprivate func withAccess(from provider: some ServingProvider) async throws -> ObservedEndpoint {
+    var copy = self
+    var settings = settings ?? ObservedSettings()
+    do {
+      settings.access = try await provider.access(id: id)
+    } catch let error as ServingError {
+      guard !error.isMissingCall else { return self }
+      settings.access = ObservedAccess(problem: error.serverMessage)
+    }
+    copy.settings = settings
+    return copy
   }
 }

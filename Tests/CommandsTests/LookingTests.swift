@@ -46,6 +46,27 @@ import Testing
     #expect(run.lines.last?.contains("default") == true)
   }
 
+  @Test func `describe shows what an endpoint has beside its config`() async throws {
+    try await withTemporaryDirectory { state in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      let settings = """
+          gateway: {rateLimits: [{key: user, calls: 60}], usageTracking: true}
+          notifications: {onUpdateFailure: [oncall@example.com]}
+          access: [{group: support, level: CanQuery}]
+        """
+      let applied = await CommandRun(
+        ["apply", "-f", "-", "--state", state], input: Manifests.chat(version: "1") + "\n" + settings + "\n",
+        workspace: workspace, timing: workspace.timing)
+      #expect(applied.code == 0, "\(applied)")
+      let run = await CommandRun(["describe", "support-chat", "--state", state], workspace: workspace)
+      for line in [
+        "Settings", "  rate limit, user: 60 calls a minute", "  usage tracking: on",
+        "  told of failed updates: oncall@example.com", "  access, group support: CanQuery",
+      ] { #expect(run.lines.contains(line), "\(line) in \(run)") }
+    }
+  }
+
   @Test func `a missing endpoint is named and the others are shown`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")

@@ -68,7 +68,7 @@ extension ManifestDraft {
       }
     } catch let error as ServingError {
       // A plane has no permissions, and not everybody may read a workspace's.
-      if error.kind != .notFound {
+      if !error.isMissingCall {
         remarks.append("left out: who may do what, which cannot be read: \(error.serverMessage)")
       }
     } catch {

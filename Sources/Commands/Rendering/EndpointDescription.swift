@@ -15,7 +15,8 @@ struct EndpointDescription {
   func lines(_ palette: Palette) -> [String] {
     let sections =
       [summary(palette)] + controllers(palette) + [
-        config("Active config", endpoint.active, palette), config("Pending config", endpoint.pending, palette),
+        settings(palette), config("Active config", endpoint.active, palette),
+        config("Pending config", endpoint.pending, palette),
         held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
@@ -40,6 +41,11 @@ struct EndpointDescription {
 
   private func controllers(_ palette: Palette) -> [[String]] {
     statuses.map { ControllerText.lines($0.fleet, $0.status, now: Timestamp(milliseconds: now), palette) }
+  }
+
+  private func settings(_ palette: Palette) -> [String] {
+    let words = endpoint.settings?.words ?? []
+    return words.isEmpty ? [] : [palette.paint("Settings", .strong)] + words.map { "  \($0)" }
   }
 
   private func config(_ title: String, _ config: ObservedConfig?, _ palette: Palette) -> [String] {

@@ -52,6 +52,9 @@ package struct ServingError: Error, Hashable, Sendable {
     self.outcomeUnknown = outcomeUnknown
   }
 
+  /// Whether the server does not have the call at all, as a plane has no permissions.
+  package var isMissingCall: Bool { kind == .unimplemented || kind == .notFound }
+
   /// Whether this says that the thing asked for is not there. Only a 404 of the API itself does: a 404 page of a proxy,
   /// a path the server does not know, or a refused permission prove nothing (contract Q74).
   package var isAbsence: Bool {

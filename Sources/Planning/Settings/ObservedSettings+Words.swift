@@ -1,0 +1,33 @@
+package import Endpoints
+
+extension ObservedSettings {
+  /// What is set, a line each, for people; what is as if never set is not told.
+  package var words: [String] {
+    var lines: [String] = []
+    if let description, !description.isEmpty { lines.append("description: \(description)") }
+    if routeOptimized { lines.append("route optimised") }
+    for limit in gateway?.rateLimits ?? [] {
+      let whose = [limit.key, limit.principal].compactMap(\.self).joined(separator: " ")
+      lines.append("rate limit, \(whose): \(SettingsFields.words(limit))")
+    }
+    if gateway?.usageTracking == true { lines.append("usage tracking: on") }
+    if let table = gateway?.inferenceTable, !table.catalog.isEmpty {
+      lines.append("inference table: \(SettingsFields.words(table))")
+    }
+    for name in gateway?.other.keys.sorted() ?? [] { lines.append("\(name): set, and not for a manifest to say") }
+    if let list = Self.list(notifications?.onUpdateSuccess) { lines.append("told of updates: \(list)") }
+    if let list = Self.list(notifications?.onUpdateFailure) { lines.append("told of failed updates: \(list)") }
+    if let telemetry = SettingsFields.words(telemetry) { lines.append("telemetry: \(telemetry)") }
+    return lines + accessWords
+  }
+
+  private var accessWords: [String] {
+    guard let access else { return [] }
+    if let problem = access.problem { return ["access: could not be read: \(problem)"] }
+    return access.grants.map { "access, \($0.principal): \($0.level.manifestWord)" }
+  }
+
+  private static func list(_ addresses: [String]?) -> String? {
+    addresses.flatMap { $0.isEmpty ? nil : $0.joined(separator: ", ") }
+  }
+}
