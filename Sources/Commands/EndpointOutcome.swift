@@ -28,7 +28,7 @@ struct EndpointOutcome: Sendable {
       (title, why, next, done) = (action.done, "", nil, lastAction)
     case .held(let reason):
       title = PlanText.headline(.hold, reason)
-      why = ([Self.why(reason, result.last)] + Self.logs(result)).joined(separator: "\n")
+      why = Self.withLogs(Self.why(reason, result.last), result)
       next = reason.next(for: result.name)
       done = nil
     case .underWay(let reason, let timeIsOver):
@@ -65,11 +65,15 @@ struct EndpointOutcome: Sendable {
     return reason.detail.isEmpty ? words : "\(reason.detail)\n\(words)"
   }
 
-  /// What the logs of the rollout that failed ended with.
-  private static func logs(_ result: WalkResult) -> [String] {
-    (result.evidence?.tails ?? []).flatMap { tail in
-      ["\(tail.title), the last lines:"] + tail.lines.map { "  \($0)" }
+  /// With what the logs of the rollout that failed ended with, unless its reason quotes them.
+  private static func withLogs(_ why: String, _ result: WalkResult) -> String {
+    let tails = result.evidence?.tails ?? []
+    guard !tails.isEmpty else { return why }
+    if why.contains("log says:") {
+      return "\(why)\n\"setpoint describe \(result.name)\" shows what its logs ended with"
     }
+    return ([why] + tails.flatMap { ["\($0.title), the last lines:"] + $0.lines.map { "  \($0)" } })
+      .joined(separator: "\n")
   }
 
   private static func inFlight(_ result: WalkResult) -> String {

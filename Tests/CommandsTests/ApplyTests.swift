@@ -294,6 +294,35 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("setting up\nthe last of it\n", "support-chat: hold (quarantined)", true),
+    ("vllm serve: error: unrecognized arguments: --tensor\n", "its log says: vllm serve: error: unrecognized", false),
+  ])
+  func `a failure is told with what the logs ended with, unless the reason quotes them`(
+    build: String, words: String, isWhole: Bool
+  ) async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.apply().code == 0)
+      let workspace = bench.workspace
+      workspace.setFate(
+        .fails(polls: 60, message: "the container is not healthy"), model: "main.support.hello", version: "2")
+      workspace.setLogs(server: "", build: build, model: "main.support.hello", version: "2")
+      try bench.write(Manifests.chat(version: "2"))
+      let run = await bench.apply()
+      #expect(run.code == 1)
+      #expect(run.output.contains(words), "\(run)")
+      let title = "hello-2, build log"
+      #expect(run.output.contains("\(title), the last lines:") == isWhole, "\(run)")
+      #expect(run.output.contains("\"setpoint describe support-chat\" shows what its logs ended with") == !isWhole)
+      let last = build.split(separator: "\n").last ?? ""
+      let described = await bench.run("describe", "support-chat")
+      #expect(described.lines.contains("  \(last)"), "\(described)")
+      let events = await bench.run("history", "support-chat", "--events")
+      #expect(events.output.contains("last lines of \(title)"), "\(events)")
+    }
+  }
+
   @Test func `interrupted, it says what is in flight, and the next run goes on`() async throws {
     try await withBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")

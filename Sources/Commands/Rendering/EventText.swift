@@ -8,15 +8,15 @@ enum EventText {
   static func line(_ event: RecordedEvent, nameWidth: Int, showsHost: Bool, palette: Palette) -> String {
     let time = palette.paint(event.event.at.text(), .muted)
     let subject = palette.paint(self.subject(event, showsHost: showsHost).padded(to: nameWidth), .strong)
-    let said = words(event.event).split(whereSeparator: \.isNewline)
-    let words = said.joined(separator: event.event.isLogTail ? "\n    " : " ")
+    let words = words(event.event).split(whereSeparator: \.isNewline).joined(separator: " ")
     let commit = event.event.sourceCommit.map { palette.paint("  commit \(StatusText.short($0))", .muted) } ?? ""
     return "\(time)  \(subject)  \(words)\(commit)"
   }
 
-  /// What happened, and why.
+  /// What happened, and why. Of a log's end the last line is enough in a list; "setpoint describe" shows all of it.
   static func words(_ event: HistoryEvent) -> String {
-    event.why.isEmpty ? event.what : event.isLogTail ? "\(event.what):\n\(event.why)" : "\(event.what): \(event.why)"
+    let why = event.isLogTail ? event.why.split(whereSeparator: \.isNewline).last.map(String.init) ?? "" : event.why
+    return why.isEmpty ? event.what : "\(event.what): \(why)"
   }
 
   /// Whose event it is: an endpoint's name, or the fleet's.

@@ -17,9 +17,11 @@ final class RolloutWitness: Sendable {
 
     /// An empty log takes the place of none: a server may have thrown away what it showed before.
     mutating func take(_ log: Log, of entity: String) {
-      guard !log.build.isEmpty || !log.server.isEmpty else { return }
+      // A plane builds nothing and gives one log for both.
+      let build = log.build == log.server ? [] : log.build
+      guard !build.isEmpty || !log.server.isEmpty else { return }
       var known = evidence.entities[entity] ?? .init()
-      if !log.build.isEmpty { known.buildLog = log.build }
+      if !build.isEmpty { known.buildLog = build }
       if !log.server.isEmpty { known.serverLog = log.server }
       evidence.entities[entity] = known
     }
