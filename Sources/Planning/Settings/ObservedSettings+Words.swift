@@ -24,7 +24,7 @@ extension ObservedSettings {
   private var accessWords: [String] {
     guard let access else { return [] }
     if let problem = access.problem { return ["access: could not be read: \(problem)"] }
-    return access.grants.map { "access, \($0.principal): \($0.level.manifestWord)" }
+    return access.grants.map { "access, \($0.principal.description): \($0.level.manifestWord)" }
   }
 
   private static func list(_ addresses: [String]?) -> String? {
