@@ -49,6 +49,12 @@ import Testing
     #expect(!everything.contains("hf_very_secret_token"))
   }
 
+  @Test func `a line that is cut off in the middle of a secret shows no part of it`() async throws {
+    let (_, result) = try await failing(build: String(repeating: "x", count: 490) + "hf_very_secret_token\n")
+    let lines = try #require(result.evidence?.tails).flatMap(\.lines)
+    #expect(lines == [String(repeating: "x", count: 490) + "[redacted]"])
+  }
+
   @Test func `words on an entity that is under way are no reason for its failure`() async throws {
     let (world, _) = try await failing(build: "")
     let memory = try await world.history.memory(of: world.reconciler().key("chat"), values: []).memory

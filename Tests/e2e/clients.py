@@ -29,21 +29,12 @@ from databricks.sdk.service.serving import (
     TrafficConfig,
 )
 
+from claims import check, exit_status
+
 ENDPOINT = "sdk-chat"
 PATIENCE = datetime.timedelta(minutes=10)
 LONG_TOKENS = 200
 STREAMS_TRIED = 5
-
-failures = 0
-
-
-def check(claim: str, holds: object, seen: object = None) -> None:
-    global failures
-    if holds:
-        print(f"ok     {claim}", flush=True)
-    else:
-        failures += 1
-        print(f"FAILED {claim}; but saw: {seen!r}", flush=True)
 
 
 def served(model: str, version: str) -> ServedEntityInput:
@@ -163,7 +154,7 @@ def main() -> int:
     except Exception as error:  # what the SDKs raise is a failed check too, and is told with its place
         traceback.print_exc(file=sys.stdout)
         check("the clients get to their end", False, error)
-    return 1 if failures else 0
+    return exit_status()
 
 
 if __name__ == "__main__":

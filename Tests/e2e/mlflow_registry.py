@@ -18,6 +18,8 @@ import tempfile
 import traceback
 import urllib.request
 
+from claims import check, exit_status
+
 MODEL = "main.support.qwen3"
 TOKEN = "dapi-secret-token"
 VERSIONS = 10
@@ -33,17 +35,6 @@ server = make_server("127.0.0.1", 0, app)
 print(f"http://127.0.0.1:{server.server_port}", flush=True)
 server.serve_forever()
 """
-
-failures = 0
-
-
-def check(claim: str, holds: object, seen: object = None) -> None:
-    global failures
-    if holds:
-        print(f"ok     {claim}", flush=True)
-    else:
-        failures += 1
-        print(f"FAILED {claim}; but saw: {seen!r}", flush=True)
 
 
 @contextlib.contextmanager
@@ -161,7 +152,7 @@ def main() -> int:
         except Exception as error:  # a server that does not start is a failed check too, and is told with its place
             traceback.print_exc(file=sys.stdout)
             check("the look-ups get to their end", False, error)
-    return 1 if failures else 0
+    return exit_status()
 
 
 if __name__ == "__main__":

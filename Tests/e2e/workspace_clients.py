@@ -42,20 +42,11 @@ from databricks.sdk.service.serving import (
     UnityCatalogTableNames,
 )
 
+from claims import check, exit_status
+
 MODEL = "main.support.qwen3"
 TOKEN = "dapi-secret-token"
 PATIENCE = datetime.timedelta(minutes=2)
-
-failures = 0
-
-
-def check(claim: str, holds: object, seen: object = None) -> None:
-    global failures
-    if holds:
-        print(f"ok     {claim}", flush=True)
-    else:
-        failures += 1
-        print(f"FAILED {claim}; but saw: {seen!r}", flush=True)
 
 
 def raises(claim: str, kind: type, call) -> None:
@@ -348,7 +339,7 @@ def main() -> int:
             check("the clients get to their end", False, error)
         finally:
             process.terminate()
-    return 1 if failures else 0
+    return exit_status()
 
 
 if __name__ == "__main__":

@@ -76,14 +76,18 @@ package struct Reconciler: Sendable {
 
   /// The observation with what was seen of the rollout that is to be judged, where it has failed.
   private func witnessing(_ observed: Observation, of memory: Memory, _ desired: Desired) async throws -> Observation {
-    guard let attempt = memory.attempt, case .present(let endpoint) = observed else { return observed }
+    guard case .present(let endpoint) = observed else { return observed }
+    guard let attempt = memory.attempt else {
+      witness.forget(endpoint.name)
+      return observed
+    }
     var rollout = memory.rollout(of: attempt.digest)
     if rollout == nil, case .present(_, let wanted) = desired, wanted.digest == attempt.digest { rollout = wanted }
     let secrets = Self.values(desired, observed).flatMap(\.secretValues)
     return .present(
       try await witness.watch(
-        endpoint, entities: rollout?.config.entities.map(\.name) ?? [], secrets: secrets, provider: provider,
-        now: now()))
+        endpoint, attempt: attempt.openedAt, entities: rollout?.config.entities.map(\.name) ?? [], secrets: secrets,
+        provider: provider, now: now()))
   }
 
   private func look(

@@ -7,6 +7,8 @@ internal import Synchronization
 /// served entities, and the last lines of their logs, read now and then. One for all endpoints of a process.
 final class RolloutWitness: Sendable {
   private struct Seen {
+    /// When the attempt was opened whose rollout it is.
+    let attempt: Timestamp
     /// Of the config that is being rolled out; nil where the provider names none.
     var version: Int64?
     let since: Timestamp
@@ -41,18 +43,20 @@ final class RolloutWitness: Sendable {
   /// Takes note of an endpoint whose rollout is ours to judge.
   ///
   /// - Parameters:
+  ///   - attempt: when the attempt was opened that is judged by it.
   ///   - entities: the names of the served entities that are being rolled out.
   ///   - secrets: texts that no log line may repeat.
   /// - Returns: the endpoint, with the evidence where its rollout has failed.
   func watch(
-    _ endpoint: ObservedEndpoint, entities: [String], secrets: [String], provider: any ServingProvider, now: Timestamp
+    _ endpoint: ObservedEndpoint, attempt: Timestamp, entities: [String], secrets: [String],
+    provider: any ServingProvider, now: Timestamp
   ) async throws -> ObservedEndpoint {
     let isRunning = endpoint.update.isUpdating
     guard isRunning || endpoint.update == .failed else {
-      seen.withLock { $0[endpoint.name] = nil }
+      forget(endpoint.name)
       return endpoint
     }
-    if note(endpoint, isRunning: isRunning, now: now) {
+    if note(endpoint, attempt: attempt, isRunning: isRunning, now: now) {
       let logs = try await Self.logs(of: entities, endpoint.name, secrets: secrets, provider)
       seen.withLock { seen in
         for (entity, log) in logs { seen[endpoint.name]?.take(log, of: entity) }
@@ -64,12 +68,17 @@ final class RolloutWitness: Sendable {
     return endpoint
   }
 
+  /// No rollout of the endpoint is to be judged.
+  func forget(_ name: String) { seen.withLock { $0[name] = nil } }
+
   /// Notes the deployments' words, and says whether the logs are to be read now.
-  private func note(_ endpoint: ObservedEndpoint, isRunning: Bool, now: Timestamp) -> Bool {
+  private func note(_ endpoint: ObservedEndpoint, attempt: Timestamp, isRunning: Bool, now: Timestamp) -> Bool {
     seen.withLock { seen in
-      var record = seen[endpoint.name] ?? Seen(version: endpoint.pending?.version, since: now)
-      if let version = endpoint.pending?.version, version != record.version {
-        record = Seen(version: version, since: now)
+      let version = endpoint.pending?.version
+      var record = seen[endpoint.name] ?? Seen(attempt: attempt, version: version, since: now)
+      // What was seen of another rollout says nothing of this one.
+      if record.attempt != attempt || version != nil && version != record.version {
+        record = Seen(attempt: attempt, version: version, since: now)
       }
       for (entity, deployment) in endpoint.pending?.deployments ?? [:]
       where !deployment.message.isEmpty && Self.failures.contains(deployment.state) {
@@ -105,8 +114,10 @@ final class RolloutWitness: Sendable {
   /// The end of a log. One that cannot be read is no failure: it is asked for only to help.
   private static func tail(_ secrets: [String], of read: () async throws -> String) async throws -> [String] {
     do {
+      // Secrets go before the line is cut, and the longest first: no part of one may stay.
+      let secrets = secrets.sorted { $0.count > $1.count }
       return try await read().split(whereSeparator: \.isNewline).suffix(lines).map { line in
-        secrets.reduce(String(line.prefix(longestLine))) { $0.replacing($1, with: "[redacted]") }
+        String(secrets.reduce(String(line)) { $0.replacing($1, with: "[redacted]") }.prefix(longestLine))
       }
     } catch is ServingError {
       return []

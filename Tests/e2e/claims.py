@@ -1,0 +1,16 @@
+"""What a script claims of the product, each said as it is seen; the script's exit status tells whether all held."""
+
+failures = 0
+
+
+def check(claim: str, holds: object, seen: object = None) -> None:
+    global failures
+    if holds:
+        print(f"ok     {claim}", flush=True)
+    else:
+        failures += 1
+        print(f"FAILED {claim}; but saw: {seen!r}", flush=True)
+
+
+def exit_status() -> int:
+    return 1 if failures else 0
