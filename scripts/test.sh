@@ -59,6 +59,7 @@ summary() {
 }
 
 scripts/install-system.sh
+part "the scripts' own tests" python3 -m unittest discover --start-directory Tests/scripts || true
 install_python_parts >"$logs/install" 2>&1 &
 installer=$!
 

@@ -44,6 +44,8 @@ def make_models(narrator: Narrator, root: pathlib.Path, folder: pathlib.Path) ->
                 "--say",
                 sentence(version),
             ]
+            # Both ways in which people start vLLM.
+            command += ["--serve"] if version == "2" else []
             command += ["--broken", "weights"] if version == "3" else []
             maker = descendants.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             output, _ = maker.communicate()
@@ -160,7 +162,7 @@ def show_history(setpoint: Setpoint) -> None:
         setpoint.narrator.check("it has the three revisions", len(revisions) >= 3, seen=outcome)
 
 
-def stop_everything(setpoint: Setpoint, before: dict[int, pathlib.Path]) -> None:
+def stop_everything(setpoint: Setpoint, watch: leftovers.SharedMemoryWatch) -> None:
     check = setpoint.narrator.check
     with setpoint.narrator.step("Delete the endpoint, stop the plane, and look for anything left behind"):
         deleted = setpoint.run("delete", ENDPOINT)
@@ -168,5 +170,5 @@ def stop_everything(setpoint: Setpoint, before: dict[int, pathlib.Path]) -> None
         check("its replicas end", processes.wait_until(lambda: not processes.vllm_pids(), REPLICAS_GONE_SECONDS))
         status = setpoint.stop_plane()
         check("the plane stops with exit 0", status == 0, seen=f"exit {status}; {setpoint.log_end()}")
-        left = leftovers.leftovers(before)
+        left = leftovers.leftovers(watch)
         check("no process, no port, nothing in /dev/shm is left", not left, seen=left)

@@ -13,11 +13,11 @@ LOOK_AGAIN_SECONDS = 1.0
 
 
 def is_api_server(command: str) -> bool:
-    return "vllm.entrypoints" in command
+    return "vllm.entrypoints" in command or "/vllm serve " in command
 
 
 def is_vllm(command: str) -> bool:
-    """The API server shows its module; engine and worker call themselves VLLM::EngineCore and VLLM::Worker."""
+    """The API server shows its module or the script `vllm`; engine and worker are VLLM::EngineCore and VLLM::Worker."""
     return is_api_server(command) or command.startswith("VLLM::")
 
 
