@@ -145,7 +145,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServingPlaneTests",
-      dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging]),
+      dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb]),
     .testTarget(
       name: "CommandsTests",
       dependencies: [

@@ -1,6 +1,5 @@
 import CanonicalJSON
 import Hummingbird
-import NIOPosix
 import ServingAPI
 
 /// The look-ups of Unity Catalog (contract 1.4) over the model directory, and the plane's own call that registers a version.
@@ -76,7 +75,7 @@ struct ModelCalls: Sendable {
   /// Runs what blocks on the disk where blocking does no harm.
   private func answer(_ work: @escaping @Sendable () throws -> JSONValue) async throws -> Response {
     do {
-      return .json(try await NIOThreadPool.singleton.runIfActive(work))
+      return .json(try await BlockingWork.brief.run(work))
     } catch let error as ModelError {
       throw APIError(error)
     }

@@ -6,22 +6,25 @@ import ServingAPI
 
 // The calls of the API about endpoints. What they refuse they refuse before anything is changed.
 extension ServingEndpoints {
-  func create(_ request: WireCreateRequest) throws(APIError) -> WireEndpoint {
+  func create(_ request: WireCreateRequest) async throws(APIError) -> WireEndpoint {
+    try await changes.run { () async throws(APIError) in try await make(request) }
+  }
+
+  private func make(_ request: WireCreateRequest) async throws(APIError) -> WireEndpoint {
     let name = try newName(request)
     let now = wallClock()
     let id = Self.randomHex() + Self.randomHex()
-    let config = try request.config.map { wire throws(APIError) in
-      try reader.read(wire, configVersion: 1, now: now)
-    }
+    var config: PlaneConfig?
+    if let wire = request.config { config = try await read(wire, configVersion: 1, now: now) }
     let tags = try Self.tags(request.tags ?? [])
     let record = EndpointRecord(
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
       tags: tags)
     var machine = EndpointMachine(record, planner: settings.planner)
     let actions = try config.map { config throws(APIError) in try machine.put(config, moment(for: machine)) } ?? []
-    try write(machine.record)
+    try await store(machine.record)
     install(machine)
-    perform(actions, for: id)
+    await perform(actions, for: id)
     log.info("endpoint created", metadata: ["endpoint": "\(name)"])
     return try get(name)
   }
@@ -36,34 +39,47 @@ extension ServingEndpoints {
       endpoints: views.map { EndpointView(machine: $0, accelerators: launcher.accelerators).summary })
   }
 
-  func update(_ name: String, to wire: WireConfig) throws(APIError) -> WireEndpoint {
+  func update(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
+    try await changes.run { () async throws(APIError) in try await change(name, to: wire) }
+  }
+
+  private func change(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
     try refuseWhileStopping()
     var machine = try machine(name)
     // Before anything is looked at: a config that could not be taken anyway is not worth a judgement.
     if machine.record.update.target != nil { throw .updating(name) }
-    let config = try reader.read(wire, configVersion: machine.record.nextVersion, now: wallClock())
+    let config = try await read(wire, configVersion: machine.record.nextVersion, now: wallClock())
     let actions = try machine.put(config, moment(for: machine))
-    try write(machine.record)
+    try await store(machine.record)
     machines[machine.record.id] = machine
-    perform(actions, for: machine.record.id)
+    await perform(actions, for: machine.record.id)
     log.info("config accepted", metadata: ["endpoint": "\(name)", "version": "\(config.version)"])
     return try get(name)
   }
 
-  func changeTags(_ name: String, _ patch: WireTagPatch) throws(APIError) -> WireTags {
+  func changeTags(_ name: String, _ patch: WireTagPatch) async throws(APIError) -> WireTags {
     let findings = patch.typeFindings()
     guard findings.isEmpty else { throw .invalid(findings.joined(separator: "; ")) }
-    var machine = try machine(name)
-    _ = machine.changeTags(add: try Self.tags(patch.addTags), delete: patch.deleteTags, moment(for: machine))
-    try write(machine.record)
-    machines[machine.record.id] = machine
-    return WireTags(tags: WireTag.list(machine.record.tags))
+    let added = try Self.tags(patch.addTags)
+    return try await changes.run { () async throws(APIError) in
+      var machine = try machine(name)
+      _ = machine.changeTags(add: added, delete: patch.deleteTags, moment(for: machine))
+      try await store(machine.record)
+      machines[machine.record.id] = machine
+      return WireTags(tags: WireTag.list(machine.record.tags))
+    }
   }
 
-  func delete(_ name: String) throws(APIError) {
+  func delete(_ name: String) async throws(APIError) {
+    try await changes.run { () async throws(APIError) in try await remove(name) }
+  }
+
+  private func remove(_ name: String) async throws(APIError) {
     let machine = try machine(name)
     let id = machine.record.id
-    do { try store.deleteEndpoint(id) } catch { throw storageError(error) }
+    do { try await BlockingWork.brief.run { [store] in try store.deleteEndpoint(id) } } catch {
+      throw storageError(error)
+    }
     machines[id] = nil
     ids[name] = nil
     routings[id] = nil
@@ -74,29 +90,29 @@ extension ServingEndpoints {
         admissions[id]?.replicaDraining(replica)
         supervisor.stop(replica, .drain(settings.deletionGrace))
       } else {
-        forget(record)
+        await forget(record)
       }
     }
     log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
   /// The output of the replica that serves an entity, else of the newest one.
-  func logs(_ name: String, entity: String) throws(APIError) -> WireLogs {
-    try logs(name, entity: entity) { machine in
+  func logs(_ name: String, entity: String) async throws(APIError) -> WireLogs {
+    try await logs(name, entity: entity) { machine in
       [machine.record.active, machine.record.update.config].compactMap { $0 }
     }
   }
 
   /// The output of the newest replica that was started for an entity: here stands why a new version does not come up.
-  func buildLogs(_ name: String, entity: String) throws(APIError) -> WireLogs {
-    try logs(name, entity: entity) { machine in
+  func buildLogs(_ name: String, entity: String) async throws(APIError) -> WireLogs {
+    try await logs(name, entity: entity) { machine in
       [machine.record.update.config, machine.record.active].compactMap { $0 }
     }
   }
 
   private func logs(
     _ name: String, entity: String, order: (EndpointMachine) -> [PlaneConfig]
-  ) throws(APIError) -> WireLogs {
+  ) async throws(APIError) -> WireLogs {
     let machine = try machine(name)
     guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
       throw .missing("Endpoint '\(name)' has no served entity '\(entity)'.")
@@ -107,15 +123,19 @@ extension ServingEndpoints {
       (machine.replicas[$0.id]?.state == .ready ? 1 : 0, $0.created, $0.id)
         < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
     }
-    return WireLogs(logs: best.map { OutputFile($0.outputPath).end() } ?? "")
+    guard let path = best?.outputPath else { return WireLogs(logs: "") }
+    return WireLogs(logs: await BlockingWork.brief.run { OutputFile(path).end() })
   }
 
   // MARK: Reading requests
 
-  private var reader: ConfigReader {
-    ConfigReader(
-      version: { [models] model, number throws(ModelError) in try models.version(model, number) },
-      secretFinding: { [launcher] in launcher.secrets.finding(in: $0) })
+  private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
+    try await BlockingWork.brief.run { [models, launcher] () throws(APIError) in
+      let reader = ConfigReader(
+        version: { model, number throws(ModelError) in try models.version(model, number) },
+        secretFinding: { launcher.secrets.finding(in: $0) })
+      return try reader.read(wire, configVersion: configVersion, now: now)
+    }
   }
 
   private func machine(_ name: String) throws(APIError) -> EndpointMachine {
@@ -145,8 +165,8 @@ extension ServingEndpoints {
 
   private func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
 
-  private func write(_ record: EndpointRecord) throws(APIError) {
-    do { try store.save(record) } catch { throw storageError(error) }
+  private func store(_ record: EndpointRecord) async throws(APIError) {
+    do { try await write(record) } catch { throw storageError(error) }
   }
 
   private func storageError(_ error: any Error) -> APIError {

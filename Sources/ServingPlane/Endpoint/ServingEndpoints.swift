@@ -9,7 +9,8 @@ import ServingAPI
 /// All endpoints of a plane: performs what their machines decide, and answers the API.
 ///
 /// What is written down is written before it is acted on, so a plane that is killed between two steps finds on its next start
-/// either what was decided or what was done.
+/// either what was decided or what was done. The store's disk is waited for off the actor (``BlockingWork``); every change
+/// therefore goes through ``changes``, and the look-ups go past it.
 actor ServingEndpoints {
   let store: EndpointStore
   let models: ModelDirectory
@@ -23,6 +24,8 @@ actor ServingEndpoints {
   let wallClock: @Sendable () -> Int64
   let log: Logger
 
+  /// Every call, report and look that changes something, one after the other.
+  let changes = ChangeQueue()
   private let clock = ContinuousClock()
   private let origin = ContinuousClock.now
   var machines: [String: EndpointMachine] = [:]
@@ -52,63 +55,77 @@ actor ServingEndpoints {
 
   /// Reads what was written down, adopts the replicas that still run and ends those that nobody wants any more.
   func resume() async throws {
-    for record in try store.endpoints() { install(EndpointMachine(record, planner: settings.planner)) }
-    let adoption = ReplicaAdoption(planeID: store.planeID, records: try store.replicas()) { [settings] in
-      settings.temporaryDirectory(of: $0)
+    try await changes.run {
+      let (endpoints, replicas) = try await BlockingWork.brief.run { [store] in
+        (try store.endpoints(), try store.replicas())
+      }
+      for record in endpoints { install(EndpointMachine(record, planner: settings.planner)) }
+      let adoption = ReplicaAdoption(planeID: store.planeID, records: replicas) { [settings] in
+        settings.temporaryDirectory(of: $0)
+      }
+      for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
+      for id in machines.keys.sorted() { await act(on: id) { $0.look($1) } }
     }
-    for finding in await adoption.findings(wanted: wantedLaunches) { settle(finding) }
-    for id in machines.keys.sorted() { act(on: id) { $0.look($1) } }
   }
 
   /// Looks at what waits for time or room. Called every now and then.
-  func look() {
-    guard !isStopping else { return }
-    let now = clock.now - origin
-    for (id, machine) in machines
-    where machine.lookAgainAt.map({ $0 <= now }) == true || !machine.withoutRoom.isEmpty {
-      act(on: id) { $0.look($1) }
+  func look() async {
+    await changes.run {
+      guard !isStopping else { return }
+      let now = clock.now - origin
+      for (id, machine) in machines
+      where machine.lookAgainAt.map({ $0 <= now }) == true || !machine.withoutRoom.isEmpty {
+        await act(on: id) { $0.look($1) }
+      }
     }
   }
 
   /// Stops every replica; endpoints and configs stay as they are. The supervisor returns when the last one is over.
-  func stop(within grace: Duration) {
+  func stop(within grace: Duration) async {
     isStopping = true
-    for (id, record) in records where record.ended == nil {
-      admissions[record.endpoint]?.replicaDraining(id)
-      supervisor.stop(id, .drain(grace))
+    // After the change that is under way, so that a replica it starts is stopped too.
+    await changes.run {
+      for (id, record) in records where record.ended == nil {
+        admissions[record.endpoint]?.replicaDraining(id)
+        supervisor.stop(id, .drain(grace))
+      }
+      supervisor.finish()
     }
-    supervisor.finish()
   }
 
   // MARK: What replicas tell
 
-  private func replica(_ id: String, tells report: ReplicaReport) {
+  private func replica(_ id: String, tells report: ReplicaReport) async {
+    await changes.run { await take(report, of: id) }
+  }
+
+  private func take(_ report: ReplicaReport, of id: String) async {
     guard var record = records[id] else { return }
     switch report {
     case .started(let identity):
       record.process = identity
-      keep(record)
-      act(on: record.endpoint) { $0.replica(id, became: .starting, $1) }
+      await keep(record)
+      await act(on: record.endpoint) { $0.replica(id, became: .starting, $1) }
     case .loading:
-      act(on: record.endpoint) { $0.replica(id, became: .loading, $1) }
+      await act(on: record.endpoint) { $0.replica(id, became: .loading, $1) }
     case .ready:
       record.wasReady = true
-      keep(record)
-      act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
+      await keep(record)
+      await act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
     case .sharedMemory(let files):
       guard files != record.sharedMemory else { return }
       record.sharedMemory = files
-      keep(record)
+      await keep(record)
     case .stopping:
-      act(on: record.endpoint) { $0.replica(id, became: .stopping, $1) }
+      await act(on: record.endpoint) { $0.replica(id, became: .stopping, $1) }
     case .over(let failure):
       record.failure = failure
       record.ended = wallClock()
-      finish(record)
+      await finish(record)
     }
   }
 
-  private func finish(_ record: ReplicaRecord) {
+  private func finish(_ record: ReplicaRecord) async {
     let id = record.id
     supervisor.forget(id)
     admissions[record.endpoint]?.replicaGone(id)
@@ -119,13 +136,13 @@ actor ServingEndpoints {
       log.info("replica stopped", metadata: about)
     }
     guard machines[record.endpoint] != nil else {
-      forget(record)
+      await forget(record)
       if !records.values.contains(where: { $0.endpoint == record.endpoint }) { admissions[record.endpoint] = nil }
       return
     }
-    keep(record)
-    prune(record.endpoint)
-    act(on: record.endpoint) { machine, moment in
+    await keep(record)
+    await prune(record.endpoint)
+    await act(on: record.endpoint) { machine, moment in
       guard let failure = record.failure else { return machine.replica(id, became: .stopped, moment) }
       return machine.replica(id, failed: failure, chance: Double.random(in: 0..<1), moment)
     }
@@ -133,26 +150,27 @@ actor ServingEndpoints {
 
   // MARK: Acting
 
-  func act(on id: String, _ event: (inout EndpointMachine, EndpointMachine.Moment) -> [EndpointMachine.Action]) {
+  func act(on id: String, _ event: (inout EndpointMachine, EndpointMachine.Moment) -> [EndpointMachine.Action]) async {
     guard var machine = machines[id], !isStopping else { return }
     let actions = event(&machine, moment(for: machine))
-    machines[id] = machine
     if actions.contains(.save) {
-      do { try store.save(machine.record) } catch {
+      do { try await write(machine.record) } catch {
         log.error(
           "the endpoint could not be written down",
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }
-    perform(actions, for: id)
+    // Only now, so that nobody is told what a killed plane would not know any more.
+    machines[id] = machine
+    await perform(actions, for: id)
   }
 
-  func perform(_ actions: [EndpointMachine.Action], for id: String) {
+  func perform(_ actions: [EndpointMachine.Action], for id: String) async {
     for action in actions {
       switch action {
       case .save: continue
       case .route: route(id)
-      case .start(let replica, let launch, let version): start(replica, launch, version, for: id)
+      case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
         admissions[id]?.replicaDraining(replica)
         supervisor.stop(replica, .drain(settings.timing.drainDeadline))
@@ -181,22 +199,23 @@ actor ServingEndpoints {
     for target in old.targets where !remaining.contains(target.replica) { admission.replicaDraining(target.replica) }
   }
 
-  private func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) {
+  private func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {
     let alive = records.values.filter { $0.ended == nil }
     let taken = Set(alive.map(\.port))
     let directory = settings.replicasPath + "/" + id
-    let artifacts = try? models.version(launch.model, launch.version).artifacts
+    let found = await version(of: launch)
     let record = ReplicaRecord(
       id: id, endpoint: endpoint, launch: launch, configVersion: configVersion,
       port: ReplicaPort.free(besides: taken, from: Int.random(in: ReplicaPort.range)) ?? 0,
       devices: launcher.accelerators.devices(for: launch.workloadType, inUse: alive.flatMap(\.devices)),
-      directory: directory, temporary: settings.temporaryDirectory(of: id), workingDirectory: artifacts ?? directory,
+      directory: directory, temporary: settings.temporaryDirectory(of: id),
+      workingDirectory: found?.artifacts ?? directory,
       created: wallClock())
-    keep(record)
+    await keep(record)
     log.info(
       "replica starting", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(id)", "port": "\(record.port)"])
     let mark = ReplicaMark(plane: store.planeID, replica: id)
-    run(record) { [models, launcher] () throws(ReplicaFailure) in
+    run(record, found) { [models, launcher] () throws(ReplicaFailure) in
       guard record.port != 0 else { throw ReplicaFailure("no port is free for the replica", isWorthRepeating: true) }
       let version: ModelVersion
       do throws(ModelError) {
@@ -211,11 +230,11 @@ actor ServingEndpoints {
 
   /// Puts a replica's life under supervision.
   private func run(
-    _ record: ReplicaRecord, start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
+    _ record: ReplicaRecord, _ version: ModelVersion?,
+    start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
   ) {
     let id = record.id
     let admission = admissions[record.endpoint]
-    let version = try? models.version(record.launch.model, record.launch.version)
     supervisor.start(
       ReplicaLife(
         record: record, start: start, mark: ReplicaMark(plane: store.planeID, replica: id),
@@ -225,26 +244,31 @@ actor ServingEndpoints {
         report: { await self.replica(id, tells: $0) }))
   }
 
+  /// Nil where it is not there any more.
+  private func version(of launch: LaunchConfig) async -> ModelVersion? {
+    await BlockingWork.brief.run { [models] in try? models.version(launch.model, launch.version) }
+  }
+
   // MARK: Adoption
 
-  private func settle(_ finding: ReplicaAdoption.Finding) {
+  private func settle(_ finding: ReplicaAdoption.Finding) async {
     switch finding {
     case .past(let record): records[record.id] = record
     case .adopt(let record):
-      keep(record)
+      await keep(record)
       let state: ReplicaState = record.wasReady ? .ready : .starting
       let moment = moment(for: machines[record.endpoint])
       machines[record.endpoint]?.adopt(
         Replica(id: record.id, launch: record.launch.key, state: state), moment)
-      run(record, start: nil)
+      run(record, await version(of: record.launch), start: nil)
       log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .lost(var record):
       record.failure = ReplicaFailure("it ended while the serving plane was away", isWorthRepeating: true)
       record.ended = wallClock()
-      keep(record)
+      await keep(record)
       log.warning("replica gone", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .swept(let record):
-      forget(record)
+      await forget(record)
       log.info("replica of no endpoint ended", metadata: ["replica": "\(record.id)"])
     case .orphans(let count):
       log.info("processes of no replica ended", metadata: ["count": "\(count)"])
@@ -271,27 +295,35 @@ actor ServingEndpoints {
     table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))
   }
 
-  private func keep(_ record: ReplicaRecord) {
+  func write(_ record: EndpointRecord) async throws {
+    try await BlockingWork.brief.run { [store] in try store.save(record) }
+  }
+
+  private func keep(_ record: ReplicaRecord) async {
     records[record.id] = record
-    do { try store.save(record) } catch {
+    do { try await BlockingWork.brief.run { [store] in try store.save(record) } } catch {
       log.error("the replica could not be written down", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
   }
 
   /// Removes a replica that is over from the records, and its output from the disk.
-  func forget(_ record: ReplicaRecord) {
+  func forget(_ record: ReplicaRecord) async {
     records[record.id] = nil
-    try? FileManager.default.removeItem(atPath: record.directory)
-    do { try store.deleteReplica(record.id) } catch {
+    do {
+      try await BlockingWork.brief.run { [store] in
+        try? FileManager.default.removeItem(atPath: record.directory)
+        try store.deleteReplica(record.id)
+      }
+    } catch {
       log.error("the replica could not be forgotten", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
   }
 
   /// Keeps the output of the last replicas that are over, and no more.
-  private func prune(_ endpoint: String) {
+  private func prune(_ endpoint: String) async {
     let over = records.values.filter { $0.endpoint == endpoint && $0.ended != nil }
       .sorted { ($0.ended ?? 0, $0.id) > ($1.ended ?? 0, $1.id) }
-    for record in over.dropFirst(settings.keptOutputs) { forget(record) }
+    for record in over.dropFirst(settings.keptOutputs) { await forget(record) }
   }
 
   func moment(for machine: EndpointMachine?) -> EndpointMachine.Moment {
