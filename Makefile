@@ -1,7 +1,10 @@
 # What people and CI do with this repository. `make demo` and `make test` install what they need by themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build release check fmt bench clean
+.PHONY: help demo test unit build release install check fmt bench stress clean
+
+# Where `make install` puts the binary: PREFIX/bin/setpoint.
+PREFIX ?= $(HOME)/.local
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +29,12 @@ release: ## the release binary, .build-release/release/setpoint
 	@scripts/install-system.sh
 	@scripts/build-release.sh setpoint
 
+install: release ## the release binary, into PREFIX/bin (default: ~/.local/bin)
+	@install -D -m 755 .build-release/release/setpoint "$(DESTDIR)$(PREFIX)/bin/setpoint"
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/setpoint"
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) \
+	  echo 'it is not on your PATH yet: export PATH="$(PREFIX)/bin:$$PATH"' ;; esac
+
 check: ## the format and the rules that a machine can check, without building
 	@scripts/check.sh
 
@@ -34,6 +43,11 @@ fmt: ## format the sources in place
 
 bench: ## time and memory, as ratios measured in one run
 	@scripts/bench.sh
+
+stress: ## load, broken requests, killed planes: what the serving plane must bear, in figures (about 10 minutes)
+	@scripts/install-system.sh
+	@scripts/build-release.sh setpoint
+	@python3 scripts/stress.py --setpoint .build-release/release/setpoint
 
 clean: ## remove what was built and installed under this folder
 	rm -rf .build .build-* .tools

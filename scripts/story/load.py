@@ -1,0 +1,187 @@
+"""Load from one process: many connections at once, each request checked; and broken requests beside them."""
+
+import asyncio
+import collections
+import contextlib
+import json
+import os
+import random
+from dataclasses import dataclass, field
+
+ANSWER_SECONDS = 120
+LIMIT = 1 << 20
+
+
+@dataclass
+class Outcomes:
+    """What came of a load."""
+
+    sent: int = 0
+    answers: collections.Counter = field(default_factory=collections.Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        answers = ", ".join(f"{count} × {text!r}" for text, count in sorted(self.answers.items()))
+        return f"{self.sent} requests sent, {len(self.failures)} failed ({answers})"
+
+
+class Wire:
+    """One HTTP/1.1 connection to the plane."""
+
+    def __init__(self, port: int):
+        self.port = port
+        self.reader: asyncio.StreamReader | None = None
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def connect(self) -> None:
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port, limit=LIMIT)
+
+    def close(self) -> None:
+        if self.writer:
+            self.writer.close()
+        self.reader = self.writer = None
+
+    async def send(self, message: bytes) -> None:
+        if not self.writer:
+            await self.connect()
+        self.writer.write(message)
+        await self.writer.drain()
+
+    async def receive(self) -> tuple[int, bytes]:
+        """The status and the whole body; the connection is closed where the server says so."""
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        fields = dict(line.lower().split(":", 1) for line in head[1:] if ":" in line)
+        status = int(head[0].split()[1])
+        if "chunked" in fields.get("transfer-encoding", ""):
+            body = await self.chunks()
+        else:
+            body = await self.reader.readexactly(int(fields.get("content-length", "0")))
+        if "close" in fields.get("connection", ""):
+            self.close()
+        return status, body
+
+    async def chunks(self) -> bytes:
+        body = b""
+        while size := int((await self.reader.readline()).split(b";")[0], 16):
+            body += await self.reader.readexactly(size)
+            await self.reader.readline()
+        await self.reader.readline()
+        return body
+
+
+def request(path: str, token: str | None, body: bytes, method: str = "POST", extra: str = "") -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    if token:
+        head += f"Authorization: Bearer {token}\r\n"
+    return (head + extra + f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def chat(endpoint: str, token: str, stream: bool, tokens: int = 0) -> bytes:
+    document = {"messages": [{"role": "user", "content": "Say hello."}], "stream": stream}
+    if tokens:
+        document |= {"max_tokens": tokens, "ignore_eos": True}
+    return request(f"/serving-endpoints/{endpoint}/invocations", token, json.dumps(document).encode())
+
+
+def text_of(body: bytes, stream: bool) -> str:
+    if not stream:
+        return json.loads(body)["choices"][0]["message"]["content"]
+    events = [line.removeprefix(b"data: ") for line in body.splitlines() if line.startswith(b"data: ")]
+    if not events or events[-1] != b"[DONE]":
+        raise ValueError(f"the stream ended before [DONE]: {body[-200:]!r}")
+    chunks = [json.loads(event) for event in events[:-1]]
+    return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+
+class Load:
+    """Valid requests over connections that are kept open; an answer that is late, cut or wrong is a failure."""
+
+    def __init__(self, port: int, token: str, endpoint: str):
+        self.port, self.token, self.endpoint = port, token, endpoint
+        self.outcomes = Outcomes()
+        self.stopped = False
+
+    async def run(self, connections: int, requests: int | None = None) -> Outcomes:
+        """So many requests in all; without a number, until `stop`."""
+        left = iter(range(requests)) if requests is not None else iter(int, 1)
+        await asyncio.gather(*(self.client(left) for _ in range(connections)))
+        return self.outcomes
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    async def client(self, left) -> None:
+        wire = Wire(self.port)
+        for number, _ in enumerate(left):
+            if self.stopped:
+                break
+            self.outcomes.sent += 1
+            stream = number % 4 == 0
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await wire.send(chat(self.endpoint, self.token, stream))
+                    status, body = await wire.receive()
+                if status != 200:
+                    raise ValueError(f"HTTP {status}: {body[:300]!r}")
+                self.outcomes.answers[text_of(body, stream).strip()] += 1
+            except (OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError) as failure:
+                self.outcomes.failures.append(f"{type(failure).__name__}: {failure}")
+                wire.close()
+        wire.close()
+
+
+class Breakage:
+    """Broken requests of every kind; `accepted` holds those that got an answer which they should not have got."""
+
+    def __init__(self, port: int, token: str, endpoint: str):
+        self.port, self.token, self.endpoint = port, token, endpoint
+        self.sent = 0
+        self.accepted: list[str] = []
+        path = f"/serving-endpoints/{endpoint}/invocations"
+        good = chat(endpoint, token, stream=False)
+        # What is sent, and the statuses that fit; none: the answer does not matter, the client leaves in the middle.
+        self.kinds: dict[str, tuple[bytes, set[int]]] = {
+            "no token": (request(path, None, b"{}"), {401}),
+            "a wrong token": (request(path, "wrong", b"{}"), {401, 403}),
+            "an endpoint that is not there": (chat("nobody", token, stream=False), {404}),
+            "a path that is not there": (request("/nothing/here", token, b"{}"), {404}),
+            "a body that is not JSON": (request(path, token, b"{\"messages\": ["), {400}),
+            "a body that is not an object": (request(path, token, b"[1, 2]"), {400}),
+            "no messages": (request(path, token, b"{}"), {400, 422}),
+            "bytes that are not HTTP": (os.urandom(200) + b"\r\n\r\n", {400}),
+            "a length that is not a number": (
+                f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n".encode(),
+                {400, 401},
+            ),
+            "a header of 200 KB": (
+                f"GET / HTTP/1.1\r\nHost: a\r\nX-Long: {'x' * 200_000}\r\n\r\n".encode(),
+                {400, 401, 431},
+            ),
+            "half a head": (good[:40], set()),
+            "half a body": (good[:-10], set()),
+            "gone while it waits": (good, set()),
+            "gone in mid-stream": (chat(endpoint, token, stream=True, tokens=200), set()),
+        }
+
+    async def run(self, requests: int, connections: int) -> None:
+        left = iter(range(requests))
+        await asyncio.gather(*(self.client(left) for _ in range(connections)))
+
+    async def client(self, left) -> None:
+        names = list(self.kinds)
+        for number in left:
+            name = names[number % len(names)]
+            message, fitting = self.kinds[name]
+            self.sent += 1
+            wire = Wire(self.port)
+            # A refusal may come before all of it is sent, and closes the connection: that is an answer too.
+            with contextlib.suppress(OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await wire.send(message)
+                    if fitting:
+                        status, body = await wire.receive()
+                        if status not in fitting:
+                            self.accepted.append(f"{name}: HTTP {status}: {body[:200]!r}")
+                    else:
+                        await asyncio.sleep(random.random() * 0.05)
+            wire.close()

@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""What the serving plane must bear, in figures: load with broken requests beside it, version switches under load,
+planes that are killed, endpoints that come and go.
+
+    scripts/stress.py --setpoint .build-release/release/setpoint [--quick] [SECTION...]
+
+The plane is the real one; its replicas are the stand-in for vLLM (Tests/Support), so that the plane is what is
+measured. All traffic stays on this machine, and every section is bounded in requests and time.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+
+import descendants
+import leftovers
+from story import chapters, processes
+from story.load import Breakage, Load, Outcomes
+from story.manifests import ENDPOINT, MODEL, manifest
+from story.narration import Narrator, StoryFailed
+from story.setpoint import Setpoint
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SETTLE_SECONDS = 120
+
+STANDIN = f"""\
+#!/bin/sh
+PYTHONPATH={ROOT / "Tests/Support"} exec {sys.executable} "$@"
+"""
+# `vllm serve MODEL …`, as the real script takes it.
+STANDIN_VLLM = """\
+#!/bin/sh
+shift
+model=$1
+shift
+exec "$(dirname "$0")/python" -m vllm.entrypoints.openai.api_server --model "$model" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    requests: int = 59_000
+    connections: int = 256
+    broken: int = 5_500
+    switches: int = 3
+    kills: int = 40
+    cycles: int = 30
+
+
+QUICK = Size(requests=4_000, connections=64, broken=420, switches=2, kills=5, cycles=4)
+
+
+@contextlib.contextmanager
+def in_background(load: Load, connections: int):
+    """The load goes on, in a thread of its own, for as long as the block."""
+
+    def run() -> None:
+        asyncio.run(load.run(connections))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        load.stop()
+        thread.join(SETTLE_SECONDS)
+
+
+def answered(narrator: Narrator, outcomes: Outcomes) -> None:
+    narrator.show(str(outcomes))
+    good = not outcomes.failures and sum(outcomes.answers.values()) == outcomes.sent
+    narrator.check("no request failed", good, seen=outcomes.failures[:5])
+
+
+def resident_megabytes(pid: int) -> float:
+    status = descendants.read(pathlib.Path(f"/proc/{pid}/status"))
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def apply(setpoint: Setpoint, version: str, name: str = ENDPOINT, *options: str, size: str = "Small") -> bool:
+    path = setpoint.folder / f"{name}.yaml"
+    path.write_text(manifest(version, name=name).replace("size: Small", f"size: {size}"))
+    return setpoint.run("apply", "-f", str(path), *options, quiet=True).status == 0
+
+
+# The plane's records, and the processes that bear its mark
+
+
+def recorded_replicas(data: pathlib.Path) -> set[str]:
+    """The replicas that the plane's store holds for alive."""
+    with contextlib.closing(sqlite3.connect(f"file:{data / 'setpoint.sqlite'}?mode=ro", uri=True)) as store:
+        documents = [json.loads(row[0]) for row in store.execute("SELECT document FROM replica")]
+    return {document["id"] for document in documents if document.get("ended") is None}
+
+
+def marked_replicas() -> set[str]:
+    """The replicas that have a living process, by the mark in its environment."""
+    found = set()
+    for pid in descendants.living():
+        for variable in descendants.read(pathlib.Path(f"/proc/{pid}/environ")).split("\0"):
+            name, _, value = variable.partition("=")
+            if name == "SETPOINT_REPLICA":
+                found.add(value.rpartition(".")[2])
+    return found
+
+
+def agreed(setpoint: Setpoint) -> bool:
+    try:
+        return recorded_replicas(setpoint.data) == marked_replicas()
+    except sqlite3.OperationalError:
+        return False
+
+
+def settled(setpoint: Setpoint) -> bool:
+    """Every endpoint is ready, and no update is under way."""
+    outcome = setpoint.run("get", "-o", "json", quiet=True)
+    if outcome.status != 0:
+        return False
+    document = json.loads(outcome.out)
+    endpoints = document if isinstance(document, list) else document.get("endpoints", document.get("items", []))
+    states = [endpoint.get("state", {}) for endpoint in endpoints]
+    return all(
+        state.get("ready") == "READY" and state.get("config_update") in ("NOT_UPDATING", "UPDATE_FAILED")
+        for state in states
+    )
+
+
+# Sections
+
+
+def requests(setpoint: Setpoint, size: Size) -> None:
+    title = f"{size.requests} requests at {size.connections} connections, {size.broken} broken ones beside them"
+    with setpoint.narrator.step(title):
+        check = setpoint.narrator.check
+        require_applied(setpoint, "1")
+        before = processes.api_servers()
+        load = Load(setpoint.port, setpoint.token, ENDPOINT)
+        breakage = Breakage(setpoint.port, setpoint.token, ENDPOINT)
+
+        async def both() -> None:
+            await asyncio.gather(load.run(size.connections, size.requests), breakage.run(size.broken, 16))
+
+        began = time.monotonic()
+        asyncio.run(both())
+        seconds = time.monotonic() - began
+        setpoint.narrator.show(f"{size.requests / seconds:.0f} requests a second, {breakage.sent} broken ones sent")
+        setpoint.narrator.show(f"the plane has {resident_megabytes(setpoint.plane.pid):.0f} MB resident")
+        answered(setpoint.narrator, load.outcomes)
+        check("each broken one got its refusal", not breakage.accepted, seen=breakage.accepted[:5])
+        check("no replica was restarted", processes.api_servers() == before, seen=processes.api_servers() ^ before)
+
+
+def switches(setpoint: Setpoint, size: Size) -> None:
+    with setpoint.narrator.step(f"{size.switches} version switches under load"):
+        require_applied(setpoint, "1")
+        load = Load(setpoint.port, setpoint.token, ENDPOINT)
+        with in_background(load, 32):
+            for number in range(size.switches):
+                version = "2" if number % 2 == 0 else "1"
+                setpoint.narrator.require(f"version {version} is applied", apply(setpoint, version))
+        answered(setpoint.narrator, load.outcomes)
+        both = set(load.outcomes.answers) == {chapters.sentence("1"), chapters.sentence("2")}
+        setpoint.narrator.check("both versions answered, and nothing else did", both, seen=load.outcomes.answers)
+
+
+def kills(setpoint: Setpoint, size: Size) -> None:
+    names = ["kill-a", "kill-b", "kill-c"]
+    with setpoint.narrator.step(f"{size.kills} × kill -9 of the plane in the middle of work"):
+        disagreements = []
+        for number in range(size.kills):
+            name, version = random.choice(names), random.choice(["1", "2"])
+            apply(setpoint, version, name, "--no-wait", size=random.choice(["Small", "Medium"]))
+            if number % 5 == 4:
+                with contextlib.suppress(IndexError, ProcessLookupError):
+                    os.kill(random.choice(sorted(processes.api_servers())), signal.SIGKILL)
+            time.sleep(random.random() * 1.5)
+            setpoint.kill_plane()
+            setpoint.serve()
+            if not processes.wait_until(lambda: agreed(setpoint), SETTLE_SECONDS):
+                disagreements.append((number, recorded_replicas(setpoint.data) ^ marked_replicas()))
+        setpoint.narrator.check("after each, processes and records agree", not disagreements, seen=disagreements)
+        ready = processes.wait_until(lambda: settled(setpoint), SETTLE_SECONDS, every=1)
+        setpoint.narrator.check("every endpoint becomes ready again", ready, seen=setpoint.run("get", quiet=True))
+        for name in names:
+            setpoint.run("delete", name, quiet=True)
+
+
+def cycles(setpoint: Setpoint, size: Size) -> None:
+    with setpoint.narrator.step(f"{size.cycles} × create and delete"):
+        check = setpoint.narrator.check
+        setpoint.run("delete", ENDPOINT, quiet=True)
+        gone = processes.wait_until(lambda: not processes.vllm_pids(), SETTLE_SECONDS)
+        check("nothing runs at first", gone, seen=processes.vllm_pids())
+        resident = resident_megabytes(setpoint.plane.pid)
+        applied = deleted = 0
+        for number in range(size.cycles):
+            applied += apply(setpoint, "1", f"cycle-{number}")
+            deleted += setpoint.run("delete", f"cycle-{number}", quiet=True).status == 0
+        check("each was created", applied == size.cycles, seen=applied)
+        check("each was deleted", deleted == size.cycles, seen=deleted)
+        processes.wait_until(lambda: not processes.vllm_pids() and not recorded_replicas(setpoint.data), SETTLE_SECONDS)
+        check("no process is left", not processes.vllm_pids(), seen=processes.vllm_pids())
+        check("no replica is on record", not recorded_replicas(setpoint.data), seen=recorded_replicas(setpoint.data))
+        folders = sorted(path.name for path in (setpoint.data / "replicas").iterdir())
+        check("no replica's folder is left", not folders, seen=folders)
+        grown = resident_megabytes(setpoint.plane.pid) - resident
+        setpoint.narrator.show(f"the plane grew by {grown:.1f} MB over {size.cycles} cycles")
+
+
+def require_applied(setpoint: Setpoint, version: str) -> None:
+    setpoint.narrator.require(f"version {version} serves", apply(setpoint, version))
+
+
+SECTIONS = {section.__name__: section for section in (requests, switches, kills, cycles)}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Repeat the figures of what the serving plane bears.")
+    parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, to try the script itself")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.sections) - set(SECTIONS):
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    return arguments
+
+
+def make_standin(folder: pathlib.Path) -> pathlib.Path:
+    """A folder in the place of vLLM's virtual environment."""
+    (folder / "bin").mkdir(parents=True)
+    for name, text in (("python", STANDIN), ("vllm", STANDIN_VLLM)):
+        path = folder / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+    return folder
+
+
+def tell(narrator: Narrator, folder: pathlib.Path, arguments: argparse.Namespace) -> None:
+    watch = leftovers.SharedMemoryWatch()
+    chapters.make_models(narrator, ROOT, folder)
+    for version, path in chapters.models(folder).items():
+        (path / "artifacts/hello/say.txt").write_text(chapters.sentence(version))  # what the stand-in answers
+    standin = make_standin(folder / "standin")
+    with contextlib.closing(Setpoint(arguments.setpoint.resolve(), folder, standin, narrator)) as setpoint:
+        chapters.start_plane(setpoint)
+        with narrator.step(f"Register the versions of {MODEL}"):
+            for version, path in chapters.models(folder).items():
+                registered = setpoint.run("models", "register", MODEL, str(path), quiet=True)
+                narrator.require(f"version {version} is registered", registered.status == 0, seen=registered)
+        for name in arguments.sections or SECTIONS:
+            SECTIONS[name](setpoint, QUICK if arguments.quick else Size())
+        with narrator.step("Stop the plane, and look for anything left behind"):
+            status = setpoint.stop_plane()
+            narrator.check("the plane stops with exit 0", status == 0, seen=f"exit {status}; {setpoint.log_end()}")
+            left = leftovers.leftovers(watch)
+            narrator.check("no process, no port, nothing in /dev/shm is left", not left, seen=left)
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    narrator = Narrator(strict=True)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-stress-"))
+    descendants.become_reaper()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    status = 1
+    try:
+        tell(narrator, folder, arguments)
+        status = 1 if narrator.failed else 0
+    except StoryFailed:
+        pass  # told already, in its step
+    except KeyboardInterrupt:
+        status = 130
+    finally:
+        for words in processes.end_all():
+            narrator.say(f"ended {words}")
+        narrator.summary()
+        if status == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            narrator.say(f"logs, manifests and data are in {folder}")
+    narrator.say(f"\nstress: {narrator.passed} passed, {narrator.failed} failed")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
