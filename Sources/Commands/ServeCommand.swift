@@ -22,6 +22,7 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The port to listen on; 0 takes any that is free.", valueName: "PORT")) var port: UInt16?
   @Option(help: ArgumentHelp("What python and python3 in a start command stand for.", valueName: "PATH"))
   var python: String?
+  @OptionGroup var replicas: ReplicaOptions
   @Flag(name: .shortAndLong, help: "Log each request and each step of a replica.") var verbose = false
 
   func run() async throws {
@@ -48,6 +49,7 @@ struct ServeCommand: AsyncParsableCommand {
     configuration.host = listen.host
     configuration.port = Int(port ?? listen.port ?? ListenAddress.standardPort)
     configuration.python = python
+    replicas.apply(to: &configuration)
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

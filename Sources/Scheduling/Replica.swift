@@ -6,11 +6,14 @@ package struct Replica: Hashable, Sendable, Identifiable {
   package let id: String
   package let launch: String
   package var state: ReplicaState
+  /// The places of the machine that it holds until it is over: its accelerators.
+  package let places: Int
 
-  package init(id: String, launch: String, state: ReplicaState) {
+  package init(id: String, launch: String, state: ReplicaState, places: Int = 1) {
     self.id = id
     self.launch = launch
     self.state = state
+    self.places = max(0, places)
   }
 }
 

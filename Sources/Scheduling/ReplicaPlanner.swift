@@ -6,11 +6,14 @@ package struct EntityReplicas: Hashable, Sendable {
   package let launch: String
   /// How many replicas it should have.
   package let count: Int
+  /// The places of the machine that one of them takes: its accelerators, none for one that runs on the CPU.
+  package let places: Int
 
-  package init(entity: String, launch: String, count: Int) {
+  package init(entity: String, launch: String, count: Int, places: Int = 1) {
     self.entity = entity
     self.launch = launch
     self.count = max(0, count)
+    self.places = max(0, places)
   }
 }
 
@@ -76,14 +79,17 @@ package struct ReplicaPlanner: Hashable, Sendable {
   /// - Parameters:
   ///   - serving: the config that traffic goes by; nil before the first one.
   ///   - target: the config of an update under way; nil when there is none. To cancel an update, leave it out.
-  ///   - room: how many replicas the machine has free places for, beyond those present; nil for no limit.
+  ///   - room: how many places of the machine are free, beyond those that are held; nil for no limit.
+  ///   - freeing: how many more are held by replicas of others that are on their way out.
   ///   - crashes: the failures of each launch. Forget a launch's record when a config that names it is accepted, so that
   ///     a config sent again gets new tries.
   package func plan(
-    serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], room: Int?, crashes: [String: CrashRecord],
-    now: Duration
+    serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], room: Int?, freeing: Int = 0,
+    crashes: [String: CrashRecord], now: Duration
   ) -> ReplicaPlan {
-    var round = PlanningRound(replicas: replicas, room: room, crashes: crashes, backoff: backoff, now: now)
+    var round = PlanningRound(
+      replicas: replicas, room: room, freeing: freeing, crashes: crashes, backoff: backoff, now: now)
+    round.learnPlaces([serving, target])
     round.removeEnded()
     if let target, let failure = failure(of: target, serving: serving, replicas: replicas, crashes: crashes) {
       round.plan.steps.append(
@@ -122,16 +128,26 @@ private struct PlanningRound {
   var plan = ReplicaPlan()
   let replicas: [Replica]
   var room: Int?
+  let freeing: Int
   let crashes: [String: CrashRecord]
   let backoff: Backoff
   let now: Duration
+  /// The places that one replica of a launch takes.
+  private var places: [String: Int] = [:]
 
-  init(replicas: [Replica], room: Int?, crashes: [String: CrashRecord], backoff: Backoff, now: Duration) {
+  init(
+    replicas: [Replica], room: Int?, freeing: Int, crashes: [String: CrashRecord], backoff: Backoff, now: Duration
+  ) {
     self.replicas = replicas
     self.room = room.map { max(0, $0) }
+    self.freeing = max(0, freeing)
     self.crashes = crashes
     self.backoff = backoff
     self.now = now
+  }
+
+  mutating func learnPlaces(_ sets: [ReplicaSet?]) {
+    for entity in sets.compactMap({ $0 }).flatMap(\.entities) { places[entity.launch] = entity.places }
   }
 
   mutating func removeEnded() {
@@ -167,15 +183,19 @@ private struct PlanningRound {
     let asked = wanted.map { (launch: $0.key, count: max($0.value, kept[$0.key] ?? 0)) }.sorted {
       $0.launch < $1.launch
     }
-    let toCome = asked.reduce(0) { $0 + max(0, $1.count - standing($1.launch).count) }
+    let toCome = asked.reduce(0) { $0 + max(0, $1.count - standing($1.launch).count) * places[$1.launch, default: 1] }
     let roomAtFirst = room
     for (launch, count) in asked { grow(launch, to: count) }
-    let old = replicas.filter { wanted[$0.launch] == nil && ($0.state == .ready || $0.state.isComing) }
-    let missing = plan.withoutRoom.count - replicas.count { $0.state.isLeaving }
-    if missing > old.count, let entity = target.entities.first(where: { plan.withoutRoom.contains($0.launch) }) {
-      return fail(target, entity, missing: missing - old.count)
+    let old = replicas.filter {
+      wanted[$0.launch] == nil && $0.places > 0 && ($0.state == .ready || $0.state.isComing)
     }
-    makeRoom(missing, from: old)
+    let short = placesShort
+    if short > freeing + old.reduce(0, { $0 + $1.places }),
+      let entity = target.entities.first(where: { plan.withoutRoom.contains($0.launch) })
+    {
+      return fail(target, entity, short: short - freeing - old.reduce(0) { $0 + $1.places })
+    }
+    makeRoom(short - freeing, from: old)
     // What is served is repaired only with what the target leaves over, back-off or not: it would be in the way again.
     room = roomAtFirst.map { max(0, $0 - toCome) }
     let blocked = plan.withoutRoom
@@ -185,24 +205,31 @@ private struct PlanningRound {
     plan.withoutRoom = blocked
   }
 
+  /// The places that are missing for what found no room, beyond the free ones and those of replicas on their way out.
+  private var placesShort: Int {
+    let wanted = plan.withoutRoom.reduce(0) { $0 + places[$1, default: 1] }
+    guard wanted > 0 else { return 0 }
+    return wanted - (room ?? 0) - replicas.reduce(0) { $0 + ($1.state.isLeaving ? $1.places : 0) }
+  }
+
   /// The machine cannot hold the target even with everything of this endpoint off it: what is served is not sacrificed.
-  private mutating func fail(_ target: ReplicaSet, _ entity: EntityReplicas, missing: Int) {
+  private mutating func fail(_ target: ReplicaSet, _ entity: EntityReplicas, short: Int) {
     plan = ReplicaPlan()
     removeEnded()
     let cause = """
-      the machine has no room for it: \(missing) more \(missing == 1 ? "replica" : "replicas") than fit, even with the \
+      the machine has no room for it: \(short) more \(short == 1 ? "GPU" : "GPUs") would have to be free, even with the \
       replicas of the present config stopped
       """
     plan.steps.append(.declareFailed(version: target.version, entity: entity.entity, cause: cause))
   }
 
   /// Drains as many of the old replicas as stand in the way of the new, those first that serve nobody.
-  private mutating func makeRoom(_ places: Int, from old: [Replica]) {
-    var missing = places
+  private mutating func makeRoom(_ short: Int, from old: [Replica]) {
+    var missing = short
     for replica in old.sorted(by: { ($0.state == .ready ? 1 : 0, $0.id) < ($1.state == .ready ? 1 : 0, $1.id) })
     where missing > 0 {
       end(replica)
-      missing -= 1
+      missing -= replica.places
     }
   }
 
@@ -213,11 +240,12 @@ private struct PlanningRound {
       plan.lookAgainAt = min(plan.lookAgainAt ?? .seconds(Int64.max), record.retryAt(backoff))
       return
     }
+    let each = places[launch, default: 1]
     for _ in 0..<missing {
-      if let room, room <= 0 {
+      if let room, room < each {
         plan.withoutRoom.append(launch)
       } else {
-        room = room.map { $0 - 1 }
+        room = room.map { $0 - each }
         plan.steps.append(.start(launch: launch))
       }
     }

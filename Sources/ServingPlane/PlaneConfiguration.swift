@@ -23,6 +23,14 @@ package struct PlaneConfiguration: Sendable {
   package var admission = AdmissionPolicy()
   package var timing = ReplicaTiming()
   package var planner = ReplicaPlanner()
+  /// The most replicas that one config may ask for; nil: ``replicasWithoutGPUs``, or as many as there are GPUs if that is more.
+  package var maximumReplicas: Int?
+  package static let replicasWithoutGPUs = 16
+  /// The GPUs of the machine; nil: those that nvidia-smi names.
+  var accelerators: Accelerators?
+  /// How many replicas start at once, and after which time the next so many follow: loading weights takes all of a machine.
+  package var startBurst = 4
+  package var startSpacing: Duration = .seconds(2)
   /// How long requests may go on after the plane was asked to stop, and those to an endpoint that was deleted.
   package var shutdownGrace: Duration = .seconds(20)
   package var deletionGrace: Duration = .seconds(5)

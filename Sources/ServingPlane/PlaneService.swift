@@ -117,8 +117,9 @@ package struct PlaneService: Service {
   }
 
   private func makeLauncher() async -> ReplicaLauncher {
-    ReplicaLauncher(
-      python: settings.interpreter, environment: settings.environment, accelerators: await Accelerators.detect(),
+    let accelerators = if let given = settings.accelerators { given } else { await Accelerators.detect() }
+    return ReplicaLauncher(
+      python: settings.interpreter, environment: settings.environment, accelerators: accelerators,
       cores: ProcessInfo.processInfo.activeProcessorCount, secrets: SecretFolder(path: settings.secretsPath))
   }
 

@@ -69,7 +69,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
       Issue.record("\(plan.steps)")
       return
     }
-    #expect(cause.contains("no room for it: 1 more replica than fit"))
+    #expect(cause.contains("no room for it: 1 more GPU would have to be free"))
   }
 
   @Test func `a new version that keeps failing is declared failed and the old goes on`() {
@@ -113,5 +113,43 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
   @Test func `nothing asked for means nothing kept`() {
     let present = [replica("a", "one", .ready), replica("b", "one", .starting), replica("c", "one", .draining)]
     #expect(steps(serving: nil, present) == [.stop(id: "b"), .drain(id: "a")])
+  }
+
+  private func set(_ version: Int, _ launch: String, count: Int, places: Int) -> ReplicaSet {
+    ReplicaSet(
+      version: version, entities: [EntityReplicas(entity: "e", launch: launch, count: count, places: places)])
+  }
+
+  @Test func `a replica takes as many places as it has GPUs, and one on the CPU none`() {
+    #expect(steps(target: set(1, "four", count: 1, places: 4), [], room: 4) == [.start(launch: "four")])
+    #expect(steps(target: set(1, "cpu", count: 3, places: 0), [], room: 0).count == 3)
+    let plan = planner.plan(
+      serving: nil, target: set(1, "four", count: 1, places: 4), replicas: [], room: 3, crashes: [:], now: .zero)
+    guard case .declareFailed(1, "e", let cause) = plan.steps.first else {
+      Issue.record("\(plan.steps)")
+      return
+    }
+    #expect(cause.contains("1 more GPU "))
+  }
+
+  @Test func `places that others give back are waited for, and nothing is drained for them`() {
+    let old = replica("o", "one", .ready)
+    let plan = planner.plan(
+      serving: v1, target: set(2, "four", count: 1, places: 4), replicas: [old], room: 0, freeing: 4, crashes: [:],
+      now: .zero)
+    #expect(plan.steps == [])
+    #expect(plan.withoutRoom == ["four"])
+  }
+
+  @Test func `as many small replicas go as a large one needs places`() {
+    let three = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "m-1", launch: "one", count: 3)])
+    let old = ["o1", "o2", "o3"].map { replica($0, "one", .ready) }
+    #expect(
+      steps(serving: three, target: set(2, "two", count: 1, places: 2), old, room: 0) == [
+        .drain(id: "o1"), .drain(id: "o2"),
+      ])
+    // One that is on its way out still has its places.
+    let leaving = [replica("o1", "one", .stopping), replica("o2", "one", .draining), old[2]]
+    #expect(steps(serving: three, target: set(2, "two", count: 1, places: 2), leaving, room: 0) == [])
   }
 }

@@ -103,7 +103,22 @@ struct APITests {
     BadCall(body: body([with(["external_model": ["name": "x"]])]), says: "external_model is not supported"),
     BadCall(body: body([with(["name": "a.b"])]), says: "served entity name 'a.b'"),
     BadCall(body: body([entity("hello", 1, environment: ["1A": "x"])]), says: "'1A' is no name"),
-    BadCall(body: body([entity("hello", 1, environment: ["TMPDIR": "x"])]), says: "TMPDIR is set by the serving plane"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["TMPDIR": "x"])]), says: "TMPDIR is not allowed: it is set by"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["PYTHONWARNINGS": "all:0:antigravity.x:0:0", "BROWSER": "touch x"])]
+      ),
+      says: "BROWSER is not allowed"),
+    BadCall(body: body([entity("hello", 1, environment: ["LD_PRELOAD": "/x.so"])]), says: "LD_PRELOAD is not allowed"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["CUDA_VISIBLE_DEVICES": "0"])]),
+      says: "CUDA_VISIBLE_DEVICES is not allowed: the serving plane assigns the devices"),
+    BadCall(
+      body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": #"["--middleware", "os.system"]"#])]),
+      says: "--middleware is not allowed"),
+    BadCall(
+      body: body([with(["workload_size": "", "min_provisioned_concurrency": 1024])]),
+      says: "asks for 256 replicas; this serving plane runs at most 16"),
     BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]), says: "there is no secret s/k"),
     BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "no secret reference"),
     BadCall(body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": "{"])]), says: "SETPOINT_ENGINE_ARGS"),
@@ -131,6 +146,40 @@ struct APITests {
       let list = try await plane.call("GET", "/api/2.0/serving-endpoints")
       #expect(list.json == ["endpoints": []])
       #expect(try data.replicaProcesses().isEmpty)
+    }
+  }
+
+  @Test func `what starts programs needs the token, wherever the call comes from`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let source = try data.model()
+      let calls: [(String, String, JSONValue)] = [
+        (
+          "POST", "/api/2.1/unity-catalog/models/hello/versions",
+          ["source": .string(source), "entrypoint": .string(TestData.entrypoint)]
+        ), ("PUT", "/api/2.1/unity-catalog/models/hello/aliases/a", ["version_num": 1]),
+        ("POST", "/api/2.0/serving-endpoints", ["name": "chat"]),
+        ("PUT", "/api/2.0/serving-endpoints/chat/config", ["served_entities": [entity("hello", 1)]]),
+      ]
+      // This test is on the plane's machine, as a proxy is that brings strangers.
+      for (method, path, body) in calls {
+        for headers in [
+          [], [HTTPField("X-Forwarded-For", "127.0.0.1")], [HTTPField("X-Forwarded-For", "203.0.113.9")],
+          [HTTPField("Authorization", "Bearer wrong"), HTTPField("Forwarded", "for=127.0.0.1")],
+        ] {
+          let refused = try await plane.call(method, path, body, headers: headers)
+          #expect(refused.status == 401, "\(method) \(path)")
+        }
+      }
+      // The token is enough, from anywhere.
+      let accepted = try await plane.call(
+        "POST", calls[0].1, calls[0].2,
+        headers: [HTTPField("Authorization", "Bearer " + plane.token), HTTPField("X-Forwarded-For", "203.0.113.9")])
+      #expect(accepted.status == 200)
+      let shell = try await plane.call(
+        "POST", calls[0].1, ["source": .string(source), "entrypoint": "bash -c 'vllm serve m --port 8080'"])
+      #expect(shell.status == 400)
+      #expect(shell.message.contains("write the server's command itself: `vllm serve m --port 8080`"))
     }
   }
 

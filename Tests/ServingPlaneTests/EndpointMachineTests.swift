@@ -8,6 +8,8 @@ private struct Stage {
   var machine: EndpointMachine
   var now: Duration = .zero
   var room: Int?
+  var freeing = 0
+  var places = 1
   var asked: [EndpointMachine.Action] = []
   private let counter = Counter()
 
@@ -21,7 +23,9 @@ private struct Stage {
   }
 
   var moment: EndpointMachine.Moment {
-    EndpointMachine.Moment(now: now, wall: 1000 + now.components.seconds, room: room) { [counter] in
+    EndpointMachine.Moment(
+      now: now, wall: 1000 + now.components.seconds, room: room, freeing: freeing, places: { [places] _ in places }
+    ) { [counter] in
       counter.value += 1
       return "r\(counter.value)"
     }
@@ -210,5 +214,74 @@ struct EndpointMachineTests {
     #expect(one.key != served(1, environment: ["TOKEN": "hunter3"]).launch.key)
     #expect(one.key != served(2, environment: ["TOKEN": "hunter2"]).launch.key)
     #expect(!one.key.contains("hunter2"))
+  }
+
+  @Test func `a replica that was told to go is told again at each look until it is gone`() throws {
+    var stage = Stage()
+    try stage.put(served(1))
+    stage.replica("r1", became: .ready)
+    try stage.put(served(2))
+    #expect(!stage.machine.isDue(now: stage.now))
+    stage.replica("r2", became: .ready)
+    #expect(stage.asked.contains(.drain(id: "r1")))
+    for _ in 0..<3 {
+      #expect(stage.machine.isDue(now: stage.now))
+      stage.look(after: .seconds(1))
+      #expect(stage.asked == [.drain(id: "r1")])
+    }
+    stage.replica("r1", became: .stopping)
+    stage.look(after: .seconds(1))
+    #expect(stage.asked == [.stop(id: "r1")])
+    stage.replica("r1", became: .stopped)
+    stage.look(after: .seconds(1))
+    #expect(stage.asked == [])
+    #expect(!stage.machine.isDue(now: stage.now))
+  }
+
+  @Test func `in any order of events a replica that is not wanted is told to go, thousands of times`() throws {
+    var dice = SystemRandomNumberGenerator()
+    for _ in 0..<3000 {
+      var stage = Stage()
+      try stage.put(served(1))
+      stage.replica("r1", became: .ready)
+      var told: Set<String> = []
+      func note() { for case .stop(let id) in stage.asked { told.insert(id) } }
+      // A target whose one replica becomes ready at the very moment at which the other one fails.
+      try stage.put(served(2, name: "a", traffic: 100), served(3, name: "b", traffic: 0))
+      let (good, bad) = (stage.started[0], stage.started[1])
+      for step in [0, 1].shuffled(using: &dice) {
+        if step == 0 { stage.replica(good, became: .ready) } else { stage.replica(bad, failed: "broken") }
+        note()
+        for case .drain(let id) in stage.asked { told.insert(id) }
+      }
+      #expect(told == [good])
+      stage.replica(good, became: .ready)
+      stage.look(after: .seconds(1))
+      #expect(stage.asked == [.drain(id: good)] || stage.asked == [.stop(id: good)])
+      stage.replica(good, became: .stopped)
+      #expect(stage.states == ["r1": .ready])
+    }
+  }
+
+  @Test func `a new endpoint's room is reckoned by its own config`() throws {
+    var stage = Stage()
+    stage.room = 3
+    stage.places = 4
+    try stage.put(served(1))
+    #expect(stage.started == [])
+    guard case .failed(_, _, let reason) = stage.machine.record.update else {
+      Issue.record("it was started without room")
+      return
+    }
+    #expect(reason.contains("1 more GPU would have to be free"))
+    // GPUs that others are about to give back are waited for.
+    stage.freeing = 1
+    try stage.put(served(1))
+    #expect(stage.started == [])
+    #expect(stage.machine.withoutRoom.count == 1)
+    stage.freeing = 0
+    stage.room = 4
+    stage.look(after: .seconds(1))
+    #expect(stage.started == ["r1"])
   }
 }

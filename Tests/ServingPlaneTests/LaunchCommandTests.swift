@@ -69,13 +69,58 @@ struct LaunchCommandTests {
       ])
   }
 
-  @Test func `GPUs are given out, the least used first, as many as the workload type names`() {
+  @Test func `what a replica gets of the plane's environment is an allow-list, in the entrypoint's words too`() {
+    let plane = [
+      "PATH": "/bin", "LD_LIBRARY_PATH": "/cuda", "LD_AUDIT": "/x.so", "HF_HOME": "/hf", "HF_TOKEN": "hf_secret",
+      "AWS_SECRET_ACCESS_KEY": "s", "CUDA_VISIBLE_DEVICES": "7", "BASH_ENV": "/x", "XDG_RUNTIME_DIR": "/run",
+    ]
+    #expect(
+      ReplicaEnvironment.passedOn(plane) == ["PATH": "/bin", "LD_LIBRARY_PATH": "/cuda", "HF_HOME": "/hf"])
+    #expect(throws: EntrypointError.self) {
+      try LaunchCommand(
+        entrypoint: "vllm serve q --api-key $DATABRICKS_TOKEN", port: 1,
+        environment: ReplicaEnvironment.passedOn(["DATABRICKS_TOKEN": "t"]))
+    }
+  }
+
+  @Test(arguments: [
+    "CUDA_VISIBLE_DEVICES=0 python m.py", "env CUDA_VISIBLE_DEVICES=0 python m.py",
+    "env -u X CUDA_VISIBLE_DEVICES=0 A=1 python m.py", "/usr/bin/env -i HIP_VISIBLE_DEVICES=0 python m.py",
+    "nohup env ROCR_VISIBLE_DEVICES=1 python m.py", "python m.py --device-ids 0,1", "python m.py --device_ids=0",
+  ])
+  func `the plane's devices win over those of an entrypoint`(_ entrypoint: String) throws {
+    let command = try LaunchCommand(entrypoint: entrypoint, port: 1, environment: [:])
+    let machine = Accelerators(listing: "0, A10G\n1, A10G\n")
+    let variables = ReplicaEnvironment(accelerators: machine, cores: 8).variables(
+      plane: ["CUDA_VISIBLE_DEVICES": "0"], entity: command.assignments.merging(["CUDA_VISIBLE_DEVICES": "0"]) { $1 },
+      mark: "p.r", temporary: "/t", port: 1, devices: [1])
+    #expect(variables["CUDA_VISIBLE_DEVICES"] == "1")
+    #expect(variables["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID")
+    #expect(variables.keys.filter { $0.contains("VISIBLE_DEVICES") } == ["CUDA_VISIBLE_DEVICES"])
+    #expect(!command.words.contains { $0.contains("VISIBLE_DEVICES") || $0.hasPrefix("--device") }, "\(command.words)")
+  }
+
+  @Test func `env in front of a program is read, not run`() throws {
+    let command = try LaunchCommand(entrypoint: "B=2 env -u A --unset=C D=3 python m.py", port: 1, environment: [:])
+    #expect(command.program == "python")
+    #expect(command.assignments == ["B": "2", "D": "3"])
+    #expect(command.removals == ["A", "C"])
+    #expect(throws: EntrypointError.self) {
+      try LaunchCommand(entrypoint: "env --chdir=/x python m.py", port: 1, environment: [:])
+    }
+  }
+
+  @Test func `GPUs are assigned to one replica each, and none to what runs on the CPU`() {
     let machine = Accelerators(listing: "0, NVIDIA A10G\n1, NVIDIA A10G\n2, NVIDIA A10G\n3, NVIDIA A10G\n")
     #expect(machine.gpus.map(\.name) == Array(repeating: "NVIDIA A10G", count: 4))
     #expect(machine.devices(for: "GPU_MEDIUM", inUse: []) == [0])
-    #expect(machine.devices(for: "GPU_MEDIUM", inUse: [0, 1, 0]) == [2])
-    #expect(machine.devices(for: "MULTIGPU_MEDIUM", inUse: [0]) == [0, 1, 2, 3])
+    #expect(machine.devices(for: "GPU_MEDIUM", inUse: [0, 1, 3]) == [2])
+    #expect(machine.devices(for: "MULTIGPU_MEDIUM", inUse: [0]) == nil)
     #expect(machine.devices(for: "GPU_LARGE_2", inUse: [0]) == [1, 2])
+    for type in ["CPU", "CPU_MEDIUM", "CPU_LARGE"] {
+      #expect(machine.devices(for: type, inUse: [0, 1, 2, 3]) == [])
+      #expect(machine.places(for: type) == 0)
+    }
     #expect(Accelerators(listing: "No devices were found").gpus == [])
     #expect(Accelerators.none.devices(for: "GPU_SMALL", inUse: []) == [])
     let variables = ReplicaEnvironment(accelerators: machine, cores: 8).variables(

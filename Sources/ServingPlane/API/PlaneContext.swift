@@ -2,7 +2,8 @@ import Gateway
 import Hummingbird
 import NIOCore
 
-/// What is known of a request besides itself.
+/// What is known of a request besides itself. No right follows from where it came from: a proxy on the same machine would lend
+/// it to everybody.
 struct PlaneContext: ConnectionContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
@@ -10,15 +11,5 @@ struct PlaneContext: ConnectionContext {
   init(source: ApplicationRequestContextSource) {
     coreContext = CoreRequestContextStorage(source: source)
     channel = source.channel
-  }
-
-  /// Whether the client is on this machine.
-  var isLocal: Bool {
-    switch channel.remoteAddress {
-    case .unixDomainSocket: true
-    case .v4: channel.remoteAddress?.ipAddress?.hasPrefix("127.") == true
-    case .v6: ["::1", "::ffff:127.0.0.1"].contains(channel.remoteAddress?.ipAddress)
-    case nil: false
-    }
   }
 }

@@ -8,6 +8,10 @@ struct ConfigReader {
   let version: (_ model: String, _ number: Int) throws(ModelError) -> ModelVersion
   /// What is wrong with the secret references of an environment; nil if nothing is.
   let secretFinding: ([String: String]) -> String?
+  /// Why this machine can never hold the entities; nil if it can.
+  let machineFinding: ([PlaneEntity]) -> String?
+  /// The most replicas that a config may ask for.
+  let maximumReplicas: Int
 
   static let sizes = ["Small", "Medium", "Large"]
   static let workloadTypes = [
@@ -38,6 +42,13 @@ struct ConfigReader {
     var entities: [PlaneEntity] = []
     for entity in sent { entities.append(try read(entity, traffic: shares[entity.resolvedName] ?? 0, now: now)) }
     try refuseDuplicates(entities)
+    let replicas = entities.reduce(0) { $0 + $1.replicas }
+    guard replicas <= maximumReplicas else {
+      throw .invalid(
+        "the config asks for \(replicas) replicas; this serving plane runs at most \(maximumReplicas) for an endpoint "
+          + "(`setpoint serve --max-replicas`)")
+    }
+    if let finding = machineFinding(entities) { throw .invalid(finding) }
     return PlaneConfig(version: configVersion, startTime: now, entities: entities.sorted { $0.name < $1.name })
   }
 
@@ -97,11 +108,17 @@ struct ConfigReader {
     if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
       throw invalid("environment_vars: the value of \(name) holds a null character")
     }
-    if let name = [ReplicaMark.variable, "TMPDIR", "PORT"].first(where: { environment[$0] != nil }) {
-      throw invalid("environment_vars: \(name) is set by the serving plane itself")
+    // Whoever gets here has the plane's own token: there is no other one.
+    if let finding = EnvironmentRule.finding(environment, isAdministrator: true) {
+      throw invalid("environment_vars: \(finding)")
     }
     if let finding = secretFinding(environment) { throw invalid("environment_vars: \(finding)") }
-    do { _ = try environment[EngineFlags.variable].map(EngineFlags.words) } catch { throw invalid("\(error)") }
+    do {
+      let flags = try environment[EngineFlags.variable].map(EngineFlags.words) ?? []
+      if let finding = EngineFlagRule.finding(flags) { throw EntrypointError(description: finding) }
+    } catch {
+      throw invalid("\(error)")
+    }
   }
 
   /// Per cent by entity name. A single entity gets all of it where nothing is said (contract E5).

@@ -25,8 +25,12 @@ struct EndpointMachine: Sendable {
     let now: Duration
     /// Milliseconds since 1970.
     let wall: Int64
-    /// Free places for replicas on this machine; nil: as many as are wanted.
+    /// GPUs of this machine that nobody has; nil on a machine without.
     let room: Int?
+    /// GPUs that replicas of other endpoints have and are about to give back.
+    var freeing = 0
+    /// How many GPUs a replica of a workload type takes.
+    var places: (String) -> Int = { _ in 1 }
     /// Makes the id of a new replica.
     let newID: () -> String
   }
@@ -100,25 +104,42 @@ struct EndpointMachine: Sendable {
     return self.replica(id, became: .failed(cause: failure.description), moment)
   }
 
-  /// Time has passed, or there is room on the machine.
-  mutating func look(_ moment: Moment) -> [Action] { settle(moment) }
+  /// Time has passed, or there is room on the machine. What was told to go and is still there is told again.
+  mutating func look(_ moment: Moment) -> [Action] {
+    let again: [Action] = replicas.values.sorted { $0.id < $1.id }.compactMap { replica in
+      switch replica.state {
+      case .draining: .drain(id: replica.id)
+      case .stopping: .stop(id: replica.id)
+      case .pending, .starting, .loading, .ready, .stopped, .failed: nil
+      }
+    }
+    return settle(moment) + again
+  }
+
+  /// Whether a look is due: for time that has passed, for want of room, or for a replica that is on its way out.
+  func isDue(now: Duration) -> Bool {
+    lookAgainAt.map { $0 <= now } == true || !withoutRoom.isEmpty || replicas.values.contains(where: \.state.isLeaving)
+  }
 
   // MARK: Deciding
 
   private mutating func settle(_ moment: Moment) -> [Action] {
     var actions: [Action] = []
     var stops: [Action] = []
+    var room = moment.room
     // Each round carries out at most one turn of the config, of which there are two at most: the bound is for safety only.
     for _ in 0..<4 {
       let plan = planner.plan(
-        serving: replicaSet(record.active), target: replicaSet(record.update.target),
-        replicas: replicas.values.sorted { $0.id < $1.id }, room: moment.room, crashes: crashes, now: moment.now)
+        serving: replicaSet(record.active, moment), target: replicaSet(record.update.target, moment),
+        replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: moment.freeing, crashes: crashes,
+        now: moment.now)
       lookAgainAt = plan.lookAgainAt
       withoutRoom = plan.withoutRoom
       var turned = false
       for step in plan.steps {
         switch step {
-        case .start(let launch): actions += start(launch, moment)
+        case .start(let launch):
+          actions += start(launch, moment, &room)
         case .drain(let id):
           replicas[id]?.state = .draining
           stops.append(.drain(id: id))
@@ -150,22 +171,25 @@ struct EndpointMachine: Sendable {
     return actions + stops
   }
 
-  private mutating func start(_ key: String, _ moment: Moment) -> [Action] {
+  private mutating func start(_ key: String, _ moment: Moment, _ room: inout Int?) -> [Action] {
     for config in [record.update.target, record.active].compactMap({ $0 }) {
       guard let entity = config.entities.first(where: { $0.launch.key == key }) else { continue }
       let id = moment.newID()
-      replicas[id] = Replica(id: id, launch: key, state: .pending)
+      let places = moment.places(entity.workloadType)
+      room = room.map { $0 - places }
+      replicas[id] = Replica(id: id, launch: key, state: .pending, places: places)
       return [.start(id: id, launch: entity.launch, configVersion: config.version)]
     }
     return []
   }
 
-  private func replicaSet(_ config: PlaneConfig?) -> ReplicaSet? {
+  private func replicaSet(_ config: PlaneConfig?, _ moment: Moment) -> ReplicaSet? {
     config.map { config in
       ReplicaSet(
         version: Int(config.version),
         entities: config.entities.map {
-          EntityReplicas(entity: $0.name, launch: $0.launch.key, count: $0.replicas)
+          EntityReplicas(
+            entity: $0.name, launch: $0.launch.key, count: $0.replicas, places: moment.places($0.workloadType))
         })
     }
   }

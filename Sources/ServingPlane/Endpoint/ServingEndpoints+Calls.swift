@@ -130,12 +130,18 @@ extension ServingEndpoints {
   // MARK: Reading requests
 
   private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
-    try await BlockingWork.brief.run { [models, launcher] () throws(APIError) in
+    try await BlockingWork.brief.run { [models, launcher, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
-        secretFinding: { launcher.secrets.finding(in: $0) })
+        secretFinding: { launcher.secrets.finding(in: $0) }, machineFinding: launcher.accelerators.finding,
+        maximumReplicas: maximumReplicas)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }
+  }
+
+  /// The most replicas that one config may ask for.
+  private var maximumReplicas: Int {
+    settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, launcher.accelerators.gpus.count)
   }
 
   private func machine(_ name: String) throws(APIError) -> EndpointMachine {

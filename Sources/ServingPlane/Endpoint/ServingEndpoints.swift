@@ -68,14 +68,14 @@ actor ServingEndpoints {
     }
   }
 
-  /// Looks at what waits for time or room. Called every now and then.
+  /// Looks at what waits for time or room, and at what was told to go. Called every now and then.
   func look() async {
     await changes.run {
       guard !isStopping else { return }
       let now = clock.now - origin
-      for (id, machine) in machines
-      where machine.lookAgainAt.map({ $0 <= now }) == true || !machine.withoutRoom.isEmpty {
-        await act(on: id) { $0.look($1) }
+      for (id, machine) in machines where machine.isDue(now: now) { await act(on: id) { $0.look($1) } }
+      for (id, record) in records where record.ended == nil && machines[record.endpoint] == nil {
+        supervisor.stop(id, .drain(settings.deletionGrace))
       }
     }
   }
@@ -202,13 +202,13 @@ actor ServingEndpoints {
   private func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {
     let alive = records.values.filter { $0.ended == nil }
     let taken = Set(alive.map(\.port))
+    let devices = launcher.accelerators.devices(for: launch.workloadType, inUse: alive.flatMap(\.devices))
     let directory = settings.replicasPath + "/" + id
     let found = await version(of: launch)
     let record = ReplicaRecord(
       id: id, endpoint: endpoint, launch: launch, configVersion: configVersion,
       port: ReplicaPort.free(besides: taken, from: Int.random(in: ReplicaPort.range)) ?? 0,
-      devices: launcher.accelerators.devices(for: launch.workloadType, inUse: alive.flatMap(\.devices)),
-      directory: directory, temporary: settings.temporaryDirectory(of: id),
+      devices: devices ?? [], directory: directory, temporary: settings.temporaryDirectory(of: id),
       workingDirectory: found?.artifacts ?? directory,
       created: wallClock())
     await keep(record)
@@ -217,6 +217,9 @@ actor ServingEndpoints {
     let mark = ReplicaMark(plane: store.planeID, replica: id)
     run(record, found) { [models, launcher] () throws(ReplicaFailure) in
       guard record.port != 0 else { throw ReplicaFailure("no port is free for the replica", isWorthRepeating: true) }
+      guard devices != nil else {
+        throw ReplicaFailure("too few GPUs are free for a replica of \(launch.workloadType)", isWorthRepeating: true)
+      }
       let version: ModelVersion
       do throws(ModelError) {
         version = try models.version(launch.model, launch.version)
@@ -259,7 +262,7 @@ actor ServingEndpoints {
       let state: ReplicaState = record.wasReady ? .ready : .starting
       let moment = moment(for: machines[record.endpoint])
       machines[record.endpoint]?.adopt(
-        Replica(id: record.id, launch: record.launch.key, state: state), moment)
+        Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), moment)
       run(record, await version(of: record.launch), start: nil)
       log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .lost(var record):
@@ -326,19 +329,19 @@ actor ServingEndpoints {
     for record in over.dropFirst(settings.keptOutputs) { await forget(record) }
   }
 
+  /// What an endpoint's machine is told of now and of the GPUs.
   func moment(for machine: EndpointMachine?) -> EndpointMachine.Moment {
-    EndpointMachine.Moment(
-      now: clock.now - origin, wall: wallClock(), room: room(for: machine), newID: Self.randomHex)
-  }
-
-  /// How many more replicas of an endpoint the GPUs can hold; no bound without GPUs.
-  private func room(for machine: EndpointMachine?) -> Int? {
-    let gpus = launcher.accelerators.gpus.count
-    guard gpus > 0 else { return nil }
-    let used = Set(records.values.filter { $0.ended == nil }.flatMap(\.devices)).count
-    let entities = [machine?.record.active, machine?.record.update.config].compactMap { $0 }.flatMap(\.entities)
-    let each = entities.map { min(gpus, Accelerators.gpuCount($0.workloadType)) }.max() ?? 1
-    return max(0, gpus - used) / max(1, each)
+    let accelerators = launcher.accelerators
+    let alive = records.values.filter { $0.ended == nil }
+    let used = Set(alive.flatMap(\.devices)).count
+    let others = alive.filter { record in
+      record.endpoint != machine?.record.id
+        && machines[record.endpoint]?.replicas[record.id]?.state.isLeaving ?? true
+    }
+    return EndpointMachine.Moment(
+      now: clock.now - origin, wall: wallClock(),
+      room: accelerators.gpus.isEmpty ? nil : max(0, accelerators.gpus.count - used),
+      freeing: Set(others.flatMap(\.devices)).count, places: accelerators.places, newID: Self.randomHex)
   }
 
   private func nameOf(_ record: ReplicaRecord) -> String { machines[record.endpoint]?.record.name ?? record.endpoint }

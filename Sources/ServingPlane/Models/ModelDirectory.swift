@@ -42,7 +42,7 @@ final class ModelDirectory: Sendable {
           : "the MLmodel file in \(source) has no metadata.entrypoint; give one with --entrypoint")
     }
     do {
-      _ = try CommandLineWords.split(entrypoint, port: 1, variables: nil)
+      try ShellEntrypoint.check(entrypoint)
     } catch {
       throw ModelError(code: .invalid, description: "the entrypoint cannot be run: \(error)")
     }

@@ -41,24 +41,48 @@ struct Accelerators: Hashable, Sendable {
     return gpus.map { "GPU \($0.index) \($0.name)" }.joined(separator: ", ")
   }
 
-  /// The GPUs for one more replica: the least used first, as many as the workload type names and the machine has.
+  /// The GPUs for one more replica, of those that nobody has; empty for one that runs on the CPU.
   ///
-  /// - Parameter inUse: the devices of the replicas that run now, each as often as it is used.
-  func devices(for workloadType: String, inUse: [Int]) -> [Int] {
-    let uses = Dictionary(inUse.map { ($0, 1) }, uniquingKeysWith: +)
-    let ranked = gpus.map(\.index).sorted { (uses[$0, default: 0], $0) < (uses[$1, default: 0], $1) }
-    return Array(ranked.prefix(Self.gpuCount(workloadType))).sorted()
+  /// - Parameter inUse: the devices of all replicas that are not over: one that is on its way out has its GPUs until it is gone.
+  /// - Returns: nil where too few are free.
+  func devices(for workloadType: String, inUse: some Sequence<Int>) -> [Int]? {
+    let taken = Set(inUse)
+    let free = gpus.map(\.index).filter { !taken.contains($0) }.sorted()
+    let count = places(for: workloadType)
+    return free.count >= count ? Array(free.prefix(count)) : nil
   }
 
-  /// How many GPUs a workload type stands for (contract 6.2): its trailing number, or four for `MULTIGPU_MEDIUM`.
+  /// How many GPUs of this machine one replica takes: none on a machine without, where every type runs on the CPU.
+  func places(for workloadType: String) -> Int { gpus.isEmpty ? 0 : Self.gpuCount(workloadType) }
+
+  /// How many GPUs a workload type stands for (contract 6.2): none for the CPU, four for `MULTIGPU_MEDIUM`, else its trailing
+  /// number, else one.
   static func gpuCount(_ workloadType: String) -> Int {
+    if workloadType == "CPU" || workloadType.hasPrefix("CPU_") { return 0 }
     if workloadType == "MULTIGPU_MEDIUM" { return 4 }
     return workloadType.split(separator: "_").last.flatMap { Int($0) } ?? 1
   }
 
+  /// Why this machine can never hold a config; nil where it can.
+  func finding(_ entities: [PlaneEntity]) -> String? {
+    guard !gpus.isEmpty else { return nil }
+    let present = "this machine has \(gpus.count) (\(summary))"
+    if let entity = entities.first(where: { places(for: $0.workloadType) > gpus.count }) {
+      let needed = places(for: entity.workloadType)
+      return
+        "served entity '\(entity.name)': workload_type \(entity.workloadType) needs \(Self.count(needed)) for each "
+        + "replica; \(present)"
+    }
+    let total = entities.reduce(0) { $0 + places(for: $1.workloadType) * $1.replicas }
+    guard total > gpus.count else { return nil }
+    return "the config needs \(Self.count(total)) for all its replicas; \(present)"
+  }
+
+  private static func count(_ gpus: Int) -> String { gpus == 1 ? "1 GPU" : "\(gpus) GPUs" }
+
   /// What to say on an endpoint about where it runs; nil where it runs on what was asked for.
   func remark(for workloadType: String) -> String? {
-    guard gpus.isEmpty, !workloadType.hasPrefix("CPU") else { return nil }
+    guard gpus.isEmpty, Self.gpuCount(workloadType) > 0 else { return nil }
     return "this machine has no NVIDIA GPU, so vLLM runs \(workloadType) on the CPU"
   }
 }

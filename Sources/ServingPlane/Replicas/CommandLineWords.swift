@@ -3,12 +3,13 @@
 enum CommandLineWords {
   /// - Parameters:
   ///   - text: the command line, as it stands in a model version's metadata.
-  ///   - port: what `{port}`, `$PORT` and `${PORT}` stand for.
+  ///   - port: what `{port}`, `$PORT` and `${PORT}` stand for; nil leaves `{port}` in their place.
   ///   - variables: what any other `$NAME` stands for; nil where that is not known yet, and any name will do.
-  static func split(_ text: String, port: Int, variables: [String: String]?) throws(EntrypointError) -> [String] {
-    var splitter = Splitter(characters: Array(text), variables: variables?.merging(["PORT": String(port)]) { $1 })
+  static func split(_ text: String, port: Int?, variables: [String: String]?) throws(EntrypointError) -> [String] {
+    let port = port.map(String.init) ?? "{port}"
+    var splitter = Splitter(characters: Array(text), port: port, variables: variables)
     let words = try splitter.words()
-    return words.map { $0.replacing("{port}", with: String(port)) }
+    return words.map { $0.replacing("{port}", with: port) }
   }
 }
 
@@ -19,6 +20,7 @@ struct EntrypointError: Error, Hashable, CustomStringConvertible {
 
 private struct Splitter {
   let characters: [Character]
+  let port: String
   let variables: [String: String]?
   var position = 0
 
@@ -113,6 +115,7 @@ private struct Splitter {
       return "$"
     }
     position = braced ? end + 1 : end
+    if name == "PORT" { return port }
     guard let variables else { return "" }
     guard let value = variables[name] else {
       throw EntrypointError(

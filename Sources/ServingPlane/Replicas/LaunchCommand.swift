@@ -2,8 +2,10 @@
 struct LaunchCommand: Hashable, Sendable {
   /// The words; the first is the program as the entrypoint names it.
   var words: [String]
-  /// Assignments written in front of the program (`NAME=value python …`).
+  /// Assignments written in front of the program (`NAME=value python …`), also behind `env`.
   var assignments: [String: String]
+  /// Variables that `env -u NAME` takes away.
+  var removals: Set<String>
 
   /// The program, as the entrypoint names it.
   var program: String { words.first ?? "" }
@@ -11,8 +13,8 @@ struct LaunchCommand: Hashable, Sendable {
   /// Reads an entrypoint and points it at one replica's port.
   ///
   /// `--host` becomes the loopback address and `--port` the replica's, in place or appended: a replica is reachable only
-  /// through the gateway. `--uds` and `--api-key` go, since the one would leave the port unanswered and the other would
-  /// shut the gateway out.
+  /// through the gateway. `--uds`, `--api-key` and `--device-ids` go, since the first would leave the port unanswered, the second would shut
+  /// the gateway out, and the devices are the plane's to assign.
   ///
   /// - Parameters:
   ///   - entrypoint: the version's `metadata.entrypoint`.
@@ -22,22 +24,24 @@ struct LaunchCommand: Hashable, Sendable {
   init(
     entrypoint: String, port: Int, environment: [String: String], engineArguments: [String] = []
   ) throws(EntrypointError) {
-    var words = try CommandLineWords.split(entrypoint, port: port, variables: environment)
-    var assignments: [String: String] = [:]
-    while let first = words.first, let equals = first.firstIndex(of: "="),
-      EnvironmentName.isValid(first[..<equals])
-    {
-      assignments[String(first[..<equals])] = String(first[first.index(after: equals)...])
-      words.removeFirst()
+    try ShellEntrypoint.check(entrypoint)
+    var command = CommandPrefix(try CommandLineWords.split(entrypoint, port: port, variables: environment))
+    guard !command.words.isEmpty else { throw EntrypointError(description: "it names no program") }
+    guard CommandPrefix.basename(command.words[0]) != "env" else {
+      throw EntrypointError(description: "it uses an option of env other than -i and -u; write the command without env")
     }
-    guard !words.isEmpty else { throw EntrypointError(description: "it names no program") }
-    words += engineArguments
-    words = Self.dropping("--uds", from: words)
-    words = Self.dropping("--api-key", from: words)
-    words = Self.setting("--host", to: "127.0.0.1", in: words)
-    words = Self.setting("--port", to: String(port), in: words)
-    self.words = words
-    self.assignments = assignments
+    // Behind another program, as in `nohup env CUDA_VISIBLE_DEVICES=0 python …`.
+    command.words.removeAll { word in
+      word.contains("=") && ReplicaEnvironment.isDevices(String(word.prefix { $0 != "=" }))
+        && EnvironmentName.isValid(word.prefix { $0 != "=" })
+    }
+    command.words += engineArguments
+    for option in ["--uds", "--api-key", "--device-ids"] { command.words = Self.dropping(option, from: command.words) }
+    command.words = Self.setting("--host", to: "127.0.0.1", in: command.words)
+    command.words = Self.setting("--port", to: String(port), in: command.words)
+    words = command.words
+    assignments = command.assignments
+    removals = command.removals
   }
 
   /// The value of an option, whether written `--name value` or `--name=value`; the last one, as argparse takes it.
@@ -63,12 +67,13 @@ struct LaunchCommand: Hashable, Sendable {
     var found = false
     var rest = words[...]
     while let word = rest.popFirst() {
+      let name = flag(of: word)
       switch word {
-      case option:
+      case _ where word == name.word && name.flag == option:
         found = true
         result += [option, value]
         if let next = rest.first, !next.hasPrefix("--") { rest.removeFirst() }
-      case _ where word.hasPrefix(option + "="):
+      case _ where name.flag == option:
         found = true
         result.append(option + "=" + value)
       default: result.append(word)
@@ -81,13 +86,20 @@ struct LaunchCommand: Hashable, Sendable {
     var result: [String] = []
     var rest = words[...]
     while let word = rest.popFirst() {
-      if word == option {
-        while let next = rest.first, !next.hasPrefix("-") { rest.removeFirst() }
-      } else if !word.hasPrefix(option + "=") {
+      let name = flag(of: word)
+      if name.flag != option {
         result.append(word)
+      } else if name.word == word {
+        while let next = rest.first, !next.hasPrefix("-") { rest.removeFirst() }
       }
     }
     return result
+  }
+
+  /// A word up to its `=`, as written and as the option it means: vLLM takes `_` for `-`.
+  private static func flag(of word: String) -> (word: String, flag: String) {
+    let name = String(word.prefix { $0 != "=" })
+    return (name, name.hasPrefix("--") ? name.replacing("_", with: "-") : name)
   }
 }
 

@@ -9,14 +9,31 @@ struct ReplicaEnvironment {
   /// Variables of the plane's own environment that a replica may see, by name or by prefix. Anything else stays out, so that
   /// the plane's credentials do not reach a model's code. `PYTHONDONTWRITEBYTECODE` is not among them: it makes each start
   /// of vLLM take three times as long.
-  static let inherited = [
+  private static let inherited: Set = [
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SHELL", "VIRTUAL_ENV", "http_proxy", "https_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH", "PYTHONHOME",
+    "LD_LIBRARY_PATH", "LD_PRELOAD", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+    "PYENV_ROOT", "PYENV_VERSION", "CONDA_PREFIX", "CONDA_DEFAULT_ENV",
   ]
-  static let inheritedPrefixes = [
-    "LC_", "LD_", "XDG_", "PYENV_", "CONDA_", "CUDA_", "NVIDIA_", "NCCL_", "HF_", "TRANSFORMERS_", "TORCH", "VLLM_",
-    "OMP_", "MKL_", "KMP_",
+  private static let inheritedPrefixes = [
+    "LC_", "CUDA_", "NVIDIA_", "NCCL_", "HF_", "TRANSFORMERS_", "TORCH", "VLLM_", "OMP_", "MKL_", "KMP_",
   ]
+  /// How names of credentials end. They reach a replica only as secrets that its endpoint refers to.
+  private static let credentialEndings = ["TOKEN", "KEY", "SECRET", "PASSWORD", "CREDENTIALS"]
+
+  /// The part of the plane's environment that replicas get.
+  static func passedOn(_ plane: [String: String]) -> [String: String] {
+    plane.filter { name, _ in
+      if inherited.contains(name) { return true }
+      return inheritedPrefixes.contains(where: name.hasPrefix) && !credentialEndings.contains(where: name.hasSuffix)
+        && !isDevices(name)
+    }
+  }
+
+  /// Whether a variable says which accelerators a program sees: that is for the plane to say.
+  static func isDevices(_ name: String) -> Bool {
+    name.contains("VISIBLE_DEVICES") || ["CUDA_DEVICE_ORDER", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK"].contains(name)
+  }
 
   /// - Parameters:
   ///   - plane: the plane's own environment.
@@ -27,9 +44,7 @@ struct ReplicaEnvironment {
   func variables(
     plane: [String: String], entity: [String: String], mark: String, temporary: String, port: Int, devices: [Int]
   ) -> [String: String] {
-    var variables = plane.filter { name, _ in
-      Self.inherited.contains(name) || Self.inheritedPrefixes.contains { name.hasPrefix($0) }
-    }
+    var variables = Self.passedOn(plane)
     func byDefault(_ name: String, _ value: String) { if variables[name] == nil { variables[name] = value } }
     byDefault("HF_HUB_OFFLINE", "1")
     byDefault("VLLM_NO_USAGE_STATS", "1")
@@ -40,10 +55,13 @@ struct ReplicaEnvironment {
       // Left to itself every replica pins its worker to the first core.
       byDefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
       byDefault("OMP_NUM_THREADS", String(max(1, cores / 2)))
-    } else {
+    }
+    variables.merge(entity.filter { !Self.isDevices($0.key) }) { $1 }
+    if !accelerators.gpus.isEmpty {
+      // The numbers are those of nvidia-smi, which counts by bus; CUDA by itself counts the fastest first.
+      variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
       variables["CUDA_VISIBLE_DEVICES"] = devices.map(String.init).joined(separator: ",")
     }
-    variables.merge(entity) { $1 }
     variables[EngineFlags.variable] = nil
     variables["VLLM_API_KEY"] = nil
     variables["PORT"] = String(port)

@@ -29,7 +29,8 @@ struct ReplicaLauncher: Sendable {
     let command = try command(version.entrypoint, port: record.port, entity: entity)
     try checkModel(command, version: version, isOffline: entity["HF_HUB_OFFLINE"] != "0")
     var variables = ReplicaEnvironment(accelerators: accelerators, cores: cores).variables(
-      plane: environment, entity: entity.merging(command.assignments) { $1 }, mark: mark.description,
+      plane: environment.filter { !command.removals.contains($0.key) },
+      entity: entity.merging(command.assignments) { $1 }, mark: mark.description,
       temporary: record.temporary, port: record.port, devices: record.devices)
     if let python, python.contains("/"), let slash = python.lastIndex(of: "/") {
       // So that `vllm serve …` is the one beside that interpreter.
@@ -79,7 +80,8 @@ struct ReplicaLauncher: Sendable {
     do {
       let arguments = try entity[EngineFlags.variable].map(EngineFlags.words) ?? []
       return try LaunchCommand(
-        entrypoint: entrypoint, port: port, environment: environment.merging(entity) { $1 }, engineArguments: arguments)
+        entrypoint: entrypoint, port: port,
+        environment: ReplicaEnvironment.passedOn(environment).merging(entity) { $1 }, engineArguments: arguments)
     } catch {
       throw ReplicaFailure("the entrypoint cannot be run: \(error)", line: entrypoint)
     }

@@ -80,6 +80,10 @@ struct ReplicaLife: Sendable {
 
   private func begin() async -> ProcessTable.Identity? {
     guard let start else { return record.process }
+    guard signal.request == nil else {
+      await report(.over(nil))
+      return nil
+    }
     do throws(ReplicaFailure) {
       let identity = try start()
       await report(.started(identity))
@@ -101,8 +105,8 @@ struct ReplicaLife: Sendable {
     }
   }
 
-  private func stopRequest() async -> Event {
-    await signal.next().map { .stop($0) } ?? .abandoned
+  private func stopRequest(after known: StopRequest? = nil) async -> Event {
+    await signal.next(after: known).map { .stop($0) } ?? .abandoned
   }
 
   private func readiness(of group: ReplicaGroup) async -> Event {
@@ -175,10 +179,10 @@ struct ReplicaLife: Sendable {
     case .exited(let exit):
       let failure = failure(exit, wasServing: wasServing)
       await clean(group)
-      await report(.over(failure))
+      await report(.over(signal.request == nil ? failure : nil))
     case .failed(let failure):
       await clean(group)
-      await report(.over(failure))
+      await report(.over(signal.request == nil ? failure : nil))
     case .stop(let request):
       if wasServing, await !stopInOrder(group, request) { return }
       await clean(group)
@@ -189,13 +193,7 @@ struct ReplicaLife: Sendable {
   /// Drain, then SIGTERM, which ends an idle vLLM cleanly and freezes a busy one; what is left is killed after this.
   /// - Returns: false when the plane goes away in the meantime.
   private func stopInOrder(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
-    if case .drain(let deadline) = request {
-      let event = await firstOf(
-        { await exit(of: group.leader) }, { await stopRequest() },
-        { await drained() },
-        { await pause(deadline) ? .ready : .abandoned })
-      if case .abandoned = event { return false }
-    }
+    guard await drain(group, request) else { return false }
     await report(.stopping)
     await noteSharedMemory(group)
     // A SIGTERM would leave open requests standing for ever; a closed connection ends them at once.
@@ -206,6 +204,29 @@ struct ReplicaLife: Sendable {
     let event = await firstOf(
       { await exit(of: group.leader) }, { await pause(timing.terminationGrace) ? .ready : .abandoned })
     if case .abandoned = event { return false }
+    return true
+  }
+
+  /// Waits until the gateway has no request at the replica, the process is gone or the time is up. A more urgent request
+  /// shortens the time.
+  /// - Returns: false when the plane goes away in the meantime.
+  private func drain(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
+    let clock = ContinuousClock()
+    var deadline: ContinuousClock.Instant?
+    var request = request
+    while case .drain(let time) = request {
+      let known = request
+      let end = min(deadline ?? clock.now + time, clock.now + time)
+      deadline = end
+      let event = await firstOf(
+        { await exit(of: group.leader) }, { await stopRequest(after: known) }, { await drained() },
+        { await pause(end - clock.now) ? .ready : .abandoned })
+      switch event {
+      case .abandoned: return false
+      case .stop(let more): request = more
+      case .exited, .ready, .failed: return true
+      }
+    }
     return true
   }
 

@@ -6,42 +6,58 @@ enum StopRequest: Hashable, Sendable {
   case drain(Duration)
   /// At once.
   case now
+
+  /// Whether this one leaves the replica less time than the other; any request is more urgent than none.
+  func isMoreUrgent(than other: StopRequest?) -> Bool {
+    switch (self, other) {
+    case (_, nil): true
+    case (.now, .drain): true
+    case (.drain(let time), .drain(let others)): time < others
+    case (_, .now): false
+    }
+  }
 }
 
-/// Carries stop requests to one replica's life. Unlike an `AsyncStream` it survives that a wait is cancelled, which happens
-/// each time the life goes from one phase to the next.
+/// Carries stop requests to one replica's life. It latches: a request stays in force from the moment it was made, so it is not
+/// lost when the wait for it is cancelled, which happens each time the life goes from one phase to the next. Asking again changes
+/// nothing unless it is more urgent.
 final class StopSignal: Sendable {
+  private struct Waiter {
+    let known: StopRequest?
+    let continuation: CheckedContinuation<StopRequest?, Never>
+  }
+
   private struct State {
-    var pending: StopRequest?
-    var waiter: CheckedContinuation<StopRequest?, Never>?
+    var request: StopRequest?
+    var waiter: Waiter?
   }
 
   private let state = Mutex(State())
 
-  /// Asks. Of two requests that nobody has taken yet the later one counts.
+  /// The most urgent request so far; nil while there was none.
+  var request: StopRequest? { state.withLock { $0.request } }
+
+  /// Asks. The most urgent request of all counts.
   func send(_ request: StopRequest) {
-    let waiter = state.withLock { state -> CheckedContinuation<StopRequest?, Never>? in
-      if let waiter = state.waiter {
-        state.waiter = nil
-        return waiter
-      }
-      state.pending = request
-      return nil
+    let waiter = state.withLock { state -> Waiter? in
+      guard request.isMoreUrgent(than: state.request) else { return nil }
+      state.request = request
+      guard let waiter = state.waiter, request.isMoreUrgent(than: waiter.known) else { return nil }
+      state.waiter = nil
+      return waiter
     }
-    waiter?.resume(returning: request)
+    waiter?.continuation.resume(returning: request)
   }
 
-  /// Takes the next request; nil when the task is cancelled. One waits at a time.
-  func next() async -> StopRequest? {
+  /// The request in force once there is one that is more urgent than the one already known; nil when the task is cancelled.
+  /// One waits at a time.
+  func next(after known: StopRequest? = nil) async -> StopRequest? {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let (answer, isAnswered) = state.withLock { state -> (StopRequest?, Bool) in
-          if let request = state.pending {
-            state.pending = nil
-            return (request, true)
-          }
+          if let request = state.request, request.isMoreUrgent(than: known) { return (request, true) }
           if Task.isCancelled { return (nil, true) }
-          state.waiter = continuation
+          state.waiter = Waiter(known: known, continuation: continuation)
           return (nil, false)
         }
         if isAnswered { continuation.resume(returning: answer) }
@@ -51,7 +67,7 @@ final class StopSignal: Sendable {
         defer { state.waiter = nil }
         return state.waiter
       }
-      waiter?.resume(returning: nil)
+      waiter?.continuation.resume(returning: nil)
     }
   }
 }

@@ -1,0 +1,17 @@
+internal import ArgumentParser
+internal import ServingPlane
+
+/// How many replicas a serving plane runs.
+struct ReplicaOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The most replicas that an endpoint's config may ask for. (default: 16, or one for each GPU if that is more)",
+      valueName: "N"))
+  var maxReplicas: Int?
+
+  func validate() throws {
+    if let maxReplicas, maxReplicas < 1 { throw ValidationError("--max-replicas must be at least 1.") }
+  }
+
+  func apply(to configuration: inout PlaneConfiguration) { configuration.maximumReplicas = maxReplicas }
+}

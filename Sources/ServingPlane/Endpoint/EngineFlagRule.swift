@@ -1,0 +1,86 @@
+import CanonicalJSON
+
+/// Which of vLLM's flags a config may add to an entrypoint. Refused are those that load code by name, that read more flags from
+/// a file, and those with which the plane reaches the replica (vLLM 0.32, `vllm serve --help`).
+enum EngineFlagRule {
+  /// What is wrong with the words, naming the flag; nil if nothing is.
+  static func finding(_ words: [String]) -> String? {
+    for (index, word) in words.enumerated() where word.hasPrefix("-") {
+      let flag = Flag(word)
+      let value = flag.value ?? (index + 1 < words.count ? words[index + 1] : "")
+      if let why = reason(flag, value: value) {
+        return "the engine flag \(flag.name) is not allowed: \(why); remove it"
+      }
+    }
+    return nil
+  }
+
+  /// A flag as vLLM's parser reads it: `--name`, `--name=value`, `--name.member=value`, with `_` for `-`.
+  struct Flag {
+    /// Without its members, with hyphens.
+    let name: String
+    /// Behind a dot, with hyphens; empty where there is none.
+    let member: String
+    let value: String?
+
+    init(_ word: String) {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let path = parts[0].replacing("_", with: "-").lowercased()
+      value = parts.count == 2 ? String(parts[1]) : nil
+      let dot = path.firstIndex(of: ".")
+      name = dot.map { String(path[..<$0]) } ?? path
+      member = dot.map { String(path[path.index(after: $0)...]) } ?? ""
+    }
+
+    /// Whether the parser may take it for this option: it accepts any unambiguous beginning of one.
+    func isMeant(_ option: String) -> Bool {
+      name == option || name.count > 2 && name.hasPrefix("--") && option.hasPrefix(name) && !complete.contains(name)
+    }
+
+    /// Options of their own that are the beginning of a refused one.
+    private var complete: Set<String> { ["--reasoning-parser", "--log-level"] }
+  }
+
+  private static func reason(_ flag: Flag, value: String) -> String? {
+    if planes.contains(where: flag.isMeant) { return "the serving plane sets it, since it has to reach the replica" }
+    if flag.isMeant("--device-ids") { return "the serving plane assigns the devices of a replica" }
+    if loadsCode.contains(where: flag.isMeant) {
+      return "it decides which code the engine loads; only the model's entrypoint may have it"
+    }
+    if flag.name == "--config" { return "it reads more flags from a file; write them out" }
+    if flag.isMeant("--distributed-executor-backend"), !["mp", "ray", "uni", "external_launcher", ""].contains(value) {
+      return "it loads code by name; its values are mp, ray, uni and external_launcher"
+    }
+    let text = (flag.member + " " + value).replacing("_", with: "-")
+    if let word = codeInValues.first(where: text.contains) { return "\"\(word)\" in its value loads code by name" }
+    if ["--compilation-config", "-cc", "-o"].contains(where: flag.isMeant), let backend = backend(flag, value),
+      backend.contains(".")
+    {
+      return "its backend \"\(backend)\" is code loaded by name"
+    }
+    return nil
+  }
+
+  private static func backend(_ flag: Flag, _ value: String) -> String? {
+    if flag.member == "backend" { return value }
+    return (try? JSONValue(parsing: value))?["backend"]?.stringValue
+  }
+
+  private static let planes = [
+    "--host", "--port", "--uds", "--api-key", "--model", "--root-path", "--headless", "--grpc", "--grpc-port",
+    "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--enable-ssl-refresh", "--ssl-cert-reqs", "--ssl-ciphers",
+    "--data-parallel-supervisor-port", "--api-server-count",
+  ]
+
+  private static let loadsCode = [
+    "--worker-cls", "--worker-extension-cls", "--scheduler-cls", "--middleware", "--tool-parser-plugin",
+    "--reasoning-parser-plugin", "--io-processor-plugin", "--logits-processors", "--model-class-overrides",
+    "--log-config-file", "--logging-config", "--code-revision", "--trust-remote-code",
+  ]
+
+  private static let codeInValues = [
+    "module-path", "inductor-passes", "custom-passes", "worker-cls", "scheduler-cls", "parser-plugin",
+    "processor-plugin",
+    "trust-remote-code",
+  ]
+}

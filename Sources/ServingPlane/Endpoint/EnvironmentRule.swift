@@ -1,0 +1,87 @@
+/// Who may set a variable in the environment of a replica: an allow-list. What changes which code a program loads or runs is
+/// refused to everybody, since it would make an endpoint's config a way to run any program as the plane's user.
+enum EnvironmentRule {
+  enum Verdict: Hashable, Sendable {
+    case allowed
+    /// It redirects a known program, or is read by one, and runs nothing by itself: for those who hold the plane's own token.
+    case administrator(why: String)
+    /// Nobody's, for this reason.
+    case refused(why: String)
+  }
+
+  /// The verdict on a variable. Names are compared in any case: some programs read them so.
+  static func verdict(on name: String) -> Verdict {
+    let name = name.uppercased()
+    if name == EngineFlags.variable { return .allowed }
+    if planeNames.contains(name) || name.hasPrefix("SETPOINT_") {
+      return .refused(why: "it is set by the serving plane itself")
+    }
+    if name.contains("VISIBLE_DEVICES") || deviceNames.contains(name) {
+      return .refused(why: "the serving plane assigns the devices of a replica")
+    }
+    if harmlessNames.contains(name) { return .allowed }
+    if let why = RefusedVariables.reason(name) { return .refused(why: why) }
+    if knownGoodPrefixes.contains(where: name.hasPrefix) {
+      return redirectingNames.contains(name) ? .administrator(why: "it redirects what the engine reads") : .allowed
+    }
+    if readByPrograms.contains(where: { $0.hasSuffix("_") ? name.hasPrefix($0) : name == $0 })
+      || name.hasSuffix("_PROXY")
+    {
+      return .administrator(why: "programs other than the engine read it")
+    }
+    // A name of one's own: nothing that starts a replica gives it a meaning.
+    return .allowed
+  }
+
+  /// What is wrong with an environment, naming the variable; nil if nothing is.
+  ///
+  /// - Parameter isAdministrator: whether the caller has the plane's own token.
+  static func finding(_ environment: [String: String], isAdministrator: Bool) -> String? {
+    for name in environment.keys.sorted() {
+      switch verdict(on: name) {
+      case .allowed: continue
+      case .administrator(let why):
+        if !isAdministrator { return "\(name) needs the plane's administrator token: \(why)" }
+      case .refused(let why):
+        return "\(name) is not allowed: \(why)"
+          + (why.hasPrefix("it is set") ? "" : "; remove it or choose another name")
+      }
+    }
+    return nil
+  }
+
+  private static let planeNames: Set = ["TMPDIR", "PORT"]
+
+  private static let deviceNames: Set = [
+    "CUDA_DEVICE_ORDER", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR", "TPU_VISIBLE_CHIPS",
+  ]
+
+  /// Members of refused families that change no code.
+  private static let harmlessNames: Set = [
+    "PYTHONUNBUFFERED", "PYTHONHASHSEED", "PYTHONFAULTHANDLER", "PYTHONUTF8", "PYTHONIOENCODING",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONMALLOC", "TORCH_DEVICE_BACKEND_AUTOLOAD",
+  ]
+
+  /// What the engine and its libraries are set up with.
+  private static let knownGoodPrefixes = [
+    "VLLM_", "HF_", "CUDA_", "NCCL_", "OMP_", "TORCH_", "MLFLOW_", "TRANSFORMERS_", "TOKENIZERS_", "SAFETENSORS_",
+    "PYTORCH_", "KMP_", "MKL_", "OPENBLAS_", "GLOO_", "CUBLAS_",
+  ]
+
+  /// Known-good by their prefix, yet they send the engine to another server or folder.
+  private static let redirectingNames: Set = [
+    "HF_ENDPOINT", "HF_INFERENCE_ENDPOINT", "VLLM_USE_MODELSCOPE", "VLLM_USAGE_STATS_SERVER", "VLLM_CONFIG_ROOT",
+    "VLLM_RPC_BASE_PATH", "VLLM_HOST_IP", "VLLM_LOOPBACK_IP", "VLLM_DP_MASTER_IP", "VLLM_DEBUG_DUMP_PATH",
+    "VLLM_LORA_RESOLVER_CACHE_DIR", "VLLM_LORA_RESOLVER_HF_REPO_LIST", "VLLM_ALLOW_RUNTIME_LORA_UPDATING",
+    "NCCL_COMM_ID", "NCCL_DEBUG_FILE", "TORCH_LOGS_OUT", "TORCH_TRACE",
+  ]
+
+  /// Read by shells, the C library or common tools, without running anything; a name ending in `_` stands for a family.
+  private static let readByPrograms: Set = [
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE", "NETRC", "HOSTALIASES",
+    "RES_OPTIONS", "LOCALDOMAIN", "TZDIR", "MALLOC_", "USER", "LOGNAME", "PWD", "OLDPWD", "TERM", "DISPLAY",
+    "XAUTHORITY", "DBUS_", "SYSTEMD_", "DOCKER_", "RAY_", "TRITON_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "XLA_", "UCX_",
+    "OTEL_", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "KINETO_", "NUMEXPR_", "MASTER_ADDR", "MASTER_PORT", "RANK",
+    "LOCAL_RANK", "WORLD_SIZE",
+  ]
+}
