@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @Suite struct ValidateTests {
@@ -28,5 +29,32 @@ import Testing
     let run = await CommandRun(["validate"])
     #expect(run.code == 64)
     #expect(run.notes.contains("-f"))
+  }
+
+  @Test(arguments: ["validate", "diff", "apply"])
+  func `foreign files are left out alike`(command: String) async throws {
+    try await withTemporaryDirectory { directory in
+      func write(_ text: String, _ name: String) throws {
+        try text.write(toFile: "\(directory)/\(name)", atomically: false, encoding: .utf8)
+      }
+      try write(Manifests.chat(version: "1"), "chat.yaml")
+      try write("image: {tag: 1}\n", "values.yaml")
+      try write("resources: [chat.yaml]\n", "kustomization.yaml")
+      let arguments = [command, "-f", directory] + (command == "validate" ? [] : ["--state", "\(directory)/.state"])
+      let refused = await CommandRun(arguments)
+      #expect(
+        refused.code != 0 && (refused.output + refused.notes).contains("values.yaml:1:1: error: not a ServingEndpoint"))
+      let left = await CommandRun(arguments + ["--exclude", "values*.yaml"])
+      #expect(!(left.output + left.notes).contains("values.yaml"), "\(left)")
+      #expect(
+        (left.output + left.notes).contains("kustomization.yaml:1:1: warning: a kustomization file; it is left out"))
+      try write("values.yaml\n", ".setpointignore")
+      let ignored = await CommandRun(arguments)
+      #expect(!(ignored.output + ignored.notes).contains("values.yaml"), "\(ignored)")
+    }
+  }
+
+  @Test func `what is no pattern is a usage error`() async {
+    #expect(await CommandRun(["validate", "-f", "x", "--exclude", "# values"]).code == 64)
   }
 }

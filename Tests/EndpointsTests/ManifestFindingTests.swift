@@ -269,16 +269,27 @@ import Testing
   private static let heads: [(text: String, findings: [String])] = [
     (
       "[]",
-      ["1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list"]
+      [
+        "1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list; keep other objects out of the "
+          + "manifests, or leave them out with --exclude GLOB or a .setpointignore file"
+      ]
     ),
     (
       "a: 1",
+      [
+        "1:1: error: not a ServingEndpoint: it has neither kind nor metadata nor spec; keep other objects out of the "
+          + "manifests, or leave them out with --exclude GLOB or a .setpointignore file"
+      ]
+    ),
+    (
+      "a: 1\nspec: {}",
       [
         "1:1: error: a: unknown field; known here: apiVersion, kind, metadata, spec, status",
         "1:1: error: apiVersion: required, but missing; for example apiVersion: serving.setpoint.dev/v1alpha1",
         "1:1: error: kind: required, but missing; for example kind: ServingEndpoint",
         "1:1: error: metadata: required, but missing; for example metadata: {name: support-chat}",
-        "1:1: error: spec: required, but missing",
+        "2:7: error: spec.entityVersion: required, but missing; for example entityVersion: \"7\"",
+        "2:7: error: spec.model: required, but missing; for example model: main.support.qwen3",
       ]
     ),
     (

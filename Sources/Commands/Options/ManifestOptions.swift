@@ -12,6 +12,7 @@ struct ManifestOptions: ParsableArguments {
       discussion: "A directory is read with all below it: files ending in .yaml, .yml or .json, by name.",
       valueName: "FILE|DIR|-"))
   var paths: [String] = []
+  @OptionGroup var exclusion: ExcludeOptions
 
   init() {}
 
@@ -23,7 +24,7 @@ struct ManifestOptions: ParsableArguments {
       throw ValidationError("Name the manifests with -f FILE, -f DIR, or -f - for standard input.")
     }
     let input = paths.contains(ManifestFiles.standardInput) ? try Surroundings.current.readInput() : []
-    return ManifestFiles.read(paths, standardInput: { input })
+    return ManifestFiles.read(paths, excluding: exclusion.patterns, standardInput: { input })
   }
 
   /// The same for a command that goes on to a provider: findings are printed, and with an error among them nothing is done.

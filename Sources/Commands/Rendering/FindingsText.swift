@@ -12,11 +12,15 @@ enum FindingsText {
   }
 
   static func summary(_ set: ManifestSet) -> String {
-    let errors = set.findings.count { $0.severity == .error }
-    let warnings = set.findings.count - errors
+    // The last of those that are listed counts the others.
+    let listed = set.omittedFindings > 0 ? set.findings.dropLast() : set.findings[...]
+    let errors = listed.count { $0.severity == .error }
+    let warnings = listed.count - errors
     let usable = "\(set.manifests.count) valid \(set.manifests.count == 1 ? "endpoint" : "endpoints")"
-    let found = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }
+    let found =
+      [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }
       .map { "\($0.0) \($0.1)\($0.0 == 1 ? "" : "s")" }
+      + (set.omittedFindings > 0 ? ["\(set.omittedFindings) more"] : [])
     return ([usable] + found).joined(separator: ", ")
   }
 }

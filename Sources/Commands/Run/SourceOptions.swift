@@ -13,6 +13,7 @@ struct SourceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The branch, tag or commit.", valueName: "REF")) var ref = "main"
   @Option(help: ArgumentHelp("The directory in the repository. (default: all of it)", valueName: "PATH"))
   var path = ""
+  @OptionGroup var exclusion: ExcludeOptions
   @Option(help: ArgumentHelp("A file with the token for an https repository.", valueName: "FILE"))
   var gitTokenFile: String?
   @Option(help: ArgumentHelp("A file with the deploy key for an ssh repository.", valueName: "FILE"))
@@ -41,10 +42,11 @@ struct SourceOptions: ParsableArguments {
     state: StateDirectory, environment: [String: String], log: Logger
   ) throws -> any ManifestSource {
     guard let git else {
-      return DirectorySource(paths: paths, warn: { log.warning("\($0)") })
+      return DirectorySource(paths: paths, excluding: exclusion.patterns, warn: { log.warning("\($0)") })
     }
     return try GitSource(
-      url: git, ref: ref, path: path.isEmpty ? "." : path, stateDirectory: state.path,
+      url: git, ref: ref, path: path.isEmpty ? "." : path, excluding: exclusion.patterns,
+      stateDirectory: state.path,
       access: GitAccess(
         token: gitTokenFile.map { .file($0) }, keyFile: gitKeyFile, knownHostsFile: gitKnownHosts,
         certificateAuthorities: environment["GIT_SSL_CAINFO"].flatMap { $0.isEmpty ? nil : $0 }),

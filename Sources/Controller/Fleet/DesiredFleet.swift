@@ -96,11 +96,14 @@ package struct DesiredFleet: Sendable {
     return Resolution(manifest: manifest, versions: versions, desired: desired)
   }
 
+  /// So many are part of a status.
+  private static let mostFindings = 5
+
   private static func desired(_ manifest: Manifest, _ known: [ModelAlias: AliasAnswer]) -> Desired {
     do throws(InvalidManifest) {
       return .present(try manifest.desired { known[$0]?.version?.number })
     } catch {
-      return .unknown(error.findings.map(\.description).joined(separator: "\n"))
+      return .unknown(error.findings.prefix(mostFindings).map(\.description).joined(separator: "\n"))
     }
   }
 }

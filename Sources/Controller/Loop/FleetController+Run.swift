@@ -23,6 +23,7 @@ extension FleetController {
       log.warning("\(words)", metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     }
     if end.leavesBudget { budget?.leave(name) }
+    hasLooked(at: name)
     queue.finish(name, outcome(end))
     parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)
   }

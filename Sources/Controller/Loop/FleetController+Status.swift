@@ -90,7 +90,7 @@ extension FleetController {
       endpoints: statuses.values.sorted { $0.name < $1.name })
   }
 
-  /// What has not been read since the start, and why; empty: the controller does its work.
+  /// What has not been read or looked at since the start, and why; empty: the controller does its work.
   package var missingReadings: [String] {
     var missing: [String] = []
     if lastSync == nil {
@@ -98,6 +98,9 @@ extension FleetController {
     }
     if lists.lastSuccess == nil {
       missing.append("the provider's list was not read yet" + (lists.problem.map { ": \($0)" } ?? ""))
+    }
+    if missing.isEmpty, let (count, all) = leftToLookAt() {
+      missing.append("\(count) of \(all) endpoint\(all == 1 ? "" : "s") were not looked at yet")
     }
     return missing
   }

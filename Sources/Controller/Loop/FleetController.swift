@@ -33,7 +33,10 @@ package actor FleetController {
   private(set) var lastSync: Timestamp?
   /// Whether the source was read at least once, with whatever result. Before that nothing can be said of any endpoint.
   private var hasReadSource = false
-  private(set) var isStopping = false
+  package private(set) var isStopping = false
+  /// The endpoints that were looked at, until all were.
+  private var looked: Set<String> = []
+  private var hasLookedAtAll = false
   /// Whether it stopped because another has the lease, or nobody.
   package private(set) var hasLostLease = false
   private var runs = 0
@@ -72,6 +75,20 @@ package actor FleetController {
     await note("writes nothing more", why: words)
   }
 
+  /// A run over an endpoint ended, however it did.
+  func hasLooked(at name: String) { if !hasLookedAtAll { looked.insert(name) } }
+
+  /// How many endpoints were not looked at since the start, of how many; nil: each was, once.
+  func leftToLookAt() -> (count: Int, of: Int)? {
+    guard !hasLookedAtAll else { return nil }
+    let (names, left) = (view.names, view.names.subtracting(looked).count)
+    guard left == 0 else { return (left, names.count) }
+    // Endpoints that come later do not make the controller less ready.
+    hasLookedAtAll = true
+    looked = []
+    return nil
+  }
+
   func newRun() -> String {
     runs += 1
     return "\(parts.instance)-\(runs)"
@@ -103,11 +120,7 @@ package actor FleetController {
   }
 
   private func tell(_ reading: SourceReading) async {
-    var problems = reading.set.findings.filter { $0.severity == .error }.map(\.description)
-    if let problem = reading.problem {
-      // Where there is nothing to read at all, the finding says the same.
-      problems = [problem] + problems.filter { !$0.contains(problem) }
-    }
+    var problems = SourceProblems.lines(of: reading)
     if problems.isEmpty, reading.set.manifests.isEmpty {
       problems = ["\(parts.source.description) names no endpoint at all; nothing is deleted for its sake"]
     }
@@ -126,13 +139,21 @@ package actor FleetController {
   }
 
   private func tell(_ news: FleetView.News) async {
-    for (name, why) in news.broken.sorted(by: { $0.key < $1.key }) {
+    let broken = news.broken.sorted { $0.key < $1.key }
+    for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
       var stays = "nothing is done to it until that is mended"
       if case .present = entry.desired { stays = "what was wanted of it before stays in force" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
-    for name in news.mended.sorted() { await note("its manifest can be used again", commit: view.commit, of: name) }
+    let mended = news.mended.sorted()
+    for name in mended.prefix(SourceProblems.mostLines) {
+      await note("its manifest can be used again", commit: view.commit, of: name)
+    }
+    for (count, what) in [(broken.count, "cannot be used"), (mended.count, "can be used again")] {
+      let rest = count - SourceProblems.mostLines
+      if rest > 0 { await note("the manifests of \(rest) more endpoints \(what)", commit: view.commit) }
+    }
   }
 
   // MARK: - The provider's list

@@ -7,19 +7,23 @@ internal import Synchronization
 package final class DirectorySource: ManifestSource {
   package let description: String
   private let paths: [String]
+  private let excluded: [IgnorePattern]
   private let cache = Mutex(ManifestCache())
   private let openInotify: @Sendable () -> Int32
   private let warn: @Sendable (String) -> Void
 
   /// - Parameters:
   ///   - paths: files and directories; both may be symbolic links, or not there yet.
+  ///   - excluded: what is left out below directories.
   ///   - openInotify: opens an inotify instance (inotify_init1(2)).
   ///   - warn: is told in words when changes cannot be watched, so that only the interval notices them.
   package init(
-    paths: [String], openInotify: @escaping @Sendable () -> Int32 = { DirectoryWatch.openInotify() },
+    paths: [String], excluding excluded: [IgnorePattern] = [],
+    openInotify: @escaping @Sendable () -> Int32 = { DirectoryWatch.openInotify() },
     warn: @escaping @Sendable (String) -> Void
   ) {
     self.paths = paths
+    self.excluded = excluded
     self.openInotify = openInotify
     self.warn = warn
     description = paths.joined(separator: ", ")
@@ -29,15 +33,14 @@ package final class DirectorySource: ManifestSource {
   package var filesParsed: Int { cache.withLock { $0.filesParsed } }
 
   package func read() async throws -> SourceReading {
-    let roots = paths.filter { $0 != ManifestFiles.standardInput }.map { ManifestCache.Root(path: $0, name: $0) }
-    guard roots.count == paths.count else {
+    guard !paths.contains(ManifestFiles.standardInput) else {
       var reader = ManifestReader()
       reader.fail(
         file: ManifestFiles.standardInput, "standard input can be read once only; name a file or a directory instead")
       return SourceReading(set: reader.finish())
     }
     let known = cache.withLock { $0 }
-    let (set, next) = try await known.read(roots)
+    let (set, next) = try await known.read(paths, excluding: excluded)
     cache.withLock { $0 = next }
     return SourceReading(set: set)
   }
@@ -45,7 +48,8 @@ package final class DirectorySource: ManifestSource {
   /// The first element comes once the watches stand: what changed before that was not seen.
   package func changes() -> AsyncStream<Void> {
     AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-      DirectoryWatch.start(paths: paths, openInotify: openInotify, warn: warn, telling: continuation)
+      DirectoryWatch.start(
+        paths: paths, excluding: excluded, openInotify: openInotify, warn: warn, telling: continuation)
     }
   }
 }

@@ -9,6 +9,7 @@ internal import Synchronization
 /// made anew after each change, before the stream is told: what happens later than that is seen.
 package final class DirectoryWatch: Sendable {
   private let paths: [String]
+  private let excluded: [IgnorePattern]
   private let inotify: Int32
   /// The reading end of a pipe: it has something to read when the stream has ended.
   private let ending: Int32
@@ -24,7 +25,8 @@ package final class DirectoryWatch: Sendable {
 
   /// Starts watching. When that cannot be done, `warn` is told why and the stream stays silent until it ends.
   static func start(
-    paths: [String], openInotify: () -> Int32, warn: @escaping @Sendable (String) -> Void,
+    paths: [String], excluding excluded: [IgnorePattern], openInotify: () -> Int32,
+    warn: @escaping @Sendable (String) -> Void,
     telling continuation: AsyncStream<Void>.Continuation
   ) {
     let inotify = openInotify()
@@ -36,7 +38,7 @@ package final class DirectoryWatch: Sendable {
       return
     }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    let watch = DirectoryWatch(paths, inotify, ends[0], ends[1], warn, continuation)
+    let watch = DirectoryWatch(paths, excluded, inotify, ends[0], ends[1], warn, continuation)
     continuation.onTermination = { [weak watch] _ in watch?.stop() }
     let code = startThread { watch.run() }
     if code != 0 {
@@ -46,10 +48,11 @@ package final class DirectoryWatch: Sendable {
   }
 
   private init(
-    _ paths: [String], _ inotify: Int32, _ ending: Int32, _ end: Int32, _ warn: @escaping @Sendable (String) -> Void,
-    _ continuation: AsyncStream<Void>.Continuation
+    _ paths: [String], _ excluded: [IgnorePattern], _ inotify: Int32, _ ending: Int32, _ end: Int32,
+    _ warn: @escaping @Sendable (String) -> Void, _ continuation: AsyncStream<Void>.Continuation
   ) {
     self.paths = paths
+    self.excluded = excluded
     self.inotify = inotify
     self.ending = ending
     self.end = Mutex(end)
@@ -166,10 +169,17 @@ package final class DirectoryWatch: Sendable {
     func follow(_ path: String) {
       for step in PathLinks.steps(of: path) { watch(step.directory) { $0.add($1, name: step.name) } }
     }
+    func followPatterns(_ directory: String) {
+      let file = directory + "/" + IgnoreRules.fileName
+      if PathLinks.isLink(file) { follow(file) }
+    }
     for path in paths {
       follow(path)
-      let walk = ManifestWalk(path, name: path) { directory in watch(directory) { $0.addVisible($1) } }
+      let walk = ManifestWalk(path, name: path, excluding: excluded) { directory in
+        watch(directory) { $0.addVisible($1) }
+      }
       for directory in walk.directories where directory.isLink { follow(directory.path) }
+      for directory in walk.directories { followPatterns(directory.path) }
       for case .file(let file) in walk.entries where file.isLink { follow(file.path) }
       for case .failure(let name, _) in walk.entries where name != path { follow(name) }
     }

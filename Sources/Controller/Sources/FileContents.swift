@@ -10,16 +10,18 @@ struct FileContents {
   static let largestFile = 32 << 20
 
   /// Reads a file that others may be writing to: when it changed meanwhile, it is read again, a few times at most.
-  static func read(file path: String) throws(UnreadableFile) -> FileContents {
+  ///
+  /// - Parameter mayWait: whether to wait for those who write into a pipe.
+  static func read(file path: String, mayWait: Bool = false) throws(UnreadableFile) -> FileContents {
     for _ in 0..<5 {
-      let contents = try readOnce(path)
+      let contents = try readOnce(path, mayWait ? 0 : O_NONBLOCK)
       if let contents { return contents }
     }
     throw UnreadableFile(words: "it is being written to without a pause; it will be read again")
   }
 
-  private static func readOnce(_ path: String) throws(UnreadableFile) -> FileContents? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  private static func readOnce(_ path: String, _ flags: Int32) throws(UnreadableFile) -> FileContents? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | flags)
     guard descriptor >= 0 else { throw UnreadableFile(errno) }
     defer { close(descriptor) }
     let before = try status(of: descriptor)
@@ -50,7 +52,7 @@ struct FileContents {
       }
       bytes.append(contentsOf: buffer[..<count])
       guard bytes.count <= largestFile else {
-        throw UnreadableFile(words: "it is larger than \(largestFile >> 20) MiB, which no manifest is")
+        throw UnreadableFile.tooLarge
       }
     }
   }
@@ -61,6 +63,9 @@ struct UnreadableFile: Error {
   let words: String
 
   init(words: String) { self.words = words }
+
+  static let tooLarge = UnreadableFile(
+    words: "it is larger than \(FileContents.largestFile >> 20) MiB, which no manifest is")
 
   init(_ code: Int32) { words = "cannot read it: \(Controller.words(ofError: code))" }
 }

@@ -106,7 +106,11 @@ package struct GitAccess: Hashable, Sendable {
   }
 
   private var sshCommand: String {
-    var words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30"]
+    // Below the level at which a server's banner is printed, which would stand before the reason of a failure.
+    var words = [
+      "ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30", "-o",
+      "LogLevel=ERROR",
+    ]
     if let keyFile {
       // The key that was named, and none that an agent or a configuration happens to offer.
       words += ["-F", "/dev/null", "-i", keyFile, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]

@@ -21,39 +21,43 @@ struct GitCommand: Sendable {
   ]
 
   struct Output {
-    let text: String
+    let bytes: [UInt8]
     let errors: String
     let isSuccess: Bool
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
   }
 
   /// - Parameters:
   ///   - repository: the bare repository to work in, if any.
+  ///   - input: what it reads from standard input.
+  ///   - mostOutput: bytes of standard output; more is a failure.
   ///   - limit: after it git and all it started are killed.
   /// - Throws: `GitFailure` with git's words when it fails, runs too long or cannot be started; `CancellationError`.
-  /// - Returns: what it wrote to standard output.
   @discardableResult
   func run(
-    _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(),
-    environment extra: [String: String] = [:], limit: Duration
-  ) async throws -> String {
-    let output = try await attempt(arguments, in: repository, with: grant, environment: extra, limit: limit)
+    _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(), input: [UInt8] = [],
+    mostOutput: Int = 1 << 20, limit: Duration
+  ) async throws -> Output {
+    let output = try await attempt(
+      arguments, in: repository, with: grant, input: input, mostOutput: mostOutput, limit: limit)
     guard output.isSuccess else {
       throw GitFailure(output.errors.isEmpty ? "git \(arguments.first ?? "") failed and said nothing" : output.errors)
     }
-    return output.text
+    return output
   }
 
   /// The same where failing is an answer.
   func attempt(
-    _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(),
-    environment extra: [String: String] = [:], limit: Duration
+    _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(), input: [UInt8] = [],
+    mostOutput: Int = 1 << 20, limit: Duration
   ) async throws -> Output {
     let words =
       ["--literal-pathspecs"] + (repository.map { ["--git-dir=\($0)"] } ?? [])
       + (Self.settings + grant.settings).flatMap { ["-c", $0] } + arguments
-    let environment = variables.merging(grant.environment) { $1 }.merging(extra) { $1 }
+    let environment = variables.merging(grant.environment) { $1 }
     let output = try await withThrowingTaskGroup(of: Output?.self) { group in
-      group.addTask { try await Self.launch(words, environment) }
+      group.addTask { try await Self.launch(words, environment, input, mostOutput) }
       group.addTask {
         try await Task.sleep(for: limit)
         return nil
@@ -65,10 +69,12 @@ struct GitCommand: Sendable {
     guard let output else {
       throw GitFailure("git \(arguments.first ?? "") did not end within \(limit) and was killed")
     }
-    return Output(text: output.text, errors: Self.masked(output.errors, grant.secrets), isSuccess: output.isSuccess)
+    return Output(bytes: output.bytes, errors: Self.masked(output.errors, grant.secrets), isSuccess: output.isSuccess)
   }
 
-  private static func launch(_ arguments: [String], _ environment: [String: String]) async throws -> Output {
+  private static func launch(
+    _ arguments: [String], _ environment: [String: String], _ input: [UInt8], _ mostOutput: Int
+  ) async throws -> Output {
     var options = PlatformOptions()
     // git starts ssh, remote helpers and index-pack: they are one group with it, and end with it. Killing is safe, since
     // what git leaves half done in a repository of ours is made anew.
@@ -79,9 +85,9 @@ struct GitCommand: Sendable {
     do {
       let result = try await Subprocess.run(
         .name("git"), arguments: Arguments(arguments), environment: .custom(variables), platformOptions: options,
-        input: .none, output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+        input: .array(input), output: .bytes(limit: mostOutput), error: .string(limit: 1 << 20))
       return Output(
-        text: result.standardOutput, errors: oneLine(result.standardError),
+        bytes: result.standardOutput, errors: oneLine(result.standardError),
         isSuccess: result.terminationStatus.isSuccess)
     } catch let error as SubprocessError {
       throw GitFailure(
@@ -103,14 +109,27 @@ struct GitCommand: Sendable {
     return variables
   }
 
-  /// What git wrote, its lines joined, without the advice that is for those who type.
+  /// What git and ssh wrote, its lines joined, the reason first: whatever a server greets with stands behind it. Advice for
+  /// those who type is left out.
   private static func oneLine(_ text: String) -> String {
     let lines = text.split(whereSeparator: \.isNewline).map { line in
       String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.properties.generalCategory != .control }))
     }
-    let kept = lines.filter { !$0.hasPrefix("hint:") && !$0.allSatisfy(\.isWhitespace) }
-    let joined = kept.joined(separator: "; ")
-    return joined.count > 2000 ? joined.prefix(2000) + "…" : joined
+    let kept = lines.filter { line in !line.allSatisfy(\.isWhitespace) && !advice.contains { line.hasPrefix($0) } }
+    let reasons = kept.filter(isReason)
+    let joined = (reasons + kept.filter { !isReason($0) }).joined(separator: "; ")
+    return joined.utf8.count > longestWords ? String(joined.unicodeScalars.prefix(longestWords)) + "…" : joined
+  }
+
+  private static let longestWords = 2000
+
+  private static let advice = [
+    "hint:", "Please make sure you have the correct access rights", "and the repository exists.",
+  ]
+
+  private static func isReason(_ line: String) -> Bool {
+    ["fatal:", "error:", "ERROR:", "ssh:", "remote:"].contains { line.hasPrefix($0) }
+      || ["Permission denied", "Host key verification failed", "Could not resolve"].contains { line.contains($0) }
   }
 
   private static func masked(_ text: String, _ secrets: [String]) -> String {

@@ -32,7 +32,8 @@ struct GitRepository: Sendable {
     let patterns = ref.candidates.flatMap { [$0, $0 + "^{}"] }
     let grant = try access.grant(for: remote, in: git.environment)
     let listing = try await git.run(
-      ["ls-remote", "--quiet", "--", remote.address] + patterns, with: grant, limit: limits.remote)
+      ["ls-remote", "--quiet", "--", remote.address] + patterns, with: grant, limit: limits.remote
+    ).text
     var commits: [String: String] = [:]
     for line in listing.split(whereSeparator: \.isNewline) {
       let fields = line.split(separator: "\t")
@@ -95,7 +96,7 @@ struct GitRepository: Sendable {
 
   private func fetchedCommit(in repository: String) async throws -> String {
     try await line(
-      git.run(["rev-parse", "--verify", "\(Self.fetchedRef)^{commit}"], in: repository, limit: limits.local))
+      git.run(["rev-parse", "--verify", "\(Self.fetchedRef)^{commit}"], in: repository, limit: limits.local).text)
   }
 
   /// The last good commit, as long as git can name it.
@@ -129,14 +130,8 @@ struct GitRepository: Sendable {
     throw GitFailure(output.errors.isEmpty ? "it has no signature" : "its signature does not hold: \(output.errors)")
   }
 
-  /// Writes what the commit has at the path into a directory that must be empty.
-  func checkOut(_ commit: String, path: String, into target: String) async throws {
-    let index = target + ".index"
-    defer { remove(index) }
-    try await git.run(
-      ["checkout", "--quiet", "--force", "--no-recurse-submodules", commit, "--", path], in: place,
-      environment: ["GIT_WORK_TREE": target, "GIT_INDEX_FILE": index], limit: limits.local)
-  }
+  /// What the store holds.
+  var objects: GitObjects { GitObjects(git: git, repository: place, limit: limits.local) }
 
   private func line(_ text: String) -> String { String(text.prefix { !$0.isNewline }) }
 

@@ -1,26 +1,23 @@
 internal import Endpoints
 internal import FoundationEssentials
-internal import Glibc
 internal import LibCrypto
 internal import Synchronization
 
 /// Manifests from one path of one branch, tag or commit of a git repository, by the `git` on the PATH.
 ///
-/// A new commit is fetched without history, verified if that is asked for, checked out into a new directory, and takes
-/// the old one's place only then. Whatever goes wrong on the way (the repository is unreachable, the branch is gone,
-/// nobody trusted signed the commit, there is no manifest at the path), the last good commit stays in force and the
-/// reading's problem says so. Its set is complete nonetheless: that commit was read whole.
+/// A new commit is fetched without history, verified if that is asked for, and read out of git's store: only its manifests,
+/// byte for byte, and only those that changed. It takes the old one's place only then. Whatever goes wrong on the way (the
+/// repository is unreachable, the branch is gone, nobody trusted signed the commit, there is no manifest at the path), the
+/// last good commit stays in force and the reading's problem says so. Its set is complete nonetheless: that commit was read
+/// whole.
 ///
-/// No hook, filter (Git LFS among them) or submodule of the repository is used, and links that lead out of it are refused.
+/// No hook, filter (Git LFS among them), attribute or submodule of the repository is used, and links that lead out of it are
+/// refused.
 package final class GitSource: ManifestSource {
-  private struct Checkout {
-    let commit: String
-    let directory: String
-  }
-
   private struct State {
-    var checkout: Checkout?
-    var cache = ManifestCache()
+    /// The commit in force, and what it says.
+    var current: (commit: String, set: ManifestSet)?
+    var cache = GitManifestCache()
     var reading: SourceReading?
   }
 
@@ -28,6 +25,7 @@ package final class GitSource: ManifestSource {
   private let repository: GitRepository
   /// Without slashes at its ends; `.` is the whole repository.
   private let path: String
+  private let excluded: [IgnorePattern]
   private let allowedSigners: String?
   private let state = Mutex(State())
 
@@ -35,20 +33,23 @@ package final class GitSource: ManifestSource {
   ///   - url: as `git fetch` takes it. A name and password in it reach no output and no command line.
   ///   - ref: a branch, a tag (asked for in this order), `HEAD`, a reference in full, or all digits of a commit.
   ///   - path: a directory or file in the repository; `.` is all of it.
-  ///   - stateDirectory: commits and checkouts are kept in `git` below it.
+  ///   - excluded: what is left out below the path.
+  ///   - stateDirectory: commits are kept in `git` below it.
   ///   - access: tokens and keys.
   ///   - allowedSigners: with it a commit counts only when one of these signed it (git's gpg.ssh.allowedSignersFile).
-  ///     As each checkout is of one commit, it is that one's signature, and not those of the commits before it.
+  ///     It is that commit's own signature, and not those of the commits before it.
   ///   - environment: the process's own; git gets from it the PATH, proxies and the like, and no `GIT_` variable.
   /// - Throws: a `GitSourceError` for what can be told to be wrong without asking.
   package init(
-    url: String, ref: String = "main", path: String = ".", stateDirectory: String, access: GitAccess = GitAccess(),
-    allowedSigners: String? = nil, environment: [String: String], limits: GitTimeLimits = GitTimeLimits()
+    url: String, ref: String = "main", path: String = ".", excluding excluded: [IgnorePattern] = [],
+    stateDirectory: String, access: GitAccess = GitAccess(), allowedSigners: String? = nil,
+    environment: [String: String], limits: GitTimeLimits = GitTimeLimits()
   ) throws(GitSourceError) {
     let remote = try GitRemote(url)
     let ref = try GitRef(ref)
     try access.check(against: remote)
     self.path = try Self.checked(path)
+    self.excluded = excluded
     self.allowedSigners = allowedSigners.map(absolutePath)
     let identity = [remote.address, ref.text, self.path].joined(separator: "\n")
     let directory = absolutePath(stateDirectory) + "/git/" + String(SHA256.hash(identity).hexString.prefix(16))
@@ -101,12 +102,11 @@ package final class GitSource: ManifestSource {
         failure = GitFailure("\(cause.words); and \(second.words)")
       }
     }
-    let (checkout, cache) = state.withLock { ($0.checkout, $0.cache) }
-    guard let checkout else { return nothing(because: failure ?? GitFailure("there is no checkout")) }
-    let (set, next) = try await cache.read([root(in: checkout.directory)], confinedTo: checkout.directory)
-    state.withLock { $0.cache = next }
-    guard let failure else { return SourceReading(set: set, commit: checkout.commit) }
-    return inForce(set, checkout.commit, despite: failure)
+    guard let current = state.withLock(\.current) else {
+      return nothing(because: failure ?? GitFailure("no commit was read"))
+    }
+    guard let failure else { return SourceReading(set: current.set, commit: current.commit) }
+    return inForce(current.set, current.commit, despite: failure)
   }
 
   /// Goes to the commit that the remote has now.
@@ -115,7 +115,7 @@ package final class GitSource: ManifestSource {
     let commit: String
     do {
       offer = try await repository.offer()
-      if offer.commit == usableCheckout?.commit { return }
+      if offer.commit == state.withLock({ $0.current?.commit }) { return }
       commit = try await repository.fetch(offer)
     } catch let failure as GitFailure {
       throw GitFailure("cannot fetch \(repository.ref.words) of \(repository.remote.shown): \(failure.words)")
@@ -128,12 +128,9 @@ package final class GitSource: ManifestSource {
     }
   }
 
-  /// Goes to the last good commit, which is here, if there is no checkout of it. Directories left by an earlier process
-  /// are not used: a crash may have cut files off in them, and git checks what it stores.
+  /// Goes to the last good commit, which is here, if none is in force yet.
   private func restore() async throws {
-    guard usableCheckout == nil else { return }
-    state.withLock { $0.checkout = nil }
-    guard let commit = try await repository.lastGood() else { return }
+    guard state.withLock({ $0.current == nil }), let commit = try await repository.lastGood() else { return }
     do {
       try await adopt(commit)
     } catch let failure as GitFailure {
@@ -141,41 +138,19 @@ package final class GitSource: ManifestSource {
     }
   }
 
-  private var usableCheckout: Checkout? {
-    state.withLock(\.checkout).flatMap { FileIdentity(of: $0.directory) == nil ? nil : $0 }
-  }
-
-  /// Verifies a commit, checks it out, and puts it in force.
+  /// Verifies a commit, reads it, and puts it in force.
   private func adopt(_ commit: String) async throws {
     if let allowedSigners { try await repository.verify(commit, allowedSigners: allowedSigners) }
-    let checkouts = repository.directory + "/checkouts"
-    let name = "\(commit.prefix(12)).\(UUID().uuidString.prefix(8))"
-    let directory = "\(checkouts)/\(name)"
-    do {
-      try makeDirectory(directory)
-      try await repository.checkOut(commit, path: path, into: directory)
-      try check(directory)
-      try await repository.keep(commit)
-    } catch {
-      removeTree(directory)
-      throw error
+    let objects = repository.objects
+    let walk = try await GitWalk(objects, commit: commit, path: path, excluding: excluded)
+    let (set, cache) = try await state.withLock(\.cache).read(walk.entries, from: objects)
+    try await repository.keep(commit)
+    state.withLock { state in
+      state.current = (commit, set)
+      state.cache = cache
     }
-    state.withLock { $0.checkout = Checkout(commit: commit, directory: directory) }
-    for old in (try? FileManager.default.contentsOfDirectory(atPath: checkouts)) ?? [] where old != name {
-      removeTree("\(checkouts)/\(old)")
-    }
-  }
-
-  /// - Throws: `GitFailure` when there is nothing to read: an empty source never stands for an empty fleet.
-  private func check(_ directory: String) throws(GitFailure) {
-    let root = root(in: directory)
-    let walk = ManifestWalk(root.path, name: root.name, confinedTo: directory)
-    for case .file in walk.entries { return }
-    for case .failure(_, let words) in walk.entries { throw GitFailure("\(path): \(words)") }
-  }
-
-  private func root(in directory: String) -> ManifestCache.Root {
-    ManifestCache.Root(path: path == "." ? directory : "\(directory)/\(path)", name: path)
+    // Earlier versions checked commits out. What cannot be removed takes up space and does no other harm.
+    try? FileManager.default.removeItem(atPath: repository.directory + "/checkouts")
   }
 
   private func inForce(_ set: ManifestSet, _ commit: String?, despite failure: GitFailure) -> SourceReading {
@@ -189,9 +164,4 @@ package final class GitSource: ManifestSource {
     reader.fail(file: repository.remote.shown, "there are no manifests to read: \(failure.words)")
     return SourceReading(set: reader.finish(), problem: failure.words)
   }
-}
-
-private func removeTree(_ path: String) {
-  // A checkout that cannot be removed takes up space and does no other harm; the next one tries again.
-  try? FileManager.default.removeItem(atPath: path)
 }

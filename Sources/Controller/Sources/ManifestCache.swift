@@ -8,12 +8,6 @@ internal import LibCrypto
 /// A file whose identity is unchanged is not opened. One with other times but the same bytes (touched, checked out anew,
 /// behind a ConfigMap's swapped link) is opened and not parsed.
 struct ManifestCache: Sendable {
-  /// A path to be read, and what people call it.
-  struct Root: Hashable, Sendable {
-    let path: String
-    let name: String
-  }
-
   private struct Entry {
     let identity: FileIdentity
     /// Whether an unchanged identity will mean unchanged bytes.
@@ -29,18 +23,18 @@ struct ManifestCache: Sendable {
 
   init() {}
 
-  /// Reads everything below the roots. When a directory changes meanwhile, a file that was renamed may be in neither
+  /// Reads everything that the paths stand for. When a directory changes meanwhile, a file that was renamed may be in neither
   /// half of what was listed, and would look deleted; so all is read again, and if that does not help, the set is
   /// incomplete.
   ///
-  /// - Parameter confinement: a directory that no link may lead out of.
+  /// - Parameter excluded: what is left out.
   /// - Throws: `CancellationError`.
   /// - Returns: the set, and the cache for the next time.
-  func read(_ roots: [Root], confinedTo confinement: String? = nil) async throws -> (ManifestSet, ManifestCache) {
+  func read(_ paths: [String], excluding excluded: [IgnorePattern]) async throws -> (ManifestSet, ManifestCache) {
     var cache = self
     var attempt = 1
     while true {
-      let walks = roots.map { ManifestWalk($0.path, name: $0.name, confinedTo: confinement) }
+      let walks = paths.map { ManifestWalk($0, name: $0, excluding: excluded) }
       var reader = ManifestReader()
       cache = try await cache.read(walks, into: &reader)
       let moved = walks.lazy.flatMap(\.directories).first {
@@ -86,6 +80,7 @@ struct ManifestCache: Sendable {
       entries[file.name] = known
       return known.content
     }
+    guard file.isRegular else { return ManifestFile(unreadable: file.name, "not a regular file") }
     do {
       let now = Self.now()
       let contents = try FileContents.read(file: file.path)
@@ -94,7 +89,7 @@ struct ManifestCache: Sendable {
       if content == nil { filesParsed += 1 }
       let entry = Entry(
         identity: contents.identity, isSettled: contents.identity.isSettled(at: now), digest: digest,
-        content: content ?? ManifestFile(parsing: contents.bytes, file: file.name))
+        content: content ?? ManifestFile(parsing: contents.bytes, file: file.name, isNamed: file.isNamed))
       entries[file.name] = entry
       return entry.content
     } catch {

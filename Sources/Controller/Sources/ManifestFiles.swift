@@ -12,9 +12,12 @@ package enum ManifestFiles {
   /// ones left out; a file named outright is read whatever its ending. What cannot be read becomes a finding and leaves
   /// the set incomplete, so that nothing is pruned for its sake.
   ///
-  /// - Parameter standardInput: gives the bytes of standard input, asked at most once.
+  /// - Parameters:
+  ///   - excluded: what is left out below directories.
+  ///   - standardInput: gives the bytes of standard input, asked at most once.
   package static func read(
-    _ paths: [String], standardInput: () throws -> [UInt8] = { try FileContents.read(descriptor: STDIN_FILENO) }
+    _ paths: [String], excluding excluded: [IgnorePattern] = [],
+    standardInput: () throws -> [UInt8] = { try FileContents.read(descriptor: STDIN_FILENO) }
   ) -> ManifestSet {
     var reader = ManifestReader()
     var seen: Set<FileIdentity.Place> = []
@@ -23,14 +26,16 @@ package enum ManifestFiles {
       if path == Self.standardInput {
         guard !hasInput else { continue }
         hasInput = true
-        read(path, into: &reader) { try standardInput() }
+        read(path, isNamed: true, into: &reader) { try standardInput() }
         continue
       }
-      for entry in ManifestWalk(path, name: path).entries {
+      for entry in ManifestWalk(path, name: path, excluding: excluded).entries {
         switch entry {
         case .failure(let name, let words): reader.fail(file: name, words)
         case .file(let file) where seen.insert(file.identity.place).inserted:
-          read(file.name, into: &reader) { try FileContents.read(file: file.path).bytes }
+          read(file.name, isNamed: file.isNamed, into: &reader) {
+            try FileContents.read(file: file.path, mayWait: file.isNamed).bytes
+          }
         case .file: break
         }
       }
@@ -38,9 +43,11 @@ package enum ManifestFiles {
     return reader.finish()
   }
 
-  private static func read(_ name: String, into reader: inout ManifestReader, bytes: () throws -> [UInt8]) {
+  private static func read(
+    _ name: String, isNamed: Bool, into reader: inout ManifestReader, bytes: () throws -> [UInt8]
+  ) {
     do {
-      reader.read(try bytes(), file: name)
+      reader.read(try bytes(), file: name, isNamed: isNamed)
     } catch {
       reader.fail(file: name, (error as? UnreadableFile)?.words ?? "\(error)")
     }

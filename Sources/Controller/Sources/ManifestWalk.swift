@@ -1,12 +1,11 @@
 internal import CDispatch  // to which the compiler counts stat(2) here
-internal import FoundationEssentials
 internal import Glibc
 
 /// Which files a path stands for: itself, or, for a directory, all `.yaml`, `.yml` and `.json` files below it in the order
-/// of their names, hidden ones left out.
+/// of their names, hidden ones left out, and those that `.setpointignore` or `--exclude` name.
 ///
-/// The hidden ones hold what is not for us: `.git`, an editor's copies, and the dated directories behind a mounted
-/// ConfigMap, whose files are met through their visible links.
+/// Links are followed. Whatever may have held manifests and cannot be read is an entry too, so that nobody takes what was
+/// in it for deleted: a link to nowhere, a directory or file without permission, a pipe, a submodule that was not fetched.
 struct ManifestWalk {
   struct File {
     let path: String
@@ -15,6 +14,10 @@ struct ManifestWalk {
     let identity: FileIdentity
     /// Whether the last segment of the path is a symbolic link.
     let isLink: Bool
+    /// Whether it is a file and no pipe or device.
+    let isRegular: Bool
+    /// Whether it was asked for by its own name, and not met in a directory.
+    let isNamed: Bool
   }
 
   struct Directory {
@@ -34,104 +37,144 @@ struct ManifestWalk {
   private(set) var entries: [Entry] = []
   private(set) var directories: [Directory] = []
 
-  /// A directory without links in its path, which no link may lead out of; nil: links may lead anywhere.
-  private let confinement: String?
+  /// Those that were listed: a second way to one of them, a loop of links among them, leads to nothing new.
+  private var listed: Set<FileIdentity.Place> = []
   private let willList: (String) -> Void
 
   /// - Parameters:
   ///   - path: a file or directory.
   ///   - name: what people call it.
-  ///   - confinement: a directory that no link may lead out of.
+  ///   - excluded: what is left out below a directory.
   ///   - willList: called with the path of each directory before it is looked into.
   init(
-    _ path: String, name: String, confinedTo confinement: String? = nil, willList: @escaping (String) -> Void = { _ in }
+    _ path: String, name: String, excluding excluded: [IgnorePattern] = [],
+    willList: @escaping (String) -> Void = { _ in }
   ) {
-    self.confinement = confinement.flatMap(Self.realPath)
     self.willList = willList
-    begin(path, name: name)
+    begin(path, name: name, IgnoreRules(excluded))
   }
 
-  private mutating func begin(_ path: String, name: String) {
+  private mutating func begin(_ path: String, name: String, _ rules: IgnoreRules) {
     var status = stat()
     let isLink = lstat(path, &status) == 0 && Self.kind(status) == S_IFLNK
-    if isLink, leadsOut(path) { return fail(name, Self.outside) }
     guard stat(path, &status) == 0 else { return fail(name, "cannot read it: \(words(ofError: errno))") }
     guard Self.kind(status) == S_IFDIR else {
-      return entries.append(.file(File(path: path, name: name, identity: FileIdentity(status), isLink: isLink)))
+      return entries.append(
+        .file(
+          File(
+            path: path, name: name, identity: FileIdentity(status), isLink: isLink,
+            isRegular: Self.kind(status) == S_IFREG, isNamed: true)))
     }
     let before = entries.count
-    walk(path, name: name, isLink: isLink, above: [])
+    walk(Place(path: path, name: name, segments: [], isLink: isLink), rules)
     if entries.count == before { fail(name, "no .yaml, .yml or .json file in this directory") }
   }
 
-  /// - Parameter above: the directories that lead here: a link back to one of them is a loop.
-  private mutating func walk(_ path: String, name: String, isLink: Bool, above: Set<FileIdentity.Place>) {
-    willList(path)
-    let identity = FileIdentity(of: path)
-    if let identity, above.contains(identity.place) { return }
-    directories.append(Directory(path: path, name: name, identity: identity, isLink: isLink))
-    let children: [String]
-    do {
-      children = try FileManager.default.contentsOfDirectory(atPath: path)
-    } catch {
-      return fail(name, "cannot list this directory: \(words(ofError: errno))")
+  /// Where the walk is.
+  private struct Place {
+    let path: String
+    let name: String
+    /// From the root of the walk.
+    let segments: [String]
+    let isLink: Bool
+
+    func child(_ name: String, isLink: Bool) -> Place {
+      Place(
+        path: Self.join(path, name), name: Self.join(self.name, name), segments: segments + [name], isLink: isLink)
     }
-    let above = identity.map { above.union([$0.place]) } ?? above
-    for child in children.sorted() where !child.hasPrefix(".") {
-      visit(Self.join(path, child), name: Self.join(name, child), child: child, above: above)
+
+    private static func join(_ directory: String, _ name: String) -> String {
+      directory.hasSuffix("/") ? directory + name : directory + "/" + name
     }
   }
 
-  private mutating func visit(_ path: String, name: String, child: String, above: Set<FileIdentity.Place>) {
+  private mutating func walk(_ place: Place, _ rules: IgnoreRules) {
+    willList(place.path)
+    let identity = FileIdentity(of: place.path)
+    directories.append(
+      Directory(path: place.path, name: place.name, identity: identity, isLink: place.isLink))
+    if let identity, !listed.insert(identity.place).inserted { return }
+    let children: [DirectoryList.Child]
+    do {
+      children = try DirectoryList.read(place.path)
+    } catch {
+      return fail(place.name, "cannot list this directory: \(error.words)")
+    }
+    if children.isEmpty, UnfetchedSubmodule.isOne(place.path) {
+      return fail(
+        place.name, "this git submodule was not fetched; run \"git submodule update --init\", or leave it out")
+    }
+    let rules = self.rules(rules, in: place, children)
+    for child in children where !ManifestName.isHidden(child.name) { visit(child, in: place, rules) }
+  }
+
+  /// With the directory's own file of patterns, if it has one.
+  private mutating func rules(
+    _ rules: IgnoreRules, in place: Place, _ children: [DirectoryList.Child]
+  ) -> IgnoreRules {
+    guard children.contains(where: { $0.name == IgnoreRules.fileName }) else { return rules }
+    let file = place.child(IgnoreRules.fileName, isLink: false)
+    do {
+      let bytes = try FileContents.read(file: file.path).bytes
+      guard bytes.count <= IgnoreRules.largestFile, let text = String(validating: bytes, as: UTF8.self) else {
+        throw UnreadableFile(words: IgnoreRules.unusable)
+      }
+      return rules.adding(text, depth: place.segments.count)
+    } catch {
+      fail(file.name, (error as? UnreadableFile)?.words ?? "\(error)")
+      return rules
+    }
+  }
+
+  private mutating func visit(_ child: DirectoryList.Child, in parent: Place, _ rules: IgnoreRules) {
+    let isManifest = ManifestName.isManifest(child.name)
+    // Among thousands of other files none is looked at.
+    if child.isRegularFile, !isManifest { return }
+    guard child.isText else {
+      return fail(parent.child(child.name, isLink: false).name, "its name is not UTF-8; rename it")
+    }
+    let path = parent.child(child.name, isLink: false).path
     var status = stat()
     var isLink = false
-    var code = lstat(path, &status)
+    var code = lstat(path, &status) == 0 ? 0 : errno
     if code == 0, Self.kind(status) == S_IFLNK {
       isLink = true
-      code = stat(path, &status)
+      code = stat(path, &status) == 0 ? 0 : errno
     }
-    let isManifest = Self.isManifest(child)
-    guard code == 0 else {
-      // A link to nowhere may have been a manifest.
-      if isManifest { fail(name, isLink && leadsOut(path) ? Self.outside : "cannot read it: \(words(ofError: errno))") }
-      return
-    }
+    // What went away between listing and looking changed its directory, which is read again for that.
+    if code == ENOENT, !isLink { return }
+    let place = parent.child(child.name, isLink: isLink)
     let kind = Self.kind(status)
-    guard kind == S_IFDIR || isManifest else { return }
-    if isLink, leadsOut(path) { return fail(name, Self.outside) }
-    if kind == S_IFDIR { return walk(path, name: name, isLink: isLink, above: above) }
+    let isDirectory = code == 0 && kind == S_IFDIR
+    if rules.leavesOut(place.segments, isDirectory: isDirectory || (isLink && code != 0)) { return }
+    guard code == 0 else {
+      return fail(place.name, "\(isLink ? "cannot follow this link" : "cannot read it"): \(words(ofError: code))")
+    }
+    switch kind {
+    case S_IFDIR:
+      let before = entries.count
+      walk(place, rules)
+      if isManifest, entries.count == before { fail(place.name, "a directory without manifests, not a file") }
+    case S_IFREG:
+      guard isManifest || (isLink && Self.leadsToManifest(path)) else { return }
+      entries.append(
+        .file(
+          File(
+            path: path, name: place.name, identity: FileIdentity(status), isLink: isLink, isRegular: true,
+            isNamed: false)))
     // Opening a pipe would wait for whoever writes into it.
-    guard kind == S_IFREG else { return fail(name, "it is no regular file") }
-    entries.append(.file(File(path: path, name: name, identity: FileIdentity(status), isLink: isLink)))
+    default: fail(place.name, "not a regular file")
+    }
   }
 
   private mutating func fail(_ name: String, _ words: String) { entries.append(.failure(name: name, words: words)) }
 
-  private static let outside = "this link leads out of what was checked out; only links within it are followed"
-
-  private func leadsOut(_ path: String) -> Bool {
-    guard let confinement else { return false }
-    guard let real = Self.realPath(path) else { return true }
-    return real != confinement && !real.hasPrefix(confinement + "/")
-  }
-
-  private static func realPath(_ path: String) -> String? {
-    guard let resolved = realpath(path, nil) else { return nil }
+  /// Whether a link leads to a file that is named like a manifest.
+  private static func leadsToManifest(_ path: String) -> Bool {
+    guard let resolved = realpath(path, nil) else { return false }
     defer { free(resolved) }
-    return String(cString: resolved)
+    return String(cString: resolved).split(separator: "/").last.map { ManifestName.isManifest($0) } ?? false
   }
 
   private static func kind(_ status: stat) -> mode_t { status.st_mode & S_IFMT }
-
-  private static func join(_ directory: String, _ name: String) -> String {
-    directory.hasSuffix("/") ? directory + name : directory + "/" + name
-  }
-
-  private static let endings: Set<String> = ["yaml", "yml", "json"]
-
-  private static func isManifest(_ name: String) -> Bool {
-    name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().last.map {
-      endings.contains($0.lowercased())
-    } ?? false
-  }
 }

@@ -38,6 +38,8 @@ enum PathLinks {
     return steps
   }
 
+  static func isLink(_ path: String) -> Bool { target(of: path) != nil }
+
   /// Last segment first.
   private static func segments(_ path: String) -> [String] {
     path.split(separator: "/").filter { $0 != "." }.reversed().map(String.init)

@@ -13,7 +13,8 @@ package struct WatchedNames {
 
   package var descriptors: Set<Int32> { Set(names.keys) }
 
-  /// A directory whose manifests are read. Hidden names do not matter there: editors and git write a lot of them.
+  /// A directory whose manifests are read. Hidden names do not matter there, but for that of the patterns of what is left
+  /// out: editors and git write a lot of them.
   package mutating func addVisible(_ descriptor: Int32) { names[descriptor, default: Names()].areVisibleOnes = true }
 
   /// A directory with an entry on the way to manifests, which may be a hidden one.
@@ -35,6 +36,7 @@ package struct WatchedNames {
     }
     guard let names = names[descriptor] else { return false }
     if name.isEmpty { return mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_UNMOUNT) != 0 }
-    return names.named.contains(name) || names.areVisibleOnes && !name.hasPrefix(".")
+    return names.named.contains(name)
+      || names.areVisibleOnes && (!ManifestName.isHidden(name) || name == IgnoreRules.fileName)
   }
 }

@@ -26,9 +26,14 @@ package struct Finding: Sendable, Hashable, CustomStringConvertible {
   ) {
     self.severity = severity
     self.location = location
-    self.path = path
-    self.message = message
-    self.suggestion = suggestion
+    self.path = FindingBounds.cut(path, to: 300)
+    self.message = FindingBounds.cut(message)
+    self.suggestion = suggestion.map { FindingBounds.cut($0) }
+  }
+
+  /// What it takes up, about.
+  var bytes: Int {
+    location.file.utf8.count + path.utf8.count + message.utf8.count + (suggestion?.utf8.count ?? 0) + 32
   }
 
   /// One line: `fleet.yaml:7:3: error: spec.scaleToZer: unknown field; did you mean "scaleToZero"?`

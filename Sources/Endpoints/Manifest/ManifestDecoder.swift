@@ -10,38 +10,56 @@ package enum ManifestDecoder {
     package let name: String?
     /// Where the name stands.
     package let nameLocation: SourceLocation?
-    package let findings: [Finding]
+    package internal(set) var findings: [Finding]
+    /// Findings beyond the bound.
+    var omitted = 0
+    /// Whether the document is none of ours at all; the one finding says what it is.
+    var isForeign = false
   }
 
   /// - Parameters:
   ///   - root: the document's content.
   ///   - source: the file it stands in.
   package static func decode(_ root: YAMLNode, in source: SourceFile) -> Outcome {
-    if let stranger = otherKind(root, in: source) {
-      return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger])
+    if let stranger = stranger(root, in: source) {
+      return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger], isForeign: true)
     }
     var reader = RecordReader(root: ManifestSchema.document, source: source)
     guard let document = reader.read(root) else {
-      return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: reader.findings)
+      return Outcome(
+        manifest: nil, name: nil, nameLocation: nil, findings: reader.findings, omitted: reader.omitted.count)
     }
     var findings = reader.findings
     let metadata = document.record("metadata")
     let manifest = manifest(metadata, document.record("spec"), &findings)
-    let isValid = !findings.contains { $0.severity == .error }
+    let isValid = !findings.contains { $0.severity == .error } && !reader.omitted.areErrors
     return Outcome(
       manifest: isValid ? manifest : nil, name: metadata?.text("name"), nameLocation: metadata?.location(of: "name"),
-      findings: findings)
+      findings: findings, omitted: reader.omitted.count)
   }
 
-  /// An object of another kind altogether: one finding says so, instead of one for each of its fields.
-  private static func otherKind(_ root: YAMLNode, in source: SourceFile) -> Finding? {
-    guard let node = root.mapping?["kind"], let kind = node.text, kind != ManifestSchema.kind, !kind.isEmpty,
-      Similarity.closest(to: kind, among: [ManifestSchema.kind]) == nil
-    else { return nil }
+  /// An object of another kind altogether, or no object at all: one finding says so, instead of one for each of its fields.
+  private static func stranger(_ root: YAMLNode, in source: SourceFile) -> Finding? {
+    guard let mapping = root.mapping else {
+      return Finding(
+        at: SourceLocation(source: source, mark: root.mark),
+        "expected a mapping with apiVersion, kind, metadata and spec, found "
+          + RecordReader(root: ManifestSchema.document, source: source).found(root),
+        suggestion: ForeignFiles.advice)
+    }
+    if let version = mapping["apiVersion"]?.text, version.hasPrefix(ManifestSchema.group) { return nil }
+    if let node = mapping["kind"], let kind = node.text, !kind.isEmpty {
+      guard kind != ManifestSchema.kind, Similarity.closest(to: kind, among: [ManifestSchema.kind]) == nil else {
+        return nil
+      }
+      return Finding(
+        at: SourceLocation(source: source, mark: node.mark), path: "kind",
+        "\(shown(kind)) is not a \(ManifestSchema.kind)", suggestion: ForeignFiles.advice)
+    }
+    guard mapping["metadata"] == nil, mapping["spec"] == nil, mapping["kind"] == nil else { return nil }
     return Finding(
-      at: SourceLocation(source: source, mark: node.mark), path: "kind",
-      "\(shown(kind)) is not a \(ManifestSchema.kind)",
-      suggestion: "keep other objects out of the manifests")
+      at: SourceLocation(source: source, mark: root.mark),
+      "not a \(ManifestSchema.kind): it has neither kind nor metadata nor spec", suggestion: ForeignFiles.advice)
   }
 
   private static func manifest(_ metadata: Record?, _ spec: Record?, _ findings: inout [Finding]) -> Manifest? {

@@ -1,32 +1,91 @@
 package import LibYAML
 
 /// What one file says by itself, before it is known what other files say: the part of reading that costs time, and that
-/// can be kept for as long as the file stays as it is.
+/// can be kept for as long as the file stays as it is. What is wrong with it is bounded (``FindingBounds``).
 package struct ManifestFile: Sendable {
-  /// What each document came to, in the order of the file.
-  let outcomes: [ManifestDecoder.Outcome]
+  /// What the documents came to, in the order of the file; those that are none of ours, but for the first, left out.
+  private(set) var outcomes: [ManifestDecoder.Outcome] = []
+  /// Findings beyond the bound.
+  private(set) var omitted = 0
+  /// What the documents are that are none of ours.
+  let foreignKind: ForeignFiles.Kind
+  private var foreignDocuments = 0
 
-  /// - Parameter file: the name to put into positions.
-  package init(parsing bytes: [UInt8], file: String, limits: YAMLLimits = .standard) {
+  /// - Parameters:
+  ///   - file: the name to put into positions.
+  ///   - isNamed: whether it was asked for by its own name, and not met in a directory.
+  package init(parsing bytes: [UInt8], file: String, isNamed: Bool = true, limits: YAMLLimits = .standard) {
     let source = SourceFile(file)
-    var outcomes: [ManifestDecoder.Outcome] = []
-    if bytes.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) { outcomes.append(.empty(source)) }
-    YAMLParser.read(bytes, file: source, limits: limits) { result in
-      switch result {
-      case .failure(let fault): outcomes.append(.nothing(but: Finding(at: fault.location, fault.message)))
-      case .success(let document):
-        if let root = document.root, root.scalar?.kind != .null {
-          outcomes.append(ManifestDecoder.decode(root, in: source))
-        }
-      }
-      return true
+    foreignKind = !isNamed && Self.isKustomization(file) ? .kustomization : .stranger
+    if let finding = Self.nothingAtAll(bytes, source) {
+      outcomes = [.nothing(but: finding)]
+      return
     }
-    self.outcomes = outcomes
+    var findings = 0
+    var unusable = 0
+    YAMLParser.read(bytes, file: source, limits: limits) { result in
+      var outcome: ManifestDecoder.Outcome
+      switch result {
+      case .failure(let fault): outcome = .nothing(but: Finding(at: fault.location, fault.message))
+      case .success(let document):
+        guard let root = document.root, root.scalar?.kind != .null else { return true }
+        outcome = ManifestDecoder.decode(root, in: source)
+      }
+      if outcome.manifest == nil { unusable += 1 }
+      if outcome.isForeign { foreignDocuments += 1 }
+      if !outcome.isForeign || foreignDocuments == 1 {
+        omitted += outcome.cut(to: FindingBounds.inFile - findings)
+        findings += outcome.findings.count
+        outcomes.append(outcome)
+      }
+      guard unusable == FindingBounds.unusableDocuments else { return true }
+      let place = outcome.findings.last?.location ?? SourceLocation(source: source, line: 1, column: 1)
+      outcomes.append(
+        .nothing(
+          but: Finding(
+            at: place, "the rest of this file is not read: \(unusable) documents before it cannot be used",
+            suggestion: "correct them first")))
+      return false
+    }
+    tellOfForeignDocuments()
   }
 
   /// A file or directory that could not be read at all.
   package init(unreadable file: String, _ message: String) {
+    foreignKind = .stranger
     outcomes = [.nothing(but: Finding(at: SourceLocation(file: file, line: 1, column: 1), message))]
+  }
+
+  /// What is wrong with a file that holds no document, by its bytes alone.
+  private static func nothingAtAll(_ bytes: [UInt8], _ source: SourceFile) -> Finding? {
+    let start = SourceLocation(source: source, line: 1, column: 1)
+    // A file without a character in it is more likely cut off or half written than meant.
+    if bytes.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) {
+      return Finding(at: start, "the file is empty", suggestion: "if its endpoint is to go, remove the file")
+    }
+    guard bytes.starts(with: "version https://git-lfs.github.com/spec/".utf8) else { return nil }
+    return Finding(
+      at: start, "a Git LFS pointer stands in place of the file, and Git LFS is not asked",
+      suggestion: "keep manifests out of Git LFS")
+  }
+
+  private static func isKustomization(_ file: String) -> Bool {
+    let name = file.split(separator: "/").last.map(String.init)
+    return name == "kustomization.yaml" || name == "kustomization.yml"
+  }
+
+  private mutating func tellOfForeignDocuments() {
+    guard let index = outcomes.firstIndex(where: \.isForeign), let finding = outcomes[index].findings.first else {
+      return
+    }
+    let isKustomization = foreignKind == .kustomization
+    let message = isKustomization ? "a kustomization file; it is left out" : finding.message
+    let count = foreignDocuments > 1 ? " (the first of \(foreignDocuments) such documents in this file)" : ""
+    outcomes[index] = .nothing(
+      but: Finding(
+        isKustomization ? .warning : .error, at: finding.location, path: isKustomization ? "" : finding.path,
+        message + count, suggestion: isKustomization ? nil : finding.suggestion))
+    outcomes[index].isForeign = true
   }
 }
 
@@ -35,11 +94,14 @@ extension ManifestDecoder.Outcome {
     Self(manifest: nil, name: nil, nameLocation: nil, findings: [finding])
   }
 
-  /// A file without a character in it is more likely cut off or half written than meant.
-  fileprivate static func empty(_ source: SourceFile) -> Self {
-    nothing(
-      but: Finding(
-        at: SourceLocation(source: source, line: 1, column: 1), "the file is empty",
-        suggestion: "if its endpoint is to go, remove the file"))
+  /// Leaves out findings beyond a bound, but never the only error, which says that the document is not used.
+  ///
+  /// - Returns: how many findings are not listed.
+  fileprivate mutating func cut(to longest: Int) -> Int {
+    let (kept, all) = (findings.prefix(max(0, longest)), findings.count)
+    let total = omitted + all - kept.count
+    omitted = 0
+    if kept.count < all { findings = Array(kept) }
+    return total
   }
 }

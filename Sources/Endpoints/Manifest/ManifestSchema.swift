@@ -1,6 +1,8 @@
 /// The table of every field a manifest can have. Validation, the Kubernetes schema and the reference page are made of it.
 package enum ManifestSchema {
   package static let apiVersion = "serving.setpoint.dev/v1alpha1"
+  /// What the versions of our API begin with.
+  static let group = "serving.setpoint.dev/"
   package static let kind = "ServingEndpoint"
   /// Far above what any server takes, which a rule says (``WorkspaceRule/maxServedEntities``).
   package static let mostServedEntities = 100

@@ -4,8 +4,10 @@ package import LibYAML
 package struct ManifestSet: Sendable {
   /// The valid manifests, in the order of files and documents.
   package let manifests: [Manifest]
-  /// All findings of all files, in the order of files and, in a file, of positions.
+  /// The findings of all files, in the order of files and, in a file, of positions; bounded (``FindingBounds``).
   package let findings: [Finding]
+  /// How many findings are not listed; the last of those that are says so.
+  package let omittedFindings: Int
   /// Endpoints that are named by a manifest which cannot be used: they are wanted, but it is unknown how.
   package let brokenNames: Set<String>
   /// Whether every document was understood. If not, an endpoint that seems to be missing may stand in what was not, and
@@ -28,6 +30,9 @@ package struct ManifestReader {
   private let limits: YAMLLimits
   private var manifests: [Manifest] = []
   private var findings: [Finding] = []
+  private var findingBytes = 0
+  private var omitted = 0
+  private var foreign = ForeignFiles()
   /// Where each endpoint was named first.
   private var named: [String: SourceLocation] = [:]
   private var brokenNames: Set<String> = []
@@ -36,14 +41,28 @@ package struct ManifestReader {
   package init(limits: YAMLLimits = .standard) { self.limits = limits }
 
   /// Reads one file. Whatever is wrong with it, the next one can be read.
-  package mutating func read(_ bytes: [UInt8], file: String) {
-    add(ManifestFile(parsing: bytes, file: file, limits: limits))
+  ///
+  /// - Parameter isNamed: whether it was asked for by its own name, and not met in a directory.
+  package mutating func read(_ bytes: [UInt8], file: String, isNamed: Bool = true) {
+    add(ManifestFile(parsing: bytes, file: file, isNamed: isNamed, limits: limits))
   }
 
   /// Adds what a file says, which was read just now or earlier. An endpoint that another file named is refused here.
   package mutating func add(_ file: ManifestFile) {
     let firstFinding = findings.count
-    for outcome in file.outcomes { add(outcome) }
+    omitted += file.omitted
+    // An outcome without manifest stands for an error, listed or not.
+    if file.omitted > 0, file.outcomes.contains(where: { $0.manifest == nil }) { isComplete = false }
+    for outcome in file.outcomes {
+      guard outcome.isForeign, let finding = outcome.findings.first else {
+        add(outcome)
+        continue
+      }
+      if finding.severity == .error { isComplete = false }
+      foreign.add(finding, file.foreignKind)
+      // Beyond a few they are told at once, at the end.
+      if foreign.areFew(file.foreignKind) { add(finding) }
+    }
     findings[firstFinding...].sort { $0.location < $1.location }
   }
 
@@ -53,14 +72,25 @@ package struct ManifestReader {
   }
 
   package func finish() -> ManifestSet {
-    ManifestSet(
+    var findings = foreign.summarized(in: findings)
+    if omitted > 0 {
+      let place = findings.last?.location ?? SourceLocation(file: "", line: 1, column: 1)
+      findings.append(
+        Finding(isComplete ? .warning : .error, at: place, FindingBounds.rest(omitted)))
+    }
+    return ManifestSet(
       manifests: brokenNames.isEmpty ? manifests : manifests.filter { !brokenNames.contains($0.name) },
-      findings: findings, brokenNames: brokenNames, isComplete: isComplete)
+      findings: findings, omittedFindings: omitted, brokenNames: brokenNames, isComplete: isComplete)
   }
 
   private mutating func add(_ finding: Finding) {
-    findings.append(finding)
     if finding.severity == .error { isComplete = false }
+    guard findings.count < FindingBounds.inSet, findingBytes + finding.bytes <= FindingBounds.bytesInSet else {
+      omitted += 1
+      return
+    }
+    findingBytes += finding.bytes
+    findings.append(finding)
   }
 
   private mutating func add(_ outcome: ManifestDecoder.Outcome) {

@@ -8,6 +8,8 @@ struct RecordReader {
   }
 
   private(set) var findings: [Finding] = []
+  /// Findings beyond the bound, and whether an error may be among them.
+  private(set) var omitted: (count: Int, areErrors: Bool) = (0, false)
   private var path: [Step] = []
   private let root: ObjectType
   private let source: SourceFile
@@ -27,7 +29,13 @@ struct RecordReader {
     return record(mapping, at: node.mark, root)
   }
 
+  private var isFull: Bool { findings.count >= FindingBounds.inDocument }
+
   mutating func report(_ mark: SourceMark, _ fault: Fault) {
+    guard !isFull else {
+      omitted = (omitted.count + 1, omitted.areErrors || fault.severity == .error)
+      return
+    }
     let location = SourceLocation(source: source, mark: mark)
     findings.append(
       Finding(fault.severity, at: location, path: renderedPath, fault.message, suggestion: fault.suggestion))
@@ -37,7 +45,9 @@ struct RecordReader {
     var text = ""
     for step in path {
       switch step {
-      case .field(let name): text += (text.isEmpty ? "" : ".") + (name.allSatisfy(Self.isOrdinary) ? name : shown(name))
+      case .field(let name):
+        let isOrdinary = name.utf8.count <= 100 && name.allSatisfy(Self.isOrdinary)
+        text += (text.isEmpty ? "" : ".") + (isOrdinary ? name : shown(name))
       case .index(let index): text += "[\(index)]"
       }
     }
@@ -99,6 +109,8 @@ extension RecordReader {
   }
 
   private func unknown(_ name: String, in type: ObjectType) -> Fault {
+    // What is only counted needs no words.
+    if isFull { return Fault("unknown field") }
     let other = type.fields.first { $0.otherNames.contains(name) }?.name
     if let near = other ?? Similarity.closest(to: name, among: type.fields.lazy.map(\.name)) {
       return Fault("unknown field", suggestion: "did you mean \"\(near)\"?")

@@ -87,7 +87,49 @@ import Testing
     #expect(missing.first?.hasPrefix("the source was not read yet: chat.yaml:") == true, "\(missing)")
     rig.source.set(["chat.yaml": "spec: [", "other.yaml": TestSource.manifest("other", version: "1")])
     try await rig.controller.sync()
+    #expect(await rig.controller.missingReadings == ["1 of 1 endpoint were not looked at yet"])
+    try await rig.settle()
     #expect(await rig.controller.missingReadings.isEmpty)
+  }
+
+  @Test func `it is ready after the first look at every endpoint, and stays so when others come`() async throws {
+    let rig = try await rig(version: nil)
+    rig.source.set([
+      "a.yaml": TestSource.manifest("a", version: "1"), "b.yaml": TestSource.manifest("b", version: "1"),
+    ])
+    try await rig.controller.list()
+    try await rig.controller.sync()
+    #expect(await rig.controller.missingReadings == ["2 of 2 endpoints were not looked at yet"])
+    let first = try #require(rig.queue.takeReady())
+    await rig.controller.work(on: first)
+    #expect(await rig.controller.missingReadings == ["1 of 2 endpoints were not looked at yet"])
+    let second = try #require(rig.queue.takeReady())
+    await rig.controller.work(on: second)
+    #expect(await rig.controller.missingReadings.isEmpty)
+    rig.source.set(["c.yaml": TestSource.manifest("c", version: "1")])
+    try await rig.controller.sync()
+    #expect(await rig.controller.missingReadings.isEmpty)
+  }
+
+  @Test func `a flood of findings is a few lines of status and events, and an edit beside it is acted on`() async throws
+  {
+    let rig = try await rig()
+    var files = ["chat.yaml": TestSource.manifest(version: "2")]
+    for number in 0..<500 {
+      files["broken\(number).yaml"] =
+        "kind: ServingEndpoint\nmetadata: {name: e\(number)}\n" + String(repeating: "x: y\n", count: 1)
+    }
+    files["flood.yaml"] = String(repeating: "a: b\n---\n", count: 50_000)
+    rig.source.set(files, commit: "c2")
+    try await rig.run(for: .seconds(120))
+    #expect(rig.world.liveVersion() == "2")
+    let problems = await rig.controller.fleetStatus.report.problems
+    #expect(problems.count <= 22 && problems.reduce(0) { $0 + $1.utf8.count } < 20_000, "\(problems.count)")
+    #expect(problems.last?.contains(" more findings; \"setpoint validate\" lists them") == true)
+    let events = try await rig.world.history.events(limit: 10_000)
+    #expect(events.count { $0.event.what.contains("cannot be used whole") } <= 22)
+    #expect(events.count { $0.event.what.hasPrefix("its manifest cannot be used") } == 20)
+    #expect(events.contains { $0.event.what == "the manifests of 480 more endpoints cannot be used" })
   }
 
   @Test func `a hand edit is put back within an interval`() async throws {

@@ -1,6 +1,7 @@
 import Controller
 import Endpoints
 import Foundation
+import LibYAML
 import Synchronization
 import Testing
 
@@ -116,7 +117,94 @@ import Testing
     try #require(mkfifo(folder("b.yaml"), 0o600) == 0)
     let set = try await source().read().set
     #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete)
-    #expect(set.findings.map(\.message) == ["it is no regular file"])
+    #expect(set.findings.map(\.message) == ["not a regular file"])
+  }
+
+  @Test(arguments: ["gone", "team", "/nowhere/at/all"])
+  func `does not take for deleted what a link without end stands in place of`(target: String) async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    try folder.write(manifestText("c"), "team/c.yaml")
+    let source = source()
+    #expect(try await source.read().set.isComplete)
+    try folder.remove("team")
+    try folder.link("team", to: target)
+    let set = try await source.read().set
+    #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete)
+    #expect(set.findings.map(\.location.file) == [folder("team")])
+    #expect(set.findings.first?.message.hasPrefix("cannot follow this link: ") == true)
+  }
+
+  @Test func `does not take for deleted what a pipe or a folder without manifests stands in place of`() async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    try #require(mkfifo(folder("team"), 0o600) == 0)
+    try FileManager.default.createDirectory(atPath: folder("b.yaml"), withIntermediateDirectories: true)
+    let set = try await source().read().set
+    #expect(!set.isComplete)
+    #expect(set.findings.map(\.message) == ["a directory without manifests, not a file", "not a regular file"])
+  }
+
+  @Test func `does not take for deleted what is in a folder without permission`() async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    try folder.write(manifestText("c"), "team/deep/c.yaml")
+    for mode in [0o000, 0o400] {
+      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder("team"))
+      defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder("team")) }
+      // Root may look everywhere.
+      guard access(folder("team/deep"), R_OK) != 0 else { return }
+      let set = try await source().read().set
+      #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete, "\(mode)")
+    }
+  }
+
+  @Test func `does not take for deleted what is in a submodule that was not fetched`() async throws {
+    try folder.write(manifestText("a"), "fleet/a.yaml")
+    try folder.write("[submodule \"team\"]\n\tpath = fleet/team\n\turl = https://example.com/team\n", ".gitmodules")
+    try folder.write("", ".git/HEAD")
+    for name in ["team", "other"] {
+      try FileManager.default.createDirectory(atPath: folder("fleet/" + name), withIntermediateDirectories: true)
+    }
+    let set = try await source("fleet").read().set
+    #expect(set.findings.map(\.location.file) == [folder("fleet/team")])
+    #expect(set.findings.first?.message.contains("submodule") == true && !set.isComplete)
+  }
+
+  @Test func `becomes a pipe itself, and is not waited for`() async throws {
+    try #require(mkfifo(folder("a.yaml"), 0o600) == 0)
+    let set = try await source("a.yaml").read().set
+    #expect(set.findings.map(\.message) == ["not a regular file"] && !set.isComplete)
+  }
+
+  @Test func `leaves out what .setpointignore and --exclude name, and kustomization files with a remark`() async throws
+  {
+    try folder.write(manifestText("a"), "a.yaml")
+    for name in ["values.yaml", "charts/x.yaml", "team/values.yaml"] { try folder.write("a: b\n", name) }
+    try folder.write("resources: [a.yaml]\n", "kustomization.yaml")
+    try folder.write("{\"a\": 1}", "config.json")
+    try folder.write("values.yaml\n/charts/\n", ".setpointignore")
+    let source = DirectorySource(
+      paths: [folder.path], excluding: [IgnorePattern("*.json")].compactMap(\.self), warn: { _ in })
+    let set = try await source.read().set
+    #expect(set.manifests.map(\.name) == ["a"] && set.isComplete, "\(set.findings)")
+    #expect(set.findings.map(\.message) == ["a kustomization file; it is left out"])
+    try folder.remove(".setpointignore")
+    #expect(try await !source.read().set.isComplete)
+  }
+
+  @Test func `reads a manifest in a file that is named like kustomize's`() async throws {
+    try folder.write("kind: Kustomization\n---\n" + manifestText("a"), "kustomization.yaml")
+    let set = try await source().read().set
+    #expect(set.manifests.map(\.name) == ["a"] && set.isComplete)
+  }
+
+  @Test func `tells thousands of foreign files as one line with a count`() async throws {
+    try folder.write(manifestText("good"), "z/good.yaml")
+    for number in 0..<4000 { try folder.write("{\"image\": \(number)}", "c\(number).json") }
+    let set = try await source().read().set
+    #expect(set.manifests.map(\.name) == ["good"] && !set.isComplete)
+    #expect(set.findings.count == 1, "\(set.findings.count)")
+    #expect(set.findings.first?.message.hasPrefix("4000 files hold no ServingEndpoint: ") == true)
+    #expect(set.findings.first?.message.hasSuffix(" and 3997 more") == true)
+    #expect(set.findings.first?.suggestion?.contains("--exclude") == true)
   }
 
   @Test func `refuses standard input, which cannot be read twice`() async throws {

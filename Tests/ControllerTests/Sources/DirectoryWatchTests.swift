@@ -56,6 +56,13 @@ import Testing
     }
   }
 
+  @Test func `are told when the patterns of what is left out change`() async throws {
+    try folder.write(manifestText("a"), "d/x/a.yaml")
+    try await expectNotice(
+      "d", { try folder.write("a.yaml\n", "d/x/.setpointignore") }, { try folder.write("", "d/x/.setpointignore") },
+      { try folder.remove("d/x/.setpointignore") })
+  }
+
   @Test func `are told when a ConfigMap's link is swapped`() async throws {
     try folder.write(manifestText("a"), "m/..1/a.yaml")
     try folder.link("m/..data", to: "..1")

@@ -187,11 +187,30 @@ import Testing
     let expected = [
       "BatchMode=yes", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "IdentityAgent=none",
       world.folder("it's a key"), "UserKnownHostsFile=\"\(world.folder("known hosts"))\"",
-      "GlobalKnownHostsFile=/dev/null",
+      "GlobalKnownHostsFile=/dev/null", "LogLevel=ERROR",
     ]
     for word in expected { #expect(words[..<host].contains(word)) }
     let variables = try String(contentsOfFile: world.folder("variables"), encoding: .utf8)
     #expect(!variables.contains("s3cret"))
+  }
+
+  @Test func `says why ssh failed, and not how the server greets`() async throws {
+    let greeting = String(repeating: "*** AUTHORIZED USE ONLY ***\n", count: 200)
+    try world.folder.write(
+      """
+      #!/bin/sh
+      cat \(world.folder("greeting")) >&2
+      echo "git@example.com: Permission denied (publickey)." >&2
+      exit 255
+      """, "bin/ssh")
+    try world.folder.write(greeting, "greeting")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: world.folder("bin/ssh"))
+    let source = try world.source(
+      "git@example.com:" + world.folder("work"),
+      environment: ["PATH": world.folder("bin") + ":" + world.path])
+    let problem = try #require(try await source.read().problem)
+    #expect(problem.contains(": git@example.com: Permission denied (publickey).; fatal: "), "\(problem)")
+    #expect(!problem.contains("Please make sure"))
   }
 
   /// Two HTTP servers for one repository: its root, the token, and a log to write to.

@@ -1,0 +1,42 @@
+/// What is left out below one path: the patterns of a command line, and those of the `.setpointignore` of each folder on
+/// the way. As with git, the last pattern that matches decides, a deeper file outranks one above it, the command line
+/// outranks them all, and nothing inside a folder that is left out is taken in again.
+struct IgnoreRules: Sendable {
+  static let fileName = ".setpointignore"
+  /// A larger file is refused.
+  static let largestFile = 64 << 10
+  /// What is wrong with a file that cannot be used.
+  static let unusable = "not UTF-8 text of at most \(largestFile >> 10) KiB"
+
+  private let excluded: [IgnorePattern]
+  /// The patterns of each file, and how many segments lead to its folder; the deepest last.
+  private var files: [(depth: Int, patterns: [IgnorePattern])] = []
+
+  /// - Parameter excluded: the patterns of the command line.
+  init(_ excluded: [IgnorePattern]) { self.excluded = excluded }
+
+  /// With the file of a folder.
+  ///
+  /// - Parameter depth: how many segments lead from the path to that folder.
+  func adding(_ text: String, depth: Int) -> IgnoreRules {
+    var rules = self
+    rules.files.append((depth, IgnorePattern.all(in: text)))
+    return rules
+  }
+
+  /// - Parameter path: its segments from the root on.
+  func leavesOut(_ path: [String], isDirectory: Bool) -> Bool {
+    if let verdict = Self.verdict(excluded, path[...], isDirectory) { return verdict }
+    for (depth, patterns) in files.reversed() {
+      if let verdict = Self.verdict(patterns, path.dropFirst(depth), isDirectory) { return verdict }
+    }
+    return false
+  }
+
+  /// Nil where no pattern matches.
+  private static func verdict(
+    _ patterns: [IgnorePattern], _ path: ArraySlice<String>, _ isDirectory: Bool
+  ) -> Bool? {
+    patterns.last { $0.matches(path, isDirectory: isDirectory) }.map { !$0.isNegated }
+  }
+}

@@ -1,0 +1,42 @@
+import LibYAML
+
+/// Files that hold no manifests, told as one line where there are many.
+struct ForeignFiles {
+  enum Kind: Hashable, Sendable, CaseIterable {
+    /// Of some other use; it may have been a manifest before, so the set is not complete.
+    case stranger
+    /// A file by which kustomize knows a folder: nobody's manifest ever.
+    case kustomization
+  }
+
+  /// The first few, each of which is a finding of its own where there are no more.
+  private var findings: [Kind: [Finding]] = [:]
+  private var counts: [Kind: Int] = [:]
+
+  mutating func add(_ finding: Finding, _ kind: Kind) {
+    counts[kind, default: 0] += 1
+    if areFew(kind) { findings[kind, default: []].append(finding) }
+  }
+
+  func areFew(_ kind: Kind) -> Bool { counts[kind, default: 0] <= FindingBounds.similarFiles }
+
+  /// Puts one line in the place of those of many files.
+  func summarized(in all: [Finding]) -> [Finding] {
+    Kind.allCases.reduce(all) { all, kind in
+      guard !areFew(kind), let findings = findings[kind], let first = findings.first else { return all }
+      let count = counts[kind, default: 0]
+      let files = findings.map(\.location.file).joined(separator: ", ") + " and \(count - findings.count) more"
+      let summary = Finding(
+        first.severity, at: first.location,
+        kind == .stranger
+          ? "\(count) files hold no \(ManifestSchema.kind): \(files)"
+          : "\(count) kustomization files are left out: \(files)", suggestion: first.suggestion)
+      let place = all.firstIndex(of: first) ?? all.endIndex
+      return all[..<place] + [summary] + all[place...].filter { !findings.contains($0) }
+    }
+  }
+
+  /// What to do about a stranger.
+  static let advice =
+    "keep other objects out of the manifests, or leave them out with --exclude GLOB or a .setpointignore file"
+}

@@ -1,0 +1,164 @@
+import Controller
+import Endpoints
+import Foundation
+import LibYAML
+import Testing
+
+/// Which files of a commit are read, and what stands in the place of manifests that are no longer there.
+@Suite(.timeLimit(.minutes(2))) struct `A commit's manifests` {
+  private let world: GitWorld
+
+  init() async throws { world = try await GitWorld() }
+
+  /// Endpoints in `fleet/`, one of them in `fleet/team/`.
+  private func begin() async throws -> GitSource {
+    try await world.commit([
+      "fleet/a.yaml": manifestText("a"), "fleet/b.yaml": manifestText("b"), "fleet/team/c.yaml": manifestText("c"),
+    ])
+    let source = try world.source()
+    #expect(try await source.read().names == ["a", "b", "c"])
+    return source
+  }
+
+  @Test func `are followed through a link to another folder of the repository`() async throws {
+    let source = try await begin()
+    try world.folder.move("work/fleet/team", to: "work/common")
+    try world.folder.link("work/fleet/team", to: "../common")
+    try await world.commit([:])
+    let reading = try await source.read()
+    #expect(reading.names == ["a", "b", "c"] && reading.set.isComplete, "\(reading.set.findings)")
+    #expect(reading.set.manifests.last?.location.file == "fleet/team/c.yaml")
+    #expect(source.filesParsed == 3)
+  }
+
+  @Test(arguments: [
+    ("fleet/team", "../gone"), ("fleet/team", "/etc"), ("fleet/team", "team"), ("fleet/team", "../../outside"),
+    ("fleet/team.d", "nowhere"), ("fleet/team/c.yaml", "../../gone.yaml"), ("fleet/team/c.yaml", "/etc/hostname"),
+  ]) func `are not taken for deleted where a link without end stands in their place`(link: String, target: String)
+    async throws
+  {
+    let source = try await begin()
+    try world.folder.remove("work/fleet/team")
+    try FileManager.default.createDirectory(
+      atPath: world.folder("work/fleet/team_"), withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      atPath: (world.folder("work/" + link) as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try world.folder.link("work/" + link, to: target)
+    let commit = try await world.commit([:])
+    let reading = try await source.read()
+    #expect(reading.commit == commit && reading.names == ["a", "b"] && !reading.set.isComplete)
+    #expect(reading.set.findings.map(\.location.file) == [link])
+    #expect(reading.set.findings.first?.message.contains("link") == true)
+  }
+
+  @Test func `are not taken for deleted where a submodule stands in their place`() async throws {
+    let source = try await begin()
+    try await world.git("init", "--quiet", "--initial-branch=main", world.folder("part"), in: ".")
+    try world.folder.write(manifestText("c"), "part/c.yaml")
+    try await world.git("add", "--all", in: "part")
+    try await world.git("commit", "--quiet", "-m", "part", in: "part")
+    try await world.git("rm", "-r", "--quiet", "fleet/team")
+    try await world.git(
+      "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", world.folder("part"), "fleet/team")
+    let commit = try await world.commit([:])
+    let reading = try await source.read()
+    #expect(reading.commit == commit && reading.names == ["a", "b"] && !reading.set.isComplete)
+    #expect(reading.set.findings.first?.description.contains("fleet/team:1:1: error") == true)
+    #expect(reading.set.findings.first?.message.contains("submodule") == true)
+    // Named among what is left out, it is nobody's manifest.
+    try await world.commit(["fleet/.setpointignore": "team/\n"])
+    let without = try await source.read()
+    #expect(without.names == ["a", "b"] && without.set.isComplete)
+  }
+
+  @Test func `are followed where the path itself became a link, and stay in force where it became a submodule`()
+    async throws
+  {
+    let source = try await begin()
+    let last = try await world.git("rev-parse", "HEAD")
+    try world.folder.move("work/fleet", to: "work/elsewhere")
+    try world.folder.link("work/fleet", to: "elsewhere")
+    let linked = try await world.commit([:])
+    let followed = try await source.read()
+    #expect(followed.commit == linked && followed.names == ["a", "b", "c"] && followed.set.isComplete)
+    #expect(linked != last)
+    try await world.git("init", "--quiet", "--initial-branch=main", world.folder("part"), in: ".")
+    try await world.git("commit", "--quiet", "--allow-empty", "-m", "part", in: "part")
+    try await world.git("rm", "--quiet", "fleet")
+    try await world.git(
+      "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", world.folder("part"), "fleet")
+    try await world.commit([:])
+    let stays = try await source.read()
+    #expect(stays.commit == linked && stays.names == ["a", "b", "c"])
+    #expect(stays.problem?.contains("submodule") == true)
+  }
+
+  @Test func `end with links that lead around in circles, each read once`() async throws {
+    _ = try await begin()
+    try world.folder.link("work/fleet/again", to: "../fleet")
+    try world.folder.link("work/fleet/team/up", to: "..")
+    try world.folder.link("work/fleet/root", to: "../")
+    try world.folder.link("work/copy.yaml", to: "fleet/a.yaml")
+    try await world.commit([:])
+    let reading = try await world.source(path: ".").read()
+    #expect(reading.names.sorted() == ["a", "b", "c"] && reading.set.isComplete, "\(reading.set.findings)")
+  }
+
+  @Test func `are not taken for deleted where Git LFS holds them`() async throws {
+    let source = try await begin()
+    try await world.commit([
+      "fleet/a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    ])
+    let reading = try await source.read()
+    #expect(reading.names == ["b", "c"] && !reading.set.isComplete)
+    #expect(reading.set.findings.first?.message.contains("Git LFS") == true)
+  }
+
+  @Test func `are read as they are, whatever attributes say of encodings, line ends and filters`() async throws {
+    let text = manifestText("raw") + "# ü $Id$\r\n"
+    try await world.commit(["README.md": "# Fleet"])
+    try world.folder.write(text, "raw.yaml")
+    let object = try await world.git("hash-object", "-w", "--no-filters", world.folder("raw.yaml"))
+    try await world.git("update-index", "--add", "--cacheinfo", "100644,\(object),fleet/a.yaml")
+    try world.folder.write("*.yaml working-tree-encoding=UTF-16 eol=crlf ident filter=lfs\n", "raw.attributes")
+    let attributes = try await world.git("hash-object", "-w", "--no-filters", world.folder("raw.attributes"))
+    try await world.git("update-index", "--add", "--cacheinfo", "100644,\(attributes),.gitattributes")
+    try await world.git("commit", "--quiet", "-m", "raw")
+    let reading = try await world.source().read()
+    #expect(reading.names == ["raw"] && reading.set.isComplete, "\(reading.set.findings)")
+  }
+
+  @Test func `of a large repository are the only files that are read`() async throws {
+    var files: [String: String?] = ["fleet/a.yaml": manifestText("a")]
+    for number in 0..<2000 { files["fleet/data/\(number % 20)/file\(number).txt"] = "\(number)" }
+    try await world.commit(files)
+    let source = try world.source()
+    let reading = try await source.read()
+    #expect(reading.names == ["a"] && reading.set.isComplete && source.filesParsed == 1)
+    #expect(try !world.kept().contains { $0.hasSuffix(".txt") || $0.hasSuffix(".yaml") })
+  }
+
+  @Test func `are those that no pattern leaves out, of the command line or the source`() async throws {
+    try await world.commit([
+      "fleet/a.yaml": manifestText("a"), "fleet/values.yaml": "image: {tag: 1}\n", "fleet/config.json": "{}",
+      "fleet/kustomization.yaml": "resources: [a.yaml]\n", "fleet/charts/x/values.yaml": "a: b\n",
+      "fleet/charts/.setpointignore": "*\n", "fleet/.setpointignore": "# not ours\nvalues.yaml\n",
+    ])
+    let source = try GitSource(
+      url: world.address, path: "fleet", excluding: [IgnorePattern("*.json")].compactMap(\.self),
+      stateDirectory: world.folder("state"), environment: ["PATH": world.path])
+    let reading = try await source.read()
+    #expect(reading.names == ["a"] && reading.set.isComplete, "\(reading.set.findings)")
+    #expect(
+      reading.set.findings.map(\.description) == [
+        "fleet/kustomization.yaml:1:1: warning: a kustomization file; it is left out"
+      ])
+    try world.folder.link("work/fleet/charts/.setpointignore", to: "../.setpointignore")
+    try await world.commit([:])
+    let unsure = try await source.read()
+    #expect(!unsure.set.isComplete)
+    #expect(
+      unsure.set.findings.contains { $0.description.contains("fleet/charts/.setpointignore:1:1: error: not a regular") }
+    )
+  }
+}
