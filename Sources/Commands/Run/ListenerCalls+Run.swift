@@ -7,7 +7,7 @@ extension ListenerCalls {
   /// What the controller's listener answers with.
   init(
     _ controller: FleetController, _ queue: KeyQueue, _ standing: StandingNote, pause: PauseFile,
-    hook: (@Sendable (Hook) -> HookAnswer)?, metrics: ControllerMetrics, options: ControllerOptions,
+    hook: WebhookGate?, metrics: ControllerMetrics, options: ControllerOptions,
     wake: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Int64
   ) {
     self.init(
@@ -16,6 +16,8 @@ extension ListenerCalls {
         return metrics.text(now: Timestamp(milliseconds: now()))
       },
       health: {
+        // A controller that is stuck does not answer here, and a probe without an answer has failed.
+        _ = await controller.isStopping
         let longest = queue.figures.longestRunning
         guard longest < options.runDeadline * 2 else {
           return Probe(isWell: false, "a run has been going on for \(longest), twice as long as it may")
@@ -24,9 +26,9 @@ extension ListenerCalls {
       },
       readiness: { await Self.readiness(controller, standing) },
       status: { await controller.fleetStatus.json.text() },
-      hook: hook.map { check in
+      hook: hook.map { gate in
         { @Sendable call in
-          let answer = check(call)
+          let answer = gate.answer(to: call)
           if case .accepted = answer { wake() }
           return answer
         }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 internal import Logging
+internal import Synchronization
 
 /// Where a controller is asked, and whom it tells.
 struct OutletOptions: ParsableArguments {
@@ -11,6 +12,12 @@ struct OutletOptions: ParsableArguments {
       "A file with the token that pause, resume and sync ask for; needed where others than this machine may reach them.",
       valueName: "FILE"))
   var listenTokenFile: String?
+  @Option(
+    name: .customLong("allow-host"),
+    help: ArgumentHelp(
+      "A name under which the listener may be asked, such as that of a reverse proxy. May be given several times. (default: "
+        + "this machine's own names; any, where --listen lets other machines in)", valueName: "NAME"))
+  var allowedHosts: [String] = []
   @Option(
     help: ArgumentHelp("A file with the secret that a git host signs its calls to /hooks/git with.", valueName: "FILE"))
   var hookSecretFile: String?
@@ -55,16 +62,23 @@ struct OutletOptions: ParsableArguments {
 extension OutletOptions {
   /// Nil: nobody is to be told.
   func notifier(_ surroundings: Surroundings, metrics: ControllerMetrics, log: Logger) throws -> WebhookNotifier? {
-    var address = notifyURL
-    if let notifyURLFile { address = try NamedFile.read(notifyURLFile, holding: "the address to notify") }
-    guard let address else { return nil }
+    let address: @Sendable () -> WebhookURL
+    if let notifyURLFile {
+      let last = LastWebhookURL(file: notifyURLFile, try Self.address(in: notifyURLFile), log: log)
+      address = { last.current() }
+    } else if let notifyURL {
+      let url = try WebhookURL(notifyURL)
+      address = { url }
+    } else {
+      return nil
+    }
     var template = NoticeTemplate.standard
     if let notifyTemplate {
       template = try NoticeTemplate(
         parsing: Array(try NamedFile.read(notifyTemplate, holding: "the template").utf8), file: notifyTemplate)
     }
     return WebhookNotifier(
-      try WebhookURL(address), template: template, transport: surroundings.transport, timing: surroundings.timing,
+      to: address, template: template, transport: surroundings.transport, timing: surroundings.timing,
       log: log, record: { metrics.notified($0) })
   }
 
@@ -72,19 +86,52 @@ extension OutletOptions {
     var settings = ControllerListener.Settings()
     settings.host = listen.host
     settings.port = Int(listen.port ?? ListenAddress.controllerPort)
-    if let listenTokenFile { settings.token = try NamedFile.read(listenTokenFile, holding: "the listener's token") }
+    settings.allowedHosts = allowedHosts
+    guard let listenTokenFile else { return settings }
+    let read = { @Sendable in try NamedFile.read(listenTokenFile, holding: "the listener's token") }
+    // What is wrong with it now is told before anything begins; later it is read for each call that needs it.
+    _ = try read()
+    settings.token = {
+      do { return .expected(try read()) } catch { return .unreadable("\(error)") }
+    }
     return settings
   }
 
   /// Checks a git host's call; nil where no secret was given to check it with.
-  func hook() throws -> (@Sendable (ListenerCalls.Hook) -> ListenerCalls.HookAnswer)? {
+  func hook() throws -> WebhookGate? {
     guard let hookSecretFile else { return nil }
-    let secret = Array(try NamedFile.read(hookSecretFile, holding: "the hooks' secret").utf8)
-    return { hook in
-      switch HookSignature.check(method: "POST", headers: hook.fields, body: hook.body, secret: secret) {
-      case .accepted: .accepted("reads the source now")
-      case .refused(let why): .refused(why)
+    let read = { @Sendable in Array(try NamedFile.read(hookSecretFile, holding: "the hooks' secret").utf8) }
+    _ = try read()
+    return WebhookGate(secret: read)
+  }
+
+  fileprivate static func address(in file: String) throws -> WebhookURL {
+    try WebhookURL(try NamedFile.read(file, holding: "the address to notify"))
+  }
+}
+
+/// The address in a file, read again for each use; while it cannot be read, the last one counts.
+private final class LastWebhookURL: Sendable {
+  private let file: String
+  private let log: Logger
+  private let last: Mutex<(url: WebhookURL, isTold: Bool)>
+
+  init(file: String, _ url: WebhookURL, log: Logger) {
+    self.file = file
+    self.log = log
+    last = Mutex((url, false))
+  }
+
+  func current() -> WebhookURL {
+    let read = Result { try OutletOptions.address(in: file) }
+    return last.withLock { last in
+      switch read {
+      case .success(let url): last = (url, false)
+      case .failure(let error):
+        if !last.isTold { log.warning("the former address to notify stays in use", metadata: ["error": "\(error)"]) }
+        last.isTold = true
       }
+      return last.url
     }
   }
 }

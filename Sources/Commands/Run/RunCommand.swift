@@ -26,7 +26,7 @@ struct RunCommand: AsyncParsableCommand {
   func validate() throws {
     guard provider.fleet != "default" else {
       throw ValidationError(
-        "Name the fleet with --fleet NAME: a controller owns every endpoint with that tag, and \"default\" is everybody's."
+        "Name the fleet with --fleet NAME or SETPOINT_FLEET: a controller owns every endpoint with that tag, and \"default\" is everybody's."
       )
     }
   }

@@ -14,9 +14,10 @@ package struct ControllerListener: Service {
     package var host = "127.0.0.1"
     /// The port to listen on; 0 takes any that is free.
     package var port = 7388
-    /// What a request that changes something must bring as `Authorization: Bearer`. Nil: nobody may change anything
-    /// from another machine, and everybody from this one.
-    package var token: String?
+    /// What a request that changes something must bring; asked for each, so that a token that was replaced counts at once.
+    package var token: @Sendable () -> ListenerToken = { .none }
+    /// Names beside this machine's own under which it may be asked.
+    package var allowedHosts: [String] = []
     /// The largest body that the git webhook takes.
     package var maximumHookBody = 1 << 20
     /// How long requests may go on after the controller was asked to stop.
@@ -58,8 +59,9 @@ package struct ControllerListener: Service {
   }
 
   private var application: some ApplicationProtocol {
-    let access = ListenerAccess(host: settings.host, token: settings.token)
-    let routes = ListenerRoutes(calls: calls, access: access, maximumHookBody: settings.maximumHookBody, log: log)
+    let access = ListenerAccess(host: settings.host, allowedHosts: settings.allowedHosts)
+    let routes = ListenerRoutes(
+      calls: calls, access: access, token: settings.token, maximumHookBody: settings.maximumHookBody, log: log)
     return Application(
       responder: CallbackResponder<BasicRequestContext> { request, _ in await routes.answer(to: request) },
       // Longer than the usual pause between two scrapes, which use one connection.

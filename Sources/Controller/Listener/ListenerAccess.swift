@@ -1,42 +1,50 @@
 internal import Gateway
 internal import LibCrypto
 
-/// Who may do more than look. Pure.
+/// Who may ask, and who may do more than look. Pure.
 ///
 /// Bound to this machine alone, the listener trusts whoever can reach it, but not the pages in a browser that runs
 /// here: those send an `Origin`, or, where a name was bent to this machine's address, a `Host` that is not this
-/// machine's.
+/// machine's. So each request has to name a host that is known.
 struct ListenerAccess: Sendable {
   /// Why a request is not let in.
   struct Refusal: Hashable, Sendable {
-    /// 401 where a token would help, else 403.
+    /// 401 where a token would help, 400 for what is no request of HTTP/1.1, else 403.
     let status: Int
     let message: String
   }
 
   private let isLoopback: Bool
   private let host: String
-  private let token: String?
+  private let allowedHosts: Set<String>
 
   /// - Parameters:
   ///   - host: the address the listener is bound to.
-  ///   - token: what a request that changes something must bring.
-  init(host: String, token: String?) {
+  ///   - allowedHosts: names beside this machine's own under which it may be asked. None, where it is bound to an address
+  ///     that others can reach: by any.
+  init(host: String, allowedHosts: [String] = []) {
     isLoopback = Self.isLoopback(host)
     self.host = host
-    self.token = token
+    self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
   }
 
   /// Why a request that changes something is refused; nil: it may.
-  func refusal(authority: String?, origin: String?, authorization: String?) -> Refusal? {
-    if let refusal = browserRefusal(authority: authority, origin: origin) { return refusal }
-    guard let token else {
+  ///
+  /// - Parameter token: what it must bring.
+  func refusal(authorization: String?, token: ListenerToken) -> Refusal? {
+    let expected: String
+    switch token {
+    case .none:
       return isLoopback
         ? nil
         : Refusal(
           status: 403,
           message: "the controller listens on \(host), which other machines can reach, and was given no token: "
             + "start it with --listen-token-file FILE, or let it listen on 127.0.0.1")
+    case .unreadable:
+      return Refusal(
+        status: 403, message: "the controller cannot read its token now, so it lets nobody in; its log says why")
+    case .expected(let token): expected = token
     }
     guard let authorization, !authorization.isEmpty else {
       return Refusal(status: 401, message: "a token is needed: send \"Authorization: Bearer TOKEN\"")
@@ -45,23 +53,27 @@ struct ListenerAccess: Sendable {
       return Refusal(status: 401, message: "the Authorization header is not \"Bearer TOKEN\"")
     }
     // An empty token is a mistake, not an invitation.
-    return !token.isEmpty && constantTimeEquals(given, token)
+    return !expected.isEmpty && constantTimeEquals(given, expected)
       ? nil : Refusal(status: 401, message: "the token is not this controller's")
   }
 
-  /// Why a request seems to come from a page in a browser; nil: it does not.
-  func browserRefusal(authority: String?, origin: String?) -> Refusal? {
-    guard isLoopback else { return nil }
-    if origin != nil {
+  /// Why a request of any kind is refused for the host that it names or the page that it comes from; nil: it is not.
+  func refusal(authority: String?, origin: String?) -> Refusal? {
+    if isLoopback, origin != nil {
       return Refusal(status: 403, message: "this is not for pages in a browser: the request has an Origin header")
     }
-    guard let authority, Self.isLocal(authority: authority) else {
-      let named = authority.map { "\"\($0)\"" } ?? "nothing"
+    guard let authority, let named = RequestHost(authority) else {
+      let shown = authority.map { "\"\($0.prefix(100))\"" } ?? "nothing"
       return Refusal(
-        status: 403,
-        message: "the Host header names \(named), and the controller listens for this machine alone: use localhost")
+        status: isLoopback ? 403 : 400, message: "the Host header names \(shown), which is no host: use localhost")
     }
-    return nil
+    if allowedHosts.contains(named.name) || Self.isLoopback(named.name) { return nil }
+    guard isLoopback || !(allowedHosts.isEmpty || named.isAddress) else { return nil }
+    let place = isLoopback ? "the controller listens for this machine alone" : "it is not among those of --allow-host"
+    return Refusal(
+      status: 403,
+      message:
+        "the Host header names \"\(named.name)\", and \(place): use localhost, or start it with --allow-host NAME")
   }
 
   /// Whether an address or a name is that of the machine itself.
@@ -72,10 +84,13 @@ struct ListenerAccess: Sendable {
     let parts = address.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
+}
 
-  /// The same of a `Host` header, which may have a port.
-  private static func isLocal(authority: String) -> Bool {
-    if authority.hasPrefix("[") { return isLoopback(String(authority.dropFirst().prefix { $0 != "]" })) }
-    return isLoopback(String(authority.prefix { $0 != ":" }))
-  }
+/// What a request that changes something has to bring as `Authorization: Bearer`.
+package enum ListenerToken: Hashable, Sendable {
+  /// Nothing: nobody may change anything from another machine, and everybody from this one.
+  case none
+  case expected(String)
+  /// It cannot be read at present, for a reason that is for the log. Nobody may change anything.
+  case unreadable(String)
 }

@@ -27,8 +27,11 @@ package struct ListenerCalls: Sendable {
   package enum HookAnswer: Hashable, Sendable {
     /// It is genuine; the words say what comes of it.
     case accepted(String)
-    /// It is not known to be genuine; the words say why, without telling what would be.
-    case refused(String)
+    /// It is genuine, and was acted on before.
+    case seen(String)
+    /// It is not known to be genuine; the words say why, without telling what would be. The second text is for the log, where
+    /// that may know more.
+    case refused(String, String?)
   }
 
   /// Something that was asked for and cannot be done.

@@ -9,6 +9,7 @@ internal import NIOCore
 struct ListenerRoutes: Sendable {
   let calls: ListenerCalls
   let access: ListenerAccess
+  let token: @Sendable () -> ListenerToken
   let maximumHookBody: Int
   let log: Logger
 
@@ -31,7 +32,9 @@ struct ListenerRoutes: Sendable {
     Route(method: .get, path: "/readyz", about: "200 once the controller does its work or stands by") { routes, _ in
       .probe(await routes.calls.readiness())
     },
-    Route(method: .get, path: "/status", about: "the fleet's status as JSON") { try await $0.status($1) },
+    Route(method: .get, path: "/status", about: "the fleet's status as JSON") { routes, _ in
+      .text(await routes.calls.status(), type: "application/json")
+    },
     Route(method: .post, path: "/hooks/git", about: "the webhook of a git host: reads the source at once") {
       try await $0.hook($1)
     },
@@ -47,6 +50,9 @@ struct ListenerRoutes: Sendable {
   ]
 
   func answer(to request: Request) async -> Response {
+    if let refusal = access.refusal(authority: request.head.authority, origin: request.headers[.origin]) {
+      return .refusal(refusal)
+    }
     let path = request.uri.path
     let here = Self.routes.filter { $0.path == path }
     // A HEAD is answered as the GET; the server leaves the body out.
@@ -70,13 +76,6 @@ struct ListenerRoutes: Sendable {
     .object(Dictionary(routes.map { ("\($0.method) \($0.path)", .string($0.about)) }, uniquingKeysWith: { $1 }))
   }
 
-  private func status(_ request: Request) async throws -> Response {
-    if let refusal = access.browserRefusal(authority: request.head.authority, origin: request.headers[.origin]) {
-      return .refusal(refusal)
-    }
-    return .text(await calls.status(), type: "application/json")
-  }
-
   private func hook(_ request: Request) async throws -> Response {
     guard let hook = calls.hook else {
       return .failure(
@@ -90,8 +89,9 @@ struct ListenerRoutes: Sendable {
     let fields = request.headers.map { (name: $0.name.rawName, value: $0.value) }
     switch await hook(ListenerCalls.Hook(fields: fields, body: body)) {
     case .accepted(let words): return .message(words, status: .accepted)
-    case .refused(let words):
-      log.warning("a call of the git webhook was refused", metadata: ["why": "\(words)"])
+    case .seen(let words): return .message(words)
+    case .refused(let words, let cause):
+      log.warning("a call of the git webhook was refused", metadata: ["why": "\(cause ?? words)"])
       return .failure(words, status: .unauthorized)
     }
   }
@@ -111,10 +111,13 @@ struct ListenerRoutes: Sendable {
 
   /// Does what changes something, where the sender may.
   private func change(_ request: Request, _ body: () async throws -> Response) async throws -> Response {
-    let refusal = access.refusal(
-      authority: request.head.authority, origin: request.headers[.origin],
-      authorization: request.headers[.authorization])
-    if let refusal { return .refusal(refusal) }
+    let token = token()
+    if case .unreadable(let words) = token {
+      log.error("the listener's token cannot be read", metadata: ["error": "\(words)"])
+    }
+    if let refusal = access.refusal(authorization: request.headers[.authorization], token: token) {
+      return .refusal(refusal)
+    }
     return try await body()
   }
 

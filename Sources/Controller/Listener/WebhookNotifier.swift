@@ -26,7 +26,8 @@ package final class WebhookNotifier: Service, NoticeSink {
     package init() {}
   }
 
-  private let url: WebhookURL
+  private let address: @Sendable () -> WebhookURL
+  private var url: WebhookURL { address() }
   private let template: NoticeTemplate
   private let transport: Transport
   private let timing: Timing
@@ -36,13 +37,15 @@ package final class WebhookNotifier: Service, NoticeSink {
   private let queue: NoticeQueue
 
   /// - Parameters:
+  ///   - address: where to post; asked for each try, so that one that was replaced counts at once.
   ///   - transport: the network; nil takes libcurl, with the environment's proxy.
   ///   - record: called with what became of each notice.
   package init(
-    _ url: WebhookURL, template: NoticeTemplate = .standard, limits: Limits = Limits(), transport: Transport? = nil,
+    to address: @escaping @Sendable () -> WebhookURL, template: NoticeTemplate = .standard, limits: Limits = Limits(),
+    transport: Transport? = nil,
     timing: Timing = .system, log: Logger, record: @escaping @Sendable (ControllerMetrics.Delivery) -> Void = { _ in }
   ) {
-    self.url = url
+    self.address = address
     self.template = template
     self.limits = limits
     self.transport = transport ?? HTTPClient().transport
@@ -133,6 +136,7 @@ package final class WebhookNotifier: Service, NoticeSink {
 
   /// Sends a body once; nil: it was taken.
   private func send(_ body: [UInt8]) async throws -> Failure? {
+    let url = self.url
     let request = HTTPRequest(
       method: "POST", url: url.text, headers: [HTTPField("Content-Type", "application/json")], body: body,
       timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(10), total: .seconds(15)))

@@ -107,8 +107,8 @@ import Testing
     #expect(hook.fields.filter { $0.name.lowercased().hasPrefix("x-") }.map(\.value) == ["sha256=good", "push"])
   }
 
-  @Test func `a hook that comes through a proxy is judged by its signature alone`() async throws {
-    let answer = try await harness.run { [harness] url, _ in
+  @Test func `a hook that comes through a proxy is let in where the proxy's name is allowed`() async throws {
+    let answer = try await harness.run(allowedHosts: ["Hooks.example.com"]) { [harness] url, _ in
       try await harness.send(
         "POST", url + "/hooks/git",
         headers: [HTTPField("Host", "hooks.example.com"), HTTPField("X-Hub-Signature-256", "sha256=good")], body: [])
@@ -148,20 +148,52 @@ import Testing
   @Test(arguments: [
     [HTTPField("Origin", "https://evil.example")], [HTTPField("Origin", "null")],
     [HTTPField("Host", "evil.example")], [HTTPField("Host", "127.0.0.1.evil.example:7388")],
-    [HTTPField("Host", "127.evil.example.com")],
+    [HTTPField("Host", "127.evil.example.com")], [HTTPField("Host", "[::1].evil.example")],
+    [HTTPField("Host", "[::1]evil.example:80")], [HTTPField("Host", "localhost:7388.evil.example")],
+    [HTTPField("Host", "localhost@evil.example")], [HTTPField("Host", "127.0.0.1:port")],
   ])
-  func `pages in a browser can neither change anything nor read the status`(headers: [HTTPField]) async throws {
+  func `every path refuses pages in a browser, by Origin and by Host`(headers: [HTTPField]) async throws {
+    let paths = [
+      ("POST", "/pause"), ("POST", "/resume"), ("POST", "/sync"), ("GET", "/status"), ("GET", "/metrics"),
+      ("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/hooks/git"), ("GET", "/nothing"), ("HEAD", "/status"),
+    ]
     let answers = try await harness.run { [harness] url, _ in
-      [
-        try await harness.send("POST", url + "/pause", headers: headers, body: []),
-        try await harness.send("POST", url + "/resume", headers: headers, body: []),
-        try await harness.send("POST", url + "/sync", headers: headers, body: []),
-        try await harness.send("GET", url + "/status", headers: headers),
-      ]
+      var answers: [ListenerHarness.Answer] = []
+      for (method, path) in paths {
+        let signed = headers + [HTTPField("X-Hub-Signature-256", "sha256=good")]
+        answers.append(
+          try await harness.send(method, url + path, headers: signed, body: method == "POST" ? [] : nil))
+      }
+      return answers
     }
-    #expect(answers.map(\.status) == [403, 403, 403, 403])
-    #expect(answers.allSatisfy { $0.error.contains("Origin header") || $0.error.contains("use localhost") })
-    #expect(harness.asked == [])
+    #expect(answers.map(\.status) == paths.map { _ in 403 })
+    #expect(answers.dropLast().allSatisfy { $0.error.contains("Origin header") || $0.error.contains("use localhost") })
+    #expect(harness.asked == [] && harness.world.withLock { $0.hooks.isEmpty })
+  }
+
+  @Test func `names of one's own are let in beside this machine's, and no others`() async throws {
+    let statuses = try await harness.run(allowedHosts: ["setpoint.example.com"]) { [harness] url, _ in
+      var statuses: [Int] = []
+      for host in ["setpoint.example.com", "SETPOINT.example.com:443", "localhost", "example.com"] {
+        statuses.append(
+          try await harness.send("GET", url + "/metrics", headers: [HTTPField("Host", host)]).status)
+      }
+      return statuses
+    }
+    #expect(statuses == [200, 200, 200, 403])
+  }
+
+  @Test(
+    arguments: [
+      ("setpoint-controller.setpoint.svc:7388", [], nil), ("10.1.2.3:7388", [], nil), ("[fd00::1]:7388", [], nil),
+      ("evil.example", ["controller.example.com"], 403), ("10.1.2.3", ["controller.example.com"], nil),
+      ("a b", [], 400), ("[::1].evil.example", [], 400), (nil, [], 400),
+    ] as [(String?, [String], Int?)])
+  func `where others can reach it any host is let in, or those that are named`(
+    authority: String?, allowed: [String], status: Int?
+  ) {
+    let access = ListenerAccess(host: "0.0.0.0", allowedHosts: allowed)
+    #expect(access.refusal(authority: authority, origin: nil)?.status == status)
   }
 
   @Test(arguments: ["localhost", "LOCALHOST:7388", "127.0.0.1", "127.8.9.10:1", "[::1]:7388"])
@@ -173,7 +205,7 @@ import Testing
   }
 
   @Test func `where there is a token, only who has it may change something`() async throws {
-    let answers = try await harness.run(token: "s3cret") { [harness] url, _ in
+    let answers = try await harness.run(token: { .expected("s3cret") }) { [harness] url, _ in
       [
         try await harness.send("POST", url + "/sync"),
         try await harness.send("POST", url + "/sync", headers: [HTTPField("Authorization", "Bearer s3creT")]),
@@ -199,10 +231,29 @@ import Testing
   func `an address that others can reach needs a token`(
     bound: String, token: String?, authorization: String?, status: Int?
   ) {
-    let access = ListenerAccess(host: bound, token: token)
-    let refusal = access.refusal(authority: "localhost:7388", origin: nil, authorization: authorization)
+    let access = ListenerAccess(host: bound)
+    let refusal = access.refusal(authorization: authorization, token: token.map { .expected($0) } ?? .none)
     #expect(refusal?.status == status)
     if status == 403 { #expect(refusal?.message.contains("--listen-token-file") == true) }
+  }
+
+  @Test func `a token that was revoked or replaced counts from then on, and one that cannot be read admits nobody`()
+    async throws
+  {
+    let current = Mutex(ListenerToken.expected("first"))
+    let (before, old, new, unreadable) = try await harness.run(token: { current.withLock { $0 } }) {
+      [harness] url, _ in
+      let send = { @Sendable (token: String) in
+        try await harness.send("POST", url + "/sync", headers: [HTTPField("Authorization", "Bearer \(token)")])
+      }
+      let before = try await send("first")
+      current.withLock { $0 = .expected("second") }
+      let (old, new) = (try await send("first"), try await send("second"))
+      current.withLock { $0 = .unreadable("/etc/token: Permission denied") }
+      return (before, old, new, try await send("second"))
+    }
+    #expect([before, old, new, unreadable].map(\.status) == [202, 401, 202, 403])
+    #expect(!unreadable.text.contains("/etc/token"))
   }
 
   // MARK: - Beginning and end

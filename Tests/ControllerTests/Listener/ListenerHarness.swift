@@ -56,17 +56,19 @@ final class ListenerHarness: Sendable {
   private func take(_ hook: ListenerCalls.Hook) -> ListenerCalls.HookAnswer {
     world.withLock { $0.hooks.append(hook) }
     let isGood = hook.fields.contains { $0.name.lowercased() == "x-hub-signature-256" && $0.value == "sha256=good" }
-    return isGood ? .accepted("the source is read") : .refused("the signature is wrong")
+    return isGood ? .accepted("the source is read") : .refused("the signature is wrong", nil)
   }
 
   /// Runs the listener for the time of a closure.
   func run<Value: Sendable>(
-    token: String? = nil, hasHook: Bool = true, maximumHookBody: Int = 1 << 20,
+    token: @escaping @Sendable () -> ListenerToken = { .none }, allowedHosts: [String] = [], hasHook: Bool = true,
+    maximumHookBody: Int = 1 << 20,
     _ body: @escaping @Sendable (_ url: String, _ stop: @escaping @Sendable () async -> Void) async throws -> Value
   ) async throws -> Value {
     var settings = ControllerListener.Settings()
     settings.port = 0
     settings.token = token
+    settings.allowedHosts = allowedHosts
     settings.maximumHookBody = maximumHookBody
     let (urls, announce) = AsyncStream<String>.makeStream()
     let listener = ControllerListener(settings, calls(hasHook: hasHook), log: Self.silent) { listening in

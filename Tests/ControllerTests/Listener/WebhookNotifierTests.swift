@@ -133,8 +133,9 @@ private struct KeptLog: LogHandler {
   ) throws -> WebhookNotifier {
     let log = Logger(label: "test") { [lines] _ in KeptLog(lines: lines) }
     let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
+    let address = try WebhookURL(url)
     return WebhookNotifier(
-      try WebhookURL(url), template: template, limits: limits, transport: client.transport, timing: timing, log: log,
+      to: { address }, template: template, limits: limits, transport: client.transport, timing: timing, log: log,
       record: { [deliveries] in deliveries.add.yield($0) })
   }
 

@@ -1,0 +1,28 @@
+internal import Synchronization
+
+/// Lets a git host's calls in: those that are signed with the secret of now, each once.
+package final class WebhookGate: Sendable {
+  private let secret: @Sendable () throws -> [UInt8]
+  private let seen = Mutex(SeenDeliveries())
+
+  /// - Parameter secret: read for each call, so that a secret that was replaced or revoked counts at once.
+  package init(secret: @escaping @Sendable () throws -> [UInt8]) { self.secret = secret }
+
+  package func answer(to hook: ListenerCalls.Hook) -> ListenerCalls.HookAnswer {
+    let secret: [UInt8]
+    do {
+      secret = try self.secret()
+    } catch {
+      return .refused(
+        "the secret that webhooks are checked with cannot be read; the controller's log says why", "\(error)")
+    }
+    switch HookSignature.check(method: "POST", headers: hook.fields, body: hook.body, secret: secret) {
+    case .refused(let why): return .refused(why, nil)
+    case .accepted:
+      return seen.withLock { $0.remember(hook.body) }
+        ? .accepted("reads the source now")
+        : .seen(
+          "this delivery was seen before and is not acted on again; a sender of its own body should put a time into it")
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import LibCrypto
+import Synchronization
+import Testing
+
+@testable import Controller
+
+@Suite struct `The git webhook's gate` {
+  private func hook(_ body: String, secret: String, headers: [(name: String, value: String)] = []) -> ListenerCalls.Hook
+  {
+    let bytes = Array(body.utf8)
+    let code = HMACSHA256.authenticate(bytes, key: Array(secret.utf8))
+    return ListenerCalls.Hook(
+      fields: headers + [(name: "X-Hub-Signature-256", value: "sha256=\(Hexadecimal.encode(code))")], body: bytes)
+  }
+
+  private func isAccepted(_ answer: ListenerCalls.HookAnswer) -> Bool {
+    if case .accepted = answer { true } else { false }
+  }
+  private func isSeen(_ answer: ListenerCalls.HookAnswer) -> Bool { if case .seen = answer { true } else { false } }
+
+  @Test func `a delivery that is replayed is not acted on twice, whatever its number says`() {
+    let gate = WebhookGate(secret: { Array("s3cret".utf8) })
+    #expect(isAccepted(gate.answer(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "a")]))))
+    #expect(isSeen(gate.answer(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "b")]))))
+    #expect(isAccepted(gate.answer(to: hook("{\"after\":2}", secret: "s3cret"))))
+  }
+
+  @Test func `a call that is not genuine is not remembered`() {
+    let gate = WebhookGate(secret: { Array("s3cret".utf8) })
+    guard case .refused = gate.answer(to: hook("{}", secret: "guessed")) else {
+      Issue.record("a wrong signature was let in")
+      return
+    }
+    #expect(isAccepted(gate.answer(to: hook("{}", secret: "s3cret"))))
+  }
+
+  @Test func `a secret that was replaced counts at once, and one that cannot be read admits nobody`() {
+    struct Gone: Error {}
+    let secret = Mutex<String?>("first")
+    let gate = WebhookGate(secret: {
+      guard let text = secret.withLock({ $0 }) else { throw Gone() }
+      return Array(text.utf8)
+    })
+    #expect(isAccepted(gate.answer(to: hook("1", secret: "first"))))
+    secret.withLock { $0 = "second" }
+    #expect(!isAccepted(gate.answer(to: hook("2", secret: "first"))))
+    #expect(isAccepted(gate.answer(to: hook("2", secret: "second"))))
+    secret.withLock { $0 = nil }
+    #expect(!isAccepted(gate.answer(to: hook("3", secret: "second"))))
+  }
+
+  @Test func `so many deliveries are remembered, the newest`() {
+    var seen = SeenDeliveries(capacity: 3)
+    let answers = [0, 1, 2, 3, 1, 2, 3, 0].map { body in seen.remember([body]) }
+    #expect(answers == [true, true, true, true, false, false, false, true])
+  }
+}
