@@ -19,6 +19,8 @@ SECRETS = pathlib.Path("manifests/controller/secret.example.yaml")
 STATE_FOLDER = "/var/lib/setpoint"
 # What may be written, and nothing else: the root file system is read-only.
 WRITABLE = {STATE_FOLDER: "persistentVolumeClaim", "/tmp": "emptyDir"}
+# Seconds.
+LONGEST_HANG = 40
 # A variable of such a name takes its value from a Secret.
 SECRET_WORDS = re.compile(r"token|secret|password", re.IGNORECASE)
 
@@ -61,6 +63,15 @@ def misspelt(objects: list[dict], typed: list[dict]) -> Iterator[str]:
                 yield f"Deployment {item['metadata']['name']}: Kubernetes knows no field {path} (or no such value)"
 
 
+def seconds_to_end(container: dict, pod: dict) -> int:
+    """At most, from the moment a container hangs until it is killed; what hangs does not follow SIGTERM."""
+    probe = container.get("livenessProbe") or {}
+    grace = probe.get("terminationGracePeriodSeconds", pod.get("terminationGracePeriodSeconds", 30))
+    period = probe.get("periodSeconds", 10)
+    # The last of the failing probes ends with its time limit, or with the next period if that is shorter.
+    return period * probe.get("failureThreshold", 3) + probe.get("timeoutSeconds", 1) + grace
+
+
 def demands(container: dict, pod: dict, deployment: dict) -> Iterator[tuple[str, bool]]:
     """Each rule in words, and whether it holds."""
     context, limits = container.get("securityContext", {}), container.get("resources", {})
@@ -92,6 +103,11 @@ def demands(container: dict, pod: dict, deployment: dict) -> Iterator[tuple[str,
         limits.get("requests", {})
     ) and "memory" in limits.get("limits", {})
     yield "a liveness probe of /healthz", at(container, "livenessProbe.httpGet.path") == "/healthz"
+    yield "a startup probe of /healthz", at(container, "startupProbe.httpGet.path") == "/healthz"
+    yield "a controller that hangs is ended within 40 seconds", seconds_to_end(container, pod) <= LONGEST_HANG
+    yield "the fleet is named for every command (SETPOINT_FLEET)", any(
+        variable["name"] == "SETPOINT_FLEET" and variable.get("value") for variable in container.get("env", [])
+    )
     yield "a readiness probe of /readyz", at(container, "readinessProbe.httpGet.path") == "/readyz"
     yield "the first argument is run", (container.get("args") or [None])[0] == "run" and "command" not in container
     yield "an image with a tag", re.search(r":[\w.-]+$", container.get("image", "")) is not None
@@ -158,7 +174,9 @@ def undocumented_secrets(deployment: dict, secrets: list[dict], example: str) ->
 def spelled_out_secrets(deployment: dict) -> Iterator[str]:
     for container in at(deployment, "spec.template.spec.containers") or []:
         for variable in container.get("env", []):
-            if SECRET_WORDS.search(variable["name"]) and "value" in variable:
+            # The name of a file is none.
+            named = variable["name"].removesuffix("_FILEPATH")
+            if named == variable["name"] and SECRET_WORDS.search(named) and "value" in variable:
                 yield f"{variable['name']} stands in the manifest; it belongs into a Secret"
 
 

@@ -17,6 +17,11 @@ struct StatusCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Ask the controller that listens there. (default port: 7388)", valueName: "URL"))
   var controller: ControllerAddress?
+  @Option(
+    help: ArgumentHelp(
+      "Forget what is known of a fleet that no controller looks after any more. Its endpoints' revisions stay.",
+      valueName: "FLEET"))
+  var forget: String?
   @Option(name: .shortAndLong, help: "The form of the output: table, wide or json.") var output = StatusFormat.table
   @OptionGroup var state: StateOptions
 
@@ -24,9 +29,13 @@ struct StatusCommand: AsyncParsableCommand {
     guard controller == nil || state.state == nil else {
       throw ValidationError("Give --controller or --state, not both.")
     }
+    guard forget == nil || (controller == nil && names.isEmpty && filter.namedFleet == nil) else {
+      throw ValidationError("--forget FLEET takes no names, no --controller and no --fleet.")
+    }
   }
 
   func run() async throws {
+    if let forget { return try await ForgottenFleet(name: forget, filter: filter, state: state).run() }
     let surroundings = Surroundings.current
     let now = Timestamp(milliseconds: surroundings.now())
     let fleets = try await fleets()

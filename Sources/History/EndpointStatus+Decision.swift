@@ -49,7 +49,8 @@ extension EndpointStatus {
   private static func next(
     _ decision: Decision, isWithheld: Bool, nextLook: Timestamp?, now: Timestamp
   ) -> (String?, Timestamp?) {
-    if isWithheld { return (decision.operations.first.map { "send \($0.call)" } ?? "look again", nextLook) }
+    // Nothing is sent then; at the next look it is decided anew.
+    if isWithheld { return ("look again", nextLook) }
     switch decision.next {
     case .call(let operation): return ("send \(operation.call)", now)
     case .verify: return ("verify", now)

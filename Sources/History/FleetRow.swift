@@ -109,6 +109,17 @@ extension FleetRow {
       .execute(arguments: [id, name])
   }
 
+  /// Removes the row and all that hangs on it.
+  ///
+  /// - Returns: how many statuses there were.
+  func remove(_ database: Database) throws -> Int {
+    try database.execute(sql: "DELETE FROM status WHERE fleet = ?", arguments: [id])
+    let count = database.changesCount
+    try database.execute(sql: "DELETE FROM event WHERE fleet = ?", arguments: [id])
+    try database.execute(sql: "DELETE FROM fleet WHERE id = ?", arguments: [id])
+    return count
+  }
+
   func append(_ event: HistoryEvent, _ database: Database) throws {
     try EventOwner.fleet.append(event, of: id, database)
   }

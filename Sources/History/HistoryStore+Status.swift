@@ -54,4 +54,15 @@ extension HistoryStore {
       try FleetRow.all(host: host, database).filter { $0.lookedAt != nil }.map(\.key)
     }
   }
+
+  /// Forgets what a controller said of a fleet: its status, and the events of the fleet as a whole. What is known of its
+  /// endpoints (revisions, attempts, their own events) stays, since a rollback needs it.
+  ///
+  /// - Returns: of how many endpoints something was said.
+  package func forget(_ fleet: FleetKey) async throws(HistoryError) -> Int {
+    try await write { database in
+      guard let row = try FleetRow.find(fleet, database) else { return 0 }
+      return try row.remove(database)
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import CanonicalJSON
 import Commands
+import Controller
 import Endpoints
 import FoundationEssentials
 import History
@@ -151,6 +152,57 @@ import Testing
       let elsewhere = await status(directory, "--fleet", "nowhere")
       #expect(elsewhere.code == 1)
       #expect(elsewhere.notes.contains("support at https://workspace.example.com"))
+    }
+  }
+
+  @Test func `SETPOINT_FLEET names the fleet, and --fleet outranks it`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory)
+      try await write([updating], to: directory, fleet: "other")
+      func fleets(_ arguments: String...) async -> [String] {
+        let run = await CommandRun(
+          ["status", "--state", directory] + arguments, environment: ["SETPOINT_FLEET": "other"])
+        return run.lines.filter { $0.hasPrefix("fleet ") }.map { String($0.split(separator: " ")[1]) }
+      }
+      #expect(await fleets() == ["other"])
+      #expect(await fleets("--fleet", "support") == ["support"])
+    }
+  }
+
+  @Test func `a fleet that no controller looks after is forgotten, and its revisions stay`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion, held], to: directory)
+      try await write([updating], to: directory, fleet: "other")
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      try await history.note(
+        HistoryEvent(at: at(-9), what: "the source cannot be used whole", why: "x"), fleet: "support", host: Self.host)
+      try await history.note(
+        HistoryEvent(at: at(-9), what: "is well again", why: ""), of: EndpointKey(host: Self.host, name: "champion"))
+      let run = await status(directory, "--forget", "support")
+      #expect(run.code == 0, "\(run)")
+      #expect(run.output.hasPrefix("forgot the fleet support at \(Self.host), with the status of 2 endpoints"))
+      #expect(await status(directory).lines.filter { $0.hasPrefix("fleet ") }.count == 1)
+      #expect(try await history.events().map(\.event.what) == ["is well again"])
+      let again = await status(directory, "--forget", "support")
+      #expect(again.code == 1 && again.notes.contains("it knows: other at \(Self.host)"), "\(again)")
+    }
+  }
+
+  @Test func `a fleet is not forgotten while a controller looks after it, or where several have the name`() async throws
+  {
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory)
+      let now = at(0)
+      let lease = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
+      #expect(try await lease.acquire())
+      let held = await status(directory, "--forget", "support")
+      #expect(held.code == 1 && held.notes.contains("a controller looks after the fleet"), "\(held)")
+      await lease.release()
+      try await write([updating], to: directory, host: "http://127.0.0.1:7387")
+      let unclear = await status(directory, "--forget", "support")
+      #expect(unclear.code == 1 && unclear.notes.contains("--host URL"), "\(unclear)")
+      #expect(await status(directory, "--forget", "support", "--host", "127.0.0.1:7387").code == 0)
+      #expect(await status(directory, "--forget", "support").code == 0)
     }
   }
 

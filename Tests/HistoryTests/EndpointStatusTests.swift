@@ -85,13 +85,13 @@ import Testing
     #expect(status(blocked, desired: .unknown("no such alias"))?.desired == nil)
   }
 
-  @Test func `what is withheld says why and what would be sent`() {
+  @Test func `what is withheld says why, and announces no send`() {
     let update = Decision(.update, Reason(.specChanged), next: .call(put), operations: [put])
     let later = now + .seconds(3600)
     let withheld = status(update, withheld: "the change window opens at 09:00", nextLook: later)
     #expect(withheld?.phase == .withheld)
     #expect(withheld?.why == "the change window opens at 09:00")
-    #expect(withheld?.next == "send PUT /api/2.0/serving-endpoints/chat/config")
+    #expect(withheld?.next == "look again")
     #expect(withheld?.nextAt == later)
   }
 

@@ -3,13 +3,18 @@ internal import History
 
 /// Which of the fleets that a state directory knows. No provider is asked.
 struct FleetFilter: ParsableArguments {
-  @Option(help: ArgumentHelp("Only this fleet. (default: all that are known here)", valueName: "NAME"))
-  var fleet: String?
+  @Option(
+    name: .customLong("fleet"),
+    help: ArgumentHelp("Only this fleet. (default: SETPOINT_FLEET, else all that are known here)", valueName: "NAME"))
+  var namedFleet: String?
 
   @Option(help: ArgumentHelp("Only at this workspace or serving plane. (default: all)", valueName: "URL"))
   var host: String?
 
   init() {}
+
+  /// The fleet that is asked for; nil: all.
+  var fleet: String? { namedFleet ?? FleetName.ofEnvironment }
 
   /// The provider's address as history knows it; nil where none was given.
   func address(in history: HistoryStore) async throws -> String? {

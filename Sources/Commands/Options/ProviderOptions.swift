@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ModelRegistry
+internal import Planning
 internal import ServingAPI
 
 /// Which provider, and in whose name.
@@ -13,10 +14,15 @@ struct ProviderOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A profile of ~/.databrickscfg.", valueName: "NAME"))
   var profile: String?
 
-  @Option(help: ArgumentHelp("The fleet in whose name to act.", valueName: "NAME"))
-  var fleet = "default"
+  @Option(
+    name: .customLong("fleet"),
+    help: ArgumentHelp("The fleet in whose name to act. (default: SETPOINT_FLEET, else default)", valueName: "NAME"))
+  var namedFleet: String?
 
   init() {}
+
+  /// The fleet in whose name to act.
+  var fleet: String { namedFleet ?? FleetName.ofEnvironment ?? DecisionOptions.defaultFleet }
 
   func validate() throws {
     guard !fleet.isEmpty, fleet.utf8.count <= 256 else {

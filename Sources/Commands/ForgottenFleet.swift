@@ -1,0 +1,55 @@
+internal import Controller
+internal import History
+internal import Planning
+
+/// `status --forget`: takes a fleet out of the state directory that no controller looks after any more.
+struct ForgottenFleet {
+  let name: String
+  let filter: FleetFilter
+  let state: StateOptions
+
+  func run() async throws {
+    let directory = try state.directory
+    let reading = try state.readHistory()
+    let host = try await filter.address(in: reading)
+    let known = try await reading.fleets()
+    let meant = known.filter { $0.name == name && (host == nil || $0.host == host) }
+    guard let fleet = meant.first else {
+      let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
+      throw ErrorReport(
+        "there is no fleet \"\(name)\" in the state directory \(directory.path)",
+        next: known.isEmpty ? "name another directory with --state DIR" : "it knows: \(there)")
+    }
+    guard meant.count == 1 else {
+      throw ErrorReport(
+        "the fleet \"\(name)\" is known at \(meant.map(\.host).joined(separator: " and at "))",
+        next: "say which with --host URL")
+    }
+    try await forget(fleet, in: directory)
+  }
+
+  /// A controller that runs would write it down again a second later.
+  private func forget(_ fleet: FleetKey, in directory: StateDirectory) async throws {
+    let now = Surroundings.current.now
+    let lease = FileLease(
+      directory: directory.path, provider: fleet.host, fleet: fleet.name,
+      now: { Timestamp(milliseconds: now()) })
+    guard try await lease.acquire() else {
+      throw ErrorReport(
+        "a controller looks after the fleet \"\(fleet.name)\" at \(fleet.host)",
+        why: await lease.holder.map { "the lease is held by \($0)" },
+        next: "stop it first; what it looks after is not forgotten")
+    }
+    let count: Int
+    do {
+      count = try await HistoryStore.open(in: directory).forget(fleet)
+    } catch {
+      await lease.release()
+      throw error
+    }
+    await lease.release()
+    try Surroundings.current.console.result(
+      "forgot the fleet \(fleet.name) at \(fleet.host), with the status of \(count) endpoint\(count == 1 ? "" : "s"); the "
+        + "endpoints themselves and their revisions are as they were")
+  }
+}
