@@ -29,6 +29,7 @@ struct ModelsListCommand: AsyncParsableCommand {
       if table.isEmpty {
         return console.note("no models; \"setpoint models register NAME DIR\" adds one")
       }
+      for model in models { for remark in model.remarks { console.note(remark) } }
       for line in table.lines(console.outputPalette) { try console.result(line) }
     }
   }
@@ -48,6 +49,11 @@ private struct ListedModel: Sendable {
     var members = model.json.objectValue ?? [:]
     members["versions"] = .array(versions.map(\.json))
     return .object(members)
+  }
+
+  /// What cannot be served, with the registry's words.
+  var remarks: [String] {
+    ([model.comment] + versions.map { $0.status == .ready ? nil : $0.comment }).compactMap(\.self)
   }
 
   var rows: [[Table.Cell]] {

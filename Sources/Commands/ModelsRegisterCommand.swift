@@ -8,7 +8,8 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     commandName: "register", abstract: "Register a directory as the next version of a model.",
     discussion: """
       DIR is a folder from which a start command runs, or an MLflow model folder whose MLmodel has one. It must be on the \
-      plane's machine; its weights are linked or copied, never moved. Prints the new version's number.
+      plane's machine; its weights are linked or copied, never moved. Links in it may lead anywhere within it, and from a \
+      snapshot of the Hugging Face cache to that model's own blobs. Prints the new version's number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.") var name: String
@@ -18,13 +19,15 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The task, such as llm/v1/chat. (default: from MLmodel)", valueName: "TASK"))
   var task: String?
   @Option(help: ArgumentHelp("Let this alias mean the new version.", valueName: "ALIAS")) var alias: String?
+  @Flag(help: "Follow links that lead out of the directory.") var followLinks = false
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
     let connection = try provider.connect()
     let console = Surroundings.current.console
     let source = URL(filePath: directory).standardizedFileURL.path
-    let registered = try await connection.models.register(name, source: source, entrypoint: entrypoint, task: task)
+    let registered = try await connection.models.register(
+      name, source: source, entrypoint: entrypoint, task: task, followLinks: followLinks)
     guard let version = registered.version else {
       throw ErrorReport("\(connection.target.url) registered \(name) and named no version")
     }

@@ -15,11 +15,15 @@ package struct ModelDirectoryClient: Sendable {
   ///   - source: an absolute path: an artifacts folder, or an MLflow model folder.
   ///   - entrypoint: the start command; nil where the folder's `MLmodel` has it.
   ///   - task: such as `llm/v1/chat`; nil where the folder's `MLmodel` has it.
+  ///   - followLinks: whether links may lead out of the directory.
   package func register(
-    _ model: String, source: String, entrypoint: String? = nil, task: String? = nil
+    _ model: String, source: String, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false
   ) async throws -> WireModelVersion {
     var call = APICall("POST", "/api/2.1/unity-catalog/models/\(model)/versions")
-    call.body = WireRegisterVersionRequest(source: source, entrypoint: entrypoint, task: task).json
+    call.body =
+      WireRegisterVersionRequest(
+        source: source, entrypoint: entrypoint, task: task, followLinks: followLinks
+      ).json
     // Weights that cannot be linked are copied first.
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)
     let registered = try await client.object(call, as: WireModelVersion.self)

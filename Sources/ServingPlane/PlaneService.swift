@@ -44,10 +44,11 @@ package struct PlaneService: Service {
     let data = try DataDirectory(settings)
     let probes = ReplicaProbes()
     let endpoints = ServingEndpoints(
-      store: try openStore(), models: ModelDirectory(path: settings.modelsPath, now: Self.wallClock),
+      store: try openStore(),
+      models: ModelDirectory(path: settings.modelsPath, own: [settings.dataDirectory], now: Self.wallClock),
       launcher: await makeLauncher(), probes: probes, settings: settings,
       eventLoop: MultiThreadedEventLoopGroup.singleton.any(), wallClock: Self.wallClock, log: log)
-    endpoints.models.removeIncomplete()
+    await BlockingWork.brief.run { endpoints.models.removeIncomplete() }
     let opening = Opening(endpoints: endpoints, settings: settings, log: log, onListening: onListening)
     let application = Application(
       router: router(endpoints, token: AccessTokenDigest(token: data.token, file: settings.tokenPath)),

@@ -43,15 +43,15 @@ struct ModelDirectoryTests {
     let second = try directory.register("main.a.qwen3", from: data.path + "/src", entrypoint: "vllm serve qwen3")
     #expect(second.number == 2)
     #expect(second.entrypoint == "vllm serve qwen3")
-    #expect(try directory.versions("main.a.qwen3").map(\.number) == [1, 2])
+    #expect(try directory.versions("main.a.qwen3").map { try $0.version.get().number } == [1, 2])
     #expect(directory.models() == ["main.a.qwen3"])
   }
 
-  @Test func `small files are copied, large ones linked, and links followed`() throws {
+  @Test func `small files are copied, large ones linked, and links within the folder followed`() throws {
     try write("small", "src/m/config.json")
-    try write("blob", "blobs/abc")
+    try write("blob", "src/blobs/abc")
     try FileManager.default.createSymbolicLink(
-      atPath: data.path + "/src/m/linked.json", withDestinationPath: data.path + "/blobs/abc")
+      atPath: data.path + "/src/m/linked.json", withDestinationPath: "../blobs/abc")
     let big = data.path + "/src/m/model.safetensors"
     try write("", "src/m/model.safetensors")
     #expect(truncate(big, 65 << 20) == 0)
@@ -82,10 +82,10 @@ struct ModelDirectoryTests {
     try write("metadata: [\n", "broken/MLmodel")
     let cases: [(String, String?, String)] = [
       ("relative", "v", "absolute path"), (data.path + "/nope", "v", "No such file"),
-      (data.path + "/src/f", "v", "no folder"),
+      (data.path + "/src/f", "v", "not a folder"),
       (data.path + "/src", nil, "--entrypoint"), (data.path + "/bare", nil, "metadata.entrypoint"),
       (data.path + "/broken", nil, "MLmodel"), (data.path + "/src", "a | b", "shell"),
-      (data.path, "v", "plane's own models"),
+      (data.path, "v", "plane's own folder"),
     ]
     try FileManager.default.createDirectory(atPath: directory.path, withIntermediateDirectories: true)
     for (source, entrypoint, says) in cases {

@@ -22,6 +22,11 @@ package struct WireRegisteredModel: WireObject {
     get { self[list: "aliases"] }
     set { self[list: "aliases"] = newValue }
   }
+  /// On a plane: what of the model cannot be read.
+  package var comment: String? {
+    get { self[text: "comment"] }
+    set { self[text: "comment"] = newValue }
+  }
   /// Milliseconds since 1970.
   package var createdAt: Int64? {
     get { self[number: "created_at"] }
@@ -90,6 +95,11 @@ package struct WireModelVersion: WireObject {
   package var aliases: [WireModelAlias]? {
     get { self[list: "aliases"] }
     set { self[list: "aliases"] = newValue }
+  }
+  /// Of a version that cannot be served, on a plane: why.
+  package var comment: String? {
+    get { self[text: "comment"] }
+    set { self[text: "comment"] = newValue }
   }
   /// The server's start command from the model's metadata. A plane shows it; Unity Catalog does not.
   package var entrypoint: String? {
@@ -167,13 +177,16 @@ package struct WireRegisterVersionRequest: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
 
-  package init(source: String, entrypoint: String? = nil, task: String? = nil) {
+  package init(source: String, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false) {
     self.members = ["source": .string(source)]
     self[text: "entrypoint"] = entrypoint
     self[text: "task"] = task
+    if followLinks { members["follow_links"] = true }
   }
 
-  package static let fields: [String: WireField] = ["source": .text, "entrypoint": .text, "task": .text]
+  package static let fields: [String: WireField] = [
+    "source": .text, "entrypoint": .text, "task": .text, "follow_links": .flag,
+  ]
 
   /// An absolute path on the plane's machine: an artifacts folder, or an MLflow model folder.
   package var source: String? { self[text: "source"] }
@@ -181,6 +194,8 @@ package struct WireRegisterVersionRequest: WireObject {
   package var entrypoint: String? { self[text: "entrypoint"] }
   /// Such as `llm/v1/chat`.
   package var task: String? { self[text: "task"] }
+  /// Whether links may lead out of `source`.
+  package var followLinks: Bool { self[flag: "follow_links"] ?? false }
 }
 
 /// The body of `PUT …/aliases/{alias}`.

@@ -1,6 +1,8 @@
 import CanonicalJSON
+import Gateway
 import Hummingbird
 import ServingAPI
+import Synchronization
 
 /// The look-ups of Unity Catalog (contract 1.4) over the model directory, and the plane's own call that registers a version.
 struct ModelCalls: Sendable {
@@ -12,8 +14,7 @@ struct ModelCalls: Sendable {
     router.get(base) { request, _ in
       let withAliases = includesAliases(request)
       return try await answer {
-        let models = try models.models().map { name throws(ModelError) in try model(name, withAliases: withAliases) }
-        return WireRegisteredModelPage(models: models).json
+        WireRegisteredModelPage(models: models.models().map { listed($0, withAliases: withAliases) }).json
       }
     }
     router.get("\(base)/{model}") { request, context in
@@ -22,7 +23,9 @@ struct ModelCalls: Sendable {
     }
     router.get("\(base)/{model}/versions") { _, context in
       let name = context.path("model")
-      return try await answer { WireModelVersionPage(versions: try models.versions(name).map { wire($0) }).json }
+      return try await answer {
+        WireModelVersionPage(versions: try models.versions(name).map { wire(name, $0, $1) }).json
+      }
     }
     router.post("\(base)/{model}/versions") { request, context in try await register(request, context) }
     router.get("\(base)/{model}/versions/{version}") { request, context in
@@ -61,15 +64,27 @@ struct ModelCalls: Sendable {
     guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
     guard let source = sent.source else { throw APIError.invalid("source must name a folder of the plane's machine") }
     let name = context.path("model")
-    return try await answer {
-      wire(try models.register(name, from: source, entrypoint: sent.entrypoint, task: sent.task)).json
+    // Copies take minutes; a client that hangs up wants no version.
+    let isCancelled = Flag()
+    ClientWatch.onDeparture(from: context.channel) { isCancelled.set() }
+    return try await withTaskCancellationHandler {
+      try await answer(on: .long) {
+        let version = try models.register(
+          name, from: source, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks,
+          copy: FolderCopy(isCancelled: { isCancelled.isSet }))
+        return wire(version).json
+      }
+    } onCancel: {
+      isCancelled.set()
     }
   }
 
   /// Runs what blocks on the disk where blocking does no harm.
-  private func answer(_ work: @escaping @Sendable () throws -> JSONValue) async throws -> Response {
+  private func answer(
+    on threads: BlockingWork = .brief, _ work: @escaping @Sendable () throws -> JSONValue
+  ) async throws -> Response {
     do {
-      return .json(try await BlockingWork.brief.run(work))
+      return .json(try await threads.run(work))
     } catch let error as ModelError {
       throw APIError(error)
     }
@@ -80,7 +95,7 @@ struct ModelCalls: Sendable {
   }
 
   private func model(_ name: String, withAliases: Bool) throws(ModelError) -> WireRegisteredModel {
-    let versions = try models.versions(name)
+    let versions = try models.versions(name).compactMap { try? $0.version.get() }
     let aliases = withAliases ? try models.aliases(name) : nil
     var model = WireRegisteredModel(
       fullName: name,
@@ -92,13 +107,34 @@ struct ModelCalls: Sendable {
     return model
   }
 
+  /// Among others: what is wrong with one model is said in its place and keeps no other from being listed.
+  private func listed(_ name: String, withAliases: Bool) -> WireRegisteredModel {
+    do throws(ModelError) {
+      return try model(name, withAliases: withAliases)
+    } catch {
+      var model = WireRegisteredModel(fullName: name)
+      model.comment = error.description
+      return model
+    }
+  }
+
   private func version(_ name: String, _ number: String, withAliases: Bool) throws(ModelError) -> WireModelVersion {
     guard let value = Int(number) else {
-      throw ModelError(code: .invalid, description: "'\(number)' is no version number")
+      throw ModelError(code: .invalid, description: "'\(number)' is not a valid version number")
     }
     let version = try models.version(name, value)
     guard withAliases else { return wire(version) }
     return wire(version, aliases: try models.aliases(name).filter { $0.value == value }.keys.sorted())
+  }
+
+  private func wire(_ model: String, _ number: Int, _ version: Result<ModelVersion, ModelError>) -> WireModelVersion {
+    switch version {
+    case .success(let version): return wire(version)
+    case .failure(let error):
+      var damaged = WireModelVersion(modelName: model, version: Int64(number), status: .failedRegistration)
+      damaged.comment = error.description
+      return damaged
+    }
   }
 
   private func wire(_ version: ModelVersion, aliases: [String]? = nil) -> WireModelVersion {
@@ -111,4 +147,13 @@ struct ModelCalls: Sendable {
     wire.task = version.task
     return wire
   }
+}
+
+/// Something that has happened, or has not yet.
+private final class Flag: Sendable {
+  private let value = Atomic(false)
+
+  var isSet: Bool { value.load(ordering: .relaxed) }
+
+  func set() { value.store(true, ordering: .relaxed) }
 }

@@ -52,7 +52,8 @@ struct APIError: Error, Hashable, CustomStringConvertible {
     switch error.code {
     case .invalid: self = .invalid(error.description)
     case .missing: self = .missing(error.description)
-    case .storage: self = .internal(error.description)
+    case .storage, .damaged: self = .internal(error.description)
+    case .cancelled: self.init(status: 503, code: "TEMPORARILY_UNAVAILABLE", message: error.description)
     }
   }
 }

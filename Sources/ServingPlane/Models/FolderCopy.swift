@@ -1,54 +1,115 @@
-import FoundationEssentials
 import Glibc
 
 /// Takes a folder over without moving it. Large files are hard-linked where the file system allows it, so that weights do not
 /// lie on the disk twice; small ones are copied, so that an edit at the source does not reach into a registered version.
-struct FolderCopy {
+///
+/// What it makes is readable by the plane's user alone, whatever the umask is.
+struct FolderCopy: Sendable {
   /// Files of this size and more are linked. No config, tokenizer or template is so large; weights are.
   var linkFrom: Int64 = 64 << 20
-  /// Deeper nesting is an error: most likely a link that leads back up.
-  var maximumDepth = 32
+  /// Asked between two pieces of a file.
+  var isCancelled: @Sendable () -> Bool = { false }
+  /// How many bytes are free where a path lies; nil: unknown.
+  var freeBytes: @Sendable (String) -> Int64? = { Self.freeBytes(at: $0) }
+  /// Appends bytes to the file of a descriptor; how many it took, or -1 with `errno`.
+  var append: @Sendable (Int32, UnsafeRawBufferPointer) -> Int = { write($0, $1.baseAddress, $1.count) }
+
+  private static let piece = 1 << 20
+  /// Sent to the disk each time so much was copied: a cache full of it would hold up everybody else who writes.
+  private static let syncEvery: Int64 = 32 << 20
 
   /// - Parameters:
-  ///   - source: a folder; links in it are followed, as the Hugging Face cache is made of them.
-  ///   - target: a folder to be made.
-  func copy(_ source: String, to target: String, depth: Int = 0) throws(ModelError) {
-    guard depth < maximumDepth else {
-      throw ModelError(
-        code: .invalid,
-        description: "\(source) is nested deeper than \(maximumDepth) folders; does a link lead back up?")
-    }
-    do {
-      try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-      for name in try FileManager.default.contentsOfDirectory(atPath: source) {
-        let item = source + "/" + name
-        var status = stat()
-        guard stat(item, &status) == 0 else {
-          throw ModelError(code: .invalid, description: "\(item) cannot be read: \(String(cString: strerror(errno)))")
-        }
-        switch status.st_mode & S_IFMT {
-        case S_IFDIR: try copy(item, to: target + "/" + name, depth: depth + 1)
-        case S_IFREG: try take(item, to: target + "/" + name, size: Int64(status.st_size))
-        default: continue
-        }
+  ///   - survey: what is to be taken.
+  ///   - target: a folder to be made; what is above it is there. Left half done where it fails.
+  func copy(_ survey: FolderSurvey, to target: String) throws(ModelError) {
+    try makeFolder(target)
+    try checkRoom(survey, at: target)
+    for item in survey.items {
+      switch item {
+      case .folder(let place): try makeFolder(target + "/" + place)
+      case .file(let place, let file): try take(file, to: target + "/" + place)
       }
-    } catch let error as ModelError {
-      throw error
-    } catch {
-      throw ModelError(code: .storage, description: "\(source) cannot be copied: \(error)")
     }
   }
 
-  private func take(_ file: String, to target: String, size: Int64) throws {
-    if size >= linkFrom, let whole = realpath(file, nil) {
-      defer { free(whole) }
-      if link(whole, target) == 0 { return }
-    }
-    // Through the real path: copying a symbolic link would copy the link.
-    guard let whole = realpath(file, nil) else {
-      throw ModelError(code: .invalid, description: "\(file) cannot be read: \(String(cString: strerror(errno)))")
-    }
-    defer { free(whole) }
-    try FileManager.default.copyItem(atPath: String(cString: whole), toPath: target)
+  private func makeFolder(_ path: String) throws(ModelError) {
+    guard mkdir(path, 0o700) == 0, chmod(path, 0o700) == 0 else { throw failure("\(path) cannot be made", at: path) }
   }
+
+  /// Known to be too much is better said before the disk is full than after.
+  private func checkRoom(_ survey: FolderSurvey, at target: String) throws(ModelError) {
+    var status = stat()
+    let device = stat(target, &status) == 0 ? UInt64(status.st_dev) : nil
+    let needed = survey.items.reduce(into: Int64(0)) { sum, item in
+      if case .file(_, let file) = item, file.size < linkFrom || file.device != device { sum += file.size }
+    }
+    guard let free = freeBytes(target), free < needed else { return }
+    throw ModelError(
+      code: .storage,
+      description: "the disk of \(target) has no room: \(Self.megabytes(needed)) are to be copied and "
+        + "\(Self.megabytes(free)) are free. Make room, or register from a folder on the same file system, where weights "
+        + "are linked")
+  }
+
+  private func take(_ file: FolderSurvey.SourceFile, to target: String) throws(ModelError) {
+    if isCancelled() { throw .cancelled }
+    if file.size >= linkFrom, link(file.path, target) == 0 { return }
+    // What was a file a moment ago may be a link or a pipe by now.
+    let source = open(file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard source >= 0 else { throw failure("\(file.path) cannot be read", at: target) }
+    defer { close(source) }
+    var status = stat()
+    guard fstat(source, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw ModelError(code: .invalid, description: "\(file.path) is not a regular file any more")
+    }
+    let mode: mode_t = file.isExecutable ? 0o700 : 0o600
+    let copy = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard copy >= 0 else { throw failure("\(target) cannot be made", at: target) }
+    defer { close(copy) }
+    guard fchmod(copy, mode) == 0 else { throw failure("\(target) cannot be made", at: target) }
+    try transfer(from: source, file.path, to: copy, target)
+  }
+
+  private func transfer(
+    from source: Int32, _ sourcePath: String, to copy: Int32, _ target: String
+  ) throws(ModelError) {
+    var buffer = [UInt8](repeating: 0, count: Self.piece)
+    var unsynced: Int64 = 0
+    while true {
+      if isCancelled() { throw .cancelled }
+      let count = buffer.withUnsafeMutableBytes { read(source, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure("\(sourcePath) cannot be read", at: target) }
+      if count == 0 { return }
+      var written = 0
+      while written < count {
+        let taken = buffer.withUnsafeBytes { append(copy, UnsafeRawBufferPointer(rebasing: $0[written..<count])) }
+        if taken < 0, errno == EINTR { continue }
+        guard taken > 0 else { throw failure("\(target) cannot be written", at: target) }
+        written += taken
+      }
+      unsynced += Int64(count)
+      if unsynced >= Self.syncEvery {
+        guard fdatasync(copy) == 0 else { throw failure("\(target) cannot be written", at: target) }
+        unsynced = 0
+      }
+    }
+  }
+
+  private func failure(_ what: String, at target: String) -> ModelError {
+    let cause = errno
+    let full = cause == ENOSPC || cause == EDQUOT
+    return ModelError(
+      code: .storage,
+      description: "\(what): \(String(cString: strerror(cause)))"
+        + (full ? ". Nothing of the version was kept; make room on the disk of \(target) and register it again" : ""))
+  }
+
+  private static func freeBytes(at path: String) -> Int64? {
+    var system = statvfs()
+    guard statvfs(path, &system) == 0, system.f_blocks > 0 else { return nil }
+    return Int64(clamping: UInt64(system.f_bavail) * UInt64(system.f_frsize))
+  }
+
+  private static func megabytes(_ bytes: Int64) -> String { "\((bytes + 999_999) / 1_000_000) MB" }
 }

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import LibYAML
+import ServingAPI
 
 /// What the plane reads of an MLflow model folder's `MLmodel` file. The metadata stands in that file and nowhere else; a long
 /// entrypoint is folded over several lines there, which a YAML reader joins.
@@ -7,14 +7,16 @@ struct MLmodel: Hashable, Sendable {
   var entrypoint: String?
   var task: String?
 
-  /// - Parameter path: the file; one that is not there is nil.
+  /// - Parameter path: the file, of a mebibyte at most; one that is not there is nil.
   init?(path: String) throws(ModelError) {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
     do {
-      let bytes = try [UInt8](Data(contentsOf: URL(filePath: path)))
-      let metadata = try YAMLParser.documents(in: bytes, file: path).first?.root?.mapping?["metadata"]?.mapping
+      guard let text = try SecureFile.readText(path) else { return nil }
+      let metadata = try YAMLParser.documents(in: Array(text.utf8), file: path).first?.root?.mapping?["metadata"]?
+        .mapping
       entrypoint = metadata?["entrypoint"]?.text
       task = metadata?["task"]?.text
+    } catch let error as TargetError {
+      throw ModelError(code: .invalid, description: error.message)
     } catch {
       throw ModelError(code: .invalid, description: "\(path) cannot be read: \(error)")
     }

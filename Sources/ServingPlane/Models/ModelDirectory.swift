@@ -2,6 +2,7 @@ import CanonicalJSON
 import FoundationEssentials
 import Glibc
 import LibCrypto
+import ServingAPI
 import Synchronization
 
 /// The plane's registry of models: `NAME/versions/N/` with the version's files, `NAME/aliases.json` beside it.
@@ -9,13 +10,17 @@ import Synchronization
 /// A version is complete or not there: it is put together aside and renamed into place. Its methods block on the disk.
 final class ModelDirectory: Sendable {
   let path: String
+  private let own: [String]
   private let now: @Sendable () -> Int64
   /// Guards the aliases' read and write.
   private let aliasLock = Mutex(())
 
-  /// - Parameter now: milliseconds since 1970.
-  init(path: String, now: @escaping @Sendable () -> Int64) {
+  /// - Parameters:
+  ///   - own: the plane's folders, from which nothing may be registered, besides this one.
+  ///   - now: milliseconds since 1970.
+  init(path: String, own: [String] = [], now: @escaping @Sendable () -> Int64) {
     self.path = path
+    self.own = own + [path]
     self.now = now
   }
 
@@ -27,11 +32,16 @@ final class ModelDirectory: Sendable {
   ///   - source: an absolute path: an MLflow model folder with its own `MLmodel`, or the folder the entrypoint runs from.
   ///   - entrypoint: the command that serves it; nil: the one in `MLmodel`.
   ///   - task: nil: the one in `MLmodel`, else `llm/v1/chat`.
+  ///   - followsLinks: whether links may lead out of the folder.
+  ///   - copy: how the files are taken over.
+  /// - Throws: ``ModelError``; nothing of the version is there then.
   func register(
-    _ model: String, from source: String, entrypoint: String? = nil, task: String? = nil
+    _ model: String, from source: String, entrypoint: String? = nil, task: String? = nil, followsLinks: Bool = false,
+    copy: FolderCopy = FolderCopy()
   ) throws(ModelError) -> ModelVersion {
     try check(model)
     let source = try folder(source)
+    let survey = try FolderSurvey(of: source, rules: SourceRules(own: own), followsLinks: followsLinks)
     let written = try MLmodel(path: source + "/MLmodel")
     guard let entrypoint = entrypoint ?? written?.entrypoint, !entrypoint.trimming(" \n\t").isEmpty else {
       throw ModelError(
@@ -47,29 +57,40 @@ final class ModelDirectory: Sendable {
       throw ModelError(code: .invalid, description: "the entrypoint cannot be run: \(error)")
     }
     let metadata = MLmodel(entrypoint: entrypoint, task: task ?? written?.task ?? "llm/v1/chat")
-    return try store(model, source: source, isMLflow: written != nil, metadata: metadata)
+    return try store(model, survey, of: source, isMLflow: written != nil, metadata: metadata, by: copy)
   }
 
   /// A version, complete and servable.
   func version(_ model: String, _ number: Int) throws(ModelError) -> ModelVersion {
     try check(model)
+    guard numbers(model).contains(number) else { throw missing(model, number) }
     let folder = versionsPath(model) + "/\(number)"
-    guard let bytes = FileManager.default.contents(atPath: folder + "/version.json"),
-      let record = try? JSONValue(parsing: [UInt8](bytes)), let entrypoint = record["entrypoint"]?.stringValue,
-      let artifacts = record["artifacts"]?.stringValue
-    else { throw missing(model, number) }
+    let file = folder + "/version.json"
+    func damaged(_ why: String) -> ModelError {
+      ModelError(
+        code: .damaged,
+        description:
+          "version \(number) of model '\(model)' is damaged: \(why); restore \(file), or remove \(folder) and "
+          + "register the version again")
+    }
+    let read: JSONValue?
+    do { read = try json(file) } catch { throw damaged(error.description) }
+    guard let record = read else { throw damaged("it has no version.json") }
+    guard let entrypoint = record["entrypoint"]?.stringValue, let artifacts = record["artifacts"]?.stringValue,
+      Self.artifactsFolders.contains(artifacts)
+    else { throw damaged("its version.json is incomplete") }
     return ModelVersion(
       model: model, number: number, task: record["task"]?.stringValue ?? "llm/v1/chat", entrypoint: entrypoint,
       artifacts: folder + "/" + artifacts, source: record["source"]?.stringValue ?? "",
       created: record["created_at"]?.intValue ?? 0)
   }
 
-  /// All versions of a model, oldest first.
-  func versions(_ model: String) throws(ModelError) -> [ModelVersion] {
+  /// All versions of a model, oldest first. One that is damaged stands among them with the reason.
+  func versions(_ model: String) throws(ModelError) -> [(number: Int, version: Result<ModelVersion, ModelError>)] {
     try checkExists(model)
-    var versions: [ModelVersion] = []
-    for number in numbers(model) { versions.append(try version(model, number)) }
-    return versions
+    return numbers(model).map { number in
+      (number, Result { () throws(ModelError) in try version(model, number) })
+    }
   }
 
   /// The names of all models, sorted.
@@ -83,12 +104,8 @@ final class ModelDirectory: Sendable {
   /// The aliases of a model and the versions they mean.
   func aliases(_ model: String) throws(ModelError) -> [String: Int] {
     try checkExists(model)
-    guard let bytes = FileManager.default.contents(atPath: aliasesPath(model)) else { return [:] }
-    do {
-      return try JSONValue(parsing: [UInt8](bytes)).objectValue?.compactMapValues { $0.intValue.map(Int.init) } ?? [:]
-    } catch {
-      throw ModelError(code: .storage, description: "\(aliasesPath(model)) is broken: \(error)")
-    }
+    return try json(aliasesPath(model))?.objectValue?.compactMapValues { $0.intValue.flatMap { Int(exactly: $0) } }
+      ?? [:]
   }
 
   /// The version an alias means.
@@ -149,44 +166,56 @@ final class ModelDirectory: Sendable {
 
   private func numbers(_ model: String) -> [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: versionsPath(model))) ?? []
-    return names.compactMap { Int($0) }.filter { $0 > 0 }.sorted()
+    return names.compactMap { name in Int(name).flatMap { $0 > 0 && String($0) == name ? $0 : nil } }.sorted()
+  }
+
+  /// Where a version's entrypoint runs, within its folder: an MLflow model with artifacts, one without, any other folder.
+  private static let artifactsFolders = ["model/artifacts", "model", "artifacts"]
+
+  /// What a file of the directory says; nil where there is none.
+  private func json(_ file: String) throws(ModelError) -> JSONValue? {
+    do {
+      return try SecureFile.readText(file).map { try JSONValue(parsing: $0) }
+    } catch let error as TargetError {
+      throw ModelError(code: .damaged, description: error.message)
+    } catch {
+      throw ModelError(
+        code: .damaged, description: "\(file) is \(error)")
+    }
   }
 
   private func folder(_ source: String) throws(ModelError) -> String {
     guard source.hasPrefix("/") else {
       throw ModelError(code: .invalid, description: "the source \"\(source)\" must be an absolute path")
     }
-    guard let whole = realpath(source, nil) else {
+    guard let folder = ResolvedPath.of(source) else {
       throw ModelError(
         code: .invalid, description: "the source \(source) cannot be read: \(String(cString: strerror(errno)))")
     }
-    defer { free(whole) }
-    let folder = String(cString: whole)
     var isDirectory = false
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory), isDirectory else {
-      throw ModelError(code: .invalid, description: "the source \(source) is no folder")
-    }
-    if let own = realpath(path, nil) {
-      defer { free(own) }
-      if String(cString: own).hasPrefix(folder + "/") || String(cString: own) == folder {
-        throw ModelError(code: .invalid, description: "the source \(source) holds the plane's own models")
-      }
+      throw ModelError(code: .invalid, description: "the source \(source) is not a folder")
     }
     return folder
   }
 
   private func store(
-    _ model: String, source: String, isMLflow: Bool, metadata: MLmodel
+    _ model: String, _ survey: FolderSurvey, of source: String, isMLflow: Bool, metadata: MLmodel, by copy: FolderCopy
   ) throws(ModelError) -> ModelVersion {
     let incoming = path + "/.incoming-" + (try randomName())
     defer { try? FileManager.default.removeItem(atPath: incoming) }
-    let hasArtifacts = isMLflow && FileManager.default.fileExists(atPath: source + "/artifacts")
+    let hasArtifacts = isMLflow && survey.items.contains(.folder("artifacts"))
     let artifacts = isMLflow ? (hasArtifacts ? "model/artifacts" : "model") : "artifacts"
     let record: JSONValue = [
       "entrypoint": .string(metadata.entrypoint ?? ""), "task": .string(metadata.task ?? ""),
       "source": .string(source), "artifacts": .string(artifacts), "created_at": .int(now()),
     ]
-    try FolderCopy().copy(source, to: incoming + "/" + (isMLflow ? "model" : "artifacts"))
+    do {
+      try FileManager.default.createDirectory(atPath: incoming, withIntermediateDirectories: true)
+    } catch {
+      throw ModelError(code: .storage, description: "\(incoming) cannot be made: \(error)")
+    }
+    try copy.copy(survey, to: incoming + "/" + (isMLflow ? "model" : "artifacts"))
     try write(record, to: incoming + "/version.json")
     do {
       try FileManager.default.createDirectory(atPath: versionsPath(model), withIntermediateDirectories: true)

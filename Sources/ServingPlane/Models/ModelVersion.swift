@@ -57,8 +57,15 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
     case missing
     /// The disk would not.
     case storage
+    /// The version or the aliases are there, and cannot be read.
+    case damaged
+    /// The caller went away, or the plane stops.
+    case cancelled
   }
 
   let code: Code
   let description: String
+
+  static let cancelled = ModelError(
+    code: .cancelled, description: "The registration was cancelled; nothing of it was kept.")
 }
