@@ -20,7 +20,8 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var fleet: FleetOptions
   @Option(
     help: ArgumentHelp(
-      "Carry out a plan that \"diff --out\" saved; refused when the world has moved.", valueName: "PLAN"))
+      "Carry out a plan that \"diff --out\" saved; refused when the world has moved.", valueName: "PLAN"),
+    completion: .file())
   var plan: String?
   @Flag(help: "Show the plan and change nothing.") var dryRun = false
   @Flag(name: .customLong("no-wait"), help: "Send what is to be sent and do not wait for the provider.") var noWait =
@@ -56,11 +57,10 @@ struct ApplyCommand: AsyncParsableCommand {
     let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
     let console = Surroundings.current.console
     if dryRun {
-      let lines =
-        output == .json
-        ? [pass.json(cost).text(.pretty)]
-        : pass.lines(console.outputPalette) + (cost?.lines(console.outputPalette) ?? [])
-      for line in lines { try console.result(line) }
+      if output == .json { return try console.json(pass.json(cost)) }
+      for line in pass.lines(console.outputPalette) + (cost?.lines(console.outputPalette) ?? []) {
+        try console.result(line)
+      }
       return
     }
     if !pass.plan.isInSync {
@@ -77,9 +77,10 @@ struct ApplyCommand: AsyncParsableCommand {
       checks = FleetPreflight(preflight: preflight, pass: pass)
     }
     let report = ApplyReport(plan: pass.plan, results: await walk.run(unsettled, pass, preflight: checks))
-    let result = cost?.added(to: report.json, list: "results") ?? report.json
-    let lines = output == .json ? [result.text(.pretty)] : report.lines(console.outputPalette)
-    for line in lines { try console.result(line) }
+    switch output {
+    case .json: try console.json(cost?.added(to: report.json, list: "results") ?? report.json)
+    case .text: for line in report.lines(console.outputPalette) { try console.result(line) }
+    }
     if report.isInterrupted { throw ExitCode(130) }
     guard report.isSuccess else { throw ExitCode(1) }
   }

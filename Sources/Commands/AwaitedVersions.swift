@@ -23,7 +23,7 @@ struct AwaitedVersions: Sendable {
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { try await body(wait) }
       group.addTask {
-        await display.keepTime()
+        await display.keepTime(surroundings.heartbeat)
         return nil
       }
       defer { group.cancelAll() }

@@ -6,20 +6,32 @@ extension SetpointCommand {
   package static func run(_ arguments: [String]) async -> Int32 {
     let command: any ParsableCommand
     do {
-      command = try parseAsRoot(arguments)
+      command = try await asyncParseAsRoot(arguments)
     } catch {
-      return answer(to: error, of: Self.self, arguments)
+      return answer(to: error, arguments)
     }
-    do {
-      if var command = command as? any AsyncParsableCommand {
-        try await command.run()
-      } else {
-        var command = command
-        try command.run()
+    var mine = Surroundings.current
+    mine.console.suggestions = SuggestedCommands(of: command)
+    let watch = command is any OpenEnded ? nil : QuietWatch(over: &mine)
+    let surroundings = mine
+    return await Surroundings.$current.withValue(surroundings) {
+      // Ends with the command.
+      async let _ = watch?.run(surroundings)
+      do {
+        try await carryOut(command)
+        return 0
+      } catch {
+        return conclude(error, of: command, arguments: arguments)
       }
-      return 0
-    } catch {
-      return conclude(error, of: command, arguments: arguments)
+    }
+  }
+
+  private static func carryOut(_ command: any ParsableCommand) async throws {
+    if var command = command as? any AsyncParsableCommand {
+      try await command.run()
+    } else {
+      var command = command
+      try command.run()
     }
   }
 
@@ -30,25 +42,26 @@ extension SetpointCommand {
     case is OutputClosed: return 141
     case is CancellationError: return 130
     // Help, and usage errors that only the command itself could see, come from the parser's own error types.
-    case _ where exitCode(for: error) != .failure: return answer(to: error, of: type(of: command), arguments)
+    case _ where exitCode(for: error) != .failure: return answer(to: error, arguments)
     default:
-      let console = Surroundings.current.console
-      for line in ErrorReport(of: error).lines(console.notesPalette) { console.note(line) }
+      say(ErrorReport(of: error))
       return (command as? any ExitCodeOnError)?.exitCodeOnError ?? 1
     }
   }
 
-  /// Help and the version are results; a usage error is said to the person.
-  private static func answer(to error: any Error, of command: any ParsableCommand.Type, _ arguments: [String]) -> Int32
-  {
-    let console = Surroundings.current.console
-    let text = command.fullMessage(for: error)
+  /// Help, the version and completions are results; a usage error is said to the person.
+  private static func answer(to error: any Error, _ arguments: [String]) -> Int32 {
     guard exitCode(for: error).isSuccess else {
-      console.note(text)
+      say(UsageProblem(message: message(for: error), arguments: arguments).report)
       return usageCode(arguments)
     }
-    do { try console.result(text) } catch { return 141 }
+    do { try Surroundings.current.console.document(fullMessage(for: error) + "\n") } catch { return 141 }
     return 0
+  }
+
+  private static func say(_ report: ErrorReport) {
+    let console = Surroundings.current.console
+    for line in report.lines(console.notesPalette) { console.note(line) }
   }
 
   /// sysexits' EX_USAGE; for `diff`, whose 1 means changes, what its errors are otherwise.
@@ -57,3 +70,6 @@ extension SetpointCommand {
     return arguments.contains("--detailed-exitcode") ? 1 : 2
   }
 }
+
+/// A command that goes on until it is stopped, and is silent while there is nothing to tell.
+protocol OpenEnded {}

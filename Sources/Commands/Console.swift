@@ -1,3 +1,6 @@
+package import CanonicalJSON
+internal import Endpoints
+
 #if canImport(Darwin)
   internal import Darwin
 #else
@@ -5,6 +8,10 @@
 #endif
 
 /// Where a command writes: results to standard output, everything that is said to a person to standard error.
+///
+/// This is the one place where text leaves. A line is data until here: whatever names, tags, descriptions, servers and logs
+/// have put into it is escaped, line breaks included, so that it can neither drive a terminal nor forge a line
+/// (``Endpoints/Printable``). What is for programs goes out as it is.
 package struct Console: Sendable {
   private let writeOutput: @Sendable (String) throws -> Void
   private let writeNotes: @Sendable (String) -> Void
@@ -14,12 +21,17 @@ package struct Console: Sendable {
   package let notesPalette: Palette
   /// Whether standard error is a terminal on which lines can be drawn anew.
   package let isLive: Bool
+  /// Whether a terminal shows standard output.
+  package let isOutputTerminal: Bool
   /// The terminal's columns and rows.
   package let size: @Sendable () -> TerminalSize
+  /// What commands that a line suggests need, to work as printed.
+  var suggestions = SuggestedCommands()
 
   package init(
     writeOutput: @escaping @Sendable (String) throws -> Void, writeNotes: @escaping @Sendable (String) -> Void,
     outputPalette: Palette = .plain, notesPalette: Palette = .plain, isLive: Bool = false,
+    isOutputTerminal: Bool = false,
     size: @escaping @Sendable () -> TerminalSize = { TerminalSize(columns: 80, rows: 24) }
   ) {
     self.writeOutput = writeOutput
@@ -27,22 +39,45 @@ package struct Console: Sendable {
     self.outputPalette = outputPalette
     self.notesPalette = notesPalette
     self.isLive = isLive
+    self.isOutputTerminal = isOutputTerminal
     self.size = size
   }
+
+  // MARK: - For people
 
   /// Writes a line of a command's result.
   ///
   /// - Throws: ``OutputClosed`` when the reader has gone, as in `setpoint get | head -1`.
-  package func result(_ line: String) throws { try writeOutput(line + "\n") }
+  package func result(_ line: String) throws {
+    try writeOutput(outputPalette.printed(suggestions.completed(line)) + "\n")
+  }
 
-  /// Writes a piece of a result as it comes, without a line break.
-  package func resultPiece(_ text: String) throws { try writeOutput(text) }
+  /// Writes a piece of what a model server says, as it comes. A terminal is shown no controls; a file or a program gets
+  /// every byte.
+  package func stream(_ text: String) throws { try writeOutput(isOutputTerminal ? Printable.stream(text) : text) }
 
   /// Writes a line for a person.
-  package func note(_ line: String) { writeNotes(line + "\n") }
+  package func note(_ line: String) { writeNotes(notesPalette.printed(suggestions.completed(line)) + "\n") }
 
-  /// Writes to standard error as it is: for lines that are drawn anew.
-  package func notePiece(_ text: String) { writeNotes(text) }
+  /// Draws lines for a person in the place of the last `count` lines; only on a live terminal.
+  package func redraw(_ lines: [String], over count: Int) {
+    // ECMA-48: CPL moves up, ED clears from there. In one piece, so that no half-drawn screen is seen.
+    let erasure = count == 0 ? "" : "\u{1B}[\(count)F\u{1B}[J"
+    writeNotes(erasure + lines.map { notesPalette.printed($0) + "\n" }.joined())
+  }
+
+  // MARK: - For programs
+
+  /// Writes a JSON document as a result, or one on each line in the compact style.
+  package func json(_ document: JSONValue, _ style: JSONStyle = .pretty) throws {
+    try writeOutput(Printable.json(document.text(style)) + "\n")
+  }
+
+  /// Writes a text for a program, such as a manifest or a completion script, exactly as it is.
+  package func document(_ text: String) throws { try writeOutput(text) }
+
+  /// Writes a line of JSON to standard error.
+  package func jsonNote(_ line: String) { writeNotes(Printable.json(line) + "\n") }
 
   static func standard(environment: [String: String]) -> Console {
     let hasColourTerminal = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
@@ -53,7 +88,24 @@ package struct Console: Sendable {
       outputPalette: Palette(isColoured: hasColourTerminal && isatty(STDOUT_FILENO) == 1),
       notesPalette: Palette(isColoured: hasColourTerminal && isatty(STDERR_FILENO) == 1),
       isLive: isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb",
-      size: terminalSize)
+      isOutputTerminal: isatty(STDOUT_FILENO) == 1, size: terminalSize)
+  }
+
+  /// The same console, telling each time that something is written.
+  func telling(_ written: @escaping @Sendable () -> Void) -> Console {
+    let (writeOutput, writeNotes) = (writeOutput, writeNotes)
+    var copy = Console(
+      writeOutput: { text in
+        written()
+        try writeOutput(text)
+      },
+      writeNotes: { text in
+        written()
+        writeNotes(text)
+      }, outputPalette: outputPalette, notesPalette: notesPalette, isLive: isLive, isOutputTerminal: isOutputTerminal,
+      size: size)
+    copy.suggestions = suggestions
+    return copy
   }
 }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import Endpoints
 internal import History
 internal import Planning
@@ -12,8 +13,9 @@ struct DeleteCommand: AsyncParsableCommand {
       unless --retained is given. While its manifest exists, the next apply makes it again.
       """)
 
-  @Argument(help: "The endpoints' names.") var names: [String]
+  @Argument(help: "The endpoints' names.", completion: .endpoints) var names: [String]
   @Flag(help: "Delete it even though its deletion policy is Retain.") var retained = false
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 
@@ -29,7 +31,10 @@ struct DeleteCommand: AsyncParsableCommand {
       try await history.record(
         [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],
         of: EndpointKey(host: connection.target.url, name: name), at: now)
-      try console.result("\(name) deleted")
+      if output == .text { try console.result("\(name) deleted") }
+    }
+    if output == .json {
+      try console.json(["kind": "DeleteResult", "deleted": .array(names.map { .string($0) })])
     }
   }
 
@@ -40,7 +45,7 @@ struct DeleteCommand: AsyncParsableCommand {
         why: endpoint.fleet.map { "it belongs to the fleet \"\($0)\", and this command acts for \"\(provider.fleet)\"" }
           ?? "no fleet owns it",
         next: endpoint.fleet.map { "say --fleet \($0) if you act for that fleet" }
-          ?? "delete it where it was made, or adopt it first with \"setpoint apply --adopt\"")
+          ?? "delete it where it was made, or adopt it first with \"setpoint apply -f ... --adopt\"")
     }
     guard retained || !endpoint.isRetained else {
       throw ErrorReport(

@@ -8,14 +8,16 @@ struct DescribeCommand: AsyncParsableCommand {
     commandName: "describe", abstract: "Show everything about one endpoint.",
     discussion: "Its state and why, what it serves, what is held, its revisions, and what happened to it.")
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 
   func run() async throws {
     let connection = try provider.connect()
     let surroundings = Surroundings.current
-    let live = try await LiveEndpoint.require(name, connection).observed.withAccess(from: connection.provider)
+    let found = try await LiveEndpoint.require(name, connection)
+    let live = try await found.observed.withAccess(from: connection.provider)
     let history = try state.readHistory()
     let key = EndpointKey(host: connection.target.url, name: name)
     let values = [live.active, live.pending].compactMap { $0?.config }
@@ -23,7 +25,11 @@ struct DescribeCommand: AsyncParsableCommand {
       endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
       events: try await history.events(of: key, newest: 20), statuses: try await history.statuses(of: key),
       now: surroundings.now())
-    for line in description.lines(surroundings.console.outputPalette) { try surroundings.console.result(line) }
+    switch output {
+    case .json: try surroundings.console.json(description.json(found.details))
+    case .text:
+      for line in description.lines(surroundings.console.outputPalette) { try surroundings.console.result(line) }
+    }
   }
 }
 

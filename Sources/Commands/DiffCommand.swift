@@ -16,7 +16,8 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
 
   @OptionGroup var manifests: ManifestOptions
   @OptionGroup var fleet: FleetOptions
-  @Option(help: ArgumentHelp("Save the plan, for \"apply --plan\".", valueName: "PLAN")) var out: String?
+  @Option(help: ArgumentHelp("Save the plan, for \"apply --plan\".", valueName: "PLAN"), completion: .file()) var out:
+    String?
   @Flag(help: "List also each difference that is no drift, and why.") var explain = false
   @Flag(help: "Ask also whether each change can succeed: version, permissions, weights against memory.") var preflight =
     false
@@ -57,7 +58,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   private func show(_ pass: FleetPass, _ cost: PlanCost?) throws {
     let console = Surroundings.current.console
     switch output {
-    case .json: try console.result(pass.json(cost).text(.pretty))
+    case .json: try console.json(pass.json(cost))
     case .text:
       for line in pass.lines(console.outputPalette, explain: explain) { try console.result(line) }
       for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }
@@ -70,6 +71,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     } catch {
       throw ErrorReport("cannot write the plan to \(path)", why: error.systemWords)
     }
-    Surroundings.current.console.note("saved; carry it out with: setpoint apply --plan \(path)")
+    let console = Surroundings.current.console
+    console.note("saved; carry it out with: \(console.suggestions.command(["apply", "--plan", path]))")
   }
 }

@@ -4,7 +4,7 @@ internal import History
 internal import Planning
 internal import ServingAPI
 
-struct EventsCommand: AsyncParsableCommand {
+struct EventsCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
     commandName: "events", abstract: "Show what happened to endpoints and fleets: what, why, when, by which commit.",
     discussion: """
@@ -12,7 +12,8 @@ struct EventsCommand: AsyncParsableCommand {
       object on each line.
       """)
 
-  @Argument(help: "The names of endpoints; none: all, and what concerns whole fleets.") var names: [String] = []
+  @Argument(help: "The names of endpoints; none: all, and what concerns whole fleets.", completion: .endpoints)
+  var names: [String] = []
   @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
   @Option(
     help: ArgumentHelp(
@@ -52,7 +53,7 @@ struct EventsCommand: AsyncParsableCommand {
     let console = Surroundings.current.console
     for event in events {
       switch output {
-      case .json: try console.result(EventText.json(event).text())
+      case .json: try console.json(EventText.json(event), .compact)
       case .text:
         try console.result(
           EventText.line(

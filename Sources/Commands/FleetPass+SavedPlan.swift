@@ -13,7 +13,7 @@ extension SavedPlan {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: path))) } catch {
       throw ErrorReport(
-        "cannot read the plan \(path)", why: error.systemWords, next: "\"setpoint diff -f ... --out FILE\" writes one")
+        "cannot read the plan \(path)", why: error.systemWords, next: making(path))
     }
     do {
       return try SavedPlan(json: JSONValue(parsing: bytes))
@@ -21,8 +21,12 @@ extension SavedPlan {
       throw ErrorReport("\(path) cannot be carried out", why: error.description)
     } catch {
       throw ErrorReport(
-        "\(path) is no saved plan", why: "\(error)", next: "\"setpoint diff -f ... --out FILE\" writes one")
+        "\(path) is not a saved plan", why: "\(error)", next: making(path))
     }
+  }
+
+  private static func making(_ path: String) -> String {
+    "\"setpoint diff -f ... --out \(ShellWord.quoted(path))\" writes one"
   }
 }
 
@@ -37,7 +41,7 @@ extension FleetPass {
     guard saved.target == connection.target.url else {
       throw ErrorReport(
         "the plan is for \(saved.target), and this command talks to \(connection.target.url)",
-        next: "say --host \(saved.target), or make the plan again")
+        next: "give --host \(saved.target), or make the plan again")
     }
     guard name == DecisionOptions.defaultFleet || name == saved.fleet else {
       throw ErrorReport("the plan is for the fleet \"\(saved.fleet)\", and --fleet says \"\(name)\"")

@@ -33,7 +33,7 @@ struct FleetWalk: Sendable {
           })
       }
       group.addTask {
-        await display.keepTime()
+        await display.keepTime(surroundings.heartbeat)
         return .nothing
       }
       group.addTask {

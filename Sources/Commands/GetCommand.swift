@@ -14,7 +14,8 @@ struct GetCommand: AsyncParsableCommand {
       words. A plain environment value that may be a credential is never printed.
       """)
 
-  @Argument(help: "The names of endpoints; none: all but the platform's own.") var names: [String] = []
+  @Argument(help: "The names of endpoints; none: all but the platform's own.", completion: .endpoints)
+  var names: [String] = []
   @Option(name: .shortAndLong, help: "The form of the output.") var output = ListFormat.table
   @OptionGroup var prices: PriceOptions
   @OptionGroup var provider: ProviderOptions
@@ -43,6 +44,7 @@ struct GetCommand: AsyncParsableCommand {
     guard !names.isEmpty else { return }
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
     for name in missing { console.note("error: there is no endpoint \(name) at \(connection.target.url)") }
+    if !missing.isEmpty { console.note("  next:  \"setpoint get\" lists the endpoints there") }
     if !missing.isEmpty { throw ExitCode(1) }
   }
 
@@ -71,7 +73,7 @@ struct GetCommand: AsyncParsableCommand {
     case .table, .wide:
       let table = EndpointTable.table(
         endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: Surroundings.current.now())
-      if table.isEmpty { return console.note("no endpoints") }
+      if table.isEmpty { return console.note("no endpoints; \"setpoint apply -f FILE\" makes one") }
       for line in table.lines(console.outputPalette) { try console.result(line) }
       for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }
     case .json:
@@ -80,7 +82,7 @@ struct GetCommand: AsyncParsableCommand {
       if isOne, items.isEmpty { return }
       var shown = isOne ? items[0].objectValue ?? [:] : ["kind": "EndpointList", "items": .array(items)]
       if let cost { shown["cost"] = cost.json }
-      try console.result(JSONValue.object(shown).text(.pretty))
+      try console.json(.object(shown))
     case .yaml: break
     }
   }

@@ -10,7 +10,7 @@ struct HistoryCommand: AsyncParsableCommand {
     commandName: "history", abstract: "List the revisions of an endpoint that were applied from here.",
     discussion: "\"setpoint rollback NAME --to N\" goes back to one that was good.")
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Flag(help: "List what happened, too.") var events = false
   @Option(name: .shortAndLong, help: "The form of the output: table or json.") var output = TableFormat.table
   @OptionGroup var provider: ProviderOptions
@@ -40,7 +40,7 @@ struct HistoryCommand: AsyncParsableCommand {
         "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       ]
       if self.events { members["events"] = .array(events.map(EventTable.json)) }
-      try console.result(JSONValue.object(members).text(.pretty))
+      try console.json(.object(members))
     }
   }
 }

@@ -1,16 +1,21 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import Endpoints
 internal import ServingAPI
 
-struct LogsCommand: AsyncParsableCommand {
+struct LogsCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
     commandName: "logs", abstract: "Print what the model servers of an endpoint write.",
-    discussion: "The logs of the config that is being rolled out come before those of the active one.")
+    discussion: """
+      The logs of the config that is being rolled out come before those of the active one. A terminal is shown no controls \
+      that a server wrote; a file or a program gets every byte. "-o json" prints one object on each line.
+      """)
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
   @Option(help: "Only this served entity. (default: all)") var entity: String?
   @Flag(help: "Print how the environment was built instead.") var build = false
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
@@ -22,11 +27,19 @@ struct LogsCommand: AsyncParsableCommand {
       for entity in entities {
         let lines = logs[entity]?.news(in: try await text(of: entity, connection)) ?? []
         for line in lines {
-          try Surroundings.current.console.result(entities.count == 1 ? line : "[\(entity)] \(line)")
+          try show(line, of: entity, isNamed: entities.count > 1)
         }
       }
       guard follow else { return }
       try await Surroundings.current.timing.sleep(.seconds(2))
+    }
+  }
+
+  private func show(_ line: String, of entity: String, isNamed: Bool) throws {
+    let console = Surroundings.current.console
+    switch output {
+    case .json: try console.json(["entity": .string(entity), "line": .string(line)], .compact)
+    case .text: try console.stream(isNamed ? "[\(entity)] \(line)\n" : "\(line)\n")
     }
   }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import ModelRegistry
 
 struct ModelsAliasCommand: AsyncParsableCommand {
@@ -9,11 +10,18 @@ struct ModelsAliasCommand: AsyncParsableCommand {
   @Argument(help: "The model: catalog.schema.name.") var name: String
   @Argument(help: "The alias, with or without @.") var alias: String
   @Argument(help: "The version's number.") var version: Int64
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
     let connection = try provider.connect()
     try await connection.models.setAlias(alias.withoutAt, of: name, to: version)
-    Surroundings.current.console.note("\(name)@\(alias.withoutAt) is version \(version)")
+    let console = Surroundings.current.console
+    guard output == .text else {
+      return try console.json([
+        "kind": "ModelAlias", "model": .string(name), "alias": .string(alias.withoutAt), "version": .int(version),
+      ])
+    }
+    console.note("\(name)@\(alias.withoutAt) is version \(version)")
   }
 }

@@ -22,7 +22,7 @@ struct ModelsListCommand: AsyncParsableCommand {
     }
     switch output {
     case .json:
-      try console.result(JSONValue.object(["kind": "ModelList", "items": .array(models.map(\.json))]).text(.pretty))
+      try console.json(["kind": "ModelList", "items": .array(models.map(\.json))])
     case .table:
       var table = Table(["MODEL", "VERSION", "STATUS", "ALIASES", "SOURCE"])
       for model in models { for row in model.rows { table.append(row) } }

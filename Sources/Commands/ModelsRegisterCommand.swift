@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import FoundationEssentials
 internal import ModelRegistry
 internal import ServingAPI
@@ -13,13 +14,14 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       """)
 
   @Argument(help: "The model: catalog.schema.name.") var name: String
-  @Argument(help: "The directory with the model.") var directory: String
+  @Argument(help: "The directory with the model.", completion: .directory) var directory: String
   @Option(help: ArgumentHelp("The start command. (default: from MLmodel)", valueName: "COMMAND"))
   var entrypoint: String?
   @Option(help: ArgumentHelp("The task, such as llm/v1/chat. (default: from MLmodel)", valueName: "TASK"))
   var task: String?
   @Option(help: ArgumentHelp("Let this alias mean the new version.", valueName: "ALIAS")) var alias: String?
   @Flag(help: "Follow links that lead out of the directory.") var followLinks = false
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
@@ -32,11 +34,21 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
       throw ErrorReport("\(connection.target.url) registered \(name) and named no version")
     }
     console.note("registered \(name) version \(version) from \(source)")
-    try console.result(String(version))
+    if output == .text { try console.result(String(version)) }
+    if output == .json, alias == nil { try console.json(json(version, source)) }
     guard let alias else { return }
     let plain = alias.withoutAt
     try await connection.models.setAlias(plain, of: name, to: version)
     console.note("\(name)@\(plain) is version \(version)")
+    if output == .json { try console.json(json(version, source, alias: plain)) }
+  }
+
+  private func json(_ version: Int64, _ source: String, alias: String? = nil) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "kind": "ModelVersion", "model": .string(name), "version": .int(version), "source": .string(source),
+    ]
+    if let alias { members["alias"] = .string(alias) }
+    return .object(members)
   }
 }
 

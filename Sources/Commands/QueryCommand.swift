@@ -1,11 +1,18 @@
 internal import ArgumentParser
+internal import CanonicalJSON
+internal import Endpoints
+internal import Planning
 internal import ServingAPI
 
 struct QueryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "query", abstract: "Ask an endpoint and print its answer.")
+    commandName: "query", abstract: "Ask an endpoint and print its answer.",
+    discussion: """
+      While the endpoint starts, its state is told on standard error; one that failed to start is not waited for. A terminal \
+      is shown no controls that the model wrote; a file or a program gets every byte.
+      """)
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Argument(help: "The message to send; - reads it from standard input.") var prompt: String
   @Flag(help: "Print the answer piece by piece, as the model writes it.") var stream = false
   @Option(help: "Ask this served entity, whatever the traffic split.") var entity: String?
@@ -13,41 +20,50 @@ struct QueryCommand: AsyncParsableCommand {
     help: ArgumentHelp("How long to wait for the whole answer; a model at zero is started first.", valueName: "TIME"))
   var timeout = TimeSpan(
     seconds: 600)
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
-  func run() async throws {
-    let connection = try provider.connect()
-    let console = Surroundings.current.console
-    let message =
-      prompt == "-" ? String(decoding: try Surroundings.current.readInput(), as: UTF8.self) : prompt
-    do {
-      if stream {
-        var isAtLineStart = true
-        for try await piece in try await connection.provider.streamChat(name, entity: entity, prompt: message) {
-          try console.resultPiece(piece)
-          isAtLineStart = piece.hasSuffix("\n")
-        }
-        if !isAtLineStart { try console.resultPiece("\n") }
-      } else {
-        let answer = try await connection.provider.ask(
-          name, entity: entity, prompt: message, timeout: timeout.duration)
-        guard (200..<300).contains(answer.status) else { throw refused(answer) }
-        try console.result(answer.text)
-      }
-    } catch let error as ServingError where error.kind == .notFound {
-      throw ErrorReport(
-        "\(name) cannot be asked", place: error.call, why: error.serverMessage,
-        next: "\"setpoint get\" lists the endpoints and their states")
+  func validate() throws {
+    guard !stream || output == .text else {
+      throw ValidationError("--stream prints text: give it or -o json, not both.")
     }
   }
 
-  private func refused(_ answer: ChatAnswer) -> ErrorReport {
-    let next =
-      switch answer.status {
-      case 404: "\"setpoint get\" lists the endpoints and their states"
-      case 429, 503, 504: "try again later; \"setpoint describe \(name)\" shows what the endpoint is doing"
-      default: "\"setpoint describe \(name)\" and \"setpoint logs \(name)\" may say more"
+  func run() async throws {
+    let connection = try provider.connect()
+    let message =
+      prompt == "-" ? String(decoding: try Surroundings.current.readInput(), as: UTF8.self) : prompt
+    let wait = AnswerWait(endpoint: name, provider: connection.provider, target: connection.target.url)
+    if stream {
+      try await print(
+        try await wait.run { try await connection.provider.streamChat(name, entity: entity, prompt: message) })
+    } else {
+      let answer = try await wait.run {
+        try await connection.provider.ask(name, entity: entity, prompt: message, timeout: timeout.duration)
       }
-    return ErrorReport("\(name) answered with status \(answer.status)", why: answer.text, next: next)
+      guard (200..<300).contains(answer.status) else { throw await wait.report(answer) }
+      try print(answer)
+    }
+  }
+
+  private func print(_ pieces: ChatStream) async throws {
+    let console = Surroundings.current.console
+    var isAtLineStart = true
+    for try await piece in pieces {
+      try console.stream(piece)
+      isAtLineStart = piece.hasSuffix("\n")
+    }
+    if !isAtLineStart { try console.stream("\n") }
+  }
+
+  private func print(_ answer: ChatAnswer) throws {
+    let console = Surroundings.current.console
+    guard output == .json else { return try console.stream(answer.text + "\n") }
+    var members: [String: JSONValue] = [
+      "kind": "Answer", "endpoint": .string(name), "text": .string(answer.text),
+      "milliseconds": .int(Int64(answer.elapsed / .milliseconds(1))),
+    ]
+    if let entity = answer.servedEntity { members["servedEntity"] = .string(entity) }
+    try console.json(.object(members))
   }
 }

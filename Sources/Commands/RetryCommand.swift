@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import Controller
 internal import Planning
 
@@ -7,7 +8,7 @@ struct RetryCommand: AsyncParsableCommand {
     commandName: "retry", abstract: "Lift what is held of an endpoint, and try it again.",
     discussion: "For a version that failed through no fault of its own, or to undo \"setpoint rollback\".")
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @OptionGroup var walk: WalkOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
@@ -22,8 +23,14 @@ struct RetryCommand: AsyncParsableCommand {
     try await reconciler.retry(name)
     try await reconciler.note("a person asked to try again", of: name)
     guard let wanted, case .present = wanted.desired(name) else {
-      return Surroundings.current.console.note(
-        "\(name): the hold is lifted; its config is not in this machine's history, so run \"setpoint apply -f\" next")
+      let console = Surroundings.current.console
+      console.note(
+        "\(name): the hold is lifted; its config is not in this machine's history, so run \"setpoint apply -f ...\" next"
+      )
+      if walk.output == .json {
+        try console.json(["kind": "WalkResult", "endpoint": .string(name), "outcome": "hold lifted", "succeeded": true])
+      }
+      return
     }
     try walk.conclude(await walk.walk(name, wanted, reconciler))
   }

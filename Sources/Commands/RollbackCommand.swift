@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import Controller
 internal import Planning
 
@@ -10,7 +11,7 @@ struct RollbackCommand: AsyncParsableCommand {
       that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.
       """)
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Option(help: ArgumentHelp("The revision's number. (default: the last good one that is not live)", valueName: "N"))
   var to: Int?
   @Flag(help: "Show the plan and change nothing.") var dryRun = false
@@ -26,7 +27,10 @@ struct RollbackCommand: AsyncParsableCommand {
     let console = Surroundings.current.console
     let plan = try await reconciler.rollbackPlan(name, to: to)
     if dryRun {
-      for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
+      switch walk.output {
+      case .json: try console.json(plan.json)
+      case .text: for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
+      }
       return
     }
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
@@ -35,6 +39,14 @@ struct RollbackCommand: AsyncParsableCommand {
     let result = try await walk.walk(name, reconciler)
     // Being held at the revision that was asked for is what a rollback is.
     if case .held(let reason)? = result?.ending, reason.code == .rolledBack {
+      guard walk.output == .text else {
+        var members: [String: JSONValue] = [
+          "kind": "WalkResult", "endpoint": .string(name), "outcome": "rolled back", "succeeded": true,
+          "calls": .array((result?.calls ?? []).map { .string($0) }),
+        ]
+        if !reason.detail.isEmpty { members["why"] = .string(reason.detail) }
+        return try console.json(.object(members))
+      }
       return try console.result(
         "\(name): rolled back" + (reason.detail.isEmpty ? "" : ": \(reason.detail)"))
     }

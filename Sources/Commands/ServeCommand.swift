@@ -5,7 +5,7 @@ internal import ServingAPI
 internal import ServingPlane
 internal import UnixSignals
 
-struct ServeCommand: AsyncParsableCommand {
+struct ServeCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's own hardware.",
     discussion: """

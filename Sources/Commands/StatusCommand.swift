@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CanonicalJSON
 internal import History
 internal import Planning
+internal import ServingAPI
 
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,7 +13,7 @@ struct StatusCommand: AsyncParsableCommand {
       no longer looks, or none at all. "setpoint events -f" follows what happens.
       """)
 
-  @Argument(help: "The names of endpoints; none: all.") var names: [String] = []
+  @Argument(help: "The names of endpoints; none: all.", completion: .endpoints) var names: [String] = []
   @OptionGroup var filter: FleetFilter
   @Option(
     help: ArgumentHelp("Ask the controller that listens there. (default port: 7388)", valueName: "URL"))
@@ -83,17 +84,32 @@ struct StatusCommand: AsyncParsableCommand {
         + "or ask it with --controller URL")
   }
 
+  /// What is suggested for a fleet acts for that fleet, where it lives.
+  private func suggestions(for fleet: FleetStatus) -> SuggestedCommands {
+    let surroundings = Surroundings.current
+    var suggestions = surroundings.console.suggestions
+    suggestions.fleet = fleet.fleet
+    var usual = surroundings.environment["DATABRICKS_HOST", default: ""]
+    while usual.hasSuffix("/") { usual.removeLast() }
+    let isUsual =
+      usual.isEmpty
+      ? WorkspaceHost.isLoopback(fleet.target) : fleet.target == usual || fleet.target == "https://\(usual)"
+    if !isUsual { suggestions.host = fleet.target }
+    return suggestions
+  }
+
   private func show(_ fleets: [FleetStatus], _ now: Timestamp, _ console: Console) throws {
     if output == .json {
       let items = fleets.map(\.json)
       let whole = items.count == 1 ? items[0] : ["kind": "FleetStatusList", "items": .array(items)]
-      return try console.result(whole.text(.pretty))
+      return try console.json(whole)
     }
     for (index, fleet) in fleets.enumerated() {
       if index > 0 { try console.result("") }
       let lines = StatusText.lines(
         fleet, now: now, isWide: output == .wide, palette: console.outputPalette)
-      for line in lines { try console.result(line) }
+      let suggestions = suggestions(for: fleet)
+      for line in lines { try console.result(suggestions.completed(line)) }
     }
   }
 }

@@ -25,11 +25,13 @@ package struct Surroundings: Sendable {
   package var timing: Timing
   /// Returns true when the person interrupts (Ctrl-C, or a polite kill), and false when its task is cancelled first.
   package var interruption: @Sendable () async -> Bool
+  /// Returns true about once a second, and false when its task is cancelled: what a command does meanwhile is shown then.
+  package var heartbeat: @Sendable () async -> Bool
 
   package init(
     environment: [String: String], console: Console, now: @escaping @Sendable () -> Int64,
     readInput: @escaping @Sendable () throws -> [UInt8], transport: @escaping Transport, timing: Timing,
-    interruption: @escaping @Sendable () async -> Bool
+    interruption: @escaping @Sendable () async -> Bool, heartbeat: @escaping @Sendable () async -> Bool
   ) {
     self.environment = environment
     self.console = console
@@ -38,6 +40,7 @@ package struct Surroundings: Sendable {
     self.transport = transport
     self.timing = timing
     self.interruption = interruption
+    self.heartbeat = heartbeat
   }
 
   /// The process itself, where nothing else was put in place. Read once, when a command first asks.
@@ -48,7 +51,7 @@ package struct Surroundings: Sendable {
     return Surroundings(
       environment: environment, console: .standard(environment: environment), now: { millisecondsSince1970() },
       readInput: readStandardInput, transport: network(environment: environment), timing: .system,
-      interruption: signalled)
+      interruption: signalled, heartbeat: { (try? await Task.sleep(for: .seconds(1))) != nil })
   }
 }
 

@@ -11,6 +11,7 @@ struct ValidateCommand: ParsableCommand {
       """)
 
   @OptionGroup var manifests: ManifestOptions
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var workspace: WorkspaceOptions
 
   func run() throws {
@@ -18,7 +19,10 @@ struct ValidateCommand: ParsableCommand {
     let rules = try workspace.rules()
     let site = try workspace.siteOfEnvironment()
     let set = try manifests.read().judged { ManifestOptions.findings($0, for: nil, on: site, rules) }
-    for line in FindingsText.lines(set.findings, console.outputPalette) { try console.result(line) }
+    switch output {
+    case .json: try console.json(FindingsText.json(set))
+    case .text: for line in FindingsText.lines(set.findings, console.outputPalette) { try console.result(line) }
+    }
     console.note(FindingsText.summary(set))
     guard set.isComplete else { throw ExitCode(1) }
   }

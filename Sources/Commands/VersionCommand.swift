@@ -1,7 +1,16 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 
 struct VersionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
-  func run() throws { try Surroundings.current.console.result(SetpointVersion.line) }
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+
+  func run() throws {
+    let console = Surroundings.current.console
+    switch output {
+    case .json: try console.json(["kind": "Version", "version": .string(SetpointVersion.number)])
+    case .text: try console.result(SetpointVersion.line)
+    }
+  }
 }

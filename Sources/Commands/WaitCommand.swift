@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
 internal import ServingAPI
@@ -13,9 +14,10 @@ struct WaitCommand: AsyncParsableCommand {
     case deleted
   }
 
-  @Argument(help: "The endpoint's name.") var name: String
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Option(name: .customLong("for"), help: "What to wait for.") var goal = Goal.ready
   @Option(help: ArgumentHelp("How long to wait.", valueName: "TIME")) var timeout = TimeSpan(seconds: 3600)
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
@@ -23,7 +25,7 @@ struct WaitCommand: AsyncParsableCommand {
     let surroundings = Surroundings.current
     let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { await display.keepTime() }
+      group.addTask { await display.keepTime(surroundings.heartbeat) }
       defer { group.cancelAll() }
       try await wait(connection, display)
     }
@@ -37,21 +39,40 @@ struct WaitCommand: AsyncParsableCommand {
       let progress = progress(try await connection.provider.observe(name))
       display.note(progress)
       switch progress.phase {
-      case .done: return
-      case .failed, .held: throw ExitCode(1)
+      case .done: return try conclude(progress)
+      case .failed, .held:
+        try conclude(progress)
+        throw ExitCode(1)
       case .deciding, .sending, .waiting, .verifying: break
       }
       looks += 1
       let pause = UpdateWait.pollInterval(looks)
       guard timing.elapsed() + pause <= end else {
-        display.note(
-          EndpointProgress(
-            endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
-            detail: "after \(TimeText.span(seconds: timeout.seconds)); it goes on without this command"))
+        let late = EndpointProgress(
+          endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
+          detail: "after \(TimeText.span(seconds: timeout.seconds)); it goes on without this command")
+        display.note(late)
+        try conclude(late)
         throw ExitCode(1)
       }
       try await timing.sleep(pause)
     }
+  }
+
+  private func conclude(_ end: EndpointProgress) throws {
+    let console = Surroundings.current.console
+    if output == .json {
+      var members: [String: JSONValue] = [
+        "kind": "WaitResult", "endpoint": .string(name), "for": .string(goal.rawValue), "state": .string(end.state),
+        "succeeded": .bool(end.phase == .done),
+      ]
+      if !end.detail.isEmpty { members["why"] = .string(end.detail) }
+      try console.json(.object(members))
+    }
+    guard end.phase != .done else { return }
+    console.note(
+      "  next: \(end.state == "not found" ? "\"setpoint get\" lists the endpoints" : "\"setpoint describe \(name)\" shows why")"
+    )
   }
 
   private func progress(_ observed: Observed) -> EndpointProgress {

@@ -170,7 +170,7 @@ extension Situation {
     var warnings: [String] = []
     if let wanted = creation.description, wanted != live.settings?.description ?? "" {
       warnings.append(
-        "the description stays \"\(live.settings?.description ?? "")\": the serving API sets it only when an endpoint is "
+        "the description stays \"\(Printable.line(live.settings?.description ?? ""))\": the serving API sets it only when an endpoint is "
           + "created")
     }
     if let wanted = creation.budgetPolicy, let live = live.settings?.effectiveBudgetPolicy, wanted != live {

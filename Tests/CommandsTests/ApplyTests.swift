@@ -314,7 +314,8 @@ import Testing
       #expect(run.output.contains(words), "\(run)")
       let title = "hello-2, build log"
       #expect(run.output.contains("\(title), the last lines:") == isWhole, "\(run)")
-      #expect(run.output.contains("\"setpoint describe support-chat\" shows what its logs ended with") == !isWhole)
+      #expect(run.output.contains("\"setpoint describe support-chat --state ") == !isWhole)
+      #expect(run.output.contains("\" shows what its logs ended with") == !isWhole)
       let last = build.split(separator: "\n").last ?? ""
       let described = await bench.run("describe", "support-chat")
       #expect(described.lines.contains("  \(last)"), "\(described)")

@@ -12,22 +12,25 @@ struct CommandRun: CustomStringConvertible {
   /// - Parameters:
   ///   - workspace: what answers at the address that the environment names.
   ///   - transport: what answers in its place; nil: the workspace.
+  ///   - isOutputTerminal: whether a person reads standard output from a terminal.
   ///   - followed: clocks and pauses in the place of `timing`'s.
   init(
     _ arguments: [String], environment: [String: String] = Self.environment, input: String = "",
     workspace: WorkspaceDouble = WorkspaceDouble(), transport: Transport? = nil, timing: TestTiming = TestTiming(),
-    followed: Timing? = nil, palette: Palette = .plain,
-    interruption: @escaping @Sendable () async -> Bool = { await CommandRun.never() }
+    followed: Timing? = nil, palette: Palette = .plain, isOutputTerminal: Bool = false,
+    interruption: @escaping @Sendable () async -> Bool = { await CommandRun.never() },
+    heartbeat: @escaping @Sendable () async -> Bool = { await CommandRun.never() }
   ) async {
     let written = Mutex((output: "", notes: ""))
     let surroundings = Surroundings(
       environment: environment,
       console: Console(
         writeOutput: { text in written.withLock { $0.output += text } },
-        writeNotes: { text in written.withLock { $0.notes += text } }, outputPalette: palette, notesPalette: palette),
+        writeNotes: { text in written.withLock { $0.notes += text } }, outputPalette: palette, notesPalette: palette,
+        isOutputTerminal: isOutputTerminal),
       now: { timing.timing.secondsSince1970() * 1000 }, readInput: { Array(input.utf8) },
       transport: transport ?? workspace.transport, timing: followed ?? timing.timing,
-      interruption: interruption)
+      interruption: interruption, heartbeat: heartbeat)
     code = await Surroundings.$current.withValue(surroundings) { await SetpointCommand.run(arguments) }
     (output, notes) = written.withLock { $0 }
   }

@@ -97,6 +97,6 @@ import Testing
 
   @Test func `what a server says stays on its line and does not drive the terminal`() {
     text().error("failed", metadata: ["why": "one\r\ntwo\u{1B}[2J\u{9B}x"])
-    #expect(lines.all == "2026-01-01T00:00:00Z error: failed why=one\\ntwo\\u{1b}[2J\\u{9b}x\n")
+    #expect(lines.all == "2026-01-01T00:00:00Z error: failed why=one\\r\\ntwo\\u{1b}[2J\\u{9b}x\n")
   }
 }

@@ -68,7 +68,7 @@ import Testing
     let lines = PlanText.lines(plan([item]), remarks: ["chat": ["why: out of memory\nthe log says so"]])
     #expect(lines.first == "! chat: hold (quarantined)")
     #expect(lines.contains("    why: out of memory"))
-    #expect(lines.contains("    the log says so"))
+    #expect(lines.contains("      the log says so"))
     #expect(lines.contains("    withheld:"))
     #expect(lines.joined().contains("setpoint retry chat"))
     #expect(lines.last == "1 held, 0 unchanged.")
@@ -87,6 +87,7 @@ import Testing
   @Test func `colours are painted on a colour terminal only`() {
     let plan = plan([PlanItem(name: "chat", desired: desired("chat", version: "2"), observed: .absent)])
     #expect(!PlanText.lines(plan).joined().contains("\u{1B}"))
-    #expect(PlanText.lines(plan, palette: Palette(isColoured: true)).joined().contains("\u{1B}[32m+"))
+    let palette = Palette(isColoured: true)
+    #expect(PlanText.lines(plan, palette: palette).map(palette.printed).joined().contains("\u{1B}[32m+"))
   }
 }

@@ -16,6 +16,34 @@ import Testing
     #expect(board.note(done, now: 65000) == "chat: updated (1m05s)")
   }
 
+  @Test func `away from a terminal a wait is told at least every fifteen seconds`() {
+    var board = ProgressBoard()
+    #expect(board.reminder(now: 60_000) == nil, "nothing is waited for")
+    _ = board.note(waiting("chat", "replica 1 loads"), now: 0)
+    var said: [Int64] = [0]
+    var lines: [String] = []
+    for now in stride(from: Int64(1000), through: 65_000, by: 1000) {
+      if let line = board.reminder(now: now) {
+        said.append(now)
+        lines.append(line)
+      }
+    }
+    #expect(lines.first == "chat: still updating: replica 1 loads (10s)")
+    #expect(zip(said, said.dropFirst()).allSatisfy { $1 - $0 <= 15_000 })
+    #expect(said.last ?? 0 >= 50_000)
+    _ = board.note(EndpointProgress(endpoint: "chat", phase: .done, state: "updated"), now: 66_000)
+    #expect(board.reminder(now: 100_000) == nil)
+  }
+
+  @Test func `a reminder of several endpoints is one short line, whatever their words`() {
+    var board = ProgressBoard()
+    for index in 1...7 { _ = board.note(waiting("chat-\(index)", String(repeating: "long ", count: 99)), now: 0) }
+    let line = board.reminder(now: 12_000) ?? ""
+    #expect(line.hasPrefix("still waiting for 7 endpoints: chat-1 (updating, 12s), chat-2"))
+    #expect(line.hasSuffix("and 2 more"))
+    #expect(!line.contains("long"))
+  }
+
   @Test func `on a terminal each endpoint has a line with its elapsed time`() {
     var board = ProgressBoard()
     _ = board.note(waiting("chat", "replica 1 loads"), now: 0)

@@ -67,7 +67,8 @@ import Testing
             + "      m-2: loading weights",
           "champion       in sync              2h      main.support.qwen3/4 (@champion), A10 Small   the same         look again in 42s",
           "",
-          "support-chat: change the manifest, or try the same again with \"setpoint retry support-chat\"",
+          "support-chat: change the manifest, or try the same again with \"setpoint retry support-chat --fleet support "
+            + "--host \(Self.host) --state \(directory)\"",
         ], "\(run)")
       #expect(run.code == 1)
       #expect(run.notes == "")

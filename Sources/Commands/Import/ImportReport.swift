@@ -21,8 +21,8 @@ struct ImportReport {
   func print() throws {
     let console = Surroundings.current.console
     for (index, manifest) in manifests.enumerated() {
-      if index > 0 { try console.result("---") }
-      try console.resultPiece(manifest.text)
+      if index > 0 { try console.document("---\n") }
+      try console.document(manifest.text)
     }
     try conclude()
   }

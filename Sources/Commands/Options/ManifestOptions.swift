@@ -10,7 +10,7 @@ struct ManifestOptions: ParsableArguments {
     help: ArgumentHelp(
       "A manifest file, a directory of them, or - for standard input. May be given several times.",
       discussion: "A directory is read with all below it: files ending in .yaml, .yml or .json, by name.",
-      valueName: "FILE|DIR|-"))
+      valueName: "FILE|DIR|-"), completion: .manifests)
   var paths: [String] = []
   @OptionGroup var exclusion: ExcludeOptions
 

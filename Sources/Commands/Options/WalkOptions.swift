@@ -9,6 +9,8 @@ struct WalkOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How long to wait. (default: the rollout's deadline)", valueName: "TIME")) var timeout:
     TimeSpan?
 
+  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+
   init() {}
 
   /// Walks the endpoint to what it was last asked to be.
@@ -27,10 +29,10 @@ struct WalkOptions: ParsableArguments {
     guard let result else { throw ExitCode(1) }
     let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update)
     let console = Surroundings.current.console
-    let why = outcome.why.split(whereSeparator: \.isNewline)
-    try console.result("\(outcome.endpoint): \(outcome.title)" + (why.first.map { ": \($0)" } ?? ""))
-    for line in why.dropFirst() { try console.result("    \(line)") }
-    if let next = outcome.next { try console.result("    next: \(next)") }
+    switch output {
+    case .json: try console.json(outcome.document("WalkResult"))
+    case .text: for line in outcome.lines(console.outputPalette) { try console.result(line) }
+    }
     if case .interrupted = result.ending { throw ExitCode(130) }
     guard outcome.isSuccess else { throw ExitCode(1) }
   }

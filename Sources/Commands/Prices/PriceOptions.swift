@@ -7,7 +7,7 @@ struct PriceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Show costs an hour by this price file; docs/hardware.md describes it, examples/prices.yaml is one.",
-      valueName: "FILE"))
+      valueName: "FILE"), completion: .manifests)
   var prices: String?
 
   init() {}

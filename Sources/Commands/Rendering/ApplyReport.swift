@@ -32,11 +32,7 @@ struct ApplyReport: Sendable {
   func lines(_ palette: Palette) -> [String] {
     var lines: [String] = []
     for outcome in outcomes {
-      let title = palette.paint(outcome.title, outcome.isSuccess ? .good : .failed)
-      let why = outcome.why.split(whereSeparator: \.isNewline)
-      lines.append("\(palette.paint(outcome.endpoint, .strong)): \(title)" + (why.first.map { ": \($0)" } ?? ""))
-      lines += why.dropFirst().map { "    \($0)" }
-      if let next = outcome.next { lines.append("    next: \(next)") }
+      lines += outcome.lines(palette)
     }
     if let blockedDeletions { lines.append(palette.paint("nothing was deleted: \(blockedDeletions)", .warning)) }
     return lines + [summary]
@@ -70,13 +66,30 @@ struct ApplyReport: Sendable {
 }
 
 extension EndpointOutcome {
-  fileprivate var json: JSONValue {
+  /// What came of it and why, then what to do next. Further lines of the reason stand deeper than any line of ours.
+  func lines(_ palette: Palette) -> [String] {
+    let why = why.split(whereSeparator: \.isNewline)
+    let title = palette.paint(title, isSuccess ? .good : .failed)
+    var lines = ["\(palette.paint(endpoint, .strong)): \(title)" + (why.first.map { ": \($0)" } ?? "")]
+    lines += why.dropFirst().map { "      \($0)" }
+    if let next { lines.append("    next: \(next)") }
+    return lines
+  }
+
+  /// The outcome alone, as a command that changes one endpoint prints it.
+  func document(_ kind: String) -> JSONValue {
+    var members = json.objectValue ?? [:]
+    members["kind"] = .string(kind)
+    return .object(members)
+  }
+
+  var json: JSONValue {
     var members: [String: JSONValue] = [
       "endpoint": .string(endpoint), "outcome": .string(title), "succeeded": .bool(isSuccess),
       "calls": .array(calls.map { .string($0) }),
     ]
     if !why.isEmpty { members["why"] = .string(why) }
-    if let next { members["next"] = .string(next) }
+    if let next { members["next"] = .string(Surroundings.current.console.suggestions.completed(next)) }
     return .object(members)
   }
 }

@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import Logging
 
 /// Log lines on standard error: time, level where it is more than information, what happened, and its facts.
@@ -15,12 +16,13 @@ struct ConsoleLog: LogHandler {
   func log(event: LogEvent) {
     var facts = metadata.merging(event.metadata ?? [:]) { $1 }
     if let error = event.error { facts["error"] = "\(error)" }
-    let told = Self.inOrder(facts).map { " \($0)=\(Self.quoted(Self.text($1)))" }.joined()
+    let told = Self.inOrder(facts).map { " \($0)=\(Self.quoted(console.suggestions.completed(Self.text($1))))" }
+      .joined()
     let level = event.level == .info ? "" : "\(event.level.rawValue): "
     let tone: Tone? = event.level >= .error ? .failed : event.level == .warning ? .warning : nil
     let palette = console.notesPalette
     console.note(
-      "\(TimeText.instant(now())) \(palette.paint(level, tone))\(Self.shown("\(event.message)"))\(palette.paint(told, .muted))"
+      "\(TimeText.instant(now())) \(palette.paint(level, tone))\(event.message)\(palette.paint(told, .muted))"
     )
   }
 
@@ -43,25 +45,8 @@ struct ConsoleLog: LogHandler {
 
   /// A value with blanks or quotation marks stands in quotes, so that the facts can be told apart.
   private static func quoted(_ text: String) -> String {
-    let line = shown(text)
+    let line = Printable.line(text)
     guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "\"" }) else { return line }
     return "\"\(line.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\""))\""
   }
-
-  /// Line breaks stay inside of the line, and what a server says does not drive the terminal.
-  private static func shown(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    var line = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\r": break
-      case "\n": line += "\\n"
-      case let scalar where isControl(scalar): line += "\\u{\(String(scalar.value, radix: 16))}"
-      default: line.unicodeScalars.append(scalar)
-      }
-    }
-    return line
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
 }

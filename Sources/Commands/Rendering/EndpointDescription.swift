@@ -1,6 +1,8 @@
+internal import CanonicalJSON
 internal import Endpoints
 internal import History
 internal import Planning
+internal import ServingAPI
 
 /// Everything about one endpoint, in sections.
 struct EndpointDescription {
@@ -21,6 +23,17 @@ struct EndpointDescription {
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
     return sections.filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
+  }
+
+  /// The same for programs: the provider's own words as `get -o json` prints them, and what is known here beside them.
+  func json(_ details: WireEndpoint) -> JSONValue {
+    [
+      "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
+      "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
+      "events": .array(events.map(EventTable.json)),
+      "controllers": .array(
+        statuses.map { ["fleet": .string($0.fleet.fleet), "status": $0.status.json] }),
+    ]
   }
 
   private func summary(_ palette: Palette) -> [String] {
@@ -73,12 +86,18 @@ struct EndpointDescription {
     switch HeldTag(tags: endpoint.tags) {
     case .nothing: return []
     case .unreadable(let why):
-      return [title, "  the tag \(FleetTags.held) cannot be read: \(why)", "  next: setpoint retry \(endpoint.name)"]
+      return [
+        title, "  the tag \(FleetTags.held) cannot be read: \(why)",
+        "  next: \"setpoint retry \(endpoint.name)\" removes it",
+      ]
     case .held(let held):
       let revision = recorded.memory.revision(of: held.digest)
       let what = revision.map { "revision \($0.number) (\(held.digest))" } ?? "digest \(held.digest)"
       var lines = [title, "  \(what) is not sent: \(held.cause.sentence)"]
-      if let words = revision?.outcome.message { lines.append("  why: \(words)") }
+      if let words = revision?.outcome.message {
+        let parts = words.split(whereSeparator: \.isNewline)
+        lines += parts.enumerated().map { ($0 == 0 ? "  why: " : "       ") + $1 }
+      }
       if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
       lines.append("  stays on: \(held.target.map(shown) ?? "what is live, until a person decides")")
       if held.isStalled { lines.append("  the way back failed too; nothing is tried until a person decides") }

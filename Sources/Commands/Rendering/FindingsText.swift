@@ -1,4 +1,6 @@
+internal import CanonicalJSON
 internal import Endpoints
+internal import LibYAML
 
 /// Findings as a compiler prints them: clickable, one a line, all at once.
 enum FindingsText {
@@ -9,6 +11,25 @@ enum FindingsText {
       let suggestion = finding.suggestion.map { "; \($0)" } ?? ""
       return "\(palette.paint("\(finding.location)", .strong)): \(severity): \(path)\(finding.message)\(suggestion)"
     }
+  }
+
+  static func json(_ set: ManifestSet) -> JSONValue {
+    [
+      "kind": "ValidationResult", "valid": .bool(set.isComplete),
+      "endpoints": .array(set.manifests.map { .string($0.name) }),
+      "findings": .array(set.findings.map(json)),
+    ]
+  }
+
+  private static func json(_ finding: Finding) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "severity": .string(finding.severity.rawValue), "file": .string(finding.location.file),
+      "line": .int(Int64(finding.location.line)), "column": .int(Int64(finding.location.column)),
+      "message": .string(finding.message),
+    ]
+    if !finding.path.isEmpty { members["path"] = .string(finding.path) }
+    if let suggestion = finding.suggestion { members["suggestion"] = .string(suggestion) }
+    return .object(members)
   }
 
   static func summary(_ set: ManifestSet) -> String {

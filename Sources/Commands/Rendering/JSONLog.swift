@@ -22,18 +22,19 @@ struct JSONLog: LogHandler {
   func log(event: LogEvent) {
     var facts: [(name: String, value: JSONValue)] = []
     for (name, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
-      Self.flatten(value, as: name, into: &facts)
+      flatten(value, as: name, into: &facts)
     }
     if let error = event.error { facts.append(("error", .string("\(error)"))) }
     let head: [(String, JSONValue)] = [
       ("ts", .string(Timestamp(milliseconds: now()).text(withMilliseconds: true))),
-      ("level", .string(event.level.rawValue)), ("msg", .string("\(event.message)")),
+      ("level", .string(event.level.rawValue)),
+      ("msg", .string(console.suggestions.completed("\(event.message)"))),
     ]
     let members = (head + Self.unique(facts)).map { "\(JSONValue.string($0).text()):\($1.text())" }
-    console.note("{\(members.joined(separator: ","))}")
+    console.jsonNote("{\(members.joined(separator: ","))}")
   }
 
-  private static func flatten(
+  private func flatten(
     _ value: Logger.Metadata.Value, as name: String, into facts: inout [(name: String, value: JSONValue)]
   ) {
     switch value {
@@ -43,9 +44,9 @@ struct JSONLog: LogHandler {
     }
   }
 
-  private static func json(_ value: Logger.Metadata.Value) -> JSONValue {
+  private func json(_ value: Logger.Metadata.Value) -> JSONValue {
     switch value {
-    case .string(let text): .string(text)
+    case .string(let text): .string(console.suggestions.completed(text))
     case .stringConvertible(let value as Int): .int(Int64(value))
     case .stringConvertible(let value as Int64): .int(value)
     case .stringConvertible(let value as Double) where value.isFinite: .double(value)

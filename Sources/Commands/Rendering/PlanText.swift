@@ -1,3 +1,4 @@
+internal import Endpoints
 package import Planning
 
 /// A plan as people read it: for each endpoint what happens and why, its fields, what that does to what serves now, and the
@@ -58,9 +59,9 @@ package enum PlanText {
   }
 
   private static func fields(_ fields: [FieldChange], _ palette: Palette, showsEffects: Bool) -> [String] {
-    let width = fields.map(\.path.count).max() ?? 0
+    let width = fields.map { Printable.line($0.path).count }.max() ?? 0
     return fields.map { field in
-      let path = field.path.padded(to: width)
+      let path = Printable.line(field.path).padded(to: width)
       let values =
         switch (field.from, field.to) {
         case (nil, let to): palette.paint(to ?? "", .created)
@@ -77,22 +78,25 @@ package enum PlanText {
     change.action == .hold ? change.reason.next(for: change.endpoint) : nil
   }
 
+  /// What others say over several lines goes on deeper than any line of a plan stands, so that it cannot pass for one.
   private static func indented(_ text: String, label: String) -> [String] {
-    text.split(whereSeparator: \.isNewline).enumerated().map { "    " + ($0 == 0 ? label : "") + $1 }
+    text.split(whereSeparator: \.isNewline).enumerated().map { ($0 == 0 ? "    \(label)" : "      ") + $1 }
   }
 }
 
 extension Reason {
   /// What a person can do about a hold for this reason; nil where there is nothing to do, or the reason says it.
   func next(for endpoint: String) -> String? {
-    if detail.contains("setpoint retry") || detail.contains("--adopt") { return nil }
+    if detail.contains("setpoint retry") { return nil }
     switch code {
     case .quarantined, .inconclusive, .refused:
       return "change the manifest, or try the same again with \"setpoint retry \(endpoint)\""
     case .stalled:
       return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
     case .rolledBack: return "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
-    case .conflict: return "take it over with \"setpoint apply --adopt\", or act for its fleet with --fleet"
+    case .conflict:
+      return detail.contains("belong to the platform")
+        ? nil : "take it over with \"setpoint apply -f ... --adopt\", or act for its fleet with --fleet NAME"
     case .contested: return "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
     default: return nil

@@ -1,3 +1,5 @@
+internal import Endpoints
+
 /// What `apply` is doing with one endpoint, as a person follows it.
 package struct EndpointProgress: Hashable, Sendable {
   package enum Phase: Hashable, Sendable {
@@ -38,10 +40,11 @@ package struct EndpointProgress: Hashable, Sendable {
   package let detail: String
 
   package init(endpoint: String, phase: Phase, state: String, detail: String = "") {
-    self.endpoint = endpoint
+    // Escaped here already, since lines are cut to a width.
+    self.endpoint = Printable.line(endpoint)
     self.phase = phase
     self.state = state
-    self.detail = detail.split(whereSeparator: \.isNewline).joined(separator: " ")
+    self.detail = Printable.line(detail.split(whereSeparator: \.isNewline).joined(separator: " "))
   }
 }
 
@@ -54,6 +57,11 @@ package struct ProgressBoard: Sendable {
   }
 
   private var rows: [Row] = []
+  /// When a line was last returned to be printed, in milliseconds since 1970.
+  private var lastSaid: Int64 = 0
+
+  /// How long nothing is said where lines are not drawn anew and something is waited for, in milliseconds.
+  package static let quiet: Int64 = 10_000
 
   package init() {}
 
@@ -61,6 +69,12 @@ package struct ProgressBoard: Sendable {
   ///
   /// - Returns: the line to print where lines are not drawn anew; nil when there is nothing new to say.
   package mutating func note(_ progress: EndpointProgress, now: Int64) -> String? {
+    let line = change(progress, now: now)
+    if line != nil { lastSaid = now }
+    return line
+  }
+
+  private mutating func change(_ progress: EndpointProgress, now: Int64) -> String? {
     guard let index = rows.firstIndex(where: { $0.progress.endpoint == progress.endpoint }) else {
       rows.append(Row(progress: progress, began: now, ended: progress.phase.isFinal ? now : nil))
       return Self.plainLine(progress, elapsed: 0)
@@ -90,6 +104,27 @@ package struct ProgressBoard: Sendable {
     }
     if rows.count > shown.count { lines.append(palette.paint("  and \(rows.count - shown.count) more", .muted)) }
     return lines
+  }
+
+  /// What is still waited for, when nothing was said for ``quiet``; nil: nothing is to be said.
+  package mutating func reminder(now: Int64) -> String? {
+    let waiting = rows.filter { $0.ended == nil }
+    guard let first = waiting.first, now - lastSaid >= Self.quiet else { return nil }
+    lastSaid = now
+    guard waiting.count > 1 else {
+      let detail = Self.shortened(first.progress.detail)
+      return "\(first.progress.endpoint): still \(first.progress.state)\(detail.isEmpty ? "" : ": \(detail)") "
+        + "(\(TimeText.span(seconds: (now - first.began) / 1000)))"
+    }
+    let named = waiting.prefix(5).map { row in
+      "\(row.progress.endpoint) (\(row.progress.state), \(TimeText.span(seconds: (now - row.began) / 1000)))"
+    }
+    let rest = waiting.count > named.count ? ", and \(waiting.count - named.count) more" : ""
+    return "still waiting for \(waiting.count) endpoints: \(named.joined(separator: ", "))\(rest)"
+  }
+
+  private static func shortened(_ detail: String) -> String {
+    detail.count <= 80 ? detail : "\(detail.prefix(79))…"
   }
 
   /// The endpoints that are still being worked on, in the order in which they began.

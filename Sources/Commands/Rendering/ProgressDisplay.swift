@@ -35,11 +35,17 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Lets elapsed times go on while nothing changes, until cancelled; only where lines are drawn anew.
-  func keepTime(clock: some Clock<Duration> = ContinuousClock()) async {
-    guard console.isLive else { return }
-    while (try? await clock.sleep(for: .seconds(1))) != nil {
-      state.withLock { draw(&$0) }
+  /// Shows at each beat, until there are no more, that time goes on while nothing changes: elapsed times on a terminal,
+  /// elsewhere a line now and then.
+  func keepTime(_ heartbeat: @Sendable () async -> Bool) async {
+    while await heartbeat() {
+      state.withLock { state in
+        if console.isLive {
+          draw(&state)
+        } else if let line = state.board.reminder(now: now()) {
+          console.note(line)
+        }
+      }
     }
   }
 
@@ -48,16 +54,12 @@ final class ProgressDisplay: Sendable {
 
   private func draw(_ state: inout State) {
     let lines = state.board.lines(now: now(), size: console.size(), palette: console.notesPalette)
-    // In one piece, so that no half-drawn screen is seen.
-    console.notePiece(Self.erasure(of: state.drawn) + lines.map { $0 + "\n" }.joined())
+    console.redraw(lines, over: state.drawn)
     state.drawn = lines.count
   }
 
   private func erase(_ state: inout State) {
-    if state.drawn > 0 { console.notePiece(Self.erasure(of: state.drawn)) }
+    if state.drawn > 0 { console.redraw([], over: state.drawn) }
     state.drawn = 0
   }
-
-  /// Moves up over lines and clears from there (ECMA-48 CPL and ED).
-  private static func erasure(of lines: Int) -> String { lines == 0 ? "" : "\u{1B}[\(lines)F\u{1B}[J" }
 }

@@ -1,3 +1,5 @@
+internal import Endpoints
+
 /// Rows under headings, each column as wide as its widest cell, as kubectl prints them.
 package struct Table: Sendable {
   package struct Cell: Sendable, ExpressibleByStringInterpolation {
@@ -5,8 +7,9 @@ package struct Table: Sendable {
     package let tone: Tone?
 
     package init(_ text: String, _ tone: Tone? = nil) {
-      // A cell is one line; what a server writes over several is shown in `describe`.
-      self.text = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+      // A cell is one line; what a server writes over several is shown in `describe`. It is escaped here already, since
+      // columns are as wide as what is printed.
+      self.text = Printable.line(text.split(whereSeparator: \.isNewline).joined(separator: " "))
       self.tone = tone
     }
 

@@ -74,7 +74,8 @@ final class WalkTitles: Sendable {
       case .underWay: outcome.isSuccess ? .done : .failed
       case .interrupted, .failed: .failed
       }
-    return EndpointProgress(endpoint: result.name, phase: phase, state: outcome.title, detail: outcome.why)
+    // Why it ended so can be long, and is told once: by the report at the end.
+    return EndpointProgress(endpoint: result.name, phase: phase, state: outcome.title)
   }
 }
 

@@ -5,7 +5,7 @@ internal import ServiceLifecycle
 internal import ServingAPI
 internal import UnixSignals
 
-struct RunCommand: AsyncParsableCommand {
+struct RunCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Hold a fleet to its manifests, for ever.",
     discussion: """

@@ -59,9 +59,6 @@ package struct Fault: Sendable, Hashable {
 /// A text from a manifest as a message shows it: in quotes, on one line, not longer than a person reads.
 func shown(_ text: String) -> String {
   let longest = 60
-  var output = "\""
-  for scalar in text.unicodeScalars.prefix(longest) {
-    output += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-  }
-  return output + (text.unicodeScalars.count > longest ? "…\"" : "\"")
+  let start = String(text.unicodeScalars.prefix(longest))
+  return "\"\(Printable.line(start))" + (text.unicodeScalars.count > longest ? "…\"" : "\"")
 }

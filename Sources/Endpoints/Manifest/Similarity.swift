@@ -1,8 +1,8 @@
 /// Finds the word a person probably meant.
-enum Similarity {
+package enum Similarity {
   /// The candidate nearest to `word`, or nil when none is near: the same letters in another case or with other separators,
   /// else up to one edit in a short word and two in a longer one.
-  static func closest(to word: String, among candidates: some Sequence<String>) -> String? {
+  package static func closest(to word: String, among candidates: some Sequence<String>) -> String? {
     let letters = folded(word)
     let bound = letters.count < 5 ? 1 : 2
     var best: (word: String, distance: Int)?

@@ -32,7 +32,7 @@ package enum WorkspaceHost {
   }
 
   /// Whether a normalised address is this machine's own.
-  static func isLoopback(_ url: String) -> Bool {
+  package static func isLoopback(_ url: String) -> Bool {
     loopbackNames.contains(hostName(String(split(url).rest.prefix { $0 != "/" })))
   }
 

@@ -1,0 +1,112 @@
+internal import Endpoints
+internal import Planning
+internal import ServingAPI
+
+/// Waits for an endpoint's answer, tells meanwhile how the endpoint stands, and why no answer came.
+struct AnswerWait: Sendable {
+  let endpoint: String
+  let provider: APIProvider
+  /// The provider's address.
+  let target: String
+
+  /// Heartbeats from one look at the endpoint to the next: about ten seconds.
+  private static let beats = 10
+
+  /// The answer that the body waits for.
+  ///
+  /// - Throws: an ``ErrorReport`` where the endpoint cannot answer, or failed to come up and so never will.
+  func run<Answer: Sendable>(_ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+    do {
+      return try await withThrowingTaskGroup(of: Answer?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+          try await watch()
+          return nil
+        }
+        defer { group.cancelAll() }
+        while let ended = try await group.next() {
+          if let answer = ended { return answer }
+        }
+        throw CancellationError()
+      }
+    } catch let error as ServingError where error.status != nil || error.kind == .timeout {
+      throw await report(status: error.status, words: error.serverMessage) ?? error
+    }
+  }
+
+  /// Why an answer with an error status came, seen together with the state of the endpoint.
+  func report(_ answer: ChatAnswer) async -> ErrorReport {
+    await report(status: answer.status, words: answer.text)
+      ?? ErrorReport("\(endpoint) answered with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint))
+  }
+
+  // MARK: - While waiting
+
+  private func watch() async throws {
+    let surroundings = Surroundings.current
+    var beats = 0
+    while await surroundings.heartbeat() {
+      beats += 1
+      guard beats % Self.beats == 0, case .present(let live) = try? await provider.observe(endpoint) else { continue }
+      if live.isFailed { throw notComing(live) }
+      let words = live.readiness == .ready ? "waiting for the answer" : Self.standing(live)
+      surroundings.console.note("\(endpoint): \(words) (\(TimeText.span(seconds: Int64(beats))))")
+    }
+  }
+
+  private func notComing(_ live: ObservedEndpoint) -> ErrorReport {
+    ErrorReport(
+      "\(endpoint) cannot answer: it failed to start", why: live.deploymentWords, next: Self.next(endpoint))
+  }
+
+  // MARK: - Afterwards
+
+  /// Nil where the endpoint cannot be looked at: then the first failure is the better one to tell.
+  private func report(status: Int?, words: String) async -> ErrorReport? {
+    guard let observed = try? await provider.observe(endpoint) else { return nil }
+    let place = status.map { "HTTP \($0)" }
+    guard case .present(let live) = observed else {
+      return ErrorReport(
+        "there is no endpoint \(endpoint) at \(target)", place: place,
+        next: "\"setpoint get\" lists the endpoints there")
+    }
+    let why = [words, live.deploymentWords].filter { !$0.isEmpty }.joined(separator: "\n")
+    if live.isFailed {
+      return ErrorReport(
+        "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))
+    }
+    guard live.readiness == .ready else {
+      return ErrorReport(
+        "\(endpoint) did not answer: it is not ready (\(EndpointState(live).text.lowercased()))", place: place,
+        why: why,
+        next: "\"setpoint wait \(endpoint)\" waits until it is ready; \"setpoint logs \(endpoint)\" shows how it starts"
+      )
+    }
+    let what = status == nil ? "\(endpoint) did not answer in time" : "\(endpoint) did not answer the request"
+    switch status {
+    case nil: return ErrorReport(what, why: words, next: "give it more time with --timeout; " + Self.next(endpoint))
+    case 429, 503, 504:
+      return ErrorReport(what, place: place, why: words, next: "try again later; " + Self.next(endpoint))
+    default: return ErrorReport(what, place: place, why: words, next: Self.next(endpoint))
+    }
+  }
+
+  private static func standing(_ live: ObservedEndpoint) -> String {
+    let words = live.deploymentWords
+    return EndpointState(live).text.lowercased() + (words.isEmpty ? "" : ": \(words)")
+  }
+
+  private static func next(_ endpoint: String) -> String {
+    "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show more"
+  }
+}
+
+extension ObservedEndpoint {
+  /// Whether nothing of it answers and nothing is under way that could change that.
+  fileprivate var isFailed: Bool {
+    switch (readiness, update) {
+    case (.notReady, .failed), (.notReady, .canceled): true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,62 @@
+internal import LibCurl
+internal import ServingAPI
+internal import Synchronization
+
+/// Tells a person who waits for a command what it waits for, when it has said nothing for a while.
+///
+/// Commands that show progress do so themselves and are never that quiet. The rest wait for answers of a provider or a
+/// registry, or for the pause before a call is sent again.
+final class QuietWatch: Sendable {
+  private struct State {
+    var lastWritten: Duration
+    let began: Duration
+    /// The call that was sent last.
+    var call: String?
+    /// The status it was answered with; nil while it is under way or when it failed.
+    var status: Int?
+  }
+
+  /// How long a command may be quiet.
+  static let limit = Duration.seconds(14)
+
+  private let state: Mutex<State>
+  private let elapsed: @Sendable () -> Duration
+
+  /// Begins to watch what is written to the console and sent through the transport.
+  init(over surroundings: inout Surroundings) {
+    let elapsed = surroundings.timing.elapsed
+    let now = elapsed()
+    self.elapsed = elapsed
+    state = Mutex(State(lastWritten: now, began: now))
+    surroundings.console = surroundings.console.telling { [self] in state.withLock { $0.lastWritten = elapsed() } }
+    surroundings.transport = { [transport = surroundings.transport, self] request in
+      note(call: "\(request.method) \(request.url.prefix { $0 != "?" })", status: nil)
+      let response = try await transport(request)
+      note(call: "\(request.method) \(request.url.prefix { $0 != "?" })", status: response.status)
+      return response
+    }
+  }
+
+  private func note(call: String, status: Int?) {
+    state.withLock {
+      $0.call = call
+      $0.status = status
+    }
+  }
+
+  /// Speaks up at the heartbeats that find the command quiet for too long, until there are no more.
+  func run(_ surroundings: Surroundings) async {
+    while await surroundings.heartbeat() {
+      if let line = reminder() { surroundings.console.note(line) }
+    }
+  }
+
+  private func reminder() -> String? {
+    let now = elapsed()
+    return state.withLock { state in
+      guard let call = state.call, now - state.lastWritten >= Self.limit else { return nil }
+      let status = state.status.map { $0 >= 400 ? ", last answered with HTTP \($0)" : "" } ?? ""
+      return "still waiting for \(call) (\(TimeText.span(seconds: (now - state.began).components.seconds))\(status))"
+    }
+  }
+}

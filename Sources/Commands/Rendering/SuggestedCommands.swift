@@ -1,0 +1,153 @@
+internal import ArgumentParser
+internal import Controller
+internal import Planning
+
+/// Makes the commands that messages suggest work as printed.
+///
+/// A message anywhere says `"setpoint retry chat"`, in quotation marks. Where it is printed, this adds what the command that
+/// runs was given and the next one needs as well: provider, fleet, state directory, registry, and manifests.
+struct SuggestedCommands: Hashable, Sendable {
+  var host: String?
+  var profile: String?
+  /// Nil: the default one.
+  var fleet: String?
+  var state: String?
+  var registry: String?
+  /// The manifests' files.
+  var paths: [String] = []
+
+  init() {}
+
+  /// What the command was given.
+  init(of command: any ParsableCommand) {
+    for child in Mirror(reflecting: command).children {
+      switch child.value {
+      case let group as OptionGroup<ProviderOptions>:
+        (host, profile) = (group.wrappedValue.host, group.wrappedValue.profile)
+        fleet = group.wrappedValue.fleet
+      case let group as OptionGroup<FleetFilter>: (host, fleet) = (group.wrappedValue.host, group.wrappedValue.fleet)
+      case let group as OptionGroup<StateOptions>: state = group.wrappedValue.state
+      case let group as OptionGroup<RegistryOptions>: registry = group.wrappedValue.registry
+      case let group as OptionGroup<ManifestOptions>:
+        paths = group.wrappedValue.paths.filter { $0 != ManifestFiles.standardInput }
+      default: break
+      }
+    }
+    if fleet == DecisionOptions.defaultFleet { fleet = nil }
+  }
+
+  /// The text with its suggested commands completed. What is complete already stays as it is.
+  func completed(_ text: String) -> String {
+    guard text.contains("setpoint ") else { return text }
+    var result = ""
+    var rest = text[...]
+    while let command = rest.firstRange(of: "setpoint ") {
+      let before = rest[..<command.lowerBound]
+      guard let quote = before.last, quote == "\"" || quote == "`",
+        let end = rest[command.lowerBound...].firstIndex(of: quote)
+      else {
+        result += rest[..<command.upperBound]
+        rest = rest[command.upperBound...]
+        continue
+      }
+      result += before + completed(command: rest[command.lowerBound..<end])
+      rest = rest[end...]
+    }
+    return result + rest
+  }
+
+  /// A whole command line for these words, each quoted where a shell needs it.
+  func command(_ words: [String]) -> String {
+    completed(command: ShellWord.line(["setpoint"] + words)[...])
+  }
+
+  // MARK: - One command
+
+  private func completed(command: Substring) -> String {
+    var words = command.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+    guard words.count > 1, let verb = Verb(words: words) else { return String(command) }
+    if verb.takesManifests { fillIn(manifests: &words, verb) }
+    // Without manifests it is the name of a command in a sentence, and nothing to run.
+    if verb.takesManifests, !words.contains(where: { $0 == "-f" || $0 == "--plan" || $0 == "--adopt" }) {
+      return String(command)
+    }
+    var added: [String] = []
+    func add(_ flag: String, _ value: String?, if applies: Bool) {
+      guard applies, let value, !value.isEmpty, !words.contains(flag) else { return }
+      added += [flag, ShellWord.quoted(value)]
+    }
+    add("--fleet", fleet, if: verb.actsForFleet)
+    add("--host", host, if: verb.hasProvider)
+    add("--profile", profile, if: verb.hasProvider && verb != .watch)
+    add("--state", state, if: verb.hasState)
+    add("--registry", registry, if: verb.hasRegistry)
+    return (words + added).joined(separator: " ")
+  }
+
+  /// Puts the manifests where a suggestion says `-f ...` or `-f`, and before all else where it names none.
+  private func fillIn(manifests words: inout [String], _ verb: Verb) {
+    let given = paths.flatMap { ["-f", ShellWord.quoted($0)] }
+    if let index = words.firstIndex(of: "-f") {
+      let hasValue = index + 1 < words.count && !words[index + 1].hasPrefix("--")
+      if hasValue, words[index + 1] != "..." { return }
+      words.replaceSubrange(
+        index..<(hasValue ? index + 2 : index + 1), with: given.isEmpty ? ["-f", "FILE"] : given)
+    } else if words.count > 2, !words.contains("--plan") {
+      words.insert(contentsOf: given, at: 2)
+    }
+  }
+
+  /// What a command takes, as far as suggestions go.
+  private enum Verb {
+    /// Plans from manifests.
+    case plan
+    case validate
+    /// Changes one endpoint for the fleet.
+    case change
+    case delete
+    /// Looks at endpoints.
+    case look
+    /// Looks at endpoints and at history.
+    case recall
+    /// Looks at what controllers said.
+    case watch
+
+    init?(words: [String]) {
+      switch words[1] {
+      case "diff", "apply": self = .plan
+      case "validate": self = .validate
+      case "rollback", "retry": self = .change
+      case "delete": self = .delete
+      case "get", "describe", "history": self = .recall
+      case "import", "wait", "logs", "query", "models": self = .look
+      case "status", "events": self = .watch
+      default: return nil
+      }
+    }
+
+    var takesManifests: Bool { self == .plan || self == .validate }
+    var hasProvider: Bool { self != .validate }
+    var actsForFleet: Bool { self == .plan || self == .change || self == .delete || self == .watch }
+    var hasState: Bool { self != .validate && self != .look }
+    var hasRegistry: Bool { self == .plan || self == .change }
+  }
+}
+
+/// Words as a POSIX shell reads them.
+enum ShellWord {
+  /// In single quotes unless it is safe without.
+  static func quoted(_ word: String) -> String {
+    let safe = word.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: "-_./:=@%+,".utf8.contains(byte)
+      }
+    }
+    guard word.isEmpty || !safe else { return word }
+    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+  }
+
+  static func line(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
+}

@@ -1,0 +1,108 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import FoundationEssentials
+
+/// A command line that cannot be run, and what was probably meant.
+struct UsageProblem {
+  /// The parser's message.
+  let message: String
+  let arguments: [String]
+
+  var report: ErrorReport {
+    if let report = unknownCommand ?? misplacedOption ?? unnamedFile ?? fileForNames { return report }
+    return ErrorReport(message, next: "\"\(help)\" shows what it takes")
+  }
+
+  // MARK: - The command
+
+  /// The commands that the arguments name, from the root, and how many arguments that took.
+  private var path: (commands: [any ParsableCommand.Type], rest: ArraySlice<String>) {
+    var commands: [any ParsableCommand.Type] = [SetpointCommand.self]
+    var rest = arguments[...]
+    while let next = rest.first, let found = Self.subcommand(next, of: commands[commands.count - 1]) {
+      commands.append(found)
+      rest = rest.dropFirst()
+    }
+    return (commands, rest)
+  }
+
+  private static func subcommand(
+    _ name: String, of command: any ParsableCommand.Type
+  ) -> (any ParsableCommand.Type)? {
+    command.configuration.subcommands.first { $0.configuration.commandName == name }
+  }
+
+  private var name: String {
+    (["setpoint"] + path.commands.dropFirst().compactMap { $0.configuration.commandName }).joined(separator: " ")
+  }
+
+  private var help: String { "\(name) --help" }
+
+  // MARK: - What was meant
+
+  /// `setpoint aply`, `setpoint list`, `setpoint models regster`.
+  private var unknownCommand: ErrorReport? {
+    let (commands, rest) = path
+    guard let word = rest.first, !word.hasPrefix("-"), let parent = commands.last,
+      !parent.configuration.subcommands.isEmpty
+    else { return nil }
+    let names = parent.configuration.subcommands.compactMap { $0.configuration.commandName }
+    if commands.count == 1, Self.isFile(word) {
+      return ErrorReport(
+        "\"\(word)\" is not a command",
+        next: "\"\(ShellWord.line(["setpoint", "apply", "-f", word]))\" applies the file")
+    }
+    let meant = Similarity.closest(to: word, among: names) ?? (commands.count == 1 ? Self.otherWords[word] : nil)
+    let what = "unknown command \"\(word)\" for \"\(name)\""
+    guard let meant else { return ErrorReport(what, next: "\"\(help)\" lists the commands") }
+    return ErrorReport(what, next: "did you mean \"\(name) \(meant)\"? \"\(help)\" lists the commands")
+  }
+
+  /// What other tools call our commands.
+  private static let otherWords = [
+    "ls": "get", "list": "get", "ps": "get", "endpoints": "get", "show": "describe", "inspect": "describe",
+    "create": "apply", "deploy": "apply", "update": "apply", "up": "apply", "sync": "apply", "push": "apply",
+    "plan": "diff", "preview": "diff", "lint": "validate", "check": "validate", "test": "validate",
+    "rm": "delete", "remove": "delete", "destroy": "delete", "down": "delete", "undo": "rollback", "revert": "rollback",
+    "log": "logs", "chat": "query", "ask": "query", "invoke": "query", "start": "serve", "server": "serve",
+    "controller": "run", "reconcile": "run", "watch": "status", "top": "status", "export": "import",
+    "register": "models register", "alias": "models alias", "model": "models", "revisions": "history",
+  ]
+
+  /// `setpoint --fleet a apply`: options stand behind the command.
+  private var misplacedOption: ErrorReport? {
+    guard let first = arguments.first, first.hasPrefix("-"), message.contains("nknown option"),
+      let index = arguments.firstIndex(where: { Self.subcommand($0, of: SetpointCommand.self) != nil })
+    else { return nil }
+    let moved = ["setpoint", arguments[index]] + arguments[(index + 1)...] + arguments[..<index]
+    return ErrorReport(
+      message, next: "options go behind the command: \"\(ShellWord.line(moved))\"")
+  }
+
+  /// `setpoint apply chat.yaml`: a file without `-f`.
+  private var unnamedFile: ErrorReport? {
+    guard takesFiles, message.contains("nexpected argument") else { return nil }
+    let files = arguments.filter { message.contains("'\($0)'") && !$0.hasPrefix("-") }
+    guard let first = files.first, files.allSatisfy(Self.isFile) else { return nil }
+    let kept = arguments.filter { !files.contains($0) }
+    let line = ShellWord.line(["setpoint"] + kept + files.flatMap { ["-f", $0] })
+    return ErrorReport(
+      files.count == 1 ? "\"\(first)\" needs -f before it" : "files need -f before each", next: "\"\(line)\"")
+  }
+
+  /// `setpoint get -f chat.yaml`, as other tools have it.
+  private var fileForNames: ErrorReport? {
+    guard !takesFiles, message.contains("nknown option '-f'"), path.commands.count > 1 else { return nil }
+    return ErrorReport(
+      "\"\(name)\" takes names of endpoints, not files",
+      next: "\"setpoint get\" lists the names; diff, apply, validate and run read files with -f")
+  }
+
+  private var takesFiles: Bool {
+    ["validate", "diff", "apply", "run"].contains(path.commands.last?.configuration.commandName ?? "")
+  }
+
+  private static func isFile(_ word: String) -> Bool {
+    [".yaml", ".yml", ".json"].contains(where: word.hasSuffix) || FileManager.default.fileExists(atPath: word)
+  }
+}

@@ -1,0 +1,91 @@
+import CanonicalJSON
+import Commands
+import LibCurl
+import ServingAPI
+import Synchronization
+import TestKit
+import Testing
+
+/// Asking an endpoint that does not answer.
+@Suite struct QueryTests {
+  private static let outage = WorkspaceDouble.Fault.answer(
+    status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "try later")
+
+  private func failing() async throws -> WorkspaceDouble {
+    let workspace = WorkspaceDouble()
+    workspace.setFate(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    for _ in 0..<5 { _ = try await workspace.provider.observe("support-chat") }
+    return workspace
+  }
+
+  @Test(arguments: [[], ["--stream"]])
+  func `an endpoint that will not come up is told with its cause, not with a bare status`(more: [String]) async throws {
+    let workspace = try await failing()
+    workspace.fail("POST", path: "invocations", with: Self.outage)
+    let run = await CommandRun(["query", "support-chat", "hi"] + more, workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: support-chat cannot answer: it failed to start"), "\(run)")
+    #expect(run.notes.contains("out of memory"), "\(run)")
+    #expect(run.notes.contains("\"setpoint describe support-chat\""), "\(run)")
+  }
+
+  @Test func `it is not waited for until the time is over`() async throws {
+    let workspace = try await failing()
+    let double = workspace.transport
+    // The provider holds the request; what is seen of the endpoint meanwhile ends the wait.
+    let run = await CommandRun(
+      ["query", "support-chat", "hi"], workspace: workspace,
+      transport: { request in
+        guard request.url.hasSuffix("/invocations") else { return try await double(request) }
+        try await Task.sleep(for: .seconds(3600))
+        throw CancellationError()
+      }, heartbeat: { !Task.isCancelled })
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: support-chat cannot answer: it failed to start"), "\(run)")
+    #expect(run.notes.contains("out of memory"), "\(run)")
+  }
+
+  @Test func `while an endpoint starts, its state is told`() async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setFate(.hangs, model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    let double = workspace.transport
+    let beats = Mutex(0)
+    let (answered, answer) = AsyncStream.makeStream(of: Void.self)
+    let run = await CommandRun(
+      ["query", "support-chat", "hi"], workspace: workspace,
+      transport: { request in
+        guard request.url.hasSuffix("/invocations") else { return try await double(request) }
+        for await _ in answered { break }
+        return try await double(request)
+      },
+      heartbeat: {
+        let count = beats.withLock { beats in
+          beats += 1
+          return beats
+        }
+        if count == 200 { answer.finish() }
+        await Task.yield()
+        return !Task.isCancelled
+      })
+    #expect(run.notes.contains("support-chat: updating"), "\(run)")
+  }
+
+  @Test func `one that is not ready yet says how to wait for it`() async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setFate(.hangs, model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    workspace.fail("POST", path: "invocations", with: Self.outage)
+    let run = await CommandRun(["query", "support-chat", "hi"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("it is not ready"), "\(run)")
+    #expect(run.notes.contains("\"setpoint wait support-chat\""), "\(run)")
+  }
+
+  @Test func `one that is not there is told as that`() async throws {
+    let run = await CommandRun(["query", "nobody", "hi"], workspace: WorkspaceDouble())
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: there is no endpoint nobody at https://workspace.example.com"), "\(run)")
+  }
+}
