@@ -70,7 +70,8 @@ struct AnswerWait: Sendable {
         "there is no endpoint \(endpoint) at \(target)", place: place,
         next: "\"setpoint get\" lists the endpoints there")
     }
-    let why = [words, live.deploymentWords].filter { !$0.isEmpty }.joined(separator: "\n")
+    // A plane's answer has the replicas' words in it already, a workspace's has not.
+    let why = words.contains(live.deploymentWords) ? words : "\(words)\n\(live.deploymentWords)"
     if live.isFailed {
       return ErrorReport(
         "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))

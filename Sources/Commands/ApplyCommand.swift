@@ -55,7 +55,9 @@ struct ApplyCommand: AsyncParsableCommand {
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
     let (pass, connection, site) = try await makePass(rules)
     let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
-    let console = Surroundings.current.console
+    var console = Surroundings.current.console
+    // A saved plan names its fleet itself.
+    console.suggestions.fleet = pass.reconciler.options.fleet
     if dryRun {
       if output == .json { return try console.json(pass.json(cost)) }
       for line in pass.lines(console.outputPalette) + (cost?.lines(console.outputPalette) ?? []) {
@@ -78,7 +80,9 @@ struct ApplyCommand: AsyncParsableCommand {
     }
     let report = ApplyReport(plan: pass.plan, results: await walk.run(unsettled, pass, preflight: checks))
     switch output {
-    case .json: try console.json(cost?.added(to: report.json, list: "results") ?? report.json)
+    case .json:
+      let result = report.json(console.suggestions)
+      try console.json(cost?.added(to: result, list: "results") ?? result)
     case .text: for line in report.lines(console.outputPalette) { try console.result(line) }
     }
     if report.isInterrupted { throw ExitCode(130) }

@@ -44,7 +44,9 @@ struct DeleteCommand: AsyncParsableCommand {
         "\(endpoint.name) is not the fleet's, so it is not deleted",
         why: endpoint.fleet.map { "it belongs to the fleet \"\($0)\", and this command acts for \"\(provider.fleet)\"" }
           ?? "no fleet owns it",
-        next: endpoint.fleet.map { "say --fleet \($0) if you act for that fleet" }
+        next: endpoint.fleet.map {
+          "if you act for that fleet: \"setpoint delete \(endpoint.name) --fleet \(ShellWord.quoted($0))\""
+        }
           ?? "delete it where it was made, or adopt it first with \"setpoint apply -f ... --adopt\"")
     }
     guard retained || !endpoint.isRetained else {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Endpoints
 internal import History
+internal import Planning
 internal import ServingAPI
 
 struct DescribeCommand: AsyncParsableCommand {
@@ -25,10 +26,12 @@ struct DescribeCommand: AsyncParsableCommand {
       endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
       events: try await history.events(of: key, newest: 20), statuses: try await history.statuses(of: key),
       now: surroundings.now())
+    var console = surroundings.console
+    // What is suggested changes the endpoint in the name of its own fleet.
+    if let fleet = live.fleet { console.suggestions.fleet = fleet }
     switch output {
-    case .json: try surroundings.console.json(description.json(found.details))
-    case .text:
-      for line in description.lines(surroundings.console.outputPalette) { try surroundings.console.result(line) }
+    case .json: try console.json(description.json(found.details))
+    case .text: for line in description.lines(console.outputPalette) { try console.result(line) }
     }
   }
 }

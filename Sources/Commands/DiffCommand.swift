@@ -5,6 +5,7 @@ internal import Endpoints
 internal import FoundationEssentials
 internal import History
 internal import Planning
+internal import ServingAPI
 
 struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   static let configuration = CommandConfiguration(

@@ -22,9 +22,12 @@ extension ErrorReport {
     case let error as GitSourceError: self.init(error.words, next: error.next)
     case let error as LeaseError: self.init(error.message, next: error.next)
     case let error as NoticeTemplateError: self.init(error.problems.joined(separator: "\n"), next: error.advice)
-    case let error as CommandRefusal: self.init(error.description)
+    case let error as CommandRefusal: self.init(error.description, next: error.next)
+    case let error as NoSuchEndpoint:
+      self.init(
+        "there is no endpoint \(error.name) at \(error.target)", next: "\"setpoint get\" lists the endpoints there")
     case let error as InvalidManifest: self.init(error.findings.map(\.description).joined(separator: "\n"))
-    default: self.init("\(error)")
+    default: self.init(error.systemWords)
     }
   }
 

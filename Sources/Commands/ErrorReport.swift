@@ -16,7 +16,9 @@ package struct ErrorReport: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// The lines for standard error.
   package func lines(_ palette: Palette = .plain) -> [String] {
-    var lines = [palette.paint("error:", .failed) + " \(what)"]
+    var lines = what.split(whereSeparator: \.isNewline).enumerated().map { index, part in
+      (index == 0 ? palette.paint("error:", .failed) + " " : "         ") + part
+    }
     for (label, text) in [("where", place), ("why", why), ("next", next)] {
       guard let text, !text.isEmpty else { continue }
       // What has several lines, such as the end of a log, keeps them, one under the other.

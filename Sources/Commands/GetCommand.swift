@@ -61,7 +61,7 @@ struct GetCommand: AsyncParsableCommand {
       }
       return statuses
     } catch let error as HistoryError where state.state == nil {
-      if error.code != .noStateDirectory { Surroundings.current.console.note("warning: \(error)") }
+      if error.code != .noStateDirectory { Surroundings.current.console.note("warning: \(error.message)") }
       return [:]
     }
   }

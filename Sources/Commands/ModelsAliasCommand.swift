@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CanonicalJSON
 internal import ModelRegistry
+internal import ServingAPI
 
 struct ModelsAliasCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,7 +16,13 @@ struct ModelsAliasCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    try await connection.models.setAlias(alias.withoutAt, of: name, to: version)
+    do {
+      try await connection.models.setAlias(alias.withoutAt, of: name, to: version)
+    } catch let error as ServingError where error.kind == .notFound {
+      throw ErrorReport(
+        "\(name) has no version \(version)", place: error.call, why: error.serverMessage,
+        next: "\"setpoint models list\" shows the models and their versions")
+    }
     let console = Surroundings.current.console
     guard output == .text else {
       return try console.json([

@@ -81,8 +81,13 @@ struct UsageProblem {
 
   /// `setpoint apply chat.yaml`: a file without `-f`.
   private var unnamedFile: ErrorReport? {
-    guard takesFiles, message.contains("nexpected argument") else { return nil }
-    let files = arguments.filter { message.contains("'\($0)'") && !$0.hasPrefix("-") }
+    guard takesFiles else { return nil }
+    var files = arguments.filter { message.contains("'\($0)'") && !$0.hasPrefix("-") }
+    if !message.contains("nexpected argument") {
+      // The command may have missed its manifests before the parser came to the stray word.
+      guard message.contains("-f DIR"), let stray = path.rest.first, !stray.hasPrefix("-") else { return nil }
+      files = [stray]
+    }
     guard let first = files.first, files.allSatisfy(Self.isFile) else { return nil }
     let kept = arguments.filter { !files.contains($0) }
     let line = ShellWord.line(["setpoint"] + kept + files.flatMap { ["-f", $0] })

@@ -71,7 +71,7 @@ struct WaitCommand: AsyncParsableCommand {
     }
     guard end.phase != .done else { return }
     console.note(
-      "  next: \(end.state == "not found" ? "\"setpoint get\" lists the endpoints" : "\"setpoint describe \(name)\" shows why")"
+      "  next:  \(end.state == "not found" ? "\"setpoint get\" lists the endpoints" : "\"setpoint describe \(name)\" shows why")"
     )
   }
 

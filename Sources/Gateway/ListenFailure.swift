@@ -36,7 +36,11 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
       )
     case EADDRNOTAVAIL: ("\(host) is no address of this machine", "give one of its addresses with --listen")
     case EACCES: ("this user may not listen on \(address)", "give a port above 1023 with \(portOption)")
-    default: ("\(program) cannot listen on \(address): \(error)", "try another \(portOption)")
+    default:
+      (
+        "\(program) cannot listen on \(address): \(String(cString: strerror(error.errnoCode)))",
+        "try another \(portOption)"
+      )
     }
   }
 }

@@ -12,6 +12,24 @@ package struct MemoryEdit: Hashable, Sendable {
 /// Why a person's command cannot be done.
 package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
+  /// What to do next; nil where the description says it.
+  package let next: String?
+
+  package init(description: String, next: String? = nil) {
+    self.description = description
+    self.next = next
+  }
+
+  fileprivate static func notOwned(_ live: ObservedEndpoint, by fleet: String) -> CommandRefusal {
+    guard let owner = live.fleet else {
+      return CommandRefusal(
+        description: "\(live.name) belongs to no fleet, so it is left alone",
+        next: "take it over first with \"setpoint apply -f ... --adopt\"")
+    }
+    return CommandRefusal(
+      description: "\(live.name) belongs to the fleet \"\(owner)\", and this command acts for \"\(fleet)\"",
+      next: "act for its fleet with --fleet")
+  }
 }
 
 extension Memory {
@@ -26,7 +44,7 @@ extension Memory {
     to number: Int?, live: ObservedEndpoint, fleet: String
   ) throws(CommandRefusal) -> MemoryEdit {
     guard live.belongs(to: fleet) else {
-      throw CommandRefusal(description: "\(live.name) does not belong to the fleet \"\(fleet)\"")
+      throw .notOwned(live, by: fleet)
     }
     let present = heldOrPresentDigest(live)
     let target = try rollbackTarget(number, leaving: present, live: live)
@@ -61,7 +79,9 @@ extension Memory {
         )
       }
       guard named.isGood else {
-        throw CommandRefusal(description: "revision \(number) of \(live.name) was never good (\(named.outcome.word))")
+        throw CommandRefusal(
+          description: "revision \(number) of \(live.name) was never good (\(named.outcome.word))",
+          next: "\"setpoint history \(live.name)\" lists the revisions")
       }
       target = named
     } else {
@@ -70,7 +90,9 @@ extension Memory {
           && !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false)
       }
       guard let newest = others.max(by: { $0.established ?? 0 < $1.established ?? 0 }) else {
-        throw CommandRefusal(description: "\(live.name) has no other good revision in this machine's history")
+        throw CommandRefusal(
+          description: "\(live.name) has no other good revision in this machine's history",
+          next: "\"setpoint history \(live.name)\" lists the revisions")
       }
       target = newest
     }
@@ -88,7 +110,7 @@ extension Memory {
   /// `retry NAME`: lifts what is held, and lets nothing wait any more.
   package func retry(name: String, live: ObservedEndpoint?, fleet: String) throws(CommandRefusal) -> MemoryEdit {
     if let live, !live.belongs(to: fleet) {
-      throw CommandRefusal(description: "\(name) does not belong to the fleet \"\(fleet)\"")
+      throw .notOwned(live, by: fleet)
     }
     let isTagged = live?.tags[FleetTags.held] != nil
     return MemoryEdit(

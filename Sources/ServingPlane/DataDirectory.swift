@@ -17,7 +17,7 @@ final class DataDirectory: Sendable {
       }
     } catch {
       throw PlaneStartError(
-        message: "the data directory \(settings.dataDirectory) cannot be made: \(error)",
+        message: "the data directory \(settings.dataDirectory) cannot be made: \(error.systemWords)",
         advice: "name another one with --data")
     }
     lock = try Self.lock(settings)
@@ -65,7 +65,7 @@ final class DataDirectory: Sendable {
     } catch let error as TargetError {
       throw PlaneStartError(message: error.message, advice: error.advice)
     } catch {
-      throw PlaneStartError(message: "the plane's token cannot be made: \(error)", advice: "check \(path)")
+      throw PlaneStartError(message: "the plane's token cannot be made: \(error.systemWords)", advice: "check \(path)")
     }
   }
 

@@ -1,3 +1,6 @@
+import FoundationEssentials
+import ServingAPI
+import TestKit
 import Testing
 
 @testable import Commands
@@ -55,6 +58,70 @@ import Testing
     ] as [(String, String)])
   func `words are quoted as a shell reads them`(word: String, quoted: String) {
     #expect(ShellWord.quoted(word) == quoted)
+  }
+
+  @Test func `what is suggested acts for the fleet that owns the endpoint, though the command named none`() async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
+      workspace.setFate(.fails(message: "out of memory"), model: "main.support.hello", version: "2")
+      func run(_ arguments: String..., version: String = "2") async -> CommandRun {
+        await CommandRun(
+          arguments + ["--state", directory], input: Manifests.chat(version: version), workspace: workspace,
+          timing: workspace.timing)
+      }
+      _ = await run("apply", "-f", "-", "--fleet", "blue team", version: "1")
+      let plan = "\(directory)/a plan"
+      let planned = await run("diff", "-f", "-", "--fleet", "blue team", "--out", plan)
+      #expect(
+        planned.notes.contains("setpoint apply --plan '\(plan)' --fleet 'blue team' --state \(directory)\n"),
+        "\(planned)")
+      let retry = "\"setpoint retry support-chat --fleet 'blue team' --state \(directory)\""
+      #expect(await run("apply", "--plan", plan).output.contains(retry))
+      #expect(await run("describe", "support-chat").output.contains(retry))
+      #expect(await run("diff", "-f", "-", "--fleet", "blue team").output.contains(retry))
+      let refused = await run("retry", "support-chat")
+      #expect(
+        refused.notes.contains("belongs to the fleet \"blue team\", and this command acts for \"default\""),
+        "\(refused)")
+      #expect(refused.notes.contains("next:  act for its fleet with --fleet"), "\(refused)")
+    }
+  }
+
+  @Test func `a conflict and an endpoint that is not there name the next command`() async throws {
+    try await withTemporaryDirectory { directory in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      try await workspace.serve("support-chat")
+      let file = "\(directory)/chat.yaml"
+      try Data(Manifests.chat(version: "1").utf8).write(to: URL(filePath: file))
+      let run = await CommandRun(["diff", "-f", file, "--fleet", "blue", "--state", directory], workspace: workspace)
+      #expect(
+        run.output.contains("\"setpoint apply -f \(file) --adopt --fleet blue --state \(directory)\""), "\(run)")
+      let missing = await CommandRun(["retry", "nobody", "--state", directory], workspace: workspace)
+      #expect(missing.notes.contains("\"setpoint get --state \(directory)\" lists the endpoints there"), "\(missing)")
+    }
+  }
+
+  @Test func `operating system errors are told in words`() async throws {
+    try await withTemporaryDirectory { directory in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      for arguments in [
+        ["diff", "-f", "-", "--out", "\(directory)/none/plan"], ["diff", "-f", "-", "--prices", "\(directory)/none"],
+        ["diff", "-f", "\(directory)/none.yaml"], ["apply", "--plan", "\(directory)/none"],
+        ["apply", "--plan", directory], ["diff", "-f", "-", "--prices", directory],
+      ] {
+        let run = await CommandRun(
+          arguments + ["--state", directory], input: Manifests.chat(version: "1"), workspace: workspace)
+        #expect(run.code != 0)
+        #expect(run.notes.contains("o such file") || run.notes.contains("directory"), "\(run)")
+        for word in ["Domain", "errno", "Code=", "CocoaError", "POSIXError"] {
+          #expect(!run.notes.contains(word), "\(run)")
+        }
+      }
+    }
   }
 
   @Test func `a saved plan names the command that carries it out`() {

@@ -41,6 +41,7 @@ import Testing
       (["apply", "chat.yaml"], "\"setpoint apply -f chat.yaml\""),
       (["diff", "my chat.yaml", "--prune"], "\"setpoint diff --prune -f 'my chat.yaml'\""),
       (["validate", "a.yaml", "b.json"], "\"setpoint validate -f a.yaml -f b.json\""),
+      (["run", "eps.yaml", "--fleet", "x"], "\"setpoint run --fleet x -f eps.yaml\""),
       (["--fleet", "blue", "apply", "-f", "x"], "\"setpoint apply -f x --fleet blue\""),
       (["get", "-f", "chat.yaml"], "\"setpoint get\" lists the names"),
       (["apply", "--pruen", "-f", "x"], "\"setpoint apply --help\" shows what it takes"),

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import ServingAPI
 
 /// A directory that imported manifests go to, one file each.
 struct ManifestDirectory {

@@ -64,7 +64,7 @@ struct ManifestOptions: ParsableArguments {
     guard errors == 0 else {
       throw ErrorReport(
         "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); nothing was changed",
-        next: "correct what stands above; \"setpoint validate\" checks without asking a provider")
+        next: "correct what stands above; \"setpoint validate -f ...\" checks without asking a provider")
     }
   }
 }

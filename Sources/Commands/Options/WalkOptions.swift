@@ -30,7 +30,7 @@ struct WalkOptions: ParsableArguments {
     let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update)
     let console = Surroundings.current.console
     switch output {
-    case .json: try console.json(outcome.document("WalkResult"))
+    case .json: try console.json(outcome.document("WalkResult", console.suggestions))
     case .text: for line in outcome.lines(console.outputPalette) { try console.result(line) }
     }
     if case .interrupted = result.ending { throw ExitCode(130) }

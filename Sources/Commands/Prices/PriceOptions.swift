@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Endpoints
 internal import FoundationEssentials
+internal import ServingAPI
 
 /// `--prices`: what hardware costs.
 struct PriceOptions: ParsableArguments {

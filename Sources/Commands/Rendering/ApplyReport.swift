@@ -55,10 +55,10 @@ struct ApplyReport: Sendable {
     return (counts.map { "\($0.1) \($0.0)" } + ["\(unchanged) unchanged"]).joined(separator: ", ") + "."
   }
 
-  var json: JSONValue {
+  func json(_ suggestions: SuggestedCommands) -> JSONValue {
     var members: [String: JSONValue] = [
       "kind": "ApplyResult", "target": .string(target), "succeeded": .bool(isSuccess),
-      "unchanged": .int(Int64(unchanged)), "results": .array(outcomes.map(\.json)),
+      "unchanged": .int(Int64(unchanged)), "results": .array(outcomes.map { $0.json(suggestions) }),
     ]
     if let blockedDeletions { members["blockedDeletions"] = .string(blockedDeletions) }
     return .object(members)
@@ -77,19 +77,19 @@ extension EndpointOutcome {
   }
 
   /// The outcome alone, as a command that changes one endpoint prints it.
-  func document(_ kind: String) -> JSONValue {
-    var members = json.objectValue ?? [:]
+  func document(_ kind: String, _ suggestions: SuggestedCommands) -> JSONValue {
+    var members = json(suggestions).objectValue ?? [:]
     members["kind"] = .string(kind)
     return .object(members)
   }
 
-  var json: JSONValue {
+  func json(_ suggestions: SuggestedCommands) -> JSONValue {
     var members: [String: JSONValue] = [
       "endpoint": .string(endpoint), "outcome": .string(title), "succeeded": .bool(isSuccess),
       "calls": .array(calls.map { .string($0) }),
     ]
     if !why.isEmpty { members["why"] = .string(why) }
-    if let next { members["next"] = .string(Surroundings.current.console.suggestions.completed(next)) }
+    if let next { members["next"] = .string(suggestions.completed(next)) }
     return .object(members)
   }
 }

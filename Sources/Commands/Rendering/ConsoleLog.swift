@@ -1,5 +1,6 @@
 internal import Endpoints
 internal import Logging
+internal import ServingAPI
 
 /// Log lines on standard error: time, level where it is more than information, what happened, and its facts.
 struct ConsoleLog: LogHandler {
@@ -15,7 +16,7 @@ struct ConsoleLog: LogHandler {
 
   func log(event: LogEvent) {
     var facts = metadata.merging(event.metadata ?? [:]) { $1 }
-    if let error = event.error { facts["error"] = "\(error)" }
+    if let error = event.error { facts["error"] = "\(error.systemWords)" }
     let told = Self.inOrder(facts).map { " \($0)=\(Self.quoted(console.suggestions.completed(Self.text($1))))" }
       .joined()
     let level = event.level == .info ? "" : "\(event.level.rawValue): "

@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import Logging
 internal import Planning
+internal import ServingAPI
 
 /// Log lines for machines on standard error: one JSON object a line, with the time, the level, what happened, and its
 /// facts as members beside them.
@@ -24,7 +25,7 @@ struct JSONLog: LogHandler {
     for (name, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
       flatten(value, as: name, into: &facts)
     }
-    if let error = event.error { facts.append(("error", .string("\(error)"))) }
+    if let error = event.error { facts.append(("error", .string(error.systemWords))) }
     let head: [(String, JSONValue)] = [
       ("ts", .string(Timestamp(milliseconds: now()).text(withMilliseconds: true))),
       ("level", .string(event.level.rawValue)),

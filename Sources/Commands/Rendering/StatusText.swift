@@ -117,7 +117,8 @@ package enum StatusText {
   /// What a person can do about an endpoint that needs one.
   private static func step(_ endpoint: EndpointStatus) -> String? {
     guard endpoint.needsPerson else { return nil }
-    let known = endpoint.reason.flatMap { Reason($0, endpoint.why).next(for: endpoint.name) }
+    // Its reason stands in the table, cut; what to do is said here in whole.
+    let known = endpoint.reason.flatMap { Reason($0, "").next(for: endpoint.name) }
     return "\(endpoint.name): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
   }
 

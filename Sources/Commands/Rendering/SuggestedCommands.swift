@@ -9,8 +9,10 @@ internal import Planning
 struct SuggestedCommands: Hashable, Sendable {
   var host: String?
   var profile: String?
-  /// Nil: the default one.
+  /// Nil: the usual one.
   var fleet: String?
+  /// The fleet that a command acts for when none is named.
+  var usualFleet = DecisionOptions.defaultFleet
   var state: String?
   var registry: String?
   /// The manifests' files.
@@ -33,7 +35,7 @@ struct SuggestedCommands: Hashable, Sendable {
       default: break
       }
     }
-    if fleet == DecisionOptions.defaultFleet { fleet = nil }
+    usualFleet = FleetName.ofEnvironment ?? DecisionOptions.defaultFleet
   }
 
   /// The text with its suggested commands completed. What is complete already stays as it is.
@@ -76,7 +78,7 @@ struct SuggestedCommands: Hashable, Sendable {
       guard applies, let value, !value.isEmpty, !words.contains(flag) else { return }
       added += [flag, ShellWord.quoted(value)]
     }
-    add("--fleet", fleet, if: verb.actsForFleet)
+    add("--fleet", fleet, if: verb.actsForFleet && fleet != usualFleet)
     add("--host", host, if: verb.hasProvider)
     add("--profile", profile, if: verb.hasProvider && verb != .watch)
     add("--state", state, if: verb.hasState)

@@ -220,7 +220,7 @@ final class ModelDirectory: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: versionsPath(model), withIntermediateDirectories: true)
     } catch {
-      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be made: \(error)")
+      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be made: \(error.systemWords)")
     }
     var number = (numbers(model).last ?? 0) + 1
     // Onto a folder with something in it a rename fails, so two that register at once get two numbers.
@@ -255,13 +255,13 @@ final class ModelDirectory: Sendable {
 
   private func write(_ value: JSONValue, to file: String) throws(ModelError) {
     do { try Data(value.bytes()).write(to: URL(filePath: file)) } catch {
-      throw ModelError(code: .storage, description: "\(file) cannot be written: \(error)")
+      throw ModelError(code: .storage, description: "\(file) cannot be written: \(error.systemWords)")
     }
   }
 
   private func randomName() throws(ModelError) -> String {
     do { return try SecureRandom.token(byteCount: 8) } catch {
-      throw ModelError(code: .storage, description: "\(error)")
+      throw ModelError(code: .storage, description: "\(error.systemWords)")
     }
   }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import ServingAPI
 
 /// Turns a launch config into a process, or into the reason why it cannot be one.
 struct ReplicaLauncher: Sendable {
@@ -56,7 +57,7 @@ struct ReplicaLauncher: Sendable {
           atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       }
     } catch {
-      throw ReplicaFailure("the replica's folder \(record.directory) cannot be made: \(error)")
+      throw ReplicaFailure("the replica's folder \(record.directory) cannot be made: \(error.systemWords)")
     }
     let pid: Int32
     do {

@@ -1,6 +1,7 @@
 internal import CanonicalJSON
 internal import FoundationEssentials
 internal import LibYAML
+internal import ServingAPI
 
 /// A value of another tool's configuration with the place it was written at.
 struct SourcedValue: Sendable {

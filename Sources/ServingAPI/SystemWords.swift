@@ -1,0 +1,31 @@
+internal import FoundationEssentials
+
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+extension Error {
+  /// The operating system's words for a failed file operation, where that is what this is: `Permission denied` instead of a
+  /// domain and a number.
+  package var systemWords: String {
+    if let error = self as? POSIXError { return words(of: error.code.rawValue) }
+    guard let error = self as? CocoaError else { return "\(self)" }
+    if let cause = error.underlying as? POSIXError { return words(of: cause.code.rawValue) }
+    switch error.code {
+    case .fileNoSuchFile, .fileReadNoSuchFile: return "No such file or directory"
+    case .fileReadNoPermission, .fileWriteNoPermission: return "Permission denied"
+    case .fileWriteFileExists: return "File exists"
+    case .fileWriteOutOfSpace: return "No space left on device"
+    case .fileWriteVolumeReadOnly: return "Read-only file system"
+    case .fileReadTooLarge: return "File too large"
+    case .fileReadInvalidFileName, .fileWriteInvalidFileName: return "the file name is not valid"
+    case .fileReadUnknown, .fileReadCorruptFile: return "the file cannot be read"
+    case .fileWriteUnknown: return "the file cannot be written"
+    default: return "the file operation failed (\(error.code.rawValue))"
+    }
+  }
+}
+
+private func words(of code: Int32) -> String { String(cString: strerror(code)) }
