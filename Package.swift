@@ -80,7 +80,7 @@ let package = Package(
       dependencies: [
         "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints",
         "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", serviceLifecycle, logging,
+        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", serviceLifecycle, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -145,7 +145,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServingPlaneTests",
-      dependencies: ["ServingPlane", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging, grdb]),
+      dependencies: [
+        "ServingPlane", "Gateway", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging,
+        grdb,
+      ]),
     .testTarget(
       name: "CommandsTests",
       dependencies: [

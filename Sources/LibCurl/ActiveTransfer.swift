@@ -97,7 +97,12 @@ final class ActiveTransfer {
     if let connect = request.timeouts.connect { try set(CURLOPT_CONNECTTIMEOUT_MS, connect.milliseconds) }
     if let sessions { try set(CURLOPT_SHARE, pointer: sessions) }
     try setTrust(configuration)
-    try setProxy(configuration.proxy)
+    if let path = request.unixSocket {
+      try set(CURLOPT_UNIX_SOCKET_PATH, path)
+      try set(CURLOPT_PROXY, "")
+    } else {
+      try setProxy(configuration.proxy)
+    }
     try setMessage(request, userAgent: configuration.userAgent)
     try setCallbacks(this)
   }

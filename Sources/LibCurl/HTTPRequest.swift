@@ -10,16 +10,19 @@ package struct HTTPRequest: Sendable {
   package var body: [UInt8]?
   /// Time limits of this request; nil takes the client's.
   package var timeouts: HTTPTimeouts?
+  /// The path of a Unix socket to connect to in place of the URL's host, without any proxy; the URL is sent as it is.
+  package var unixSocket: String?
 
   package init(
     method: String = "GET", url: String, headers: [HTTPField] = [], body: [UInt8]? = nil,
-    timeouts: HTTPTimeouts? = nil
+    timeouts: HTTPTimeouts? = nil, unixSocket: String? = nil
   ) {
     self.method = method
     self.url = url
     self.headers = headers
     self.body = body
     self.timeouts = timeouts
+    self.unixSocket = unixSocket
   }
 }
 

@@ -9,6 +9,8 @@ struct PreparedRequest: Sendable {
   let headerLines: [String]
   let body: [UInt8]?
   let timeouts: HTTPTimeouts
+  /// Where to connect to in place of the URL's host.
+  let unixSocket: String?
 
   /// Whether the request may be repeated without harm when its connection died (RFC 9110, section 9.2.2).
   var isIdempotent: Bool { ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(method) }
@@ -47,6 +49,7 @@ struct PreparedRequest: Sendable {
     self.headerLines = lines
     self.body = request.body ?? (["POST", "PUT", "PATCH"].contains(method) ? [] : nil)
     self.timeouts = request.timeouts ?? configuration.timeouts
+    self.unixSocket = request.unixSocket
   }
 
   private static func objection(to field: HTTPField) -> String? {

@@ -2,14 +2,18 @@ import FoundationEssentials
 import Glibc
 import LibCrypto
 import ServingAPI
+import Synchronization
 
 /// A plane's data directory: made, locked for one plane at a time, and with its token.
 final class DataDirectory: Sendable {
   let token: String
-  private let lock: Int32
+  /// The descriptor by which the lock is held.
+  let lock: Int32
+  private let isLocked = Mutex(true)
 
+  /// - Parameter inherited: the lock, where another plane has handed it over.
   /// - Throws: ``PlaneStartError`` where the directory cannot be used, or another plane uses it.
-  init(_ settings: PlaneConfiguration) throws(PlaneStartError) {
+  init(_ settings: PlaneConfiguration, inherited: Int32? = nil) throws(PlaneStartError) {
     do {
       for folder in [settings.dataDirectory, settings.modelsPath, settings.replicasPath] {
         try FileManager.default.createDirectory(
@@ -20,11 +24,27 @@ final class DataDirectory: Sendable {
         message: "the data directory \(settings.dataDirectory) cannot be made: \(error.systemWords)",
         advice: "name another one with --data")
     }
-    lock = try Self.lock(settings)
+    lock = if let inherited { inherited } else { try Self.lock(settings) }
     token = try Self.token(settings.tokenPath)
   }
 
-  deinit { close(lock) }
+  deinit { unlock() }
+
+  /// Gives the lock up before its time. Whoever was handed a duplicate holds it on.
+  func unlock() {
+    let wasLocked = isLocked.withLock { isLocked in
+      defer { isLocked = false }
+      return isLocked
+    }
+    if wasLocked { close(lock) }
+  }
+
+  /// Writes down who holds the lock, for messages.
+  func sign() {
+    let text = Array("\(getpid())\n".utf8)
+    ftruncate(lock, 0)
+    _ = text.withUnsafeBytes { pwrite(lock, $0.baseAddress, $0.count, 0) }
+  }
 
   /// The kernel drops the lock when the process ends, however it ends.
   private static func lock(_ settings: PlaneConfiguration) throws(PlaneStartError) -> Int32 {
@@ -39,11 +59,9 @@ final class DataDirectory: Sendable {
       let owner = (try? String(contentsOfFile: settings.lockPath, encoding: .utf8))?.trimming(" \n") ?? ""
       throw PlaneStartError(
         message: "another serving plane (pid \(owner)) uses \(settings.dataDirectory)",
-        advice: "use that one, stop it (kill \(owner)), or name another data directory with --data")
+        advice: "use that one, take its place with --takeover, stop it (kill \(owner)), or name another data directory "
+          + "with --data")
     }
-    let text = Array("\(getpid())\n".utf8)
-    ftruncate(descriptor, 0)
-    _ = text.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     return descriptor
   }
 

@@ -31,8 +31,19 @@ package struct PlaneConfiguration: Sendable {
   /// How many replicas start at once, and after which time the next so many follow: loading weights takes all of a machine.
   package var startBurst = 4
   package var startSpacing: Duration = .seconds(2)
-  /// How long requests may go on after the plane was asked to stop, and those to an endpoint that was deleted.
-  package var shutdownGrace: Duration = .seconds(20)
+  /// How long the plane may take to stop: first requests may finish, then replicas are ended. Kubernetes gives 30 s.
+  package var shutdownGrace: Duration = .seconds(25)
+  /// Whether somebody said where to listen. Otherwise a plane that takes over listens where the one before it does.
+  package var isAddressGiven = true
+  /// Take the place of the plane that runs on the data directory, where one does.
+  package var takesOver = false
+  /// Setpoint's version, for messages.
+  package var version = "unknown"
+  /// How long a plane that has handed over goes on answering what is under way.
+  var handoverGrace: Duration { timing.drainDeadline }
+  /// How long it keeps connections on which nothing comes.
+  package var handoverIdle: Duration = .seconds(15)
+  /// How long requests may go on to an endpoint that was deleted.
   package var deletionGrace: Duration = .seconds(5)
   /// Of how many replicas that are over an endpoint keeps the output.
   package var keptOutputs = 4
@@ -47,6 +58,10 @@ package struct PlaneConfiguration: Sendable {
     self.user = user
     self.environment = environment
   }
+
+  /// The part of ``shutdownGrace`` that requests under way have. The rest is for the replicas, which need 8 s at most when all
+  /// goes well: a second to break off what is left, ``ReplicaTiming/terminationGrace``, and two for what must be killed.
+  var requestGrace: Duration { max(shutdownGrace - timing.terminationGrace - .seconds(3), shutdownGrace / 2) }
 
   /// The interpreter in force: the given one, else the one that SETPOINT_PYTHON names; a path in it is absolute.
   var interpreter: String? {
@@ -67,5 +82,7 @@ package struct PlaneConfiguration: Sendable {
   var replicasPath: String { dataDirectory + "/replicas" }
   var secretsPath: String { dataDirectory + "/secrets" }
   var tokenPath: String { dataDirectory + "/token" }
+  /// Where a new plane asks this one to hand over.
+  var takeoverPath: String { dataDirectory + "/takeover.sock" }
   var lockPath: String { dataDirectory + "/lock" }
 }

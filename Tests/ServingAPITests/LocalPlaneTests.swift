@@ -1,42 +1,102 @@
 import Foundation
+import Glibc
 import ServingAPI
 import Testing
 
 @Suite struct LocalPlaneTests {
-  private let plane = LocalPlane(url: "http://127.0.0.1:7387", tokenFile: "/data/token", processID: 42)
+  private let plane = LocalPlane(
+    url: "http://127.0.0.1:7387", tokenFile: "/data/token", processID: 42, dataDirectory: "/data")
+  private let other = LocalPlane(
+    url: "http://127.0.0.1:7400", tokenFile: "/other/token", processID: 43, dataDirectory: "/other")
 
-  /// Runs the body with a directory of its own that does not exist yet.
+  /// Runs the body with a directory of its own that does not exist yet. Short, for sockets are in it.
   private func withDirectory(_ body: (String) throws -> Void) throws {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("setpoint-test-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: directory) }
-    try body(directory.path)
+    let directory = "/tmp/sp-\(UInt32.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try body(directory)
   }
 
   private func mode(_ path: String) throws -> Int? {
     try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
   }
 
+  /// Listens on a Unix socket as a plane does, while the body runs.
+  private func listening(on path: String, _ body: () throws -> Void) throws {
+    let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let isBound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+    try #require(isBound && listen(descriptor, 8) == 0 && chmod(path, 0o600) == 0)
+    try body()
+  }
+
+  private func announce(_ planes: LocalPlane..., in directory: String) throws {
+    for plane in planes { try plane.announce(in: directory) }
+  }
+
+  private func file(_ directory: String) throws -> String {
+    let name = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: directory).first { $0.hasSuffix(".json") })
+    return "\(directory)/\(name)"
+  }
+
   @Test func `what a plane announces is found, and closed to everybody else`() throws {
     try withDirectory { directory in
-      #expect(try LocalPlane.read(from: directory) == nil)
+      #expect(try LocalPlane.announced(in: directory) == LocalPlanes())
       try plane.announce(in: directory)
-      #expect(try LocalPlane.read(from: directory) == plane)
-      #expect(try mode(directory) == 0o700)
-      #expect(try mode(directory + "/plane.json") == 0o600)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["plane.json"])
+      try listening(on: plane.socket(in: directory)) {
+        let found = try LocalPlane.announced(in: directory)
+        #expect(found.running == [plane])
+        #expect(try mode(directory) == 0o700)
+        #expect(try mode(file(directory)) == 0o600)
+      }
     }
   }
 
-  @Test func `a plane takes back its own announcement and no other's`() throws {
+  @Test func `two planes on one machine stand side by side, and neither erases the other`() throws {
     try withDirectory { directory in
-      try plane.announce(in: directory)
-      let next = LocalPlane(url: "http://127.0.0.1:9", tokenFile: "/data/token", processID: 43)
-      try next.announce(in: directory)
+      try announce(plane, other, in: directory)
+      try listening(on: plane.socket(in: directory)) {
+        try listening(on: other.socket(in: directory)) {
+          #expect(try LocalPlane.announced(in: directory).running == [plane, other])
+          try other.withdraw(from: directory)
+          #expect(try LocalPlane.announced(in: directory).running == [plane])
+        }
+      }
+    }
+  }
+
+  @Test func `a plane that starts again takes the place of its own announcement`() throws {
+    try withDirectory { directory in
+      let next = LocalPlane(
+        url: "http://127.0.0.1:9", tokenFile: "/data/token", processID: 44, dataDirectory: plane.dataDirectory)
+      try announce(plane, next, in: directory)
+      // What it withdraws by now is another's.
       try plane.withdraw(from: directory)
-      #expect(try LocalPlane.read(from: directory) == next)
+      try listening(on: next.socket(in: directory)) {
+        let found = try LocalPlane.announced(in: directory)
+        #expect(found.running == [next])
+      }
       try next.withdraw(from: directory)
-      #expect(try LocalPlane.read(from: directory) == nil)
+      #expect(try LocalPlane.announced(in: directory) == LocalPlanes())
       try next.withdraw(from: directory)
+    }
+  }
+
+  @Test func `a dead plane's announcement is told apart, and swept by the next plane`() throws {
+    try withDirectory { directory in
+      try announce(plane, other, in: directory)
+      // One was killed and left its socket, the other one not even that.
+      try listening(on: plane.socket(in: directory)) {}
+      #expect(try Set(LocalPlane.announced(in: directory).gone) == [plane, other])
+      try LocalPlane.sweep(directory)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
     }
   }
 
@@ -44,35 +104,66 @@ import Testing
   func `what others can use is not believed`(directoryMode: Int, fileMode: Int) throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
-      try FileManager.default.setAttributes([.posixPermissions: fileMode], ofItemAtPath: directory + "/plane.json")
+      try FileManager.default.setAttributes([.posixPermissions: fileMode], ofItemAtPath: file(directory))
       try FileManager.default.setAttributes([.posixPermissions: directoryMode], ofItemAtPath: directory)
-      let error = #expect(throws: TargetError.self) { try LocalPlane.read(from: directory) }
+      let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
       #expect(error?.description.contains("not trusted") == true)
+    }
+  }
+
+  @Test func `a directory whose parent others may write to is not believed`() throws {
+    try withDirectory { parent in
+      try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: false)
+      let directory = parent + "/setpoint"
+      try plane.announce(in: directory)
+      #expect(chmod(parent, 0o777) == 0)
+      let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
+      #expect(error?.description.contains("others may write to \(parent)") == true)
+      #expect(throws: TargetError.self) { try plane.announce(in: directory) }
+      // Sticky, as /tmp is: nobody can put something else in the directory's place.
+      #expect(chmod(parent, 0o1777) == 0)
+      #expect(try LocalPlane.announced(in: directory).gone == [plane])
+    }
+  }
+
+  @Test func `a socket that others may use, or that is no socket, is not believed`() throws {
+    try withDirectory { directory in
+      try plane.announce(in: directory)
+      try listening(on: plane.socket(in: directory)) {
+        #expect(chmod(plane.socket(in: directory), 0o666) == 0)
+        #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
+      }
+      try FileManager.default.removeItem(atPath: plane.socket(in: directory))
+      try "x".write(toFile: plane.socket(in: directory), atomically: false, encoding: .utf8)
+      let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
+      #expect(error?.description.contains("it is not a socket") == true)
     }
   }
 
   @Test func `a link in the place of the file or the directory is not followed`() throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
-      let file = directory + "/plane.json"
+      let file = try file(directory)
       try FileManager.default.moveItem(atPath: file, toPath: directory + "/elsewhere")
       try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: directory + "/elsewhere")
-      #expect(throws: TargetError.self) { try LocalPlane.read(from: directory) }
+      #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
       let link = directory + "-link"
       defer { try? FileManager.default.removeItem(atPath: link) }
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: directory)
-      #expect(throws: TargetError.self) { try LocalPlane.read(from: link) }
+      #expect(throws: TargetError.self) { try LocalPlane.announced(in: link) }
       #expect(throws: TargetError.self) { try plane.announce(in: link) }
     }
   }
 
-  @Test(arguments: ["", "{}", "{\"url\":1}", #"{"url":"http://h","token_file":"relative","pid":1}"#])
+  @Test(arguments: [
+    "", "{}", "{\"url\":1}", #"{"url":"http://h","token_file":"relative","pid":1,"data_directory":"/d"}"#,
+    #"{"url":"http://h","token_file":"/t","pid":1}"#,
+  ])
   func `a file that no plane wrote is an error that says what to do`(text: String) throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
-      let file = directory + "/plane.json"
-      try text.write(toFile: file, atomically: false, encoding: .utf8)
-      let error = #expect(throws: TargetError.self) { try LocalPlane.read(from: directory) }
+      try text.write(toFile: file(directory), atomically: false, encoding: .utf8)
+      let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
       #expect(error?.advice.contains("setpoint serve") == true)
     }
   }
@@ -86,7 +177,7 @@ import Testing
     #expect(LocalPlane.runtimeDirectory(environment: environment, userID: 7) == expected)
   }
 
-  @Test func `a command finds the plane of this machine and its token`() throws {
+  @Test func `a command finds the plane of this machine, its token and its socket`() throws {
     try withDirectory { directory in
       let data = directory + "-data"
       defer { try? FileManager.default.removeItem(atPath: data) }
@@ -94,11 +185,16 @@ import Testing
       try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
       try "the-token\n".write(toFile: data + "/token", atomically: true, encoding: .utf8)
       let environment = ["XDG_RUNTIME_DIR": directory, "HOME": data]
-      try LocalPlane(url: "http://127.0.0.1:1", tokenFile: data + "/token", processID: 1)
-        .announce(in: LocalPlane.runtimeDirectory(environment: environment))
-      let access = try TargetResolver.system(environment: environment).resolve()
-      #expect(access.target.url == "http://127.0.0.1:1")
-      #expect(access.credentials.proof == .token(Secret("the-token")))
+      let runtime = LocalPlane.runtimeDirectory(environment: environment)
+      let plane = LocalPlane(
+        url: "http://127.0.0.1:1", tokenFile: data + "/token", processID: 1, dataDirectory: data)
+      try plane.announce(in: runtime)
+      try listening(on: plane.socket(in: runtime)) {
+        let access = try TargetResolver.system(environment: environment).resolve()
+        #expect(access.target.url == "http://127.0.0.1:1")
+        #expect(access.target.socket == plane.socket(in: runtime))
+        #expect(access.credentials.proof == .token(Secret("the-token")))
+      }
     }
   }
 }

@@ -30,7 +30,10 @@ import Testing
     auth_type = databricks-cli
     """
 
-  private static let plane = LocalPlane(url: "http://127.0.0.1:7387", tokenFile: "/run/token", processID: 7)
+  private static let plane = LocalPlane(
+    url: "http://127.0.0.1:7387", tokenFile: "/run/token", processID: 7, dataDirectory: "/data/a")
+  private static let other = LocalPlane(
+    url: "http://127.0.0.1:7400", tokenFile: "/run/token", processID: 8, dataDirectory: "/data/b")
 
   struct Case: CustomTestStringConvertible {
     let what: String
@@ -39,6 +42,8 @@ import Testing
     var profile: String?
     var file: String? = TargetResolverTests.file
     var plane: LocalPlane?
+    var second: LocalPlane?
+    var gone: LocalPlane?
     /// `url token source`, or a part of the error's text.
     let expected: Expected
     var testDescription: String { what }
@@ -138,6 +143,25 @@ import Testing
       expected: .error("it holds: dev")),
     Case(
       what: "nothing: DEFAULT counts only where it is named", expected: .error("start a plane with `setpoint serve`")),
+    Case(
+      what: "two planes on this machine", file: nil, plane: plane, second: other,
+      expected: .error("--host http://127.0.0.1:7400  (data in /data/b)")),
+    Case(
+      what: "one of two planes, chosen by its address", host: "127.0.0.1:7400", file: nil, plane: plane, second: other,
+      expected: .target("http://127.0.0.1:7400", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "one of two planes, chosen in the environment", environment: ["DATABRICKS_HOST": "127.0.0.1:7387"],
+      file: nil,
+      plane: plane, second: other,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "environment DATABRICKS_HOST")),
+    Case(
+      what: "a plane beside the leftovers of another", file: nil, plane: plane, gone: other,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "the plane on this machine")),
+    Case(
+      what: "a plane that is gone", file: nil, gone: other, expected: .error("setpoint serve --data /data/b")),
+    Case(
+      what: "a plane that is gone, by its address", host: "http://127.0.0.1:7400", file: nil, gone: other,
+      expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
     Case(what: "nothing at all", file: nil, expected: .error("start a plane with `setpoint serve`")),
     Case(
       what: "another place for the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
@@ -156,7 +180,13 @@ import Testing
         case "/run/token": "plane-token\n"
         default: nil
         }
-      }, findPlane: { () throws(TargetError) in item.plane })
+      },
+      findPlanes: { () throws(TargetError) in
+        var planes = LocalPlanes()
+        planes.running = [item.plane, item.second].compactMap { $0 }
+        planes.gone = [item.gone].compactMap { $0 }
+        return planes
+      })
     switch item.expected {
     case .target(let url, let token, let source):
       let access = try resolver.resolve(host: item.host, profile: item.profile)
@@ -164,6 +194,8 @@ import Testing
       #expect(access.target.source == source)
       #expect(access.credentials.proof == .token(Secret(token)))
       #expect(access.target.isLocalPlane == (token == "plane-token"))
+      // A plane's token goes through a socket that only its user can listen on; any other goes where its owner said.
+      #expect((access.target.socket != nil) == (token == "plane-token"))
     case .error(let text):
       let error = #expect(throws: TargetError.self) { try resolver.resolve(host: item.host, profile: item.profile) }
       #expect(error?.description.contains(text) == true, "\(error?.description ?? "")")
@@ -183,7 +215,7 @@ import Testing
   func `a host is read as people write it`(written: String, expected: String) throws {
     let resolver = TargetResolver(
       environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
-      findPlane: { () throws(TargetError) in nil })
+      findPlanes: { () throws(TargetError) in LocalPlanes() })
     #expect(try resolver.resolve().target.url == expected)
   }
 
@@ -193,7 +225,7 @@ import Testing
   func `what is no host is refused, and no password is repeated`(written: String) {
     let resolver = TargetResolver(
       environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
-      findPlane: { () throws(TargetError) in nil })
+      findPlanes: { () throws(TargetError) in LocalPlanes() })
     let error = #expect(throws: TargetError.self) { try resolver.resolve() }
     #expect(error?.description.contains("pass") == false)
   }

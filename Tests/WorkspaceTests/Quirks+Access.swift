@@ -21,7 +21,7 @@ extension Quirk {
         "[DEFAULT]\nhost = https://d.example.com\ntoken = default-token\n[bare]\nhost = https://b.example.com\n"
       let resolver = TargetResolver(
         environment: ["HOME": "/home/a", "DATABRICKS_CONFIG_PROFILE": "bare"],
-        readFile: { _ throws(TargetError) in file }, findPlane: { () throws(TargetError) in nil })
+        readFile: { _ throws(TargetError) in file }, findPlanes: { () throws(TargetError) in LocalPlanes() })
       do throws(TargetError) {
         let access = try resolver.resolve()
         throw TargetError("resolved to \(access.target.url)", advice: "")
@@ -48,7 +48,7 @@ extension Quirk {
       ]
       let resolver = TargetResolver(
         environment: environment, readFile: { _ throws(TargetError) in nil },
-        findPlane: { () throws(TargetError) in nil })
+        findPlanes: { () throws(TargetError) in LocalPlanes() })
       let access = handling == .inPlace ? try resolver.resolve() : .test
       if handling == .takenOut {
         rig.workspace.setPlan { number, _ in number > 3 ? .tokenExpired : nil }
@@ -79,7 +79,8 @@ extension Quirk {
   /// Why these settings lead nowhere.
   private static func refusal(_ environment: [String: String]) -> String {
     let resolver = TargetResolver(
-      environment: environment, readFile: { _ throws(TargetError) in nil }, findPlane: { () throws(TargetError) in nil }
+      environment: environment, readFile: { _ throws(TargetError) in nil },
+      findPlanes: { () throws(TargetError) in LocalPlanes() }
     )
     do throws(TargetError) {
       return "resolved to \(try resolver.resolve().target.url)"

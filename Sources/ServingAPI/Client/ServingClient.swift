@@ -147,7 +147,7 @@ package struct ServingClient: Sendable {
     if call.body != nil { headers.append(HTTPField("Content-Type", "application/json")) }
     return HTTPRequest(
       method: call.method, url: target.url + call.pathAndQuery, headers: headers, body: call.body?.bytes(),
-      timeouts: call.timeouts)
+      timeouts: call.timeouts, unixSocket: target.socket)
   }
 
   private func wholeBody(of call: APICall) async throws -> [UInt8] {

@@ -1,8 +1,11 @@
 internal import CanonicalJSON
 
-/// The serving plane that runs on this machine, as it announces itself: a small file in the user's runtime directory that
-/// names its address and the file with its token. Only files that the user alone can write are believed; whoever could
-/// plant one would be sent the user's manifests and prompts.
+/// A serving plane that runs on this machine, as it announces itself: a small file in the user's runtime directory that names
+/// its address, its token's place, and the Unix socket beside it through which commands talk to it.
+///
+/// Only what the user alone can write is believed: whoever could plant an announcement would be sent the user's token,
+/// manifests and prompts. For the same reason commands talk through the socket, and not to the port: the port of a plane that
+/// is gone is anybody's.
 package struct LocalPlane: Hashable, Sendable {
   /// Such as `http://127.0.0.1:7387`.
   package let url: String
@@ -10,11 +13,14 @@ package struct LocalPlane: Hashable, Sendable {
   package let tokenFile: String
   /// The plane's process.
   package let processID: Int32
+  /// The absolute path of its data directory, without links. There is one plane at a time for each.
+  package let dataDirectory: String
 
-  package init(url: String, tokenFile: String, processID: Int32) {
+  package init(url: String, tokenFile: String, processID: Int32, dataDirectory: String) {
     self.url = url
     self.tokenFile = tokenFile
     self.processID = processID
+    self.dataDirectory = dataDirectory
   }
 
   /// `$XDG_RUNTIME_DIR/setpoint`, else `/tmp/setpoint-UID`.
@@ -25,39 +31,96 @@ package struct LocalPlane: Hashable, Sendable {
     return "/tmp/setpoint-\(userID)"
   }
 
-  private static func file(in directory: String) -> String { directory + "/plane.json" }
+  /// The Unix socket of the plane that keeps its data in that directory; its announcement stands beside it.
+  package static func socket(in runtimeDirectory: String, dataDirectory: String) -> String {
+    stem(runtimeDirectory, dataDirectory) + ".sock"
+  }
 
-  /// What a plane announced in the directory; nil where none did.
+  /// Where commands talk to this plane.
+  package func socket(in runtimeDirectory: String) -> String {
+    Self.socket(in: runtimeDirectory, dataDirectory: dataDirectory)
+  }
+
+  private func file(in runtimeDirectory: String) -> String { Self.stem(runtimeDirectory, dataDirectory) + ".json" }
+
+  /// One name for each data directory, so that planes do not overwrite each other's announcements and a plane that starts
+  /// again takes the place of the one before. Short: a socket's path has 107 bytes at most.
+  private static func stem(_ runtimeDirectory: String, _ dataDirectory: String) -> String {
+    // FNV-1a: it tells directories apart, and protects nothing.
+    let hash = dataDirectory.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    let digits = String(hash, radix: 16)
+    return "\(runtimeDirectory)/plane-\(String(repeating: "0", count: 16 - digits.count))\(digits)"
+  }
+
+  /// Makes the directory (0700) where it is missing, and checks that it is this user's alone.
+  package static func prepare(_ runtimeDirectory: String) throws(TargetError) {
+    try SecureFile.makeDirectory(runtimeDirectory)
+    try SecureFile.checkParents(of: runtimeDirectory)
+  }
+
+  /// Announces the plane: replaces its file (0600) at once. Its socket must listen by then.
   ///
-  /// - Throws: `TargetError` where the directory or the file is not the user's alone, or is not what a plane writes.
-  package static func read(from directory: String) throws(TargetError) -> LocalPlane? {
-    guard try SecureFile.checkDirectory(directory) else { return nil }
-    let path = file(in: directory)
+  /// - Throws: `TargetError` where that cannot be done, or the directory is not the user's alone.
+  package func announce(in runtimeDirectory: String) throws(TargetError) {
+    try Self.prepare(runtimeDirectory)
+    let json: JSONValue = [
+      "url": .string(url), "token_file": .string(tokenFile), "pid": .int(Int64(processID)),
+      "data_directory": .string(dataDirectory),
+    ]
+    try SecureFile.replace(file(in: runtimeDirectory), with: json.bytes(.pretty) + [0x0A])
+  }
+
+  /// Takes the announcement and the socket back, unless another process has put its own there since.
+  package func withdraw(from runtimeDirectory: String) throws(TargetError) {
+    guard try Self.read(file(in: runtimeDirectory)) == self else { return }
+    try SecureFile.remove(file(in: runtimeDirectory))
+    try SecureFile.remove(socket(in: runtimeDirectory))
+  }
+
+  /// Reads an announcement; nil where it is gone.
+  private static func read(_ path: String) throws(TargetError) -> LocalPlane? {
     guard let text = try SecureFile.readPrivate(path) else { return nil }
     guard let json = try? JSONValue(parsing: text), let url = json["url"]?.stringValue,
       let tokenFile = json["token_file"]?.stringValue, tokenFile.hasPrefix("/"),
-      let processID = json["pid"]?.intValue.flatMap(Int32.init(exactly:))
+      let processID = json["pid"]?.intValue.flatMap(Int32.init(exactly:)),
+      let dataDirectory = json["data_directory"]?.stringValue, dataDirectory.hasPrefix("/")
     else {
       throw TargetError(
-        "\(path) is not what a plane writes", advice: "remove it and start the plane again with `setpoint serve`")
+        "\(path) is not the announcement of a serving plane",
+        advice: "remove it and start the plane again with `setpoint serve`")
     }
-    return LocalPlane(url: url, tokenFile: tokenFile, processID: processID)
+    return LocalPlane(url: url, tokenFile: tokenFile, processID: processID, dataDirectory: dataDirectory)
   }
 
-  /// Announces the plane: makes the directory (0700) where it is missing and replaces the file (0600) at once.
+  /// What planes announced in the directory, ordered by address.
   ///
-  /// - Throws: `TargetError` where that cannot be done, or the directory is not the user's alone.
-  package func announce(in directory: String) throws(TargetError) {
-    try SecureFile.makeDirectory(directory)
-    let json: JSONValue = [
-      "url": .string(url), "token_file": .string(tokenFile), "pid": .int(Int64(processID)),
-    ]
-    try SecureFile.replace(Self.file(in: directory), with: json.bytes(.pretty) + [0x0A])
+  /// - Throws: `TargetError` where the directory or a file in it is not the user's alone, or is not what a plane writes.
+  package static func announced(in runtimeDirectory: String) throws(TargetError) -> LocalPlanes {
+    var planes = LocalPlanes()
+    guard try SecureFile.checkDirectory(runtimeDirectory) else { return planes }
+    try SecureFile.checkParents(of: runtimeDirectory)
+    for name in try SecureFile.names(in: runtimeDirectory) where name.hasPrefix("plane-") && name.hasSuffix(".json") {
+      guard let plane = try read("\(runtimeDirectory)/\(name)") else { continue }
+      let socket = plane.socket(in: runtimeDirectory)
+      let isRunning = try SecureFile.checkSocket(socket) && UnixSocket.isListening(socket)
+      if isRunning { planes.running.append(plane) } else { planes.gone.append(plane) }
+    }
+    planes.running.sort { ($0.url, $0.dataDirectory) < ($1.url, $1.dataDirectory) }
+    return planes
   }
 
-  /// Takes the announcement back, unless another plane has put its own there since.
-  package func withdraw(from directory: String) throws(TargetError) {
-    guard try Self.read(from: directory) == self else { return }
-    try SecureFile.remove(Self.file(in: directory))
+  /// Removes what planes left that were killed.
+  package static func sweep(_ runtimeDirectory: String) throws(TargetError) {
+    for plane in try announced(in: runtimeDirectory).gone { try plane.withdraw(from: runtimeDirectory) }
   }
+}
+
+/// The planes that announced themselves on this machine.
+package struct LocalPlanes: Hashable, Sendable {
+  /// Those that listen on their sockets.
+  package var running: [LocalPlane] = []
+  /// Those that are gone without having taken their announcements back.
+  package var gone: [LocalPlane] = []
+
+  package init() {}
 }

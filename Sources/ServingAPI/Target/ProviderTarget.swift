@@ -12,10 +12,13 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   package let isLocalPlane: Bool
   /// The cloud that environment or profile names, as it stands there.
   package let cloud: String?
+  /// The Unix socket through which a plane on this machine is asked; nil: the address itself. Only the user can listen on it,
+  /// while anybody may take the port of a plane that is gone, and would be sent its token.
+  package let socket: String?
 
   package init(
     url: String, source: String, tokenSource: String, authentication: String = "", isLocalPlane: Bool = false,
-    cloud: String? = nil
+    cloud: String? = nil, socket: String? = nil
   ) {
     self.url = url
     self.source = source
@@ -23,6 +26,7 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
     self.authentication = authentication
     self.isLocalPlane = isLocalPlane
     self.cloud = cloud
+    self.socket = socket
   }
 
   /// `https://h (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN`

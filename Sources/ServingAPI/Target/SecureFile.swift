@@ -33,6 +33,65 @@ package enum SecureFile {
     return true
   }
 
+  /// Whether there is a socket of this user at the path.
+  ///
+  /// - Throws: `TargetError` where it is another user's, or no socket.
+  static func checkSocket(_ path: String) throws(TargetError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT { return false }
+      throw failed("look at", path)
+    }
+    guard status.st_mode & S_IFMT == S_IFSOCK else { throw notOurs(path, "it is not a socket") }
+    try check(status, path)
+    return true
+  }
+
+  /// Checks that nobody but this user and root can put anything else in the place of the path: each directory above it, and each
+  /// link, belongs to one of the two, and each directory is closed to other writers or sticky.
+  static func checkParents(of path: String) throws(TargetError) {
+    try checkEachParent(of: path)
+    try checkEachParent(of: resolved(path))
+  }
+
+  private static func checkEachParent(of path: String) throws(TargetError) {
+    var parent = path[...]
+    while let slash = parent.lastIndex(of: "/"), parent != "/" {
+      parent = slash == parent.startIndex ? "/" : parent[..<slash]
+      var status = stat()
+      guard lstat(String(parent), &status) == 0 else { throw failed("look at", String(parent)) }
+      guard status.st_uid == userID || status.st_uid == 0 else {
+        throw notOurs(path, "\(parent) belongs to user \(status.st_uid)")
+      }
+      if status.st_mode & S_IFMT == S_IFLNK { continue }
+      guard status.st_mode & 0o022 == 0 || status.st_mode & S_ISVTX != 0 else {
+        throw notOurs(path, "others may write to \(parent)")
+      }
+    }
+  }
+
+  /// The names in a directory, in order; none where it does not exist.
+  static func names(in path: String) throws(TargetError) -> [String] {
+    guard let directory = opendir(path) else {
+      if errno == ENOENT { return [] }
+      throw failed("read", path)
+    }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// The path without links, `.` and `..`; the path as it is where it does not exist.
+  package static func resolved(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
   /// Makes the directory with mode 0700, or checks the one that is there.
   static func makeDirectory(_ path: String) throws(TargetError) {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failed("make", path) }

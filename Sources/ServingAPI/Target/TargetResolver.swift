@@ -3,19 +3,23 @@
 package struct TargetResolver: Sendable {
   private let environment: [String: String]
   private let readFile: @Sendable (String) throws(TargetError) -> String?
-  private let findPlane: @Sendable () throws(TargetError) -> LocalPlane?
+  private let runtimeDirectory: String
+  private let findPlanes: @Sendable () throws(TargetError) -> LocalPlanes
 
   /// - Parameters:
   ///   - environment: variables; an empty one counts as not set, as in Databricks' own tools.
   ///   - readFile: a file's text; nil where there is no such file.
-  ///   - findPlane: the plane on this machine; nil where none has left its address.
+  ///   - runtimeDirectory: where planes have their sockets.
+  ///   - findPlanes: the planes on this machine.
   package init(
     environment: [String: String], readFile: @escaping @Sendable (String) throws(TargetError) -> String?,
-    findPlane: @escaping @Sendable () throws(TargetError) -> LocalPlane?
+    runtimeDirectory: String = "/run/setpoint",
+    findPlanes: @escaping @Sendable () throws(TargetError) -> LocalPlanes = { () throws(TargetError) in LocalPlanes() }
   ) {
     self.environment = environment.filter { !$0.value.trimmed.isEmpty }
     self.readFile = readFile
-    self.findPlane = findPlane
+    self.runtimeDirectory = runtimeDirectory
+    self.findPlanes = findPlanes
   }
 
   /// The provider and the right to talk to it.
@@ -61,7 +65,7 @@ package struct TargetResolver: Sendable {
     if let file, let name = file.profiles.defaultProfile {
       return try fromProfile(name, namedBy: "default_profile of \(file.path)", isWhole: false)
     }
-    if let plane = try findPlane() { return try fromPlane(plane) }
+    if let plane = try onlyPlane() { return try fromPlane(plane) }
     throw nothingFound(file)
   }
 
@@ -198,9 +202,33 @@ package struct TargetResolver: Sendable {
 
   // MARK: - The plane on this machine
 
+  /// The one plane that runs here; nil where none has ever announced itself.
+  ///
+  /// - Throws: `TargetError` where several run, and where those that were announced are gone.
+  private func onlyPlane() throws(TargetError) -> LocalPlane? {
+    let planes = try findPlanes()
+    if planes.running.count > 1 {
+      let list = planes.running.map { "\n    --host \($0.url)  (data in \($0.dataDirectory))" }.joined()
+      throw TargetError(
+        "\(planes.running.count) serving planes run on this machine, and none was chosen",
+        advice: "choose one with --host or DATABRICKS_HOST:\(list)")
+    }
+    if let gone = planes.gone.first, planes.running.isEmpty { throw notRunning(gone) }
+    return planes.running.first
+  }
+
   private func planeAt(_ url: String) throws(TargetError) -> LocalPlane? {
-    guard let plane = try findPlane(), plane.url == url else { return nil }
-    return plane
+    let planes = try findPlanes()
+    if let plane = planes.running.first(where: { $0.url == url }) { return plane }
+    if let gone = planes.gone.first(where: { $0.url == url }) { throw notRunning(gone) }
+    return nil
+  }
+
+  private func notRunning(_ plane: LocalPlane) -> TargetError {
+    TargetError(
+      "the serving plane at \(plane.url) is not running (it was process \(plane.processID), data in \(plane.dataDirectory))",
+      advice: "start it again with `setpoint serve --data \(plane.dataDirectory)`, or name another provider with --host"
+    )
   }
 
   private func fromPlane(
@@ -212,7 +240,9 @@ package struct TargetResolver: Sendable {
         "the plane at \(url) has no token in \(plane.tokenFile)", advice: "start it again with `setpoint serve`")
     }
     return Found(
-      target: ProviderTarget(url: url, source: source, tokenSource: plane.tokenFile, isLocalPlane: true),
+      target: ProviderTarget(
+        url: url, source: source, tokenSource: plane.tokenFile, isLocalPlane: true,
+        socket: plane.socket(in: runtimeDirectory)),
       credentials: Credentials(.token(Secret(token)), source: plane.tokenFile))
   }
 

@@ -34,6 +34,12 @@ actor ServingEndpoints {
   var routings: [String: Routing] = [:]
   var records: [String: ReplicaRecord] = [:]
   var isStopping = false
+  /// Another plane looks after the endpoints by now; nothing of them is touched here any more.
+  private var isReleased = false
+  /// The replicas on record, until ``resume()`` has looked after them.
+  private var found: [ReplicaRecord] = []
+  /// The plane whose place this one has taken. It may still have requests at any replica.
+  private var predecessor: Predecessor?
 
   init(
     store: EndpointStore, models: ModelDirectory, launcher: ReplicaLauncher, probes: ReplicaProbes,
@@ -53,16 +59,29 @@ actor ServingEndpoints {
 
   // MARK: The plane's life
 
-  /// Reads what was written down, adopts the replicas that still run and ends those that nobody wants any more.
-  func resume() async throws {
+  /// Reads what was written down. Nothing is touched.
+  func load() async throws {
     try await changes.run {
       let (endpoints, replicas) = try await BlockingWork.brief.run { [store] in
         (try store.endpoints(), try store.replicas())
       }
       for record in endpoints { install(EndpointMachine(record, planner: settings.planner)) }
-      let adoption = ReplicaAdoption(planeID: store.planeID, records: replicas) { [settings] in
+      found = replicas
+    }
+  }
+
+  /// Adopts the replicas that still run and ends those that nobody wants any more.
+  ///
+  /// - Parameter predecessor: the plane whose place this one has taken: no replica ends before its requests do.
+  func resume(after predecessor: Predecessor? = nil) async {
+    self.predecessor = predecessor
+    await changes.run {
+      let adoption = ReplicaAdoption(
+        planeID: store.planeID, records: found, sparesUnwanted: predecessor != nil
+      ) { [settings] in
         settings.temporaryDirectory(of: $0)
       }
+      found = []
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
       for id in machines.keys.sorted() { await act(on: id) { $0.look($1) } }
     }
@@ -80,16 +99,52 @@ actor ServingEndpoints {
     }
   }
 
-  /// Stops every replica; endpoints and configs stay as they are. The supervisor returns when the last one is over.
-  func stop(within grace: Duration) async {
+  /// Runs `body` while nothing changes. Where it answers true the endpoints are another plane's from then on.
+  func holdStill(_ body: @Sendable () async -> Bool) async -> Bool {
+    // A replica that is being started this very moment has no process on record yet.
+    let end = clock.now + .seconds(3)
+    while clock.now < end, records.values.contains(where: { $0.ended == nil && $0.process == nil }) {
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    return await changes.run {
+      guard !isStopping, await body() else { return false }
+      isStopping = true
+      isReleased = true
+      return true
+    }
+  }
+
+  /// Takes no more changes and no more queries; those that wait for a place are refused, those at replicas go on.
+  func refuseQueries() async {
     isStopping = true
     // After the change that is under way, so that a replica it starts is stopped too.
     await changes.run {
-      for (id, record) in records where record.ended == nil {
-        admissions[record.endpoint]?.replicaDraining(id)
-        supervisor.stop(id, .drain(grace))
+      for (id, record) in records where record.ended == nil { admissions[record.endpoint]?.replicaDraining(id) }
+      for admission in admissions.values { admission.setUnavailable(reason: "the serving plane is stopping") }
+    }
+  }
+
+  /// Stops every replica; endpoints and configs stay as they are. The supervisor returns when the last one is over.
+  func stop() async {
+    await refuseQueries()
+    for (id, record) in records where record.ended == nil { supervisor.stop(id, .now) }
+    supervisor.finish()
+  }
+
+  /// How many replicas are not over.
+  var livingReplicas: Int { records.values.count { $0.ended == nil } }
+
+  /// Ends the processes of all replicas at once.
+  func killReplicas() async {
+    let groups = records.values.filter { $0.ended == nil }.compactMap { record in
+      record.process.map {
+        ReplicaGroup(
+          mark: ReplicaMark(plane: store.planeID, replica: record.id), leader: $0,
+          workingDirectory: record.workingDirectory)
       }
-      supervisor.finish()
+    }
+    await withDiscardingTaskGroup { tasks in
+      for group in groups { tasks.addTask { _ = await group.end() } }
     }
   }
 
@@ -100,7 +155,7 @@ actor ServingEndpoints {
   }
 
   private func take(_ report: ReplicaReport, of id: String) async {
-    guard var record = records[id] else { return }
+    guard !isReleased, var record = records[id] else { return }
     switch report {
     case .started(let identity):
       record.process = identity
@@ -243,7 +298,10 @@ actor ServingEndpoints {
         record: record, start: start, mark: ReplicaMark(plane: store.planeID, replica: id),
         task: version?.task ?? "llm/v1/chat", program: launcher.python ?? "python", timing: settings.timing,
         probe: probes.probe(port: record.port, timing: settings.timing), signal: supervisor.signal(for: id),
-        untilDrained: { await admission?.drained(id) }, cutOff: { admission?.cutOff(id) },
+        untilDrained: { [predecessor] in
+          await admission?.drained(id)
+          await predecessor?.untilGone()
+        }, cutOff: { admission?.cutOff(id) },
         report: { await self.replica(id, tells: $0) }))
   }
 
@@ -265,6 +323,11 @@ actor ServingEndpoints {
         Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), moment)
       run(record, await version(of: record.launch), start: nil)
       log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
+    case .leaving(let record):
+      await keep(record)
+      run(record, await version(of: record.launch), start: nil)
+      supervisor.stop(record.id, .drain(settings.timing.drainDeadline))
+      log.info("replica of no endpoint is drained", metadata: ["replica": "\(record.id)"])
     case .lost(var record):
       record.failure = ReplicaFailure("it ended while the serving plane was away", isWorthRepeating: true)
       record.ended = wallClock()

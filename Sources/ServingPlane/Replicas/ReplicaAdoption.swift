@@ -6,6 +6,8 @@ struct ReplicaAdoption {
   let planeID: String
   /// The replicas on record.
   let records: [ReplicaRecord]
+  /// Leaves alone what nobody wants and still runs: it may have requests of the plane that went before.
+  var sparesUnwanted = false
   /// The temporary directory of a replica, by its id.
   let temporary: (String) -> String
 
@@ -14,6 +16,8 @@ struct ReplicaAdoption {
     case past(ReplicaRecord)
     /// It runs and is wanted. Its process is known.
     case adopt(ReplicaRecord)
+    /// It runs and nobody wants it, but it is left to be drained.
+    case leaving(ReplicaRecord)
     /// It is wanted and gone; nothing of it is left.
     case lost(ReplicaRecord)
     /// Nobody wants it; it was ended and nothing of it is left.
@@ -42,6 +46,9 @@ struct ReplicaAdoption {
       if isWanted, let process = record.process, isOurs(process, record) {
         adopted.insert(record.id)
         findings.append(.adopt(record))
+      } else if sparesUnwanted, let process = record.process, isOurs(process, record) {
+        adopted.insert(record.id)
+        findings.append(.leaving(record))
       } else {
         await end(record)
         findings.append(isWanted ? .lost(record) : .swept(record))

@@ -80,6 +80,8 @@ struct ReplicaLife: Sendable {
 
   private func begin() async -> ProcessTable.Identity? {
     guard let start else { return record.process }
+    // The plane goes away: who comes after it would not know what was started now.
+    if Task.isCancelled { return nil }
     guard signal.request == nil else {
       await report(.over(nil))
       return nil

@@ -32,7 +32,7 @@ struct Door: Sendable {
   func resolver(_ environment: [String: String]) -> TargetResolver {
     TargetResolver(
       environment: ["HOME": "/home/a"].merging(environment) { $1 },
-      readFile: { path throws(TargetError) in files[path] }, findPlane: { () throws(TargetError) in nil })
+      readFile: { path throws(TargetError) in files[path] }, findPlanes: { () throws(TargetError) in LocalPlanes() })
   }
 
   func client(

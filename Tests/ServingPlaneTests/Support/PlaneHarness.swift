@@ -100,7 +100,11 @@ func withPlane<Result: Sendable>(
   if ProcessInfo.processInfo.environment["PLANE_TEST_LOG"] != nil { logger = Logger(label: "plane") }
   let (urls, found) = AsyncStream<String>.makeStream()
   let service = PlaneService(settings, log: logger) { found.yield($0.url) }
-  let group = ServiceGroup(services: [service], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
+  // A plane that has handed over ends by itself.
+  let group = ServiceGroup(
+    configuration: ServiceGroupConfiguration(
+      services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+      logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() }))
   let tokenFile = settings.dataDirectory + "/token"
   return try await withThrowingTaskGroup(of: Result?.self) { tasks in
     tasks.addTask {

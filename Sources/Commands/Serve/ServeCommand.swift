@@ -5,51 +5,101 @@ internal import ServingAPI
 internal import ServingPlane
 internal import UnixSignals
 
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
 struct ServeCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's own hardware.",
     discussion: """
       It speaks Databricks' serving API and OpenAI's, and runs a real vLLM for each replica. Commands on this machine find \
       it by themselves; others need its address and the token that it keeps in DIR/token. Ctrl-C lets requests finish and \
-      stops the replicas; killed, it leaves them running for the next plane on the same directory.
+      stops the replicas, a second one does so at once; killed, it leaves them running for the next plane on the same directory.
       """)
 
   @Option(
     help: ArgumentHelp(
       "Where everything is kept. (default: $XDG_DATA_HOME/setpoint, else ~/.local/share/setpoint)", valueName: "DIR"))
   var data: String?
-  @Option(help: ArgumentHelp("The address to listen on.", valueName: "HOST[:PORT]")) var listen = ListenAddress.standard
+  @Option(help: ArgumentHelp("The address to listen on. (default: 127.0.0.1:7387)", valueName: "HOST[:PORT]"))
+  var listen: ListenAddress?
   @Option(help: ArgumentHelp("The port to listen on; 0 takes any that is free.", valueName: "PORT")) var port: UInt16?
   @Option(help: ArgumentHelp("What python and python3 in a start command stand for.", valueName: "PATH"))
   var python: String?
   @OptionGroup var replicas: ReplicaOptions
+  @Flag(
+    help: ArgumentHelp(
+      "Take the place of the plane that runs on DIR: no request fails, no replica starts again. Where none runs there, "
+        + "start as usual."))
+  var takeover = false
+  @Flag(help: "Return when the plane serves, and leave it running; the exit status tells whether it does.")
+  var background = false
+  @Option(
+    help: ArgumentHelp(
+      "How long a stop may take: first requests may finish, then replicas are ended.", valueName: "TIME"))
+  var shutdownGrace = TimeSpan(seconds: 25)
   @Flag(name: .shortAndLong, help: "Log each request and each step of a replica.") var verbose = false
 
   func run() async throws {
+    if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
     let surroundings = Surroundings.current
     let log = Logger(label: "setpoint") { _ in
       ConsoleLog(console: surroundings.console, now: surroundings.now, logLevel: verbose ? .debug : .info)
     }
     let plane = PlaneService(try configuration(surroundings.environment), log: log) { listening in
       for line in Self.greeting(listening) { surroundings.console.note(line) }
+      ServiceNotification.serving(surroundings.environment)
+      BackgroundStart.tellParent(surroundings.environment)
     }
+    try await Self.run(plane)
+  }
+
+  /// Runs the plane until a signal ends it: the first one in good order, the second one at once. The third ends the process as
+  /// it always does.
+  private static func run(_ plane: PlaneService) async throws {
     // Its own messages tell of signals and services, which mean nothing to an operator.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
     let services = ServiceGroup(
       configuration: ServiceGroupConfiguration(
-        services: [.init(service: plane, successTerminationBehavior: .gracefullyShutdownGroup)],
-        gracefulShutdownSignals: [.sigint, .sigterm], logger: quiet))
-    try await services.run()
+        services: [.init(service: plane, successTerminationBehavior: .gracefullyShutdownGroup)], logger: quiet))
+    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        var isStopping = false
+        for await _ in signals {
+          if isStopping {
+            signal(SIGINT, SIG_DFL)
+            signal(SIGTERM, SIG_DFL)
+            plane.stopAtOnce()
+          } else {
+            isStopping = true
+            await services.triggerGracefulShutdown()
+          }
+        }
+      }
+      try await services.run()
+      group.cancelAll()
+    }
   }
 
   private func configuration(_ environment: [String: String]) throws -> PlaneConfiguration {
+    var environment = environment
+    // Replicas are not the service, and tell nobody that it is ready.
+    for name in [ServiceNotification.variable, BackgroundStart.variable] { environment[name] = nil }
     let user = ["USER", "LOGNAME"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? "setpoint"
     var configuration = PlaneConfiguration(
       dataDirectory: try dataDirectory(environment), user: user, environment: environment)
-    configuration.host = listen.host
-    configuration.port = Int(port ?? listen.port ?? ListenAddress.standardPort)
+    configuration.host = (listen ?? .standard).host
+    configuration.port = Int(port ?? listen?.port ?? ListenAddress.standardPort)
+    configuration.isAddressGiven = listen != nil || port != nil
+    configuration.takesOver = takeover
+    configuration.version = SetpointVersion.number
     configuration.python = python
     replicas.apply(to: &configuration)
+    configuration.shutdownGrace = shutdownGrace.duration
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

@@ -1,0 +1,58 @@
+import NIOCore
+import NIOHTTP1
+
+/// Keeps one connection's entry in the ``ConnectionBook``, and closes it after an answer that says `Connection: close`.
+///
+/// While the server is leaving, every answer says so: a connection that were closed without a word might be closed in front of
+/// a request that is on its way, which few clients send again.
+final class ConnectionNotes: ChannelDuplexHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private let book: ConnectionBook
+  private var isLastAnswer = false
+
+  init(_ book: ConnectionBook) { self.book = book }
+
+  /// Adds it to a connection's pipeline, right behind what reads and writes HTTP/1.1. On the channel's event loop.
+  static func add(to channel: any Channel, _ book: ConnectionBook) throws {
+    let pipeline = channel.pipeline.syncOperations
+    let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+    try pipeline.addHandler(ConnectionNotes(book), position: .after(decoder))
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { book.opened(context.channel) }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    book.closed(context.channel)
+    context.fireChannelInactive()
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) { book.closed(context.channel) }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if case .head = unwrapInboundIn(data) { book.begun(context.channel) }
+    context.fireChannelRead(data)
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    switch unwrapOutboundIn(data) {
+    case .head(var head) where !(100..<200).contains(head.status.code):
+      if book.isLeaving { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      isLastAnswer = head.headers["connection"].contains { $0.lowercased() == "close" }
+      context.write(wrapOutboundOut(.head(head)), promise: promise)
+    case .end:
+      let channel = context.channel
+      book.answered(channel)
+      guard isLastAnswer else { return context.write(data, promise: promise) }
+      let written = context.eventLoop.makePromise(of: Void.self)
+      written.futureResult.cascade(to: promise)
+      // Only our half: a connection closed with something of the client's unread is reset, and the answer with it.
+      written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
+      context.writeAndFlush(data, promise: written)
+    default: context.write(data, promise: promise)
+    }
+  }
+}

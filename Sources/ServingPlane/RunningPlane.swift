@@ -1,0 +1,122 @@
+import Gateway
+import Glibc
+import Logging
+import ServiceLifecycle
+
+/// A plane that has everything it needs, from its first request to its last.
+struct RunningPlane: Sendable {
+  let settings: PlaneConfiguration
+  let data: DataDirectory
+  let endpoints: ServingEndpoints
+  let sockets: PlaneSockets
+  let server: SocketServer
+  let gate: ChangeGate
+  let stop: PlaneStop
+  let opening: PlaneOpening
+  let log: Logger
+
+  /// Whether another plane takes over, and whether nothing of this one looks after replicas any more.
+  private let abandoned = Latch()
+  private let unattended = Latch()
+
+  init(
+    settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, sockets: PlaneSockets,
+    server: SocketServer, gate: ChangeGate, stop: PlaneStop, opening: PlaneOpening, log: Logger
+  ) {
+    self.settings = settings
+    self.data = data
+    self.endpoints = endpoints
+    self.sockets = sockets
+    self.server = server
+    self.gate = gate
+    self.stop = stop
+    self.opening = opening
+    self.log = log
+  }
+
+  /// The tasks of a plane.
+  private enum Part { case supervisor, other }
+
+  /// Serves until the plane was asked to stop and has stopped, or another plane has taken over and has no more to wait for.
+  func run(after predecessor: Predecessor?) async throws {
+    try await withThrowingTaskGroup(of: Part.self) { group in
+      group.addTask {
+        await superviseReplicas()
+        return .supervisor
+      }
+      group.addTask {
+        while !Task.isCancelled {
+          try? await Task.sleep(for: .milliseconds(250))
+          await endpoints.look()
+        }
+        return .other
+      }
+      try await serve(after: predecessor)
+      if !Task.isCancelled, !gate.isHandedOver {
+        await endpoints.stop()
+        group.addTask {
+          try await stop.endReplicas()
+          return .other
+        }
+        while let part = try await group.next(), part != .supervisor {}
+      }
+      group.cancelAll()
+    }
+    guard !gate.isHandedOver else { return }
+    await opening.close()
+    unlink(settings.takeoverPath)
+  }
+
+  /// Watches the replicas until all are over after a stop, or until they are another plane's.
+  private func superviseReplicas() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await endpoints.supervisor.run() }
+      group.addTask { await abandoned.wait() }
+      await group.next()
+      group.cancelAll()
+    }
+    unattended.turnOn()
+  }
+
+  /// Serves until the plane is asked to stop and requests are answered or their time is up, or until it has handed over.
+  private func serve(after predecessor: Predecessor?) async throws {
+    let door = makeDoor()
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        try await server.run(on: sockets.all) { await opening.open(after: predecessor) }
+        return !gate.isHandedOver
+      }
+      group.addTask {
+        try await gracefulShutdown()
+        try await stop.finishRequests()
+        return true
+      }
+      if let door {
+        group.addTask {
+          let successor = await door.handOver {
+            abandoned.turnOn()
+            await unattended.wait(atMost: .seconds(5))
+          }
+          guard let successor else { return true }
+          try await stop.finishAfterHandover()
+          // The successor waits for our end before it ends a replica, and has to wait for the one before us too.
+          await predecessor?.untilGone()
+          withExtendedLifetime(successor) {}
+          return true
+        }
+      }
+      while let isOver = try await group.next(), !isOver {}
+      group.cancelAll()
+    }
+  }
+
+  private func makeDoor() -> TakeoverDoor? {
+    do {
+      return try TakeoverDoor(
+        settings: settings, server: server, sockets: sockets, data: data, endpoints: endpoints, gate: gate, log: log)
+    } catch {
+      log.warning("no other plane can take over from this one", metadata: ["error": "\(error)"])
+      return nil
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Synchronization
+
+/// Lets calls that change something through, holds them while a takeover is under way, and afterwards sends every call to the
+/// plane that has taken over.
+final class ChangeGate: Sendable {
+  enum Way: Hashable, Sendable {
+    case through
+    /// Another plane answers by now.
+    case elsewhere
+  }
+
+  private enum Phase { case open, closed, handedOver }
+
+  private struct State {
+    var phase = Phase.open
+    var underWay = 0
+    var held: [CheckedContinuation<Void, Never>] = []
+    var successor: String?
+  }
+
+  private let state = Mutex(State())
+
+  /// Whether another plane has taken over.
+  var isHandedOver: Bool { state.withLock { $0.phase == .handedOver } }
+
+  /// The Unix socket of the plane that has taken over; nil where none has, or where it has none.
+  var successor: String? { state.withLock { $0.successor } }
+
+  /// Called before each change; it is followed by ``leave()`` where the answer is `through`.
+  func enter() async -> Way {
+    while true {
+      let way = state.withLock { state -> Way? in
+        switch state.phase {
+        case .open:
+          state.underWay += 1
+          return .through
+        case .handedOver: return .elsewhere
+        case .closed: return nil
+        }
+      }
+      if let way { return way }
+      await withCheckedContinuation { continuation in
+        let isLate = state.withLock { state in
+          if state.phase == .closed { state.held.append(continuation) }
+          return state.phase != .closed
+        }
+        if isLate { continuation.resume() }
+      }
+    }
+  }
+
+  func leave() { state.withLock { $0.underWay -= 1 } }
+
+  /// Holds new changes, and returns when those under way have ended.
+  ///
+  /// - Throws: `refused` where that takes longer; the gate is then open again.
+  func close(within limit: Duration) async throws(TakeoverChannel.Failure) {
+    state.withLock { $0.phase = .closed }
+    let end = ContinuousClock.now + limit
+    while state.withLock({ $0.underWay > 0 }) {
+      guard ContinuousClock.now < end, !Task.isCancelled else {
+        open()
+        throw .refused("a change is under way, such as the registration of a model")
+      }
+      try? await Task.sleep(for: .milliseconds(10))
+    }
+  }
+
+  func open() { pass(to: .open) }
+
+  func handOver(to successor: String?) {
+    state.withLock { $0.successor = successor }
+    pass(to: .handedOver)
+  }
+
+  private func pass(to phase: Phase) {
+    let held = state.withLock { state in
+      state.phase = phase
+      defer { state.held = [] }
+      return state.held
+    }
+    for continuation in held { continuation.resume() }
+  }
+}

@@ -1,0 +1,67 @@
+import Gateway
+import Glibc
+import Testing
+
+@testable import ServingPlane
+
+/// The real binary as commands and as planes on one machine.
+@Suite(.serialized)
+struct LocalPlanesTests {
+  /// What `setpoint get` says, and whether it succeeded.
+  private func get(_ data: TestData, _ options: String...) async throws -> (isWell: Bool, text: String) {
+    let run = try BinaryRun(data, ["get"] + options)
+    return (try await run.ended() == .code(0), run.text)
+  }
+
+  @Test func `whoever takes the port of a plane that is gone is sent nothing`() async throws {
+    let data = TestData()
+    let plane = try BinaryRun.serve(data, "--port", "0")
+    let url = try await plane.listening()
+    let before = try await get(data)
+    #expect(before.isWell, "\(before.text)")
+    kill(plane.pid, SIGKILL)
+    try await plane.ended()
+    let port = try #require(url.split(separator: ":").last.flatMap { Int($0) })
+    let impostor = try BoundSocket.tcp(host: "127.0.0.1", port: port)
+    for options in [[], ["--host", url]] {
+      let after = options.isEmpty ? try await get(data) : try await get(data, options[0], options[1])
+      #expect(!after.isWell)
+      #expect(after.text.contains("the serving plane at \(url) is not running"), "\(after.text)")
+      #expect(after.text.contains("setpoint serve --data"), "\(after.text)")
+    }
+    #expect(impostor.accept() == nil)
+    // The next plane on the same data is found again, wherever it listens.
+    let next = try BinaryRun.serve(data, "--port", "0")
+    let nextURL = try await next.listening()
+    let found = try await get(data)
+    #expect(found.isWell && found.text.contains(nextURL), "\(found.text)")
+    #expect(impostor.accept() == nil)
+  }
+
+  @Test func `commands ask which of two planes is meant, and find the one that is left`() async throws {
+    let data = TestData()
+    let first = try BinaryRun.serve(data, "--port", "0")
+    let firstURL = try await first.listening()
+    let second = try BinaryRun.serve(data, "--port", "0", directory: data.path + "/other")
+    let secondURL = try await second.listening()
+    let asked = try await get(data)
+    #expect(!asked.isWell)
+    for part in [
+      "2 serving planes run on this machine", "--host \(firstURL)", "--host \(secondURL)", data.path + "/other",
+    ] {
+      #expect(asked.text.contains(part), "\(asked.text)")
+    }
+    for url in [firstURL, secondURL] {
+      let chosen = try await get(data, "--host", url)
+      #expect(chosen.isWell && chosen.text.contains(url), "\(chosen.text)")
+    }
+    kill(first.pid, SIGKILL)
+    try await first.ended()
+    let left = try await get(data)
+    #expect(left.isWell && left.text.contains(secondURL), "\(left.text)")
+    kill(second.pid, SIGTERM)
+    #expect(try await second.ended() == .code(0))
+    let none = try await get(data)
+    #expect(!none.isWell)
+  }
+}
