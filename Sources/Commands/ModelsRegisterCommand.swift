@@ -6,30 +6,41 @@ internal import ServingAPI
 
 struct ModelsRegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "register", abstract: "Register a directory as the next version of a model.",
+    commandName: "register", abstract: "Register a directory as a version of a model.",
     discussion: """
-      DIR is a folder from which a start command runs, or an MLflow model folder whose MLmodel has one. It must be on the \
-      plane's machine; its weights are linked or copied, never moved. Links in it may lead anywhere within it, and from a \
-      snapshot of the Hugging Face cache to that model's own blobs. Prints the new version's number.
+      DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
+      folder from which the command in --entrypoint runs. It must be on the plane's machine; its weights are linked or \
+      copied, never moved. Links in it may lead anywhere within it, and from a snapshot of the Hugging Face cache to that \
+      model's own blobs. Prints the version's number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.") var name: String
   @Argument(help: "The directory with the model.", completion: .directory) var directory: String
-  @Option(help: ArgumentHelp("The start command. (default: from MLmodel)", valueName: "COMMAND"))
+  @Option(help: ArgumentHelp("The version's number, as another registry has it. (default: the next)", valueName: "N"))
+  var version: Int?
+  @Option(
+    help: ArgumentHelp("The start command. (default: from MLmodel, else vLLM on the config.json)", valueName: "COMMAND")
+  )
   var entrypoint: String?
-  @Option(help: ArgumentHelp("The task, such as llm/v1/chat. (default: from MLmodel)", valueName: "TASK"))
+  @Option(
+    help: ArgumentHelp(
+      "The task, such as llm/v1/chat. (default: from MLmodel, else from config.json)", valueName: "TASK"))
   var task: String?
   @Option(help: ArgumentHelp("Let this alias mean the new version.", valueName: "ALIAS")) var alias: String?
   @Flag(help: "Follow links that lead out of the directory.") var followLinks = false
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
+  func validate() throws {
+    if let version, version < 1 { throw ValidationError("--version takes a whole number from 1.") }
+  }
+
   func run() async throws {
     let connection = try provider.connect()
     let console = Surroundings.current.console
     let source = URL(filePath: directory).standardizedFileURL.path
     let registered = try await connection.models.register(
-      name, source: source, entrypoint: entrypoint, task: task, followLinks: followLinks)
+      name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
     guard let version = registered.version else {
       throw ErrorReport("\(connection.target.url) registered \(name) and named no version")
     }

@@ -56,6 +56,7 @@ package struct HTTPTimeouts: Sendable, Hashable {
     self.total = total
   }
 
-  /// Ten seconds to connect, a minute of silence, and no limit for the whole.
-  package static let standard = HTTPTimeouts(connect: .seconds(10), idle: .seconds(60), total: nil)
+  /// Ten seconds to connect, a minute of silence, and two minutes for the whole: a server that sends a byte a second is
+  /// never silent, and never done.
+  package static let standard = HTTPTimeouts(connect: .seconds(10), idle: .seconds(60), total: .seconds(120))
 }

@@ -156,6 +156,9 @@ extension EventReader {
     if words.hasPrefix("mapping values are not allowed") {
       return "; if the text itself holds a colon and a space, write it in quotes"
     }
+    if words.hasPrefix("found invalid Unicode character escape") {
+      return "; YAML writes a character beyond U+FFFF as one escape of eight digits, such as \"\\U0001F600\""
+    }
     guard words.hasPrefix("found character that cannot start"), let byte = firstByte(at: mark) else { return "" }
     switch byte {
     case UInt8(ascii: "\t"): return "; this is a tab: indent with spaces"

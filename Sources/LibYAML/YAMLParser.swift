@@ -1,7 +1,9 @@
 internal import CYAML
 
-/// Reads YAML bytes into documents of positioned nodes.
+/// Reads YAML bytes, and JSON, into documents of positioned nodes.
 package enum YAMLParser {
+  static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
   /// All documents of a file, in order.
   /// - Parameters:
   ///   - bytes: UTF-8, with or without a byte order mark.
@@ -23,8 +25,22 @@ package enum YAMLParser {
     return documents
   }
 
+  /// The documents of a file that can be nothing but JSON, in order.
+  /// - Parameters: as for ``documents(in:file:limits:)``.
+  /// - Throws: `YAMLError` at the first fault.
+  package static func jsonDocuments(
+    in bytes: [UInt8], file: String, limits: YAMLLimits = .standard
+  ) throws(YAMLError) -> [YAMLDocument] {
+    let source = SourceFile(file)
+    if let fault = unreadable(bytes, file: source, limits: limits) { throw fault }
+    return try JSONDocumentReader.documents(in: bytes, file: source, limits: limits)
+  }
+
   /// Hands over the documents of a file one by one, so that only one needs to be in memory, and goes on behind a fault
   /// at the next line that begins with `---`, so that one fault does not hide the next document's.
+  ///
+  /// A text that is JSON is read as JSON, whatever the file is called. In a file called `.json` a fault is told in terms of
+  /// JSON, unless the text is YAML without a fault.
   ///
   /// - Parameter body: called for each document and each fault in the order of the file; false ends the reading.
   package static func read(
@@ -35,8 +51,37 @@ package enum YAMLParser {
       _ = body(.failure(fault))
       return
     }
+    switch json(bytes, file: file, limits: limits) {
+    case .success(let documents)?: _ = documents.first { !body(.success($0)) }
+    case .failure(let fault)?: _ = body(.failure(fault))
+    case nil: readYAML(bytes, file: file, limits: limits, body: body)
+    }
+  }
+
+  /// What a text is as JSON; nil where it is not JSON, and is to be read as YAML.
+  private static func json(
+    _ bytes: [UInt8], file: SourceFile, limits: YAMLLimits
+  ) -> Result<[YAMLDocument], YAMLError>? {
+    let isNamedSo = file.path.lowercased().hasSuffix(".json")
+    guard isNamedSo || JSONDocumentReader.isMeant(by: bytes) else { return nil }
+    do throws(YAMLError) {
+      return .success(try JSONDocumentReader.documents(in: bytes, file: file, limits: limits))
+    } catch {
+      guard isNamedSo else { return nil }
+      var isYAML = true
+      readYAML(bytes, file: file, limits: limits) { result in
+        if case .failure = result { isYAML = false }
+        return isYAML
+      }
+      return isYAML ? nil : .failure(error)
+    }
+  }
+
+  private static func readYAML(
+    _ bytes: [UInt8], file: SourceFile, limits: YAMLLimits, body: (Result<YAMLDocument, YAMLError>) -> Bool
+  ) {
     bytes.withUnsafeBufferPointer { whole in
-      var start = whole.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+      var start = whole.starts(with: byteOrderMark) ? byteOrderMark.count : 0
       var linesBefore = 0
       var aliasedNodes = 0
       for _ in 0..<mostFaultsPerFile {

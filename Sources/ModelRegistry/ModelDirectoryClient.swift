@@ -9,23 +9,25 @@ package struct ModelDirectoryClient: Sendable {
 
   package init(_ client: ServingClient) { self.client = client }
 
-  /// Registers a directory of the plane's machine as the model's next version, and the model itself where it is new.
+  /// Registers a directory of the plane's machine as a version of a model, and the model itself where it is new.
   ///
   /// - Parameters:
   ///   - source: an absolute path: an artifacts folder, or an MLflow model folder.
-  ///   - entrypoint: the start command; nil where the folder's `MLmodel` has it.
-  ///   - task: such as `llm/v1/chat`; nil where the folder's `MLmodel` has it.
+  ///   - version: the number it is to have; nil: the next one.
+  ///   - entrypoint: the start command; nil where the folder tells it.
+  ///   - task: such as `llm/v1/chat`; nil where the folder tells it.
   ///   - followLinks: whether links may lead out of the directory.
   package func register(
-    _ model: String, source: String, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false
+    _ model: String, source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil,
+    followLinks: Bool = false
   ) async throws -> WireModelVersion {
     var call = APICall("POST", "/api/2.1/unity-catalog/models/\(model)/versions")
     call.body =
       WireRegisterVersionRequest(
-        source: source, entrypoint: entrypoint, task: task, followLinks: followLinks
+        source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks
       ).json
     // Weights that cannot be linked are copied first.
-    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)
+    call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: .seconds(7200))
     let registered = try await client.object(call, as: WireModelVersion.self)
     guard registered.version != nil else {
       throw ServingError(

@@ -20,7 +20,8 @@ package enum FieldDiff {
     let pairs = pairs(old: old, new: target.entities)
     let kept = pairs.flatMap { new, old -> [FieldChange] in
       guard let old else {
-        return [FieldChange(path: path(of: new), from: nil, to: summary(of: new, on: cloud), effect: .rolling)]
+        let whole = FieldChange(path: path(of: new), from: nil, to: summary(of: new, on: cloud), effect: .rolling)
+        return [whole] + EntityDiff(path: path(of: new), old: nil, new: new, cloud: cloud).environment
       }
       return EntityDiff(path: path(of: new), old: old, new: new, cloud: cloud).changes
     }
@@ -45,6 +46,15 @@ package enum FieldDiff {
       default: return FieldChange(path: "spec.tags.\(key)", from: from, to: to, effect: .inPlace)
       }
     }
+  }
+
+  /// The tags of an endpoint that is to be created, and whether it is protected; that it is the fleet's goes without saying.
+  package static func changes(ofNew endpoint: DesiredEndpoint) -> [FieldChange] {
+    let tags = endpoint.sideSettings.tags.sorted { $0.key < $1.key }.map { key, value in
+      FieldChange(path: "spec.tags.\(key)", from: nil, to: value, effect: .inPlace)
+    }
+    guard endpoint.deletionPolicy == .retain else { return tags }
+    return tags + [FieldChange(path: "spec.deletionPolicy", from: nil, to: "Retain", effect: .inPlace)]
   }
 
   /// Each new entity with the old one it continues: by a given name, else by model and version, else by model.
@@ -73,7 +83,7 @@ package enum FieldDiff {
     let size = (entity.workloadSize ?? entity.concurrency.map(Self.words)).map { ", \($0)" } ?? ""
     return
       "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType, on: cloud))\(size), "
-      + "\(entity.traffic) % of the traffic"
+      + "\(entity.traffic) % of the traffic\(entity.scaleToZero ? ", scales to zero" : "")"
   }
 }
 
@@ -105,7 +115,8 @@ private struct EntityDiff {
     return changes + environment
   }
 
-  private var environment: [FieldChange] {
+  /// The variables, and the engine's flags among them.
+  var environment: [FieldChange] {
     let before = old?.environment ?? [:]
     return Set(before.keys).union(new.environment.keys).sorted().compactMap { variable -> FieldChange? in
       let (from, to) = (before[variable], new.environment[variable])

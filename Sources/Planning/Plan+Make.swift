@@ -61,6 +61,7 @@ extension EndpointChange {
       if world != nil, let config = decision.target?.config, decision.action != .none {
         fields = FieldDiff.changes(from: live?.active?.config, to: config, on: options.cloud)
       }
+      if live == nil, world != nil, decision.action != .none { fields += FieldDiff.changes(ofNew: desired) }
       if options.explain, let live { ignored = IgnoredDifference.all(between: desired, and: live) }
     }
     if let live { fields += FieldDiff.changes(of: decision.tagPatch, on: live.tags) }

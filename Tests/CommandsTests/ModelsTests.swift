@@ -1,8 +1,22 @@
+import CanonicalJSON
+import LibCurl
 import ServingAPI
 import TestKit
 import Testing
 
 @Suite struct ModelsTests {
+  @Test func `a version is registered under the number it has elsewhere`() async {
+    let network = ScriptedTransport([.json(["model_name": "m", "version": 7, "status": "READY"])])
+    let run = await CommandRun(["models", "register", "m", "/src", "--version", "7"], transport: network.transport)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == "7\n")
+    let sent = network.requests.last?.body.flatMap { try? JSONValue(parsing: $0) }
+    #expect(sent == ["source": "/src", "version": "7"])
+    let wrong = await CommandRun(["models", "register", "m", "/src", "--version", "0"])
+    #expect(wrong.code == 64, "\(wrong)")
+    #expect(wrong.notes.contains("--version takes a whole number from 1"))
+  }
+
   @Test func `models are listed with versions and aliases`() async {
     let workspace = WorkspaceDouble()
     workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready], aliases: ["champion": 2])

@@ -160,6 +160,31 @@ import Testing
       ]
     ),
     (
+      "tags: {app.kubernetes.io/name: x}",
+      [
+        "8:10: error: spec.tags.\"app.kubernetes.io/name\": \"app.kubernetes.io/name\" holds \".\"; a workspace refuses tag "
+          + "keys with . , = / and :; such as \"app-kubernetes-io-name\""
+      ]
+    ),
+    (
+      "tags: {\" team\": x, note: \"a\\nb\"}",
+      [
+        "8:10: error: spec.tags.\" team\": \" team\" begins or ends with white space, which a workspace refuses; remove it",
+        "8:28: error: spec.tags.note: \"a\\nb\" holds a line break, a tab or another control character; remove it",
+      ]
+    ),
+    (
+      "engine: {adapters: [{name: tone}], extraArgs: [--enable-lora, --lora-modules=a=b]}",
+      [
+        "8:12: error: spec.engine.adapters: LoRA adapters are not served yet; merge the adapter into its base model, and "
+          + "register the merged model",
+        "8:50: error: spec.engine.extraArgs[0]: --enable-lora asks for LoRA adapters, which are not served yet; merge the "
+          + "adapter into its base model, and register the merged model",
+        "8:65: error: spec.engine.extraArgs[1]: --lora-modules asks for LoRA adapters, which are not served yet; merge the "
+          + "adapter into its base model, and register the merged model",
+      ]
+    ),
+    (
       "tags: {cost-center: 4411}",
       ["8:23: error: spec.tags.cost-center: 4411 is a number, not text; write \"4411\" in quotes"]
     ),

@@ -57,6 +57,10 @@ import Testing
     #expect(try await body.collect().count == 30_000_000)
   }
 
+  @Test func `for the whole is set where nobody sets one, so that a byte a second comes to an end`() {
+    #expect(HTTPClientConfiguration().timeouts.total == .seconds(120))
+  }
+
   @Test func `for the whole ends a body that never ends`() async throws {
     let error = try await failure {
       try await limited(server.url("/drip?key=\(uniqueKey())"), idle: .seconds(30), total: .milliseconds(300))

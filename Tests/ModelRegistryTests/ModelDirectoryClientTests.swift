@@ -1,4 +1,5 @@
 import CanonicalJSON
+import LibCurl
 import ModelRegistry
 import ServingAPI
 import TestKit
@@ -47,11 +48,52 @@ import Testing
     #expect(error?.kind == .notFound)
   }
 
-  @Test func `pages that repeat themselves end`() async throws {
+  @Test func `a page's token that comes again ends the list and is named`() async throws {
     let network = ScriptedTransport([.json(["model_versions": [], "next_page_token": "again"])])
-    await #expect(throws: ServingError.self) {
+    let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(network.client()).versions(of: "chat")
     }
+    #expect(error?.serverMessage == "page 2 names the same next page as an earlier one: \"again\"")
     #expect(network.requests.count == 2)
+  }
+
+  /// A network that answers each call with one more page.
+  private func endless(_ items: String = "", timing: TestTiming = TestTiming(), page: Duration = .zero) -> ServingClient
+  {
+    let transport: Transport = { request in
+      if page > .zero { try await timing.timing.sleep(page) }
+      let last = Int(request.url.split(separator: "=").last ?? "") ?? 0
+      let body = #"{"model_versions": [\#(items)], "next_page_token": "\#(last + 1)"}"#
+      return APIResponse(
+        status: 200,
+        body: AsyncThrowingStream { stream in
+          stream.yield(Array(body.utf8))
+          stream.finish()
+        })
+    }
+    return ServingClient(.test, version: "1", transport: transport, timing: timing.timing)
+  }
+
+  @Test func `a list that has a next page for ever ends after a thousand`() async throws {
+    let error = await #expect(throws: ServingError.self) {
+      try await ModelDirectoryClient(endless(#"{"version": 1}"#)).versions(of: "chat")
+    }
+    #expect(error?.kind == .unexpectedAnswer)
+    #expect(error?.serverMessage == "the list has not ended after 1000 pages with 1000 items")
+  }
+
+  @Test func `a list of large pages ends at its bytes`() async throws {
+    let comment = String(repeating: "x", count: 30 << 20)
+    let error = await #expect(throws: ServingError.self) {
+      try await ModelDirectoryClient(endless(#"{"comment": "\#(comment)"}"#)).versions(of: "chat")
+    }
+    #expect(error?.serverMessage == "the list has not ended after 3 pages with 3 items and more than 64 MB")
+  }
+
+  @Test func `a list of slow pages ends at its time`() async throws {
+    let error = await #expect(throws: ServingError.self) {
+      try await ModelDirectoryClient(endless(page: .seconds(50))).versions(of: "chat")
+    }
+    #expect(error?.serverMessage == "the list has not ended after 7 pages with 0 items and 350 s")
   }
 }

@@ -73,6 +73,28 @@ import Testing
       ])
   }
 
+  @Test func `a new entity beside others shows its environment and its engine's flags`() {
+    let old = EndpointConfig(entities: [entity("stable", "7", 100)])
+    let next = ServedEntity(
+      name: "next", entityName: "a.b.m", entityVersion: "8", scaleToZero: true,
+      environment: ["HF": "{{secrets/llm/hf}}", "SETPOINT_ENGINE_ARGS": "[\"--dtype\",\"half\"]"], traffic: 0)
+    #expect(
+      lines(old, EndpointConfig(entities: [entity("stable", "7", 100), next])) == [
+        "spec.servedEntities[name=next]: - -> a.b.m version 8 on CPU, Small, 0 % of the traffic, scales to zero (rolling)",
+        "spec.servedEntities[name=next].environment.HF: - -> {{secrets/llm/hf}} (rolling)",
+        "spec.servedEntities[name=next].engine: - -> [\"--dtype\",\"half\"] (rolling)",
+      ])
+  }
+
+  @Test func `the tags of an endpoint that is to be created are listed`() {
+    let item = PlanItem(
+      name: "chat", desired: .present(endpoint(v1, tags: ["team": "y", "cost-center": "4411"])), observed: .absent)
+    let plan = Plan.make(
+      target: "t", items: [item], now: now, options: PlanOptions(DecisionOptions(fleet: "f"), isSourceWhole: true))
+    let tags = plan.changes.first?.fields.filter { $0.path.hasPrefix("spec.tags") } ?? []
+    #expect(tags.map { "\($0.path): \($0.to ?? "-")" } == ["spec.tags.cost-center: 4411", "spec.tags.team: y"])
+  }
+
   /// Every pair of a set of configs that differ in one thing or another.
   static let configs: [EndpointConfig] = [
     config("7"), config("8"), config("7", name: "main"), config("7", type: "GPU_SMALL"), config("7", size: "Large"),

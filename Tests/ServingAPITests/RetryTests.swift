@@ -28,6 +28,12 @@ import Testing
     Case(what: "a lost answer", method: "DELETE", answer: .lost(), isRetried: true),
     Case(what: "a lost answer", method: "POST", answer: .lost(), isRetried: false),
     Case(what: "a request that was never sent", method: "POST", answer: .lost(mayHaveBeenSent: false), isRetried: true),
+    Case(
+      what: "an answer that took too long as a whole", method: "GET",
+      answer: .failure(
+        HTTPClientError(
+          code: .timeout(.total), message: "not finished within 120 s", method: "", url: "",
+          requestMayHaveBeenSent: true)), isRetried: false),
     Case(what: "500", method: "GET", answer: .error(500, "INTERNAL_ERROR", "x"), isRetried: false),
     Case(what: "502", method: "GET", answer: .answer(status: 502), isRetried: false),
     Case(what: "504", method: "GET", answer: .answer(status: 504), isRetried: false),

@@ -94,6 +94,36 @@ struct ModelDirectoryTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
   }
 
+  @Test func `a version may be given the number that it has elsewhere`() throws {
+    try write("x", "src/f")
+    func register(_ number: Int?) throws -> Int {
+      try directory.register("q", from: data.path + "/src", as: number, entrypoint: "v").number
+    }
+    #expect(try register(7) == 7)
+    #expect(try register(3) == 3)
+    #expect(try register(nil) == 8)
+    #expect(try directory.versions("q").map(\.number) == [3, 7, 8])
+    let error = #expect(throws: ModelError.self) { try register(7) }
+    #expect(error?.code == .exists)
+    #expect(error?.description.contains("has a version 7 already") == true)
+    for number in [0, -1, Int.max] {
+      #expect { try register(number) } throws: { ($0 as? ModelError)?.code == .invalid }
+    }
+    #expect(try directory.versions("q").map(\.number) == [3, 7, 8])
+  }
+
+  @Test func `of those that register one number at once one gets it`() async throws {
+    try write("x", "src/f")
+    let numbers = await withTaskGroup(of: Int?.self) { group in
+      for _ in 0..<8 {
+        group.addTask { try? directory.register("q", from: data.path + "/src", as: 5, entrypoint: "v").number }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(numbers.compactMap(\.self) == [5])
+    #expect(try directory.versions("q").map(\.number) == [5])
+  }
+
   @Test func `registering at once gives each its own number`() async throws {
     try write("x", "src/f")
     let numbers = try await withThrowingTaskGroup(of: Int.self) { group in

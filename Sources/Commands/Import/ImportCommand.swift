@@ -9,9 +9,9 @@ struct ImportCommand: AsyncParsableCommand {
       For live endpoints "setpoint diff --adopt -f" then shows that they are taken over, and no change of any field.
 
       --from-terraform reads a configuration in Terraform's JSON (*.tf.json), or what "terraform show -json" prints; \
-      --from-bundle reads the YAML of a Databricks bundle. Both ask no provider.
+      --from-bundle reads the databricks.yml of a Databricks bundle and the files that it includes. Both ask no provider.
 
-      Exits with 0 when every endpoint could be said whole, with 1 when one could not.
+      Exits with 0 when everything could be said, with 1 when something is left out or open; standard error names it.
       """)
 
   @Argument(help: "The names of endpoints; with --from-…, names or what the file calls them. (default there: all)")
@@ -21,9 +21,19 @@ struct ImportCommand: AsyncParsableCommand {
   @Flag(help: "Replace files that are there already.") var force = false
   @Option(help: ArgumentHelp("A file of Terraform, or - for standard input. May be repeated.", valueName: "FILE"))
   var fromTerraform: [String] = []
-  @Option(help: ArgumentHelp("A file of a bundle, or - for standard input. May be repeated.", valueName: "FILE"))
+  @Option(
+    help: ArgumentHelp(
+      "A bundle's databricks.yml or folder, or - for standard input. May be repeated.", valueName: "FILE"))
   var fromBundle: [String] = []
-  @Option(help: ArgumentHelp("The bundle's target whose own words count.", valueName: "NAME")) var target: String?
+  @Option(
+    help: ArgumentHelp(
+      "The bundle's target whose own words count. (default: the bundle's default target)", valueName: "NAME"))
+  var target: String?
+  @Option(
+    help: ArgumentHelp(
+      "Set a variable of the bundle; BUNDLE_VAR_NAME in the environment does the same. May be repeated.",
+      valueName: "NAME=VALUE"))
+  var `var`: [String] = []
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
@@ -33,38 +43,52 @@ struct ImportCommand: AsyncParsableCommand {
     }
     if isLive, names.isEmpty != all { throw ValidationError("Name the endpoints, or say --all.") }
     if !isLive, all { throw ValidationError("--all goes with live endpoints; of a file all are taken without it.") }
+    if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var goes with --from-bundle.") }
     if target != nil, fromBundle.isEmpty { throw ValidationError("--target goes with --from-bundle.") }
     if force, out == nil { throw ValidationError("--force goes with --out DIR.") }
   }
 
   func run() async throws {
-    let report = ImportReport(try await outcomes(), isSelected: !names.isEmpty)
+    let report = try await report()
     guard let out else { return try report.print() }
     try report.write(to: ManifestDirectory(path: out, replaces: force))
   }
 
-  private func outcomes() async throws -> [ImportOutcome] {
+  private func report() async throws -> ImportReport {
     if !fromTerraform.isEmpty {
       let file = try TerraformFile(files: fromTerraform)
-      return declared(file.endpoints, file.findings)
+      return declared(file.endpoints, file.skipped, omissions: file.omissions)
     }
     if !fromBundle.isEmpty {
-      let file = try BundleFile(files: fromBundle, target: target)
-      return declared(file.endpoints, file.findings)
+      let file = try BundleFile(
+        files: fromBundle, target: target, variables: `var`, environment: Surroundings.current.environment)
+      if let target = file.chosenTarget {
+        Surroundings.current.console.note("the bundle's target: \(target), which is its default")
+      }
+      return declared(file.endpoints, file.skipped, file.findings, omissions: file.omissions)
     }
-    return try await LiveImport.outcomes(names, at: try provider.connect())
+    let outcomes = try await LiveImport.outcomes(names, at: try provider.connect())
+    return ImportReport(outcomes, isSelected: !names.isEmpty)
   }
 
   /// What came of the endpoints of a file that are asked for; findings are printed.
-  private func declared(_ endpoints: [DeclaredEndpoint], _ findings: [Finding]) -> [ImportOutcome] {
-    let asked = endpoints.filter { endpoint in
-      names.isEmpty || names.contains { $0 == endpoint.label || $0 == endpoint.name }
+  ///
+  /// - Parameters:
+  ///   - skipped: endpoints of which no manifest is made.
+  ///   - omissions: what of the file is left out beside the endpoints' own members.
+  private func declared(
+    _ endpoints: [DeclaredEndpoint], _ skipped: [ImportOutcome], _ findings: [Finding] = [], omissions: [Finding]
+  ) -> ImportReport {
+    let asked = endpoints.filter { endpoint in names.isEmpty || names.contains { endpoint.isCalled($0) } }
+    let refused = skipped.filter { outcome in names.isEmpty || names.contains(outcome.name) }
+    let missing = names.filter { name in
+      !asked.contains { $0.isCalled(name) } && !refused.contains { $0.name == name }
     }
-    let missing = names.filter { name in !asked.contains { $0.label == name || $0.name == name } }
     let results = asked.map { $0.outcome() }
     let console = Surroundings.current.console
-    let said = (findings + results.flatMap(\.1)).sorted { $0.location < $1.location }
+    let said = (findings + omissions + results.flatMap(\.1)).sorted { $0.location < $1.location }
     for line in FindingsText.lines(said, console.notesPalette) { console.note(line) }
-    return results.map(\.0) + missing.map { .skipped(name: $0, why: "no file declares it") }
+    let outcomes = results.map(\.0) + refused + missing.map { .skipped(name: $0, why: "no file declares it") }
+    return ImportReport(outcomes, isSelected: !names.isEmpty, isSourceWhole: omissions.isEmpty)
   }
 }

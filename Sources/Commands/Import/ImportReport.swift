@@ -5,10 +5,13 @@ struct ImportReport {
   private let outcomes: [ImportOutcome]
   /// Whether the endpoints were named one by one, so that each is expected.
   private let isSelected: Bool
+  /// Whether the source itself could be read whole.
+  private let isSourceWhole: Bool
 
-  init(_ outcomes: [ImportOutcome], isSelected: Bool) {
+  init(_ outcomes: [ImportOutcome], isSelected: Bool, isSourceWhole: Bool = true) {
     self.outcomes = outcomes
     self.isSelected = isSelected
+    self.isSourceWhole = isSourceWhole
   }
 
   private var manifests: [ImportedManifest] {
@@ -41,11 +44,14 @@ struct ImportReport {
       for variable in manifest.hiddenVariables {
         console.note("\(manifest.name): the value of \(variable) is not printed; keep it as a secret")
       }
+      if !manifest.leftOut.isEmpty {
+        console.note("\(manifest.name): left out: \(manifest.leftOut.joined(separator: ", "))")
+      }
       if !manifest.openFields.isEmpty {
         console.note("\(manifest.name): to be completed by hand: \(manifest.openFields.joined(separator: ", "))")
       }
     }
-    var isWhole = manifests.allSatisfy(\.openFields.isEmpty)
+    var isWhole = isSourceWhole && manifests.allSatisfy { $0.openFields.isEmpty && $0.leftOut.isEmpty }
     var reserved: [String] = []
     for outcome in outcomes {
       switch outcome {

@@ -7,6 +7,8 @@ struct ImportedManifest: Sendable {
   let text: String
   /// Variables whose values are not in the text: their names or looks say that they are credentials.
   let hiddenVariables: [String]
+  /// What the source says and the text does not, in the source's words.
+  let leftOut: [String]
   /// What a person has to write into it before it can be used.
   let openFields: [String]
 
@@ -16,14 +18,15 @@ struct ImportedManifest: Sendable {
   init(_ draft: ManifestDraft) throws(Unsayable) {
     var draft = draft
     while let finding = Self.fault(of: draft) {
-      let field = finding.path.dropFirst("spec.".count).prefix { $0.isLetter }
-      guard draft.leaveOut(String(field), because: finding.message) else {
+      let setting = finding.path.hasPrefix("spec.") ? finding.path.dropFirst("spec.".count) : ""
+      guard draft.leaveOut(setting: setting, because: finding.message) else {
         throw Unsayable("\(finding.path): \(finding.message)")
       }
     }
     name = draft.name
     text = ManifestText.text(draft)
     hiddenVariables = draft.hiddenVariables
+    leftOut = draft.leftOut.map(\.what)
     openFields = []
     let desired = try? Self.read(text).manifests.first?.desired()
     guard let desired, desired.sideSettings == draft.settings,
@@ -41,6 +44,7 @@ struct ImportedManifest: Sendable {
   init(open draft: ManifestDraft, name: String, openFields: [String]) {
     self.name = name
     self.openFields = openFields
+    leftOut = draft.leftOut.map(\.what)
     text = ManifestText.text(draft)
     hiddenVariables = draft.hiddenVariables
   }
@@ -53,4 +57,11 @@ enum ImportOutcome: Sendable {
   case skipped(name: String, why: String)
   /// It belongs to the platform, and nobody expects it.
   case reserved(name: String)
+
+  var name: String {
+    switch self {
+    case .manifest(let manifest): manifest.name
+    case .skipped(let name, _), .reserved(let name): name
+    }
+  }
 }

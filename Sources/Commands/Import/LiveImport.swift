@@ -27,7 +27,7 @@ enum LiveImport {
   }
 
   private static func draft(_ live: LiveEndpoint, _ provider: some ServingProvider) async throws -> ManifestDraft {
-    var draft = try ManifestDraft(live.details)
+    var draft = try ManifestDraft(live.details, from: .live)
     draft.remarks.append(
       "a version is the number that is live; where an alias chose it, the API does not tell: write \"@alias\" to follow it"
     )
@@ -46,7 +46,7 @@ extension ManifestDraft {
   /// Tables go in and a profile's id comes out (contract Q21); the profile is as good, and it is no change.
   fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
     guard let profile = telemetry.profileID else {
-      return remarks.append("left out: telemetry, of which the API names neither tables nor a profile; it stays")
+      return leaveOut("telemetry", "the API names neither its tables nor a profile")
     }
     settings.telemetry = TelemetrySettings(samplingFraction: telemetry.samplingFraction, profileID: profile)
     telemetryRemarks = ["the API tells the profile, and not the names of its tables"]
@@ -63,13 +63,12 @@ extension ManifestDraft {
       let known = grants.filter { if case .unknown = $0.level { false } else { true } }
       if !known.isEmpty { settings.access = AccessSettings(grants: known) }
       for grant in grants where !known.contains(grant) {
-        remarks.append(
-          "left out: the right of \(grant.principal.description), of a kind that is not known here; it stays")
+        leaveOut("the right of \(grant.principal.description)", "its kind is not known here")
       }
     } catch let error as ServingError {
       // A plane has no permissions, and not everybody may read a workspace's.
       if !error.isMissingCall {
-        remarks.append("left out: who may do what, which cannot be read: \(error.serverMessage)")
+        leaveOut("access", "who may do what cannot be read: \(error.serverMessage)")
       }
     } catch {
       // Cancelled: the next call says so.

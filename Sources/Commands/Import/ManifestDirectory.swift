@@ -35,9 +35,8 @@ struct ManifestDirectory {
   private func named(_ manifests: [ImportedManifest]) -> [(path: String, manifest: ImportedManifest)] {
     var taken: Set<String> = []
     return manifests.map { manifest in
-      let safe = String(
-        manifest.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || "-_".contains($0) ? $0 : "-" })
-      let stem = safe.isEmpty ? "endpoint" : String(safe.prefix(200))
+      let safe = manifest.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || "-_".contains($0) ? $0 : "-" }
+      let stem = Self.stem(of: String(safe))
       var name = stem
       var number = 1
       while !taken.insert(name.lowercased()).inserted {
@@ -46,5 +45,12 @@ struct ManifestDirectory {
       }
       return ("\(path)/\(name).yaml", manifest)
     }
+  }
+
+  /// What begins with a dash would be taken for an option.
+  private static func stem(of name: String) -> String {
+    let trimmed = name.drop { $0 == "-" }.prefix(200)
+    let end = trimmed.lastIndex { $0 != "-" }
+    return end.map { String(trimmed[...$0]) } ?? "endpoint"
   }
 }

@@ -11,18 +11,31 @@ struct ManifestDraft: Sendable {
   var config: EndpointConfig
   var settings: SideSettings
   var isRetained = false
-  /// What stands as a comment above the document.
+  /// What the source says and the manifest does not.
+  private(set) var leftOut: [LeftOut] = []
+  /// What else stands as a comment above the document.
   var remarks: [String] = []
   /// What stands as a comment above the telemetry.
   var telemetryRemarks: [String] = []
   /// What stands as a comment above a served entity, by the entity's name.
   var entityRemarks: [String: [String]] = [:]
 
+  private let origin: Origin
+
+  /// Where an endpoint is known from. It decides what becomes of that which no manifest says.
+  enum Origin: Sendable {
+    /// It is live, and keeps what it has.
+    case live
+    /// Another tool declares it; `apply` creates it from the manifest alone.
+    case declaration
+  }
+
   /// - Parameters:
-  ///   - endpoint: in the API's form, live or as another tool declares it.
+  ///   - endpoint: in the API's form.
   ///   - isOpen: whether members may be missing since the source leaves them open.
   /// - Throws: ``Unsayable`` for an endpoint that no manifest describes.
-  init(_ endpoint: WireEndpoint, isOpen: Bool = false) throws(Unsayable) {
+  init(_ endpoint: WireEndpoint, from origin: Origin, isOpen: Bool = false) throws(Unsayable) {
+    self.origin = origin
     let wire = endpoint.config?.entities.isEmpty == false ? endpoint.config : endpoint.pendingConfig
     guard let wire, !wire.entities.isEmpty else {
       throw Unsayable("it has no config; there is nothing to hold it at")
@@ -58,7 +71,8 @@ struct ManifestDraft: Sendable {
       throw Unsayable("it is sized by provisioned throughput (\(entity.resolvedName))")
     }
     guard !isOpen, (entity.entityVersion ?? "").isEmpty else { return }
-    throw Unsayable("\(entity.resolvedName) has no version, as a feature spec or a foundation model has none")
+    let name = [entity.entityName, entity.name].compactMap(\.self).first { !$0.isEmpty } ?? "a served entity"
+    throw Unsayable("\(name) has no version, as a feature spec or a foundation model has none")
   }
 
   /// What is managed from now on are the parts that are there; what no manifest can say is named.
@@ -68,33 +82,57 @@ struct ManifestDraft: Sendable {
     let written = GatewaySettings(
       rateLimits: gateway.rateLimits, usageTracking: gateway.usageTracking == true ? true : nil, inferenceTable: table)
     settings.gateway = written.isEmpty ? nil : written
-    if !gateway.other.isEmpty {
-      remarks.append(
-        "left out: \(gateway.other.keys.sorted().joined(separator: ", ")) of the AI gateway, for which a manifest has no "
-          + "field; what is there stays")
+    for key in gateway.other.keys.sorted() {
+      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "what is there stays")
+    }
+    if let table = gateway.inferenceTable, table.enabled, written.inferenceTable == nil {
+      leaveOut("ai_gateway.inference_table_config", "it names no catalog and schema", live: "what is there stays")
     }
   }
 
   private mutating func addUnrepresented(_ member: String, _ wire: WireConfig) {
-    let reason = "for which a manifest has no field; an endpoint that has it is not adopted"
     for entity in wire.entities {
       let prefix = "served_entities[\(entity.resolvedName)]."
       guard member.hasPrefix(prefix) else { continue }
-      entityRemarks[entity.resolvedName, default: []].append("left out: \(member.dropFirst(prefix.count)), \(reason)")
+      let item = LeftOut(String(member.dropFirst(prefix.count)), Self.noField, consequence(live: Self.notAdopted))
+      entityRemarks[entity.resolvedName, default: []].append(item.comment)
+      leftOut.append(LeftOut("\(item.what) of \(entity.resolvedName)", item.why, item.consequence, isCommented: true))
       return
     }
-    remarks.append("left out: \(member), \(reason)")
+    leaveOut("config.\(member)", Self.noField, live: Self.notAdopted)
+  }
+
+  private static let noField = "a manifest has no field for it"
+  private static let notAdopted = "an endpoint that has it is not adopted"
+
+  /// What leaving something out comes to.
+  private func consequence(live: String) -> String {
+    origin == .live ? live : "what apply creates is without it"
+  }
+
+  /// Notes something that the source says and the manifest does not.
+  ///
+  /// - Parameters:
+  ///   - what: in the source's words, as a path.
+  ///   - why: a clause.
+  ///   - live: what it comes to on an endpoint that is live.
+  mutating func leaveOut(_ what: String, _ why: String, live: String = "it stays") {
+    leftOut.append(LeftOut(what, why, consequence(live: live)))
   }
 }
 
 extension ManifestDraft {
   /// Leaves out a setting beside the config that a manifest does not take; it is then not managed, and stays as it is.
   ///
-  /// - Parameter field: of the spec, such as `notifications`.
+  /// - Parameter path: in the spec, such as `notifications` or `tags.team`.
   /// - Returns: whether there is such a setting.
-  mutating func leaveOut(_ field: String, because words: String) -> Bool {
+  mutating func leaveOut(setting path: Substring, because words: String) -> Bool {
+    let (field, key) = (path.prefix { $0.isLetter }, path.drop { $0 != "." }.dropFirst())
     switch field {
-    case "tags": settings = SideSettings(copying: settings, tags: [:])
+    case "tags":
+      // Of tags only the one that is at fault goes.
+      let kept = settings.tags.filter { $0.key != key && "\"\($0.key)\"" != key }
+      settings = SideSettings(copying: settings, tags: kept.count < settings.tags.count ? kept : [:])
     case "gateway": settings.gateway = nil
     case "access": settings.access = nil
     case "notifications": settings.notifications = nil
@@ -103,7 +141,7 @@ extension ManifestDraft {
     case "budgetPolicy": settings.creation.budgetPolicy = nil
     default: return false
     }
-    remarks.append("left out: \(field), since a manifest does not take it: \(words)")
+    leaveOut(String(field == "tags" ? path : field), "a manifest does not take it: \(words)")
     return true
   }
 }
@@ -114,6 +152,26 @@ extension SideSettings {
       tags: tags, gateway: other.gateway, notifications: other.notifications, telemetry: other.telemetry,
       access: other.access, creation: other.creation)
   }
+}
+
+/// Something that a source says of an endpoint and the manifest does not.
+struct LeftOut: Hashable, Sendable {
+  let what: String
+  let why: String
+  /// What it comes to.
+  let consequence: String
+  /// Whether a comment says so in its place already.
+  let isCommented: Bool
+
+  init(_ what: String, _ why: String, _ consequence: String, isCommented: Bool = false) {
+    self.what = what
+    self.why = why
+    self.consequence = consequence
+    self.isCommented = isCommented
+  }
+
+  /// A line above the manifest.
+  var comment: String { "left out: \(what): \(why); \(consequence)" }
 }
 
 /// Why no manifest describes an endpoint.

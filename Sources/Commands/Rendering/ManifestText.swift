@@ -14,7 +14,8 @@ enum ManifestText {
       ("apiVersion", .string(ManifestSchema.apiVersion)), ("kind", .string(ManifestSchema.kind)),
       ("metadata", .mapping(metadata)), ("spec", .mapping(spec(draft))),
     ]
-    return commented(draft.remarks, .mapping(document))
+    let comments = draft.leftOut.filter { !$0.isCommented }.map(\.comment) + draft.remarks
+    return commented(comments, .mapping(document))
   }
 
   private static func spec(_ draft: ManifestDraft) -> Fields {

@@ -50,12 +50,25 @@ package enum PlanText {
       lines += indented(degraded, label: "degraded: ")
     }
     for warning in change.warnings { lines += indented(warning, label: palette.paint("warning:", .warning) + " ") }
-    lines += change.operations.map { palette.paint("    calls: \($0.call)", .muted) }
+    lines += calls(change.operations).map { palette.paint("    calls: \($0)", .muted) }
     if let next = next(change) { lines.append("    next: \(next)") }
     if explain {
       lines += change.ignored.map { palette.paint("    ignored: \($0.path) is \($0.live) live: \($0.why)", .muted) }
     }
     return lines
+  }
+
+  /// The calls in order; what is sent again and again, as by a rollout in steps, stands once.
+  private static func calls(_ operations: [Operation]) -> [String] {
+    var calls: [(call: String, times: Int)] = []
+    for operation in operations {
+      if calls.last?.call == operation.call {
+        calls[calls.count - 1].times += 1
+      } else {
+        calls.append((operation.call, 1))
+      }
+    }
+    return calls.map { $0.times == 1 ? $0.call : "\($0.call), \($0.times) times" }
   }
 
   private static func fields(_ fields: [FieldChange], _ palette: Palette, showsEffects: Bool) -> [String] {

@@ -3,7 +3,8 @@ internal import LibYAML
 extension Manifest {
   /// What speaks against this manifest's numbers, at a plane as at a workspace.
   package func limitFindings(_ rules: RuleBook = .standard) -> [Finding] {
-    [tooLong(rules), tooMany(rules)].compactMap(\.self) + entities.flatMap { $0.unevenConcurrency(rules) }
+    [tooLong(rules), tooMany(rules), tooManyTags(rules)].compactMap(\.self)
+      + entities.flatMap { $0.unevenConcurrency(rules) }
   }
 
   /// What speaks against this manifest's hardware at a workspace, by the rules in force. In the order of its
@@ -43,6 +44,17 @@ extension Manifest {
     return rules.finding(
       .maxServedEntities, at: location, path: "spec.servedEntities",
       "has \(entities.count) entities; a provider takes \(most)", suggestion: "split it into several endpoints")
+  }
+}
+
+extension Manifest {
+  private func tooManyTags(_ rules: RuleBook) -> Finding? {
+    let most = rules.limit(of: .maxTags)
+    guard sideSettings.tags.count > most else { return nil }
+    return rules.finding(
+      .maxTags, at: location, path: "spec.tags",
+      "has \(sideSettings.tags.count) tags; an endpoint can have \(most), Setpoint's own included",
+      suggestion: "remove some")
   }
 }
 

@@ -12,6 +12,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
   case maxConcurrency = "max-concurrency"
   case maxServedEntities = "max-served-entities"
   case nameLength = "name-length"
+  case maxTags = "max-tags"
   case routeOptimizedLLM = "route-optimized-llm"
   // Of the preflight
   case nameFree = "name-free"
@@ -38,7 +39,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
       .callerPermission, .bfloat16OnT4:
       .refuse
     case .unlistedHardware, .betaEnrolment, .regionOfWorkload, .h100ScaleToZero, .customLLMAutoscaling, .maxConcurrency,
-      .routeOptimizedLLM, .creatorIsDeployer, .weightsFit, .entrypointTask, .entrypointPort:
+      .maxTags, .routeOptimizedLLM, .creatorIsDeployer, .weightsFit, .entrypointTask, .entrypointPort:
       .warn
     }
   }
@@ -50,6 +51,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     case .maxConcurrency: 1024
     case .maxServedEntities: 15
     case .nameLength: 63
+    case .maxTags: 50
     case .weightsFit: 15
     case .entrypointPort: 8080
     default: nil
@@ -69,6 +71,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     case .maxConcurrency: "provisioned concurrency of a model, at most"
     case .maxServedEntities: "served entities of an endpoint, at most (Q10)"
     case .nameLength: "characters of an endpoint's name, at most (Q12)"
+    case .maxTags: "tags of an endpoint, at most"
     case .routeOptimizedLLM: "custom LLM serving knows no route optimisation"
     case .nameFree: "the endpoint's name is free, or the endpoint is the fleet's"
     case .modelReady: "the model version exists and can be served (Q38)"

@@ -86,7 +86,7 @@ package enum ManifestSchema {
         + "hold for each of them."),
     Field("rollout", .object(rollout), doc: "How an update is judged."),
     Field(
-      "tags", .textMap(TextMapRule(key: .tagKey, value: .any)),
+      "tags", .textMap(TextMapRule(key: .tagKey, value: .tagValue)),
       doc: "Tags of the endpoint at the provider. Tags not named here are left alone."),
     Field(
       "deletionPolicy", .word(DeletionPolicy.allCases.map(\.rawValue)), otherNames: ["reclaimPolicy"],

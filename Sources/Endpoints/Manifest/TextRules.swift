@@ -83,16 +83,6 @@ extension TextRule {
 
   static let label = TextRule(longest: 317) { $0.isEmpty ? Fault("is empty") : nil }
 
-  static let tagKey = TextRule(longest: 255) { key in
-    if key.isEmpty { return Fault("is empty") }
-    if key.utf8.starts(with: ReservedNames.tagPrefix.utf8) {
-      return Fault(
-        "tags that begin with \"\(ReservedNames.tagPrefix)\" are Setpoint's own memory",
-        suggestion: "choose another key")
-    }
-    return nil
-  }
-
   /// One argument of vLLM. Never shown, since flags can carry keys.
   static let engineArgument = TextRule(longest: 4096, isSecret: true) { EngineArguments.fault(inExtra: $0) }
 }

@@ -29,7 +29,10 @@ extension ServingError {
     case .bodyTooLarge: return failure(.unexpectedAnswer, error.message, mayHaveBeenSent: true)
     case .tls: return failure(.untrustedServer, error.message, mayHaveBeenSent: false)
     case .timeout(.connect): return failure(.timeout, error.message, mayHaveBeenSent: false, isUnreachable: true)
-    case .timeout: return failure(.timeout, error.message, mayHaveBeenSent: error.requestMayHaveBeenSent)
+    case .timeout(let limit):
+      var failure = failure(.timeout, error.message, mayHaveBeenSent: error.requestMayHaveBeenSent)
+      failure.isOverTime = limit == .total
+      return failure
     case .resolve, .connect, .proxy:
       return failure(.network, error.message, mayHaveBeenSent: false, isUnreachable: true)
     case .connectionLost, .shutDown, .other:

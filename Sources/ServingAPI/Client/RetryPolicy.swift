@@ -44,7 +44,7 @@ package struct RetryPolicy: Hashable, Sendable {
     switch error.kind {
     case .throttled, .unavailable: true
     // Other 5xx and 408 are not sent again, connections that break or stall are.
-    case .network, .timeout: error.status == nil
+    case .network, .timeout: error.status == nil && !error.isOverTime
     default: Self.transientPhrases.contains { error.serverMessage.contains($0) }
     }
   }

@@ -1,23 +1,61 @@
+internal import CanonicalJSON
+
+/// What the pages of one list may take together, whatever the server says: without bounds a server that always names
+/// another page would be asked for ever.
+package struct PageLimits: Hashable, Sendable {
+  package var pages = 1000
+  /// Bytes of all answers.
+  package var bytes = 64 << 20
+  /// From the first page on; a page that has been asked for is still waited for.
+  package var time: Duration = .seconds(300)
+
+  package init() {}
+}
+
 extension ServingClient {
   /// Every item of a paged answer. A page may be empty while more follow: only a missing token ends the list.
   ///
-  /// - Throws: `ServingError`, also where the server repeats a token, which would never end; `CancellationError`.
+  /// - Throws: `ServingError`, also where the server repeats a token, or the list goes beyond the limits;
+  ///   `CancellationError`.
   package func allPages<Page: WireObject, Item: Sendable>(
-    _ call: APICall, as type: Page.Type, read: (Page) -> (items: [Item], next: String?)
+    _ call: APICall, as type: Page.Type, limits: PageLimits = PageLimits(),
+    read: (Page) -> (items: [Item], next: String?)
   ) async throws -> [Item] {
     var items: [Item] = []
     var seen: Set<String> = []
+    var bytes = 0
+    let start = elapsed()
     var call = call
     while true {
-      let page = read(try await object(call, as: type))
+      let (object, size) = try await sizedObject(call, as: type)
+      let page = read(object)
       items += page.items
+      bytes += size
       guard let token = page.next, !token.isEmpty else { return items }
       guard seen.insert(token).inserted else {
-        throw ServingError(
-          kind: .unexpectedAnswer, status: 200, serverMessage: "the list's pages repeat themselves",
-          call: call.description)
+        throw endless(call, "page \(seen.count + 1) names the same next page as an earlier one: \(token.shortened)")
+      }
+      let count = "after \(seen.count) pages with \(items.count) items"
+      if seen.count >= limits.pages { throw endless(call, "the list has not ended \(count)") }
+      if bytes > limits.bytes {
+        throw endless(call, "the list has not ended \(count) and more than \(limits.bytes >> 20) MB")
+      }
+      let taken = elapsed() - start
+      if taken > limits.time {
+        throw endless(call, "the list has not ended \(count) and \(taken.components.seconds) s")
       }
       call.query = call.query.filter { $0.name != "page_token" } + [("page_token", token)]
     }
   }
+
+  private func endless(_ call: APICall, _ message: String) -> ServingError {
+    ServingError(
+      kind: .unexpectedAnswer, status: 200, serverMessage: message, call: call.description,
+      advice: "check that \(target.url) is what it should be; a proxy in between may answer in its place")
+  }
+}
+
+extension String {
+  /// Enough of a page's token to find it in a log.
+  fileprivate var shortened: String { count > 40 ? "\"\(prefix(40))…\"" : "\"\(self)\"" }
 }

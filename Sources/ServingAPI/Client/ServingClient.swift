@@ -36,16 +36,18 @@ package struct ServingClient: Sendable {
   /// Sends a call and returns its answer's JSON; `.null` for an empty answer.
   ///
   /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
-  package func json(_ call: APICall) async throws -> JSONValue {
+  package func json(_ call: APICall) async throws -> JSONValue { try await sizedJSON(call).json }
+
+  private func sizedJSON(_ call: APICall) async throws -> (json: JSONValue, bytes: Int) {
     let bytes: [UInt8]
     do {
       bytes = try await retrying(call) { try await wholeBody(of: call) }
     } catch let failure as TokenFailure {
       throw failure.error
     }
-    guard !bytes.isEmpty else { return .null }
+    guard !bytes.isEmpty else { return (.null, 0) }
     do {
-      return try JSONValue(parsing: bytes)
+      return (try JSONValue(parsing: bytes), bytes.count)
     } catch {
       throw notJSON(call, bytes: bytes, reason: error.description)
     }
@@ -55,11 +57,18 @@ package struct ServingClient: Sendable {
   ///
   /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
   package func object<Object: WireObject>(_ call: APICall, as type: Object.Type = Object.self) async throws -> Object {
-    let json = try await json(call)
+    try await sizedObject(call, as: type).object
+  }
+
+  /// The same with the size of the answer in bytes.
+  func sizedObject<Object: WireObject>(
+    _ call: APICall, as type: Object.Type
+  ) async throws -> (object: Object, bytes: Int) {
+    let (json, bytes) = try await sizedJSON(call)
     guard let object = Object(json) else {
       throw notJSON(call, bytes: json.bytes(), reason: "an object was expected")
     }
-    return object
+    return (object, bytes)
   }
 
   /// Sends a call once and hands over whatever answer comes, error statuses included, its body unread.

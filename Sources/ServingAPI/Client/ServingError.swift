@@ -35,6 +35,8 @@ package struct ServingError: Error, Hashable, Sendable {
   package var attempts = 1
   /// Whether no connection could be made at all.
   package var isUnreachable = false
+  /// Whether the call's whole time ran out while the server was sending. It is not sent again: it would take as long.
+  package var isOverTime = false
   /// Whether the answer was the API's own, in JSON, and not a page of something in between.
   package var isAPIAnswer = true
 

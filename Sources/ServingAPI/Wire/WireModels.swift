@@ -177,22 +177,30 @@ package struct WireRegisterVersionRequest: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
 
-  package init(source: String, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false) {
+  package init(
+    source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil, followLinks: Bool = false
+  ) {
     self.members = ["source": .string(source)]
+    self.version = version.map { String($0) }
     self[text: "entrypoint"] = entrypoint
     self[text: "task"] = task
     if followLinks { members["follow_links"] = true }
   }
 
   package static let fields: [String: WireField] = [
-    "source": .text, "entrypoint": .text, "task": .text, "follow_links": .flag,
+    "source": .text, "version": .textOrNumber, "entrypoint": .text, "task": .text, "follow_links": .flag,
   ]
 
   /// An absolute path on the plane's machine: an artifacts folder, or an MLflow model folder.
   package var source: String? { self[text: "source"] }
-  /// The start command; nil where the folder's own `MLmodel` names it.
+  /// The number that the version is to have, as other registries have it: a number, or one in quotes; nil: the next one.
+  package var version: String? {
+    get { self[textOrNumber: "version"] }
+    set { self[textOrNumber: "version"] = newValue }
+  }
+  /// The start command; nil where the folder tells it.
   package var entrypoint: String? { self[text: "entrypoint"] }
-  /// Such as `llm/v1/chat`.
+  /// Such as `llm/v1/chat`; nil where the folder tells it.
   package var task: String? { self[text: "task"] }
   /// Whether links may lead out of `source`.
   package var followLinks: Bool { self[flag: "follow_links"] ?? false }

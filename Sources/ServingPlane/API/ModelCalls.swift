@@ -64,13 +64,19 @@ struct ModelCalls: Sendable {
     guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
     guard let source = sent.source else { throw APIError.invalid("source must name a folder of the plane's machine") }
     let name = context.path("model")
+    let number = try sent.version.map { written in
+      guard let number = Int(written) else {
+        throw APIError.invalid("version must be a whole number from 1, and is \"\(written)\"")
+      }
+      return number
+    }
     // Copies take minutes; a client that hangs up wants no version.
     let isCancelled = Flag()
     ClientWatch.onDeparture(from: context.channel) { isCancelled.set() }
     return try await withTaskCancellationHandler {
       try await answer(on: .long) {
         let version = try models.register(
-          name, from: source, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks,
+          name, from: source, as: number, entrypoint: sent.entrypoint, task: sent.task, followsLinks: sent.followLinks,
           copy: FolderCopy(isCancelled: { isCancelled.isSet }))
         return wire(version).json
       }

@@ -21,9 +21,4 @@ struct MLmodel: Hashable, Sendable {
       throw ModelError(code: .invalid, description: "\(path) cannot be read: \(error.systemWords)")
     }
   }
-
-  init(entrypoint: String?, task: String?) {
-    self.entrypoint = entrypoint
-    self.task = task
-  }
 }

@@ -26,38 +26,27 @@ final class ModelDirectory: Sendable {
 
   // MARK: Versions
 
-  /// Registers a folder as the next version of a model, and the model where there is none.
+  /// Registers a folder as a version of a model, and the model where there is none.
   ///
   /// - Parameters:
-  ///   - source: an absolute path: an MLflow model folder with its own `MLmodel`, or the folder the entrypoint runs from.
-  ///   - entrypoint: the command that serves it; nil: the one in `MLmodel`.
-  ///   - task: nil: the one in `MLmodel`, else `llm/v1/chat`.
+  ///   - source: an absolute path: an MLflow model folder with its own `MLmodel`, a folder with a `config.json`, or the
+  ///     folder the entrypoint runs from.
+  ///   - number: the version's number, such as the one it has in another registry; nil: the next one.
+  ///   - entrypoint: the command that serves it; nil: as ``ServingInstructions`` finds it.
+  ///   - task: nil: as ``ServingInstructions`` finds it.
   ///   - followsLinks: whether links may lead out of the folder.
   ///   - copy: how the files are taken over.
   /// - Throws: ``ModelError``; nothing of the version is there then.
   func register(
-    _ model: String, from source: String, entrypoint: String? = nil, task: String? = nil, followsLinks: Bool = false,
-    copy: FolderCopy = FolderCopy()
+    _ model: String, from source: String, as number: Int? = nil, entrypoint: String? = nil, task: String? = nil,
+    followsLinks: Bool = false, copy: FolderCopy = FolderCopy()
   ) throws(ModelError) -> ModelVersion {
     try check(model)
+    if let number { try checkFree(model, number) }
     let source = try folder(source)
     let survey = try FolderSurvey(of: source, rules: SourceRules(own: own), followsLinks: followsLinks)
-    let written = try MLmodel(path: source + "/MLmodel")
-    guard let entrypoint = entrypoint ?? written?.entrypoint, !entrypoint.trimming(" \n\t").isEmpty else {
-      throw ModelError(
-        code: .invalid,
-        description: written == nil
-          ? "\(source) has no MLmodel file, so say what serves it, such as --entrypoint "
-            + "\"python -m vllm.entrypoints.openai.api_server --model .\""
-          : "the MLmodel file in \(source) has no metadata.entrypoint; give one with --entrypoint")
-    }
-    do {
-      try ShellEntrypoint.check(entrypoint)
-    } catch {
-      throw ModelError(code: .invalid, description: "the entrypoint cannot be run: \(error)")
-    }
-    let metadata = MLmodel(entrypoint: entrypoint, task: task ?? written?.task ?? "llm/v1/chat")
-    return try store(model, survey, of: source, isMLflow: written != nil, metadata: metadata, by: copy)
+    let instructions = try ServingInstructions(folder: source, entrypoint: entrypoint, task: task)
+    return try store(model, number, survey, of: source, instructions, by: copy)
   }
 
   /// A version, complete and servable.
@@ -155,6 +144,25 @@ final class ModelDirectory: Sendable {
     }
   }
 
+  /// Before anything is copied; whoever registers at the same moment is found when the version is put in place.
+  private func checkFree(_ model: String, _ number: Int) throws(ModelError) {
+    guard (1...Self.highestNumber).contains(number) else {
+      throw ModelError(
+        code: .invalid, description: "\(number) is not a valid version number: it must be 1 to \(Self.highestNumber)")
+    }
+    if numbers(model).contains(number) { throw taken(model, number) }
+  }
+
+  /// What the registries that numbers are taken over from can count to.
+  private static let highestNumber = Int(Int32.max)
+
+  private func taken(_ model: String, _ number: Int) -> ModelError {
+    ModelError(
+      code: .exists,
+      description: "Model '\(model)' has a version \(number) already, and versions never change: the highest is "
+        + "\(numbers(model).last ?? number). Give another number, or none for the next one.")
+  }
+
   private func missing(_ model: String, _ number: Int) -> ModelError {
     let present = numbers(model)
     let there =
@@ -200,14 +208,16 @@ final class ModelDirectory: Sendable {
   }
 
   private func store(
-    _ model: String, _ survey: FolderSurvey, of source: String, isMLflow: Bool, metadata: MLmodel, by copy: FolderCopy
+    _ model: String, _ wanted: Int?, _ survey: FolderSurvey, of source: String, _ instructions: ServingInstructions,
+    by copy: FolderCopy
   ) throws(ModelError) -> ModelVersion {
+    let isMLflow = instructions.isMLflow
     let incoming = path + "/.incoming-" + (try randomName())
     defer { try? FileManager.default.removeItem(atPath: incoming) }
     let hasArtifacts = isMLflow && survey.items.contains(.folder("artifacts"))
     let artifacts = isMLflow ? (hasArtifacts ? "model/artifacts" : "model") : "artifacts"
     let record: JSONValue = [
-      "entrypoint": .string(metadata.entrypoint ?? ""), "task": .string(metadata.task ?? ""),
+      "entrypoint": .string(instructions.entrypoint), "task": .string(instructions.task),
       "source": .string(source), "artifacts": .string(artifacts), "created_at": .int(now()),
     ]
     do {
@@ -222,13 +232,14 @@ final class ModelDirectory: Sendable {
     } catch {
       throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be made: \(error.systemWords)")
     }
-    var number = (numbers(model).last ?? 0) + 1
+    var number = wanted ?? (numbers(model).last ?? 0) + 1
     // Onto a folder with something in it a rename fails, so two that register at once get two numbers.
     while rename(incoming, versionsPath(model) + "/\(number)") != 0 {
       guard errno == ENOTEMPTY || errno == EEXIST else {
         throw ModelError(
           code: .storage, description: "version \(number) cannot be put in place: \(String(cString: strerror(errno)))")
       }
+      if wanted != nil { throw taken(model, number) }
       number += 1
     }
     return try version(model, number)

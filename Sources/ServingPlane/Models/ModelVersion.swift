@@ -55,6 +55,8 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
     case invalid
     /// There is no such model, version or alias.
     case missing
+    /// There is such a version already.
+    case exists
     /// The disk would not.
     case storage
     /// The version or the aliases are there, and cannot be read.

@@ -1,105 +1,89 @@
 internal import CanonicalJSON
 internal import Endpoints
 internal import LibYAML
+internal import ServingAPI
 
-/// Endpoints of a Databricks bundle: `resources.model_serving_endpoints` of its YAML files, for one target or for none.
+/// Endpoints of a Databricks bundle: `resources.model_serving_endpoints` of its files, for one target.
 struct BundleFile {
   private(set) var endpoints: [DeclaredEndpoint] = []
+  /// Endpoints of which no manifest is made.
+  private(set) var skipped: [ImportOutcome] = []
   private(set) var findings: [Finding] = []
+  /// What is left out beside the endpoints' own members.
+  private(set) var omissions: [Finding] = []
+  /// The target that the bundle chose by itself; nil: somebody named one, or there is no choice.
+  private(set) var chosenTarget: String?
 
   private let root: SourcedValue
-  private let target: (name: String, value: SourcedValue)?
-
-  private static let next = "give the file of a Databricks bundle in which resources.model_serving_endpoints stands"
+  private let target: BundleTarget?
+  private let variables: BundleVariables
 
   /// - Parameters:
-  ///   - files: of one bundle; what they say is taken together.
-  ///   - target: the bundle's target; nil leaves all targets' own words aside.
-  /// - Throws: an ``ErrorReport`` for a file that is no bundle, a target that is not there, or where there is no endpoint.
-  init(files: [String], target: String?) throws {
-    let values = try files.map { try SourcedValue.yaml(file: $0, next: Self.next) }
-    for value in values where value.members == nil {
-      throw ErrorReport("\(value.location.file) is no bundle", place: "\(value.location)", next: Self.next)
-    }
-    let merged = values.dropFirst().reduce(values[0]) { Self.merge($0, $1) }
-    self.target = try target.map { try ($0, Self.target($0, of: merged)) }
-    root = self.target.map { Self.applied($0.value, to: merged) } ?? merged
+  ///   - files: of one bundle, or its folder; what they and the files that they include say is taken together.
+  ///   - asked: the name of a target; nil: the bundle's default.
+  ///   - flags: what `--var` was given.
+  /// - Throws: an ``ErrorReport`` for a file that is not a bundle's, a target or a variable that is not there, or where
+  ///   there is no endpoint.
+  init(files: [String], target asked: String?, variables flags: [String], environment: [String: String]) throws {
+    let sources = try BundleSources(files)
+    let target = try BundleTarget.choose(asked, of: sources.root)
+    var joins: [JoinedList] = []
+    root = target?.applied(to: sources.root, joins: &joins) ?? sources.root
+    self.target = target
+    variables = try BundleVariables(
+      sources.root["variables"], target: target?.value?["variables"], flags: flags, environment: environment,
+      overrides: try Self.overrides(target, sources))
+    (findings, omissions) = (sources.findings, sources.omissions)
     guard let blocks = root["resources"]?["model_serving_endpoints"]?.members, !blocks.isEmpty else {
       throw ErrorReport(
-        "there are no model_serving_endpoints in \(files.joined(separator: ", "))", place: "\(values[0].location)",
-        next: root["include"] == nil ? Self.next : "name the files that it includes as well, each with --from-bundle")
+        "there are no model_serving_endpoints in \(sources.files.joined(separator: ", "))",
+        place: "\(sources.root.location)", next: BundleSources.next)
     }
-    endpoints = blocks.sorted { $0.key < $1.key }.map(endpoint)
-    report()
-  }
-
-  // MARK: Targets
-
-  private static func target(_ name: String, of root: SourcedValue) throws -> SourcedValue {
-    if let target = root["targets"]?[name] { return target }
-    let known = (root["targets"]?.members ?? [:]).keys.sorted()
-    throw ErrorReport(
-      "the bundle has no target \(name)", place: "\((root["targets"] ?? root).location)",
-      next: known.isEmpty ? "leave --target out" : "its targets are \(known.joined(separator: ", "))")
-  }
-
-  /// What a target says of resources, variables and permissions, over what the bundle says.
-  private static func applied(_ target: SourcedValue, to root: SourcedValue) -> SourcedValue {
-    let own = (target.members ?? [:]).filter { ["resources", "permissions"].contains($0.key) }
-    return merge(root, SourcedValue(.object(own), at: target.location))
-  }
-
-  /// Objects key by key, lists one behind the other, as bundles are put together.
-  private static func merge(_ one: SourcedValue, _ other: SourcedValue) -> SourcedValue {
-    switch (one.content, other.content) {
-    case (.object(let members), .object(let others)):
-      return SourcedValue(.object(members.merging(others) { merge($0, $1) }), at: one.location)
-    case (.list(let items), .list(let others)): return SourcedValue(.list(items + others), at: one.location)
-    default: return other
-    }
-  }
-
-  private mutating func report() {
-    guard let target else {
-      let targets = (root["targets"]?.members ?? [:]).filter {
-        $0.value["resources"] != nil || $0.value["variables"] != nil
+    for (key, block) in blocks.sorted(by: { $0.key < $1.key }) {
+      let path = "resources.model_serving_endpoints.\(key)"
+      if let places = sources.repeated[path] {
+        let words = places.map(\.description).joined(separator: " and at ")
+        skipped.append(.skipped(name: key, why: "several files declare it, at \(words); a bundle refuses that"))
+      } else {
+        endpoints.append(endpoint(key, path, block, joins))
       }
-      guard let first = targets.min(by: { $0.key < $1.key }) else { return }
-      findings.append(
-        Finding(
-          .warning, at: first.value.location, path: "targets",
-          "what the targets \(targets.keys.sorted().joined(separator: ", ")) say is left aside",
-          suggestion: "name one with --target"))
+    }
+    addTarget()
+  }
+
+  /// `.databricks/bundle/TARGET/variable-overrides.json` beside the root file.
+  private static func overrides(_ target: BundleTarget?, _ sources: BundleSources) throws -> SourcedValue? {
+    guard let target, sources.files.first != "-" else { return nil }
+    let path = BundleSources.join(sources.folder, ".databricks/bundle/\(target.name)/variable-overrides.json")
+    return try SourcedValue.json(fileIfThere: path)
+  }
+
+  private mutating func addTarget() {
+    guard let target else {
+      omissions += [BundleTarget.leftAside(of: root)].compactMap(\.self)
       return
     }
-    let prefix = target.value["presets"]?["name_prefix"]
-    guard let place = prefix ?? target.value["mode"].flatMap({ $0.text == "development" ? $0 : nil }) else { return }
-    findings.append(
-      Finding(
-        .warning, at: place.location, path: "targets.\(target.name)",
-        "the target puts a prefix before the names of what it deploys, which is left aside",
-        suggestion: "write the name that the endpoint is to have"))
+    if target.isBundlesChoice, target.value != nil { chosenTarget = target.name }
+    omissions += [target.prefix].compactMap(\.self)
   }
 
   // MARK: Endpoints
 
-  private func endpoint(_ key: String, _ block: SourcedValue) -> DeclaredEndpoint {
+  private func endpoint(
+    _ key: String, _ path: String, _ block: SourcedValue, _ joins: [JoinedList]
+  ) -> DeclaredEndpoint {
     let references = References(dialect: .bundle, value: { [self] in value(of: $0) })
     var open: [References.Open] = []
-    let body = references.resolve(block, open: &open) ?? block
+    let body = (references.resolve(block, open: &open) ?? block).converted(to: WireCreateRequest.self, flags: .bundle)
     var endpoint = DeclaredEndpoint(
-      label: key, path: "resources.model_serving_endpoints.\(key)", body: body,
-      isRetained: body["lifecycle"]?["prevent_destroy"]?.scalar == .bool(true))
+      label: key, path: path, body: body, isRetained: body["lifecycle"]?["prevent_destroy"]?.scalar == .bool(true))
     endpoint.grants = (body["permissions"]?.items ?? []).map { Self.grant($0) }
     if let shared = root["permissions"].flatMap({ references.resolve($0, path: "permissions", open: &open) }) {
       endpoint.grants += (shared.items ?? []).map { Self.grant($0, ofBundle: true) }
     }
     endpoint.open = open
     endpoint.settled = ["permissions", "lifecycle"]
-    if body["rate_limits"] != nil {
-      endpoint.settled.insert("rate_limits")
-      endpoint.remarks.append("left out: rate_limits, which the API no longer answers: write gateway.rateLimits")
-    }
+    endpoint.joined = joins.filter { $0.path.hasPrefix(path + ".") && ($0.changesConfig || $0.repeatsKeys(in: body)) }
     return endpoint
   }
 
@@ -107,37 +91,64 @@ struct BundleFile {
   private static func grant(_ value: SourcedValue, ofBundle: Bool = false) -> SourcedValue {
     guard var members = value.members, let level = members.removeValue(forKey: "level") else { return value }
     let isRun = ofBundle && level.text == "CAN_RUN"
-    members["permission_level"] = isRun ? SourcedValue(.scalar(.string("CAN_QUERY")), at: level.location) : level
+    members["permission_level"] = isRun ? SourcedValue("CAN_QUERY", at: level.location) : level
     return SourcedValue(.object(members), at: value.location)
+      .converted(to: WireAccessEntry.self, flags: .bundle)
   }
 
   // MARK: References
 
-  /// `var.NAME`, and parts of it; `bundle.target`, `bundle.name` and `bundle.environment`, the target's older name.
+  /// `var.NAME`, and parts of it; what the bundle says elsewhere, such as `bundle.name`, `workspace.host` and
+  /// `resources.schemas.ml.name`; and names that are made of literal ones.
   private func value(of path: String) -> SourcedValue? {
-    let parts = path.split(separator: ".").map(String.init)
-    switch parts.first {
-    case "var" where parts.count > 1:
-      return parts.dropFirst(2).reduce(variable(parts[1])) { $0?[$1] }
-    case "variables" where parts.count == 3 && ["value", "default"].contains(parts[2]): return variable(parts[1])
-    case "bundle" where parts.count == 2:
-      if let target, ["target", "environment"].contains(parts[1]) {
-        return SourcedValue(.scalar(.string(target.name)), at: target.value.location)
+    let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
+    guard parts.count == 2, let head = parts.first else { return nil }
+    let rest = parts[1]
+    switch head {
+    case "var": return variable(rest)
+    case "variables":
+      return [".value", ".default"].lazy.compactMap {
+        rest.hasSuffix($0) ? variable(String(rest.dropLast($0.count))) : nil
       }
-      return parts[1] == "name" ? root["bundle"]?["name"] : nil
+      .first
+    case "bundle" where ["target", "environment"].contains(rest):
+      return target.map { SourcedValue($0.name, at: $0.value?.location ?? root.location) }
+    case "bundle", "workspace": return root.value(at: path)
+    case "resources": return root.value(at: path) ?? identity(rest)
     default: return nil
     }
   }
 
-  /// The target's own value, else the default. One that is looked up in a workspace is not known here.
-  private func variable(_ name: String) -> SourcedValue? {
-    let own = target?.value["variables"]?[name]
-    if let own {
-      guard own.members != nil else { return own }
-      if let value = own["default"] { return value }
-      if own["lookup"] == nil { return own }
-      return nil
+  private func variable(_ path: String) -> SourcedValue? {
+    let name = path.prefix { $0 != "." && $0 != "[" }
+    return variables[String(name)]?.value(at: path.dropFirst(name.count))
+  }
+
+  /// The full name of a schema or a registered model, which is also its id.
+  private func identity(_ path: String) -> SourcedValue? {
+    let parts = path.split(separator: ".").map(String.init)
+    guard parts.count == 3, ["id", "full_name"].contains(parts[2]),
+      let resource = root["resources"]?[parts[0]]?[parts[1]]
+    else { return nil }
+    let members: [String]
+    switch parts[0] {
+    case "schemas": members = ["catalog_name", "name"]
+    case "registered_models": members = ["catalog_name", "schema_name", "name"]
+    default: return nil
     }
-    return root["variables"]?[name]?["default"]
+    let texts = members.compactMap { resource[$0]?.text }
+    guard texts.count == members.count else { return nil }
+    return SourcedValue(texts.joined(separator: "."), at: resource.location)
+  }
+}
+
+extension JoinedList {
+  /// Whether a list of settings has a key twice since it was joined.
+  fileprivate func repeatsKeys(in body: SourcedValue) -> Bool {
+    let items = ["tags", "ai_gateway.rate_limits"].filter { path.hasSuffix(".\($0)") }.flatMap {
+      body.value(at: $0)?.items ?? []
+    }
+    let keys = items.compactMap { item in item["key"]?.text.map { [$0, item["principal"]?.text ?? ""] } }
+    return Set(keys).count < keys.count
   }
 }

@@ -1,5 +1,6 @@
 internal import CanonicalJSON
 internal import Endpoints
+internal import LibYAML
 internal import ServingAPI
 
 /// An endpoint as another tool's configuration declares it: the body of a create in the API's own words, and what stands
@@ -10,7 +11,7 @@ struct DeclaredEndpoint {
   /// Where it stands, such as `resource.databricks_model_serving.chat`.
   let path: String
   var body: SourcedValue
-  /// Whom it grants what: objects with a principal and a level.
+  /// Whom it grants what: objects with a principal and a level, in the API's words.
   var grants: [SourcedValue] = []
   /// Whether the configuration guards it against deletion.
   var isRetained = false
@@ -18,10 +19,18 @@ struct DeclaredEndpoint {
   var open: [References.Open] = []
   /// Members of the block that the reader of the file has dealt with, or that say nothing of the endpoint.
   var settled: Set<String> = []
-  var remarks: [String] = []
+  /// Lists that the configuration puts together from two places.
+  var joined: [JoinedList] = []
+  /// Other things that a person calls it by, such as an address.
+  var otherNames: Set<String> = []
 
   /// The endpoint's name, where it is known.
-  var name: String? { body["name"]?.text }
+  var name: String? { body["name"]?.text.flatMap { $0.isEmpty ? nil : $0 } }
+
+  /// Whether a person who asks for that name means it.
+  func isCalled(_ asked: String) -> Bool {
+    asked == label || asked == name || asked == path || otherNames.contains(asked)
+  }
 
   /// The manifest, and what a person should know of the block.
   func outcome() -> (ImportOutcome, [Finding]) {
@@ -34,42 +43,66 @@ struct DeclaredEndpoint {
     guard faults.isEmpty else {
       return (.skipped(name: name ?? label, why: "its block has errors"), faults)
     }
+    let open = allOpen
+    var findings = open.map(finding) + joined.map { $0.finding }
     do {
-      let draft = try draft(request)
-      guard !open.isEmpty else { return (.manifest(try ImportedManifest(draft)), []) }
-      return (
-        .manifest(ImportedManifest(open: draft, name: name ?? label, openFields: open.map(\.path))), openFindings
-      )
+      let omissions = DeclaredOmissions(of: self, request)
+      findings += omissions.items.map { finding($0) }
+      let draft = try draft(request, open, omissions)
+      guard open.isEmpty else {
+        return (.manifest(ImportedManifest(open: draft, name: name ?? label, openFields: open.map(\.path))), findings)
+      }
+      return (.manifest(try ImportedManifest(draft)), findings)
     } catch {
-      return (.skipped(name: name ?? label, why: error.why), openFindings)
+      let joins = joined.filter(\.changesConfig).map(\.words)
+      return (.skipped(name: name ?? label, why: ([error.why] + joins).joined(separator: "; ")), findings)
     }
   }
 
-  private var openFindings: [Finding] {
-    open.map {
-      Finding(
-        .warning, at: $0.location, path: "\(path).\($0.path)", "\($0.on) is not known here, so the field is left out",
-        suggestion: "write it into the manifest")
-    }
+  /// What could not be resolved, and a name that nobody gave.
+  private var allOpen: [References.Open] {
+    guard name == nil, !open.contains(where: { $0.path == "name" }) else { return open }
+    return [References.Open(path: "name", on: "", location: body.location)] + open
+  }
+
+  private func finding(_ open: References.Open) -> Finding {
+    Finding(
+      .warning, at: open.location, path: "\(path).\(open.path)",
+      open.on.isEmpty ? "is not given" : "\(open.on) is not known here, so the field is left out",
+      suggestion: "write it into the manifest")
+  }
+
+  private func finding(_ omission: DeclaredOmissions.Item) -> Finding {
+    Finding(
+      .warning, at: omission.location, path: "\(path).\(omission.path)",
+      "left out: \(omission.why); the endpoint that apply creates is without it")
   }
 
   // MARK: The draft
 
-  private func draft(_ request: WireCreateRequest) throws(Unsayable) -> ManifestDraft {
+  private func draft(
+    _ request: WireCreateRequest, _ open: [References.Open], _ omissions: DeclaredOmissions
+  ) throws(Unsayable) -> ManifestDraft {
     var endpoint = WireEndpoint()
     for member in ["name", "config", "tags", "ai_gateway", "email_notifications", "description", "route_optimized"] {
       endpoint.members[member] = request.members[member]
     }
-    var draft = try ManifestDraft(endpoint, isOpen: !open.isEmpty)
+    let entities = request.config?.entities ?? []
+    if entities.count > 1, (request.config?.trafficConfig?.routes ?? []).isEmpty, open.isEmpty {
+      throw Unsayable("it has \(entities.count) served entities and no traffic_config that splits the traffic")
+    }
+    var draft = try ManifestDraft(endpoint, from: .declaration, isOpen: !open.isEmpty)
     draft.isRetained = isRetained
     draft.settings.creation.budgetPolicy = request.budgetPolicy.flatMap { $0.isEmpty ? nil : $0 }
     draft.settings.telemetry = telemetry(request)
-    addGrants(to: &draft)
-    draft.remarks += open.map { "to be written by hand: \($0.path), which is \($0.on) at \($0.location)" } + remarks
-    let left = leftOut(request)
-    if !left.isEmpty {
-      draft.remarks.append("left out: \(left.joined(separator: ", ")), for which a manifest has no field")
+    let known = WirePermissions(entries: grants.compactMap { WireAccessEntry($0.json) }).grants.filter {
+      if case .unknown = $0.level { false } else { true }
     }
+    if !known.isEmpty { draft.settings.access = AccessSettings(grants: known) }
+    draft.remarks += open.map { open in
+      "to be written by hand: \(open.path), which is \(open.on.isEmpty ? "not given" : open.on) at \(open.location)"
+    }
+    for item in omissions.items where !item.isOfDraft { draft.leaveOut(item.path, item.why) }
     return draft
   }
 
@@ -81,34 +114,26 @@ struct DeclaredEndpoint {
       profileID: telemetry.profileID)
     return settings == TelemetrySettings() ? nil : settings
   }
+}
 
-  private func addGrants(to draft: inout ManifestDraft) {
-    let permissions = WirePermissions(entries: grants.compactMap { WireAccessEntry($0.json) })
-    let known = permissions.grants.filter { if case .unknown = $0.level { false } else { true } }
-    if !known.isEmpty { draft.settings.access = AccessSettings(grants: known) }
-    if known.count < permissions.grants.count {
-      draft.remarks.append("left out: grants of levels other than CAN_VIEW, CAN_QUERY and CAN_MANAGE")
-    }
-  }
+/// A list that a configuration puts together from two places, one behind the other.
+struct JoinedList: Hashable, Sendable {
+  /// From the file's root.
+  let path: String
+  let first: SourceLocation
+  let second: SourceLocation
 
-  /// Members that are set and that no manifest has a field for, as paths.
-  private func leftOut(_ request: WireCreateRequest) -> [String] {
-    let written: Set = [
-      "name", "config", "tags", "ai_gateway", "email_notifications", "description", "route_optimized",
-      "budget_policy_id", "telemetry_config",
-    ]
-    var left = request.members.filter { !written.contains($0.key) && !settled.contains($0.key) && !$0.value.isNull }
-      .map(\.key)
-    left += request.config?.unknownMembers.keys.map { "config.\($0)" } ?? []
-    for entity in request.config?.entities ?? [] {
-      // Those that make a rollout are named where the entity stands.
-      let unknown = Set(entity.unknownMembers.keys).subtracting(entity.unrepresentedMembers)
-      left += unknown.map { "\($0) of \(entity.resolvedName)" }
-    }
-    let telemetry = WireTelemetry(request.members["telemetry_config"])
-    if telemetry?.tableNames?.members["annotations_table"] != nil {
-      left.append("telemetry_config.table_names.annotations_table")
-    }
-    return left.sorted()
+  /// Whether the list makes the config, where nobody repeats items on purpose.
+  var changesConfig: Bool { ["served_entities", "served_models", "routes"].contains(name) }
+
+  private var name: Substring { path.split(separator: ".").last ?? "" }
+
+  var words: String { "its \(name) are two lists joined, the one at \(first) and the one at \(second)" }
+
+  var finding: Finding {
+    Finding(
+      .warning, at: second, path: path,
+      "two lists were joined, this one and the one at \(first): a bundle puts a target's list behind the bundle's own",
+      suggestion: "keep the items in one of them if they are meant to replace each other")
   }
 }

@@ -24,6 +24,8 @@ struct References {
   let value: (String) -> SourcedValue?
 
   /// The value with its references replaced, and without what depends on others, which is added to `open`.
+  ///
+  /// - Parameter path: where the value stands in the block, for what is open.
   func resolve(_ value: SourcedValue, path: String = "", open: inout [Open]) -> SourcedValue? {
     resolve(value, path, depth: 0, &open)
   }
@@ -64,7 +66,7 @@ struct References {
     var inner: [Open] = []
     let values = pieces.map { piece -> SourcedValue? in
       switch piece {
-      case .text(let text): return SourcedValue(.scalar(.string(text)), at: location)
+      case .text(let text): return SourcedValue(text, at: location)
       case .reference(let inside, let whole):
         let value = depth < Self.deepest ? value(inside) : nil
         let resolved = value.flatMap { resolve($0, path, depth: depth + 1, &inner) }
@@ -78,8 +80,10 @@ struct References {
     }
     open += inner
     // A reference alone stands for a value of any kind.
-    if pieces.count == 1, let value = values[0] { return SourcedValue(value.content, at: location) }
-    return SourcedValue(.scalar(.string(values.compactMap { $0?.scalar?.plainText }.joined())), at: location)
+    if pieces.count == 1, let value = values[0] {
+      return SourcedValue(value.content, at: location, written: value.written)
+    }
+    return SourcedValue(values.compactMap { $0?.plainText }.joined(), at: location)
   }
 
   // MARK: Pieces
@@ -130,9 +134,4 @@ struct References {
     }
     return nil
   }
-}
-
-extension JSONValue {
-  /// A scalar as it stands inside of a text.
-  fileprivate var plainText: String { stringValue ?? text() }
 }

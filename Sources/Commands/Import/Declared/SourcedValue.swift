@@ -13,11 +13,17 @@ struct SourcedValue: Sendable {
 
   let content: Content
   let location: SourceLocation
+  /// The text of a scalar as it was written, which a number does not keep: `1.10` is 1.1.
+  let written: String?
 
-  init(_ content: Content, at location: SourceLocation) {
+  init(_ content: Content, at location: SourceLocation, written: String? = nil) {
     self.content = content
     self.location = location
+    self.written = written
   }
+
+  /// A text.
+  init(_ text: String, at location: SourceLocation) { self.init(.scalar(.string(text)), at: location) }
 
   subscript(key: String) -> SourcedValue? { members?[key] }
 
@@ -36,6 +42,22 @@ struct SourcedValue: Sendable {
     case .list(let items): .array(items.map(\.json))
     case .object(let members): .object(members.mapValues(\.json))
     }
+  }
+
+  /// The text of a scalar, whatever it means; nil for anything else, and for null.
+  var plainText: String? { scalar.flatMap { $0.isNull ? nil : $0.stringValue ?? written ?? $0.text() } }
+
+  /// The value at a path such as `config.served_entities[0].name`; nil where there is none.
+  func value(at path: some StringProtocol) -> SourcedValue? {
+    let key = path.prefix { $0 != "." && $0 != "[" }
+    let rest = path.dropFirst(key.count)
+    if !key.isEmpty { return self[String(key)]?.value(at: rest) }
+    if rest.isEmpty { return self }
+    guard rest.first == "[" else { return value(at: rest.dropFirst()) }
+    guard let index = Int(rest.dropFirst().prefix { $0 != "]" }), let items, items.indices.contains(index) else {
+      return nil
+    }
+    return items[index].value(at: rest.drop { $0 != "]" }.dropFirst())
   }
 
   /// Where the value at a path such as `config.served_entities[0].name` stands, or the nearest one above it that there is.
@@ -57,27 +79,39 @@ struct SourcedValue: Sendable {
 
 extension SourcedValue {
   /// - Parameter path: `-` for standard input.
-  /// - Throws: an ``ErrorReport`` where there is no such file, or no JSON in it.
+  /// - Throws: an ``ErrorReport`` where there is no such file, or not one document of JSON in it.
   static func json(file path: String, next: String) throws -> SourcedValue {
-    let bytes = try bytes(of: path)
     do {
-      let value = try JSONValue(parsing: bytes)
-      return positioned(bytes, path) ?? SourcedValue(value, at: SourceLocation(file: path, line: 1, column: 1))
-    } catch {
-      throw ErrorReport(
-        "\(path) is no JSON", place: "\(location(of: error.offset, in: bytes, path))", why: error.message, next: next)
+      // What "terraform show" prints of a large state goes far beyond any file that a person writes.
+      let limits = YAMLLimits(bytes: 64 << 20, depth: 200, nodesPerDocument: 5_000_000, aliasedNodesPerFile: 0)
+      let documents = try YAMLParser.jsonDocuments(in: try bytes(of: path), file: path, limits: limits)
+      return try only(documents, of: path, next: next)
+    } catch let error as YAMLError {
+      throw ErrorReport("\(path) is not valid JSON", place: "\(error.location)", why: error.message, next: next)
     }
+  }
+
+  /// - Returns: nil where there is no such file.
+  /// - Throws: an ``ErrorReport`` where there is not one document of JSON in it.
+  static func json(fileIfThere path: String) throws -> SourcedValue? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    return try json(file: path, next: "correct it, or remove it")
   }
 
   /// - Throws: an ``ErrorReport`` where there is no such file, or not one document of YAML in it.
   static func yaml(file path: String, next: String) throws -> SourcedValue {
-    let documents: [YAMLDocument]
     do {
-      documents = try YAMLParser.documents(in: try bytes(of: path), file: path).filter { $0.root != nil }
+      return try only(try YAMLParser.documents(in: try bytes(of: path), file: path), of: path, next: next)
     } catch let error as YAMLError {
-      throw ErrorReport("\(path) is no YAML", place: "\(error.location)", why: error.message, next: next)
+      throw ErrorReport("\(path) is not valid YAML", place: "\(error.location)", why: error.message, next: next)
     }
-    guard let root = documents.first?.root else { throw ErrorReport("\(path) is empty", next: next) }
+  }
+
+  private static func only(_ documents: [YAMLDocument], of path: String, next: String) throws -> SourcedValue {
+    let documents = documents.filter { $0.root != nil }
+    guard let root = documents.first?.root else {
+      throw ErrorReport("\(path) is empty", place: "\(path):1:1", next: next)
+    }
     if documents.count > 1 {
       throw ErrorReport("\(path) holds several documents", place: "\(documents[1].location)", next: next)
     }
@@ -103,33 +137,7 @@ extension SourcedValue {
             mapping.entries.map { ($0.key.text, SourcedValue($0.value, source)) }, uniquingKeysWith: { one, _ in one }))
       case .scalar(let scalar): .scalar(JSONValue(scalar))
       }
-    self.init(content, at: SourceLocation(source: source, mark: node.mark))
-  }
-
-  private init(_ value: JSONValue, at location: SourceLocation) {
-    switch value {
-    case .array(let items): self.init(.list(items.map { SourcedValue($0, at: location) }), at: location)
-    case .object(let members): self.init(.object(members.mapValues { SourcedValue($0, at: location) }), at: location)
-    default: self.init(.scalar(value), at: location)
-    }
-  }
-
-  /// JSON is YAML but for a few escapes, and YAML's reader knows places; nil where it takes the text for something else.
-  private static func positioned(_ bytes: [UInt8], _ path: String) -> SourcedValue? {
-    let limits = YAMLLimits(
-      bytes: 64 << 20, depth: 200, nodesPerDocument: 5_000_000, aliasedNodesPerFile: 0)
-    guard let documents = try? YAMLParser.documents(in: bytes, file: path, limits: limits), documents.count == 1 else {
-      return nil
-    }
-    return documents[0].root.map { SourcedValue($0, SourceFile(path)) }
-  }
-
-  private static func location(of offset: Int, in bytes: [UInt8], _ path: String) -> SourceLocation {
-    let before = bytes.prefix(offset)
-    let line = before.count { $0 == UInt8(ascii: "\n") } + 1
-    let start = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-    let column = String(decoding: before[start...], as: UTF8.self).unicodeScalars.count + 1
-    return SourceLocation(file: path, line: line, column: column)
+    self.init(content, at: SourceLocation(source: source, mark: node.mark), written: node.scalar?.text)
   }
 }
 

@@ -1,0 +1,72 @@
+internal import CanonicalJSON
+internal import Endpoints
+
+/// The target of a bundle whose own words count.
+struct BundleTarget {
+  let name: String
+  /// Nil: the bundle has no targets, and Databricks calls what it has `default`.
+  let value: SourcedValue?
+  /// Whether the bundle chose it, and not whoever runs the command.
+  let isBundlesChoice: Bool
+
+  /// - Parameter asked: the target's name; nil: the bundle's default, or its only one.
+  /// - Returns: nil where the bundle has several and calls none its default.
+  /// - Throws: an ``ErrorReport`` for a target that is not there, and for several defaults.
+  static func choose(_ asked: String?, of root: SourcedValue) throws -> BundleTarget? {
+    let block = root["targets"] ?? root["environments"]
+    let targets = block?.members ?? [:]
+    if let asked {
+      if let value = targets[asked] { return BundleTarget(name: asked, value: value, isBundlesChoice: false) }
+      if targets.isEmpty, asked == implied { return BundleTarget(name: asked, value: nil, isBundlesChoice: false) }
+      throw ErrorReport(
+        "the bundle has no target \(asked)", place: "\((block ?? root).location)",
+        next: targets.isEmpty
+          ? "leave --target out" : "its targets are \(targets.keys.sorted().joined(separator: ", "))")
+    }
+    let defaults = targets.filter { $0.value["default"]?.scalar == .bool(true) }
+    if defaults.count > 1 {
+      throw ErrorReport(
+        "the bundle has several default targets", place: "\((block ?? root).location)",
+        next: "name one with --target: \(defaults.keys.sorted().joined(separator: ", "))")
+    }
+    if let (name, value) = defaults.first ?? (targets.count == 1 ? targets.first : nil) {
+      return BundleTarget(name: name, value: value, isBundlesChoice: true)
+    }
+    return targets.isEmpty ? BundleTarget(name: implied, value: nil, isBundlesChoice: true) : nil
+  }
+
+  private static let implied = "default"
+
+  /// What all targets say is left aside where none of them counts.
+  static func leftAside(of root: SourcedValue) -> Finding? {
+    let targets = (root["targets"] ?? root["environments"])?.members ?? [:]
+    let speaking = targets.filter { $0.value.members?.keys.contains(where: overlaid.contains) ?? false }
+    guard let first = speaking.min(by: { $0.key < $1.key }) else { return nil }
+    let names = speaking.keys.sorted().joined(separator: ", ")
+    return Finding(
+      .warning, at: first.value.location, path: "targets", "what the targets \(names) say is left aside",
+      suggestion: "name one with --target")
+  }
+
+  /// What a target may say over the bundle.
+  private static let overlaid = ["resources", "variables", "permissions", "bundle", "workspace", "presets"]
+
+  /// The bundle with what the target says of resources, permissions and the like over it.
+  func applied(to root: SourcedValue, joins: inout [JoinedList]) -> SourcedValue {
+    guard let value else { return root }
+    let own = (value.members ?? [:]).filter { ["resources", "permissions", "bundle", "workspace"].contains($0.key) }
+    return root.merging(SourcedValue(.object(own), at: value.location), joins: &joins)
+  }
+
+  /// That the names of what is deployed get a prefix, which depends on who deploys.
+  var prefix: Finding? {
+    guard let value else { return nil }
+    let prefix = value["presets"]?["name_prefix"].flatMap { $0.saysNothing ? nil : $0 }
+    let isDevelopment = value["mode"]?.text == "development" && value["presets"]?["name_prefix"] == nil
+    guard let place = prefix ?? (isDevelopment ? value["mode"] : nil) else { return nil }
+    return Finding(
+      .warning, at: place.location, path: "targets.\(name)",
+      "the target puts a prefix before the names of what it deploys (endpoints, models, schemas), which is left aside",
+      suggestion: "write the names that are meant")
+  }
+}

@@ -1,0 +1,130 @@
+internal import CanonicalJSON
+internal import Endpoints
+internal import LibYAML
+internal import ServingAPI
+
+/// What a declaration says and a manifest cannot, or what has no meaning, each with its place.
+struct DeclaredOmissions {
+  struct Item {
+    /// In the endpoint's block.
+    let path: String
+    /// A clause.
+    let why: String
+    let location: SourceLocation
+    /// Whether ``ManifestDraft`` notes it by itself, since a live endpoint can have it too.
+    let isOfDraft: Bool
+  }
+
+  private(set) var items: [Item] = []
+  private let endpoint: DeclaredEndpoint
+
+  init(of endpoint: DeclaredEndpoint, _ request: WireCreateRequest) {
+    self.endpoint = endpoint
+    addMembers(request)
+    if let config = request.config { addConfig(config) }
+    addGateway(request)
+    addTags(request)
+    for (index, grant) in endpoint.grants.enumerated() { add(grant, index) }
+    items.sort { ($0.location, $0.path) < ($1.location, $1.path) }
+  }
+
+  private mutating func add(_ path: String, _ why: String, at location: SourceLocation? = nil, isOfDraft: Bool = false)
+  {
+    let place = location ?? endpoint.body.location(of: path)
+    items.append(Item(path: path, why: why, location: place, isOfDraft: isOfDraft))
+  }
+
+  private static let noField = "a manifest has no field for it"
+
+  // MARK: Members
+
+  /// Members of a create request that a manifest has fields for.
+  private static let written: Set = [
+    "name", "config", "tags", "ai_gateway", "email_notifications", "description", "route_optimized",
+    "budget_policy_id", "telemetry_config",
+  ]
+
+  private mutating func addMembers(_ request: WireCreateRequest) {
+    let body = endpoint.body
+    for (key, value) in body.members ?? [:]
+    where !Self.written.contains(key) && !endpoint.settled.contains(key) && !value.saysNothing {
+      add(key, key == "rate_limits" ? "the API no longer answers it; write gateway.rateLimits" : Self.noField)
+    }
+    for path in OverlookedMembers.paths(in: body, as: WireCreateRequest.self) where path.contains(".") {
+      // The gateway's are kept with it, and named there.
+      if !path.hasPrefix("ai_gateway.") || path.split(separator: ".").count > 2 { add(path, Self.noField) }
+    }
+    let annotations = "telemetry_config.table_names.annotations_table"
+    if body.value(at: annotations)?.saysNothing == false { add(annotations, Self.noField) }
+  }
+
+  // MARK: Config
+
+  private mutating func addConfig(_ config: WireConfig) {
+    let key = (config.servedEntities ?? []).isEmpty ? "served_models" : "served_entities"
+    if key == "served_entities", !(config.servedModels ?? []).isEmpty {
+      add("config.served_models", "it stands beside served_entities, and the API takes one of the two")
+    }
+    if config.unrepresentedMembers.contains("auto_capture_config") {
+      add("config.auto_capture_config", Self.noField, isOfDraft: true)
+    }
+    for (index, entity) in config.entities.enumerated() {
+      let path = "config.\(key)[\(index)]"
+      for member in entity.unrepresentedMembers { add("\(path).\(member)", Self.noField, isOfDraft: true) }
+      let variables = entity.members["environment_vars"]?.objectValue ?? [:]
+      for (name, _) in variables.sorted(by: { $0.key < $1.key }).filter({ $0.value.isNull }) {
+        add("\(path).environment_vars.\(name)", "it has no value")
+      }
+    }
+    addRoutes(config)
+  }
+
+  private mutating func addRoutes(_ config: WireConfig) {
+    let names = Set(config.entities.map(\.resolvedName))
+    for (index, route) in (config.trafficConfig?.routes ?? []).enumerated() {
+      let path = "config.traffic_config.routes[\(index)]"
+      guard let name = route.servedEntityName, !name.isEmpty else {
+        add(path, "it names no served entity")
+        continue
+      }
+      if !names.contains(name) { add(path, "no served entity is called \"\(name)\"") }
+    }
+  }
+
+  // MARK: Settings beside the config
+
+  private mutating func addGateway(_ request: WireCreateRequest) {
+    guard let gateway = request.gateway?.settings else { return }
+    for key in gateway.other.keys.sorted() { add("ai_gateway.\(key)", Self.noField, isOfDraft: true) }
+    if let table = gateway.inferenceTable, table.enabled, table.catalog.isEmpty || table.schema.isEmpty {
+      add("ai_gateway.inference_table_config", "it names no catalog and schema", isOfDraft: true)
+    }
+  }
+
+  private mutating func addTags(_ request: WireCreateRequest) {
+    var seen: Set<String> = []
+    for (index, tag) in (request.tags ?? []).enumerated() {
+      guard let key = tag.members["key"]?.stringValue, !key.isEmpty else {
+        add("tags[\(index)]", "it has no key")
+        continue
+      }
+      if !seen.insert(key).inserted { add("tags[\(index)]", "the tag \(key) is set already, and one value counts") }
+    }
+  }
+
+  private mutating func add(_ grant: SourcedValue, _ index: Int) {
+    let level = grant["permission_level"]?.plainText ?? ""
+    let grants = WirePermissions(entries: [WireAccessEntry(grant.json)].compactMap(\.self)).grants
+    guard let principal = grants.first?.principal else {
+      return add(
+        "permissions[\(index)]", level.isEmpty ? "it names no level" : "it names no user, group or service principal",
+        at: grant.location)
+    }
+    if case .unknown = grants[0].level {
+      add(
+        "permissions[\(index)]",
+        "\(principal.description) is given \(level), and a manifest knows CAN_VIEW, CAN_QUERY and CAN_MANAGE",
+        at: grant.location)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/// What tags of an endpoint must be like, so that a workspace takes them: they go on to its billing records.
+extension TextRule {
+  static let tagKey = TextRule(pattern: "^[^\\s.,=/:]([^.,=/:]*[^\\s.,=/:])?$", longest: 255) { key in
+    if key.isEmpty { return Fault("is empty") }
+    if key.utf8.starts(with: ReservedNames.tagPrefix.utf8) {
+      return Fault(
+        "tags that begin with \"\(ReservedNames.tagPrefix)\" are Setpoint's own memory",
+        suggestion: "choose another key")
+    }
+    if let fault = unfitForTags(key) { return fault }
+    guard let refused = key.unicodeScalars.first(where: refusedInTagKeys.contains) else { return nil }
+    let fit = String(key.unicodeScalars.map { refusedInTagKeys.contains($0) ? "-" : Character($0) })
+    let name = fit.drop { $0 == "-" }
+    return Fault(
+      "\(shown(key)) holds \(shown(String(refused))); a workspace refuses tag keys with . , = / and :",
+      suggestion: name.isEmpty ? "choose another key" : "such as \"\(name)\"")
+  }
+
+  static let tagValue = TextRule(longest: 1000) { value in
+    if let fault = unfitForTags(value) { return fault }
+    guard value.unicodeScalars.count > safeTagLength else { return nil }
+    return Fault(
+      "has \(value.unicodeScalars.count) characters; some workspaces take no more than \(safeTagLength)",
+      suggestion: "shorten it", severity: .warning)
+  }
+
+  /// `-` is not among them: Unity Catalog's own tags take none, tags of endpoints do.
+  private static let refusedInTagKeys: Set<Unicode.Scalar> = [".", ",", "=", "/", ":"]
+
+  /// What every document on tags allows; some allow 1000 for values.
+  private static let safeTagLength = 256
+
+  private static func unfitForTags(_ text: String) -> Fault? {
+    let scalars = text.unicodeScalars
+    if scalars.first?.properties.isWhitespace == true || scalars.last?.properties.isWhitespace == true {
+      return Fault("\(shown(text)) begins or ends with white space, which a workspace refuses", suggestion: "remove it")
+    }
+    if scalars.contains(where: { $0.properties.generalCategory == .control }) {
+      return Fault("\(shown(text)) holds a line break, a tab or another control character", suggestion: "remove it")
+    }
+    return nil
+  }
+}

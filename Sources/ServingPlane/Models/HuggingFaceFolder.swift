@@ -1,0 +1,104 @@
+import CanonicalJSON
+import FoundationEssentials
+
+/// A model folder as Hugging Face's libraries write it, with a `config.json`: enough to serve it with vLLM without being
+/// told how.
+struct HuggingFaceFolder {
+  /// Serves the folder that it runs in.
+  static let entrypoint = "python -m vllm.entrypoints.openai.api_server --model ."
+
+  private let path: String
+  private let kind: ModelKind
+  private let hasChatTemplate: Bool
+
+  /// - Returns: nil where the folder has no `config.json`.
+  /// - Throws: `ModelError` for a folder that nobody can serve by itself, such as an adapter's.
+  init?(path: String) throws(ModelError) {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    if files.contains("adapter_config.json") {
+      throw ModelError(
+        code: .invalid,
+        description: "\(path) holds a LoRA adapter (adapter_config.json), and adapters are not served yet; "
+          + "merge it into its base model and register the merged model")
+    }
+    guard files.contains("config.json") else { return nil }
+    self.path = path
+    let config = try Self.json(path + "/config.json")
+    let architectures = (config["architectures"]?.arrayValue ?? []).compactMap(\.stringValue)
+    kind = ModelKind(architectures: architectures, isSentenceTransformer: files.contains("modules.json"))
+    let template = files.contains("tokenizer_config.json") ? try Self.json(path + "/tokenizer_config.json") : .null
+    hasChatTemplate =
+      files.contains { ["chat_template.jinja", "chat_template.json", "additional_chat_templates"].contains($0) }
+      || !(template["chat_template"]?.isNull ?? true)
+  }
+
+  /// Such as `llm/v1/chat`.
+  ///
+  /// - Throws: `ModelError` for a kind of model that a plane does not serve.
+  var task: String {
+    get throws(ModelError) {
+      switch kind {
+      case .generation: return hasChatTemplate ? "llm/v1/chat" : "llm/v1/completions"
+      case .embedding: return "llm/v1/embeddings"
+      case .other(let architecture):
+        throw ModelError(
+          code: .invalid,
+          description: "\(path)/config.json names the architecture \(architecture), and a plane serves models for "
+            + "chat, completions and embeddings; if it is one of them, say which with --task")
+      case .unnamed:
+        throw ModelError(
+          code: .invalid,
+          description: "\(path)/config.json names no architectures, so what the model is for is not known; "
+            + "give --task llm/v1/chat, llm/v1/completions or llm/v1/embeddings")
+      }
+    }
+  }
+
+  /// Far more than any of these files has.
+  private static let largestFile = 64 << 20
+
+  private static func json(_ file: String) throws(ModelError) -> JSONValue {
+    do {
+      let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
+      if size > largestFile {
+        throw ModelError(code: .invalid, description: "\(file) has \(size) bytes; at most \(largestFile) are read")
+      }
+      return try JSONValue(parsing: [UInt8](Data(contentsOf: URL(filePath: file))))
+    } catch let error as ModelError {
+      throw error
+    } catch {
+      throw ModelError(code: .invalid, description: "\(file) cannot be read: \(error)")
+    }
+  }
+}
+
+/// What a model is for, by the architectures that its `config.json` names.
+enum ModelKind: Hashable, Sendable {
+  case generation
+  case embedding
+  /// Something else: a classifier, a reward model, a transcriber.
+  case other(String)
+  /// No architecture is named.
+  case unnamed
+
+  /// - Parameter isSentenceTransformer: whether the folder is one of Sentence Transformers, which often build on models
+  ///   that could generate.
+  init(architectures: [String], isSentenceTransformer: Bool) {
+    if isSentenceTransformer {
+      self = .embedding
+    } else if let first = architectures.first {
+      self = architectures.lazy.compactMap(Self.known).first ?? .other(first)
+    } else {
+      self = .unnamed
+    }
+  }
+
+  private static func known(_ architecture: String) -> ModelKind? {
+    func ends(_ suffixes: String...) -> Bool { suffixes.contains { architecture.hasSuffix($0) } }
+    if architecture.contains("Whisper") || architecture.contains("Reward") { return nil }
+    if ends("ForCausalLM", "LMHeadModel", "ForConditionalGeneration") { return .generation }
+    if ends("Classification", "ForQuestionAnswering", "ForSpeechSeq2Seq") { return nil }
+    if ends("Model", "ForTextEncoding", "ForMaskedLM", "ForTextEmbedding") { return .embedding }
+    return nil
+  }
+}

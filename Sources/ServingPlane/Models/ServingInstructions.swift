@@ -1,0 +1,58 @@
+import Endpoints
+
+/// How a folder's model is to be served: as the caller said, else as the folder's `MLmodel` says, else as its `config.json`
+/// lets expect.
+struct ServingInstructions: Hashable, Sendable {
+  /// A command line that can be run.
+  let entrypoint: String
+  /// Such as `llm/v1/chat`.
+  let task: String
+  /// Whether the folder is an MLflow model.
+  let isMLflow: Bool
+
+  /// - Parameters:
+  ///   - folder: an absolute path.
+  ///   - entrypoint: nil: the folder's own.
+  ///   - task: nil: the folder's own.
+  init(folder: String, entrypoint given: String?, task givenTask: String?) throws(ModelError) {
+    let written = try MLmodel(path: folder + "/MLmodel")
+    isMLflow = written != nil
+    if let command = [given, written?.entrypoint].compactMap(\.self).first(where: { !$0.trimming(" \n\t").isEmpty }) {
+      entrypoint = command
+      task = givenTask ?? written?.task ?? "llm/v1/chat"
+    } else {
+      let model = try HuggingFaceFolder(path: folder)
+      guard let model else { throw Self.noEntrypoint(folder, isMLflow: isMLflow) }
+      entrypoint = HuggingFaceFolder.entrypoint
+      task = if let said = givenTask ?? written?.task { said } else { try model.task }
+    }
+    try Self.check(entrypoint)
+  }
+
+  private static func check(_ entrypoint: String) throws(ModelError) {
+    let words: [String]
+    do {
+      try ShellEntrypoint.check(entrypoint)
+      words = try CommandLineWords.split(entrypoint, port: 1, variables: nil)
+    } catch {
+      throw ModelError(code: .invalid, description: "the entrypoint cannot be run: \(error)")
+    }
+    let flags = words.flatMap { $0.split(whereSeparator: \.isWhitespace) }.map(String.init)
+    if let flag = flags.first(where: { EngineArguments.asksForAdapters($0) }) {
+      throw ModelError(
+        code: .invalid,
+        description: "the entrypoint has \(flag.prefix { $0 != "=" }), and LoRA adapters are not served yet; "
+          + "merge the adapter into its base model and register the merged model")
+    }
+  }
+
+  private static func noEntrypoint(_ folder: String, isMLflow: Bool) -> ModelError {
+    let command = "--entrypoint \"\(HuggingFaceFolder.entrypoint)\""
+    return ModelError(
+      code: .invalid,
+      description: isMLflow
+        ? "the MLmodel file in \(folder) has no metadata.entrypoint; give one, such as \(command)"
+        : "\(folder) has neither an MLmodel file nor a config.json; name the command that serves it, such as \(command)"
+    )
+  }
+}

@@ -1,0 +1,83 @@
+import FoundationEssentials
+import Testing
+
+@testable import ServingPlane
+
+/// Folders of weights that are registered without a word on how they are served.
+@Suite struct ServingInstructionsTests {
+  private let data = TestData()
+  private var directory: ModelDirectory { ModelDirectory(path: data.path + "/models", now: { 0 }) }
+
+  private func folder(_ files: [String: String]) throws -> String {
+    let path = data.path + "/src"
+    try? FileManager.default.removeItem(atPath: path)
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: path + "/" + name)) }
+    return path
+  }
+
+  private static func config(_ architecture: String) -> String { #"{"architectures": ["\#(architecture)"]}"# }
+
+  @Test(arguments: [
+    ("LlamaForCausalLM", "llm/v1/chat"), ("Qwen2_5_VLForConditionalGeneration", "llm/v1/chat"),
+    ("GPT2LMHeadModel", "llm/v1/chat"), ("BertModel", "llm/v1/embeddings"),
+    ("XLMRobertaForMaskedLM", "llm/v1/embeddings"),
+  ])
+  func `a folder with a config.json needs no entrypoint, and its task follows from its kind`(
+    architecture: String, task: String
+  ) throws {
+    let path = try folder([
+      "config.json": Self.config(architecture), "tokenizer_config.json": #"{"chat_template": "{{ x }}"}"#,
+    ])
+    let version = try directory.register("m", from: path)
+    #expect(version.entrypoint == "python -m vllm.entrypoints.openai.api_server --model .")
+    #expect(version.task == task)
+  }
+
+  @Test(arguments: [
+    (["tokenizer_config.json": "{}"], "llm/v1/completions"), ([:], "llm/v1/completions"),
+    (["chat_template.jinja": "{{ x }}"], "llm/v1/chat"), (["modules.json": "[]"], "llm/v1/embeddings"),
+    (["tokenizer_config.json": #"{"chat_template": [{"name": "default", "template": "x"}]}"#], "llm/v1/chat"),
+  ])
+  func `a model without a chat template completes, and a sentence transformer embeds`(
+    files: [String: String], task: String
+  ) throws {
+    let path = try folder(files.merging(["config.json": Self.config("Qwen3ForCausalLM")]) { $1 })
+    #expect(try directory.register("m", from: path).task == task)
+  }
+
+  @Test(arguments: [
+    (["config.json": config("BertForSequenceClassification")], "BertForSequenceClassification"),
+    (["config.json": config("Qwen2ForRewardModel")], "Qwen2ForRewardModel"),
+    (["config.json": config("WhisperForConditionalGeneration")], "WhisperForConditionalGeneration"),
+    (["config.json": "{}"], "names no architectures"), (["config.json": "{"], "config.json cannot be read"),
+    (["weights.bin": "x"], "has neither an MLmodel file nor a config.json"),
+    (["adapter_config.json": "{}"], "LoRA adapter"),
+    (["adapter_config.json": "{}", "config.json": config("LlamaForCausalLM")], "LoRA adapter"),
+  ])
+  func `what cannot be served by itself is refused with what would be right`(
+    files: [String: String], words: String
+  ) throws {
+    let path = try folder(files)
+    #expect { try directory.register("m", from: path) } throws: {
+      ($0 as? ModelError)?.code == .invalid && "\($0)".contains(words)
+    }
+    #expect(directory.models() == [])
+  }
+
+  @Test func `what is said goes before what the folder says`() throws {
+    let path = try folder(["config.json": Self.config("BertForSequenceClassification")])
+    #expect(try directory.register("m", from: path, task: "llm/v1/embeddings").task == "llm/v1/embeddings")
+    #expect(try directory.register("m", from: path, entrypoint: "python serve.py").entrypoint == "python serve.py")
+  }
+
+  @Test(arguments: ["--enable-lora", "--lora-modules tone=adapters/tone", "--lora_modules=tone=adapters/tone"])
+  func `an entrypoint that asks for adapters is refused by name`(flag: String) throws {
+    let path = try folder(["config.json": Self.config("LlamaForCausalLM")])
+    #expect { try directory.register("m", from: path, entrypoint: "vllm serve . \(flag)") } throws: {
+      "\($0)".contains(String(flag.prefix { $0 != "=" && $0 != " " }))
+    }
+    let mlflow = try folder(["MLmodel": "metadata:\n  entrypoint: vllm serve . \(flag)\n"])
+    #expect(throws: ModelError.self) { try directory.register("m", from: mlflow) }
+  }
+}
