@@ -28,6 +28,7 @@ package actor FleetController {
   var told: [String: Told] = [:]
   /// What of the source was told last, so that the same trouble is told once.
   var sourceProblems: [String] = []
+  private var sourceRemarks: [String] = []
   var lists = ListHealth()
   /// When the source was last read whole, or for the first time in part; nil: nothing of it was read yet.
   private(set) var lastSync: Timestamp?
@@ -124,6 +125,9 @@ package actor FleetController {
     if problems.isEmpty, reading.set.manifests.isEmpty {
       problems = ["\(parts.source.description) names no endpoint at all; nothing is deleted for its sake"]
     }
+    let remarks = SourceProblems.remarks(of: reading)
+    for remark in remarks where !sourceRemarks.contains(remark) { log.notice("\(remark)") }
+    sourceRemarks = remarks
     let former = sourceProblems
     sourceProblems = problems
     for problem in problems where !former.contains(problem) {

@@ -13,9 +13,14 @@ enum SourceProblems {
     if errors.count > lines.count {
       lines.append("\(rest) more finding\(rest == 1 ? "" : "s"); \"setpoint validate\" lists them")
     }
-    guard let problem = reading.problem.map(cut) else { return lines }
+    guard let problem = reading.problem else { return lines }
     // Where there is nothing to read at all, the finding says the same.
     return [problem] + lines.filter { !$0.contains(problem) }
+  }
+
+  /// What does not speak against the source and is to be known all the same: files that are left out, for example.
+  static func remarks(of reading: SourceReading) -> [String] {
+    reading.set.findings.lazy.filter { $0.severity == .warning }.prefix(mostLines).map { cut($0.description) }
   }
 
   private static func cut(_ text: String) -> String {

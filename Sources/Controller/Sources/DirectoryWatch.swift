@@ -175,6 +175,10 @@ package final class DirectoryWatch: Sendable {
     }
     for path in paths {
       follow(path)
+      for directory in WorkTree(around: path)?.above ?? [] {
+        watch(directory) { $0.add($1, name: IgnoreRules.fileName) }
+        followPatterns(directory)
+      }
       let walk = ManifestWalk(path, name: path, excluding: excluded) { directory in
         watch(directory) { $0.addVisible($1) }
       }

@@ -37,7 +37,10 @@ struct GitWalk {
     case .file(_, let object): entries = [.file(File(name: path, object: object, isNamed: true))]
     case .directory(let place, let object):
       let prefix = path == "." ? "" : path + "/"
-      try await walk(Directory(path: place, object: object, prefix: prefix, segments: []), IgnoreRules(excluded))
+      let directory = Directory(path: place, object: object, prefix: prefix, segments: [])
+      let rules = try await rulesAbove(directory, IgnoreRules(excluded, depth: directory.pathSegments.count))
+      try await walk(
+        Directory(path: place, object: object, prefix: prefix, segments: directory.pathSegments), rules)
       // An empty source never stands for an empty fleet.
       if let words = Self.whyEmpty(entries) { throw GitFailure("\(path): \(words)") }
     }
@@ -61,7 +64,7 @@ struct GitWalk {
     let object: String
     /// What stands before the names of what is in it.
     let prefix: String
-    /// From the path that was asked for.
+    /// From the root as well; below a link those of the link.
     let segments: [String]
 
     var pathSegments: [String] { path.split(separator: "/").map(String.init) }
@@ -149,6 +152,26 @@ struct GitWalk {
   private enum Patterns {
     case text(String)
     case unreadable(String)
+  }
+
+  /// With the patterns of the directories above.
+  private mutating func rulesAbove(_ directory: Directory, _ rules: IgnoreRules) async throws -> IgnoreRules {
+    var rules = rules
+    let segments = directory.pathSegments
+    for depth in segments.indices {
+      let above = Array(segments[..<depth])
+      guard case .file(_, let object) = try await paths.target(of: IgnoreRules.fileName, from: above) else { continue }
+      var text: String?
+      try await objects.blobs([object], largest: IgnoreRules.largestFile) { _, bytes in
+        text = bytes.flatMap { String(validating: $0, as: UTF8.self) }
+      }
+      if let text {
+        rules = rules.adding(text, depth: depth)
+      } else {
+        fail((above + [IgnoreRules.fileName]).joined(separator: "/"), IgnoreRules.unusable)
+      }
+    }
+    return rules
   }
 
   /// The files of patterns in a list, by the paths of their directories.

@@ -1,5 +1,5 @@
 /// What is left out below one path: the patterns of a command line, and those of the `.setpointignore` of each folder on
-/// the way. As with git, the last pattern that matches decides, a deeper file outranks one above it, the command line
+/// the way, from the root of the repository on. As with git, the last pattern that matches decides, a deeper file outranks one above it, the command line
 /// outranks them all, and nothing inside a folder that is left out is taken in again.
 struct IgnoreRules: Sendable {
   static let fileName = ".setpointignore"
@@ -9,15 +9,21 @@ struct IgnoreRules: Sendable {
   static let unusable = "not UTF-8 text of at most \(largestFile >> 10) KiB"
 
   private let excluded: [IgnorePattern]
+  private let depth: Int
   /// The patterns of each file, and how many segments lead to its folder; the deepest last.
   private var files: [(depth: Int, patterns: [IgnorePattern])] = []
 
-  /// - Parameter excluded: the patterns of the command line.
-  init(_ excluded: [IgnorePattern]) { self.excluded = excluded }
+  /// - Parameters:
+  ///   - excluded: the patterns of the command line.
+  ///   - depth: how many segments lead from the repository's root to the path from which they count.
+  init(_ excluded: [IgnorePattern], depth: Int = 0) {
+    self.excluded = excluded
+    self.depth = depth
+  }
 
   /// With the file of a folder.
   ///
-  /// - Parameter depth: how many segments lead from the path to that folder.
+  /// - Parameter depth: how many segments lead from the root to that folder.
   func adding(_ text: String, depth: Int) -> IgnoreRules {
     var rules = self
     rules.files.append((depth, IgnorePattern.all(in: text)))
@@ -26,7 +32,7 @@ struct IgnoreRules: Sendable {
 
   /// - Parameter path: its segments from the root on.
   func leavesOut(_ path: [String], isDirectory: Bool) -> Bool {
-    if let verdict = Self.verdict(excluded, path[...], isDirectory) { return verdict }
+    if let verdict = Self.verdict(excluded, path.dropFirst(depth), isDirectory) { return verdict }
     for (depth, patterns) in files.reversed() {
       if let verdict = Self.verdict(patterns, path.dropFirst(depth), isDirectory) { return verdict }
     }

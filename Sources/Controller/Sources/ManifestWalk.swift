@@ -51,10 +51,10 @@ struct ManifestWalk {
     willList: @escaping (String) -> Void = { _ in }
   ) {
     self.willList = willList
-    begin(path, name: name, IgnoreRules(excluded))
+    begin(path, name: name, excluded)
   }
 
-  private mutating func begin(_ path: String, name: String, _ rules: IgnoreRules) {
+  private mutating func begin(_ path: String, name: String, _ excluded: [IgnorePattern]) {
     var status = stat()
     let isLink = lstat(path, &status) == 0 && Self.kind(status) == S_IFLNK
     guard stat(path, &status) == 0 else { return fail(name, "cannot read it: \(words(ofError: errno))") }
@@ -65,8 +65,14 @@ struct ManifestWalk {
             path: path, name: name, identity: FileIdentity(status), isLink: isLink,
             isRegular: Self.kind(status) == S_IFREG, isNamed: true)))
     }
+    let tree = WorkTree(around: path)
+    let segments = tree?.segments ?? []
+    var rules = IgnoreRules(excluded, depth: segments.count)
+    for (depth, directory) in (tree?.above ?? []).enumerated() where Self.hasPatterns(directory) {
+      rules = self.rules(rules, in: directory, name: directory, depth: depth)
+    }
     let before = entries.count
-    walk(Place(path: path, name: name, segments: [], isLink: isLink), rules)
+    walk(Place(path: path, name: name, segments: segments, isLink: isLink), rules)
     if entries.count == before { fail(name, "no .yaml, .yml or .json file in this directory") }
   }
 
@@ -74,7 +80,7 @@ struct ManifestWalk {
   private struct Place {
     let path: String
     let name: String
-    /// From the root of the walk.
+    /// From the root of the git work tree around the walk, or of the walk itself.
     let segments: [String]
     let isLink: Bool
 
@@ -83,7 +89,7 @@ struct ManifestWalk {
         path: Self.join(path, name), name: Self.join(self.name, name), segments: segments + [name], isLink: isLink)
     }
 
-    private static func join(_ directory: String, _ name: String) -> String {
+    static func join(_ directory: String, _ name: String) -> String {
       directory.hasSuffix("/") ? directory + name : directory + "/" + name
     }
   }
@@ -100,28 +106,31 @@ struct ManifestWalk {
     } catch {
       return fail(place.name, "cannot list this directory: \(error.words)")
     }
-    if children.isEmpty, UnfetchedSubmodule.isOne(place.path) {
+    if children.isEmpty, WorkTree(around: place.path)?.isSubmodule == true {
       return fail(
         place.name, "this git submodule was not fetched; run \"git submodule update --init\", or leave it out")
     }
-    let rules = self.rules(rules, in: place, children)
+    let hasPatterns = children.contains { $0.name == IgnoreRules.fileName }
+    let rules = hasPatterns ? self.rules(rules, in: place.path, name: place.name, depth: place.segments.count) : rules
     for child in children where !ManifestName.isHidden(child.name) { visit(child, in: place, rules) }
   }
 
-  /// With the directory's own file of patterns, if it has one.
+  private static func hasPatterns(_ directory: String) -> Bool {
+    access(Place.join(directory, IgnoreRules.fileName), F_OK) == 0
+  }
+
+  /// With a directory's own file of patterns.
   private mutating func rules(
-    _ rules: IgnoreRules, in place: Place, _ children: [DirectoryList.Child]
+    _ rules: IgnoreRules, in directory: String, name: String, depth: Int
   ) -> IgnoreRules {
-    guard children.contains(where: { $0.name == IgnoreRules.fileName }) else { return rules }
-    let file = place.child(IgnoreRules.fileName, isLink: false)
     do {
-      let bytes = try FileContents.read(file: file.path).bytes
+      let bytes = try FileContents.read(file: Place.join(directory, IgnoreRules.fileName)).bytes
       guard bytes.count <= IgnoreRules.largestFile, let text = String(validating: bytes, as: UTF8.self) else {
         throw UnreadableFile(words: IgnoreRules.unusable)
       }
-      return rules.adding(text, depth: place.segments.count)
+      return rules.adding(text, depth: depth)
     } catch {
-      fail(file.name, (error as? UnreadableFile)?.words ?? "\(error)")
+      fail(Place.join(name, IgnoreRules.fileName), (error as? UnreadableFile)?.words ?? "\(error)")
       return rules
     }
   }

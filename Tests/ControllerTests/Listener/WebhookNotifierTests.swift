@@ -131,11 +131,18 @@ private struct KeptLog: LogHandler {
     _ url: String, template: NoticeTemplate = .standard, limits: WebhookNotifier.Limits = .init(),
     timing: Timing = TestTiming(jitter: 0.5).timing
   ) throws -> WebhookNotifier {
+    let address = try WebhookURL(url)
+    return notifier(to: { address }, template: template, limits: limits, timing: timing)
+  }
+
+  private func notifier(
+    to address: @escaping @Sendable () -> WebhookURL, template: NoticeTemplate = .standard,
+    limits: WebhookNotifier.Limits = .init(), timing: Timing = TestTiming(jitter: 0.5).timing
+  ) -> WebhookNotifier {
     let log = Logger(label: "test") { [lines] _ in KeptLog(lines: lines) }
     let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
-    let address = try WebhookURL(url)
     return WebhookNotifier(
-      to: { address }, template: template, limits: limits, transport: client.transport, timing: timing, log: log,
+      to: address, template: template, limits: limits, transport: client.transport, timing: timing, log: log,
       record: { [deliveries] in deliveries.add.yield($0) })
   }
 
@@ -178,6 +185,19 @@ private struct KeptLog: LogHandler {
       return try await self.run(notifier) { await self.deliveries.next(1) }
     }
     #expect(receiver.all.map(\.body) == [["text": "a failed"]])
+  }
+
+  @Test func `an address that was replaced counts at the next try`() async throws {
+    let receiver = Receiver([.init(status: .serviceUnavailable)])
+    _ = try await receiver.run { url in
+      let addresses = Mutex(try ["old", "new"].map { try WebhookURL("\(url)/\($0)") })
+      // Asked for each try: the first has the old one.
+      let notifier = self.notifier(
+        to: { addresses.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] } }, timing: TestTiming(jitter: 0.5).timing)
+      notifier.post(Self.notice("a"))
+      return try await self.run(notifier) { await self.deliveries.next(1) }
+    }
+    #expect(receiver.all.last?.path == "/new")
   }
 
   @Test func `a receiver that cannot now is tried again with growing pauses, and not before it says`() async throws {

@@ -161,4 +161,21 @@ import Testing
       unsure.set.findings.contains { $0.description.contains("fleet/charts/.setpointignore:1:1: error: not a regular") }
     )
   }
+
+  @Test func `are left out by the patterns of the folders above, with git and in a work tree alike`() async throws {
+    try await world.commit([
+      "env/fleet/a.yaml": manifestText("a"), "env/fleet/values.yaml": "a: b\n", "env/fleet/x.json": "{}",
+      "env/fleet/fleet/b.yaml": "a: b\n", ".setpointignore": "values.yaml\nenv/fleet/*.json\n",
+      "env/.setpointignore": "/fleet/fleet/\n",
+    ])
+    let git = try await world.source(path: "env/fleet").read()
+    #expect(git.names == ["a"] && git.set.isComplete, "\(git.set.findings)")
+    let directory = try await DirectorySource(paths: [world.folder("work/env/fleet")], warn: { _ in }).read()
+    #expect(directory.names == ["a"] && directory.set.isComplete, "\(directory.set.findings)")
+    let excluding = try [#require(IgnorePattern("/a.yaml"))]
+    let other = try await DirectorySource(
+      paths: [world.folder("work/env/fleet")], excluding: excluding, warn: { _ in }
+    ).read()
+    #expect(other.names.isEmpty)
+  }
 }
