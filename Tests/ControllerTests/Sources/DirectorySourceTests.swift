@@ -156,6 +156,15 @@ import Testing
     }
   }
 
+  @Test func `does not take for deleted what the system cannot read`() async throws {
+    try folder.write(manifestText("a"), "a.yaml")
+    // Not even root reads the first page of a process.
+    try folder.link("c.yaml", to: "/proc/self/mem")
+    let set = try await source().read().set
+    #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete)
+    #expect(set.findings.map(\.location.file) == [folder("c.yaml")])
+  }
+
   @Test func `does not take for deleted what is in a submodule that was not fetched`() async throws {
     try folder.write(manifestText("a"), "fleet/a.yaml")
     try folder.write("[submodule \"team\"]\n\tpath = fleet/team\n\turl = https://example.com/team\n", ".gitmodules")
