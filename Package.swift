@@ -50,7 +50,8 @@ let package = Package(
     // Wire and storage
     .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON"]),
     .target(name: "ModelRegistry", dependencies: ["ServingAPI", "LibCurl"]),
-    .target(name: "History", dependencies: ["Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
+    .target(name: "Storage", dependencies: [grdb]),
+    .target(name: "History", dependencies: ["Storage", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
       name: "Gateway",
       dependencies: [
@@ -69,8 +70,8 @@ let package = Package(
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "ServingAPI", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON",
-        "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
+        "Gateway", "ServingAPI", "Storage", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto",
+        "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -122,6 +123,7 @@ let package = Package(
     .testTarget(
       name: "ModelRegistryTests",
       dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
+    .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
     .testTarget(
       name: "GatewayTests",

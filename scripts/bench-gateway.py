@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 """What the plane adds to a request: through the plane against straight to the same vLLM, interleaved in one run.
 
-    scripts/bench-gateway.py --setpoint .build-release/release/setpoint
+    scripts/bench-gateway.py --setpoint .build-release/release/setpoint [--copy-megabytes 5000]
 
 One-token chat completions over connections kept open, at 1 and at 8 at once. Rounds alternate between the two ways and
 change which goes first, so that a slow moment of the machine falls on both. Prints the p50 of each and what was added.
+Then the p99 of queries while the plane registers a model whose weights it has to copy, against the p99 just before and
+after.
 """
 
 import argparse
 import contextlib
 import json
 import pathlib
+import random
 import selectors
 import shutil
 import socket
 import statistics
 import sys
 import tempfile
+import threading
 import time
 
 import descendants
@@ -30,6 +34,11 @@ REQUESTS = {1: 400, 8: 1600}  # by how many at once
 WARM_UP_ROUNDS = 20
 REQUEST = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 1}
 GOAL_MILLISECONDS = 2.0
+COPY_AT_ONCE = 4
+ALONE_SECONDS = 15
+COPY_SECONDS = 900  # the longest that a copy is watched
+COPY_RATIO = 3.0  # on a machine of two cores that vLLM keeps busy, and a disk that the copy keeps busy
+SHARD = 60 << 20  # below the size from which the plane links weights in place of copying them
 
 
 class Connection:
@@ -120,10 +129,79 @@ def report(setpoint: Setpoint) -> bool:
     return met
 
 
+def write_weights(folder: pathlib.Path, megabytes: int) -> int:
+    """Files that no file system can store as holes; how many megabytes they are. Leaves the disk room for the copy."""
+    folder.mkdir()
+    room = shutil.disk_usage(folder).free // 3 >> 20
+    block = random.randbytes(1 << 20)
+    written = 0
+    while written + (SHARD >> 20) <= min(megabytes, room):
+        with open(folder / f"model-{written:06}.safetensors", "wb") as shard:
+            for number in range(SHARD >> 20):
+                shard.write(number.to_bytes(8, "little") + block[8:])
+        written += SHARD >> 20
+    return written
+
+
+def measure_while(connections: list[Connection], goes_on) -> list[float]:
+    times: list[float] = []
+    while goes_on():
+        times += one_round(connections)
+    return times
+
+
+def p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)] * 1000
+
+
+def report_copy(setpoint: Setpoint, megabytes: int) -> bool:
+    """What callers see of a large registration; whether the goal is met."""
+    weights = setpoint.folder / "weights"
+    written = write_weights(weights, megabytes)
+    connections = [
+        Connection(setpoint.port, f"/serving-endpoints/{ENDPOINT}/invocations", setpoint.token)
+        for _ in range(COPY_AT_ONCE)
+    ]
+
+    def alone() -> list[float]:
+        end = time.monotonic() + ALONE_SECONDS
+        return measure_while(connections, lambda: time.monotonic() < end)
+
+    outcomes = []
+    entrypoint = "python -m vllm.entrypoints.openai.api_server --model ."
+    copy = threading.Thread(
+        target=lambda: outcomes.append(
+            setpoint.run("models", "register", "bench.large", str(weights), "--entrypoint", entrypoint, quiet=True)
+        )
+    )
+    alone()  # the first of them are slow for reasons of their own
+    quiet = alone()
+    began = time.monotonic()
+    copy.start()
+    beside = measure_while(connections, lambda: copy.is_alive() and time.monotonic() < began + COPY_SECONDS)
+    took = time.monotonic() - began
+    copy.join()
+    quiet += alone()
+    if not outcomes or outcomes[0].status != 0:
+        raise StoryFailed(f"the registration failed: {outcomes[0] if outcomes else 'it did not end'}")
+    if len(beside) < 100:
+        print(f"registration of {written} MB: {took:.1f} s, too short to tell a p99 from {len(beside)} requests")
+        return True
+    ratio = p99(beside) / p99(quiet)
+    print(
+        f"gateway beside a registration of {written} MB: p99 {p99(beside):.1f} ms, {p99(quiet):.1f} ms without, "
+        f"ratio {ratio:.2f} (bound {COPY_RATIO:.0f}); copied in {took:.1f} s, {len(beside)} and {len(quiet)} requests, "
+        f"{COPY_AT_ONCE} at once"
+    )
+    return ratio <= COPY_RATIO
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what the plane adds to a request.")
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
-    binary = parser.parse_args().setpoint.resolve()
+    parser.add_argument("--copy-megabytes", type=int, default=5000, metavar="MB", help="size of the model to register")
+    arguments = parser.parse_args()
+    binary = arguments.setpoint.resolve()
     narrator = Narrator(strict=False)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-bench-"))
     descendants.become_reaper()
@@ -134,7 +212,8 @@ def main() -> int:
             chapters.start_plane(setpoint)
             chapters.register_models(setpoint)
             chapters.apply_first_version(setpoint)
-            return 0 if report(setpoint) else 1
+            met = [report(setpoint), report_copy(setpoint, arguments.copy_megabytes)]
+            return 0 if all(met) else 1
     except StoryFailed:
         return 1
     finally:

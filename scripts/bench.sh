@@ -16,6 +16,6 @@ for section in plan queue resync creation; do
 done
 step "the command: start and size"
 python3 scripts/bench-command.py --setpoint "$SETPOINT" || status=1
-step "the gateway: through the plane against straight to vLLM"
+step "the gateway: through the plane against straight to vLLM, and while a large model is registered"
 python3 scripts/bench-gateway.py --setpoint "$SETPOINT" || status=1
 exit "$status"

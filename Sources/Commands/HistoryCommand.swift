@@ -31,6 +31,7 @@ struct HistoryCommand: AsyncParsableCommand {
     switch output {
     case .table:
       for line in RevisionTable.table(recorded).lines(console.outputPalette) { try console.result(line) }
+      for (_, error) in recorded.unreadable.sorted(by: { $0.key < $1.key }) { console.note(error.message) }
       guard !events.isEmpty else { return }
       try console.result("")
       for line in EventTable.table(events).lines(console.outputPalette) { try console.result(line) }

@@ -53,12 +53,19 @@ extension EndpointRow {
     try memory.readNotes(Record(parsing: notes, subject: "what history notes of \(name)"))
     var lost: [Int: HistoryError] = [:]
     var outlines: [Int: EndpointConfig] = [:]
+    var unreadable: [Int: HistoryError] = [:]
     var isRedacted = false
     let statement = try database.cachedStatement(sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number")
     // Row by row: a copied row looks its columns up by name anew.
     let rows = try Row.fetchCursor(statement, arguments: [id])
     while let row = try rows.next() {
-      var revision = try Revision(row)
+      var revision: Revision
+      do { revision = try Revision(row) } catch {
+        let number = (try? row.decode(Int.self, forColumn: "number")) ?? 0
+        unreadable[number] = HistoryError(
+          .corrupt, "revision \(number) of \(name) is left out: what is recorded of it is damaged (\(error))")
+        continue
+      }
       do throws(HistoryError) {
         if let snapshot = try snapshot(in: row) {
           isRedacted = isRedacted || snapshot.isRedacted
@@ -73,7 +80,8 @@ extension EndpointRow {
       memory.revisions.append(revision)
     }
     return Reading(
-      recorded: RecordedMemory(memory: memory, version: version, lostConfigs: lost, lostOutlines: outlines),
+      recorded: RecordedMemory(
+        memory: memory, version: version, lostConfigs: lost, lostOutlines: outlines, unreadable: unreadable),
       isRedacted: isRedacted)
   }
 
@@ -81,12 +89,16 @@ extension EndpointRow {
     let statement = try database.cachedStatement(sql: "SELECT * FROM attempt WHERE endpoint = ?")
     let row = try Row.fetchOne(statement, arguments: [id])
     guard let row else { return nil }
+    let subject = "the recorded attempt of \(name)"
     let columns = Record(
-      ["digest": .string(row["digest"]), "kind": .string(row["kind"])], subject: "the recorded attempt of \(name)")
+      .object(present: [
+        "digest": row.text("digest"), "kind": row.text("kind"), "revision": row.integer("revision"),
+        "opened_at": row.integer("opened_at"),
+      ]), subject: subject)
     return try Attempt(
       digest: try columns.digest("digest"), kind: try columns.word("kind", as: Attempt.Kind.self),
-      revision: row["revision"], openedAt: Timestamp(milliseconds: row["opened_at"]),
-      details: Record(parsing: row["details"], subject: "the recorded attempt of \(name)"))
+      revision: try columns.integer("revision"), openedAt: try columns.time("opened_at"),
+      details: Record(parsing: (try? row.decode(String.self, forColumn: "details")) ?? "", subject: subject))
   }
 
   private func snapshot(in row: Row) throws(HistoryError) -> ConfigSnapshot? {
@@ -117,19 +129,19 @@ extension EndpointRow {
 }
 
 extension Revision {
-  fileprivate init(_ row: Row) throws(HistoryError) {
-    let number: Int = row["number"]
+  fileprivate init(_ row: Row) throws {
+    let number = Int(try row.wholeNumber("number") ?? 0)
     let columns = Record(
       .object(present: [
-        "digest": .string(row["digest"]), "outcome": .string(row["outcome"]),
-        "cause": (row["cause"] as String?).map { .string($0) },
-        "words": (row["words"] as String?).map { .string($0) },
+        "digest": row.text("digest"), "outcome": row.text("outcome"), "cause": row.text("cause"),
+        "words": row.text("words"),
       ]), subject: "recorded revision \(number)")
     self.init(
       number: number, digest: try columns.digest("digest"), config: nil,
-      recordedAt: Timestamp(milliseconds: row["recorded_at"]), sourceCommit: row["source_commit"],
-      aliases: try Self.aliases(row["aliases"], of: number), outcome: try RevisionOutcome(columns),
-      established: row["established"])
+      recordedAt: Timestamp(milliseconds: try row.wholeNumber("recorded_at") ?? 0),
+      sourceCommit: try row.decode(forColumn: "source_commit"),
+      aliases: try Self.aliases(try row.decode(forColumn: "aliases"), of: number),
+      outcome: try RevisionOutcome(columns), established: try row.wholeNumber("established").map(Int.init))
   }
 }
 
@@ -139,6 +151,27 @@ extension Revision {
     let subject = "recorded revision \(number)"
     return try Record(parsing: "{\"aliases\":\(text)}", subject: subject).list("aliases")
       .map { record throws(HistoryError) in try AliasedVersion(record) }
+  }
+}
+
+extension Row {
+  /// A number, or nil for NULL. Decoding straight from a statement would make 0 of a text.
+  fileprivate func wholeNumber(_ column: String) throws -> Int64? {
+    let value: DatabaseValue = self[column]
+    if value.isNull { return nil }
+    guard let number = Int64.fromDatabaseValue(value) else {
+      throw HistoryError(.corrupt, "its \(column) is not a number")
+    }
+    return number
+  }
+
+  /// A column as a member of a ``Record``; nil where it holds nothing of the kind.
+  fileprivate func text(_ column: String) -> JSONValue? {
+    (try? decode(String?.self, forColumn: column)).flatMap { $0 }.map { .string($0) }
+  }
+
+  fileprivate func integer(_ column: String) -> JSONValue? {
+    (try? decode(Int64?.self, forColumn: column)).flatMap { $0 }.map { .int($0) }
   }
 }
 
@@ -191,7 +224,12 @@ extension EndpointRow {
     guard let row = try find(key, database) else { throw HistoryError(.failed, "what was written cannot be read") }
     let known = Dictionary(former.memory.revisions.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
     for revision in memory.revisions where known[revision.number] != revision {
+      // What cannot be read may stand under the number; nothing of it belongs to this one.
+      if known[revision.number] == nil { try row.removeRevisions([revision.number], database) }
       try row.save(revision, former: known[revision.number], redaction, database)
+    }
+    if memory.revisions.count > former.memory.revisions.count {
+      try row.removeRevisions(RevisionRetention.expired(in: memory, at: now), database)
     }
     if memory.attempt != former.memory.attempt { try row.save(memory.attempt, database) }
     return row
@@ -221,12 +259,35 @@ extension EndpointRow {
       ])
   }
 
+  /// Lets go of endpoints that were deleted from here before a moment and not seen since; which they were.
+  static func removeDeleted(before moment: Timestamp, _ database: Database) throws -> [EndpointKey] {
+    let rows = try Row.fetchAll(
+      database,
+      sql: """
+        SELECT endpoint.id AS id, endpoint.host AS host, endpoint.name AS name
+        FROM event JOIN endpoint ON endpoint.id = event.endpoint
+        WHERE event.at < ? AND event.what = ?
+          AND event.id = (SELECT max(newest.id) FROM event AS newest WHERE newest.endpoint = event.endpoint)
+        """, arguments: [moment.milliseconds, HistoryEvent.deletion])
+    for row in rows {
+      try database.execute(sql: "DELETE FROM endpoint WHERE id = ?", arguments: [row["id"] as Int64])
+    }
+    return rows.map { EndpointKey(host: $0["host"], name: $0["name"]) }
+  }
+
+  private func removeRevisions(_ numbers: [Int], _ database: Database) throws {
+    let statement = try database.cachedStatement(sql: "DELETE FROM revision WHERE endpoint = ? AND number = ?")
+    for number in numbers { try statement.execute(arguments: [id, number]) }
+  }
+
   private func save(_ attempt: Attempt?, _ database: Database) throws {
     guard let attempt else {
       return try database.execute(sql: "DELETE FROM attempt WHERE endpoint = ?", arguments: [id])
     }
     try database.execute(
-      sql: "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?, ?, ?, ?)",
+      sql: """
+        INSERT OR REPLACE INTO attempt (endpoint, digest, kind, revision, opened_at, details) VALUES (?, ?, ?, ?, ?, ?)
+        """,
       arguments: [
         id, attempt.digest.hex, attempt.kind.rawValue, attempt.revision, attempt.openedAt.milliseconds,
         attempt.details.text(),

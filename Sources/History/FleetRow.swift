@@ -10,14 +10,14 @@ struct FleetRow {
   let lookedAt: Timestamp?
   private let report: FleetReport
 
-  private init(_ row: Row) throws(HistoryError) {
+  private init(_ row: Row) throws {
     id = row["id"]
     key = FleetKey(host: row["host"], name: row["name"])
-    lookedAt = (row["looked_at"] as Int64?).map(Timestamp.init(milliseconds:))
+    lookedAt = try row.time("looked_at")
     report = FleetReport(
-      interval: (row["interval"] as Int64?).map { .milliseconds($0) }, commit: row["source_commit"],
-      problems: try StoredList.read(row["problems"], of: "the fleet \(key.name)"),
-      stoppedAt: (row["stopped_at"] as Int64?).map(Timestamp.init(milliseconds:)))
+      interval: try row.decode(Int64?.self, forColumn: "interval").map { .milliseconds($0) },
+      commit: row["source_commit"], problems: StoredList.read(row["problems"], of: "the fleet \(key.name)"),
+      stoppedAt: try row.time("stopped_at"))
   }
 
   static func find(_ key: FleetKey, _ database: Database) throws -> FleetRow? {
@@ -47,7 +47,7 @@ extension FleetRow {
   func status(_ database: Database) throws -> FleetStatus {
     let statement = try database.cachedStatement(sql: "SELECT * FROM status WHERE fleet = ? ORDER BY name")
     return try status(
-      database, endpoints: try Row.fetchAll(statement, arguments: [id]).map { row in try EndpointStatus(row) })
+      database, endpoints: try Row.fetchAll(statement, arguments: [id]).map(EndpointStatus.init))
   }
 
   func status(_ database: Database, endpoints: [EndpointStatus]) throws -> FleetStatus {
@@ -57,20 +57,41 @@ extension FleetRow {
   func status(of name: String, _ database: Database) throws -> EndpointStatus? {
     try Row.fetchOne(
       database, sql: "SELECT * FROM status WHERE fleet = ? AND name = ?", arguments: [id, name]
-    ).map { row in try EndpointStatus(row) }
+    ).map(EndpointStatus.init)
   }
 }
 
 extension EndpointStatus {
-  /// A word that a later version wrote reads as unknown: what was said is for people, and nothing is decided by it.
-  fileprivate init(_ row: Row) throws(HistoryError) {
+  /// A word that a later version wrote reads as unknown: what was said is for people, and nothing is decided by it. What
+  /// cannot be read at all is said in place of the rest.
+  fileprivate init(_ row: Row) {
     let name: String = row["name"]
-    self.init(
-      name: name, desired: row["desired"], live: row["live"], phase: Phase(rawValue: row["phase"]) ?? .unknown,
-      reason: (row["reason"] as String?).flatMap(Reason.Code.init(rawValue:)), why: row["why"],
-      since: Timestamp(milliseconds: row["since"]), next: row["next"],
-      nextAt: (row["next_at"] as Int64?).map(Timestamp.init(milliseconds:)), commit: row["source_commit"],
-      lastLook: Timestamp(milliseconds: row["looked_at"]), warnings: try StoredList.read(row["warnings"], of: name))
+    do {
+      self.init(
+        name: name, desired: try row.decode(forColumn: "desired"), live: try row.decode(forColumn: "live"),
+        phase: Phase(rawValue: try row.decode(forColumn: "phase")) ?? .unknown,
+        reason: try row.decode(String?.self, forColumn: "reason").flatMap(Reason.Code.init(rawValue:)),
+        why: try row.decode(forColumn: "why"), since: try row.time("since") ?? .unknown,
+        next: try row.decode(forColumn: "next"), nextAt: try row.time("next_at"),
+        commit: try row.decode(forColumn: "source_commit"), lastLook: try row.time("looked_at") ?? .unknown,
+        warnings: StoredList.read(row["warnings"], of: name))
+    } catch {
+      self.init(
+        name: name, desired: nil, live: nil, phase: .unknown, reason: nil,
+        why: "what is recorded of \(name) is damaged: \(error)", since: .unknown, next: nil, nextAt: nil, commit: nil,
+        lastLook: .unknown, warnings: [])
+    }
+  }
+}
+
+extension Timestamp {
+  /// Where a time was recorded and cannot be read.
+  fileprivate static let unknown = Timestamp(milliseconds: 0)
+}
+
+extension Row {
+  func time(_ column: String) throws -> Timestamp? {
+    try decode(Int64?.self, forColumn: column).map(Timestamp.init(milliseconds:))
   }
 }
 
@@ -92,7 +113,11 @@ extension FleetRow {
 
   func save(_ status: EndpointStatus, host: String, fleet: String, _ database: Database) throws {
     try database.cachedStatement(
-      sql: "INSERT OR REPLACE INTO status VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      sql: """
+        INSERT OR REPLACE INTO status (
+          fleet, name, desired, live, phase, reason, why, since, next, next_at, source_commit, looked_at, warnings)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
     ).execute(arguments: [
       id, status.name, status.desired, status.live, status.phase.rawValue, status.reason?.rawValue, status.why,
       status.since.milliseconds, status.next, status.nextAt?.milliseconds, status.commit,
@@ -131,10 +156,11 @@ enum StoredList {
     items.isEmpty ? nil : JSONValue.array(items.map { .string($0) }).text()
   }
 
-  static func read(_ text: String?, of subject: String) throws(HistoryError) -> [String] {
+  /// A list for people, in which its own damage is told.
+  static func read(_ text: String?, of subject: String) -> [String] {
     guard let text else { return [] }
     guard let items = (try? JSONValue(parsing: text))?.arrayValue else {
-      throw HistoryError(.corrupt, "what is recorded of \(subject) is damaged: \(text) is no list")
+      return ["what is recorded of \(subject) is damaged: it is not a list"]
     }
     return items.compactMap(\.stringValue)
   }

@@ -20,6 +20,8 @@ package struct HistoryEvent: Hashable, Sendable {
 }
 
 extension HistoryEvent {
+  /// What happened to an endpoint that was deleted from here.
+  static let deletion = "deleted"
   private static let logTailMark = "last lines of "
 
   /// What a log of a failed rollout ended with.
@@ -92,7 +94,7 @@ extension HistoryEvent {
     switch receipt {
     case .accepted:
       switch operation {
-      case .delete: return ("deleted", "")
+      case .delete: return (deletion, "")
       case .patchTags(_, let patch) where patch.remove.contains(FleetTags.held):
         return ("lifted the hold", "something else is wanted now")
       case .changeSetting(_, let change): return ("changed \(change.subject)", "")

@@ -40,29 +40,52 @@ extension HistoryStore {
     host: String? = nil, fleet: String? = nil, names: [String] = [], since: Timestamp? = nil, after id: Int64? = nil,
     limit: Int = 100
   ) async throws(HistoryError) -> [RecordedEvent] {
-    try await read { database in
-      let rows = try Row.fetchAll(
-        database,
-        sql: """
-          SELECT event.*, endpoint.name AS name, ifnull(endpoint.host, fleet.host) AS host,
-            ifnull(endpoint.fleet, fleet.name) AS fleet_name
-          FROM event
-          LEFT JOIN endpoint ON endpoint.id = event.endpoint
-          LEFT JOIN fleet ON fleet.id = event.fleet
-          WHERE (:after IS NULL OR event.id > :after) AND (:since IS NULL OR event.at >= :since)
-            AND (:host IS NULL OR ifnull(endpoint.host, fleet.host) = :host)
-            AND (:fleet IS NULL OR ifnull(endpoint.fleet, fleet.name) = :fleet)
-            AND (:names IS NULL OR event.endpoint IN (
-              SELECT id FROM endpoint WHERE name IN (SELECT value FROM json_each(:names))))
-          ORDER BY event.id \(id == nil ? "DESC" : "ASC") LIMIT :limit
-          """,
-        arguments: [
-          "after": id, "since": since?.milliseconds, "host": host, "fleet": fleet, "names": StoredList.text(names),
-          "limit": limit,
-        ])
-      let events = rows.map(RecordedEvent.init)
-      return id == nil ? events.reversed() : events
+    let query = EventQuery(host: host, fleet: fleet, names: names, since: since, after: id, limit: limit)
+    return try await read { database in
+      try Row.fetchAll(database, sql: query.sql, arguments: query.arguments).map(RecordedEvent.init)
+        .sorted { $0.id < $1.id }
     }
+  }
+}
+
+/// A question for events. Only the conditions that are asked for stand in it, so that each finds its index.
+struct EventQuery {
+  let sql: String
+  let arguments: StatementArguments
+
+  init(host: String?, fleet: String?, names: [String], since: Timestamp?, after id: Int64?, limit: Int) {
+    var conditions: [String] = []
+    var arguments: [String: (any DatabaseValueConvertible)?] = ["limit": limit]
+    func require(_ condition: String, _ name: String, _ value: (any DatabaseValueConvertible)?) {
+      guard let value else { return }
+      conditions.append(condition)
+      arguments[name] = value
+    }
+    require("event.id > :after", "after", id)
+    require("event.at >= :since", "since", since?.milliseconds)
+    require("ifnull(endpoint.host, fleet.host) = :host", "host", host)
+    require("ifnull(endpoint.fleet, fleet.name) = :fleet", "fleet", fleet)
+    require(
+      "event.endpoint IN (SELECT id FROM endpoint WHERE name IN (SELECT value FROM json_each(:names)))", "names",
+      StoredList.text(names))
+    // The order is the one in which the condition's index has them.
+    let order =
+      switch (id, since) {
+      case (.some, _): "event.id ASC"
+      case (nil, .some): "event.at DESC, event.id DESC"
+      case (nil, nil): "event.id DESC"
+      }
+    sql = """
+      SELECT event.id AS id, event.at AS at, event.what AS what, event.why AS why, event.source_commit AS source_commit,
+        endpoint.name AS name, ifnull(endpoint.host, fleet.host) AS host,
+        ifnull(endpoint.fleet, fleet.name) AS fleet_name
+      FROM event
+      LEFT JOIN endpoint ON endpoint.id = event.endpoint
+      LEFT JOIN fleet ON fleet.id = event.fleet
+      \(conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "))
+      ORDER BY \(order) LIMIT :limit
+      """
+    self.arguments = StatementArguments(arguments)
   }
 }
 

@@ -23,15 +23,21 @@ extension HistoryStore {
     }
   }
 
-  /// What is remembered of every endpoint at a provider, by name: one reading for a whole fleet.
+  /// What is remembered of every endpoint at a provider, by name: one reading for a whole fleet. What is recorded of one may
+  /// be damaged; that says nothing of the others.
   package func memories(
     host: String, values: [String: [EndpointConfig]] = [:]
-  ) async throws(HistoryError) -> [String: RecordedMemory] {
+  ) async throws(HistoryError) -> [String: Result<RecordedMemory, HistoryError>] {
     let redaction = key
     return try await read { database in
-      var memories: [String: RecordedMemory] = [:]
+      var memories: [String: Result<RecordedMemory, HistoryError>] = [:]
       for row in try EndpointRow.all(host: host, database) {
-        memories[row.name] = try row.memory(database, values: values[row.name] ?? [], key: redaction).recorded
+        do {
+          memories[row.name] = .success(
+            try row.memory(database, values: values[row.name] ?? [], key: redaction).recorded)
+        } catch let error as HistoryError {
+          memories[row.name] = .failure(error)
+        }
       }
       return memories
     }
@@ -66,6 +72,11 @@ extension HistoryStore {
       }
       let saved = try EndpointRow.save(memory, former: former, key, at: now, redaction, database)
       for event in events { try saved.append(event, database) }
+      if changes.contains(where: \.isDeletion) {
+        for gone in try EndpointRow.removeDeleted(before: RevisionRetention.oldUntil(now), database) {
+          cache.forget(gone)
+        }
+      }
       let reading = try saved.memory(database, values: values, key: redaction)
       // Once it is committed; on the same connection, so before anybody else writes or reads there.
       database.afterNextTransaction { _ in
@@ -96,5 +107,11 @@ extension HistoryStore {
     of key: EndpointKey, values: [EndpointConfig] = []
   ) async throws(HistoryError) -> [Revision] {
     try await memory(of: key, values: values).memory.revisions
+  }
+}
+
+extension MemoryChange {
+  fileprivate var isDeletion: Bool {
+    if case .received(.accepted, .delete, _) = self { true } else { false }
   }
 }

@@ -13,6 +13,8 @@ extension HistoryStore {
     _ statuses: [EndpointStatus], removing removed: [String] = [], fleet: String, host: String, at now: Timestamp,
     report: FleetReport? = nil
   ) async throws(HistoryError) {
+    // What is gone need not be kept at hand.
+    for name in removed { cache.forget(EndpointKey(host: host, name: name)) }
     try await write { database in
       let row = try FleetRow.made(FleetKey(host: host, name: fleet), database)
       try row.looked(at: now, report, database)

@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Storage
 
 #if canImport(Darwin)
   internal import Darwin
@@ -25,10 +26,10 @@ package struct HistoryStore: Sendable {
       try directory.create()
       return try directory.withLock {
         let file = directory.file(fileName)
-        try makePrivate(file)
-        let database = try openDatabase(file: file)
+        let database = try DatabaseFile(directory.place(file), Schema.migrator).open()
         return HistoryStore(
-          database: database, cache: MemoryCache(watch: try DatabaseQueue(path: file, configuration: configuration)),
+          database: database,
+          cache: MemoryCache(watch: try DatabaseQueue(path: file, configuration: DatabaseFile.configuration)),
           key: try RedactionKey.load(file: directory.file("history.key")))
       }
     } catch {
@@ -46,7 +47,7 @@ package struct HistoryStore: Sendable {
   /// A history that is gone when the value is: for looking where nothing was recorded, and for tests.
   package static func passing(key: RedactionKey? = nil) throws(HistoryError) -> HistoryStore {
     do {
-      let database = try DatabaseQueue(configuration: configuration)
+      let database = try DatabaseQueue(configuration: DatabaseFile.configuration)
       try Schema.migrator.migrate(database)
       return HistoryStore(database: database, cache: MemoryCache(), key: try key ?? RedactionKey.random())
     } catch {
@@ -58,45 +59,6 @@ package struct HistoryStore: Sendable {
   package var isKept: Bool { !database.path.isEmpty && database.path != ":memory:" }
 
   static let fileName = "history.sqlite"
-
-  private static var configuration: Configuration {
-    var configuration = Configuration()
-    configuration.foreignKeysEnabled = true
-    // Another process writes for a few milliseconds at a time; ten seconds means that it hangs.
-    configuration.busyMode = .timeout(10)
-    return configuration
-  }
-
-  /// Makes the file, so that SQLite gives its own files beside it the same mode.
-  private static func makePrivate(_ file: String) throws(HistoryError) {
-    let descriptor = Self.openFile(file)
-    guard descriptor >= 0 else {
-      throw HistoryError(.cannotOpen, "cannot open \(file): \(words(of: errno))", next: "check who owns the file")
-    }
-    close(descriptor)
-  }
-
-  private static func openFile(_ file: String) -> Int32 {
-    #if canImport(Darwin)
-      Darwin.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    #else
-      Glibc.open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    #endif
-  }
-
-  private static func openDatabase(file: String) throws -> DatabaseQueue {
-    var configuration = configuration
-    configuration.journalMode = .wal
-    let database = try DatabaseQueue(path: file, configuration: configuration)
-    let migrator = Schema.migrator
-    guard try !database.read(migrator.hasBeenSuperseded) else {
-      throw HistoryError(
-        .newerSchema, "\(file) was written by a newer setpoint than this one; nothing was changed",
-        next: "use that setpoint, or name another directory with --state DIR")
-    }
-    try migrator.migrate(database)
-    return database
-  }
 }
 
 extension HistoryStore {
@@ -133,33 +95,22 @@ extension HistoryStore {
 extension HistoryError {
   /// What went wrong with a database file, in words that say what to do.
   init(_ error: any Error, file: String) {
-    switch error {
-    case let error as HistoryError: self = error
-    case let error as DatabaseError: self.init(error, file: file)
-    default: self.init(.failed, "\(file): \(error)")
+    if let error = error as? HistoryError {
+      self = error
+    } else {
+      self.init(StorageError(error, StateDirectory(path: "").place(file)))
     }
   }
 
-  private init(_ error: DatabaseError, file: String) {
-    let words = error.message ?? "\(error.resultCode)"
-    switch error.resultCode {
-    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-      self.init(
-        .corrupt, "\(file) is damaged: \(words); nothing was changed",
-        next: "restore the file from a backup, or move it away to begin a new history "
-          + "(endpoints go on; the way back to former revisions is lost)")
-    case .SQLITE_BUSY, .SQLITE_LOCKED:
-      self.init(
-        .busy, "another process has kept \(file) busy for ten seconds",
-        next: "try again, or look what fuser \(file) shows")
-    case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
-      self.init(
-        .cannotOpen, "cannot write \(file): \(words)",
-        next: "check who owns it and its directory, or name another directory with --state DIR")
-    case .SQLITE_FULL:
-      self.init(.failed, "cannot write \(file): the disk is full", next: "make room and run the command again")
-    default:
-      self.init(.failed, "cannot use \(file): \(words)")
-    }
+  init(_ error: StorageError) {
+    let code: Code =
+      switch error.kind {
+      case .cannotOpen: .cannotOpen
+      case .damaged: .corrupt
+      case .newer: .newerSchema
+      case .busy: .busy
+      case .failed: .failed
+      }
+    self.init(code, error.message, next: error.next)
   }
 }

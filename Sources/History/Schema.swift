@@ -7,6 +7,9 @@ enum Schema {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1: endpoints, revisions, attempts, events", migrate: createTables)
     migrator.registerMigration("2: fleets, statuses, aliases", migrate: createFleets)
+    migrator.registerMigration("3: events by time") { database in
+      try database.execute(sql: "CREATE INDEX event_by_time ON event (at, id)")
+    }
     return migrator
   }
 
@@ -120,7 +123,8 @@ enum Schema {
           source_commit TEXT,
           CHECK ((endpoint IS NULL) <> (fleet IS NULL))
         );
-        INSERT INTO new_event SELECT id, endpoint, NULL, at, what, why, source_commit FROM event;
+        INSERT INTO new_event (id, endpoint, fleet, at, what, why, source_commit)
+          SELECT id, endpoint, NULL, at, what, why, source_commit FROM event;
         DROP TABLE event;
         ALTER TABLE new_event RENAME TO event;
         CREATE INDEX event_by_endpoint ON event (endpoint, id);

@@ -1,3 +1,5 @@
+internal import Storage
+
 #if canImport(Darwin)
   internal import Darwin
 #else
@@ -7,12 +9,20 @@
 /// Where one person's, or one job's, history lies: a directory that only its owner may read.
 package struct StateDirectory: Hashable, Sendable {
   package let path: String
+  /// In a pod of Kubernetes a volume is the pod's own, whatever its mode is.
+  private let isInPod: Bool
 
-  package init(path: String) { self.path = path }
+  static let option = "--state DIR"
+
+  package init(path: String) {
+    self.path = path
+    isInPod = false
+  }
 
   /// The directory in force: the one named by `--state`, else `$XDG_STATE_HOME/setpoint`, else `~/.local/state/setpoint`.
   /// A relative `XDG_STATE_HOME` counts as none, as the XDG base directory specification has it.
   package init(named: String?, environment: [String: String]) throws(HistoryError) {
+    isInPod = PrivateFolder.isInPod(environment)
     if let named, !named.isEmpty {
       path = named
     } else if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
@@ -28,18 +38,21 @@ package struct StateDirectory: Hashable, Sendable {
 
   package func file(_ name: String) -> String { "\(path)/\(name)" }
 
-  /// Makes the directory and what is missing above it; what it makes has mode 0700.
+  /// The history's file, with what is to be said of it.
+  func place(_ file: String) -> StoragePlace {
+    StoragePlace(
+      path: file, option: Self.option,
+      loss: "a new history is begun then: endpoints go on, the way back to former revisions is lost")
+  }
+
+  /// Makes the directory and what is missing above it; what it makes has mode 0700. One that others may write to is refused.
   func create() throws(HistoryError) {
-    var partial = path.hasPrefix("/") ? "" : "."
-    for segment in path.split(separator: "/") {
-      partial += "/\(segment)"
-      if mkdir(partial, 0o700) == 0 || errno == EEXIST { continue }
-      let cause = errno
-      // A parent that exists may answer EROFS or EACCES before EEXIST; only a missing one is a failure.
-      guard access(partial, F_OK) != 0 else { continue }
-      throw HistoryError(
-        .cannotOpen, "cannot make the state directory \(path): \(partial): \(words(of: cause))",
-        next: "name a directory you may write with --state DIR")
+    do {
+      let folder = PrivateFolder(path, option: Self.option)
+      try folder.make()
+      try folder.check(isInPod: isInPod)
+    } catch {
+      throw HistoryError(error)
     }
   }
 
@@ -52,7 +65,7 @@ package struct StateDirectory: Hashable, Sendable {
     let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw HistoryError(
-        .cannotOpen, "cannot open \(lockFile): \(words(of: errno))",
+        .cannotOpen, "cannot open \(lockFile): \(systemWords(errno))",
         next: "check who owns \(path), or name another directory with --state DIR")
     }
     defer { close(descriptor) }
@@ -69,6 +82,3 @@ package struct StateDirectory: Hashable, Sendable {
     return try body()
   }
 }
-
-/// The operating system's words for an error number.
-func words(of code: Int32) -> String { String(cString: strerror(code)) }

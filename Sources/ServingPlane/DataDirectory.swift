@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 import LibCrypto
 import ServingAPI
+import Storage
 import Synchronization
 
 /// A plane's data directory: made, locked for one plane at a time, and with its token.
@@ -14,21 +15,35 @@ final class DataDirectory: Sendable {
   /// - Parameter inherited: the lock, where another plane has handed it over.
   /// - Throws: ``PlaneStartError`` where the directory cannot be used, or another plane uses it.
   init(_ settings: PlaneConfiguration, inherited: Int32? = nil) throws(PlaneStartError) {
-    do {
-      for folder in [settings.dataDirectory, settings.modelsPath, settings.replicasPath] {
-        try FileManager.default.createDirectory(
-          atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    do throws(StorageError) {
+      let folder = PrivateFolder(settings.dataDirectory, option: "--data DIR")
+      try folder.make()
+      try folder.check(isInPod: PrivateFolder.isInPod(settings.environment))
+      for path in [settings.modelsPath, settings.replicasPath] {
+        try PrivateFolder(path, option: "--data DIR").make()
       }
     } catch {
-      throw PlaneStartError(
-        message: "the data directory \(settings.dataDirectory) cannot be made: \(error.systemWords)",
-        advice: "name another one with --data")
+      throw PlaneStartError(message: error.message, advice: error.next ?? "name another one with --data DIR")
     }
+    Self.keepPrivate(settings)
     lock = if let inherited { inherited } else { try Self.lock(settings) }
     token = try Self.token(settings.tokenPath)
   }
 
   deinit { unlock() }
+
+  /// What an earlier version or another umask has left open to others is theirs no longer.
+  private static func keepPrivate(_ settings: PlaneConfiguration) {
+    for path in [settings.modelsPath, settings.replicasPath] { PrivateFolder.close(path, mode: 0o700) }
+    let files = FileManager.default
+    for replica in (try? files.contentsOfDirectory(atPath: settings.replicasPath)) ?? [] {
+      let folder = settings.replicasPath + "/" + replica
+      PrivateFolder.close(folder, mode: 0o700)
+      for file in (try? files.contentsOfDirectory(atPath: folder)) ?? [] where file.hasPrefix("output.log") {
+        PrivateFolder.close(folder + "/" + file, mode: 0o600)
+      }
+    }
+  }
 
   /// Gives the lock up before its time. Whoever was handed a duplicate holds it on.
   func unlock() {

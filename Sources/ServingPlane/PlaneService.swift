@@ -9,6 +9,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import ServingAPI
+import Storage
 
 /// The serving plane: `setpoint serve`.
 ///
@@ -125,7 +126,10 @@ package struct PlaneService: Service {
   }
 
   private func openStore() throws(PlaneStartError) -> EndpointStore {
-    do { return try EndpointStore(path: settings.storePath) } catch {
+    do { return try EndpointStore(path: settings.storePath) } catch let error as StorageError {
+      throw PlaneStartError(
+        message: error.message, advice: error.next ?? "try again, or name another data directory with --data DIR")
+    } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be opened: \(error)",
         advice: "if the file is broken, move it away; endpoints must then be applied again")

@@ -249,7 +249,7 @@ import Testing
     try await store.record([opened(config("2"), revision: 1)], of: elsewhere, at: at(0))
     #expect(try await store.recordedEndpoints(host: key.host) == [key.name: "e1"])
     #expect(try await store.recordedEndpoints(host: "https://elsewhere") == [key.name: String?.none])
-    #expect(try await store.memories(host: key.host)[key.name]?.memory.endpointID == "e1")
+    #expect(try await store.memories(host: key.host)[key.name]?.get().memory.endpointID == "e1")
     #expect(try await store.memory(of: EndpointKey(host: key.host, name: "other")) == .nothing)
   }
 

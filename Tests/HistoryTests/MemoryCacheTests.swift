@@ -94,7 +94,8 @@ import Testing
         default:
           let reader = stores[dice.roll(2)]
           let offered = dice.roll(2) == 0 ? values : []
-          let truth = try await reader.memories(host: key.host, values: [key.name: offered])[key.name] ?? .nothing
+          let truth =
+            try await reader.memories(host: key.host, values: [key.name: offered])[key.name]?.get() ?? .nothing
           #expect(try await reader.memory(of: key, values: offered) == truth, "step \(step)")
         }
       }

@@ -20,9 +20,16 @@ extension Reconciler {
     }
     let memories = try await history.memories(host: provider.target.url, values: values)
     return zip(names, observations).map { name, observed in
-      PlanItem(
-        name: name, desired: fleet.desired(name), observed: observed,
-        memory: (memories[name] ?? .nothing).memory)
+      let desired = fleet.desired(name)
+      switch memories[name] {
+      case nil: return PlanItem(name: name, desired: desired, observed: observed, memory: Memory())
+      case .success(let recorded):
+        return PlanItem(name: name, desired: desired, observed: observed, memory: recorded.memory)
+      // Without what is remembered nobody can tell what to do with it; the others go on.
+      case .failure(let error):
+        return PlanItem(
+          name: name, desired: desired, observed: .unreadable(error.description), memory: Memory())
+      }
     }
   }
 

@@ -70,12 +70,15 @@ package struct Reconciler: Sendable {
     let (observed, failure) = try await reading(name, desired)
     let readAt = now()
     let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
-    let witnessed = try await witnessing(observed, of: recorded.memory, desired)
+    let witnessed = try await witnessing(observed, of: recorded.memory, name, desired)
     return look(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
   }
 
   /// The observation with what was seen of the rollout that is to be judged, where it has failed.
-  private func witnessing(_ observed: Observation, of memory: Memory, _ desired: Desired) async throws -> Observation {
+  private func witnessing(
+    _ observed: Observation, of memory: Memory, _ name: String, _ desired: Desired
+  ) async throws -> Observation {
+    if case .absent = observed { witness.forget(name) }
     guard case .present(let endpoint) = observed else { return observed }
     guard let attempt = memory.attempt else {
       witness.forget(endpoint.name)

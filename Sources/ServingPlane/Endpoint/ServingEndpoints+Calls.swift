@@ -22,6 +22,13 @@ extension ServingEndpoints {
       tags: tags)
     var machine = EndpointMachine(record, planner: settings.planner)
     let actions = try config.map { config throws(APIError) in try machine.put(config, moment(for: machine)) } ?? []
+    if let damage = damaged[name] {
+      // Its name is free for the new one, and only now.
+      do { try await BlockingWork.brief.run { [store] in try store.deleteEndpoint(damage.id) } } catch {
+        throw storageError(error)
+      }
+      damaged[name] = nil
+    }
     try await store(machine.record)
     install(machine)
     await perform(actions, for: id)
@@ -93,6 +100,7 @@ extension ServingEndpoints {
         await forget(record)
       }
     }
+    if !records.values.contains(where: { $0.endpoint == id }) { admissions[id] = nil }
     log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
@@ -145,8 +153,11 @@ extension ServingEndpoints {
   }
 
   private func machine(_ name: String) throws(APIError) -> EndpointMachine {
-    guard let machine = ids[name].flatMap({ machines[$0] }) else { throw .noEndpoint(name) }
-    return machine
+    if let machine = ids[name].flatMap({ machines[$0] }) { return machine }
+    guard let damage = damaged[name] else { throw .noEndpoint(name) }
+    throw .missing(
+      "Endpoint with name '\(name)' does not exist any more: its record in the plane's store is damaged (\(damage.reason)). "
+        + "Create it again.")
   }
 
   private func newName(_ request: WireCreateRequest) throws(APIError) -> String {

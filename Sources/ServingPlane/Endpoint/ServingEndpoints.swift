@@ -33,11 +33,15 @@ actor ServingEndpoints {
   var admissions: [String: EndpointAdmission] = [:]
   var routings: [String: Routing] = [:]
   var records: [String: ReplicaRecord] = [:]
+  /// Endpoints whose record cannot be read, by name.
+  var damaged: [String: StoreContents.Damage] = [:]
   var isStopping = false
   /// Another plane looks after the endpoints by now; nothing of them is touched here any more.
   private var isReleased = false
   /// The replicas on record, until ``resume()`` has looked after them.
   private var found: [ReplicaRecord] = []
+  /// Replicas whose record cannot be read, by id; until then, too.
+  private var damagedReplicas: [String] = []
   /// The plane whose place this one has taken. It may still have requests at any replica.
   private var predecessor: Predecessor?
 
@@ -62,11 +66,12 @@ actor ServingEndpoints {
   /// Reads what was written down. Nothing is touched.
   func load() async throws {
     try await changes.run {
-      let (endpoints, replicas) = try await BlockingWork.brief.run { [store] in
-        (try store.endpoints(), try store.replicas())
-      }
-      for record in endpoints { install(EndpointMachine(record, planner: settings.planner)) }
-      found = replicas
+      let contents = try await BlockingWork.brief.run { [store] in try store.contents() }
+      damaged = contents.damagedEndpoints
+      note(contents)
+      for record in contents.endpoints { install(EndpointMachine(record, planner: settings.planner)) }
+      found = contents.replicas
+      damagedReplicas = contents.damagedReplicas.keys.sorted()
     }
   }
 
@@ -76,6 +81,7 @@ actor ServingEndpoints {
   func resume(after predecessor: Predecessor? = nil) async {
     self.predecessor = predecessor
     await changes.run {
+      await forgetDamagedReplicas()
       let adoption = ReplicaAdoption(
         planeID: store.planeID, records: found, sparesUnwanted: predecessor != nil
       ) { [settings] in
@@ -85,6 +91,30 @@ actor ServingEndpoints {
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
       for id in machines.keys.sorted() { await act(on: id) { $0.look($1) } }
     }
+  }
+
+  /// What cannot be read is named, and keeps nothing else from being served.
+  private func note(_ contents: StoreContents) {
+    for remark in contents.remarks { log.error("the store is damaged", metadata: ["what": "\(remark)"]) }
+    for (name, damage) in contents.damagedEndpoints {
+      log.error(
+        "an endpoint cannot be read from the store and is left out; create it again, or restore the store from a backup",
+        metadata: ["endpoint": "\(name)", "error": "\(damage.reason)"])
+    }
+    for (id, reason) in contents.damagedReplicas {
+      log.error("the record of a replica is damaged", metadata: ["replica": "\(id)", "error": "\(reason)"])
+    }
+  }
+
+  /// Their processes are found by their mark and ended, as those of no replica are.
+  private func forgetDamagedReplicas() async {
+    for id in damagedReplicas {
+      try? await BlockingWork.brief.run { [store, settings] in
+        try? FileManager.default.removeItem(atPath: settings.replicasPath + "/" + id)
+        try store.deleteReplica(id)
+      }
+    }
+    damagedReplicas = []
   }
 
   /// Looks at what waits for time or room, and at what was told to go. Called every now and then.

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import Glibc
-import ServingAPI
+import Storage
 
 /// Turns a launch config into a process, or into the reason why it cannot be one.
 struct ReplicaLauncher: Sendable {
@@ -51,13 +51,10 @@ struct ReplicaLauncher: Sendable {
 
   /// Starts the process. Its record must be in the store by then.
   func start(_ prepared: Prepared, record: ReplicaRecord) throws(ReplicaFailure) -> ProcessTable.Identity {
-    do {
-      for folder in [record.directory, record.temporary] {
-        try FileManager.default.createDirectory(
-          atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-      }
+    do throws(StorageError) {
+      for folder in [record.directory, record.temporary] { try PrivateFolder(folder, option: "--data DIR").make() }
     } catch {
-      throw ReplicaFailure("the replica's folder \(record.directory) cannot be made: \(error.systemWords)")
+      throw ReplicaFailure(error.description)
     }
     let pid: Int32
     do {

@@ -2,6 +2,7 @@ import CanonicalJSON
 import FoundationEssentials
 import GRDB
 import LibCrypto
+import Storage
 
 /// The plane's memory: endpoints, their configs by version, their tags, and replicas, in one SQLite file.
 ///
@@ -13,14 +14,10 @@ final class EndpointStore: Sendable {
   let planeID: String
 
   /// - Parameter path: the file; made with its tables where there is none.
+  /// - Throws: `StorageError` for a file that is damaged, or was written by a later version.
   init(path: String) throws {
-    var configuration = Configuration()
-    configuration.busyMode = .timeout(5)
-    configuration.prepareDatabase { database in
-      try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
-    }
-    database = try DatabaseQueue(path: path, configuration: configuration)
-    try Self.migrator.migrate(database)
+    let place = StoragePlace(path: path, option: "--data DIR", loss: "endpoints must then be applied again")
+    database = try DatabaseFile(place, Self.migrator).open()
     let fresh = try Hexadecimal.encode(SecureRandom.bytes(count: 8))
     planeID = try database.write { database in
       try database.execute(sql: "INSERT OR IGNORE INTO meta (key, value) VALUES ('plane_id', ?)", arguments: [fresh])
@@ -30,23 +27,26 @@ final class EndpointStore: Sendable {
 
   // MARK: Endpoints
 
-  /// All endpoints with their active and latest configs.
-  func endpoints() throws -> [EndpointRecord] {
+  /// Everything that can be read, and what cannot.
+  func contents() throws -> StoreContents {
     try database.read { database in
-      try Row.fetchAll(database, sql: "SELECT * FROM endpoint ORDER BY name").map { row in
-        let id: String = row["id"]
-        let tags = try Row.fetchAll(database, sql: "SELECT key, value FROM tag WHERE endpoint_id = ?", arguments: [id])
-        var record = EndpointRecord(
-          id: id, name: row["name"], creator: row["creator"], created: row["created_at"], updated: row["updated_at"],
-          description: row["description"],
-          tags: Dictionary(tags.map { ($0["key"], $0["value"]) }, uniquingKeysWith: { $1 }))
-        record.nextVersion = row["next_version"]
-        record.active = try Self.config(row["active_version"], of: id, database)
-        record.update = try Self.update(row, of: id, database)
-        return record
+      var contents = StoreContents()
+      for row in try Row.fetchAll(database, sql: "SELECT * FROM endpoint ORDER BY name") {
+        try Self.read(row, into: &contents, database)
       }
+      for row in try Row.fetchAll(database, sql: "SELECT id, document FROM replica ORDER BY created_at, id") {
+        do {
+          contents.replicas.append(try Self.decode(row.decode(forColumn: "document")))
+        } catch {
+          contents.damagedReplicas[try row.decode(forColumn: "id")] = "\(error)"
+        }
+      }
+      return contents
     }
   }
+
+  /// All endpoints that can be read, with their active and latest configs.
+  func endpoints() throws -> [EndpointRecord] { try contents().endpoints }
 
   /// Writes an endpoint, new or changed, as a whole.
   func save(_ record: EndpointRecord) throws {
@@ -70,6 +70,7 @@ final class EndpointStore: Sendable {
           sql: "INSERT OR IGNORE INTO config (endpoint_id, version, started_at, document) VALUES (?, ?, ?, ?)",
           arguments: [record.id, config.version, config.startTime, try Self.encode(config)])
       }
+      try Self.prune(record, target, database)
       try database.execute(sql: "DELETE FROM tag WHERE endpoint_id = ?", arguments: [record.id])
       for (key, value) in record.tags {
         try database.execute(
@@ -85,12 +86,8 @@ final class EndpointStore: Sendable {
 
   // MARK: Replicas
 
-  /// All replicas on record, oldest first.
-  func replicas() throws -> [ReplicaRecord] {
-    try database.read { database in
-      try String.fetchAll(database, sql: "SELECT document FROM replica ORDER BY created_at, id").map(Self.decode)
-    }
-  }
+  /// All replicas on record that can be read, oldest first.
+  func replicas() throws -> [ReplicaRecord] { try contents().replicas }
 
   /// Writes a replica, new or changed.
   func save(_ replica: ReplicaRecord) throws {
@@ -136,20 +133,80 @@ final class EndpointStore: Sendable {
     return migrator
   }
 
+  private static func read(_ row: Row, into contents: inout StoreContents, _ database: Database) throws {
+    let name = (try? row.decode(String.self, forColumn: "name")) ?? "?"
+    do {
+      let (record, remark) = try endpoint(row, database)
+      contents.endpoints.append(record)
+      if let remark { contents.remarks.append("endpoint \(name): \(remark)") }
+    } catch {
+      contents.damagedEndpoints[name] = StoreContents.Damage(id: try row.decode(forColumn: "id"), reason: "\(error)")
+    }
+  }
+
+  /// An endpoint, and what of it had to be left out although the rest can be used.
+  private static func endpoint(_ row: Row, _ database: Database) throws -> (EndpointRecord, String?) {
+    let id: String = try row.decode(forColumn: "id")
+    let tags = try Row.fetchAll(database, sql: "SELECT key, value FROM tag WHERE endpoint_id = ?", arguments: [id])
+    var record = EndpointRecord(
+      id: id, name: try row.decode(forColumn: "name"), creator: try row.decode(forColumn: "creator"),
+      created: try row.decode(forColumn: "created_at"), updated: try row.decode(forColumn: "updated_at"),
+      description: try row.decode(forColumn: "description"),
+      tags: Dictionary(
+        try tags.map { (try $0.decode(forColumn: "key"), try $0.decode(forColumn: "value")) },
+        uniquingKeysWith: { $1 }))
+    record.nextVersion = try row.decode(forColumn: "next_version")
+    var remark: String?
+    do { record.update = try update(row, of: id, database) } catch {
+      remark = "its last update is left out, since its config cannot be read (\(error))"
+    }
+    do { record.active = try config(row.decode(forColumn: "active_version"), of: id, database) } catch {
+      // What is being rolled out takes its place; without it there is nothing to serve.
+      guard record.update.target != nil else { throw error }
+      remark = "its active config cannot be read (\(error)); the one that is being rolled out takes its place"
+    }
+    return (record, remark)
+  }
+
   private static func config(_ version: Int64?, of endpoint: String, _ database: Database) throws -> PlaneConfig? {
     guard let version else { return nil }
-    let document = try String.fetchOne(
+    let row = try Row.fetchOne(
       database, sql: "SELECT document FROM config WHERE endpoint_id = ? AND version = ?",
       arguments: [endpoint, version])
-    return try document.map(decode)
+    guard let row else { throw UnreadableConfig(description: "config version \(version) is missing") }
+    do { return try decode(row.decode(forColumn: "document")) } catch {
+      throw UnreadableConfig(description: "config version \(version) is damaged: \(error)")
+    }
   }
 
   private static func update(_ row: Row, of endpoint: String, _ database: Database) throws -> ConfigUpdate {
-    guard let target = try config(row["target_version"], of: endpoint, database) else { return .none }
-    let state: String = row["update_state"]
-    if state == "failed" { return .failed(target, entity: row["failed_entity"] ?? "", reason: row["failure"] ?? "") }
-    return state == "in_progress" ? .inProgress(target) : .none
+    guard let target = try config(row.decode(forColumn: "target_version"), of: endpoint, database) else { return .none }
+    switch try row.decode(String.self, forColumn: "update_state") {
+    case "failed":
+      return .failed(
+        target, entity: try row.decode(String?.self, forColumn: "failed_entity") ?? "",
+        reason: try row.decode(String?.self, forColumn: "failure") ?? "")
+    case "in_progress": return .inProgress(target)
+    default: return .none
+    }
   }
+
+  /// Configs that are over: the newest are kept for whoever looks into the file, nothing else reads them.
+  private static func prune(_ record: EndpointRecord, _ target: PlaneConfig?, _ database: Database) throws {
+    try database.execute(
+      sql: """
+        DELETE FROM config WHERE endpoint_id = :id AND version IS NOT :active AND version IS NOT :target
+          AND (version < :next - \(keptConfigs) OR started_at < :old)
+        """,
+      arguments: [
+        "id": record.id, "active": record.active?.version, "target": target?.version, "next": record.nextVersion,
+        "old": record.updated - keptFor,
+      ])
+  }
+
+  private static let keptConfigs = 20
+  /// Milliseconds: 180 days.
+  private static let keptFor: Int64 = 180 * 24 * 3600 * 1000
 
   private static func columns(_ update: ConfigUpdate) -> (String, PlaneConfig?, String?, String?) {
     switch update {
@@ -166,4 +223,9 @@ final class EndpointStore: Sendable {
   private static func decode<Value: Decodable>(_ document: String) throws -> Value {
     try JSONDecoder().decode(Value.self, from: Data(document.utf8))
   }
+}
+
+/// A config of which nothing can be made.
+private struct UnreadableConfig: Error, CustomStringConvertible {
+  let description: String
 }

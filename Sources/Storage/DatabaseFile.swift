@@ -1,0 +1,107 @@
+package import GRDB
+
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
+/// A SQLite file of this program: made whole or not at all, for its user alone, and refused where another program, a later
+/// version or an accident has been at it.
+package struct DatabaseFile: Sendable {
+  private let place: StoragePlace
+  private let migrator: DatabaseMigrator
+
+  package init(_ place: StoragePlace, _ migrator: DatabaseMigrator) {
+    self.place = place
+    self.migrator = migrator
+  }
+
+  /// Of every connection to it.
+  package static var configuration: Configuration {
+    var configuration = Configuration()
+    configuration.foreignKeysEnabled = true
+    // Another process writes for a few milliseconds at a time; ten seconds means that it hangs.
+    configuration.busyMode = .timeout(10)
+    return configuration
+  }
+
+  /// Opens the file, makes it where there is none, and brings one that a former version wrote up to date. Not to be called by
+  /// two processes at once.
+  ///
+  /// - Throws: ``StorageError``; the file is as it was then.
+  package func open() throws(StorageError) -> DatabaseQueue {
+    do {
+      try prepare()
+      var configuration = Self.configuration
+      configuration.journalMode = .wal
+      let database = try DatabaseQueue(path: place.path, configuration: configuration)
+      try check(database)
+      try migrator.migrate(database)
+      return database
+    } catch {
+      throw StorageError(error, place)
+    }
+  }
+
+  private func prepare() throws {
+    var status = stat()
+    guard stat(place.path, &status) == 0 else {
+      guard errno == ENOENT else { throw StorageError(.cannotOpen, "cannot open \(place.path): \(systemWords(errno))") }
+      return try make()
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw place.damaged("it is not a regular file") }
+    // It was whole when it got its name, so something else has emptied it.
+    guard status.st_size > 0 else { throw place.damaged("it is empty (0 bytes)") }
+    // Those of earlier versions may be open to others; SQLite gives new files beside it the mode of the file itself.
+    for suffix in ["", "-wal", "-shm", "-journal"] { PrivateFolder.close(place.path + suffix, mode: 0o600) }
+  }
+
+  /// Makes the file beside its place, with all its tables, and moves it there.
+  private func make() throws {
+    let draft = place.path + ".new"
+    let leftovers = ["", "-wal", "-shm", "-journal"]
+    for suffix in leftovers { unlink(draft + suffix) }
+    // What lies beside a file that is gone belongs to no other.
+    for suffix in leftovers.dropFirst() { unlink(place.path + suffix) }
+    do {
+      let descriptor = openFile(draft)
+      guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
+        throw StorageError(
+          .cannotOpen, "cannot open \(place.path): \(systemWords(errno))",
+          next: "check who owns its directory, or name another directory with \(place.option)")
+      }
+      close(descriptor)
+      let database = try DatabaseQueue(path: draft, configuration: Self.configuration)
+      try migrator.migrate(database)
+      try database.close()
+      guard rename(draft, place.path) == 0 else {
+        throw StorageError(.cannotOpen, "cannot make \(place.path): \(systemWords(errno))")
+      }
+    } catch {
+      for suffix in leftovers { unlink(draft + suffix) }
+      throw error
+    }
+  }
+
+  private func openFile(_ path: String) -> Int32 {
+    #if canImport(Darwin)
+      Darwin.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    #else
+      Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    #endif
+  }
+
+  private func check(_ database: DatabaseQueue) throws {
+    let applied = try database.read { try migrator.appliedIdentifiers($0) }
+    let later = applied.subtracting(migrator.migrations).sorted()
+    guard later.isEmpty else {
+      throw StorageError(
+        .newer,
+        "\(place.path) was written by a newer setpoint than this one (it has \(later.joined(separator: ", "))); "
+          + "nothing was changed",
+        next: "use that setpoint, or name another directory with \(place.option)")
+    }
+    guard !applied.isEmpty else { throw place.damaged("it is a database without setpoint's tables") }
+  }
+}

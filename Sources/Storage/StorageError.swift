@@ -1,0 +1,91 @@
+internal import GRDB
+
+/// Why a folder or a database of this program cannot be used, and what a person can do about it.
+package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
+  package enum Kind: Hashable, Sendable {
+    /// A folder or file cannot be opened or made, or others may write to it.
+    case cannotOpen
+    /// It is not a database, not this program's, or broken.
+    case damaged
+    /// A later version of this program has written it.
+    case newer
+    /// Another process keeps it busy.
+    case busy
+    /// A read or write failed for another reason of the disk or of SQLite.
+    case failed
+  }
+
+  package let kind: Kind
+  /// What happened and where.
+  package let message: String
+  /// What to do next; nil where there is nothing to say.
+  package let next: String?
+
+  package init(_ kind: Kind, _ message: String, next: String? = nil) {
+    self.kind = kind
+    self.message = message
+    self.next = next
+  }
+
+  package var description: String { next.map { "\(message); \($0)" } ?? message }
+}
+
+extension StorageError {
+  /// What went wrong with a database, in words that say what to do.
+  package init(_ error: any Error, _ place: StoragePlace) {
+    switch error {
+    case let error as StorageError: self = error
+    case let error as DatabaseError: self.init(error, place)
+    default: self.init(.failed, "cannot use \(place.path): \(error)")
+    }
+  }
+
+  private init(_ error: DatabaseError, _ place: StoragePlace) {
+    let words = error.message ?? "\(error.resultCode)"
+    let file = place.path
+    switch error.resultCode {
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = place.damaged(words)
+    case .SQLITE_BUSY, .SQLITE_LOCKED:
+      self.init(
+        .busy, "another process has kept \(file) busy for ten seconds",
+        next: "try again, or look what fuser \(file) shows")
+    case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
+      self.init(
+        .cannotOpen, "cannot write \(file): \(words)",
+        next: "check who owns it and its directory, or name another directory with \(place.option)")
+    case .SQLITE_FULL:
+      self.init(.failed, "cannot write \(file): the disk is full", next: "make room and try again")
+    default: self.init(.failed, "cannot use \(file): \(words)")
+    }
+  }
+}
+
+/// A folder or file of this program, with what a message about it needs to know.
+package struct StoragePlace: Hashable, Sendable {
+  package let path: String
+  /// The option that names another folder, such as `--state DIR`.
+  package let option: String
+  /// What is lost with the file, as the end of a sentence that says to move it away.
+  package let loss: String
+
+  package init(path: String, option: String, loss: String = "") {
+    self.path = path
+    self.option = option
+    self.loss = loss
+  }
+
+  func damaged(_ why: String) -> StorageError {
+    StorageError(
+      .damaged, "\(path) is damaged: \(why); nothing was changed",
+      next: "restore the file from a backup, or move it away\(loss.isEmpty ? "" : " (\(loss))")")
+  }
+}
+
+/// The operating system's words for an error number.
+package func systemWords(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif

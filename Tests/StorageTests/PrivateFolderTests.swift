@@ -1,0 +1,93 @@
+import FoundationEssentials
+import Glibc
+import Storage
+import Testing
+
+@Suite struct PrivateFolderTests {
+  private func folder(_ path: String) -> PrivateFolder { PrivateFolder(path, option: "--data DIR") }
+
+  private func refusal(_ path: String, isInPod: Bool = false) -> StorageError? {
+    do throws(StorageError) {
+      try folder(path).check(isInPod: isInPod)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test func `what is made is for its user alone, and what was there stays as it is`() throws {
+    try withFolder { root in
+      #expect(chmod(root, 0o755) == 0)
+      try folder(root + "/a/b").make()
+      #expect(mode(root) == 0o755)
+      #expect(mode(root + "/a") == 0o700)
+      #expect(mode(root + "/a/b") == 0o700)
+      try folder(root + "/a/b").make()
+      #expect(refusal(root + "/a/b") == nil)
+    }
+  }
+
+  @Test(arguments: [0o777, 0o757, 0o703, 0o1777] as [mode_t])
+  func `a folder that every user may write to is refused with what to do`(_ mode: mode_t) throws {
+    try withFolder { root in
+      #expect(chmod(root, mode) == 0)
+      let error = try #require(refusal(root))
+      #expect(error.kind == .cannotOpen)
+      #expect(error.message.contains("every user may write to it"), "\(error)")
+      #expect(error.next?.contains("chmod go-w \(root)") == true && error.next?.contains("--data") == true, "\(error)")
+      #expect(chmod(root, 0o755) == 0)
+      #expect(refusal(root) == nil)
+    }
+  }
+
+  @Test func `a folder of another group that may write, or of another user, is refused`() throws {
+    try #require(geteuid() == 0, "only root can give a folder away")
+    try withFolder { root in
+      #expect(chmod(root, 0o770) == 0)
+      // One's own group, in which nobody else is.
+      #expect(refusal(root) == nil)
+      #expect(chown(root, 0, 54321) == 0)
+      #expect(refusal(root)?.message.contains("its group may write to it") == true)
+      #expect(chmod(root, 0o750) == 0)
+      #expect(refusal(root) == nil)
+      #expect(chown(root, 54321, 54321) == 0)
+      let error = refusal(root)
+      #expect(error?.message.contains("it belongs to user 54321") == true, "\(String(describing: error))")
+      #expect(error?.next?.contains("chown") == true)
+    }
+  }
+
+  @Test func `a volume of a pod is the pod's own whatever its mode is`() throws {
+    // A mount point of root's that everybody may write to.
+    try #require(mode("/dev/shm") & 0o002 != 0)
+    #expect(refusal("/dev/shm") != nil)
+    #expect(refusal("/dev/shm", isInPod: true) == nil)
+    try withFolder { root in
+      #expect(chmod(root, 0o777) == 0)
+      #expect(refusal(root, isInPod: true) != nil)
+    }
+    #expect(PrivateFolder.isInPod(["KUBERNETES_SERVICE_HOST": "10.0.0.1"]))
+    #expect(!PrivateFolder.isInPod([:]))
+  }
+
+  @Test func `a file in its place is refused`() throws {
+    try withFolder { root in
+      try Data().write(to: URL(filePath: root + "/file"))
+      #expect(refusal(root + "/file")?.message.contains("not a directory") == true)
+      #expect(throws: StorageError.self) { try folder(root + "/file/x").make() }
+    }
+  }
+}
+
+func withFolder(_ body: (String) throws -> Void) throws {
+  let path = "/tmp/spt-storage-" + String(UInt64.random(in: .min ... .max), radix: 16)
+  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  try body(path)
+}
+
+/// The permission bits.
+func mode(_ path: String) -> mode_t {
+  var status = stat()
+  return stat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+}
