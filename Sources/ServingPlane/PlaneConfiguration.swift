@@ -28,7 +28,7 @@ package struct PlaneConfiguration: Sendable {
   package static let replicasWithoutGPUs = 16
   /// The GPUs of the machine; nil: those that nvidia-smi names.
   var accelerators: Accelerators?
-  /// How many replicas start at once, and after which time the next so many follow: loading weights takes all of a machine.
+  /// How many replicas may start in any window of ``startSpacing``: loading weights takes all of a machine.
   package var startBurst = 4
   package var startSpacing: Duration = .seconds(2)
   /// How long the plane may take to stop: first requests may finish, then replicas are ended. Kubernetes gives 30 s.
@@ -79,6 +79,7 @@ package struct PlaneConfiguration: Sendable {
 
   var storePath: String { dataDirectory + "/setpoint.sqlite" }
   var modelsPath: String { dataDirectory + "/models" }
+  var reservePath: String { dataDirectory + "/reserve" }
   var replicasPath: String { dataDirectory + "/replicas" }
   var secretsPath: String { dataDirectory + "/secrets" }
   var tokenPath: String { dataDirectory + "/token" }

@@ -47,6 +47,9 @@ Switches: DIR/behaviour.json, overridden by the JSON in $VLLM_STANDIN, overridde
     embed               (false)  an embedding model: /v1/embeddings instead of chat
     children            (true)   EngineCore and Worker are real processes
     orphan_s            (120)    children whose parent died leave after this, so that a failed test run leaves nothing for ever
+    daemon              (false)  a process in a session of its own, without parents, as Ray's are
+    store_socket        (false)  listens on every interface and answers nothing, as torch's store does
+    babble              (false)  prints without end while it starts, and is never ready
     force_usage         (false)  every stream ends with a usage chunk (--enable-force-include-usage)
 """
 import json
@@ -66,7 +69,7 @@ DEFAULTS = {"start_ms": 50, "swallow_after_ms": 10, "stop_ms": 100, "first_token
 SWITCHES = set(DEFAULTS) | {
     "say", "start_failure", "hang_at_start", "refuse_stop", "admission_limit", "die_after_requests",
     "engine_death_after_requests", "freeze_after_requests", "freeze", "stream_error_after_tokens", "drop_after_tokens", "embed",
-    "force_usage"}
+    "force_usage", "daemon", "store_socket", "babble"}
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 500: "Internal Server Error",
            503: "Service Unavailable"}
 FLAGS_WITHOUT_VALUE = {"--enforce-eager", "--trust-remote-code", "--enable-lora", "--disable-uvicorn-access-log", "--headless",
@@ -679,6 +682,25 @@ def usage(prompt, completion):
     return {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion, "prompt_tokens_details": None}
 
 
+def leave_daemon(seconds):
+    """Forks twice, so that init is its parent, and lives in a session of its own."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(seconds)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def listen_everywhere():
+    store = socket.socket()
+    store.bind(("0.0.0.0", 0))
+    store.listen()
+    return store
+
+
 def leave_temporary_files():
     """Sockets with random names and a rendezvous file, as torch and ZeroMQ leave them."""
     folder = os.environ.get("TMPDIR", "/tmp")
@@ -719,7 +741,12 @@ def main(argv):
     log("Initializing a V1 LLM engine (v0.32.0) with config: model='%s'" % args.get("model"), "core.py:107")
     children = Children(switches["orphan_s"]) if switches["children"] else None
     leave_temporary_files()
+    if switches.get("daemon"):
+        leave_daemon(switches["orphan_s"])
+    store = listen_everywhere() if switches.get("store_socket") else None
     log("Starting to load model %s..." % args.get("model"), "cpu_model_runner.py:62")
+    while switches.get("babble"):
+        failures.out("loading " * 8192 + "\n")
     if switches.get("hang_at_start"):
         while True:
             time.sleep(3600)

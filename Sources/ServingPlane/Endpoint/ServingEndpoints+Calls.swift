@@ -84,7 +84,10 @@ extension ServingEndpoints {
   private func remove(_ name: String) async throws(APIError) {
     let machine = try machine(name)
     let id = machine.record.id
-    do { try await BlockingWork.brief.run { [store] in try store.deleteEndpoint(id) } } catch {
+    do {
+      try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.deleteEndpoint(id) }
+      }
+    } catch {
       throw storageError(error)
     }
     machines[id] = nil

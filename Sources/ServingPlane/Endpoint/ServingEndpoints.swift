@@ -26,6 +26,11 @@ actor ServingEndpoints {
 
   /// Every call, report and look that changes something, one after the other.
   let changes = ChangeQueue()
+  private let pace: StartPace
+  /// For when the disk is full.
+  let reserve: DiskReserve
+  /// When the reserve is looked after again.
+  private var nextFill = Duration.zero
   private let clock = ContinuousClock()
   private let origin = ContinuousClock.now
   var machines: [String: EndpointMachine] = [:]
@@ -56,6 +61,8 @@ actor ServingEndpoints {
     table = EndpointTable()
     self.probes = probes
     self.settings = settings
+    pace = StartPace(burst: settings.startBurst, spacing: settings.startSpacing)
+    reserve = DiskReserve(path: settings.reservePath, outputs: settings.replicasPath)
     self.eventLoop = eventLoop
     self.wallClock = wallClock
     self.log = log
@@ -126,6 +133,9 @@ actor ServingEndpoints {
       for (id, record) in records where record.ended == nil && machines[record.endpoint] == nil {
         supervisor.stop(id, .drain(settings.deletionGrace))
       }
+      guard now >= nextFill else { return }
+      nextFill = now + .seconds(30)
+      await BlockingWork.brief.run { [reserve] in reserve.fill() }
     }
   }
 
@@ -174,7 +184,7 @@ actor ServingEndpoints {
       }
     }
     await withDiscardingTaskGroup { tasks in
-      for group in groups { tasks.addTask { _ = await group.end() } }
+      for group in groups { tasks.addTask { _ = await group.end(rounds: 2) } }
     }
   }
 
@@ -328,6 +338,7 @@ actor ServingEndpoints {
         record: record, start: start, mark: ReplicaMark(plane: store.planeID, replica: id),
         task: version?.task ?? "llm/v1/chat", program: launcher.python ?? "python", timing: settings.timing,
         probe: probes.probe(port: record.port, timing: settings.timing), signal: supervisor.signal(for: id),
+        pace: pace,
         untilDrained: { [predecessor] in
           await admission?.drained(id)
           await predecessor?.untilGone()
@@ -392,12 +403,14 @@ actor ServingEndpoints {
   }
 
   func write(_ record: EndpointRecord) async throws {
-    try await BlockingWork.brief.run { [store] in try store.save(record) }
+    try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.save(record) } }
   }
 
   private func keep(_ record: ReplicaRecord) async {
     records[record.id] = record
-    do { try await BlockingWork.brief.run { [store] in try store.save(record) } } catch {
+    do {
+      try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.save(record) } }
+    } catch {
       log.error("the replica could not be written down", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
   }
@@ -406,9 +419,9 @@ actor ServingEndpoints {
   func forget(_ record: ReplicaRecord) async {
     records[record.id] = nil
     do {
-      try await BlockingWork.brief.run { [store] in
+      try await BlockingWork.brief.run { [store, reserve] in
         try? FileManager.default.removeItem(atPath: record.directory)
-        try store.deleteReplica(record.id)
+        try reserve.write(to: store) { try $0.deleteReplica(record.id) }
       }
     } catch {
       log.error("the replica could not be forgotten", metadata: ["replica": "\(record.id)", "error": "\(error)"])

@@ -29,14 +29,46 @@ struct OutputFile: Sendable {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// Keeps the file from growing without end: past the limit its content becomes `NAME.1`, in the place of the one before, and
+  /// Keeps the file from growing without end: past the limit its last part becomes `NAME.1`, in the place of the one before, and
   /// it starts anew. The writer has it open for appending and goes on at the new end; what it writes in between may be lost.
+  ///
+  /// - Parameter limit: bytes; on a small disk less, an eighth of what is left. Both files together take twice that.
   func rotate(limit: Int64 = 64 << 20) {
     var status = stat()
-    guard stat(path, &status) == 0, Int64(status.st_size) > limit else { return }
+    guard stat(path, &status) == 0 else { return }
+    let size = Int64(status.st_size)
+    let limit = min(limit, max(64 << 10, (Self.available(path) + size) / 8))
+    guard size > limit else { return }
     let older = path + ".1"
-    try? FileManager.default.removeItem(atPath: older)
-    try? FileManager.default.copyItem(atPath: path, toPath: older)
+    unlink(older)
+    if !keepEnd(of: size, limit: limit, in: older) { unlink(older) }
     truncate(path, 0)
+  }
+
+  /// Copies the last `limit` bytes. The writer may have gone on meanwhile; what counts is that no more than this is taken.
+  private func keepEnd(of size: Int64, limit: Int64, in target: String) -> Bool {
+    let source = open(path, O_RDONLY | O_CLOEXEC)
+    let copy = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    defer {
+      if source >= 0 { close(source) }
+      if copy >= 0 { close(copy) }
+    }
+    guard source >= 0, copy >= 0, lseek(source, Int(max(0, size - limit)), SEEK_SET) >= 0 else { return false }
+    var rest = min(size, limit)
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    while rest > 0 {
+      let count = read(source, &buffer, min(buffer.count, Int(rest)))
+      guard count > 0 else { return count == 0 }
+      guard write(copy, buffer, count) == count else { return false }
+      rest -= Int64(count)
+    }
+    return true
+  }
+
+  /// Bytes that are left on the file's disk for whoever is not root.
+  private static func available(_ path: String) -> Int64 {
+    var disk = statvfs()
+    guard statvfs(path, &disk) == 0 else { return .max / 2 }
+    return Int64(clamping: disk.f_bavail).multipliedReportingOverflow(by: Int64(clamping: disk.f_frsize)).partialValue
   }
 }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// What a plane finds of its replicas when it starts: who still runs and is wanted, who is gone, and who must go.
-struct ReplicaAdoption {
+struct ReplicaAdoption: Sendable {
   /// The data directory's id.
   let planeID: String
   /// The replicas on record.
@@ -9,7 +9,7 @@ struct ReplicaAdoption {
   /// Leaves alone what nobody wants and still runs: it may have requests of the plane that went before.
   var sparesUnwanted = false
   /// The temporary directory of a replica, by its id.
-  let temporary: (String) -> String
+  let temporary: @Sendable (String) -> String
 
   enum Finding: Sendable {
     /// It was over before; its output may still be read.
@@ -30,7 +30,7 @@ struct ReplicaAdoption {
   ///
   /// - Parameter wanted: the launches each endpoint has a use for, by its id.
   func findings(wanted: [String: Set<LaunchConfig>]) async -> [Finding] {
-    let marked = markedProcesses()
+    let marked = await BlockingWork.brief.run { markedProcesses() }
     var adopted: Set<String> = []
     var findings: [Finding] = []
     for var record in records {
@@ -54,13 +54,14 @@ struct ReplicaAdoption {
         findings.append(isWanted ? .lost(record) : .swept(record))
       }
     }
-    let orphans = markedProcesses().filter { !adopted.contains($0.key) }
+    let orphans = await BlockingWork.brief.run { markedProcesses() }.filter { !adopted.contains($0.key) }
     for (replica, processes) in orphans {
       for process in processes { _ = Glibc.kill(process.identity.pid, SIGSTOP) }
       let files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
       for process in processes { _ = Glibc.kill(process.identity.pid, SIGKILL) }
       await ProcessTable.waitForEnd(of: processes.map(\.identity))
-      ReplicaLeftovers.remove(temporary: temporary(replica), sharedMemory: files)
+      let folder = temporary(replica)
+      await BlockingWork.brief.run { ReplicaLeftovers.remove(temporary: folder, sharedMemory: files) }
     }
     if !orphans.isEmpty { findings.append(.orphans(orphans.values.reduce(0) { $0 + $1.count })) }
     return findings
@@ -80,7 +81,8 @@ struct ReplicaAdoption {
         workingDirectory: record.workingDirectory)
       files.formUnion(await group.end())
     }
-    ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: files)
+    let found = files
+    await BlockingWork.brief.run { ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: found) }
   }
 
   private func markedProcesses() -> [String: [ProcessTable.Entry]] {

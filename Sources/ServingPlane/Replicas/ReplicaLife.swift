@@ -26,6 +26,7 @@ struct ReplicaLife: Sendable {
   let timing: ReplicaTiming
   let probe: ReplicaProbe
   let signal: StopSignal
+  let pace: StartPace
   /// Returns when the gateway has no request at the replica.
   let untilDrained: @Sendable () async -> Void
   /// Breaks off the requests that the gateway still has at the replica.
@@ -33,10 +34,12 @@ struct ReplicaLife: Sendable {
   let report: @Sendable (ReplicaReport) async -> Void
   /// The files under `/dev/shm` it was ever seen with: after its death nobody can tell whose they were.
   private let sharedMemory = SharedMemoryNotes()
+  private let listeners: ListenerWatch
 
   init(
     record: ReplicaRecord, start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?, mark: ReplicaMark,
     task: String, program: String, timing: ReplicaTiming, probe: ReplicaProbe, signal: StopSignal,
+    pace: StartPace,
     untilDrained: @escaping @Sendable () async -> Void, cutOff: @escaping @Sendable () -> Void,
     report: @escaping @Sendable (ReplicaReport) async -> Void
   ) {
@@ -48,23 +51,36 @@ struct ReplicaLife: Sendable {
     self.timing = timing
     self.probe = probe
     self.signal = signal
+    self.pace = pace
     self.untilDrained = untilDrained
     self.cutOff = cutOff
     self.report = report
+    listeners = ListenerWatch(port: record.port, client: probe.client)
     sharedMemory.note(record.sharedMemory)
   }
 
   func run() async {
+    await withTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { await boundOutput() }
+      await live()
+      tasks.cancelAll()
+    }
+  }
+
+  private func live() async {
     guard let leader = await begin() else { return }
     let group = ReplicaGroup(mark: mark, leader: leader, workingDirectory: record.workingDirectory)
     if !record.wasReady {
       let event = await firstOf(
-        { await exit(of: leader) }, { await stopRequest() }, { await readiness(of: group) })
+        { await exit(of: leader) }, { await stopRequest() }, { await readiness(of: group) },
+        { await trespass(of: group, isStarting: true) })
       guard case .ready = event else { return await end(group, after: event, wasServing: false) }
       await noteSharedMemory(group)
       await report(.ready)
     }
-    let event = await firstOf({ await exit(of: leader) }, { await stopRequest() }, { await decay(of: group) })
+    let event = await firstOf(
+      { await exit(of: leader) }, { await stopRequest() }, { await decay(of: group) },
+      { await trespass(of: group, isStarting: false) })
     await end(group, after: event, wasServing: true)
   }
 
@@ -80,20 +96,30 @@ struct ReplicaLife: Sendable {
 
   private func begin() async -> ProcessTable.Identity? {
     guard let start else { return record.process }
-    // The plane goes away: who comes after it would not know what was started now.
-    if Task.isCancelled { return nil }
-    guard signal.request == nil else {
-      await report(.over(nil))
-      return nil
-    }
+    // When the plane goes away, who comes after it would not know what was started now.
+    guard await isMyTurn(), !Task.isCancelled else { return nil }
     do throws(ReplicaFailure) {
-      let identity = try start()
+      let identity = try await BlockingWork.brief.run(start)
       await report(.started(identity))
       return identity
     } catch {
-      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: [])
+      await BlockingWork.brief.run { ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: []) }
       await report(.over(error))
       return nil
+    }
+  }
+
+  /// Waits until the replica may start; false when it was asked to end before that, or the plane goes away.
+  private func isMyTurn() async -> Bool {
+    defer { pace.leave(record.id) }
+    while true {
+      guard signal.request == nil else {
+        await report(.over(nil))
+        return false
+      }
+      guard let wait = pace.turn(for: record.id) else { return true }
+      let event = await firstOf({ await stopRequest() }, { await pause(wait) ? .ready : .abandoned })
+      if case .abandoned = event { return false }
     }
   }
 
@@ -117,7 +143,7 @@ struct ReplicaLife: Sendable {
     var isLoading = false
     var wait = timing.pollEvery
     while clock.now - begun < timing.startDeadline {
-      if !isLoading, OutputFile(record.outputPath).end().contains("Starting to load model") {
+      if !isLoading, await outputEnd().contains("Starting to load model") {
         isLoading = true
         await report(.loading)
       }
@@ -125,6 +151,7 @@ struct ReplicaLife: Sendable {
       if await probe.isHealthy() {
         do {
           try await probe.generate(task: task, isFirst: true)
+          if let failure = await listeners.finding(group, isStarting: true) { return .failed(failure) }
           return .ready
         } catch let failure as ReplicaFailure {
           return .failed(failure)
@@ -155,7 +182,6 @@ struct ReplicaLife: Sendable {
       if Task.isCancelled { return .abandoned }
       if case .replace(let failure) = action { return .failed(failure) }
       await noteSharedMemory(group)
-      OutputFile(record.outputPath).rotate()
       guard await pause(timing.probeEvery) else { return .abandoned }
     }
   }
@@ -169,8 +195,29 @@ struct ReplicaLife: Sendable {
     }
   }
 
+  /// Returns when the replica listens where it must not.
+  private func trespass(of group: ReplicaGroup, isStarting: Bool) async -> Event {
+    let every = isStarting ? min(timing.probeEvery, .seconds(1)) : timing.probeEvery
+    while await pause(every) {
+      if let failure = await listeners.finding(group, isStarting: isStarting) { return .failed(failure) }
+    }
+    return .abandoned
+  }
+
+  /// From the first byte to the last one: an engine may print without end while it starts, and while it is drained.
+  private func boundOutput() async {
+    while await pause(timing.pollEvery) {
+      await BlockingWork.brief.run { OutputFile(record.outputPath).rotate() }
+    }
+  }
+
   private func noteSharedMemory(_ group: ReplicaGroup) async {
-    if sharedMemory.note(group.sharedMemory()) { await report(.sharedMemory(sharedMemory.files)) }
+    let files = await BlockingWork.brief.run { group.sharedMemory() }
+    if sharedMemory.note(files) { await report(.sharedMemory(sharedMemory.files)) }
+  }
+
+  private func outputEnd() async -> String {
+    await BlockingWork.brief.run { OutputFile(record.outputPath).end() }
   }
 
   // MARK: The end
@@ -237,7 +284,9 @@ struct ReplicaLife: Sendable {
     await noteSharedMemory(group)
     sharedMemory.note(await group.end())
     _ = ProcessSpawn.collect(group.leader.pid)
-    ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
+    await BlockingWork.brief.run {
+      ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
+    }
   }
 
   /// Any exit that nobody asked for is a failure; vLLM ends with code 0 when its engine dies.

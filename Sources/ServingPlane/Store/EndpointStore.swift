@@ -107,6 +107,9 @@ final class EndpointStore: Sendable {
     try database.write { try $0.execute(sql: "DELETE FROM replica WHERE id = ?", arguments: [id]) }
   }
 
+  /// Moves what stands in the write-ahead log into the file, and gives the log's space back.
+  func shrinkLog() throws { try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } }
+
   // MARK: Inside
 
   private static var migrator: DatabaseMigrator {

@@ -1,0 +1,61 @@
+import LibCurl
+import Synchronization
+
+/// Watches where a replica listens: a server beyond loopback is open to everybody who reaches this machine, without a token, and one
+/// on another port than its own is never reached by the gateway.
+///
+/// An engine has sockets of its own, and torch's store listens on every interface by itself; so what counts beyond the replica's
+/// port is what answers HTTP.
+final class ListenerWatch: Sendable {
+  /// The replica's port.
+  private let port: Int
+  private let client: HTTPClient
+  /// How often each socket has been asked without an answer in HTTP, by its inode.
+  private let asked = Mutex<[UInt64: Int]>([:])
+
+  /// A socket that has been silent so often is no HTTP server.
+  private static let maximumAsks = 5
+
+  init(port: Int, client: HTTPClient) {
+    self.port = port
+    self.client = client
+  }
+
+  /// What is wrong with where the replica listens; nil if nothing is.
+  ///
+  /// - Parameter isStarting: whether it has not been ready yet, so that a server on another port stands in for its own.
+  func finding(_ group: ReplicaGroup, isStarting: Bool) async -> ReplicaFailure? {
+    let sockets = await BlockingWork.brief.run { ListeningSocket.listed(for: group.members().map(\.identity.pid)) }
+    if let open = sockets.first(where: { $0.port == port && !$0.isLoopback }) { return Self.beyondLoopback(open) }
+    let hasOwn = sockets.contains { $0.port == port }
+    for socket in sockets where socket.port != port && (!socket.isLoopback || isStarting && !hasOwn) {
+      guard asked.withLock({ $0[socket.inode, default: 0] < Self.maximumAsks }) else { continue }
+      guard let status = await status(socket, "/health") else {
+        asked.withLock { $0[socket.inode, default: 0] += 1 }
+        continue
+      }
+      guard socket.isLoopback else { return Self.beyondLoopback(socket) }
+      if status == 200 { return elsewhere(socket) }
+    }
+    return nil
+  }
+
+  /// The status of an answer in HTTP; nil where there is none in time.
+  private func status(_ socket: ListeningSocket, _ path: String) async -> Int? {
+    var request = HTTPRequest(url: "http://\(socket.reachable):\(socket.port)\(path)")
+    request.timeouts = HTTPTimeouts(connect: .seconds(1), idle: .seconds(1), total: .seconds(2))
+    return try? await client.execute(request).status
+  }
+
+  private static func beyondLoopback(_ socket: ListeningSocket) -> ReplicaFailure {
+    ReplicaFailure(
+      "the replica listens on \(socket.address):\(socket.port), beyond loopback, where no token is asked for, so it was ended; "
+        + "start the server with --host 127.0.0.1")
+  }
+
+  private func elsewhere(_ socket: ListeningSocket) -> ReplicaFailure {
+    ReplicaFailure(
+      "the replica serves on port \(socket.port) and not on its own, \(port), so it was ended; write --port {port} in the entrypoint"
+    )
+  }
+}
