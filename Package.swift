@@ -37,6 +37,7 @@ let package = Package(
     system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
     system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),  // part of glibc: nothing to install
+    .systemLibrary(name: "CMalloc", path: "Sources/C/CMalloc"),  // part of glibc too
     .target(name: "LibYAML", dependencies: ["CYAML"]),
     .target(name: "LibCurl", dependencies: ["CCurl"]),
     .target(name: "LibCrypto", dependencies: ["CCrypto"]),
@@ -81,7 +82,7 @@ let package = Package(
       dependencies: [
         "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints",
         "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", serviceLifecycle, logging,
+        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),

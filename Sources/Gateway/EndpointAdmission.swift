@@ -110,6 +110,10 @@ package final class EndpointAdmission: Sendable {
     update { state, now in state.queue.setUnavailable(reason: reason, now: now) }
   }
 
+  /// The server is stopping: who waits is refused with a word on when to come again, and so is who comes. Requests at
+  /// replicas go on.
+  package func close() { update { state, now in state.queue.close(now: now) } }
+
   /// Returns when the replica has no request, or the task is cancelled.
   package func drained(_ id: String) async {
     let key = state.withLock { state -> UInt64 in
@@ -149,6 +153,12 @@ package final class EndpointAdmission: Sendable {
   }
 
   // MARK: For the gateway
+
+  /// The served entities that can be asked for.
+  var entities: [String] { state.withLock { $0.queue.entities } }
+
+  /// Whether there is a served entity of that name.
+  func knows(entity: String) -> Bool { state.withLock { $0.queue.knows(entity) } }
 
   /// Waits for a place.
   func admit(pinnedTo entity: String?, _ departure: Departure) async -> Admission {

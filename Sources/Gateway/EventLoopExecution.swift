@@ -2,6 +2,7 @@ package import Hummingbird
 package import HummingbirdCore
 package import Logging
 package import NIOCore
+import NIOHTTP1
 
 /// Runs tasks on an event loop, so that a task that waits for the loop and answers through it changes no thread.
 private final class EventLoopTaskExecutor: TaskExecutor {
@@ -15,24 +16,40 @@ private final class EventLoopTaskExecutor: TaskExecutor {
   }
 }
 
-/// An HTTP/1.1 connection whose requests are handled on its own event loop. Between a client's bytes and a replica's there is
-/// then no change of thread, which on a busy machine costs more than all the rest of the gateway.
+/// An HTTP/1.1 connection that is kept to its caller's limits, see ``CallerConnection``.
 ///
-/// What may block goes elsewhere; see ``OffEventLoop``.
-package struct LoopBoundHTTPChannel: ServerChildChannel {
+/// Its requests may be handled on its own event loop. Between a client's bytes and a replica's there is then no change of thread,
+/// which on a busy machine costs more than all the rest of the gateway. What may block goes elsewhere; see ``OffEventLoop``.
+package struct CallerHTTPChannel: ServerChildChannel {
   package typealias Value = HTTP1Channel.Value
 
   private let base: HTTP1Channel
+  private let callers: CallerConnections
+  private let isLoopBound: Bool
 
-  package init(_ base: HTTP1Channel) { self.base = base }
+  package init(_ base: HTTP1Channel, callers: CallerConnections, isLoopBound: Bool) {
+    self.base = base
+    self.callers = callers
+    self.isLoopBound = isLoopBound
+  }
 
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
+      // Each connection keeps a buffer of this size for good.
+      let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 16384)
+      try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
       try channel.pipeline.syncOperations.addHandler(ClientPresence(), position: .first)
     }.flatMap { base.setup(channel: channel, logger: logger) }
+      .flatMapThrowing { value in
+        let pipeline = channel.pipeline.syncOperations
+        let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+        try pipeline.addHandler(CallerConnection(callers), position: .after(decoder))
+        return value
+      }
   }
 
   package func handle(value: Value, logger: Logger) async {
+    guard isLoopBound else { return await base.handle(value: value, logger: logger) }
     await withTaskExecutorPreference(EventLoopTaskExecutor(value.channel.eventLoop)) {
       await base.handle(value: value, logger: logger)
     }
@@ -40,16 +57,19 @@ package struct LoopBoundHTTPChannel: ServerChildChannel {
 }
 
 extension HTTPServerBuilder {
-  /// The server to run the gateway's routes in.
-  package static func loopBound(configuration: HTTP1Channel.Configuration = .init()) -> HTTPServerBuilder {
+  /// A server that keeps its callers to their limits.
+  ///
+  /// - Parameter isLoopBound: whether requests are handled on their connection's event loop, as is best for the gateway's
+  ///   routes.
+  package static func http1(callers: CallerConnections, isLoopBound: Bool = false) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
-      LoopBoundHTTPChannel(HTTP1Channel(responder: responder, configuration: configuration))
+      CallerHTTPChannel(HTTP1Channel(responder: responder), callers: callers, isLoopBound: isLoopBound)
     }
   }
 }
 
 /// Handles requests on the threads that are there for work of any kind: for routes that read files, ask a database or
-/// compute, in a server whose connections are ``LoopBoundHTTPChannel``s.
+/// compute, in a server whose connections are ``CallerHTTPChannel``s.
 package struct OffEventLoop<Context: RequestContext>: RouterMiddleware {
   package init() {}
 

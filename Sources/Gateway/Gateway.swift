@@ -39,8 +39,8 @@ package struct Gateway: Sendable {
     relay = QueryRelay(limits: limits, record: record)
   }
 
-  /// Mounts the routes. A slash at the end of a path changes nothing. They are fastest in a server builder
-  /// of the kind `loopBound`.
+  /// Mounts the routes. A slash at the end of a path changes nothing. They are fastest in a server whose requests are handled
+  /// on their connection's event loop.
   package func addRoutes<Context: ConnectionContext>(to router: some RouterMethods<Context>) {
     router.post("/serving-endpoints/{name}/invocations") { request, context in
       let name = context.parameters.get("name") ?? ""
@@ -50,6 +50,10 @@ package struct Gateway: Sendable {
       let name = context.parameters.get("name") ?? ""
       return await answer(request, context, .endpoint(name, entity: context.parameters.get("entity")))
     }
+    // Else an endpoint of this name would be hidden by the list of models.
+    router.post("/serving-endpoints/models/invocations") { request, context in
+      await answer(request, context, .endpoint("models", entity: nil))
+    }
     for base in ["/serving-endpoints", "/v1"] {
       for path in OpenAIPath.allCases {
         router.post("\(base)/\(path.rawValue)") { request, context in
@@ -57,6 +61,7 @@ package struct Gateway: Sendable {
         }
       }
       router.get("\(base)/models") { request, _ in models(request) }
+      router.get("\(base)/models/{id}") { request, context in model(request, context.parameters.get("id") ?? "") }
     }
   }
 
@@ -76,15 +81,30 @@ package struct Gateway: Sendable {
 
   private func models(_ request: Request) -> Response {
     guard isAuthorized(request) else { return response(to: .unauthenticated, requestID: nil) }
-    let data = directory.endpoints.map { endpoint -> JSONValue in
-      [
-        "id": .string(endpoint.name), "object": "model", "created": .int(endpoint.created), "owned_by": "setpoint",
-      ]
+    return .json(["object": "list", "data": .array(directory.endpoints.map(\.model))])
+  }
+
+  private func model(_ request: Request, _ id: String) -> Response {
+    guard isAuthorized(request) else { return response(to: .unauthenticated, requestID: nil) }
+    guard let endpoint = directory.endpoint(named: id) else {
+      return response(to: .unknownEndpoint(id, among: directory.endpoints, param: "model"), requestID: nil)
     }
-    let body: JSONValue = ["object": "list", "data": .array(data)]
-    return Response(
-      status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: body.bytes()))
-    )
+    return .json(endpoint.model)
+  }
+}
+
+extension QueryableEndpoint {
+  /// As an entry of OpenAI's list of models.
+  fileprivate var model: JSONValue {
+    ["id": .string(name), "object": "model", "created": .int(created), "owned_by": "setpoint"]
+  }
+}
+
+extension Response {
+  fileprivate static func json(_ value: JSONValue) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.bytes())))
   }
 }
 
@@ -128,6 +148,7 @@ func response(to error: GatewayError, requestID: String?) -> Response {
   if let requestID { headers[.requestID] = requestID }
   if let seconds = error.retryAfter { headers[.retryAfter] = String(seconds) }
   if error.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+  if !error.mayBeRepeated { headers[.shouldRetry] = "false" }
   return Response(
     status: .init(code: error.status), headers: headers,
     body: .init(byteBuffer: ByteBuffer(bytes: error.json.bytes())))

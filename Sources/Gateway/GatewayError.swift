@@ -16,6 +16,8 @@ struct GatewayError: Error, Hashable {
   var retryAfter: Int?
   /// The member of the request that is wrong.
   var param: String?
+  /// False where the request may have been carried out, or may be what broke the replica.
+  var mayBeRepeated = true
 
   init(_ status: Int, _ code: String, _ type: String, _ message: String, retryAfter: Int? = nil, param: String? = nil) {
     self.status = status
@@ -43,13 +45,28 @@ struct GatewayError: Error, Hashable {
 extension GatewayError {
   static let unauthenticated = GatewayError(
     401, "UNAUTHENTICATED", "authentication_error",
-    "a token is needed: send \"Authorization: Bearer TOKEN\" with the token from DATABRICKS_TOKEN or the plane's token file"
-  )
+    "a valid token is required: send \"Authorization: Bearer TOKEN\"")
 
-  static func unknownEndpoint(_ name: String, param: String?) -> GatewayError {
+  static func unknownEndpoint(_ name: String, among endpoints: [QueryableEndpoint], param: String?) -> GatewayError {
+    let names = list(endpoints.map(\.name))
+    return GatewayError(
+      404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
+      "there is no serving endpoint \"\(name)\"; " + (names.isEmpty ? "there are none yet" : "available: \(names)"),
+      param: param)
+  }
+
+  /// Asked for a LoRA adapter, or for another model than the endpoint's.
+  static func unknownAdapter(_ name: String, endpoint: QueryableEndpoint) -> GatewayError {
     GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
-      "there is no serving endpoint \"\(name)\"; `setpoint get` lists those that there are", param: param)
+      "the endpoint \"\(endpoint.name)\" serves no model or adapter \"\(name)\"; "
+        + "available: \(list([endpoint.name] + endpoint.admission.entities))", param: "model")
+  }
+
+  /// The first of some names, in quotes.
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(20).map { "\"\($0)\"" }.joined(separator: ", ")
+    return names.count > 20 ? "\(shown) and \(names.count - 20) more" : shown
   }
 
   static let missingModel = GatewayError(
@@ -92,6 +109,11 @@ extension GatewayError {
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
         "the endpoint \"\(endpoint)\" did not take the request in \(attempts) attempts\(lastFailure.map { "; the last: \($0)" } ?? "")",
         retryAfter: 1)
+    case .stopping:
+      GatewayError(
+        503, "TEMPORARILY_UNAVAILABLE", "server_error",
+        "the serving plane is stopping and no longer takes requests for the endpoint \"\(endpoint)\"; try again later",
+        retryAfter: 5)
     }
   }
 
@@ -102,7 +124,9 @@ extension GatewayError {
     case .silent: self.init(504, "DEADLINE_EXCEEDED", "server_error", message)
     case .cutOff: self.init(503, "TEMPORARILY_UNAVAILABLE", "server_error", message, retryAfter: 1)
     // Not 503, which clients send again at once: a request that kills replicas must not meet them all.
-    case .unreachable, .closedUnanswered, .brokenOff: self.init(502, "INTERNAL_ERROR", "server_error", message)
+    case .unreachable, .closedBeforeRequest, .closedUnanswered, .brokenOff:
+      self.init(502, "INTERNAL_ERROR", "server_error", message)
+      mayBeRepeated = false
     }
   }
 }

@@ -71,7 +71,7 @@ struct QueryBody: Sendable {
   private func withComma(_ member: Range<Int>) -> Range<Int> {
     guard memberCount > 1 else { return member }
     return bytes.withUnsafeReadableBytes { raw in
-      if let comma = raw[member.upperBound...].first(where: { !isJSONSpace($0) }), comma == UInt8(ascii: ","),
+      if let comma = raw[member.upperBound...].first(where: { !$0.isJSONSpace }), comma == UInt8(ascii: ","),
         let end = raw[member.upperBound...].firstIndex(of: UInt8(ascii: ","))
       {
         return member.lowerBound..<end + 1
@@ -81,9 +81,7 @@ struct QueryBody: Sendable {
     }
   }
 
-  private func slice(_ range: Range<Int>) -> ByteBuffer {
-    bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
-  }
+  private func slice(_ range: Range<Int>) -> ByteBuffer { bytes.slice(range) }
 
   private func raw(_ range: Range<Int>) -> String { String(buffer: slice(range)) }
 
@@ -91,8 +89,6 @@ struct QueryBody: Sendable {
     (try? JSONValue(parsing: Array(slice(range).readableBytesView)))?.stringValue
   }
 }
-
-private func isJSONSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
 
 /// Reads the keys and the extents of the values of one object.
 private struct TopLevelScanner {
@@ -129,7 +125,7 @@ private struct TopLevelScanner {
   }
 
   private mutating func skipSpace() {
-    while position < input.count, isJSONSpace(input[position]) { position += 1 }
+    while position < input.count, input[position].isJSONSpace { position += 1 }
   }
 
   private mutating func take(_ byte: UInt8) -> Bool {
@@ -203,6 +199,6 @@ private struct TopLevelScanner {
   }
 
   private static func endsScalar(_ byte: UInt8) -> Bool {
-    isJSONSpace(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")
+    byte.isJSONSpace || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]")
   }
 }

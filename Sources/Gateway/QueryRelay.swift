@@ -65,6 +65,9 @@ struct QueryRelay: Sendable {
       bytes = try await query.request.body.collect(upTo: limits.maxBodyBytes)
     } catch is NIOTooManyBytesError {
       throw GatewayError.tooLarge(limits.maxBodyBytes)
+    } catch let error as GatewayError {
+      // The connection has said so already; what is left is the record.
+      throw error
     } catch {
       throw GatewayError(.clientLeft, endpoint: "")
     }
@@ -84,16 +87,30 @@ struct QueryRelay: Sendable {
   }
 
   private func find(_ query: Query, _ body: QueryBody, _ directory: any EndpointDirectory) throws -> QueryableEndpoint {
-    let name: String
-    var param: String?
+    let endpoint: QueryableEndpoint
     switch query.target {
-    case .endpoint(let inPath, _): name = inPath
+    case .endpoint(let name, _):
+      guard let found = directory.endpoint(named: name) else {
+        throw GatewayError.unknownEndpoint(name, among: directory.endpoints, param: nil)
+      }
+      endpoint = found
+      // Here the path says who is asked, but `model` may still ask for something else than the base model.
+      if let model = body.model, model != name, !endpoint.admission.knows(entity: model) {
+        throw GatewayError.unknownAdapter(model.without(prefix: name + ":"), endpoint: endpoint)
+      }
     case .openAI:
       guard let model = body.model else { throw GatewayError.missingModel }
-      name = model
-      param = "model"
+      if let found = directory.endpoint(named: model) {
+        endpoint = found
+      } else if let colon = model.firstIndex(of: ":"), let base = directory.endpoint(named: String(model[..<colon])) {
+        throw GatewayError.unknownAdapter(String(model[model.index(after: colon)...]), endpoint: base)
+      } else {
+        throw GatewayError.unknownEndpoint(model, among: directory.endpoints, param: "model")
+      }
     }
-    guard let endpoint = directory.endpoint(named: name) else { throw GatewayError.unknownEndpoint(name, param: param) }
+    if let adapter = query.request.headers[.adapterIdentifier] {
+      throw GatewayError.unknownAdapter(adapter, endpoint: endpoint)
+    }
     return endpoint
   }
 
@@ -122,7 +139,11 @@ struct QueryRelay: Sendable {
         admission.whenCutOff(ticket) { exchange.cancel(.cutOff) }
       }
     } catch let failure as UpstreamFailure {
-      if case .unreachable = failure { return .turnedAway(failure.description, pause: limits.unreachablePause) }
+      switch failure {
+      case .unreachable, .closedBeforeRequest:
+        return .turnedAway(failure.description, pause: limits.unreachablePause)
+      default: break
+      }
       throw GatewayError(failure, endpoint: endpoint.name)
     }
     if let why = Self.refusal(upstream) {
@@ -165,11 +186,16 @@ struct QueryRelay: Sendable {
   ) -> Response {
     let status = Int(upstream.head.status.code)
     let headers = Self.headers(upstream.head.headers, query, replica)
+    let isEventStream = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
+    let isObject = headers[.contentType]?.hasPrefix("application/json") ?? false
+    let framing: AnswerModelName.Framing? = isEventStream ? .events : isObject ? .object : nil
+    var modelName = status == 200 ? framing.map { AnswerModelName(endpoint.name, $0) } : nil
     switch upstream.body {
     case .whole(var body):
       query.note { $0.timeToFirstToken = status == 200 ? query.elapsed : nil }
       var tail = AnswerTail()
       if status == 200 { tail.append(body) } else { body = withErrorCode(body, status: status) }
+      body = modelName?.rewritten(body) ?? body
       query.note { record in
         (record.promptTokens, record.completionTokens) = tail.usage ?? (nil, nil)
         if status >= 400 { record.errorCode = "UPSTREAM_\(status)" }
@@ -178,9 +204,9 @@ struct QueryRelay: Sendable {
       query.end(status: status)
       return Response(status: .init(code: status), headers: headers, body: .init(byteBuffer: body))
     case .stream(let stream):
-      let isEventStream = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
       let relay = StreamRelay(
-        query: query, endpoint: endpoint.name, stream: stream, status: status, isEventStream: isEventStream)
+        query: query, endpoint: endpoint.name, stream: stream, status: status, isEventStream: isEventStream,
+        modelName: modelName)
       return Response(
         status: .init(code: status), headers: headers, body: ResponseBody { writer in try await relay.run(&writer) })
     }
@@ -204,4 +230,8 @@ struct QueryRelay: Sendable {
 
 extension QueryTarget {
   fileprivate var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
+}
+
+extension String {
+  fileprivate func without(prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
 }

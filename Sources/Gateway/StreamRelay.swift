@@ -9,10 +9,13 @@ struct StreamRelay: Sendable {
   let stream: UpstreamStream
   let status: Int
   let isEventStream: Bool
+  /// Puts the endpoint's name into the answer; nil where it is passed on as it is.
+  let modelName: AnswerModelName?
 
   /// Writes all of it. The request's place is held until the last byte.
   func run(_ writer: inout any ResponseBodyWriter) async throws {
     var tail = AnswerTail()
+    var modelName = modelName
     var hasData = false
     var failure: UpstreamFailure?
     let pieces = stream.makeAsyncIterator()
@@ -24,7 +27,8 @@ struct StreamRelay: Sendable {
           query.note { $0.timeToFirstToken = query.elapsed }
         }
         tail.append(piece)
-        try await writer.write(piece)
+        let written = modelName?.rewritten(piece) ?? piece
+        if written.readableBytes > 0 { try await writer.write(written) }
       }
     } catch let error as UpstreamFailure {
       failure = error

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -33,6 +34,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private var mayRead = true
   private var lastHeard: NIODeadline
   private var watch: RepeatedTask?
+  /// What the replica's kernel had acknowledged when the request in hand was sent; nil where that cannot be known.
+  private var acknowledged: UInt64?
 
   init(_ key: UpstreamPool.Key, pool: UpstreamPool, limits: GatewayLimits, now: NIODeadline) {
     self.key = key
@@ -47,19 +50,22 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// Whether it can take a request now: open, unused, and not so long unused that the replica may be closing it.
   func isUsable(now: NIODeadline) -> Bool {
     guard case .idle(let since) = state, let context, context.channel.isActive else { return false }
-    return now - since < .nanoseconds(limits.idleConnection.nanoseconds)
+    return now - since < .nanoseconds(limits.idleConnection.nanoseconds) && context.channel.isQuiet
   }
 
   /// Sends a request. Only when usable.
   func start(_ exchange: UpstreamExchange) {
-    guard case .idle = state, let context else { return exchange.fail(UpstreamFailure.closedUnanswered) }
+    guard case .idle = state, let context else { return exchange.fail(UpstreamFailure.closedBeforeRequest) }
     state = .waiting(exchange)
     exchange.connection = self
     lastHeard = context.eventLoop.now
     mayRead = true
+    acknowledged = context.channel.acknowledgedBytes
     let head = HTTPRequestHead(
       version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    let sent = context.eventLoop.makePromise(of: Void.self)
+    sent.futureResult.whenFailure { [weak self] _ in self?.headWasNotSent(exchange) }
+    context.write(wrapOutboundOut(.head(head)), promise: sent)
     for slice in exchange.request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     read()
@@ -128,12 +134,35 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     context.fireChannelInactive()
   }
 
+  /// The replica has closed its side.
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { closedByReplica() }
+    context.fireUserInboundEventTriggered(event)
+  }
+
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if case .some(HTTPParserError.invalidEOFState) = error as? HTTPParserError {
-      close(.brokenOff("the connection was closed"))
+      closedByReplica()
+    } else if case .some(EPIPE) = (error as? IOError)?.errnoCode {
+      // So says the kernel where the replica's side was closed first, and then refused what came.
+      closedByReplica()
     } else {
       close(.brokenOff("\(error)"))
     }
+  }
+
+  /// With its end of the connection the replica's kernel acknowledges what it had received until then. Where that is nothing
+  /// of the request, the program had closed its side before, and has not seen it.
+  private func closedByReplica() {
+    if case .waiting = state, let acknowledged, context?.channel.acknowledgedBytes == acknowledged {
+      close(.closedBeforeRequest)
+    } else {
+      close(.brokenOff("the connection was closed"))
+    }
+  }
+
+  private func headWasNotSent(_ exchange: UpstreamExchange) {
+    if case .waiting(let current) = state, current === exchange { close(.closedBeforeRequest) }
   }
 
   private func read() {

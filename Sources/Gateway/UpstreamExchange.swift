@@ -5,7 +5,10 @@ import NIOHTTP1
 enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
   /// No connection came about.
   case unreachable(String)
-  /// The connection ended before a byte of the answer.
+  /// The connection ended, and it is certain that nothing of the request was taken: it had ended before, or the
+  /// replica's side of it was closed before the first byte got there.
+  case closedBeforeRequest
+  /// The connection ended before a byte of the answer, and the replica may have the request.
   case closedUnanswered
   /// The connection ended, or spoke no HTTP, in the middle of the answer.
   case brokenOff(String)
@@ -19,7 +22,9 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
   var description: String {
     switch self {
     case .unreachable(let why): "the replica could not be reached: \(why)"
-    case .closedUnanswered: "the replica closed the connection without an answer"
+    case .closedBeforeRequest: "the replica closed the connection before the request reached it"
+    case .closedUnanswered:
+      "the replica closed the connection without an answer, as it does when its engine ends; the request may be the cause, so it is not sent again"
     case .brokenOff(let why): "the replica broke off in the middle of its answer: \(why)"
     case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
     case .clientLeft: "the client closed the connection"
@@ -59,9 +64,6 @@ final class UpstreamExchange: @unchecked Sendable {
   private(set) var cancelled: UpstreamFailure?
   private var isOver = false
   var connection: UpstreamConnection?
-  /// Whether the connection had served another request before.
-  var isReused = false
-
   init(
     _ request: UpstreamRequest, on eventLoop: any EventLoop, waiter: CheckedContinuation<UpstreamResponse, any Error>
   ) {

@@ -16,8 +16,10 @@ final class UpstreamPool: Sendable {
 
   init(limits: GatewayLimits) { self.limits = limits }
 
-  /// Sends a request and returns when its answer has begun, or is there whole. A kept connection that the replica closes just
-  /// then is replaced once.
+  /// Sends a request and returns when its answer has begun, or is there whole.
+  ///
+  /// A request is sent once. Only where a kept connection ends and it is certain that the replica has nothing of the request,
+  /// it is sent on a new one.
   ///
   /// - Parameter started: is given the exchange before anything is sent, to cancel it by.
   /// - Throws: ``UpstreamFailure``.
@@ -27,36 +29,27 @@ final class UpstreamPool: Sendable {
   ) async throws -> UpstreamResponse {
     do {
       return try await attempt(request, to: address, on: eventLoop, fresh: false, started: started)
-    } catch is StaleConnection {
+    } catch UpstreamFailure.closedBeforeRequest {
       return try await attempt(request, to: address, on: eventLoop, fresh: true, started: started)
     }
   }
-
-  /// A connection that had served before ended without a byte of an answer: the request was not seen.
-  private struct StaleConnection: Error {}
 
   private func attempt(
     _ request: UpstreamRequest, to address: UpstreamAddress, on eventLoop: any EventLoop, fresh: Bool,
     started: @escaping @Sendable (UpstreamExchange) -> Void
   ) async throws -> UpstreamResponse {
-    let reused = Mutex(false)
-    do {
-      return try await withCheckedThrowingContinuation { continuation in
-        let exchange = UpstreamExchange(request, on: eventLoop, waiter: continuation)
-        started(exchange)
-        eventLoop.execute {
-          guard exchange.cancelled == nil else { return }
-          let key = Key(loop: ObjectIdentifier(eventLoop), address: address)
-          if !fresh, let connection = self.take(key, now: eventLoop.now) {
-            reused.withLock { $0 = true }
-            connection.start(exchange)
-          } else {
-            self.connect(key, for: exchange)
-          }
+    try await withCheckedThrowingContinuation { continuation in
+      let exchange = UpstreamExchange(request, on: eventLoop, waiter: continuation)
+      started(exchange)
+      eventLoop.execute {
+        guard exchange.cancelled == nil else { return }
+        let key = Key(loop: ObjectIdentifier(eventLoop), address: address)
+        if !fresh, let connection = self.take(key, now: eventLoop.now) {
+          connection.start(exchange)
+        } else {
+          self.connect(key, for: exchange)
         }
       }
-    } catch UpstreamFailure.closedUnanswered where reused.withLock({ $0 }) {
-      throw StaleConnection()
     }
   }
 
@@ -83,6 +76,8 @@ final class UpstreamPool: Sendable {
     let bootstrap = ClientBootstrap(group: exchange.eventLoop)
       .connectTimeout(.nanoseconds(limits.connectTimeout.nanoseconds))
       .channelOption(.autoRead, value: false)
+      // The replica's end of the connection is looked at before ours is closed.
+      .channelOption(.allowRemoteHalfClosure, value: true)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           // Header names and values are checked where they come in.

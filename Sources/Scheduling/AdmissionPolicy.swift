@@ -7,7 +7,7 @@ package struct AdmissionPolicy: Hashable, Sendable {
   /// How many replicas one request may be sent to before the endpoint gives up on it.
   package var maxAttempts: Int
 
-  package init(maxWaiting: Int = 256, maxWait: Duration = .seconds(300), maxAttempts: Int = 3) {
+  package init(maxWaiting: Int = 1024, maxWait: Duration = .seconds(300), maxAttempts: Int = 3) {
     self.maxWaiting = maxWaiting
     self.maxWait = maxWait
     self.maxAttempts = maxAttempts
@@ -26,4 +26,6 @@ package enum AdmissionRefusal: Hashable, Sendable {
   case unknownEntity(String)
   /// It was sent to as many replicas as allowed and none took it.
   case replicasFailed(attempts: Int)
+  /// The server is stopping.
+  case stopping
 }

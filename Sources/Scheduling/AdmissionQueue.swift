@@ -53,6 +53,7 @@ package struct AdmissionQueue: Sendable {
   private var replicas: [ReplicaID: Replica] = [:]
   private var traffic: [(entity: String, weight: Int)] = []
   private var unavailableReason: String?
+  private var isClosed = false
   private var dispatches: UInt64 = 0
   /// Since when nothing waits and nothing is in flight; nil while something is.
   private(set) package var idleSince: Duration?
@@ -74,6 +75,7 @@ package struct AdmissionQueue: Sendable {
     idleSince = nil
     let request = Waiting(
       id: id, pinned: pinned, draw: draw, since: now, deadline: now + policy.maxWait, attempts: 0)
+    if isClosed { return refuse(request, .stopping, now: now) }
     if let pinned, !knows(pinned) { return refuse(request, .unknownEntity(pinned), now: now) }
     if let reason = unavailableReason, candidates(for: request).isEmpty {
       return refuse(request, .unavailable(reason: reason), now: now)
@@ -114,7 +116,9 @@ package struct AdmissionQueue: Sendable {
     var request = freed.entry.request
     request.attempts += 1
     var actions = freed.actions
-    if request.attempts >= policy.maxAttempts {
+    if isClosed {
+      actions += refuse(request, .stopping, now: now)
+    } else if request.attempts >= policy.maxAttempts {
       actions += refuse(request, .replicasFailed(attempts: request.attempts), now: now)
     } else if let pinned = request.pinned, !knows(pinned) {
       actions += refuse(request, .unknownEntity(pinned), now: now)
@@ -175,6 +179,14 @@ package struct AdmissionQueue: Sendable {
     return refuseUnroutable(now: now)
   }
 
+  /// The server is stopping: who waits is refused, and so is who comes. Requests at replicas go on.
+  package mutating func close(now: Duration) -> [Action] {
+    isClosed = true
+    let requests = queue
+    queue = []
+    return requests.flatMap { refuse($0, .stopping, now: now) }
+  }
+
   // MARK: Time
 
   /// Deadlines and the ends of pauses; call it at ``nextTick`` or later.
@@ -219,9 +231,17 @@ package struct AdmissionQueue: Sendable {
   /// Whether somebody waits whom no replica of the moment can take. True for as long as it is so.
   package var needsReplica: Bool { queue.contains { candidates(for: $0).isEmpty } }
 
+  /// The entities of the traffic split, in its order, and those of replicas beside it.
+  package var entities: [String] {
+    let split = traffic.map(\.entity)
+    let others = Set(replicas.values.filter { !$0.draining }.map(\.entity)).subtracting(split)
+    return split + others.sorted()
+  }
+
   // MARK: The rules
 
-  private func knows(_ entity: String) -> Bool {
+  /// Whether a request for this entity has a way, now or later.
+  package func knows(_ entity: String) -> Bool {
     traffic.contains { $0.entity == entity } || replicas.values.contains { $0.entity == entity && !$0.draining }
   }
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+package import Gateway
 package import Scheduling
 
 /// How a serving plane runs.
@@ -17,10 +18,12 @@ package struct PlaneConfiguration: Sendable {
   package var environment: [String: String]
   /// Where replicas have their temporary folders. Short: a socket's path has 108 bytes at most.
   package var temporaryPath = "/tmp"
-  /// Requests a replica takes at once; more wait in the endpoint's queue. vLLM batches what it has.
-  package var requestsPerReplica = 64
+  /// Requests a replica takes at once, more wait in the endpoint's queue; nil: as many as its engine batches.
+  package var requestsPerReplica: Int?
   /// How many requests may wait at an endpoint, and for how long.
   package var admission = AdmissionPolicy()
+  /// What callers are granted.
+  package var callers = CallerLimits()
   package var timing = ReplicaTiming()
   package var planner = ReplicaPlanner()
   /// The most replicas that one config may ask for; nil: ``replicasWithoutGPUs``, or as many as there are GPUs if that is more.

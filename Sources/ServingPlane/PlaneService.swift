@@ -81,14 +81,14 @@ package struct PlaneService: Service {
   }
 
   private func plane(_ data: DataDirectory, _ endpoints: ServingEndpoints, _ sockets: PlaneSockets) -> RunningPlane {
-    let token = AccessTokenDigest(token: data.token, file: settings.tokenPath)
+    let token = AccessTokenDigest(token: data.token)
     let gate = ChangeGate()
     let client = HTTPClient(
       configuration: HTTPClientConfiguration(
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
     let relay = SuccessorRelay(gate: gate, client: client)
     let server = SocketServer(
-      responder: router(endpoints, token: token, relay: relay).buildResponder(), logger: quiet)
+      responder: router(endpoints, token: token, relay: relay).buildResponder(), callers: callers(token), logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
       stop: PlaneStop(server: server, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
@@ -100,9 +100,11 @@ package struct PlaneService: Service {
     _ endpoints: ServingEndpoints, token: AccessTokenDigest, relay: SuccessorRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
-    router.add(middleware: ErrorAnswers())
+    let methods = AllowedMethods()
+    router.add(middleware: ErrorAnswers(token: token, methods: methods))
     router.add(middleware: relay)
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
+    HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
     Gateway(
       directory: endpoints.table, authorize: { token.accepts($0) },
       record: { [log] record in
@@ -115,7 +117,15 @@ package struct PlaneService: Service {
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     ModelCalls(models: endpoints.models, body: body).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
+    methods.learn(router.routes.map { ($0.path, $0.method) })
     return router
+  }
+
+  /// A body that is held back is asked for where it may be used: with a token, and not larger than any call takes.
+  private func callers(_ token: AccessTokenDigest) -> CallerConnections {
+    CallerConnections(settings.callers) { authorization, length in
+      length ?? 0 <= GatewayLimits().maxBodyBytes && token.refusal(of: authorization) == nil
+    }
   }
 
   private func makeLauncher() async -> ReplicaLauncher {

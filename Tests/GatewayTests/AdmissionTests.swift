@@ -75,6 +75,46 @@ import Testing
     }
   }
 
+  @Test func `who waits when the server stops gets 503 with Retry-After, and requests at replicas go on`() async throws
+  {
+    let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("done")
+    }) { port in
+      harness.ready("r1", port: port, capacity: 1)
+      try await harness.run { client in
+        async let first = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        async let second = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        harness.admission.close()
+        let late = try await [second, client.post("/v1/chat/completions")]
+        for answer in late {
+          #expect(answer.status == 503 && answer.headers["retry-after"] == ["5"])
+          #expect(answer.json["message"]?.stringValue?.contains("the serving plane is stopping") == true)
+        }
+        gate.open()
+        let text = try await first.text
+        #expect(text == "done")
+      }
+    }
+  }
+
+  @Test func `five hundred at once are all answered with the defaults`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port, capacity: 256)
+      try await harness.run { client in
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+          for _ in 0..<500 { group.addTask { try await client.post("/v1/chat/completions").status } }
+          return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(statuses.count == 500 && statuses.allSatisfy { $0 == 200 })
+      }
+    }
+  }
+
   @Test func `a client that leaves while it waits frees its place in the queue`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in

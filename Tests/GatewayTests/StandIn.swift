@@ -8,6 +8,8 @@ struct StandIn: Sendable {
   let socketPath: String
   let process: Process
 
+  var isRunning: Bool { process.isRunning }
+
   static func run<Value: Sendable>(
     say: String = "Hello from v1", _ switches: JSONValue = [:], onUnixSocket: Bool = false,
     _ body: @escaping @Sendable (StandIn) async throws -> Value

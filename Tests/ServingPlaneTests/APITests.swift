@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.serialized)
 struct APITests {
-  @Test func `only those with the token are let in, and the others are told where it is`() async throws {
+  @Test func `only those with the token are let in, and the others are not told where it is`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       func status(_ path: String, _ authorization: String?) async throws -> PlaneClient.Answer {
@@ -20,8 +20,7 @@ struct APITests {
         let refused = try await status(list, header)
         #expect(refused.status == 401)
         #expect(refused.code == "UNAUTHENTICATED")
-        #expect(refused.message.contains(data.settings.tokenPath))
-        #expect(!refused.text.contains(plane.token))
+        #expect(!refused.text.contains(data.path) && !refused.text.contains(plane.token))
       }
       let basic = Data("token:\(plane.token)".utf8).base64EncodedString()
       for header in ["Bearer \(plane.token)", "Basic \(basic)", "bearer \(plane.token)"] {
@@ -34,13 +33,32 @@ struct APITests {
       let health = try await status("/health", nil)
       #expect(health.status == 200)
       let discovery = try await status("/.well-known/databricks-config", nil)
-      #expect(discovery.status == 404)
-      #expect(discovery.code == "ENDPOINT_NOT_FOUND")
+      #expect(discovery.status == 200)
+      #expect(discovery.json["workspace_id"]?.stringValue.flatMap { Int64($0) } ?? 0 > 0)
       let me = try await status("/api/2.0/preview/scim/v2/Me", "Bearer \(plane.token)")
       #expect(me.json["userName"] == "tester")
       var status = stat()
       #expect(stat(data.settings.tokenPath, &status) == 0)
       #expect(status.st_mode & 0o777 == 0o600)
+    }
+  }
+
+  @Test func `without a token everything is 401 before it is 404, and a wrong method is 405 with Allow`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let calls: [(method: String, path: String, allow: String?)] = [
+        ("GET", "/nothing", nil), ("GET", "/v1/nothing", nil), ("GET", "/api/2.0/serving-endpoints/x/y/z", nil),
+        ("PATCH", "/api/2.0/serving-endpoints", "GET, POST"), ("DELETE", "/v1/models", "GET"),
+        ("GET", "/v1/chat/completions", "POST"), ("GET", "/serving-endpoints/x/invocations", "POST"),
+        ("POST", "/health", "GET"), ("PUT", "/api/2.0/serving-endpoints/x", "DELETE, GET"),
+      ]
+      for call in calls {
+        let anonymous = try await plane.call(call.method, call.path, headers: [])
+        #expect(anonymous.status == 401 && anonymous.code == "UNAUTHENTICATED", "\(call)")
+        let known = try await plane.call(call.method, call.path)
+        #expect(known.status == (call.allow == nil ? 404 : 405), "\(call)")
+        #expect(known.headers["Allow"] == call.allow, "\(call)")
+      }
     }
   }
 

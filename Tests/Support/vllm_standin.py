@@ -37,6 +37,7 @@ Switches: DIR/behaviour.json, overridden by the JSON in $VLLM_STANDIN, overridde
     admission_limit     (none)   503 beyond this many running and waiting (also --max-num-queued-reqs)
     reject_first        (0)      the first N requests get that 503
     drain_500_first     (0)      the first N requests get the 500 of a draining server
+    die_on              (none)   exits at once when a request comes whose body contains this text; exit code die_code (1)
     drop_first          (0)      the first N requests: connection closed, no byte sent
     die_after_requests  (none)   exits at once when request N+1 comes; exit code die_code (1)
     engine_death_after_requests  the engine is killed when request N+1 comes: error, then exit code 0
@@ -68,8 +69,8 @@ DEFAULTS = {"start_ms": 50, "swallow_after_ms": 10, "stop_ms": 100, "first_token
             "keep_alive_s": 5.0, "children": True, "orphan_s": 120, "engine_exit_ms": 300}
 SWITCHES = set(DEFAULTS) | {
     "say", "start_failure", "hang_at_start", "refuse_stop", "admission_limit", "die_after_requests",
-    "engine_death_after_requests", "freeze_after_requests", "freeze", "stream_error_after_tokens", "drop_after_tokens", "embed",
-    "force_usage", "daemon", "store_socket", "babble"}
+    "die_on", "engine_death_after_requests", "freeze_after_requests", "freeze", "stream_error_after_tokens",
+    "drop_after_tokens", "embed", "force_usage", "daemon", "store_socket", "babble"}
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 500: "Internal Server Error",
            503: "Service Unavailable"}
 FLAGS_WITHOUT_VALUE = {"--enforce-eager", "--trust-remote-code", "--enable-lora", "--disable-uvicorn-access-log", "--headless",
@@ -276,18 +277,23 @@ class Engine:
                 return True
         return False
 
-    def admit(self):
+    def die(self):
+        if self.children:
+            self.children.kill()
+            self.children.clean()
+        failures.err("Fatal Python error: Segmentation fault\n")
+        os._exit(self.switches["die_code"])
+
+    def admit(self, body):
         """Everything that may happen to a request before it generates."""
         with self.lock:
             self.seen += 1
             seen = self.seen
         limits = self.switches
         if limits.get("die_after_requests") is not None and seen > limits["die_after_requests"]:
-            if self.children:
-                self.children.kill()
-                self.children.clean()
-            failures.err("Fatal Python error: Segmentation fault\n")
-            os._exit(limits["die_code"])
+            self.die()
+        if limits.get("die_on") and limits["die_on"].encode() in body:
+            self.die()
         if limits.get("freeze_after_requests") is not None and seen > limits["freeze_after_requests"]:
             self.frozen = True
         if limits.get("engine_death_after_requests") is not None and seen > limits["engine_death_after_requests"]:
@@ -552,7 +558,7 @@ class Server:
 
     def generate(self, client, path, headers, body):
         engine = self.engine
-        engine.admit()
+        engine.admit(body)
         request = self.validate(path, headers, body)
         chat = "messages" in request
         identity = headers.get("x-request-id") or os.urandom(16).hex()

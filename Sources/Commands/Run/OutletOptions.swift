@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import Controller
+internal import FoundationEssentials
+internal import Gateway
 internal import Logging
 internal import Synchronization
 
@@ -84,6 +86,9 @@ extension OutletOptions {
 
   func listenerSettings() throws -> ControllerListener.Settings {
     var settings = ControllerListener.Settings()
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let possible = OpenFileLimit.raise().connections(perCaller: 1, cores: cores)
+    settings.callers.maxConnections = min(settings.callers.maxConnections, possible)
     settings.host = listen.host
     settings.port = Int(listen.port ?? ListenAddress.controllerPort)
     settings.allowedHosts = allowedHosts

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Gateway
 internal import Logging
 internal import ServiceLifecycle
 internal import ServingAPI
@@ -41,10 +42,12 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     help: ArgumentHelp(
       "How long a stop may take: first requests may finish, then replicas are ended.", valueName: "TIME"))
   var shutdownGrace = TimeSpan(seconds: 25)
+  @OptionGroup(title: "Callers") var callers: CallerOptions
   @Flag(name: .shortAndLong, help: "Log each request and each step of a replica.") var verbose = false
 
   func run() async throws {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
+    LargeBlocks.goBackWhenFreed()
     let surroundings = Surroundings.current
     let log = Logger(label: "setpoint") { _ in
       ConsoleLog(console: surroundings.console, now: surroundings.now, logLevel: verbose ? .debug : .info)
@@ -100,6 +103,7 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     configuration.python = python
     replicas.apply(to: &configuration)
     configuration.shutdownGrace = shutdownGrace.duration
+    callers.apply(to: &configuration, files: OpenFileLimit.raise())
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

@@ -1,4 +1,4 @@
-internal import Gateway
+package import Gateway
 internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
@@ -22,6 +22,15 @@ package struct ControllerListener: Service {
     package var maximumHookBody = 1 << 20
     /// How long requests may go on after the controller was asked to stop.
     package var shutdownGrace: Duration = .seconds(5)
+    /// What callers are granted.
+    package var callers: CallerLimits = {
+      var limits = CallerLimits()
+      // Longer than the usual pause between two scrapes, which use one connection.
+      limits.idleTimeout = .seconds(180)
+      limits.maxConnections = 256
+      limits.heldBytes = 16 << 20
+      return limits
+    }()
 
     package init() {}
   }
@@ -62,11 +71,12 @@ package struct ControllerListener: Service {
     let access = ListenerAccess(host: settings.host, allowedHosts: settings.allowedHosts)
     let routes = ListenerRoutes(
       calls: calls, access: access, token: settings.token, maximumHookBody: settings.maximumHookBody, log: log)
+    let callers = CallerConnections(settings.callers)
     return Application(
       responder: CallbackResponder<BasicRequestContext> { request, _ in await routes.answer(to: request) },
-      // Longer than the usual pause between two scrapes, which use one connection.
-      server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(180))),
-      configuration: ApplicationConfiguration(address: .hostname(settings.host, port: settings.port)),
+      server: .http1(callers: callers),
+      configuration: ApplicationConfiguration(
+        address: .hostname(settings.host, port: settings.port), availableConnectionsDelegate: callers.acceptGate),
       onServerRunning: { channel in listening(channel) }, logger: quiet)
   }
 

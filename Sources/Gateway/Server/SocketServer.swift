@@ -11,27 +11,31 @@ import Synchronization
 ///
 /// Hummingbird's own server binds its socket itself and closes idle connections without a word when it stops.
 package final class SocketServer: Sendable {
-  private let child: LoopBoundHTTPChannel
+  private let child: CallerHTTPChannel
   private let loops: any EventLoopGroup
   private let logger: Logger
   private let book: ConnectionBook
+  private let callers: CallerConnections
   private let listeners = Mutex<[any Channel]>([])
-  private let accepted: AsyncStream<LoopBoundHTTPChannel.Value>
-  private let accept: AsyncStream<LoopBoundHTTPChannel.Value>.Continuation
+  private let accepted: AsyncStream<CallerHTTPChannel.Value>
+  private let accept: AsyncStream<CallerHTTPChannel.Value>.Continuation
 
   /// - Parameters:
   ///   - responder: answers the requests, as a router builds it.
+  ///   - callers: keeps the callers to their limits.
   ///   - logger: for what goes wrong on connections.
   package init<Responder: HTTPResponder>(
-    responder: Responder, loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
+    responder: Responder, callers: CallerConnections,
+    loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
   ) where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     let book = ConnectionBook()
     let dates = DateHeader()
     self.book = book
+    self.callers = callers
     self.loops = loops
     self.logger = logger
     (accepted, accept) = AsyncStream.makeStream()
-    child = LoopBoundHTTPChannel(
+    child = CallerHTTPChannel(
       HTTP1Channel(
         responder: { request, writer, channel in
           let context = Responder.Context(source: ApplicationRequestContextSource(channel: channel, logger: logger))
@@ -51,7 +55,7 @@ package final class SocketServer: Sendable {
             // As it is, it would be answered a second time.
             throw BrokenRequest()
           }
-        }))
+        }), callers: callers, isLoopBound: true)
   }
 
   /// The rest of a request's body broke off while its answer was being written.
@@ -87,6 +91,12 @@ package final class SocketServer: Sendable {
 
   private var bootstrap: ServerBootstrap {
     ServerBootstrap(group: loops)
+      .serverChannelInitializer { [callers] channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(
+            AvailableConnectionsChannelHandler(delegate: callers.acceptGate))
+        }
+      }
       .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { [child, accept, book, logger] channel in
         child.setup(channel: channel, logger: logger).flatMapThrowing { value in

@@ -5,30 +5,24 @@ import LibCrypto
 /// nothing about the token.
 struct AccessTokenDigest: Sendable {
   private let digest: SHA256Digest
-  /// The file that holds the token, for whoever lacks it.
-  let file: String
 
-  init(token: String, file: String) {
-    digest = SHA256.hash(Array(token.utf8))
-    self.file = file
-  }
+  init(token: String) { digest = SHA256.hash(Array(token.utf8)) }
 
   func accepts(_ token: String) -> Bool { SHA256.hash(Array(token.utf8)) == digest }
 
   /// Why the sender of this header is not let in; nil if it is.
   func refusal(of authorization: String?) -> APIError? {
     guard let authorization, !authorization.isEmpty else {
-      return unauthenticated("A token is needed: send \"Authorization: Bearer TOKEN\"")
+      return unauthenticated("A token is required: send \"Authorization: Bearer TOKEN\".")
     }
     guard let token = AccessToken.read(fromAuthorization: authorization) else {
-      return unauthenticated("The Authorization header is neither \"Bearer TOKEN\" nor Basic with the user \"token\"")
+      return unauthenticated("The Authorization header is neither \"Bearer TOKEN\" nor Basic with the user \"token\".")
     }
-    return accepts(token) ? nil : unauthenticated("The token is not this plane's")
+    return accepts(token) ? nil : unauthenticated("The token is not valid for this serving plane.")
   }
 
+  /// It does not say where the token is: whoever may know that knows it from the plane's own output.
   private func unauthenticated(_ words: String) -> APIError {
-    APIError(
-      status: 401, code: "UNAUTHENTICATED",
-      message: "\(words). On the plane's machine the token is in \(file); set DATABRICKS_TOKEN to its content.")
+    APIError(status: 401, code: "UNAUTHENTICATED", message: words)
   }
 }

@@ -26,6 +26,10 @@ extension Response {
 struct ErrorAnswers: RouterMiddleware {
   typealias Context = PlaneContext
 
+  /// Asked before anybody is told what there is and what not.
+  let token: AccessTokenDigest
+  let methods: AllowedMethods
+
   func handle(
     _ request: Request, context: PlaneContext, next: (Request, PlaneContext) async throws -> Response
   ) async throws -> Response {
@@ -33,19 +37,35 @@ struct ErrorAnswers: RouterMiddleware {
       return try await next(request, context)
     } catch let error as APIError {
       return .error(error)
+    } catch let error as any HTTPResponseError where error.status == .notFound {
+      return noSuchRoute(request)
     } catch let error as any HTTPResponseError {
-      return .error(answer(to: error, request))
+      return .error(answer(to: error))
     } catch {
       context.logger.error("a call failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
       return .error(.internal("\(error)"))
     }
   }
 
-  private func answer(to error: any HTTPResponseError, _ request: Request) -> APIError {
-    switch error.status {
-    case .notFound:
+  private func noSuchRoute(_ request: Request) -> Response {
+    if let refusal = token.refusal(of: request.headers[.authorization]) { return .error(refusal) }
+    let path = request.uri.path
+    let allowed = methods.of(path)
+    guard !allowed.isEmpty else {
+      return .error(
+        APIError(status: 404, code: "ENDPOINT_NOT_FOUND", message: "No API found for '\(request.method) \(path)'."))
+    }
+    let names = allowed.map(\.rawValue).joined(separator: ", ")
+    var response = Response.error(
       APIError(
-        status: 404, code: "ENDPOINT_NOT_FOUND", message: "No API found for '\(request.method) \(request.uri.path)'.")
+        status: 405, code: "METHOD_NOT_ALLOWED",
+        message: "'\(path)' does not support \(request.method); supported: \(names)."))
+    response.headers[.allow] = names
+    return response
+  }
+
+  private func answer(to error: any HTTPResponseError) -> APIError {
+    switch error.status {
     case .contentTooLarge: APIError(status: 413, code: "BAD_REQUEST", message: "The request body is too large.")
     default:
       APIError(

@@ -10,6 +10,11 @@ struct CallBody {
 
   /// The body as an object of the API.
   func read<Object: WireObject>(_ request: Request, as type: Object.Type = Object.self) async throws -> Object {
+    if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+      throw APIError(
+        status: 413, code: "BAD_REQUEST",
+        message: "The request body is larger than \(limit) bytes, the limit of this call.")
+    }
     var request = request
     let buffer = try await request.collectBody(upTo: limit)
     guard buffer.readableBytes > 0 else { return Object() }
@@ -81,6 +86,23 @@ struct EndpointCalls: Sendable {
     for (method, path, what) in calls {
       router.on(path, method: method) { _, _ -> Response in throw APIError.unsupported(what) }
     }
+  }
+}
+
+/// What databricks-sdk asks of a host before anything else, and without a token (contract 1.1): it prints a warning for each
+/// client where there is no answer. There is no OIDC here, so no address of one is told.
+struct HostMetadataCalls: Sendable {
+  /// The data directory's id.
+  let planeID: String
+
+  func addRoutes(to router: some RouterMethods<PlaneContext>) {
+    router.get("/.well-known/databricks-config") { _, _ in Response.json(["workspace_id": .string(workspaceID)]) }
+  }
+
+  /// A workspace's id is a number.
+  private var workspaceID: String {
+    let number = planeID.utf8.reduce(0 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    return String(number % 1_000_000_000_000_000)
   }
 }
 

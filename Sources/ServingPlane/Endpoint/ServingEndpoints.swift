@@ -49,6 +49,8 @@ actor ServingEndpoints {
   private var damagedReplicas: [String] = []
   /// The plane whose place this one has taken. It may still have requests at any replica.
   private var predecessor: Predecessor?
+  /// By the launch's key.
+  private var capacities: [String: Int] = [:]
 
   init(
     store: EndpointStore, models: ModelDirectory, launcher: ReplicaLauncher, probes: ReplicaProbes,
@@ -160,7 +162,7 @@ actor ServingEndpoints {
     // After the change that is under way, so that a replica it starts is stopped too.
     await changes.run {
       for (id, record) in records where record.ended == nil { admissions[record.endpoint]?.replicaDraining(id) }
-      for admission in admissions.values { admission.setUnavailable(reason: "the serving plane is stopping") }
+      for admission in admissions.values { admission.close() }
     }
   }
 
@@ -264,7 +266,7 @@ actor ServingEndpoints {
     for action in actions {
       switch action {
       case .save: continue
-      case .route: route(id)
+      case .route: await route(id)
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
         admissions[id]?.replicaDraining(replica)
@@ -275,7 +277,7 @@ actor ServingEndpoints {
   }
 
   /// Tells the gateway what has changed: first who can answer now, then who gets nothing new.
-  private func route(_ id: String) {
+  private func route(_ id: String) async {
     guard let machine = machines[id], let admission = admissions[id] else { return }
     let old = routings[id] ?? Routing()
     let new = machine.routing
@@ -286,12 +288,23 @@ actor ServingEndpoints {
       admission.replicaReady(
         UpstreamReplica(
           id: target.replica, entity: target.entity, version: versions[target.entity].map(String.init),
-          address: .tcp(host: "127.0.0.1", port: record.port), capacity: settings.requestsPerReplica))
+          address: .tcp(host: "127.0.0.1", port: record.port),
+          capacity: await capacity(of: record.launch)))
     }
     if new.shares != old.shares { admission.setTraffic(new.shares.map { ($0.entity, $0.weight) }) }
     admission.setUnavailable(reason: new.unavailable)
     let remaining = Set(new.targets.map(\.replica))
     for target in old.targets where !remaining.contains(target.replica) { admission.replicaDraining(target.replica) }
+  }
+
+  /// How many requests at once a replica of this launch is given.
+  private func capacity(of launch: LaunchConfig) async -> Int {
+    if let fixed = settings.requestsPerReplica { return fixed }
+    if let known = capacities[launch.key] { return known }
+    let entrypoint = await version(of: launch)?.entrypoint
+    let capacity = EngineBatch.size(entrypoint: entrypoint ?? "", environment: launch.environment)
+    capacities[launch.key] = capacity
+    return capacity
   }
 
   private func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {

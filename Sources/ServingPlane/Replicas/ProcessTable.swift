@@ -22,17 +22,35 @@ enum ProcessTable {
     var isDead: Bool { state == "Z" || state == "X" || state == "x" }
   }
 
-  /// The entry of a process; nil where there is none.
-  static func entry(_ pid: Int32) -> Entry? {
+  /// What a look at one process showed.
+  enum Look: Hashable, Sendable {
+    case found(Entry)
+    /// There is no such process.
+    case gone
+    /// It could not be looked at, as where no descriptor is free. That says nothing of the process.
+    case unknown
+  }
+
+  /// Looks at a process.
+  static func look(_ pid: Int32) -> Look {
+    let text: [UInt8]
+    switch content("/proc/\(pid)/stat") {
+    case .success(let bytes): text = bytes
+    case .failure(let error): return error.isAbsence ? .gone : .unknown
+    }
     // The name stands in parentheses and may hold anything, parentheses included.
-    guard let text = read("/proc/\(pid)/stat"), let close = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+    guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return .unknown }
     let fields = text[(close + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
     guard fields.count > 19, let state = fields[0].first, let parent = Int32(fields[1]), let group = Int32(fields[2]),
       let session = Int32(fields[3]), let ticks = UInt64(fields[19])
-    else { return nil }
-    return Entry(
-      identity: Identity(pid: pid, startTicks: ticks), parent: parent, group: group, session: session, state: state)
+    else { return .unknown }
+    return .found(
+      Entry(
+        identity: Identity(pid: pid, startTicks: ticks), parent: parent, group: group, session: session, state: state))
   }
+
+  /// The entry of a process; nil where there is none, or none can be seen.
+  static func entry(_ pid: Int32) -> Entry? { if case .found(let entry) = look(pid) { entry } else { nil } }
 
   /// Every process that can be seen.
   static func all() -> [Entry] {
@@ -40,10 +58,17 @@ enum ProcessTable {
     return names.compactMap { Int32($0) }.compactMap(entry)
   }
 
-  /// Whether this very process lives: neither gone, nor dead and uncollected, nor another one under its number.
-  static func isAlive(_ identity: Identity) -> Bool {
-    guard let entry = entry(identity.pid) else { return false }
-    return entry.identity == identity && !entry.isDead
+  /// Whether this very process lives: neither gone, nor dead and uncollected, nor another one under its number. What cannot
+  /// be looked at is not dead: a plane without a free descriptor must not give up its replicas.
+  static func isAlive(_ identity: Identity) -> Bool { isAlive(identity, by: look(identity.pid)) }
+
+  /// The same of a look that was had.
+  static func isAlive(_ identity: Identity, by look: Look) -> Bool {
+    switch look {
+    case .found(let entry): entry.identity == identity && !entry.isDead
+    case .gone: false
+    case .unknown: true
+    }
   }
 
   /// Returns when none of these processes lives, or after two seconds: killed processes are gone in milliseconds, save one that
@@ -94,16 +119,24 @@ enum ProcessTable {
     return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
-  private static func read(_ path: String) -> [UInt8]? {
+  private struct ReadError: Error {
+    let code: CInt
+    /// The process is not there, or went while it was read.
+    var isAbsence: Bool { code == ENOENT || code == ESRCH }
+  }
+
+  private static func read(_ path: String) -> [UInt8]? { try? content(path).get() }
+
+  private static func content(_ path: String) -> Result<[UInt8], ReadError> {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
+    guard descriptor >= 0 else { return .failure(ReadError(code: errno)) }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65536)
     while true {
       let count = Glibc.read(descriptor, &buffer, buffer.count)
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return count == 0 ? bytes : nil }
+      guard count > 0 else { return count == 0 ? .success(bytes) : .failure(ReadError(code: errno)) }
       bytes += buffer[..<count]
     }
   }

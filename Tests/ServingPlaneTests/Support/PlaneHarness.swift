@@ -143,6 +143,7 @@ struct PlaneClient: Sendable {
     let status: Int
     let json: JSONValue
     let text: String
+    let headers: HTTPHeaders
 
     var code: String { json["error_code"]?.stringValue ?? "" }
     var message: String { json["message"]?.stringValue ?? "" }
@@ -158,7 +159,7 @@ struct PlaneClient: Sendable {
     let bytes = try await response.body.collect()
     return Answer(
       status: response.status, json: (try? JSONValue(parsing: bytes)) ?? .null,
-      text: String(decoding: bytes, as: UTF8.self))
+      text: String(decoding: bytes, as: UTF8.self), headers: response.headers)
   }
 
   /// Registers a folder and returns the version's number.

@@ -1,0 +1,157 @@
+import CanonicalJSON
+import NIOCore
+
+/// Puts the endpoint's name where an answer names its model: the replica's own name for it is a path or an internal word.
+///
+/// It works on the pieces of an answer as they come, in one pass, and holds nothing back: pieces keep their boundaries, wherever
+/// in an event those lie. Only the member `model` of the outermost object is replaced, in each event of a stream, and only
+/// where it is a text.
+struct AnswerModelName: Sendable {
+  enum Framing: Sendable {
+    /// One JSON object.
+    case object
+    /// Server-sent events, each with an object behind `data:`.
+    case events
+  }
+
+  private enum Place {
+    /// At the start of a line, with so many bytes of `data:` seen.
+    case prefix(Int)
+    case beforeObject
+    case beforeKey
+    /// In a key, with so many bytes of `model` seen; nil: it is another one.
+    case key(Int?)
+    case afterKey(isModel: Bool)
+    case beforeValue(isModel: Bool)
+    case text
+    case scalar
+    case nested(Int)
+    case nestedText(Int)
+    /// In the text that is replaced.
+    case replaced
+    /// Behind all that matters, up to the end of the event.
+    case rest
+  }
+
+  private let framing: Framing
+  private let replacement: [UInt8]
+  private var place: Place
+  /// Behind a backslash in a text.
+  private var isEscaped = false
+
+  private static let prefix = Array("data:".utf8)
+  private static let member = Array("model".utf8)
+
+  init(_ name: String, _ framing: Framing) {
+    self.framing = framing
+    replacement = JSONValue.string(name).bytes()
+    place = framing == .events ? .prefix(0) : .beforeObject
+  }
+
+  /// The same piece with the name replaced; empty where all of it was part of a name.
+  mutating func rewritten(_ piece: ByteBuffer) -> ByteBuffer {
+    // Behind the member there is nothing to look for.
+    if framing == .object, case .rest = place { return piece }
+    var kept: [Range<Int>] = []
+    var start: Int? = isReplacing ? nil : 0
+    piece.withUnsafeReadableBytes { bytes in
+      for (index, byte) in bytes.enumerated() {
+        let wasReplacing = isReplacing
+        advance(byte)
+        if isReplacing, !wasReplacing, let from = start {
+          kept.append(from..<index)
+          start = nil
+        } else if wasReplacing, !isReplacing {
+          start = index + 1
+        }
+        if framing == .object, case .rest = place { break }
+      }
+    }
+    if kept.isEmpty, start == 0 { return piece }
+    var result = ByteBuffer()
+    for range in kept {
+      result.writeImmutableBuffer(piece.slice(range))
+      // Each of these ends where a name begins.
+      result.writeBytes(replacement)
+    }
+    if let start { result.writeImmutableBuffer(piece.slice(start..<piece.readableBytes)) }
+    return result
+  }
+
+  private var isReplacing: Bool { if case .replaced = place { true } else { false } }
+
+  private mutating func advance(_ byte: UInt8) {
+    if framing == .events, byte == UInt8(ascii: "\n") {
+      isEscaped = false
+      return place = .prefix(0)
+    }
+    switch place {
+    case .prefix(let count):
+      guard byte == Self.prefix[count] else { return place = .rest }
+      place = count + 1 == Self.prefix.count ? .beforeObject : .prefix(count + 1)
+    case .beforeObject:
+      if !byte.isJSONSpace { place = byte == UInt8(ascii: "{") ? .beforeKey : .rest }
+    case .beforeKey:
+      if byte == UInt8(ascii: "\"") { place = .key(0) } else if byte == UInt8(ascii: "}") { place = .rest }
+    case .key(let count): place = key(byte, count)
+    case .afterKey(let isModel):
+      if byte == UInt8(ascii: ":") { place = .beforeValue(isModel: isModel) }
+    case .beforeValue(let isModel):
+      if !byte.isJSONSpace { place = value(byte, isModel) }
+    case .text:
+      if endsText(byte) { place = .beforeKey }
+    case .scalar:
+      if byte == UInt8(ascii: ",") { place = .beforeKey } else if byte == UInt8(ascii: "}") { place = .rest }
+    case .nested(let depth): place = nested(byte, depth)
+    case .nestedText(let depth):
+      if endsText(byte) { place = .nested(depth) }
+    case .replaced:
+      if endsText(byte) { place = .rest }
+    case .rest: break
+    }
+  }
+
+  private mutating func key(_ byte: UInt8, _ count: Int?) -> Place {
+    if endsText(byte) { return .afterKey(isModel: count == Self.member.count) }
+    guard let count, count < Self.member.count, byte == Self.member[count] else { return .key(nil) }
+    return .key(count + 1)
+  }
+
+  private func value(_ byte: UInt8, _ isModel: Bool) -> Place {
+    switch byte {
+    case UInt8(ascii: "\""): isModel ? .replaced : .text
+    case UInt8(ascii: "{"), UInt8(ascii: "["): .nested(1)
+    default: .scalar
+    }
+  }
+
+  private func nested(_ byte: UInt8, _ depth: Int) -> Place {
+    switch byte {
+    case UInt8(ascii: "\""): .nestedText(depth)
+    case UInt8(ascii: "{"), UInt8(ascii: "["): .nested(depth + 1)
+    case UInt8(ascii: "}"), UInt8(ascii: "]"): depth == 1 ? .beforeKey : .nested(depth - 1)
+    default: .nested(depth)
+    }
+  }
+
+  private mutating func endsText(_ byte: UInt8) -> Bool {
+    if isEscaped {
+      isEscaped = false
+      return false
+    }
+    isEscaped = byte == UInt8(ascii: "\\")
+    return byte == UInt8(ascii: "\"")
+  }
+}
+
+extension UInt8 {
+  /// White space between JSON's tokens.
+  var isJSONSpace: Bool { self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09 }
+}
+
+extension ByteBuffer {
+  /// The bytes at these offsets from the reader's.
+  func slice(_ range: Range<Int>) -> ByteBuffer {
+    getSlice(at: readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
+  }
+}

@@ -1,0 +1,27 @@
+import Synchronization
+
+/// Bytes that are held over all connections, and how many may be.
+final class ByteBudget: Sendable {
+  /// A body up to this size may use the last eighth of the budget, which larger ones leave: a few callers with large
+  /// bodies do not keep out the many with small ones.
+  static let small = 64 << 10
+
+  let limit: Int
+  private let taken = Atomic<Int>(0)
+
+  init(limit: Int) { self.limit = limit }
+
+  /// How many are held now.
+  var held: Int { taken.load(ordering: .relaxed) }
+
+  /// Takes `count` more bytes for a body that has then `total`; false, and nothing taken, where they do not fit.
+  func take(_ count: Int, total: Int) -> Bool {
+    let bound = total <= Self.small ? limit : limit - limit / 8
+    let now = taken.wrappingAdd(count, ordering: .relaxed).newValue
+    guard now > bound else { return true }
+    giveBack(count)
+    return false
+  }
+
+  func giveBack(_ count: Int) { taken.wrappingSubtract(count, ordering: .relaxed) }
+}

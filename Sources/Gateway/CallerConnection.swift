@@ -1,0 +1,340 @@
+import CanonicalJSON
+import NIOCore
+import NIOHTTP1
+
+/// One caller's connection: keeps it to its deadlines and to the bytes it may hold, answers what is no proper HTTP, and ends it
+/// so that the last answer arrives. Stands between the HTTP decoder and what handles requests. Lives on its event loop.
+final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  /// Bytes that should have moved by the end of a span of time.
+  private struct Span {
+    var since: NIODeadline
+    var bytes: Int
+  }
+
+  private let callers: CallerConnections
+  private var limits: CallerLimits { callers.limits }
+  /// Nil where there was no room.
+  private var id: CallerLedger.ID?
+  private var context: ChannelHandlerContext?
+  private var watch: RepeatedTask?
+
+  /// Requests whose head came in and whose answer has not ended. Callers may send the next before that.
+  private var unanswered = 0
+  /// A head came in, and its body is not whole yet.
+  private var isReceiving = false
+  /// The head of the answer in turn is sent.
+  private var hasAnswerBegun = false
+  /// Bytes of bodies that are held, for each request whose answer has not begun.
+  private var held: CircularBuffer<Int> = []
+  /// Since when nothing is under way.
+  private var idleSince = NIODeadline.uptimeNanoseconds(0)
+  private var hadRequest = false
+  /// When the first bytes of a head that is not whole yet came.
+  private var headSince: NIODeadline?
+  private var hasReadPart = false
+  private var body: Span?
+  /// While the caller takes nothing: what waits to be sent.
+  private var unread: Span?
+  private var isReading = false
+  /// A read that waits until the request in hand is answered.
+  private var isReadHeld = false
+  private var closesAfterAnswer = false
+  /// Said when the requests before it are answered.
+  private var pendingRefusal: GatewayError?
+  /// The connection is at its end; what still comes is dropped.
+  private var lingersSince: NIODeadline?
+  private var closePromise: EventLoopPromise<Void>?
+
+  init(_ callers: CallerConnections) { self.callers = callers }
+
+  // MARK: Coming and going
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    idleSince = context.eventLoop.now
+    let eventLoop = context.eventLoop
+    id = callers.open { [self] in eventLoop.execute { self.giveWay() } }
+    let period = TimeAmount.nanoseconds(limits.lookEvery.nanoseconds)
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [weak self] _ in self?.look()
+    }
+    if context.channel.isActive, id == nil { refuse(.tooManyCallers) }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    leave()
+    self.context = nil
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    context.fireChannelActive()
+    if id == nil { refuse(.tooManyCallers) }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    leave()
+    context.fireChannelInactive()
+  }
+
+  private func leave() {
+    watch?.cancel()
+    watch = nil
+    giveBackAll()
+    closePromise?.succeed()
+    closePromise = nil
+    if let id { callers.closed(id) }
+    id = nil
+  }
+
+  /// Makes room for another, unless a request came in meanwhile.
+  private func giveWay() {
+    guard unanswered == 0 || lingersSince != nil else { return }
+    context?.close(promise: nil)
+  }
+
+  // MARK: Requests
+
+  func read(context: ChannelHandlerContext) {
+    // What comes behind a whole request waits in the kernel until that is answered.
+    guard unanswered == 0 || isReceiving || lingersSince != nil else {
+      isReadHeld = true
+      return
+    }
+    isReading = true
+    context.read()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    hasReadPart = true
+    guard lingersSince == nil else {
+      if case .end = unwrapInboundIn(data) { finish() }
+      return
+    }
+    guard pendingRefusal == nil else { return }
+    switch unwrapInboundIn(data) {
+    case .head(let head): begin(head, data)
+    case .body(let bytes): receive(bytes.readableBytes, data)
+    case .end:
+      isReceiving = false
+      body = nil
+      context.fireChannelRead(data)
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    if !hasReadPart, unanswered == 0, headSince == nil { headSince = context.eventLoop.now }
+    hasReadPart = false
+    context.fireChannelReadComplete()
+    if lingersSince != nil { dropMore() }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    context.fireUserInboundEventTriggered(event)
+    if lingersSince != nil, case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { finish() }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if lingersSince != nil { return }
+    // The end of a connection inside of a request is no mistake in it: the caller is gone.
+    guard let error = error as? HTTPParserError, error != .invalidEOFState else {
+      return context.fireErrorCaught(error)
+    }
+    refuse(.malformedHead("the request is not valid HTTP: \(error.debugDescription)"))
+  }
+
+  private func begin(_ head: HTTPRequestHead, _ data: NIOAny) {
+    headSince = nil
+    if let refusal = RequestHeadRules.refusal(of: head) {
+      if unanswered == 0 { refuse(refusal) } else { pendingRefusal = refusal }
+      return
+    }
+    unanswered += 1
+    isReceiving = true
+    hadRequest = true
+    held.append(0)
+    if unanswered == 1, let id { callers.becameBusy(id) }
+    // Behind a request for an upgrade the decoder reads nothing more.
+    if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterAnswer = true }
+    body = context.map { Span(since: $0.eventLoop.now, bytes: 0) }
+    context?.fireChannelRead(data)
+    if head.headers.contains(name: "expect") { askForBody(head) }
+  }
+
+  /// The caller holds the body back until it is asked for it, or told that it need not send it.
+  private func askForBody(_ head: HTTPRequestHead) {
+    let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+    guard unanswered == 1, !hasAnswerBegun, lingersSince == nil, head.version == .http1_1,
+      callers.mayContinue(head.headers.first(name: "authorization"), length)
+    else { return }
+    context?.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+  }
+
+  private func receive(_ count: Int, _ data: NIOAny) {
+    body?.bytes += count
+    if let last = held.indices.last {
+      guard callers.held.take(count, total: held[last] + count) else {
+        return refuse(.tooManyBytes(callers.held.limit))
+      }
+      held[last] += count
+    }
+    context?.fireChannelRead(data)
+  }
+
+  private func giveBackAll() {
+    callers.held.giveBack(held.reduce(0, +))
+    held.removeAll()
+  }
+
+  // MARK: Answers
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    guard lingersSince == nil else {
+      // The handler of a refused request has let go of it.
+      giveBackAll()
+      promise?.fail(ChannelError.ioOnClosedChannel)
+      return
+    }
+    switch unwrapOutboundIn(data) {
+    case .head(var head) where !head.status.isInformational:
+      hasAnswerBegun = true
+      if let first = held.popFirst() { callers.held.giveBack(first) }
+      if isReceiving, unanswered == 1 { closesAfterAnswer = true }
+      if closesAfterAnswer, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      context.write(wrapOutboundOut(.head(head)), promise: promise)
+    case .end:
+      context.write(data, promise: promise)
+      answered()
+    default:
+      context.write(data, promise: promise)
+    }
+  }
+
+  private func answered() {
+    unanswered = max(0, unanswered - 1)
+    hasAnswerBegun = false
+    guard unanswered == 0, let context else { return }
+    idleSince = context.eventLoop.now
+    if let pendingRefusal {
+      self.pendingRefusal = nil
+      return refuse(pendingRefusal)
+    }
+    if closesAfterAnswer { return linger() }
+    if let id { callers.becameIdle(id) }
+    guard isReadHeld else { return }
+    isReadHeld = false
+    isReading = true
+    context.read()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    unread = context.channel.isWritable ? nil : Span(since: context.eventLoop.now, bytes: waitingBytes)
+    context.fireChannelWritabilityChanged()
+  }
+
+  private var waitingBytes: Int {
+    (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+  }
+
+  /// Answers in place of whoever handles requests, and ends the connection.
+  private func refuse(_ error: GatewayError) {
+    guard let context, lingersSince == nil else { return }
+    // It is the next request that is wrong; the one in hand gets its answer first.
+    if unanswered > 0, !isReceiving {
+      pendingRefusal = error
+      return
+    }
+    guard !hasAnswerBegun, unanswered <= 1 else { return context.close(promise: nil) }
+    let text = ByteBuffer(bytes: error.json.bytes())
+    var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: error.status))
+    head.headers.add(name: "content-type", value: "application/json")
+    head.headers.add(name: "content-length", value: String(text.readableBytes))
+    head.headers.add(name: "connection", value: "close")
+    if let seconds = error.retryAfter { head.headers.add(name: "retry-after", value: String(seconds)) }
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    context.write(wrapOutboundOut(.body(.byteBuffer(text))), promise: nil)
+    context.write(wrapOutboundOut(.end(nil)), promise: nil)
+    linger()
+    // Whoever reads the body learns that there is no more to come.
+    if unanswered > 0 { context.fireErrorCaught(error) }
+  }
+
+  // MARK: The end
+
+  /// Sends what is to be sent, says that nothing more will come, and drops what the caller still sends for a while.
+  private func linger() {
+    guard let context, lingersSince == nil else { return }
+    lingersSince = context.eventLoop.now
+    // The body of a refused request is there until its handler lets go of it.
+    if unanswered == 0 { giveBackAll() }
+    if let id { callers.becameIdle(id) }
+    context.flush()
+    let left = waitingBytes
+    unread = left > 0 ? Span(since: context.eventLoop.now, bytes: left) : nil
+    context.close(mode: .output, promise: nil)
+    context.read()
+  }
+
+  /// What is dropped is read at an easy pace: a crowd of refused callers must not keep the others waiting.
+  private func dropMore() {
+    context?.eventLoop.scheduleTask(in: .milliseconds(20)) { [weak self] in self?.context?.read() }
+  }
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    if lingersSince != nil { giveBackAll() }
+    switch mode {
+    case .all where lingersSince != nil && closePromise == nil && context.channel.isActive:
+      closePromise = promise ?? context.eventLoop.makePromise()
+    case .output where lingersSince == nil:
+      linger()
+      promise?.succeed()
+    case .output:
+      promise?.succeed()
+    default:
+      context.close(mode: mode, promise: promise)
+    }
+  }
+
+  /// Closes for good, once the last answer is sent.
+  private func finish() {
+    if waitingBytes == 0 { context?.close(promise: nil) }
+  }
+
+  /// Every now and then: ends what has taken too long.
+  private func look() {
+    guard let context, context.channel.isActive else { return }
+    let now = context.eventLoop.now
+    func isOver(_ time: Duration, since start: NIODeadline) -> Bool { now - start >= .nanoseconds(time.nanoseconds) }
+    if let unread, isOver(limits.answerTimeout, since: unread.since) {
+      let left = waitingBytes
+      guard left == 0 || isFast(unread.bytes - left, limits.answerTimeout) else { return context.close(promise: nil) }
+      self.unread = left == 0 ? nil : Span(since: now, bytes: left)
+    } else if let lingersSince {
+      if isOver(limits.linger, since: lingersSince) { finish() }
+    } else if isReceiving {
+      // Where nobody asks for more, the caller is not the slow one.
+      if !isReading { body?.since = now }
+      guard let body, isOver(limits.bodyTimeout, since: body.since) else { return }
+      guard isFast(body.bytes, limits.bodyTimeout) else { return refuse(.slowBody(limits)) }
+      self.body = Span(since: now, bytes: 0)
+    } else if unanswered == 0 {
+      if let headSince {
+        if isOver(limits.headerTimeout, since: headSince) { refuse(.slowHead(limits)) }
+      } else if isOver(hadRequest ? limits.idleTimeout : limits.headerTimeout, since: idleSince) {
+        context.close(promise: nil)
+      }
+    }
+  }
+
+  private func isFast(_ bytes: Int, _ time: Duration) -> Bool {
+    Double(bytes) >= Double(limits.minimumRate) * (time / .seconds(1))
+  }
+}
+
+extension HTTPResponseStatus {
+  fileprivate var isInformational: Bool { (100..<200).contains(code) }
+}

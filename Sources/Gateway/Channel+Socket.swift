@@ -1,0 +1,32 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// What the kernel knows of a connection and NIO does not tell. Only on the channel's event loop.
+extension Channel {
+  /// Whether nothing has come that was not read yet, neither bytes nor the other side's end. True where that cannot be known.
+  var isQuiet: Bool {
+    withDescriptor { descriptor in
+      var byte: UInt8 = 0
+      let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+      return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)
+    } ?? true
+  }
+
+  /// How many bytes the other side's kernel has acknowledged since the connection was made; nil where that is not TCP.
+  var acknowledgedBytes: UInt64? {
+    withDescriptor { descriptor in
+      // tcpi_bytes_acked of struct tcp_info (linux/tcp.h), since Linux 4.1; glibc's own structure ends before it.
+      let offset = 120
+      var info = [UInt8](repeating: 0, count: 256)
+      var size = socklen_t(info.count)
+      let isRead = getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &size) == 0
+      guard isRead, Int(size) >= offset + 8 else { return nil }
+      return info.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+    } ?? nil
+  }
+
+  private func withDescriptor<Value>(_ look: (CInt) -> Value) -> Value? {
+    try? pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { look($0) }
+  }
+}

@@ -1,0 +1,42 @@
+import NIOCore
+import NIOPosix
+
+/// A client that sends any bytes at all, and shows what comes back as text.
+struct RawClient: Sendable {
+  typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+
+  let port: Int
+
+  func connect() async throws -> Connection {
+    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: "127.0.0.1", port: port) { channel in
+        channel.eventLoop.makeCompletedFuture { try Connection(wrappingChannelSynchronously: channel) }
+      }
+  }
+
+  /// Sends a text, and returns everything that comes until the server closes.
+  func exchange(_ text: String) async throws -> String {
+    try await connect().executeThenClose { inbound, outbound in
+      if !text.isEmpty { try await outbound.write(ByteBuffer(string: text)) }
+      return await inbound.rest()
+    }
+  }
+
+  /// The head of a POST of a query, with the token, and what follows it.
+  static func post(_ headers: String = "", host: String = "Host: localhost\r\n") -> String {
+    "POST /v1/chat/completions HTTP/1.1\r\n\(host)Authorization: Bearer secret\r\n\(headers)\r\n"
+  }
+}
+
+extension NIOAsyncChannelInboundStream<ByteBuffer> {
+  /// Everything up to the end, however it comes about.
+  func rest() async -> String {
+    var text = ""
+    do {
+      for try await bytes in self { text += String(buffer: bytes) }
+    } catch {
+      // A reset is an end too.
+    }
+    return text
+  }
+}
