@@ -37,8 +37,9 @@ extension ErrorReport {
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
     // Without a status it is not an answer to the token: there is none to send.
     let isWithoutToken = error.kind == .unauthenticated && error.status == nil
+    let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it exists already" : Self.what(error.kind)
     self.init(
-      isWithoutToken ? "there is no access token" : Self.what(error.kind),
+      isWithoutToken ? "there is no access token" : what,
       place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage, next: error.advice)
   }
 

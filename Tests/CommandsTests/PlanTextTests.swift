@@ -74,6 +74,21 @@ import Testing
     #expect(lines.last == "1 held, 0 unchanged.")
   }
 
+  @Test func `a rollout in steps is one line of calls`() {
+    let good = Manifests.config(version: "1")
+    let memory = Memory(
+      revisions: [
+        Revision(number: 1, digest: good.digest, config: good, recordedAt: now, outcome: .good, established: 1)
+      ], endpointID: "chat")
+    let steps = [0, 10, 50].map { RolloutStep(traffic: $0) }
+    let endpoint = DesiredEndpoint(
+      name: "chat", config: Manifests.config(version: "2"), rollout: RolloutPolicy(steps: steps))
+    let item = PlanItem(
+      name: "chat", desired: .present(endpoint), observed: observed("chat", version: "1"), memory: memory)
+    let calls = PlanText.lines(plan([item])).filter { $0.contains("calls:") }
+    #expect(calls == ["    calls: PUT /api/2.0/serving-endpoints/chat/config, 4 times"], "\(calls)")
+  }
+
   @Test(arguments: [(1, "No changes: 1 endpoint is in sync."), (2, "No changes: 2 endpoints are in sync.")])
   func `a plan without changes says so in one line`(count: Int, line: String) {
     let items = (0..<count).map { index in
