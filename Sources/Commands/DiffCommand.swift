@@ -70,7 +70,9 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     do {
       try Data(plan.json.bytes(.pretty) + [0x0A]).write(to: URL(filePath: path), options: .atomic)
     } catch {
-      throw ErrorReport("cannot write the plan to \(path)", why: error.systemWords)
+      throw ErrorReport(
+        "cannot write the plan to \(path)", why: error.systemWords,
+        next: "name a file in a directory that exists and that you may write to")
     }
     let console = Surroundings.current.console
     console.note("saved; carry it out with: \(console.suggestions.command(["apply", "--plan", path]))")

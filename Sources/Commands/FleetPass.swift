@@ -62,14 +62,18 @@ struct FleetPass: Sendable {
   /// By endpoint, what a person wants to know beside the plan: which version an alias means, and the words with which the
   /// provider gave up on what is held.
   var remarks: [String: [String]] {
-    items.reduce(into: [:]) { remarks, item in
+    let reasons = Dictionary(
+      plan.changes.filter { $0.action == .hold && $0.reason.code != .conflict }.map { ($0.endpoint, $0.reason.detail) },
+      uniquingKeysWith: { one, _ in one })
+    return items.reduce(into: [:]) { remarks, item in
       var lines: [String] = []
       if case .present(let desired, _) = item.desired {
         lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) means \($0.key) now" }
       }
       lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,
-        let words = item.memory.revision(of: held.digest)?.outcome.message
+        let words = item.memory.revision(of: held.digest)?.outcome.message,
+        let reason = reasons[item.name], !reason.contains(words)
       {
         lines.append("why: \(words)")
       }

@@ -73,6 +73,7 @@ struct GetCommand: AsyncParsableCommand {
     case .table, .wide:
       let table = EndpointTable.table(
         endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: Surroundings.current.now())
+      if table.isEmpty, !names.isEmpty { return }
       if table.isEmpty { return console.note("no endpoints; \"setpoint apply -f FILE\" makes one") }
       for line in table.lines(console.outputPalette) { try console.result(line) }
       for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }

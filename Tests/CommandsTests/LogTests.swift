@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Endpoints
 import Logging
 import Synchronization
 import Testing
@@ -50,10 +51,15 @@ import Testing
     #expect(line["names"] == ["a", "b"])
   }
 
-  @Test(arguments: ["two\nlines\r\n", "\"quoted\" \\ back", "\u{1B}[31mred\u{0}", "naïve 🙂 \u{2028}"])
+  @Test(arguments: [
+    "two\nlines\r\n", "\"quoted\" \\ back", "\u{1B}[31mred\u{0}", "naïve 🙂 \u{2028}",
+    "right\u{202E}left\u{200B}\u{7F}\u{E0041}",
+  ])
   func `whatever is said, a line of the JSON log is one valid object that says it`(words: String) throws {
     json().error("\(words)", metadata: ["why": "\(words)"])
     #expect(lines.all.split(separator: "\n", omittingEmptySubsequences: false).count == 2)
+    let printed = lines.all.dropLast()
+    #expect(Printable.line(String(printed)) == printed, "and it is safe to look at")
     let line = try JSONValue(parsing: lines.all)
     #expect(line["msg"]?.stringValue == words)
     #expect(line["why"]?.stringValue == words)

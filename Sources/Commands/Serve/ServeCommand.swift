@@ -121,7 +121,7 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     [
       "the serving plane listens on \(listening.url)", "  token:        \(listening.tokenFile)",
       "  accelerators: \(listening.accelerators)",
-      "  other tools:  export DATABRICKS_HOST=\(listening.url) DATABRICKS_TOKEN=$(cat \(listening.tokenFile))",
+      "  other tools:  export DATABRICKS_HOST=\(listening.url) DATABRICKS_TOKEN=$(cat \(ShellWord.quoted(listening.tokenFile)))",
     ]
   }
 }
