@@ -59,6 +59,25 @@ import Testing
     }
   }
 
+  @Test func `a plane is found in a runtime directory whose path is too long for a socket`() throws {
+    try withDirectory { parent in
+      let runtime = parent + "/" + String(repeating: "r", count: 120)
+      try FileManager.default.createDirectory(
+        atPath: parent, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+      let plane = LocalPlane(
+        url: "http://127.0.0.1:7387", tokenFile: "/data/token", processID: 42, dataDirectory: parent + "/data")
+      try plane.announce(in: runtime)
+      let socket = plane.socket(in: runtime)
+      #expect(socket.utf8.count <= 107)
+      try listening(on: socket) {
+        let found = try LocalPlane.announced(in: runtime)
+        #expect(found.running == [plane])
+      }
+      try plane.withdraw(from: runtime)
+      #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+  }
+
   @Test func `two planes on one machine stand side by side, and neither erases the other`() throws {
     try withDirectory { directory in
       try announce(plane, other, in: directory)

@@ -31,9 +31,15 @@ package struct LocalPlane: Hashable, Sendable {
     return "/tmp/setpoint-\(userID)"
   }
 
-  /// The Unix socket of the plane that keeps its data in that directory; its announcement stands beside it.
+  /// The Unix socket of the plane that keeps its data in that directory. It stands beside the announcement, or where that path
+  /// is too long for a socket, in the directory that is there without XDG_RUNTIME_DIR.
   package static func socket(in runtimeDirectory: String, dataDirectory: String) -> String {
-    stem(runtimeDirectory, dataDirectory) + ".sock"
+    stem(socketDirectory(runtimeDirectory), dataDirectory) + ".sock"
+  }
+
+  private static func socketDirectory(_ runtimeDirectory: String) -> String {
+    let longest = stem(runtimeDirectory, "") + ".sock"
+    return longest.utf8.count <= UnixSocket.longestPath ? runtimeDirectory : Self.runtimeDirectory(environment: [:])
   }
 
   /// Where commands talk to this plane.
@@ -44,7 +50,7 @@ package struct LocalPlane: Hashable, Sendable {
   private func file(in runtimeDirectory: String) -> String { Self.stem(runtimeDirectory, dataDirectory) + ".json" }
 
   /// One name for each data directory, so that planes do not overwrite each other's announcements and a plane that starts
-  /// again takes the place of the one before. Short: a socket's path has 107 bytes at most.
+  /// again takes the place of the one before.
   private static func stem(_ runtimeDirectory: String, _ dataDirectory: String) -> String {
     // FNV-1a: it tells directories apart, and protects nothing.
     let hash = dataDirectory.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
@@ -54,8 +60,10 @@ package struct LocalPlane: Hashable, Sendable {
 
   /// Makes the directory (0700) where it is missing, and checks that it is this user's alone.
   package static func prepare(_ runtimeDirectory: String) throws(TargetError) {
-    try SecureFile.makeDirectory(runtimeDirectory)
-    try SecureFile.checkParents(of: runtimeDirectory)
+    for directory in Set([runtimeDirectory, socketDirectory(runtimeDirectory)]) {
+      try SecureFile.makeDirectory(directory)
+      try SecureFile.checkParents(of: directory)
+    }
   }
 
   /// Announces the plane: replaces its file (0600) at once. Its socket must listen by then.
@@ -97,8 +105,10 @@ package struct LocalPlane: Hashable, Sendable {
   /// - Throws: `TargetError` where the directory or a file in it is not the user's alone, or is not what a plane writes.
   package static func announced(in runtimeDirectory: String) throws(TargetError) -> LocalPlanes {
     var planes = LocalPlanes()
-    guard try SecureFile.checkDirectory(runtimeDirectory) else { return planes }
-    try SecureFile.checkParents(of: runtimeDirectory)
+    for directory in Set([runtimeDirectory, socketDirectory(runtimeDirectory)]) {
+      guard try SecureFile.checkDirectory(directory) else { return planes }
+      try SecureFile.checkParents(of: directory)
+    }
     for name in try SecureFile.names(in: runtimeDirectory) where name.hasPrefix("plane-") && name.hasSuffix(".json") {
       guard let plane = try read("\(runtimeDirectory)/\(name)") else { continue }
       let socket = plane.socket(in: runtimeDirectory)
