@@ -97,9 +97,9 @@ struct ApplyCommand: AsyncParsableCommand {
   }
 
   private func makePass(_ rules: RuleBook) async throws -> (FleetPass, Connection, WorkspaceSite?) {
-    if let plan { return try await savedPass(plan) }
+    if let plan { return try await savedPass(plan, rules) }
     let set = try manifests.readUsable()
-    let connection = try registry.applied(to: provider.connect())
+    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
     let site = try workspace.site(at: connection.target)
     try ManifestOptions.check(set, for: connection.target, on: site, rules)
     let history = dryRun ? try state.readHistory() : try state.openHistory()
@@ -116,11 +116,11 @@ struct ApplyCommand: AsyncParsableCommand {
     return (pass, connection, site)
   }
 
-  private func savedPass(_ path: String) async throws -> (FleetPass, Connection, WorkspaceSite?) {
+  private func savedPass(_ path: String, _ rules: RuleBook) async throws -> (FleetPass, Connection, WorkspaceSite?) {
     let saved = try SavedPlan.read(from: path)
     // The manifests are needed only for values that neither the plan nor the live config has.
     let set = manifests.paths.isEmpty ? nil : try manifests.readUsable()
-    let connection = try registry.applied(to: provider.connect())
+    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
     let site = try workspace.site(at: connection.target)
     let pass = try await FleetPass(
       saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)

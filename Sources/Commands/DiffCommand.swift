@@ -35,7 +35,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   func run() async throws {
     let set = try manifests.readUsable()
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
-    let connection = try registry.applied(to: provider.connect())
+    let connection = try registry.applied(to: provider.connect()).gatingVersions(rules)
     let site = try workspace.site(at: connection.target)
     try ManifestOptions.check(set, for: connection.target, on: site, rules)
     let history = out == nil ? try state.readHistory() : try state.openHistory()
@@ -51,7 +51,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     if let out { try save(SavedPlan(pass.plan, of: pass.items, options: options, key: history.key), to: out) }
     guard pass.unknowns.isEmpty else {
       throw ErrorReport(
-        "the plan is not whole: not everything could be read", why: pass.unknowns.joined(separator: "\n"))
+        "the plan is not complete: some endpoints are blocked", why: pass.unknowns.joined(separator: "\n"))
     }
     if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
   }

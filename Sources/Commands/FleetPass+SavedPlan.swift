@@ -56,7 +56,7 @@ extension FleetPass {
     let names = Set(saved.entries.map(\.name))
     let items = try await reconciler.survey(wanted).filter { names.contains($0.name) }
     // Deletions were counted against the whole fleet when the plan was made.
-    self.init(
+    try await self.init(
       reconciler, wanted, items, PlanOptions(options, isSourceWhole: true, allowMassDelete: true, cloud: cloud))
     let movements = saved.movements(now: items, replanned: plan)
     guard movements.isEmpty else {

@@ -9,6 +9,7 @@ internal import ServingAPI
 struct FleetPass: Sendable {
   let reconciler: Reconciler
   let fleet: DesiredFleet
+  /// As they were seen. The plan says also what the registry does not have; whoever walks them asks it again.
   let items: [PlanItem]
   let plan: Plan
 
@@ -23,18 +24,20 @@ struct FleetPass: Sendable {
       try await versions.resolve(model: alias.model, alias: alias.name, wait)
     }
     let items = try await reconciler.survey(fleet)
-    self.init(
+    try await self.init(
       reconciler, fleet, items,
       PlanOptions(
         reconciler.options, isSourceWhole: fleet.isComplete, allowMassDelete: allowMassDelete, explain: explain,
         cloud: cloud))
   }
 
-  init(_ reconciler: Reconciler, _ fleet: DesiredFleet, _ items: [PlanItem], _ options: PlanOptions) {
+  /// - Throws: `CancellationError` alone.
+  init(_ reconciler: Reconciler, _ fleet: DesiredFleet, _ items: [PlanItem], _ options: PlanOptions) async throws {
     self.reconciler = reconciler
     self.fleet = fleet
     self.items = items
-    plan = Plan.make(target: reconciler.provider.target.url, items: items, now: Self.now, options: options)
+    plan = Plan.make(
+      target: reconciler.provider.target.url, items: try await reconciler.asked(items), now: Self.now, options: options)
   }
 
   static var now: Timestamp { Timestamp(milliseconds: Surroundings.current.now()) }
@@ -98,14 +101,14 @@ struct FleetPass: Sendable {
 
 extension Connection {
   func reconciler(_ history: HistoryStore, _ options: DecisionOptions) -> Reconciler {
-    let versions = versions
+    let (versions, timing) = (versions, Surroundings.current.timing)
+    let servable = ServableVersions(elapsed: timing.elapsed) { entity in
+      try await versions.requireServable(model: entity.entityName, version: entity.entityVersion)
+    }
     let now = Surroundings.current.now
     return Reconciler(
-      provider: provider, history: history, options: options,
-      servable: { entity in
-        try await versions.requireServable(model: entity.entityName, version: entity.entityVersion)
-      },
-      now: { Timestamp(milliseconds: now()) })
+      provider: provider, history: history, options: options, servable: { try await servable.require($0) },
+      gatesVersions: gatesVersions, now: { Timestamp(milliseconds: now()) }, chance: timing.jitter)
   }
 }
 

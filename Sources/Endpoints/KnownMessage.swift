@@ -13,29 +13,80 @@ package struct KnownMessage: Hashable, Sendable {
   package let plain: String
   /// What a person can do; nil where the plain words say it.
   package let advice: String?
-  /// In lower case. One of these is in the message, each of whose parts is.
+  /// Whether it says that something which is named is not there: it may come.
+  package let isAbsence: Bool
+  /// In lower case. One of these is in the message, each of its parts; of an absence in this order and in one clause, since
+  /// its words are everybody's.
   private let signs: [[String]]
+  /// In lower case. Words by which a message says already what ``plain`` says.
+  private let equivalents: [String]
 
-  private init(_ cause: CauseClass, _ plain: String, advice: String? = nil, _ signs: [[String]]) {
+  private init(
+    _ cause: CauseClass, _ plain: String, advice: String? = nil, isAbsence: Bool = false, equivalents: [String] = [],
+    _ signs: [[String]]
+  ) {
     self.cause = cause
     self.plain = plain
     self.advice = advice
+    self.isAbsence = isAbsence
+    self.equivalents = [plain.lowercased()] + equivalents
     self.signs = signs
   }
 
-  private init(_ cause: CauseClass, _ plain: String, advice: String? = nil, phrases: [String]) {
-    self.init(cause, plain, advice: advice, phrases.map { [$0] })
+  private init(
+    _ cause: CauseClass, _ plain: String, advice: String? = nil, equivalents: [String] = [], phrases: [String]
+  ) {
+    self.init(cause, plain, advice: advice, equivalents: equivalents, phrases.map { [$0] })
   }
 
-  /// The first known message that these words are, or nil.
+  /// The known message that these words are, or nil.
+  ///
+  /// A cause that passes beats one that is ours: a message such as "failed to load the model: connection reset" says what
+  /// broke and why, and the why decides whether to try again.
   package static func found(in message: String) -> KnownMessage? {
     let message = message.lowercased()
-    return all.first { known in known.signs.contains { $0.allSatisfy { message.contains($0) } } }
+    // A limit of memory is no limit of calls.
+    let limits = ["memory limit exceeded", "memory limit has been exceeded", "exceeded memory limit"]
+    let passing = limits.reduce(message) { $0.replacing($1, with: "out of memory") }
+    return all.first { $0.cause == .theirs && $0.isSaid(by: passing) } ?? all.first { $0.isSaid(by: passing) }
   }
 
-  /// The first that fits counts. Ours come first where a message may hold both: vLLM's out-of-memory message also
-  /// speaks of the GPU's capacity.
-  private static let all = gates + models + theirs
+  /// The server's words, after what they mean in plain words unless they say that themselves.
+  package func introducing(_ words: String) -> String {
+    let said = words.lowercased()
+    return equivalents.contains { said.contains($0) } ? words : "\(plain): \(words)"
+  }
+
+  private func isSaid(by message: String) -> Bool {
+    signs.contains { parts in
+      isAbsence ? Self.holds(message, parts) : parts.allSatisfy { message.contains($0) }
+    }
+  }
+
+  /// Whether the parts stand in the message one after the other, near enough to belong together.
+  private static func holds(_ message: String, _ parts: [String]) -> Bool {
+    guard let first = parts.first else { return false }
+    var start = message.startIndex
+    while let found = message[start...].firstRange(of: first) {
+      var end = found.upperBound
+      let rest = parts.dropFirst().allSatisfy { part in
+        let clause = message[end...].prefix(longestGap)
+        guard let next = clause.firstRange(of: part) else { return false }
+        let gap = clause[..<next.lowerBound]
+        guard !gap.contains(where: { $0 == ";" || $0.isNewline }), !gap.contains(". ") else { return false }
+        end = next.upperBound
+        return true
+      }
+      if rest { return true }
+      start = found.upperBound
+    }
+    return false
+  }
+
+  /// A name of a model or an endpoint fits in between.
+  private static let longestGap = 200
+
+  private static let all = gates + absences + models + signals + theirs
 
   private static let gates = [
     KnownMessage(
@@ -62,7 +113,7 @@ package struct KnownMessage: Hashable, Sendable {
     KnownMessage(
       .theirs, "the version is still being registered",
       advice: "a large version takes 20 to 30 minutes to register; it is sent again by itself",
-      [["pending_registration"], ["model version", "not ready"], ["model version", "still being registered"]]),
+      [["pending_registration"], ["model version", "not ready"], ["version", "still being registered"]]),
     KnownMessage(
       .ours, "a grant is missing",
       advice:
@@ -73,6 +124,32 @@ package struct KnownMessage: Hashable, Sendable {
       ]),
   ]
 
+  /// What is not there may come: a version that is registered later, a secret that is written later.
+  private static let absences = [
+    KnownMessage(
+      .theirs, "a secret is missing", advice: "write the secret; it is tried again", isAbsence: true,
+      equivalents: ["no secret", "secret does not exist"],
+      [["secret", "does not exist"], ["secret", "not found"], ["there is no secret"], ["no such secret"]]),
+    KnownMessage(
+      .theirs, "the model version is not registered",
+      advice: "register it, or name one that is there; it is tried again", isAbsence: true,
+      equivalents: ["has no version", "no registered model", "is not registered"],
+      [
+        ["has no version"], ["no registered model"], ["registered model", "does not exist"],
+        ["registered model", "not found"], ["model version", "not found"], ["version", "does not exist"],
+        ["model '", "does not exist"], ["model \"", "does not exist"],
+      ]),
+  ]
+
+  /// Ends of a process, as container runtimes and planes report them.
+  private static let signals = ProcessSignal.all.map { signal in
+    KnownMessage(
+      signal.isPassing ? .theirs : .ours, "ended by \(signal.name): \(signal.meaning)",
+      equivalents: [signal.meaning.lowercased()],
+      phrases: ["exit code ", "exit code: ", "exited with code ", "exit status "].map { "\($0)\(128 + signal.number)" }
+        + [signal.name.lowercased()])
+  }
+
   private static let models = [
     KnownMessage(
       .ours, "out of memory",
@@ -81,9 +158,14 @@ package struct KnownMessage: Hashable, Sendable {
       phrases: ["out of memory", "outofmemory", "oom-killed", "oomkilled", "no available memory for the cache blocks"]),
     KnownMessage(
       .ours, "the model cannot be loaded",
+      equivalents: [
+        "unknown architecture", "unsupported dtype", "unknown model path", "broken weights", "cannot be loaded",
+        "failed to load",
+      ],
       phrases: ["failed to load", "no such file", "unknown model", "unsupported", "not supported", "bfloat16"]),
     KnownMessage(
       .ours, "a wrong flag", advice: "vLLM's flags stand in the model version's entrypoint, or in engine for a plane",
+      equivalents: ["unknown flag", "bad flag value"],
       phrases: ["unrecognized argument", "unknown flag", "invalid choice", "invalid argument"]),
   ]
 
@@ -103,12 +185,15 @@ package struct KnownMessage: Hashable, Sendable {
       .theirs, "the provider's own failure",
       phrases: [
         "internal error", "internal server error", "service unavailable", "temporarily unavailable", "try again later",
+        "bad gateway", "gateway timeout", "gateway time-out", "answers its first request with http 5",
       ]),
     KnownMessage(
       .theirs, "the network failed",
       phrases: [
-        "network is unreachable", "network error", "connection reset", "connection timed out", "name resolution",
-        "tls handshake",
+        "network is unreachable", "network error", "connection reset", "connection refused", "connection aborted",
+        "connection closed", "connection timed out", "connect timeout", "read timed out", "read timeout",
+        "request timed out", "name resolution", "could not resolve host", "failed to resolve", "tls handshake",
+        "max retries exceeded with url",
       ]),
   ]
 }

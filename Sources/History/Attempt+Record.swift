@@ -68,11 +68,11 @@ extension Attempt.Base {
 }
 
 extension RolloutStep {
-  fileprivate var json: JSONValue {
+  var json: JSONValue {
     ["traffic": .int(Int64(traffic)), "hold": .time(Timestamp(milliseconds: 0) + hold)]
   }
 
-  fileprivate init(_ record: Record) throws(HistoryError) {
+  init(_ record: Record) throws(HistoryError) {
     self.init(
       traffic: try record.integer("traffic"), hold: try record.time("hold") - Timestamp(milliseconds: 0))
   }

@@ -17,7 +17,7 @@ extension EndpointStatus {
     let reason = decision.reason
     if reason.code == .notThisFleet { return nil }
     if case .none = desired, case .absent = observed { return nil }
-    let phase = Phase(decision, desired: desired, isWithheld: withheld != nil)
+    let phase = Phase(decision, desired: desired, observed: observed, isWithheld: withheld != nil)
     let isSame = former?.phase == phase && former?.reason == reason.code
     let (next, nextAt) = Self.next(decision, isWithheld: withheld != nil, nextLook: nextLook, now: now)
     self.init(
@@ -67,12 +67,12 @@ extension EndpointStatus {
 
 extension Phase {
   /// - Parameter isWithheld: whether what was decided is not done at present.
-  package init(_ decision: Decision, desired: Desired, isWithheld: Bool = false) {
+  package init(_ decision: Decision, desired: Desired, observed: Observation, isWithheld: Bool = false) {
     let code = decision.reason.code
     switch decision.action {
     case .hold where code == .blocked:
-      // What is unknown of the provider is asked again; what is unknown of the source waits for its change.
-      if case .unknown = desired { self = .blocked } else { self = .degraded }
+      // A provider that cannot be read is asked again; what is unknown of the source, or not registered yet, is waited for.
+      if case .present = desired, case .unreadable = observed { self = .degraded } else { self = .blocked }
     case .hold: self = code == .unhealthy ? .degraded : .held
     case .none:
       self = code == .pruningOff || code == .notRecordedHere ? .withheld : .inSync

@@ -56,7 +56,7 @@ extension HistoryEvent {
         why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest asks for something else")
-    case .received(let receipt, let operation, let at):
+    case .received(let receipt, let operation, let at, _):
       guard let (what, why) = Self.news(receipt, operation) else { return nil }
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
     case .verified(let verdict, let checks, let at):
@@ -66,7 +66,7 @@ extension HistoryEvent {
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
-      self.init(at: check.at, what: "cannot go back to \(check.digest)", why: problem)
+      self.init(at: check.at, what: "the registry does not know \(check.digest) any more", why: problem)
     // Both rollback and retry mean it; the command itself notes which it was.
     case .retried: return nil
     }
@@ -100,7 +100,7 @@ extension HistoryEvent {
       case .changeSetting(_, let change): return ("changed \(change.subject)", "")
       default: return nil
       }
-    case .refused(let words): return ("\(operation.call) was refused", words)
+    case .refused(let words), .missing(let words): return ("\(operation.call) was refused", words)
     case .conflict(let words): return ("\(operation.call) met another change", words)
     case .unavailable(let words, _): return ("\(operation.call) could not be taken now", words)
     case .lost(let words): return ("\(operation.call) brought no answer", words)

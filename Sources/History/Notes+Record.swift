@@ -15,7 +15,7 @@ extension Memory {
           "digest": .digest($0.digest), "at": .time($0.at), "problem": $0.problem.map { .string($0) },
         ])
       },
-      "applied_telemetry": appliedTelemetry.map { .digest($0) },
+      "applied_telemetry": appliedTelemetry.map { .digest($0) }, "policy": policy?.json,
     ])
   }
 
@@ -31,6 +31,7 @@ extension Memory {
         digest: try inner.digest("digest"), at: try inner.time("at"), problem: inner.optionalText("problem"))
     }
     appliedTelemetry = record.optionalDigest("applied_telemetry")
+    policy = try record.record("policy").map { inner throws(HistoryError) in try RolloutPolicy(inner) }
   }
 }
 

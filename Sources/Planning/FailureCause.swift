@@ -62,7 +62,8 @@ package struct FailureCause: Hashable, Sendable {
       let said = [message, line.map { "its log says: \($0)" } ?? ""].filter { !$0.isEmpty }.joined(separator: "; ")
       let named = isOnly ? said : "\(entity): \(said)"
       guard let known else { return named }
-      return "\(known.plain): \(named)" + (known.advice.map { " (\($0))" } ?? "")
+      let advice = known.advice.map { " (\($0))" } ?? ""
+      return known.introducing(named) + advice
     }
   }
 }

@@ -108,13 +108,27 @@ extension Memory {
   }
 
   /// `retry NAME`: lifts what is held, and lets nothing wait any more.
+  ///
+  /// - Throws: where the endpoint is not the fleet's, or there is nothing to try again.
   package func retry(name: String, live: ObservedEndpoint?, fleet: String) throws(CommandRefusal) -> MemoryEdit {
     if let live, !live.belongs(to: fleet) {
       throw .notOwned(live, by: fleet)
     }
     let isTagged = live?.tags[FleetTags.held] != nil
+    guard isTagged || hasSomethingToRetry else {
+      let state = attempt == nil ? "" : "; its \(attempt?.kind == .rollback ? "rollback" : "update") is under way"
+      throw CommandRefusal(
+        description: "\(name) is not held, and no call for it has failed: there is nothing to retry\(state)")
+    }
     return MemoryEdit(
       operation: isTagged ? .patchTags(name: name, TagPatch(remove: [FleetTags.held])) : nil, change: .retried)
+  }
+
+  /// Whether something waits here that a person may cut short.
+  private var hasSomethingToRetry: Bool {
+    if heldWhileAbsent != nil || !setbacks.isEmpty || corrections.count >= Correction.limit { return true }
+    if case .inconclusive = attempt?.verification?.verdict { return true }
+    return false
   }
 }
 

@@ -6,7 +6,7 @@ extension Memory {
 
   /// What came of a change of a side setting. One that is taken and found undone at the next look waits longer each time:
   /// somebody else sets it, or the provider changes what it is sent.
-  mutating func receive(_ receipt: Receipt, _ change: SettingChange, at: Timestamp) {
+  mutating func receive(_ receipt: Receipt, _ change: SettingChange, at: Timestamp, _ chance: Double) {
     let kind = change.kind
     if let former = setbacks[kind], former.digest != change.digest || former.until + Self.fightWindow < at {
       setbacks[kind] = nil
@@ -14,11 +14,14 @@ extension Memory {
     switch receipt {
     case .accepted:
       if case .telemetry(let telemetry) = change { appliedTelemetry = telemetry?.digest }
-      setBack(kind, digest: change.digest, words: "the provider took it, and shows something else", at: at)
-    case .refused(let words): setBack(kind, digest: change.digest, words: words, at: at, isRefusal: true)
-    case .conflict(let words), .lost(let words): setBack(kind, digest: change.digest, words: words, at: at)
-    case .unavailable(let words, let delay):
-      setBack(kind, digest: change.digest, words: words, at: at, atLeast: delay)
+      setBack(
+        kind, digest: change.digest, words: "the provider took it, and shows something else", .futile(at: at))
+    case .refused(let words), .missing(let words):
+      setBack(kind, digest: change.digest, words: words, .refusal(at: at))
+    case .conflict(let words), .lost(let words), .unavailable(let words, _):
+      setBack(
+        kind, digest: change.digest, words: words,
+        .call(at: at, retryAfter: receipt.retryAfter, chance: chance))
     }
   }
 

@@ -20,12 +20,16 @@ package struct Memory: Hashable, Sendable {
   package var lastVersion: Int64?
   /// The telemetry that this machine last had applied: the provider does not answer it.
   @OutOfLine package var appliedTelemetry: ConfigDigest?
+  /// How the manifest said to roll out what was sent last: for commands that name the endpoint without its manifest.
+  @OutOfLine package var policy: RolloutPolicy?
 
   package init(
     revisions: [Revision] = [], attempt: Attempt? = nil, heldWhileAbsent: Held? = nil,
     setbacks: [Operation.Kind: Setback] = [:], corrections: [Correction] = [], targetCheck: TargetCheck? = nil,
-    endpointID: String? = nil, lastVersion: Int64? = nil, appliedTelemetry: ConfigDigest? = nil
+    endpointID: String? = nil, lastVersion: Int64? = nil, appliedTelemetry: ConfigDigest? = nil,
+    policy: RolloutPolicy? = nil
   ) {
+    self.policy = policy
     self.revisions = revisions
     self.attempt = attempt
     self.heldWhileAbsent = heldWhileAbsent

@@ -13,7 +13,9 @@ package enum MemoryChange: Hashable, Sendable {
   /// A hold without an endpoint that could carry it is lifted.
   case liftedWhileAbsent
   /// A provider call came back, or was given up.
-  case received(Receipt, Operation, at: Timestamp)
+  ///
+  /// - Parameter chance: from 0 up to 1; spreads the time of the next try.
+  case received(Receipt, Operation, at: Timestamp, chance: Double = 0)
   /// A verification answered.
   case verified(Verdict, checksDigest: ConfigDigest, at: Timestamp)
   /// The registry was asked whether a rollback's target can be served.
@@ -59,7 +61,7 @@ extension Memory {
     case .advanced(let next): if next.digest == attempt?.digest { attempt = next }
     case .closed(let closing): close(closing)
     case .liftedWhileAbsent: heldWhileAbsent = nil
-    case .received(let receipt, let operation, let at): receive(receipt, operation, at: at)
+    case .received(let receipt, let operation, let at, let chance): receive(receipt, operation, at: at, chance)
     case .verified(let verdict, let checksDigest, let at): verified(verdict, checksDigest: checksDigest, at: at)
     case .checkedTarget(let check): targetCheck = check
     case .retried:
@@ -86,6 +88,7 @@ extension Memory {
 
   private mutating func open(_ attempt: Attempt, _ rollout: Rollout, _ origin: RolloutOrigin) {
     self.attempt = attempt
+    if let policy = origin.policy { self.policy = policy }
     if let index = revisions.lastIndex(where: { $0.number == attempt.revision }) {
       revisions[index].config = rollout.config
       revisions[index].outcome = .pending
@@ -114,7 +117,7 @@ extension Memory {
       setbacks[.config] = nil
       lastVersion = closing.version
     case .failed(.theirs, let words):
-      setBack(.config, digest: attempt.digest, words: words, at: closing.at)
+      setBack(.config, digest: attempt.digest, words: words, .futile(at: closing.at))
     default: break
     }
   }
@@ -133,13 +136,14 @@ extension Memory {
     }
   }
 
-  private mutating func receive(_ receipt: Receipt, _ operation: Operation, at: Timestamp) {
-    if case .changeSetting(_, let change) = operation { return receive(receipt, change, at: at) }
+  private mutating func receive(_ receipt: Receipt, _ operation: Operation, at: Timestamp, _ chance: Double) {
+    if case .changeSetting(_, let change) = operation { return receive(receipt, change, at: at, chance) }
     if case .patchTags(_, let patch) = operation { forgetTelemetry(patch) }
-    let digest = operation.kind == .config ? attempt?.digest : nil
+    let isConfig = operation.kind == .config
+    let digest = isConfig ? attempt?.digest : nil
     switch receipt {
     case .accepted(let id, let version):
-      if operation.kind == .config {
+      if isConfig {
         attempt?.acceptance = Attempt.Acceptance(at: at, version: version)
         attempt?.refusal = nil
         if let correction = attempt?.correction { count(correction) }
@@ -147,18 +151,24 @@ extension Memory {
       } else {
         setbacks[operation.kind] = nil
       }
-    case .refused(let words):
-      if operation.kind == .config {
+    // What is new may yet be registered. What was good and is not there any more is the provider's last word.
+    case .missing(let words) where isConfig && attempt?.kind == .update:
+      attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words)
+      setBack(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
+    case .refused(let words), .missing(let words):
+      if isConfig {
         attempt?.refusal = Attempt.Refusal(cause: .ours, words: words)
       } else {
-        setBack(operation.kind, digest: nil, words: words, at: at, isRefusal: true)
+        setBack(operation.kind, digest: nil, words: words, .refusal(at: at))
       }
     case .conflict(let words), .unavailable(let words, _):
-      if operation.kind == .config { attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words) }
-      setBack(operation.kind, digest: digest, words: words, at: at, atLeast: receipt.retryAfter)
+      if isConfig { attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words) }
+      setBack(
+        operation.kind, digest: digest, words: words,
+        .call(at: at, retryAfter: receipt.retryAfter, chance: chance))
     case .lost(let words):
       // Nothing is known; the next look tells. If it shows no trace, the call is sent again after the delay.
-      setBack(operation.kind, digest: digest, words: words, at: at)
+      setBack(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
     }
   }
 
@@ -167,14 +177,9 @@ extension Memory {
     corrections.append(correction)
   }
 
-  mutating func setBack(
-    _ kind: Operation.Kind, digest: ConfigDigest?, words: String, at: Timestamp, atLeast: Duration? = nil,
-    isRefusal: Bool = false
-  ) {
+  mutating func setBack(_ kind: Operation.Kind, digest: ConfigDigest?, words: String, _ occasion: Setback.Occasion) {
     let former = setbacks[kind].flatMap { $0.digest == digest ? $0.failures : nil } ?? 0
-    let delay = max(Setback.delay(after: former + 1), atLeast ?? .zero)
-    setbacks[kind] = Setback(
-      digest: digest, failures: former + 1, until: at + delay, words: words, isRefusal: isRefusal)
+    setbacks[kind] = Setback(digest: digest, failures: former + 1, words: words, occasion)
   }
 
   private mutating func verified(_ verdict: Verdict, checksDigest: ConfigDigest, at: Timestamp) {
@@ -192,7 +197,8 @@ extension Correction {
 }
 
 extension Receipt {
-  fileprivate var retryAfter: Duration? {
+  /// How long the server asks to be left alone.
+  var retryAfter: Duration? {
     if case .unavailable(_, let delay) = self { delay } else { nil }
   }
 }

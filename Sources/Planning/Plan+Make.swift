@@ -23,7 +23,8 @@ extension Plan {
         if decision.warnings.isEmpty, !options.explain { continue }
         guard case .present = item.desired else { continue }
       }
-      changes.append(EndpointChange(item, decision, options))
+      let change = EndpointChange(item, decision, options)
+      changes.append(item.missing.map(change.withheld) ?? change)
     }
     changes.sort { $0.endpoint < $1.endpoint }
     let deletions = changes.reduce(0) { $0 + ($1.action == .delete ? 1 : 0) }

@@ -22,9 +22,11 @@ package struct Plan: Hashable, Sendable {
   /// Whether anything would be sent or awaited.
   package var hasChanges: Bool { changes.contains { $0.action != .hold && $0.action != .none } }
 
-  /// Whether a person should look: something is held for another reason than that somebody wished it.
+  /// Whether a person should look: something is held for another reason than that its manifest wishes it, or somebody went back
+  /// from what its manifest says.
   package var needsPerson: Bool {
-    blockedDeletions != nil || changes.contains { $0.action == .hold && $0.reason.needsPerson }
+    blockedDeletions != nil
+      || changes.contains { $0.action == .hold && ($0.reason.needsPerson || $0.reason.code == .rolledBack) }
   }
 }
 
@@ -34,8 +36,13 @@ package struct PlanItem: Sendable {
   package let desired: Desired
   package let observed: Observation
   package let memory: Memory
+  /// Which version that is to be rolled out cannot be served now, in words; nil: none, or nobody can tell.
+  package let missing: String?
 
-  package init(name: String, desired: Desired, observed: Observation, memory: Memory = Memory()) {
+  package init(
+    name: String, desired: Desired, observed: Observation, memory: Memory = Memory(), missing: String? = nil
+  ) {
+    self.missing = missing
     self.name = name
     self.desired = desired
     self.observed = observed

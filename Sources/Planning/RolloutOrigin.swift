@@ -10,10 +10,14 @@ package struct RolloutOrigin: Hashable, Sendable {
   package let because: String
   /// The words of the failure, or of the decision; may be empty.
   package let why: String
+  /// How the manifest says to roll it out; nil for a rollback.
+  package let policy: RolloutPolicy?
 
   package init(
-    sourceCommit: String? = nil, aliases: [AliasedVersion] = [], because: String = "", why: String = ""
+    sourceCommit: String? = nil, aliases: [AliasedVersion] = [], because: String = "", why: String = "",
+    policy: RolloutPolicy? = nil
   ) {
+    self.policy = policy
     self.sourceCommit = sourceCommit
     self.aliases = aliases
     self.because = because

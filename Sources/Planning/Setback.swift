@@ -21,12 +21,46 @@ package struct Setback: Hashable, Sendable {
     self.isRefusal = isRefusal
   }
 
-  /// The first delay; each following one is twice as long, up to ``longestDelay``.
-  package static let firstDelay: Duration = .seconds(15)
+  /// What failed, and when.
+  package enum Occasion: Hashable, Sendable {
+    /// A call that was not taken for now, or whose answer was lost.
+    ///
+    /// - Parameters:
+    ///   - retryAfter: how long the server asks to be left alone; nil: it does not say.
+    ///   - chance: from 0 up to 1; spreads out those that failed at the same moment.
+    case call(at: Timestamp, retryAfter: Duration?, chance: Double)
+    /// A call that the provider refused, beside what is rolled out.
+    case refusal(at: Timestamp)
+    /// A call that was taken and came to nothing: a rollout that did not come up, a setting that is undone.
+    case futile(at: Timestamp)
+  }
+
+  init(digest: ConfigDigest?, failures: Int, words: String, _ occasion: Occasion) {
+    let until: Timestamp
+    var isRefusal = false
+    switch occasion {
+    case .call(let at, let retryAfter, let chance):
+      // Never sooner than the server says, and up to a fifth later, so that not all come back at once.
+      let pause = retryAfter.map { max($0, Self.shortestDelay) } ?? Self.delay(after: failures, first: Self.firstDelay)
+      until = at + pause * (1 + 0.2 * chance)
+    case .refusal(let at):
+      until = at + Self.delay(after: failures, first: Self.firstSlowDelay)
+      isRefusal = true
+    case .futile(let at): until = at + Self.delay(after: failures, first: Self.firstSlowDelay)
+    }
+    self.init(digest: digest, failures: failures, until: until, words: words, isRefusal: isRefusal)
+  }
+
+  /// The first delay after a call that failed; each following one is twice as long, up to ``longestDelay``.
+  package static let firstDelay: Duration = .seconds(1)
+  /// The same after what is not to be repeated soon: a refusal, a rollout that failed.
+  package static let firstSlowDelay: Duration = .seconds(15)
   package static let longestDelay: Duration = .seconds(15 * 60)
+  /// A server that asks for no pause at all gets one.
+  private static let shortestDelay: Duration = .milliseconds(500)
 
   /// How long to wait after so many failures in a row.
-  package static func delay(after failures: Int) -> Duration {
-    min(longestDelay, firstDelay * (1 << min(max(failures - 1, 0), 16)))
+  static func delay(after failures: Int, first: Duration) -> Duration {
+    min(longestDelay, first * (1 << min(max(failures - 1, 0), 16)))
   }
 }

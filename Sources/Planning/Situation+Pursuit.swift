@@ -78,7 +78,13 @@ extension Situation {
     }
     if let correction, let contested = contested(correction) { return contested }
     if correction == nil, let record = recordOfUnknownLive { return decision.then(.record(record)) }
-    if held != nil, let blocked = checking(target, decision) { return blocked }
+    decision.warnings += stepWarnings(target, kind, step, held)
+    if held != nil {
+      guard let check = targetCheck(of: target) else { return decision.then(.checkTarget(target)) }
+      if let problem = check.problem {
+        decision.warnings.append("\(problem); it is sent all the same, and the provider decides")
+      }
+    }
 
     let attempt = Attempt(
       digest: target.digest, kind: kind, revision: revisionNumber(of: target, kind),
@@ -156,7 +162,8 @@ extension Situation {
   private func origin(held: Held?, _ reason: Reason) -> RolloutOrigin {
     guard let held else {
       return RolloutOrigin(
-        sourceCommit: options.sourceCommit, aliases: endpoint.aliasedVersions, why: reason.detail)
+        sourceCommit: options.sourceCommit, aliases: endpoint.aliasedVersions, why: reason.detail,
+        policy: endpoint.rollout)
     }
     return RolloutOrigin(
       sourceCommit: memory.revision(of: held.digest)?.sourceCommit ?? options.sourceCommit,
@@ -217,21 +224,30 @@ extension Situation {
   }
 }
 
-// The target of a rollback
+// What is said beside it
 extension Situation {
-  /// The step that looks whether the target can be served, or a hold when it cannot; nil when it can.
-  private func checking(_ target: Rollout, _ decision: Decision) -> Decision? {
+  /// What the registry says of a rollback's target; nil: nobody has asked lately. Its word is told and withholds nothing: who
+  /// may not see a model is told that it does not exist, and what serves now is known to be wrong.
+  private func targetCheck(of target: Rollout) -> Memory.TargetCheck? {
     guard let check = memory.targetCheck, check.digest == target.digest, now < check.at + Self.checkLifetime else {
-      return decision.then(.checkTarget(target))
+      return nil
     }
-    return check.problem.map { problem in
-      .hold(
-        Reason(.stalled, "\(name(of: target.digest)) cannot be gone back to: \(problem)"), target: aim,
-        next: .wait(check.at + Self.checkLifetime - now), degraded: problem)
-    }
+    return check
   }
 
   private static let checkLifetime: Duration = .seconds(600)
+
+  /// That the manifest's steps are not taken, where somebody may wait for them.
+  private func stepWarnings(
+    _ target: Rollout, _ kind: Attempt.Kind, _ step: RolloutStep?, _ held: Held?
+  ) -> [String] {
+    guard let first = endpoint.rollout.steps.first, step?.isWhole ?? true, live?.active != nil,
+      config(of: target, at: first) != nil
+    else { return [] }
+    if let held { return held.cause == .rollback ? ["it goes back at once: steps are for new versions"] : [] }
+    guard let good = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) else { return [] }
+    return ["all of the traffic moves at once, without steps: revision \(good.number) was good before"]
+  }
 }
 
 extension Held {

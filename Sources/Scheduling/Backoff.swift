@@ -29,4 +29,10 @@ package struct Backoff: Hashable, Sendable {
     }
     return min(nominal * (1 - jitter + 2 * jitter * chance), cap)
   }
+
+  /// The wait where a server says how long it is to be: never less, and a little more, so that many do not come back together.
+  /// Nil where it asks for none.
+  package func pause(asked: Duration, chance: Double) -> Duration? {
+    asked > .zero ? asked + .milliseconds(Int64(asked / .milliseconds(1) * jitter * chance)) : nil
+  }
 }

@@ -132,7 +132,7 @@ import Testing
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
       let applied = await bench.apply()
       #expect(applied.output.contains("hold (rolled back)"), "\(applied)")
-      #expect(await bench.diff().code == 0, "nobody has to look at what a person decided")
+      #expect(await bench.diff().code == 1, "the manifest says something else than what a person decided")
 
       let retried = await bench.run("retry", "support-chat")
       #expect(retried.code == 0, "\(retried)")
@@ -140,6 +140,10 @@ import Testing
       let story = await bench.run("history", "support-chat", "--events").output
       #expect(story.contains("a person asked to go back"))
       #expect(story.contains("a person asked to try again"))
+      #expect(retried.notes.contains("spec.entityVersion  1 → 2"), "the plan comes first")
+      let again = await bench.run("retry", "support-chat")
+      #expect(again.code == 1, "\(again)")
+      #expect(again.notes.contains("support-chat is not held"), "\(again)")
       let refused = await bench.run("rollback", "support-chat", "--to", "9")
       #expect(refused.code == 1)
       #expect(refused.notes.contains("has no revision 9"), "\(refused)")

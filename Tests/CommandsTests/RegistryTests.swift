@@ -192,4 +192,44 @@ import Testing
       #expect(bench.workspace.calls.isEmpty)
     }
   }
+
+  @Test func `diff asks the registry: an unknown version is shown as what apply runs into`() async throws {
+    try await withBench { bench in
+      try bench.write("1")
+      #expect(await bench.run("apply").code == 0)
+      try bench.write("9")
+      bench.workspace.forgetCalls()
+      let planned = await bench.run("diff")
+      #expect(planned.code == 2, "\(planned)")
+      #expect(planned.output.contains("! support-chat: hold (blocked)"), "\(planned)")
+      #expect(planned.output.contains("main.support.hello has no version 9"), "\(planned)")
+      #expect(planned.output.contains("it has 2 and 1"), "\(planned)")
+      #expect(planned.output.contains("spec.entityVersion  1 → 9"), "what would change is shown too")
+      let applied = await bench.run("apply", "--no-wait")
+      #expect(applied.code == 1 && applied.output.contains("main.support.hello has no version 9"), "\(applied)")
+      #expect(bench.workspace.writes.isEmpty)
+      #expect(await bench.run("diff", "--rule", "model-ready=warn").code == 1, "unless the rule is overridden")
+    }
+  }
+
+  @Test func `diff asks the registry: an unknown model of an endpoint to be made`() async throws {
+    try await withBench { bench in
+      bench.workspace.setModel(Self.model, versions: [:])
+      try bench.write("1")
+      let planned = await bench.run("diff")
+      #expect(planned.code == 2, "\(planned)")
+      #expect(planned.output.contains("hold (blocked)") && planned.output.contains("1 held, 0 unchanged"), "\(planned)")
+    }
+  }
+
+  @Test func `a version that is registered while apply waits is created and called so`() async throws {
+    try await withBench { bench in
+      bench.workspace.setModel(Self.model, versions: [1: .ready])
+      bench.workspace.setRegistering(Self.model, version: 1, looks: 3)
+      try bench.write("1")
+      let run = await bench.run("apply")
+      #expect(run.code == 0, "\(run)")
+      #expect(run.output.contains("support-chat: created"), "\(run)")
+    }
+  }
 }

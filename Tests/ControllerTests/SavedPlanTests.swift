@@ -4,6 +4,7 @@ import ControllerKit
 import Endpoints
 import History
 import Planning
+import ServingAPI
 import TestKit
 import Testing
 
@@ -24,6 +25,7 @@ import Testing
   }
 
   private func saved(_ endpoint: DesiredEndpoint, _ world: World) async throws -> SavedPlan {
+    world.workspace.setModel(World.model, versions: [1: .ready])
     let reconciler = world.reconciler()
     let fleet = World.fleet(endpoint)
     let items = try await reconciler.survey(fleet)

@@ -169,4 +169,51 @@ import Testing
     let results = await world.walk(["chat"], of: fleet, reconciler)
     #expect(results.map(\.isInSync) == [true])
   }
+
+  @Test func `after a retry a rollout with steps goes in steps again, with its checks`() async throws {
+    let world = try world()
+    let steps = [RolloutStep(traffic: 0), RolloutStep(traffic: 10)]
+    let policy = RolloutPolicy(checks: [VerificationCheck(prompt: "hi", contains: "Hello")], steps: steps)
+    try await world.apply(World.fleet(World.endpoint("1", rollout: policy)))
+    world.workspace.setAnswer("mumble", model: World.model, version: "2")
+    let second = World.fleet(World.endpoint("2", rollout: policy))
+    #expect(try await world.apply(second).map(\.holdCode) == [.quarantined])
+    world.workspace.setAnswer("Hello again", model: World.model, version: "2")
+    world.workspace.forgetCalls()
+    let reconciler = world.reconciler()
+    let wanted = try await reconciler.standing("chat")
+    try await reconciler.retry("chat")
+    #expect(await world.walk(["chat"], of: wanted, reconciler).map(\.isInSync) == [true])
+    #expect(world.liveVersion() == "2")
+    #expect(world.workspace.writes.count { $0.path.hasSuffix("/config") } == 3, "0 %, 10 %, all of it")
+  }
+
+  @Test func `a retry of what was good before says plainly that it takes no steps`() async throws {
+    let world = try world()
+    let policy = RolloutPolicy(steps: [RolloutStep(traffic: 10)])
+    try await world.apply(World.fleet(World.endpoint("1", rollout: policy)))
+    try await world.apply(World.fleet(World.endpoint("2", rollout: policy)))
+    let reconciler = world.reconciler()
+    let back = try await reconciler.rollbackPlan("chat", to: nil)
+    #expect(back.changes.first?.warnings == ["it goes back at once: steps are for new versions"])
+    try await reconciler.rollBack("chat", to: nil)
+    _ = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    let again = try #require(try await reconciler.retryPlan("chat"))
+    #expect(
+      again.changes.first?.warnings == ["all of the traffic moves at once, without steps: revision 2 was good before"])
+  }
+
+  @Test func `retry of a version that is not there any more sends nothing and says so`() async throws {
+    let world = try world()
+    try await world.apply(World.fleet(World.endpoint("1")))
+    world.workspace.setFate(.fails(message: "unsupported dtype"), model: World.model, version: "3")
+    #expect(try await world.apply(World.fleet(World.endpoint("3"))).map(\.holdCode) == [.quarantined])
+    world.workspace.setModel(World.model, versions: [1: .ready])
+    world.workspace.forgetCalls()
+    let reconciler = world.reconciler()
+    let wanted = try await reconciler.standing("chat")
+    try await reconciler.retry("chat")
+    #expect(await world.walk(["chat"], of: wanted, reconciler).map(\.holdCode) == [.blocked])
+    #expect(!world.workspace.writes.contains { $0.path.hasSuffix("/config") })
+  }
 }

@@ -37,6 +37,7 @@ extension World {
   private mutating func forgetWhatNobodyReads(_ model: Model) {
     memory.lastVersion = nil
     memory.endpointID = nil
+    memory.policy = nil
     // It takes three put-backs of what others did to be contested.
     if model.faults[.foreignEdit] ?? 0 <= 1 { memory.corrections = [] }
     guard let attempt = memory.attempt else {

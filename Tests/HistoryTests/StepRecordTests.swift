@@ -50,4 +50,18 @@ import Testing
       #expect(events.allSatisfy { $0.sourceCommit == "abc" })
     }
   }
+
+  @Test func `how the manifest wants it rolled out comes back from disk`() async throws {
+    let policy = RolloutPolicy(
+      deadline: .seconds(900), onFailure: .hold,
+      checks: [VerificationCheck(prompt: "hi", expectedStatus: 201, contains: "Hello", withinSeconds: 2.5)],
+      steps: [RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600))], keepPrevious: true)
+    try await withTemporaryDirectory { path in
+      let writer = try HistoryStore.open(in: StateDirectory(path: path))
+      try await writer.record(
+        [.opened(attempt(nil), Rollout(config), RolloutOrigin(policy: policy))], of: key, at: at(0))
+      let reader = try HistoryStore.open(in: StateDirectory(path: path))
+      #expect(try await reader.memory(of: key).memory.policy == policy)
+    }
+  }
 }

@@ -34,8 +34,8 @@ import Testing
       name: "chat", id: "id", pending: pending, readiness: .notReady, update: .failed)
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.hasPrefix("no capacity: a: no capacity ("), "what it is, whose words, and what to do")
-    #expect(found.words.contains("); out of memory: b: out of memory ("))
+    #expect(found.words.hasPrefix("a: no capacity ("), "whose words, and what to do")
+    #expect(found.words.contains("); b: out of memory ("))
   }
 
   @Test func `what was seen while it ran counts where the provider shows nothing any more`() {
@@ -87,12 +87,91 @@ import Testing
     case .conflict(let words): #expect(word == "conflict" && words == "words")
     case .unavailable(let words, let after):
       #expect(word == "unavailable" && words == "words" && after == .seconds(3))
-    case .accepted, .lost: Issue.record("\(receipt)")
+    case .accepted, .lost, .missing: Issue.record("\(receipt)")
     }
   }
 
   @Test func `a version still being registered is a matter of time`() {
     let receipt = Receipt(failure: 400, message: "version 3 is PENDING_REGISTRATION")
     #expect(receipt == .unavailable("version 3 is PENDING_REGISTRATION", retryAfter: nil))
+  }
+
+  @Test(arguments: [
+    ("failed to load the model: HTTPSConnectionPool: Read timed out.", "the network failed"),
+    ("Failed to load: 503 Server Error: Service Unavailable for url", "provider's own failure"),
+    ("model not supported on node; insufficient capacity, try again later", "no capacity"),
+    ("No such file: connection reset by peer while it was fetched", "the network failed"),
+    ("unrecognized arguments in an internal error", "provider's own failure"),
+  ])
+  func `a cause that passes beats one that is ours in the same message`(message: String, plain: String) {
+    let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
+    #expect(found.cause == .theirs)
+    #expect(found.words.contains(plain))
+  }
+
+  @Test(arguments: [
+    "Container was OOMKilled: memory limit exceeded", "exceeded memory limit of 16Gi",
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has a total capacity of 22 GiB",
+  ])
+  func `a limit of memory is no quota`(message: String) {
+    let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
+    #expect(found.cause == .ours)
+    #expect(found.words.contains("out of memory") || found.words.contains("OutOfMemory"))
+  }
+
+  @Test(arguments: [
+    "out of memory: the model does not fit into the GPU's memory", "unknown flag: this vLLM does not know --tensor",
+    "unsupported dtype: this GPU has no bfloat16", "There is no capacity: no capacity in the region",
+    "vLLM ended with exit code 137, which stands for SIGKILL: out of memory",
+  ])
+  func `the class of a cause is said once`(message: String) {
+    let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).words
+    #expect(words.hasPrefix(message))
+  }
+
+  @Test(arguments: [
+    ("Container exited with code 137", "SIGKILL", CauseClass.ours), ("exit status 139", "SIGSEGV", .ours),
+    ("the server was ended by SIGTERM", "SIGTERM", .theirs), ("exit code: 134", "SIGABRT", .ours),
+  ])
+  func `an exit by signal is told by its name and what it usually means`(
+    message: String, name: String, cause: CauseClass
+  ) throws {
+    let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
+    #expect(found.cause == cause)
+    #expect(found.words.contains(name))
+    let signal = try #require(ProcessSignal.all.first { $0.name == name })
+    #expect(found.words.contains(signal.meaning))
+  }
+
+  @Test(arguments: [
+    (404, "RESOURCE_DOES_NOT_EXIST" as String?, "Model version 'main.support.qwen3' 2 does not exist."),
+    (404, "RESOURCE_DOES_NOT_EXIST", "Registered model 'main.support.qwen3' does not exist."),
+    (404, "RESOURCE_DOES_NOT_EXIST", "Model 'hello' has no version 2: there is 1."),
+    (400, "INVALID_PARAMETER_VALUE", "main.support.qwen3 version 2 does not exist"),
+    (400, "INVALID_PARAMETER_VALUE", "environment_vars: there is no secret llm/hf on this plane; write it"),
+    (404, nil, "Secret does not exist with scope: llm and key: hf"),
+  ])
+  func `a model version or a secret that is not there yet is waited for`(status: Int, code: String?, words: String) {
+    let receipt = Receipt(failure: status, errorCode: code, message: words)
+    #expect(receipt == .missing(words))
+    let put = Operation.updateConfig(name: "chat", config: v2.config)
+    var memory = Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2))
+    memory.apply(.received(receipt, put, at: now))
+    #expect(memory.attempt?.refusal?.cause == .theirs)
+    let decision = decided(endpoint(v2), live(v1), memory)
+    #expect(decision.reason.code == .retrying)
+    #expect(decision.next == .wait(.seconds(1)), "and never held")
+    var goingBack = Memory(attempt: attempt(v2, .rollback))
+    goingBack.apply(.received(receipt, put, at: now))
+    #expect(goingBack.attempt?.refusal?.cause == .ours, "what was good and is gone is the provider's last word")
+  }
+
+  @Test(arguments: [
+    "Endpoint with name 'model-version' does not exist.",
+    "unknown model path: the entrypoint names a folder that does not exist",
+    "INVALID_PARAMETER_VALUE: the secret reference is no reference; the model does not exist in words only",
+  ])
+  func `not everything that does not exist is waited for`(message: String) {
+    #expect(Receipt(failure: 400, message: message) == .refused(message))
   }
 }

@@ -389,12 +389,12 @@ import Testing
         targetCheck: .init(digest: v1.digest, at: now, problem: nil)),
       action: .rollback, reason: .verificationFailed, next: "open rollback"),
     Case(
-      why: "14: it cannot",
+      why: "14: the registry's word alone does not withhold a rollback",
       observed: live(v2, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .good)),
         targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted")),
-      action: .hold, reason: .stalled, next: "wait"),
+      action: .rollback, reason: .askedFor, next: "open rollback"),
     Case(
       why: "14: an endpoint without any config gets one", observed: live(nil, ready: .notReady), action: .update,
       reason: .specChanged, next: "open update"),
@@ -412,5 +412,15 @@ import Testing
       desired: .unknown("registry down"), observed: .present(live(v1)), memory: memory, now: now, options: options)
     #expect(unknown.reason == Reason(.blocked, "registry down"))
     #expect(unknown.next == .rest)
+  }
+
+  @Test func `what the registry says against a rollback is told, and it is sent all the same`() {
+    let memory = Memory(
+      revisions: revisions((v1, .good), (v2, .good)),
+      targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted"))
+    let held = Held(digest: v2.digest, cause: .rollback, target: v1.digest)
+    let decision = decided(endpoint(v2), live(v2, held: held), memory)
+    #expect(decision.next.word == "open rollback")
+    #expect(decision.warnings == ["version 1 was deleted; it is sent all the same, and the provider decides"])
   }
 }

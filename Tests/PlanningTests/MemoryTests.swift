@@ -63,6 +63,31 @@ import Testing
     #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429"))
   }
 
+  @Test func `a short Retry-After is short, however often it is said`() {
+    var memory = Memory(attempt: attempt(v1))
+    let put = Operation.updateConfig(name: "chat", config: v1.config)
+    for _ in 0..<4 {
+      memory.apply(.received(.unavailable("503", retryAfter: .seconds(1)), put, at: now))
+      #expect(memory.setbacks[.config]?.until == now + .seconds(1))
+    }
+  }
+
+  @Test func `without the server's word the first try is after a second, then doubling, spread by chance`() {
+    var memory = Memory(attempt: attempt(v1))
+    let put = Operation.updateConfig(name: "chat", config: v1.config)
+    var delays: [Duration] = []
+    for _ in 0..<12 {
+      memory.apply(.received(.unavailable("503", retryAfter: nil), put, at: now))
+      if let setback = memory.setbacks[.config] { delays.append(setback.until - now) }
+    }
+    #expect(delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900].map { .seconds($0) })
+    var spread = Memory(attempt: attempt(v1))
+    spread.apply(.received(.unavailable("503", retryAfter: nil), put, at: now, chance: 0.5))
+    #expect(spread.setbacks[.config]?.until == now + .milliseconds(1100))
+    spread.apply(.received(.unavailable("503", retryAfter: .seconds(20)), put, at: now, chance: 0.5))
+    #expect(spread.setbacks[.config]?.until == now + .seconds(22), "never sooner than the server says")
+  }
+
   @Test func `a lost answer leaves the attempt open, without a version`() {
     var memory = Memory(attempt: attempt(v1))
     memory.apply(.received(.lost("timed out"), .updateConfig(name: "chat", config: v1.config), at: now))
@@ -172,5 +197,35 @@ import Testing
     let edit = try memory.retry(name: "chat", live: nil, fleet: "f")
     #expect(edit.operation == nil)
     #expect(decided(endpoint(v1), nil, memory.applying(edit.change)).next.word == "open update")
+  }
+
+  @Test func `retry on what is not held says so`() throws {
+    let memory = Memory(revisions: revisions((v1, .good)))
+    #expect(throws: CommandRefusal.self) { try memory.retry(name: "chat", live: live(v1), fleet: "f") }
+    let updating = Memory(revisions: revisions((v1, .good)), attempt: attempt(v2, announced: 6))
+    let refusal = #expect(throws: CommandRefusal.self) {
+      try updating.retry(name: "chat", live: live(v1, pending: v2, update: .inProgress), fleet: "f")
+    }
+    #expect(refusal?.description.contains("its update is under way") == true)
+    let waiting = Memory(setbacks: [.config: Setback(digest: v2.digest, failures: 1, until: now, words: "503")])
+    _ = try waiting.retry(name: "chat", live: live(v1), fleet: "f")
+  }
+
+  @Test func `how the manifest wants it rolled out is remembered, and a rollback leaves it`() {
+    let policy = RolloutPolicy(checks: [check], steps: [RolloutStep(traffic: 10)])
+    var memory = Memory()
+    memory.apply(.opened(attempt(v2), v2, RolloutOrigin(policy: policy)))
+    memory.apply(.closed(.init(.failed(.ours, "no"), at: now)))
+    memory.apply(.opened(attempt(v1, .rollback, revision: 1), v1, RolloutOrigin(because: "revision 2 failed")))
+    #expect(memory.policy == policy)
+  }
+
+  @Test func `what nobody is known to have served is asked for, and nothing else`() {
+    let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "no"))))
+    #expect(v3.unproven(on: live(v1), memory).map(\.entityVersion) == ["3"])
+    #expect(v2.unproven(on: live(v1), memory).map(\.entityVersion) == ["2"], "it failed")
+    #expect(v1.unproven(on: live(v3), memory).isEmpty, "it was good")
+    #expect(v3.unproven(on: live(v3), memory).isEmpty, "it serves")
+    #expect(v1.unproven(on: nil, Memory()).map(\.entityVersion) == ["1"])
   }
 }

@@ -126,15 +126,15 @@ import Testing
   }
 
   @Test(arguments: [
-    (Held.Cause.failed, true), (.verification, true), (.rollback, false),
+    Held.Cause.failed, .verification, .rollback,
   ])
-  func `a hold is a person's business unless a person wished it`(cause: Held.Cause, needsPerson: Bool) {
+  func `a hold is a person's business, that of a rollback too: the manifest says something else`(cause: Held.Cause) {
     let held = Held(digest: v2.digest, cause: cause, target: v1.digest)
     let item = PlanItem(
       name: "chat", desired: .present(endpoint(v2)), observed: .present(live(v1, held: held)),
       memory: Memory(revisions: revisions((v1, .good))))
     let plan = plan([item])
-    #expect(plan.needsPerson == needsPerson)
+    #expect(plan.needsPerson)
     #expect(plan.changes.first?.fields.map(\.path) == ["spec.entityVersion"], "what is withheld")
   }
 
@@ -148,5 +148,16 @@ import Testing
       Rollout(EndpointConfig(entities: [two, one])),
       tags: ["y": "2", FleetTags.owns: "x,y", "x": "1", FleetTags.fleet: "f"])
     #expect(decided(desired, observed).action == .none)
+  }
+
+  @Test func `a version that is not there is shown with what it would change, and withheld`() {
+    let item = PlanItem(
+      name: "chat", desired: .present(endpoint(v2)), observed: .present(live(v1)),
+      memory: Memory(revisions: revisions((v1, .good))), missing: "there is no version 2")
+    let plan = plan([item])
+    #expect(plan.changes.first?.action == .hold)
+    #expect(plan.changes.first?.reason == Reason(.blocked, "there is no version 2"))
+    #expect(plan.changes.first?.fields.map(\.path) == ["spec.entityVersion"])
+    #expect(!plan.isInSync && !plan.hasChanges)
   }
 }

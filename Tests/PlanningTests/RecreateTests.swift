@@ -66,9 +66,9 @@ import Testing
     memory.apply(.received(.conflict("409 the name is taken"), create, at: now))
     let waiting = decided(optimized, nil, memory, allow: true)
     #expect(waiting.reason.code == .retrying)
-    #expect(waiting.next == .wait(.seconds(15)))
+    #expect(waiting.next == .wait(.seconds(1)))
     let later = decide(
-      desired: .present(optimized), observed: .absent, memory: memory, now: now + .seconds(15),
+      desired: .present(optimized), observed: .absent, memory: memory, now: now + .seconds(1),
       options: DecisionOptions(fleet: "f"))
     #expect(later.next == .call(create))
   }

@@ -65,6 +65,23 @@ private func served(
 }
 
 struct EndpointMachineTests {
+  @Test func `the cause that is named is that of what is wrong now`() throws {
+    var stage = Stage()
+    let entity = served(1)
+    try stage.put(entity)
+    stage.replica("r1", became: .ready)
+    stage.now = .seconds(60)
+    stage.replica("r1", failed: "out of memory", repeats: true)
+    #expect(stage.machine.lastFailure(entity) == "out of memory")
+    stage.look(after: .seconds(30))
+    let second = try #require(stage.started.first ?? stage.machine.replicas.keys.first)
+    stage.replica(second, became: .ready)
+    #expect(stage.machine.lastFailure(entity) == nil, "that has been overcome")
+    stage.now += .seconds(10)
+    stage.replica(second, failed: "the engine is frozen", repeats: true)
+    #expect(stage.machine.lastFailure(entity) == "the engine is frozen")
+  }
+
   @Test func `a first config is written down, started, and in force once every replica is ready`() throws {
     var stage = Stage()
     try stage.put(served(1, size: "Medium"))

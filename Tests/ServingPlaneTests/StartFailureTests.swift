@@ -134,6 +134,44 @@ struct StartFailureTests {
       log: "\u{1B}[36m(APIServer pid=1)\u{1B}[0;0m ERROR 11-21 22:50:00 [x.py:1] plain words\n^^^^\n\n", exit: .code(3),
       explanation: "exit code 3", line: "plain words"),
     Case(log: "", exit: .code(0), explanation: "exit code 0", line: nil),
+    // Exits by signal
+    Case(
+      log: "loading\n", exit: .signal(11), explanation: "SIGSEGV (signal 11): its native code crashed", line: "loading"),
+    Case(
+      log: "loading\n", exit: .signal(7), explanation: "SIGBUS (signal 7): a file that it had mapped", line: "loading"),
+    Case(
+      log: "loading\n", exit: .signal(4), explanation: "SIGILL (signal 4): it was built for another", line: "loading"),
+    Case(
+      log: "loading\n", exit: .signal(15), explanation: "SIGTERM (signal 15): somebody asked it to end",
+      line: "loading",
+      repeats: true),
+    Case(
+      log: "loading\n", exit: .code(137), explanation: "exit code 137, which stands for SIGKILL", line: "loading"),
+    Case(
+      log: api("ModuleNotFoundError: No module named 'flash_attn'") + "(APIServer pid=12) Loading weights\n",
+      exit: .signal(9), explanation: "ran out of memory", line: "Loading weights"),
+    Case(
+      log: "terminate called after throwing\n  what(): CUDA out of memory\n", exit: .signal(6),
+      explanation: "out of memory", line: "what(): CUDA out of memory"),
+    // The root of a traceback, with its text
+    Case(
+      log: api(
+        "RuntimeError:", "", "        An attempt has been made to start a new process", "        before its time."),
+      explanation: "exit code 1",
+      line: "RuntimeError: An attempt has been made to start a new process before its time."),
+    Case(
+      log: worker("RuntimeError:"), explanation: "exit code 1",
+      line: "RuntimeError, raised by: worker = WorkerProc(*args, **kwargs)"),
+    Case(
+      log: api(
+        "ValueError: the head size 80 does not divide", "", "During handling of the above exception,", "RuntimeError:"),
+      explanation: "exit code 1", line: "ValueError: the head size 80 does not divide"),
+    Case(
+      log: api("  File \"x.py\", line 3, in f", "    assert len(weights) == layers", "AssertionError"),
+      explanation: "exit code 1", line: "AssertionError, raised by: assert len(weights) == layers"),
+    Case(
+      log: api("requests.exceptions.ConnectionError: HTTPSConnectionPool: Max retries exceeded with url: /api"),
+      explanation: "exit code 1", line: "Max retries exceeded", repeats: true),
     Case(log: "", exit: nil, explanation: "did not get ready", line: nil),
   ]
 

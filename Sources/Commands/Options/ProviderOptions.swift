@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Endpoints
 internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
@@ -57,6 +58,8 @@ struct Connection: Sendable {
   let provider: APIProvider
   let models: ModelDirectoryClient
   var versions: VersionResolver
+  /// Whether an update waits for versions that the registry does not have (rule `model-ready`).
+  var gatesVersions = true
 
   init(_ client: ServingClient) {
     self.client = client
@@ -66,4 +69,11 @@ struct Connection: Sendable {
   }
 
   var target: ProviderTarget { provider.target }
+
+  /// The same, with updates waiting for versions that are not there where the rule `model-ready` refuses them.
+  func gatingVersions(_ rules: RuleBook, if isOn: Bool = true) -> Connection {
+    var copy = self
+    copy.gatesVersions = isOn && rules.severity(of: .modelReady) == .refuse
+    return copy
+  }
 }

@@ -16,7 +16,8 @@ struct ApplyReport: Sendable {
     let walked = results.map { result in
       let action = planned[result.name]?.action
       // A walk that began as an update and ended in sync may have gone back on its way; its last look says so no more.
-      return EndpointOutcome(result, lastAction: action == .hold || action == PlanAction.none ? nil : action)
+      let isHeld = action == .hold || action == PlanAction.none
+      return EndpointOutcome(result, lastAction: isHeld ? result.rolledOut : action)
     }
     let names = Set(walked.map(\.endpoint))
     let held = plan.changes.filter { $0.action == .hold && !names.contains($0.endpoint) }.map { EndpointOutcome($0) }
@@ -62,6 +63,14 @@ struct ApplyReport: Sendable {
     ]
     if let blockedDeletions { members["blockedDeletions"] = .string(blockedDeletions) }
     return .object(members)
+  }
+}
+
+extension WalkResult {
+  /// What was rolled out although the plan held it, as after a version was registered; nil: nothing.
+  fileprivate var rolledOut: PlanAction? {
+    if calls.contains(where: { $0.hasPrefix("POST ") }) { return .create }
+    return calls.contains { $0.hasSuffix("/config") } ? .update : nil
   }
 }
 

@@ -9,23 +9,11 @@ enum CredentialNames {
 
   static func isCredential(variable: String, value: String) -> Bool {
     if PublicValue.isPublic(variable: variable, value: value) { return false }
-    if variable == EngineArguments.variable || looksLikeCredential(value) { return true }
+    if variable == EngineArguments.variable || CredentialShape.isOne(value) { return true }
     let words = variable.uppercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber })
     return words.contains {
       ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "CREDENTIALS", "APIKEY"].contains($0)
     }
-  }
-
-  /// Tokens of Databricks, Hugging Face, OpenAI, GitHub, AWS and Slack, a JSON web token, and a URL with a password.
-  private static func looksLikeCredential(_ value: String) -> Bool {
-    let marks = ["dapi", "dose", "hf_", "sk-", "ghp_", "github_pat_", "AKIA", "xoxb-", "xoxp-", "eyJ"]
-    if value.utf8.count >= 16, !value.contains(where: \.isWhitespace), marks.contains(where: value.hasPrefix) {
-      return true
-    }
-    guard let authority = value.firstRange(of: "://").map({ value[$0.upperBound...].prefix { $0 != "/" } }),
-      let end = authority.lastIndex(of: "@")
-    else { return false }
-    return authority[..<end].contains(":")
   }
 
   /// The environment as it may be shown.

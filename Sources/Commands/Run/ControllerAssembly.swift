@@ -39,7 +39,8 @@ struct ControllerAssembly {
       pause: { pause.reason() }, notices: notifier ?? NoNotices(), metrics: metrics, log: log, alarm: timing.sleep,
       elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
     let controller = FleetController(
-      connection.reconciler(history, options.decision(commit: nil)), options, parts, queue: queue)
+      connection.gatingVersions(workspaceRules).reconciler(history, options.decision(commit: nil)), options, parts,
+      queue: queue)
     let standing = StandingNote(metrics: metrics, log: log)
     let service = ControllerService(
       controller, options, parts, syncRequests: wakes, sleep: timing.sleep, onStanding: { standing.note($0) })

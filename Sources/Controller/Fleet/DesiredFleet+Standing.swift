@@ -5,7 +5,8 @@ internal import ServingAPI
 
 extension Reconciler {
   /// What one endpoint was last asked to be, for commands that name it without its manifest (`rollback`, `retry`): the held
-  /// config if one is held, else what was rolled out last. Its tags, its protection and its fleet stay as they are.
+  /// config if one is held, else what was rolled out last, in the steps and with the checks that its manifest had then. Its
+  /// tags, its protection and its fleet stay as they are.
   ///
   /// - Returns: unknown where this machine's history does not have that config.
   package func standing(_ name: String) async throws -> DesiredFleet {
@@ -13,6 +14,13 @@ extension Reconciler {
     let recorded = try await history.memory(of: key(name), values: Self.values(.none, .present(live)))
     return DesiredFleet(
       endpoints: [name: recorded.memory.standing(of: live, name: name)], isComplete: false)
+  }
+}
+
+extension Reconciler {
+  /// Whether this machine knows how the endpoint's manifest wants it rolled out.
+  package func knowsPolicy(of name: String) async throws -> Bool {
+    try await history.memory(of: key(name)).memory.policy != nil
   }
 }
 
@@ -28,7 +36,7 @@ extension Memory {
     let tags = live.tags.filter { !FleetTags.isOwn($0.key) && owned.contains($0.key) }
     return .present(
       DesiredEndpoint(
-        name: name, config: rollout.config, sideSettings: SideSettings(tags: tags),
+        name: name, config: rollout.config, sideSettings: SideSettings(tags: tags), rollout: policy ?? RolloutPolicy(),
         deletionPolicy: live.isRetained ? .retain : .delete),
       rollout)
   }

@@ -2,6 +2,7 @@ package import Endpoints
 internal import LibYAML
 package import ModelRegistry
 package import Planning
+internal import ServingAPI
 
 /// What a source wants of a whole fleet, aliases resolved.
 package struct DesiredFleet: Sendable {
@@ -11,6 +12,8 @@ package struct DesiredFleet: Sendable {
   package let isComplete: Bool
   /// By name, what a person should know of the versions beside what is wanted; mostly nothing.
   package let remarks: [String: [String]]
+  /// The names of those whose versions could not be looked up, since the registry did not answer the question.
+  package let unasked: Set<String>
   /// How the manifests were resolved, by name.
   private let resolutions: [String: Resolution]
 
@@ -23,12 +26,14 @@ package struct DesiredFleet: Sendable {
   }
 
   package init(endpoints: [String: Desired], isComplete: Bool) {
-    self.init(endpoints: endpoints, isComplete: isComplete, remarks: [:], resolutions: [:])
+    self.init(endpoints: endpoints, isComplete: isComplete, remarks: [:], unasked: [], resolutions: [:])
   }
 
   private init(
-    endpoints: [String: Desired], isComplete: Bool, remarks: [String: [String]], resolutions: [String: Resolution]
+    endpoints: [String: Desired], isComplete: Bool, remarks: [String: [String]], unasked: Set<String>,
+    resolutions: [String: Resolution]
   ) {
+    self.unasked = unasked
     self.endpoints = endpoints
     self.isComplete = isComplete
     self.remarks = remarks
@@ -66,8 +71,10 @@ package struct DesiredFleet: Sendable {
       resolutions[manifest.name] = resolution
     }
     for name in set.brokenNames { endpoints[name] = .unknown("its manifest is broken") }
+    let unasked = set.manifests.filter { $0.aliases.contains { known[$0]?.isUnasked ?? false } }.map(\.name)
     return DesiredFleet(
-      endpoints: endpoints, isComplete: set.isComplete, remarks: remarks(set, known), resolutions: resolutions)
+      endpoints: endpoints, isComplete: set.isComplete, remarks: remarks(set, known), unasked: Set(unasked),
+      resolutions: resolutions)
   }
 
   private static func remarks(_ set: ManifestSet, _ known: [ModelAlias: AliasAnswer]) -> [String: [String]] {
@@ -88,8 +95,8 @@ package struct DesiredFleet: Sendable {
       return former
     }
     let desired =
-      if let problem = aliases.lazy.compactMap({ known[$0]?.problem }).first {
-        Desired.unknown("\(manifest.location): \(problem)")
+      if let answer = aliases.lazy.compactMap({ known[$0] }).first(where: { $0.problem != nil }) {
+        Desired.unknown(answer.isUnasked ? answer.words : "\(manifest.location): \(answer.words)")
       } else {
         desired(manifest, known)
       }
@@ -112,8 +119,18 @@ package struct DesiredFleet: Sendable {
 private struct AliasAnswer: Sendable {
   let alias: ModelAlias
   var version: ResolvedVersion?
-  /// Why there is no version, in words.
-  var problem: String?
+  /// Why there is no version; nil: there is one.
+  var problem: (any Error)?
+
+  /// Whether the registry gave no answer to the question.
+  var isUnasked: Bool { problem is ServingError }
+
+  var words: String {
+    guard let problem else { return "" }
+    let asked =
+      alias.name == ModelAlias.latest ? "the newest version of \(alias.model)" : "\(alias.model)@\(alias.name)"
+    return isUnasked ? "\(asked) cannot be looked up: \(problem)" : "\(problem)"
+  }
 
   init(_ alias: ModelAlias, _ lookup: DesiredFleet.AliasLookup) async throws {
     self.alias = alias
@@ -122,7 +139,7 @@ private struct AliasAnswer: Sendable {
     } catch let error as CancellationError {
       throw error
     } catch {
-      problem = "\(error)"
+      problem = error
     }
   }
 }

@@ -38,7 +38,7 @@ extension Reconciler {
     _ fleet: DesiredFleet, allowMassDelete: Bool = false, explain: Bool = false, concurrency: Int = 16
   ) async throws -> Plan {
     Plan.make(
-      target: provider.target.url, items: try await survey(fleet, concurrency: concurrency), now: now(),
+      target: provider.target.url, items: try await asked(survey(fleet, concurrency: concurrency)), now: now(),
       options: PlanOptions(
         options, isSourceWhole: fleet.isComplete, allowMassDelete: allowMassDelete, explain: explain))
   }

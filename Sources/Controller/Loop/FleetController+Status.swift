@@ -77,6 +77,7 @@ extension FleetController {
   var report: FleetReport {
     var problems = sourceProblems
     if let problem = lists.problem { problems.append("the provider's list of endpoints cannot be read: \(problem)") }
+    if let registryProblem { problems.append("versions cannot be looked up: \(registryProblem)") }
     if let pause = parts.pause() { problems.append("everything is paused: \(pause)") }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,

@@ -29,6 +29,8 @@ package actor FleetController {
   /// What of the source was told last, so that the same trouble is told once.
   var sourceProblems: [String] = []
   private var sourceRemarks: [String] = []
+  /// Why versions cannot be looked up; nil: they can.
+  private(set) var registryProblem: String?
   var lists = ListHealth()
   /// When the source was last read whole, or for the first time in part; nil: nothing of it was read yet.
   private(set) var lastSync: Timestamp?
@@ -157,6 +159,19 @@ package actor FleetController {
     for (count, what) in [(broken.count, "cannot be used"), (mended.count, "can be used again")] {
       let rest = count - SourceProblems.mostLines
       if rest > 0 { await note("the manifests of \(rest) more endpoints \(what)", commit: view.commit) }
+    }
+    await tell(unasked: news.unasked)
+  }
+
+  /// That a registry does not answer is told once for the whole fleet: no manifest is at fault.
+  private func tell(unasked: [String: String]) async {
+    let former = registryProblem
+    registryProblem = unasked.min { $0.key < $1.key }?.value
+    if let why = registryProblem, former == nil {
+      let endpoints = unasked.count == 1 ? "1 endpoint" : "\(unasked.count) endpoints"
+      await note("the versions of \(endpoints) cannot be looked up; what was wanted before stays in force", why: why)
+    } else if former != nil, registryProblem == nil {
+      await note("versions can be looked up again")
     }
   }
 

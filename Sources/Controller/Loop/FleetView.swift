@@ -12,6 +12,8 @@ package struct FleetView: Sendable {
     package var commit: String?
     /// Why the source's newest word on it cannot be used, where that is so. The last that could stays in force.
     package var problem: String?
+    /// Whether that is because the registry did not answer: no fault of the manifest's.
+    var isUnasked = false
   }
 
   private var entries: [String: Entry] = [:]
@@ -29,6 +31,8 @@ package struct FleetView: Sendable {
     package var changed: Set<String> = []
     /// Endpoints whose newest manifest cannot be used, and why: those for which this is new.
     package var broken: [String: String] = [:]
+    /// Endpoints whose versions could not be looked up, and why: all of them.
+    package var unasked: [String: String] = [:]
     /// Endpoints whose manifest can be used again.
     package var mended: Set<String> = []
   }
@@ -43,14 +47,21 @@ package struct FleetView: Sendable {
     for (name, desired) in fleet.endpoints {
       let former = entries[name]
       if case .unknown(let why) = desired {
-        if former?.problem != why { news.broken[name] = why }
+        let isUnasked = fleet.unasked.contains(name)
+        if isUnasked {
+          news.unasked[name] = why
+        } else if former?.problem != why {
+          news.broken[name] = why
+        }
         if former == nil { news.changed.insert(name) }
-        entries[name] = Entry(desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why)
+        entries[name] = Entry(
+          desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why, isUnasked: isUnasked)
         continue
       }
-      if former?.problem != nil { news.mended.insert(name) }
+      if let former, former.problem != nil, !former.isUnasked { news.mended.insert(name) }
       if former?.desired == desired {
         entries[name]?.problem = nil
+        entries[name]?.isUnasked = false
       } else {
         news.changed.insert(name)
         entries[name] = Entry(desired: desired, commit: commit)

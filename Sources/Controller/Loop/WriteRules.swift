@@ -33,8 +33,9 @@ package struct WriteRules: Sendable {
   /// Why the decision's next step is not taken; nil: it may be.
   package func withholding(_ decision: Decision, now: Timestamp) -> Withholding? {
     switch decision.next {
-    case .wait, .rest: return nil
-    case .record, .call, .verify, .checkTarget: break
+    // To ask a registry changes nothing.
+    case .wait, .rest, .checkTarget: return nil
+    case .record, .call, .verify: break
     }
     if mode == .observe {
       return Withholding("this controller only observes; it would \(Self.words(decision))")

@@ -21,10 +21,28 @@ extension Reconciler {
     var held = live
     if case .patchTags(_, let patch) = edit.operation { held.tags = patch.applied(to: live.tags) }
     let after = memory.applying(edit.change)
+    return try await standingPlan(name, after, .present(held))
+  }
+
+  /// What `retry NAME` would do; nothing is written. Nil where this machine does not have the config that is held.
+  package func retryPlan(_ name: String) async throws -> Plan? {
+    let (edit, live, memory) = try await retryEdit(name)
+    guard var freed = live, case .present(let wanted, let rollout) = memory.standing(of: freed, name: name) else {
+      return nil
+    }
+    if case .patchTags(_, let patch) = edit.operation { freed.tags = patch.applied(to: freed.tags) }
+    return try await standingPlan(name, memory.applying(edit.change), .present(freed), .present(wanted, rollout))
+  }
+
+  private func standingPlan(
+    _ name: String, _ memory: Memory, _ observed: Observation, _ desired: Desired? = nil
+  ) async throws -> Plan {
+    guard case .present(let live) = observed else { throw noSuchEndpoint(name) }
     let item = PlanItem(
-      name: name, desired: after.standing(of: held, name: name), observed: .present(held), memory: after)
+      name: name, desired: desired ?? memory.standing(of: live, name: name), observed: observed, memory: memory)
     return Plan.make(
-      target: provider.target.url, items: [item], now: now(), options: PlanOptions(options, isSourceWhole: false))
+      target: provider.target.url, items: try await asked([item]), now: now(),
+      options: PlanOptions(options, isSourceWhole: false))
   }
 
   private func rollback(
@@ -36,15 +54,17 @@ extension Reconciler {
   }
 
   /// `retry NAME`: lifts what is held and lets nothing wait any more. The next walk tries again.
-  package func retry(_ name: String) async throws {
-    let recorded = try await history.memory(of: key(name))
-    switch try await provider.observe(name) {
-    case .present(let live):
-      try await carryOut(try recorded.memory.retry(name: name, live: live, fleet: options.fleet), name)
-    case .absent:
-      guard recorded.version > 0 else { throw noSuchEndpoint(name) }
-      try await carryOut(try recorded.memory.retry(name: name, live: nil, fleet: options.fleet), name)
-    }
+  ///
+  /// - Throws: `CommandRefusal` where there is nothing to try again, `ServingError` where the endpoint cannot be read or tagged.
+  package func retry(_ name: String) async throws { try await carryOut(try await retryEdit(name).edit, name) }
+
+  private func retryEdit(_ name: String) async throws -> (edit: MemoryEdit, live: ObservedEndpoint?, memory: Memory) {
+    var live: ObservedEndpoint?
+    if case .present(let endpoint) = try await provider.observe(name) { live = endpoint }
+    let values = [live?.active?.config].compactMap(\.self)
+    let recorded = try await history.memory(of: key(name), values: values)
+    guard live != nil || recorded.version > 0 else { throw noSuchEndpoint(name) }
+    return (try recorded.memory.retry(name: name, live: live, fleet: options.fleet), live, recorded.memory)
   }
 
   func noSuchEndpoint(_ name: String) -> NoSuchEndpoint { NoSuchEndpoint(name: name, target: provider.target.url) }

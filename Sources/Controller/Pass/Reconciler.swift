@@ -11,7 +11,11 @@ package struct Reconciler: Sendable {
   package let options: DecisionOptions
   /// Throws when a served entity's version does not exist or cannot be served; see ``ServableCheck``.
   package let servable: ServableCheck
+  /// Whether an update waits for versions that the registry does not have; false: they are sent, and the provider decides.
+  let gatesVersions: Bool
   let now: @Sendable () -> Timestamp
+  /// A number from 0 up to 1; spreads the tries after a failure.
+  let chance: @Sendable () -> Double
   private let witness: RolloutWitness
 
   /// Asks the registry whether a version can be served: returns when it can, throws `ModelRegistryError` when it says no,
@@ -20,28 +24,38 @@ package struct Reconciler: Sendable {
 
   package init(
     provider: any ServingProvider, history: HistoryStore, options: DecisionOptions,
-    servable: @escaping ServableCheck, now: @escaping @Sendable () -> Timestamp
+    servable: @escaping ServableCheck, gatesVersions: Bool = true, now: @escaping @Sendable () -> Timestamp,
+    chance: @escaping @Sendable () -> Double = { 0 }
   ) {
     self.init(
-      provider: provider, history: history, options: options, servable: servable, now: now, witness: RolloutWitness())
+      provider: provider, history: history, options: options, servable: servable, gatesVersions: gatesVersions,
+      now: now,
+      chance: chance,
+      witness: RolloutWitness())
   }
 
   private init(
     provider: any ServingProvider, history: HistoryStore, options: DecisionOptions,
-    servable: @escaping ServableCheck, now: @escaping @Sendable () -> Timestamp, witness: RolloutWitness
+    servable: @escaping ServableCheck, gatesVersions: Bool, now: @escaping @Sendable () -> Timestamp,
+    chance: @escaping @Sendable () -> Double, witness: RolloutWitness
   ) {
     self.provider = provider
     self.history = history
     self.options = options
     self.servable = servable
+    self.gatesVersions = gatesVersions
     self.now = now
+    self.chance = chance
     self.witness = witness
   }
 
   /// The same with other options.
   func with(_ options: DecisionOptions) -> Reconciler {
     Reconciler(
-      provider: provider, history: history, options: options, servable: servable, now: now, witness: witness)
+      provider: provider, history: history, options: options, servable: servable, gatesVersions: gatesVersions,
+      now: now,
+      chance: chance,
+      witness: witness)
   }
 
   /// The key under which the history keeps an endpoint of this provider.
@@ -55,6 +69,7 @@ package struct Reconciler: Sendable {
   private func reading(
     _ name: String, _ desired: Desired
   ) async throws -> (observed: Observation, failure: ServingError?) {
+    if case .present(let endpoint, _) = desired { provider.keepSecrets(of: name, in: endpoint.config) }
     do {
       switch try await provider.observe(name) {
       case .absent: return (.absent, nil)
@@ -71,7 +86,7 @@ package struct Reconciler: Sendable {
     let readAt = now()
     let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
     let witnessed = try await witnessing(observed, of: recorded.memory, name, desired)
-    return look(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
+    return try await look(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
   }
 
   /// The observation with what was seen of the rollout that is to be judged, where it has failed.
@@ -86,21 +101,27 @@ package struct Reconciler: Sendable {
     }
     var rollout = memory.rollout(of: attempt.digest)
     if rollout == nil, case .present(_, let wanted) = desired, wanted.digest == attempt.digest { rollout = wanted }
-    let secrets = Self.values(desired, observed).flatMap(\.secretValues)
     return .present(
       try await witness.watch(
-        endpoint, attempt: attempt.openedAt, entities: rollout?.config.entities.map(\.name) ?? [], secrets: secrets,
+        endpoint, attempt: attempt.openedAt, entities: rollout?.config.entities.map(\.name) ?? [],
         provider: provider, now: now()))
   }
 
   private func look(
     _ name: String, _ desired: Desired, _ observed: Observation, _ recorded: RecordedMemory, readAt: Timestamp,
     failure: ServingError? = nil
-  ) -> Look {
-    Look(
-      name: name, desired: desired, observed: observed, recorded: recorded,
-      decision: decide(desired: desired, observed: observed, memory: recorded.memory, now: now(), options: options),
-      readAt: readAt, failure: failure)
+  ) async throws -> Look {
+    var decision = decide(
+      desired: desired, observed: observed, memory: recorded.memory, now: now(), options: options)
+    if let upcoming = decision.upcoming(recorded.memory),
+      let missing = try await missing(in: upcoming, observed, recorded.memory)
+    {
+      decision = decide(
+        desired: .unknown(missing), observed: observed, memory: recorded.memory, now: now(), options: options)
+    }
+    return Look(
+      name: name, desired: desired, observed: observed, recorded: recorded, decision: decision, readAt: readAt,
+      failure: failure)
   }
 
   /// Where environment values may be found that the history keeps as codes only.
@@ -141,7 +162,10 @@ extension Reconciler {
     case .verify(let request):
       let verdict = try await verify(request)
       return try await record(.verified(verdict, checksDigest: request.checksDigest, at: now()), look)
-    case .checkTarget(let target): return try await record(.checkedTarget(try await check(target)), look)
+    case .checkTarget(let target):
+      let problem = try await missing(among: target.config.entities)
+      return try await record(
+        .checkedTarget(Memory.TargetCheck(digest: target.digest, at: now(), problem: problem)), look)
     case .wait, .rest: break
     }
     return nil
@@ -153,7 +177,7 @@ extension Reconciler {
       values: Self.values(look.desired, look.observed))
     if case .closed(let closing) = change, case .failed = closing.outcome { try await noteLogs(of: look) }
     guard now() - look.readAt <= Self.freshness else { return nil }
-    return self.look(look.name, look.desired, look.observed, recorded, readAt: look.readAt)
+    return try await self.look(look.name, look.desired, look.observed, recorded, readAt: look.readAt)
   }
 
   /// Keeps what the logs of a failed rollout ended with, for whoever asks later why.
@@ -178,7 +202,8 @@ extension Reconciler {
     }
     // The call went out: what came of it is recorded whatever else was recorded meanwhile, and even when a person is leaving.
     let receipt = (try? outcome.get()) ?? .lost("interrupted before the answer came")
-    try await history.record([.received(receipt, operation, at: now())], of: key(look.name), at: now())
+    let change = MemoryChange.received(receipt, operation, at: now(), chance: chance())
+    try await history.record([change], of: key(look.name), at: now())
     if case .failure(let interruption) = outcome { throw interruption }
   }
 
@@ -200,20 +225,6 @@ extension Reconciler {
     case .changeSetting(let name, let change): try await send(change, to: name)
     }
     return .accepted(id: nil, version: nil)
-  }
-
-  private func check(_ target: Rollout) async throws -> Memory.TargetCheck {
-    var problem: String?
-    for entity in target.config.entities where problem == nil {
-      do {
-        try await servable(entity)
-      } catch let error as CancellationError {
-        throw error
-      } catch {
-        problem = UnservableVersion.words(error)
-      }
-    }
-    return Memory.TargetCheck(digest: target.digest, at: now(), problem: problem)
   }
 }
 

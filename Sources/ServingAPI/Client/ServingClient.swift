@@ -232,6 +232,6 @@ package struct ServingClient: Sendable {
 
   // MARK: - Secrets
 
-  /// A server's words may repeat what was sent to it.
-  private func redact(_ text: String, call: APICall) -> String { tokens.secrets.redact(text, and: call.secrets) }
+  /// A server's words may repeat what was sent to it, or what it was sent by others.
+  func redact(_ text: String, call: APICall) -> String { tokens.secrets.redact(text, and: call.secrets) }
 }

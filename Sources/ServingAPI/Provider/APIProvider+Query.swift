@@ -11,7 +11,7 @@ extension APIProvider {
     let elapsed = client.elapsed() - start
     let text =
       if (200..<300).contains(response.status) {
-        try ChatText.whole(body, call: call, target: target)
+        client.redact(try ChatText.whole(body, call: call, target: target), call: call)
       } else {
         client.failure(status: response.status, headers: response.headers, body: body, call: call).serverMessage
       }

@@ -6,6 +6,7 @@ package struct APIProvider: ServingProvider {
   package var target: ProviderTarget { client.target }
   let client: ServingClient
   let caller = CallerIdentity()
+  let secrets = EndpointSecrets()
 
   package init(_ client: ServingClient) { self.client = client }
 
@@ -26,7 +27,7 @@ package struct APIProvider: ServingProvider {
 
   package func details(_ name: String) async throws -> WireEndpoint {
     let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)")
-    let endpoint = try await client.object(call, as: WireEndpoint.self)
+    var endpoint = try await client.object(call, as: WireEndpoint.self)
     // Some other JSON with a status of 200 must not pass for an endpoint without config.
     guard endpoint.name == name else {
       throw ServingError(
@@ -34,13 +35,22 @@ package struct APIProvider: ServingProvider {
         serverMessage: "the answer describes \(endpoint.name.map { "endpoint \"\($0)\"" } ?? "no endpoint")",
         call: call.description, advice: "check that \(target.url) is a workspace or a serving plane")
     }
+    for config in [endpoint.config, endpoint.pendingConfig].compactMap(\.self) {
+      keepSecrets(of: name, in: config.endpointConfig)
+    }
+    var told = call
+    told.secrets = secrets.values(of: name)
+    endpoint.members = endpoint.members.mapValues { $0.withWords { client.redact($0, call: told) } }
     return endpoint
   }
+
+  package func keepSecrets(of name: String, in config: EndpointConfig) { secrets.keep(config.secretValues, of: name) }
 
   package func create(
     _ name: String, config: EndpointConfig, tags: [String: String], creation: CreationSettings,
     gateway: GatewaySettings?, notifications: NotificationSettings?
   ) async throws -> CreateOutcome {
+    keepSecrets(of: name, in: config)
     var call = try call("POST", name, "/api/2.0/serving-endpoints")
     var request = WireCreateRequest(name: name, config: try body(config, call: call), tags: WireTag.list(tags))
     request.description = creation.description
@@ -49,7 +59,6 @@ package struct APIProvider: ServingProvider {
     request.gateway = gateway.map(WireGateway.init)
     request.notifications = notifications.map { WireNotifications($0) }
     call.body = request.json
-    call.secrets = config.plainEnvironmentValues
     var tries = 1
     while true {
       do {
@@ -64,9 +73,9 @@ package struct APIProvider: ServingProvider {
   }
 
   package func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt {
+    keepSecrets(of: name, in: config)
     var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/config")
     call.body = try body(config, call: call).json
-    call.secrets = config.plainEnvironmentValues
     // Sent twice it would be refused as a conflict with itself.
     call.retries = .whenNotApplied
     do {
@@ -99,12 +108,12 @@ package struct APIProvider: ServingProvider {
 
   package func logs(_ name: String, entity: String) async throws -> String {
     let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)/served-models/\(entity)/logs")
-    return try await client.object(call, as: WireLogs.self).logs
+    return client.redact(try await client.object(call, as: WireLogs.self).logs, call: call)
   }
 
   package func buildLogs(_ name: String, entity: String) async throws -> String {
     let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)/served-models/\(entity)/build-logs")
-    return try await client.object(call, as: WireLogs.self).logs
+    return client.redact(try await client.object(call, as: WireLogs.self).logs, call: call)
   }
 
   // MARK: -
@@ -112,10 +121,11 @@ package struct APIProvider: ServingProvider {
   /// How often a create is sent where each answer is lost and nothing is found afterwards.
   private static let tries = 3
 
-  /// A call for the endpoint of that name, or of that id. An empty one would make another call of it: a list instead of a
+  /// A call for the endpoint of that name, or of that id, whose answers repeat no secret of it. An empty one would make another call of it: a list instead of a
   /// look.
   func call(_ method: String, _ name: String, _ path: APIPath) throws -> APICall {
-    let call = APICall(method, path)
+    var call = APICall(method, path)
+    call.secrets = secrets.values(of: name)
     guard !name.isEmpty else {
       throw ServingError(kind: .refusedLocally, serverMessage: "the endpoint's name is empty", call: call.description)
     }
@@ -149,13 +159,6 @@ package struct APIProvider: ServingProvider {
 extension ServingError {
   /// A conflict on a later try may be with an earlier try of the same call.
   fileprivate var isClashAfterRetry: Bool { kind == .conflict && attempts > 1 }
-}
-
-extension EndpointConfig {
-  /// Environment values that are not references to secrets: no message may repeat them.
-  fileprivate var plainEnvironmentValues: [String] {
-    entities.flatMap(\.environment.values).filter { !$0.hasPrefix("{{secrets/") }
-  }
 }
 
 extension WireEndpoint {

@@ -1,7 +1,7 @@
 package import Endpoints
 
 /// Whatever speaks the serving API: a workspace or a plane. Each method is one call, or one and the look that settles what
-/// became of it; waiting for an update's end is the caller's.
+/// became of it; waiting for an update's end is the caller's. Words of others come through it without the endpoint's secrets.
 ///
 /// Every method throws `ServingError`, and `CancellationError` where its task is cancelled.
 package protocol ServingProvider: Sendable {
@@ -44,11 +44,15 @@ package protocol ServingProvider: Sendable {
   func logs(_ name: String, entity: String) async throws -> String
   /// How the served entity's environment was built; empty for models that need no build.
   func buildLogs(_ name: String, entity: String) async throws -> String
+  /// What is wanted of an endpoint may hold secrets that the provider does not show: none of its words repeats them.
+  func keepSecrets(of name: String, in config: EndpointConfig)
   /// Everything the provider says of the endpoint, members unknown to this version included.
   func details(_ name: String) async throws -> WireEndpoint
 }
 
 extension ServingProvider {
+  package func keepSecrets(of name: String, in config: EndpointConfig) {}
+
   /// Asks for an endpoint with nothing beside config and tags.
   package func create(
     _ name: String, config: EndpointConfig, tags: [String: String]

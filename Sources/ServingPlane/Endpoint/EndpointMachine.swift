@@ -43,6 +43,8 @@ struct EndpointMachine: Sendable {
   private(set) var withoutRoom: [String] = []
   private var crashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
+  /// When a replica of each launch last became ready: what failed before has been overcome.
+  private var lastWell: [String: Duration] = [:]
   private var published = Routing()
   private let planner: ReplicaPlanner
 
@@ -87,7 +89,10 @@ struct EndpointMachine: Sendable {
     if replica.state.isLeaving && !state.isOver && state != .stopping { return [] }
     replica.state = state
     replicas[id] = replica
-    if state == .ready { readySince[id] = moment.now }
+    if state == .ready {
+      readySince[id] = moment.now
+      lastWell[replica.launch] = moment.now
+    }
     return settle(moment)
   }
 
@@ -232,7 +237,10 @@ struct EndpointMachine: Sendable {
   }
 
   /// The last failure of an entity's replicas; nil where there was none since it was last well.
-  func lastFailure(_ entity: PlaneEntity) -> String? { crashes[entity.launch.key]?.cause }
+  func lastFailure(_ entity: PlaneEntity) -> String? {
+    guard let crash = crashes[entity.launch.key] else { return nil }
+    return lastWell[entity.launch.key].map { $0 > crash.last } ?? false ? nil : crash.cause
+  }
 
   /// The replica of an entity that is furthest on its way to ready.
   func furthestState(_ entity: PlaneEntity) -> ReplicaState? {

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Endpoints
 import Gateway
 import Logging
 import Scheduling
@@ -135,7 +136,8 @@ extension ServingEndpoints {
         < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
     }
     guard let path = best?.outputPath else { return WireLogs(logs: "") }
-    return WireLogs(logs: await BlockingWork.brief.run { OutputFile(path).end() })
+    let redaction = await redaction(of: launch)
+    return WireLogs(logs: await BlockingWork.brief.run { redaction.applied(to: OutputFile(path).end()) })
   }
 
   // MARK: Reading requests

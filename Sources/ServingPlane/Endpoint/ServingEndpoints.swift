@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Endpoints
 import FoundationEssentials
 import Gateway
 import Logging
@@ -216,10 +217,19 @@ actor ServingEndpoints {
     case .stopping:
       await act(on: record.endpoint) { $0.replica(id, became: .stopping, $1) }
     case .over(let failure):
-      record.failure = failure
+      if let failure {
+        let redaction = await redaction(of: record.launch)
+        record.failure = failure.redacted(redaction)
+      }
       record.ended = wallClock()
       await finish(record)
     }
+  }
+
+  /// What no words of an engine may repeat.
+  func redaction(of launch: LaunchConfig) async -> Redaction {
+    let secrets = launcher.secrets
+    return await BlockingWork.brief.run { secrets.redaction(of: launch.environment) }
   }
 
   private func finish(_ record: ReplicaRecord) async {
@@ -332,7 +342,7 @@ actor ServingEndpoints {
       do throws(ModelError) {
         version = try models.version(launch.model, launch.version)
       } catch {
-        throw ReplicaFailure(error.description)
+        throw ReplicaFailure(error.description, isWorthRepeating: error.code == .missing)
       }
       let prepared = try launcher.prepare(record, version: version, mark: mark)
       return try launcher.start(prepared, record: record)

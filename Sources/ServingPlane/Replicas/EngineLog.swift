@@ -35,18 +35,53 @@ struct EngineLog: Sendable {
     return []
   }
 
-  /// The last line of an exception among the given lines; nil where there is none.
+  /// What the last exception among the given lines says; nil where there is none. One without words of its own, such as
+  /// `RuntimeError:` with the text in the lines below it, or a bare `AssertionError`, is told with the lines that explain it.
   static func lastExceptionLine(in lines: some BidirectionalCollection<Line>) -> String? {
-    lines.reversed().first { isException($0.text) && !isHollow($0.text) }?.text.trimming(" \t")
+    let lines = Array(lines)
+    var wordless: String?
+    for (index, line) in lines.enumerated().reversed() where isException(line.text) && !isHollow(line.text) {
+      guard isWordless(line.text) else { return line.text.trimming(" \t") }
+      if let told = told(lines, index) { return told }
+      if wordless == nil { wordless = raised(lines, index) }
+    }
+    return wordless
+  }
+
+  /// An exception with the lines of its message that follow it; nil where none does.
+  private static func told(_ lines: [Line], _ index: Int) -> String? {
+    let head = lines[index]
+    var words: [String] = []
+    for line in lines[(index + 1)...] where line.process == head.process && line.source == head.source {
+      let text = line.text.trimming(" \t")
+      if text.isEmpty {
+        if words.isEmpty { continue } else { break }
+      }
+      if isException(line.text) || text.hasPrefix("Traceback") || text.hasSuffix("exception:") || isNoise(text) {
+        break
+      }
+      words.append(text)
+      if words.count == 4 { break }
+    }
+    return words.isEmpty ? nil : "\(head.text.trimming(" \t:")): \(words.joined(separator: " "))"
+  }
+
+  /// An exception with the line of code that raised it.
+  private static func raised(_ lines: [Line], _ index: Int) -> String? {
+    let head = lines[index]
+    let name = head.text.trimming(" \t:")
+    let code = lines[..<index].reversed().first { line in
+      line.process == head.process && line.source == head.source && line.text.hasPrefix("    ")
+        && !line.text.trimming(" \t^~").isEmpty
+    }
+    return code.map { "\(name), raised by: \($0.text.trimming(" \t"))" }
   }
 
   /// The last line that says anything: an error or a warning if there is one, else whatever was written last.
   var lastMeaningfulLine: String? {
-    let noise = [
-      "nanobind", "resource_tracker", "it/s]", "leaked", "warnings.warn", "DeprecationWarning", "\" HTTP/1.",
-    ]
     let telling = lines.reversed().filter { line in
-      !line.text.trimming(" \t-=~^").isEmpty && !noise.contains { line.text.contains($0) } && !Self.isHollow(line.text)
+      !line.text.trimming(" \t-=~^").isEmpty && !Self.isNoise(line.text) && !Self.isHollow(line.text)
+        && !(Self.isException(line.text) && Self.isWordless(line.text))
     }
     let worst = telling.first { ["ERROR", "CRITICAL", "WARNING"].contains($0.level) }
     return (worst ?? telling.first)?.text.trimming(" \t")
@@ -56,10 +91,23 @@ struct EngineLog: Sendable {
     if text.hasPrefix("  Value error, ") || text.contains(": error: ") || text.contains("No module named") {
       return true
     }
-    guard let colon = text.firstIndex(of: ":") else { return false }
-    let name = text[..<colon]
-    guard let last = name.split(separator: ".").last, name.utf8.allSatisfy({ $0 != 32 }) else { return false }
+    let name = text.prefix { $0 != ":" }
+    guard let last = name.split(separator: ".").last, name.utf8.allSatisfy({ $0 != 32 && $0 != 9 }) else {
+      return false
+    }
     return ["Error", "Exception", "Interrupt", "Exit"].contains { last.hasSuffix($0) }
+  }
+
+  /// Whether an exception's line holds its name alone.
+  private static func isWordless(_ text: String) -> Bool {
+    guard let colon = text.firstIndex(of: ":") else { return !text.trimming(" \t").contains(" ") }
+    return String(text[text.index(after: colon)...]).trimming(" \t:").isEmpty
+  }
+
+  /// What is written at every end, and explains none.
+  private static func isNoise(_ text: String) -> Bool {
+    ["nanobind", "resource_tracker", "it/s]", "leaked", "warnings.warn", "DeprecationWarning", "\" HTTP/1."]
+      .contains { text.contains($0) }
   }
 
   /// Exceptions that say only that there was one.

@@ -1,3 +1,5 @@
+import Endpoints
+
 /// Why a replica is not there.
 struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertible {
   /// What happened, in plain words.
@@ -11,6 +13,12 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
     self.explanation = explanation
     self.line = line
     self.isWorthRepeating = isWorthRepeating
+  }
+
+  /// The same without what an engine's words must not tell.
+  func redacted(_ redaction: Redaction) -> ReplicaFailure {
+    ReplicaFailure(
+      redaction.applied(to: explanation), line: line.map(redaction.applied), isWorthRepeating: isWorthRepeating)
   }
 
   var description: String {
@@ -28,9 +36,22 @@ enum ProcessExit: Hashable, Sendable, CustomStringConvertible {
 
   var description: String {
     switch self {
-    case .code(let code): "exit code \(code)"
-    case .signal(let number): "signal \(number)"
+    case .code(let code):
+      "exit code \(code)" + (ProcessSignal.ofExitCode(code).map { ", which stands for \($0.name)" } ?? "")
+    case .signal(let number):
+      ProcessSignal.numbered(number).map { "\($0.name) (signal \(number))" } ?? "signal \(number)"
     case .unknown: "an unknown exit status"
+    }
+  }
+}
+
+extension ProcessExit {
+  /// The signal that ended it, or that its exit code stands for.
+  var signal: ProcessSignal? {
+    switch self {
+    case .signal(let number): ProcessSignal.numbered(number)
+    case .code(let code): ProcessSignal.ofExitCode(code)
+    case .unknown: nil
     }
   }
 }

@@ -69,7 +69,9 @@ struct ReplicaLauncher: Sendable {
   }
 
   private func resolved(_ environment: [String: String]) throws(ReplicaFailure) -> [String: String] {
-    do { return try secrets.resolve(environment) } catch { throw ReplicaFailure(error.description) }
+    do { return try secrets.resolve(environment) } catch {
+      throw ReplicaFailure(error.description, isWorthRepeating: error.isMissing)
+    }
   }
 
   private func command(

@@ -35,6 +35,7 @@ struct ReplicaLife: Sendable {
   /// The files under `/dev/shm` it was ever seen with: after its death nobody can tell whose they were.
   private let sharedMemory = SharedMemoryNotes()
   private let listeners: ListenerWatch
+  private let exitNote = ExitNote()
 
   init(
     record: ReplicaRecord, start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?, mark: ReplicaMark,
@@ -127,8 +128,8 @@ struct ReplicaLife: Sendable {
 
   private func exit(of leader: ProcessTable.Identity) async -> Event {
     while true {
-      if let exit = ProcessSpawn.collect(leader.pid) { return .exited(exit) }
-      if !ProcessTable.isAlive(leader) { return .exited(ProcessSpawn.collect(leader.pid) ?? .unknown) }
+      if let exit = exitNote.collect(leader.pid) { return .exited(exit) }
+      if !ProcessTable.isAlive(leader) { return .exited(exitNote.collect(leader.pid) ?? .unknown) }
       guard await pause(timing.pollEvery) else { return .abandoned }
     }
   }
@@ -141,6 +142,7 @@ struct ReplicaLife: Sendable {
     let clock = ContinuousClock()
     let begun = clock.now
     var isLoading = false
+    var refusal: ReplicaFailure?
     var wait = timing.pollEvery
     while clock.now - begun < timing.startDeadline {
       if !isLoading, await outputEnd().contains("Starting to load model") {
@@ -153,8 +155,11 @@ struct ReplicaLife: Sendable {
           try await probe.generate(task: task, isFirst: true)
           if let failure = await listeners.finding(group, isStarting: true) { return .failed(failure) }
           return .ready
-        } catch let failure as ReplicaFailure {
+        } catch let failure as ReplicaFailure where !failure.isWorthRepeating {
           return .failed(failure)
+        } catch let failure as ReplicaFailure {
+          // An engine that is up may still fail at its first request, and answer the next.
+          refusal = failure
         } catch {
           // The answer was late or broke off; the deadline decides.
         }
@@ -162,10 +167,13 @@ struct ReplicaLife: Sendable {
       guard await pause(wait) else { return .abandoned }
       wait = min(wait * 2, .seconds(1))
     }
-    let cause = StartFailure.cause(log: OutputFile(record.outputPath).end(), exit: nil, program: program)
+    let cause =
+      refusal ?? StartFailure.cause(log: OutputFile(record.outputPath).end(), exit: nil, program: program)
+    let why = cause.explanation == StartFailure.notReady ? "" : ": \(cause.explanation)"
     return .failed(
-      ReplicaFailure("vLLM was not ready after \(timing.startDeadline.inWords): \(cause.explanation)", line: cause.line)
-    )
+      ReplicaFailure(
+        "vLLM was not ready after \(timing.startDeadline.inWords)\(why)", line: cause.line,
+        isWorthRepeating: cause.isWorthRepeating))
   }
 
   /// Watches the engine's progress; returns when it has none, or when the plane goes away.
@@ -283,7 +291,7 @@ struct ReplicaLife: Sendable {
   private func clean(_ group: ReplicaGroup) async {
     await noteSharedMemory(group)
     sharedMemory.note(await group.end())
-    _ = ProcessSpawn.collect(group.leader.pid)
+    exitNote.collect(group.leader.pid)
     await BlockingWork.brief.run {
       ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
     }

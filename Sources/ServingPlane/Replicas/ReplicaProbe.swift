@@ -32,7 +32,8 @@ struct ReplicaProbe: Sendable {
   /// - Parameters:
   ///   - task: the version's task, such as `llm/v1/chat`; decides which route is tried first.
   ///   - isFirst: whether it is the replica's first token.
-  /// - Throws: `ReplicaFailure` where the server answers and will not generate.
+  /// - Throws: `ReplicaFailure` where the server answers and will not generate; worth repeating where it failed at that, or
+  ///   has no place for the request now.
   func generate(task: String, isFirst: Bool) async throws {
     let limit = isFirst ? patience : timeout
     let model = try await servedModel()
@@ -46,6 +47,11 @@ struct ReplicaProbe: Sendable {
         return
       }
       refusals.append("\(route.path) answers \(answer.status): \(excerpt(answer.body))")
+      if answer.status >= 500 || [408, 425, 429].contains(answer.status) {
+        throw ReplicaFailure(
+          "vLLM is up and answers its first request with HTTP \(answer.status)", line: refusals.last,
+          isWorthRepeating: true)
+      }
       // Only "there is no such route" and "this model cannot do that" send us on to the next.
       guard [400, 404, 405].contains(answer.status) else { break }
     }

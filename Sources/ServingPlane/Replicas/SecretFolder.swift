@@ -1,3 +1,4 @@
+import Endpoints
 import FoundationEssentials
 
 /// The secrets of a plane: files `SCOPE/KEY` in a folder that only its owner reads. Configs keep the references
@@ -10,6 +11,16 @@ struct SecretFolder: Sendable {
     var resolved: [String: String] = [:]
     for (name, value) in environment { resolved[name] = try reference(in: value).map(read) ?? value }
     return resolved
+  }
+
+  /// Takes out of an engine's words what its environment holds: the secrets that are referred to, as far as they can be read,
+  /// and what else is not public.
+  func redaction(of environment: [String: String]) -> Redaction {
+    Redaction(
+      environment.compactMap { name, value in
+        if let resolved = try? reference(in: value).map(read) { return resolved }
+        return PublicValue.isPublic(variable: name, value: value) ? nil : value
+      })
   }
 
   /// What is wrong with the references in an environment; nil if all can be resolved.
@@ -44,7 +55,7 @@ struct SecretFolder: Sendable {
       throw SecretError(
         description:
           "there is no secret \(reference.scope)/\(reference.key) on this plane; write its value into \(file), "
-          + "readable only by the user that runs the plane")
+          + "readable only by the user that runs the plane", isMissing: true)
     }
   }
 
@@ -59,4 +70,6 @@ struct SecretFolder: Sendable {
 /// A secret that cannot be used. Never holds its value.
 struct SecretError: Error, CustomStringConvertible {
   let description: String
+  /// Whether the reference is right and only its value is not there, or not yet.
+  var isMissing = false
 }

@@ -1,3 +1,5 @@
+import Endpoints
+
 /// Reads out of an engine's output why it did not start, or why it died.
 enum StartFailure {
   /// - Parameters:
@@ -8,20 +10,38 @@ enum StartFailure {
     let log = EngineLog(text)
     let line =
       EngineLog.lastExceptionLine(in: log.firstEngineErrorBlock) ?? EngineLog.lastExceptionLine(in: log.lines)
-    if let line, let rule = rules.first(where: { $0.matches(line) }) { return rule.failure(line, program) }
-    for entry in log.lines.reversed() {
-      if let rule = rules.first(where: { $0.matches(entry.text) }) {
-        return rule.failure(entry.text.trimming(" \t"), program)
-      }
+    let known = line.flatMap { Self.known($0, program) } ?? knownAnywhere(log, program)
+    // A program that is ended from outside, or crashes in native code, has thrown no exception: one in its log is older. An
+    // abort is what a C++ exception ends in.
+    if let signal = exit?.signal, signal.name != "SIGABRT" || known == nil {
+      if let known, known.isAboutMemory { return known }
+      return ended(exit, line: log.lastMeaningfulLine ?? line, signal)
     }
-    if exit == .signal(9) {
-      return ReplicaFailure(
-        "vLLM was killed from outside (SIGKILL), most likely by the kernel because the machine ran out of memory",
-        line: log.lastMeaningfulLine)
-    }
-    let ending = exit.map { "vLLM ended with \($0)" } ?? "vLLM did not get ready"
-    return ReplicaFailure(ending, line: line ?? log.lastMeaningfulLine)
+    if let known { return known }
+    let ending = exit.map { "vLLM ended with \($0)" } ?? notReady
+    let words = line ?? log.lastMeaningfulLine
+    return ReplicaFailure(ending, line: words, isWorthRepeating: words.map(isPassing) ?? false)
   }
+
+  /// What is said where nothing is known but that the time was over.
+  static let notReady = "vLLM did not get ready"
+
+  private static func ended(_ exit: ProcessExit?, line: String?, _ signal: ProcessSignal) -> ReplicaFailure {
+    ReplicaFailure(
+      "vLLM ended with \(exit.map { "\($0)" } ?? signal.name): \(signal.meaning)", line: line,
+      isWorthRepeating: signal.isPassing)
+  }
+
+  private static func known(_ line: String, _ program: String) -> ReplicaFailure? {
+    rules.first { $0.matches(line) }.map { $0.failure(line, program) }
+  }
+
+  private static func knownAnywhere(_ log: EngineLog, _ program: String) -> ReplicaFailure? {
+    log.lines.reversed().lazy.compactMap { known($0.text.trimming(" \t"), program) }.first
+  }
+
+  /// Whether a line speaks of what passes, such as a network that failed.
+  private static func isPassing(_ line: String) -> Bool { KnownMessage.found(in: line)?.cause == .theirs }
 
   /// Words of a log line, and what they mean to a person.
   private struct Rule: Sendable {
@@ -38,7 +58,8 @@ enum StartFailure {
 
     func failure(_ line: String, _ program: String) -> ReplicaFailure {
       ReplicaFailure(
-        explanation.replacing("{program}", with: program), line: line, isWorthRepeating: isWorthRepeating)
+        explanation.replacing("{program}", with: program), line: line,
+        isWorthRepeating: isWorthRepeating || StartFailure.isPassing(line))
     }
   }
 
@@ -140,4 +161,8 @@ enum StartFailure {
     Rule(words: ["permissionerror"], explanation: "vLLM may not read or write a file it needs"),
     Rule(words: ["no space left on device"], explanation: "the disk, or /dev/shm, is full"),
   ]
+}
+
+extension ReplicaFailure {
+  fileprivate var isAboutMemory: Bool { explanation.hasPrefix("out of memory") }
 }

@@ -16,10 +16,16 @@ import Testing
     let fault: WorkspaceDouble.Fault
     /// What a person is told, in part.
     let words: String
-    /// No call comes sooner than this after the last.
+    /// What the server asks for.
     var pause: Duration = .zero
     /// The answer takes this long.
     var delay: Duration = .zero
+
+    /// The wait after so many failures: what the server asks for, else the back-off.
+    func step(_ failures: Int) -> Duration {
+      FleetController.backoff.pause(asked: pause, chance: 0.5)
+        ?? FleetController.backoff.delay(afterFailures: failures, chance: 0.5)
+    }
   }
 
   private static let page = "<!DOCTYPE html><html><body>Sign in to continue</body></html>"
@@ -84,8 +90,7 @@ import Testing
     let bound = Self.mostCalls(in: .seconds(3600), outage)
     #expect(calls.count <= bound && calls.count >= bound / 2, "\(calls.count) calls, at most \(bound) are due")
     for (failures, (one, next)) in zip(calls, calls.dropFirst()).enumerated() {
-      let step = FleetController.backoff.delay(afterFailures: failures + 1, chance: 0.5)
-      #expect(next - one >= max(step, outage.pause), "call \(failures + 1) came \(next - one) after the last")
+      #expect(next - one >= outage.step(failures + 1), "call \(failures + 1) came \(next - one) after the last")
     }
     let status = try #require(await rig.status())
     #expect(status.phase == .degraded && status.why.contains(outage.words), "\(status.phase): \(status.why)")
@@ -103,7 +108,7 @@ import Testing
   private static func mostCalls(in time: Duration, _ outage: Outage) -> Int {
     var (calls, passed) = (1, Duration.zero)
     while passed <= time {
-      passed += max(FleetController.backoff.delay(afterFailures: calls, chance: 0.5), outage.pause) + outage.delay
+      passed += outage.step(calls) + outage.delay
       calls += 1
     }
     return calls

@@ -102,7 +102,10 @@ struct WorkQueueModel {
 
   private mutating func fail(_ key: Int, atLeast wait: Duration, _ chance: Double) {
     rows[key].failures += 1
-    rows[key].backoffEnd = now + backoff.delay(afterFailures: rows[key].failures, chance: chance)
+    rows[key].backoffEnd =
+      now
+      + (backoff.pause(asked: wait, chance: chance)
+        ?? backoff.delay(afterFailures: rows[key].failures, chance: chance))
     rows[key].earliest = now + wait
     merge(key, Wish(priority: rows[key].priority, time: now, isUrgent: false))
   }

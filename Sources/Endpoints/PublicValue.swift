@@ -1,5 +1,3 @@
-package import Endpoints
-
 /// Which environment values may be read by people: secret references, which name a secret and do not tell it, and the
 /// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
 package enum PublicValue {

@@ -1,0 +1,46 @@
+/// A signal that ends processes (signal(7), by the numbers of Linux), with what it usually means for a model server.
+package struct ProcessSignal: Hashable, Sendable {
+  /// Such as 9.
+  package let number: Int
+  /// Such as `SIGKILL`.
+  package let name: String
+  /// What usually sends it, as the end of a sentence.
+  package let meaning: String
+  /// Whether the same start can be expected to work another time.
+  package let isPassing: Bool
+
+  private init(_ number: Int, _ name: String, _ meaning: String, isPassing: Bool = false) {
+    self.number = number
+    self.name = name
+    self.meaning = meaning
+    self.isPassing = isPassing
+  }
+
+  /// The signal of that number; nil for one that no model server is known to end by.
+  package static func numbered(_ number: Int) -> ProcessSignal? { all.first { $0.number == number } }
+
+  /// The signal that an exit code above 128 stands for: so shells and container runtimes report it.
+  package static func ofExitCode(_ code: Int) -> ProcessSignal? { code > 128 ? numbered(code - 128) : nil }
+
+  package static let all = [
+    ProcessSignal(1, "SIGHUP", "its terminal or session was closed", isPassing: true),
+    ProcessSignal(2, "SIGINT", "somebody interrupted it", isPassing: true),
+    ProcessSignal(3, "SIGQUIT", "somebody asked it to quit", isPassing: true),
+    ProcessSignal(4, "SIGILL", "it was built for another processor than this machine's"),
+    ProcessSignal(6, "SIGABRT", "its native code gave up, as after a failed assertion in CUDA or NCCL"),
+    ProcessSignal(
+      7, "SIGBUS", "a file that it had mapped was cut off, or /dev/shm is full"),
+    ProcessSignal(8, "SIGFPE", "its native code divided by zero"),
+    ProcessSignal(
+      9, "SIGKILL",
+      "it was killed from outside, usually by the kernel or the container's limit because the machine ran out of memory"
+    ),
+    ProcessSignal(
+      11, "SIGSEGV", "its native code crashed, often because a driver or library does not match its build"),
+    ProcessSignal(13, "SIGPIPE", "whoever read its output went away", isPassing: true),
+    ProcessSignal(15, "SIGTERM", "somebody asked it to end", isPassing: true),
+    ProcessSignal(24, "SIGXCPU", "it used up its limit of CPU time"),
+    ProcessSignal(25, "SIGXFSZ", "it wrote a file larger than its limit allows"),
+    ProcessSignal(31, "SIGSYS", "it made a system call that a sandbox forbids"),
+  ]
+}

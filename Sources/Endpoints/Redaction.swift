@@ -1,0 +1,40 @@
+/// Takes secrets out of what others say: a provider, an engine, a registry. Known values go wherever they stand, and so does
+/// what has the shape of a credential, whoever's it is.
+package struct Redaction: Hashable, Sendable {
+  /// What stands in their place.
+  package static let mark = "[redacted]"
+  /// Shorter values are words like `INFO`: to cut those out would make messages unreadable and hide nothing.
+  private static let shortest = 8
+
+  /// The longest first: one may be a part of another.
+  private let secrets: [String]
+
+  /// - Parameter secrets: values that no text may repeat.
+  package init(_ secrets: some Sequence<String>) {
+    self.secrets = Set(secrets.flatMap(Self.forms)).sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+  }
+
+  /// The text without any of them.
+  package func applied(to text: String) -> String {
+    if text.isEmpty { return text }
+    let known = secrets.reduce(text) { text, secret in
+      text.utf8.count < secret.utf8.count ? text : text.replacing(secret, with: Self.mark)
+    }
+    return CredentialShape.redacted(known)
+  }
+
+  /// The forms in which a value is repeated: as it is, as JSON writes it, and line by line.
+  private static func forms(of secret: String) -> [String] {
+    let lines = secret.split(whereSeparator: \.isNewline).map(String.init)
+    let escaped = secret.reduce(into: "") { text, character in
+      switch character {
+      case "\"": text += "\\\""
+      case "\\": text += "\\\\"
+      case "\n": text += "\\n"
+      case "\t": text += "\\t"
+      default: text.append(character)
+      }
+    }
+    return ([secret, escaped] + lines).filter { $0.utf8.count >= shortest }
+  }
+}

@@ -1,0 +1,40 @@
+import Endpoints
+import Testing
+
+/// What others say is shown without secrets.
+@Suite struct RedactionTests {
+  @Test(arguments: [
+    ("the key swordfish-12 was refused", "the key [redacted] was refused"),
+    ("swordfish-12swordfish-123", "[redacted][redacted]"),
+    (#"{"env": "line one of it\nline two of it"}"#, #"{"env": "[redacted]"}"#),
+    ("it begins: line one of it", "it begins: [redacted]"),
+    (#"quoted: a \"quoted\" one"#, "quoted: [redacted]"),
+    ("level INFO stays", "level INFO stays"),
+  ])
+  func `a known value goes wherever it stands, and however it is written`(text: String, shown: String) {
+    let redaction = Redaction([
+      "swordfish-12", "swordfish-123", "line one of it\nline two of it", "a \"quoted\" one", "INFO",
+    ])
+    #expect(redaction.applied(to: text) == shown)
+  }
+
+  @Test(arguments: [
+    ("HF_TOKEN=hf_abcDEF123456789xyz is invalid.", "HF_TOKEN=[redacted] is invalid."),
+    ("token 'dapi0123456789abcdef01'.", "token '[redacted]'."),
+    ("Authorization: Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abc-DEF", "Authorization: Bearer [redacted]"),
+    ("key sk-proj-1234567890abcdef, again", "key [redacted], again"),
+    ("AKIAIOSFODNN7EXAMPLE", "[redacted]"),
+    ("GET https://user:s3cr3t-word@host:8080/path failed", "GET https://user:[redacted]@host:8080/path failed"),
+    ("redis://:pass1word@cache", "redis://:[redacted]@cache"),
+  ])
+  func `what has the shape of a credential goes too, whoever's it is`(text: String, shown: String) {
+    #expect(Redaction([]).applied(to: text) == shown)
+  }
+
+  @Test(arguments: [
+    "sk-learn-is-not-a-secret", "hf_hub is missing", "see https://host:8080/a@b", "eyJ", "dosed with care 12345",
+    "main.support.qwen3 version 7", "unrecognized arguments: --tensor-parallel-size 2", "größer als 5 € 😀",
+    "model hf_3 on host-1.example.com", "https://example.com/?q=a:b@c",
+  ])
+  func `words stay words`(text: String) { #expect(Redaction([]).applied(to: text) == text) }
+}

@@ -1,0 +1,66 @@
+import CanonicalJSON
+import FoundationEssentials
+import Scheduling
+import Testing
+
+@testable import ServingPlane
+
+/// What a replica's end is called, what passes by itself, and what no words of an engine may tell.
+struct FailureWordsTests {
+  @Test(arguments: ["reject_first", "drain_500_first"])
+  func `a 5xx on the first token is waited for, not the end of the rollout`(switch name: String) async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model(say: "Hello", switches: .object([name: 3])))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      let settled = try await plane.waitUntilSettled("chat")
+      #expect(settled.state["ready"] == "READY", "\(settled.text())")
+    }
+  }
+
+  @Test func `an engine's words are told without what its environment holds, and without credentials`() async throws {
+    let data = TestData()
+    try FileManager.default.createDirectory(
+      atPath: data.settings.secretsPath + "/llm", withIntermediateDirectories: true)
+    try Data("staple-of-the-vault\n".utf8).write(to: URL(filePath: data.settings.secretsPath + "/llm/key"))
+    try await withPlane(data) { plane in
+      let entrypoint =
+        TestData.entrypoint + " --no-such 'correct-horse-battery staple-of-the-vault hf_abcDEF0123456789xyz'"
+      _ = try await plane.register("hello", try data.model(), entrypoint: entrypoint)
+      _ = try await plane.create(
+        "chat",
+        [entity("hello", 1, environment: ["PLAIN": "correct-horse-battery", "KEY": "{{secrets/llm/key}}"])])
+      let failed = try await plane.waitUntilSettled("chat")
+      #expect(failed.state["config_update"] == "UPDATE_FAILED")
+      let logs = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-1/build-logs")
+      let refused = try await plane.chat("chat")
+      let exits = [failed.pendingEntity.deploymentMessage, logs.json["logs"]?.stringValue ?? "", refused.message]
+      for text in exits {
+        #expect(text.contains("--no-such") && text.contains("[redacted]"), "\(text)")
+        for secret in ["correct-horse-battery", "staple-of-the-vault", "hf_abcDEF0123456789xyz"] {
+          #expect(!text.contains(secret), "\(text)")
+        }
+      }
+    }
+  }
+
+  @Test func `a secret that is missing is worth another try, a reference that is none is not`() throws {
+    let folder = SecretFolder(path: "/nowhere")
+    let missing = #expect(throws: SecretError.self) { try folder.resolve(["A": "{{secrets/llm/hf}}"]) }
+    #expect(missing?.isMissing == true)
+    let malformed = #expect(throws: SecretError.self) { try folder.resolve(["A": "{{secrets/llm}}"]) }
+    #expect(malformed?.isMissing == false)
+  }
+
+  @Test func `the exit status of the plane's own child is known to whoever asks, however often`() async throws {
+    let data = TestData()
+    let pid = try ProcessSpawn.start(
+      executable: "/bin/sh", arguments: ["sh", "-c", "exit 7"], environment: [:], directory: "/",
+      output: data.path + "/output")
+    let note = ExitNote()
+    // As two waits of one replica do: the first to ask takes it from the kernel.
+    try await eventually("it ends") { note.collect(pid) != nil }
+    #expect(note.collect(pid) == .code(7))
+    #expect(ProcessSpawn.collect(pid) == nil, "the kernel tells it once")
+  }
+}
