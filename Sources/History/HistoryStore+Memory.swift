@@ -112,6 +112,6 @@ extension HistoryStore {
 
 extension MemoryChange {
   fileprivate var isDeletion: Bool {
-    if case .received(.accepted, .delete, _) = self { true } else { false }
+    if case .received(.accepted, .delete, _, _) = self { true } else { false }
   }
 }
