@@ -1,4 +1,5 @@
 import CanonicalJSON
+import Glibc
 import NIOCore
 
 /// Puts the endpoint's name where an answer names its model: the replica's own name for it is a path or an internal word.
@@ -55,16 +56,21 @@ struct AnswerModelName: Sendable {
     var kept: [Range<Int>] = []
     var start: Int? = isReplacing ? nil : 0
     piece.withUnsafeReadableBytes { bytes in
-      for (index, byte) in bytes.enumerated() {
+      var index = 0
+      while index < bytes.count {
+        if case .rest = place {
+          guard framing == .events, let end = bytes.lineEnd(from: index) else { break }
+          index = end
+        }
+        defer { index += 1 }
         let wasReplacing = isReplacing
-        advance(byte)
+        advance(bytes[index])
         if isReplacing, !wasReplacing, let from = start {
           kept.append(from..<index)
           start = nil
         } else if wasReplacing, !isReplacing {
           start = index + 1
         }
-        if framing == .object, case .rest = place { break }
       }
     }
     if kept.isEmpty, start == 0 { return piece }
@@ -147,6 +153,14 @@ struct AnswerModelName: Sendable {
 extension UInt8 {
   /// White space between JSON's tokens.
   var isJSONSpace: Bool { self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09 }
+}
+
+extension UnsafeRawBufferPointer {
+  /// The offset of the first line feed at or behind an offset. With memchr(3), since most of a stream is passed over here.
+  fileprivate func lineEnd(from offset: Int) -> Int? {
+    guard let baseAddress, let found = memchr(baseAddress + offset, 0x0A, count - offset) else { return nil }
+    return UnsafeRawPointer(found) - baseAddress
+  }
 }
 
 extension ByteBuffer {

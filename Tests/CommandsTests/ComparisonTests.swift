@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-/// The page that compares Setpoint with its peers claims nothing that no test shows.
+/// The pages that compare Setpoint with its peers, and that say what it withstands, claim nothing that no test shows.
 @Suite struct ComparisonTests {
   private static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -18,13 +18,22 @@ import Testing
     }
   }
 
-  @Test func `every test that the comparison names is there`() throws {
-    let claims = claims(in: try text("docs/comparison.md"))
-    #expect(claims.count > 60)
+  @Test(arguments: [("docs/comparison.md", 60), ("docs/security.md", 50)])
+  func `every test that a page names is there`(page: String, atLeast: Int) throws {
+    let claims = claims(in: try text(page))
+    #expect(claims.count > atLeast)
     for claim in claims {
       let source = try text("Tests/\(claim.file).swift")
       #expect(source.contains("func `\(claim.name)`"), "\(claim.file) has no test \"\(claim.name)\"")
     }
+  }
+
+  @Test func `every attack has its test`() throws {
+    let page = try text("docs/security.md")
+    let attacks = try #require(page.split(separator: "\n## Attacks\n").last).split(separator: "\n## ").first ?? ""
+    let rows = attacks.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasPrefix("| tried ") }
+    #expect(rows.count > 40)
+    for row in rows { #expect(!claims(in: String(row)).isEmpty, "\(row.prefix(60))") }
   }
 
   @Test func `every row of a table has its test`() throws {

@@ -1,5 +1,6 @@
 import Commands
 import FoundationEssentials
+import ServingAPI
 import TestKit
 import Testing
 
@@ -57,6 +58,7 @@ import Testing
 
   @Test func `diff and apply ask nothing where a rule refuses`() async throws {
     let workspace = WorkspaceDouble()
+    workspace.setModel("main.support.hello", versions: [1: .ready])
     try await withTemporaryDirectory { directory in
       try Data(a10.utf8).write(to: URL(filePath: "\(directory)/chat.yaml"))
       let common = ["-f", "\(directory)/chat.yaml", "--state", "\(directory)/state", "--cloud", "azure"]
@@ -79,8 +81,11 @@ import Testing
   @Test(arguments: silicon)
   func `a plan names the silicon of its cloud`(arguments: [String], shown: String) async throws {
     let text = a10.replacing("A10", with: "GPU_LARGE")
+    let workspace = WorkspaceDouble()
+    workspace.setModel("main.support.hello", versions: [1: .ready])
     try await withTemporaryDirectory { directory in
-      let run = await CommandRun(["diff", "-f", "-", "--state", "\(directory)/state"] + arguments, input: text)
+      let common = ["diff", "-f", "-", "--state", "\(directory)/state"]
+      let run = await CommandRun(common + arguments, input: text, workspace: workspace)
       #expect(run.code == 1)
       #expect(run.lines.contains { $0.hasPrefix("    spec.workloadType") && $0.hasSuffix("  \(shown)") }, "\(run)")
     }

@@ -25,7 +25,7 @@ import Testing
   }
 
   private func saved(_ endpoint: DesiredEndpoint, _ world: World) async throws -> SavedPlan {
-    world.workspace.setModel(World.model, versions: [1: .ready])
+    world.workspace.setModel(World.model, versions: [1: .ready, 9: .ready])
     let reconciler = world.reconciler()
     let fleet = World.fleet(endpoint)
     let items = try await reconciler.survey(fleet)

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Testing
 
 @testable import ServingPlane
@@ -14,5 +15,27 @@ import Testing
     #expect(!ProcessTable.isAlive(other))
     // No process has a number beyond pid_max.
     #expect(ProcessTable.look(1 << 30) == .gone)
+  }
+
+  @Test func `a replica that cannot be looked at is not ended until it can, and was not gone before`() async throws {
+    let sleeper = try ProcessSpawn.start(
+      executable: "/bin/sleep", arguments: ["sleep", "3600"], environment: ["\(ReplicaMark.variable)": "plane.replica"],
+      directory: "/", output: "/dev/null")
+    defer { kill(sleeper, SIGKILL) }
+    let leader = try #require(ProcessTable.entry(sleeper)).identity
+    let looks = Mutex(0)
+    let group = ReplicaGroup(
+      mark: ReplicaMark(plane: "plane", replica: "replica"), leader: leader, workingDirectory: "/",
+      table: {
+        looks.withLock {
+          $0 += 1; return $0
+        } <= 2 ? nil : ProcessTable.all()
+      })
+    #expect(group.members() == nil)
+    #expect(ProcessTable.isAlive(leader))
+    _ = await group.end()
+    #expect(!ProcessTable.isAlive(leader))
+    #expect(looks.withLock { $0 } > 3)
+    _ = ProcessSpawn.collect(sleeper)
   }
 }

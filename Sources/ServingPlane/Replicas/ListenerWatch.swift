@@ -25,7 +25,9 @@ final class ListenerWatch: Sendable {
   ///
   /// - Parameter isStarting: whether it has not been ready yet, so that a server on another port stands in for its own.
   func finding(_ group: ReplicaGroup, isStarting: Bool) async -> ReplicaFailure? {
-    let sockets = await BlockingWork.brief.run { ListeningSocket.listed(for: group.members().map(\.identity.pid)) }
+    let sockets = await BlockingWork.brief.run {
+      ListeningSocket.listed(for: (group.members() ?? []).map(\.identity.pid))
+    }
     if let open = sockets.first(where: { $0.port == port && !$0.isLoopback }) { return Self.beyondLoopback(open) }
     let hasOwn = sockets.contains { $0.port == port }
     for socket in sockets where socket.port != port && (!socket.isLoopback || isStarting && !hasOwn) {

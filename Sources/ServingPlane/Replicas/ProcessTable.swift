@@ -36,7 +36,8 @@ enum ProcessTable {
     let text: [UInt8]
     switch content("/proc/\(pid)/stat") {
     case .success(let bytes): text = bytes
-    case .failure(let error): return error.isAbsence ? .gone : .unknown
+    // What another user's process hides is no concern of this plane.
+    case .failure(let error): return error.isAbsence || error.isRefusal ? .gone : .unknown
     }
     // The name stands in parentheses and may hold anything, parentheses included.
     guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return .unknown }
@@ -52,10 +53,20 @@ enum ProcessTable {
   /// The entry of a process; nil where there is none, or none can be seen.
   static func entry(_ pid: Int32) -> Entry? { if case .found(let entry) = look(pid) { entry } else { nil } }
 
-  /// Every process that can be seen.
-  static func all() -> [Entry] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap { Int32($0) }.compactMap(entry)
+  /// Every process that can be seen; nil where the table cannot be read now, as where no descriptor is free. That is not
+  /// the same as "none".
+  static func all() -> [Entry]? {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc") else { return nil }
+    var entries: [Entry] = []
+    for pid in names.compactMap({ Int32($0) }) {
+      switch look(pid) {
+      case .found(let entry): entries.append(entry)
+      case .gone: continue
+      // This plane's own processes can be seen whenever any can, so one that cannot hides one of ours, perhaps.
+      case .unknown: return nil
+      }
+    }
+    return entries
   }
 
   /// Whether this very process lives: neither gone, nor dead and uncollected, nor another one under its number. What cannot
@@ -90,11 +101,6 @@ enum ProcessTable {
     return entry.flatMap { ReplicaMark(String(decoding: $0.dropFirst(prefix.count), as: UTF8.self)) }
   }
 
-  /// The processes, living ones only, of a session.
-  static func members(ofSession session: Int32) -> [Entry] {
-    all().filter { $0.session == session && !$0.isDead }
-  }
-
   /// The directory a process runs in; nil where it may not be seen.
   static func workingDirectory(_ pid: Int32) -> String? {
     try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
@@ -123,6 +129,8 @@ enum ProcessTable {
     let code: CInt
     /// The process is not there, or went while it was read.
     var isAbsence: Bool { code == ENOENT || code == ESRCH }
+    /// It is another user's, and hidden from this one.
+    var isRefusal: Bool { code == EPERM || code == EACCES }
   }
 
   private static func read(_ path: String) -> [UInt8]? { try? content(path).get() }

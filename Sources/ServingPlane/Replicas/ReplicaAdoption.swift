@@ -87,7 +87,7 @@ struct ReplicaAdoption: Sendable {
 
   private func markedProcesses() -> [String: [ProcessTable.Entry]] {
     var marked: [String: [ProcessTable.Entry]] = [:]
-    for entry in ProcessTable.all() where !entry.isDead {
+    for entry in ProcessTable.all() ?? [] where !entry.isDead {
       guard let mark = ProcessTable.mark(entry.identity.pid), mark.plane == planeID else { continue }
       marked[mark.replica, default: []].append(entry)
     }

@@ -11,17 +11,23 @@ struct ReplicaGroup: Sendable {
   let leader: ProcessTable.Identity
   /// The version's artifacts; what lost the mark is still known by running there.
   let workingDirectory: String
+  private let table: @Sendable () -> [ProcessTable.Entry]?
   private let notes = ProcessNotes()
 
-  init(mark: ReplicaMark, leader: ProcessTable.Identity, workingDirectory: String) {
+  /// - Parameter table: every process of the machine; nil while they cannot be looked at.
+  init(
+    mark: ReplicaMark, leader: ProcessTable.Identity, workingDirectory: String,
+    table: @escaping @Sendable () -> [ProcessTable.Entry]? = ProcessTable.all
+  ) {
     self.mark = mark
     self.leader = leader
     self.workingDirectory = workingDirectory
+    self.table = table
   }
 
-  /// The living processes of the group. Blocks for a moment.
-  func members() -> [ProcessTable.Entry] {
-    let living = ProcessTable.all().filter { !$0.isDead }
+  /// The living processes of the group; nil while they cannot be looked at. Blocks for a moment.
+  func members() -> [ProcessTable.Entry]? {
+    guard let living = table()?.filter({ !$0.isDead }) else { return nil }
     var pids = Set(session(among: living).map(\.identity.pid))
     for entry in living where notes.isMember(entry.identity) || isMarked(entry) { pids.insert(entry.identity.pid) }
     // Children of children, until there are no more.
@@ -59,7 +65,7 @@ struct ReplicaGroup: Sendable {
 
   /// The files under `/dev/shm` that the group has mapped now.
   func sharedMemory() -> Set<String> {
-    members().reduce(into: []) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
+    (members() ?? []).reduce(into: []) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
   }
 
   /// Sends a signal to the server alone; only it knows how to end the others in good order.
@@ -78,7 +84,11 @@ struct ReplicaGroup: Sendable {
     var round = 0
     repeat {
       round += 1
-      let (victims, found) = await BlockingWork.brief.run { killAll() }
+      guard let (victims, found) = await BlockingWork.brief.run({ killAll() }) else {
+        // Who cannot be looked at is not gone.
+        try? await Task.sleep(for: Self.lookAgain)
+        continue
+      }
       guard !victims.isEmpty else { break }
       files.formUnion(found)
       await ProcessTable.waitForEnd(of: victims)
@@ -86,8 +96,10 @@ struct ReplicaGroup: Sendable {
     return files
   }
 
-  private func killAll() -> (victims: [ProcessTable.Identity], files: Set<String>) {
-    let victims = members().map(\.identity)
+  private static let lookAgain: Duration = .milliseconds(200)
+
+  private func killAll() -> (victims: [ProcessTable.Identity], files: Set<String>)? {
+    guard let victims = members()?.map(\.identity) else { return nil }
     for victim in victims { _ = Glibc.kill(victim.pid, SIGSTOP) }
     let files = sharedMemory()
     for victim in victims { _ = Glibc.kill(victim.pid, SIGKILL) }
@@ -147,7 +159,9 @@ enum ReplicaLeftovers {
     try? FileManager.default.removeItem(atPath: temporary)
     let present = sharedMemory.filter { access($0, F_OK) == 0 }
     guard !present.isEmpty else { return }
-    let mapped = ProcessTable.all().reduce(into: Set<String>()) {
+    // A file that somebody may have mapped stays.
+    guard let processes = ProcessTable.all() else { return }
+    let mapped = processes.reduce(into: Set<String>()) {
       $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid))
     }
     for path in present.subtracting(mapped) { unlink(path) }

@@ -64,7 +64,7 @@ final class TestData: Sendable {
   /// The living processes of all replicas ever started on this data, by their mark.
   func replicaProcesses() throws -> [ProcessTable.Entry] {
     let id = try EndpointStore(path: settings.storePath).planeID
-    return ProcessTable.all().filter { !$0.isDead && ProcessTable.mark($0.identity.pid)?.plane == id }
+    return (ProcessTable.all() ?? []).filter { !$0.isDead && ProcessTable.mark($0.identity.pid)?.plane == id }
   }
 
   deinit {
