@@ -84,6 +84,8 @@ if installed_python_parts; then
   if part "swift build (release: setpoint)" scripts/build-release.sh setpoint; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
+    part "the README's commands, as they stand" python3 Tests/e2e/readme.py \
+      --setpoint .build-release/release/setpoint || true
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
       --setpoint .build-release/release/setpoint || true
   fi
