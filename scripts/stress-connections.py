@@ -187,7 +187,7 @@ def main() -> int:
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
     parser.add_argument("--connections", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=60, help="for how long the crowd goes on at most")
-    parser.add_argument("--request-memory", default="128Mi", help="the plane's flag of that name")
+    parser.add_argument("--request-memory", default="64Mi", help="the plane's flag of that name")
     parser.add_argument("--files", type=int, help="the plane's limit of open files, soft and hard")
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -31,6 +31,11 @@ struct EndpointOutcome: Sendable {
       why = Self.withLogs(Self.why(reason, result.last), result)
       next = reason.next(for: result.name)
       done = nil
+    case .underWay(let reason, _) where reason.code == .retrying:
+      title = "failed"
+      why = reason.detail
+      next = "this command does not send it again; remove the cause, and run it again"
+      done = nil
     case .underWay(let reason, let timeIsOver):
       title = timeIsOver ? "still under way" : "under way"
       why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail

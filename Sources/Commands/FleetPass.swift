@@ -20,6 +20,11 @@ struct FleetPass: Sendable {
     _ set: ManifestSet, _ reconciler: Reconciler, _ versions: VersionResolver, _ wait: RegistrationWait? = nil,
     allowMassDelete: Bool, explain: Bool = false, cloud: Cloud? = nil
   ) async throws {
+    if reconciler.options.prune, set.manifests.isEmpty, set.brokenNames.isEmpty {
+      throw ErrorReport(
+        "the manifests name no endpoint at all, so --prune deletes nothing",
+        next: "name the endpoints that are to stay, or delete one by its name: setpoint delete NAME")
+    }
     let fleet = try await DesiredFleet.resolve(set) { alias in
       try await versions.resolve(model: alias.model, alias: alias.name, wait)
     }

@@ -15,7 +15,7 @@ package struct CallerLimits: Hashable, Sendable {
   package var minimumRate = 1024
   /// Bytes of request bodies held over all connections: those being received, those that wait for a place and those whose
   /// answer has not begun.
-  package var heldBytes = 128 << 20
+  package var heldBytes = 64 << 20
   /// After an answer that ends the connection, for so long what the caller still sends is read and dropped: a connection
   /// that is closed over unread bytes takes the answer with it.
   package var linger: Duration = .seconds(2)

@@ -22,7 +22,9 @@ extension Channel {
       var size = socklen_t(info.count)
       let isRead = getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &size) == 0
       guard isRead, Int(size) >= offset + 8 else { return nil }
-      return info.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+      let count = info.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+      // The handshake counts as one: a kernel that says 0 does not keep this number.
+      return count == 0 ? nil : count
     } ?? nil
   }
 

@@ -191,7 +191,8 @@ package final class EndpointAdmission: Sendable {
 
   /// What ends the request when its replica is cut off.
   func whenCutOff(_ ticket: AdmissionTicket, _ cut: @escaping @Sendable () -> Void) {
-    state.withLock { $0.cutters[ticket.id] = cut }
+    // A client that has left by now has given its place back; what it sent must not be kept for it.
+    state.withLock { if $0.queue.isOpen(ticket.id) { $0.cutters[ticket.id] = cut } }
   }
 
   /// Gives the place back. Telling it twice does nothing.

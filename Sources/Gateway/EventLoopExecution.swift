@@ -36,7 +36,7 @@ package struct CallerHTTPChannel: ServerChildChannel {
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
       // Each connection keeps a buffer of this size for good.
-      let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 16384)
+      let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 4096)
       try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
       try channel.pipeline.syncOperations.addHandler(ClientPresence(), position: .first)
     }.flatMap { base.setup(channel: channel, logger: logger) }

@@ -48,6 +48,7 @@ package struct PlaneService: Service {
   /// - Throws: ``PlaneStartError`` where the plane cannot start.
   package func run() async throws {
     let predecessor = settings.takesOver ? try await Predecessor.find(settings, log: log) : nil
+    try checkInterpreter()
     // May take seconds, during which a plane that is to be followed goes on.
     let launcher = await makeLauncher()
     let inheritance = try await predecessor?.inherit()
@@ -63,6 +64,16 @@ package struct PlaneService: Service {
     await probes.shutdown()
     withExtendedLifetime(data) {}
     try outcome.get()
+  }
+
+  /// A plane that can start nothing would hold every config for at fault.
+  private func checkInterpreter() throws(PlaneStartError) {
+    guard let python = settings.interpreter else { return }
+    let path = settings.environment["PATH"] ?? "/usr/bin:/bin"
+    guard ProcessSpawn.find(python, path: path, directory: "/") == nil else { return }
+    throw PlaneStartError(
+      message: "the Python \"\(python)\" is not on this machine, or is not executable",
+      advice: "name the one of vLLM's environment with --python PATH or SETPOINT_PYTHON")
   }
 
   private func endpoints(_ launcher: ReplicaLauncher, _ probes: ReplicaProbes) async throws -> ServingEndpoints {
@@ -91,7 +102,8 @@ package struct PlaneService: Service {
       responder: router(endpoints, token: token, relay: relay).buildResponder(), callers: callers(token), logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
-      stop: PlaneStop(server: server, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
+      stop: PlaneStop(
+        server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
       opening: PlaneOpening(
         endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening), log: log)
   }

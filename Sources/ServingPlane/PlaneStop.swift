@@ -5,6 +5,7 @@ import Logging
 /// ends the plane gives it. It says what it waits for.
 struct PlaneStop: Sendable {
   let server: SocketServer
+  let sockets: PlaneSockets
   let endpoints: ServingEndpoints
   let settings: PlaneConfiguration
   let hurry: Latch
@@ -15,8 +16,12 @@ struct PlaneStop: Sendable {
   private static let tellEvery: Duration = .seconds(5)
   private static let lookEvery: Duration = .milliseconds(50)
 
-  init(server: SocketServer, endpoints: ServingEndpoints, settings: PlaneConfiguration, hurry: Latch, log: Logger) {
+  init(
+    server: SocketServer, sockets: PlaneSockets, endpoints: ServingEndpoints, settings: PlaneConfiguration,
+    hurry: Latch, log: Logger
+  ) {
     self.server = server
+    self.sockets = sockets
     self.endpoints = endpoints
     self.settings = settings
     self.hurry = hurry
@@ -27,6 +32,8 @@ struct PlaneStop: Sendable {
   /// is up, or in a hurry.
   func finishRequests() async throws {
     server.stopListening()
+    // Who comes now is refused at once, and does not wait in the kernel for a plane that will not accept again.
+    sockets.close()
     await endpoints.refuseQueries()
     let time = settings.requestGrace
     if server.requestsUnderWay > 0 {

@@ -35,7 +35,10 @@ struct RunningPlane: Sendable {
   }
 
   /// The tasks of a plane.
-  private enum Part { case supervisor, other }
+  private enum Part { case supervisor, replicasEnded, other }
+
+  /// How long the records of killed replicas may take. A process that hangs in a driver cannot be killed and keeps nobody.
+  private static let settling: Duration = .seconds(2)
 
   /// Serves until the plane was asked to stop and has stopped, or another plane has taken over and has no more to wait for.
   func run(after predecessor: Predecessor?) async throws {
@@ -56,9 +59,10 @@ struct RunningPlane: Sendable {
         await endpoints.stop()
         group.addTask {
           try await stop.endReplicas()
-          return .other
+          await unattended.wait(atMost: Self.settling)
+          return .replicasEnded
         }
-        while let part = try await group.next(), part != .supervisor {}
+        while let part = try await group.next(), part == .other {}
       }
       group.cancelAll()
     }

@@ -269,6 +269,33 @@ import Testing
     }
   }
 
+  @Test(arguments: ["# all moved elsewhere\n", "---\n", "null\n"])
+  func `manifests that name no endpoint at all delete nothing`(text: String) async throws {
+    try await withBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.apply().code == 0)
+      bench.workspace.forgetCalls()
+      try bench.write(text)
+      for run in [await bench.apply("--prune"), await bench.apply("--prune", "--allow-mass-delete")] {
+        #expect(run.code == 1 && run.notes.contains("name no endpoint at all"), "\(run)")
+      }
+      #expect(await bench.diff("--prune").code == 2)
+      #expect(bench.workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `a call that the provider refused leaves nothing under way`() async throws {
+    try await withBench { bench in
+      bench.workspace.setFate(
+        .refused(message: "There is no secret llm/hf yet; try again later: temporarily unavailable"),
+        model: "main.support.hello", version: "4")
+      try bench.write(Manifests.chat(version: "4"))
+      let run = await bench.apply("--no-wait")
+      #expect(run.code == 1, "\(run)")
+      #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("under way"), "\(run)")
+    }
+  }
+
   @Test func `more than a fifth of a fleet is not deleted unless that is said`() async throws {
     try await withBench { bench in
       let names = ["a", "b", "c"]

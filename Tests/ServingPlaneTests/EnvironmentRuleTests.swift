@@ -44,7 +44,7 @@ struct EnvironmentRuleTests {
   @Test(arguments: [
     "VLLM_LOGGING_LEVEL", "VLLM_CPU_KVCACHE_SPACE", "VLLM_ATTENTION_BACKEND", "VLLM_USE_V1", "HF_TOKEN", "HF_HOME",
     "HF_HUB_OFFLINE", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "NCCL_DEBUG", "NCCL_P2P_DISABLE",
-    "OMP_NUM_THREADS", "TORCH_LOGS", "TORCH_NCCL_ASYNC_ERROR_HANDLING", "PYTORCH_CUDA_ALLOC_CONF",
+    "OMP_NUM_THREADS", "TORCH_SHOW_CPP_STACKTRACES", "TORCH_NCCL_ASYNC_ERROR_HANDLING", "PYTORCH_CUDA_ALLOC_CONF",
     "MLFLOW_TRACKING_URI", "TOKENIZERS_PARALLELISM", "PYTHONHASHSEED", "GREETING", "my_setting", "A", "DEBUG",
     "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "TZ", "LANG", "LC_ALL", "SETPOINT_ENGINE_ARGS", "VLLM_STANDIN",
   ])
@@ -70,6 +70,7 @@ struct EngineFlagRuleTests {
     ["--scheduler-cls", "x.Y"], ["--distributed-executor-backend", "x.Y"], ["--trust-remote-code"],
     ["--kv-transfer-config", #"{"kv_connector_module_path": "x"}"#],
     ["--kv-transfer-config.kv_connector_module_path=x"],
+    ["--kv-transfer-config", #"{"kv_connector_m\u006fdule_path": "x"}"#], ["-cc", #"{"backend": "a.b", "x": NaN}"#],
     ["-cc.backend", "x.y"], ["--compilation-config", #"{"inductor_passes": {"a": "x.y"}}"#],
     ["--compilation-config", #"{"backend": "x.y"}"#], ["--config", "/x.yaml"], ["--log-config-file", "/x"],
     ["--host", "0.0.0.0"], ["--hos=0.0.0.0"], ["--port", "1"], ["--uds", "/x"], ["--api-key", "k"], ["--api_key=k"],

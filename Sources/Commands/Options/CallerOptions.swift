@@ -20,7 +20,7 @@ struct CallerOptions: ParsableArguments {
         + "allows, 10000 at most)", valueName: "N"))
   var maxConnections: Int?
   @Option(
-    help: ArgumentHelp("Bytes of request bodies held at once, over all requests, as 128Mi.", valueName: "BYTES"))
+    help: ArgumentHelp("Bytes of request bodies held at once, over all requests, as 64Mi.", valueName: "BYTES"))
   var requestMemory = ByteCount(bytes: CallerLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)

@@ -87,7 +87,7 @@ extension OutletOptions {
   func listenerSettings() throws -> ControllerListener.Settings {
     var settings = ControllerListener.Settings()
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    let possible = OpenFileLimit.raise().connections(perCaller: 1, cores: cores)
+    let possible = try OpenFileLimit.sufficient().connections(perCaller: 1, cores: cores)
     settings.callers.maxConnections = min(settings.callers.maxConnections, possible)
     settings.host = listen.host
     settings.port = Int(listen.port ?? ListenAddress.controllerPort)

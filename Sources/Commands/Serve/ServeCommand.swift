@@ -103,7 +103,7 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     configuration.python = python
     replicas.apply(to: &configuration)
     configuration.shutdownGrace = shutdownGrace.duration
-    callers.apply(to: &configuration, files: OpenFileLimit.raise())
+    callers.apply(to: &configuration, files: try OpenFileLimit.sufficient())
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

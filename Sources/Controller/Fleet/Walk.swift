@@ -71,7 +71,8 @@ package struct WalkResult: Sendable {
     switch ending {
     case .inSync: true
     case .held(let reason): reason.code == .suspended || reason.code == .retained
-    case .underWay(_, let timeIsOver): !timeIsOver
+    // A call that the provider did not take leaves nothing under way.
+    case .underWay(let reason, let timeIsOver): !timeIsOver && reason.code != .retrying
     case .interrupted, .failed: false
     }
   }

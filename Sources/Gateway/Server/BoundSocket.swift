@@ -88,6 +88,9 @@ package final class BoundSocket: Sendable {
     return Int(address[2]) << 8 | Int(address[3])
   }
 
+  /// Sets the length of the kernel's queue again: NIO listens once more on a socket that it is given, with a shorter one.
+  package func restoreBacklog() { _ = Glibc.listen(descriptor, Self.backlog) }
+
   /// Another descriptor of the same socket, for whoever closes it in the end.
   package func duplicate() throws -> CInt {
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)

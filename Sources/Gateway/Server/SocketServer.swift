@@ -74,6 +74,7 @@ package final class SocketServer: Sendable {
   package func run(on sockets: [BoundSocket], whenAccepting: () async -> Void) async throws {
     for socket in sockets {
       let channel = try await bootstrap.withBoundSocket(socket.duplicate()).get()
+      socket.restoreBacklog()
       listeners.withLock { $0.append(channel) }
     }
     await whenAccepting()

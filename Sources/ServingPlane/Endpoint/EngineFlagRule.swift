@@ -51,7 +51,10 @@ enum EngineFlagRule {
     if flag.isMeant("--distributed-executor-backend"), !["mp", "ray", "uni", "external_launcher", ""].contains(value) {
       return "it loads code by name; its values are mp, ray, uni and external_launcher"
     }
-    let text = (flag.member + " " + value).replacing("_", with: "-")
+    guard let words = decoded(value) else {
+      return "its value is not valid JSON"
+    }
+    let text = ([flag.member, value] + words).joined(separator: " ").replacing("_", with: "-")
     if let word = codeInValues.first(where: text.contains) { return "\"\(word)\" in its value loads code by name" }
     if ["--compilation-config", "-cc", "-o"].contains(where: flag.isMeant), let backend = backend(flag, value),
       backend.contains(".")
@@ -59,6 +62,13 @@ enum EngineFlagRule {
       return "its backend \"\(backend)\" is code loaded by name"
     }
     return nil
+  }
+
+  /// Every key and text of a value in JSON, as the engine reads them, escapes decoded; none of another value. Nil where it looks
+  /// like JSON and is not: another parser may see more in it.
+  private static func decoded(_ value: String) -> [String]? {
+    guard let first = value.first(where: { !$0.isWhitespace }), first == "{" || first == "[" else { return [] }
+    return (try? JSONValue(parsing: value))?.texts
   }
 
   private static func backend(_ flag: Flag, _ value: String) -> String? {
@@ -83,4 +93,16 @@ enum EngineFlagRule {
     "processor-plugin",
     "trust-remote-code",
   ]
+}
+
+extension JSONValue {
+  /// All keys and texts, at any depth.
+  fileprivate var texts: [String] {
+    switch self {
+    case .string(let text): [text]
+    case .array(let items): items.flatMap(\.texts)
+    case .object(let members): members.flatMap { [$0.key] + $0.value.texts }
+    default: []
+    }
+  }
 }

@@ -95,7 +95,6 @@ extension ServingEndpoints {
     ids[name] = nil
     routings[id] = nil
     table.remove(name)
-    admissions[id]?.setUnavailable(reason: "endpoint \(name) was deleted")
     for (replica, record) in records where record.endpoint == id {
       if record.ended == nil {
         admissions[id]?.replicaDraining(replica)
@@ -104,6 +103,8 @@ extension ServingEndpoints {
         await forget(record)
       }
     }
+    // Once no replica takes requests any more, so that those who wait are told now.
+    admissions[id]?.setUnavailable(reason: "endpoint \(name) was deleted")
     if !records.values.contains(where: { $0.endpoint == id }) { admissions[id] = nil }
     log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }

@@ -313,7 +313,8 @@ actor ServingEndpoints {
     if let known = capacities[launch.key] { return known }
     let entrypoint = await version(of: launch)?.entrypoint
     let capacity = EngineBatch.size(entrypoint: entrypoint ?? "", environment: launch.environment)
-    capacities[launch.key] = capacity
+    // A version that could not be read now is asked again.
+    if entrypoint != nil { capacities[launch.key] = capacity }
     return capacity
   }
 

@@ -79,7 +79,8 @@ struct ReplicaAdoption: Sendable {
       let group = ReplicaGroup(
         mark: ReplicaMark(plane: planeID, replica: record.id), leader: process,
         workingDirectory: record.workingDirectory)
-      files.formUnion(await group.end())
+      // Bounded: a process that hangs in a driver must not keep a plane from its start.
+      files.formUnion(await group.end(rounds: 2))
     }
     let found = files
     await BlockingWork.brief.run { ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: found) }

@@ -1,0 +1,19 @@
+internal import Gateway
+
+extension OpenFileLimit {
+  /// What a server needs for itself: event loops, store, logs, `/proc`, and a few callers.
+  private static let least = 64
+
+  /// Raises the limit as ``raise()`` does.
+  ///
+  /// - Throws: `ErrorReport` where it is too low for a server, which would end in the middle of its start.
+  static func sufficient() throws -> OpenFileLimit {
+    let limit = raise()
+    guard limit.files >= least else {
+      throw ErrorReport(
+        "the limit of open files is \(limit.files), and a server needs \(least) at least",
+        next: "raise it: ulimit -n 1024, or LimitNOFILE= in a systemd unit")
+    }
+    return limit
+  }
+}
