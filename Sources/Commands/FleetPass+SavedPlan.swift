@@ -66,8 +66,8 @@ extension FleetPass {
     }
   }
 
-  /// Which aliases mean another version by now than the one that the plan carries out (contract Q40). A registry that
-  /// cannot be asked, or has no such alias any more, tells of none.
+  /// Which aliases mean another version by now than the one that the plan carries out (serving-api.md Q40). A registry
+  /// that cannot be asked, or has no such alias any more, tells of none.
   func aliasMoves(_ versions: VersionResolver) async throws -> [String] {
     let planned = items.flatMap { item -> [AliasedVersion] in
       guard case .present(let endpoint, _) = item.desired else { return [] }

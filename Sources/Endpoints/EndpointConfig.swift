@@ -33,7 +33,7 @@ package struct EndpointConfig: Hashable, Sendable {
   package var digest: ConfigDigest { ConfigDigest(SHA256.hash(canonicalJSON)) }
 
   /// This config with the entity names of `other` wherever `other` gives none: a live name that the manifest did not
-  /// choose is no drift. Entities pair by model and version, which an endpoint never holds twice (contract E5).
+  /// choose is no drift. Entities pair by model and version, which an endpoint never holds twice (serving-api.md E5).
   package func named(like other: EndpointConfig) -> EndpointConfig {
     EndpointConfig(
       entities: entities.map { entity in

@@ -6,8 +6,8 @@ package enum CauseClass: String, Hashable, Sendable {
   case theirs
 }
 
-/// A failure that providers and model servers are known to put into certain words (contract 1.7 and 4.5): whose fault,
-/// what it is in plain words, and what a person can do.
+/// A failure that providers and model servers are known to put into certain words (serving-api.md 1.7 and 4.5): whose
+/// fault, what it is in plain words, and what a person can do.
 package struct KnownMessage: Hashable, Sendable {
   package let cause: CauseClass
   package let plain: String

@@ -1,12 +1,13 @@
 /// What the provider reports of one endpoint, at one reading.
 package struct ObservedEndpoint: Hashable, Sendable {
   package let name: String
-  /// The provider's own id: another one under the same name is another endpoint (contract Q42).
+  /// The provider's own id: another one under the same name is another endpoint (serving-api.md Q42).
   package let id: String
   package let creator: String?
   /// The config that answers requests; nil until a first one has been activated.
   package let active: ObservedConfig?
-  /// The config being rolled out; whether it is still reported after a failure varies between servers (contract 2.2).
+  /// The config being rolled out; whether it is still reported after a failure varies between servers
+  /// (serving-api.md 2.2).
   package let pending: ObservedConfig?
   package let readiness: Readiness
   package let update: UpdateState
@@ -73,7 +74,7 @@ package struct ObservedConfig: Hashable, Sendable {
 }
 
 /// `state.ready`: whether every entity of the active config is ready. Compared exactly, since `NOT_READY` also ends in
-/// `READY` (contract 2.6).
+/// `READY` (serving-api.md 2.6).
 package enum Readiness: Hashable, Sendable {
   case ready
   case notReady

@@ -1,5 +1,5 @@
 /// What was seen and read of a rollout while it ran. A server may show none of it once the rollout has failed: the
-/// pending config may be gone (contract 2.2), and logs follow the active config (Q63).
+/// pending config may be gone (serving-api.md 2.2), and logs follow the active config (serving-api.md Q63).
 package struct RolloutEvidence: Hashable, Sendable {
   /// By served entity name.
   package var entities: [String: Entity]

@@ -26,7 +26,7 @@ package struct RolloutPolicy: Hashable, Sendable {
   }
 
   /// The deadline in force: the manifest's, else the platform's own for the slowest workload class in the config
-  /// (CPU 30, small and medium GPU 60, large GPU 120 minutes: contract 2.5).
+  /// (CPU 30, small and medium GPU 60, large GPU 120 minutes: serving-api.md 2.5).
   package func deadline(for config: EndpointConfig) -> Duration {
     deadline ?? config.entities.map { Self.platformDeadline(workloadType: $0.workloadType) }.max() ?? .seconds(30 * 60)
   }

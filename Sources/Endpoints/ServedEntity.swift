@@ -7,13 +7,13 @@ package struct ServedEntity: Hashable, Sendable {
   package private(set) var givenName: String?
   /// The registered model: `catalog.schema.name`, or a bare registry name.
   package let entityName: String
-  /// The version number as text: the API wants a JSON string (contract Q4).
+  /// The version number as text: the API wants a JSON string (serving-api.md Q4).
   package let entityVersion: String
   /// The API's word for the accelerator, such as `GPU_MEDIUM`. An open string.
   package let workloadType: String
   /// `Small`, `Medium`, `Large` or a size of the workspace's own; nil where ``concurrency`` says it.
   package let workloadSize: String?
-  /// In place of a size; the two exclude each other (contract Q5).
+  /// In place of a size; the two exclude each other (serving-api.md Q5).
   package let concurrency: ProvisionedConcurrency?
   package let scaleToZero: Bool
   /// Environment of the model server; secret references stay references (`{{secrets/scope/key}}`).
@@ -22,7 +22,7 @@ package struct ServedEntity: Hashable, Sendable {
   package private(set) var traffic: Int
 
   /// - Parameter concurrency: rules where it is given; `workloadSize` then counts for nothing, since servers echo one
-  ///   that nobody chose (contract Q16).
+  ///   that nobody chose (serving-api.md Q16).
   package init(
     name: String? = nil, entityName: String, entityVersion: String, workloadType: String = "CPU",
     workloadSize: String? = "Small", concurrency: ProvisionedConcurrency? = nil, scaleToZero: Bool = false,
@@ -50,7 +50,7 @@ package struct ServedEntity: Hashable, Sendable {
   }
 
   /// The server's default: the model's last segment, a dash and the version, 63 characters at most; served-entity names
-  /// take letters, digits, `-` and `_` only, so anything else becomes `-` (contract Q13).
+  /// take letters, digits, `-` and `_` only, so anything else becomes `-` (serving-api.md Q13).
   package static func defaultName(entityName: String, entityVersion: String) -> String {
     let segment = entityName.split(separator: ".").last.map(String.init) ?? entityName
     let suffix = "-" + entityVersion

@@ -1,6 +1,6 @@
 internal import ServingAPI
 
-/// The look-ups that MLflow servers and the registry of a workspace have in common (contract 1.5).
+/// The look-ups that MLflow servers and the registry of a workspace have in common (serving-api.md 1.5).
 struct MLflowCalls: Sendable {
   let client: ServingClient
   /// What no message may repeat beside the client's own.

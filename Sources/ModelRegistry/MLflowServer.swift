@@ -1,6 +1,6 @@
 package import ServingAPI
 
-/// The registry of an MLflow server (contract 1.5).
+/// The registry of an MLflow server (serving-api.md 1.5).
 package struct MLflowServer: VersionRegistry {
   private let calls: MLflowCalls
   private let hasCredentials: Bool

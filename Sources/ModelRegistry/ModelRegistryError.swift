@@ -4,10 +4,10 @@ package struct ModelRegistryError: Error, Hashable, Sendable, CustomStringConver
   package enum Kind: Hashable, Sendable {
     case noSuchModel
     case noSuchAlias
-    /// The registry of a workspace has no aliases at all (contract 1.5).
+    /// The registry of a workspace has no aliases at all (serving-api.md 1.5).
     case noAliases
     case noSuchVersion
-    /// Being registered still: large models take 20 to 30 minutes (contract Q38).
+    /// Being registered still: large models take 20 to 30 minutes (serving-api.md Q38).
     case notYetRegistered
     /// Its registration failed, or its state is a word this version does not know.
     case notServable

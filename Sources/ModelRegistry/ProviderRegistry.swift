@@ -42,7 +42,7 @@ struct ProviderRegistry: VersionRegistry {
   }
 }
 
-/// The registry that a workspace had before Unity Catalog. It has no aliases at all (contract 1.5).
+/// The registry that a workspace had before Unity Catalog. It has no aliases at all (serving-api.md 1.5).
 private struct WorkspaceRegistry: VersionRegistry {
   let calls: MLflowCalls
 

@@ -1,6 +1,6 @@
 package import ServingAPI
 
-/// Patience with versions that are still being registered: large models take 20 to 30 minutes (contract Q38).
+/// Patience with versions that are still being registered: large models take 20 to 30 minutes (serving-api.md Q38).
 package struct RegistrationWait: Sendable {
   /// What is told on the way.
   package enum Event: Hashable, Sendable {

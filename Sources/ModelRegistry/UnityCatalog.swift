@@ -1,6 +1,6 @@
 internal import ServingAPI
 
-/// Unity Catalog's look-ups, which workspaces and planes both answer (contract 1.4).
+/// Unity Catalog's look-ups, which workspaces and planes both answer (serving-api.md 1.4).
 struct UnityCatalog: VersionRegistry {
   let client: ServingClient
 

@@ -33,7 +33,7 @@ package struct VersionResolver: Sendable {
     }
   }
 
-  /// The word for the newest version. Registries reserve it, so it is the name of no alias (contract 1.4).
+  /// The word for the newest version. Registries reserve it, so it is the name of no alias (serving-api.md 1.4).
   private static let latest = "latest"
 
   private func resolved(_ model: String, _ alias: String) async throws -> ResolvedVersion {

@@ -1,7 +1,8 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// A model version as an MLflow server shows it (contract 1.5). Its version is a text, where Unity Catalog has a number.
+/// A model version as an MLflow server shows it (serving-api.md 1.5). Its version is a text, where Unity Catalog has a
+/// number.
 struct WireMLflowVersion: WireObject {
   var members: [String: JSONValue]
 

@@ -15,7 +15,7 @@ package enum Receipt: Hashable, Sendable {
   /// No answer came: it may have been taken or not.
   case lost(String)
 
-  /// Classifies an error answer of the serving API (contract 1.7). An `error_code` outranks the status.
+  /// Classifies an error answer of the serving API (serving-api.md 1.7). An `error_code` outranks the status.
   ///
   /// - Parameters:
   ///   - status: the HTTP status.
@@ -43,7 +43,8 @@ package enum Receipt: Hashable, Sendable {
     }
   }
 
-  /// The server's words may say that it is a matter of time: a version still being registered (contract Q38), a quota.
+  /// The server's words may say that it is a matter of time: a version still being registered (serving-api.md Q38), a
+  /// quota.
   private static func classifyRefusal(message: String, retryAfter: Duration?) -> Receipt {
     guard let known = KnownMessage.found(in: message), known.cause == .theirs else { return .refused(message) }
     if known.isAbsence { return isAboutEndpoint(message) ? .refused(message) : .missing(message) }

@@ -33,8 +33,9 @@ extension Situation {
   private enum Trace { case none, attempt, other }
 
   /// Whose doing the endpoint's present state is: nobody's since the attempt was recorded, the attempt's, or somebody
-  /// else's. `UPDATE_FAILED` alone says nothing: it stays from an earlier update (contract 2.6). Without an announced
-  /// version or a pending config, a failure is the attempt's if it showed up together with a moved last-updated.
+  /// else's. `UPDATE_FAILED` alone says nothing: it stays from an earlier update (serving-api.md 2.6). Without an
+  /// announced version or a pending config, a failure is the attempt's if it showed up together with a moved
+  /// last-updated.
   private func trace(of attempt: Attempt, on live: ObservedEndpoint) -> Trace {
     guard case .present(let id, let version, let lastUpdated, let hadFailed) = attempt.base else {
       return live.pending.map { means($0.config, attempt) } ?? true ? .attempt : .other

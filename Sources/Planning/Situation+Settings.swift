@@ -52,7 +52,7 @@ extension Situation {
   }
 
   /// The next change of each kind, where it can be made: telemetry is taken by endpoints with a config only
-  /// (contract E10).
+  /// (serving-api.md E10).
   private func possible(_ plan: SettingsPlan, on live: ObservedEndpoint) -> [SettingChange] {
     plan.firsts.filter { plan.claimed.contains($0.kind) && ($0.kind != .telemetry || live.active != nil) }
   }

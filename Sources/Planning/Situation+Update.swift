@@ -32,7 +32,7 @@ extension Situation {
     step.isEmpty ? "" : Self.joined(step, live.deploymentWords)
   }
 
-  /// Polls get slower with time, from one second to ten (contract 2.6).
+  /// Polls get slower with time, from one second to ten (serving-api.md 2.6).
   func pollDelay(since: Timestamp) -> Duration {
     min(.seconds(10), max(.seconds(1), (now - since) / 10))
   }

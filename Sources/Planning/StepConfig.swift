@@ -62,12 +62,12 @@ package enum StepConfig {
     return entity.serving(entity.traffic, as: name)
   }
 
-  /// How long a served entity's name may be (contract Q13).
+  /// How long a served entity's name may be (serving-api.md Q13).
   private static let longestName = 63
 }
 
 extension EndpointConfig {
-  /// The entity of the same model version; an endpoint never holds one twice (contract E5).
+  /// The entity of the same model version; an endpoint never holds one twice (serving-api.md E5).
   func entity(like other: ServedEntity) -> ServedEntity? {
     entities.first { $0.isSameVersion(as: other) }
   }

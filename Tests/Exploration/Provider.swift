@@ -1,7 +1,7 @@
 internal import Endpoints
 internal import Planning
 
-/// The serving API in small: one endpoint, with the state machine of the contract's section 2.
+/// The serving API in small: one endpoint, with the state machine of serving-api.md 2.
 struct Provider: Hashable, Sendable {
   var live: ObservedEndpoint?
   /// The highest config version given out.

@@ -56,7 +56,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     ("main.support.empty", "latest", .noSuchVersion, "has no versions"),
   ]
 
-  // An alias that is not there is a 404 to Unity Catalog and a 400 to MLflow (contract 1.5).
+  // An alias that is not there is a 404 to Unity Catalog and a 400 to MLflow (serving-api.md 1.5).
   @Test(arguments: TestedRegistry.allCases, refusals)
   func `an alias that means no servable version is told from the others`(
     registry: TestedRegistry, refusal: (model: String, alias: String, kind: ModelRegistryError.Kind, text: String)

@@ -2,8 +2,8 @@ import CanonicalJSON
 import Endpoints
 import Planning
 
-/// A provider's side settings in small: it takes each call as the contract says, and nothing else ever moves. Whatever is
-/// to be done to endpoint "chat" is done, one call a look, with the time that it takes.
+/// A provider's side settings in small: it takes each call as serving-api.md 1.1 says, and nothing else ever moves.
+/// Whatever is to be done to endpoint "chat" is done, one call a look, with the time that it takes.
 struct SettingsSimulator {
   var live: ObservedEndpoint
   var memory = Memory()

@@ -231,7 +231,7 @@ import Testing
 }
 
 @Suite struct `Access on the wire` {
-  /// As a workspace answers (contract 1.2).
+  /// As a workspace answers (serving-api.md 1.2).
   private static let answer: JSONValue = [
     "object_id": "/serving-endpoints/4f", "object_type": "serving-endpoint",
     "access_control_list": [

@@ -16,7 +16,7 @@ struct Reply {
   /// A request that the API refuses.
   static func invalid(_ message: String) -> Reply { .error(400, "INVALID_PARAMETER_VALUE", message) }
 
-  /// The same error in another of the forms of contract 1.7.
+  /// The same error in another of the forms of serving-api.md 1.7.
   func written(as form: ErrorForm) -> Reply {
     guard status >= 400, form != .json, let code = json?["error_code"]?.stringValue,
       let message = json?["message"]?.stringValue

@@ -26,7 +26,7 @@ extension WorkspaceDouble {
     state.withLock { $0.workspace.models[name] = WorkspaceState.Model(versions: versions, aliases: aliases) }
   }
 
-  /// A version that is `PENDING_REGISTRATION` for this many looks, and `READY` then (contract Q38).
+  /// A version that is `PENDING_REGISTRATION` for this many looks, and `READY` then (serving-api.md Q38).
   package func setRegistering(_ model: String, version: Int64, looks: Int) {
     state.withLock { state in
       state.workspace.models[model]?.versions[version] = .ready
@@ -107,12 +107,12 @@ extension WorkspaceDouble {
     }
   }
 
-  /// Somebody stops an endpoint, in the web page (contract 2.4).
+  /// Somebody stops an endpoint, in the web page (serving-api.md 2.4).
   package func stop(_ name: String) { state.withLock { _ = $0.workspace.stop(name) } }
 
   package func start(_ name: String) { state.withLock { _ = $0.workspace.start(name) } }
 
-  /// Nobody asked it anything for half an hour (contract 2.4).
+  /// Nobody asked it anything for half an hour (serving-api.md 2.4).
   package func scaleToZero(_ name: String) { state.withLock { $0.workspace.endpoints[name]?.isAtZero = true } }
 
   /// Somebody makes or changes an endpoint's config past us. Nothing happens where an update is under way.

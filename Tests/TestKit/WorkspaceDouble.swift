@@ -4,9 +4,9 @@ internal import LibCurl
 package import ServingAPI
 internal import Synchronization
 
-/// A workspace in memory, reached through the same client as a real one. It keeps the state machine of contract section
-/// 2:
-/// each look at an endpoint takes its update one step further, so nothing here waits for time to pass.
+/// A workspace in memory, reached through the same client as a real one. It keeps the state machine of
+/// serving-api.md 2: each look at an endpoint takes its update one step further, so nothing here waits for time to
+/// pass.
 ///
 /// Faults can be put at any call, and a crash of the caller's own process played: from that call on every call of the
 /// provider throws `CancellationError`, until ``restart()``.

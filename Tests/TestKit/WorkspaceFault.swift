@@ -21,10 +21,10 @@ extension WorkspaceDouble {
 }
 
 extension WorkspaceDouble.Fault {
-  /// 429 with `Retry-After` in seconds (contract 1.7, 1.8).
+  /// 429 with `Retry-After` in seconds (serving-api.md 1.7, 1.8).
   package static func throttled(seconds: Int) -> Self { throttled(retryAfter: String(seconds)) }
 
-  /// 429 with `Retry-After` as it is given, such as an HTTP date (Q77).
+  /// 429 with `Retry-After` as it is given, such as an HTTP date (serving-api.md Q77).
   package static func throttled(retryAfter: String) -> Self {
     .reply(
       status: 429, headers: ["Retry-After": retryAfter],
@@ -35,25 +35,25 @@ extension WorkspaceDouble.Fault {
   package static let unavailable = Self.answer(
     status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "The service is unavailable.")
 
-  /// 401 in the middle of a wait (Q78).
+  /// 401 in the middle of a wait (serving-api.md Q78).
   package static let tokenExpired = Self.answer(
     status: 401, errorCode: "UNAUTHENTICATED", message: "The access token expired.")
 
-  /// 403, which may hide that there is nothing (Q73).
+  /// 403, which may hide that there is nothing (serving-api.md Q73).
   package static let denied = Self.answer(
     status: 403, errorCode: "PERMISSION_DENIED", message: "You do not have permission to do that.")
 
-  /// An error whose body is a page (contract 1.7).
+  /// An error whose body is a page (serving-api.md 1.7).
   package static let errorPage = Self.reply(
     status: 502, headers: ["Content-Type": "text/html"],
     body: "<html><head><title>502 Bad Gateway</title></head><body><pre>upstream is down</pre></body></html>")
 
-  /// A login page with status 200 (Q79).
+  /// A login page with status 200 (serving-api.md Q79).
   package static let loginPage = Self.reply(
     status: 200, headers: ["Content-Type": "text/html"],
     body: "<!DOCTYPE html><html><head><title>Databricks - Sign In</title></head><body>Sign in</body></html>")
 
-  /// Where a private link sends strangers: a redirect that is really a refusal (contract 1.7).
+  /// Where a private link sends strangers: a redirect that is really a refusal (serving-api.md 1.7).
   package static let privateLink = Self.reply(
     status: 302, headers: ["Location": "https://workspace.example.com/login.html?error=private-link-validation-error"],
     body: "")

@@ -1,15 +1,15 @@
-/// Where servers are known to differ, to change or to be in a bad mood. Each is a switch of the test workspace; the
-/// contract's section or quirk that tells of it stands beside it.
+/// Where servers are known to differ, to change or to be in a bad mood. Each is a switch of the test workspace; beside
+/// it stands the section or quirk of docs/serving-api.md that tells of it.
 package struct WorkspaceHabits: Hashable, Sendable {
   package init() {}
 
   // MARK: - What answers look like
 
-  /// Whether `pending_config` is shown after a failure (2.2, appendix B 1). A failed first deployment shows it anyway.
+  /// Whether `pending_config` is shown after a failure (2.2, B1). A failed first deployment shows it anyway.
   package var keepsPendingAfterFailure = false
-  /// Whether an entity says that it failed, and why, in the last looks of its update (appendix A, step 4).
+  /// Whether an entity says that it failed, and why, in the last looks of its update (A4).
   package var showsFailureEarly = false
-  /// Whether even a failed first deployment shows no config at all (appendix A, step 7).
+  /// Whether even a failed first deployment shows no config at all (A7).
   package var hidesFirstFailure = false
   /// Whether answers hold members that no SDK knows (Q26).
   package var speaksOfTheFuture = false
@@ -32,7 +32,7 @@ package struct WorkspaceHabits: Hashable, Sendable {
   package var answersTagsAsArray = false
   /// Whether `description` is left out where there is none, in place of `""` (Q17).
   package var omitsEmptyDescription = false
-  /// Whether a telemetry answer names the logs table beside the profile (Q21, appendix B 5).
+  /// Whether a telemetry answer names the logs table beside the profile (Q21, B5).
   package var echoesLogsTable = false
   /// Whether new endpoints have a telemetry profile that nobody asked for (Q21).
   package var givesTelemetry = false
@@ -58,7 +58,7 @@ package struct WorkspaceHabits: Hashable, Sendable {
   package var gatedModels: Set<String> = []
   /// Workload types that refuse scale to zero (Q49).
   package var neverAtZero: Set<String> = []
-  /// Blocks of the AI Gateway that this kind of endpoint does not take (E7, appendix B 2).
+  /// Blocks of the AI Gateway that this kind of endpoint does not take (E7, B2).
   package var refusedGatewayBlocks: Set<String> = []
   /// Whether a size is taken beside concurrency, as some field scripts send it (Q5).
   package var allowsSizeWithConcurrency = false
@@ -73,7 +73,7 @@ package struct WorkspaceHabits: Hashable, Sendable {
   package var hidesHostMetadata = false
 }
 
-/// The forms in which error answers have been seen (contract 1.7).
+/// The forms in which error answers have been seen (serving-api.md 1.7).
 package enum ErrorForm: String, CaseIterable, Hashable, Sendable {
   /// `{error_code, message}`.
   case json
@@ -101,7 +101,7 @@ package struct WriteLimit: Hashable, Sendable {
     self.per = per
   }
 
-  /// What a workspace allows (contract 6.3).
+  /// What a workspace allows (serving-api.md 6.3).
   package static let workspace = WriteLimit(50, per: .seconds(300))
 }
 
@@ -109,13 +109,13 @@ package struct WriteLimit: Hashable, Sendable {
 package enum VersionFate: Hashable, Sendable {
   /// Ready after this many looks at the endpoint.
   case ready(polls: Int = 1)
-  /// Ready after this long by the workspace's clock, however often it is looked at (contract 2.5).
+  /// Ready after this long by the workspace's clock, however often it is looked at (serving-api.md 2.5).
   case readyAfter(Duration)
   /// Given up after this many looks, with these words on the served entity.
   case fails(polls: Int = 1, message: String)
   /// Under way for ever.
   case hangs
-  /// Somebody deletes the endpoint after this many looks (contract 2.6, rule 7).
+  /// Somebody deletes the endpoint after this many looks (serving-api.md 2.6, rule 7).
   case vanishes(polls: Int = 1)
   /// Not even accepted.
   case refused(status: Int = 400, errorCode: String = "INVALID_PARAMETER_VALUE", message: String)

@@ -1,4 +1,4 @@
-/// In which order a server gives what has no order (contract Q22, 1.2).
+/// In which order a server gives what has no order (serving-api.md Q22, 1.2).
 package enum WorkspaceOrder: Hashable, Sendable {
   case asSent
   /// By name, as the workspace sorts served entities.

@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// The AI Gateway of an endpoint (E7).
+/// The AI Gateway of an endpoint (serving-api.md E7).
 extension WorkspaceState {
   /// Replaces the whole; `{}` removes it.
   mutating func putGateway(_ name: String, _ body: JSONValue?) -> Reply {

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import LibCurl
 internal import ServingAPI
 
-/// Who asks, and the tokens that prove it (contract 1.6).
+/// Who asks, and the tokens that prove it (serving-api.md 1.6).
 extension WorkspaceState {
   struct Identities {
     /// The caller of the request at hand.

@@ -1,12 +1,12 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// What an endpoint writes about itself (E14 to E16).
+/// What an endpoint writes about itself (serving-api.md E14 to E16).
 extension WorkspaceState {
   enum Log { case server, build }
 
-  /// The server's log follows the active config alone (Q63); the build's can be read of a config on its way or given
-  /// up.
+  /// The server's log follows the active config alone (serving-api.md Q63); the build's can be read of a config on its
+  /// way or given up.
   func logs(_ name: String, _ entity: String, of kind: Log) -> Reply {
     guard let endpoint = endpoints[name] else { return missing(name) }
     func named(_ version: Version?) -> WireServedEntity? {

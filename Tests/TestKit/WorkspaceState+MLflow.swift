@@ -1,9 +1,8 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// The same registered models in the form of an MLflow server (contract 1.5): versions are texts here, and an alias
-/// that
-/// is missing is a bad request.
+/// The same registered models in the form of an MLflow server (serving-api.md 1.5): versions are texts here, and an
+/// alias that is missing is a bad request.
 extension WorkspaceState {
   mutating func mlflow(_ method: String, _ parts: [String], query: [String: String]) -> Reply {
     let name = query["name"] ?? ""

@@ -5,7 +5,7 @@ extension WorkspaceState {
   struct Model {
     var versions: [Int64: ModelVersionStatus]
     var aliases: [String: Int64]
-    /// Versions that are `PENDING_REGISTRATION` for so many looks yet (contract Q38).
+    /// Versions that are `PENDING_REGISTRATION` for so many looks yet (serving-api.md Q38).
     var registering: [Int64: Int] = [:]
     /// Tags of versions, such as `task`.
     var tags: [Int64: [String: String]] = [:]
@@ -88,7 +88,7 @@ extension WorkspaceState {
     return Reply(json: version.json)
   }
 
-  /// One version a page, in no order, an empty page before each (contract 1.4).
+  /// One version a page, in no order, an empty page before each (serving-api.md 1.4).
   private func versionPage(_ name: String, _ model: Model, token: String?) -> Reply {
     let numbers = model.versions.keys.sorted { ($0 &* 40503 % 127, $0) < ($1 &* 40503 % 127, $1) }
     let index = token.flatMap { Int($0) } ?? 0

@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// Who may do what with an endpoint: keyed by its id (contract 1.2).
+/// Who may do what with an endpoint: keyed by its id (serving-api.md 1.2).
 extension WorkspaceState {
   /// One principal's own right on an endpoint.
   struct Grant: Hashable {

@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// Questions to endpoints (contract 1.3).
+/// Questions to endpoints (serving-api.md 1.3).
 extension WorkspaceState {
   /// `{name}/invocations`, `{name}/served-models/{entity}/invocations`, and OpenAI's path with the endpoint as the
   /// model.

@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import ServingAPI
 
-/// What the workspace checks before it accepts a create or a config (contract 2.3, step 1).
+/// What the workspace checks before it accepts a create or a config (serving-api.md 2.3, step 1).
 extension WorkspaceState {
   func refusal(ofName name: String) -> Reply? {
     if name.isEmpty { return .invalid("An endpoint name is required.") }
@@ -44,7 +44,7 @@ extension WorkspaceState {
     guard let model = entity.entityName, let version = entity.entityVersion else {
       return .invalid("A served entity needs entity_name and entity_version.")
     }
-    // Unity Catalog's numbers are no versions here (Q4).
+    // Unity Catalog's numbers are no versions here (serving-api.md Q4).
     guard (entity.members["entity_version"] ?? entity.members["model_version"])?.stringValue != nil else {
       return .error(400, "MALFORMED_REQUEST", "entity_version: a string was expected, got \(version).")
     }
@@ -98,7 +98,7 @@ extension WorkspaceState {
     return nil
   }
 
-  /// What is only for models of one's own is refused for a model elsewhere (Q7).
+  /// What is only for models of one's own is refused for a model elsewhere (serving-api.md Q7).
   private func refusal(ofExternal entity: WireServedEntity) -> Reply? {
     let foreign = ["entity_name", "entity_version", "workload_type", "workload_size"] + Self.throughputFields
     guard let field = foreign.first(where: { entity.members[$0].map { !$0.isNull } == true }) else { return nil }
@@ -120,7 +120,7 @@ extension WorkspaceState {
     return nil
   }
 
-  /// What an endpoint that is there cannot become (contract 3: recreate).
+  /// What an endpoint that is there cannot become (serving-api.md 3: recreate).
   private func refusal(ofChange config: WireConfig, for name: String) -> Reply? {
     guard let live = endpoints[name]?.active?.config else { return nil }
     if live.entities.contains(where: \.isExternal) != config.entities.contains(where: \.isExternal) {
@@ -140,7 +140,7 @@ extension WorkspaceState {
 }
 
 extension Character {
-  /// Of endpoints and served entities (contract Q12, Q13).
+  /// Of endpoints and served entities (serving-api.md Q12, Q13).
   var isNameCharacter: Bool { isASCII && (isLetter || isNumber || self == "-" || self == "_") }
 }
 
@@ -149,6 +149,6 @@ extension WireServedEntity {
 }
 
 extension WireConfig {
-  /// Whether it serves anything but other people's models: only then is there telemetry (E10).
+  /// Whether it serves anything but other people's models: only then is there telemetry (serving-api.md E10).
   var hasOwnModels: Bool { entities.contains { !$0.isExternal } }
 }

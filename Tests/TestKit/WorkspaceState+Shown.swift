@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import ServingAPI
 
-/// How the workspace shows an endpoint (E2, E3).
+/// How the workspace shows an endpoint (serving-api.md E2, E3).
 extension WorkspaceState {
   func list() -> Reply {
     let sorted = endpoints.values.sorted { $0.name < $1.name }
@@ -13,7 +13,7 @@ extension WorkspaceState {
 
   private var isRandom: Bool { if case .random = habits.order { true } else { false } }
 
-  /// The list names the models only, and no settings but the gateway's (E2).
+  /// The list names the models only, and no settings but the gateway's (serving-api.md E2).
   private func item(_ endpoint: Endpoint) -> WireEndpoint {
     var item = shown(endpoint)
     item.pendingConfig = nil
@@ -102,7 +102,7 @@ extension WorkspaceState {
         routes: habits.order.sorted(routes, salt: answered &+ 1) { $0.servedEntityName ?? "" })
     }
     config.servedEntities = habits.order.sorted(entities, salt: answered, by: \.resolvedName)
-    // One live capture has the mirror in another order than the entities (Q22).
+    // One live capture has the mirror in another order than the entities (serving-api.md Q22).
     if habits.mirrors {
       config.servedModels = habits.order.sorted(entities, salt: answered &+ 2, by: \.resolvedName).map(\.asModel)
     }
@@ -113,7 +113,7 @@ extension WorkspaceState {
 
   private static let foundationNames = ["databricks-claude-sonnet-4", "databricks-meta-llama-3-3-70b-instruct"]
 
-  /// A pay-per-token endpoint, which nobody may change (E2).
+  /// A pay-per-token endpoint, which nobody may change (serving-api.md E2).
   func foundationEndpoint(_ name: String) -> WireEndpoint? {
     guard habits.hasFoundationEndpoints, Self.foundationNames.contains(name) else { return nil }
     let entity: JSONValue = [

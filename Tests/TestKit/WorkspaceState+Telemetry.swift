@@ -3,7 +3,7 @@ internal import Endpoints
 internal import ServingAPI
 
 extension WorkspaceState {
-  /// What an endpoint writes into tables of Unity Catalog (E10).
+  /// What an endpoint writes into tables of Unity Catalog (serving-api.md E10).
   struct Telemetry {
     var profile: String
     /// Nil where a profile was named that somebody else made.
@@ -11,7 +11,8 @@ extension WorkspaceState {
     var features: JSONValue?
     var samplingFraction: JSONValue?
 
-    /// The profile in the place of the table names (Q21); the payload table is named after the logs table.
+    /// The profile in the place of the table names (serving-api.md Q21); the payload table is named after the logs
+    /// table.
     func shown(_ habits: WorkspaceHabits) -> JSONValue {
       var members: [String: JSONValue] = ["telemetry_profile_id": .string(profile)]
       members["enabled_telemetry_features"] = features
@@ -77,7 +78,7 @@ extension WorkspaceState.Telemetry {
 }
 
 extension WorkspaceState.Settings {
-  /// A create drops telemetry without a word where there is nothing to observe (E10).
+  /// A create drops telemetry without a word where there is nothing to observe (serving-api.md E10).
   mutating func setTelemetry(fromCreate body: JSONValue?, hasOwnModels: Bool, _ habits: WorkspaceHabits, id: String) {
     guard hasOwnModels else { return }
     if let wanted = body?["telemetry_config"] {

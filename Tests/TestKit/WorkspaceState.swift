@@ -2,13 +2,13 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import ServingAPI
 
-/// The endpoints of a workspace and how they change: the state machine of contract section 2, as a value. Each look at
+/// The endpoints of a workspace and how they change: the state machine of serving-api.md 2, as a value. Each look at
 /// an endpoint takes its update one step further.
 struct WorkspaceState {
   var endpoints: [String: Endpoint] = [:]
   var models: [String: Model] = [:]
   var identities = Identities()
-  /// Direct grants by endpoint id; an id keeps its own after the endpoint is gone (contract Q42).
+  /// Direct grants by endpoint id; an id keeps its own after the endpoint is gone (serving-api.md Q42).
   var grants: [String: [Grant]] = [:]
   var habits = WorkspaceHabits()
   /// By `model/version`; each rollout takes the first, the last one stays.
@@ -119,7 +119,7 @@ struct WorkspaceState {
     endpoints[name] = endpoint
   }
 
-  /// E12: stop. Its compute is given back; there is no word of its own for that (contract 2.4).
+  /// Stop (serving-api.md E12). Its compute is given back; there is no word of its own for that (serving-api.md 2.4).
   mutating func stop(_ name: String) -> Reply {
     guard var endpoint = endpoints[name] else { return missing(name) }
     guard !endpoint.update.isUpdating, endpoint.active != nil else {
@@ -132,7 +132,7 @@ struct WorkspaceState {
     return reply(to: name)
   }
 
-  /// E12: start. It makes a new config version of the same content.
+  /// Start (serving-api.md E12). It makes a new config version of the same content.
   mutating func start(_ name: String) -> Reply {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard endpoint.isStopped, let active = endpoint.active else {

@@ -1,8 +1,8 @@
 import Testing
 
-/// One row of the contract's list of quirks: what bites, and what is shown about it.
+/// One row of the list of quirks, serving-api.md 4: what bites, and what is shown about it.
 struct Quirk: Sendable, CustomTestStringConvertible {
-  /// As in the contract: 1 to 79.
+  /// As there: Q1 to Q79.
   let number: Int
   /// What bites.
   let what: String

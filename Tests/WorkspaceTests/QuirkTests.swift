@@ -1,7 +1,7 @@
 import Testing
 
 @Suite struct QuirkTests {
-  @Test func `every quirk of the contract has one row`() {
+  @Test func `every documented quirk has one row`() {
     #expect(Quirk.table.map(\.number) == Array(1...79))
   }
 

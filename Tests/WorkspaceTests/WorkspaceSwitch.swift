@@ -7,7 +7,7 @@ import Testing
 /// One way in which a workspace may differ from the plainest one, for a life of an endpoint under it.
 struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
   let name: String
-  /// The contract's section or quirk.
+  /// The section or quirk of docs/serving-api.md.
   let contract: String
   let turnOn: @Sendable (WorkspaceRig) -> Void
   /// How the endpoint is sized.

@@ -43,7 +43,7 @@ enum LiveImport {
 }
 
 extension ManifestDraft {
-  /// Tables go in and a profile's id comes out (contract Q21); the profile is as good, and it is no change.
+  /// Tables go in and a profile's id comes out (serving-api.md Q21); the profile is as good, and it is no change.
   fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
     guard let profile = telemetry.profileID else {
       return leaveOut("telemetry", "the API names neither its tables nor a profile")

@@ -1,7 +1,7 @@
 internal import Endpoints
 internal import Planning
 
-/// The state of a live endpoint in a word or two (contract 2.2).
+/// The state of a live endpoint in a word or two (serving-api.md 2.2).
 struct EndpointState: Hashable, Sendable {
   let text: String
   let tone: Tone

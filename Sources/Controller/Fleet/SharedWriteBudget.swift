@@ -52,7 +52,7 @@ package final class SharedWriteBudget: Sendable {
 }
 
 extension Operation {
-  /// Whether the provider counts it as a write: what begins or ends compute (contract 1.8).
+  /// Whether the provider counts it as a write: what begins or ends compute (serving-api.md 1.8).
   var isBudgeted: Bool {
     switch self {
     case .create, .updateConfig, .delete: true

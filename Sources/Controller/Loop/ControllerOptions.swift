@@ -72,7 +72,7 @@ package struct ControllerOptions: Sendable {
       return "\(writes) per " + (seconds > 0 && seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s")
     }
 
-    /// What a workspace allows (contract 1.8).
+    /// What a workspace allows (serving-api.md 1.8).
     package static let standard = WriteBudget(writes: 50, period: .seconds(300))
   }
 

@@ -4,7 +4,7 @@ internal import ServingAPI
 
 extension Reconciler {
   /// The observation with the endpoint's grants, where the manifest says who is to have which. They stand apart, under the
-  /// id of this very reading: another endpoint of the name has another (contract Q42).
+  /// id of this very reading: another endpoint of the name has another (serving-api.md Q42).
   func withAccess(_ observed: Observation, _ desired: Desired) async throws -> Observation {
     guard case .present(let wanted, _) = desired, wanted.sideSettings.access != nil, !options.leavesSettings,
       case .present(var live) = observed, !live.update.isUpdating, live.belongs(to: options.fleet) || options.adopt

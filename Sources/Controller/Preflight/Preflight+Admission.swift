@@ -36,7 +36,7 @@ extension Preflight {
     }
   }
 
-  /// A large model is registered for 20 to 30 minutes (contract Q38).
+  /// A large model is registered for 20 to 30 minutes (serving-api.md Q38).
   private static let pause: Duration = .seconds(10)
 
   private static func words(_ findings: [PreflightFinding]) -> String {

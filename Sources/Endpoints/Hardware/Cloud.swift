@@ -15,8 +15,8 @@ package enum Cloud: String, Hashable, Sendable, CaseIterable {
   /// The clouds that have a name of their own.
   package static let named: [Cloud] = [.aws, .azure, .gcp]
 
-  /// The cloud of a provider's address (contract 6.2); nil where the address is none of Databricks' own: it may be a plane's,
-  /// or a workspace's own name.
+  /// The cloud of a provider's address (serving-api.md 6.2); nil where the address is none of Databricks' own: it may
+  /// be a plane's, or a workspace's own name.
   ///
   /// - Parameter url: such as `https://adb-1.2.azuredatabricks.net`.
   package init?(url: String) {

@@ -1,4 +1,4 @@
-/// What one of the serving API's words for an accelerator stands for in one cloud (contract 6.2).
+/// What one of the serving API's words for an accelerator stands for in one cloud (serving-api.md 6.2).
 package struct Hardware: Hashable, Sendable, CustomStringConvertible {
   /// The accelerator's own name, such as `A10G`.
   package let silicon: String

@@ -104,7 +104,7 @@ extension ManifestEntity {
       suggestion: "it is listed in \(offer.regions.sorted().joined(separator: ", "))")
   }
 
-  /// One field report says that workspaces refuse the pair, the documentation does not (contract Q49).
+  /// One field report says that workspaces refuse the pair, the documentation does not (serving-api.md Q49).
   fileprivate func h100ToZero(_ rules: RuleBook) -> Finding? {
     guard scaleToZero, workloadType.hasPrefix("GPU_XLARGE") else { return nil }
     return rules.finding(
@@ -112,7 +112,8 @@ extension ManifestEntity {
       "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, write false")
   }
 
-  /// Field reports say that a model with an entrypoint of its own is refused what looks like autoscaling (contract Q50).
+  /// Field reports say that a model with an entrypoint of its own is refused what looks like autoscaling
+  /// (serving-api.md Q50).
   fileprivate func autoscaling(_ rules: RuleBook) -> Finding? {
     guard !Workload.isCPU(workloadType),
       let replicas = concurrency.map({ ReplicaRange(concurrency: $0) }) ?? size.flatMap({ ReplicaRange(size: $0) }),
@@ -125,7 +126,7 @@ extension ManifestEntity {
       suggestion: concurrency == nil ? "Small is safe" : "as much min as max is safe")
   }
 
-  /// Workspaces refuse what is no multiple of four (contract Q11).
+  /// Workspaces refuse what is no multiple of four (serving-api.md Q11).
   fileprivate func unevenConcurrency(_ rules: RuleBook) -> [Finding] {
     guard let concurrency else { return [] }
     let (step, most) = (rules.limit(of: .concurrencyInFours), rules.limit(of: .maxConcurrency))

@@ -26,7 +26,7 @@ package struct ModelFacts: Hashable, Sendable {
       task: task ?? tags["task"], entrypoint: entrypoint ?? tags["entrypoint"])
   }
 
-  /// Parameters times the bytes of one (contract 6.2).
+  /// Parameters times the bytes of one (serving-api.md 6.2).
   static func weights(parameters: String?, dtype: String?) -> Int64? {
     guard let text = parameters?.lowercased(), let unit = text.last else { return nil }
     let factor: Double = unit == "b" ? 1e9 : unit == "m" ? 1e6 : 1

@@ -29,7 +29,8 @@ package struct PriceList: Hashable, Sendable {
   /// What a rate is for.
   package enum Unit: String, Hashable, Sendable, CaseIterable {
     case replica
-    /// One unit of provisioned concurrency, of which a replica has four: how processors are billed (contract 6.4).
+    /// One unit of provisioned concurrency, of which a replica has four: how processors are billed
+    /// (serving-api.md 6.4).
     case concurrency
   }
 

@@ -1,5 +1,5 @@
 /// How many replicas an entity has at a workspace, at the least and at the most, while it is not scaled to zero
-/// (contract 6.1).
+/// (serving-api.md 6.1).
 package struct ReplicaRange: Hashable, Sendable, CustomStringConvertible {
   package let least: Int
   package let most: Int

@@ -1,4 +1,4 @@
-/// The words for accelerators: people's and the serving API's (contract 6.2).
+/// The words for accelerators: people's and the serving API's (serving-api.md 6.2).
 package enum Workload {
   /// People's words and the API's. Where two clouds have a word in common it means the same API word in both, so a manifest is
   /// read without knowing the cloud; whether the cloud has such hardware is a rule's to say (``WorkspaceRule/hardwareOfCloud``).

@@ -32,7 +32,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     case refuse
   }
 
-  /// `refuse` where the contract is sure, `warn` where its sources disagree or only one of them says it.
+  /// `refuse` where docs/serving-api.md is sure, `warn` where its sources disagree or only one of them says it.
   package var severity: Severity {
     switch self {
     case .hardwareOfCloud, .concurrencyInFours, .maxServedEntities, .nameLength, .nameFree, .modelReady, .modelGrants,

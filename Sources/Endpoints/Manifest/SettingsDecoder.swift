@@ -118,7 +118,7 @@ struct SettingsDecoder {
     let tables = ["logsTable", "metricsTable", "tracesTable"]
     let isWithoutTable = tables.allSatisfy { record.isAbsent($0) }
     if isWithoutTable, record.isAbsent("profileId") {
-      // The server would take it and do nothing (contract E10).
+      // The server would take it and do nothing (serving-api.md E10).
       report(
         record.location, "spec.telemetry", "names neither a table nor a profile, and would have no effect",
         "for example logsTable: main.telemetry.chat_logs")

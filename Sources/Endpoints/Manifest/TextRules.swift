@@ -5,8 +5,8 @@ extension TextRule {
 
   static let word = TextRule(longest: 63) { $0.isEmpty ? Fault("is empty") : nil }
 
-  /// Letters, digits, `-` and `_`, not one of the provider's own names (contract Q12). How many of them a server takes is a
-  /// rule (``WorkspaceRule/nameLength``); Kubernetes takes 253.
+  /// Letters, digits, `-` and `_`, not one of the provider's own names (serving-api.md Q12). How many of them a server
+  /// takes is a rule (``WorkspaceRule/nameLength``); Kubernetes takes 253.
   static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 253) { name in
     if name.utf8.starts(with: "databricks-".utf8) {
       return Fault(
@@ -16,7 +16,7 @@ extension TextRule {
     return nameFault(name)
   }
 
-  /// The same characters; default names are derived so that they pass (contract Q13).
+  /// The same characters; default names are derived so that they pass (serving-api.md Q13).
   static let entityName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63, check: nameFault)
 
   private static func nameFault(_ name: String) -> Fault? {

@@ -12,7 +12,7 @@ package struct AccessSettings: Hashable, Sendable {
 
 /// What becomes of grants that the manifest does not name.
 package enum AccessMode: String, Hashable, Sendable, CaseIterable {
-  /// They stay: other tools grant to principals of theirs (contract Q46).
+  /// They stay: other tools grant to principals of theirs (serving-api.md Q46).
   case additive
   /// They are taken back.
   case exact

@@ -36,7 +36,7 @@ package struct RateLimit: Hashable, Sendable, Comparable {
   package let principal: String?
   package let calls: Int64?
   package let tokens: Int64?
-  /// `minute`, the only period there is (contract E7).
+  /// `minute`, the only period there is (serving-api.md E7).
   package let renewalPeriod: String
 
   package init(
@@ -64,7 +64,7 @@ package struct InferenceTable: Hashable, Sendable {
   package let schema: String
   /// Nil: the server chooses one.
   package let tableNamePrefix: String?
-  /// A table whose names are to change is switched off first (contract E7).
+  /// A table whose names are to change is switched off first (serving-api.md E7).
   package let enabled: Bool
 
   package init(catalog: String, schema: String, tableNamePrefix: String? = nil, enabled: Bool = true) {

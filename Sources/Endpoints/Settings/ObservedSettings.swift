@@ -28,7 +28,7 @@ package struct ObservedSettings: Hashable, Sendable {
   package var isEmpty: Bool { self == ObservedSettings() }
 }
 
-/// What a provider tells of telemetry: a profile instead of the tables it was given (contract Q21).
+/// What a provider tells of telemetry: a profile instead of the tables it was given (serving-api.md Q21).
 package struct ObservedTelemetry: Hashable, Sendable {
   package let profileID: String?
   package let samplingFraction: Double?
@@ -44,7 +44,8 @@ package struct ObservedTelemetry: Hashable, Sendable {
 
 /// What a provider tells of an endpoint's access.
 package struct ObservedAccess: Hashable, Sendable {
-  /// What was granted on the endpoint itself, by principal. Inherited rights are not ours and left out (contract Q25).
+  /// What was granted on the endpoint itself, by principal. Inherited rights are not ours and left out
+  /// (serving-api.md Q25).
   package let grants: [Grant]
   /// Whose token it is; nil where the provider does not say.
   package let caller: Principal?

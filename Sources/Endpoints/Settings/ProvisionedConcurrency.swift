@@ -1,5 +1,5 @@
-/// How many requests a served entity takes at once, in place of a size. Both are multiples of 4 (contract 6.1); equal
-/// numbers are a fixed size.
+/// How many requests a served entity takes at once, in place of a size. Both are multiples of 4 (serving-api.md 6.1);
+/// equal numbers are a fixed size.
 package struct ProvisionedConcurrency: Hashable, Sendable, CustomStringConvertible {
   package let min: Int
   package let max: Int

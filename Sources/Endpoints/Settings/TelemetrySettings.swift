@@ -23,7 +23,7 @@ package struct TelemetrySettings: Hashable, Sendable {
   }
 
   /// What stands for the settings where they are not answered: the server keeps a profile's id instead of the tables'
-  /// names (contract Q21).
+  /// names (serving-api.md Q21).
   package var digest: ConfigDigest {
     let texts = [
       "logsTable": logsTable, "metricsTable": metricsTable, "tracesTable": tracesTable, "profileId": profileID,

@@ -1,12 +1,12 @@
 internal import Endpoints
 
 /// What grants an endpoint is to have, and the call that makes it so. Whoever deploys stays a manager, so that nobody
-/// locks themselves out; inherited rights are not ours (contract 1.2, Q25).
+/// locks themselves out; inherited rights are not ours (serving-api.md 1.2, Q25).
 struct AccessPlan {
   let wanted: AccessSettings
   let live: ObservedAccess
   let creator: String?
-  /// Of the present reading: a recreated endpoint has another one (contract Q42).
+  /// Of the present reading: a recreated endpoint has another one (serving-api.md Q42).
   let endpointID: String
 
   /// The principals the manifest names, with what they are to have.

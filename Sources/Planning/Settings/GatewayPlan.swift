@@ -48,7 +48,7 @@ struct GatewayPlan {
   /// The blocks to send, one after the other; empty: it is as it is to be.
   var steps: [GatewaySettings] {
     guard !target.means(live) else { return [] }
-    // The names of a table in use cannot change (contract E7).
+    // The names of a table in use cannot change (serving-api.md E7).
     if let table = live.inferenceTable, table.enabled, let next = target.inferenceTable, !next.hasNames(of: table) {
       var off = target
       off.inferenceTable = InferenceTable(

@@ -1,7 +1,8 @@
 internal import Endpoints
 
 /// Where telemetry is to go, and whether it does. The provider answers a profile's id and not the tables' names, so that
-/// they were applied is known from the tag, or from this machine's memory where the tag only claims it (contract Q21).
+/// they were applied is known from the tag, or from this machine's memory where the tag only claims it
+/// (serving-api.md Q21).
 struct TelemetryPlan {
   /// Nil: a former manifest set it and this one does not.
   let wanted: TelemetrySettings?

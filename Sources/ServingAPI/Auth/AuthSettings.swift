@@ -1,5 +1,5 @@
 /// Everything that was said about authentication, each thing with who said it. Of two that say the same thing the one
-/// that is asked first counts: the environment before a profile, as in Databricks' own tools (contract 1.6).
+/// that is asked first counts: the environment before a profile, as in Databricks' own tools (serving-api.md 1.6).
 struct AuthSettings {
   /// What can be said, by its name in a profile.
   enum Key: String, CaseIterable {

@@ -1,5 +1,5 @@
 /// Picks the one way to authenticate out of everything that was said, as Databricks' own tools do: `auth_type` decides;
-/// without it exactly one way may be configured (contract Q75). Pure.
+/// without it exactly one way may be configured (serving-api.md Q75). Pure.
 struct CredentialsChoice {
   let settings: AuthSettings
   /// For the variables that hold identity tokens, and GitHub's.

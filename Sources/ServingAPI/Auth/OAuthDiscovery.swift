@@ -1,6 +1,6 @@
 internal import CanonicalJSON
 
-/// Where a host's tokens are bought, as its well-known documents say (contract 1.6).
+/// Where a host's tokens are bought, as its well-known documents say (serving-api.md 1.6).
 struct TokenEndpoint: Hashable, Sendable {
   let url: String
   /// Whom identity tokens for it are made out to, where nobody said otherwise.

@@ -31,7 +31,7 @@ struct TokenAnswer: Equatable {
   }
 }
 
-/// A refusal of a token endpoint, in either of the two dialects that are spoken (contract 1.6).
+/// A refusal of a token endpoint, in either of the two dialects that are spoken (serving-api.md 1.6).
 struct TokenRefusal: Equatable {
   /// Such as `invalid_client`; nil where the answer gives none.
   let code: String?

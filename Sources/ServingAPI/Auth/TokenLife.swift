@@ -89,8 +89,8 @@ struct TokenLife {
 
   // MARK: - Ages
 
-  /// Servers refuse tokens that have half a minute left (contract 1.6). A life too short for that margin is used by
-  /// half.
+  /// Servers refuse tokens that have half a minute left (serving-api.md 1.6). A life too short for that margin is used
+  /// by half.
   private func isUsable(_ token: Token, at now: Duration) -> Bool {
     guard let lifetime = token.lifetime else { return true }
     return token.since + lifetime - now >= min(Self.margin, lifetime / 2)

@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// What a person can do about a failure, where the server's words alone do not say it (contract 1.7, 4.5).
+/// What a person can do about a failure, where the server's words alone do not say it (serving-api.md 1.7, 4.5).
 enum Advice {
   /// Advice for an error answer, or nil where there is none worth a line.
   static func text(for error: ServingError, target: ProviderTarget) -> String? {

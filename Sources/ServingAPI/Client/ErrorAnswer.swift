@@ -1,6 +1,6 @@
 internal import CanonicalJSON
 
-/// The meaning of an error answer, whichever of the API's many shapes it has (contract 1.7).
+/// The meaning of an error answer, whichever of the API's many shapes it has (serving-api.md 1.7).
 struct ErrorAnswer: Equatable {
   var errorCode: String?
   /// The server's words; empty where it gave none.
@@ -86,7 +86,7 @@ struct ErrorAnswer: Equatable {
 }
 
 extension ServingError.Kind {
-  /// The class of an error answer: by the code where that is known, else by the status (contract 1.7).
+  /// The class of an error answer: by the code where that is known, else by the status (serving-api.md 1.7).
   init(status: Int, errorCode: String?) {
     self = errorCode.flatMap { Self.byCode[$0] } ?? Self.byStatus(status)
   }

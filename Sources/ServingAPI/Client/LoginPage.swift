@@ -1,7 +1,7 @@
 internal import LibCurl
 
 /// A workspace that lets nobody in shows its login page, with a 200 or a redirect, where an answer of the API is due
-/// (contract Q79). That is a refused permission, and whatever was asked was not carried out.
+/// (serving-api.md Q79). That is a refused permission, and whatever was asked was not carried out.
 enum LoginPage {
   /// What a response's head shows of it; nil where it shows nothing.
   static func failure(_ response: APIResponse, call: APICall, target: ProviderTarget) -> ServingError? {

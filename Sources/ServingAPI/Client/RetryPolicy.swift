@@ -1,4 +1,5 @@
-/// When a failed call is sent again, and after which pause (contract 1.8). Pure: the caller measures, waits and throws dice.
+/// When a failed call is sent again, and after which pause (serving-api.md 1.8). Pure: the caller measures, waits and
+/// throws dice.
 package struct RetryPolicy: Hashable, Sendable {
   /// How long one call may take, all tries and pauses together.
   package var budget: Duration

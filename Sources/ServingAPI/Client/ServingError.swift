@@ -19,7 +19,7 @@ package struct ServingError: Error, Hashable, Sendable {
   package let kind: Kind
   /// The HTTP status; nil where no answer came.
   package let status: Int?
-  /// The server's own word, such as `RESOURCE_CONFLICT`; it outranks the status (contract 1.7).
+  /// The server's own word, such as `RESOURCE_CONFLICT`; it outranks the status (serving-api.md 1.7).
   package let errorCode: String?
   /// The server's words as they came, with secrets cut out; libcurl's or our own where no answer came.
   package let serverMessage: String
@@ -58,7 +58,7 @@ package struct ServingError: Error, Hashable, Sendable {
   package var isMissingCall: Bool { kind == .unimplemented || kind == .notFound }
 
   /// Whether this says that the thing asked for is not there. Only a 404 of the API itself does: a 404 page of a proxy,
-  /// a path the server does not know, or a refused permission prove nothing (contract Q74).
+  /// a path the server does not know, or a refused permission prove nothing (serving-api.md Q74).
   package var isAbsence: Bool {
     kind == .notFound && status == 404 && isAPIAnswer && errorCode != "ENDPOINT_NOT_FOUND"
   }

@@ -21,7 +21,7 @@ extension APIProvider {
 
   package func streamChat(_ name: String, entity: String?, prompt: String) async throws -> ChatStream {
     var call = try invocation(name, entity: entity, prompt: prompt, stream: true)
-    // A model at zero is started first: the platform holds a request for up to ten minutes (contract 6.3).
+    // A model at zero is started first: the platform holds a request for up to ten minutes (serving-api.md 6.3).
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(3600))
     let response = try await client.answer(call)
     guard (200..<300).contains(response.status) else {

@@ -2,7 +2,7 @@ internal import CanonicalJSON
 package import Endpoints
 internal import Synchronization
 
-/// The calls beside the config. None of them makes a config version, and each may be sent again (contract 2.3).
+/// The calls beside the config. None of them makes a config version, and each may be sent again (serving-api.md 2.3).
 extension APIProvider {
   package func putGateway(_ name: String, _ settings: GatewaySettings) async throws {
     var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/ai-gateway")

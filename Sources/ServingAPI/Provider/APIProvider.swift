@@ -64,7 +64,7 @@ package struct APIProvider: ServingProvider {
       do {
         return .created(try await client.object(call, as: WireEndpoint.self).receipt)
       } catch let error as ServingError where error.outcomeUnknown || error.isClashAfterRetry {
-        // A lost answer: the server may have made the endpoint (contract Q34).
+        // A lost answer: the server may have made the endpoint (serving-api.md Q34).
         if case .present(let endpoint) = try await observeAfter(error, name) { return .alreadyThere(endpoint) }
         guard error.outcomeUnknown, tries < Self.tries else { throw error }
         tries += 1
@@ -101,7 +101,7 @@ package struct APIProvider: ServingProvider {
     } catch let error as ServingError where error.isAbsence {
       return
     } catch let error as ServingError where error.outcomeUnknown || (error.status ?? 0) >= 500 {
-      // It may be gone all the same; a refused permission is no such case (contract Q73).
+      // It may be gone all the same; a refused permission is no such case (serving-api.md Q73).
       guard try await observeAfter(error, name) == .absent else { throw error }
     }
   }

@@ -25,9 +25,11 @@ package protocol ServingProvider: Sendable {
   func putGateway(_ name: String, _ settings: GatewaySettings) async throws
   /// Sets who is told of updates; empty lists tell nobody.
   func patchNotifications(_ name: String, _ settings: NotificationSettings) async throws
-  /// Sets where telemetry goes; nil removes it. Refused as a conflict while the endpoint is being updated (contract Q31).
+  /// Sets where telemetry goes; nil removes it. Refused as a conflict while the endpoint is being updated
+  /// (serving-api.md Q31).
   func patchTelemetry(_ name: String, _ settings: TelemetrySettings?) async throws
-  /// Who has which right on the endpoint of that id. By id, since a name may be another endpoint's by now (contract Q42).
+  /// Who has which right on the endpoint of that id. By id, since a name may be another endpoint's by now
+  /// (serving-api.md Q42).
   func access(id: String) async throws -> ObservedAccess
   /// Grants these rights; whoever else has some keeps them.
   func patchAccess(id: String, _ grants: [Grant]) async throws
@@ -93,7 +95,7 @@ package struct EndpointSummary: Hashable, Sendable {
     self.lastUpdated = lastUpdated
   }
 
-  /// Whether the endpoint belongs to Databricks itself: never adopted, compared or deleted (contract E2).
+  /// Whether the endpoint belongs to Databricks itself: never adopted, compared or deleted (serving-api.md E2).
   package var isReserved: Bool { name.hasPrefix("databricks-") }
 }
 

@@ -1,7 +1,7 @@
 package import Endpoints
 
-/// Judges from observations alone whether an accepted update is through (contract 2.6). Pure: who polls, waits and gives up
-/// is another matter.
+/// Judges from observations alone whether an accepted update is through (serving-api.md 2.6). Pure: who polls, waits
+/// and gives up is another matter.
 package struct UpdateWait: Hashable, Sendable {
   /// What the write announced; nil where its answer named no version, and then only the config's content tells.
   package let announcedVersion: Int64?

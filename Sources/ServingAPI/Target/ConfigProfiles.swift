@@ -1,7 +1,7 @@
-/// The profiles of a `.databrickscfg` file (contract 1.6).
+/// The profiles of a `.databrickscfg` file (serving-api.md 1.6).
 struct ConfigProfiles: Equatable {
   /// Keys and values by profile name. A profile holds what its own section says: nothing is inherited from `DEFAULT`
-  /// (contract Q76).
+  /// (serving-api.md Q76).
   private(set) var profiles: [String: [String: String]] = [:]
   /// `default_profile` of the reserved section `[__settings__]`.
   private(set) var defaultProfile: String?

@@ -1,4 +1,4 @@
-/// An address as people write it, made the one that requests are sent to (contract 1.6).
+/// An address as people write it, made the one that requests are sent to (serving-api.md 1.6).
 package enum WorkspaceHost {
   /// Adds the scheme where it is missing (`https`, and `http` for this machine, where a plane speaks without TLS); drops
   /// the slash at the end, `:443` of https, `:80` of http, and a query such as `?o=123` that browsers show; lowers the

@@ -4,8 +4,8 @@ extension WirePermissions {
   /// The body that grants these rights.
   package init(_ grants: [Grant]) { self.init(entries: grants.map(WireAccessEntry.init)) }
 
-  /// What was granted on the endpoint itself: inherited rights are not ours (contract Q25), and of several the strongest
-  /// counts.
+  /// What was granted on the endpoint itself: inherited rights are not ours (serving-api.md Q25), and of several the
+  /// strongest counts.
   package var grants: [Grant] {
     let direct = entries.compactMap { entry in
       entry.principal.flatMap { principal in entry.directLevel.map { (principal, $0) } }

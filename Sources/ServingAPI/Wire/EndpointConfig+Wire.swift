@@ -2,8 +2,8 @@ internal import CanonicalJSON
 package import Endpoints
 
 extension WireConfig {
-  /// The request body for a config (E5, and `config` of E1): every name, `scale_to_zero_enabled` and the traffic spelled
-  /// out, since whatever a full replacement leaves out is re-defaulted (contract E5, Q1).
+  /// The request body for a config, and `config` of a create: every name, `scale_to_zero_enabled` and the traffic
+  /// spelled out, since whatever a full replacement leaves out is re-defaulted (serving-api.md E5, Q1).
   package init(_ config: EndpointConfig) {
     self.init()
     servedEntities = config.entities.map(WireServedEntity.init)
@@ -12,7 +12,7 @@ extension WireConfig {
   }
 
   /// The meaning of a config as a server reports it or a client sends it, with what the server fills in where a member is
-  /// missing (contract 3): `CPU`, `Small`, all traffic to a single entity.
+  /// missing (serving-api.md 3): `CPU`, `Small`, all traffic to a single entity.
   package var endpointConfig: EndpointConfig {
     let shares = trafficShares
     let entities = entities
@@ -27,7 +27,7 @@ extension WireConfig {
   /// `served_entities[main].instance_profile_arn`. While there is any, writing the config back would change it.
   package var unrepresentedMembers: [String] {
     let capture = members["auto_capture_config"]
-    // Once it is off it is off for good (contract E5): nothing is lost with it.
+    // Once it is off it is off for good (serving-api.md E5): nothing is lost with it.
     let isCaptured = capture.map { !$0.isBlank && $0["enabled"] != .bool(false) } ?? false
     return (isCaptured ? ["auto_capture_config"] : [])
       + entities.flatMap { entity in
@@ -53,7 +53,7 @@ extension WireServedEntity {
     entityName = entity.entityName
     entityVersion = entity.entityVersion
     workloadType = entity.workloadType
-    // A size beside concurrency would be refused (contract Q5, Q6).
+    // A size beside concurrency would be refused (serving-api.md Q5, Q6).
     workloadSize = entity.workloadSize
     minProvisionedConcurrency = entity.concurrency.map { Int64($0.min) }
     maxProvisionedConcurrency = entity.concurrency.map { Int64($0.max) }
@@ -96,7 +96,7 @@ extension WireServedEntity {
       ?? ""
   }
 
-  /// Where concurrency rules, the size is blank, or a `Small` that the server filled in (contract Q16).
+  /// Where concurrency rules, the size is blank, or a `Small` that the server filled in (serving-api.md Q16).
   private var resolvedSize: String { workloadSize.flatMap { $0.isEmpty ? nil : $0 } ?? "Small" }
 
   /// Of two bounds one may be missing in an answer: the lower one is then zero, the upper one the lower.

@@ -24,7 +24,7 @@ extension WireGateway {
     let settings = GatewaySettings(
       rateLimits: limits.isEmpty ? nil : limits, usageTracking: usage, inferenceTable: table,
       other: other.filter { key, value in
-        // An empty object of another kind is what servers write for nothing; here it is a setting (contract Q3).
+        // An empty object of another kind is what servers write for nothing; here it is a setting (serving-api.md Q3).
         key == "usage_tracking_config" && value == .object([:]) || !value.isBlank
       })
     return settings.isEmpty ? nil : settings
@@ -66,7 +66,7 @@ extension WireInferenceTable {
 }
 
 extension JSONValue {
-  /// What servers write for nothing: `null`, `""`, `[]` and `{}` are one (contract Q18).
+  /// What servers write for nothing: `null`, `""`, `[]` and `{}` are one (serving-api.md Q18).
   var isBlank: Bool {
     switch self {
     case .null: true

@@ -1,8 +1,8 @@
 package import Endpoints
 
 extension WireEndpoint {
-  /// What the answer says of the endpoint. Any piece may be missing (contract 2.2): an endpoint without config, without
-  /// tags, with states this version does not know.
+  /// What the answer says of the endpoint. Any piece may be missing (serving-api.md 2.2): an endpoint without config,
+  /// without tags, with states this version does not know.
   ///
   /// - Parameter requestedName: stands in where the answer names no endpoint.
   package func observed(as requestedName: String) -> ObservedEndpoint {

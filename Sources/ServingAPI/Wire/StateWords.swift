@@ -1,7 +1,7 @@
 package import Endpoints
 
 extension Readiness {
-  /// The meaning of `state.ready`. Compared exactly: `NOT_READY` also ends in `READY` (contract 2.6).
+  /// The meaning of `state.ready`. Compared exactly: `NOT_READY` also ends in `READY` (serving-api.md 2.6).
   package init(word: String) {
     self =
       switch word {

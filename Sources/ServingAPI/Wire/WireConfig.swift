@@ -1,6 +1,6 @@
 package import CanonicalJSON
 
-/// An endpoint's config: the body of E5, `config` of E1, and in answers `config` and `pending_config`.
+/// An endpoint's config: the body of serving-api.md E5, `config` of E1, and in answers `config` and `pending_config`.
 package struct WireConfig: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -25,7 +25,8 @@ package struct WireConfig: WireObject {
     get { self[list: "served_entities"] }
     set { self[list: "served_entities"] = newValue }
   }
-  /// The older name for the same thing: mirrored in answers, refused beside `served_entities` in requests (contract Q8).
+  /// The older name for the same thing: mirrored in answers, refused beside `served_entities` in requests
+  /// (serving-api.md Q8).
   package var servedModels: [WireServedEntity]? {
     get { self[list: "served_models"] }
     set { self[list: "served_models"] = newValue }
@@ -41,7 +42,7 @@ package struct WireConfig: WireObject {
   }
 }
 
-/// One served entity: as sent (E5), and as answered with its state beside it.
+/// One served entity: as sent (serving-api.md E5), and as answered with its state beside it.
 package struct WireServedEntity: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -63,7 +64,7 @@ package struct WireServedEntity: WireObject {
     get { self[text: "entity_name"] ?? self[text: "model_name"] }
     set { self[text: "entity_name"] = newValue }
   }
-  /// Always sent as text; read from a number too (contract Q4).
+  /// Always sent as text; read from a number too (serving-api.md Q4).
   package var entityVersion: String? {
     get { self[textOrNumber: "entity_version"] ?? self[textOrNumber: "model_version"] }
     set { self[textOrNumber: "entity_version"] = newValue }
@@ -77,7 +78,7 @@ package struct WireServedEntity: WireObject {
     get { self[text: "workload_size"] }
     set { self[text: "workload_size"] = newValue }
   }
-  /// Sent always, `false` included (contract Q1).
+  /// Sent always, `false` included (serving-api.md Q1).
   package var scaleToZeroEnabled: Bool? {
     get { self[flag: "scale_to_zero_enabled"] }
     set { self[flag: "scale_to_zero_enabled"] = newValue }
@@ -114,7 +115,8 @@ package struct WireServedEntity: WireObject {
   }
 }
 
-/// `state` of a served entity. The message is the only place where the API says why a deployment failed (contract 2.1).
+/// `state` of a served entity. The message is the only place where the API says why a deployment failed
+/// (serving-api.md 2.1).
 package struct WireDeploymentState: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -161,7 +163,7 @@ package struct WireRoute: WireObject {
     ]
   }
 
-  /// As a server answers it: under both names (contract Q15).
+  /// As a server answers it: under both names (serving-api.md Q15).
   package static func mirrored(servedEntityName: String, trafficPercentage: Int) -> WireRoute {
     var route = WireRoute(servedEntityName: servedEntityName, trafficPercentage: trafficPercentage)
     route[text: "served_model_name"] = servedEntityName

@@ -1,8 +1,8 @@
 package import CanonicalJSON
 package import Endpoints
 
-/// One endpoint as the API shows it: the detailed object of E1, E3 and E5, and with fewer members an item of the list E2
-/// (whose config names the served entities' models only).
+/// One endpoint as the API shows it: the object of serving-api.md E1, E3 and E5, and with fewer members an item
+/// of the list E2 (whose config names the served entities' models only).
 package struct WireEndpoint: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -20,7 +20,7 @@ package struct WireEndpoint: WireObject {
     get { self[text: "name"] }
     set { self[text: "name"] = newValue }
   }
-  /// The provider's id, 32 hex digits; another one under the same name is another endpoint (contract Q42).
+  /// The provider's id, 32 hex digits; another one under the same name is another endpoint (serving-api.md Q42).
   package var id: String? {
     get { self[text: "id"] }
     set { self[text: "id"] = newValue }
@@ -88,7 +88,7 @@ package struct WireEndpoint: WireObject {
     get { self[object: "telemetry_config"] }
     set { self[object: "telemetry_config"] = newValue }
   }
-  /// The budget policy in force; `budget_policy_id`, which a create sends, is never answered (contract E1).
+  /// The budget policy in force; `budget_policy_id`, which a create sends, is never answered (serving-api.md E1).
   package var effectiveBudgetPolicy: String? {
     get { self[text: "effective_budget_policy_id"] }
     set { self[text: "effective_budget_policy_id"] = newValue }
@@ -111,14 +111,15 @@ package struct WireState: WireObject {
     get { Readiness(word: self[text: "ready"] ?? "") }
     set { self[text: "ready"] = newValue.word }
   }
-  /// A missing word reads as unknown, which counts as updating. Very old servers call it `update_state` (contract E3).
+  /// A missing word reads as unknown, which counts as updating. Very old servers call it `update_state`
+  /// (serving-api.md E3).
   package var configUpdate: UpdateState {
     get { UpdateState(word: self[text: "config_update"] ?? self[text: "update_state"] ?? "") }
     set { self[text: "config_update"] = newValue.word }
   }
 }
 
-/// A tag of an endpoint. Absent and empty values are the same (contract E1).
+/// A tag of an endpoint. Absent and empty values are the same (serving-api.md E1).
 package struct WireTag: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -140,7 +141,7 @@ package struct WireTag: WireObject {
   }
 }
 
-/// The answer to E2. It is not paged.
+/// The answer to a list (serving-api.md E2). It is not paged.
 package struct WireEndpointList: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

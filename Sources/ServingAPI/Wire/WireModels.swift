@@ -1,6 +1,6 @@
 package import CanonicalJSON
 
-/// A registered model of Unity Catalog (contract 1.4).
+/// A registered model of Unity Catalog (serving-api.md 1.4).
 package struct WireRegisteredModel: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -17,7 +17,7 @@ package struct WireRegisteredModel: WireObject {
 
   /// `catalog.schema.name`, or a bare registry name on a plane.
   package var fullName: String? { self[text: "full_name"] ?? self[text: "name"] }
-  /// Sent only where the question said `include_aliases=true` (contract Q24).
+  /// Sent only where the question said `include_aliases=true` (serving-api.md Q24).
   package var aliases: [WireModelAlias]? {
     get { self[list: "aliases"] }
     set { self[list: "aliases"] = newValue }
@@ -57,7 +57,7 @@ package struct WireModelAlias: WireObject {
   package var versionNum: Int64? { self[number: "version_num"] }
 }
 
-/// A model version of Unity Catalog. Its version is a number here and text in a served entity (contract Q4).
+/// A model version of Unity Catalog. Its version is a number here and text in a served entity (serving-api.md Q4).
 package struct WireModelVersion: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -113,7 +113,7 @@ package struct WireModelVersion: WireObject {
   }
 }
 
-/// Whether a model version can be served. Only `READY` can (contract 1.4).
+/// Whether a model version can be served. Only `READY` can (serving-api.md 1.4).
 package enum ModelVersionStatus: Hashable, Sendable {
   case pendingRegistration
   case ready
@@ -157,7 +157,8 @@ package struct WireRegisteredModelPage: WireObject {
   package var nextPageToken: String? { self[text: "next_page_token"] }
 }
 
-/// One page of a model's versions, in no order; a page may be empty while `next_page_token` is present (contract 1.4).
+/// One page of a model's versions, in no order; a page may be empty while `next_page_token` is present
+/// (serving-api.md 1.4).
 package struct WireModelVersionPage: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

@@ -27,7 +27,7 @@ package struct WireNotifications: WireObject {
   }
 }
 
-/// The body of E9.
+/// The body of a notifications patch (serving-api.md E9).
 package struct WireNotificationPatch: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

@@ -1,9 +1,9 @@
 package import CanonicalJSON
 
 /// A JSON object of the serving API with names for the members this version knows. The JSON itself is kept, so that
-/// whatever else a server sends survives reading and writing (contract 1.0), and `false` is a value like any other
-/// (contract Q1). Reading is lenient: a member that is missing, `null` or of another type reads as nil. A server that
-/// wants to refuse such a request asks ``typeFindings(path:)`` first.
+/// whatever else a server sends survives reading and writing (serving-api.md 1.0), and `false` is a value like any
+/// other (serving-api.md Q1). Reading is lenient: a member that is missing, `null` or of another type reads as nil. A
+/// server that wants to refuse such a request asks ``typeFindings(path:)`` first.
 package protocol WireObject: Hashable, Sendable {
   var members: [String: JSONValue] { get set }
   init(members: [String: JSONValue])
@@ -31,7 +31,7 @@ extension WireObject {
     set { members[key] = newValue.map { .string($0) } }
   }
 
-  /// Text that some servers write as a number, such as a version (contract Q4).
+  /// Text that some servers write as a number, such as a version (serving-api.md Q4).
   package subscript(textOrNumber key: String) -> String? {
     get { members[key]?.stringValue ?? members[key]?.intValue.map(String.init) }
     set { members[key] = newValue.map { .string($0) } }

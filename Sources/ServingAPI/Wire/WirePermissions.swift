@@ -1,6 +1,6 @@
 package import CanonicalJSON
 
-/// Who has which right on an endpoint (contract 1.2): the answer to a reading, and as a body, with
+/// Who has which right on an endpoint (serving-api.md 1.2): the answer to a reading, and as a body, with
 /// ``WireAccessEntry/permissionLevel`` in each entry, what is to be granted.
 package struct WirePermissions: WireObject {
   package var members: [String: JSONValue]

@@ -1,7 +1,7 @@
 package import CanonicalJSON
 package import Endpoints
 
-/// `telemetry_config` of an endpoint. Table names go in and a profile's id comes out (contract Q21).
+/// `telemetry_config` of an endpoint. Table names go in and a profile's id comes out (serving-api.md Q21).
 package struct WireTelemetry: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -76,7 +76,7 @@ package struct WireSampling: WireObject {
   package var fraction: Double? { members["sampling_fraction"]?.doubleValue }
 }
 
-/// The body of E10: `{}` removes telemetry.
+/// The body of a telemetry patch (serving-api.md E10): `{}` removes telemetry.
 package struct WireTelemetryPatch: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

@@ -34,7 +34,7 @@ extension PlaneContext {
   func path(_ name: String) -> String { parameters.get(name) ?? "" }
 }
 
-/// The calls about endpoints (contract 1.1).
+/// The calls about endpoints (serving-api.md 1.1).
 struct EndpointCalls: Sendable {
   let endpoints: ServingEndpoints
   let body: CallBody
@@ -89,8 +89,8 @@ struct EndpointCalls: Sendable {
   }
 }
 
-/// What databricks-sdk asks of a host before anything else, and without a token (contract 1.1): it prints a warning for each
-/// client where there is no answer. There is no OIDC here, so no address of one is told.
+/// What databricks-sdk asks of a host before anything else, and without a token (serving-api.md 1.6): it prints a
+/// warning for each client where there is no answer. There is no OIDC here, so no address of one is told.
 struct HostMetadataCalls: Sendable {
   /// The data directory's id.
   let planeID: String

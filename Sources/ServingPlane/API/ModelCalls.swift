@@ -4,7 +4,8 @@ import Hummingbird
 import ServingAPI
 import Synchronization
 
-/// The look-ups of Unity Catalog (contract 1.4) over the model directory, and the plane's own call that registers a version.
+/// The look-ups of Unity Catalog (serving-api.md 1.4) over the model directory, and the plane's own call that registers
+/// a version.
 struct ModelCalls: Sendable {
   let models: ModelDirectory
   let body: CallBody

@@ -1,4 +1,4 @@
-/// An answer in the protocol's error form (contract 1.7).
+/// An answer in the protocol's error form (serving-api.md 1.7).
 struct APIError: Error, Hashable, CustomStringConvertible {
   /// The HTTP status.
   let status: Int

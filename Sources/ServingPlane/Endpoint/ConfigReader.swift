@@ -18,7 +18,7 @@ struct ConfigReader {
     "CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE",
     "GPU_LARGE_2", "GPU_LARGE_4", "GPU_LARGE_8", "GPU_LARGE_RTX", "GPU_XLARGE", "GPU_XLARGE_8",
   ]
-  /// Seen on live workspaces; documentation says 10 (contract Q10).
+  /// Seen on live workspaces; documentation says 10 (serving-api.md Q10).
   static let maximumEntities = 15
 
   /// - Parameters:
@@ -121,7 +121,7 @@ struct ConfigReader {
     }
   }
 
-  /// Per cent by entity name. A single entity gets all of it where nothing is said (contract E5).
+  /// Per cent by entity name. A single entity gets all of it where nothing is said (serving-api.md E5).
   private func shares(_ traffic: WireTrafficConfig?, names: [String]) throws(APIError) -> [String: Int] {
     let routes = traffic?.routes ?? []
     guard !routes.isEmpty else {

@@ -3,7 +3,7 @@ import Endpoints
 import Scheduling
 import ServingAPI
 
-/// What the API shows of an endpoint (contract E2, E3).
+/// What the API shows of an endpoint (serving-api.md E2, E3).
 struct EndpointView {
   let machine: EndpointMachine
   let accelerators: Accelerators

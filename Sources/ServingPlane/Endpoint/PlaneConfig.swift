@@ -36,7 +36,8 @@ struct PlaneEntity: Hashable, Codable, Sendable {
     LaunchConfig(model: entityName, version: entityVersion, workloadType: workloadType, environment: environment)
   }
 
-  /// How many replicas it has: fixed by its size, or a quarter of the lower bound of its concurrency (contract 6.1).
+  /// How many replicas it has: fixed by its size, or a quarter of the lower bound of its concurrency
+  /// (serving-api.md 6.1).
   var replicas: Int {
     switch workloadSize {
     case "Large": 4

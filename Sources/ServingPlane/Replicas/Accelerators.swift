@@ -55,8 +55,8 @@ struct Accelerators: Hashable, Sendable {
   /// How many GPUs of this machine one replica takes: none on a machine without, where every type runs on the CPU.
   func places(for workloadType: String) -> Int { gpus.isEmpty ? 0 : Self.gpuCount(workloadType) }
 
-  /// How many GPUs a workload type stands for (contract 6.2): none for the CPU, four for `MULTIGPU_MEDIUM`, else its trailing
-  /// number, else one.
+  /// How many GPUs a workload type stands for (serving-api.md 6.2): none for the CPU, four for `MULTIGPU_MEDIUM`, else
+  /// its trailing number, else one.
   static func gpuCount(_ workloadType: String) -> Int {
     if workloadType == "CPU" || workloadType.hasPrefix("CPU_") { return 0 }
     if workloadType == "MULTIGPU_MEDIUM" { return 4 }

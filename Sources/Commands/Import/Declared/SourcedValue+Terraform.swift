@@ -118,7 +118,7 @@ extension SourcedValue {
     return SourcedValue(.object(result), at: location)
   }
 
-  /// In the older block scaling to zero is Terraform's default (contract 5.2).
+  /// In the older block scaling to zero is Terraform's default (serving-api.md 5.2).
   private var servedModel: SourcedValue {
     let model = inWordsOfTheAPI
     guard var members = model.members, members["scale_to_zero_enabled"] == nil else { return model }
