@@ -27,6 +27,13 @@ IMPURE = re.compile(r"^\s*(?:\w+ )?import (Foundation|Glibc|NIO\w*|Logging|GRDB|
 WRAPPERS = {"CYAML": "LibYAML", "CCurl": "LibCurl", "CCrypto": "LibCrypto"}
 C_IMPORT = re.compile(rf"^\s*(?:\w+ )?import ({'|'.join(WRAPPERS)})$")
 
+# The page of facts about the serving API, cited by file name and number: one number, or several with commas, "and"
+# or "to" between them. A citation may go on in the next line of a comment.
+FACTS = "docs/serving-api.md"
+NUMBER = r"(?:[QEAB]\d+|\d\.\d+|\d)(?![\w%]|\.\d)"
+CITATION = re.compile(rf"serving-api\.md\)?[\s/#]+({NUMBER}(?:(?:,| and| to)[\s/#]+{NUMBER})*)")
+CITING = ("Sources", "Tests", "docs", "scripts")
+
 
 def files(folder: str, *suffixes: str) -> Iterator[pathlib.Path]:
     for path in sorted((ROOT / folder).rglob("*")):
@@ -66,8 +73,27 @@ def findings_in_scripts() -> Iterator[str]:
                 yield f"{place}: longer than {LONGEST_LINE} columns"
 
 
+def facts() -> set[str]:
+    """The numbers that the page has: the first word of a heading, or the first cell of a row."""
+    text = (ROOT / FACTS).read_text()
+    return set(re.findall(rf"^(?:#+ |\| )({NUMBER})", text, re.MULTILINE))
+
+
+def findings_in_citations() -> Iterator[str]:
+    """A number that is cited and not on the page leads nowhere."""
+    known = facts()
+    texts = (path for folder in CITING for path in files(folder, ".swift", ".py", ".sh", ".c", ".h", ".md", ".yaml"))
+    for path in sorted([*texts, *ROOT.glob("*.md")]):
+        text = path.read_text()
+        for citation in CITATION.finditer(text):
+            for number in re.finditer(NUMBER, citation[1]):
+                if number[0] not in known:
+                    line = text.count("\n", 0, citation.start(1) + number.start()) + 1
+                    yield f"{path.relative_to(ROOT)}:{line}: {FACTS} has no {number[0]}"
+
+
 def main() -> int:
-    found = [*findings_in_sources(), *findings_in_scripts()]
+    found = [*findings_in_sources(), *findings_in_scripts(), *findings_in_citations()]
     print(*found, sep="\n", end="\n" if found else "")
     return 1 if found else 0
 
