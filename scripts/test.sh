@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every test. Real vLLM and the SDK clients are installed in the background while Swift builds and tests that need
-# neither run. A part that fails does not keep the others from running; a build that fails does.
+# Every test. Real vLLM and the SDK clients are installed in the background while Swift builds, and the release binaries
+# are built in the background while the Swift tests run, which leave a core idle. A part that fails does not keep the
+# others from running; a build that fails does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -10,11 +11,12 @@ readonly PART_LIMIT=45m
 
 logs=$(mktemp -d)
 installer=
+release_build=
 failed=()
 table=()
 
 finish() {
-  if [ -n "$installer" ]; then kill "$installer" 2>/dev/null || true; fi
+  for background in $installer $release_build; do kill "$background" 2>/dev/null || true; done
   rm -rf "$logs"
 }
 trap finish EXIT
@@ -52,6 +54,29 @@ installed_python_parts() {
   return "$status"
 }
 
+built_release() {
+  local status=0
+  wait "$release_build" || status=$?
+  release_build=
+  cat "$logs/release"
+  return "$status"
+}
+
+# waited TITLE COMMAND...: wait for what was begun in the background; unlike a part it needs this shell.
+waited() {
+  local title=$1 began=$SECONDS status=0
+  shift
+  step "$title"
+  "$@" || status=$?
+  if [ "$status" -eq 0 ]; then
+    table+=("$(printf '%-60s %5d s  ok' "waited for: $title" $((SECONDS - began)))")
+  else
+    table+=("$(printf '%-60s %5d s  FAILED (exit %d)' "$title" $((SECONDS - began)) "$status")")
+    failed+=("$title")
+  fi
+  return "$status"
+}
+
 summary() {
   printf '\nWhat ran:\n'
   printf '  %s\n' "${table[@]}"
@@ -65,23 +90,26 @@ installer=$!
 
 part "swift build (debug, with tests)" swift build --build-tests ||
   { summary; fail "the build failed; nothing was tested"; }
+timeout --kill-after 30s "$PART_LIMIT" nice scripts/build-release.sh explore soak setpoint >"$logs/release" 2>&1 &
+release_build=$!
 # One after the other: hundreds of tests at once on two cores, servers and processes among them, measure the machine.
 part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest --no-parallel || true
-if part "swift build (release: explore, soak)" scripts/build-release.sh explore soak; then
+
+released=
+if waited "swift build (release: explore, soak, setpoint)" built_release; then
+  released=yes
   part "exploration of every reachable state" .build-release/release/explore || true
   # One arena: with several, memory grows as threads come to use them, more so the more cores there are.
   part "a day of a controller, in virtual time" env MALLOC_ARENA_MAX=1 .build-release/release/soak || true
 fi
 
-began=$SECONDS
-if installed_python_parts; then
-  table+=("$(printf '%-60s %5d s  ok' "waited for vLLM and the SDK clients" $((SECONDS - began)))")
+if waited "vLLM and the SDK clients" installed_python_parts; then
   part "Databricks SDK and MLflow against the test workspace" .tools/clients/bin/python \
     Tests/e2e/workspace_clients.py --workspace .build/debug/workspace-double || true
   part "versions looked up in a real MLflow server" .tools/clients/bin/python Tests/e2e/mlflow_registry.py \
     --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double || true
   # Told last, so that its closing line is the last count that is read.
-  if part "swift build (release: setpoint)" scripts/build-release.sh setpoint; then
+  if [ -n "$released" ]; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
     part "the README's commands, as they stand" python3 Tests/e2e/readme.py \
@@ -89,8 +117,6 @@ if installed_python_parts; then
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
       --setpoint .build-release/release/setpoint || true
   fi
-else
-  failed+=("installing vLLM and the SDK clients")
 fi
 
 summary
