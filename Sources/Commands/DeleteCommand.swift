@@ -23,19 +23,44 @@ struct DeleteCommand: AsyncParsableCommand {
     let connection = try provider.connect()
     let console = Surroundings.current.console
     let history = try state.openHistory()
-    // Everything is looked at before anything is deleted: a wrong name among several deletes nothing.
-    for name in names { try refuse(try await LiveEndpoint.require(name, connection).observed) }
-    for name in names {
-      try await connection.provider.delete(name)
-      let now = Timestamp(milliseconds: Surroundings.current.now())
-      try await history.record(
-        [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],
-        of: EndpointKey(host: connection.target.url, name: name), at: now)
-      if output == .text { try console.result("\(name) deleted") }
+    // A name that is given twice is deleted once.
+    var names: [String] = []
+    for name in self.names where !names.contains(name) { names.append(name) }
+    var deleted: [String] = []
+    do {
+      // Everything is looked at before anything is deleted: a wrong name among several deletes nothing.
+      for name in names { try refuse(try await LiveEndpoint.require(name, connection).observed) }
+      for name in names {
+        try await connection.provider.delete(name)
+        deleted.append(name)
+        if output == .text { try console.result("\(name) deleted") }
+        let now = Timestamp(milliseconds: Surroundings.current.now())
+        try await history.record(
+          [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],
+          of: EndpointKey(host: connection.target.url, name: name), at: now)
+      }
+    } catch {
+      if output == .json, !deleted.isEmpty { try showJSON(deleted) }
+      throw report(on: error, deleted: deleted, of: names)
     }
-    if output == .json {
-      try console.json(["kind": "DeleteResult", "deleted": .array(names.map { .string($0) })])
+    if output == .json { try showJSON(deleted) }
+  }
+
+  private func showJSON(_ deleted: [String]) throws {
+    try Surroundings.current.console.json(["kind": "DeleteResult", "deleted": .array(deleted.map { .string($0) })])
+  }
+
+  /// The error, with what became of the other endpoints where there are several.
+  private func report(on error: any Error, deleted: [String], of names: [String]) -> any Error {
+    guard names.count > 1, !(error is CancellationError), !(error is OutputClosed) else { return error }
+    let report = ErrorReport(of: error)
+    let done: String
+    switch (deleted.isEmpty, (error as? ServingError)?.outcomeUnknown ?? false) {
+    case (true, true): done = ""
+    case (true, false): done = "; nothing was deleted"
+    case (false, _): done = "; deleted before that: \(deleted.joined(separator: ", "))"
     }
+    return ErrorReport(report.what + done, place: report.place, why: report.why, next: report.next)
   }
 
   private func refuse(_ endpoint: ObservedEndpoint) throws {

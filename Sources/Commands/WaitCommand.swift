@@ -7,7 +7,10 @@ internal import ServingAPI
 struct WaitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wait", abstract: "Wait until an endpoint is in a state.",
-    discussion: "Exits with 0 when it is, with 1 when it cannot be any more or the time is over.")
+    discussion: """
+      It changes nothing itself, and tells every ten seconds what it waits for. Exits with 0 when the endpoint is in that \
+      state, with 1 when it cannot be any more or the time is over.
+      """)
 
   enum Goal: String, ExpressibleByArgument, CaseIterable {
     case ready
@@ -50,7 +53,8 @@ struct WaitCommand: AsyncParsableCommand {
       guard timing.elapsed() + pause <= end else {
         let late = EndpointProgress(
           endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
-          detail: "after \(TimeText.span(seconds: timeout.seconds)); it goes on without this command")
+          detail: "after \(TimeText.span(seconds: timeout.seconds))"
+            + (goal == .deleted ? "" : "; it goes on without this command"))
         display.note(late)
         try conclude(late)
         throw ExitCode(1)
@@ -70,9 +74,12 @@ struct WaitCommand: AsyncParsableCommand {
       try console.json(.object(members))
     }
     guard end.phase != .done else { return }
-    console.note(
-      "  next:  \(end.state == "not found" ? "\"setpoint get\" lists the endpoints" : "\"setpoint describe \(name)\" shows why")"
-    )
+    console.note("  next:  \(next(end))")
+  }
+
+  private func next(_ end: EndpointProgress) -> String {
+    if end.state == "not found" { return "\"setpoint get\" lists the endpoints" }
+    return goal == .deleted ? "\"setpoint delete \(name)\" deletes it" : "\"setpoint describe \(name)\" shows why"
   }
 
   private func progress(_ observed: Observed) -> EndpointProgress {
@@ -81,7 +88,11 @@ struct WaitCommand: AsyncParsableCommand {
     case (.absent, .ready):
       return EndpointProgress(endpoint: name, phase: .failed, state: "not found", detail: "there is no such endpoint")
     case (.present(let endpoint), .deleted):
-      return EndpointProgress(endpoint: name, phase: .waiting, state: EndpointState(endpoint).text)
+      // The API deletes at once and has no word for an endpoint that is being deleted.
+      return EndpointProgress(
+        endpoint: name, phase: .waiting, state: "not deleted",
+        detail:
+          "it is \(EndpointState(endpoint).text.lowercased()), and nothing is deleting it; this command only waits")
     case (.present(let endpoint), .ready):
       let state = EndpointState(endpoint).text
       let words = endpoint.deploymentWords
@@ -90,6 +101,10 @@ struct WaitCommand: AsyncParsableCommand {
       // What failed stays as it is until somebody changes it: there is nothing to wait for.
       case (_, .failed), (_, .canceled):
         return EndpointProgress(endpoint: name, phase: .failed, state: state, detail: words)
+      // An empty endpoint, or one whose replicas are gone, may still be waited for by whoever is about to change that.
+      case (_, .notUpdating):
+        return EndpointProgress(
+          endpoint: name, phase: .waiting, state: state, detail: words.isEmpty ? "no update is under way" : words)
       default: return EndpointProgress(endpoint: name, phase: .waiting, state: state, detail: words)
       }
     }

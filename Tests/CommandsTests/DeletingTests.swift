@@ -1,3 +1,6 @@
+import CanonicalJSON
+import LibCurl
+import ServingAPI
 import TestKit
 import Testing
 
@@ -29,6 +32,48 @@ import Testing
     #expect(run.code == 1)
     #expect(run.notes.contains(words), "\(run)")
     #expect(workspace.writes.isEmpty)
+  }
+
+  @Test(arguments: [
+    ["support-chat", "nobody"], ["nobody", "support-chat"], ["support-chat", "nobody", "-o", "json"],
+  ])
+  func `a wrong name among several deletes nothing, and that is said`(arguments: [String]) async throws {
+    let (run, workspace) = try await delete(arguments, tags: ["setpoint-fleet": "default"])
+    #expect(run.code == 1)
+    #expect(run.notes.contains("there is no endpoint nobody at https://workspace.example.com; nothing was deleted\n"))
+    #expect(run.output == "" && workspace.writes.isEmpty, "\(run)")
+  }
+
+  @Test func `a name that is given twice is deleted once`() async throws {
+    let (run, workspace) = try await delete(["support-chat", "support-chat"], tags: ["setpoint-fleet": "default"])
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output == "support-chat deleted\n" && workspace.writes.count == 1)
+  }
+
+  @Test(arguments: [[], ["-o", "json"]])
+  func `what was deleted before a failure is told`(format: [String]) async throws {
+    let workspace = WorkspaceDouble()
+    for name in ["one", "two", "three"] { try await workspace.serve(name, tags: ["setpoint-fleet": "default"]) }
+    let transport: Transport = { request in
+      guard request.method == "DELETE", request.url.hasSuffix("/two") else {
+        return try await workspace.transport(request)
+      }
+      let body: JSONValue = ["error_code": "PERMISSION_DENIED", "message": "no right to it"]
+      return APIResponse(status: 403, headers: HTTPHeaders([]), body: ByteStream([Array(body.text().utf8)]))
+    }
+    try await withTemporaryDirectory { state in
+      let run = await CommandRun(
+        ["delete", "one", "two", "three", "--state", state] + format, workspace: workspace, transport: transport)
+      #expect(run.code == 1)
+      #expect(run.notes.contains("error: the provider does not allow it; deleted before that: one\n"), "\(run)")
+      #expect(workspace.endpoint("one") == nil && workspace.endpoint("three") != nil)
+      if format.isEmpty {
+        #expect(run.output == "one deleted\n")
+      } else {
+        let told = try JSONValue(parsing: run.output)
+        #expect(told["deleted"] == ["one"], "\(run)")
+      }
+    }
   }
 
   @Test func `a protected endpoint is deleted when that is said`() async throws {

@@ -177,6 +177,21 @@ import Testing
     #expect(run.output == "")
   }
 
+  @Test func `a wait for a deletion says at once that nothing is deleting the endpoint, and what does`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat")
+    let run = await CommandRun(
+      ["wait", "support-chat", "--for", "deleted", "--timeout", "20"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(
+      run.notes.contains(
+        "support-chat: not deleted: it is ready, and nothing is deleting it; this command only waits\n"), "\(run)")
+    #expect(run.notes.contains("support-chat: not deleted: after 20s"), "\(run)")
+    #expect(run.notes.hasSuffix("  next:  \"setpoint delete support-chat\" deletes it\n"), "\(run)")
+    #expect(workspace.writes.isEmpty)
+    #expect(await CommandRun(["wait", "nobody", "--for", "deleted"], workspace: workspace).code == 0)
+  }
+
   @Test func `waiting for what cannot come ends at once and says why`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setFate(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
