@@ -2,8 +2,12 @@
 package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
   package let offset: Int
+  /// Whether the text ends before the document does, as what was cut off on its way or half written.
+  package var endsTooEarly = false
 
-  package var description: String { "not valid JSON at byte \(offset): \(message)" }
+  package var description: String {
+    endsTooEarly ? "JSON that \(message)" : "not valid JSON at byte \(offset): \(message)"
+  }
 }
 
 extension JSONValue {
@@ -35,6 +39,13 @@ private struct JSONReader {
 
   func failure(_ message: String) -> JSONError { JSONError(message: message, offset: position) }
 
+  /// What stands here is not what has to, or nothing stands here any more.
+  func missing(_ what: String) -> JSONError {
+    guard position >= input.count else { return failure("expected \(what)") }
+    return JSONError(
+      message: "ends too early, after \(input.count) bytes: expected \(what)", offset: position, endsTooEarly: true)
+  }
+
   mutating func skipSpace() {
     while position < input.count, [0x20, 0x0A, 0x0D, 0x09].contains(input[position]) { position += 1 }
   }
@@ -50,7 +61,7 @@ private struct JSONReader {
   mutating func value(depth: Int) throws(JSONError) -> JSONValue {
     guard depth < JSONValue.maximumDepth else { throw failure("nested deeper than \(JSONValue.maximumDepth)") }
     skipSpace()
-    guard let first = peek() else { throw failure("the text ends where a value should stand") }
+    guard let first = peek() else { throw depth == 0 ? failure("the text is empty") : missing("a value") }
     switch first {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)
@@ -64,7 +75,7 @@ private struct JSONReader {
 
   private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
     for index in 0..<text.utf8CodeUnitCount where !take(text.utf8Start[index]) {
-      throw failure("expected \"\(text)\"")
+      throw missing("\"\(text)\"")
     }
     return value
   }
@@ -78,7 +89,7 @@ private struct JSONReader {
       items.append(try value(depth: depth + 1))
       skipSpace()
       if take(UInt8(ascii: "]")) { return .array(items) }
-      guard take(UInt8(ascii: ",")) else { throw failure("expected \",\" or \"]\"") }
+      guard take(UInt8(ascii: ",")) else { throw missing("\",\" or \"]\"") }
     }
   }
 
@@ -89,15 +100,15 @@ private struct JSONReader {
     if take(UInt8(ascii: "}")) { return .object(members) }
     while true {
       skipSpace()
-      guard peek() == UInt8(ascii: "\"") else { throw failure("expected a key in quotes") }
+      guard peek() == UInt8(ascii: "\"") else { throw missing("a key in quotes") }
       let key = try string()
       skipSpace()
-      guard take(UInt8(ascii: ":")) else { throw failure("expected \":\" after the key") }
+      guard take(UInt8(ascii: ":")) else { throw missing("\":\" after the key") }
       // A key given twice: the last one counts, as in most readers; servers are not ours to refuse over it.
       members[key] = try value(depth: depth + 1)
       skipSpace()
       if take(UInt8(ascii: "}")) { return .object(members) }
-      guard take(UInt8(ascii: ",")) else { throw failure("expected \",\" or \"}\"") }
+      guard take(UInt8(ascii: ",")) else { throw missing("\",\" or \"}\"") }
     }
   }
 
@@ -105,17 +116,17 @@ private struct JSONReader {
     let start = position
     _ = take(UInt8(ascii: "-"))
     let firstDigit = position
-    guard digits() else { throw failure("expected a value") }
+    guard digits() else { throw missing("a value") }
     if input[firstDigit] == UInt8(ascii: "0"), position - firstDigit > 1 { throw failure("a number with a leading 0") }
     var isInteger = true
     if take(UInt8(ascii: ".")) {
       isInteger = false
-      guard digits() else { throw failure("expected digits after \".\"") }
+      guard digits() else { throw missing("digits after \".\"") }
     }
     if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
       isInteger = false
       if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
-      guard digits() else { throw failure("expected digits in the exponent") }
+      guard digits() else { throw missing("digits in the exponent") }
     }
     let text = String(decoding: input[start..<position], as: UTF8.self)
     if isInteger, let number = Int64(text) { return .int(number) }
@@ -154,7 +165,7 @@ private struct JSONReader {
         position += 1
       }
     }
-    throw failure("the text ends inside a string")
+    throw missing("the end of a text in quotes")
   }
 
   private func decode(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(JSONError) -> String {
@@ -163,7 +174,7 @@ private struct JSONReader {
   }
 
   private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
-    guard let byte = peek() else { throw failure("the text ends inside a string") }
+    guard let byte = peek() else { throw missing("the end of a text in quotes") }
     position += 1
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
@@ -200,7 +211,7 @@ private struct JSONReader {
     var value: UInt32 = 0
     for _ in 0..<4 {
       guard let byte = peek(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
-        throw failure("expected four hex digits after \\u")
+        throw missing("four hex digits after \\u")
       }
       value = value << 4 | UInt32(digit)
       position += 1

@@ -30,9 +30,10 @@ final class QuietWatch: Sendable {
     state = Mutex(State(lastWritten: now, began: now))
     surroundings.console = surroundings.console.telling { [self] in state.withLock { $0.lastWritten = elapsed() } }
     surroundings.transport = { [transport = surroundings.transport, self] request in
-      note(call: "\(request.method) \(request.url.prefix { $0 != "?" })", status: nil)
+      let call = "\(request.method) \(PercentEncoding.decode(String(request.url.prefix { $0 != "?" })))"
+      note(call: call, status: nil)
       let response = try await transport(request)
-      note(call: "\(request.method) \(request.url.prefix { $0 != "?" })", status: response.status)
+      note(call: call, status: response.status)
       return response
     }
   }

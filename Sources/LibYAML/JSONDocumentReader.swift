@@ -85,11 +85,16 @@ struct JSONDocumentReader {
     YAMLError(location: SourceLocation(source: source, mark: mark()), message: message)
   }
 
+  /// What stands here is not what has to, or nothing stands here any more.
+  private mutating func missing(_ what: String) -> YAMLError {
+    failure(position < input.count ? "expected \(what)" : "the file ends too early: expected \(what)")
+  }
+
   // MARK: Values
 
   private mutating func value(depth: Int) throws(YAMLError) -> YAMLNode {
     skipSpace()
-    guard let first = peek() else { throw failure("the text ends where a value should stand") }
+    guard let first = peek() else { throw missing("a value") }
     let mark = mark()
     try count(depth: depth)
     switch first {
@@ -118,7 +123,7 @@ struct JSONDocumentReader {
       items.append(try value(depth: depth + 1))
       skipSpace()
       if take(UInt8(ascii: "]")) { return items }
-      guard take(UInt8(ascii: ",")) else { throw failure("expected \",\" or \"]\"") }
+      guard take(UInt8(ascii: ",")) else { throw missing("\",\" or \"]\"") }
     }
   }
 
@@ -129,12 +134,12 @@ struct JSONDocumentReader {
     if take(UInt8(ascii: "}")) { return YAMLMapping(entries: []) }
     while true {
       skipSpace()
-      guard peek() == UInt8(ascii: "\"") else { throw failure("expected a key in quotes") }
+      guard peek() == UInt8(ascii: "\"") else { throw missing("a key in quotes") }
       let mark = mark()
       try count(depth: depth + 1)
       let key = try string()
       skipSpace()
-      guard take(UInt8(ascii: ":")) else { throw failure("expected \":\" after the key") }
+      guard take(UInt8(ascii: ":")) else { throw missing("\":\" after the key") }
       let value = try value(depth: depth + 1)
       if let first = entries.append(YAMLKey(text: key, mark: mark, isPlain: false), value) {
         throw YAMLError(
@@ -143,7 +148,7 @@ struct JSONDocumentReader {
       }
       skipSpace()
       if take(UInt8(ascii: "}")) { return YAMLMapping(entries: entries.list) }
-      guard take(UInt8(ascii: ",")) else { throw failure("expected \",\" or \"}\"") }
+      guard take(UInt8(ascii: ",")) else { throw missing("\",\" or \"}\"") }
     }
   }
 
@@ -170,15 +175,15 @@ struct JSONDocumentReader {
   private mutating func number() throws(YAMLError) {
     _ = take(UInt8(ascii: "-"))
     let first = position
-    guard skipDigits() else { throw failure("expected a value") }
+    guard skipDigits() else { throw missing("a value") }
     if input[first] == UInt8(ascii: "0"), position - first > 1 {
       position = first
       throw failure("a number with a leading 0")
     }
-    if take(UInt8(ascii: ".")), !skipDigits() { throw failure("expected digits after \".\"") }
+    if take(UInt8(ascii: ".")), !skipDigits() { throw missing("digits after \".\"") }
     if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
       if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
-      guard skipDigits() else { throw failure("expected digits in the exponent") }
+      guard skipDigits() else { throw missing("digits in the exponent") }
     }
   }
 
@@ -208,7 +213,7 @@ struct JSONDocumentReader {
       case UInt8(ascii: "\\")?: try escape(into: &text)
       case let byte?:
         throw failure("control characters are not allowed in a text; write it as \\u00\(Self.hex(byte))")
-      case nil: throw failure("the text ends inside of quotes")
+      case nil: throw missing("the end of a text in quotes")
       }
     }
   }
@@ -219,7 +224,10 @@ struct JSONDocumentReader {
   }
 
   private mutating func escape(into text: inout [UInt8]) throws(YAMLError) {
-    guard position + 1 < input.count else { throw failure("the text ends inside of quotes") }
+    guard position + 1 < input.count else {
+      position = input.count
+      throw missing("the end of a text in quotes")
+    }
     let letter = input[position + 1]
     if letter == UInt8(ascii: "u") {
       text += Array(String(Character(try unicodeEscape())).utf8)
@@ -263,7 +271,10 @@ struct JSONDocumentReader {
     let digits = input[min(offset + 2, input.count)..<min(offset + 6, input.count)]
     guard digits.count == 4, digits.allSatisfy(\.isHexDigit),
       let value = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw failure("expected four hex digits after \\u") }
+    else {
+      if digits.count < 4, digits.allSatisfy(\.isHexDigit) { position = input.count }
+      throw missing("four hex digits after \\u")
+    }
     return value
   }
 

@@ -30,6 +30,20 @@ import Testing
     #expect { _ = try JSONValue(parsing: text) } throws: { ($0 as? JSONError)?.offset == offset }
   }
 
+  @Test(arguments: ["{", "[1, 2", #"{"a""#, #"{"a": "#, #"{"a": "b"#, #"{"a": "\"#, #""\u00"#, "tr", "-", "1.", "[1e"])
+  func `a document that was cut off says so, and where`(text: String) throws {
+    let error = try #require(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(error.endsTooEarly)
+    #expect(
+      error.description.hasPrefix("JSON that ends too early, after \(text.utf8.count) bytes: expected "), "\(error)")
+  }
+
+  @Test(arguments: ["", "  ", "01", "[1,]", "1 2", "\"a\nb\""])
+  func `a fault of another kind is no early end`(text: String) throws {
+    let error = try #require(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(!error.endsTooEarly && error.description.hasPrefix("not valid JSON at byte "), "\(error)")
+  }
+
   @Test func `bytes that are not UTF-8 are refused`() {
     #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xFF, 0x22]) }
     #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0x5C, 0x6E, 0xFF, 0x22]) }

@@ -17,6 +17,16 @@ import Testing
     #expect(wrong.notes.contains("--version takes a whole number from 1"))
   }
 
+  @Test func `a name is shown as it was given`() async {
+    let network = ScriptedTransport([.error(400, "INVALID_PARAMETER_VALUE", "'ma in.x.y' is no name")])
+    let run = await CommandRun(["models", "register", "ma in.x.y\u{7}", "/src"], transport: network.transport)
+    #expect(run.code == 1)
+    #expect(
+      run.notes.contains("where: POST /api/2.1/unity-catalog/models/ma in.x.y\\u{7}/versions (INVALID_PARAMETER"),
+      "\(run)")
+    #expect(network.requests.last?.url.contains("/ma%20in.x.y%07/") == true)
+  }
+
   @Test func `models are listed with versions and aliases`() async {
     let workspace = WorkspaceDouble()
     workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready], aliases: ["champion": 2])

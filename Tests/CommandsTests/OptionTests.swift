@@ -1,4 +1,5 @@
 import Commands
+import FoundationEssentials
 import Testing
 
 /// Options as a person types them, judged by what the command says of them.
@@ -39,6 +40,15 @@ import Testing
       let run = await CommandRun(["apply", "--plan", plan])
       #expect(run.code == 1)
       #expect(run.notes.contains("setpoint diff"), "\(run)")
+    }
+  }
+
+  @Test func `a plan that is cut off says so`() async throws {
+    try await withTemporaryDirectory { directory in
+      try Data(#"{"kind": "Plan", "changes": ["#.utf8).write(to: URL(filePath: "\(directory)/p.json"))
+      let run = await CommandRun(["apply", "--plan", "\(directory)/p.json"])
+      #expect(run.code == 1)
+      #expect(run.notes.contains("JSON that ends too early, after 29 bytes: expected a value"), "\(run)")
     }
   }
 

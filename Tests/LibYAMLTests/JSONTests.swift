@@ -80,8 +80,14 @@ private func render(_ node: YAMLNode) -> String {
     ("{\"a\": \"\t\"}", "no error"),
     ("{\"a\" 1}", "f.json:1:6: expected \":\" after the key"),
     ("{\"a\": 1 \"b\": 2}", "f.json:1:9: expected \",\" or \"}\""),
-    ("{\"a\": ", "f.json:1:7: the text ends where a value should stand"),
-    ("{\"a\": \"x", "f.json:1:9: the text ends inside of quotes"),
+    ("{\"a\": ", "f.json:1:7: the file ends too early: expected a value"),
+    ("{\"a\": \"x", "f.json:1:9: the file ends too early: expected the end of a text in quotes"),
+    ("{\"a\": \"x\\", "f.json:1:10: the file ends too early: expected the end of a text in quotes"),
+    ("{\"a\": \"\\u00", "f.json:1:12: the file ends too early: expected four hex digits after \\u"),
+    ("{\"a\": [1, 2\n", "f.json:2:1: the file ends too early: expected \",\" or \"]\""),
+    ("{\"a\": 1", "f.json:1:8: the file ends too early: expected \",\" or \"}\""),
+    ("{\"a\": 1, ", "f.json:1:10: the file ends too early: expected a key in quotes"),
+    ("{\"a\"", "f.json:1:5: the file ends too early: expected \":\" after the key"),
     ("{\"a\": [1 {}]}", "f.json:1:10: expected \",\" or \"]\""),
   ])
   func `a fault is told in terms of JSON, unless the text is YAML without one`(text: String, expected: String) {

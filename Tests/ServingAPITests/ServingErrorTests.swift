@@ -91,6 +91,28 @@ import Testing
     #expect(error?.advice?.contains("https://workspace.example.com is a workspace") == true)
   }
 
+  @Test func `an answer that ends too early says so, and does not doubt the server`() async throws {
+    let error = await error(.answer(status: 200, body: "{\"endpoints\": [{\"name\": \"ch"))
+    #expect(error?.kind == .unexpectedAnswer)
+    #expect(
+      error?.serverMessage.contains("JSON that ends too early, after 27 bytes: expected the end of a text") == true)
+    #expect(error?.advice?.contains("the same command may get a whole answer") == true)
+    let network = ScriptedTransport([.answer(status: 200, body: "{\"choices\": [")])
+    let asked = await #expect(throws: ServingError.self) {
+      try await APIProvider(network.client()).ask("chat", entity: nil, prompt: "hi", timeout: .seconds(9))
+    }
+    #expect(asked?.serverMessage == "the answer is JSON that ends too early, after 13 bytes: expected a value")
+    #expect(asked?.advice == error?.advice)
+  }
+
+  @Test(arguments: ["ma in.x.y", "a/b", "é?#", "100%", ".."])
+  func `a call is told with the names as they were given`(name: String) async {
+    let call = APICall("GET", "/api/2.1/unity-catalog/models/\(name)/versions")
+    #expect(
+      await error(.error(400, "INVALID_PARAMETER_VALUE", "no"), call)?.call.hasSuffix("/models/\(name)/versions")
+        == true)
+  }
+
   @Test(arguments: [
     ScriptedTransport.Answer.answer(
       status: 200, body: "<html></html>",

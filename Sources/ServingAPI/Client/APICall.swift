@@ -26,8 +26,8 @@ package struct APICall: Sendable {
     self.retries = retries ?? (method == "POST" ? .whenNotApplied : .repeatable)
   }
 
-  /// As messages name it.
-  package var description: String { "\(method) \(path)" }
+  /// As messages name it: names in the path as they were given.
+  package var description: String { "\(method) \(PercentEncoding.decode(path))" }
 
   var pathAndQuery: String {
     guard !query.isEmpty else { return path }
@@ -54,7 +54,7 @@ package struct APIPath: Sendable, ExpressibleByStringInterpolation {
   }
 }
 
-enum PercentEncoding {
+package enum PercentEncoding {
   /// Everything but the unreserved characters of RFC 3986 is encoded.
   static func encode(_ text: String) -> String {
     var encoded = ""
@@ -71,6 +71,26 @@ enum PercentEncoding {
   /// The same for one segment of a path. `.` and `..` would be taken for steps in the tree, so their dots are encoded.
   static func encodeSegment(_ text: String) -> String {
     text == "." || text == ".." ? text.map { _ in "%2E" }.joined() : encode(text)
+  }
+
+  /// A path or an address for people, its parts as they were before they were encoded; what is no encoded UTF-8 stays.
+  package static func decode(_ text: String) -> String {
+    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let first = rest.popFirst() {
+      guard first == UInt8(ascii: "%") else {
+        bytes.append(first)
+        continue
+      }
+      let digits = rest.prefix(2)
+      guard digits.count == 2, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
+        let byte = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      else { return text }
+      bytes.append(byte)
+      rest = rest.dropFirst(2)
+    }
+    return String(validating: bytes, as: UTF8.self) ?? text
   }
 
   private static func isUnreserved(_ byte: UInt8) -> Bool {

@@ -8,6 +8,11 @@ enum Advice {
     return KnownMessage.found(in: error.serverMessage)?.advice ?? byKind(error, target: target)
   }
 
+  /// For an answer that ends before it is whole, whatever its length was said to be.
+  static func cutAnswer(from target: ProviderTarget) -> String {
+    "the same command may get a whole answer; if not, look for a proxy that cuts answers of \(target.url)"
+  }
+
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {
     switch error.kind {
     case .unauthenticated: "the token was not accepted; it came from \(target.tokenSource)"

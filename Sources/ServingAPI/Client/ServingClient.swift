@@ -49,7 +49,9 @@ package struct ServingClient: Sendable {
     do {
       return (try JSONValue(parsing: bytes), bytes.count)
     } catch {
-      throw notJSON(call, bytes: bytes, reason: error.description)
+      var failure = notJSON(call, bytes: bytes, reason: error.description)
+      if error.endsTooEarly { failure.advice = Advice.cutAnswer(from: target) }
+      throw failure
     }
   }
 

@@ -53,10 +53,15 @@ enum ChatText {
   ///
   /// - Throws: `ServingError` for what is no JSON: a login page must not pass for something that the model said.
   static func whole(_ body: [UInt8], call: APICall, target: ProviderTarget) throws -> String {
-    guard let json = try? JSONValue(parsing: body) else {
+    let json: JSONValue
+    do throws(JSONError) {
+      json = try JSONValue(parsing: body)
+    } catch {
       throw ServingError(
-        kind: .unexpectedAnswer, status: 200, serverMessage: "the answer is no JSON", call: call.description,
-        advice: "check that \(target.url) is a workspace or a serving plane")
+        kind: .unexpectedAnswer, status: 200,
+        serverMessage: "the answer is \(error.endsTooEarly ? error.description : "no JSON")", call: call.description,
+        advice: error.endsTooEarly
+          ? Advice.cutAnswer(from: target) : "check that \(target.url) is a workspace or a serving plane")
     }
     guard let choice = json["choices"]?.arrayValue?.first else { return json["predictions"]?.text() ?? json.text() }
     return choice["message"]?["content"]?.stringValue ?? choice["text"]?.stringValue ?? ""

@@ -30,8 +30,9 @@ struct CallBody {
 }
 
 extension PlaneContext {
-  /// A part of the path. Not decoded: no good name of anything here has a character that would be encoded.
-  func path(_ name: String) -> String { parameters.get(name) ?? "" }
+  /// A part of the path, decoded, so that messages show a name as it was given. Whoever makes a file's path of it checks it
+  /// first (`ModelName`).
+  func path(_ name: String) -> String { PercentEncoding.decode(parameters.get(name) ?? "") }
 }
 
 /// The calls about endpoints (serving-api.md 1.1).
