@@ -4,6 +4,10 @@ extension SetpointCommand {
   /// Parses the arguments (without the program's name), runs the command, says on standard error what went wrong, and
   /// returns the exit code.
   package static func run(_ arguments: [String]) async -> Int32 {
+    if let report = UsageProblem.beforeParsing(arguments) {
+      say(report)
+      return usageCode(arguments)
+    }
     let command: any ParsableCommand
     do {
       command = try await asyncParseAsRoot(arguments)

@@ -9,14 +9,16 @@ struct UsageProblem {
   let arguments: [String]
 
   var report: ErrorReport {
-    if let report = unknownCommand ?? misplacedOption ?? unnamedFile ?? fileForNames { return report }
+    if let report = unknownCommand ?? misplacedOption ?? unnamedFile ?? fileForNames ?? unreadableValue {
+      return report
+    }
     return ErrorReport(message, next: "\"\(help)\" shows what it takes")
   }
 
   // MARK: - The command
 
   /// The commands that the arguments name, from the root, and how many arguments that took.
-  private var path: (commands: [any ParsableCommand.Type], rest: ArraySlice<String>) {
+  var path: (commands: [any ParsableCommand.Type], rest: ArraySlice<String>) {
     var commands: [any ParsableCommand.Type] = [SetpointCommand.self]
     var rest = arguments[...]
     while let next = rest.first, let found = Self.subcommand(next, of: commands[commands.count - 1]) {
@@ -32,16 +34,16 @@ struct UsageProblem {
     command.configuration.subcommands.first { $0.configuration.commandName == name }
   }
 
-  private var name: String {
+  var name: String {
     (["setpoint"] + path.commands.dropFirst().compactMap { $0.configuration.commandName }).joined(separator: " ")
   }
 
-  private var help: String { "\(name) --help" }
+  var help: String { "\(name) --help" }
 
   // MARK: - What was meant
 
   /// `setpoint aply`, `setpoint list`, `setpoint models regster`.
-  private var unknownCommand: ErrorReport? {
+  var unknownCommand: ErrorReport? {
     let (commands, rest) = path
     guard let word = rest.first, !word.hasPrefix("-"), let parent = commands.last,
       !parent.configuration.subcommands.isEmpty

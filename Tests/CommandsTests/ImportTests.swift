@@ -262,7 +262,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (["import"], "Name the endpoints, or say --all."), (["import", "a", "--all"], "Name the endpoints, or say --all."),
+    (["import"], "Name the endpoints, or say --all."),
+    (["import", "a", "--all"], "Name the endpoints or say --all, not both."),
     (["import", "a", "--force"], "--force goes with --out DIR."),
     (["import", "a", "--target", "dev"], "--target goes with --from-bundle."),
     (["import", "--from-bundle", "x", "--from-terraform", "y"], "not both"),

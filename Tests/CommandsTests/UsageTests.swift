@@ -56,6 +56,74 @@ import Testing
     #expect(run.notes.contains(next), "\(run)")
   }
 
+  @Test(
+    arguments: [
+      (["help", "nope"], "unknown command \"nope\" for \"setpoint\""),
+      (["help", "aply"], "did you mean \"setpoint apply\"?"),
+      (["help", "models", "regster"], "did you mean \"setpoint models register\"?"),
+      (["help", "get", "chat"], "\"setpoint get\" has no command \"chat\""),
+      (["aply", "--help"], "did you mean \"setpoint apply\"?"),
+      (["models", "nope", "-h"], "unknown command \"nope\" for \"setpoint models\""),
+    ] as [([String], String)])
+  func `help on what there is not is a usage error`(arguments: [String], words: String) async {
+    let run = await CommandRun(arguments)
+    #expect(run.code == 64)
+    #expect(run.output == "")
+    #expect(run.notes.contains(words), "\(run)")
+  }
+
+  @Test(arguments: [
+    ["help"], ["help", "get"], ["help", "models", "register"], ["get", "--help"], ["models", "-h"],
+    ["query", "chat", "--", "--help"],
+  ])
+  func `help on what there is stays a result`(arguments: [String]) async {
+    let run = await CommandRun(arguments)
+    #expect(run.output.contains("USAGE: setpoint") == !arguments.contains("--"), "\(run)")
+  }
+
+  @Test(
+    arguments: [
+      (["validate", "-f", ""], "the value of -f is empty"), (["diff", "--filename", ""], "the value of --filename"),
+      (["serve", "--data", ""], "the value of --data is empty"),
+      (["serve", "--data="], "the value of --data is empty"),
+      (["apply", "-f", "x", "--state", ""], "the value of --state"), (["get", "--host", ""], "the value of --host"),
+      (["run", "--git", ""], "the value of --git"), (["logs", "chat", "--entity", ""], "the value of --entity"),
+      (["models", "register", "m", "d", "--alias", ""], "the value of --alias"),
+      (["wait", "chat", "--for", ""], "the value of --for is empty"),
+      (["describe", ""], "an argument of \"setpoint describe\" is empty"),
+      (["query", "chat", "--stream", ""], "an argument of \"setpoint query\" is empty"),
+    ] as [([String], String)])
+  func `an empty value is a usage error that names the option`(arguments: [String], words: String) async {
+    let run = await CommandRun(arguments)
+    #expect(run.code == (arguments[0] == "diff" ? 2 : 64))
+    #expect(run.output == "")
+    #expect(run.notes.contains(words), "\(run)")
+    #expect(run.notes.contains(" --help\" shows what it takes"), "\(run)")
+  }
+
+  @Test(
+    arguments: [
+      (["wait", "chat", "--timeout", "5x"], "--timeout", "write a time like 90s"),
+      (["apply", "-f", "x", "--timeout", "-5s"], "the value '-5s' is invalid for '--timeout <TIME>'", "90s"),
+      (["rollback", "chat", "--to", "-1"], "the value '-1' is invalid for '--to <N>'", "write a whole number"),
+      (["models", "alias", "m", "a", "x"], "<version>", "write a whole number"),
+      (["apply", "-f", "x", "--write-budget", "0/m"], "--write-budget", "write a budget like 50/5m, or off"),
+      (["serve", "--port", "99999"], "--port", "write a port from 0 to 65535"),
+      (["serve", "--request-memory", "much"], "--request-memory", "write a number of bytes like 64Mi"),
+    ] as [([String], String, String)])
+  func `a value that cannot be read comes with how it is written`(
+    arguments: [String], what: String, next: String
+  ) async {
+    let run = await CommandRun(arguments)
+    #expect(run.code == 64)
+    #expect(run.notes.contains(what) && run.notes.contains(next), "\(run)")
+  }
+
+  @Test func `the help that is suggested carries no options`() async {
+    let run = await CommandRun(["validate", "-f", "x", "--rule", "nope=off"])
+    #expect(run.notes.contains("\"setpoint validate --help\" shows what it takes"), "\(run)")
+  }
+
   @Test(arguments: ["bash", "zsh", "fish"])
   func `completion prints a script for the shell`(shell: String) async {
     let run = await CommandRun(["completion", shell])

@@ -41,7 +41,8 @@ struct ImportCommand: AsyncParsableCommand {
     if !fromTerraform.isEmpty, !fromBundle.isEmpty {
       throw ValidationError("Give --from-terraform or --from-bundle, not both.")
     }
-    if isLive, names.isEmpty != all { throw ValidationError("Name the endpoints, or say --all.") }
+    if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or say --all.") }
+    if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or say --all, not both.") }
     if !isLive, all { throw ValidationError("--all goes with live endpoints; of a file all are taken without it.") }
     if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var goes with --from-bundle.") }
     if target != nil, fromBundle.isEmpty { throw ValidationError("--target goes with --from-bundle.") }

@@ -20,7 +20,9 @@ struct PriceOptions: ParsableArguments {
     guard let prices else { return nil }
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
-      throw ErrorReport("cannot read the price file \(prices)", why: error.systemWords)
+      throw ErrorReport(
+        "cannot read the price file \(prices)", why: error.systemWords,
+        next: "name a file of prices; docs/hardware.md describes it, examples/prices.yaml is one")
     }
     let outcome = PriceFile.read(bytes, file: prices)
     let console = Surroundings.current.console

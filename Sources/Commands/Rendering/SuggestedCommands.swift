@@ -67,7 +67,7 @@ struct SuggestedCommands: Hashable, Sendable {
 
   private func completed(command: Substring) -> String {
     var words = command.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
-    guard words.count > 1, let verb = Verb(words: words) else { return String(command) }
+    guard words.count > 1, words.last != "--help", let verb = Verb(words: words) else { return String(command) }
     if verb.takesManifests { fillIn(manifests: &words, verb) }
     // Without manifests it is the name of a command in a sentence, and nothing to run.
     if verb.takesManifests, !words.contains(where: { $0 == "-f" || $0 == "--plan" || $0 == "--adopt" }) {

@@ -84,7 +84,7 @@ extension SourcedValue {
     do {
       // What "terraform show" prints of a large state goes far beyond any file that a person writes.
       let limits = YAMLLimits(bytes: 64 << 20, depth: 200, nodesPerDocument: 5_000_000, aliasedNodesPerFile: 0)
-      let documents = try YAMLParser.jsonDocuments(in: try bytes(of: path), file: path, limits: limits)
+      let documents = try YAMLParser.jsonDocuments(in: try bytes(of: path, next: next), file: path, limits: limits)
       return try only(documents, of: path, next: next)
     } catch let error as YAMLError {
       throw ErrorReport("\(path) is not valid JSON", place: "\(error.location)", why: error.message, next: next)
@@ -101,7 +101,7 @@ extension SourcedValue {
   /// - Throws: an ``ErrorReport`` where there is no such file, or not one document of YAML in it.
   static func yaml(file path: String, next: String) throws -> SourcedValue {
     do {
-      return try only(try YAMLParser.documents(in: try bytes(of: path), file: path), of: path, next: next)
+      return try only(try YAMLParser.documents(in: try bytes(of: path, next: next), file: path), of: path, next: next)
     } catch let error as YAMLError {
       throw ErrorReport("\(path) is not valid YAML", place: "\(error.location)", why: error.message, next: next)
     }
@@ -118,12 +118,12 @@ extension SourcedValue {
     return SourcedValue(root, SourceFile(path))
   }
 
-  private static func bytes(of path: String) throws -> [UInt8] {
+  private static func bytes(of path: String, next: String) throws -> [UInt8] {
     if path == "-" { return try Surroundings.current.readInput() }
     do {
       return Array(try Data(contentsOf: URL(filePath: path)))
     } catch {
-      throw ErrorReport("cannot read \(path)", why: error.systemWords)
+      throw ErrorReport("cannot read \(path)", why: error.systemWords, next: next)
     }
   }
 

@@ -1,0 +1,53 @@
+internal import ArgumentParser
+
+/// What the parser would let pass: it shows the help of whatever it understood, and takes an empty text for a value.
+extension UsageProblem {
+  /// What is wrong with arguments that have not been parsed; nil where that is for the parser to say.
+  static func beforeParsing(_ arguments: [String]) -> ErrorReport? {
+    // A shell asks for completions of what is half written.
+    if arguments.first?.hasPrefix("---") == true { return nil }
+    if arguments.first == "help" {
+      return UsageProblem(message: "", arguments: Array(arguments.dropFirst())).unknownTopic
+    }
+    let problem = UsageProblem(message: "", arguments: arguments)
+    if problem.options.contains(where: { $0 == "--help" || $0 == "-h" }) { return problem.unknownCommand }
+    return problem.emptyArgument
+  }
+
+  /// `setpoint help aply`, `setpoint help get chat`.
+  private var unknownTopic: ErrorReport? {
+    if let report = unknownCommand { return report }
+    guard let word = path.rest.first, !word.hasPrefix("-") else { return nil }
+    return ErrorReport("\"\(name)\" has no command \"\(word)\"", next: "\"\(help)\" shows what it takes")
+  }
+
+  /// `--data ''`, `--data=`, `describe ''`: mostly a variable of a script that is not set.
+  private var emptyArgument: ErrorReport? {
+    for (index, argument) in arguments.enumerated() {
+      if argument == "--" { break }
+      if argument.hasPrefix("--"), argument.firstIndex(of: "=") == argument.indices.last {
+        return empty("the value of \(argument.dropLast())")
+      }
+      guard argument.isEmpty else { continue }
+      guard index > 0, takesValue(arguments[index - 1]) else { return empty("an argument of \"\(name)\"") }
+      return empty("the value of \(arguments[index - 1])")
+    }
+    return nil
+  }
+
+  private func empty(_ what: String) -> ErrorReport {
+    ErrorReport("\(what) is empty", next: "\"\(help)\" shows what it takes")
+  }
+
+  private var options: ArraySlice<String> { arguments.prefix { $0 != "--" } }
+
+  /// Whether a word is an option that is followed by a value, as the command's help has it: `  -f, --filename <FILE>`.
+  private func takesValue(_ word: String) -> Bool {
+    guard word.hasPrefix("-"), let command = path.commands.last else { return false }
+    return SetpointCommand.helpMessage(for: command, columns: 400).split(separator: "\n").contains { line in
+      let names = line.split(separator: " ").prefix { $0.hasPrefix("-") }.map { $0.hasSuffix(",") ? $0.dropLast() : $0 }
+      return names.contains(word[...])
+        && line.split(separator: " ").dropFirst(names.count).first?.hasPrefix("<") == true
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/// How values are written, for those that cannot be read.
+extension UsageProblem {
+  /// `--timeout 5x`, `--timeout -5s`: what the option takes instead.
+  var unreadableValue: ErrorReport? {
+    guard let placeholder = message.split(separator: "<").last?.split(separator: ">").first,
+      let form = Self.form(of: String(placeholder))
+    else { return nil }
+    if message.contains("s invalid for '") { return ErrorReport(message, next: "\(form); \"\(help)\" says more") }
+    // The parser takes what begins with a dash for an option.
+    guard message.contains("issing value for '"), let option = message.split(separator: "'").dropFirst().first,
+      let place = arguments.firstIndex(where: { $0 == option.prefix { $0 != " " } }), place + 1 < arguments.count
+    else { return nil }
+    let value = arguments[place + 1]
+    guard value.hasPrefix("-"), value.dropFirst().first?.isNumber == true else { return nil }
+    return ErrorReport("the value '\(value)' is invalid for '\(option)'", next: "\(form); \"\(help)\" says more")
+  }
+
+  private static func form(of placeholder: String) -> String? {
+    switch placeholder {
+    case "TIME": "write a time like 90s, 30m, 1h30m or 2d"
+    case "N/TIME": "write a budget like 50/5m, or off"
+    case "BYTES": "write a number of bytes like 64Mi or 1G"
+    case "PORT": "write a port from 0 to 65535"
+    case "N", "version": "write a whole number"
+    case "HOST:PORT", "HOST[:PORT]": "write an address like 127.0.0.1:7387"
+    default: nil
+    }
+  }
+}
