@@ -35,6 +35,11 @@ import Testing
   private static let other = LocalPlane(
     url: "http://127.0.0.1:7400", tokenFile: "/run/token", processID: 8, dataDirectory: "/data/b")
 
+  private static let everywhere = LocalPlane(
+    url: "http://0.0.0.0:7387", tokenFile: "/run/token", processID: 9, dataDirectory: "/data/c")
+  private static let sixth = LocalPlane(
+    url: "http://[::1]:7387", tokenFile: "/run/token", processID: 10, dataDirectory: "/data/d")
+
   struct Case: CustomTestStringConvertible {
     let what: String
     var environment: [String: String] = [:]
@@ -149,6 +154,37 @@ import Testing
     Case(
       what: "one of two planes, chosen by its address", host: "127.0.0.1:7400", file: nil, plane: plane, second: other,
       expected: .target("http://127.0.0.1:7400", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "localhost is the plane's machine", host: "localhost:7387", file: nil, plane: plane, second: other,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "and so is [::1]", host: "http://[::1]:7387/", file: nil, plane: plane,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "localhost in the environment", environment: ["DATABRICKS_HOST": "LOCALHOST:7387"], file: nil, plane: plane,
+      expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "environment DATABRICKS_HOST")),
+    Case(
+      what: "a plane on all addresses of the machine", host: "localhost:7387", file: nil, plane: everywhere,
+      expected: .target("http://0.0.0.0:7387", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "the plane at the very address, before another on the same port", host: "[::1]:7387", file: nil,
+      plane: plane,
+      second: sixth, expected: .target("http://[::1]:7387", token: "plane-token", source: "flag --host")),
+    Case(
+      what: "a name that means two planes", host: "localhost:7387", file: nil, plane: plane, second: sixth,
+      expected: .error("2 serving planes can be meant by http://localhost:7387")),
+    Case(
+      what: "another port of this machine", host: "localhost:7388", file: nil, plane: plane,
+      expected: .error("no token for http://localhost:7388")),
+    Case(
+      what: "another scheme on this machine", host: "https://localhost:7387", file: nil, plane: plane,
+      expected: .error("no token for https://localhost:7387")),
+    Case(
+      what: "another machine", host: "http://h.example.com:7387", file: nil, plane: everywhere,
+      expected: .error("no token for http://h.example.com:7387")),
+    Case(
+      what: "a plane that is gone, by another name of this machine", host: "localhost:7400", file: nil, gone: other,
+      expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
     Case(
       what: "one of two planes, chosen in the environment", environment: ["DATABRICKS_HOST": "127.0.0.1:7387"],
       file: nil,

@@ -208,10 +208,8 @@ package struct TargetResolver: Sendable {
   private func onlyPlane() throws(TargetError) -> LocalPlane? {
     let planes = try findPlanes()
     if planes.running.count > 1 {
-      let list = planes.running.map { "\n    --host \($0.url)  (data in \($0.dataDirectory))" }.joined()
-      throw TargetError(
-        "\(planes.running.count) serving planes run on this machine, and none was chosen",
-        advice: "choose one with --host or DATABRICKS_HOST:\(list)")
+      throw choice(
+        of: planes.running, "\(planes.running.count) serving planes run on this machine, and none was chosen")
     }
     if let gone = planes.gone.first, planes.running.isEmpty { throw notRunning(gone) }
     return planes.running.first
@@ -220,8 +218,16 @@ package struct TargetResolver: Sendable {
   private func planeAt(_ url: String) throws(TargetError) -> LocalPlane? {
     let planes = try findPlanes()
     if let plane = planes.running.first(where: { $0.url == url }) { return plane }
-    if let gone = planes.gone.first(where: { $0.url == url }) { throw notRunning(gone) }
+    let meant = planes.running.filter { WorkspaceHost.leads(url, toPlaneAt: $0.url) }
+    if meant.count > 1 { throw choice(of: meant, "\(meant.count) serving planes can be meant by \(url)") }
+    if let plane = meant.first { return plane }
+    if let gone = planes.gone.first(where: { WorkspaceHost.leads(url, toPlaneAt: $0.url) }) { throw notRunning(gone) }
     return nil
+  }
+
+  private func choice(of planes: [LocalPlane], _ what: String) -> TargetError {
+    let list = planes.map { "\n    --host \($0.url)  (data in \($0.dataDirectory))" }.joined()
+    return TargetError(what, advice: "choose one with --host or DATABRICKS_HOST:\(list)")
   }
 
   private func notRunning(_ plane: LocalPlane) -> TargetError {

@@ -36,6 +36,22 @@ package enum WorkspaceHost {
     loopbackNames.contains(hostName(String(split(url).rest.prefix { $0 != "/" })))
   }
 
+  /// Whether a normalised address that a person gave leads to a plane that listens on this machine: `localhost`, `127.0.0.1`
+  /// and `[::1]` are names of one machine, and a plane may listen on all of its addresses.
+  package static func leads(_ url: String, toPlaneAt plane: String) -> Bool {
+    guard let (asked, askedRest) = local(url, among: loopbackNames),
+      let (announced, announcedRest) = local(plane, among: loopbackNames.union(["0.0.0.0", "[::]"]))
+    else { return url == plane }
+    return asked == announced && askedRest == announcedRest
+  }
+
+  /// Scheme, and what follows the host; nil where the host is none of these.
+  private static func local(_ url: String, among names: Set<String>) -> (scheme: String?, rest: Substring)? {
+    let (scheme, rest) = split(url)
+    let host = hostName(String(rest.prefix { $0 != "/" }))
+    return names.contains(host) ? (scheme, rest.dropFirst(host.count)) : nil
+  }
+
   private static let loopbackNames: Set<String> = ["127.0.0.1", "localhost", "[::1]"]
 
   private static func split(_ text: String) -> (scheme: String?, rest: Substring) {
