@@ -14,7 +14,11 @@ struct LogsCommand: AsyncParsableCommand, OpenEnded {
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
   @Option(help: "Only this served entity. (default: all)") var entity: String?
-  @Flag(help: "Print how the environment was built instead.") var build = false
+  @Flag(
+    help:
+      "Print how it came up instead: a workspace's build of the container, or what a plane's server wrote until it was ready."
+  )
+  var build = false
   @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 

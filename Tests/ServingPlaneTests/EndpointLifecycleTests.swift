@@ -47,6 +47,26 @@ struct EndpointLifecycleTests {
 
       let listed = try await plane.call("GET", "/api/2.0/serving-endpoints/")
       #expect(listed.json["endpoints"]?.arrayValue?.map { $0["name"] } == ["chat"])
+
+      // What is logged of requests is no part of how the server came up.
+      let build = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-1/build-logs")
+      #expect(build.json["logs"]?.stringValue?.hasSuffix("Application startup complete.\n") == true, "\(build.text)")
+    }
+  }
+
+  @Test func `names that were encoded for a path are told, and refused, as they were given`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      let base = "/api/2.0/serving-endpoints"
+      let missing = try await plane.call("GET", "\(base)/a%20b")
+      #expect(missing.status == 404 && missing.message.contains("'a b'"), "\(missing.text)")
+      for (path, name) in [
+        ("ma%20in.x.y", "ma in.x.y"), ("%2e%2e%2fsecrets", "../secrets"), ("..%2F..%2Fetc", "../../etc"),
+      ] {
+        let refused = try await plane.call(
+          "POST", "/api/2.1/unity-catalog/models/\(path)/versions", ["source": .string(data.path), "entrypoint": "v"])
+        #expect(refused.status == 400 && refused.message.contains(name), "\(refused.text)")
+      }
     }
   }
 

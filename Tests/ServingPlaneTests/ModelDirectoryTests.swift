@@ -158,4 +158,18 @@ struct OutputFileTests {
     #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == String(lines.suffix(1000)))
     #expect(OutputFile(data.path + "/nope").end() == "")
   }
+
+  @Test func `the start of an output ends where the server says that it has started`() throws {
+    let data = TestData()
+    let path = data.path + "/output.log"
+    let start = "loading\nwarming up\n(APIServer pid=7) INFO:     Application startup complete.\n"
+    try Data((start + "GET /health 200\nPOST /v1/chat/completions 200\n").utf8).write(to: URL(filePath: path))
+    let file = OutputFile(path)
+    #expect(file.start() == start)
+    #expect(file.start(limit: start.utf8.count - 3)?.hasPrefix("warming up\n") == true)
+    #expect(file.start(reach: 40) == nil)
+    try Data("loading\n".utf8).write(to: URL(filePath: path))
+    #expect(file.start() == nil)
+    #expect(OutputFile(data.path + "/nope").start() == nil)
+  }
 }

@@ -116,15 +116,16 @@ extension ServingEndpoints {
     }
   }
 
-  /// The output of the newest replica that was started for an entity: here stands why a new version does not come up.
+  /// How an entity's replica started: its output until it was ready, else all of it. Of a rollout that is under way or failed
+  /// it is the new version's: here stands why it does not come up.
   func buildLogs(_ name: String, entity: String) async throws(APIError) -> WireLogs {
-    try await logs(name, entity: entity) { machine in
+    try await logs(name, entity: entity, untilReady: true) { machine in
       [machine.record.update.config, machine.record.active].compactMap { $0 }
     }
   }
 
   private func logs(
-    _ name: String, entity: String, order: (EndpointMachine) -> [PlaneConfig]
+    _ name: String, entity: String, untilReady: Bool = false, order: (EndpointMachine) -> [PlaneConfig]
   ) async throws(APIError) -> WireLogs {
     let machine = try machine(name)
     guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
@@ -136,9 +137,13 @@ extension ServingEndpoints {
       (machine.replicas[$0.id]?.state == .ready ? 1 : 0, $0.created, $0.id)
         < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
     }
-    guard let path = best?.outputPath else { return WireLogs(logs: "") }
+    guard let best else { return WireLogs(logs: "") }
+    let (output, isStart) = (OutputFile(best.outputPath), untilReady && best.wasReady)
     let redaction = await redaction(of: launch)
-    return WireLogs(logs: await BlockingWork.brief.run { redaction.applied(to: OutputFile(path).end()) })
+    return WireLogs(
+      logs: await BlockingWork.brief.run {
+        redaction.applied(to: (isStart ? output.start() : nil) ?? output.end())
+      })
   }
 
   // MARK: Reading requests

@@ -9,24 +9,51 @@ struct OutputFile: Sendable {
 
   /// The last `limit` bytes, beginning with a whole line; empty where there is no such file.
   func end(limit: Int = 256 * 1024) -> String {
+    read { size in max(0, size - limit)..<size }.map { Self.lines(of: $0.bytes[...], areCut: $0.start > 0) } ?? ""
+  }
+
+  /// What was written until the server said that it had started; nil where it did not say so in what is kept of its beginning.
+  ///
+  /// - Parameters:
+  ///   - limit: at most so many bytes, the last ones.
+  ///   - reach: how far into the file the words are looked for.
+  func start(limit: Int = 256 * 1024, reach: Int = 8 << 20) -> String? {
+    guard let (bytes, _) = read({ size in 0..<min(size, reach) }), let words = bytes.firstRange(of: Self.started) else {
+      return nil
+    }
+    let text = bytes[...(bytes[words.upperBound...].firstIndex(of: 10) ?? bytes.count - 1)]
+    return Self.lines(of: text.suffix(limit), areCut: text.count > limit)
+  }
+
+  /// Uvicorn's words for a server that takes requests from now on.
+  private static let started = Array("Application startup complete".utf8)
+
+  private static func lines(of bytes: ArraySlice<UInt8>, areCut: Bool) -> String {
+    let start = areCut ? bytes.firstIndex(of: 10).map { $0 + 1 } : nil
+    return String(decoding: bytes[(start ?? bytes.startIndex)...], as: UTF8.self)
+  }
+
+  /// Reads a part of the file; nil where there is none to read.
+  ///
+  /// - Parameter part: which bytes, of a file of this size.
+  private func read(_ part: (_ size: Int) -> Range<Int>) -> (bytes: [UInt8], start: Int)? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return "" }
+    guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     let size = lseek(descriptor, 0, SEEK_END)
-    let start = max(0, size - limit)
-    guard size > 0, lseek(descriptor, start, SEEK_SET) == start else { return "" }
-    var bytes = [UInt8](repeating: 0, count: size - start)
+    guard size > 0 else { return nil }
+    let range = part(size)
+    guard lseek(descriptor, range.lowerBound, SEEK_SET) == range.lowerBound else { return nil }
+    var bytes = [UInt8](repeating: 0, count: range.count)
     var filled = 0
     while filled < bytes.count {
       let count = bytes.withUnsafeMutableBytes {
-        read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
+        Glibc.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
       }
       guard count > 0 else { break }
       filled += count
     }
-    var text = bytes[..<filled]
-    if start > 0, let newline = text.firstIndex(of: 10) { text = text[(newline + 1)...] }
-    return String(decoding: text, as: UTF8.self)
+    return (Array(bytes[..<filled]), range.lowerBound)
   }
 
   /// Keeps the file from growing without end: past the limit its last part becomes `NAME.1`, in the place of the one before, and
@@ -57,7 +84,7 @@ struct OutputFile: Sendable {
     var rest = min(size, limit)
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     while rest > 0 {
-      let count = read(source, &buffer, min(buffer.count, Int(rest)))
+      let count = Glibc.read(source, &buffer, min(buffer.count, Int(rest)))
       guard count > 0 else { return count == 0 }
       guard write(copy, buffer, count) == count else { return false }
       rest -= Int64(count)
