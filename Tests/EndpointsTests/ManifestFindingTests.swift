@@ -167,6 +167,15 @@ import Testing
       ]
     ),
     (
+      "tags: {\"..a\": x, .setpoint-x: y}",
+      [
+        "8:10: error: spec.tags.\"..a\": \"..a\" holds \".\"; a workspace refuses tag keys with . , = / and :; "
+          + "choose another key",
+        "8:20: error: spec.tags.\".setpoint-x\": \".setpoint-x\" holds \".\"; a workspace refuses tag keys with . , = / "
+          + "and :; choose another key",
+      ]
+    ),
+    (
       "tags: {\" team\": x, note: \"a\\nb\"}",
       [
         "8:10: error: spec.tags.\" team\": \" team\" begins or ends with white space, which a workspace refuses; remove it",
@@ -273,7 +282,11 @@ import Testing
       "support.chat",
       "\"support.chat\" holds \".\"; a name takes letters, digits, \"-\" and \"_\"; such as \"support-chat\""
     ),
-    ("chät", "\"chät\" holds \"ä\"; a name takes letters, digits, \"-\" and \"_\"; such as \"ch-t\""),
+    ("chät", "\"chät\" holds \"ä\"; a name takes letters, digits, \"-\" and \"_\""),
+    ("a b", "\"a b\" holds \" \"; a name takes letters, digits, \"-\" and \"_\"; such as \"a-b\""),
+    ("s!!!!", "\"s!!!!\" holds \"!\"; a name takes letters, digits, \"-\" and \"_\""),
+    (".chat. .v2!", "\".chat. .v2!\" holds \".\"; a name takes letters, digits, \"-\" and \"_\"; such as \"chat-v2\""),
+    ("databricks chat", "\"databricks chat\" holds \" \"; a name takes letters, digits, \"-\" and \"_\""),
     ("-x", "\"-x\" does not begin with a letter or a digit"),
     (
       "databricks-chat",

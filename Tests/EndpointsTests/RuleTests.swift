@@ -123,6 +123,24 @@ import Testing
     #expect(long.count == 1 && long[0].hasPrefix("4:9: error: metadata.name: has 9 characters; a provider takes 8"))
   }
 
+  @Test func `tags are counted with those that Setpoint writes`() throws {
+    func tags(_ count: Int, _ more: String = "") -> String {
+      "\(more)tags: {\((1...count).map { "k\($0): v" }.joined(separator: ", "))}"
+    }
+    #expect(try judged(gpu("T4", tags(48)), on: .aws).isEmpty)
+    let found = try judged(gpu("T4", tags(49)), on: .aws)
+    #expect(
+      found == [
+        "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have 50 in all; remove some "
+          + "(rule max-tags; --rule max-tags=off if yours differs)"
+      ])
+    #expect(try judged(gpu("T4", tags(48, "deletionPolicy: Retain\n")), on: .aws).count == 1)
+    #expect(try judged(gpu("T4", tags(49)), on: .aws, "max-tags=51").isEmpty)
+    #expect(try judged(gpu("T4", tags(49)), on: .aws, "max-tags=off").isEmpty)
+    #expect(try judged(gpu("T4", tags(49)), on: .aws, "max-tags=refuse").first?.hasPrefix("4:9: error: ") == true)
+    #expect(try judged(gpu("T4"), on: .aws, "max-tags=1").isEmpty, "a manifest without tags has none to remove")
+  }
+
   @Test func `the last override counts, and what is off is silent`() throws {
     #expect(try judged(gpu("A10"), on: .azure, "hardware-of-cloud=warn", "hardware-of-cloud=off").isEmpty)
   }

@@ -50,11 +50,21 @@ extension Manifest {
 extension Manifest {
   private func tooManyTags(_ rules: RuleBook) -> Finding? {
     let most = rules.limit(of: .maxTags)
-    guard sideSettings.tags.count > most else { return nil }
+    let (tags, own) = (sideSettings.tags.count, ownTags)
+    guard tags > 0, tags + own > most else { return nil }
     return rules.finding(
       .maxTags, at: location, path: "spec.tags",
-      "has \(sideSettings.tags.count) tags; an endpoint can have \(most), Setpoint's own included",
+      "has \(tags) tags, and Setpoint adds \(own) of its own; an endpoint can have \(most) in all",
       suggestion: "remove some")
+  }
+
+  /// The tags that Setpoint writes on the endpoint at least: its fleet, whose the other tags are, whether it is retained, and
+  /// which settings are managed.
+  private var ownTags: Int {
+    let settings = sideSettings
+    let hasMore =
+      settings.gateway != nil || settings.notifications != nil || settings.telemetry != nil || settings.access != nil
+    return 2 + (deletionPolicy == .retain ? 1 : 0) + (hasMore ? 1 : 0)
   }
 }
 

@@ -9,11 +9,14 @@ extension TextRule {
     }
     if let fault = unfitForTags(key) { return fault }
     guard let refused = key.unicodeScalars.first(where: refusedInTagKeys.contains) else { return nil }
-    let fit = String(key.unicodeScalars.map { refusedInTagKeys.contains($0) ? "-" : Character($0) })
-    let name = fit.drop { $0 == "-" }
+    let words = key.unicodeScalars.split(whereSeparator: refusedInTagKeys.contains)
+    let name = words.map { String(String.UnicodeScalarView($0)) }.joined(separator: "-")
+    // Of a key of signs too little is left to be one.
+    let isKey =
+      words.reduce(0) { $0 + $1.count } * 2 > key.unicodeScalars.count && !name.hasPrefix(ReservedNames.tagPrefix)
     return Fault(
       "\(shown(key)) holds \(shown(String(refused))); a workspace refuses tag keys with . , = / and :",
-      suggestion: name.isEmpty ? "choose another key" : "such as \"\(name)\"")
+      suggestion: isKey ? "such as \"\(name)\"" : "choose another key")
   }
 
   static let tagValue = TextRule(longest: 1000) { value in

@@ -24,13 +24,24 @@ extension TextRule {
     if !name.utf8.allSatisfy(\.isNameByte),
       let stranger = name.unicodeScalars.first(where: { !$0.isASCII || !UInt8(ascii: $0).isNameByte })
     {
-      let replaced = String(name.unicodeScalars.map { $0.isASCII && UInt8(ascii: $0).isNameByte ? Character($0) : "-" })
-      let trimmed = replaced.drop { $0 == "-" || $0 == "_" }
       return Fault(
         "\(shown(name)) holds \(shown(String(stranger))); a name takes letters, digits, \"-\" and \"_\"",
-        suggestion: trimmed.isEmpty ? nil : "such as \"\(trimmed)\"")
+        suggestion: likeness(of: name).map { "such as \"\($0)\"" })
     }
     return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not begin with a letter or a digit")
+  }
+
+  /// A name that somebody who wrote this one may have meant: its words with a dash between them. Nil where too little of it
+  /// can be kept, since letters without those that no name takes are no word any more.
+  private static func likeness(of name: String) -> String? {
+    guard !name.unicodeScalars.contains(where: { !$0.isASCII && $0.properties.isAlphabetic }) else { return nil }
+    let words = name.split { $0.isASCII ? !$0.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") } : true }
+    let meant = words.joined(separator: "-")
+    let kept = words.reduce(0) { $0 + $1.count }
+    guard kept >= 2, kept * 2 > name.count, meant.utf8.first?.isAlphanumeric == true, meant.utf8.count <= 63,
+      !meant.hasPrefix("databricks-")
+    else { return nil }
+    return meant
   }
 
   /// `catalog.schema.name`, or a bare name.
