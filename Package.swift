@@ -38,6 +38,7 @@ let package = Package(
     system("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     .systemLibrary(name: "CSpawn", path: "Sources/C/CSpawn"),  // part of glibc: nothing to install
     .systemLibrary(name: "CMalloc", path: "Sources/C/CMalloc"),  // part of glibc too
+    .systemLibrary(name: "CFileSystem", path: "Sources/C/CFileSystem"),  // and this
     .target(name: "LibYAML", dependencies: ["CYAML"]),
     .target(name: "LibCurl", dependencies: ["CCurl"]),
     .target(name: "LibCrypto", dependencies: ["CCrypto"]),
@@ -50,7 +51,7 @@ let package = Package(
 
     // Wire and storage
     .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON"]),
-    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "LibCurl"]),
+    .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "LibCurl"]),
     .target(name: "Storage", dependencies: [grdb]),
     .target(name: "History", dependencies: ["Storage", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
@@ -64,8 +65,8 @@ let package = Package(
       name: "Controller",
       dependencies: [
         "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
-        "ModelRegistry", "History", "Gateway", hummingbird, hummingbirdCore, nioCore, httpTypes, serviceLifecycle,
-        logging,
+        "ModelRegistry", "History", "Gateway", "CFileSystem", hummingbird, hummingbirdCore, nioCore, httpTypes,
+        serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(

@@ -21,10 +21,12 @@ struct DescribeCommand: AsyncParsableCommand {
     let live = try await found.observed.withAccess(from: connection.provider)
     let history = try state.readHistory()
     let key = EndpointKey(host: connection.target.url, name: name)
+    let directory = try state.directory
+    let controllers = try await history.statuses(of: key).map { ($0.fleet.withLease(in: directory), $0.status) }
     let values = [live.active, live.pending].compactMap { $0?.config }
     let description = EndpointDescription(
       endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
-      events: try await history.events(of: key, newest: 20), statuses: try await history.statuses(of: key),
+      events: try await history.events(of: key, newest: 20), statuses: controllers,
       now: surroundings.now())
     var console = surroundings.console
     // What is suggested changes the endpoint in the name of its own fleet.

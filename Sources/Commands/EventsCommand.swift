@@ -31,6 +31,7 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
       if events.isEmpty { Surroundings.current.console.note(try nothingFound()) }
       return
     }
+    try await reading.warnOfControllers()
     try await withThrowingTaskGroup(of: Void.self) { group in
       let interruption = Surroundings.current.interruption
       group.addTask { _ = await interruption() }
@@ -118,6 +119,18 @@ private struct Reading: Sendable {
     last = events.last?.id ?? last
     fit(events)
     return events
+  }
+
+  /// Says which controllers, of those whose events are waited for, do not run.
+  func warnOfControllers() async throws {
+    let surroundings = Surroundings.current
+    let (fleet, directory) = (command.filter.fleet, try command.state.directory)
+    for key in try await history.fleets(host: host) where fleet == nil || key.name == fleet {
+      guard let status = try await history.status(of: key)?.withLease(in: directory),
+        let words = StatusText.silence(status, Timestamp(milliseconds: surroundings.now()))
+      else { continue }
+      surroundings.console.note("warning: \(words)")
+    }
   }
 
   private static let pageSize = 100

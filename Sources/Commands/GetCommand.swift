@@ -52,11 +52,13 @@ struct GetCommand: AsyncParsableCommand {
   /// live, unless it was named.
   private func statuses(at host: String) async throws -> [String: EndpointStatus] {
     do {
-      let history = try state.readHistory()
+      let (history, directory) = (try state.readHistory(), try state.directory)
       let now = Timestamp(milliseconds: Surroundings.current.now())
       var statuses: [String: EndpointStatus] = [:]
       for key in try await history.fleets(host: host) {
-        guard let fleet = try await history.status(of: key), ControllerText.isCurrent(fleet, now) else { continue }
+        guard let fleet = try await history.status(of: key)?.withLease(in: directory), fleet.isCurrent(at: now) else {
+          continue
+        }
         for status in fleet.endpoints { statuses[status.name] = status }
       }
       return statuses

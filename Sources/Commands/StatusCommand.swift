@@ -10,7 +10,7 @@ struct StatusCommand: AsyncParsableCommand {
     discussion: """
       Reads what "setpoint run" wrote in its state directory, or asks it with --controller. Exits with 0 when all is well; \
       with 1 when something needs a person: an endpoint that is held or blocked, trouble with the source, a controller that \
-      no longer looks, or none at all. "setpoint events -f" follows what happens.
+      no longer runs or looks, or none at all. "setpoint events -f" follows what happens.
       """)
 
   @Argument(help: "The names of endpoints; none: all.", completion: .endpoints) var names: [String] = []
@@ -63,9 +63,10 @@ struct StatusCommand: AsyncParsableCommand {
     let history = try state.readHistory()
     let host = try await filter.address(in: history)
     let known = try await history.fleets()
+    let directory = try state.directory
     var fleets: [FleetStatus] = []
     for key in known where (host == nil || key.host == host) && (filter.fleet == nil || key.name == filter.fleet) {
-      if let status = try await history.status(of: key) { fleets.append(status) }
+      if let status = try await history.status(of: key) { fleets.append(status.withLease(in: directory)) }
     }
     guard !fleets.isEmpty else { throw try nothingFound(known) }
     return fleets
@@ -126,6 +127,6 @@ extension FleetStatus {
   fileprivate func only(_ names: [String]) -> FleetStatus {
     FleetStatus(
       fleet: fleet, target: target, lastSync: lastSync, report: report,
-      endpoints: endpoints.filter { names.contains($0.name) })
+      endpoints: endpoints.filter { names.contains($0.name) }, isControllerRunning: isControllerRunning)
   }
 }

@@ -12,6 +12,7 @@ extension FleetStatus {
       "commit": report.commit.map { .string($0) },
       "problems": report.problems.isEmpty ? nil : .array(report.problems.map { .string($0) }),
       "stoppedAt": report.stoppedAt.map { .string($0.exactText) },
+      "controllerRunning": isControllerRunning.map { .bool($0) },
       "summary": .object(
         Dictionary(uniqueKeysWithValues: counts.map { ($0.key.rawValue, .int(Int64($0.value))) })),
       "endpoints": .array(endpoints.map(\.json)),
@@ -30,7 +31,7 @@ extension FleetStatus {
       report: FleetReport(
         interval: json["intervalSeconds"]?.doubleValue.map { .seconds($0) }, commit: json["commit"]?.stringValue,
         problems: reader.texts("problems"), stoppedAt: try reader.optionalTime("stoppedAt")),
-      endpoints: endpoints)
+      endpoints: endpoints, isControllerRunning: json["controllerRunning"]?.boolValue)
   }
 }
 

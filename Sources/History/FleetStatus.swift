@@ -10,20 +10,28 @@ package struct FleetStatus: Hashable, Sendable {
   package let report: FleetReport
   /// By name.
   package let endpoints: [EndpointStatus]
+  /// Whether a process holds the fleet's lease; nil: that cannot be told, or nobody looked.
+  package let isControllerRunning: Bool?
 
   package init(
     fleet: String, target: String, lastSync: Timestamp?, report: FleetReport = FleetReport(),
-    endpoints: [EndpointStatus]
+    endpoints: [EndpointStatus], isControllerRunning: Bool? = nil
   ) {
     self.fleet = fleet
     self.target = target
     self.lastSync = lastSync
     self.report = report
     self.endpoints = endpoints
+    self.isControllerRunning = isControllerRunning
   }
 
   /// How many endpoints are in each phase; phases without any are left out.
   package var counts: [Phase: Int] { endpoints.reduce(into: [:]) { $0[$1.phase, default: 0] += 1 } }
+
+  /// Whether a controller looks after the fleet now, as far as is known, so that what it said is so.
+  package func isCurrent(at now: Timestamp) -> Bool {
+    report.stoppedAt == nil && isControllerRunning != false && !isStale(at: now)
+  }
 
   /// Whether the controller has not been heard of for so long that what it said may no longer be so.
   package func isStale(at now: Timestamp) -> Bool {

@@ -130,7 +130,7 @@ import Testing
       FleetStatus(
         fleet: "f", target: "t", lastSync: now,
         report: FleetReport(interval: .seconds(60), commit: "c", problems: ["p"], stoppedAt: now),
-        endpoints: [full, bare]),
+        endpoints: [full, bare], isControllerRunning: false),
       FleetStatus(fleet: "f", target: "t", lastSync: nil, endpoints: []),
     ]
     for status in statuses {

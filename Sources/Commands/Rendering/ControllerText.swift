@@ -13,14 +13,8 @@ enum ControllerText {
     fields += status.warnings.map { ("Warning", $0) }
     let age = fleet.lastSync.map { ", heard of \(TimeText.age(milliseconds: now.milliseconds - $0.milliseconds)) ago" }
     let title = palette.paint("Controller of the fleet \(fleet.fleet)\(age ?? "")", .strong)
-    let doubt =
-      isCurrent(fleet, now) ? [] : [palette.paint("  it no longer looks: this may no longer be so", .warning)]
+    let doubt = StatusText.silence(fleet, now).map { [palette.paint("  \($0)", .warning)] } ?? []
     return [title] + doubt + fields.filter { !$0.1.isEmpty }.map { "  \("\($0.0):".padded(to: 9))\($0.1)" }
-  }
-
-  /// Whether the controller still looks, so that what it said is so.
-  static func isCurrent(_ fleet: FleetStatus, _ now: Timestamp) -> Bool {
-    fleet.report.stoppedAt == nil && !fleet.isStale(at: now)
   }
 }
 

@@ -32,7 +32,11 @@ struct EndpointDescription {
       "revisions": .array(recorded.memory.revisions.map { RevisionTable.json($0, recorded) }),
       "events": .array(events.map(EventTable.json)),
       "controllers": .array(
-        statuses.map { ["fleet": .string($0.fleet.fleet), "status": $0.status.json] }),
+        statuses.map { fleet, status in
+          var members: [String: JSONValue] = ["fleet": .string(fleet.fleet), "status": status.json]
+          if let isRunning = fleet.isControllerRunning { members["controllerRunning"] = .bool(isRunning) }
+          return .object(members)
+        }),
     ]
   }
 

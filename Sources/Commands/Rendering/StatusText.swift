@@ -1,3 +1,4 @@
+internal import Endpoints
 package import History
 package import Planning
 
@@ -13,7 +14,11 @@ package enum StatusText {
     guard !status.endpoints.isEmpty else { return lines }
     lines.append("")
     lines += table(status, now, isWide: isWide).lines(palette)
-    let steps = status.endpoints.sorted(by: precedes).compactMap(step)
+    let sorted = status.endpoints.sorted(by: precedes)
+    // One remedy for all of them.
+    let going = sorted.filter { $0.reason == .massDeletion }
+    let steps = sorted.filter { $0.reason != .massDeletion || $0.name == going.first?.name }
+      .compactMap { step($0, and: $0.reason == .massDeletion ? going.count - 1 : 0) }
     return steps.isEmpty ? lines : lines + [""] + steps
   }
 
@@ -38,18 +43,26 @@ package enum StatusText {
     guard let last = status.lastSync else { return "the controller has not looked yet" }
     var words = "looked \(age(last, now)) ago"
     if let commit = status.report.commit { words += " at commit \(short(commit))" }
-    if let interval = status.report.interval, status.report.stoppedAt == nil {
+    if let interval = status.report.interval, status.report.stoppedAt == nil,
+      status.isControllerRunning != false
+    {
       words += ", looks every \(TimeText.span(seconds: interval.components.seconds))"
     }
     return words
   }
 
   /// Why what is shown may no longer be so; nil: it is.
-  private static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
+  static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
     if let stopped = status.report.stoppedAt {
       return
         "the controller stopped \(age(stopped, now)) ago: nothing is held to its manifests until \"setpoint run\" is "
         + "started again"
+    }
+    if status.isControllerRunning == false {
+      let last = status.lastSync.map { "; last heartbeat \(age($0, now)) ago" } ?? ""
+      return
+        "the controller is not running: no process holds the lease of the fleet \(status.fleet)\(last); nothing is held "
+        + "to its manifests until \"setpoint run\" is started again"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
     return "nothing was heard of the controller for \(age(last, now)): what follows may no longer be so; see whether "
@@ -111,15 +124,19 @@ package enum StatusText {
   }
 
   private static func whyWithWarnings(_ endpoint: EndpointStatus) -> String {
-    ([endpoint.why] + endpoint.warnings.map { "warning: \($0)" }).filter { !$0.isEmpty }.joined(separator: "; ")
+    ([endpoint.why.clause] + endpoint.warnings.map { "warning: \($0.clause)" }).filter { !$0.isEmpty }.joined(
+      separator: "; ")
   }
 
   /// What a person can do about an endpoint that needs one.
-  private static func step(_ endpoint: EndpointStatus) -> String? {
+  ///
+  /// - Parameter others: how many more endpoints it is said for.
+  private static func step(_ endpoint: EndpointStatus, and others: Int) -> String? {
     guard endpoint.needsPerson else { return nil }
     // Its reason stands in the table, cut; what to do is said here in whole.
     let known = endpoint.reason.flatMap { Reason($0, "").next(for: endpoint.name) }
-    return "\(endpoint.name): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
+    return
+      "\(endpoint.name)\(others > 0 ? " and \(others) more" : ""): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
   }
 
   private static func age(_ earlier: Timestamp, _ later: Timestamp) -> String {
@@ -129,7 +146,13 @@ package enum StatusText {
   static func short(_ commit: String) -> String { String(commit.prefix(7)) }
 
   /// For a table, which is for finding an endpoint; `describe` tells all.
-  static func shortened(_ text: String) -> String { text.count <= 80 ? text : "\(text.prefix(79))…" }
+  static func shortened(_ text: String) -> String {
+    guard text.count > 80 else { return text }
+    let start = text.prefix(79)
+    // A word that is cut, such as an option's name, is read as another.
+    let words = text.dropFirst(79).first == " " ? start : start[..<(start.lastIndex(of: " ") ?? start.endIndex)]
+    return "\(words.count < 50 ? start : words)…"
+  }
 
   private static func indented(_ text: String, after label: String) -> [String] {
     text.split(whereSeparator: \.isNewline).enumerated().map { ($0 == 0 ? label : "         ") + $1 }

@@ -46,10 +46,17 @@ package final class FileLease: Lease {
   package func acquire() async throws -> Bool {
     try state.withLock { state throws(LeaseError) in
       if Self.isStillHeld(&state, path) { return true }
+      var isLookedAt = false
       // The file may be replaced between its opening and its lock, then there is a new one to be tried.
       for _ in 0..<10 {
         let descriptor = try open()
         guard try lock(descriptor) else {
+          // Who only looks (`look()`) shares the lock, for a moment.
+          if Self.retrying({ flock(descriptor, LOCK_SH | LOCK_NB) }) == 0 {
+            isLookedAt = true
+            close(descriptor)
+            continue
+          }
           state = .free(holder: Self.text(of: descriptor) ?? "another process")
           close(descriptor)
           return false
@@ -62,6 +69,7 @@ package final class FileLease: Lease {
         }
         close(descriptor)
       }
+      guard !isLookedAt else { return false }
       throw LeaseError(message: "\(path) is replaced again and again", next: "find out what else writes there")
     }
   }
@@ -133,7 +141,7 @@ package final class FileLease: Lease {
     return false
   }
 
-  private static func isFile(_ descriptor: Int32, at path: String) -> Bool {
+  static func isFile(_ descriptor: Int32, at path: String) -> Bool {
     var opened = stat()
     var named = stat()
     guard fstat(descriptor, &opened) == 0, lstat(path, &named) == 0 else { return false }
@@ -141,7 +149,7 @@ package final class FileLease: Lease {
   }
 
   /// What a holder wrote of itself, in one line; nil where it wrote nothing yet.
-  private static func text(of descriptor: Int32) -> String? {
+  static func text(of descriptor: Int32) -> String? {
     var bytes = [UInt8](repeating: 0, count: 256)
     let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
     guard count > 0 else { return nil }
@@ -156,14 +164,14 @@ package final class FileLease: Lease {
     _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
   }
 
-  private static func retrying(_ call: () -> Int32) -> Int32 {
+  static func retrying(_ call: () -> Int32) -> Int32 {
     while true {
       let result = call()
       if result >= 0 || errno != EINTR { return result }
     }
   }
 
-  private static var hostName: String {
+  static var hostName: String {
     var name = [CChar](repeating: 0, count: 256)
     guard gethostname(&name, name.count - 1) == 0 else { return "this machine" }
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -124,4 +124,41 @@ import Testing
     let words = try #require(error?.description)
     #expect(words.contains(lease.path) && words.contains("Not a directory") && words.contains("--state"))
   }
+
+  @Test func `one who looks is told whether a process holds the lease, and leaves it alone`() async throws {
+    #expect(lease().look() == .unknown, "there is no file, and none is made")
+    #expect(try scratch.names.isEmpty)
+    var one: FileLease? = lease()
+    #expect(try await one?.acquire() == true)
+    #expect(lease().look() == .held(by: await one?.holder))
+    // As the kernel does it when a process is killed: nothing is written any more.
+    one = nil
+    #expect(lease().look() == .free)
+    let two = lease()
+    #expect(try await two.acquire())
+    await two.release()
+    #expect(lease().look() == .free, "also where it was given back")
+  }
+
+  @Test func `a lease that another machine held last is not called free`() async throws {
+    var one: FileLease? = lease()
+    #expect(try await one?.acquire() == true)
+    let path = try #require(one?.path)
+    one = nil
+    try "pid 7 on another.example.com since 2026-01-01T00:00:00Z\n".write(
+      toFile: path, atomically: false, encoding: .utf8)
+    #expect(lease().look() == .unknown)
+  }
+
+  @Test func `one who looks keeps nobody from the lease`() async throws {
+    let one = lease()
+    #expect(try await one.acquire())
+    await one.release()
+    let looking = open(one.path, O_RDONLY | O_CLOEXEC)
+    #expect(flock(looking, LOCK_SH | LOCK_NB) == 0)
+    #expect(lease().look() == .free, "two may look at once")
+    #expect(try await !lease().acquire(), "it is tried again a moment later")
+    close(looking)
+    #expect(try await one.acquire())
+  }
 }
