@@ -7,21 +7,22 @@ extension EndpointStatus {
   /// - Parameters:
   ///   - former: what was told before, from which `since` is carried on.
   ///   - withheld: why what was decided is not done at present, in words; nil: it is.
+  ///   - withheldFor: the same as a word, where that says more than the decision's own reason.
   ///   - nextLook: when the controller looks again, where the decision names no time.
   ///   - commit: the source commit of what is desired.
   package init?(
     _ name: String, desired: Desired, observed: Observation, memory: Memory, decision: Decision,
-    former: EndpointStatus?, withheld: String? = nil, nextLook: Timestamp? = nil, commit: String? = nil,
-    at now: Timestamp
+    former: EndpointStatus?, withheld: String? = nil, withheldFor: Reason.Code? = nil,
+    nextLook: Timestamp? = nil, commit: String? = nil, at now: Timestamp
   ) {
-    let reason = decision.reason
-    if reason.code == .notThisFleet { return nil }
+    let code = withheldFor ?? decision.reason.code
+    if code == .notThisFleet { return nil }
     if case .none = desired, case .absent = observed { return nil }
     let phase = Phase(decision, desired: desired, observed: observed, isWithheld: withheld != nil)
-    let isSame = former?.phase == phase && former?.reason == reason.code
+    let isSame = former?.phase == phase && former?.reason == code
     let (next, nextAt) = Self.next(decision, isWithheld: withheld != nil, nextLook: nextLook, now: now)
     self.init(
-      name: name, desired: Self.words(of: desired), live: Self.words(of: observed), phase: phase, reason: reason.code,
+      name: name, desired: Self.words(of: desired), live: Self.words(of: observed), phase: phase, reason: code,
       why: withheld ?? Self.why(decision, observed), since: isSame ? former?.since ?? now : now, next: next,
       nextAt: nextAt, commit: commit ?? memory.revisions.last?.sourceCommit, lastLook: now, warnings: decision.warnings)
   }

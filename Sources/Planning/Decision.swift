@@ -82,6 +82,8 @@ package struct Reason: Hashable, Sendable {
     case notThisFleet = "not this fleet's"
     case pruningOff = "pruning is off"
     case notRecordedHere = "not recorded here"
+    /// More of the fleet would be deleted than may be without being asked.
+    case massDeletion = "mass deletion"
     // holds
     case blocked
     case suspended
@@ -106,7 +108,9 @@ extension Reason.Code {
   /// As ``Reason/needsPerson``.
   package var needsPerson: Bool {
     switch self {
-    case .conflict, .quarantined, .unhealthy, .stalled, .contested, .inconclusive, .refused, .needsRecreate: true
+    case .conflict, .quarantined, .unhealthy, .stalled, .contested, .inconclusive, .refused, .needsRecreate,
+      .massDeletion:
+      true
     default: false
     }
   }

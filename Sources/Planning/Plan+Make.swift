@@ -38,8 +38,8 @@ extension Plan {
   /// likely a mistake than a wish.
   package static func massDeletion(_ deletions: Int, of fleetSize: Int) -> String? {
     guard deletions > 1, deletions * 5 > fleetSize else { return nil }
-    return "\(deletions) of the fleet's \(fleetSize) endpoints would be deleted, which is more than 20 %; "
-      + "--allow-mass-delete does it"
+    // Short, since it stands in a table's row and has to be read to its end.
+    return "deleting \(deletions) of \(fleetSize) endpoints (more than 20 %) needs --allow-mass-delete"
   }
 }
 

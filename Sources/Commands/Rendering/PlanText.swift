@@ -111,6 +111,8 @@ extension Reason {
       return detail.contains("belong to the platform")
         ? nil : "take it over with \"setpoint apply -f ... --adopt\", or act for its fleet with --fleet NAME"
     case .contested: return "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
+    case .massDeletion:
+      return "check that the source leaves it out on purpose, then start \"setpoint run\" with --allow-mass-delete"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
     default: return nil
     }

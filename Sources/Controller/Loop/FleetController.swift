@@ -24,6 +24,8 @@ package actor FleetController {
   var unsaved: Set<String> = []
   /// What was saved of the whole fleet last, and when.
   private var saved: (report: FleetReport, at: Timestamp)?
+  /// Which reasons the log has said in whole.
+  var logged = LoggedReasons()
   /// What is told once for each time it begins, by endpoint.
   var told: [String: Told] = [:]
   /// What of the source was told last, so that the same trouble is told once.
@@ -32,6 +34,8 @@ package actor FleetController {
   /// Why versions cannot be looked up; nil: they can.
   private(set) var registryProblem: String?
   var lists = ListHealth()
+  /// Whether people were told of a deletion of many that is withheld.
+  var isMassDeletionTold = false
   /// When the source was last read whole, or for the first time in part; nil: nothing of it was read yet.
   private(set) var lastSync: Timestamp?
   /// Whether the source was read at least once, with whatever result. Before that nothing can be said of any endpoint.
@@ -115,6 +119,7 @@ package actor FleetController {
     parts.metrics.synced(isWhole: isWhole, at: reconciler.now(), manifests: fleet.endpoints.count)
     await tell(reading)
     await tell(news)
+    await tellMassDeletion()
     for name in news.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
     guard !hasReadSource else { return }
     hasReadSource = true
@@ -175,6 +180,27 @@ package actor FleetController {
     }
   }
 
+  /// That many endpoints would be deleted is told once for the whole fleet.
+  private func tellMassDeletion() async {
+    guard options.prune, options.mode == .enforce, !options.allowMassDelete else { return }
+    // What cannot be told does not mean that it is over.
+    guard view.isComplete, lists.lastSuccess != nil else { return }
+    guard let deletion = view.massDeletion else {
+      guard isMassDeletionTold else { return }
+      isMassDeletionTold = false
+      await note("deletions are no longer withheld", commit: view.commit)
+      return post(.recovery, "deletions are no longer withheld", why: "", commit: view.commit)
+    }
+    guard !isMassDeletionTold else { return }
+    isMassDeletionTold = true
+    let (what, more) = ("nothing is deleted", deletion.names.count - Self.mostNames)
+    let names = deletion.names.prefix(Self.mostNames).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+    await note(what, why: "\(deletion.why): \(names)", commit: view.commit)
+    post(.failure, what, why: "\(deletion.why): \(names)", commit: view.commit)
+  }
+
+  private static let mostNames = 10
+
   // MARK: - The provider's list
 
   /// Asks which endpoints there are, so that such are seen as no manifest names. An endpoint that is known already has its
@@ -196,6 +222,7 @@ package actor FleetController {
     if lists.failures >= Self.failuresToTell { post(.recovery, "the provider can be read again", why: "") }
     lists = ListHealth(lastSuccess: reconciler.now())
     guard hasReadSource else { return }
+    await tellMassDeletion()
     for name in view.names.filter({ statuses[$0] == nil }).sorted() { queue.add(name, priority: .resync) }
     // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.
     for (name, status) in statuses where status.phase == .withheld && status.desired == nil {
@@ -224,10 +251,11 @@ package actor FleetController {
     if let name { metadata["endpoint"] = "\(name)" }
     if let commit { metadata["commit"] = "\(commit)" }
     if let run { metadata["reconcile"] = "\(run)" }
-    log.notice("\(what)\(why.isEmpty ? "" : ": \(why)")", metadata: metadata)
+    let reason = LoggedReasons.joined(logged.words(why, of: name))
+    log.notice("\(what)\(reason)", metadata: metadata)
     do {
       if let name {
-        try await reconciler.history.note(event, of: reconciler.key(name))
+        try await reconciler.history.note(event, of: reconciler.key(name), fleet: options.fleet)
       } else {
         try await reconciler.history.note(event, fleet: options.fleet, host: reconciler.provider.target.url)
       }

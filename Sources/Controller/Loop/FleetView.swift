@@ -102,11 +102,19 @@ package struct FleetView: Sendable {
   }
 
   /// Why no endpoint may be deleted now; nil: those that are no longer named may be.
-  package func blockedDeletions(allowMassDelete: Bool) -> String? {
-    guard isComplete else { return "the source could not be read whole" }
-    guard let owned else { return "the provider has not yet said which endpoints there are" }
+  package func blockedDeletions(allowMassDelete: Bool) -> WriteRules.Withholding? {
+    guard isComplete else { return WriteRules.Withholding("the source could not be read whole") }
+    guard owned != nil else {
+      return WriteRules.Withholding("the provider has not yet said which endpoints there are")
+    }
     guard !allowMassDelete else { return nil }
-    let going = owned.count { entries[$0.key] == nil && !$0.value }
-    return Plan.massDeletion(going, of: owned.count)
+    return massDeletion.map { WriteRules.Withholding($0.why, .massDeletion) }
+  }
+
+  /// The endpoints that would be deleted, by name, and why they are too many to be deleted unasked; nil: they are not.
+  var massDeletion: (names: [String], why: String)? {
+    guard isComplete, let owned else { return nil }
+    let going = owned.filter { entries[$0.key] == nil && !$0.value }.map(\.key)
+    return Plan.massDeletion(going.count, of: owned.count).map { (going.sorted(), $0) }
   }
 }

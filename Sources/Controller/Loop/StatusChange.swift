@@ -20,8 +20,11 @@ struct StatusChange {
   /// It goes back because something failed or somebody asked for it; a manifest that went back is a change like any other.
   var isRollback: Bool { status.phase == .rollingBack && status.reason != .wentBack }
 
-  /// What cannot be read, at the source or the provider, is told once for the whole fleet and not of each endpoint.
-  private var needsPerson: Bool { status.needsPerson && status.reason != .blocked }
+  /// What cannot be read, at the source or the provider, is told once for the whole fleet and not of each endpoint; and so is
+  /// a deletion of many.
+  private var needsPerson: Bool {
+    status.needsPerson && status.reason != .blocked && status.reason != .massDeletion
+  }
 
   /// What is to be written down beside the events that a change of memory brings with it.
   var event: (what: String, why: String)? {

@@ -7,10 +7,11 @@ package struct WriteRules: Sendable {
   /// Why everything is paused, in a person's words; nil: it is not.
   package let pause: String?
   /// Why nothing may be deleted now; nil: what a decision deletes may go.
-  package let deletionsBlocked: String?
+  package let deletionsBlocked: Withholding?
 
   package init(
-    mode: ControllerOptions.Mode, windows: [ChangeWindow] = [], pause: String? = nil, deletionsBlocked: String? = nil
+    mode: ControllerOptions.Mode, windows: [ChangeWindow] = [], pause: String? = nil,
+    deletionsBlocked: Withholding? = nil
   ) {
     self.mode = mode
     self.windows = windows
@@ -21,11 +22,14 @@ package struct WriteRules: Sendable {
   /// Why a step is not taken now, and until when.
   package struct Withholding: Hashable, Sendable {
     package let why: String
+    /// The same as a word, where that says more than the decision's own reason.
+    package let code: Reason.Code?
     /// When to look again; nil: at the next interval.
     package let until: Timestamp?
 
-    package init(_ why: String, until: Timestamp? = nil) {
+    package init(_ why: String, _ code: Reason.Code? = nil, until: Timestamp? = nil) {
       self.why = why
+      self.code = code
       self.until = until
     }
   }
@@ -43,7 +47,7 @@ package struct WriteRules: Sendable {
     if let pause { return Withholding("the controller is paused: \(pause)") }
     // What is made again at once does not count as deleted.
     if case .call(.delete) = decision.next, decision.action == .delete, let deletionsBlocked {
-      return Withholding(deletionsBlocked)
+      return deletionsBlocked
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
       let opening = windows.compactMap { $0.nextOpening(after: now) }.min()

@@ -177,10 +177,21 @@ import Testing
     rig.source.set(all.filter { $0.key > "e2.yaml" }, commit: "c2")
     try await rig.run(for: .seconds(600))
     #expect(names.allSatisfy { rig.world.workspace.endpoint($0) != nil })
-    #expect(await rig.status("e1")?.why.contains("20 %") == true)
+    let status = try #require(await rig.status("e1"))
+    #expect(status.why == "deleting 2 of 5 endpoints (more than 20 %) needs --allow-mass-delete")
+    #expect(status.phase == .withheld && status.reason == .massDeletion && status.needsPerson)
+    // Told once, for the whole fleet, however often it is looked at and whoever goes on.
+    rig.restart()
+    try await rig.run(for: .seconds(600))
+    #expect(rig.notices.all.map(\.kind) == [.failure] && rig.notices.all.first?.endpoint == nil)
+    #expect(rig.notices.all.first?.why == "\(status.why): e1, e2")
+    let events = try await rig.world.history.events(limit: 1000).filter { $0.endpoint == nil }
+    #expect(events.map(\.event.what) == ["nothing is deleted"] && events.first?.event.why == "\(status.why): e1, e2")
+    #expect(events.first?.event.sourceCommit == "c2")
     rig.source.set(all.filter { $0.key > "e1.yaml" }, commit: "c3")
     try await rig.run(for: .seconds(600))
     #expect(rig.world.workspace.endpoint("e1") == nil && rig.world.workspace.endpoint("e2") != nil)
+    #expect(rig.notices.all.map(\.kind) == [.failure, .recovery])
   }
 
   @Test func `a moved alias is a change like any other`() async throws {

@@ -40,7 +40,7 @@ import Testing
 
   @Test func `what is made again does not count as deleted, and waits for a window like any change`() throws {
     let recreation = decision(Self.delete, .update, .needsRecreate)
-    let guarded = WriteRules(mode: .enforce, deletionsBlocked: "too many")
+    let guarded = WriteRules(mode: .enforce, deletionsBlocked: WriteRules.Withholding("too many", .massDeletion))
     #expect(guarded.withholding(recreation, now: midnight) == nil)
     #expect(guarded.withholding(decision(Self.delete, .delete, .manifestRemoved), now: midnight)?.why == "too many")
     let closed = WriteRules(mode: .enforce, windows: [try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")])
