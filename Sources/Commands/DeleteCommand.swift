@@ -37,7 +37,7 @@ struct DeleteCommand: AsyncParsableCommand {
         let now = Timestamp(milliseconds: Surroundings.current.now())
         try await history.record(
           [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],
-          of: EndpointKey(host: connection.target.url, name: name), at: now)
+          of: EndpointKey(host: connection.target.url, name: name), fleet: provider.fleet, at: now)
       }
     } catch {
       if output == .json, !deleted.isEmpty { try showJSON(deleted) }

@@ -95,12 +95,12 @@ struct FleetPass: Sendable {
     PlanText.lines(plan, palette: palette, remarks: remarks, explain: explain)
   }
 
-  /// Why endpoints could not be judged at all, a line each: what a plan cannot tell of is no absence of changes.
+  /// The endpoints that could not be judged at all: what a plan cannot tell of is no absence of changes.
   var unknowns: [String] {
     plan.changes.filter {
       $0.action == .hold && $0.reason.code == .blocked && $0.reason.detail != plan.blockedDeletions
     }
-    .map { "\($0.endpoint): \($0.reason.detail)" }
+    .map(\.endpoint)
   }
 }
 
@@ -120,6 +120,6 @@ extension Connection {
 extension Reconciler {
   /// Notes in history what a person did.
   func note(_ what: String, why: String = "", of name: String) async throws {
-    try await history.note(HistoryEvent(at: FleetPass.now, what: what, why: why), of: key(name))
+    try await history.note(HistoryEvent(at: FleetPass.now, what: what, why: why), of: key(name), fleet: options.fleet)
   }
 }

@@ -235,6 +235,13 @@ extension EndpointRow {
     return row
   }
 
+  /// Says whose the endpoint is, so that its events are found by its fleet; nil: as before.
+  func belongs(to fleet: String?, _ database: Database) throws {
+    guard let fleet else { return }
+    try database.cachedStatement(sql: "UPDATE endpoint SET fleet = ?1 WHERE id = ?2 AND fleet IS NOT ?1")
+      .execute(arguments: [fleet, id])
+  }
+
   private func save(_ revision: Revision, former: Revision?, _ redaction: RedactionKey, _ database: Database) throws {
     // A config that could not be put together at this reading stays as it is recorded.
     let config = revision.config == former?.config ? nil : revision.config

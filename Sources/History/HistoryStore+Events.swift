@@ -3,12 +3,22 @@ package import Planning
 
 extension HistoryStore {
   /// Notes an event of an endpoint that no change of memory brings with it.
-  package func note(_ event: HistoryEvent, of key: EndpointKey) async throws(HistoryError) {
+  ///
+  /// - Parameter fleet: whose the endpoint is; nil: as it was recorded before.
+  package func note(
+    _ event: HistoryEvent, of key: EndpointKey, fleet: String? = nil
+  ) async throws(HistoryError) {
     let (redaction, cache) = (self.key, cache)
     try await write { database in
-      if let row = try EndpointRow.find(key, database) { return try row.append(event, database) }
-      cache.forget(key)
-      try EndpointRow.save(Memory(), former: .nothing, key, at: event.at, redaction, database).append(event, database)
+      let row: EndpointRow
+      if let known = try EndpointRow.find(key, database) {
+        row = known
+      } else {
+        cache.forget(key)
+        row = try EndpointRow.save(Memory(), former: .nothing, key, at: event.at, redaction, database)
+      }
+      try row.belongs(to: fleet, database)
+      try row.append(event, database)
     }
   }
 
@@ -31,7 +41,8 @@ extension HistoryStore {
   ///
   /// - Parameters:
   ///   - host: only those at this provider; nil: all.
-  ///   - fleet: only those of this fleet: its own, and its endpoints' as far as a controller has said that they are its.
+  ///   - fleet: only those of this fleet: its own, and its endpoints' as far as a controller or a command that acts for it has said
+  ///     that they are its.
   ///   - names: only those of endpoints of these names; empty: all, and whole fleets' too.
   ///   - since: only those from this moment on.
   ///   - after: only those noted after the one with this id, for following; nil: the newest.
@@ -97,7 +108,7 @@ package struct RecordedEvent: Hashable, Sendable {
   package let host: String
   /// Nil where it is the whole fleet's.
   package let endpoint: String?
-  /// Nil where no controller has said whose the endpoint is.
+  /// Nil where nobody has said whose the endpoint is.
   package let fleet: String?
   package let event: HistoryEvent
 

@@ -47,13 +47,15 @@ extension HistoryStore {
   ///
   /// - Parameters:
   ///   - version: of the memory on which the changes were decided; nil where they hold whatever was recorded since.
+  ///   - fleet: whose the endpoint is; nil: as it was recorded before.
   ///   - now: for changes that carry no time of their own.
   ///   - values: as in ``memory(of:values:)``, for the memory that is returned.
   /// - Throws: ``HistoryError`` `moved` when another process has recorded something since `version`, or has an attempt of
   ///   its own open: look again and decide again.
   @discardableResult
   package func record(
-    _ changes: [MemoryChange], of key: EndpointKey, since version: Int64? = nil, at now: Timestamp,
+    _ changes: [MemoryChange], of key: EndpointKey, fleet: String? = nil, since version: Int64? = nil,
+    at now: Timestamp,
     values: [EndpointConfig] = []
   ) async throws(HistoryError) -> RecordedMemory {
     let (redaction, cache) = (self.key, cache)
@@ -71,6 +73,7 @@ extension HistoryStore {
         memory.apply(change)
       }
       let saved = try EndpointRow.save(memory, former: former, key, at: now, redaction, database)
+      try saved.belongs(to: fleet, database)
       for event in events { try saved.append(event, database) }
       if changes.contains(where: \.isDeletion) {
         for gone in try EndpointRow.removeDeleted(before: RevisionRetention.oldUntil(now), database) {

@@ -64,6 +64,41 @@ import Testing
     }
   }
 
+  @Test func `what commands did to a fleet's endpoints is among the fleet's events`() async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
+    try await withTemporaryDirectory { directory in
+      let file = "\(directory)/chat.yaml"
+      func run(_ arguments: String..., fleet: String = "support") async -> CommandRun {
+        let environment = CommandRun.environment.merging(["SETPOINT_FLEET": fleet]) { $1 }
+        return await CommandRun(
+          arguments + ["--state", "\(directory)/state"], environment: environment, workspace: workspace,
+          timing: workspace.timing)
+      }
+      func what(_ fleet: String = "support") async -> [String] {
+        await run("events", "-o", "json", fleet: fleet).lines.compactMap {
+          (try? JSONValue(parsing: $0))?["what"]?.stringValue
+        }
+      }
+      for version in ["1", "2"] {
+        try Data(Manifests.chat("chat", version: version).utf8).write(to: URL(filePath: file))
+        #expect(await run("apply", "-f", file).code == 0)
+      }
+      let applied = await what()
+      #expect(
+        applied.contains { $0.hasPrefix("creating") } && applied.contains { $0.hasPrefix("updating") }, "\(applied)")
+      #expect(await run("rollback", "chat").code == 0)
+      #expect(await what().contains("a person asked to go back"))
+      #expect(await run("retry", "chat").code == 0)
+      #expect(await what().contains("a person asked to try again"))
+      #expect(await run("delete", "chat").code == 0)
+      let all = await what()
+      #expect(all.last == "deleted", "\(all)")
+      #expect(all == (await what("")), "nothing is told to all that the fleet is not told")
+      #expect(await what("other") == [])
+    }
+  }
+
   @Test func `a long time shows every event in it`() async throws {
     try await withTemporaryDirectory { directory in
       let history = try HistoryStore.open(in: StateDirectory(path: directory))

@@ -74,7 +74,7 @@ extension Reconciler {
     if case .patchTags(let endpoint, let patch) = edit.operation {
       try await provider.patchTags(endpoint, set: patch.add, remove: patch.remove.sorted())
     }
-    try await history.record([edit.change], of: key(name), at: now())
+    try await history.record([edit.change], of: key(name), fleet: options.fleet, at: now())
   }
 }
 
