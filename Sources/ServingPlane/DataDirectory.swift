@@ -82,37 +82,11 @@ final class DataDirectory: Sendable {
 
   private static func token(_ path: String) throws(PlaneStartError) -> String {
     do {
-      if let text = try SecureFile.readPrivate(path) {
-        let token = text.trimming(" \n\r\t")
-        guard token.utf8.count >= 16 else {
-          throw PlaneStartError(
-            message: "\(path) holds no token", advice: "remove the file; a new token is made at the next start")
-        }
-        return token
-      }
-      let token = try SecureRandom.token()
-      try create(path, token + "\n")
-      return token
-    } catch let error as PlaneStartError {
-      throw error
+      return try TokenFile.token(at: path) { try SecureRandom.token() }
     } catch let error as TargetError {
       throw PlaneStartError(message: error.message, advice: error.advice)
     } catch {
       throw PlaneStartError(message: "the plane's token cannot be made: \(error.systemWords)", advice: "check \(path)")
-    }
-  }
-
-  private static func create(_ path: String, _ text: String) throws(PlaneStartError) {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    let bytes = Array(text.utf8)
-    let isWritten =
-      descriptor >= 0 && bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == bytes.count
-      && fsync(descriptor) == 0
-    let reason = String(cString: strerror(errno))
-    if descriptor >= 0 { close(descriptor) }
-    guard isWritten else {
-      throw PlaneStartError(
-        message: "\(path) cannot be written: \(reason)", advice: "check the rights of the data directory")
     }
   }
 }

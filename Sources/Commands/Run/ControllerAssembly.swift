@@ -41,15 +41,20 @@ struct ControllerAssembly {
     let controller = FleetController(
       connection.gatingVersions(workspaceRules).reconciler(history, options.decision(commit: nil)), options, parts,
       queue: queue)
+    let tokenFile = command.outlets.tokenFile(in: state)
     let standing = StandingNote(metrics: metrics, log: log)
     let service = ControllerService(
       controller, options, parts, syncRequests: wakes, sleep: timing.sleep, onStanding: { standing.note($0) })
     let listener = ControllerListener(
-      try command.outlets.listenerSettings(),
+      try command.outlets.listenerSettings(state: state),
       ListenerCalls(
         controller, queue, standing, pause: pause, hook: try command.outlets.hook(), metrics: metrics,
         options: options, wake: { waker.yield() }, now: surroundings.now),
-      log: log, onListening: { log.info("metrics, probes and hooks at \($0.url)") })
+      log: log,
+      onListening: { listening in
+        log.info(
+          "metrics, probes and hooks at \(listening.url)", metadata: tokenFile.map { ["tokenFile": "\($0)"] } ?? [:])
+      })
     log.info(
       "holds the fleet \(options.fleet) at \(connection.target) to \(parts.source.description)",
       metadata: [

@@ -2,7 +2,10 @@ internal import ArgumentParser
 internal import Controller
 internal import FoundationEssentials
 internal import Gateway
+internal import History
+internal import LibCrypto
 internal import Logging
+internal import ServingAPI
 internal import Synchronization
 
 /// Where a controller is asked, and whom it tells.
@@ -11,7 +14,8 @@ struct OutletOptions: ParsableArguments {
   var listen = ListenAddress.controller
   @Option(
     help: ArgumentHelp(
-      "A file with the token that pause, resume and sync ask for; needed where others than this machine may reach them.",
+      "A file with the token that pause, resume and sync ask for. (default: listen-token in the state directory, made where "
+        + "it is missing; none where --listen lets other machines in)",
       valueName: "FILE"))
   var listenTokenFile: String?
   @Option(
@@ -84,7 +88,14 @@ extension OutletOptions {
       log: log, record: { metrics.notified($0) })
   }
 
-  func listenerSettings() throws -> ControllerListener.Settings {
+  /// The file with the listener's token; nil: nobody may change anything there.
+  ///
+  /// - Parameter state: where the controller keeps a token of its own.
+  func tokenFile(in state: StateDirectory) -> String? {
+    listenTokenFile ?? (ListenerAccess.isLoopback(listen.host) ? state.file("listen-token") : nil)
+  }
+
+  func listenerSettings(state: StateDirectory) throws -> ControllerListener.Settings {
     var settings = ControllerListener.Settings()
     let cores = ProcessInfo.processInfo.activeProcessorCount
     let possible = try OpenFileLimit.sufficient().connections(perCaller: 1, cores: cores)
@@ -92,10 +103,13 @@ extension OutletOptions {
     settings.host = listen.host
     settings.port = Int(listen.port ?? ListenAddress.controllerPort)
     settings.allowedHosts = allowedHosts
-    guard let listenTokenFile else { return settings }
-    let read = { @Sendable in try NamedFile.read(listenTokenFile, holding: "the listener's token") }
+    guard let file = tokenFile(in: state) else { return settings }
+    let isNamed = listenTokenFile != nil
+    let read = { @Sendable in
+      isNamed ? try NamedFile.read(file, holding: "the listener's token") : try TokenFile.token(at: file)
+    }
     // What is wrong with it now is told before anything begins; later it is read for each call that needs it.
-    _ = try read()
+    _ = try isNamed ? read() : TokenFile.token(at: file) { try SecureRandom.token() }
     settings.token = {
       do { return .expected(try read()) } catch { return .unreadable("\(error)") }
     }

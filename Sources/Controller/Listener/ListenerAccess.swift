@@ -3,10 +3,10 @@ internal import LibCrypto
 
 /// Who may ask, and who may do more than look. Pure.
 ///
-/// Bound to this machine alone, the listener trusts whoever can reach it, but not the pages in a browser that runs
-/// here: those send an `Origin`, or, where a name was bent to this machine's address, a `Host` that is not this
-/// machine's. So each request has to name a host that is known.
-struct ListenerAccess: Sendable {
+/// No right comes from an address: whoever changes something brings the token, from this machine too. Bound to this machine
+/// alone, the listener keeps out the pages in a browser that runs here besides: those send an `Origin`, or, where a name was
+/// bent to this machine's address, a `Host` that is not this machine's. So each request has to name a host that is known.
+package struct ListenerAccess: Sendable {
   /// Why a request is not let in.
   struct Refusal: Hashable, Sendable {
     /// 401 where a token would help, 400 for what is no request of HTTP/1.1, else 403.
@@ -15,7 +15,6 @@ struct ListenerAccess: Sendable {
   }
 
   private let isLoopback: Bool
-  private let host: String
   private let allowedHosts: Set<String>
 
   /// - Parameters:
@@ -24,7 +23,6 @@ struct ListenerAccess: Sendable {
   ///     that others can reach: by any.
   init(host: String, allowedHosts: [String] = []) {
     isLoopback = Self.isLoopback(host)
-    self.host = host
     self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
   }
 
@@ -35,12 +33,10 @@ struct ListenerAccess: Sendable {
     let expected: String
     switch token {
     case .none:
-      return isLoopback
-        ? nil
-        : Refusal(
-          status: 403,
-          message: "the controller listens on \(host), which other machines can reach, and was given no token: "
-            + "start it with --listen-token-file FILE, or let it listen on 127.0.0.1")
+      return Refusal(
+        status: 403,
+        message: "the controller was given no token, so nobody may change anything here: start it with "
+          + "--listen-token-file FILE, or let it listen on 127.0.0.1, where it makes one")
     case .unreadable:
       return Refusal(
         status: 403, message: "the controller cannot read its token now, so it lets nobody in; its log says why")
@@ -77,7 +73,7 @@ struct ListenerAccess: Sendable {
   }
 
   /// Whether an address or a name is that of the machine itself.
-  static func isLoopback(_ host: String) -> Bool {
+  package static func isLoopback(_ host: String) -> Bool {
     let host = host.lowercased()
     if host == "localhost" || host.hasSuffix(".localhost") || host == "::1" { return true }
     let address = host.hasPrefix("::ffff:") ? String(host.dropFirst(7)) : host
@@ -88,7 +84,7 @@ struct ListenerAccess: Sendable {
 
 /// What a request that changes something has to bring as `Authorization: Bearer`.
 package enum ListenerToken: Hashable, Sendable {
-  /// Nothing: nobody may change anything from another machine, and everybody from this one.
+  /// There is none: nobody may change anything.
   case none
   case expected(String)
   /// It cannot be read at present, for a reason that is for the log. Nobody may change anything.

@@ -114,6 +114,23 @@ package enum SecureFile {
     }
   }
 
+  /// Makes a file of mode 0600 where there is none, so that a reader sees it whole or not at all.
+  ///
+  /// - Returns: false where there is something at the path already.
+  static func create(_ path: String, with bytes: [UInt8]) throws(TargetError) -> Bool {
+    let draft = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw failed("write", path) }
+    let isWritten = write(bytes, to: descriptor) && fsync(descriptor) == 0
+    let reason = errno
+    close(descriptor)
+    defer { _ = unlink(draft) }
+    guard isWritten else { throw failed("write", path, reason: reason) }
+    if link(draft, path) == 0 { return true }
+    guard errno == EEXIST else { throw failed("write", path) }
+    return false
+  }
+
   /// Removes the file; one that is gone already is no error.
   static func remove(_ path: String) throws(TargetError) {
     guard unlink(path) == 0 || errno == ENOENT else { throw failed("remove", path) }

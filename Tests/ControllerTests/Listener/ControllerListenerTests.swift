@@ -64,10 +64,13 @@ import Testing
   @Test func `the controller is paused with a reason, resumed and told to sync`() async throws {
     let answers = try await harness.run { [harness] url, _ in
       [
-        try await harness.send("POST", url + "/pause", body: Array("  until the migration is over\n".utf8)),
-        try await harness.send("POST", url + "/pause?reason=in%20the%20query"),
-        try await harness.send("POST", url + "/pause"),
-        try await harness.send("POST", url + "/resume"), try await harness.send("POST", url + "/sync"),
+        try await harness.send(
+          "POST", url + "/pause", headers: [ListenerHarness.bearer], body: Array("  until the migration is over\n".utf8)
+        ),
+        try await harness.send("POST", url + "/pause?reason=in%20the%20query", headers: [ListenerHarness.bearer]),
+        try await harness.send("POST", url + "/pause", headers: [ListenerHarness.bearer]),
+        try await harness.send("POST", url + "/resume", headers: [ListenerHarness.bearer]),
+        try await harness.send("POST", url + "/sync", headers: [ListenerHarness.bearer]),
       ]
     }
     #expect(answers.map(\.status) == [200, 200, 200, 200, 202])
@@ -79,9 +82,10 @@ import Testing
   @Test func `what cannot be done is said, and what makes no sense is refused`() async throws {
     let (refused, binary, long) = try await harness.run { [harness] url, _ in
       (
-        try await harness.send("POST", url + "/pause", body: Array("refuse".utf8)),
-        try await harness.send("POST", url + "/pause", body: [0xFF, 0xFE]),
-        try await harness.send("POST", url + "/pause", body: [UInt8](repeating: 0x61, count: 5000))
+        try await harness.send("POST", url + "/pause", headers: [ListenerHarness.bearer], body: Array("refuse".utf8)),
+        try await harness.send("POST", url + "/pause", headers: [ListenerHarness.bearer], body: [0xFF, 0xFE]),
+        try await harness.send(
+          "POST", url + "/pause", headers: [ListenerHarness.bearer], body: [UInt8](repeating: 0x61, count: 5000))
       )
     }
     #expect(refused.status == 409)
@@ -199,12 +203,26 @@ import Testing
   @Test(arguments: ["localhost", "LOCALHOST:7388", "127.0.0.1", "127.8.9.10:1", "[::1]:7388"])
   func `this machine's names are let in`(host: String) async throws {
     let answer = try await harness.run { [harness] url, _ in
-      try await harness.send("POST", url + "/sync", headers: [HTTPField("Host", host)], body: [])
+      try await harness.send(
+        "POST", url + "/sync", headers: [HTTPField("Host", host), ListenerHarness.bearer], body: [])
     }
     #expect(answer.status == 202)
   }
 
-  @Test func `where there is a token, only who has it may change something`() async throws {
+  /// The harness listens on 127.0.0.1, and so does whoever asks.
+  @Test(arguments: ["/pause", "/resume", "/sync"])
+  func `no right comes from an address: on loopback too, nothing is changed without the token`(path: String)
+    async throws
+  {
+    let without = try await harness.run { [harness] url, _ in try await harness.send("POST", url + path, body: []) }
+    let tokenless = try await harness.run(token: { .none }) { [harness] url, _ in
+      try await harness.send("POST", url + path, headers: [ListenerHarness.bearer], body: [])
+    }
+    #expect(without.status == 401 && tokenless.status == 403)
+    #expect(harness.asked == [])
+  }
+
+  @Test func `only who has the token may change something`() async throws {
     let answers = try await harness.run(token: { .expected("s3cret") }) { [harness] url, _ in
       [
         try await harness.send("POST", url + "/sync"),
@@ -225,10 +243,10 @@ import Testing
       ("0.0.0.0", nil, nil, 403), ("::", nil, "Bearer x", 403), ("10.1.2.3", nil, nil, 403),
       ("10.1.2.3", "t", nil, 401), ("10.1.2.3", "", "Basic dG9rZW46", 401), ("10.1.2.3", "t", "Bearer u", 401),
       ("10.1.2.3", "t", "Bearer t", nil),
-      ("127.0.0.1.example.com", nil, nil, 403), ("127.0.0.1", nil, nil, nil), ("::1", nil, nil, nil),
-      ("localhost", nil, nil, nil),
+      ("127.0.0.1.example.com", nil, nil, 403), ("127.0.0.1", nil, nil, 403), ("::1", nil, "Bearer x", 403),
+      ("localhost", nil, nil, 403), ("127.0.0.1", "t", nil, 401), ("::1", "t", "Bearer t", nil),
     ] as [(String, String?, String?, Int?)])
-  func `an address that others can reach needs a token`(
+  func `whatever address it is bound to, a change needs a token`(
     bound: String, token: String?, authorization: String?, status: Int?
   ) {
     let access = ListenerAccess(host: bound)

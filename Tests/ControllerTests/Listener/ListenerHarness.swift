@@ -61,7 +61,8 @@ final class ListenerHarness: Sendable {
 
   /// Runs the listener for the time of a closure.
   func run<Value: Sendable>(
-    token: @escaping @Sendable () -> ListenerToken = { .none }, allowedHosts: [String] = [], hasHook: Bool = true,
+    token: @escaping @Sendable () -> ListenerToken = { .expected(ListenerHarness.token) }, allowedHosts: [String] = [],
+    hasHook: Bool = true,
     maximumHookBody: Int = 1 << 20,
     _ body: @escaping @Sendable (_ url: String, _ stop: @escaping @Sendable () async -> Void) async throws -> Value
   ) async throws -> Value {
@@ -90,6 +91,10 @@ final class ListenerHarness: Sendable {
       throw CancellationError()
     }
   }
+
+  static let token = "a-token-of-tests"
+  /// What shows it.
+  static let bearer = HTTPField("Authorization", "Bearer \(token)")
 
   func send(
     _ method: String, _ url: String, headers: [HTTPField] = [], body: [UInt8]? = nil

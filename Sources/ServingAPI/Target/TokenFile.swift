@@ -1,0 +1,34 @@
+/// A file with a token that whoever serves makes for itself, and that its user's commands read.
+package enum TokenFile {
+  /// The token in the file.
+  ///
+  /// - Parameter make: makes one where there is no file, which then has mode 0600.
+  /// - Throws: `TargetError` where the file is not this user's alone or holds no token, and what `make` throws.
+  package static func token(at path: String, making make: () throws -> String) throws -> String {
+    if let token = try read(path) { return token }
+    let token = try make()
+    if try SecureFile.create(path, with: Array("\(token)\n".utf8)) { return token }
+    // Another made it in between.
+    guard let other = try read(path) else { throw none(path) }
+    return other
+  }
+
+  /// The token in a file that has to be there.
+  package static func token(at path: String) throws(TargetError) -> String {
+    guard let token = try read(path) else { throw none(path) }
+    return token
+  }
+
+  private static func read(_ path: String) throws(TargetError) -> String? {
+    guard let text = try SecureFile.readPrivate(path) else { return nil }
+    let words = text.split(whereSeparator: \.isWhitespace)
+    guard words.count == 1, words[0].utf8.count >= 16 else {
+      throw TargetError("\(path) holds no token", advice: "remove the file; a new token is made at the next start")
+    }
+    return String(words[0])
+  }
+
+  private static func none(_ path: String) -> TargetError {
+    TargetError("there is no token in \(path)", advice: "a new one is made at the next start")
+  }
+}
