@@ -50,8 +50,11 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     try show(pass, prices.map { pass.cost(by: $0, on: site?.cloud) })
     if let out { try save(SavedPlan(pass.plan, of: pass.items, options: options, key: history.key), to: out) }
     guard pass.unknowns.isEmpty else {
+      // The plan has just said why.
+      let (names, more) = (pass.unknowns.prefix(10).joined(separator: ", "), pass.unknowns.count - 10)
       throw ErrorReport(
-        "the plan is not complete: some endpoints are blocked", why: pass.unknowns.joined(separator: "\n"))
+        "the plan is not complete: some endpoints are blocked",
+        why: "the plan says why for each: \(names)\(more > 0 ? " and \(more) more" : "")")
     }
     if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
   }

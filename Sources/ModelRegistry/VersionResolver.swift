@@ -1,3 +1,4 @@
+internal import Endpoints
 package import ServingAPI
 
 /// Finds out which version an alias or `latest` means, and whether a version can be served: the door to every registry.
@@ -66,7 +67,7 @@ package struct VersionResolver: Sendable {
   }
 
   private func check(_ found: RegisteredVersion, shownAs name: String) throws {
-    let words = found.statusMessage.isEmpty ? "" : ": \(found.statusMessage)"
+    let words = found.statusMessage.clause.isEmpty ? "" : ": \(found.statusMessage.clause)"
     switch found.status {
     case .ready: return
     case .pendingRegistration:
@@ -86,8 +87,18 @@ package struct VersionResolver: Sendable {
 
 // What is missing. Registries answer alike for a missing version and a missing model, so they are asked what there is.
 extension VersionResolver {
+  /// A server's words after our own, where they say more than that something is not there: that is said already.
+  private static func more(_ words: String) -> String {
+    let said = words.lowercased()
+    let isSaidAlready =
+      ["not exist", "not found", "no such", "has no"].contains { said.contains($0) }
+      && !["permission", "privilege", "access", "authori"].contains { said.contains($0) }
+    return isSaidAlready || words.clause.isEmpty ? "" : ": \(words.clause)"
+  }
+
   private func missing(model: String, _ words: String) -> ModelRegistryError {
-    ModelRegistryError(.noSuchModel, "there is no registered model \(model): \(words)", advice: registry.modelAdvice)
+    ModelRegistryError(
+      .noSuchModel, "there is no registered model \(model)\(Self.more(words))", advice: registry.modelAdvice)
   }
 
   private func missing(model: String, alias: String, _ words: String) async throws -> ModelRegistryError {
@@ -95,7 +106,7 @@ extension VersionResolver {
     case .missing(let words): return missing(model: model, words)
     case .found(let aliases):
       return ModelRegistryError(
-        .noSuchAlias, "\(model) has no alias @\(alias): \(words)",
+        .noSuchAlias, "\(model) has no alias @\(alias)\(Self.more(words))",
         advice: aliases.isEmpty
           ? "it has no aliases; set one in the registry, or write a version number"
           : "it has \(listed(aliases.sorted().map { "@" + $0 }, most: 20))")
@@ -108,7 +119,7 @@ extension VersionResolver {
     case .found(let versions):
       let numbers = versions.map(\.number).sorted(by: >).map { String($0) }
       return ModelRegistryError(
-        .noSuchVersion, "\(model) has no version \(version): \(words)",
+        .noSuchVersion, "\(model) has no version \(version)\(Self.more(words))",
         advice: numbers.isEmpty ? "it has no versions; register one" : "it has \(listed(numbers))")
     }
   }

@@ -81,6 +81,6 @@ extension Decision {
 
 extension Setback {
   var retryWords: String {
-    "\(words) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); sent again later)"
+    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); sent again later)"
   }
 }

@@ -59,7 +59,8 @@ package struct FailureCause: Hashable, Sendable {
     }
 
     func words(isOnly: Bool) -> String {
-      let said = [message, line.map { "its log says: \($0)" } ?? ""].filter { !$0.isEmpty }.joined(separator: "; ")
+      let said = [message, line.map { "its log says: \($0)" } ?? ""].map(\.clause).filter { !$0.isEmpty }
+        .joined(separator: "; ")
       let named = isOnly ? said : "\(entity): \(said)"
       guard let known else { return named }
       let advice = known.advice.map { " (\($0))" } ?? ""

@@ -119,7 +119,7 @@ extension Situation {
           .inconclusive,
           Self.joined(
             stepWords(attempt),
-            "its verification could not be measured: \(words); \"setpoint retry \(endpoint.name)\" asks again")),
+            "its verification could not be measured: \(words.clause); \"setpoint retry \(endpoint.name)\" asks again")),
         target: aim, degraded: "verification inconclusive")
     }
     let nextAsk = found.lastAskedAt + Self.askAgainDelay

@@ -172,7 +172,7 @@ extension Situation {
 
   /// Why it is held, with the provider's words where this machine heard them.
   func words(of held: Held) -> String {
-    heardWords(of: held).map { "\(held.words): \($0)" } ?? held.words
+    heardWords(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
   /// The provider's words on what is held; nil where there are none, or this machine did not hear them.

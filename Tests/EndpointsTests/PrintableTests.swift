@@ -42,4 +42,12 @@ import Testing
     let document = "{\n  \"a\": \"x\u{7F}\u{202E}\u{E0041}é\"\n}"
     #expect(Printable.json(document) == "{\n  \"a\": \"x\\u007f\\u202e\\udb40\\udc41é\"\n}")
   }
+
+  @Test(arguments: [
+    ("a reason.", "a reason"), ("a reason. \n", "a reason"), ("a reason", "a reason"), ("a reason...", "a reason..."),
+    ("Stopped. Why?", "Stopped. Why?"), ("", ""), (".", ""),
+  ])
+  func `a sentence that becomes a part of another loses its full stop`(text: String, clause: String) {
+    #expect(text.clause == clause)
+  }
 }

@@ -51,8 +51,8 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     (model, "odd", .notServable, "MODEL_VERSION_STATUS_UNKNOWN"),
     (model, "chapion", .noSuchAlias, "it has @broken, @champion, @next and @odd"),
     ("main.support.plain", "champion", .noSuchAlias, "it has no aliases"),
-    ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing: Registered"),
-    ("main.support.missing", "latest", .noSuchModel, "no registered model main.support.missing: Registered"),
+    ("main.support.missing", "champion", .noSuchModel, "no registered model main.support.missing\n"),
+    ("main.support.missing", "latest", .noSuchModel, "no registered model main.support.missing\n"),
     ("main.support.empty", "latest", .noSuchVersion, "has no versions"),
   ]
 
@@ -69,12 +69,11 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: TestedRegistry.allCases)
-  func `the server's words on what is missing are kept`(registry: TestedRegistry) async {
+  func `what is missing is said once, and not again in the server's words`(registry: TestedRegistry) async {
     let error = await #expect(throws: ModelRegistryError.self) {
       try await registry.resolver(workspace).resolve(model: Self.model, alias: "chapion")
     }
-    let words = registry == .mlflow ? "Registered model alias chapion not found." : "Alias 'chapion' does not exist."
-    #expect(error?.message == "main.support.qwen3 has no alias @chapion: \(words)")
+    #expect(error?.message == "main.support.qwen3 has no alias @chapion")
   }
 
   private static let newest: [(versions: [Int64: ModelVersionStatus], newest: ResolvedVersion)] = [

@@ -129,7 +129,7 @@ private struct AliasAnswer: Sendable {
     guard let problem else { return "" }
     let asked =
       alias.name == ModelAlias.latest ? "the newest version of \(alias.model)" : "\(alias.model)@\(alias.name)"
-    return isUnasked ? "\(asked) cannot be looked up: \(problem)" : "\(problem)"
+    return isUnasked ? "\(asked) cannot be looked up: \(problem)" : UnservableVersion.words(problem) ?? "\(problem)"
   }
 
   init(_ alias: ModelAlias, _ lookup: DesiredFleet.AliasLookup) async throws {

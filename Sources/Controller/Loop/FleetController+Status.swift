@@ -25,17 +25,22 @@ extension FleetController {
     let now = reconciler.now()
     let status = EndpointStatus(
       name, desired: look.desired, observed: look.observed, memory: look.recorded.memory, decision: look.decision,
-      former: former, withheld: withheld?.why, nextLook: withheld?.until ?? now + options.interval,
+      former: former, withheld: withheld?.why, withheldFor: withheld?.code,
+      nextLook: withheld?.until ?? now + options.interval,
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
     measure(look, status, now)
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
-    log.info(
-      "\(status.phase.words)\(status.why.isEmpty ? "" : ": \(status.why)")",
-      metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
+    // An event is logged where it is noted.
+    if change.event == nil {
+      let why = LoggedReasons.joined(logged.words(status.why, of: name))
+      log.info(
+        "\(status.phase.words)\(why)",
+        metadata: ["endpoint": "\(name)", "reconcile": "\(id)"])
+    }
     told[name]?.isInTrouble = change.isInTrouble
     if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name, run: id) }
     if let (kind, what) = change.notice {
@@ -70,6 +75,7 @@ extension FleetController {
   func forget(_ name: String) {
     if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
     told[name] = nil
+    logged.forget(name)
     parts.metrics.removed(name)
   }
 
@@ -114,5 +120,6 @@ extension FleetController {
     for (name, status) in statuses {
       told[name] = Told(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
     }
+    isMassDeletionTold = saved.contains { $0.reason == .massDeletion }
   }
 }

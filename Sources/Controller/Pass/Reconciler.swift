@@ -173,7 +173,7 @@ extension Reconciler {
 
   private func record(_ change: MemoryChange, _ look: Look) async throws -> Look? {
     let recorded = try await history.record(
-      [change], of: key(look.name), since: look.recorded.version, at: now(),
+      [change], of: key(look.name), fleet: options.fleet, since: look.recorded.version, at: now(),
       values: Self.values(look.desired, look.observed))
     if case .closed(let closing) = change, case .failed = closing.outcome { try await noteLogs(of: look) }
     guard now() - look.readAt <= Self.freshness else { return nil }
@@ -184,7 +184,7 @@ extension Reconciler {
   private func noteLogs(of look: Look) async throws {
     guard case .present(let endpoint) = look.observed else { return }
     for tail in endpoint.evidence?.tails ?? [] {
-      try await history.note(.logTail(tail.title, tail.lines, at: now()), of: key(look.name))
+      try await history.note(.logTail(tail.title, tail.lines, at: now()), of: key(look.name), fleet: options.fleet)
     }
   }
 
@@ -203,7 +203,7 @@ extension Reconciler {
     // The call went out: what came of it is recorded whatever else was recorded meanwhile, and even when a person is leaving.
     let receipt = (try? outcome.get()) ?? .lost("interrupted before the answer came")
     let change = MemoryChange.received(receipt, operation, at: now(), chance: chance())
-    try await history.record([change], of: key(look.name), at: now())
+    try await history.record([change], of: key(look.name), fleet: options.fleet, at: now())
     if case .failure(let interruption) = outcome { throw interruption }
   }
 
@@ -232,7 +232,7 @@ extension Receipt {
   fileprivate init(_ receipt: WriteReceipt) { self = .accepted(id: receipt.id, version: receipt.announcedVersion) }
 
   fileprivate init(_ error: ServingError) {
-    let words = error.advice.map { "\(error.serverMessage) (\($0))" } ?? error.serverMessage
+    let words = error.advice.map { "\(error.serverMessage.clause) (\($0.clause))" } ?? error.serverMessage
     if error.outcomeUnknown {
       self = .lost(words)
     } else if let status = error.status, error.kind != .unexpectedAnswer, error.kind != .unauthenticated {

@@ -106,10 +106,10 @@ package struct Preflight: Sendable {
       return PreflightFinding(.modelReady, .passed, "\(version) can be served")
     } catch let error as ModelRegistryError {
       if error.kind == .notYetRegistered { return PreflightFinding(.modelReady, .waiting, error.message) }
-      return rules.preflight(.modelReady, "\(error.message); \(error.advice)")
+      return rules.preflight(.modelReady, "\(error.message.clause); \(error.advice.clause)")
         ?? PreflightFinding(.modelReady, .notKnown, error.message)
     } catch let error as ServingError where error.kind == .permissionDenied {
-      let words = "\(entity.entityName) is not shown to the caller: \(error.serverMessage)"
+      let words = "\(entity.entityName) is not shown to the caller: \(error.serverMessage.clause)"
       // The endpoint loads the model as its creator. For a new one that is the caller.
       if live != nil { return PreflightFinding(.modelGrants, .warning, words) }
       return rules.preflight(.modelGrants, words + "; serving takes USE CATALOG, USE SCHEMA and EXECUTE")

@@ -1,3 +1,5 @@
+internal import Endpoints
+
 /// Why a call brought no result. Callers test ``kind``, never a text.
 package struct ServingError: Error, Hashable, Sendable {
   /// What kind of failure it was.
@@ -69,6 +71,7 @@ extension ServingError: CustomStringConvertible {
     let facts = [errorCode, status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
     let head = facts.isEmpty ? call : "\(call): \(facts)"
     let tries = attempts > 1 ? " (tried \(attempts) times)" : ""
-    return "\(head): \(serverMessage)\(tries)" + (advice.map { "\n  \($0)" } ?? "")
+    let words = tries.isEmpty ? serverMessage : serverMessage.clause
+    return "\(head): \(words)\(tries)" + (advice.map { "\n  \($0)" } ?? "")
   }
 }
