@@ -51,6 +51,8 @@ package final class EndpointAdmission: Sendable {
     var wake = false
   }
 
+  /// Why its replicas ended.
+  package let endings: ReplicaEndings
   private let state: Mutex<State>
   private let eventLoop: any EventLoop
   private let chance: @Sendable () -> Double
@@ -70,6 +72,7 @@ package final class EndpointAdmission: Sendable {
     trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in }
   ) {
     self.eventLoop = eventLoop
+    endings = ReplicaEndings(eventLoop: eventLoop)
     self.chance = chance
     self.demand = demand
     self.trouble = trouble

@@ -117,8 +117,10 @@ extension GatewayError {
     }
   }
 
-  init(_ failure: UpstreamFailure, endpoint: String) {
-    let message = "the endpoint \"\(endpoint)\" gave no answer: \(failure)"
+  /// - Parameter cause: why the replica ended, where that is known.
+  init(_ failure: UpstreamFailure, endpoint: String, ended cause: String? = nil) {
+    let words = cause.map(failure.description(ended:)) ?? failure.description
+    let message = "the endpoint \"\(endpoint)\" gave no answer: \(words)"
     switch failure {
     case .clientLeft: self.init(499, "CANCELLED", "invalid_request_error", message)
     case .silent: self.init(504, "DEADLINE_EXCEEDED", "server_error", message)

@@ -13,6 +13,8 @@ package struct GatewayLimits: Hashable, Sendable {
   /// How long a replica rests after it turned a request away as too busy, and after it could not be reached.
   package var busyPause: Duration = .milliseconds(250)
   package var unreachablePause: Duration = .seconds(1)
+  /// How long the answer to a request whose replica broke off waits for the cause of the replica's end.
+  package var endingPatience: Duration = .milliseconds(500)
 
   package init() {}
 }

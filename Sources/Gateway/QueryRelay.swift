@@ -144,13 +144,21 @@ struct QueryRelay: Sendable {
         return .turnedAway(failure.description, pause: limits.unreachablePause)
       default: break
       }
-      throw GatewayError(failure, endpoint: endpoint.name)
+      throw GatewayError(failure, endpoint: endpoint.name, ended: await ending(of: ticket.replica, admission, failure))
     }
     if let why = Self.refusal(upstream) {
       let pause = upstream.head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause
       return .turnedAway(why, pause: pause)
     }
     return .answered(respond(query, endpoint, ticket.replica, upstream))
+  }
+
+  /// Why the replica ended, if that is what happened to it.
+  private func ending(
+    of replica: UpstreamReplica, _ admission: EndpointAdmission, _ failure: UpstreamFailure
+  ) async -> String? {
+    guard failure.mayBeEnd else { return nil }
+    return await admission.endings.cause(of: replica.id, within: limits.endingPatience)
   }
 
   private func request(_ query: Query, _ body: QueryBody, _ replica: UpstreamReplica) -> UpstreamRequest {
@@ -206,7 +214,8 @@ struct QueryRelay: Sendable {
     case .stream(let stream):
       let relay = StreamRelay(
         query: query, endpoint: endpoint.name, stream: stream, status: status, isEventStream: isEventStream,
-        modelName: modelName)
+        modelName: modelName
+      ) { failure in await ending(of: replica, endpoint.admission, failure) }
       return Response(
         status: .init(code: status), headers: headers, body: ResponseBody { writer in try await relay.run(&writer) })
     }

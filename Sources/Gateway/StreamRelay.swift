@@ -11,6 +11,8 @@ struct StreamRelay: Sendable {
   let isEventStream: Bool
   /// Puts the endpoint's name into the answer; nil where it is passed on as it is.
   let modelName: AnswerModelName?
+  /// Why the replica ended, if that is what the failure is.
+  let ending: @Sendable (UpstreamFailure) async -> String?
 
   /// Writes all of it. The request's place is held until the last byte.
   func run(_ writer: inout any ResponseBodyWriter) async throws {
@@ -50,7 +52,8 @@ struct StreamRelay: Sendable {
         record.error = message
       }
     }
-    let error = failure.map { GatewayError($0, endpoint: endpoint) }
+    var error: GatewayError?
+    if let failure { error = GatewayError(failure, endpoint: endpoint, ended: await ending(failure)) }
     defer { query.end(status: failure == .clientLeft ? 499 : status, error: error) }
     if let error, let failure {
       // Too late for another status. In an event stream the client is told; anywhere else only a cut says that it is not whole.

@@ -24,13 +24,29 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     case .unreachable(let why): "the replica could not be reached: \(why)"
     case .closedBeforeRequest: "the replica closed the connection before the request reached it"
     case .closedUnanswered:
-      "the replica closed the connection without an answer, as it does when its engine ends; the request may be the cause, so it is not sent again"
+      "the replica closed the connection without an answer, as it does when its engine ends; \(Self.mayBeCause)"
     case .brokenOff(let why): "the replica broke off in the middle of its answer: \(why)"
     case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
     case .clientLeft: "the client closed the connection"
     case .cutOff: "the replica was stopped before it had finished"
     }
   }
+
+  /// Whether it is what the end of a replica looks like.
+  var mayBeEnd: Bool {
+    switch self {
+    case .closedUnanswered, .brokenOff: true
+    case .unreachable, .closedBeforeRequest, .silent, .clientLeft, .cutOff: false
+    }
+  }
+
+  /// What happened, where it is known why the replica ended.
+  func description(ended cause: String) -> String {
+    if case .brokenOff = self { return "the replica ended in the middle of its answer: \(cause)" }
+    return "the replica ended while it answered: \(cause); \(Self.mayBeCause)"
+  }
+
+  private static let mayBeCause = "the request may be the cause, so it is not sent again"
 }
 
 /// What is sent to a replica: the body in slices of the client's own bytes.

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Scheduling
 import Synchronization
 import Testing
@@ -176,6 +177,46 @@ import Testing
         #expect(try await standIn.counters()["seen"] == 1)
       }
     }
+  }
+
+  @Test func `a request that its replica did not survive is told why the replica ended`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(["die_on": "poison"]) { standIn in
+      harness.ready("a", port: standIn.port)
+      harness.admission.endings.note("b", cause: "another replica's")
+      harness.admission.endings.note("a", cause: "vLLM ended with SIGKILL")
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions", TestClient.hello.replacing("Hello", with: "poison"))
+        let message = answer.json["message"]?.stringValue ?? ""
+        #expect(answer.status == 502 && answer.headers["x-should-retry"] == ["false"])
+        #expect(message.contains("the replica ended while it answered: vLLM ended with SIGKILL; "), "\(message)")
+        #expect(message.contains("it is not sent again"))
+      }
+    }
+    #expect(harness.records.map(\.attempts) == [1])
+  }
+
+  @Test func `a stream that its replica did not survive ends with the cause`() async throws {
+    let harness = GatewayHarness()
+    try await StandIn.run(say: "one two three four five", ["drop_after_tokens": 3]) { standIn in
+      harness.ready("a", port: standIn.port)
+      harness.admission.endings.note("a", cause: "vLLM ended with SIGKILL")
+      try await harness.run { client in
+        let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
+        #expect(text.contains("the replica ended in the middle of its answer: vLLM ended with SIGKILL"), "\(text)")
+      }
+    }
+    #expect(harness.lastRecord?.error?.contains("SIGKILL") == true)
+  }
+
+  @Test func `the cause of an end is waited for, and not for ever`() async throws {
+    let endings = ReplicaEndings(eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+    async let late = endings.cause(of: "a", within: .seconds(600))
+    async let never = endings.cause(of: "b", within: .milliseconds(1))
+    #expect(await never == nil)
+    endings.note("a", cause: "killed")
+    #expect(await late == "killed")
+    #expect(await endings.cause(of: "a", within: .seconds(600)) == "killed")
   }
 
   @Test func `an answer that breaks off half way is an error and not a shorter answer`() async throws {

@@ -18,6 +18,25 @@ struct FailureWordsTests {
     }
   }
 
+  @Test func `a request that kills its engine is told how the engine ended`() async throws {
+    let data = TestData()
+    try await withPlane(data) { plane in
+      _ = try await plane.register("hello", try data.model(switches: ["die_on": "poison", "die_code": 137]))
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+      let answer = try await plane.call(
+        "POST", "/serving-endpoints/chat/invocations", ["messages": [["role": "user", "content": "poison"]]])
+      #expect(answer.status == 502)
+      #expect(
+        answer.message.contains(
+          "the replica ended while it answered: vLLM ended with exit code 137, which stands for SIGKILL: it was killed"),
+        "\(answer.message)")
+      #expect(answer.message.contains("it is not sent again"))
+      // The next one is answered by the replica that takes its place.
+      _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
+    }
+  }
+
   @Test func `an engine's words are told without what its environment holds, and without credentials`() async throws {
     let data = TestData()
     try FileManager.default.createDirectory(

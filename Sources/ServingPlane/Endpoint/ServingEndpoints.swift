@@ -194,6 +194,8 @@ actor ServingEndpoints {
   // MARK: What replicas tell
 
   private func replica(_ id: String, tells report: ReplicaReport) async {
+    // Its requests are breaking now, and their callers are told why; no change is waited for.
+    if case .failing(let cause) = report { return await explain(cause, of: id) }
     await changes.run { await take(report, of: id) }
   }
 
@@ -216,6 +218,7 @@ actor ServingEndpoints {
       await keep(record)
     case .stopping:
       await act(on: record.endpoint) { $0.replica(id, became: .stopping, $1) }
+    case .failing: break
     case .over(let failure):
       if let failure {
         let redaction = await redaction(of: record.launch)
@@ -224,6 +227,13 @@ actor ServingEndpoints {
       record.ended = wallClock()
       await finish(record)
     }
+  }
+
+  /// Tells the gateway why a replica's requests break off.
+  private func explain(_ cause: ReplicaFailure, of id: String) async {
+    guard let record = records[id], let admission = admissions[record.endpoint] else { return }
+    let redaction = await redaction(of: record.launch)
+    admission.endings.note(id, cause: cause.redacted(redaction).explanation)
   }
 
   /// What no words of an engine may repeat.

@@ -8,6 +8,8 @@ enum ReplicaReport: Sendable {
   /// Its files under `/dev/shm`, when they have changed.
   case sharedMemory(Set<String>)
   case stopping
+  /// It ended by itself while it served, or is about to be ended for this reason. What is left of it is removed next.
+  case failing(ReplicaFailure)
   /// Nothing of it is left. The failure is nil where it was asked to end.
   case over(ReplicaFailure?)
 }
@@ -234,10 +236,17 @@ struct ReplicaLife: Sendable {
     switch event {
     case .abandoned, .ready: return
     case .exited(let exit):
-      let failure = failure(exit, wasServing: wasServing)
+      let cause = StartFailure.cause(log: await outputEnd(), exit: exit, program: program)
+      if wasServing { await report(.failing(cause)) }
       await clean(group)
+      // vLLM ends with code 0 when its engine dies: any exit that nobody asked for is a failure.
+      let failure =
+        wasServing
+        ? ReplicaFailure("it died while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
+        : cause
       await report(.over(signal.request == nil ? failure : nil))
     case .failed(let failure):
+      if wasServing { await report(.failing(failure)) }
       await clean(group)
       await report(.over(signal.request == nil ? failure : nil))
     case .stop(let request):
@@ -295,14 +304,6 @@ struct ReplicaLife: Sendable {
     await BlockingWork.brief.run {
       ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
     }
-  }
-
-  /// Any exit that nobody asked for is a failure; vLLM ends with code 0 when its engine dies.
-  private func failure(_ exit: ProcessExit, wasServing: Bool) -> ReplicaFailure {
-    let log = OutputFile(record.outputPath).end()
-    let cause = StartFailure.cause(log: log, exit: exit, program: program)
-    guard wasServing else { return cause }
-    return ReplicaFailure("it died while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
   }
 
   private func drained() async -> Event {
