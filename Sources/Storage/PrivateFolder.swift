@@ -43,9 +43,12 @@ package struct PrivateFolder: Sendable {
     let isRoots = status.st_uid == 0
     if isRoots, isInPod, isMountPoint(status) { return }
     guard status.st_uid == geteuid() || isRoots else {
+      // Root too: the owner can put other files in the place of those that root reads and starts.
       throw refused(
-        "it belongs to \(UserName.of(status.st_uid)), and this process runs as \(UserName.of(geteuid()))",
-        "run as its owner, or take it over (chown -R \(UserName.of(geteuid())) \(place.path))")
+        "it belongs to \(UserName.of(status.st_uid)), who can replace what is in it, and this process runs as "
+          + UserName.of(geteuid()),
+        "run \"chown -R \(geteuid()) \(place.path)\" (on the host, where it is mounted into a container), or run this "
+          + "process as its owner (--user \(status.st_uid):\(status.st_gid) for a container)")
     }
     let othersMayWrite = status.st_mode & S_IWOTH != 0
     guard othersMayWrite || status.st_mode & S_IWGRP != 0 && !UserName.isOwnGroup(status.st_gid) else { return }
