@@ -92,8 +92,8 @@ import Testing
       try await harness.run { client in
         async let answer = client.post("/v1/chat/completions")
         #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
-        // Several times as long as anything idle would be left alone.
-        try await Task.sleep(for: .milliseconds(600))
+        // Meanwhile idle connections are let go, one after the other.
+        for _ in 0..<4 { #expect(try await RawClient(port: client.port).exchange("") == "") }
         gate.open()
         let text = try await answer.text
         #expect(text == "late")
