@@ -1,5 +1,6 @@
 internal import CSpawn
 internal import Glibc
+internal import ServingPlane
 
 /// `serve --background`: starts the same command in a session of its own, and returns when it serves or has failed. A service
 /// manager's reload command needs that: it has to end, and to say how it went.
@@ -12,7 +13,7 @@ enum BackgroundStart {
   /// - Returns: the exit status: 0 where the plane serves.
   static func run(_ arguments: [String]) throws -> Int32 {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw failure("a pipe cannot be made", errno) }
+    guard pipe(&ends) == 0 else { throw failure("a pipe cannot be made", String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let child = try spawn(arguments.filter { $0 != flag }, telling: ends[1])
     close(ends[1])
@@ -38,42 +39,24 @@ enum BackgroundStart {
   }
 
   private static func spawn(_ arguments: [String], telling end: CInt) throws -> pid_t {
-    var actions = posix_spawn_file_actions_t()
-    var attributes = posix_spawnattr_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-      posix_spawn_file_actions_destroy(&actions)
-      posix_spawnattr_destroy(&attributes)
-    }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, end, descriptor)
-    posix_spawn_file_actions_addclosefrom_np(&actions, descriptor + 1)
-    posix_spawnattr_setflags(&attributes, setpoint_POSIX_SPAWN_SETSID)
     var variables: [String] = ["\(variable)=\(descriptor)"]
     var entry = environ
     while let text = entry.pointee {
       variables.append(String(cString: text))
       entry += 1
     }
-    var child: pid_t = 0
-    let code = withCStrings(arguments) { arguments in
+    do throws(SpawnError) {
       // The program that runs here, by whatever name it was found.
-      withCStrings(variables) { posix_spawn(&child, "/proc/self/exe", &actions, &attributes, arguments, $0) }
+      return try ProcessSpawn.startSession("/proc/self/exe", arguments, environment: variables) { actions in
+        posix_spawn_file_actions_adddup2(&actions, end, descriptor)
+        posix_spawn_file_actions_addclosefrom_np(&actions, descriptor + 1)
+      }
+    } catch {
+      throw failure("the plane cannot be started in the background", error.description)
     }
-    guard code == 0 else { throw failure("the plane cannot be started in the background", code) }
-    return child
   }
 
-  private static func failure(_ what: String, _ code: CInt) -> ErrorReport {
-    ErrorReport("\(what): \(String(cString: strerror(code)))", next: "start it without \(flag)")
-  }
-
-  private static func withCStrings<Result>(
-    _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-  ) -> Result {
-    let copies = strings.map { strdup($0) }
-    defer { for copy in copies { free(copy) } }
-    return body(copies + [nil])
+  private static func failure(_ what: String, _ why: String) -> ErrorReport {
+    ErrorReport("\(what): \(why)", next: "start it without \(flag)")
   }
 }

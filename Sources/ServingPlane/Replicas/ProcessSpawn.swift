@@ -1,11 +1,13 @@
-import CSpawn
+package import CSpawn
 import Glibc
 
-/// Starts a process that outlives its parent: in a session of its own, with nothing of the parent's open.
+/// Starts processes that outlive their parent: in a session of their own, with nothing of the parent's open.
 ///
 /// swift-subprocess ties a child's life to a scope and ends it when the scope's task is cancelled, which is right for helpers
 /// and wrong for replicas: they go on serving when the plane is killed. So this is posix_spawn(3), and nothing else of it.
-enum ProcessSpawn {
+package enum ProcessSpawn {
+  /// Starts a replica.
+  ///
   /// - Parameters:
   ///   - executable: the program's path, absolute.
   ///   - arguments: all words, the program's own name first.
@@ -14,6 +16,31 @@ enum ProcessSpawn {
   /// - Returns: the process's number, which is also its group's and its session's.
   static func start(
     executable: String, arguments: [String], environment: [String: String], directory: String, output: String
+  ) throws(SpawnError) -> Int32 {
+    do throws(SpawnError) {
+      return try startSession(executable, arguments, environment: environment.map { $0.key + "=" + $0.value }) {
+        actions in
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // The plane's listening socket must not live on in a replica.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        posix_spawn_file_actions_addchdir_np(&actions, directory)
+      }
+    } catch {
+      // A missing directory is told in the same words as a missing program.
+      throw SpawnError(description: "\(error) (in \(directory))")
+    }
+  }
+
+  /// Starts a program in a session of its own, with the signals' defaults and nothing to read.
+  ///
+  /// - Parameters:
+  ///   - environment: `NAME=VALUE` each.
+  ///   - files: says which files it has, beside its standard input, and where it runs.
+  /// - Returns: the process's number, which is also its group's and its session's.
+  package static func startSession(
+    _ executable: String, _ arguments: [String], environment: [String],
+    files: (inout posix_spawn_file_actions_t) -> Void
   ) throws(SpawnError) -> Int32 {
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
@@ -24,13 +51,9 @@ enum ProcessSpawn {
       posix_spawnattr_destroy(&attributes)
     }
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-    posix_spawn_file_actions_adddup2(&actions, 1, 2)
-    // The plane's listening socket must not live on in a replica.
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-    posix_spawn_file_actions_addchdir_np(&actions, directory)
+    files(&actions)
 
-    // The plane ignores some signals and may block others; a child would inherit both.
+    // The parent ignores some signals and may block others; a child would inherit both.
     var all = sigset_t()
     var none = sigset_t()
     sigfillset(&all)
@@ -42,13 +65,9 @@ enum ProcessSpawn {
 
     var pid: pid_t = 0
     let code = withCStrings(arguments) { arguments in
-      withCStrings(environment.map { $0.key + "=" + $0.value }) { environment in
-        posix_spawn(&pid, executable, &actions, &attributes, arguments, environment)
-      }
+      withCStrings(environment) { posix_spawn(&pid, executable, &actions, &attributes, arguments, $0) }
     }
-    guard code == 0 else {
-      throw SpawnError(description: "\(executable) in \(directory): \(String(cString: strerror(code)))")
-    }
+    guard code == 0 else { throw SpawnError(description: "\(executable): \(String(cString: strerror(code)))") }
     return pid
   }
 
@@ -84,6 +103,6 @@ enum ProcessSpawn {
 }
 
 /// The operating system would not start a program.
-struct SpawnError: Error, Hashable, CustomStringConvertible {
-  let description: String
+package struct SpawnError: Error, Hashable, CustomStringConvertible {
+  package let description: String
 }
