@@ -169,7 +169,12 @@ package struct KnownMessage: Hashable, Sendable {
       phrases: ["unrecognized argument", "unknown flag", "invalid choice", "invalid argument"]),
   ]
 
+  /// With these words a plane begins to say what its machine lacks, whatever is to run on it.
+  package static let machineFault = "the plane's machine is at fault"
+
   private static let theirs = [
+    KnownMessage(
+      .theirs, machineFault, advice: "mend it on that machine; it is tried again", phrases: [machineFault]),
     KnownMessage(
       .theirs, "no capacity",
       advice: "the cloud has none of this hardware at present; it is tried again, and another workloadType may be free",

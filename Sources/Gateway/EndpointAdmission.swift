@@ -51,6 +51,7 @@ package final class EndpointAdmission: Sendable {
     var wake = false
   }
 
+  let models = ServedModels()
   /// Why its replicas ended.
   package let endings: ReplicaEndings
   private let state: Mutex<State>
@@ -83,6 +84,7 @@ package final class EndpointAdmission: Sendable {
 
   /// A replica has generated its first token. Say it again to change its capacity or to vouch for it after trouble.
   package func replicaReady(_ replica: UpstreamReplica) {
+    models.note(replica)
     update { state, now in
       state.replicas[replica.id] = replica
       return state.queue.replicaReady(replica.id, entity: replica.entity, capacity: replica.capacity, now: now)

@@ -55,12 +55,14 @@ extension GatewayError {
       param: param)
   }
 
-  /// Asked for a LoRA adapter, or for another model than the endpoint's.
+  /// Asked for a LoRA adapter, or for another model than the endpoint's, which no replica has.
   static func unknownAdapter(_ name: String, endpoint: QueryableEndpoint) -> GatewayError {
-    GatewayError(
+    let entities = endpoint.admission.entities
+    let adapters = endpoint.admission.models.adapters(of: entities).map { "\(endpoint.name):\($0)" }
+    return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
       "the endpoint \"\(endpoint.name)\" serves no model or adapter \"\(name)\"; "
-        + "available: \(list([endpoint.name] + endpoint.admission.entities))", param: "model")
+        + "available: \(list([endpoint.name] + entities + adapters))", param: "model")
   }
 
   /// The first of some names, in quotes.

@@ -67,6 +67,16 @@ struct QueryBody: Sendable {
     return [slice(0..<gap.lowerBound), slice(gap.upperBound..<bytes.readableBytes)]
   }
 
+  /// The body with `model` set to this name, whether the client gave one or not.
+  func slices(asking model: String) -> [ByteBuffer] {
+    guard modelMember == nil, let open = bytes.readableBytesView.firstIndex(of: UInt8(ascii: "{")) else {
+      return slices(modelName: model)
+    }
+    let inside = open - bytes.readerIndex + 1
+    let member = "\"model\":\(JSONValue.string(model).text())" + (memberCount > 0 ? "," : "")
+    return [slice(0..<inside), ByteBuffer(string: member), slice(inside..<bytes.readableBytes)]
+  }
+
   /// The member and one comma beside it, so that what is left is an object still.
   private func withComma(_ member: Range<Int>) -> Range<Int> {
     guard memberCount > 1 else { return member }

@@ -23,13 +23,14 @@ struct QueryRelay: Sendable {
     let departure = query.departure
     channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
     let body = try await read(query)
-    let endpoint = try find(query, body, directory)
+    let asked = try AskedModel(query, body, directory)
+    let endpoint = asked.endpoint
     query.note {
       $0.endpoint = endpoint.name
       $0.isStream = body.isStream
     }
     let arrived = query.elapsed
-    var admission = await endpoint.admission.admit(pinnedTo: query.target.entity, departure)
+    var admission = await endpoint.admission.admit(pinnedTo: asked.entity, departure)
     query.note { $0.queued = query.elapsed - arrived }
     var lastFailure: String?
     while true {
@@ -44,7 +45,7 @@ struct QueryRelay: Sendable {
           $0.replica = ticket.replica.id
           $0.attempts += 1
         }
-        switch try await attempt(query, body, endpoint, ticket) {
+        switch try await attempt(query, body, asked, ticket) {
         case .answered(let response): return response
         case .turnedAway(let why, let pause):
           lastFailure = why
@@ -86,34 +87,6 @@ struct QueryRelay: Sendable {
     }
   }
 
-  private func find(_ query: Query, _ body: QueryBody, _ directory: any EndpointDirectory) throws -> QueryableEndpoint {
-    let endpoint: QueryableEndpoint
-    switch query.target {
-    case .endpoint(let name, _):
-      guard let found = directory.endpoint(named: name) else {
-        throw GatewayError.unknownEndpoint(name, among: directory.endpoints, param: nil)
-      }
-      endpoint = found
-      // Here the path says who is asked, but `model` may still ask for something else than the base model.
-      if let model = body.model, model != name, !endpoint.admission.knows(entity: model) {
-        throw GatewayError.unknownAdapter(model.without(prefix: name + ":"), endpoint: endpoint)
-      }
-    case .openAI:
-      guard let model = body.model else { throw GatewayError.missingModel }
-      if let found = directory.endpoint(named: model) {
-        endpoint = found
-      } else if let colon = model.firstIndex(of: ":"), let base = directory.endpoint(named: String(model[..<colon])) {
-        throw GatewayError.unknownAdapter(String(model[model.index(after: colon)...]), endpoint: base)
-      } else {
-        throw GatewayError.unknownEndpoint(model, among: directory.endpoints, param: "model")
-      }
-    }
-    if let adapter = query.request.headers[.adapterIdentifier] {
-      throw GatewayError.unknownAdapter(adapter, endpoint: endpoint)
-    }
-    return endpoint
-  }
-
   // MARK: One replica
 
   private enum Outcome {
@@ -123,14 +96,19 @@ struct QueryRelay: Sendable {
   }
 
   private func attempt(
-    _ query: Query, _ body: QueryBody, _ endpoint: QueryableEndpoint, _ ticket: AdmissionTicket
+    _ query: Query, _ body: QueryBody, _ asked: AskedModel, _ ticket: AdmissionTicket
   ) async throws -> Outcome {
+    let endpoint = asked.endpoint
     let admission = endpoint.admission
     query.atEnd { admission.finish(ticket) }
+    // While it waited, the entity may have got replicas of another version.
+    if let name = asked.adapter, !ticket.replica.models.contains(name) {
+      throw GatewayError.unknownAdapter(name, endpoint: endpoint)
+    }
     let upstream: UpstreamResponse
     do {
       upstream = try await pool.send(
-        request(query, body, ticket.replica), to: ticket.replica.address, on: query.channel.eventLoop
+        request(query, body, asked, ticket.replica), to: ticket.replica.address, on: query.channel.eventLoop
       ) { exchange in
         query.departure.whenLeft { [weak query] in
           exchange.cancel(.clientLeft)
@@ -150,7 +128,7 @@ struct QueryRelay: Sendable {
       let pause = upstream.head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause
       return .turnedAway(why, pause: pause)
     }
-    return .answered(respond(query, endpoint, ticket.replica, upstream))
+    return .answered(respond(query, asked, ticket.replica, upstream))
   }
 
   /// Why the replica ended, if that is what happened to it.
@@ -161,8 +139,10 @@ struct QueryRelay: Sendable {
     return await admission.endings.cause(of: replica.id, within: limits.endingPatience)
   }
 
-  private func request(_ query: Query, _ body: QueryBody, _ replica: UpstreamReplica) -> UpstreamRequest {
-    let slices = body.slices(modelName: replica.modelName)
+  private func request(
+    _ query: Query, _ body: QueryBody, _ asked: AskedModel, _ replica: UpstreamReplica
+  ) -> UpstreamRequest {
+    let slices = asked.adapter.map(body.slices(asking:)) ?? body.slices(modelName: replica.modelName)
     var headers = HTTPHeaders()
     headers.add(name: "host", value: "localhost")
     headers.add(name: "content-type", value: query.request.headers[.contentType] ?? "application/json")
@@ -190,14 +170,15 @@ struct QueryRelay: Sendable {
   // MARK: The answer
 
   private func respond(
-    _ query: Query, _ endpoint: QueryableEndpoint, _ replica: UpstreamReplica, _ upstream: UpstreamResponse
+    _ query: Query, _ asked: AskedModel, _ replica: UpstreamReplica, _ upstream: UpstreamResponse
   ) -> Response {
+    let endpoint = asked.endpoint
     let status = Int(upstream.head.status.code)
     let headers = Self.headers(upstream.head.headers, query, replica)
     let isEventStream = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
     let isObject = headers[.contentType]?.hasPrefix("application/json") ?? false
     let framing: AnswerModelName.Framing? = isEventStream ? .events : isObject ? .object : nil
-    var modelName = status == 200 ? framing.map { AnswerModelName(endpoint.name, $0) } : nil
+    var modelName = status == 200 ? framing.map { AnswerModelName(asked.name, $0) } : nil
     switch upstream.body {
     case .whole(var body):
       query.note { $0.timeToFirstToken = status == 200 ? query.elapsed : nil }
@@ -235,12 +216,4 @@ struct QueryRelay: Sendable {
     headers[.requestID] = query.requestID
     return headers
   }
-}
-
-extension QueryTarget {
-  fileprivate var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
-}
-
-extension String {
-  fileprivate func without(prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
 }

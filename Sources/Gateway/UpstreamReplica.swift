@@ -23,9 +23,12 @@ package struct UpstreamReplica: Hashable, Sendable, Identifiable {
   package let capacity: Int
   /// What its server calls the model; nil leaves `model` out, which vLLM takes for its only one.
   package let modelName: String?
+  /// All names by which it can be asked, its base model's first; the others are LoRA adapters. As its `/v1/models` lists them.
+  package let models: [String]
 
   package init(
-    id: String, entity: String, version: String?, address: UpstreamAddress, capacity: Int, modelName: String? = nil
+    id: String, entity: String, version: String?, address: UpstreamAddress, capacity: Int, modelName: String? = nil,
+    models: [String] = []
   ) {
     self.id = id
     self.entity = entity
@@ -33,5 +36,6 @@ package struct UpstreamReplica: Hashable, Sendable, Identifiable {
     self.address = address
     self.capacity = capacity
     self.modelName = modelName
+    self.models = models
   }
 }

@@ -185,12 +185,8 @@ import Testing
     (
       "engine: {adapters: [{name: tone}], extraArgs: [--enable-lora, --lora-modules=a=b]}",
       [
-        "8:12: error: spec.engine.adapters: LoRA adapters are not served yet; merge the adapter into its base model, and "
-          + "register the merged model",
-        "8:50: error: spec.engine.extraArgs[0]: --enable-lora asks for LoRA adapters, which are not served yet; merge the "
-          + "adapter into its base model, and register the merged model",
-        "8:65: error: spec.engine.extraArgs[1]: --lora-modules asks for LoRA adapters, which are not served yet; merge the "
-          + "adapter into its base model, and register the merged model",
+        "8:12: error: spec.engine.adapters: LoRA adapters have no field; write --enable-lora and --lora-modules into "
+          + "engine.extraArgs"
       ]
     ),
     (

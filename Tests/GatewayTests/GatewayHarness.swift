@@ -77,12 +77,13 @@ final class GatewayHarness: Sendable {
 
   /// Makes a replica that listens on `port` ready.
   func ready(
-    _ id: String, port: Int, entity: String = "m-1", version: String = "1", capacity: Int = 4, modelName: String? = "m"
+    _ id: String, port: Int, entity: String = "m-1", version: String = "1", capacity: Int = 4, modelName: String? = "m",
+    models: [String] = []
   ) {
     admission.replicaReady(
       UpstreamReplica(
         id: id, entity: entity, version: version, address: .tcp(host: "127.0.0.1", port: port), capacity: capacity,
-        modelName: modelName))
+        modelName: modelName, models: models))
   }
 
   func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {

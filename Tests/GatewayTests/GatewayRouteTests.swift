@@ -95,6 +95,56 @@ import Testing
     #expect(harness.records.count == 5)
   }
 
+  @Test func `an adapter that a replica lists is asked for by its name`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in
+      let body = #"{"id":"1","model":"tone","choices":[{"message":{"role":"assistant","content":"hi"}}]}"#
+      return Response(
+        status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(string: body)))
+    }) { port in
+      harness.ready("r1", port: port, models: ["m", "tone"])
+      try await harness.run { client in
+        let asked: [(path: String, body: String, headers: HTTPHeaders)] = [
+          ("/v1/chat/completions", #"{"model":"chat:tone","messages":[]}"#, [:]),
+          ("/serving-endpoints/chat/invocations", #"{"model":"tone","messages":[]}"#, [:]),
+          ("/serving-endpoints/chat/served-models/m-1/invocations", #"{"model":"chat:tone","messages":[]}"#, [:]),
+          (
+            "/serving-endpoints/chat/invocations", #"{"messages":[]}"#,
+            ["x-amzn-sagemaker-adapter-identifier": "tone"]
+          ),
+        ]
+        for (path, body, headers) in asked {
+          let answer = try await client.post(path, body, headers: headers)
+          #expect(answer.status == 200, "\(path) \(answer.body)")
+          #expect(answer.json["model"] == "chat:tone")
+        }
+        let other = try await client.post("/v1/chat/completions", #"{"model":"chat:other","messages":[]}"#)
+        #expect(other.status == 404)
+        let words = other.json["message"]?.stringValue ?? ""
+        #expect(words.contains(#"available: "chat", "m-1", "chat:tone""#), "\(words)")
+        #expect(try await client.post("/v1/chat/completions").json["model"] == "chat")
+      }
+    }
+    let names = try replica.bodies.map { try JSONValue(parsing: $0)["model"]?.stringValue }
+    #expect(names == ["tone", "tone", "tone", "tone", "m"])
+  }
+
+  @Test func `an adapter goes to the served entity that has it, whatever the traffic split`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.admission.setTraffic([("m-1", 100), ("m-2", 0)])
+      harness.ready("r1", port: port, models: ["m"])
+      harness.ready("r2", port: port, entity: "m-2", models: ["m", "tone"])
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions", #"{"model":"chat:tone","messages":[]}"#)
+        #expect(answer.headers["served-model-name"] == ["m-2"])
+        let pinned = try await client.post(
+          "/serving-endpoints/chat/served-models/m-1/invocations", #"{"model":"tone","messages":[]}"#)
+        #expect(pinned.status == 404)
+      }
+    }
+  }
+
   struct Refusal: Sendable, CustomTestStringConvertible {
     var path = "/v1/chat/completions"
     var body = TestClient.hello
@@ -116,7 +166,7 @@ import Testing
     Refusal(
       path: "/serving-endpoints/chat/served-models/m-9/invocations", status: 404, code: "RESOURCE_DOES_NOT_EXIST",
       words: "no served entity \"m-9\""),
-    // LoRA adapters are not served yet: they are refused, and never answered by the base model.
+    // LoRA adapters that no replica has are refused, and never answered by the base model.
     Refusal(
       body: #"{"model":"chat:tone"}"#, status: 404, code: "RESOURCE_DOES_NOT_EXIST",
       words: "\"chat\" serves no model or adapter \"tone\"; available: \"chat\", \"m-1\""),

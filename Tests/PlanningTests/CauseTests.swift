@@ -13,6 +13,9 @@ import Testing
     ("Insufficient capacity in the region", .theirs, "no capacity"),
     ("The quota for GPU_MEDIUM is used up", .theirs, "quota"),
     ("Internal error. Please try again later", .theirs, "provider"),
+    ("the plane's machine is at fault: vLLM is not installed for python3", .theirs, "it is tried again"),
+    ("the plane's machine is at fault: out of memory, failed to load, no such file", .theirs, "mend it"),
+    ("No module named 'vllm'", .ours, ""),
     ("something nobody has seen before", .ours, ""),
   ])
   func `a message says whose fault it was`(message: String, cause: CauseClass, plain: String) {

@@ -312,6 +312,26 @@ struct APITests {
     }
   }
 
+  @Test func `an adapter that the entrypoint serves can be asked for, also after the plane was killed`() async throws {
+    let data = TestData()
+    try await withPlane(data, end: .abrupt) { plane in
+      let entrypoint = TestData.entrypoint + " --enable-lora --lora-modules tone=adapters/tone"
+      _ = try await plane.register("hello", try data.model(say: "Hello"), entrypoint: entrypoint)
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      _ = try await plane.waitUntilSettled("chat")
+    }
+    try await withPlane(data) { plane in
+      _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
+      for model in ["chat:tone", "tone", "chat:other"] {
+        let answer = try await plane.call(
+          "POST", "/serving-endpoints/chat/invocations",
+          ["model": .string(model), "messages": [["role": "user", "content": "Hi"]]])
+        #expect(answer.status == (model == "chat:other" ? 404 : 200), "\(answer.text)")
+        if answer.status == 200 { #expect(answer.json["model"] == "chat:tone") }
+      }
+    }
+  }
+
   @Test func `a model folder that is not there is told before anything is started`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
@@ -325,6 +345,7 @@ struct APITests {
       _ = try await plane.put("chat", [entity("hello", 2)])
       let second = try await plane.waitUntilSettled("chat")
       #expect(second.pendingEntity.deploymentMessage.contains("\"no-such-program\" is not on this machine"))
+      #expect(!second.pendingEntity.deploymentMessage.contains("the plane's machine is at fault"))
     }
   }
 }

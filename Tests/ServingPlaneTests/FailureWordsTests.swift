@@ -1,5 +1,6 @@
 import CanonicalJSON
 import FoundationEssentials
+import Glibc
 import Scheduling
 import Testing
 
@@ -35,6 +36,24 @@ struct FailureWordsTests {
       // The next one is answered by the replica that takes its place.
       _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
     }
+  }
+
+  @Test func `a Python without vLLM is the machine's fault, and tried again before anybody is told`() async throws {
+    let data = TestData()
+    let python = data.path + "/python"
+    try Data("#!/bin/sh\necho start >> '\(data.path)/starts'\necho \"$0: No module named 'vllm'\" >&2\nexit 1\n".utf8)
+      .write(to: URL(filePath: python))
+    #expect(chmod(python, 0o755) == 0)
+    try await withPlane(data, adjust: { $0.python = python }) { plane in
+      _ = try await plane.register("hello", try data.model())
+      _ = try await plane.create("chat", [entity("hello", 1)])
+      let failed = try await plane.waitUntilSettled("chat")
+      let words = failed.pendingEntity.deploymentMessage
+      #expect(words.contains("the plane's machine is at fault: vLLM is not installed for \(python)"), "\(words)")
+      #expect(words.contains("--python"))
+    }
+    let starts = try String(contentsOfFile: data.path + "/starts", encoding: .utf8)
+    #expect(starts.split(separator: "\n").count == 2)
   }
 
   @Test func `an engine's words are told without what its environment holds, and without credentials`() async throws {

@@ -39,7 +39,36 @@ struct StartFailureTests {
     Case(
       log: "/usr/bin/python3: Error while finding module specification for 'vllm.entrypoints.openai.api_server' "
         + "(ModuleNotFoundError: No module named 'vllm')\n",
-      explanation: "vLLM is not installed for /opt/py", line: "No module named 'vllm'"),
+      explanation:
+        "the plane's machine is at fault: vLLM is not installed for /opt/py; install it there, or name another "
+        + "Python with `serve --python`", line: "No module named 'vllm'", repeats: true),
+    Case(
+      log: api("ModuleNotFoundError: No module named 'torch'"), explanation: "a Python module is missing for /opt/py",
+      line: "'torch'", repeats: true),
+    Case(
+      log: api("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"), explanation: "`serve --python`",
+      line: "undefined symbol", repeats: true),
+    Case(
+      log: api("ImportError: libcuda.so.1: cannot open shared object file: No such file or directory"),
+      explanation: "no NVIDIA driver", line: "libcuda.so.1", repeats: true),
+    Case(
+      log: api("RuntimeError: The NVIDIA driver on your system is too old (found version 11040)."),
+      explanation: "driver is too old", line: "11040", repeats: true),
+    Case(
+      log: worker("RuntimeError: Found no NVIDIA driver on your system."), explanation: "finds no driver",
+      line: "Found no NVIDIA", repeats: true),
+    Case(
+      log: worker("RuntimeError: No CUDA GPUs are available"), explanation: "no GPU that it can use",
+      line: "No CUDA GPUs", repeats: true),
+    Case(
+      log: worker("RuntimeError: unable to open shared memory object </torch_12_3> in read-write mode: denied (13)"),
+      explanation: "/dev/shm is too small or full", line: "torch_12_3", repeats: true),
+    Case(
+      log: worker("OSError: [Errno 28] No space left on device: '/tmp/x'"), explanation: "is full; make room",
+      line: "Errno 28", repeats: true),
+    Case(
+      log: api("PermissionError: [Errno 13] Permission denied: '/models/m/config.json'"),
+      explanation: "the plane's machine is at fault: vLLM may not read", line: "/models/m/config.json", repeats: true),
     Case(
       log: usage + "api_server.py: error: unrecognized arguments: --no-such-flag\n", exit: .code(2),
       explanation: "unknown flag", line: "unrecognized arguments: --no-such-flag"),

@@ -244,6 +244,7 @@ class Engine:
     def __init__(self, args, switches, children):
         self.args, self.switches, self.children = args, switches, children
         self.names = args.get("served-model-name", args.get("model", "m")).split()
+        self.adapters = dict(pair.split("=", 1) for pair in args.get("lora-modules", "").split())
         self.lock = threading.Condition()
         self.running = self.waiting = 0
         self.seen = self.aborted = self.prompt_tokens = self.generated = self.iterations = self.finished = 0
@@ -532,7 +533,9 @@ class Server:
             client.reply(200, {"server_load": 0})
         elif method == "GET" and path == "/v1/models":
             client.reply(200, {"object": "list", "data": [{"id": n, "object": "model", "created": int(time.time()), "owned_by": "vllm",
-                                                           "root": self.args.get("model"), "parent": None} for n in engine.names]})
+                                                           "root": self.args.get("model"), "parent": None} for n in engine.names]
+                               + [{"id": n, "object": "model", "created": int(time.time()), "owned_by": "vllm", "root": path,
+                                   "parent": engine.names[0]} for n, path in engine.adapters.items()]})
         elif path == "/standin":
             self.control(client, method, body)
         elif method == "POST" and path in generating and (path == "/v1/embeddings") == bool(engine.switches.get("embed")):
@@ -621,7 +624,7 @@ class Server:
         if needed not in request:
             raise Refused(400, "Bad Request", f"1 validation error:\n  {{'type': 'missing', 'loc': ('body', '{needed}')}}", f"body.{needed}")
         model = request.get("model")
-        if path != "/invocations" and model is not None and model not in self.engine.names:
+        if path != "/invocations" and model is not None and model not in self.engine.names + list(self.engine.adapters):
             raise Refused(404, "NotFoundError", f"The model `{model}` does not exist. Valid aliases: {', '.join(self.engine.names)}.", "model")
         return request
 

@@ -42,12 +42,6 @@ package struct EngineArguments: Sendable, Hashable {
       gpuMemoryUtilization: gpuMemoryUtilization ?? shared.gpuMemoryUtilization, extra: extra ?? shared.extra)
   }
 
-  /// Whether a word of vLLM's command line asks for LoRA adapters.
-  package static func asksForAdapters(_ word: String) -> Bool {
-    let flag = word.prefix { $0 != "=" }.replacing("_", with: "-")
-    return ["--enable-lora", "--lora-modules", "--default-mm-loras"].contains(flag)
-  }
-
   /// What is wrong with an argument as an item of `extraArgs`: flags with a field of their own and flags of the plane's.
   static func fault(inExtra argument: String) -> Fault? {
     if argument.isEmpty { return Fault("is empty") }
@@ -60,9 +54,6 @@ package struct EngineArguments: Sendable, Hashable {
     {
       return Fault("\(flag) has a field of its own", suggestion: "write engine.\(field)")
     }
-    if asksForAdapters(argument) {
-      return Fault("\(flag) asks for LoRA adapters, which are not served yet", suggestion: Fault.mergeAdapter)
-    }
     if ["--host", "--port", "--uds", "--model", "--served-model-name", "--api-key"].contains(flag) {
       return Fault("\(flag) is set by the plane, which has to reach the replica", suggestion: "remove it")
     }
@@ -71,9 +62,4 @@ package struct EngineArguments: Sendable, Hashable {
     }
     return nil
   }
-}
-
-extension Fault {
-  /// What to do about an adapter until adapters are served.
-  static let mergeAdapter = "merge the adapter into its base model, and register the merged model"
 }

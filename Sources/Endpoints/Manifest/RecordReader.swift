@@ -113,7 +113,8 @@ extension RecordReader {
     if isFull { return Fault("unknown field") }
     let other = type.fields.first { $0.otherNames.contains(name) }?.name
     if ["adapters", "adapter", "lora", "loraModules", "lora_modules", "loras"].contains(name) {
-      return Fault("LoRA adapters are not served yet", suggestion: Fault.mergeAdapter)
+      return Fault(
+        "LoRA adapters have no field", suggestion: "write --enable-lora and --lora-modules into engine.extraArgs")
     }
     if let near = other ?? Similarity.closest(to: name, among: type.fields.lazy.map(\.name)) {
       return Fault("unknown field", suggestion: "did you mean \"\(near)\"?")

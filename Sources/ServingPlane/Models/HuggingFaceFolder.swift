@@ -18,8 +18,9 @@ struct HuggingFaceFolder {
     if files.contains("adapter_config.json") {
       throw ModelError(
         code: .invalid,
-        description: "\(path) holds a LoRA adapter (adapter_config.json), and adapters are not served yet; "
-          + "merge it into its base model and register the merged model")
+        description: "\(path) holds a LoRA adapter (adapter_config.json), which is served beside its base model only; "
+          + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH in its "
+          + "entrypoint, or merge the two")
     }
     guard files.contains("config.json") else { return nil }
     self.path = path

@@ -1,5 +1,3 @@
-import Endpoints
-
 /// How a folder's model is to be served: as the caller said, else as the folder's `MLmodel` says, else as its `config.json`
 /// lets expect.
 struct ServingInstructions: Hashable, Sendable {
@@ -30,19 +28,11 @@ struct ServingInstructions: Hashable, Sendable {
   }
 
   private static func check(_ entrypoint: String) throws(ModelError) {
-    let words: [String]
     do {
       try ShellEntrypoint.check(entrypoint)
-      words = try CommandLineWords.split(entrypoint, port: 1, variables: nil)
+      _ = try CommandLineWords.split(entrypoint, port: 1, variables: nil)
     } catch {
       throw ModelError(code: .invalid, description: "the entrypoint cannot be run: \(error)")
-    }
-    let flags = words.flatMap { $0.split(whereSeparator: \.isWhitespace) }.map(String.init)
-    if let flag = flags.first(where: { EngineArguments.asksForAdapters($0) }) {
-      throw ModelError(
-        code: .invalid,
-        description: "the entrypoint has \(flag.prefix { $0 != "=" }), and LoRA adapters are not served yet; "
-          + "merge the adapter into its base model and register the merged model")
     }
   }
 

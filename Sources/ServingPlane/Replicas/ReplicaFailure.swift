@@ -15,6 +15,11 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
     self.isWorthRepeating = isWorthRepeating
   }
 
+  /// A failure that the machine is at fault for: any config would fail so here, and succeed once the machine is mended.
+  static func ofMachine(_ explanation: String, line: String? = nil) -> ReplicaFailure {
+    ReplicaFailure("\(KnownMessage.machineFault): \(explanation)", line: line, isWorthRepeating: true)
+  }
+
   /// The same without what an engine's words must not tell.
   func redacted(_ redaction: Redaction) -> ReplicaFailure {
     ReplicaFailure(

@@ -40,9 +40,13 @@ struct ReplicaLauncher: Sendable {
     let program = isPython(command.program) ? python ?? command.program : command.program
     let found = ProcessSpawn.find(program, path: variables["PATH"] ?? "/usr/bin:/bin", directory: version.artifacts)
     guard let executable = found else {
-      throw ReplicaFailure(
-        "the entrypoint's program \"\(program)\" is not on this machine; install it, or name a Python with "
-          + "`serve --python`")
+      let words = "the entrypoint's program \"\(program)\" is not on this machine, or is not executable"
+      // Another program than vLLM's may be a slip of the entrypoint's.
+      let name = command.program.split(separator: "/").last.map(String.init) ?? command.program
+      guard isPython(name) || name == "vllm" else {
+        throw ReplicaFailure("\(words); install it, or correct the entrypoint")
+      }
+      throw .ofMachine("\(words); install vLLM, or name its Python with `serve --python`")
     }
     return Prepared(
       executable: executable, words: [program] + command.words.dropFirst(), environment: variables,
@@ -54,7 +58,7 @@ struct ReplicaLauncher: Sendable {
     do throws(StorageError) {
       for folder in [record.directory, record.temporary] { try PrivateFolder(folder, option: "--data DIR").make() }
     } catch {
-      throw ReplicaFailure(error.description)
+      throw .ofMachine(error.description)
     }
     let pid: Int32
     do {
@@ -62,7 +66,7 @@ struct ReplicaLauncher: Sendable {
         executable: prepared.executable, arguments: prepared.words, environment: prepared.environment,
         directory: prepared.directory, output: record.outputPath)
     } catch {
-      throw ReplicaFailure("vLLM cannot be started: \(error)")
+      throw .ofMachine("vLLM cannot be started: \(error); check the program, or \(StartFailure.namePython)")
     }
     // A child that died at once is a zombie until it is collected, so its entry is there in any case.
     return ProcessTable.entry(pid)?.identity ?? ProcessTable.Identity(pid: pid, startTicks: 0)

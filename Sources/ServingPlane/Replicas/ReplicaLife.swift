@@ -4,7 +4,8 @@ import Scheduling
 enum ReplicaReport: Sendable {
   case started(ProcessTable.Identity)
   case loading
-  case ready
+  /// With the names by which it can be asked.
+  case ready(models: [String])
   /// Its files under `/dev/shm`, when they have changed.
   case sharedMemory(Set<String>)
   case stopping
@@ -79,7 +80,7 @@ struct ReplicaLife: Sendable {
         { await trespass(of: group, isStarting: true) })
       guard case .ready = event else { return await end(group, after: event, wasServing: false) }
       await noteSharedMemory(group)
-      await report(.ready)
+      await report(.ready(models: await probe.modelNames()))
     }
     let event = await firstOf(
       { await exit(of: leader) }, { await stopRequest() }, { await decay(of: group) },

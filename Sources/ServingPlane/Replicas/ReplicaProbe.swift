@@ -99,13 +99,21 @@ struct ReplicaProbe: Sendable {
     }
   }
 
+  /// The names by which it can be asked, the base model's first, then its LoRA adapters'; empty where it does not say.
+  func modelNames() async -> [String] { (try? await models())?.names ?? [] }
+
   private func servedModel() async throws -> String {
-    let answer = try await get("/v1/models")
-    let models = (try? JSONValue(parsing: answer.body))?["data"]?.arrayValue
-    guard let name = models?.first?["id"]?.stringValue else {
-      throw ReplicaFailure("/v1/models of the replica names no model", line: excerpt(answer.body))
+    let models = try await models()
+    guard let name = models.names.first else {
+      throw ReplicaFailure("/v1/models of the replica names no model", line: models.excerpt)
     }
     return name
+  }
+
+  private func models() async throws -> (names: [String], excerpt: String) {
+    let answer = try await get("/v1/models")
+    let models = (try? JSONValue(parsing: answer.body))?["data"]?.arrayValue ?? []
+    return (models.prefix(1000).compactMap { $0["id"]?.stringValue }, excerpt(answer.body))
   }
 
   private func status(_ path: String) async -> Int? { try? await get(path).status }

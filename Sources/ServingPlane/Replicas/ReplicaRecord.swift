@@ -22,6 +22,8 @@ struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
   var process: ProcessTable.Identity?
   /// Whether it has ever been ready.
   var wasReady = false
+  /// The names by which it can be asked; nil until it is ready, and where an earlier version wrote the record.
+  var models: [String]?
   /// Its files under `/dev/shm`, as last seen: after its death nobody can tell whose they were.
   var sharedMemory: Set<String> = []
   /// Why it is over, once it is over for a reason of its own.

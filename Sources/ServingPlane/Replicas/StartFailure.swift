@@ -33,7 +33,7 @@ enum StartFailure {
   }
 
   private static func known(_ line: String, _ program: String) -> ReplicaFailure? {
-    rules.first { $0.matches(line) }.map { $0.failure(line, program) }
+    (machineRules + rules).first { $0.matches(line) }.map { $0.failure(line, program) }
   }
 
   private static func knownAnywhere(_ log: EngineLog, _ program: String) -> ReplicaFailure? {
@@ -44,12 +44,13 @@ enum StartFailure {
   private static func isPassing(_ line: String) -> Bool { KnownMessage.found(in: line)?.cause == .theirs }
 
   /// Words of a log line, and what they mean to a person.
-  private struct Rule: Sendable {
+  struct Rule: Sendable {
     /// All of them must stand in the line; letter case does not matter.
     let words: [String]
     /// `{program}` becomes the program that was run.
     let explanation: String
-    var isWorthRepeating = false
+    /// Whether it is the machine's fault, and no config's.
+    var isMachines = false
 
     func matches(_ line: String) -> Bool {
       let lowered = line.lowercased()
@@ -57,9 +58,9 @@ enum StartFailure {
     }
 
     func failure(_ line: String, _ program: String) -> ReplicaFailure {
-      ReplicaFailure(
-        explanation.replacing("{program}", with: program), line: line,
-        isWorthRepeating: isWorthRepeating || StartFailure.isPassing(line))
+      let words = explanation.replacing("{program}", with: program)
+      if isMachines { return .ofMachine(words, line: line) }
+      return ReplicaFailure(words, line: line, isWorthRepeating: StartFailure.isPassing(line))
     }
   }
 
@@ -104,11 +105,6 @@ enum StartFailure {
     Rule(
       words: ["error: the following arguments are required"], explanation: "the entrypoint lacks an option vLLM needs"),
     Rule(
-      words: ["no module named", "vllm"],
-      explanation: "vLLM is not installed for {program}; install it there, or name another Python with `serve --python`"
-    ),
-    Rule(words: ["no module named"], explanation: "a Python module is missing for {program}"),
-    Rule(
       words: ["repo id must be in the form"],
       explanation: "unknown model path: the entrypoint names a folder that does not exist"),
     Rule(
@@ -149,17 +145,8 @@ enum StartFailure {
     Rule(
       words: ["size mismatch"], explanation: "the weights do not fit the model's config.json: their shapes differ"),
     Rule(
-      words: ["address already in use"], explanation: "the replica's port was taken by another program in the meantime",
-      isWorthRepeating: true),
-    Rule(
       words: ["cannot assign requested address"], explanation: "the entrypoint's host is no address of this machine"),
     Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
-    Rule(words: ["no cuda gpus are available"], explanation: "vLLM found no GPU it can use"),
-    Rule(words: ["found no nvidia driver"], explanation: "vLLM was built for NVIDIA GPUs and finds no driver here"),
-    Rule(
-      words: ["failed to infer device type"], explanation: "this vLLM was not built for the hardware of this machine"),
-    Rule(words: ["permissionerror"], explanation: "vLLM may not read or write a file it needs"),
-    Rule(words: ["no space left on device"], explanation: "the disk, or /dev/shm, is full"),
   ]
 }
 

@@ -1,0 +1,179 @@
+import Endpoints
+import FoundationEssentials
+import Gateway
+import Logging
+import Scheduling
+
+// The lives of replicas: how they begin, what they tell, and what is found of them after the plane was away.
+extension ServingEndpoints {
+  func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {
+    let alive = records.values.filter { $0.ended == nil }
+    let taken = Set(alive.map(\.port))
+    let devices = launcher.accelerators.devices(for: launch.workloadType, inUse: alive.flatMap(\.devices))
+    let directory = settings.replicasPath + "/" + id
+    let found = await version(of: launch)
+    let record = ReplicaRecord(
+      id: id, endpoint: endpoint, launch: launch, configVersion: configVersion,
+      port: ReplicaPort.free(besides: taken, from: Int.random(in: ReplicaPort.range)) ?? 0,
+      devices: devices ?? [], directory: directory, temporary: settings.temporaryDirectory(of: id),
+      workingDirectory: found?.artifacts ?? directory,
+      created: wallClock())
+    await keep(record)
+    log.info(
+      "replica starting", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(id)", "port": "\(record.port)"])
+    let mark = ReplicaMark(plane: store.planeID, replica: id)
+    run(record, found) { [models, launcher] () throws(ReplicaFailure) in
+      guard record.port != 0 else { throw ReplicaFailure.ofMachine("no port is free for the replica") }
+      guard devices != nil else {
+        throw ReplicaFailure.ofMachine("too few GPUs are free for a replica of \(launch.workloadType)")
+      }
+      let version: ModelVersion
+      do throws(ModelError) {
+        version = try models.version(launch.model, launch.version)
+      } catch {
+        throw ReplicaFailure(error.description, isWorthRepeating: error.code == .missing)
+      }
+      let prepared = try launcher.prepare(record, version: version, mark: mark)
+      return try launcher.start(prepared, record: record)
+    }
+  }
+
+  /// Puts a replica's life under supervision.
+  private func run(
+    _ record: ReplicaRecord, _ version: ModelVersion?,
+    start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
+  ) {
+    let id = record.id
+    let admission = admissions[record.endpoint]
+    supervisor.start(
+      ReplicaLife(
+        record: record, start: start, mark: ReplicaMark(plane: store.planeID, replica: id),
+        task: version?.task ?? "llm/v1/chat", program: launcher.python ?? "python", timing: settings.timing,
+        probe: probes.probe(port: record.port, timing: settings.timing), signal: supervisor.signal(for: id),
+        pace: pace,
+        untilDrained: { [predecessor] in
+          await admission?.drained(id)
+          await predecessor?.untilGone()
+        }, cutOff: { admission?.cutOff(id) },
+        report: { await self.replica(id, tells: $0) }))
+  }
+
+  /// Nil where it is not there any more.
+  func version(of launch: LaunchConfig) async -> ModelVersion? {
+    await BlockingWork.brief.run { [models] in try? models.version(launch.model, launch.version) }
+  }
+
+  // MARK: What they tell
+
+  private func replica(_ id: String, tells report: ReplicaReport) async {
+    // Its requests are breaking now, and their callers are told why; no change is waited for.
+    if case .failing(let cause) = report { return await explain(cause, of: id) }
+    await changes.run { await take(report, of: id) }
+  }
+
+  private func take(_ report: ReplicaReport, of id: String) async {
+    guard !isReleased, var record = records[id] else { return }
+    switch report {
+    case .started(let identity):
+      record.process = identity
+      await keep(record)
+      await act(on: record.endpoint) { $0.replica(id, became: .starting, $1) }
+    case .loading:
+      await act(on: record.endpoint) { $0.replica(id, became: .loading, $1) }
+    case .ready(let models):
+      record.wasReady = true
+      record.models = models
+      await keep(record)
+      await act(on: record.endpoint) { $0.replica(id, became: .ready, $1) }
+    case .sharedMemory(let files):
+      guard files != record.sharedMemory else { return }
+      record.sharedMemory = files
+      await keep(record)
+    case .stopping:
+      await act(on: record.endpoint) { $0.replica(id, became: .stopping, $1) }
+    case .failing: break
+    case .over(let failure):
+      if let failure {
+        let redaction = await redaction(of: record.launch)
+        record.failure = failure.redacted(redaction)
+      }
+      record.ended = wallClock()
+      await finish(record)
+    }
+  }
+
+  /// Tells the gateway why a replica's requests break off.
+  private func explain(_ cause: ReplicaFailure, of id: String) async {
+    guard let record = records[id], let admission = admissions[record.endpoint] else { return }
+    let redaction = await redaction(of: record.launch)
+    admission.endings.note(id, cause: cause.redacted(redaction).explanation)
+  }
+
+  /// What no words of an engine may repeat.
+  func redaction(of launch: LaunchConfig) async -> Redaction {
+    let secrets = launcher.secrets
+    return await BlockingWork.brief.run { secrets.redaction(of: launch.environment) }
+  }
+
+  private func finish(_ record: ReplicaRecord) async {
+    let id = record.id
+    supervisor.forget(id)
+    admissions[record.endpoint]?.replicaGone(id)
+    let about: Logger.Metadata = ["endpoint": "\(nameOf(record))", "replica": "\(id)"]
+    if let failure = record.failure {
+      log.warning("replica failed", metadata: about.merging(["cause": "\(failure)"]) { $1 })
+    } else {
+      log.info("replica stopped", metadata: about)
+    }
+    guard machines[record.endpoint] != nil else {
+      await forget(record)
+      if !records.values.contains(where: { $0.endpoint == record.endpoint }) { admissions[record.endpoint] = nil }
+      return
+    }
+    await keep(record)
+    await prune(record.endpoint)
+    await act(on: record.endpoint) { machine, moment in
+      guard let failure = record.failure else { return machine.replica(id, became: .stopped, moment) }
+      return machine.replica(id, failed: failure, chance: Double.random(in: 0..<1), moment)
+    }
+  }
+
+  // MARK: Adoption
+
+  func settle(_ finding: ReplicaAdoption.Finding) async {
+    switch finding {
+    case .past(let record): records[record.id] = record
+    case .adopt(let record):
+      await keep(record)
+      let state: ReplicaState = record.wasReady ? .ready : .starting
+      let moment = moment(for: machines[record.endpoint])
+      machines[record.endpoint]?.adopt(
+        Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), moment)
+      run(record, await version(of: record.launch), start: nil)
+      log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
+    case .leaving(let record):
+      await keep(record)
+      run(record, await version(of: record.launch), start: nil)
+      supervisor.stop(record.id, .drain(settings.timing.drainDeadline))
+      log.info("replica of no endpoint is drained", metadata: ["replica": "\(record.id)"])
+    case .lost(var record):
+      record.failure = ReplicaFailure("it ended while the serving plane was away", isWorthRepeating: true)
+      record.ended = wallClock()
+      await keep(record)
+      log.warning("replica gone", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
+    case .swept(let record):
+      await forget(record)
+      log.info("replica of no endpoint ended", metadata: ["replica": "\(record.id)"])
+    case .orphans(let count):
+      log.info("processes of no replica ended", metadata: ["count": "\(count)"])
+    }
+  }
+
+  /// The launches that an endpoint has a use for, by the endpoint's id.
+  var wantedLaunches: [String: Set<LaunchConfig>] {
+    machines.mapValues { machine in
+      let configs = [machine.record.active, machine.record.update.target].compactMap { $0 }
+      return Set(configs.flatMap(\.entities).map(\.launch))
+    }
+  }
+}
