@@ -200,7 +200,8 @@ import Testing
         "GET", path: "/support-chat", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "not you"))
       let run = await bench.diff()
       #expect(run.code == 2, "\(run)")
-      #expect(run.notes.contains("not you"))
+      #expect(
+        run.output.contains("not you") && run.notes.contains("the plan says why for each: support-chat"), "\(run)")
     }
   }
 

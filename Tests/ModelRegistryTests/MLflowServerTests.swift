@@ -59,7 +59,7 @@ import Testing
       try await resolver(network).resolve(model: "chat", alias: "next")
     }
     #expect(error?.kind == .noSuchAlias)
-    #expect(error?.message.hasSuffix("Registered model alias next not found.") == true)
+    #expect(error?.message == "chat has no alias @next")
     #expect(error?.advice == "it has @champion")
   }
 
