@@ -34,6 +34,11 @@ extension HistoryEvent {
   /// Whether it is what a log ended with: several lines, to be shown as they are.
   package var isLogTail: Bool { what.hasPrefix(Self.logTailMark) }
 
+  /// Whether it is the begin of a rollout.
+  package var isOpening: Bool { Self.openingMarks.contains { what.hasPrefix($0) } }
+
+  private static let openingMarks = ["rolling back to ", "putting ", "creating with ", "updating to "]
+
   /// What a change of memory means to a person; nil for changes that nobody looks for later.
   init?(_ change: MemoryChange, before memory: Memory, at now: Timestamp) {
     switch change {

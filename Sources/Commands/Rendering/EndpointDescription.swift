@@ -134,13 +134,30 @@ struct EndpointDescription {
     return lines
   }
 
-  /// What the logs of the last rollout that failed ended with.
+  /// What the logs of the rollout ended with whose failure is what is wrong now; nothing where nothing is.
   private func logs(_ palette: Palette) -> [String] {
-    guard let newest = events.last(where: \.isLogTail) else { return [] }
-    return events.filter { $0.isLogTail && newest.at - $0.at < .seconds(60) }.flatMap { event in
+    let tails = events.filter(\.isLogTail).filter(isAboutNow)
+    guard let newest = tails.last else { return [] }
+    return tails.filter { newest.at - $0.at < .seconds(60) }.flatMap { event in
       [palette.paint("Log: \(event.what), read \(TimeText.instant(event.at.milliseconds))", .strong)]
         + event.why.split(whereSeparator: \.isNewline).map { "  \($0)" }
     }
+  }
+
+  /// Whether a log was read in the rollout that led to the hold; without a hold, in the last one, while that is not well.
+  private func isAboutNow(_ tail: HistoryEvent) -> Bool {
+    if case .held(let held) = HeldTag(tags: endpoint.tags) {
+      guard let failed = since(held).map(Timestamp.init(milliseconds:)) else { return false }
+      let begun = events.last { $0.isOpening && $0.at <= failed }?.at
+      return begun.map { $0 <= tail.at } ?? true && tail.at <= failed + .seconds(60)
+    }
+    guard endpoint.readiness != .ready || endpoint.update == .failed || recorded.memory.attempt != nil else {
+      return false
+    }
+    // The same revision may have been sent several times.
+    let openings = events.filter(\.isOpening)
+    let last = openings.reversed().prefix { $0.what == openings.last?.what }.last
+    return last.map { $0.at <= tail.at } ?? true
   }
 
   private func table(_ title: String, _ table: Table, _ palette: Palette) -> [String] {
