@@ -95,12 +95,50 @@ import Testing
 
   @Test func `a target's own words count where it is named`() async {
     let dev = await CommandRun(["import", "--from-bundle", "-", "--target", "dev"], input: Self.bundle)
-    #expect(dev.code == 1, "the name's prefix is left aside: \(dev)")
+    #expect(dev.code == 0, "nothing is left out: \(dev)")
     #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
-    #expect(dev.notes.contains("targets.dev: the target puts a prefix before the names"))
+    #expect(
+      dev.notes.contains(
+        "-:39:11: warning: targets.dev: the target puts a prefix before the names of what it deploys: [dev USER] "),
+      "\(dev)")
+    #expect(dev.notes.contains("known at deployment only; the names are used without it"))
     let prod = await CommandRun(["import", "--from-bundle", "-", "--target", "prod"], input: Self.bundle)
     #expect(prod.output == manifest(version: "4", size: "  size: Large\n"), "\(prod)")
     #expect(prod.code == 0, "\(prod)")
+  }
+
+  @Test(arguments: [
+    ("presets: {name_prefix: \"team-\"}", "team", ""),
+    ("presets: {name_prefix: \"[${bundle.target} X] \"}", "dev_x_", ""),
+    ("presets: {name_prefix: \"Dev_${var.who}_\"}", "dev_ann", ""), ("presets: {name_prefix: \"\"}", "", ""),
+    ("mode: production", "", ""), ("{mode: development, presets: {name_prefix: \"x \"}}", "x", ""),
+    ("presets: {name_prefix: \"${workspace.current_user.short_name}_\"}", "", "${workspace.current_user.short_name}_"),
+    ("{mode: development, presets: {name_prefix: \"\"}}", "", "[dev USER] "),
+  ])
+  func `a target's prefix is put before names as at deployment, or said where only that knows it`(
+    target: String, word: String, unknown: String
+  ) async {
+    let text = """
+      bundle: {name: b}
+      variables: {who: {default: Ann}}
+      resources:
+        schemas: {s: {catalog_name: ml, name: nlp}}
+        model_serving_endpoints:
+          chat:
+            name: chat
+            config:
+              served_entities:
+                - {entity_name: "${resources.schemas.s.id}.qwen", entity_version: "1", scale_to_zero_enabled: true}
+      targets:
+        dev:
+          \(target)
+      """
+    let run = await CommandRun(["import", "--from-bundle", "-"], input: text)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output.contains("  name: \(word)chat\n"), "\(run)")
+    #expect(run.output.contains("model: ml.\(word)nlp.qwen\n"), "\(run)")
+    #expect(run.notes.contains("before the names of what it deploys") == !unknown.isEmpty, "\(run)")
+    #expect(run.notes.contains(unknown))
   }
 
   @Test func `what cannot be resolved is left out and said with its place`() async {

@@ -14,7 +14,7 @@ struct BundleFile {
   /// The target that the bundle chose by itself; nil: somebody named one, or there is no choice.
   private(set) var chosenTarget: String?
 
-  private let root: SourcedValue
+  private var root: SourcedValue
   private let target: BundleTarget?
   private let variables: BundleVariables
 
@@ -34,6 +34,7 @@ struct BundleFile {
       sources.root["variables"], target: target?.value?["variables"], flags: flags, environment: environment,
       overrides: try Self.overrides(target, sources))
     (findings, omissions) = (sources.findings, sources.omissions)
+    addPrefix()
     guard let blocks = root["resources"]?["model_serving_endpoints"]?.members, !blocks.isEmpty else {
       throw ErrorReport(
         "there are no model_serving_endpoints in \(sources.files.joined(separator: ", "))",
@@ -64,7 +65,17 @@ struct BundleFile {
       return
     }
     if target.isBundlesChoice, target.value != nil { chosenTarget = target.name }
-    omissions += [target.prefix].compactMap(\.self)
+  }
+
+  /// The target's prefix goes before the names where it can be known; else that is said.
+  private mutating func addPrefix() {
+    guard let prefix = target.flatMap({ BundlePrefix($0, root: root) }) else { return }
+    var open: [References.Open] = []
+    let references = References(dialect: .bundle, value: { [self] in value(of: $0) })
+    guard let given = prefix.given, let text = references.resolve(given, open: &open)?.plainText, open.isEmpty else {
+      return findings.append(prefix.unknown)
+    }
+    root = BundlePrefix.applied(text, to: root)
   }
 
   // MARK: Endpoints

@@ -57,16 +57,4 @@ struct BundleTarget {
     let own = (value.members ?? [:]).filter { ["resources", "permissions", "bundle", "workspace"].contains($0.key) }
     return root.merging(SourcedValue(.object(own), at: value.location), joins: &joins)
   }
-
-  /// That the names of what is deployed get a prefix, which depends on who deploys.
-  var prefix: Finding? {
-    guard let value else { return nil }
-    let prefix = value["presets"]?["name_prefix"].flatMap { $0.saysNothing ? nil : $0 }
-    let isDevelopment = value["mode"]?.text == "development" && value["presets"]?["name_prefix"] == nil
-    guard let place = prefix ?? (isDevelopment ? value["mode"] : nil) else { return nil }
-    return Finding(
-      .warning, at: place.location, path: "targets.\(name)",
-      "the target puts a prefix before the names of what it deploys (endpoints, models, schemas), which is left aside",
-      suggestion: "write the names that are meant")
-  }
 }

@@ -1,0 +1,68 @@
+internal import CanonicalJSON
+internal import Endpoints
+internal import LibYAML
+
+/// What a target puts before the names of what it deploys: `presets.name_prefix`, and in development `[dev USER] `.
+struct BundlePrefix {
+  /// As the file has it; nil: `[dev USER] `, after whoever deploys.
+  let given: SourcedValue?
+  private let location: SourceLocation
+  private let target: String
+
+  /// - Returns: nil where the target puts nothing before them.
+  init?(_ target: BundleTarget, root: SourcedValue) {
+    let presets = [target.value?["presets"], root["presets"]].compactMap(\.self)
+    let given = presets.lazy.compactMap { $0["name_prefix"] }.first { !$0.saysNothing }
+    let development = target.value?["mode"].flatMap { $0.text == "development" ? $0 : nil }
+    guard let place = given ?? development else { return nil }
+    (self.given, location, self.target) = (given, place.location, target.name)
+  }
+
+  /// That the names are written without it, since it is known at deployment only.
+  var unknown: Finding {
+    Finding(
+      .warning, at: location, path: "targets.\(target)",
+      "the target puts a prefix before the names of what it deploys: \(given?.plainText ?? "[dev USER] "), which is known at "
+        + "deployment only; the names are used without it",
+      suggestion: "write the names that are meant")
+  }
+
+  /// The bundle with the prefix before each name that it applies to.
+  ///
+  /// - Parameter prefix: in plain words.
+  static func applied(_ prefix: String, to root: SourcedValue) -> SourcedValue {
+    let word = inNames(prefix)
+    let skipsSchemas = root["experimental"]?["skip_name_prefix_for_schema"]?.scalar == .bool(true)
+    let types = ["model_serving_endpoints", "registered_models"] + (skipsSchemas ? [] : ["schemas"])
+    return root.changing("resources") { resources in
+      types.reduce(resources) { resources, type in
+        resources.changing(type) { blocks in
+          (blocks.members ?? [:]).keys.reduce(blocks) { blocks, key in
+            blocks.changing(key) { block in
+              block.changing("name") { name in
+                name.plainText.map { SourcedValue(word + $0, at: name.location) } ?? name
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// What Databricks makes of a prefix in names that take neither brackets nor blanks: `[dev ann] ` is `dev_ann_`, and `team-`
+  /// is `team`.
+  private static func inNames(_ prefix: String) -> String {
+    let text = prefix.filter { $0 != "[" }
+    let words = text.lowercased().split { !$0.isLetter && !$0.isNumber }.joined(separator: "_")
+    return words + (text.last { $0 != " " } == "]" ? "_" : "")
+  }
+}
+
+extension SourcedValue {
+  /// The same with a member changed; as it is where there is none.
+  fileprivate func changing(_ key: String, _ change: (SourcedValue) -> SourcedValue) -> SourcedValue {
+    guard var members, let member = members[key] else { return self }
+    members[key] = change(member)
+    return SourcedValue(.object(members), at: location)
+  }
+}
