@@ -71,7 +71,8 @@ struct ApplyCommand: AsyncParsableCommand {
     for line in cost?.lines(console.notesPalette) ?? [] { console.note(line) }
     let limits = WalkLimits(
       waits: !noWait, timeout: timeout?.duration, budget: try budget(for: pass.reconciler.provider.target))
-    let walk = FleetWalk(limits: limits, surroundings: Surroundings.current)
+    let walk = FleetWalk(
+      limits: limits, surroundings: Surroundings.current, isReported: output == .text)
     var checks: FleetPreflight?
     let unsettled = pass.unsettled
     if preflight, !unsettled.isEmpty {
@@ -101,7 +102,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let set = try manifests.readUsable()
     let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
     let site = try workspace.site(at: connection.target)
-    try ManifestOptions.check(set, for: connection.target, on: site, rules)
+    try await ManifestOptions.check(set, for: connection.client, on: site, rules)
     let history = dryRun ? try state.readHistory() : try state.openHistory()
     let reconciler = connection.reconciler(history, fleet.decisionOptions(fleet: provider.fleet))
     let makePass = { @Sendable (wait: RegistrationWait?) in

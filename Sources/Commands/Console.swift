@@ -23,6 +23,8 @@ package struct Console: Sendable {
   package let isLive: Bool
   /// Whether a terminal shows standard output.
   package let isOutputTerminal: Bool
+  /// Whether standard output and standard error go to one place, where both are read as one text.
+  package let isOneStream: Bool
   /// The terminal's columns and rows.
   package let size: @Sendable () -> TerminalSize
   /// What commands that a line suggests need, to work as printed.
@@ -31,7 +33,7 @@ package struct Console: Sendable {
   package init(
     writeOutput: @escaping @Sendable (String) throws -> Void, writeNotes: @escaping @Sendable (String) -> Void,
     outputPalette: Palette = .plain, notesPalette: Palette = .plain, isLive: Bool = false,
-    isOutputTerminal: Bool = false,
+    isOutputTerminal: Bool = false, isOneStream: Bool = false,
     size: @escaping @Sendable () -> TerminalSize = { TerminalSize(columns: 80, rows: 24) }
   ) {
     self.writeOutput = writeOutput
@@ -40,6 +42,7 @@ package struct Console: Sendable {
     self.notesPalette = notesPalette
     self.isLive = isLive
     self.isOutputTerminal = isOutputTerminal
+    self.isOneStream = isOneStream
     self.size = size
   }
 
@@ -88,7 +91,8 @@ package struct Console: Sendable {
       outputPalette: Palette(isColoured: hasColourTerminal && isatty(STDOUT_FILENO) == 1),
       notesPalette: Palette(isColoured: hasColourTerminal && isatty(STDERR_FILENO) == 1),
       isLive: isatty(STDERR_FILENO) == 1 && environment["TERM"] != "dumb",
-      isOutputTerminal: isatty(STDOUT_FILENO) == 1, size: terminalSize)
+      isOutputTerminal: isatty(STDOUT_FILENO) == 1, isOneStream: areOneFile(STDOUT_FILENO, STDERR_FILENO),
+      size: terminalSize)
   }
 
   /// The same console, telling each time that something is written.
@@ -103,7 +107,7 @@ package struct Console: Sendable {
         written()
         writeNotes(text)
       }, outputPalette: outputPalette, notesPalette: notesPalette, isLive: isLive, isOutputTerminal: isOutputTerminal,
-      size: size)
+      isOneStream: isOneStream, size: size)
     copy.suggestions = suggestions
     return copy
   }
@@ -129,6 +133,13 @@ private func terminalSize() -> TerminalSize {
     return TerminalSize(columns: 80, rows: 24)
   }
   return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
+}
+
+/// Whether two descriptors are of one terminal, pipe or file.
+private func areOneFile(_ one: Int32, _ other: Int32) -> Bool {
+  var (first, second) = (stat(), stat())
+  guard fstat(one, &first) == 0, fstat(other, &second) == 0 else { return false }
+  return first.st_dev == second.st_dev && first.st_ino == second.st_ino
 }
 
 private func writeAll(_ text: String, to descriptor: Int32) throws {

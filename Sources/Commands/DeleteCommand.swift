@@ -67,12 +67,13 @@ struct DeleteCommand: AsyncParsableCommand {
     guard endpoint.belongs(to: provider.fleet) else {
       throw ErrorReport(
         "\(endpoint.name) is not the fleet's, so it is not deleted",
-        why: endpoint.fleet.map { "it belongs to the fleet \"\($0)\", and this command acts for \"\(provider.fleet)\"" }
-          ?? "no fleet owns it",
+        why: endpoint.fleet == nil
+          ? endpoint.ownerWords : "\(endpoint.ownerWords), and this command acts for \"\(provider.fleet)\"",
         next: endpoint.fleet.map {
           "if you act for that fleet: \"setpoint delete \(endpoint.name) --fleet \(ShellWord.quoted($0))\""
         }
-          ?? "delete it where it was made, or adopt it first with \"setpoint apply -f ... --adopt\"")
+          ?? "delete it where it was made, or take it over first: "
+          + "\"setpoint import \(endpoint.name) | setpoint apply -f - --adopt\"")
     }
     guard retained || !endpoint.isRetained else {
       throw ErrorReport(

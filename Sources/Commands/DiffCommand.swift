@@ -37,7 +37,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
     let connection = try registry.applied(to: provider.connect()).gatingVersions(rules)
     let site = try workspace.site(at: connection.target)
-    try ManifestOptions.check(set, for: connection.target, on: site, rules)
+    try await ManifestOptions.check(set, for: connection.client, on: site, rules)
     let history = out == nil ? try state.readHistory() : try state.openHistory()
     let options = fleet.decisionOptions(fleet: provider.fleet)
     var pass = try await FleetPass(

@@ -6,8 +6,10 @@ internal import Planning
 /// What came of one endpoint in a command that carries a plan out.
 struct EndpointOutcome: Sendable {
   let endpoint: String
-  /// In a word or two: `updated`, `hold (quarantined)`, `still under way`.
+  /// In a few words: `updated`, `hold (quarantined)`, `timed out after 30s while updating`.
   let title: String
+  /// The same for programs, without what changes from run to run: `timed out`.
+  let word: String
   /// The reason, with the provider's words where there are any.
   let why: String
   /// What a person can do; nil where nothing is to be done.
@@ -16,30 +18,48 @@ struct EndpointOutcome: Sendable {
   /// The action that was carried out; nil where nothing was.
   let done: PlanAction?
   let calls: [String]
+  /// How long it took, in whole seconds.
+  let seconds: Int64
 
-  /// - Parameter lastAction: what the walk did last, where it did something.
-  init(_ result: WalkResult, lastAction: PlanAction?) {
+  /// - Parameters:
+  ///   - lastAction: what the walk did last, where it did something.
+  ///   - undertaking: what was asked for.
+  init(_ result: WalkResult, lastAction: PlanAction?, undertaking: Undertaking = .plan) {
     endpoint = result.name
     calls = result.calls
-    isSuccess = result.isSuccess
+    seconds = result.elapsed.components.seconds
+    var isSuccess = result.isSuccess
+    var shortTitle: String?
     let action = lastAction ?? .none
     switch result.ending {
     case .inSync:
-      (title, why, next, done) = (action.done, "", nil, lastAction)
+      shortTitle = undertaking.outcome
+      (title, why, next, done) = (undertaking.done ?? action.done, "", nil, lastAction)
+    // Being held at the revision that was asked for is what a rollback is.
+    case .held(let reason) where reason.code == .rolledBack && undertaking.isRollback:
+      isSuccess = true
+      shortTitle = undertaking.outcome
+      (title, why, next, done) = (undertaking.done ?? action.done, reason.detail, nil, .rollback)
     case .held(let reason):
       title = PlanText.headline(.hold, reason)
       why = Self.withLogs(Self.why(reason, result.last), result)
       next = reason.next(for: result.name)
       done = nil
-    case .underWay(let reason, _) where reason.code == .retrying:
+    case .underWay(let reason, timeIsOver: true):
+      shortTitle = "timed out"
+      let limit = TimeText.span(seconds: result.limit.components.seconds)
+      let waiting = Self.waiting(reason, result)
+      title = "timed out after \(limit) while \(waiting.what)"
+      (why, next, done) = (waiting.why, waiting.next, nil)
+    case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
       title = "failed"
-      why = reason.detail
+      why = result.last?.decision.degraded ?? reason.detail
       next = "this command does not send it again; remove the cause, and run it again"
       done = nil
-    case .underWay(let reason, let timeIsOver):
-      title = timeIsOver ? "still under way" : "under way"
+    case .underWay(let reason, timeIsOver: false):
+      title = "under way"
       why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
-      next = timeIsOver ? "it goes on at the provider; the same command goes on from there" : nil
+      next = nil
       done = nil
     case .interrupted:
       title = "interrupted"
@@ -49,17 +69,46 @@ struct EndpointOutcome: Sendable {
     case .failed(let words):
       (title, why, next, done) = ("failed", words, nil, nil)
     }
+    word = shortTitle ?? title
+    self.isSuccess = isSuccess
   }
 
   /// For an endpoint that the plan holds and nobody walked.
   init(_ change: EndpointChange) {
     endpoint = change.endpoint
     title = PlanText.headline(change.action, change.reason)
+    word = title
+    seconds = 0
     why = change.reason.detail
     next = change.reason.next(for: change.endpoint)
     isSuccess = change.reason.code == .suspended || change.reason.code == .retained
     done = nil
     calls = []
+  }
+
+  /// What a walk was waiting for when its time was over, what is known of that, and what to do.
+  private static func waiting(_ reason: Reason, _ result: WalkResult) -> (what: String, why: String, next: String) {
+    let goOn = "the same command goes on from there"
+    switch reason.code {
+    case .retrying:
+      let words = result.last?.decision.degraded ?? reason.detail
+      let isAnswer = result.last?.recorded.memory.attempt?.refusal != nil
+      return (
+        "waiting to send it again",
+        "\(isAnswer ? "the provider's last answer was" : "the last call failed"): \(words)",
+        "nothing is under way; remove the cause, and run the same command again"
+      )
+    case .blocked: return (result.last == nil ? "waiting to begin" : "blocked", reason.detail, goOn)
+    default:
+      var words = ""
+      if case .present(let live)? = result.last?.observed { words = live.deploymentWords }
+      let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
+      let state = reason.code == .overdue ? "updating" : reason.code.rawValue
+      return (
+        state, known.isEmpty ? "still under way at the provider" : "still under way at the provider: \(known)",
+        "it goes on at the provider; \(goOn)"
+      )
+    }
   }
 
   /// The decision's reason, and what the failed revision's own record says where the reason does not repeat it.

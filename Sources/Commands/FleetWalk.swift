@@ -8,6 +8,9 @@ internal import ServingAPI
 struct FleetWalk: Sendable {
   let limits: WalkLimits
   let surroundings: Surroundings
+  var undertaking = Undertaking.plan
+  /// Whether the command tells each endpoint's end on standard output in words.
+  var isReported = false
 
   /// - Parameter preflight: what each endpoint has to pass before anything is sent for it; nil: nothing.
   func run(_ names: [String], _ pass: FleetPass, preflight: FleetPreflight? = nil) async -> [WalkResult] {
@@ -18,8 +21,11 @@ struct FleetWalk: Sendable {
     _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, preflight: FleetPreflight? = nil
   ) async -> [WalkResult] {
     guard !names.isEmpty else { return [] }
-    let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
-    let titles = WalkTitles()
+    let console = surroundings.console
+    let display = ProgressDisplay(
+      console: console, now: surroundings.now, leavesEnds: isReported && console.isOneStream)
+    defer { display.finish() }
+    let titles = WalkTitles(undertaking)
     return await withTaskGroup(of: Ended.self) { group in
       group.addTask {
         .walk(

@@ -43,6 +43,6 @@ struct RetryCommand: AsyncParsableCommand {
         "\(name): its manifest's steps and checks are not in this machine's history: all of the traffic moves at once; "
           + "\"setpoint apply -f\" takes the steps")
     }
-    try walk.conclude(await walk.walk(name, wanted, reconciler))
+    try walk.conclude(await walk.walk(name, wanted, reconciler, .retry), .retry)
   }
 }

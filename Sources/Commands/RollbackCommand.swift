@@ -1,11 +1,10 @@
 internal import ArgumentParser
-internal import CanonicalJSON
 internal import Controller
 internal import Planning
 
 struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rollback", abstract: "Go back to a revision that was good, and stay there.",
+    commandName: "rollback", abstract: "Go to a revision that was good, mostly an earlier one, and stay there.",
     discussion: """
       Shows its plan first. The present config is held until its manifest changes or "setpoint retry NAME" is said, so \
       that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.
@@ -34,22 +33,10 @@ struct RollbackCommand: AsyncParsableCommand {
       return
     }
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
-    try await reconciler.rollBack(name, to: to)
-    try await reconciler.note("a person asked to go back", why: to.map { "to revision \($0)" } ?? "", of: name)
-    let result = try await walk.walk(name, reconciler)
-    // Being held at the revision that was asked for is what a rollback is.
-    if case .held(let reason)? = result?.ending, reason.code == .rolledBack {
-      guard walk.output == .text else {
-        var members: [String: JSONValue] = [
-          "kind": "WalkResult", "endpoint": .string(name), "outcome": "rolled back", "succeeded": true,
-          "calls": .array((result?.calls ?? []).map { .string($0) }),
-        ]
-        if !reason.detail.isEmpty { members["why"] = .string(reason.detail) }
-        return try console.json(.object(members))
-      }
-      return try console.result(
-        "\(name): rolled back" + (reason.detail.isEmpty ? "" : ": \(reason.detail)"))
-    }
-    try walk.conclude(result)
+    let goal = try await reconciler.rollBack(name, to: to)
+    let what = goal?.isNewer == true ? "a person asked to restore a newer revision" : "a person asked to go back"
+    try await reconciler.note(what, why: goal.map { "to revision \($0.revision)" } ?? "", of: name)
+    let undertaking = goal.map { Undertaking.rollback($0) } ?? .plan
+    try walk.conclude(await walk.walk(name, reconciler, undertaking), undertaking)
   }
 }

@@ -18,7 +18,7 @@ struct ValidateCommand: ParsableCommand {
     let console = Surroundings.current.console
     let rules = try workspace.rules()
     let site = try workspace.siteOfEnvironment()
-    let set = try manifests.read().judged { ManifestOptions.findings($0, for: nil, on: site, rules) }
+    let set = try manifests.read().judged { ManifestOptions.findings($0, on: site, rules) }
     switch output {
     case .json: try console.json(FindingsText.json(set))
     case .text: for line in FindingsText.lines(set.findings, console.outputPalette) { try console.result(line) }

@@ -48,7 +48,8 @@ extension HistoryEvent {
         why: version.map { "config version \($0)" } ?? "")
     case .opened(let attempt, _, let origin):
       self.init(
-        at: attempt.openedAt, what: Self.opening(attempt, origin), why: origin.why, sourceCommit: origin.sourceCommit)
+        at: attempt.openedAt, what: Self.opening(attempt, origin, memory), why: origin.why,
+        sourceCommit: origin.sourceCommit)
     case .advanced(let attempt):
       let share = attempt.step.map { "\($0.traffic) % of the traffic" } ?? "all of the traffic"
       self.init(
@@ -77,11 +78,14 @@ extension HistoryEvent {
     }
   }
 
-  private static func opening(_ attempt: Attempt, _ origin: RolloutOrigin) -> String {
+  private static func opening(_ attempt: Attempt, _ origin: RolloutOrigin, _ memory: Memory) -> String {
     let revision = "revision \(attempt.revision) (\(attempt.digest))"
     switch (attempt.kind, attempt.correction) {
     case (.rollback, _):
-      return "rolling back to \(revision)" + (origin.because.isEmpty ? "" : " because \(origin.because)")
+      // A person may also choose a newer one than what is live.
+      let isNewer = memory.lastGood.map { $0.number < attempt.revision } ?? false
+      return (isNewer ? "restoring \(revision)" : "rolling back to \(revision)")
+        + (origin.because.isEmpty ? "" : " because \(origin.because)")
     case (.update, .some): return "putting \(revision) back over a change from elsewhere"
     case (.update, nil): return attempt.base == .absent ? "creating with \(revision)" : "updating to \(revision)"
     }

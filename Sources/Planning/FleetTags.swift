@@ -31,6 +31,17 @@ extension ObservedEndpoint {
   /// The fleet that owns the endpoint; nil where none has put its tag on it.
   package var fleet: String? { tags[FleetTags.fleet] }
 
+  /// Whose it is where it is not this fleet's, as a clause: a missing tag does not mean that Setpoint never was here.
+  package var ownerWords: String { ownerWords(isKnown: false) }
+
+  /// - Parameter isKnown: whether this machine remembers that it made or adopted the endpoint.
+  func ownerWords(isKnown: Bool) -> String {
+    if let fleet { return "it belongs to the fleet \"\(fleet)\"" }
+    if isKnown { return "its fleet tag (\(FleetTags.fleet)) is missing: Setpoint made it or took it over" }
+    return tags.keys.contains(where: FleetTags.isOwn)
+      ? "its fleet tag (\(FleetTags.fleet)) is missing: it has other tags of Setpoint's" : "no fleet owns it"
+  }
+
   /// Whether its manifest asked that it outlives the manifest.
   package var isRetained: Bool { FleetTags.isRetained(tags) }
 

@@ -34,7 +34,7 @@ package struct Held: Hashable, Sendable {
     case verification
     /// A person cancelled the update at the provider.
     case canceled
-    /// A person went back to another revision.
+    /// A person chose another revision.
     case rollback
   }
 }

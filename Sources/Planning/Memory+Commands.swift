@@ -7,6 +7,21 @@ package struct MemoryEdit: Hashable, Sendable {
   package let operation: Operation?
   /// The change to record then.
   package let change: MemoryChange
+  /// The revision that a rollback goes to; nil for what is none.
+  package let goal: RollbackGoal?
+
+  init(operation: Operation?, change: MemoryChange, goal: RollbackGoal? = nil) {
+    self.operation = operation
+    self.change = change
+    self.goal = goal
+  }
+}
+
+/// The revision that a rollback goes to.
+package struct RollbackGoal: Hashable, Sendable {
+  package let revision: Int
+  /// Whether it is newer than what is live: then it is restored, and nothing goes back.
+  package let isNewer: Bool
 }
 
 /// Why a person's command cannot be done.
@@ -23,8 +38,8 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
   fileprivate static func notOwned(_ live: ObservedEndpoint, by fleet: String) -> CommandRefusal {
     guard let owner = live.fleet else {
       return CommandRefusal(
-        description: "\(live.name) belongs to no fleet, so it is left alone",
-        next: "take it over first with \"setpoint apply -f ... --adopt\"")
+        description: "\(live.name) is left alone: \(live.ownerWords)",
+        next: "take it over first, as it is: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
     }
     return CommandRefusal(
       description: "\(live.name) belongs to the fleet \"\(owner)\", and this command acts for \"\(fleet)\"",
@@ -50,7 +65,17 @@ extension Memory {
     let target = try rollbackTarget(number, leaving: present, live: live)
     let held = Held(digest: present, cause: .rollback, target: target.digest)
     return MemoryEdit(
-      operation: .patchTags(name: live.name, TagPatch(add: [FleetTags.held: HeldTag.encode(held)])), change: .retried)
+      operation: .patchTags(name: live.name, TagPatch(add: [FleetTags.held: HeldTag.encode(held)])), change: .retried,
+      goal: RollbackGoal(
+        revision: target.number, isNewer: liveRevision(live).map { $0.number < target.number } ?? false))
+  }
+
+  /// The revision that is live, as far as this machine knows.
+  private func liveRevision(_ live: ObservedEndpoint) -> Revision? {
+    let config = live.active?.config
+    return revisions.last { revision in
+      config.map { live in revision.config?.isMet(by: live) ?? (revision.digest == live.digest) } ?? false
+    } ?? revisions.last { $0.isLive(in: config) }
   }
 
   /// What the manifest last said, as far as this machine knows: what is held, else what was last rolled out.
@@ -58,12 +83,7 @@ extension Memory {
     if let held = HeldTag(tags: live.tags).held { return held.digest }
     // In the middle of its steps a rollout is what is live, whoever has the larger share.
     if let attempt, !attempt.isAtTheEnd { return attempt.digest }
-    let config = live.active?.config
-    let met =
-      revisions.last { revision in
-        config.map { live in revision.config?.isMet(by: live) ?? (revision.digest == live.digest) } ?? false
-      } ?? revisions.last { $0.isLive(in: config) }
-    return met?.digest ?? attempt?.digest ?? revisions.last?.digest ?? config?.digest
+    return liveRevision(live)?.digest ?? attempt?.digest ?? revisions.last?.digest ?? live.active?.config.digest
       ?? EndpointConfig(entities: []).digest
   }
 
@@ -97,6 +117,11 @@ extension Memory {
       target = newest
     }
     guard target.digest != present else {
+      guard HeldTag(tags: live.tags).held == nil else {
+        throw CommandRefusal(
+          description: "revision \(target.number) of \(live.name) is the one that is held",
+          next: "\"setpoint retry \(live.name)\" lifts the hold and goes to it")
+      }
       throw CommandRefusal(description: "\(live.name) is at revision \(target.number) already")
     }
     guard target.config != nil else {

@@ -49,8 +49,10 @@ extension Situation {
   private func resting(held: Held?) -> Decision {
     if let live, live.readiness != .ready { return unhealthy(live) }
     guard let held else { return Decision(.none, Reason(.inSync), target: aim, next: .rest) }
+    // A person's choice names the revision itself.
+    let stay = held.cause == .rollback ? "" : "; it stays at \(name(of: held.target))"
     return .hold(
-      Reason(held.reasonCode, "\(words(of: held)); it stays at \(name(of: held.target)); \(stayingWords)"),
+      Reason(held.reasonCode, "\(words(of: held))\(stay); \(stayingWords)"),
       target: aim, degraded: held.cause == .rollback ? nil : words(of: held))
   }
 
@@ -125,7 +127,7 @@ extension Situation {
   /// - Parameter step: where the rollout begins.
   func reason(for target: Rollout, from step: RolloutStep? = nil) -> Reason {
     if let held = heldInForce { return Reason(held.rollbackCode, words(of: held)) }
-    guard live != nil else { return Reason(.doesNotExist) }
+    guard live != nil else { return Reason(.doesNotExist, formerFailure(of: target)) }
     if liveStep(of: target) != nil { return Reason(.promoting, words(of: step)) }
     if isKeptForNothing(target) { return Reason(.specChanged, "the version before it is no longer kept") }
     if let good = memory.lastGood, live?.active != nil {
@@ -172,7 +174,8 @@ extension Situation {
 
   /// Why it is held, with the provider's words where this machine heard them.
   func words(of held: Held) -> String {
-    heardWords(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
+    if held.cause == .rollback { return "a person chose \(name(of: held.target)) instead of this config" }
+    return heardWords(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
   /// The provider's words on what is held; nil where there are none, or this machine did not hear them.
@@ -257,7 +260,7 @@ extension Held {
     case .refused: "the provider refused this config"
     case .verification: "this config failed its verification"
     case .canceled: "a person cancelled the update at the provider"
-    case .rollback: "a person went back from this config"
+    case .rollback: "a person chose another revision instead of this config"
     }
   }
 
@@ -268,7 +271,7 @@ extension Held {
     case .refused: "\(subject) was refused"
     case .verification: "\(subject) failed its verification"
     case .canceled: "\(subject) was cancelled at the provider"
-    case .rollback: "a person went back from \(subject)"
+    case .rollback: "a person chose it instead of \(subject)"
     }
   }
 

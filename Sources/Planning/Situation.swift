@@ -58,7 +58,7 @@ extension Situation {
       return .hold(Reason(.conflict, "names that begin with databricks- belong to the platform"), target: aim)
     }
     guard options.adopt else {
-      let owner = live.fleet.map { "it belongs to the fleet \"\($0)\"" } ?? "it was not made by Setpoint"
+      let owner = live.ownerWords(isKnown: memory.endpointID == live.id)
       return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: aim)
     }
     let lost = (live.active?.unrepresented ?? []) + (live.pending?.unrepresented ?? [])

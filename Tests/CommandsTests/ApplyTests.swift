@@ -9,48 +9,8 @@ import Testing
 
 /// diff and apply against a workspace in memory, each command with the state directory of the test.
 @Suite struct ApplyTests {
-  /// A workspace, a state directory and one manifest file.
-  private struct Bench {
-    let workspace: WorkspaceDouble
-    let directory: String
-
-    var manifest: String { "\(directory)/support-chat.yaml" }
-
-    func write(_ text: String) throws { try Data(text.utf8).write(to: URL(filePath: manifest)) }
-
-    func run(_ arguments: String...) async -> CommandRun {
-      await CommandRun(arguments + ["--state", "\(directory)/state"], workspace: workspace, timing: workspace.timing)
-    }
-
-    func apply(_ more: String...) async -> CommandRun {
-      await CommandRun(
-        ["apply", "-f", manifest, "--state", "\(directory)/state"] + more, workspace: workspace,
-        timing: workspace.timing)
-    }
-
-    func diff(_ more: String...) async -> CommandRun {
-      await CommandRun(
-        ["diff", "-f", manifest, "--state", "\(directory)/state"] + more, workspace: workspace, timing: workspace.timing
-      )
-    }
-  }
-
-  private func withBench(_ body: (Bench) async throws -> Void) async throws {
-    try await withTemporaryDirectory { directory in
-      var habits = WorkspaceHabits()
-      habits.keepsPendingAfterFailure = true
-      let workspace = WorkspaceDouble(habits: habits)
-      workspace.setModel(
-        "main.support.hello", versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }))
-      workspace.setFate(
-        .fails(message: "vLLM stopped: the weights are damaged: incomplete metadata"), model: "main.support.hello",
-        version: "3")
-      try await body(Bench(workspace: workspace, directory: directory))
-    }
-  }
-
   @Test func `what is missing is created, and then nothing is left to do`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let planned = await bench.diff()
       #expect(planned.code == 1, "\(planned)")
@@ -60,7 +20,7 @@ import Testing
 
       let applied = await bench.apply()
       #expect(applied.code == 0, "\(applied)")
-      #expect(applied.output == "support-chat: created\n1 created, 0 unchanged.\n")
+      #expect(applied.lines == ["support-chat: created (1s)", "1 created, 0 unchanged."])
       #expect(applied.notes.contains("support-chat: creating: POST /api/2.0/serving-endpoints\n"))
 
       bench.workspace.forgetCalls()
@@ -75,7 +35,7 @@ import Testing
   }
 
   @Test func `a version that fails is rolled back, held, and lifted by an edit`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
       try bench.write(Manifests.chat(version: "3"))
@@ -115,7 +75,7 @@ import Testing
   }
 
   @Test func `going back is a decision that the next apply respects`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       for version in ["1", "2"] {
         try bench.write(Manifests.chat(version: version))
         #expect(await bench.apply().code == 0)
@@ -151,7 +111,7 @@ import Testing
   }
 
   @Test func `a stranger's endpoint is left alone until it is adopted`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try await bench.workspace.serve("support-chat", version: "1")
       try bench.write(Manifests.chat(version: "2"))
       let refused = await bench.apply()
@@ -167,7 +127,7 @@ import Testing
   }
 
   @Test func `a broken manifest changes nothing, and its exit code is the command's own for errors`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
       for (run, code) in [
         (await bench.apply(), 1), (await bench.diff(), 2), (await bench.diff("--detailed-exitcode"), 1),
@@ -181,7 +141,7 @@ import Testing
   }
 
   @Test func `diff counts errors and changes as terraform does when asked to`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.diff("--detailed-exitcode").code == 2)
       bench.workspace.fail("GET", with: .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "boom"))
@@ -193,7 +153,7 @@ import Testing
   }
 
   @Test func `an endpoint that cannot be read makes the plan an error, not an empty one`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
       bench.workspace.fail(
@@ -206,7 +166,7 @@ import Testing
   }
 
   @Test func `json is one object and holds nothing but machine words`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
       #expect(plan["kind"] == "Plan")
@@ -222,7 +182,7 @@ import Testing
   }
 
   @Test func `a dry run shows the plan and sends nothing`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let run = await bench.apply("--dry-run")
       #expect(run.code == 0)
@@ -233,7 +193,7 @@ import Testing
   }
 
   @Test func `a saved plan is carried out, once`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       let secret = "  environment: {PASSWORD: hunter2-hunter2}"
       try bench.write(Manifests.chat(version: "1", more: secret))
       let plan = "\(bench.directory)/plan.json"
@@ -255,7 +215,7 @@ import Testing
   }
 
   @Test func `what the manifests no longer name goes only when pruning is asked for`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
       #expect(await bench.apply().code == 0)
       try bench.write(Manifests.chat(version: "1"))
@@ -272,7 +232,7 @@ import Testing
 
   @Test(arguments: ["# all moved elsewhere\n", "---\n", "null\n"])
   func `manifests that name no endpoint at all delete nothing`(text: String) async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
       bench.workspace.forgetCalls()
@@ -286,7 +246,7 @@ import Testing
   }
 
   @Test func `a call that the provider refused leaves nothing under way`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       bench.workspace.setFate(
         .refused(message: "There is no secret llm/hf yet; try again later: temporarily unavailable"),
         model: "main.support.hello", version: "4")
@@ -294,11 +254,16 @@ import Testing
       let run = await bench.apply("--no-wait")
       #expect(run.code == 1, "\(run)")
       #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("under way"), "\(run)")
+      #expect(!run.output.contains("sent again later"), "\(run)")
+      let late = await bench.apply("--timeout", "30s")
+      let words = "support-chat: timed out after 30s while waiting to send it again: the provider's last answer was: "
+      #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")
+      #expect(late.output.contains("next: nothing is under way; "), "\(late)")
     }
   }
 
   @Test func `more than a fifth of a fleet is not deleted unless that is said`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       let names = ["a", "b", "c"]
       try bench.write(names.map { Manifests.chat($0, version: "1") }.joined(separator: "---\n"))
       #expect(await bench.apply().code == 0)
@@ -314,7 +279,7 @@ import Testing
   }
 
   @Test func `without waiting it returns once everything is sent`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
       let run = await bench.apply("--no-wait")
@@ -322,7 +287,11 @@ import Testing
       #expect(run.output.contains("support-chat: under way"))
       let late = await bench.apply("--timeout", "30s")
       #expect(late.code == 1)
-      #expect(late.output.contains("still under way"), "\(late)")
+      #expect(late.output.contains("support-chat: timed out after 30s while "), "\(late)")
+      #expect(late.output.contains(": still under way at the provider"), "\(late)")
+      #expect(late.output.contains("1 timed out, 0 unchanged."), "\(late)")
+      let document = try JSONValue(parsing: await bench.apply("--timeout", "30s", "-o", "json").output)
+      #expect(document["results"]?.arrayValue?.first?["outcome"] == "timed out")
     }
   }
 
@@ -333,7 +302,7 @@ import Testing
   func `a failure is told with what the logs ended with, unless the reason quotes them`(
     build: String, words: String, isWhole: Bool
   ) async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
       let workspace = bench.workspace
@@ -363,7 +332,7 @@ import Testing
   }
 
   @Test func `interrupted, it says what is in flight, and the next run goes on`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
       let workspace = bench.workspace
@@ -391,7 +360,7 @@ import Testing
   }
 
   @Test func `an alias that nobody set is an error that names its place`() async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       bench.workspace.setModel("main.support.hello", versions: [1: .ready], aliases: ["champion": 1])
       try bench.write(Manifests.chat(version: "@champoin"))
       let run = await bench.diff()
@@ -405,7 +374,7 @@ import Testing
 
   @Test(arguments: [["diff"], ["apply"], ["apply", "--dry-run"]])
   func `no value of the environment is printed`(command: [String]) async throws {
-    try await withBench { bench in
+    try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
       let run = await CommandRun(
         command + ["-f", bench.manifest, "--state", "\(bench.directory)/state"], workspace: bench.workspace,

@@ -13,11 +13,14 @@ struct CommandRun: CustomStringConvertible {
   ///   - workspace: what answers at the address that the environment names.
   ///   - transport: what answers in its place; nil: the workspace.
   ///   - isOutputTerminal: whether a person reads standard output from a terminal.
+  ///   - isLive: whether a terminal shows standard error.
+  ///   - isOneStream: whether both go to one place.
   ///   - followed: clocks and pauses in the place of `timing`'s.
   init(
     _ arguments: [String], environment: [String: String] = Self.environment, input: String = "",
     workspace: WorkspaceDouble = WorkspaceDouble(), transport: Transport? = nil, timing: TestTiming = TestTiming(),
-    followed: Timing? = nil, palette: Palette = .plain, isOutputTerminal: Bool = false,
+    followed: Timing? = nil, palette: Palette = .plain, isOutputTerminal: Bool = false, isLive: Bool = false,
+    isOneStream: Bool = false,
     interruption: @escaping @Sendable () async -> Bool = { await CommandRun.never() },
     heartbeat: @escaping @Sendable () async -> Bool = { await CommandRun.never() }
   ) async {
@@ -27,7 +30,7 @@ struct CommandRun: CustomStringConvertible {
       console: Console(
         writeOutput: { text in written.withLock { $0.output += text } },
         writeNotes: { text in written.withLock { $0.notes += text } }, outputPalette: palette, notesPalette: palette,
-        isOutputTerminal: isOutputTerminal),
+        isLive: isLive, isOutputTerminal: isOutputTerminal, isOneStream: isOneStream),
       now: { timing.timing.secondsSince1970() * 1000 }, readInput: { Array(input.utf8) },
       transport: transport ?? workspace.transport, timing: followed ?? timing.timing,
       interruption: interruption, heartbeat: heartbeat)

@@ -1,5 +1,6 @@
 import Commands
 import FoundationEssentials
+import LibCurl
 import ServingAPI
 import TestKit
 import Testing
@@ -10,6 +11,39 @@ import Testing
 
   private func environment(_ more: [String: String]) -> [String: String] {
     CommandRun.environment.merging(more) { $1 }
+  }
+
+  @Test(arguments: [
+    (#"{"workspace_id": "1", "served_by": "setpoint"}"#, 200, true), (#"{"workspace_id": "1"}"#, 200, false),
+    (#"{"served_by": "setpoint"}"#, 404, false), ("<html>", 200, false),
+  ])
+  func `a plane at any address says what it is, and is told apart from a workspace`(
+    document: String, status: Int, isPlane: Bool
+  ) async throws {
+    try await withTemporaryDirectory { directory in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      let host = ScriptedTransport([.answer(status: status, body: document)])
+      for command in ["diff", "apply"] {
+        let run = await CommandRun(
+          [command, "-f", "-", "--state", directory],
+          input: Manifests.chat(version: "1", more: "  gateway: {usageTracking: false}"),
+          transport: { request in
+            try await (request.url.contains("/.well-known/") ? host.transport : workspace.transport)(request)
+          }, timing: workspace.timing)
+        let words = "spec.gateway: a serving plane has no such setting; a Databricks workspace has"
+        #expect(run.notes.contains(words) == isPlane, "\(run)")
+      }
+      #expect(workspace.writes.isEmpty == isPlane)
+      #expect(host.requests.count == 2)
+      #expect(host.requests.allSatisfy { $0.headers.allSatisfy { $0.name != "Authorization" } })
+      let plain = await CommandRun(
+        ["diff", "-f", "-", "--state", directory], input: Manifests.chat("other", version: "1"),
+        transport: { request in
+          try await (request.url.contains("/.well-known/") ? host.transport : workspace.transport)(request)
+        }, timing: workspace.timing)
+      #expect(plain.code == 1 && host.requests.count == 2, "nothing depends on it: \(plain)")
+    }
   }
 
   @Test func `validate judges by the cloud that is said, and without one by no cloud`() async {

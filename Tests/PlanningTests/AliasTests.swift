@@ -121,7 +121,7 @@ import Testing
     (Held.Cause.failed, "revision 2 failed", "vLLM stopped"),
     (.refused, "revision 2 was refused", "vLLM stopped"),
     (.verification, "revision 2 failed its verification", "vLLM stopped"),
-    (.rollback, "a person went back from revision 2", ""),
+    (.rollback, "a person chose it instead of revision 2", ""),
   ])
   func `a rollback tells what it leaves, why, and the commit that brought that`(
     cause: Held.Cause, because: String, why: String

@@ -34,6 +34,7 @@ struct APITests {
       #expect(health.status == 200)
       let discovery = try await status("/.well-known/databricks-config", nil)
       #expect(discovery.status == 200)
+      #expect(discovery.json["served_by"] == "setpoint")
       #expect(discovery.json["workspace_id"]?.stringValue.flatMap { Int64($0) } ?? 0 > 0)
       let me = try await status("/api/2.0/preview/scim/v2/Me", "Bearer \(plane.token)")
       #expect(me.json["userName"] == "tester")

@@ -40,21 +40,26 @@ struct ManifestOptions: ParsableArguments {
   /// other does.
   ///
   /// - Parameters:
-  ///   - target: nil: nobody knows where it is to live.
   ///   - site: the workspace; nil: a plane, or whatever it may be.
+  ///   - isPlane: whether it is known to be a plane.
   static func findings(
-    _ manifest: Manifest, for target: ProviderTarget?, on site: WorkspaceSite?, _ rules: RuleBook
+    _ manifest: Manifest, on site: WorkspaceSite?, isPlane: Bool = false, _ rules: RuleBook
   ) -> [Finding] {
     let limits = manifest.limitFindings(rules)
     if let site {
       return limits + manifest.workspaceFindings + manifest.hardwareFindings(on: site, rules: rules)
     }
-    return limits + (target?.isLocalPlane == true ? manifest.planeFindings : [])
+    return limits + (isPlane ? manifest.planeFindings : [])
   }
 
   /// The same of many manifests, printed; with an error among it nothing is done.
-  static func check(_ set: ManifestSet, for target: ProviderTarget, on site: WorkspaceSite?, _ rules: RuleBook) throws {
-    try report(set.manifests.flatMap { findings($0, for: target, on: site, rules) })
+  static func check(
+    _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook
+  ) async throws {
+    // The provider is asked what it is only where that matters.
+    let isInQuestion = site == nil && set.manifests.contains { !$0.planeFindings.isEmpty }
+    let isPlane = isInQuestion ? await client.isPlane() : false
+    try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) })
   }
 
   private static func report(_ findings: [Finding]) throws {

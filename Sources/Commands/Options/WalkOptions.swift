@@ -14,20 +14,23 @@ struct WalkOptions: ParsableArguments {
   init() {}
 
   /// Walks the endpoint to what it was last asked to be.
-  func walk(_ name: String, _ reconciler: Reconciler) async throws -> WalkResult? {
-    await walk(name, try await reconciler.standing(name), reconciler)
+  func walk(_ name: String, _ reconciler: Reconciler, _ undertaking: Undertaking) async throws -> WalkResult? {
+    await walk(name, try await reconciler.standing(name), reconciler, undertaking)
   }
 
-  func walk(_ name: String, _ fleet: DesiredFleet, _ reconciler: Reconciler) async -> WalkResult? {
+  func walk(
+    _ name: String, _ fleet: DesiredFleet, _ reconciler: Reconciler, _ undertaking: Undertaking
+  ) async -> WalkResult? {
     let walk = FleetWalk(
-      limits: WalkLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current)
+      limits: WalkLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current,
+      undertaking: undertaking, isReported: output == .text)
     return await walk.run([name], of: fleet, reconciler).first
   }
 
   /// Prints how the walk ended, and fails where it did.
-  func conclude(_ result: WalkResult?) throws {
+  func conclude(_ result: WalkResult?, _ undertaking: Undertaking) throws {
     guard let result else { throw ExitCode(1) }
-    let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update)
+    let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update, undertaking: undertaking)
     let console = Surroundings.current.console
     switch output {
     case .json: try console.json(outcome.document("WalkResult", console.suggestions))

@@ -46,7 +46,7 @@ struct ApplyReport: Sendable {
     }
     var counts: [(String, Int)] = []
     for outcome in outcomes {
-      let word = outcome.done.map(\.done) ?? (outcome.title.hasPrefix("hold") ? "held" : outcome.title)
+      let word = outcome.done.map(\.done) ?? (outcome.word.hasPrefix("hold") ? "held" : outcome.word)
       if let index = counts.firstIndex(where: { $0.0 == word }) {
         counts[index].1 += 1
       } else {
@@ -79,7 +79,9 @@ extension EndpointOutcome {
   func lines(_ palette: Palette) -> [String] {
     let why = why.split(whereSeparator: \.isNewline)
     let title = palette.paint(title, isSuccess ? .good : .failed)
-    var lines = ["\(palette.paint(endpoint, .strong)): \(title)" + (why.first.map { ": \($0)" } ?? "")]
+    // How long something took that was done; a failure's own words say what its times were.
+    let time = done != nil && seconds > 0 ? " (\(TimeText.span(seconds: seconds)))" : ""
+    var lines = ["\(palette.paint(endpoint, .strong)): \(title)\(time)" + (why.first.map { ": \($0)" } ?? "")]
     lines += why.dropFirst().map { "      \($0)" }
     if let next { lines.append("    next: \(next)") }
     return lines
@@ -94,7 +96,7 @@ extension EndpointOutcome {
 
   func json(_ suggestions: SuggestedCommands) -> JSONValue {
     var members: [String: JSONValue] = [
-      "endpoint": .string(endpoint), "outcome": .string(title), "succeeded": .bool(isSuccess),
+      "endpoint": .string(endpoint), "outcome": .string(word), "succeeded": .bool(isSuccess),
       "calls": .array(calls.map { .string($0) }),
     ]
     if !why.isEmpty { members["why"] = .string(why) }

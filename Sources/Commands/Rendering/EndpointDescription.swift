@@ -49,7 +49,7 @@ struct EndpointDescription {
     let fields: [(String, String)] = [
       ("Name", palette.paint(endpoint.name, .strong)), ("Target", target), ("ID", endpoint.id),
       ("State", palette.paint(state.text, state.tone)), ("Why", endpoint.deploymentWords),
-      ("Fleet", endpoint.fleet ?? "none: no fleet owns it"), ("Creator", endpoint.creator ?? ""),
+      ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerWords)"), ("Creator", endpoint.creator ?? ""),
       ("Changed", changed), ("Protected", endpoint.isRetained ? "yes: its deletion policy is Retain" : ""),
       ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),
     ]
@@ -173,7 +173,7 @@ extension Held.Cause {
     case .refused: "the provider refused it"
     case .verification: "it failed its verification"
     case .canceled: "a person cancelled its update at the provider"
-    case .rollback: "a person went back to another revision"
+    case .rollback: "a person chose another revision"
     }
   }
 }

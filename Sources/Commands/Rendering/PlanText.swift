@@ -108,8 +108,10 @@ extension Reason {
       return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
     case .rolledBack: return "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
     case .conflict:
-      return detail.contains("belong to the platform")
-        ? nil : "take it over with \"setpoint apply -f ... --adopt\", or act for its fleet with --fleet NAME"
+      // Some say themselves that --adopt is no way.
+      guard detail.hasSuffix("--adopt takes it over") else { return nil }
+      let adoption = "take it over with \"setpoint apply -f ... --adopt\""
+      return detail.hasPrefix("it belongs to the fleet") ? "\(adoption), or act for its fleet with --fleet" : adoption
     case .contested: return "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
     case .massDeletion:
       return "check that the source leaves it out on purpose, then start \"setpoint run\" with --allow-mass-delete"

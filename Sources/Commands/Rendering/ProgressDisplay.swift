@@ -11,18 +11,32 @@ final class ProgressDisplay: Sendable {
 
   private let console: Console
   private let now: @Sendable () -> Int64
+  /// Whether how each endpoint ended is told elsewhere, where the same person reads it.
+  private let leavesEnds: Bool
   private let state = Mutex(State())
 
-  init(console: Console, now: @escaping @Sendable () -> Int64) {
+  init(console: Console, now: @escaping @Sendable () -> Int64, leavesEnds: Bool = false) {
     self.console = console
     self.now = now
+    self.leavesEnds = leavesEnds
   }
 
   /// Shows a change.
   func note(_ progress: EndpointProgress) {
     state.withLock { state in
       let line = state.board.note(progress, now: now())
-      if console.isLive { draw(&state) } else if let line { console.note(line) }
+      if console.isLive {
+        draw(&state)
+      } else if let line, !(leavesEnds && progress.phase.isFinal) {
+        console.note(line)
+      }
+    }
+  }
+
+  /// Takes the lines off a terminal on which the command now says how each endpoint ended.
+  func finish() {
+    state.withLock { state in
+      if leavesEnds { erase(&state) }
     }
   }
 

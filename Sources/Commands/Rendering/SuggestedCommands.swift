@@ -31,7 +31,8 @@ struct SuggestedCommands: Hashable, Sendable {
       case let group as OptionGroup<StateOptions>: state = group.wrappedValue.state
       case let group as OptionGroup<RegistryOptions>: registry = group.wrappedValue.registry
       case let group as OptionGroup<ManifestOptions>:
-        paths = group.wrappedValue.paths.filter { $0 != ManifestFiles.standardInput }
+        paths = group.wrappedValue.paths
+      case let group as OptionGroup<SourceOptions>: paths = group.wrappedValue.paths
       default: break
       }
     }
@@ -52,7 +53,7 @@ struct SuggestedCommands: Hashable, Sendable {
         rest = rest[command.upperBound...]
         continue
       }
-      result += before + completed(command: rest[command.lowerBound..<end])
+      result += before + completed(pipeline: rest[command.lowerBound..<end])
       rest = rest[end...]
     }
     return result + rest
@@ -64,6 +65,10 @@ struct SuggestedCommands: Hashable, Sendable {
   }
 
   // MARK: - One command
+
+  private func completed(pipeline: Substring) -> String {
+    pipeline.split(separator: " | ").map { completed(command: $0) }.joined(separator: " | ")
+  }
 
   private func completed(command: Substring) -> String {
     var words = command.split(separator: " ", omittingEmptySubsequences: false).map(String.init)

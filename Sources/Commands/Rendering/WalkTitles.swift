@@ -7,16 +7,19 @@ internal import Synchronization
 /// the end of a walk only says that nothing is left to do.
 final class WalkTitles: Sendable {
   private let lastActions = Mutex<[String: PlanAction]>([:])
+  private let undertaking: Undertaking
+
+  init(_ undertaking: Undertaking = .plan) { self.undertaking = undertaking }
 
   /// Nil for what nobody has to follow: a look after which only something is written down, or nothing is to do.
   func progress(_ event: WalkEvent) -> EndpointProgress? {
     switch event {
-    case .looked(let look): Self.progress(look, action: note(look))
+    case .looked(let look): progress(look, action: note(look))
     case .budgetUsedUp(let look, let budget):
       EndpointProgress(
-        endpoint: look.name, phase: .waiting, state: note(look).doing,
+        endpoint: look.name, phase: .waiting, state: doing(note(look)),
         detail: "waits for the workspace's write budget (\(budget.words))")
-    case .ended(let result): Self.progress(result, lastAction: lastActions.withLock { $0[result.name] })
+    case .ended(let result): progress(result, lastAction: lastActions.withLock { $0[result.name] })
     }
   }
 
@@ -27,14 +30,20 @@ final class WalkTitles: Sendable {
       var isWaiting = false
       if case .wait = decision.next { isWaiting = true }
       if decision.action != .none, decision.action != .hold, !isWaiting || actions[look.name] == nil {
-        actions[look.name] = decision.action
+        let comesBack = undertaking == .retry && decision.reason.code == .wentBack
+        actions[look.name] = comesBack ? .update : decision.action
       }
       return actions[look.name] ?? decision.action
     }
   }
 
-  private static func progress(_ look: Reconciler.Look, action: PlanAction) -> EndpointProgress? {
-    let doing = action.doing
+  /// What is being done, in the words of what was asked for.
+  private func doing(_ action: PlanAction) -> String {
+    action == .rollback ? undertaking.doing ?? action.doing : action.doing
+  }
+
+  private func progress(_ look: Reconciler.Look, action: PlanAction) -> EndpointProgress? {
+    let doing = doing(action)
     switch look.decision.next {
     case .record, .rest: return nil
     case .call(.patchTags(let name, _)):
@@ -49,7 +58,7 @@ final class WalkTitles: Sendable {
       return EndpointProgress(
         endpoint: look.name, phase: .deciding, state: doing, detail: "asks whether the former version can be served")
     case .wait:
-      return EndpointProgress(endpoint: look.name, phase: .waiting, state: doing, detail: waiting(look))
+      return EndpointProgress(endpoint: look.name, phase: .waiting, state: doing, detail: Self.waiting(look))
     }
   }
 
@@ -65,8 +74,8 @@ final class WalkTitles: Sendable {
     return words
   }
 
-  private static func progress(_ result: WalkResult, lastAction: PlanAction?) -> EndpointProgress {
-    let outcome = EndpointOutcome(result, lastAction: lastAction)
+  private func progress(_ result: WalkResult, lastAction: PlanAction?) -> EndpointProgress {
+    let outcome = EndpointOutcome(result, lastAction: lastAction, undertaking: undertaking)
     let phase: EndpointProgress.Phase =
       switch result.ending {
       case .inSync: .done

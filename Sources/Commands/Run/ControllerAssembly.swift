@@ -14,7 +14,7 @@ struct ControllerAssembly {
 
   init(
     _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, surroundings: Surroundings
-  ) throws {
+  ) async throws {
     let options = try command.rules.options(fleet: command.provider.fleet, environment: surroundings.environment)
     let state = try command.state.directory
     let history = try HistoryStore.open(in: state)
@@ -27,9 +27,10 @@ struct ControllerAssembly {
     let versions = connection.versions
     let target = connection.target
     let (site, workspaceRules) = (try command.workspace.site(at: target), try command.workspace.rules())
+    let isPlane = site == nil ? await connection.client.isPlane() : false
     let source = JudgedSource(
       try command.source.source(state: state, environment: surroundings.environment, log: log),
-      judge: { ManifestOptions.findings($0, for: target, on: site, workspaceRules) })
+      judge: { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) })
     let parts = ControllerParts(
       source: source,
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },

@@ -43,7 +43,8 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
     let connection = try registry.applied(
       to: provider.connect(transport: transport, retryPolicy: once, isSaid: false), transport: transport,
       retryPolicy: once, isSaid: false)
-    let assembly = try ControllerAssembly(self, connection, metrics: metrics, log: log, surroundings: surroundings)
+    let assembly = try await ControllerAssembly(
+      self, connection, metrics: metrics, log: log, surroundings: surroundings)
     // Its own messages tell of signals and services, which mean nothing to an operator.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
     // The last is the first to be asked to stop: the controller, so that probes answer and notices go out until its end.

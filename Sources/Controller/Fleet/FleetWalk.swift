@@ -1,3 +1,5 @@
+internal import Planning
+
 extension Reconciler {
   /// Walks many endpoints, some at once, until each is where it is to be or has to wait for a person. One that fails keeps no
   /// other from going on. When the caller is cancelled each walk says what it left in flight.
@@ -12,8 +14,11 @@ extension Reconciler {
   ) async -> [WalkResult] {
     // A walk throws nothing, so neither does the map.
     let results = try? await mapConcurrently(names, limit: limits.concurrency) { name in
+      let began = now()
       if let ending = await admit(name) {
-        let result = WalkResult(name: name, ending: ending, calls: [], last: nil, evidence: nil)
+        let result = WalkResult(
+          name: name, ending: ending, calls: [], last: nil, evidence: nil, elapsed: now() - began,
+          limit: limits.end(of: fleet.desired(name), from: began) - began)
         report(.ended(result))
         return result
       }

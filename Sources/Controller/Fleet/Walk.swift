@@ -51,6 +51,10 @@ package struct WalkResult: Sendable {
   package let last: Reconciler.Look?
   /// What was seen of a rollout that failed on this walk.
   package let evidence: RolloutEvidence?
+  /// How long it took.
+  package let elapsed: Duration
+  /// How long it was let wait.
+  package let limit: Duration
 
   package enum Ending: Sendable {
     /// Nothing was to do, or all of it is done.
@@ -86,7 +90,8 @@ extension Reconciler {
     _ name: String, desired: Desired, limits: WalkLimits, sleep: @Sendable (Duration) async throws -> Void,
     report: @Sendable (WalkEvent) -> Void
   ) async -> WalkResult {
-    var walk = Walk(name: name, desired: desired, end: limits.end(of: desired, from: now()))
+    let began = now()
+    var walk = Walk(name: name, desired: desired, end: limits.end(of: desired, from: began))
     let ending: WalkResult.Ending
     do {
       ending = try await run(&walk, limits, sleep, report)
@@ -96,7 +101,9 @@ extension Reconciler {
       ending = .failed("\(error)")
     }
     limits.budget?.leave(name)
-    let result = WalkResult(name: name, ending: ending, calls: walk.calls, last: walk.last, evidence: walk.evidence)
+    let result = WalkResult(
+      name: name, ending: ending, calls: walk.calls, last: walk.last, evidence: walk.evidence, elapsed: now() - began,
+      limit: walk.end - began)
     report(.ended(result))
     return result
   }

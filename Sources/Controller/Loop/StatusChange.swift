@@ -36,7 +36,9 @@ struct StatusChange {
 
   /// Whom to wake, and with which words.
   var notice: (kind: Notice.Kind, what: String)? {
-    if isRollback { return (.rollback, "is rolled back") }
+    if isRollback {
+      return (.rollback, status.reason == .askedFor ? "goes to the revision that a person chose" : "is rolled back")
+    }
     if needsPerson {
       return (.failure, status.reason == .quarantined ? "failed and is held" : "needs somebody to look")
     }

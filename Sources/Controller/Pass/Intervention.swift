@@ -8,9 +8,13 @@ extension Reconciler {
   /// there.
   ///
   /// - Parameter number: of the revision; nil: the newest good one that is not live.
+  /// - Returns: the revision that it will be at.
   /// - Throws: `CommandRefusal` where that cannot be, `ServingError` where the endpoint cannot be read or tagged.
-  package func rollBack(_ name: String, to number: Int?) async throws {
-    try await carryOut(try await rollback(name, to: number).edit, name)
+  @discardableResult
+  package func rollBack(_ name: String, to number: Int?) async throws -> RollbackGoal? {
+    let edit = try await rollback(name, to: number).edit
+    try await carryOut(edit, name)
+    return edit.goal
   }
 
   /// What `rollback NAME [--to N]` would do; nothing is written.
@@ -32,6 +36,7 @@ extension Reconciler {
     }
     if case .patchTags(_, let patch) = edit.operation { freed.tags = patch.applied(to: freed.tags) }
     return try await standingPlan(name, memory.applying(edit.change), .present(freed), .present(wanted, rollout))
+      .ofRetry
   }
 
   private func standingPlan(

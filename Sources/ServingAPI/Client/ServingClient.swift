@@ -101,6 +101,18 @@ package struct ServingClient: Sendable {
     do { return try failure(error, call: call) } catch { return error }
   }
 
+  /// The body of a document that a host shows to everybody; nil where it has none, or nothing answers soon. Sent once, without
+  /// credentials.
+  func publicDocument(_ path: String) async -> [UInt8]? {
+    let request = HTTPRequest(
+      url: target.url + path, headers: [HTTPField("Accept", "application/json"), HTTPField("User-Agent", userAgent)],
+      timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(5), total: .seconds(10)))
+    guard let response = try? await transport(request), response.status == 200,
+      let answer = try? await response.collect(upTo: Self.largestErrorAnswer), !answer.isCut
+    else { return nil }
+    return answer.bytes
+  }
+
   /// Time by this client's clock.
   package func elapsed() -> Duration { timing.elapsed() }
 

@@ -91,13 +91,16 @@ struct EndpointCalls: Sendable {
 }
 
 /// What databricks-sdk asks of a host before anything else, and without a token (serving-api.md 1.6): it prints a
-/// warning for each client where there is no answer. There is no OIDC here, so no address of one is told.
+/// warning for each client where there is no answer. There is no OIDC here, so no address of one is told. `served_by`
+/// tells Setpoint's own commands that this is a plane (`PlaneMark` in ServingAPI).
 struct HostMetadataCalls: Sendable {
   /// The data directory's id.
   let planeID: String
 
   func addRoutes(to router: some RouterMethods<PlaneContext>) {
-    router.get("/.well-known/databricks-config") { _, _ in Response.json(["workspace_id": .string(workspaceID)]) }
+    router.get("/.well-known/databricks-config") { _, _ in
+      Response.json(["workspace_id": .string(workspaceID), "served_by": "setpoint"])
+    }
   }
 
   /// A workspace's id is a number.

@@ -1,0 +1,23 @@
+internal import CanonicalJSON
+internal import LibCurl
+
+extension ServingClient {
+  /// Whether a serving plane answers at the target. The plane on this machine is known as one; any other says so in its public
+  /// document about itself, for which no credentials go along. What gives no clear answer is none.
+  package func isPlane() async -> Bool {
+    target.isLocalPlane ? true : await says(PlaneMark.member, in: PlaneMark.document)
+  }
+
+  private func says(_ member: String, in document: String) async -> Bool {
+    guard let body = await publicDocument(document), let json = try? JSONValue(parsing: body) else { return false }
+    return json[member]?.stringValue == PlaneMark.word
+  }
+}
+
+/// How a serving plane makes itself known.
+package enum PlaneMark {
+  /// The document that Databricks' clients ask every host for.
+  package static let document = "/.well-known/databricks-config"
+  package static let member = "served_by"
+  package static let word = "setpoint"
+}

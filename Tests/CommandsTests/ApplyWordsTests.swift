@@ -1,0 +1,123 @@
+import CanonicalJSON
+import Commands
+import ServingAPI
+import TestKit
+import Testing
+
+/// By which words people are told what a command did, and why.
+@Suite struct ApplyWordsTests {
+  @Test func `what goes to a newer revision restores it, and what is tried again is told as that`() async throws {
+    try await withApplyBench { bench in
+      for version in ["1", "2", "4"] {
+        try bench.write(Manifests.chat(version: version))
+        #expect(await bench.apply().code == 0)
+      }
+      let back = await bench.run("rollback", "support-chat", "--to", "1")
+      #expect(back.output.hasPrefix("support-chat: rolled back to revision 1"), "\(back)")
+      #expect(back.notes.contains("support-chat: rolling back to revision 1: PUT "), "\(back)")
+      #expect(!back.notes.contains("hold (rolled back)"), "\(back)")
+      let onward = await bench.run("rollback", "support-chat", "--to", "2")
+      #expect(onward.code == 0)
+      #expect(
+        onward.output.hasPrefix("support-chat: restored revision 2")
+          && onward.output.contains(": a person chose revision 2 instead of this config; sent again when "), "\(onward)"
+      )
+      #expect(onward.notes.contains("support-chat: restoring revision 2: PUT "), "\(onward)")
+      #expect(!(onward.output + onward.notes).contains("rolled back"), "\(onward)")
+      let held = await bench.run("rollback", "support-chat", "--to", "3")
+      #expect(held.code == 1)
+      #expect(held.notes.contains("revision 3 of support-chat is the one that is held"), "\(held)")
+      #expect(held.notes.contains("\"setpoint retry support-chat --state "), "\(held)")
+      let story = await bench.run("history", "support-chat", "--events").output
+      #expect(story.contains("rolling back to revision 1 ") && story.contains("restoring revision 2 "), "\(story)")
+      #expect(story.contains("because a person chose it instead of revision 3"), "\(story)")
+      #expect(story.contains("a person asked to restore a newer revision"), "\(story)")
+
+      let retried = await bench.run("retry", "support-chat")
+      #expect(retried.code == 0 && retried.output.hasPrefix("support-chat: retried"), "\(retried)")
+      #expect(
+        retried.notes.contains("~ support-chat: update (asked for)\n    the hold is lifted"), "\(retried)")
+      #expect(!(retried.output + retried.notes).contains("back"), "\(retried)")
+      #expect(await bench.run("rollback", "support-chat", "--to", "1").code == 0)
+      let document = try JSONValue(
+        parsing: await bench.run("rollback", "support-chat", "--to", "2", "-o", "json").output)
+      #expect(document["outcome"] == "restored" && document["succeeded"] == true)
+      #expect(
+        try JSONValue(parsing: await bench.run("retry", "support-chat", "-o", "json").output)["outcome"] == "retried")
+    }
+  }
+
+  @Test func `a create names the earlier failure of its config, which a deletion by hand lets be tried again`()
+    async throws
+  {
+    try await withApplyBench { bench in
+      try bench.write(Manifests.chat(version: "3"))
+      #expect(await bench.apply().code == 1)
+      #expect(await bench.diff().output.contains("hold (quarantined)"))
+      try await bench.workspace.provider.delete("support-chat")
+      let planned = await bench.diff()
+      #expect(planned.code == 1 && planned.output.contains("+ support-chat: create (does not exist)"), "\(planned)")
+      let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
+      let detail = plan["changes"]?.arrayValue?.first?["detail"]?.stringValue ?? ""
+      for text in [planned.output, detail] {
+        #expect(text.contains("this config failed as revision 1, recorded 20") && text.contains("incomplete metadata"))
+        #expect(text.contains("; it is tried again because the endpoint was deleted"), "\(text)")
+      }
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(!(await bench.diff().output.contains("failed")), "another config has not failed")
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `how it ended is told once where both streams are read as one`(isLive: Bool) async throws {
+    try await withApplyBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      bench.workspace.setFate(.ready(polls: 3), model: "main.support.hello", version: "1")
+      let run = await CommandRun(
+        ["apply", "-f", bench.manifest, "--state", "\(bench.directory)/state"], workspace: bench.workspace,
+        timing: bench.workspace.timing, isOutputTerminal: isLive, isLive: isLive, isOneStream: true)
+      #expect(run.code == 0)
+      let ends = try #require(run.lines.first)
+      #expect(ends.hasPrefix("support-chat: created (") && ends.hasSuffix("s)"), "\(run)")
+      #expect(!run.notes.contains("support-chat: created"), "\(run)")
+      if isLive {
+        #expect(run.notes.hasSuffix("\u{1B}[1F\u{1B}[J"), "the line is taken off the terminal")
+      } else {
+        #expect(run.notes.contains("support-chat: creating: POST"))
+      }
+      try bench.write(Manifests.chat(version: "2"))
+      let apart = await bench.apply()
+      #expect(
+        apart.output.hasPrefix("support-chat: updated") && apart.notes.contains("support-chat: updated"), "\(apart)")
+    }
+  }
+
+  @Test func `an endpoint that lost its fleet tag is told as that, with a command that takes it over`() async throws {
+    try await withApplyBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
+      #expect(await bench.apply().code == 0)
+      let provider = bench.workspace.provider
+      try await provider.patchTags("support-chat", set: [:], remove: ["setpoint-fleet"])
+      let known = await bench.diff("--fleet", "default")
+      #expect(
+        known.output.contains("its fleet tag (setpoint-fleet) is missing: Setpoint made it or took it over"), "\(known)"
+      )
+      let adoption =
+        "next: take it over with \"setpoint apply -f \(bench.manifest) --adopt --state \(bench.directory)/state\"\n"
+      #expect(known.output.contains(adoption), "\(known)")
+      try await provider.patchTags("support-chat", set: ["setpoint-manages": "gateway"], remove: [])
+      let stdin = await CommandRun(
+        ["diff", "-f", "-", "--state", "\(bench.directory)/other"], input: Manifests.chat(version: "1"),
+        workspace: bench.workspace, timing: bench.workspace.timing)
+      #expect(stdin.output.contains("is missing: it has other tags of Setpoint's; --adopt takes it over"), "\(stdin)")
+      #expect(stdin.output.contains("\"setpoint apply -f - --adopt --state "), "\(stdin)")
+      let refused = await bench.run("retry", "support-chat")
+      #expect(
+        refused.notes.contains("support-chat is left alone: its fleet tag (setpoint-fleet) is missing"), "\(refused)")
+      #expect(
+        refused.notes.contains("\"setpoint import support-chat | setpoint apply -f - --adopt --state "), "\(refused)")
+      #expect(await bench.apply("--adopt").code == 0)
+      #expect(await bench.diff().code == 0)
+    }
+  }
+}
