@@ -21,7 +21,7 @@ extension JSONValue {
       do throws(JSONError) {
         let value = try reader.value(depth: 0)
         reader.skipSpace()
-        guard reader.position == buffer.count else { throw reader.failure("text after the document") }
+        guard reader.position == buffer.count else { throw reader.failure("unexpected text after the document") }
         return .success(value)
       } catch {
         return .failure(error)
@@ -59,7 +59,7 @@ private struct JSONReader {
   }
 
   mutating func value(depth: Int) throws(JSONError) -> JSONValue {
-    guard depth < JSONValue.maximumDepth else { throw failure("nested deeper than \(JSONValue.maximumDepth)") }
+    guard depth < JSONValue.maximumDepth else { throw failure("nested more deeply than \(JSONValue.maximumDepth)") }
     skipSpace()
     guard let first = peek() else { throw depth == 0 ? failure("the text is empty") : missing("a value") }
     switch first {
@@ -117,7 +117,11 @@ private struct JSONReader {
     _ = take(UInt8(ascii: "-"))
     let firstDigit = position
     guard digits() else { throw missing("a value") }
-    if input[firstDigit] == UInt8(ascii: "0"), position - firstDigit > 1 { throw failure("a number with a leading 0") }
+    if input[firstDigit] == UInt8(ascii: "0"), position - firstDigit > 1 {
+      throw failure(
+        "a number must not have a "
+          + "leading zero")
+    }
     var isInteger = true
     if take(UInt8(ascii: ".")) {
       isInteger = false
@@ -130,7 +134,7 @@ private struct JSONReader {
     }
     let text = String(decoding: input[start..<position], as: UTF8.self)
     if isInteger, let number = Int64(text) { return .int(number) }
-    guard let number = Double(text), number.isFinite else { throw failure("a number too large: \(text)") }
+    guard let number = Double(text), number.isFinite else { throw failure("the number is out of range: \(text)") }
     // 1.0 and 1e0 mean 1: one value, one canonical form.
     return Int64(exactly: number).map { .int($0) } ?? .double(number)
   }
@@ -159,7 +163,7 @@ private struct JSONReader {
       case UInt8(ascii: "\\"):
         position += 1
         try escape(into: &text)
-      case 0..<0x20: throw failure("a control character inside a string")
+      case 0..<0x20: throw failure("control characters are not allowed in a string")
       default:
         text.append(byte)
         position += 1
@@ -169,7 +173,7 @@ private struct JSONReader {
   }
 
   private func decode(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(JSONError) -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("a string that is not UTF-8") }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("the string is not valid UTF-8") }
     return text
   }
 
@@ -184,7 +188,7 @@ private struct JSONReader {
     case UInt8(ascii: "r"): text.append(0x0D)
     case UInt8(ascii: "t"): text.append(0x09)
     case UInt8(ascii: "u"): text.append(contentsOf: String(try unicodeScalar()).utf8)
-    default: throw failure("an unknown escape in a string")
+    default: throw failure("unknown escape sequence in a string")
     }
   }
 

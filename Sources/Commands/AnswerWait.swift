@@ -49,7 +49,7 @@ struct AnswerWait: Sendable {
       beats += 1
       guard beats % Self.beats == 0, case .present(let live) = try? await provider.observe(endpoint) else { continue }
       if live.isFailed { throw notComing(live) }
-      let words = live.readiness == .ready ? "waiting for the answer" : Self.standing(live)
+      let words = live.readiness == .ready ? "waiting for an answer" : Self.standing(live)
       surroundings.console.note("\(endpoint): \(words) (\(TimeText.span(seconds: Int64(beats))))")
     }
   }
@@ -67,7 +67,7 @@ struct AnswerWait: Sendable {
     let place = status.map { "HTTP \($0)" }
     guard case .present(let live) = observed else {
       return ErrorReport(
-        "there is no endpoint \(endpoint) at \(target)", place: place,
+        "endpoint \(endpoint) not found at \(target)", place: place,
         next: "\"setpoint get\" lists the endpoints there")
     }
     // A plane's answer has the replicas' words in it already, a workspace's has not.

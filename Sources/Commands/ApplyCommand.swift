@@ -9,37 +9,38 @@ internal import ServingAPI
 
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "apply", abstract: "Make the endpoints what the manifests say, and wait until they are.",
+    commandName: "apply", abstract: "Apply manifests and wait until their endpoints are in sync.",
     discussion: """
-      A version that fails is rolled back to the last good one and held until the manifest changes or "setpoint retry" is \
-      said. Exits with 0 when all is done, with 1 when something failed or is held. Interrupted, it says what is in \
-      flight; the same command goes on from there.
+      A version that fails is rolled back to the last good one and held until the manifest changes or you run "setpoint \
+      retry". Exits with 0 if all endpoints are in sync, with 1 if something failed or is held. If interrupted, it lists \
+      the changes in flight; run the same command to resume.
       """)
 
   @OptionGroup var manifests: ManifestOptions
   @OptionGroup var fleet: FleetOptions
   @Option(
     help: ArgumentHelp(
-      "Carry out a plan that \"diff --out\" saved; refused when the world has moved.", valueName: "PLAN"),
+      "Apply a plan saved by \"diff --out\". Refused if live state has changed since.", valueName: "PLAN"),
     completion: .file())
   var plan: String?
-  @Flag(help: "Show the plan and change nothing.") var dryRun = false
-  @Flag(name: .customLong("no-wait"), help: "Send what is to be sent and do not wait for the provider.") var noWait =
+  @Flag(help: "Show the plan without changing anything.") var dryRun = false
+  @Flag(name: .customLong("no-wait"), help: "Send the changes and return without waiting for the provider.")
+  var noWait =
     false
   @Option(
     help: ArgumentHelp("How long to wait for each endpoint. (default: its rollout's deadline)", valueName: "TIME"))
   var timeout: TimeSpan?
   @Option(
     help: ArgumentHelp(
-      "How many creates and updates the workspace takes in which time, such as 50/5m, or off. (default: "
+      "The workspace's limit on creates and updates, such as 50/5m, or off. (default: "
         + "SETPOINT_WRITE_BUDGET, else 50/5m; off for the plane on this machine)", valueName: "N/TIME"))
   var writeBudget: WriteBudgetArgument?
   @Flag(
     inversion: .prefixedNo,
-    help: "Ask before anything is sent whether it can succeed, and wait for a version that is still being registered.")
+    help: "Run preflight checks first, and wait for a version that is still being registered.")
   var preflight = true
   @OptionGroup var prices: PriceOptions
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var workspace: WorkspaceOptions
@@ -47,7 +48,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard plan == nil || !(fleet.prune || fleet.adopt || fleet.allowRecreate) else {
-      throw ValidationError("--prune, --adopt and --allow-recreate belong to the plan: give them to \"diff --out\".")
+      throw ValidationError("--prune, --adopt and --allow-recreate are part of the plan; pass them to \"diff --out\".")
     }
   }
 
@@ -69,9 +70,9 @@ struct ApplyCommand: AsyncParsableCommand {
       for line in pass.lines(console.notesPalette) { console.note(line) }
     }
     for line in cost?.lines(console.notesPalette) ?? [] { console.note(line) }
-    let limits = WalkLimits(
+    let limits = ConvergenceLimits(
       waits: !noWait, timeout: timeout?.duration, budget: try budget(for: pass.reconciler.provider.target))
-    let walk = FleetWalk(
+    let convergence = FleetConvergence(
       limits: limits, surroundings: Surroundings.current, isReported: output == .text)
     var checks: FleetPreflight?
     let unsettled = pass.unsettled
@@ -79,7 +80,7 @@ struct ApplyCommand: AsyncParsableCommand {
       let preflight = try await connection.preflight(pass.reconciler, rules: rules, on: site)
       checks = FleetPreflight(preflight: preflight, pass: pass)
     }
-    let report = ApplyReport(plan: pass.plan, results: await walk.run(unsettled, pass, preflight: checks))
+    let report = ApplyReport(plan: pass.plan, results: await convergence.run(unsettled, pass, preflight: checks))
     switch output {
     case .json:
       let result = report.json(console.suggestions)
@@ -97,7 +98,7 @@ struct ApplyCommand: AsyncParsableCommand {
     return SharedWriteBudget(budget, elapsed: surroundings.timing.elapsed)
   }
 
-  private func makePass(_ rules: RuleBook) async throws -> (FleetPass, Connection, WorkspaceSite?) {
+  private func makePass(_ rules: RuleBook) async throws -> (FleetPlan, Connection, WorkspaceSite?) {
     if let plan { return try await savedPass(plan, rules) }
     let set = try manifests.readUsable()
     let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
@@ -106,7 +107,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let history = dryRun ? try state.readHistory() : try state.openHistory()
     let reconciler = connection.reconciler(history, fleet.decisionOptions(fleet: provider.fleet))
     let makePass = { @Sendable (wait: RegistrationWait?) in
-      try await FleetPass(
+      try await FleetPlan(
         set, reconciler, connection.versions, wait, allowMassDelete: fleet.allowMassDelete, cloud: site?.cloud)
     }
     let waits = !dryRun && !noWait
@@ -117,13 +118,13 @@ struct ApplyCommand: AsyncParsableCommand {
     return (pass, connection, site)
   }
 
-  private func savedPass(_ path: String, _ rules: RuleBook) async throws -> (FleetPass, Connection, WorkspaceSite?) {
+  private func savedPass(_ path: String, _ rules: RuleBook) async throws -> (FleetPlan, Connection, WorkspaceSite?) {
     let saved = try SavedPlan.read(from: path)
     // The manifests are needed only for values that neither the plan nor the live config has.
     let set = manifests.paths.isEmpty ? nil : try manifests.readUsable()
     let connection = try registry.applied(to: provider.connect()).gatingVersions(rules, if: preflight)
     let site = try workspace.site(at: connection.target)
-    let pass = try await FleetPass(
+    let pass = try await FleetPlan(
       saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)
     for move in try await pass.aliasMoves(connection.versions) { Surroundings.current.console.note(move) }
     return (pass, connection, site)

@@ -2,10 +2,10 @@ internal import ArgumentParser
 
 struct CompletionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "completion", abstract: "Print a script that completes commands in a shell.",
+    commandName: "completion", abstract: "Print a shell completion script.",
     discussion: """
-      Commands, options, files behind -f and the names of endpoints are completed; for those the provider is asked, for two \
-      seconds at most.
+      Completes commands, options, files after -f, and endpoint names. Endpoint names come from the \
+      provider, which has two seconds to answer.
 
         bash: setpoint completion bash > ~/.local/share/bash-completion/completions/setpoint
         zsh:  setpoint completion zsh > ~/.zfunc/_setpoint      (with fpath+=~/.zfunc before compinit in ~/.zshrc)

@@ -7,15 +7,15 @@ internal import ServingAPI
 
 struct DeleteCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "delete", abstract: "Delete endpoints of the fleet.",
+    commandName: "delete", abstract: "Delete endpoints that belong to the fleet.",
     discussion: """
-      An endpoint that another fleet owns, or nobody, is not touched, nor one whose manifest said deletionPolicy: Retain \
-      unless --retained is given. While its manifest exists, the next apply makes it again.
+      An endpoint that belongs to another fleet, or to none, is not deleted; nor is one with deletionPolicy: Retain, unless \
+      --retained is given. As long as its manifest exists, the next apply creates the endpoint again.
       """)
 
   @Argument(help: "The endpoints' names.", completion: .endpoints) var names: [String]
-  @Flag(help: "Delete it even though its deletion policy is Retain.") var retained = false
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Flag(help: "Delete the endpoint even if its deletion policy is Retain.") var retained = false
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 
@@ -66,19 +66,19 @@ struct DeleteCommand: AsyncParsableCommand {
   private func refuse(_ endpoint: ObservedEndpoint) throws {
     guard endpoint.belongs(to: provider.fleet) else {
       throw ErrorReport(
-        "\(endpoint.name) is not the fleet's, so it is not deleted",
+        "\(endpoint.name) does not belong to the fleet, so it is not deleted",
         why: endpoint.fleet == nil
-          ? endpoint.ownerWords : "\(endpoint.ownerWords), and this command acts for \"\(provider.fleet)\"",
+          ? endpoint.ownerWords : "\(endpoint.ownerWords), and this command acts for fleet \"\(provider.fleet)\"",
         next: endpoint.fleet.map {
-          "if you act for that fleet: \"setpoint delete \(endpoint.name) --fleet \(ShellWord.quoted($0))\""
+          "to act for that fleet: \"setpoint delete \(endpoint.name) --fleet \(ShellWord.quoted($0))\""
         }
-          ?? "delete it where it was made, or take it over first: "
+          ?? "delete it with the tool that created it, or adopt it first: "
           + "\"setpoint import \(endpoint.name) | setpoint apply -f - --adopt\"")
     }
     guard retained || !endpoint.isRetained else {
       throw ErrorReport(
         "\(endpoint.name) is protected: its deletion policy is Retain",
-        next: "change deletionPolicy in its manifest and apply it, or say --retained")
+        next: "change deletionPolicy in its manifest and apply it, or pass --retained")
     }
   }
 }

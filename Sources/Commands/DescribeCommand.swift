@@ -6,11 +6,11 @@ internal import ServingAPI
 
 struct DescribeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "describe", abstract: "Show everything about one endpoint.",
-    discussion: "Its state and why, what it serves, what is held, its revisions, and what happened to it.")
+    commandName: "describe", abstract: "Show the details of one endpoint.",
+    discussion: "Shows its state and the reason, its configs, holds, revisions and events.")
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 

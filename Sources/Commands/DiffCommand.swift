@@ -9,22 +9,22 @@ internal import ServingAPI
 
 struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   static let configuration = CommandConfiguration(
-    commandName: "diff", abstract: "Show what apply would change; change nothing.",
+    commandName: "diff", abstract: "Show what apply would change.",
     discussion: """
-      Exits with 0 when nothing would change, with 1 when something would or a person should look at a hold, with 2 when \
-      it cannot be told. With --detailed-exitcode: 0 nothing, 2 changes, 1 error.
+      Exits with 0 if nothing would change, with 1 if something would change or a hold needs attention, with 2 if the plan \
+      is incomplete. With --detailed-exitcode: 0 for no changes, 2 for changes, 1 for errors.
       """)
 
   @OptionGroup var manifests: ManifestOptions
   @OptionGroup var fleet: FleetOptions
-  @Option(help: ArgumentHelp("Save the plan, for \"apply --plan\".", valueName: "PLAN"), completion: .file()) var out:
-    String?
-  @Flag(help: "List also each difference that is no drift, and why.") var explain = false
-  @Flag(help: "Ask also whether each change can succeed: version, permissions, weights against memory.") var preflight =
+  @Option(help: ArgumentHelp("Save the plan to a file for \"apply --plan\".", valueName: "PLAN"), completion: .file())
+  var out: String?
+  @Flag(help: "Also list ignored differences, with the reason for each.") var explain = false
+  @Flag(help: "Also run preflight checks: versions, permissions, weights against memory.") var preflight =
     false
   @OptionGroup var prices: PriceOptions
   @Flag(help: "Exit with 2 for changes and 1 for errors, as terraform plan does.") var detailedExitcode = false
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var workspace: WorkspaceOptions
@@ -40,7 +40,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     try await ManifestOptions.check(set, for: connection.client, on: site, rules)
     let history = out == nil ? try state.readHistory() : try state.openHistory()
     let options = fleet.decisionOptions(fleet: provider.fleet)
-    var pass = try await FleetPass(
+    var pass = try await FleetPlan(
       set, connection.reconciler(history, options), connection.versions, allowMassDelete: fleet.allowMassDelete,
       explain: explain, cloud: site?.cloud)
     if preflight {
@@ -53,13 +53,13 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
       // The plan has just said why.
       let (names, more) = (pass.unknowns.prefix(10).joined(separator: ", "), pass.unknowns.count - 10)
       throw ErrorReport(
-        "the plan is not complete: some endpoints are blocked",
+        "the plan is incomplete: some endpoints are blocked",
         why: "the plan says why for each: \(names)\(more > 0 ? " and \(more) more" : "")")
     }
     if pass.plan.hasChanges || pass.plan.needsPerson { throw ExitCode(detailedExitcode ? 2 : 1) }
   }
 
-  private func show(_ pass: FleetPass, _ cost: PlanCost?) throws {
+  private func show(_ pass: FleetPlan, _ cost: PlanCost?) throws {
     let console = Surroundings.current.console
     switch output {
     case .json: try console.json(pass.json(cost))
@@ -78,6 +78,6 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
         next: "name a file in a directory that exists and that you may write to")
     }
     let console = Surroundings.current.console
-    console.note("saved; carry it out with: \(console.suggestions.command(["apply", "--plan", path]))")
+    console.note("saved; apply it with: \(console.suggestions.command(["apply", "--plan", path]))")
   }
 }

@@ -24,7 +24,7 @@ struct EndpointOutcome: Sendable {
   /// - Parameters:
   ///   - lastAction: what the walk did last, where it did something.
   ///   - undertaking: what was asked for.
-  init(_ result: WalkResult, lastAction: PlanAction?, undertaking: Undertaking = .plan) {
+  init(_ result: ConvergenceResult, lastAction: PlanAction?, undertaking: Undertaking = .plan) {
     endpoint = result.name
     calls = result.calls
     seconds = result.elapsed.components.seconds
@@ -54,7 +54,7 @@ struct EndpointOutcome: Sendable {
     case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
       title = "failed"
       why = result.last?.decision.degraded ?? reason.detail
-      next = "this command does not send it again; remove the cause, and run it again"
+      next = "it is not sent again; fix the cause, then run the command again"
       done = nil
     case .underWay(let reason, timeIsOver: false):
       title = "under way"
@@ -64,7 +64,7 @@ struct EndpointOutcome: Sendable {
     case .interrupted:
       title = "interrupted"
       why = Self.inFlight(result)
-      next = "the same command goes on from there"
+      next = "run the same command to resume"
       done = nil
     case .failed(let words):
       (title, why, next, done) = ("failed", words, nil, nil)
@@ -87,18 +87,20 @@ struct EndpointOutcome: Sendable {
   }
 
   /// What a walk was waiting for when its time was over, what is known of that, and what to do.
-  private static func waiting(_ reason: Reason, _ result: WalkResult) -> (what: String, why: String, next: String) {
-    let goOn = "the same command goes on from there"
+  private static func waiting(_ reason: Reason, _ result: ConvergenceResult) -> (
+    what: String, why: String, next: String
+  ) {
+    let goOn = "run the same command to resume"
     switch reason.code {
     case .retrying:
       let words = result.last?.decision.degraded ?? reason.detail
       let isAnswer = result.last?.recorded.memory.attempt?.refusal != nil
       return (
-        "waiting to send it again",
+        "waiting to retry",
         "\(isAnswer ? "the provider's last answer was" : "the last call failed"): \(words)",
-        "nothing is under way; remove the cause, and run the same command again"
+        "nothing is in progress; fix the cause, then run the same command again"
       )
-    case .blocked: return (result.last == nil ? "waiting to begin" : "blocked", reason.detail, goOn)
+    case .blocked: return (result.last == nil ? "waiting to start" : "blocked", reason.detail, goOn)
     default:
       var words = ""
       if case .present(let live)? = result.last?.observed { words = live.deploymentWords }
@@ -106,36 +108,36 @@ struct EndpointOutcome: Sendable {
       let state = reason.code == .overdue ? "updating" : reason.code.rawValue
       return (
         state, known.isEmpty ? "still under way at the provider" : "still under way at the provider: \(known)",
-        "it goes on at the provider; \(goOn)"
+        "it continues at the provider; \(goOn)"
       )
     }
   }
 
   /// The decision's reason, and what the failed revision's own record says where the reason does not repeat it.
-  private static func why(_ reason: Reason, _ look: Reconciler.Look?) -> String {
-    guard let look, case .present(let live) = look.observed, let held = HeldTag(tags: live.tags).held,
-      let words = look.recorded.memory.revision(of: held.digest)?.outcome.message, !reason.detail.contains(words)
+  private static func why(_ reason: Reason, _ assessment: Reconciler.Assessment?) -> String {
+    guard let assessment, case .present(let live) = assessment.observed, let held = HeldTag(tags: live.tags).held,
+      let words = assessment.recorded.memory.revision(of: held.digest)?.outcome.message, !reason.detail.contains(words)
     else { return reason.detail }
     return reason.detail.isEmpty ? words : "\(reason.detail)\n\(words)"
   }
 
   /// With what the logs of the rollout that failed ended with, unless its reason quotes them.
-  private static func withLogs(_ why: String, _ result: WalkResult) -> String {
+  private static func withLogs(_ why: String, _ result: ConvergenceResult) -> String {
     let tails = result.evidence?.tails ?? []
     guard !tails.isEmpty else { return why }
-    if why.contains("log says:") {
-      return "\(why)\n\"setpoint describe \(result.name)\" shows what its logs ended with"
+    if why.contains("log:") {
+      return "\(why)\n\"setpoint describe \(result.name)\" shows the end of its logs"
     }
     return ([why] + tails.flatMap { ["\($0.title), the last lines:"] + $0.lines.map { "  \($0)" } })
       .joined(separator: "\n")
   }
 
-  private static func inFlight(_ result: WalkResult) -> String {
+  private static func inFlight(_ result: ConvergenceResult) -> String {
     guard let attempt = result.last?.recorded.memory.attempt else {
       return result.calls.isEmpty ? "nothing was sent" : "\(result.calls.joined(separator: ", ")) was sent"
     }
     let what = "the \(attempt.kind.rawValue) to revision \(attempt.revision)"
     return result.calls.isEmpty && attempt.acceptance == nil
-      ? "\(what) was written down and not sent" : "\(what) was sent and goes on at the provider"
+      ? "\(what) was recorded but not sent" : "\(what) was sent and continues at the provider"
   }
 }

@@ -25,7 +25,7 @@ extension ErrorReport {
     case let error as CommandRefusal: self.init(error.description, next: error.next)
     case let error as NoSuchEndpoint:
       self.init(
-        "there is no endpoint \(error.name) at \(error.target)", next: "\"setpoint get\" lists the endpoints there")
+        "endpoint \(error.name) not found at \(error.target)", next: "\"setpoint get\" lists the endpoints there")
     case let error as InvalidManifest: self.init(error.findings.map(\.description).joined(separator: "\n"))
     default: self.init(error.systemWords)
     }
@@ -37,29 +37,29 @@ extension ErrorReport {
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
     // Without a status it is not an answer to the token: there is none to send.
     let isWithoutToken = error.kind == .unauthenticated && error.status == nil
-    let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it exists already" : Self.what(error.kind)
+    let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it already exists" : Self.what(error.kind)
     self.init(
-      isWithoutToken ? "there is no access token" : what,
+      isWithoutToken ? "no access token" : what,
       place: error.call + (details.isEmpty ? "" : " (\(details))"), why: error.serverMessage, next: error.advice)
   }
 
   private static func what(_ kind: ServingError.Kind) -> String {
     switch kind {
-    case .notFound: "the provider does not have it"
+    case .notFound: "the provider cannot find it"
     case .conflict: "the endpoint is being changed, or the name is taken"
-    case .unauthenticated: "the provider does not accept the token"
-    case .permissionDenied: "the provider does not allow it"
+    case .unauthenticated: "the provider rejected the token"
+    case .permissionDenied: "the provider denied permission"
     case .invalid: "the provider refused the request"
-    case .throttled: "the provider asks to be left alone for a while"
+    case .throttled: "the provider is rate-limiting requests"
     case .unavailable: "the provider is not available"
     case .internalError: "the provider failed"
     case .unimplemented: "the provider cannot do this"
     case .cancelledByServer: "the provider cancelled the request"
-    case .timeout: "no answer came in time"
+    case .timeout: "the request timed out"
     case .network: "the provider cannot be reached"
     case .untrustedServer: "the provider's certificate is not trusted"
-    case .unexpectedAnswer: "the answer is not one of the serving API"
-    case .refusedLocally: "this cannot be sent"
+    case .unexpectedAnswer: "the response is not from the serving API"
+    case .refusedLocally: "the request is not valid"
     }
   }
 }

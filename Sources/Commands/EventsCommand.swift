@@ -6,21 +6,23 @@ internal import ServingAPI
 
 struct EventsCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
-    commandName: "events", abstract: "Show what happened to endpoints and fleets: what, why, when, by which commit.",
+    commandName: "events",
+    abstract: "Show the events of endpoints and fleets: what happened, why, when, and from "
+      + "which commit.",
     discussion: """
-      Reads the state directory of "setpoint run" or "setpoint apply". With -f it goes on until Ctrl-C. "-o json" prints one \
-      object on each line.
+      Reads the state directory of "setpoint run" or "setpoint apply". With -f it follows new events until Ctrl-C. "-o json" \
+      prints one object per line.
       """)
 
-  @Argument(help: "The names of endpoints; none: all, and what concerns whole fleets.", completion: .endpoints)
+  @Argument(help: "Endpoint names. (default: all endpoints, and events of whole fleets)", completion: .endpoints)
   var names: [String] = []
-  @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
+  @Flag(name: .shortAndLong, help: "Follow: print new output until interrupted.") var follow = false
   @Option(
     help: ArgumentHelp(
-      "Only what happened in this last time, such as 1h. (default: the last 100 events)", valueName: "TIME"))
+      "Only events newer than this, such as 1h. (default: the last 100 events)", valueName: "TIME"))
   var since: TimeSpan?
   @OptionGroup var filter: FleetFilter
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var state: StateOptions
 
   func run() async throws {
@@ -66,9 +68,10 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
   private func nothingFound() throws -> String {
     let isNarrowed = !names.isEmpty || since != nil || filter.fleet != nil || filter.host != nil
     return isNarrowed
-      ? "no such events in the state directory \(try state.directory.path); without names and options all are shown"
-      : "nothing has happened yet with the state directory \(try state.directory.path); where \"setpoint run\" or "
-        + "\"setpoint apply\" has another, name it with --state DIR"
+      ? "no matching events in the state directory \(try state.directory.path); run it without names and options to "
+        + "show all"
+      : "no events yet in the state directory \(try state.directory.path); if \"setpoint run\" or \"setpoint "
+        + "apply\" uses another one, pass it with --state DIR"
   }
 }
 

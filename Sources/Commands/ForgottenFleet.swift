@@ -18,12 +18,12 @@ struct ForgottenFleet {
       let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
       throw ErrorReport(
         "there is no fleet \"\(name)\" in the state directory \(directory.path)",
-        next: known.isEmpty ? "name another directory with --state DIR" : "it knows: \(there)")
+        next: known.isEmpty ? "use another directory with --state DIR" : "it knows: \(there)")
     }
     guard meant.count == 1 else {
       throw ErrorReport(
         "the fleet \"\(name)\" is known at \(meant.map(\.host).joined(separator: " and at "))",
-        next: "say which with --host URL")
+        next: "choose one with --host URL")
     }
     try await forget(fleet, in: directory)
   }
@@ -36,9 +36,9 @@ struct ForgottenFleet {
       now: { Timestamp(milliseconds: now()) })
     guard try await lease.acquire() else {
       throw ErrorReport(
-        "a controller looks after the fleet \"\(fleet.name)\" at \(fleet.host)",
+        "a controller manages the fleet \"\(fleet.name)\" at \(fleet.host)",
         why: await lease.holder.map { "the lease is held by \($0)" },
-        next: "stop it first; what it looks after is not forgotten")
+        next: "stop it first; a fleet with a running controller cannot be forgotten")
     }
     let count: Int
     do {
@@ -49,7 +49,8 @@ struct ForgottenFleet {
     }
     await lease.release()
     try Surroundings.current.console.result(
-      "forgot the fleet \(fleet.name) at \(fleet.host), with the status of \(count) endpoint\(count == 1 ? "" : "s"); the "
-        + "endpoints themselves and their revisions are as they were")
+      "forgot the fleet \(fleet.name) at \(fleet.host), with the status of \(count) endpoint\(count == 1 ? "" : "s"); "
+        + "its endpoints and their revisions were not changed"
+    )
   }
 }

@@ -10,13 +10,13 @@ struct GetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "get", abstract: "List live endpoints, or show one.",
     discussion: """
-      "-o yaml" prints manifests that "apply -f" reads, as "setpoint import" does; "-o json" prints the provider's own \
-      words. A plain environment value that may be a credential is never printed.
+      "-o yaml" prints manifests that "apply -f" accepts, as "setpoint import" does; "-o json" prints the provider's \
+      response. A plain environment value that may be a credential is never printed.
       """)
 
-  @Argument(help: "The names of endpoints; none: all but the platform's own.", completion: .endpoints)
+  @Argument(help: "Endpoint names. (default: all except the platform's own)", completion: .endpoints)
   var names: [String] = []
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = ListFormat.table
+  @Option(name: .shortAndLong, help: "The output format.") var output = ListFormat.table
   @OptionGroup var prices: PriceOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var workspace: WorkspaceOptions
@@ -43,7 +43,7 @@ struct GetCommand: AsyncParsableCommand {
     try show(found.compactMap(\.self), statuses, cost, console)
     guard !names.isEmpty else { return }
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
-    for name in missing { console.note("error: there is no endpoint \(name) at \(connection.target.url)") }
+    for name in missing { console.note("error: endpoint \(name) not found at \(connection.target.url)") }
     if !missing.isEmpty { console.note("  next:  \"setpoint get\" lists the endpoints there") }
     if !missing.isEmpty { throw ExitCode(1) }
   }
@@ -76,7 +76,7 @@ struct GetCommand: AsyncParsableCommand {
       let table = EndpointTable.table(
         endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: Surroundings.current.now())
       if table.isEmpty, !names.isEmpty { return }
-      if table.isEmpty { return console.note("no endpoints; \"setpoint apply -f FILE\" makes one") }
+      if table.isEmpty { return console.note("no endpoints; \"setpoint apply -f FILE\" creates one") }
       for line in table.lines(console.outputPalette) { try console.result(line) }
       for line in cost?.lines(console.outputPalette) ?? [] { try console.result(line) }
     case .json:
@@ -110,7 +110,7 @@ struct LiveEndpoint: Sendable {
   static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
     guard let endpoint = try await find(name, connection.provider) else {
       throw ErrorReport(
-        "there is no endpoint \(name) at \(connection.target.url)", next: "\"setpoint get\" lists the endpoints there")
+        "endpoint \(name) not found at \(connection.target.url)", next: "\"setpoint get\" lists the endpoints there")
     }
     return endpoint
   }

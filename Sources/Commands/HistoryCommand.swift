@@ -7,12 +7,12 @@ internal import ServingAPI
 
 struct HistoryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "history", abstract: "List the revisions of an endpoint that were applied from here.",
-    discussion: "\"setpoint rollback NAME --to N\" goes back to one that was good.")
+    commandName: "history", abstract: "List an endpoint's revisions applied from this machine.",
+    discussion: "\"setpoint rollback NAME --to N\" restores a good revision.")
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Flag(help: "List what happened, too.") var events = false
-  @Option(name: .shortAndLong, help: "The form of the output: table or json.") var output = TableFormat.table
+  @Flag(help: "Also list events.") var events = false
+  @Option(name: .shortAndLong, help: "The output format: table or json.") var output = TableFormat.table
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 
@@ -25,8 +25,8 @@ struct HistoryCommand: AsyncParsableCommand {
     let events = events ? try await history.events(of: key) : []
     guard recorded.version > 0 else {
       throw ErrorReport(
-        "nothing is recorded of \(name) at \(connection.target.url) in this state directory",
-        next: "history is kept where \"setpoint apply\" runs; name its directory with --state DIR")
+        "no history of \(name) at \(connection.target.url) in this state directory",
+        next: "history is kept on the machine that runs \"setpoint apply\"; select its directory with --state DIR")
     }
     switch output {
     case .table:

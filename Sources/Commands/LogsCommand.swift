@@ -5,21 +5,21 @@ internal import ServingAPI
 
 struct LogsCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
-    commandName: "logs", abstract: "Print what the model servers of an endpoint write.",
+    commandName: "logs", abstract: "Print the logs of an endpoint's model servers.",
     discussion: """
-      The logs of the config that is being rolled out come before those of the active one. A terminal is shown no controls \
-      that a server wrote; a file or a program gets every byte. "-o json" prints one object on each line.
+      Logs of the pending config come before those of the active one. Control characters are removed on a terminal; \
+      a file or a pipe receives every byte. "-o json" prints one object per line.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Flag(name: .shortAndLong, help: "Go on printing what comes, until interrupted.") var follow = false
+  @Flag(name: .shortAndLong, help: "Follow: print new output until interrupted.") var follow = false
   @Option(help: "Only this served entity. (default: all)") var entity: String?
   @Flag(
-    help:
-      "Print how it came up instead: a workspace's build of the container, or what a plane's server wrote until it was ready."
+    help: ArgumentHelp(
+      "Print the startup log instead: a workspace's container build, or a plane's server output until it was ready.")
   )
   var build = false
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
@@ -53,7 +53,7 @@ struct LogsCommand: AsyncParsableCommand, OpenEnded {
     for entity in configs.flatMap(\.entities) where !names.contains(entity.name) { names.append(entity.name) }
     guard let entity else {
       guard !names.isEmpty else {
-        throw ErrorReport("\(name) serves nothing yet", next: "\"setpoint describe \(name)\" says why")
+        throw ErrorReport("\(name) does not serve anything yet", next: "\"setpoint describe \(name)\" says why")
       }
       return names
     }

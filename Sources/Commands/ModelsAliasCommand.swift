@@ -5,13 +5,13 @@ internal import ServingAPI
 
 struct ModelsAliasCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "alias", abstract: "Let an alias mean a version of a model.",
-    discussion: "A manifest that says entityVersion: \"@ALIAS\" rolls out another version once its alias means one.")
+    commandName: "alias", abstract: "Point an alias at a version of a model.",
+    discussion: "A manifest with entityVersion: \"@ALIAS\" rolls out the new version when the alias moves.")
 
   @Argument(help: "The model: catalog.schema.name.") var name: String
   @Argument(help: "The alias, with or without @.") var alias: String
-  @Argument(help: "The version's number.") var version: Int64
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Argument(help: "The version number.") var version: Int64
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {

@@ -2,6 +2,6 @@ internal import ArgumentParser
 
 struct ModelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "models", abstract: "The models that a plane can serve.",
+    commandName: "models", abstract: "Manage the models that a plane can serve.",
     subcommands: [ModelsRegisterCommand.self, ModelsListCommand.self, ModelsAliasCommand.self])
 }

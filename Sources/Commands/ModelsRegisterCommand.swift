@@ -9,14 +9,17 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     commandName: "register", abstract: "Register a directory as a version of a model.",
     discussion: """
       DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
-      folder from which the command in --entrypoint runs. It must be on the plane's machine; its weights are linked or \
-      copied, never moved. Links in it may lead anywhere within it, and from a snapshot of the Hugging Face cache to that \
-      model's own blobs. Prints the version's number.
+      folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights are \
+      linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face \
+      cache to that model's own blobs. Prints the version number.
       """)
 
   @Argument(help: "The model: catalog.schema.name.") var name: String
   @Argument(help: "The directory with the model.", completion: .directory) var directory: String
-  @Option(help: ArgumentHelp("The version's number, as another registry has it. (default: the next)", valueName: "N"))
+  @Option(
+    help: ArgumentHelp(
+      "The version number to use, for example that of another registry. (default: the "
+        + "next)", valueName: "N"))
   var version: Int?
   @Option(
     help: ArgumentHelp("The start command. (default: from MLmodel, else vLLM on the config.json)", valueName: "COMMAND")
@@ -26,13 +29,13 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "The task, such as llm/v1/chat. (default: from MLmodel, else from config.json)", valueName: "TASK"))
   var task: String?
-  @Option(help: ArgumentHelp("Let this alias mean the new version.", valueName: "ALIAS")) var alias: String?
-  @Flag(help: "Follow links that lead out of the directory.") var followLinks = false
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(help: ArgumentHelp("Point this alias at the new version.", valueName: "ALIAS")) var alias: String?
+  @Flag(help: "Follow links that point outside the directory.") var followLinks = false
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
-    if let version, version < 1 { throw ValidationError("--version takes a whole number from 1.") }
+    if let version, version < 1 { throw ValidationError("--version must be a positive integer.") }
   }
 
   func run() async throws {
@@ -42,7 +45,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     let registered = try await connection.models.register(
       name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
     guard let version = registered.version else {
-      throw ErrorReport("\(connection.target.url) registered \(name) and named no version")
+      throw ErrorReport("\(connection.target.url) registered \(name) , but returned no version")
     }
     console.note("registered \(name) version \(version) from \(source)")
     if output == .text { try console.result(String(version)) }

@@ -6,26 +6,26 @@ internal import ServingAPI
 
 struct QueryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "query", abstract: "Ask an endpoint and print its answer.",
+    commandName: "query", abstract: "Send a message to an endpoint and print the answer.",
     discussion: """
-      While the endpoint starts, its state is told on standard error; one that failed to start is not waited for. A terminal \
-      is shown no controls that the model wrote; a file or a program gets every byte.
+      While the endpoint starts, its state is shown on standard error. Control characters are removed on a terminal; \
+      a file or a pipe receives every byte.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Argument(help: "The message to send; - reads it from standard input.") var prompt: String
-  @Flag(help: "Print the answer piece by piece, as the model writes it.") var stream = false
-  @Option(help: "Ask this served entity, whatever the traffic split.") var entity: String?
+  @Flag(help: "Stream the answer as it is generated.") var stream = false
+  @Option(help: "Send to this served entity regardless of the traffic split.") var entity: String?
   @Option(
-    help: ArgumentHelp("How long to wait for the whole answer; a model at zero is started first.", valueName: "TIME"))
+    help: ArgumentHelp("How long to wait for the whole answer, including a cold start.", valueName: "TIME"))
   var timeout = TimeSpan(
     seconds: 600)
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
     guard !stream || output == .text else {
-      throw ValidationError("--stream prints text: give it or -o json, not both.")
+      throw ValidationError("--stream and -o json cannot be combined.")
     }
   }
 

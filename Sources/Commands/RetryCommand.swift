@@ -5,14 +5,14 @@ internal import Planning
 
 struct RetryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "retry", abstract: "Lift what is held of an endpoint, and try it again.",
+    commandName: "retry", abstract: "Lift a hold and retry.",
     discussion: """
-      For a version that failed through no fault of its own, or to undo "setpoint rollback". It goes in the steps and passes \
-      the checks that its manifest had when it was sent. Exits with 1 where nothing is held and no call has failed.
+      For a version that failed for an external reason, or to undo "setpoint rollback". It uses the steps and the \
+      verification of the manifest it was sent with. Exits with 1 if there is nothing to retry.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @OptionGroup var walk: WalkOptions
+  @OptionGroup var convergence: WaitOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var state: StateOptions
@@ -28,21 +28,23 @@ struct RetryCommand: AsyncParsableCommand {
       for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
     }
     try await reconciler.retry(name)
-    try await reconciler.note("a person asked to try again", of: name)
+    try await reconciler.note("a retry was requested", of: name)
     guard let wanted, case .present = wanted.desired(name) else {
       console.note(
-        "\(name): the hold is lifted; its config is not in this machine's history, so run \"setpoint apply -f ...\" next"
+        "\(name): the hold is lifted; its config is not in this machine's history; run \"setpoint apply -f ...\" next"
       )
-      if walk.output == .json {
-        try console.json(["kind": "WalkResult", "endpoint": .string(name), "outcome": "hold lifted", "succeeded": true])
+      if convergence.output == .json {
+        try console.json([
+          "kind": "ApplyResult", "endpoint": .string(name), "outcome": "hold lifted", "succeeded": true,
+        ])
       }
       return
     }
     if !(try await reconciler.knowsPolicy(of: name)) {
       console.note(
-        "\(name): its manifest's steps and checks are not in this machine's history: all of the traffic moves at once; "
-          + "\"setpoint apply -f\" takes the steps")
+        "\(name): its manifest's steps and checks are not in this machine's history: all traffic moves at once; "
+          + "\"setpoint apply -f\" uses the steps")
     }
-    try walk.conclude(await walk.walk(name, wanted, reconciler, .retry), .retry)
+    try convergence.conclude(await convergence.converge(name, wanted, reconciler, .retry), .retry)
   }
 }

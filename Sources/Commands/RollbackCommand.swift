@@ -6,15 +6,15 @@ struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rollback", abstract: "Go to a revision that was good, mostly an earlier one, and stay there.",
     discussion: """
-      Shows its plan first. The present config is held until its manifest changes or "setpoint retry NAME" is said, so \
+      Shows the plan first. The current config is held until its manifest changes or you run "setpoint retry NAME", so \
       that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Option(help: ArgumentHelp("The revision's number. (default: the last good one that is not live)", valueName: "N"))
+  @Option(help: ArgumentHelp("The revision number. (default: the last good one that is not live)", valueName: "N"))
   var to: Int?
-  @Flag(help: "Show the plan and change nothing.") var dryRun = false
-  @OptionGroup var walk: WalkOptions
+  @Flag(help: "Show the plan without changing anything.") var dryRun = false
+  @OptionGroup var convergence: WaitOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var state: StateOptions
@@ -26,7 +26,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let console = Surroundings.current.console
     let plan = try await reconciler.rollbackPlan(name, to: to)
     if dryRun {
-      switch walk.output {
+      switch convergence.output {
       case .json: try console.json(plan.json)
       case .text: for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
       }
@@ -34,9 +34,9 @@ struct RollbackCommand: AsyncParsableCommand {
     }
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
     let goal = try await reconciler.rollBack(name, to: to)
-    let what = goal?.isNewer == true ? "a person asked to restore a newer revision" : "a person asked to go back"
+    let what = goal?.isNewer == true ? "a newer revision was requested" : "a rollback was requested"
     try await reconciler.note(what, why: goal.map { "to revision \($0.revision)" } ?? "", of: name)
     let undertaking = goal.map { Undertaking.rollback($0) } ?? .plan
-    try walk.conclude(await walk.walk(name, reconciler, undertaking), undertaking)
+    try convergence.conclude(await convergence.converge(name, reconciler, undertaking), undertaking)
   }
 }

@@ -4,13 +4,13 @@ package import ArgumentParser
 package struct SetpointCommand: AsyncParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "setpoint",
-    abstract: "Holds LLM serving endpoints at what you wrote down.",
+    abstract: "Declarative reconciler for LLM serving endpoints.",
     discussion: """
-      Write endpoints as YAML, see with "setpoint diff" what would change, change it with "setpoint apply". A version that \
+      Declare endpoints in YAML, preview changes with "setpoint diff", and make them with "setpoint apply". A version that \
       fails is rolled back to the last good one.
 
-      A Databricks workspace is meant when --host or DATABRICKS_HOST names one, or --profile a profile; otherwise the \
-      serving plane on this machine, which "setpoint serve" starts.
+      Commands talk to the workspace named by --host, DATABRICKS_HOST or --profile; otherwise to the serving plane on this \
+      machine, started by "setpoint serve".
       """,
     version: SetpointVersion.line,
     subcommands: [

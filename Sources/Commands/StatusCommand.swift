@@ -6,32 +6,32 @@ internal import ServingAPI
 
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show how the fleets stand that a controller looks after.",
+    commandName: "status", abstract: "Show the status of managed fleets.",
     discussion: """
-      Reads what "setpoint run" wrote in its state directory, or asks it with --controller. Exits with 0 when all is well; \
-      with 1 when something needs a person: an endpoint that is held or blocked, trouble with the source, a controller that \
-      no longer runs or looks, or none at all. "setpoint events -f" follows what happens.
+      Reads the state directory of "setpoint run", or queries the controller given by --controller. Exits with 0 if all is \
+      well, with 1 if something needs attention: a held or blocked endpoint, a problem with the source, or a controller that \
+      has stopped or was never started. "setpoint events -f" follows events.
       """)
 
-  @Argument(help: "The names of endpoints; none: all.", completion: .endpoints) var names: [String] = []
+  @Argument(help: "Endpoint names. (default: all)", completion: .endpoints) var names: [String] = []
   @OptionGroup var filter: FleetFilter
   @Option(
-    help: ArgumentHelp("Ask the controller that listens there. (default port: 7388)", valueName: "URL"))
+    help: ArgumentHelp("Query the controller at this address. (default port: 7388)", valueName: "URL"))
   var controller: ControllerAddress?
   @Option(
     help: ArgumentHelp(
-      "Forget what is known of a fleet that no controller looks after any more. Its endpoints' revisions stay.",
+      "Forget the status of a fleet without a controller. Its endpoints' revisions are kept.",
       valueName: "FLEET"))
   var forget: String?
-  @Option(name: .shortAndLong, help: "The form of the output: table, wide or json.") var output = StatusFormat.table
+  @Option(name: .shortAndLong, help: "The output format: table, wide or json.") var output = StatusFormat.table
   @OptionGroup var state: StateOptions
 
   func validate() throws {
     guard controller == nil || state.state == nil else {
-      throw ValidationError("Give --controller or --state, not both.")
+      throw ValidationError("--controller and --state cannot be combined.")
     }
     guard forget == nil || (controller == nil && names.isEmpty && filter.namedFleet == nil) else {
-      throw ValidationError("--forget FLEET takes no names, no --controller and no --fleet.")
+      throw ValidationError("--forget FLEET cannot be combined with names, --controller or --fleet.")
     }
   }
 
@@ -46,7 +46,7 @@ struct StatusCommand: AsyncParsableCommand {
     let missing = names.filter { !known.contains($0) }
     for name in missing {
       surroundings.console.note(
-        "error: no controller has said anything of \(name); \"setpoint get \(name)\" asks the provider")
+        "error: no controller has reported \(name); \"setpoint get \(name)\" queries the provider")
     }
     guard missing.isEmpty, shown.allSatisfy({ StatusText.isWell($0, now: now) }) else { throw ExitCode(1) }
   }
@@ -56,7 +56,7 @@ struct StatusCommand: AsyncParsableCommand {
       let status = try await controller.status(Surroundings.current.transport)
       guard filter.fleet == nil || filter.fleet == status.fleet else {
         throw ErrorReport(
-          "the controller at \(controller.url) looks after the fleet \(status.fleet), not \(filter.fleet ?? "")")
+          "the controller at \(controller.url) manages the fleet \(status.fleet), not \(filter.fleet ?? "")")
       }
       return [status]
     }
@@ -77,12 +77,12 @@ struct StatusCommand: AsyncParsableCommand {
     guard known.isEmpty else {
       let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
       return ErrorReport(
-        "no controller with the state directory \(directory) has looked after that fleet", next: "it knows: \(there)")
+        "no controller with the state directory \(directory) has managed that fleet", next: "it knows: \(there)")
     }
     return ErrorReport(
       "no controller has run with the state directory \(directory)",
-      next: "start one with \"setpoint run -f DIR --fleet NAME\"; where one runs, name its directory with --state DIR, "
-        + "or ask it with --controller URL")
+      next: "start one with \"setpoint run -f DIR --fleet NAME\"; if one is running, pass its directory with "
+        + "--state DIR or its address with --controller URL")
   }
 
   /// What is suggested for a fleet acts for that fleet, where it lives.

@@ -18,7 +18,7 @@ extension UsageProblem {
   private var unknownTopic: ErrorReport? {
     if let report = unknownCommand { return report }
     guard let word = path.rest.first, !word.hasPrefix("-") else { return nil }
-    return ErrorReport("\"\(name)\" has no command \"\(word)\"", next: "\"\(help)\" shows what it takes")
+    return ErrorReport("\"\(name)\" has no command \"\(word)\"", next: "\"\(help)\" shows its usage")
   }
 
   /// `--data ''`, `--data=`, `describe ''`: mostly a variable of a script that is not set.
@@ -36,7 +36,7 @@ extension UsageProblem {
   }
 
   private func empty(_ what: String) -> ErrorReport {
-    ErrorReport("\(what) is empty", next: "\"\(help)\" shows what it takes")
+    ErrorReport("\(what) is empty", next: "\"\(help)\" shows its usage")
   }
 
   private var options: ArraySlice<String> { arguments.prefix { $0 != "--" } }

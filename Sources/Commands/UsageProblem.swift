@@ -12,7 +12,7 @@ struct UsageProblem {
     if let report = unknownCommand ?? misplacedOption ?? unnamedFile ?? fileForNames ?? unreadableValue {
       return report
     }
-    return ErrorReport(message, next: "\"\(help)\" shows what it takes")
+    return ErrorReport(message, next: "\"\(help)\" shows its usage")
   }
 
   // MARK: - The command
@@ -78,7 +78,7 @@ struct UsageProblem {
     else { return nil }
     let moved = ["setpoint", arguments[index]] + arguments[(index + 1)...] + arguments[..<index]
     return ErrorReport(
-      message, next: "options go behind the command: \"\(ShellWord.line(moved))\"")
+      message, next: "options go after the command: \"\(ShellWord.line(moved))\"")
   }
 
   /// `setpoint apply chat.yaml`: a file without `-f`.
@@ -101,7 +101,7 @@ struct UsageProblem {
   private var fileForNames: ErrorReport? {
     guard !takesFiles, message.contains("nknown option '-f'"), path.commands.count > 1 else { return nil }
     return ErrorReport(
-      "\"\(name)\" takes names of endpoints, not files",
+      "\"\(name)\" takes endpoint names, not files",
       next: "\"setpoint get\" lists the names; diff, apply, validate and run read files with -f")
   }
 

@@ -4,14 +4,14 @@ internal import Endpoints
 
 struct ValidateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "validate", abstract: "Check manifests without asking a provider.",
+    commandName: "validate", abstract: "Check manifests without contacting a provider.",
     discussion: """
-      Exits with 0 when there is nothing to correct, with 1 when there are findings. Where --cloud, DATABRICKS_CLOUD or \
-      DATABRICKS_HOST says that the manifests are for a workspace, they are judged by its rules too.
+      Exits with 0 if the manifests are valid, with 1 if there are findings. If --cloud, DATABRICKS_CLOUD or \
+      DATABRICKS_HOST shows that they are for a workspace, its rules are checked too.
       """)
 
   @OptionGroup var manifests: ManifestOptions
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var workspace: WorkspaceOptions
 
   func run() throws {

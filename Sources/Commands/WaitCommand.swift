@@ -6,10 +6,10 @@ internal import ServingAPI
 
 struct WaitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "wait", abstract: "Wait until an endpoint is in a state.",
+    commandName: "wait", abstract: "Wait until an endpoint reaches a state.",
     discussion: """
-      It changes nothing itself, and tells every ten seconds what it waits for. Exits with 0 when the endpoint is in that \
-      state, with 1 when it cannot be any more or the time is over.
+      Changes nothing itself, and reports every ten seconds what it is waiting for. Exits with 0 once the endpoint is in \
+      that state, with 1 if that can no longer happen or on timeout.
       """)
 
   enum Goal: String, ExpressibleByArgument, CaseIterable {
@@ -18,9 +18,9 @@ struct WaitCommand: AsyncParsableCommand {
   }
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Option(name: .customLong("for"), help: "What to wait for.") var goal = Goal.ready
+  @Option(name: .customLong("for"), help: "The state to wait for.") var goal = Goal.ready
   @Option(help: ArgumentHelp("How long to wait.", valueName: "TIME")) var timeout = TimeSpan(seconds: 3600)
-  @Option(name: .shortAndLong, help: "The form of the output.") var output = PlanFormat.text
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {
@@ -54,7 +54,7 @@ struct WaitCommand: AsyncParsableCommand {
         let late = EndpointProgress(
           endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
           detail: "after \(TimeText.span(seconds: timeout.seconds))"
-            + (goal == .deleted ? "" : "; it goes on without this command"))
+            + (goal == .deleted ? "" : "; the endpoint continues without this command"))
         display.note(late)
         try conclude(late)
         throw ExitCode(1)

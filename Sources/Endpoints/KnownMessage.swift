@@ -104,7 +104,7 @@ package struct KnownMessage: Hashable, Sendable {
       [["more than 15 elements"]]),
     KnownMessage(
       .ours, "a version is named twice",
-      advice: "two served entities have the same model and version; give each model version once",
+      advice: "two served entities have the same model and version; list each model version once",
       [["cannot create 2+ served entities"]]),
     KnownMessage(
       .ours, "this model is served by model units",
@@ -112,10 +112,10 @@ package struct KnownMessage: Hashable, Sendable {
       [["not eligible for provisioned throughput"]]),
     KnownMessage(
       .theirs, "the version is still being registered",
-      advice: "a large version takes 20 to 30 minutes to register; it is sent again by itself",
+      advice: "a large version takes 20 to 30 minutes to register; it is retried automatically",
       [["pending_registration"], ["model version", "not ready"], ["version", "still being registered"]]),
     KnownMessage(
-      .ours, "a grant is missing",
+      .ours, "a permission is missing",
       advice:
         "the endpoint's creator needs EXECUTE on the model, USE CATALOG and USE SCHEMA; serving loads as the creator",
       [
@@ -127,12 +127,12 @@ package struct KnownMessage: Hashable, Sendable {
   /// What is not there may come: a version that is registered later, a secret that is written later.
   private static let absences = [
     KnownMessage(
-      .theirs, "a secret is missing", advice: "write the secret; it is tried again", isAbsence: true,
+      .theirs, "a secret is missing", advice: "create the secret; the change is retried automatically", isAbsence: true,
       equivalents: ["no secret", "secret does not exist"],
       [["secret", "does not exist"], ["secret", "not found"], ["there is no secret"], ["no such secret"]]),
     KnownMessage(
       .theirs, "the model version is not registered",
-      advice: "register it, or name one that is there; it is tried again", isAbsence: true,
+      advice: "register it, or use one that exists; the change is retried automatically", isAbsence: true,
       equivalents: ["has no version", "no registered model", "is not registered"],
       [
         ["has no version"], ["no registered model"], ["registered model", "does not exist"],
@@ -154,7 +154,8 @@ package struct KnownMessage: Hashable, Sendable {
     KnownMessage(
       .ours, "out of memory",
       advice:
-        "choose a larger workloadType, or let vLLM take less: a smaller --max-model-len or --gpu-memory-utilization",
+        "choose a larger workloadType, or let vLLM use less memory: a smaller --max-model-len or "
+        + "--gpu-memory-utilization",
       phrases: ["out of memory", "outofmemory", "oom-killed", "oomkilled", "no available memory for the cache blocks"]),
     KnownMessage(
       .ours, "the model cannot be loaded",
@@ -164,7 +165,7 @@ package struct KnownMessage: Hashable, Sendable {
       ],
       phrases: ["failed to load", "no such file", "unknown model", "unsupported", "not supported", "bfloat16"]),
     KnownMessage(
-      .ours, "a wrong flag", advice: "vLLM's flags stand in the model version's entrypoint, or in engine for a plane",
+      .ours, "a wrong flag", advice: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
       equivalents: ["unknown flag", "bad flag value"],
       phrases: ["unrecognized argument", "unknown flag", "invalid choice", "invalid argument"]),
   ]
@@ -177,14 +178,17 @@ package struct KnownMessage: Hashable, Sendable {
       .theirs, machineFault, advice: "mend it on that machine; it is tried again", phrases: [machineFault]),
     KnownMessage(
       .theirs, "no capacity",
-      advice: "the cloud has none of this hardware at present; it is tried again, and another workloadType may be free",
+      advice: "the cloud has none of this hardware at present; it is retried automatically, and another "
+        + "workloadType may be available",
       phrases: [
         "insufficient capacity", "not enough capacity", "no capacity", "out of capacity", "lack of capacity",
         "capacity is not available", "capacity unavailable", "capacity is currently", "resources are not available",
         "stockout", "preempted",
       ]),
     KnownMessage(
-      .theirs, "a quota is used up", advice: "ask for a larger quota, or free some of it; it is tried again",
+      .theirs, "a quota is used up",
+      advice: "request a larger quota or free some of it; the change is retried "
+        + "automatically",
       phrases: ["quota", "limit exceeded", "too many requests"]),
     KnownMessage(
       .theirs, "the provider's own failure",

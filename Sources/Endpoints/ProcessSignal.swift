@@ -24,12 +24,12 @@ package struct ProcessSignal: Hashable, Sendable {
 
   package static let all = [
     ProcessSignal(1, "SIGHUP", "its terminal or session was closed", isPassing: true),
-    ProcessSignal(2, "SIGINT", "somebody interrupted it", isPassing: true),
-    ProcessSignal(3, "SIGQUIT", "somebody asked it to quit", isPassing: true),
-    ProcessSignal(4, "SIGILL", "it was built for another processor than this machine's"),
-    ProcessSignal(6, "SIGABRT", "its native code gave up, as after a failed assertion in CUDA or NCCL"),
+    ProcessSignal(2, "SIGINT", "it was interrupted", isPassing: true),
+    ProcessSignal(3, "SIGQUIT", "it was asked to quit", isPassing: true),
+    ProcessSignal(4, "SIGILL", "it was built for a different processor"),
+    ProcessSignal(6, "SIGABRT", "its native code aborted, as after a failed assertion in CUDA or NCCL"),
     ProcessSignal(
-      7, "SIGBUS", "a file that it had mapped was cut off, or /dev/shm is full"),
+      7, "SIGBUS", "a mapped file was truncated, or /dev/shm is full"),
     ProcessSignal(8, "SIGFPE", "its native code divided by zero"),
     ProcessSignal(
       9, "SIGKILL",
@@ -37,10 +37,10 @@ package struct ProcessSignal: Hashable, Sendable {
     ),
     ProcessSignal(
       11, "SIGSEGV", "its native code crashed, often because a driver or library does not match its build"),
-    ProcessSignal(13, "SIGPIPE", "whoever read its output went away", isPassing: true),
-    ProcessSignal(15, "SIGTERM", "somebody asked it to end", isPassing: true),
-    ProcessSignal(24, "SIGXCPU", "it used up its limit of CPU time"),
-    ProcessSignal(25, "SIGXFSZ", "it wrote a file larger than its limit allows"),
+    ProcessSignal(13, "SIGPIPE", "the reader of its output exited", isPassing: true),
+    ProcessSignal(15, "SIGTERM", "it was asked to terminate", isPassing: true),
+    ProcessSignal(24, "SIGXCPU", "it exceeded its CPU time limit"),
+    ProcessSignal(25, "SIGXFSZ", "it exceeded its file size limit"),
     ProcessSignal(31, "SIGSYS", "it made a system call that a sandbox forbids"),
   ]
 }

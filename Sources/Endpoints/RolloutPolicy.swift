@@ -1,7 +1,7 @@
 import CanonicalJSON
 import LibCrypto
 
-/// How an update is judged.
+/// How updates are rolled out and verified.
 package struct RolloutPolicy: Hashable, Sendable {
   /// How long an update may take before it is called overdue; nil: by the workload's class, see ``deadline(for:)``.
   package let deadline: Duration?

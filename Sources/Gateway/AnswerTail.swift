@@ -29,7 +29,7 @@ struct AnswerTail: Sendable {
     guard let end = bytes.lastEnd(of: Array("data: {\"error\":".utf8)), let object = bytes.object(from: end) else {
       return nil
     }
-    return (try? JSONValue(parsing: object))?["message"]?.stringValue ?? "the replica reported an error in mid-stream"
+    return (try? JSONValue(parsing: object))?["message"]?.stringValue ?? "the replica reported an error mid-stream"
   }
 
   private var joined: [UInt8] {

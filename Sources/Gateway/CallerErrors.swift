@@ -5,26 +5,27 @@ extension GatewayError {
 
   static let tooManyCallers = GatewayError(
     503, "TEMPORARILY_UNAVAILABLE", "server_error",
-    "the server has as many connections as it accepts, and all are in use; try again later", retryAfter: 1)
+    "the server is at its connection limit; try again later", retryAfter: 1)
 
   static func tooManyBytes(_ limit: Int) -> GatewayError {
     GatewayError(
       503, "TEMPORARILY_UNAVAILABLE", "server_error",
-      "the request does not fit: the server holds \(limit) bytes of request bodies at most, over all requests; try again later",
+      "the server's memory for request bodies is full: it holds at most \(limit) bytes over all requests; try again "
+        + "later",
       retryAfter: 2)
   }
 
   static func slowHead(_ limits: CallerLimits) -> GatewayError {
     GatewayError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
-      "the head of the request was not complete after \(limits.headerTimeout.seconds) s")
+      "the request headers did not arrive within \(limits.headerTimeout.seconds) s")
   }
 
   static func slowBody(_ limits: CallerLimits) -> GatewayError {
     GatewayError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
-      "the body of the request came too slowly: at least \(limits.minimumRate) bytes a second are required, "
-        + "measured over \(limits.bodyTimeout.seconds) s")
+      "the request body arrived too slowly: at least \(limits.minimumRate) bytes per second are required over "
+        + "\(limits.bodyTimeout.seconds) s")
   }
 }
 

@@ -51,7 +51,7 @@ extension GatewayError {
     let names = list(endpoints.map(\.name))
     return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
-      "there is no serving endpoint \"\(name)\"; " + (names.isEmpty ? "there are none yet" : "available: \(names)"),
+      "no serving endpoint \"\(name)\"; " + (names.isEmpty ? "there are none yet" : "available: \(names)"),
       param: param)
   }
 
@@ -61,7 +61,7 @@ extension GatewayError {
     let adapters = endpoint.admission.models.adapters(of: entities).map { "\(endpoint.name):\($0)" }
     return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
-      "the endpoint \"\(endpoint.name)\" serves no model or adapter \"\(name)\"; "
+      "the endpoint \"\(endpoint.name)\" does not serve a model or adapter named \"\(name)\"; "
         + "available: \(list([endpoint.name] + entities + adapters))", param: "model")
   }
 
@@ -78,7 +78,7 @@ extension GatewayError {
   static func malformed(_ error: QueryBody.Malformed) -> GatewayError {
     GatewayError(
       400, "BAD_REQUEST", "invalid_request_error",
-      "the request body is not usable JSON: \(error.message), at byte \(error.offset)")
+      "the request body is not valid JSON: \(error.message), at byte \(error.offset)")
   }
 
   static func tooLarge(_ limit: Int) -> GatewayError {
@@ -92,12 +92,13 @@ extension GatewayError {
     case .queueFull(let waiting):
       GatewayError(
         429, "REQUEST_LIMIT_EXCEEDED", "rate_limit_error",
-        "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests wait already; try again, or give it more replicas",
+        "the endpoint \"\(endpoint)\" is at its limit: \(waiting) requests are already waiting; retry later, or add "
+          + "replicas",
         retryAfter: 1)
     case .timedOut(let time):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no replica free for \(time.components.seconds) s", retryAfter: 5)
+        "the endpoint \"\(endpoint)\" had no free replica for \(time.components.seconds) s", retryAfter: 5)
     case .unavailable(let reason):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
@@ -109,12 +110,13 @@ extension GatewayError {
     case .replicasFailed(let attempts):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" did not take the request in \(attempts) attempts\(lastFailure.map { "; the last: \($0)" } ?? "")",
+        "the endpoint \"\(endpoint)\" did not accept the request in \(attempts) attempts\(lastFailure.map { "; the last: \($0)" } ?? "")",
         retryAfter: 1)
     case .stopping:
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the serving plane is stopping and no longer takes requests for the endpoint \"\(endpoint)\"; try again later",
+        "the serving plane is shutting down and no longer accepts requests for the endpoint \"\(endpoint)\"; try "
+          + "again later",
         retryAfter: 5)
     }
   }
@@ -122,7 +124,7 @@ extension GatewayError {
   /// - Parameter cause: why the replica ended, where that is known.
   init(_ failure: UpstreamFailure, endpoint: String, ended cause: String? = nil) {
     let words = cause.map(failure.description(ended:)) ?? failure.description
-    let message = "the endpoint \"\(endpoint)\" gave no answer: \(words)"
+    let message = "the endpoint \"\(endpoint)\" did not answer: \(words)"
     switch failure {
     case .clientLeft: self.init(499, "CANCELLED", "invalid_request_error", message)
     case .silent: self.init(504, "DEADLINE_EXCEEDED", "server_error", message)

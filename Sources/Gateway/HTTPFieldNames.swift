@@ -12,7 +12,7 @@ extension HTTPField.Name {
 
   /// A name that stands in this file.
   private static func spelt(_ text: String) -> Self {
-    guard let name = Self(text) else { preconditionFailure("\(text) is no field name") }
+    guard let name = Self(text) else { preconditionFailure("\(text) is not a valid header name") }
     return name
   }
 }

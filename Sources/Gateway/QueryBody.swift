@@ -108,7 +108,7 @@ private struct TopLevelScanner {
   mutating func members() throws(QueryBody.Malformed) -> [(key: String, QueryBody.Member)] {
     var members: [(key: String, QueryBody.Member)] = []
     skipSpace()
-    guard take(UInt8(ascii: "{")) else { throw failure("a request is a JSON object") }
+    guard take(UInt8(ascii: "{")) else { throw failure("the request body must be a JSON object") }
     skipSpace()
     if !take(UInt8(ascii: "}")) {
       repeat {
@@ -126,7 +126,7 @@ private struct TopLevelScanner {
       guard take(UInt8(ascii: "}")) else { throw failure("expected \",\" or \"}\"") }
     }
     skipSpace()
-    guard position == input.count else { throw failure("text after the object") }
+    guard position == input.count else { throw failure("unexpected text after the object") }
     return members
   }
 
@@ -153,7 +153,7 @@ private struct TopLevelScanner {
     if hasEscapes {
       // A key may be spelt with escapes; it means the same.
       guard let value = try? JSONValue(parsing: Array(input[start..<position])), let text = value.stringValue else {
-        throw QueryBody.Malformed(message: "a key that is no JSON text", offset: start)
+        throw QueryBody.Malformed(message: "a key is not a valid JSON string", offset: start)
       }
       return text
     }
@@ -176,11 +176,11 @@ private struct TopLevelScanner {
         position += 1
       }
     }
-    throw failure("the body ends inside a text")
+    throw failure("the body ends inside a string")
   }
 
   private mutating func skipValue() throws(QueryBody.Malformed) {
-    guard position < input.count else { throw failure("the body ends where a value should stand") }
+    guard position < input.count else { throw failure("the body ends where a value is expected") }
     switch input[position] {
     case UInt8(ascii: "\""): _ = try skipString()
     case UInt8(ascii: "{"), UInt8(ascii: "["): try skipNested()

@@ -174,7 +174,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   // MARK: The answer
 
   private func begin(_ head: HTTPResponseHead) {
-    guard case .waiting(let exchange) = state else { return close(.brokenOff("an answer that nobody asked for")) }
+    guard case .waiting(let exchange) = state else { return close(.brokenOff("an unsolicited response")) }
     let length = head.headers.first(name: "content-length").flatMap { Int($0) }
     if let length, length <= limits.maxWholeAnswer {
       state = .whole(exchange, head, ByteBuffer())
@@ -197,7 +197,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     case .stream:
       if pending == nil { pending = bytes } else { pending?.writeImmutableBuffer(bytes) }
     case .idle, .waiting, .closed:
-      close(.brokenOff("bytes that nobody asked for"))
+      close(.brokenOff("unsolicited bytes"))
     }
   }
 

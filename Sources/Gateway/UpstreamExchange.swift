@@ -25,7 +25,7 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     case .closedBeforeRequest: "the replica closed the connection before the request reached it"
     case .closedUnanswered:
       "the replica closed the connection without an answer, as it does when its engine ends; \(Self.mayBeCause)"
-    case .brokenOff(let why): "the replica broke off in the middle of its answer: \(why)"
+    case .brokenOff(let why): "the replica's response broke off: \(why)"
     case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
     case .clientLeft: "the client closed the connection"
     case .cutOff: "the replica was stopped before it had finished"

@@ -56,7 +56,7 @@ extension Attempt.Base {
   }
 
   fileprivate init(_ record: Record?) throws(HistoryError) {
-    guard let record else { throw HistoryError(.corrupt, "a recorded attempt is damaged: it has no base") }
+    guard let record else { throw HistoryError(.corrupt, "a recorded attempt is damaged: its base is missing") }
     if record.flag("absent") {
       self = .absent
     } else {

@@ -72,10 +72,10 @@ package struct ConfigSnapshot: Hashable, Sendable {
     return HistoryError(
       .cannotRestore,
       "the \(one ? "value" : "values") of the environment \(one ? "variable" : "variables") \(names) "
-        + "\(one ? "is" : "are") not kept in history, and neither the manifest nor the live config has "
+        + "\(one ? "is" : "are") not kept in history, and neither the manifest nor the live config contains "
         + (one ? "it" : "them"),
-      next: "put the former \(one ? "value" : "values") back into the manifest, "
-        + "or keep such values as secret references: {{secrets/scope/key}}")
+      next: "put the previous \(one ? "value" : "values") back into the manifest, or use secret references for such "
+        + "values: {{secrets/scope/key}}")
   }
 }
 

@@ -50,7 +50,7 @@ extension EndpointRow {
     _ database: Database, values: [EndpointConfig], key: RedactionKey
   ) throws -> Reading {
     var memory = Memory(attempt: try attempt(database), endpointID: providerID, lastVersion: lastVersion)
-    try memory.readNotes(Record(parsing: notes, subject: "what history notes of \(name)"))
+    try memory.readNotes(Record(parsing: notes, subject: "the history of \(name)"))
     var lost: [Int: HistoryError] = [:]
     var outlines: [Int: EndpointConfig] = [:]
     var unreadable: [Int: HistoryError] = [:]
@@ -63,7 +63,7 @@ extension EndpointRow {
       do { revision = try Revision(row) } catch {
         let number = (try? row.decode(Int.self, forColumn: "number")) ?? 0
         unreadable[number] = HistoryError(
-          .corrupt, "revision \(number) of \(name) is left out: what is recorded of it is damaged (\(error))")
+          .corrupt, "revision \(number) of \(name) is skipped: its record is damaged (\(error))")
         continue
       }
       do throws(HistoryError) {
@@ -198,7 +198,7 @@ extension RevisionOutcome {
     case "canceled": self = .canceled
     case "superseded": self = .superseded
     case "unsent": self = .unsent
-    case let word: throw HistoryError(.corrupt, "a recorded revision is damaged: \(word) is no outcome")
+    case let word: throw HistoryError(.corrupt, "a recorded revision is damaged: \(word) is not a known outcome")
     }
   }
 }
@@ -221,7 +221,7 @@ extension EndpointRow {
         "host": key.host, "name": key.name, "id": memory.endpointID, "last": memory.lastVersion,
         "version": former.version + 1, "now": now.milliseconds, "notes": memory.notes.text(),
       ])
-    guard let row = try find(key, database) else { throw HistoryError(.failed, "what was written cannot be read") }
+    guard let row = try find(key, database) else { throw HistoryError(.failed, "the record cannot be decoded") }
     let known = Dictionary(former.memory.revisions.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
     for revision in memory.revisions where known[revision.number] != revision {
       // What cannot be read may stand under the number; nothing of it belongs to this one.

@@ -51,17 +51,17 @@ extension EndpointStatus {
     _ decision: Decision, isWithheld: Bool, nextLook: Timestamp?, now: Timestamp
   ) -> (String?, Timestamp?) {
     // Nothing is sent then; at the next look it is decided anew.
-    if isWithheld { return ("look again", nextLook) }
+    if isWithheld { return ("check again", nextLook) }
     switch decision.next {
     case .call(let operation): return ("send \(operation.call)", now)
     case .verify: return ("verify", now)
-    case .checkTarget: return ("ask whether the former version can be served", now)
-    case .record: return ("write down what was seen", now)
+    case .checkTarget: return ("check whether the previous version can be served", now)
+    case .record: return ("record what was observed", now)
     case .wait(let time):
       let isBackOff = decision.reason.code == .retrying || decision.reason.code == .refused
       let resumed = isBackOff ? decision.operations.first.map { "send \($0.call)" } : nil
-      return (resumed ?? "look again", now + time)
-    case .rest: return (nextLook == nil ? nil : "look again", nextLook)
+      return (resumed ?? "check again", now + time)
+    case .rest: return (nextLook == nil ? nil : "check again", nextLook)
     }
   }
 }

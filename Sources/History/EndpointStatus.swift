@@ -14,7 +14,7 @@ package struct EndpointStatus: Hashable, Sendable {
   package let why: String
   /// Since when the endpoint is in this phase for this reason.
   package let since: Timestamp
-  /// What is done next, such as `look again`; nil: nothing, until something changes.
+  /// What is done next, such as `check again`; nil: nothing, until something changes.
   package let next: String?
   package let nextAt: Timestamp?
   /// The source commit of what is desired, where there is one.

@@ -36,7 +36,7 @@ struct FleetRow {
   static func made(_ key: FleetKey, _ database: Database) throws -> FleetRow {
     if let row = try find(key, database) { return row }
     try database.execute(sql: "INSERT INTO fleet (host, name) VALUES (?, ?)", arguments: [key.host, key.name])
-    guard let row = try find(key, database) else { throw HistoryError(.failed, "what was written cannot be read") }
+    guard let row = try find(key, database) else { throw HistoryError(.failed, "the record cannot be decoded") }
     return row
   }
 }
@@ -78,7 +78,7 @@ extension EndpointStatus {
     } catch {
       self.init(
         name: name, desired: nil, live: nil, phase: .unknown, reason: nil,
-        why: "what is recorded of \(name) is damaged: \(error)", since: .unknown, next: nil, nextAt: nil, commit: nil,
+        why: "the record of \(name) is damaged: \(error)", since: .unknown, next: nil, nextAt: nil, commit: nil,
         lastLook: .unknown, warnings: [])
     }
   }
@@ -160,7 +160,7 @@ enum StoredList {
   static func read(_ text: String?, of subject: String) -> [String] {
     guard let text else { return [] }
     guard let items = (try? JSONValue(parsing: text))?.arrayValue else {
-      return ["what is recorded of \(subject) is damaged: it is not a list"]
+      return ["the record of \(subject) is damaged: it is not a list"]
     }
     return items.compactMap(\.stringValue)
   }

@@ -28,7 +28,7 @@ package struct FleetStatus: Hashable, Sendable {
   /// How many endpoints are in each phase; phases without any are left out.
   package var counts: [Phase: Int] { endpoints.reduce(into: [:]) { $0[$1.phase, default: 0] += 1 } }
 
-  /// Whether a controller looks after the fleet now, as far as is known, so that what it said is so.
+  /// Whether a controller manages the fleet now, as far as is known, so that what it said is so.
   package func isCurrent(at now: Timestamp) -> Bool {
     report.stoppedAt == nil && isControllerRunning != false && !isStale(at: now)
   }

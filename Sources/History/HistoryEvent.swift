@@ -53,7 +53,7 @@ extension HistoryEvent {
     case .advanced(let attempt):
       let share = attempt.step.map { "\($0.traffic) % of the traffic" } ?? "all of the traffic"
       self.init(
-        at: attempt.openedAt, what: "revision \(attempt.revision): goes on to \(share)",
+        at: attempt.openedAt, what: "revision \(attempt.revision): continuing with \(share)",
         sourceCommit: memory.commitUnderWay)
     case .closed(let closing):
       guard let attempt = memory.attempt else { return nil }
@@ -61,7 +61,7 @@ extension HistoryEvent {
         at: closing.at, what: "revision \(attempt.revision): \(closing.outcome.sentence)",
         why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
-      self.init(at: now, what: "lifted the hold", why: "the manifest asks for something else")
+      self.init(at: now, what: "lifted the hold", why: "the manifest changed")
     case .received(let receipt, let operation, let at, _):
       guard let (what, why) = Self.news(receipt, operation) else { return nil }
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
@@ -72,7 +72,7 @@ extension HistoryEvent {
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
-      self.init(at: check.at, what: "the registry does not know \(check.digest) any more", why: problem)
+      self.init(at: check.at, what: "the registry no longer has \(check.digest) any more", why: problem)
     // Both rollback and retry mean it; the command itself notes which it was.
     case .retried: return nil
     }
@@ -95,7 +95,7 @@ extension HistoryEvent {
     switch verdict {
     case .passed: ("verification passed", "")
     case .failed(let words): ("verification failed", words)
-    case .inconclusive(let words): ("verification could not be measured", words)
+    case .inconclusive(let words): ("verification was inconclusive", words)
     }
   }
 
@@ -105,14 +105,14 @@ extension HistoryEvent {
       switch operation {
       case .delete: return (deletion, "")
       case .patchTags(_, let patch) where patch.remove.contains(FleetTags.held):
-        return ("lifted the hold", "something else is wanted now")
+        return ("lifted the hold", "the desired config changed")
       case .changeSetting(_, let change): return ("changed \(change.subject)", "")
       default: return nil
       }
     case .refused(let words), .missing(let words): return ("\(operation.call) was refused", words)
-    case .conflict(let words): return ("\(operation.call) met another change", words)
-    case .unavailable(let words, _): return ("\(operation.call) could not be taken now", words)
-    case .lost(let words): return ("\(operation.call) brought no answer", words)
+    case .conflict(let words): return ("\(operation.call) conflicted with another change", words)
+    case .unavailable(let words, _): return ("\(operation.call) was temporarily unavailable", words)
+    case .lost(let words): return ("\(operation.call) got no response", words)
     }
   }
 }
@@ -131,11 +131,11 @@ extension RevisionOutcome {
     case .good: "became good"
     case .found: "was found live"
     case .failed(.ours, _): "failed"
-    case .failed(.theirs, _): "failed for a cause of the provider's"
+    case .failed(.theirs, _): "failed for a reason of the provider"
     case .refused: "was refused"
-    case .canceled: "was cancelled at the provider"
+    case .canceled: "was canceled at the provider"
     case .superseded: "was superseded"
-    case .unsent: "was not sent, since the world had moved"
+    case .unsent: "was not sent because live state had changed"
     }
   }
 }

@@ -51,7 +51,7 @@ extension HistoryStore {
   ///   - now: for changes that carry no time of their own.
   ///   - values: as in ``memory(of:values:)``, for the memory that is returned.
   /// - Throws: ``HistoryError`` `moved` when another process has recorded something since `version`, or has an attempt of
-  ///   its own open: look again and decide again.
+  ///   its own open: check again and decide again.
   @discardableResult
   package func record(
     _ changes: [MemoryChange], of key: EndpointKey, fleet: String? = nil, since version: Int64? = nil,
@@ -91,8 +91,8 @@ extension HistoryStore {
 
   private static func moved(_ key: EndpointKey) -> HistoryError {
     HistoryError(
-      .moved, "another setpoint process with the same state directory is changing \(key.name)",
-      next: "wait until it is done, then run the command again")
+      .moved, "another setpoint process using the same state directory is changing \(key.name)",
+      next: "wait until it finishes, then run the command again")
   }
 
   /// The endpoints at a provider that this state directory has recorded, with the provider's id where one is known: what

@@ -23,7 +23,7 @@ extension Memory {
     heldWhileAbsent = try record.record("held_while_absent").map { inner throws(HistoryError) in try Held(inner) }
     for kind in Operation.Kind.allCases {
       guard let setback = record.record("setbacks")?.record(kind.rawValue) else { continue }
-      setbacks[kind] = try Setback(setback)
+      setbacks[kind] = try TransientFailure(setback)
     }
     corrections = try record.list("corrections").map { inner throws(HistoryError) in try Correction(inner) }
     targetCheck = try record.record("target_check").map { inner throws(HistoryError) in
@@ -51,7 +51,7 @@ extension Held {
   }
 }
 
-extension Setback {
+extension TransientFailure {
   fileprivate var json: JSONValue {
     .object(present: [
       "digest": digest.map { .digest($0) }, "failures": .int(Int64(failures)), "until": .time(until),

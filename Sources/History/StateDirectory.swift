@@ -31,8 +31,8 @@ package struct StateDirectory: Hashable, Sendable {
       path = "\(home)/.local/state/setpoint"
     } else {
       throw HistoryError(
-        .noStateDirectory, "there is no place for history: neither XDG_STATE_HOME nor HOME is set",
-        next: "name a directory with --state DIR")
+        .noStateDirectory, "no state directory: neither XDG_STATE_HOME nor HOME is set",
+        next: "set one with --state DIR")
     }
   }
 
@@ -42,10 +42,10 @@ package struct StateDirectory: Hashable, Sendable {
   func place(_ file: String) -> StoragePlace {
     StoragePlace(
       path: file, option: Self.option,
-      loss: "a new history is begun then: endpoints go on, the way back to former revisions is lost")
+      loss: "a new history is then started: endpoints keep serving, but earlier revisions are lost")
   }
 
-  /// Makes the directory and what is missing above it; what it makes has mode 0700. One that others may write to is refused.
+  /// Makes the directory and what is missing above it; what it makes has mode 0700. One that other users can write to is refused.
   func create() throws(HistoryError) {
     do {
       let folder = PrivateFolder(path, option: Self.option)
@@ -66,15 +66,15 @@ package struct StateDirectory: Hashable, Sendable {
     guard descriptor >= 0 else {
       throw HistoryError(
         .cannotOpen, "cannot open \(lockFile): \(systemWords(errno))",
-        next: "check who owns \(path), or name another directory with --state DIR")
+        next: "check who owns \(path), or use another directory with --state DIR")
     }
     defer { close(descriptor) }
     var waits = 0
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR, waits < 1000 else {
         throw HistoryError(
-          .cannotOpen, "another process has kept \(lockFile) locked for ten seconds",
-          next: "look for a stopped setpoint process (fuser \(lockFile)), or name another directory with --state DIR")
+          .cannotOpen, "another process has held \(lockFile) locked for 10s",
+          next: "look for a suspended setpoint process (fuser \(lockFile)), or use another directory with --state DIR")
       }
       waits += 1
       usleep(10_000)

@@ -44,10 +44,10 @@ enum CurlFailure {
   private static func sentence(_ kind: HTTPClientError.Code, timeouts: HTTPTimeouts) -> String {
     switch kind {
     case .invalidRequest: "invalid request"
-    case .resolve: "the host's name could not be resolved"
+    case .resolve: "the host name could not be resolved"
     case .connect: "could not connect"
-    case .tls: "no trusted TLS connection"
-    case .timeout: "no connection within \((timeouts.connect ?? .seconds(300)).inSeconds)"
+    case .tls: "TLS certificate not trusted"
+    case .timeout: "connection timed out after \((timeouts.connect ?? .seconds(300)).inSeconds)"
     case .connectionLost: "the connection was lost"
     case .proxy: "the proxy could not be used"
     default: "the transfer failed"

@@ -1,4 +1,4 @@
-/// Why a request brought no answer, or an answer stopped short. An answer with a status of 400 or above is no error.
+/// Why a request got no response, or an answer stopped short. An answer with a status of 400 or above is no error.
 package struct HTTPClientError: Error, Sendable {
   /// What kind of failure it was. Callers test this and never the message.
   package enum Code: Sendable, Hashable {

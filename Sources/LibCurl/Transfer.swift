@@ -110,7 +110,7 @@ final class Transfer: Sendable {
       case .ended(nil): return .end
       case .ended(let error?): return .fail(error)
       case .head, .body(.some):
-        return .fail(self.error(.other, "the body is being read by another task already", state))
+        return .fail(self.error(.other, "the body is already being read by another task", state))
       case .body(nil):
         state.phase = .body(continuation)
         return .wait

@@ -90,7 +90,7 @@ final class TransferDriver {
     guard code != CURLM_OK else { return }
     for lost in active.values {
       remove(lost.transfer)
-      lost.transfer.finish((.other, "libcurl could not go on: \(CurlFailure.words(code))"))
+      lost.transfer.finish((.other, "libcurl failed: \(CurlFailure.words(code))"))
     }
   }
 

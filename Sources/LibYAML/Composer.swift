@@ -112,7 +112,7 @@ struct Composer: ~Copyable {
         let mark = key.mark
         if let first = entries.append(key, value) {
           throw fault(
-            at: mark, "duplicate key \"\(text)\"; it is set already at line \(first.line), column \(first.column)")
+            at: mark, "duplicate key \"\(text)\"; it is already set at line \(first.line), column \(first.column)")
         }
       }
     }
@@ -161,18 +161,19 @@ extension Composer {
   private mutating func aliased(depth: Int) throws(YAMLError) -> YAMLNode {
     let name = reader.aliasName
     guard let anchor = anchors[name] else {
-      throw YAMLError(location: reader.location, message: "no anchor &\(name) stands above this alias in the document")
+      throw YAMLError(
+        location: reader.location, message: "no anchor &\(name) is defined before this alias in the document")
     }
     guard let node = anchor.node else {
       throw YAMLError(
         location: reader.location,
-        message: "the alias *\(name) stands inside the node it names (line \(anchor.mark.line))")
+        message: "the alias *\(name) is inside the node it refers to (line \(anchor.mark.line))")
     }
     aliasedNodes += anchor.nodes
     if aliasedNodes > limits.aliasedNodesPerFile {
       throw YAMLError(
         location: reader.location,
-        message: "the aliases of this file stand for more than \(limits.aliasedNodesPerFile) nodes")
+        message: "the aliases of this file expand to more than \(limits.aliasedNodesPerFile) nodes")
     }
     try count(anchor.nodes, depth: depth + anchor.height)
     return node
@@ -184,7 +185,7 @@ extension Composer {
     if nodes > limits.nodesPerDocument {
       throw YAMLError(
         location: reader.location,
-        message: "the document has more than \(limits.nodesPerDocument) nodes, aliases followed")
+        message: "the document has more than \(limits.nodesPerDocument) nodes, including aliases")
     }
     if depth > limits.depth {
       throw YAMLError(location: reader.location, message: "nested more than \(limits.depth) levels deep")

@@ -144,7 +144,7 @@ struct JSONDocumentReader {
       if let first = entries.append(YAMLKey(text: key, mark: mark, isPlain: false), value) {
         throw YAMLError(
           location: SourceLocation(source: source, mark: mark),
-          message: "duplicate key \"\(key)\"; it is set already at line \(first.line), column \(first.column)")
+          message: "duplicate key \"\(key)\"; it is already set at line \(first.line), column \(first.column)")
       }
       skipSpace()
       if take(UInt8(ascii: "}")) { return YAMLMapping(entries: entries.list) }
@@ -178,7 +178,7 @@ struct JSONDocumentReader {
     guard skipDigits() else { throw missing("a value") }
     if input[first] == UInt8(ascii: "0"), position - first > 1 {
       position = first
-      throw failure("a number with a leading 0")
+      throw failure("a number must not have a leading zero")
     }
     if take(UInt8(ascii: ".")), !skipDigits() { throw missing("digits after \".\"") }
     if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
@@ -233,7 +233,7 @@ struct JSONDocumentReader {
       text += Array(String(Character(try unicodeEscape())).utf8)
       return
     }
-    guard let byte = Self.escapes[letter] else { throw failure("JSON has no such escape") }
+    guard let byte = Self.escapes[letter] else { throw failure("invalid escape sequence") }
     position += 2
     text.append(byte)
   }
@@ -263,7 +263,7 @@ struct JSONDocumentReader {
         return scalar
       }
     }
-    throw failure("half of a surrogate pair; a character beyond U+FFFF takes two \\u escapes")
+    throw failure("an unpaired surrogate; a character beyond U+FFFF takes two \\u escapes")
   }
 
   /// - Parameter offset: of the backslash.

@@ -36,13 +36,13 @@ package enum YAMLAmbiguity: Sendable, Hashable {
   /// One clause for a person, to follow the quoted text and a colon.
   package var explanation: String {
     switch self {
-    case .boolean(let value): "YAML 1.1 readers take it for \(value), YAML 1.2 readers for text"
+    case .boolean(let value): "YAML 1.1 readers read it as \(value), YAML 1.2 readers as text"
     case .leadingZero: "with its leading zero it is octal to YAML 1.1 readers and decimal to YAML 1.2 readers"
-    case .octalPrefix: "YAML 1.2 readers take it for an octal number, YAML 1.1 readers for text"
-    case .binary: "YAML 1.1 readers take it for a binary number, YAML 1.2 readers for text"
-    case .underscores: "YAML 1.1 readers take it for a number, YAML 1.2 readers for text"
-    case .sexagesimal: "YAML 1.1 readers take it for a number in base 60, YAML 1.2 readers for text"
-    case .timestamp: "YAML 1.1 readers take it for a date, YAML 1.2 readers for text"
+    case .octalPrefix: "YAML 1.2 readers read it as an octal number, YAML 1.1 readers as text"
+    case .binary: "YAML 1.1 readers read it as a binary number, YAML 1.2 readers as text"
+    case .underscores: "YAML 1.1 readers read it as a number, YAML 1.2 readers as text"
+    case .sexagesimal: "YAML 1.1 readers read it as a number in base 60, YAML 1.2 readers as text"
+    case .timestamp: "YAML 1.1 readers read it as a date, YAML 1.2 readers as text"
     case .tooLarge: "it is a number of more than 64 bits"
     case .specialWord: "it has a special meaning to YAML 1.1 readers"
     case .tag(let tag): "its tag \(tag) does not fit it"

@@ -31,7 +31,7 @@ package struct ModelDirectoryClient: Sendable {
     let registered = try await client.object(call, as: WireModelVersion.self)
     guard registered.version != nil else {
       throw ServingError(
-        kind: .unexpectedAnswer, status: 200, serverMessage: "the answer names no version", call: call.description,
+        kind: .unexpectedAnswer, status: 200, serverMessage: "the response contains no version", call: call.description,
         outcomeUnknown: true)
     }
     return registered

@@ -62,6 +62,6 @@ extension ServingError {
   /// An answer about a version that does not say which.
   static func namesNoVersion(_ call: APICall) -> ServingError {
     ServingError(
-      kind: .unexpectedAnswer, status: 200, serverMessage: "the answer names no version", call: call.description)
+      kind: .unexpectedAnswer, status: 200, serverMessage: "the response contains no version", call: call.description)
   }
 }

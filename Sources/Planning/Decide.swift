@@ -38,7 +38,7 @@ private func decideWithoutManifest(
 ) -> Decision {
   guard live.belongs(to: options.fleet) else { return Decision(.none, Reason(.notThisFleet), next: .rest) }
   if live.isRetained {
-    return .hold(Reason(.retained, "its manifest is gone and its deletion policy is Retain"))
+    return .hold(Reason(.retained, "its manifest was removed, and its deletion policy is Retain"))
   }
   guard options.prune else { return Decision(.none, Reason(.pruningOff), next: .rest) }
   if options.fleet == DecisionOptions.defaultFleet, memory.endpointID != live.id {
@@ -46,7 +46,7 @@ private func decideWithoutManifest(
       .none,
       Reason(
         .notRecordedHere,
-        "the default fleet is everybody's: only endpoints recorded on this machine are deleted; name one with --fleet"),
+        "the default fleet is shared: only endpoints recorded on this machine are deleted; name a fleet with --fleet"),
       next: .rest)
   }
   let operation = Operation.delete(name: live.name)
@@ -64,7 +64,7 @@ extension Decision {
 
   /// The same decision, but waiting while a former failure of its call is too fresh. A refusal is for a person to look
   /// at; everything else is tried again by itself.
-  func afterSetback(_ setback: Setback?, now: Timestamp) -> Decision {
+  func afterSetback(_ setback: TransientFailure?, now: Timestamp) -> Decision {
     guard let setback, now < setback.until else { return self }
     var copy = self
     if setback.isRefusal {
@@ -79,7 +79,7 @@ extension Decision {
   }
 }
 
-extension Setback {
+extension TransientFailure {
   var retryWords: String {
     "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); sent again later)"
   }

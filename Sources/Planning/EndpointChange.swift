@@ -20,17 +20,17 @@ package struct EndpointChange: Hashable, Sendable {
   /// What carrying it out does to what serves now, in a sentence; empty where nothing is done.
   package var consequence: String {
     switch action {
-    case .create: return "new replicas are started; nothing that serves is touched"
-    case .delete: return "the endpoint, its URL and its grants go away"
+    case .create: return "new replicas start; nothing that is serving changes"
+    case .delete: return "the endpoint, its URL and its grants are removed"
     case .hold, .none: return ""
     case .update, .rollback, .adopt:
       let effect = fields.map(\.effect).max() ?? .none
       let isTrafficOnly = effect == .inPlace && fields.contains { $0.path.hasSuffix(".traffic") }
       switch effect {
-      case .none: return action == .adopt ? "only marks the endpoint as this fleet's" : ""
+      case .none: return action == .adopt ? "only tags the endpoint as part of this fleet" : ""
       case .inPlace: return isTrafficOnly ? "traffic only: no replica is restarted" : "in place: nothing is restarted"
-      case .rolling: return "new replicas come up beside the old ones; traffic switches when they are ready"
-      case .recreate: return "the endpoint is deleted and made again: it answers nothing meanwhile"
+      case .rolling: return "new replicas start beside the old ones; traffic switches when they are ready"
+      case .recreate: return "the endpoint is deleted and recreated; it is unavailable in the meantime"
       }
     }
   }

@@ -59,7 +59,7 @@ package struct FailureCause: Hashable, Sendable {
     }
 
     func words(isOnly: Bool) -> String {
-      let said = [message, line.map { "its log says: \($0)" } ?? ""].map(\.clause).filter { !$0.isEmpty }
+      let said = [message, line.map { "its log: \($0)" } ?? ""].map(\.clause).filter { !$0.isEmpty }
         .joined(separator: "; ")
       let named = isOnly ? said : "\(entity): \(said)"
       guard let known else { return named }

@@ -15,13 +15,16 @@ extension IgnoredDifference {
       guard let twin, twin.givenName == nil, let chosen = entity.givenName else { return nil }
       return IgnoredDifference(
         path: "spec.servedEntities[name=\(chosen)].name", live: chosen,
-        why: "the manifest gives no name, so the live one stands")
+        why: "the manifest gives no name, so the live one is kept")
     }
   }
 
   private static func members(_ live: ObservedEndpoint) -> [IgnoredDifference] {
     (live.active?.unrepresented ?? []).map {
-      IgnoredDifference(path: $0, live: "set", why: "no manifest can say it; the next update of the config drops it")
+      IgnoredDifference(
+        path: $0, live: "set",
+        why: "manifests cannot express it; the next update of the config "
+          + "drops it")
     }
   }
 
@@ -35,7 +38,7 @@ extension IgnoredDifference {
       guard !isDesired, entity.traffic == 0 else { return nil }
       return IgnoredDifference(
         path: "spec.servedEntities[name=\(entity.name)]", live: "\(entity.entityName) version \(entity.entityVersion)",
-        why: "the former version, kept at no traffic by rollout.keepPrevious")
+        why: "the previous version, kept without traffic by rollout.keepPrevious")
     }
   }
 
@@ -48,7 +51,7 @@ extension IgnoredDifference {
       }
       guard managed[key] == nil, !owned.contains(key) else { return nil }
       return IgnoredDifference(
-        path: "tags.\(key)", live: value, why: "the manifest never set it: it is somebody else's")
+        path: "tags.\(key)", live: value, why: "the manifest never set it; something else did")
     }
   }
 
@@ -63,7 +66,7 @@ extension IgnoredDifference {
     return [
       IgnoredDifference(
         path: "state.config_update", live: word,
-        why: "left by an earlier update; the config that serves is the desired one")
+        why: "left by an earlier update; the active config is the desired one")
     ]
   }
 }

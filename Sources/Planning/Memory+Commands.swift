@@ -39,10 +39,10 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
     guard let owner = live.fleet else {
       return CommandRefusal(
         description: "\(live.name) is left alone: \(live.ownerWords)",
-        next: "take it over first, as it is: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
+        next: "adopt it first: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
     }
     return CommandRefusal(
-      description: "\(live.name) belongs to the fleet \"\(owner)\", and this command acts for \"\(fleet)\"",
+      description: "\(live.name) belongs to the fleet \"\(owner)\", and this command acts for fleet \"\(fleet)\"",
       next: "act for its fleet with --fleet")
   }
 }
@@ -127,7 +127,7 @@ extension Memory {
     guard target.config != nil else {
       throw CommandRefusal(
         description:
-          "the config of revision \(target.number) is not at hand: a value of its environment is not known here")
+          "the config of revision \(target.number) is not available: one of its environment values is not known here")
     }
     return target
   }
@@ -143,7 +143,7 @@ extension Memory {
     guard isTagged || hasSomethingToRetry else {
       let state = attempt == nil ? "" : "; its \(attempt?.kind == .rollback ? "rollback" : "update") is under way"
       throw CommandRefusal(
-        description: "\(name) is not held, and no call for it has failed: there is nothing to retry\(state)")
+        description: "\(name) is not held, and no call for it has failed; there is nothing to retry\(state)")
     }
     return MemoryEdit(
       operation: isTagged ? .patchTags(name: name, TagPatch(remove: [FleetTags.held])) : nil, change: .retried)

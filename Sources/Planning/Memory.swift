@@ -9,7 +9,7 @@ package struct Memory: Hashable, Sendable {
   /// What is held while there is no endpoint that could carry the tag: a create that was refused.
   @OutOfLine package var heldWhileAbsent: Held?
   /// Calls that failed and are sent again later.
-  package var setbacks: [Operation.Kind: Setback]
+  package var setbacks: [Operation.Kind: TransientFailure]
   /// Put-backs of the last hour.
   package var corrections: [Correction]
   /// The last look whether a rollback's target can still be served.
@@ -25,7 +25,7 @@ package struct Memory: Hashable, Sendable {
 
   package init(
     revisions: [Revision] = [], attempt: Attempt? = nil, heldWhileAbsent: Held? = nil,
-    setbacks: [Operation.Kind: Setback] = [:], corrections: [Correction] = [], targetCheck: TargetCheck? = nil,
+    setbacks: [Operation.Kind: TransientFailure] = [:], corrections: [Correction] = [], targetCheck: TargetCheck? = nil,
     endpointID: String? = nil, lastVersion: Int64? = nil, appliedTelemetry: ConfigDigest? = nil,
     policy: RolloutPolicy? = nil
   ) {

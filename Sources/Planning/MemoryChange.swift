@@ -177,9 +177,11 @@ extension Memory {
     corrections.append(correction)
   }
 
-  mutating func setBack(_ kind: Operation.Kind, digest: ConfigDigest?, words: String, _ occasion: Setback.Occasion) {
+  mutating func setBack(
+    _ kind: Operation.Kind, digest: ConfigDigest?, words: String, _ occasion: TransientFailure.Occasion
+  ) {
     let former = setbacks[kind].flatMap { $0.digest == digest ? $0.failures : nil } ?? 0
-    setbacks[kind] = Setback(digest: digest, failures: former + 1, words: words, occasion)
+    setbacks[kind] = TransientFailure(digest: digest, failures: former + 1, words: words, occasion)
   }
 
   private mutating func verified(_ verdict: Verdict, checksDigest: ConfigDigest, at: Timestamp) {

@@ -8,7 +8,7 @@ package enum Receipt: Hashable, Sendable {
   case refused(String)
   /// It was not taken because a model, version or secret that it names is not there, or not yet.
   case missing(String)
-  /// It was not taken because another change is under way, or the name is taken: look again.
+  /// It was not taken because another change is under way, or the name is taken: check again.
   case conflict(String)
   /// It was not taken for now: throttled, the server failed, or the credentials are not good at present.
   case unavailable(String, retryAfter: Duration?)

@@ -119,7 +119,7 @@ extension Situation {
           .inconclusive,
           Self.joined(
             stepWords(attempt),
-            "its verification could not be measured: \(words.clause); \"setpoint retry \(endpoint.name)\" asks again")),
+            "its verification was inconclusive: \(words.clause); \"setpoint retry \(endpoint.name)\" asks again")),
         target: aim, degraded: "verification inconclusive")
     }
     let nextAsk = found.lastAskedAt + Self.askAgainDelay
@@ -238,7 +238,7 @@ extension Situation {
     let reason = isUnderWay(attempt) ? Reason(.promoting, words(of: attempt.step)) : reason(for: target)
     return progressing(
       attempt, reason, next: .call(operation), operations: calls(towards: target, from: attempt.step)
-    ).afterSetback(setback(of: target), now: now)
+    ).afterSetback(transientFailure(of: target), now: now)
   }
 
   /// Whether an earlier step of it is live.

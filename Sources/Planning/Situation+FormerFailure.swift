@@ -15,7 +15,7 @@ extension Situation {
   private var whyTriedAgain: String {
     if heldTag.held != nil { return "it is tried again because the manifest has changed" }
     return memory.endpointID == nil
-      ? "it is tried again because nothing is held any more" : "it is tried again because the endpoint was deleted"
+      ? "it is retried because nothing is held" : "it is tried again because the endpoint was deleted"
   }
 }
 
@@ -25,7 +25,7 @@ extension Revision {
     switch outcome {
     case .failed(.ours, let words): ("failed", words)
     case .refused(let words): ("was refused", words)
-    case .canceled: ("was cancelled at the provider", "")
+    case .canceled: ("was canceled at the provider", "")
     case .failed(.theirs, _), .pending, .good, .found, .superseded, .unsent: nil
     }
   }

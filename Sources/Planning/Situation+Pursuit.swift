@@ -7,7 +7,7 @@ extension Situation {
     guard let held = heldInForce else { return pursuing(desired, held: nil) }
     if held.isStalled {
       return .hold(
-        Reason(.stalled, "\(words(of: held)), and going back to \(name(of: held.target)) failed too"), target: aim,
+        Reason(.stalled, "\(words(of: held)), and rolling back to \(name(of: held.target)) failed too"), target: aim,
         degraded: words(of: held))
     }
     guard let digest = held.target, live != nil else {
@@ -20,14 +20,17 @@ extension Situation {
       return .hold(
         Reason(
           .stalled,
-          "\(words(of: held)), and the config to go back to (\(digest)) is not in this machine's history; "
-            + "roll back where it is, or edit the manifest"),
+          "\(words(of: held)), and the config to roll back to (\(digest)) is not in this machine's history; roll "
+            + "back on the machine that has it, or edit the manifest"),
         target: aim, degraded: words(of: held))
     }
     return pursuing(target, held: held)
   }
 
-  private var stayingWords: String { "sent again when the manifest changes, or by \"setpoint retry \(endpoint.name)\"" }
+  private var stayingWords: String {
+    "it is sent again when the manifest changes, or by \"setpoint retry "
+      + "\(endpoint.name)\""
+  }
 
   /// Row 11: another digest than the held one is desired, so nothing is held any more.
   private func lifting(_ held: Held) -> Decision {
@@ -35,7 +38,7 @@ extension Situation {
     let lift = Operation.patchTags(name: live.name, TagPatch(remove: [FleetTags.held]))
     var decision =
       isLive(desired.digest)
-      ? Decision(.update, Reason(.settingsChanged, "what was held is no longer desired"), target: aim, next: .rest)
+      ? Decision(.update, Reason(.settingsChanged, "the held config is no longer desired"), target: aim, next: .rest)
       : opening(desired, held: nil)
     decision.operations.insert(lift, at: 0)
     return decision.then(.call(lift)).afterSetback(memory.setbacks[.tags], now: now)
@@ -59,7 +62,7 @@ extension Situation {
   func unhealthy(_ live: ObservedEndpoint) -> Decision {
     let messages = (live.active?.deployments ?? [:]).values
       .filter { $0.state != "DEPLOYMENT_READY" && !$0.message.isEmpty }.map(\.message).sorted()
-    let words = messages.isEmpty ? "the provider says that it is not ready" : messages.joined(separator: "; ")
+    let words = messages.isEmpty ? "the provider reports that it is not ready" : messages.joined(separator: "; ")
     return .hold(Reason(.unhealthy, words), target: aim, next: .wait(.seconds(10)), degraded: words)
   }
 
@@ -75,7 +78,7 @@ extension Situation {
       operations: calls(towards: target, from: step))
     if correction != nil, let warning = otherWriter { decision.warnings.append(warning) }
 
-    if let setback = setback(of: target), now < setback.until {
+    if let setback = transientFailure(of: target), now < setback.until {
       return decision.afterSetback(setback, now: now)
     }
     if let correction, let contested = contested(correction) { return contested }
@@ -84,7 +87,7 @@ extension Situation {
     if held != nil {
       guard let check = targetCheck(of: target) else { return decision.then(.checkTarget(target)) }
       if let problem = check.problem {
-        decision.warnings.append("\(problem); it is sent all the same, and the provider decides")
+        decision.warnings.append("\(problem); it is sent anyway, and the provider decides")
       }
     }
 
@@ -120,7 +123,7 @@ extension Situation {
   var kind: Attempt.Kind { heldInForce == nil ? .update : .rollback }
 
   /// The back-off in force for what is to be sent.
-  func setback(of target: Rollout) -> Setback? {
+  func transientFailure(of target: Rollout) -> TransientFailure? {
     memory.setbacks[.config].flatMap { $0.digest == target.digest ? $0 : nil }
   }
 
@@ -129,19 +132,19 @@ extension Situation {
     if let held = heldInForce { return Reason(held.rollbackCode, words(of: held)) }
     guard live != nil else { return Reason(.doesNotExist, formerFailure(of: target)) }
     if liveStep(of: target) != nil { return Reason(.promoting, words(of: step)) }
-    if isKeptForNothing(target) { return Reason(.specChanged, "the version before it is no longer kept") }
+    if isKeptForNothing(target) { return Reason(.specChanged, "the previous version is no longer kept") }
     if let good = memory.lastGood, live?.active != nil {
       if good.digest == target.digest {
         return isLeftover(beside: target)
-          ? Reason(.wentBack, "the manifest went back to revision \(good.number) in the middle of a rollout")
-          : Reason(.drift, "somebody changed it since revision \(good.number)")
+          ? Reason(.wentBack, "the manifest was reverted to revision \(good.number) in the middle of a rollout")
+          : Reason(.drift, "it was changed outside Setpoint since revision \(good.number)")
       }
       if let older = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) {
         let moves = aliasMoves(since: target)
         return Reason(
           .wentBack,
           moves.isEmpty
-            ? "the manifest went back to what revision \(older.number) was"
+            ? "the manifest was reverted to what revision \(older.number) was"
             : "\(moves), which is what revision \(older.number) was")
       }
     }
@@ -185,7 +188,7 @@ extension Situation {
   }
 
   func name(of digest: ConfigDigest?) -> String {
-    guard let digest else { return "a former revision" }
+    guard let digest else { return "an earlier revision" }
     return memory.revision(of: digest).map { "revision \($0.number)" } ?? "the config \(digest)"
   }
 }
@@ -214,8 +217,8 @@ extension Situation {
     return .hold(
       Reason(
         .contested,
-        "the same change came back \(alike.count) times within the hour: somebody else writes this endpoint, or the "
-          + "provider changes what it is sent; \"setpoint retry \(endpoint.name)\" puts it back once more"),
+        "the same change reappeared \(alike.count) times within an hour: something else changes this endpoint, or "
+          + "the provider alters what it receives; \"setpoint retry \(endpoint.name)\" reverts it once more"),
       target: aim, next: .wait(oldest + Correction.window - now), degraded: "contested")
   }
 
@@ -223,7 +226,7 @@ extension Situation {
     guard let version = live?.active?.version, let last = memory.lastVersion, version > last,
       memory.endpointID == live?.id
     else { return nil }
-    return "config version \(version) was written by somebody else; this machine's last is \(last)"
+    return "config version \(version) was not written from this machine; its last is \(last)"
   }
 }
 
@@ -247,7 +250,9 @@ extension Situation {
     guard let first = endpoint.rollout.steps.first, step?.isWhole ?? true, live?.active != nil,
       config(of: target, at: first) != nil
     else { return [] }
-    if let held { return held.cause == .rollback ? ["it goes back at once: steps are for new versions"] : [] }
+    if let held {
+      return held.cause == .rollback ? ["it is rolled back at once; steps apply to new versions only"] : []
+    }
     guard let good = memory.revisions.last(where: { $0.digest == target.digest && $0.isGood }) else { return [] }
     return ["all of the traffic moves at once, without steps: revision \(good.number) was good before"]
   }
@@ -259,8 +264,8 @@ extension Held {
     case .failed: "this config failed"
     case .refused: "the provider refused this config"
     case .verification: "this config failed its verification"
-    case .canceled: "a person cancelled the update at the provider"
-    case .rollback: "a person chose another revision instead of this config"
+    case .canceled: "the update was canceled at the provider"
+    case .rollback: "another revision was chosen instead of this config"
     }
   }
 
@@ -270,7 +275,7 @@ extension Held {
     case .failed: "\(subject) failed"
     case .refused: "\(subject) was refused"
     case .verification: "\(subject) failed its verification"
-    case .canceled: "\(subject) was cancelled at the provider"
+    case .canceled: "\(subject) was canceled at the provider"
     case .rollback: "a person chose it instead of \(subject)"
     }
   }

@@ -28,7 +28,7 @@ extension Situation {
     }
     guard isStill(main), memory.attempt == nil else { return decision }
     let possible = possible(plan, on: live)
-    if let change = possible.first(where: { setback(of: $0) == nil }) {
+    if let change = possible.first(where: { transientFailure(of: $0) == nil }) {
       return decision.then(.call(.changeSetting(name: live.name, change)))
     }
     return waiting(decision, after: main, for: possible)
@@ -47,7 +47,7 @@ extension Situation {
   /// else when no step is left but such as wait for a person.
   func marksNow(_ plan: SettingsPlan) -> TagPatch {
     guard let live, !plan.claims else { return plan.marks }
-    let isComing = possible(plan, on: live).contains { !(setback(of: $0)?.isRefusal ?? false) }
+    let isComing = possible(plan, on: live).contains { !(transientFailure(of: $0)?.isRefusal ?? false) }
     return isComing ? TagPatch() : plan.marks
   }
 
@@ -58,13 +58,13 @@ extension Situation {
   }
 
   /// The back-off in force for this very change.
-  private func setback(of change: SettingChange) -> Setback? {
+  private func transientFailure(of change: SettingChange) -> TransientFailure? {
     memory.setbacks[change.kind].flatMap { $0.digest == change.digest && now < $0.until ? $0 : nil }
   }
 
   /// All that is left has failed too lately. A refusal is for a person to look at; the rest is tried again by itself.
   private func waiting(_ decision: Decision, after main: Decision, for changes: [SettingChange]) -> Decision {
-    let setbacks = changes.compactMap { change in setback(of: change).map { (change, $0) } }
+    let setbacks = changes.compactMap { change in transientFailure(of: change).map { (change, $0) } }
     guard let until = setbacks.map(\.1.until).min() else { return decision }
     var copy = decision
     let refused = setbacks.filter(\.1.isRefusal).map { "\($0.subject) was refused: \($1.words.clause)" }
@@ -132,20 +132,21 @@ extension Situation {
     guard let live, let wanted = endpoint.sideSettings.creation.routeOptimized,
       wanted != live.settings?.routeOptimized ?? false
     else { return nil }
-    let what = "routeOptimized is \(!wanted) and can be set only when an endpoint is created"
+    let what = "routeOptimized is \(!wanted) and can only be set at creation"
     if live.isRetained || endpoint.deletionPolicy == .retain {
       return .hold(
         Reason(
           .needsRecreate,
-          "\(what); its deletion policy is Retain, so it is never deleted, not even to be made again"),
+          "\(what); its deletion policy is Retain, so it is never deleted, not even to recreate it"),
         target: desired)
     }
     guard options.allowRecreate else {
       return .hold(
         Reason(
           .needsRecreate,
-          "\(what); --allow-recreate deletes the endpoint and makes it again: meanwhile it answers nothing, and its id, "
-            + "the grants on it and the tags of others are lost"), target: desired)
+          "\(what); --allow-recreate deletes and recreates the endpoint: it is unavailable in the meantime, and its "
+            + "ID, "
+            + "its grants and other tools' tags are lost"), target: desired)
     }
     let delete = Operation.delete(name: live.name)
     let decision = Decision(
@@ -170,12 +171,12 @@ extension Situation {
     var warnings: [String] = []
     if let wanted = creation.description, wanted != live.settings?.description ?? "" {
       warnings.append(
-        "the description stays \"\(Printable.line(live.settings?.description ?? ""))\": the serving API sets it only when an endpoint is "
-          + "created")
+        "the description remains \"\(Printable.line(live.settings?.description ?? ""))\": the serving API sets it "
+          + "only at creation")
     }
     if let wanted = creation.budgetPolicy, let live = live.settings?.effectiveBudgetPolicy, wanted != live {
       warnings.append(
-        "the budget policy stays \(live), not \(wanted): the serving API sets it only when an endpoint is created")
+        "the budget policy remains \(live), not \(wanted): the serving API sets it only at creation")
     }
     return warnings
   }
@@ -185,7 +186,10 @@ extension Situation {
     let members = live.active?.unrepresented ?? []
     return members.isEmpty
       ? []
-      : ["the live config has \(members.joined(separator: ", ")), which no manifest can say; the update drops it"]
+      : [
+        "the live config has \(members.joined(separator: ", ")), which manifests cannot express; the update "
+          + "removes it"
+      ]
   }
 }
 

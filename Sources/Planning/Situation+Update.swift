@@ -20,7 +20,11 @@ extension Situation {
       isOverdue
         ? Reason(.overdue, "the update\(version) takes longer than \(deadline.words)")
         : Reason(
-          .updating, isDesired ? update(of: live, at: step) : "an update\(version) is under way; its end is waited for"),
+          .updating,
+          isDesired
+            ? update(of: live, at: step)
+            : "an update\(version) is in progress; waiting for it "
+              + "to finish"),
       target: aim, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
       operations: isDesired || kind == .rollback

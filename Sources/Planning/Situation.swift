@@ -55,7 +55,7 @@ struct Situation {
 extension Situation {
   private func withStranger(_ live: ObservedEndpoint) -> Decision {
     if FleetTags.isReserved(endpoint: live.name) {
-      return .hold(Reason(.conflict, "names that begin with databricks- belong to the platform"), target: aim)
+      return .hold(Reason(.conflict, "names starting with databricks- belong to the platform"), target: aim)
     }
     guard options.adopt else {
       let owner = live.ownerWords(isKnown: memory.endpointID == live.id)
@@ -66,8 +66,8 @@ extension Situation {
       return .hold(
         Reason(
           .conflict,
-          "--adopt does not take it over: its config has \(Set(lost).sorted().joined(separator: ", ")), which no "
-            + "manifest can say and the next update would drop"), target: aim)
+          "--adopt does not take it over: its config has \(Set(lost).sorted().joined(separator: ", ")), which "
+            + "manifests cannot express and the next update would remove"), target: aim)
     }
     let plan = settingsPlan
     let patch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)

@@ -45,7 +45,7 @@ package enum ReplicaStep: Hashable, Sendable {
   case declareFailed(version: Int, entity: String, cause: String)
 }
 
-/// What to do now, and when to look again if nothing happens before.
+/// What to do now, and when to check again if nothing happens before.
 package struct ReplicaPlan: Hashable, Sendable {
   package var steps: [ReplicaStep] = []
   /// The end of a back-off that a start waits for.
@@ -217,7 +217,7 @@ private struct PlanningRound {
     plan = ReplicaPlan()
     removeEnded()
     let cause = """
-      the machine has no room for it: \(short) more \(short == 1 ? "GPU" : "GPUs") would have to be free, even with the \
+      not enough resources on this machine: \(short) more \(short == 1 ? "GPU" : "GPUs") would have to be free, even with the \
       replicas of the present config stopped
       """
     plan.steps.append(.declareFailed(version: target.version, entity: entity.entity, cause: cause))

@@ -23,7 +23,7 @@ final class DataDirectory: Sendable {
         try PrivateFolder(path, option: "--data DIR").make()
       }
     } catch {
-      throw PlaneStartError(message: error.message, advice: error.next ?? "name another one with --data DIR")
+      throw PlaneStartError(message: error.message, advice: error.next ?? "use another one with --data DIR")
     }
     Self.keepPrivate(settings)
     lock = if let inherited { inherited } else { try Self.lock(settings) }
@@ -67,14 +67,14 @@ final class DataDirectory: Sendable {
     guard descriptor >= 0 else {
       throw PlaneStartError(
         message: "\(settings.lockPath) cannot be opened: \(String(cString: strerror(errno)))",
-        advice: "check the rights of the data directory, or name another one with --data")
+        advice: "check the permissions of the data directory, or use another one with --data")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
       let owner = (try? String(contentsOfFile: settings.lockPath, encoding: .utf8))?.trimming(" \n") ?? ""
       throw PlaneStartError(
         message: "another serving plane (pid \(owner)) uses \(settings.dataDirectory)",
-        advice: "use that one, take its place with --takeover, stop it (kill \(owner)), or name another data directory "
+        advice: "use that one, replace it with --takeover, stop it (kill \(owner)), or name another data directory "
           + "with --data")
     }
     return descriptor
@@ -86,7 +86,8 @@ final class DataDirectory: Sendable {
     } catch let error as TargetError {
       throw PlaneStartError(message: error.message, advice: error.advice)
     } catch {
-      throw PlaneStartError(message: "the plane's token cannot be made: \(error.systemWords)", advice: "check \(path)")
+      throw PlaneStartError(
+        message: "the plane's token cannot be created: \(error.systemWords)", advice: "check \(path)")
     }
   }
 }

@@ -8,7 +8,7 @@ package struct PlaneConfiguration: Sendable {
   package var dataDirectory: String
   /// The address to listen on.
   package var host = "127.0.0.1"
-  /// The port to listen on; 0 takes any that is free.
+  /// The port to listen on; 0 picks a free port.
   package var port = 7387
   /// What `python` and `python3` in an entrypoint stand for; nil: what SETPOINT_PYTHON says, else what PATH has.
   package var python: String?

@@ -38,7 +38,7 @@ actor PlaneOpening {
   func close() {
     guard let announced, let directory = settings.runtimeDirectory else { return }
     do { try announced.withdraw(from: directory) } catch {
-      log.warning("the plane's announcement could not be taken back", metadata: ["error": "\(error)"])
+      log.warning("the plane's runtime file could not be removed", metadata: ["error": "\(error)"])
     }
   }
 

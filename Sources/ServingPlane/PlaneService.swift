@@ -72,8 +72,8 @@ package struct PlaneService: Service {
     let path = settings.environment["PATH"] ?? "/usr/bin:/bin"
     guard ProcessSpawn.find(python, path: path, directory: "/") == nil else { return }
     throw PlaneStartError(
-      message: "the Python \"\(python)\" is not on this machine, or is not executable",
-      advice: "name the one of vLLM's environment with --python PATH or SETPOINT_PYTHON")
+      message: "the Python \"\(python)\" does not exist, or is not executable",
+      advice: "set the Python of vLLM's environment with --python PATH or SETPOINT_PYTHON")
   }
 
   private func endpoints(_ launcher: ReplicaLauncher, _ probes: ReplicaProbes) async throws -> ServingEndpoints {
@@ -85,7 +85,7 @@ package struct PlaneService: Service {
     do { try await endpoints.load() } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be read: \(error)",
-        advice: "if the file is broken, move it away; endpoints must then be applied again")
+        advice: "if the file is damaged, move it away; endpoints must then be applied again")
     }
     await BlockingWork.brief.run { endpoints.models.removeIncomplete() }
     return endpoints
@@ -154,7 +154,7 @@ package struct PlaneService: Service {
     } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be opened: \(error)",
-        advice: "if the file is broken, move it away; endpoints must then be applied again")
+        advice: "if the file is damaged, move it away; endpoints must then be applied again")
     }
   }
 

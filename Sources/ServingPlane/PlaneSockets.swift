@@ -12,7 +12,7 @@ struct PlaneSockets: Sendable {
   let local: BoundSocket?
 
   static let unannounced =
-    "commands on this machine will not find the plane by themselves; give them --host and DATABRICKS_TOKEN"
+    "commands on this machine will not find the plane automatically; pass --host and set DATABRICKS_TOKEN"
 
   /// Binds both.
   ///

@@ -37,13 +37,13 @@ struct PlaneStop: Sendable {
     await endpoints.refuseQueries()
     let time = settings.requestGrace
     if server.requestsUnderWay > 0 {
-      log.info("stopping: requests under way may finish", metadata: requests(left: time))
+      log.info("stopping: waiting for requests in progress", metadata: requests(left: time))
     }
     try await wait(atMost: time, for: { server.requestsUnderWay == 0 }) {
       log.info("stopping: waiting for requests", metadata: requests(left: $0))
     }
     let cut = server.requestsUnderWay
-    if cut > 0 { log.warning("stopping: requests are cut off", metadata: ["requests": "\(cut)"]) }
+    if cut > 0 { log.warning("stopping: closing the remaining requests", metadata: ["requests": "\(cut)"]) }
   }
 
   /// Answers what is under way although another plane has taken over, and returns when every connection is closed. Those on which
@@ -71,7 +71,7 @@ struct PlaneStop: Sendable {
     }
     let rest = await endpoints.livingReplicas
     guard rest > 0 else { return }
-    log.warning("stopping: replicas are killed", metadata: ["replicas": "\(rest)"])
+    log.warning("stopping: killing the remaining replicas", metadata: ["replicas": "\(rest)"])
     await endpoints.killReplicas()
   }
 

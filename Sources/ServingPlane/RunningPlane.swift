@@ -119,7 +119,7 @@ struct RunningPlane: Sendable {
       return try TakeoverDoor(
         settings: settings, server: server, sockets: sockets, data: data, endpoints: endpoints, gate: gate, log: log)
     } catch {
-      log.warning("no other plane can take over from this one", metadata: ["error": "\(error)"])
+      log.warning("takeover is not available", metadata: ["error": "\(error)"])
       return nil
     }
   }

@@ -69,14 +69,14 @@ package struct DatabaseFile: Sendable {
       guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
         throw StorageError(
           .cannotOpen, "cannot open \(place.path): \(systemWords(errno))",
-          next: "check who owns its directory, or name another directory with \(place.option)")
+          next: "check the owner of its directory, or use another directory with \(place.option)")
       }
       close(descriptor)
       let database = try DatabaseQueue(path: draft, configuration: Self.configuration)
       try migrator.migrate(database)
       try database.close()
       guard rename(draft, place.path) == 0 else {
-        throw StorageError(.cannotOpen, "cannot make \(place.path): \(systemWords(errno))")
+        throw StorageError(.cannotOpen, "cannot create \(place.path): \(systemWords(errno))")
       }
     } catch {
       for suffix in leftovers { unlink(draft + suffix) }
@@ -98,9 +98,9 @@ package struct DatabaseFile: Sendable {
     guard later.isEmpty else {
       throw StorageError(
         .newer,
-        "\(place.path) was written by a newer setpoint than this one (it has \(later.joined(separator: ", "))); "
+        "\(place.path) was written by a newer version of setpoint (it has \(later.joined(separator: ", "))); "
           + "nothing was changed",
-        next: "use that setpoint, or name another directory with \(place.option)")
+        next: "use that version, or another directory with \(place.option)")
     }
     guard !applied.isEmpty else { throw place.damaged("it is a database without setpoint's tables") }
   }

@@ -26,8 +26,8 @@ package struct PrivateFolder: Sendable {
       // A parent that exists may answer EROFS or EACCES before EEXIST; only a missing one is a failure.
       guard access(partial, F_OK) != 0 else { continue }
       throw StorageError(
-        .cannotOpen, "cannot make the directory \(place.path): \(partial): \(systemWords(cause))",
-        next: "name a directory you may write with \(place.option)")
+        .cannotOpen, "cannot create the directory \(place.path): \(partial): \(systemWords(cause))",
+        next: "choose a writable directory with \(place.option)")
     }
   }
 
@@ -37,7 +37,7 @@ package struct PrivateFolder: Sendable {
   package func check(isInPod: Bool) throws(StorageError) {
     var status = stat()
     guard stat(place.path, &status) == 0 else {
-      throw refused("it cannot be looked at: \(systemWords(errno))", "check its path")
+      throw refused("it cannot be read: \(systemWords(errno))", "check its path")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw refused("it is not a directory", "move the file away") }
     let isRoots = status.st_uid == 0
@@ -53,8 +53,8 @@ package struct PrivateFolder: Sendable {
     let othersMayWrite = status.st_mode & S_IWOTH != 0
     guard othersMayWrite || status.st_mode & S_IWGRP != 0 && !UserName.isOwnGroup(status.st_gid) else { return }
     throw refused(
-      "\(othersMayWrite ? "every user" : "its group") may write to it (mode \(Self.octal(status.st_mode)))",
-      "take the right away (chmod go-w \(place.path)) after a look at what is in it")
+      "\(othersMayWrite ? "every user" : "its group") can write to it (mode \(Self.octal(status.st_mode)))",
+      "remove that permission (chmod go-w \(place.path)) after a look at what is in it")
   }
 
   /// Whether the process of this environment runs in a pod of Kubernetes.

@@ -3,7 +3,7 @@ internal import GRDB
 /// Why a folder or a database of this program cannot be used, and what a person can do about it.
 package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
-    /// A folder or file cannot be opened or made, or others may write to it.
+    /// A folder or file cannot be opened or made, or other users can write to it.
     case cannotOpen
     /// It is not a database, not this program's, or broken.
     case damaged
@@ -47,14 +47,14 @@ extension StorageError {
     case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = place.damaged(words)
     case .SQLITE_BUSY, .SQLITE_LOCKED:
       self.init(
-        .busy, "another process has kept \(file) busy for ten seconds",
+        .busy, "another process has held \(file) locked for 10s",
         next: "try again, or look what fuser \(file) shows")
     case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
       self.init(
         .cannotOpen, "cannot write \(file): \(words)",
-        next: "check who owns it and its directory, or name another directory with \(place.option)")
+        next: "check the owner of it and its directory, or use another directory with \(place.option)")
     case .SQLITE_FULL:
-      self.init(.failed, "cannot write \(file): the disk is full", next: "make room and try again")
+      self.init(.failed, "cannot write \(file): the disk is full", next: "free some space and try again")
     default: self.init(.failed, "cannot use \(file): \(words)")
     }
   }

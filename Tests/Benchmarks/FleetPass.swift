@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 
 /// The way of `setpoint diff` from a fleet's files to its plan, with what the provider and the history would tell at hand.
-struct FleetPass {
+struct FleetPlan {
   enum Stage {
     /// Parse and validate.
     case read
@@ -26,7 +26,7 @@ struct FleetPass {
     lap(.read)
     var desired = desired(set)
     lap(.digest)
-    for name in set.brokenNames { desired[name] = .unknown("its manifest is broken") }
+    for name in set.brokenNames { desired[name] = .unknown("its manifest is invalid") }
     let items = Set(desired.keys).union(observations.keys).sorted().map { name in
       PlanItem(
         name: name, desired: desired[name] ?? .none, observed: observations[name] ?? .absent,

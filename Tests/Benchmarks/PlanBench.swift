@@ -21,7 +21,7 @@ enum PlanBench {
 
   /// The files are made one by one, as a command reads them one by one.
   private static func measureMemory(above bare: Double?) throws -> Bool {
-    let plan = FleetPass(of: endpoints).plan(files: (0..<endpoints).lazy.map { GeneratedEndpoint($0).file })
+    let plan = FleetPlan(of: endpoints).plan(files: (0..<endpoints).lazy.map { GeneratedEndpoint($0).file })
     try check(plan)
     guard let bare, let peak = Process.peakMegabytes else {
       print("memory: not measured, there is no /proc here")
@@ -35,7 +35,7 @@ enum PlanBench {
 
   private static func measureTime() throws -> Bool {
     let files = (0..<endpoints).map { GeneratedEndpoint($0).file }
-    let pass = FleetPass(of: endpoints)
+    let pass = FleetPlan(of: endpoints)
     var times = Times()
     // The first round warms caches and allocator and does not count.
     for round in 0...rounds {
@@ -54,7 +54,7 @@ enum PlanBench {
     for (_, bytes) in files { _ = try YAMLParser.countEvents(in: bytes) }
   }
 
-  private static func measurePass(_ pass: FleetPass, _ files: [ManifestFile], _ taken: inout Times) throws {
+  private static func measurePass(_ pass: FleetPlan, _ files: [ManifestFile], _ taken: inout Times) throws {
     var last = Process.threadSeconds
     let start = last
     let plan = pass.plan(files: files) { stage in

@@ -98,8 +98,8 @@ import Testing
       #expect(retried.code == 0, "\(retried)")
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
       let story = await bench.run("history", "support-chat", "--events").output
-      #expect(story.contains("a person asked to go back"))
-      #expect(story.contains("a person asked to try again"))
+      #expect(story.contains("a rollback was requested"))
+      #expect(story.contains("a retry was requested"))
       #expect(retried.notes.contains("spec.entityVersion  1 → 2"), "the plan comes first")
       let again = await bench.run("retry", "support-chat")
       #expect(again.code == 1, "\(again)")
@@ -256,7 +256,7 @@ import Testing
       #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("under way"), "\(run)")
       #expect(!run.output.contains("sent again later"), "\(run)")
       let late = await bench.apply("--timeout", "30s")
-      let words = "support-chat: timed out after 30s while waiting to send it again: the provider's last answer was: "
+      let words = "support-chat: timed out after 30s while waiting to retry: the provider's last answer was: "
       #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")
       #expect(late.output.contains("next: nothing is under way; "), "\(late)")
     }
@@ -297,7 +297,7 @@ import Testing
 
   @Test(arguments: [
     ("setting up\nthe last of it\n", "support-chat: hold (quarantined)", true),
-    ("vllm serve: error: unrecognized arguments: --tensor\n", "its log says: vllm serve: error: unrecognized", false),
+    ("vllm serve: error: unrecognized arguments: --tensor\n", "its log: vllm serve: error: unrecognized", false),
   ])
   func `a failure is told with what the logs ended with, unless the reason quotes them`(
     build: String, words: String, isWhole: Bool
@@ -316,7 +316,7 @@ import Testing
       let title = "hello-2, build log"
       #expect(run.output.contains("\(title), the last lines:") == isWhole, "\(run)")
       #expect(run.output.contains("\"setpoint describe support-chat --state ") == !isWhole)
-      #expect(run.output.contains("\" shows what its logs ended with") == !isWhole)
+      #expect(run.output.contains("\" shows the end of its logs") == !isWhole)
       let last = build.split(separator: "\n").last ?? ""
       let described = await bench.run("describe", "support-chat")
       #expect(described.lines.contains("  \(last)"), "\(described)")
@@ -347,7 +347,7 @@ import Testing
         })
       #expect(run.code == 130, "\(run)")
       #expect(run.output.contains("support-chat: interrupted: the update to revision 1 was sent"))
-      #expect(run.output.contains("next: the same command goes on from there"))
+      #expect(run.output.contains("next: run the same command to resume"))
       workspace.setFate(.ready(), model: "main.support.hello", version: "5")
       workspace.forgetCalls()
       let next = await bench.diff()

@@ -31,7 +31,7 @@ import Testing
       let story = await bench.run("history", "support-chat", "--events").output
       #expect(story.contains("rolling back to revision 1 ") && story.contains("restoring revision 2 "), "\(story)")
       #expect(story.contains("because a person chose it instead of revision 3"), "\(story)")
-      #expect(story.contains("a person asked to restore a newer revision"), "\(story)")
+      #expect(story.contains("a newer revision was requested"), "\(story)")
 
       let retried = await bench.run("retry", "support-chat")
       #expect(retried.code == 0 && retried.output.hasPrefix("support-chat: retried"), "\(retried)")
@@ -103,7 +103,7 @@ import Testing
         known.output.contains("its fleet tag (setpoint-fleet) is missing: Setpoint made it or took it over"), "\(known)"
       )
       let adoption =
-        "next: take it over with \"setpoint apply -f \(bench.manifest) --adopt --state \(bench.directory)/state\"\n"
+        "next: adopt it with \"setpoint apply -f \(bench.manifest) --adopt --state \(bench.directory)/state\"\n"
       #expect(known.output.contains(adoption), "\(known)")
       try await provider.patchTags("support-chat", set: ["setpoint-manages": "gateway"], remove: [])
       let stdin = await CommandRun(

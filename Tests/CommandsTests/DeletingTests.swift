@@ -25,7 +25,7 @@ import Testing
       ([:], ["support-chat"], "no fleet owns it"),
       (["setpoint-fleet": "prod"], ["support-chat"], "--fleet prod"),
       (["setpoint-fleet": "default", "setpoint-retain": "true"], ["support-chat"], "--retained"),
-      (["setpoint-fleet": "default"], ["support-chat", "nobody"], "there is no endpoint nobody"),
+      (["setpoint-fleet": "default"], ["support-chat", "nobody"], "endpoint nobody not found"),
     ] as [([String: String], [String], String)])
   func `what is not to be deleted stays`(tags: [String: String], names: [String], words: String) async throws {
     let (run, workspace) = try await delete(names, tags: tags)
@@ -40,7 +40,7 @@ import Testing
   func `a wrong name among several deletes nothing, and that is said`(arguments: [String]) async throws {
     let (run, workspace) = try await delete(arguments, tags: ["setpoint-fleet": "default"])
     #expect(run.code == 1)
-    #expect(run.notes.contains("there is no endpoint nobody at https://workspace.example.com; nothing was deleted\n"))
+    #expect(run.notes.contains("endpoint nobody not found at https://workspace.example.com; nothing was deleted\n"))
     #expect(run.output == "" && workspace.writes.isEmpty, "\(run)")
   }
 
@@ -65,7 +65,7 @@ import Testing
       let run = await CommandRun(
         ["delete", "one", "two", "three", "--state", state] + format, workspace: workspace, transport: transport)
       #expect(run.code == 1)
-      #expect(run.notes.contains("error: the provider does not allow it; deleted before that: one\n"), "\(run)")
+      #expect(run.notes.contains("error: the provider denied permission; deleted before that: one\n"), "\(run)")
       #expect(workspace.endpoint("one") == nil && workspace.endpoint("three") != nil)
       if format.isEmpty {
         #expect(run.output == "one deleted\n")

@@ -36,7 +36,8 @@ import Testing
         run.lines == [
           "2026-01-01T00:00:00Z  chat           updating to revision 3 (abc)  commit 1a2b3c4",
           "2026-01-01T00:00:09Z  chat           revision 3: failed: \(words)  commit 1a2b3c4",
-          "2026-01-01T00:00:10Z  chat           rolling back to revision 2 (def) because revision 3 failed: first second",
+          "2026-01-01T00:00:10Z  chat           rolling back to revision 2 (def) because revision 3 failed: first "
+            + "second",
           "2026-01-01T00:00:11Z  fleet support  the source cannot be read",
         ], "\(run)")
       #expect(run.code == 0)
@@ -88,13 +89,13 @@ import Testing
       #expect(
         applied.contains { $0.hasPrefix("creating") } && applied.contains { $0.hasPrefix("updating") }, "\(applied)")
       #expect(await run("rollback", "chat").code == 0)
-      #expect(await what().contains("a person asked to go back"))
+      #expect(await what().contains("a rollback was requested"))
       #expect(await run("retry", "chat").code == 0)
-      #expect(await what().contains("a person asked to try again"))
+      #expect(await what().contains("a retry was requested"))
       #expect(await run("delete", "chat").code == 0)
       let all = await what()
       #expect(all.last == "deleted", "\(all)")
-      #expect(all == (await what("")), "nothing is told to all that the fleet is not told")
+      #expect(all == (await what("")), "nothing is told to all that the fleet is not reported")
       #expect(await what("other") == [])
     }
   }

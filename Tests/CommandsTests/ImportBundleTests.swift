@@ -88,9 +88,12 @@ import Testing
 
   @Test func `a bundle becomes a manifest, its variables resolved by their defaults`() async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle)
-    #expect(run.code == 1, "what the targets say is left aside: \(run)")
+    #expect(run.code == 1, "the settings of the targets are ignored: \(run)")
     #expect(run.output == manifest(version: "4"))
-    #expect(run.notes.contains("-:39:5: warning: targets: what the targets dev, prod say is left aside; name one with"))
+    #expect(
+      run.notes.contains(
+        "-:39:5: warning: targets: the settings of the targets dev, prod are ignored; name "
+          + "one with"))
   }
 
   @Test func `a target's own words count where it is named`() async {
@@ -99,7 +102,7 @@ import Testing
     #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
     #expect(
       dev.notes.contains(
-        "-:39:11: warning: targets.dev: the target puts a prefix before the names of what it deploys: [dev USER] "),
+        "-:39:11: warning: targets.dev: the target adds a prefix to the names of what it deploys: [dev USER] "),
       "\(dev)")
     #expect(dev.notes.contains("known at deployment only; the names are used without it"))
     let prod = await CommandRun(["import", "--from-bundle", "-", "--target", "prod"], input: Self.bundle)

@@ -85,12 +85,12 @@ import Testing
       run.notes.contains(
         """
         -:6:23: warning: resource.databricks_model_serving.chat.config.served_entities[0].entity_version: \
-        ${databricks_registered_model_version.q.version} is not known here, so the field is left out; write it into the \
+        ${databricks_registered_model_version.q.version} is not known here, so the field is omitted; write it into the \
         manifest
         """), "\(run)")
     #expect(run.notes.contains("-:2:11: warning: resource.databricks_model_serving.chat.name: ${var.prefix}"))
     #expect(!(run.output + run.notes).contains("hunter2"), "what stands around a reference may be a secret")
-    #expect(run.output.contains("# to be written by hand: name, which is ${var.prefix} at -:2:11\n"))
+    #expect(run.output.contains("# to be completed by hand: name, which is ${var.prefix} at -:2:11\n"))
     #expect(run.output.contains("  model: ml.prod.qwen\n"))
     #expect(!run.output.contains("tags:"), "a tag without its value would be another tag")
     let checked = await CommandRun(["validate", "-f", "-"], input: run.output)
@@ -132,7 +132,7 @@ import Testing
     #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: which endpoint it means"))
     #expect(
       run.output == """
-        # to be written by hand: config[0].served_entities[0].environment_vars.PIN, which is sensitive at -:11:38
+        # to be completed by hand: config[0].served_entities[0].environment_vars.PIN, which is sensitive at -:11:38
         apiVersion: serving.setpoint.dev/v1alpha1
         kind: ServingEndpoint
         metadata:
@@ -172,7 +172,7 @@ import Testing
     let run = await CommandRun(["import", "--from-terraform", "-"], input: text)
     #expect(run.code == 1, "\(run)")
     #expect(
-      run.output.contains("# to be written by hand: config[0].served_entities[0].entity_version, which is ${known"))
+      run.output.contains("# to be completed by hand: config[0].served_entities[0].entity_version, which is ${known"))
     #expect(run.notes.contains("chat: to be completed by hand: config[0].served_entities[0].entity_version\n"))
   }
 
@@ -190,17 +190,17 @@ import Testing
       """
     let run = await CommandRun(["import", "--from-terraform", "-"], input: text)
     #expect(run.code == 1, "\(run)")
-    #expect(run.output.contains("# left out: rate_limits: the API no longer answers it; write gateway.rateLimits; "))
+    #expect(run.output.contains("# left out: rate_limits: the API no longer returns it; use gateway.rateLimits; "))
     #expect(
       run.output.contains(
-        "# left out: future_setting: a manifest has no field for it; what apply creates is without it\n"))
+        "# left out: future_setting: a manifest has no field for it; the endpoint is created without it\n"))
     #expect(
       run.notes.contains(
         """
         -:7:31: error: resource.databricks_model_serving.odd.config.served_entities[0].scale_to_zero_enabled: expected \
         true or false, got a string
         """), "\(run)")
-    #expect(run.notes.contains("skipped: odd: its block has errors"))
+    #expect(run.notes.contains("skipped: odd: its block contains errors"))
     #expect(run.notes.contains("resource.databricks_model_serving.many.for_each: makes several endpoints of one block"))
   }
 
@@ -223,7 +223,7 @@ import Testing
     ("", "where: -:1:1", "*.tf.json"),
     ("{\"version\": 4, \"terraform_version\": \"1.9\", \"resources\": []}", "own state file", "terraform show -json"),
     ("{\"resource\": {\"aws_instance\": {}}}", "there is no databricks_model_serving in -", "terraform show -json"),
-    ("[1]", "holds no resources of Terraform", "*.tf.json"),
+    ("[1]", "contains no Terraform resources", "*.tf.json"),
   ])
   func `a file that is none of these says where it goes wrong and what would be right`(
     text: String, words: String, next: String

@@ -14,7 +14,7 @@ import Testing
     #expect(run.code == 0, "\(run)")
     #expect(
       run.output == """
-        # a version is the number that is live; where an alias chose it, the API does not tell: write "@alias" to follow it
+        # versions are the live numbers; the API does not report aliases: write "@alias" to follow one
         apiVersion: serving.setpoint.dev/v1alpha1
         kind: ServingEndpoint
         metadata:
@@ -56,15 +56,15 @@ import Testing
     let profile = try #require(workspace.member("telemetry_config", of: "chat")?["telemetry_profile_id"]?.stringValue)
     #expect(
       run.output == """
-        # left out: ai_gateway.fallback_config: a manifest has no field for it; what is there stays
-        # a version is the number that is live; where an alias chose it, the API does not tell: write "@alias" to follow it
+        # left out: ai_gateway.fallback_config: a manifest has no field for it; the live setting stays
+        # versions are the live numbers; the API does not report aliases: write "@alias" to follow one
         apiVersion: serving.setpoint.dev/v1alpha1
         kind: ServingEndpoint
         metadata:
           name: chat
         spec:
           servedEntities:
-          # left out: instance_profile_arn: a manifest has no field for it; an endpoint that has it is not adopted
+          # left out: instance_profile_arn: a manifest has no field for it; an endpoint with it cannot be adopted
           - name: main
             model: ml.prod.qwen
             entityVersion: "4"
@@ -100,7 +100,7 @@ import Testing
           notifications:
             onUpdateFailure:
             - oncall@example.com
-          # the API tells the profile, and not the names of its tables
+          # the API reports the profile, not its table names
           telemetry:
             profileId: \(profile)
             samplingFraction: 0.5
@@ -153,7 +153,7 @@ import Testing
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
     #expect(run.notes.contains("chat: left out: notifications"))
-    #expect(run.output.contains("# left out: notifications: a manifest does not take it: \"a team\" is no e-mail"))
+    #expect(run.output.contains("# left out: notifications: manifests do not accept it: \"a team\" is no e-mail"))
     #expect(run.output.contains("team: nlp"))
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0)
   }
@@ -179,7 +179,7 @@ import Testing
           """#))
     let run = await CommandRun(["import", "--all"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("skipped: empty: it has no config; there is nothing to hold it at"))
+    #expect(run.notes.contains("skipped: empty: it has no config to describe"))
     #expect(run.notes.contains("skipped: external: it serves an external model (gpt)"))
     #expect(run.notes.contains("skipped: throughput: it is sized by provisioned throughput (pt)"))
     #expect(ManifestSet.read([("-", Array(run.output.utf8))]).manifests.map(\.name) == ["good"])
@@ -192,7 +192,7 @@ import Testing
     try await workspace.serve("good")
     let all = await CommandRun(["import", "--all"], workspace: workspace)
     #expect(all.code == 0, "\(all)")
-    #expect(all.notes.contains("left out, since they are Databricks' own: databricks-"))
+    #expect(all.notes.contains("omitted, since they are Databricks' own: databricks-"))
     #expect(!all.output.contains("databricks-"))
     let one = await CommandRun(["import", "databricks-meta-llama"], workspace: workspace)
     #expect(one.code == 1, "\(one)")
@@ -208,7 +208,7 @@ import Testing
       with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "User does not have CAN_VIEW"))
     let run = await CommandRun(["import", "nobody", "closed", "good"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("skipped: nobody: there is no such endpoint at https://workspace.example.com"))
+    #expect(run.notes.contains("skipped: nobody: no such endpoint at https://workspace.example.com"))
     #expect(run.notes.contains("skipped: closed: it cannot be read: User does not have CAN_VIEW"))
     #expect(run.output.contains("name: good"))
   }
@@ -222,7 +222,7 @@ import Testing
     }
     let run = await CommandRun(["import", "good"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.output.contains("# left out: access: who may do what cannot be read: ask an admin"))
+    #expect(run.output.contains("# left out: access: permissions cannot be read: ask an admin"))
   }
 
   @Test func `a first rollout under way is imported from what is coming`() async throws {
@@ -231,7 +231,7 @@ import Testing
     _ = try await workspace.provider.create("chat", config: Manifests.config(version: "2"), tags: [:])
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 0, "\(run)")
-    #expect(run.output.contains("# of a rollout that is not active yet\n"))
+    #expect(run.output.contains("# from a rollout that is not active yet\n"))
     #expect(run.output.contains("entityVersion: \"2\""))
   }
 
@@ -262,10 +262,10 @@ import Testing
   }
 
   @Test(arguments: [
-    (["import"], "Name the endpoints, or say --all."),
-    (["import", "a", "--all"], "Name the endpoints or say --all, not both."),
-    (["import", "a", "--force"], "--force goes with --out DIR."),
-    (["import", "a", "--target", "dev"], "--target goes with --from-bundle."),
+    (["import"], "Name the endpoints, or pass --all."),
+    (["import", "a", "--all"], "Name the endpoints or pass --all, not both."),
+    (["import", "a", "--force"], "--force requires --out DIR."),
+    (["import", "a", "--target", "dev"], "--target requires --from-bundle."),
     (["import", "--from-bundle", "x", "--from-terraform", "y"], "not both"),
   ])
   func `a command that contradicts itself is a usage error`(arguments: [String], words: String) async {

@@ -41,7 +41,7 @@ import Testing
     #expect(run.notes.contains("the endpoint that apply creates is without it"))
     #expect(run.notes.contains("chat: left out: \(path)"), "\(run)")
     #expect(run.output.contains("# left out: \(path): "))
-    #expect(run.output.contains("what apply creates is without it"))
+    #expect(run.output.contains("the endpoint is created without it"))
     #expect(!run.output.contains("stays"), "nothing is there that could stay")
   }
 
@@ -179,7 +179,7 @@ import Testing
       #expect(
         run.notes.contains("-:4:7: warning: resources.model_serving_endpoints.${var.endpoint_name}.name: is not given"))
       let manifest = try String(contentsOfFile: "\(directory)/var-endpoint_name.yaml", encoding: .utf8)
-      #expect(manifest.contains("# to be written by hand: name, which is not given at -:4:7\n"))
+      #expect(manifest.contains("# to be completed by hand: name, which is not given at -:4:7\n"))
       #expect(await CommandRun(["validate", "-f", "\(directory)/endpoint.yaml"]).code == 1)
     }
   }

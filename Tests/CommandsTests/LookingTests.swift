@@ -62,7 +62,7 @@ import Testing
       let run = await CommandRun(["describe", "support-chat", "--state", state], workspace: workspace)
       for line in [
         "Settings", "  rate limit, user: 60 calls a minute", "  usage tracking: on",
-        "  told of failed updates: oncall@example.com", "  access, group support: CanQuery",
+        "  notified of failed updates: oncall@example.com", "  access, group support: CanQuery",
       ] { #expect(run.lines.contains(line), "\(line) in \(run)") }
     }
   }
@@ -73,7 +73,7 @@ import Testing
     let run = await CommandRun(["get", "support-chat", "nobody"], workspace: workspace)
     #expect(run.code == 1)
     #expect(run.output.contains("support-chat"))
-    #expect(run.notes.contains("there is no endpoint nobody"))
+    #expect(run.notes.contains("endpoint nobody not found"))
   }
 
   @Test func `yaml is a manifest that validates and means the same`() async throws {
@@ -86,7 +86,7 @@ import Testing
     let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
     #expect(
       run.output == """
-        # a version is the number that is live; where an alias chose it, the API does not tell: write "@alias" to follow it
+        # versions are the live numbers; the API does not report aliases: write "@alias" to follow one
         apiVersion: serving.setpoint.dev/v1alpha1
         kind: ServingEndpoint
         metadata:
@@ -141,7 +141,7 @@ import Testing
       "GET", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "User does not have CAN_VIEW"))
     let run = await CommandRun(["get"], workspace: workspace)
     #expect(run.code == 1)
-    #expect(run.notes.contains("error: the provider does not allow it"))
+    #expect(run.notes.contains("error: the provider denied permission"))
     #expect(run.notes.contains("where: GET /api/2.0/serving-endpoints (PERMISSION_DENIED, HTTP 403)"))
     #expect(run.notes.contains("why:   User does not have CAN_VIEW"))
     #expect(run.notes.contains("next:"))

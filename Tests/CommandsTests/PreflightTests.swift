@@ -126,7 +126,7 @@ import Testing
       let run = await bench.run("apply", "--timeout", "60s")
       #expect(run.code == 1)
       #expect(
-        run.output.contains("support-chat: timed out after 1m00s while waiting to begin: nothing was sent: "), "\(run)")
+        run.output.contains("support-chat: timed out after 1m00s while waiting to start: nothing was sent: "), "\(run)")
       #expect(run.output.contains("still being registered"))
       let hasty = await bench.run("apply", "--no-wait")
       #expect(hasty.code == 1 && hasty.output.contains("support-chat: failed: nothing was sent: "), "\(hasty)")
@@ -143,7 +143,8 @@ import Testing
       try bench.write(Manifests.chat(version: "2"))
       let run = await bench.run("apply")
       #expect(run.code == 1)
-      #expect(run.output.contains("the caller has CAN_QUERY on the endpoint, and a change takes CAN_MANAGE"), "\(run)")
+      #expect(
+        run.output.contains("the caller has CAN_QUERY on the endpoint, and a change requires CAN_MANAGE"), "\(run)")
       #expect(bench.workspace.writes.isEmpty)
     }
   }
@@ -160,7 +161,7 @@ import Testing
       #expect(run.code == 0, "\(run)")
       #expect(
         run.notes.contains(
-          "support-chat: preflight: creator-is-deployer: warning: gone@example.com made the endpoint and "
+          "support-chat: preflight: creator-is-deployer: warning: gone@example.com created the endpoint and "
             + "deployer@example.com deploys it"), "\(run)")
     }
   }
@@ -197,7 +198,8 @@ import Testing
       #expect(warned.code == 1)
       #expect(
         warned.output.contains(
-          "    preflight: weights-fit: warning: the weights of main.support.hello version 1 are 15.2 GB, and 1x T4 16 GB "
+          "    preflight: weights-fit: warning: the weights of main.support.hello version 1 are 15.2 GB, and 1x T4 "
+            + "16 GB "
             + "has 16 GB: less than 15 % is left"), "\(warned)")
       #expect(
         warned.output.contains("entrypoint-task: warning: the task of main.support.hello version 1 is llm/v1/emb"))

@@ -19,7 +19,7 @@ import Testing
       - {workloadType: GPU_MEDIUM, cloud: aws, dbuPerHour: 20}
       - {workloadType: GPU_MEDIUM, cloud: gcp, dbuPerHour: 5}
     """
-  private static let title = "Cost an hour in USD (approximate, of 2026-08-22: a test):"
+  private static let title = "Cost per hour in USD (approximate, of 2026-08-22: a test):"
 
   private struct Bench {
     let workspace: WorkspaceDouble

@@ -89,6 +89,6 @@ import Testing
   @Test func `one that is not there is told as that`() async throws {
     let run = await CommandRun(["query", "nobody", "hi"], workspace: WorkspaceDouble())
     #expect(run.code == 1)
-    #expect(run.notes.contains("error: there is no endpoint nobody at https://workspace.example.com"), "\(run)")
+    #expect(run.notes.contains("error: endpoint nobody not found at https://workspace.example.com"), "\(run)")
   }
 }

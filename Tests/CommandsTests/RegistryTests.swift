@@ -124,7 +124,7 @@ import Testing
       #expect(applied.code == 0, "\(applied)")
       #expect(
         applied.notes.contains(
-          "the alias @champion of \(Self.model) means version 2 by now; the plan carries out version 1"), "\(applied)")
+          "the alias @champion of \(Self.model) means version 2 by now; the plan was made for version 1"), "\(applied)")
       #expect(bench.live == "1")
     }
   }

@@ -20,14 +20,14 @@ import Testing
   private var champion: EndpointStatus {
     EndpointStatus(
       name: "champion", desired: "main.support.qwen3/4 (@champion), A10 Small", live: "main.support.qwen3/4, A10 Small",
-      phase: .inSync, reason: .inSync, since: at(-7200), next: "look again", nextAt: at(42), commit: "1a2b3c4d5e",
+      phase: .inSync, reason: .inSync, since: at(-7200), next: "check again", nextAt: at(42), commit: "1a2b3c4d5e",
       lastLook: at(-8))
   }
 
   private var updating: EndpointStatus {
     EndpointStatus(
       name: "alpha", desired: "m/2, CPU Small", live: "m/1, CPU Small", phase: .updating, reason: .updating,
-      why: "m-2: loading weights", since: at(-90), next: "look again", nextAt: at(-1), lastLook: at(-8))
+      why: "m-2: loading weights", since: at(-90), next: "check again", nextAt: at(-1), lastLook: at(-8))
   }
 
   private var held: EndpointStatus {
@@ -59,15 +59,18 @@ import Testing
           "fleet support at https://workspace.example.com: 3 endpoints: 1 in sync, 1 updating, 1 held",
           "looked 8s ago at commit 1a2b3c4, looks every 1m00s",
           "",
-          "NAME           PHASE                SINCE   DESIRED                                       LIVE             NEXT"
+          "NAME           PHASE                SINCE   DESIRED                                       LIVE           "
+            + "  NEXT"
             + "                WHY",
           "support-chat   held (quarantined)   5m      m/3, CPU Small                                m/2, CPU Small   -"
             + "                   this config failed: broken weights; warning: somebody wrote",
-          "alpha          updating             1m      m/2, CPU Small                                m/1, CPU Small   look again now"
+          "alpha          updating             1m      m/2, CPU Small                                m/1, CPU Small "
+            + "  check again now"
             + "      m-2: loading weights",
-          "champion       in sync              2h      main.support.qwen3/4 (@champion), A10 Small   the same         look again in 42s",
+          "champion       in sync              2h      main.support.qwen3/4 (@champion), A10 Small   the same       "
+            + "  check again in 42s",
           "",
-          "support-chat: change the manifest, or try the same again with \"setpoint retry support-chat --fleet support "
+          "support-chat: change the manifest, or retry with \"setpoint retry support-chat --fleet support "
             + "--host \(Self.host) --state \(directory)\"",
         ], "\(run)")
       #expect(run.code == 1)
@@ -101,7 +104,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (Int64(-3600), FleetReport(interval: .seconds(60)), "nothing was heard of the controller for 1h"),
+    (Int64(-3600), FleetReport(interval: .seconds(60)), "no heartbeat for 1h"),
     (-8, FleetReport(stoppedAt: Timestamp(milliseconds: 1_767_225_300_000)), "the controller stopped 5m ago"),
     (-8, FleetReport(problems: ["the source cannot be read:\nno such host"]), "problem: the source cannot be read:"),
   ])
@@ -149,7 +152,7 @@ import Testing
       #expect(one.code == 0, "\(one)")
       let nobody = await status(directory, "nobody")
       #expect(nobody.code == 1)
-      #expect(nobody.notes.contains("no controller has said anything of nobody"))
+      #expect(nobody.notes.contains("no controller has reported nobody"))
       let elsewhere = await status(directory, "--fleet", "nowhere")
       #expect(elsewhere.code == 1)
       #expect(elsewhere.notes.contains("support at https://workspace.example.com"))
@@ -176,14 +179,15 @@ import Testing
       try await write([updating], to: directory, fleet: "other")
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       try await history.note(
-        HistoryEvent(at: at(-9), what: "the source cannot be used whole", why: "x"), fleet: "support", host: Self.host)
+        HistoryEvent(at: at(-9), what: "the source cannot be read completely", why: "x"), fleet: "support",
+        host: Self.host)
       try await history.note(
-        HistoryEvent(at: at(-9), what: "is well again", why: ""), of: EndpointKey(host: Self.host, name: "champion"))
+        HistoryEvent(at: at(-9), what: "recovered", why: ""), of: EndpointKey(host: Self.host, name: "champion"))
       let run = await status(directory, "--forget", "support")
       #expect(run.code == 0, "\(run)")
       #expect(run.output.hasPrefix("forgot the fleet support at \(Self.host), with the status of 2 endpoints"))
       #expect(await status(directory).lines.filter { $0.hasPrefix("fleet ") }.count == 1)
-      #expect(try await history.events().map(\.event.what) == ["is well again"])
+      #expect(try await history.events().map(\.event.what) == ["recovered"])
       let again = await status(directory, "--forget", "support")
       #expect(again.code == 1 && again.notes.contains("it knows: other at \(Self.host)"), "\(again)")
     }
@@ -230,12 +234,17 @@ import Testing
     let other = await CommandRun(
       ["status", "--controller", "127.0.0.1", "--fleet", "other"], transport: script.transport)
     #expect(other.code == 1)
-    #expect(other.notes.contains("looks after the fleet support"))
+    #expect(other.notes.contains("manages the fleet support"))
   }
 
   @Test func `what does not answer, or is no controller, is told with what to do`() async {
     let answers: [(ScriptedTransport.Answer, String)] = [
-      (.lost(), "no controller answers"), (.answer(status: 200, body: "<html>"), "what answers is no controller"),
+      (.lost(), "the controller does not answer"),
+      (
+        .answer(status: 200, body: "<html>"),
+        "the server at this "
+          + "address is not a Setpoint controller"
+      ),
       (.answer(status: 503, body: "starting"), "starting"), (.json(["fleet": "f"]), "the status has no target"),
     ]
     for (answer, words) in answers {
@@ -275,14 +284,15 @@ import Testing
       let describe = await CommandRun(["describe", "support-chat", "--state", directory], workspace: workspace)
       #expect(
         describe.output.contains(
-          "Controller of the fleet support, heard of 8s ago\n  Phase:   held (quarantined), since 2025-12-31T23:55:00Z\n"
+          "Controller of the fleet support, last heartbeat 8s ago\n  Phase:   held (quarantined), since "
+            + "2025-12-31T23:55:00Z\n"
         ))
       #expect(describe.output.contains("  Why:     this config failed: broken weights\n"))
       try await write([held], to: directory, lookedAt: -86_400)
       let stale = await CommandRun(["get", "--state", directory], workspace: workspace)
       #expect(!stale.output.contains("PHASE"))
       let doubted = await CommandRun(["describe", "support-chat", "--state", directory], workspace: workspace)
-      #expect(doubted.output.contains("nothing was heard of the controller for 1d"), "\(doubted)")
+      #expect(doubted.output.contains("no heartbeat for 1d"), "\(doubted)")
     }
   }
 }

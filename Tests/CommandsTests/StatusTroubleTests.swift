@@ -18,7 +18,7 @@ import Testing
   private var champion: EndpointStatus {
     EndpointStatus(
       name: "champion", desired: "m/4, CPU Small", live: "m/4, CPU Small", phase: .inSync, reason: .inSync,
-      since: at(-7200), next: "look again", nextAt: at(42), lastLook: at(-8))
+      since: at(-7200), next: "check again", nextAt: at(42), lastLook: at(-8))
   }
 
   private func write(_ statuses: [EndpointStatus], to directory: String) async throws {
@@ -48,8 +48,8 @@ import Testing
       #expect(
         Array(run.lines[1...2]) == [
           "looked 8s ago at commit 1a2b3c4",
-          "the controller is not running: no process holds the lease of the fleet support; last heartbeat 8s ago; nothing "
-            + "is held to its manifests until \"setpoint run\" is started again",
+          "the controller is not running: no process holds the lease of the fleet support; last heartbeat 8s ago; "
+            + "nothing is reconciled until \"setpoint run\" is started again",
         ], "\(run)")
       let json = await status(directory, "champion", "-o", "json")
       #expect(json.code == 1)
@@ -101,7 +101,7 @@ import Testing
       let going = ["e1", "e2"].map {
         EndpointStatus(
           name: $0, live: "m/1, CPU Small", phase: .withheld, reason: .massDeletion, why: words, since: at(-300),
-          next: "look again", nextAt: at(42), lastLook: at(-8))
+          next: "check again", nextAt: at(42), lastLook: at(-8))
       }
       try await write(going + [champion], to: directory)
       let run = await status(directory)

@@ -19,7 +19,8 @@ import Testing
     arguments: [
       (
         "lift it with \"setpoint retry chat\"; see docs",
-        "lift it with \"setpoint retry chat --fleet 'blue team' --host https://w.example.com --state '/var/lib/my state'\"; see docs"
+        "lift it with \"setpoint retry chat --fleet 'blue team' --host https://w.example.com --state '/var/lib/my "
+          + "state'\"; see docs"
       ),
       (
         "\"setpoint get\" lists them",
@@ -88,7 +89,7 @@ import Testing
       #expect(await run("diff", "-f", "-", "--fleet", "blue team").output.contains(retry))
       let refused = await run("retry", "support-chat")
       #expect(
-        refused.notes.contains("belongs to the fleet \"blue team\", and this command acts for \"default\""),
+        refused.notes.contains("belongs to the fleet \"blue team\", and this command acts for fleet \"default\""),
         "\(refused)")
       #expect(refused.notes.contains("next:  act for its fleet with --fleet"), "\(refused)")
     }
@@ -132,7 +133,8 @@ import Testing
   @Test func `a saved plan names the command that carries it out`() {
     #expect(
       given.command(["apply", "--plan", "my plan"])
-        == "setpoint apply --plan 'my plan' --fleet 'blue team' --host https://w.example.com --state '/var/lib/my state'"
+        == "setpoint apply --plan 'my plan' --fleet 'blue team' --host https://w.example.com --state '/var/lib/my "
+        + "state'"
     )
   }
 }

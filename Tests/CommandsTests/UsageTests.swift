@@ -44,9 +44,9 @@ import Testing
       (["run", "eps.yaml", "--fleet", "x"], "\"setpoint run --fleet x -f eps.yaml\""),
       (["--fleet", "blue", "apply", "-f", "x"], "\"setpoint apply -f x --fleet blue\""),
       (["get", "-f", "chat.yaml"], "\"setpoint get\" lists the names"),
-      (["apply", "--pruen", "-f", "x"], "\"setpoint apply --help\" shows what it takes"),
-      (["diff"], "\"setpoint diff --help\" shows what it takes"),
-      (["query", "chat"], "\"setpoint query --help\" shows what it takes"),
+      (["apply", "--pruen", "-f", "x"], "\"setpoint apply --help\" shows its usage"),
+      (["diff"], "\"setpoint diff --help\" shows its usage"),
+      (["query", "chat"], "\"setpoint query --help\" shows its usage"),
     ] as [([String], String)])
   func `a command line that cannot be run says what would be right`(arguments: [String], next: String) async {
     let run = await CommandRun(arguments)
@@ -98,7 +98,7 @@ import Testing
     #expect(run.code == (arguments[0] == "diff" ? 2 : 64))
     #expect(run.output == "")
     #expect(run.notes.contains(words), "\(run)")
-    #expect(run.notes.contains(" --help\" shows what it takes"), "\(run)")
+    #expect(run.notes.contains(" --help\" shows its usage"), "\(run)")
   }
 
   @Test(
@@ -121,7 +121,7 @@ import Testing
 
   @Test func `the help that is suggested carries no options`() async {
     let run = await CommandRun(["validate", "-f", "x", "--rule", "nope=off"])
-    #expect(run.notes.contains("\"setpoint validate --help\" shows what it takes"), "\(run)")
+    #expect(run.notes.contains("\"setpoint validate --help\" shows its usage"), "\(run)")
   }
 
   @Test(arguments: ["bash", "zsh", "fish"])

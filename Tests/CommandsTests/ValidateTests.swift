@@ -47,7 +47,7 @@ import Testing
       let left = await CommandRun(arguments + ["--exclude", "values*.yaml"])
       #expect(!(left.output + left.notes).contains("values.yaml"), "\(left)")
       #expect(
-        (left.output + left.notes).contains("kustomization.yaml:1:1: warning: a kustomization file; it is left out"))
+        (left.output + left.notes).contains("kustomization.yaml:1:1: warning: a kustomization file; it is skipped"))
       try write("values.yaml\n", ".setpointignore")
       let ignored = await CommandRun(arguments)
       #expect(!(ignored.output + ignored.notes).contains("values.yaml"), "\(ignored)")

@@ -31,7 +31,7 @@ import Testing
           transport: { request in
             try await (request.url.contains("/.well-known/") ? host.transport : workspace.transport)(request)
           }, timing: workspace.timing)
-        let words = "spec.gateway: a serving plane has no such setting; a Databricks workspace has"
+        let words = "spec.gateway: serving planes do not support this setting; Databricks workspaces do"
         #expect(run.notes.contains(words) == isPlane, "\(run)")
       }
       #expect(workspace.writes.isEmpty == isPlane)
@@ -79,7 +79,7 @@ import Testing
     arguments: [
       (["--rule", "hardware-of-clouds=off"], [:], "did you mean \"hardware-of-cloud\"?"),
       ([], ["SETPOINT_RULES": "nonsense"], "write NAME=off"),
-      ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is said to be \"ibm\""),
+      ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is \"ibm\""),
       (["--cloud", "ibm"], [:], "aws"),
     ] as [([String], [String: String], String)]) func `what is no rule and no cloud is a usage error`(
       arguments: [String], more: [String: String], words: String
@@ -128,7 +128,7 @@ import Testing
   @Test func `limits hold wherever the endpoints are to live`() async {
     let long = a10.replacing("name: support-chat", with: "name: \(String(repeating: "n", count: 64))")
     let run = await CommandRun(["validate", "-f", "-"], input: long)
-    #expect(run.code == 1 && run.output.contains("metadata.name: has 64 characters; a provider takes 63"), "\(run)")
+    #expect(run.code == 1 && run.output.contains("metadata.name: has 64 characters; a provider accepts 63"), "\(run)")
     #expect(await CommandRun(["validate", "-f", "-", "--rule", "name-length=64"], input: long).code == 0)
   }
 }

@@ -29,7 +29,7 @@ import Testing
         workspace.timing.advance(by: .seconds(5))
         let run = try await apply(version: version)
         #expect(run.code == 0, "\(run)")
-        #expect(run.notes.contains("waits for the workspace's write budget (10 per 5s)"))
+        #expect(run.notes.contains("waiting for the workspace's write budget (10 per 5s)"))
         #expect(workspace.writes.count { $0.method == method } == 120, "a 429 would have been sent again")
         #expect(!run.notes.contains("429") && !run.notes.contains("sent again later"))
       }
@@ -56,7 +56,7 @@ import Testing
         ["apply", "-f", "-", "--state", "\(directory)/state"], environment: environment,
         input: Manifests.chat(version: "1"), workspace: workspace, timing: workspace.timing)
       #expect(run.code == 1)
-      #expect(run.notes.contains("SETPOINT_WRITE_BUDGET is \"many\", which is no budget"), "\(run)")
+      #expect(run.notes.contains("SETPOINT_WRITE_BUDGET is \"many\", which is not a valid budget"), "\(run)")
       #expect(workspace.writes.isEmpty)
     }
   }

@@ -104,17 +104,18 @@ package final class ControllerWorld: Sendable {
   @discardableResult
   package func apply(
     _ fleet: DesiredFleet, options: DecisionOptions = DecisionOptions(fleet: "test"),
-    limits: WalkLimits = WalkLimits(timeout: .seconds(24 * 3600))
-  ) async throws -> [WalkResult] {
+    limits: ConvergenceLimits = ConvergenceLimits(timeout: .seconds(24 * 3600))
+  ) async throws -> [ConvergenceResult] {
     let reconciler = reconciler(options)
     let plan = try await reconciler.plan(fleet)
-    return await walk(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
+    return await converge(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
   }
 
-  package func walk(
-    _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, _ limits: WalkLimits = WalkLimits()
-  ) async -> [WalkResult] {
-    await reconciler.walk(names, of: fleet, limits: limits, sleep: { self.advance($0) }, report: { _ in })
+  package func converge(
+    _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler,
+    _ limits: ConvergenceLimits = ConvergenceLimits()
+  ) async -> [ConvergenceResult] {
+    await reconciler.converge(names, of: fleet, limits: limits, sleep: { self.advance($0) }, report: { _ in })
   }
 
   package func diff(_ fleet: DesiredFleet, options: DecisionOptions = DecisionOptions(fleet: "test")) async throws
@@ -129,7 +130,7 @@ package final class ControllerWorld: Sendable {
   }
 }
 
-extension WalkResult {
+extension ConvergenceResult {
   package var holdCode: Reason.Code? { if case .held(let reason) = ending { reason.code } else { nil } }
   package var isInSync: Bool { if case .inSync = ending { true } else { false } }
 }

@@ -12,7 +12,9 @@ import Testing
   typealias World = ControllerWorld
 
   /// Serves version 1, and lets version 3 fail after a while without a word.
-  private func failing(build: String, habits: WorkspaceHabits = WorkspaceHabits()) async throws -> (World, WalkResult) {
+  private func failing(build: String, habits: WorkspaceHabits = WorkspaceHabits()) async throws -> (
+    World, ConvergenceResult
+  ) {
     let world = try World(habits: habits)
     world.workspace.setModel(World.model, versions: [1: .ready, 3: .ready])
     try await world.apply(World.fleet(World.endpoint("1")))

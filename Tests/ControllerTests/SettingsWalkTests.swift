@@ -247,7 +247,7 @@ import Testing
     world.workspace.forgetCalls()
     let reconciler = world.reconciler(DecisionOptions(fleet: "test", leavesSettings: true))
     try await reconciler.rollBack("chat", to: nil)
-    let results = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    let results = await world.converge(["chat"], of: try await reconciler.standing("chat"), reconciler)
     #expect(results.map(\.holdCode) == [.rolledBack])
     #expect(world.liveVersion() == "1")
     #expect(world.workspace.writes.allSatisfy { $0.path.hasSuffix("/config") || $0.path.hasSuffix("/tags") })
@@ -282,10 +282,10 @@ import Testing
     let endpoints = (0..<120).map { Self.endpoint(SideSettings(), name: "chat-\($0)") }
     let fleet = DesiredFleet(
       endpoints: Dictionary(uniqueKeysWithValues: endpoints.map { ($0.name, .present($0)) }), isComplete: true)
-    let limits = WalkLimits(
+    let limits = ConvergenceLimits(
       budget: SharedWriteBudget(.init(writes: 10, period: .seconds(5)), elapsed: { world.now - World.beginning }))
     let waits = Mutex<[String: String]>([:])
-    let results = await world.reconciler().walk(
+    let results = await world.reconciler().converge(
       endpoints.map(\.name), of: fleet, limits: limits,
       sleep: { pause in
         world.advance(pause)

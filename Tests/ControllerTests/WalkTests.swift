@@ -87,7 +87,7 @@ import Testing
     try await world.apply(second)
     let reconciler = world.reconciler()
     try await reconciler.rollBack("chat", to: nil)
-    let back = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    let back = await world.converge(["chat"], of: try await reconciler.standing("chat"), reconciler)
     #expect(back.map(\.holdCode) == [.rolledBack])
     #expect(world.liveVersion() == "1")
 
@@ -113,7 +113,7 @@ import Testing
     #expect(world.liveVersion() == "2")
     let reconciler = world.reconciler()
     try await reconciler.rollBack("chat", to: nil)
-    _ = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    _ = await world.converge(["chat"], of: try await reconciler.standing("chat"), reconciler)
     #expect(world.liveVersion() == "1", "what was adopted is a way back")
   }
 
@@ -138,7 +138,7 @@ import Testing
   @Test func `without waiting, apply ends with what it sent and the next one goes on`() async throws {
     let world = try world()
     let fleet = World.fleet(World.endpoint("1"))
-    let first = try await world.apply(fleet, limits: WalkLimits(waits: false))
+    let first = try await world.apply(fleet, limits: ConvergenceLimits(waits: false))
     #expect(first.map(\.isSuccess) == [true])
     #expect(first.map(\.isInSync) == [false])
     world.workspace.forgetCalls()
@@ -150,7 +150,7 @@ import Testing
     let world = try world()
     world.workspace.setFate(.hangs, model: World.model, version: "1")
     let results = try await world.apply(
-      World.fleet(World.endpoint("1")), limits: WalkLimits(timeout: .seconds(4 * 3600)))
+      World.fleet(World.endpoint("1")), limits: ConvergenceLimits(timeout: .seconds(4 * 3600)))
     guard case .underWay(let reason, true) = results.first?.ending else {
       Issue.record("ended \(String(describing: results.first?.ending))")
       return
@@ -166,7 +166,7 @@ import Testing
     let fleet = World.fleet(World.endpoint("1"))
     let unreadable = WorkspaceDouble.Fault.answer(status: 403, errorCode: "PERMISSION_DENIED", message: "not now")
     world.workspace.setPlan { number, call in call.method == "GET" && (5...6).contains(number) ? unreadable : nil }
-    let results = await world.walk(["chat"], of: fleet, reconciler)
+    let results = await world.converge(["chat"], of: fleet, reconciler)
     #expect(results.map(\.isInSync) == [true])
   }
 
@@ -183,7 +183,7 @@ import Testing
     let reconciler = world.reconciler()
     let wanted = try await reconciler.standing("chat")
     try await reconciler.retry("chat")
-    #expect(await world.walk(["chat"], of: wanted, reconciler).map(\.isInSync) == [true])
+    #expect(await world.converge(["chat"], of: wanted, reconciler).map(\.isInSync) == [true])
     #expect(world.liveVersion() == "2")
     #expect(world.workspace.writes.count { $0.path.hasSuffix("/config") } == 3, "0 %, 10 %, all of it")
   }
@@ -195,9 +195,9 @@ import Testing
     try await world.apply(World.fleet(World.endpoint("2", rollout: policy)))
     let reconciler = world.reconciler()
     let back = try await reconciler.rollbackPlan("chat", to: nil)
-    #expect(back.changes.first?.warnings == ["it goes back at once: steps are for new versions"])
+    #expect(back.changes.first?.warnings == ["it is rolled back at once; steps apply to new versions only"])
     try await reconciler.rollBack("chat", to: nil)
-    _ = await world.walk(["chat"], of: try await reconciler.standing("chat"), reconciler)
+    _ = await world.converge(["chat"], of: try await reconciler.standing("chat"), reconciler)
     let again = try #require(try await reconciler.retryPlan("chat"))
     #expect(
       again.changes.first?.warnings == ["all of the traffic moves at once, without steps: revision 2 was good before"])
@@ -213,7 +213,7 @@ import Testing
     let reconciler = world.reconciler()
     let wanted = try await reconciler.standing("chat")
     try await reconciler.retry("chat")
-    #expect(await world.walk(["chat"], of: wanted, reconciler).map(\.holdCode) == [.blocked])
+    #expect(await world.converge(["chat"], of: wanted, reconciler).map(\.holdCode) == [.blocked])
     #expect(!world.workspace.writes.contains { $0.path.hasSuffix("/config") })
   }
 }

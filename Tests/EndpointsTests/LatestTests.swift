@@ -22,7 +22,8 @@ import Testing
     let error = #expect(throws: InvalidManifest.self) { try manifests("latest").desired() }
     #expect(
       error?.findings.map(\.description) == [
-        "f.yaml:7:18: error: spec.entityVersion: no version is known for latest of model \"a.b.m\"; register one, or name "
+        "f.yaml:7:18: error: spec.entityVersion: no version was found for latest of model \"a.b.m\"; register one, "
+          + "or name "
           + "a version"
       ])
   }

@@ -30,13 +30,15 @@ import Testing
     (
       "size: Gigantic",
       [
-        "8:9: warning: spec.size: \"Gigantic\" is not a known size; it is sent as it stands; known are Small, Medium, Large"
+        "8:9: warning: spec.size: \"Gigantic\" is not a known size; it is sent unchanged; known are Small, "
+          + "Medium, Large"
       ]
     ),
     (
       "deletionPolicy: Retian",
       [
-        "8:19: error: spec.deletionPolicy: expected one of Delete, Retain, found the text \"Retian\"; did you mean \"Retain\"?"
+        "8:19: error: spec.deletionPolicy: expected one of Delete, Retain, found the text \"Retian\"; did you mean "
+          + "\"Retain\"?"
       ]
     ),
     (
@@ -47,13 +49,13 @@ import Testing
     (
       "scaleToZero: yes",
       [
-        "8:16: error: spec.scaleToZero: yes is not clearly a boolean: YAML 1.1 readers take it for true, YAML 1.2 readers "
-          + "for text; write true"
+        "8:16: error: spec.scaleToZero: yes is not clearly a boolean: YAML 1.1 readers read it as true, YAML 1.2 "
+          + "readers as text; write true"
       ]
     ),
     (
       "scaleToZero: \"true\"",
-      ["8:16: error: spec.scaleToZero: expected true or false, found the text \"true\"; write it without quotes"]
+      ["8:16: error: spec.scaleToZero: expected true or false, found the text \"true\"; remove the quotes"]
     ),
     ("suspend: 1", ["8:12: error: spec.suspend: expected true or false, found 1"]),
     ("suspend:", ["8:11: error: spec.suspend: expected true or false, found nothing"]),
@@ -61,18 +63,19 @@ import Testing
     (
       "size: no",
       [
-        "8:9: error: spec.size: no is not clearly text: YAML 1.1 readers take it for false, YAML 1.2 readers for text; "
+        "8:9: error: spec.size: no is not clearly text: YAML 1.1 readers read it as false, YAML 1.2 readers as text; "
           + "write \"no\" in quotes"
       ]
     ),
     ("size: [Small]", ["8:9: error: spec.size: expected text, found a list"]),
-    ("size: !mine Small", ["8:9: error: spec.size: the tag !mine has no meaning here; remove it"]),
+    ("size: !mine Small", ["8:9: error: spec.size: the tag !mine is not supported here; remove it"]),
     ("tags: [a]", ["8:9: error: spec.tags: expected a mapping of texts, found a list"]),
     ("rollout: 60m", ["8:12: error: spec.rollout: expected a mapping, found the text \"60m\""]),
     (
       "rollout: {deadline: 60}",
       [
-        "8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found 60; with its unit: 60s or "
+        "8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found 60; with its "
+          + "unit: 60s or "
           + "60m"
       ]
     ),
@@ -96,15 +99,15 @@ import Testing
     (
       "engine: {maxModelLen: 16_384}",
       [
-        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1; 16_384 is unclear: YAML 1.1 readers take "
-          + "it for a number, YAML 1.2 readers for text"
+        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1; 16_384 is unclear: YAML 1.1 "
+          + "readers read it as a number, YAML 1.2 readers as text"
       ]
     ),
     (
       "engine: {maxModelLen: \"16384\"}",
       [
-        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1, found the text \"16384\"; write it "
-          + "without quotes"
+        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1, found the text \"16384\"; remove "
+          + "the quotes"
       ]
     ),
     (
@@ -120,49 +123,53 @@ import Testing
     ),
     (
       "engine: {extraArgs: [--port, \"8000\"]}",
-      ["8:24: error: spec.engine.extraArgs[0]: --port is set by the plane, which has to reach the replica; remove it"]
+      [
+        "8:24: error: spec.engine.extraArgs[0]: --port is set by the plane, which must be able to reach the replica; "
+          + "remove it"
+      ]
     ),
     (
       "engine: {extraArgs: [--dtype=half]}",
-      ["8:24: error: spec.engine.extraArgs[0]: --dtype has a field of its own; write engine.dtype"]
+      ["8:24: error: spec.engine.extraArgs[0]: --dtype has its own field; write engine.dtype"]
     ),
     (
       "engine: {extraArgs: [\"--seed 1\"]}",
-      ["8:24: error: spec.engine.extraArgs[0]: --seed and its value stand in one item; write two items"]
+      ["8:24: error: spec.engine.extraArgs[0]: --seed and its value are in one item; write two items"]
     ),
     // Environment and tags
     (
       "environment: {SETPOINT_ENGINE_ARGS: \"[]\"}",
       [
-        "8:17: error: spec.environment.SETPOINT_ENGINE_ARGS: variables that begin with \"SETPOINT_\" are "
+        "8:17: error: spec.environment.SETPOINT_ENGINE_ARGS: variables starting with \"SETPOINT_\" are "
           + "Setpoint's own; write the flags under engine"
       ]
     ),
     (
       "environment: {A-B: x}",
       [
-        "8:17: error: spec.environment.A-B: \"A-B\" is no variable; its name takes letters, digits and \"_\" and "
-          + "begins with no digit"
+        "8:17: error: spec.environment.A-B: \"A-B\" is not a valid variable name; use letters, digits and \"_\", "
+          + "not starting with a digit"
       ]
     ),
     (
       "environment: {NO: x}",
       [
-        "8:17: error: spec.environment.NO: NO is not clearly text: YAML 1.1 readers take it for false, YAML 1.2 "
-          + "readers for text; write \"NO\" in quotes"
+        "8:17: error: spec.environment.NO: NO is not clearly text: YAML 1.1 readers read it as false, YAML 1.2 "
+          + "readers as text; write \"NO\" in quotes"
       ]
     ),
     (
       "tags: {setpoint-fleet: x}",
       [
-        "8:10: error: spec.tags.setpoint-fleet: tags that begin with \"setpoint-\" are Setpoint's own memory; "
+        "8:10: error: spec.tags.setpoint-fleet: tags starting with \"setpoint-\" are reserved for Setpoint; "
           + "choose another key"
       ]
     ),
     (
       "tags: {app.kubernetes.io/name: x}",
       [
-        "8:10: error: spec.tags.\"app.kubernetes.io/name\": \"app.kubernetes.io/name\" holds \".\"; a workspace refuses tag "
+        "8:10: error: spec.tags.\"app.kubernetes.io/name\": \"app.kubernetes.io/name\" holds \".\"; a workspace "
+          + "refuses tag "
           + "keys with . , = / and :; such as \"app-kubernetes-io-name\""
       ]
     ),
@@ -171,14 +178,16 @@ import Testing
       [
         "8:10: error: spec.tags.\"..a\": \"..a\" holds \".\"; a workspace refuses tag keys with . , = / and :; "
           + "choose another key",
-        "8:20: error: spec.tags.\".setpoint-x\": \".setpoint-x\" holds \".\"; a workspace refuses tag keys with . , = / "
+        "8:20: error: spec.tags.\".setpoint-x\": \".setpoint-x\" holds \".\"; a workspace refuses tag keys with . , "
+          + "= / "
           + "and :; choose another key",
       ]
     ),
     (
       "tags: {\" team\": x, note: \"a\\nb\"}",
       [
-        "8:10: error: spec.tags.\" team\": \" team\" begins or ends with white space, which a workspace refuses; remove it",
+        "8:10: error: spec.tags.\" team\": \" team\" begins or ends with white space, which a workspace refuses; "
+          + "remove it",
         "8:28: error: spec.tags.note: \"a\\nb\" holds a line break, a tab or another control character; remove it",
       ]
     ),
@@ -204,10 +213,8 @@ import Testing
     (
       "servedEntities: [{model: m, entityVersion: 1}]",
       [
-        "6:10: error: spec.model: stands beside servedEntities; an endpoint is described by one or the other; write it into "
-          + "each entity",
-        "7:18: error: spec.entityVersion: stands beside servedEntities; an endpoint is described by one or the other; write "
-          + "it into each entity",
+        "6:10: error: spec.model: conflicts with servedEntities; use one or the other; set it in each entity",
+        "7:18: error: spec.entityVersion: conflicts with servedEntities; use one or the other; set it in each entity",
       ]
     ),
   ]
@@ -223,11 +230,12 @@ import Testing
     ("1e3", "1e3 is a number with a fraction or an exponent; a version is text or an integer; write \"1000\""),
     (
       "07",
-      "07 is unclear: with its leading zero it is octal to YAML 1.1 readers and decimal to YAML 1.2 readers; write \"7\""
+      "07 is unclear: with its leading zero it is octal to YAML 1.1 readers and decimal to YAML 1.2 readers; write "
+        + "\"7\""
     ),
     (
       "no",
-      "no is unclear: YAML 1.1 readers take it for false, YAML 1.2 readers for text; a version is text or an integer, "
+      "no is unclear: YAML 1.1 readers read it as false, YAML 1.2 readers as text; a version is text or an integer, "
         + "such as \"7\""
     ),
     ("true", "true is a boolean; a version is text or an integer"),
@@ -236,7 +244,7 @@ import Testing
     ("-3", "-3 is not a version; versions count from 1"),
     ("+7", "+7 is not a plain version number; write \"7\""),
     ("0x7", "0x7 is not a plain version number; write \"7\""),
-    ("\"07\"", "\"07\" is not a version number as registries write it; write \"7\""),
+    ("\"07\"", "\"07\" is not in a registry's version format; write \"7\""),
     ("v7", "\"v7\" is not a version number; write \"7\""),
     ("champion", "\"champion\" is not a version number; an alias is written \"@champion\""),
     (
@@ -244,7 +252,7 @@ import Testing
       "\"@latest\" cannot be an alias: registries reserve the name; write latest, without the @, for the newest version"
     ),
     ("Latest", "\"Latest\" is not a version number; write latest"),
-    ("\"@a b\"", "\"@a b\" is no alias; its name takes letters, digits, \"-\" and \"_\""),
+    ("\"@a b\"", "\"@a b\" is not a valid alias; use letters, digits, \"-\" and \"_\""),
     ("[7]", "expected a version, found a list"),
     ("\"1.2\"", "\"1.2\" is neither a version number nor an alias; such as \"7\", \"@champion\" or latest"),
   ]
@@ -256,15 +264,15 @@ import Testing
   }
 
   private static let models: [(model: String, finding: String)] = [
-    ("a.b", "\"a.b\" has 2 parts; a model is catalog.schema.name, or a bare name without points"),
-    ("a..c", "\"a..c\" has an empty part between its points"),
-    ("a.b.c d", "\"a.b.c d\" holds \" \", which no registered model's name does"),
+    ("a.b", "\"a.b\" has 2 parts; a model is catalog.schema.name, or a bare name without dots"),
+    ("a..c", "\"a..c\" has an empty part between dots"),
+    ("a.b.c d", "\"a.b.c d\" holds \" \", which is not allowed in a registered model's name"),
     (
       "a.b.c@champion",
-      "\"a.b.c@champion\" names model and version in one; write model: a.b.c and entityVersion: \"@champion\""
+      "\"a.b.c@champion\" contains both model and version; write model: a.b.c and entityVersion: \"@champion\""
     ),
-    ("models:/m/7", "\"models:/m/7\" names model and version in one; write model: m and entityVersion: \"7\""),
-    ("", "has no value; write a text, or remove the line"),
+    ("models:/m/7", "\"models:/m/7\" contains both model and version; write model: m and entityVersion: \"7\""),
+    ("", "has no value; set a value, or remove the line"),
     ("\"\"", "is empty; for example main.support.qwen3"),
   ]
 
@@ -276,17 +284,21 @@ import Testing
   private static let names: [(name: String, finding: String)] = [
     (
       "support.chat",
-      "\"support.chat\" holds \".\"; a name takes letters, digits, \"-\" and \"_\"; such as \"support-chat\""
+      "\"support.chat\" holds \".\"; a name may contain letters, digits, \"-\" and \"_\"; such as \"support-chat\""
     ),
-    ("chät", "\"chät\" holds \"ä\"; a name takes letters, digits, \"-\" and \"_\""),
-    ("a b", "\"a b\" holds \" \"; a name takes letters, digits, \"-\" and \"_\"; such as \"a-b\""),
-    ("s!!!!", "\"s!!!!\" holds \"!\"; a name takes letters, digits, \"-\" and \"_\""),
-    (".chat. .v2!", "\".chat. .v2!\" holds \".\"; a name takes letters, digits, \"-\" and \"_\"; such as \"chat-v2\""),
-    ("databricks chat", "\"databricks chat\" holds \" \"; a name takes letters, digits, \"-\" and \"_\""),
+    ("chät", "\"chät\" holds \"ä\"; a name may contain letters, digits, \"-\" and \"_\""),
+    ("a b", "\"a b\" holds \" \"; a name may contain letters, digits, \"-\" and \"_\"; such as \"a-b\""),
+    ("s!!!!", "\"s!!!!\" holds \"!\"; a name may contain letters, digits, \"-\" and \"_\""),
+    (
+      ".chat. .v2!",
+      "\".chat. .v2!\" holds \".\"; a name may contain letters, digits, \"-\" and \"_\"; such as "
+        + "\"chat-v2\""
+    ),
+    ("databricks chat", "\"databricks chat\" holds \" \"; a name may contain letters, digits, \"-\" and \"_\""),
     ("-x", "\"-x\" does not begin with a letter or a digit"),
     (
       "databricks-chat",
-      "names that begin with \"databricks-\" are reserved for Databricks' own endpoints; choose another"
+      "names starting with \"databricks-\" are reserved for Databricks' own endpoints; choose another"
     ),
     (String(repeating: "n", count: 254), "has 254 characters; at most 253 are allowed"),
     ("7", "7 is a number, not text; write \"7\" in quotes"),
@@ -304,15 +316,15 @@ import Testing
     (
       "[]",
       [
-        "1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list; keep other objects out of the "
-          + "manifests, or leave them out with --exclude GLOB or a .setpointignore file"
+        "1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list; move other objects "
+          + "elsewhere, or exclude them with --exclude GLOB or a .setpointignore file"
       ]
     ),
     (
       "a: 1",
       [
-        "1:1: error: not a ServingEndpoint: it has neither kind nor metadata nor spec; keep other objects out of the "
-          + "manifests, or leave them out with --exclude GLOB or a .setpointignore file"
+        "1:1: error: not a ServingEndpoint: it has neither kind nor metadata nor spec; move other objects "
+          + "elsewhere, or exclude them with --exclude GLOB or a .setpointignore file"
       ]
     ),
     (
@@ -350,9 +362,9 @@ import Testing
       status: {ready: true}
       """,
       [
-        "5:3: warning: metadata.namespace: belongs to Kubernetes, without meaning for the endpoint",
-        "6:3: warning: metadata.annotations: belongs to Kubernetes, without meaning for the endpoint",
-        "8:1: warning: status: written by a cluster, without meaning in a file",
+        "5:3: warning: metadata.namespace: used by Kubernetes; ignored for the endpoint",
+        "6:3: warning: metadata.annotations: used by Kubernetes; ignored for the endpoint",
+        "8:1: warning: status: set by the cluster; ignored in a file",
       ]
     ),
   ]
@@ -388,7 +400,7 @@ import Testing
     #expect(
       findings(
         manifest("model: m\nentityVersion: 7\nenvironment: {HF_TOKEN: hunter2, TOKENIZERS_PARALLELISM: off-ish}")) == [
-          "8:27: warning: spec.environment.HF_TOKEN: looks like a secret in plain text; refer to a stored one: "
+          "8:27: warning: spec.environment.HF_TOKEN: looks like a plaintext secret; use a reference to a stored one: "
             + "{{secrets/scope/key}}"
         ])
   }

@@ -28,13 +28,16 @@ import Testing
     #expect(!set.isComplete)
     #expect(
       set.findings.map(\.description) == [
-        "b.yaml:7:18: error: spec.entityVersion: 7.0 is a number with a fraction or an exponent; a version is text or an "
+        "b.yaml:7:18: error: spec.entityVersion: 7.0 is a number with a fraction or an exponent; a version is text "
+          + "or an "
           + "integer; write \"7\"",
         "b.yaml:8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?",
-        "c.yaml:2:1: error: did not find expected ',' or ']' while parsing a flow sequence (which began at line 1, column 4)",
-        "d.yaml:1:5: error: control characters are not allowed: U+0007; in a double-quoted text write it as \"\\u0007\"",
-        "e.yaml:1:7: error: kind: \"ConfigMap\" is not a ServingEndpoint; keep other objects out of the manifests, or leave "
-          + "them out with --exclude GLOB or a .setpointignore file",
+        "c.yaml:2:1: error: did not find expected ',' or ']' while parsing a flow sequence (which began at line 1, "
+          + "column 4)",
+        "d.yaml:1:5: error: control characters are not allowed: U+0007; in a double-quoted text write it as "
+          + "\"\\u0007\"",
+        "e.yaml:1:7: error: kind: \"ConfigMap\" is not a ServingEndpoint; move other objects elsewhere, or exclude "
+          + "them with --exclude GLOB or a .setpointignore file",
       ])
   }
 
@@ -44,7 +47,7 @@ import Testing
     #expect(twice.brokenNames == ["chat"])
     #expect(
       twice.findings.map(\.description) == [
-        "b.yaml:12:9: error: metadata.name: the endpoint \"chat\" is described already at a.yaml:4:9; keep one of the two"
+        "b.yaml:12:9: error: metadata.name: the endpoint \"chat\" is already described at a.yaml:4:9; keep one of them"
       ])
     let brokenFirst = set(("a.yaml", manifest("model: m")), ("b.yaml", good))
     #expect(brokenFirst.manifests.isEmpty && brokenFirst.brokenNames == ["chat"])
@@ -57,7 +60,7 @@ import Testing
     #expect(set.manifests.count == 1)
     #expect(
       set.findings.map(\.description) == [
-        "b.yaml:1:1: error: the file is empty; if its endpoint is to go, remove the file"
+        "b.yaml:1:1: error: the file is empty; to remove its endpoint, remove the file"
       ])
   }
 

@@ -181,7 +181,8 @@ import Testing
     let error = #expect(throws: InvalidManifest.self) { try manifest.desired { $0.name == "champion" ? "7" : nil } }
     #expect(
       error?.findings.map(\.description) == [
-        "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: no version is known for the alias \"@challenger\" of "
+        "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: no version was found for the alias "
+          + "\"@challenger\" of "
           + "model \"a.b.m\"; set the alias in the registry, or name a version"
       ])
     #expect(throws: InvalidManifest.self) { try manifest.desired() }
@@ -192,8 +193,8 @@ import Testing
     let error = #expect(throws: InvalidManifest.self) { try manifest.desired { _ in "7" } }
     #expect(
       error?.findings.map(\.description) == [
-        "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: \"@challenger\" of model \"a.b.m\" is version 7, which "
-          + "another entity serves already; keep one of them"
+        "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: \"@challenger\" of model \"a.b.m\" is version 7, "
+          + "which another entity already serves; keep one of them"
       ])
   }
 }
@@ -206,7 +207,8 @@ import Testing
       read(manifest("model: m\nentityVersion: 7\nengine:\n  dtype: float16")).manifests.first)
     #expect(
       flagged.workspaceFindings.map(\.description) == [
-        "f.yaml:9:5: error: spec.engine: a workspace takes no engine flags; it runs the model's own entrypoint; write the "
+        "f.yaml:9:5: error: spec.engine: a workspace does not accept engine flags; it runs the model's own "
+          + "entrypoint; write the "
           + "flags into the model version's entrypoint and remove engine"
       ])
   }

@@ -78,7 +78,11 @@ import Testing
     ("", "p.yaml:1:1: error: the file is empty; docs/hardware.md shows a price file"),
     ("- a", "p.yaml:1:1: error: expected a mapping with kind: Prices; docs/hardware.md shows a price file"),
     ("kind: [", "p.yaml:2:1: error: "),
-    ("kind: Prices\n---\nkind: Prices", "p.yaml:3:1: error: a price file is one document, and a second begins here"),
+    (
+      "kind: Prices\n---\nkind: Prices",
+      "p.yaml:3:1: error: a price file must be one document; a second one begins "
+        + "here"
+    ),
   ]) func `what is no price file is refused with its place`(text: String, message: String) {
     let outcome = read(text)
     #expect(outcome.prices == nil)
@@ -105,7 +109,7 @@ import Testing
       "1:1: error: source: required, but missing", "3:14: error: pricePerDBU: ", "4:7: error: date: ",
       "6:37: error: workloads[0].dbuPerHour: ", "7:32: error: workloads[1].cloud: ",
       "8:24: error: workloads[2].dbuPerHours: unknown field; did you mean \"dbuPerHour\"?",
-      "10:20: error: workloads[4].workloadType: GPU_SMALL has a rate already; keep one of them",
+      "10:20: error: workloads[4].workloadType: GPU_SMALL already has a rate; keep one of them",
     ] {
       #expect(found.contains { $0.hasPrefix(expected) }, "\(expected) is not in \(found)")
     }

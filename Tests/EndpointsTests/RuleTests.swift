@@ -48,7 +48,8 @@ import Testing
   @Test func `an API word that only other clouds list is a warning, and an open word passes`() throws {
     let found = try judged(gpu("GPU_MEDIUM"), on: .azure)
     #expect(found.count == 1)
-    #expect(found.first?.hasPrefix("8:17: warning: spec.workloadType: GPU_MEDIUM is in no list of what Azure") == true)
+    #expect(
+      found.first?.hasPrefix("8:17: warning: spec.workloadType: GPU_MEDIUM is not listed among what Azure") == true)
     #expect(try judged(gpu("GPU_MEDIUM"), on: .unknown).isEmpty)
     let open = read(manifest(gpu("GPU_NEXT_4"))).manifests.first
     #expect(open?.hardwareFindings(on: WorkspaceSite(.aws)).isEmpty == true)
@@ -58,8 +59,8 @@ import Testing
     let found = try judged(gpu("H100"), on: .aws)
     #expect(
       found == [
-        "8:17: warning: spec.workloadType: not every workspace has H100 (GPU_XLARGE, 1x H100 80 GB): workspaces are "
-          + "enrolled for it one by one; ask for it before you rely on it "
+        "8:17: warning: spec.workloadType: not every workspace has H100 (GPU_XLARGE, 1x H100 80 GB): it requires "
+          + "enrolment per workspace; request it before you rely on it "
           + "(rule beta-enrolment; --rule beta-enrolment=off if yours differs)"
       ])
     #expect(try judged(gpu("H100"), on: .aws, "beta-enrolment=off").isEmpty)
@@ -70,7 +71,7 @@ import Testing
     #expect(try judged(gpu("H100"), on: .aws, region: "us-west-2", "beta-enrolment=off").isEmpty)
     let found = try judged(gpu("H100"), on: .aws, region: "eu-west-1", "beta-enrolment=off")
     #expect(found.count == 1 && found[0].contains("in eu-west-1; it is listed in us-west-2 (rule region-of-workload"))
-    #expect(try judged(gpu("T4"), on: .aws, region: "eu-west-1").isEmpty, "no list names regions of a T4")
+    #expect(try judged(gpu("T4"), on: .aws, region: "eu-west-1").isEmpty, "no list includes regions of a T4")
   }
 
   @Test func `an H100 that scales to zero is a warning until it is made a refusal`() throws {
@@ -95,12 +96,12 @@ import Testing
     #expect(
       uneven
         == ["min", "max"].map {
-          "9:16: error: spec.concurrency.\($0): 6 is no multiple of 4; write 4 or 8 (rule concurrency-in-fours; "
+          "9:16: error: spec.concurrency.\($0): 6 is not a multiple of 4; write 4 or 8 (rule concurrency-in-fours; "
             + "--rule concurrency-in-fours=warn if yours differs)"
         })
     #expect(try judged(gpu("T4", "concurrency: {min: 6, max: 6}"), on: .aws, "concurrency-in-fours=2").isEmpty)
     let small = try judged(gpu("CPU", "concurrency: {min: 2, max: 8}"), on: .aws)
-    #expect(small.count == 1 && small[0].contains("spec.concurrency.min: 2 is no multiple of 4; write 4 (rule"))
+    #expect(small.count == 1 && small[0].contains("spec.concurrency.min: 2 is not a multiple of 4; write 4 (rule"))
     let ranged = try judged(gpu("T4", "concurrency: {min: 4, max: 12}"), on: .aws)
     #expect(ranged.count == 1 && ranged[0].contains("spec.concurrency: this is 1 to 3 replicas; a model with"))
     let huge = try judged(gpu("CPU", "concurrency: {min: 1028, max: 1028}"), on: .aws)
@@ -118,9 +119,9 @@ import Testing
     let spec = "servedEntities:\n" + entities.joined(separator: "\n")
     #expect(try judged(spec, on: .aws).isEmpty)
     let found = try judged(spec, on: .aws, "max-served-entities=2")
-    #expect(found.count == 1 && found[0].contains("error: spec.servedEntities: has 3 entities; a provider takes 2;"))
+    #expect(found.count == 1 && found[0].contains("error: spec.servedEntities: has 3 entities; a provider accepts 2;"))
     let long = try judged(gpu("T4"), name: "chat-prod", on: .aws, "name-length=8")
-    #expect(long.count == 1 && long[0].hasPrefix("4:9: error: metadata.name: has 9 characters; a provider takes 8"))
+    #expect(long.count == 1 && long[0].hasPrefix("4:9: error: metadata.name: has 9 characters; a provider accepts 8"))
   }
 
   @Test func `tags are counted with those that Setpoint writes`() throws {
@@ -131,7 +132,8 @@ import Testing
     let found = try judged(gpu("T4", tags(49)), on: .aws)
     #expect(
       found == [
-        "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have 50 in all; remove some "
+        "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have 50 in all; "
+          + "remove some "
           + "(rule max-tags; --rule max-tags=off if yours differs)"
       ])
     #expect(try judged(gpu("T4", tags(48, "deletionPolicy: Retain\n")), on: .aws).count == 1)
@@ -148,12 +150,12 @@ import Testing
   @Test(
     arguments: [
       ("h100-scale-to-zer=off", "there is no rule \"h100-scale-to-zer\"; did you mean \"h100-scale-to-zero\"?"),
-      ("weights-fit", "\"weights-fit\" overrides no rule: write NAME=off, NAME=warn or NAME=refuse"),
+      ("weights-fit", "\"weights-fit\" does not override a rule: write NAME=off, NAME=warn or NAME=refuse"),
       (
         "weights-fit=",
-        "\"\" is nothing that weights-fit can be: write off, warn or refuse, or a number in the place of 15"
+        "\"\" is not a valid value for weights-fit: write off, warn or refuse, or a number instead of 15"
       ),
-      ("beta-enrolment=3", "\"3\" is nothing that beta-enrolment can be: write off, warn or refuse"),
+      ("beta-enrolment=3", "\"3\" is not a valid value for beta-enrolment: write off, warn or refuse"),
       ("max-served-entities=-1", nil), ("max-served-entities=0", nil), ("=off", nil), ("", nil), ("a=b=c", nil),
     ] as [(String, String?)]) func `an override that is none is refused with what can be written`(
       text: String, message: String?

@@ -9,16 +9,17 @@ import Testing
     (["{model: m, entityVersion: 1, traffic: 0}", "{model: m, entityVersion: 2, traffic: 100}"], []),
     (
       ["{model: m, entityVersion: 1, traffic: 90}"],
-      ["7:3: error: spec.servedEntities: the traffic of all entities adds up to 90, not 100"]
+      ["7:3: error: spec.servedEntities: the traffic of all entities is 90, not 100"]
     ),
     (
       ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2, traffic: 20}"],
-      ["7:3: error: spec.servedEntities: the traffic of all entities adds up to 110, not 100"]
+      ["7:3: error: spec.servedEntities: the traffic of all entities is 110, not 100"]
     ),
     (
       ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2}"],
       [
-        "8:5: error: spec.servedEntities[1].traffic: required with two entities or more, but missing; for example traffic: 50"
+        "8:5: error: spec.servedEntities[1].traffic: required with two entities or more, but missing; for example "
+          + "traffic: 50"
       ]
     ),
     (
@@ -31,21 +32,22 @@ import Testing
     (
       ["{model: m, entityVersion: 1, traffic: 50}", "{model: m, entityVersion: \"1\", traffic: 50}"],
       [
-        "8:31: error: spec.servedEntities[1].entityVersion: version \"1\" of model \"m\" is served already by "
+        "8:31: error: spec.servedEntities[1].entityVersion: version \"1\" of model \"m\" is already served by "
           + "spec.servedEntities[0]; keep one of them, with the sum of both shares"
       ]
     ),
     (
       ["{name: x, model: m, entityVersion: 1, traffic: 50}", "{name: x, model: m, entityVersion: 2, traffic: 50}"],
       [
-        "8:12: error: spec.servedEntities[1].name: the name \"x\" is taken already by spec.servedEntities[0]; choose another"
+        "8:12: error: spec.servedEntities[1].name: the name \"x\" is already used by spec.servedEntities[0]; choose "
+          + "another"
       ]
     ),
     (
       ["{model: a.b.m, entityVersion: 1, traffic: 50}", "{model: c.d.m, entityVersion: 1, traffic: 50}"],
       [
-        "8:5: error: spec.servedEntities[1].name: the name \"m-1\" is taken already by spec.servedEntities[0]; give the "
-          + "entities names of their own"
+        "8:5: error: spec.servedEntities[1].name: the name \"m-1\" is already used by spec.servedEntities[0]; give "
+          + "each entity its own name"
       ]
     ),
     (

@@ -9,16 +9,16 @@ import Testing
     // Concurrency
     (
       "size: Small\nconcurrency: {min: 4, max: 8}",
-      ["9:16: error: spec.concurrency: stands beside size; the two exclude each other; keep one of them"]
+      ["9:16: error: spec.concurrency: conflicts with size; keep one of them"]
     ),
     (
       "concurrency: {min: 16, max: 8}",
-      ["8:16: error: spec.concurrency: min is 16 and max is 8; min is the lower of the two"]
+      ["8:16: error: spec.concurrency: min is 16 and max is 8; min must not exceed max"]
     ),
     (
       "concurrency: {min: 0, max: 8}",
       [
-        "8:22: warning: spec.concurrency.min: nothing is kept ready, although scaleToZero is false; "
+        "8:22: warning: spec.concurrency.min: no replica is kept ready, but scaleToZero is false; "
           + "write scaleToZero: true, or min: 4"
       ]
     ),
@@ -34,33 +34,35 @@ import Testing
     // Gateway
     (
       "gateway: {rateLimits: [{key: user}]}",
-      ["8:26: error: spec.gateway.rateLimits[0]: limits neither calls nor tokens; for example calls: 60"]
+      ["8:26: error: spec.gateway.rateLimits[0]: sets neither calls nor tokens; for example calls: 60"]
     ),
     (
       "gateway: {rateLimits: [{key: user_group, calls: 1}, {key: endpoint, principal: x, tokens: 1}]}",
       [
-        "8:26: error: spec.gateway.rateLimits[0].principal: required with the key user_group, but missing; name the group",
-        "8:82: error: spec.gateway.rateLimits[1].principal: has no meaning with the key endpoint; remove it",
+        "8:26: error: spec.gateway.rateLimits[0].principal: required with the key user_group, but missing; name the "
+          + "group",
+        "8:82: error: spec.gateway.rateLimits[1].principal: does not apply to the key endpoint; remove it",
       ]
     ),
     (
       "gateway: {rateLimits: [{key: user, principal: interns, calls: 1}, {key: user, principal: A@b.org, calls: 1}]}",
       [
-        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is no e-mail address; such as oncall@example.com"
+        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is not an e-mail address; such as "
+          + "oncall@example.com"
       ]
     ),
     (
       "gateway:\n  rateLimits:\n    - {key: user, calls: 1}\n    - {key: user, tokens: 2}",
       [
-        "11:9: error: spec.gateway.rateLimits[1]: the key user has a limit already at spec.gateway.rateLimits[0]; "
+        "11:9: error: spec.gateway.rateLimits[1]: the key user already has a limit at spec.gateway.rateLimits[0]; "
           + "keep one of them"
       ]
     ),
     (
       "gateway: {rateLimits: [{key: service_principal, principal: ci, calls: 1, renewalPeriod: hour}]}",
       [
-        "8:62: warning: spec.gateway.rateLimits[0].principal: \"ci\" is no application id; "
-          + "a service principal is named by its UUID, not by its display name",
+        "8:62: warning: spec.gateway.rateLimits[0].principal: \"ci\" is not an application ID; "
+          + "use the service principal's UUID, not its display name",
         "8:91: error: spec.gateway.rateLimits[0].renewalPeriod: expected \"minute\", found the text \"hour\"",
       ]
     ),
@@ -69,9 +71,9 @@ import Testing
       [
         "8:13: error: spec.gateway.usage_tracking_config: unknown field; did you mean \"usageTracking\"?",
         "8:69: error: spec.gateway.inferenceTable.schema: required, but missing; for example schema: logs",
-        "8:79: error: spec.gateway.inferenceTable.catalog: \"a.b\" holds \".\", which no such name does",
-        "8:93: error: spec.gateway.inferenceTable.enabled: no is not clearly a boolean: YAML 1.1 readers take it for "
-          + "false, YAML 1.2 readers for text; write false",
+        "8:79: error: spec.gateway.inferenceTable.catalog: \"a.b\" holds \".\", which is not allowed in such a name",
+        "8:93: error: spec.gateway.inferenceTable.enabled: no is not clearly a boolean: YAML 1.1 readers read it as "
+          + "false, YAML 1.2 readers as text; write false",
       ]
     ),
     // Access
@@ -79,37 +81,42 @@ import Testing
     (
       "access: [{group: support, level: CAN_QUERY}]",
       [
-        "8:36: error: spec.access[0].level: expected one of CanView, CanQuery, CanManage, found the text \"CAN_QUERY\"; "
+        "8:36: error: spec.access[0].level: expected one of CanView, CanQuery, CanManage, found the text "
+          + "\"CAN_QUERY\"; "
           + "did you mean \"CanQuery\"?"
       ]
     ),
     (
       "access: [{level: CanQuery}, {user: a@b.org, group: g, level: CanView}]",
       [
-        "8:12: error: spec.access[0]: names nobody; a grant is one principal's; write user, group or servicePrincipal",
-        "8:31: error: spec.access[1]: names user and group; a grant is one principal's; write one grant for each",
+        "8:12: error: spec.access[0]: names no principal; a grant needs exactly one; write user, group or "
+          + "servicePrincipal",
+        "8:31: error: spec.access[1]: names user and group; a grant needs exactly one principal; write one grant "
+          + "for each",
       ]
     ),
     (
       "access:\n  mode: exakt\n  grants:\n    - {group: g, level: CanView}\n    - {group: g, level: CanQuery}",
       [
-        "9:11: error: spec.access.mode: expected one of additive, exact, found the text \"exakt\"; did you mean \"exact\"?",
-        "12:9: error: spec.access.grants[1]: group g has a right already at spec.access.grants[0]; "
+        "9:11: error: spec.access.mode: expected one of additive, exact, found the text \"exakt\"; did you mean "
+          + "\"exact\"?",
+        "12:9: error: spec.access.grants[1]: group g already has a grant at spec.access.grants[0]; "
           + "keep the stronger one: it includes the other",
       ]
     ),
     (
       "access: {mode: exact}",
       [
-        "8:11: error: spec.access.grants: required, but missing; for example grants: [{group: support, level: CanQuery}]"
+        "8:11: error: spec.access.grants: required, but missing; for example grants: [{group: support, level: "
+          + "CanQuery}]"
       ]
     ),
     (
       "access: [{user: oncall, level: CanView}, {servicePrincipal: deployer, level: CanView}]",
       [
-        "8:19: error: spec.access[0].user: \"oncall\" is no e-mail address; such as oncall@example.com",
-        "8:63: warning: spec.access[1].servicePrincipal: \"deployer\" is no application id; "
-          + "a service principal is named by its UUID, not by its display name",
+        "8:19: error: spec.access[0].user: \"oncall\" is not an e-mail address; such as oncall@example.com",
+        "8:63: warning: spec.access[1].servicePrincipal: \"deployer\" is not an application ID; "
+          + "use the service principal's UUID, not its display name",
       ]
     ),
     // Notifications
@@ -117,35 +124,38 @@ import Testing
       "notifications: {on_update_failure: [], onUpdateSuccess: [a@b, \"a b@c.org\", a@b@c.org, a@.org, a@b.org]}",
       [
         "8:19: error: spec.notifications.on_update_failure: unknown field; did you mean \"onUpdateFailure\"?",
-        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is no e-mail address; such as oncall@example.com",
-        "8:65: error: spec.notifications.onUpdateSuccess[1]: \"a b@c.org\" is no e-mail address; "
+        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is not an e-mail address; such as "
+          + "oncall@example.com",
+        "8:65: error: spec.notifications.onUpdateSuccess[1]: \"a b@c.org\" is not an e-mail address; "
           + "such as oncall@example.com",
-        "8:78: error: spec.notifications.onUpdateSuccess[2]: \"a@b@c.org\" is no e-mail address; "
+        "8:78: error: spec.notifications.onUpdateSuccess[2]: \"a@b@c.org\" is not an e-mail address; "
           + "such as oncall@example.com",
-        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is no e-mail address; such as oncall@example.com",
+        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is not an e-mail address; such as "
+          + "oncall@example.com",
       ]
     ),
     // Telemetry
     (
       "telemetry: {samplingFraction: 0.5}",
       [
-        "8:14: error: spec.telemetry: names neither a table nor a profile, and would have no effect; "
+        "8:14: error: spec.telemetry: names neither a table nor a profile, so it has no effect; "
           + "for example logsTable: main.telemetry.chat_logs"
       ]
     ),
     (
       "telemetry: {logsTable: a.b.c, profileId: p}",
       [
-        "8:44: error: spec.telemetry.profileId: stands beside tables; telemetry goes to one or the other; "
+        "8:44: error: spec.telemetry.profileId: conflicts with the tables; telemetry uses one or the other; "
           + "keep the tables or the profile"
       ]
     ),
     (
       "telemetry: {logsTable: logs, metricsTable: a..c, tracesTable: a.b.ü, samplingFraction: 1.5}",
       [
-        "8:26: error: spec.telemetry.logsTable: \"logs\" is no table of Unity Catalog; write catalog.schema.table",
-        "8:46: error: spec.telemetry.metricsTable: \"a..c\" is no table of Unity Catalog; write catalog.schema.table",
-        "8:65: error: spec.telemetry.tracesTable: \"a.b.ü\" holds \"ü\", which the name of a telemetry table does not",
+        "8:26: error: spec.telemetry.logsTable: \"logs\" is not a Unity Catalog table; write catalog.schema.table",
+        "8:46: error: spec.telemetry.metricsTable: \"a..c\" is not a Unity Catalog table; write catalog.schema.table",
+        "8:65: error: spec.telemetry.tracesTable: \"a.b.ü\" holds \"ü\", which is not allowed in a telemetry table "
+          + "name",
         "8:90: error: spec.telemetry.samplingFraction: expected a number from 0 to 1, found 1.5",
       ]
     ),
@@ -153,9 +163,10 @@ import Testing
     (
       "rollout: {steps: [{traffic: 10}, {traffic: 10, for: 5}, {traffic: 100}, {for: 5m}]}",
       [
-        "8:46: error: spec.rollout.steps[1].traffic: 10 does not exceed the 10 of the step before it; "
-          + "each step has more traffic than the last; all of it follows by itself",
-        "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; with its unit: "
+        "8:46: error: spec.rollout.steps[1].traffic: 10 must be more than the 10 of the previous step; "
+          + "each step must have more traffic than the previous one; 100 % follows automatically",
+        "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; with its "
+          + "unit: "
           + "5s or 5m",
         "8:69: error: spec.rollout.steps[2].traffic: expected an integer from 0 to 99, found 100",
         "8:75: error: spec.rollout.steps[3].traffic: required, but missing; for example traffic: 10",
@@ -166,11 +177,11 @@ import Testing
       [
         "8:21: error: spec.rollout.steps[0]: expected a mapping, found 5",
         "8:24: error: spec.rollout.steps[1]: expected a mapping, found 50",
-        "8:43: error: spec.rollout.keepPrevious: yes is not clearly a boolean: YAML 1.1 readers take it for true, "
-          + "YAML 1.2 readers for text; write true",
+        "8:43: error: spec.rollout.keepPrevious: yes is not clearly a boolean: YAML 1.1 readers read it as true, "
+          + "YAML 1.2 readers as text; write true",
       ]
     ),
-    ("budgetPolicy: a b", ["8:17: error: spec.budgetPolicy: \"a b\" holds \" \", which no such name does"]),
+    ("budgetPolicy: a b", ["8:17: error: spec.budgetPolicy: \"a b\" holds \" \", which is not allowed in such a name"]),
     ("route_optimized: true", ["8:3: error: spec.route_optimized: unknown field; did you mean \"routeOptimized\"?"]),
   ]
 
@@ -190,13 +201,12 @@ import Testing
       """)
     #expect(
       findings(text) == [
-        "8:75: error: spec.servedEntities[1].concurrency: stands beside size; the two exclude each other; keep one of them",
-        "9:16: error: spec.concurrency: stands beside servedEntities; an endpoint is described by one or the other; write "
-          + "it into each entity",
-        "10:20: error: spec.rollout.steps: stands beside servedEntities, which split the traffic themselves; remove it, or "
-          + "describe the endpoint by the flat fields",
-        "10:51: error: spec.rollout.keepPrevious: stands beside servedEntities, which split the traffic themselves; "
-          + "remove it, or describe the endpoint by the flat fields",
+        "8:75: error: spec.servedEntities[1].concurrency: conflicts with size; keep one of them",
+        "9:16: error: spec.concurrency: conflicts with servedEntities; use one or the other; set it in each entity",
+        "10:20: error: spec.rollout.steps: conflicts with servedEntities, which split the traffic themselves; "
+          + "remove it, or use the flat fields",
+        "10:51: error: spec.rollout.keepPrevious: conflicts with servedEntities, which split the traffic themselves; "
+          + "remove it, or use the flat fields",
       ])
   }
 
@@ -220,8 +230,8 @@ import Testing
       ])
     #expect(
       findings.first?.description
-        == "f.yaml:8:12: error: spec.gateway: a serving plane has no such setting; a Databricks "
-        + "workspace has; remove it for endpoints of a plane")
+        == "f.yaml:8:12: error: spec.gateway: serving planes do not support this setting; Databricks workspaces do; "
+        + "remove it for endpoints on a plane")
     let plain = try #require(read(manifest(Self.head + "routeOptimized: false")).manifests.first)
     #expect(plain.planeFindings.isEmpty, "that is what a plane's endpoint is")
   }
@@ -302,7 +312,7 @@ import Testing
         manifest(
           "model: m\nentityVersion: 7\naccess: [{user: A@b.org, level: CanView}, {user: a@B.org, level: CanQuery}]"))
         == [
-          "8:45: error: spec.access[1]: user a@b.org has a right already at spec.access[0]; keep the stronger one: it "
+          "8:45: error: spec.access[1]: user a@b.org already has a grant at spec.access[0]; keep the stronger one: it "
             + "includes the other"
         ])
   }
@@ -350,7 +360,8 @@ import Testing
 
   @Test func `of entities in any order make one digest`() throws {
     let entities = (1...6).map {
-      "- {model: a.b.m\($0 % 2), entityVersion: \($0), traffic: \($0 == 1 ? 50 : 10), concurrency: {min: 4, max: \($0 * 4)}}"
+      "- {model: a.b.m\($0 % 2), entityVersion: \($0), traffic: \($0 == 1 ? 50 : 10), concurrency: {min: 4, max: "
+        + "\($0 * 4)}}"
     }
     var random = Random(seed: 7)
     let digests = try (0..<20).map { _ in

@@ -190,7 +190,7 @@ extension Memory {
       setbacks[kind] =
         setback.until <= ModelTime.now
         ? nil
-        : Setback(
+        : TransientFailure(
           digest: setback.digest, failures: 1, until: ModelTime.now + .seconds(1), words: setback.words,
           isRefusal: setback.isRefusal)
     }

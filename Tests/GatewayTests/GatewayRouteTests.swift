@@ -161,7 +161,7 @@ import Testing
     Refusal(token: "wrong", status: 401, code: "UNAUTHENTICATED", words: "a valid token is required"),
     Refusal(
       path: "/serving-endpoints/nope/invocations", status: 404, code: "RESOURCE_DOES_NOT_EXIST",
-      words: "there is no serving endpoint \"nope\"; available: \"chat\""),
+      words: "no serving endpoint \"nope\"; available: \"chat\""),
     Refusal(body: #"{"model":"nope"}"#, status: 404, code: "RESOURCE_DOES_NOT_EXIST", words: "\"nope\""),
     Refusal(
       path: "/serving-endpoints/chat/served-models/m-9/invocations", status: 404, code: "RESOURCE_DOES_NOT_EXIST",
@@ -169,19 +169,19 @@ import Testing
     // LoRA adapters that no replica has are refused, and never answered by the base model.
     Refusal(
       body: #"{"model":"chat:tone"}"#, status: 404, code: "RESOURCE_DOES_NOT_EXIST",
-      words: "\"chat\" serves no model or adapter \"tone\"; available: \"chat\", \"m-1\""),
+      words: "\"chat\" does not serve a model or adapter named \"tone\"; available: \"chat\", \"m-1\""),
     Refusal(
       path: "/serving-endpoints/chat/invocations", body: #"{"model":"tone","messages":[]}"#, status: 404,
-      code: "RESOURCE_DOES_NOT_EXIST", words: "serves no model or adapter \"tone\""),
+      code: "RESOURCE_DOES_NOT_EXIST", words: "does not serve a model or adapter named \"tone\""),
     Refusal(
       path: "/serving-endpoints/chat/served-models/m-1/invocations", body: #"{"model":"chat:tone","prompt":"x"}"#,
-      status: 404, code: "RESOURCE_DOES_NOT_EXIST", words: "serves no model or adapter \"tone\""),
+      status: 404, code: "RESOURCE_DOES_NOT_EXIST", words: "does not serve a model or adapter named \"tone\""),
     Refusal(
       body: TestClient.hello, headers: ["x-amzn-sagemaker-adapter-identifier": "tone"], status: 404,
-      code: "RESOURCE_DOES_NOT_EXIST", words: "serves no model or adapter \"tone\""),
+      code: "RESOURCE_DOES_NOT_EXIST", words: "does not serve a model or adapter named \"tone\""),
     Refusal(body: #"{"messages":[]}"#, status: 400, code: "INVALID_PARAMETER_VALUE", words: "\"model\" is missing"),
     Refusal(body: #"{"model":"#, status: 400, code: "BAD_REQUEST", words: "at byte 9"),
-    Refusal(body: "hello", status: 400, code: "BAD_REQUEST", words: "a request is a JSON object"),
+    Refusal(body: "hello", status: 400, code: "BAD_REQUEST", words: "the request body must be a JSON object"),
   ])
   func `a refusal says what is wrong in both clients' shapes`(refusal: Refusal) async throws {
     let harness = GatewayHarness()

@@ -49,7 +49,7 @@ import Testing
     let waiting = Decision(.update, Reason(.updating), next: .wait(.seconds(10)))
     let shown = status(waiting, observed: .present(live("3", message: "loading weights")))
     #expect(shown?.why == "qwen3-4: loading weights")
-    #expect(shown?.next == "look again")
+    #expect(shown?.next == "check again")
     #expect(shown?.nextAt == now + .seconds(10))
   }
 
@@ -91,7 +91,7 @@ import Testing
     let withheld = status(update, withheld: "the change window opens at 09:00", nextLook: later)
     #expect(withheld?.phase == .withheld)
     #expect(withheld?.why == "the change window opens at 09:00")
-    #expect(withheld?.next == "look again")
+    #expect(withheld?.next == "check again")
     #expect(withheld?.nextAt == later)
   }
 
@@ -123,7 +123,7 @@ import Testing
   @Test func `a fleet's status is the same after a trip as JSON`() throws {
     let full = EndpointStatus(
       name: "chat", desired: "d", live: "l", phase: .held, reason: .quarantined, why: "w", since: now,
-      next: "look again", nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastLook: now,
+      next: "check again", nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastLook: now,
       warnings: ["x"])
     let bare = EndpointStatus(name: "bare", phase: .unknown, since: now, lastLook: now)
     let statuses = [
@@ -143,7 +143,7 @@ import Testing
 
   @Test(arguments: [
     ("{}", "the status has no fleet"),
-    (#"{"fleet":"f","target":"t","lastSync":"yesterday"}"#, "the status has a lastSync that is no time"),
+    (#"{"fleet":"f","target":"t","lastSync":"yesterday"}"#, "the status has a lastSync that is not a time"),
     (#"{"fleet":"f","target":"t","endpoints":[{"phase":"held"}]}"#, "an endpoint's status has no name"),
     (#"{"fleet":"f","target":"t","endpoints":[{"name":"a","phase":"held","why":""}]}"#, "the status of a has no since"),
   ])

@@ -16,7 +16,7 @@ import Testing
   private var full: EndpointStatus {
     EndpointStatus(
       name: "chat", desired: "main.support.qwen3/4 (@champion), A10 Small", live: "main.support.qwen3/3, A10 Small",
-      phase: .updating, reason: .specChanged, why: "the alias moved", since: at(3), next: "look again", nextAt: at(9),
+      phase: .updating, reason: .specChanged, why: "the alias moved", since: at(3), next: "check again", nextAt: at(9),
       commit: "1a2b3c4", lastLook: at(4), warnings: ["one", "two"])
   }
 

@@ -81,7 +81,7 @@ import Testing
     }
   }
 
-  @Test func `a state directory that others may write to is refused`() async throws {
+  @Test func `a state directory that other users can write to is refused`() async throws {
     try await withTemporaryDirectory { path in
       try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: path)
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: path)) }

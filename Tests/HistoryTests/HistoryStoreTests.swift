@@ -187,14 +187,14 @@ import Testing
         "creating with revision 1 (\(one))",
         "revision 1: became good",
         "updating to revision 2 (\(two))",
-        "PUT /api/2.0/serving-endpoints/support-chat/config could not be taken now: try later",
-        "revision 2: failed for a cause of the provider's: no capacity",
+        "PUT /api/2.0/serving-endpoints/support-chat/config was temporarily unavailable: try later",
+        "revision 2: failed for a reason of the provider: no capacity",
         "rolling back to revision 1 (\(one))",
         "PATCH /api/2.0/serving-endpoints/support-chat/tags was refused: no such tag",
-        "verification could not be measured: 503",
+        "verification was inconclusive: 503",
         "changed the telemetry",
         "PUT /api/2.0/serving-endpoints/support-chat/ai-gateway was refused: not for custom models",
-        "the registry does not know \(two) any more: version 2 is gone",
+        "the registry no longer has \(two) any more: version 2 is gone",
       ])
     #expect(events.first?.sourceCommit == "abc123")
     #expect(events.map(\.at) == events.map(\.at).sorted())
@@ -229,7 +229,7 @@ import Testing
         "revision 2: failed|\(words)|3333333",
         "rolling back to revision 1 (\(two.digest)) because revision 2 failed|\(words)|3333333",
         "revision 1: became good||2222222",
-        "lifted the hold|something else is wanted now|-",
+        "lifted the hold|the desired config changed|-",
       ])
   }
 

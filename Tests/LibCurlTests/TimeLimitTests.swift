@@ -22,7 +22,7 @@ import Testing
       try await limited(url, connect: .milliseconds(400), idle: .milliseconds(100), total: nil)
     }
     #expect(error.code == .timeout(.connect))
-    #expect(error.message.contains("no connection within 0.4 s"))
+    #expect(error.message.contains("connection timed out after 0.4 s"))
     #expect(!error.requestMayHaveBeenSent)
   }
 

@@ -130,20 +130,20 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
 
   @Test func `anchors do not reach into the next document`() {
     #expect(
-      fault("a: &x 1\n---\nb: *x\n") == "f.yaml:3:4: no anchor &x stands above this alias in the document")
+      fault("a: &x 1\n---\nb: *x\n") == "f.yaml:3:4: no anchor &x is defined before this alias in the document")
   }
 }
 
 @Suite struct `Refusing YAML` {
   private static let faults: [(text: String, fault: String)] = [
-    ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: duplicate key \"a\"; it is set already at line 1, column 1"),
-    ("x: {k: 1, 'k': 2}\n", "f.yaml:1:11: duplicate key \"k\"; it is set already at line 1, column 5"),
+    ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: duplicate key \"a\"; it is already set at line 1, column 1"),
+    ("x: {k: 1, 'k': 2}\n", "f.yaml:1:11: duplicate key \"k\"; it is already set at line 1, column 5"),
     ("? [a]\n: 1\n", "f.yaml:1:3: a key must be a single text, not a list or a mapping"),
     ("{a: 1}: 2\n", "f.yaml:1:1: a key must be a single text, not a list or a mapping"),
     ("?\n: 1\n", "f.yaml:1:2: a key is missing before the colon"),
     (": 1\n", "f.yaml:1:1: did not find expected key while parsing a block mapping"),
-    ("a: *x\n", "f.yaml:1:4: no anchor &x stands above this alias in the document"),
-    ("a: &x [*x]\n", "f.yaml:1:8: the alias *x stands inside the node it names (line 1)"),
+    ("a: *x\n", "f.yaml:1:4: no anchor &x is defined before this alias in the document"),
+    ("a: &x [*x]\n", "f.yaml:1:8: the alias *x is inside the node it refers to (line 1)"),
     ("<<: 5\n", "f.yaml:1:5: \"<<\" merges a mapping or a list of mappings, not this"),
     ("a: &a [1]\n<<: [*a]\n", "f.yaml:1:4: \"<<\" merges a mapping or a list of mappings, not this"),
     (
@@ -260,7 +260,7 @@ private func quickest(_ action: () -> Void) -> Duration {
   @Test func `a billion laughs are refused in under a tenth of a second`() {
     var message = ""
     let taken = quickest { message = fault(Self.billionLaughs) }
-    #expect(message == "f.yaml:6:10: the document has more than 100000 nodes, aliases followed")
+    #expect(message == "f.yaml:6:10: the document has more than 100000 nodes, including aliases")
     #expect(taken < .milliseconds(100))
   }
 
@@ -278,7 +278,7 @@ private func quickest(_ action: () -> Void) -> Duration {
     #expect(fault(document, limits: limits) == "no error")
     #expect(
       fault(String(repeating: document, count: 5), limits: limits)
-        == "f.yaml:12:5: the aliases of this file stand for more than 1000 nodes")
+        == "f.yaml:12:5: the aliases of this file expand to more than 1000 nodes")
   }
 
   @Test func `depth is bounded, aliases followed`() {
@@ -299,7 +299,7 @@ private func quickest(_ action: () -> Void) -> Duration {
     let keys = (0..<20_000).map { "key\($0): 1\n" }.joined()
     var message = ""
     let taken = quickest { message = fault(keys + "key19000: 2\n") }
-    #expect(message == "f.yaml:20001:1: duplicate key \"key19000\"; it is set already at line 19001, column 1")
+    #expect(message == "f.yaml:20001:1: duplicate key \"key19000\"; it is already set at line 19001, column 1")
     #expect(taken < .seconds(5))
   }
 }

@@ -66,6 +66,6 @@ import Testing
     #expect(Set(all.map(\.explanation)).count == all.count)
     #expect(
       YAMLAmbiguity.boolean(false).explanation
-        == "YAML 1.1 readers take it for false, YAML 1.2 readers for text")
+        == "YAML 1.1 readers read it as false, YAML 1.2 readers as text")
   }
 }

@@ -59,7 +59,7 @@ import Testing
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
     #expect(found.words.contains("a wrong flag: The container did not become healthy"))
-    #expect(found.words.contains("its log says: vllm serve: error: unrecognized arguments: --tensor"))
+    #expect(found.words.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
   }
 
   @Test func `a log that speaks of the network does not make a failure theirs`() {

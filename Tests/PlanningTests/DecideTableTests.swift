@@ -203,13 +203,17 @@ import Testing
     Case(
       why: "8: and the next attempt waits for it",
       memory: Memory(
-        setbacks: [.config: Setback(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "no capacity")]),
+        setbacks: [
+          .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
+        ]),
       action: .update, reason: .retrying, next: "wait"),
     Case(
       why: "8: but another digest does not",
       memory: Memory(
         revisions: revisions((v1, .good)),
-        setbacks: [.config: Setback(digest: v3.digest, failures: 1, until: now + .seconds(9), words: "no capacity")]),
+        setbacks: [
+          .config: TransientFailure(digest: v3.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
+        ]),
       action: .update, reason: .specChanged, next: "open update"),
     Case(
       why: "9: cancelled by a person: held without a target",
@@ -269,7 +273,7 @@ import Testing
       why: "10: throttled: sent again after the back-off",
       memory: Memory(
         revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, words: "429")),
-        setbacks: [.config: Setback(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
+        setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
       action: .update, reason: .retrying, next: "wait"),
   ])
   func `row 10: an attempt without an outcome`(_ row: Case) { row.check() }
@@ -421,6 +425,6 @@ import Testing
     let held = Held(digest: v2.digest, cause: .rollback, target: v1.digest)
     let decision = decided(endpoint(v2), live(v2, held: held), memory)
     #expect(decision.next.word == "open rollback")
-    #expect(decision.warnings == ["version 1 was deleted; it is sent all the same, and the provider decides"])
+    #expect(decision.warnings == ["version 1 was deleted; it is sent anyway, and the provider decides"])
   }
 }

@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test func `a tag of a newer version says so`() {
-    #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer setpoint"))
+    #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer version of setpoint"))
   }
 
   @Test func `a quarantine repeats what the provider said, where this machine heard it`() {
@@ -43,8 +43,8 @@ import Testing
     let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "out of memory: CUDA"))))
     #expect(
       decided(endpoint(v2), live(v1, held: held), memory).reason.detail
-        == "this config failed: out of memory: CUDA; it stays at revision 1; sent again when the manifest changes, "
-        + "or by \"setpoint retry chat\"")
+        == "this config failed: out of memory: CUDA; it stays at revision 1; it is sent again when the manifest "
+        + "changes, or by \"setpoint retry chat\"")
     #expect(
       decided(endpoint(v2), live(v1, held: held)).reason.detail.hasPrefix("this config failed; it stays at the config"))
   }

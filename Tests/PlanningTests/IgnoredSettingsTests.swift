@@ -26,9 +26,9 @@ import Testing
         "spec.gateway.rateLimits[key=user] is 60 calls a minute: the manifest does not manage it",
         "spec.gateway.usageTracking is true: the manifest does not manage it",
         "spec.gateway.inferenceTable is main.logs.chat: the manifest does not manage it",
-        "ai_gateway.guardrails is set: no manifest can say it; it is kept when the gateway is changed",
+        "ai_gateway.guardrails is set: manifests cannot express it; it is kept when the gateway is changed",
         "spec.notifications is a@example.com: the manifest does not manage it",
-        "spec.telemetry is profile p: the manifest asks for none; what somebody else set up stays",
+        "spec.telemetry is profile p: the manifest sets none; the existing one is kept",
         "spec.description is for support: the manifest does not manage it",
         "spec.budgetPolicy is b-1: the manifest does not manage it",
         "spec.routeOptimized is true: the manifest does not manage it",
@@ -51,9 +51,10 @@ import Testing
     #expect(decided(desired, observed).action == .none)
     #expect(
       explained(desired, observed).filter { !$0.hasPrefix("tags.") } == [
-        "spec.gateway.inferenceTable.tableNamePrefix is chat: the manifest gives none, so the server's choice stands",
-        "spec.access[group=others] is CanQuery: in the mode additive the grants of others stay",
-        "spec.access[user=ci@example.com] is CanManage: who deploys stays a manager, although the manifest says CanView",
+        "spec.gateway.inferenceTable.tableNamePrefix is chat: the manifest gives none, so the server's choice is kept",
+        "spec.access[group=others] is CanQuery: in additive mode, other grants are kept",
+        "spec.access[user=ci@example.com] is CanManage: the deploying principal remains a manager, although the "
+          + "manifest says CanView",
       ])
   }
 
@@ -69,7 +70,8 @@ import Testing
     let desired = manifest(SideSettings())
     #expect(
       explained(desired, observed(mine)).first
-        == "served_entities[a].instance_profile_arn is set: no manifest can say it; the next update of the config drops it"
+        == "served_entities[a].instance_profile_arn is set: manifests cannot express it; the next update of the "
+        + "config drops it"
     )
     #expect(decided(desired, observed(mine)).action == .none)
     let update = decided(endpoint(v2), observed(mine), Memory(revisions: revisions((v1, .good))))

@@ -134,7 +134,7 @@ import Testing
   @Test func `another writer of the fleet is mentioned when its work is put back`() {
     let memory = Memory(revisions: revisions((v1, .good)), endpointID: "id", lastVersion: 5)
     let decision = decided(endpoint(v1), live(foreign, version: 7), memory)
-    #expect(decision.warnings == ["config version 7 was written by somebody else; this machine's last is 5"])
+    #expect(decision.warnings == ["config version 7 was not written from this machine; its last is 5"])
     #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to put back")
   }
 }
@@ -184,7 +184,7 @@ import Testing
   @Test func `a retry lifts the hold and every wait`() throws {
     let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
     var memory = memory
-    memory.setbacks[.config] = Setback(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
+    memory.setbacks[.config] = TransientFailure(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
     let edit = try memory.retry(name: "chat", live: live(v1, held: held), fleet: "f")
     #expect(edit.operation == .patchTags(name: "chat", TagPatch(remove: [FleetTags.held])))
     let after = memory.applying(edit.change)
@@ -207,7 +207,8 @@ import Testing
       try updating.retry(name: "chat", live: live(v1, pending: v2, update: .inProgress), fleet: "f")
     }
     #expect(refusal?.description.contains("its update is under way") == true)
-    let waiting = Memory(setbacks: [.config: Setback(digest: v2.digest, failures: 1, until: now, words: "503")])
+    let waiting = Memory(setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now, words: "503")]
+    )
     _ = try waiting.retry(name: "chat", live: live(v1), fleet: "f")
   }
 

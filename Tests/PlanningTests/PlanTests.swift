@@ -100,9 +100,9 @@ import Testing
   }
 
   @Test(arguments: [
-    (v1 as Rollout?, v2 as Rollout?, "new replicas come up beside the old ones; traffic switches when they are ready"),
-    (nil, v2, "new replicas are started; nothing that serves is touched"),
-    (v1, nil, "the endpoint, its URL and its grants go away"),
+    (v1 as Rollout?, v2 as Rollout?, "new replicas start beside the old ones; traffic switches when they are ready"),
+    (nil, v2, "new replicas start; nothing that is serving changes"),
+    (v1, nil, "the endpoint, its URL and its grants are removed"),
   ])
   func `a plan says what it does to what serves`(active: Rollout?, desired: Rollout?, words: String) {
     #expect(plan([item("a", desired, active)], prune: true).changes.first?.consequence == words)

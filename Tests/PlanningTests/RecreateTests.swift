@@ -39,7 +39,11 @@ import Testing
       target: "t",
       items: [PlanItem(name: "chat", desired: .present(optimized), observed: .present(live(v1)), memory: known)],
       now: now, options: PlanOptions(DecisionOptions(fleet: "f", allowRecreate: true), isSourceWhole: true))
-    #expect(plan.changes.map(\.consequence) == ["the endpoint is deleted and made again: it answers nothing meanwhile"])
+    #expect(
+      plan.changes.map(\.consequence) == [
+        "the endpoint is deleted and recreated; it is unavailable in the "
+          + "meantime"
+      ])
     #expect(plan.blockedDeletions == nil)
 
     let opening = decided(optimized, nil, known, allow: true)

@@ -64,7 +64,8 @@ import Testing
     let refused = Memory(
       revisions: revisions((v1, .good)),
       setbacks: [
-        .tags: Setback(digest: nil, failures: 1, until: now + .seconds(9), words: "403 tag policy", isRefusal: true)
+        .tags: TransientFailure(
+          digest: nil, failures: 1, until: now + .seconds(9), words: "403 tag policy", isRefusal: true)
       ])
     let inSync = decided(endpoint(v1, tags: ["team": "x"]), live(v1), refused)
     #expect(inSync.action == .hold)

@@ -51,8 +51,8 @@ import Testing
         revisions: [Revision(number: 7, digest: v1.digest, config: nil, recordedAt: now, established: 1)],
         attempt: attempt, heldWhileAbsent: Held(digest: v2.digest, cause: .refused, target: nil),
         setbacks: [
-          .tags: Setback(digest: nil, failures: 1, until: now + .seconds(9), words: "403", isRefusal: true),
-          .config: Setback(digest: v2.digest, failures: 99, until: now + .seconds(9), words: "429"),
+          .tags: TransientFailure(digest: nil, failures: 1, until: now + .seconds(9), words: "403", isRefusal: true),
+          .config: TransientFailure(digest: v2.digest, failures: 99, until: now + .seconds(9), words: "429"),
         ],
         targetCheck: .init(digest: v1.digest, at: now, problem: "gone"), endpointID: "id", lastVersion: 3),
     ]

@@ -130,14 +130,14 @@ import Testing
     }
   }
 
-  @Test func `a directory whose parent others may write to is not believed`() throws {
+  @Test func `a directory whose parent other users can write to is not believed`() throws {
     try withDirectory { parent in
       try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: false)
       let directory = parent + "/setpoint"
       try plane.announce(in: directory)
       #expect(chmod(parent, 0o777) == 0)
       let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
-      #expect(error?.description.contains("others may write to \(parent)") == true)
+      #expect(error?.description.contains("other users can write to \(parent)") == true)
       #expect(throws: TargetError.self) { try plane.announce(in: directory) }
       // Sticky, as /tmp is: nobody can put something else in the directory's place.
       #expect(chmod(parent, 0o1777) == 0)

@@ -79,7 +79,7 @@ import Testing
       let page = await error(.answer(status: 200, body: page), APICall(method, "/x"))
       #expect(page?.kind == .permissionDenied)
       #expect(page?.outcomeUnknown == false)
-      #expect(page?.serverMessage == "the server answers with its login page")
+      #expect(page?.serverMessage == "the server answered with its login page")
       #expect(page?.advice?.contains("https://workspace.example.com is the workspace's own address") == true)
     }
   }
@@ -143,14 +143,14 @@ import Testing
     let error = await error(
       .answer(status: 302, headers: [HTTPField("Location", "https://sso.example.com/in?session=secret")]))
     #expect(error?.kind == .unexpectedAnswer)
-    #expect(error?.serverMessage == "the server sends the request to https://sso.example.com/in")
+    #expect(error?.serverMessage == "the server redirected the request to https://sso.example.com/in")
   }
 
   @Test func `a server that repeats the token does not get it into a message`() async {
     let error = await error(.answer(status: 401, body: "token dapi-secret-token is no good"))
     #expect(error?.serverMessage == "token [redacted] is no good")
     #expect(error.map { "\($0)" }?.contains("dapi-secret-token") == false)
-    #expect(error?.advice == "the token was not accepted; it came from environment DATABRICKS_TOKEN")
+    #expect(error?.advice == "the token was rejected; it came from environment DATABRICKS_TOKEN")
   }
 
   @Test func `a token that is cut off with a long text does not get half of itself into a message`() async {
@@ -168,7 +168,7 @@ import Testing
   func `a 403 about the token itself is one about the token`(words: String) async {
     let error = await error(.error(403, "403", words))
     #expect(error?.kind == .unauthenticated)
-    #expect(error?.advice == "the token was not accepted; it came from environment DATABRICKS_TOKEN")
+    #expect(error?.advice == "the token was rejected; it came from environment DATABRICKS_TOKEN")
     #expect(await self.error(.error(403, "PERMISSION_DENIED", "No grant on it"))?.kind == .permissionDenied)
   }
 
@@ -187,7 +187,7 @@ import Testing
     #expect(
       error?.description == """
         PUT /api/2.0/serving-endpoints/x/config: RESOURCE_CONFLICT, HTTP 409: Endpoint is currently updating.
-          the endpoint is being updated and takes one change at a time; wait until that has ended, then try again
+          the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again
         """)
   }
 

@@ -91,21 +91,30 @@ import Testing
       expected: .error("is for another host")),
     Case(
       what: "a profile flag over the environment", environment: environmentHost, profile: "dev", plane: plane,
-      expected: .target("https://dev.example.com", token: "dev-token", source: "profile dev of /home/a/.databrickscfg")),
+      expected: .target(
+        "https://dev.example.com", token: "dev-token",
+        source: "profile dev of "
+          + "/home/a/.databrickscfg")),
     Case(
       what: "a profile named by the environment", environment: ["DATABRICKS_CONFIG_PROFILE": "dev"], plane: plane,
-      expected: .target("https://dev.example.com", token: "dev-token", source: "profile dev of /home/a/.databrickscfg")),
+      expected: .target(
+        "https://dev.example.com", token: "dev-token",
+        source: "profile dev of "
+          + "/home/a/.databrickscfg")),
     Case(
       what: "the environment's token over the file's",
       environment: ["DATABRICKS_CONFIG_PROFILE": "dev", "DATABRICKS_TOKEN": "env-token"],
-      expected: .target("https://dev.example.com", token: "env-token", source: "profile dev of /home/a/.databrickscfg")),
+      expected: .target(
+        "https://dev.example.com", token: "env-token",
+        source: "profile dev of "
+          + "/home/a/.databrickscfg")),
     Case(
       what: "the environment's host with a named profile's token",
       environment: ["DATABRICKS_HOST": "https://dev.example.com", "DATABRICKS_CONFIG_PROFILE": "dev"],
       expected: .target("https://dev.example.com", token: "dev-token", source: "environment DATABRICKS_HOST")),
     Case(
       what: "a profile that is not there", profile: "prod",
-      expected: .error("it holds: DEFAULT, both, chosen, cli, dev, hostless, tokenless")),
+      expected: .error("it contains: DEFAULT, both, chosen, cli, dev, hostless, tokenless")),
     Case(what: "a profile without a file", profile: "dev", file: nil, expected: .error("there is no file")),
     Case(
       what: "a profile without host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
@@ -118,7 +127,10 @@ import Testing
         "https://c.example.com", token: "chosen-token", source: "profile chosen of /home/a/.databrickscfg")),
     Case(
       what: "two kinds in the environment",
-      environment: environmentHost.merging(["DATABRICKS_CLIENT_ID": "i"]) { $1 }, expected: .error("more than one way")),
+      environment: environmentHost.merging(["DATABRICKS_CLIENT_ID": "i"]) { $1 },
+      expected: .error(
+        "more than one "
+          + "way")),
     Case(
       what: "an authentication type in the environment",
       environment: environmentHost.merging(["DATABRICKS_AUTH_TYPE": "azure-cli"]) { $1 },
@@ -142,10 +154,13 @@ import Testing
     Case(
       what: "a default profile that the file names", file: "[__settings__]\ndefault_profile = dev\n" + file,
       plane: plane,
-      expected: .target("https://dev.example.com", token: "dev-token", source: "profile dev of /home/a/.databrickscfg")),
+      expected: .target(
+        "https://dev.example.com", token: "dev-token",
+        source: "profile dev of "
+          + "/home/a/.databrickscfg")),
     Case(
       what: "a default profile that is not there", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
-      expected: .error("it holds: dev")),
+      expected: .error("it contains: dev")),
     Case(
       what: "nothing: DEFAULT counts only where it is named", expected: .error("start a plane with `setpoint serve`")),
     Case(

@@ -40,7 +40,7 @@ import Testing
       _ = try TokenFile.token(at: file) { "a-token-of-tests-1" }
       #expect(chmod(file, 0o644) == 0)
       let open = #expect(throws: TargetError.self) { try TokenFile.token(at: file) { "a-token-of-tests-2" } }
-      #expect(open?.description.contains("others may use it (mode 644)") == true)
+      #expect(open?.description.contains("other users can access it (mode 644)") == true)
       #expect(chmod(file, 0o600) == 0 && truncate(file, 0) == 0)
       let empty = #expect(throws: TargetError.self) { try TokenFile.token(at: file) { "a-token-of-tests-2" } }
       #expect(empty?.description.contains("a new token is made at the next start") == true)

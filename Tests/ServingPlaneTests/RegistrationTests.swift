@@ -275,7 +275,7 @@ struct RegistrationTests {
     }
     let error = try refusal(source, copy: copy)
     #expect(error.code == .storage)
-    #expect(error.description.contains("4 MB are to be copied and 2 MB are free"), "\(error)")
+    #expect(error.description.contains("4 MB must be copied and 2 MB are free"), "\(error)")
     // What is only linked needs no room.
     copy.linkFrom = 1
     #expect(try register(source, copy: copy).number == 1)

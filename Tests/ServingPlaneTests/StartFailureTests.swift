@@ -64,7 +64,7 @@ struct StartFailureTests {
       log: worker("RuntimeError: unable to open shared memory object </torch_12_3> in read-write mode: denied (13)"),
       explanation: "/dev/shm is too small or full", line: "torch_12_3", repeats: true),
     Case(
-      log: worker("OSError: [Errno 28] No space left on device: '/tmp/x'"), explanation: "is full; make room",
+      log: worker("OSError: [Errno 28] No space left on device: '/tmp/x'"), explanation: "is full; free some space",
       line: "Errno 28", repeats: true),
     Case(
       log: api("PermissionError: [Errno 13] Permission denied: '/models/m/config.json'"),
@@ -120,7 +120,8 @@ struct StartFailureTests {
       line: "Errno 99"),
     Case(
       log: worker(
-        "safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not fully covered"
+        "safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not fully "
+          + "covered"
       ),
       explanation: "a weights file is cut off", line: "SafetensorError"),
     Case(
@@ -171,7 +172,7 @@ struct StartFailureTests {
     Case(
       log: "loading\n", exit: .signal(4), explanation: "SIGILL (signal 4): it was built for another", line: "loading"),
     Case(
-      log: "loading\n", exit: .signal(15), explanation: "SIGTERM (signal 15): somebody asked it to end",
+      log: "loading\n", exit: .signal(15), explanation: "SIGTERM (signal 15): it was asked to terminate",
       line: "loading",
       repeats: true),
     Case(

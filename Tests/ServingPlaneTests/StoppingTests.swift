@@ -132,7 +132,7 @@ struct StoppingTests {
         try await serve(plane, data, ["refuse_stop": true])
         await group.triggerGracefulShutdown()
       })
-    #expect(said.contains("stopping: replicas are killed"), "\(said)")
+    #expect(said.contains("stopping: killing the remaining replicas"), "\(said)")
     #expect(try data.replicaProcesses().isEmpty)
   }
 
@@ -159,7 +159,7 @@ struct StoppingTests {
         let answer = try? await request
         #expect(answer?.status != 200)
       })
-    #expect(said.contains("stopping: requests are cut off"), "\(said)")
+    #expect(said.contains("stopping: closing the remaining requests"), "\(said)")
     #expect(try data.replicaProcesses().isEmpty)
   }
 

@@ -206,7 +206,7 @@ import Testing
     }
   }
 
-  @Test func `a data directory that others may write to is refused with what to do`() async throws {
+  @Test func `a data directory that other users can write to is refused with what to do`() async throws {
     try makeDataFolder()
     #expect(chmod(data.settings.dataDirectory, 0o777) == 0)
     let error = try await startError()

@@ -16,7 +16,7 @@ import Testing
     rig.workspace.setFate(.readyAfter(.seconds(3 * 3600)), model: World.model, version: "2")
     let slow = DesiredEndpoint.chat("2", rollout: RolloutPolicy(deadline: .seconds(1800)))
     rig.forget()
-    let result = try await rig.apply(slow, limits: WalkLimits(timeout: .seconds(3600)))
+    let result = try await rig.apply(slow, limits: ConvergenceLimits(timeout: .seconds(3600)))
     guard case .underWay(_, timeIsOver: true) = result?.ending else {
       Issue.record("\(result.map { "\($0.ending)" } ?? "nothing was done")")
       return
@@ -48,7 +48,7 @@ import Testing
     let rig = try WorkspaceRig()
     try await rig.apply(.chat("1"))
     rig.workspace.setFate(.hangs, model: World.model, version: "2")
-    _ = try await rig.apply(.chat("2"), limits: WalkLimits(timeout: .seconds(60)))
+    _ = try await rig.apply(.chat("2"), limits: ConvergenceLimits(timeout: .seconds(60)))
     rig.workspace.cancelUpdate("chat")
     rig.forget()
     let result = try await rig.apply(.chat("2"))
@@ -96,7 +96,7 @@ import Testing
     var settings = SideSettings.everything
     settings.gateway = nil
     try await rig.apply(.chat("1", settings: settings))
-    let result = try await rig.apply(.chat("1"), limits: WalkLimits(timeout: .seconds(600)))
+    let result = try await rig.apply(.chat("1"), limits: ConvergenceLimits(timeout: .seconds(600)))
     let words = "\(result.map { "\($0.ending) \($0.last?.decision.degraded ?? "")" } ?? "")"
     #expect(words.contains("usage_tracking_config is not supported"))
     #expect(rig.world.liveVersion() == "1")

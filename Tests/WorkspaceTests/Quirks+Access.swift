@@ -58,7 +58,8 @@ extension Quirk {
         provider: APIProvider(client), history: rig.world.history, options: .rig, servable: { _ in },
         now: { rig.world.now })
       let fleet = ControllerWorld.fleet(.chat("1"))
-      let result = await rig.world.walk(["chat"], of: fleet, reconciler, WalkLimits(timeout: .seconds(600))).first
+      let result = await rig.world.converge(["chat"], of: fleet, reconciler, ConvergenceLimits(timeout: .seconds(600)))
+        .first
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
       try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were asked for")
     },

@@ -98,7 +98,7 @@ extension Quirk {
       let exact = DesiredEndpoint.chat(
         "1",
         settings: SideSettings(access: AccessSettings(mode: .exact, grants: [Grant(.group("support"), .canQuery)])))
-      let result = try await rig.apply(exact, limits: WalkLimits(timeout: .seconds(3600), concurrency: 1))
+      let result = try await rig.apply(exact, limits: ConvergenceLimits(timeout: .seconds(3600), concurrency: 1))
       try await rig.requireInSync(exact, result, "exact access")
       let grants = rig.workspace.grants(on: "chat")
       try require(

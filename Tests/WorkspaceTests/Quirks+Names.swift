@@ -42,7 +42,7 @@ extension Quirk {
       let rig = try WorkspaceRig()
       rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "somebody@example.com")
       let live = try await APIProvider(rig.client).details("chat").creator
-      try require(live == "somebody@example.com", "the creator is \(live ?? "not told")")
+      try require(live == "somebody@example.com", "the creator is \(live ?? "not reported")")
       try require(WorkspaceRule.creatorIsDeployer.severity != .off, "no rule compares the creator")
     },
     .noConcern(

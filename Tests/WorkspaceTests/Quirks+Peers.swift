@@ -12,7 +12,7 @@ extension Quirk {
     .checked(64, "a create that takes long must not be deleted") {
       let rig = try WorkspaceRig()
       rig.workspace.setFate(.readyAfter(.seconds(2 * 3600)), model: World.model, version: "1")
-      _ = try await rig.apply(.chat("1"), limits: WalkLimits(timeout: .seconds(3600)))
+      _ = try await rig.apply(.chat("1"), limits: ConvergenceLimits(timeout: .seconds(3600)))
       try require(rig.workspace.writes.allSatisfy { $0.method != "DELETE" }, "\(rig.workspace.writes)")
       rig.world.advance(.seconds(2 * 3600))
       _ = try await rig.apply(.chat("1"))
@@ -108,7 +108,7 @@ extension Quirk {
       try await rig.apply(.chat("1"))
       rig.workspace.fail("DELETE", path: "/chat", times: 20, with: .denied)
       let result = try await rig.apply(
-        ControllerWorld.fleet(), .rigPruning, limits: WalkLimits(timeout: .seconds(60))
+        ControllerWorld.fleet(), .rigPruning, limits: ConvergenceLimits(timeout: .seconds(60))
       ).first
       try require(result?.isInSync != true, "the delete was called done")
       try require(rig.workspace.endpoint("chat") != nil, "it is gone")
@@ -122,11 +122,11 @@ extension Quirk {
       for answer in answers {
         let rig = try WorkspaceRig()
         rig.workspace.setPlan { _, call in call.method == "GET" && call.path.hasSuffix("/chat") ? answer : nil }
-        let observed = try await rig.reconciler(.rig).look(at: "chat", desired: .none).observed
+        let observed = try await rig.reconciler(.rig).assess("chat", desired: .none).observed
         guard case .unreadable = observed else {
           throw QuirkViolation(description: "\(answer) was taken for \(observed)")
         }
-        _ = try await rig.apply(.chat("1"), limits: WalkLimits(timeout: .seconds(10)))
+        _ = try await rig.apply(.chat("1"), limits: ConvergenceLimits(timeout: .seconds(10)))
         try require(rig.workspace.writes.isEmpty, "\(answer): \(rig.workspace.writes)")
       }
     },

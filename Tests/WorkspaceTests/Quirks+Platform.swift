@@ -33,7 +33,7 @@ extension Quirk {
       rig.workspace.setAnswer("over capacity", status: 429, model: World.model, version: "2")
       let verified = DesiredEndpoint.chat(
         "2", rollout: RolloutPolicy(deadline: .seconds(600), checks: [VerificationCheck(prompt: "Say hello.")]))
-      let result = try await rig.apply(verified, limits: WalkLimits(timeout: .seconds(300)))
+      let result = try await rig.apply(verified, limits: ConvergenceLimits(timeout: .seconds(300)))
       try require(result?.isInSync != true && result?.holdCode != .quarantined, "it was judged")
       rig.workspace.setAnswer("Hello", model: World.model, version: "2")
       let later = try await rig.apply(verified)
@@ -54,10 +54,10 @@ extension Quirk {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       rig.workspace.setFate(.hangs, model: World.model, version: "2")
-      _ = try await rig.apply(.chat("2"), limits: WalkLimits(timeout: .seconds(60)))
+      _ = try await rig.apply(.chat("2"), limits: ConvergenceLimits(timeout: .seconds(60)))
       rig.forget()
       rig.world.advance(.seconds(10 * 3600))
-      let result = try await rig.apply(.chat("2"), limits: WalkLimits(timeout: .seconds(600)))
+      let result = try await rig.apply(.chat("2"), limits: ConvergenceLimits(timeout: .seconds(600)))
       try require(rig.workspace.writes.isEmpty, "\(rig.workspace.writes)")
       guard case .underWay = result?.ending else {
         throw QuirkViolation(description: "\(result.map { "\($0.ending)" } ?? "nothing was done")")
@@ -93,7 +93,7 @@ extension Quirk {
       let budget = SharedWriteBudget(ControllerOptions.WriteBudget(writes: 5, period: .seconds(10))) {
         rig.world.now - ControllerWorld.beginning
       }
-      let limits = WalkLimits(
+      let limits = ConvergenceLimits(
         timeout: .seconds(3600), concurrency: 4, budget: handling == .takenOut ? nil : budget)
       let results = try await rig.apply(fleet, limits: limits)
       try require(results.count == 20 && results.allSatisfy(\.isInSync), "\(results.map(\.ending))")

@@ -59,8 +59,8 @@ struct EndpointLife {
 
   /// Applies until nothing is under way: some errors cannot be told from passing trouble, and the walk then ends with what
   /// it knows, for the next one to go on from.
-  private func applied(_ version: String) async throws -> WalkResult? {
-    var result: WalkResult?
+  private func applied(_ version: String) async throws -> ConvergenceResult? {
+    var result: ConvergenceResult?
     for _ in 0..<Self.applies {
       result = try await rig.apply(endpoint(version)) ?? result
       if result?.isInSync == true { return result }
@@ -84,7 +84,7 @@ struct EndpointLife {
   }
 
   func failAndGoBack() async throws {
-    var held: WalkResult?
+    var held: ConvergenceResult?
     for _ in 0..<Self.applies where held?.holdCode != .quarantined {
       held = try await rig.apply(endpoint("3")) ?? held
       rig.world.advance(.seconds(60))

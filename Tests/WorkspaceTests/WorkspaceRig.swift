@@ -37,17 +37,18 @@ final class WorkspaceRig: Sendable {
   // MARK: - Commands
 
   @discardableResult
-  func apply(_ fleet: DesiredFleet, _ options: DecisionOptions = .rig, limits: WalkLimits = .rig) async throws
-    -> [WalkResult]
+  func apply(_ fleet: DesiredFleet, _ options: DecisionOptions = .rig, limits: ConvergenceLimits = .rig) async throws
+    -> [ConvergenceResult]
   {
     let plan = try await diff(fleet, options)
     let reconciler = reconciler(options)
-    return await world.walk(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
+    return await world.converge(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
   }
 
   @discardableResult
-  func apply(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .rig, limits: WalkLimits = .rig) async throws
-    -> WalkResult?
+  func apply(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .rig, limits: ConvergenceLimits = .rig)
+    async throws
+    -> ConvergenceResult?
   {
     try await apply(World.fleet(endpoint), options, limits: limits).first
   }
@@ -118,7 +119,7 @@ final class WorkspaceRig: Sendable {
   // MARK: - Checks
 
   /// - Throws: ``QuirkViolation`` unless the manifest is met, nothing is left to do, and doing it again sends nothing.
-  func requireInSync(_ endpoint: DesiredEndpoint, _ result: WalkResult?, _ what: String) async throws {
+  func requireInSync(_ endpoint: DesiredEndpoint, _ result: ConvergenceResult?, _ what: String) async throws {
     try require(result?.isInSync == true, "\(what): \(result.map { "\($0.ending)" } ?? "nothing was done")")
     try await requireNoDrift(endpoint, what)
   }
@@ -141,6 +142,6 @@ extension DecisionOptions {
   static let rigRecreating = DecisionOptions(fleet: "test", allowRecreate: true)
 }
 
-extension WalkLimits {
-  static let rig = WalkLimits(timeout: .seconds(24 * 3600), concurrency: 1)
+extension ConvergenceLimits {
+  static let rig = ConvergenceLimits(timeout: .seconds(24 * 3600), concurrency: 1)
 }

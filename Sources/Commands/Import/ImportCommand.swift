@@ -3,23 +3,25 @@ internal import Endpoints
 
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Write manifests for endpoints that exist, or that other tools declare.",
+    commandName: "import",
+    abstract: "Write manifests for existing endpoints, or for endpoints declared by other "
+      + "tools.",
     discussion: """
-      The manifests go to standard output, or into DIR, one file each. Comments in them say what was left out and why. \
-      For live endpoints "setpoint diff --adopt -f" then shows that they are taken over, and no change of any field.
+      The manifests go to standard output, or into DIR, one file each. Comments in them list what was omitted and why. \
+      For live endpoints, "setpoint diff --adopt -f" then shows that they are adopted, without changing a field.
 
-      --from-terraform reads a configuration in Terraform's JSON (*.tf.json), or what "terraform show -json" prints; \
-      --from-bundle reads the databricks.yml of a Databricks bundle and the files that it includes. Both ask no provider.
+      --from-terraform reads a configuration in Terraform's JSON (*.tf.json), or the output of "terraform show -json"; \
+      --from-bundle reads the databricks.yml of a Databricks bundle and the files it includes. Neither contacts a provider.
 
-      Exits with 0 when everything could be said, with 1 when something is left out or open; standard error names it.
+      Exits with 0 if everything was imported, with 1 if something was omitted or left open; standard error lists it.
       """)
 
-  @Argument(help: "The names of endpoints; with --from-…, names or what the file calls them. (default there: all)")
+  @Argument(help: "Endpoint names; with --from-…, names or the file's keys. (default there: all)")
   var names: [String] = []
-  @Flag(help: "Every live endpoint, but Databricks' own.") var all = false
+  @Flag(help: "Every live endpoint except Databricks' own.") var all = false
   @Option(help: ArgumentHelp("Write the manifests into this directory.", valueName: "DIR")) var out: String?
-  @Flag(help: "Replace files that are there already.") var force = false
-  @Option(help: ArgumentHelp("A file of Terraform, or - for standard input. May be repeated.", valueName: "FILE"))
+  @Flag(help: "Replace existing files.") var force = false
+  @Option(help: ArgumentHelp("A Terraform file, or - for standard input. May be repeated.", valueName: "FILE"))
   var fromTerraform: [String] = []
   @Option(
     help: ArgumentHelp(
@@ -27,7 +29,7 @@ struct ImportCommand: AsyncParsableCommand {
   var fromBundle: [String] = []
   @Option(
     help: ArgumentHelp(
-      "The bundle's target whose own words count. (default: the bundle's default target)", valueName: "NAME"))
+      "The bundle target to import. (default: the bundle's default target)", valueName: "NAME"))
   var target: String?
   @Option(
     help: ArgumentHelp(
@@ -41,12 +43,12 @@ struct ImportCommand: AsyncParsableCommand {
     if !fromTerraform.isEmpty, !fromBundle.isEmpty {
       throw ValidationError("Give --from-terraform or --from-bundle, not both.")
     }
-    if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or say --all.") }
-    if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or say --all, not both.") }
-    if !isLive, all { throw ValidationError("--all goes with live endpoints; of a file all are taken without it.") }
-    if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var goes with --from-bundle.") }
-    if target != nil, fromBundle.isEmpty { throw ValidationError("--target goes with --from-bundle.") }
-    if force, out == nil { throw ValidationError("--force goes with --out DIR.") }
+    if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or pass --all.") }
+    if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or pass --all, not both.") }
+    if !isLive, all { throw ValidationError("--all applies to live endpoints; a file is always imported whole.") }
+    if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var requires --from-bundle.") }
+    if target != nil, fromBundle.isEmpty { throw ValidationError("--target requires --from-bundle.") }
+    if force, out == nil { throw ValidationError("--force requires --out DIR.") }
   }
 
   func run() async throws {

@@ -63,7 +63,7 @@ struct ImportReport {
       }
     }
     if !reserved.isEmpty {
-      console.note("left out, since they are Databricks' own: \(reserved.joined(separator: ", "))")
+      console.note("omitted, since they are Databricks' own: \(reserved.joined(separator: ", "))")
       if isSelected { isWhole = false }
     }
     if outcomes.isEmpty { console.note("no endpoints") }

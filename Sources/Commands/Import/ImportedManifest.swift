@@ -31,7 +31,7 @@ struct ImportedManifest: Sendable {
     let desired = try? Self.read(text).manifests.first?.desired()
     guard let desired, desired.sideSettings == draft.settings,
       desired.config.isMet(by: draft.config) || !hiddenVariables.isEmpty
-    else { throw Unsayable("a manifest of it would be read back with another meaning") }
+    else { throw Unsayable("its manifest would be read back differently") }
   }
 
   private static func read(_ text: String) -> ManifestSet { ManifestSet.read([("manifest", Array(text.utf8))]) }

@@ -15,7 +15,7 @@ enum LiveImport {
     if FleetTags.isReserved(endpoint: name) { return .reserved(name: name) }
     do {
       guard let live = try await LiveEndpoint.find(name, connection.provider) else {
-        return .skipped(name: name, why: "there is no such endpoint at \(connection.target.url)")
+        return .skipped(name: name, why: "no such endpoint at \(connection.target.url)")
       }
       return try .manifest(ImportedManifest(await draft(live, connection.provider)))
     } catch let error as Unsayable {
@@ -29,12 +29,12 @@ enum LiveImport {
   private static func draft(_ live: LiveEndpoint, _ provider: some ServingProvider) async throws -> ManifestDraft {
     var draft = try ManifestDraft(live.details, from: .live)
     draft.remarks.append(
-      "a version is the number that is live; where an alias chose it, the API does not tell: write \"@alias\" to follow it"
+      "versions are the live numbers; the API does not report aliases: write \"@alias\" to follow one"
     )
-    if live.observed.active == nil { draft.remarks.append("of a rollout that is not active yet") }
+    if live.observed.active == nil { draft.remarks.append("from a rollout that is not active yet") }
     if let policy = live.observed.settings?.effectiveBudgetPolicy {
       draft.remarks.append(
-        "left out: the budget policy (\(policy) is in force), since the API does not tell who chose it")
+        "left out: the budget policy (\(policy) is in force), since the API does not report who chose it")
     }
     if let telemetry = live.observed.settings?.telemetry { draft.add(telemetry) }
     await draft.addAccess(of: live.observed, provider)
@@ -46,10 +46,10 @@ extension ManifestDraft {
   /// Tables go in and a profile's id comes out (serving-api.md Q21); the profile is as good, and it is no change.
   fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
     guard let profile = telemetry.profileID else {
-      return leaveOut("telemetry", "the API names neither its tables nor a profile")
+      return leaveOut("telemetry", "the API reports neither tables nor a profile")
     }
     settings.telemetry = TelemetrySettings(samplingFraction: telemetry.samplingFraction, profileID: profile)
-    telemetryRemarks = ["the API tells the profile, and not the names of its tables"]
+    telemetryRemarks = ["the API reports the profile, not its table names"]
   }
 
   /// The grants that people made; that its creator manages it needs no word.
@@ -63,12 +63,12 @@ extension ManifestDraft {
       let known = grants.filter { if case .unknown = $0.level { false } else { true } }
       if !known.isEmpty { settings.access = AccessSettings(grants: known) }
       for grant in grants where !known.contains(grant) {
-        leaveOut("the right of \(grant.principal.description)", "its kind is not known here")
+        leaveOut("the permission of \(grant.principal.description)", "its kind is unknown")
       }
     } catch let error as ServingError {
       // A plane has no permissions, and not everybody may read a workspace's.
       if !error.isMissingCall {
-        leaveOut("access", "who may do what cannot be read: \(error.serverMessage)")
+        leaveOut("access", "permissions cannot be read: \(error.serverMessage)")
       }
     } catch {
       // Cancelled: the next call says so.

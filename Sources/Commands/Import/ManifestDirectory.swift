@@ -14,9 +14,9 @@ struct ManifestDirectory {
     let existing = replaces ? [] : files.map(\.path).filter { FileManager.default.fileExists(atPath: $0) }
     guard existing.isEmpty else {
       throw ErrorReport(
-        existing.count == 1 ? "there is a file already" : "there are files already",
+        existing.count == 1 ? "a file already exists" : "files already exist",
         place: existing.joined(separator: ", "), why: "nothing was written",
-        next: "name another directory, or replace them with --force")
+        next: "use another directory, or replace them with --force")
     }
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

@@ -38,7 +38,7 @@ struct ManifestDraft: Sendable {
     self.origin = origin
     let wire = endpoint.config?.entities.isEmpty == false ? endpoint.config : endpoint.pendingConfig
     guard let wire, !wire.entities.isEmpty else {
-      throw Unsayable("it has no config; there is nothing to hold it at")
+      throw Unsayable("it has no config to describe")
     }
     for entity in wire.entities { try Self.refuse(entity, isOpen: isOpen) }
     let observed = endpoint.observed(as: "")
@@ -72,7 +72,7 @@ struct ManifestDraft: Sendable {
     }
     guard !isOpen, (entity.entityVersion ?? "").isEmpty else { return }
     let name = [entity.entityName, entity.name].compactMap(\.self).first { !$0.isEmpty } ?? "a served entity"
-    throw Unsayable("\(name) has no version, as a feature spec or a foundation model has none")
+    throw Unsayable("\(name) has no version; it is a feature spec or a foundation model")
   }
 
   /// What is managed from now on are the parts that are there; what no manifest can say is named.
@@ -83,10 +83,13 @@ struct ManifestDraft: Sendable {
       rateLimits: gateway.rateLimits, usageTracking: gateway.usageTracking == true ? true : nil, inferenceTable: table)
     settings.gateway = written.isEmpty ? nil : written
     for key in gateway.other.keys.sorted() {
-      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "what is there stays")
+      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting stays")
     }
     if let table = gateway.inferenceTable, table.enabled, written.inferenceTable == nil {
-      leaveOut("ai_gateway.inference_table_config", "it names no catalog and schema", live: "what is there stays")
+      leaveOut(
+        "ai_gateway.inference_table_config", "it does not name a catalog and schema",
+        live: "the live "
+          + "setting stays")
     }
   }
 
@@ -103,11 +106,11 @@ struct ManifestDraft: Sendable {
   }
 
   private static let noField = "a manifest has no field for it"
-  private static let notAdopted = "an endpoint that has it is not adopted"
+  private static let notAdopted = "an endpoint with it cannot be adopted"
 
   /// What leaving something out comes to.
   private func consequence(live: String) -> String {
-    origin == .live ? live : "what apply creates is without it"
+    origin == .live ? live : "the endpoint is created without it"
   }
 
   /// Notes something that the source says and the manifest does not.
@@ -141,7 +144,7 @@ extension ManifestDraft {
     case "budgetPolicy": settings.creation.budgetPolicy = nil
     default: return false
     }
-    leaveOut(String(field == "tags" ? path : field), "a manifest does not take it: \(words)")
+    leaveOut(String(field == "tags" ? path : field), "manifests do not accept it: \(words)")
     return true
   }
 }

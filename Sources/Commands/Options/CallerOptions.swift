@@ -8,33 +8,33 @@ internal import ServingPlane
 struct CallerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Requests that a replica gets at once. (default: what its engine batches: --max-num-seqs, else 256)",
+      "Concurrent requests per replica. (default: what its engine batches: --max-num-seqs, else 256)",
       valueName: "N"))
   var replicaConcurrency: Int?
-  @Option(help: ArgumentHelp("Requests that may wait at an endpoint.", valueName: "N")) var queueLength = 1024
-  @Option(help: ArgumentHelp("How long a request may wait for a replica.", valueName: "TIME"))
+  @Option(help: ArgumentHelp("Requests that may wait per endpoint.", valueName: "N")) var queueLength = 1024
+  @Option(help: ArgumentHelp("How long a request may wait for a free replica.", valueName: "TIME"))
   var queueWait = TimeSpan(seconds: 300)
   @Option(
     help: ArgumentHelp(
-      "Connections open at once; the longest idle one is closed for a new one. (default: what the limit of open files "
-        + "allows, 10000 at most)", valueName: "N"))
+      "Maximum number of connections; the longest idle one is closed to make room. (default: as the open file limit "
+        + "allows, at most 10000)", valueName: "N"))
   var maxConnections: Int?
   @Option(
-    help: ArgumentHelp("Bytes of request bodies held at once, over all requests, as 64Mi.", valueName: "BYTES"))
+    help: ArgumentHelp("Memory for request bodies, over all requests, such as 64Mi.", valueName: "BYTES"))
   var requestMemory = ByteCount(bytes: CallerLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)
-  @Option(help: ArgumentHelp("How long the head of a request may take.", valueName: "TIME"))
+  @Option(help: ArgumentHelp("How long a request's headers may take to arrive.", valueName: "TIME"))
   var headerTimeout = TimeSpan(seconds: 10)
   @Option(
-    help: ArgumentHelp("A body must come in at --minimum-rate, measured over this time.", valueName: "TIME"))
+    help: ArgumentHelp("The period over which a request body must arrive at --minimum-rate.", valueName: "TIME"))
   var bodyTimeout = TimeSpan(seconds: 30)
   @Option(
     help: ArgumentHelp(
-      "An answer must be read at --minimum-rate, measured over this time; else its connection is closed and its replica freed.",
+      "The period over which a client must read a response at --minimum-rate; otherwise the connection is closed.",
       valueName: "TIME"))
   var answerTimeout = TimeSpan(seconds: 30)
-  @Option(help: ArgumentHelp("Bytes a second that callers must send and read at.", valueName: "BYTES"))
+  @Option(help: ArgumentHelp("The minimum rate of sending and reading, in bytes per second.", valueName: "BYTES"))
   var minimumRate = ByteCount(bytes: CallerLimits().minimumRate)
 
   func validate() throws {

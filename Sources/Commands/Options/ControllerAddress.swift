@@ -29,26 +29,29 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
 
   /// What the controller says of its fleet.
   ///
-  /// - Throws: ``ErrorReport`` where no controller answers there, or it answers something else.
+  /// - Throws: ``ErrorReport`` where the controller does not answer there, or it answers something else.
   func status(_ transport: Transport) async throws -> FleetStatus {
     let call = "GET \(url)/status"
-    let next = "look where \"setpoint run\" listens (--listen), or leave --controller out to read its state directory"
+    let next =
+      "check the address that \"setpoint run\" listens on (--listen), or omit --controller to read its "
+      + "state directory"
     let (code, bytes): (Int, [UInt8])
     do {
       (code, bytes) = try await answer(transport)
     } catch let error as HTTPClientError {
       if case .cancelled = error.code { throw CancellationError() }
-      throw ErrorReport("no controller answers", place: call, why: error.message, next: next)
+      throw ErrorReport("the controller does not answer", place: call, why: error.message, next: next)
     }
     guard code == 200 else {
       throw ErrorReport(
-        "the controller does not tell its status", place: "\(call) (HTTP \(code))",
+        "the controller did not return its status", place: "\(call) (HTTP \(code))",
         why: String(decoding: bytes.prefix(1000), as: UTF8.self), next: next)
     }
     do {
       return try FleetStatus(json: JSONValue(parsing: bytes))
     } catch {
-      throw ErrorReport("what answers is no controller", place: call, why: "\(error)", next: next)
+      throw ErrorReport(
+        "the server at this address is not a Setpoint controller", place: call, why: "\(error)", next: next)
     }
   }
 
@@ -59,7 +62,10 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
     for try await piece in response.body {
       bytes += piece
       guard bytes.count <= Self.largestAnswer else {
-        throw ErrorReport("what answers is no controller", place: url, why: "its answer is larger than 256 MiB")
+        throw ErrorReport(
+          "the server at this address is not a Setpoint controller", place: url,
+          why: "its answer "
+            + "is larger than 256 MiB")
       }
     }
     return (response.status, bytes)

@@ -6,10 +6,10 @@ struct ExcludeOptions: ParsableArguments {
   @Option(
     name: .customLong("exclude"),
     help: ArgumentHelp(
-      "Leave out files below a directory that match, in git's ignore syntax, such as \"values*.yaml\" or \"charts/\". May be "
-        + "given several times.",
+      "Exclude files below a directory that match a pattern in .gitignore syntax, such as \"values*.yaml\" or "
+        + "\"charts/\". May be repeated.",
       discussion:
-        "A file .setpointignore in a directory holds the same, a pattern a line. kustomization.yaml is left out always.",
+        "A .setpointignore file in a directory has one pattern per line. kustomization.yaml is always excluded.",
       valueName: "GLOB"))
   var globs: [String] = []
 

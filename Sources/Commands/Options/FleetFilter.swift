@@ -5,10 +5,10 @@ internal import History
 struct FleetFilter: ParsableArguments {
   @Option(
     name: .customLong("fleet"),
-    help: ArgumentHelp("Only this fleet. (default: SETPOINT_FLEET, else all that are known here)", valueName: "NAME"))
+    help: ArgumentHelp("Only this fleet. (default: SETPOINT_FLEET, else all known fleets)", valueName: "NAME"))
   var namedFleet: String?
 
-  @Option(help: ArgumentHelp("Only at this workspace or serving plane. (default: all)", valueName: "URL"))
+  @Option(help: ArgumentHelp("Only this workspace or serving plane. (default: all)", valueName: "URL"))
   var host: String?
 
   init() {}

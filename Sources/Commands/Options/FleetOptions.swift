@@ -3,15 +3,15 @@ internal import Planning
 
 /// What may be done to a fleet.
 struct FleetOptions: ParsableArguments {
-  @Flag(help: "Delete endpoints of the fleet that the manifests no longer name.") var prune = false
-  @Flag(help: "Take over endpoints that exist already and are not this fleet's.") var adopt = false
-  @Flag(help: "Delete even more than a fifth of the fleet at once.") var allowMassDelete = false
-  @Flag(help: "Delete endpoints and make them again where what differs can be set at creation only.")
+  @Flag(help: "Delete endpoints of the fleet that no longer have a manifest.") var prune = false
+  @Flag(help: "Take over existing endpoints that do not belong to this fleet.") var adopt = false
+  @Flag(help: "Allow deleting more than a fifth of the fleet at once.") var allowMassDelete = false
+  @Flag(help: "Allow deleting and recreating an endpoint to change a setting that is fixed at creation.")
   var allowRecreate =
     false
   @Option(
     help: ArgumentHelp(
-      "The commit that the manifests come from, for history. (default: GITHUB_SHA or CI_COMMIT_SHA)", valueName: "SHA"))
+      "The commit of the manifests, recorded in the history. (default: GITHUB_SHA or CI_COMMIT_SHA)", valueName: "SHA"))
   var sourceCommit: String?
 
   init() {}

@@ -8,8 +8,8 @@ struct ManifestOptions: ParsableArguments {
   @Option(
     name: [.customShort("f"), .customLong("filename")],
     help: ArgumentHelp(
-      "A manifest file, a directory of them, or - for standard input. May be given several times.",
-      discussion: "A directory is read with all below it: files ending in .yaml, .yml or .json, by name.",
+      "A manifest file, a directory of them, or - for standard input. May be repeated.",
+      discussion: "Directories are read recursively: files ending in .yaml, .yml or .json, sorted by name.",
       valueName: "FILE|DIR|-"), completion: .manifests)
   var paths: [String] = []
   @OptionGroup var exclusion: ExcludeOptions
@@ -69,7 +69,7 @@ struct ManifestOptions: ParsableArguments {
     guard errors == 0 else {
       throw ErrorReport(
         "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); nothing was changed",
-        next: "correct what stands above; \"setpoint validate -f ...\" checks without asking a provider")
+        next: "fix the findings above; \"setpoint validate -f ...\" checks without contacting a provider")
     }
   }
 }

@@ -11,7 +11,7 @@ extension OpenFileLimit {
     let limit = raise()
     guard limit.files >= least else {
       throw ErrorReport(
-        "the limit of open files is \(limit.files), and a server needs \(least) at least",
+        "the open file limit is \(limit.files), and a server needs \(least) at least",
         next: "raise it: ulimit -n 1024, or LimitNOFILE= in a systemd unit")
     }
     return limit

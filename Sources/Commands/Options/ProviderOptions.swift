@@ -17,12 +17,12 @@ struct ProviderOptions: ParsableArguments {
 
   @Option(
     name: .customLong("fleet"),
-    help: ArgumentHelp("The fleet in whose name to act. (default: SETPOINT_FLEET, else default)", valueName: "NAME"))
+    help: ArgumentHelp("The fleet to act for. (default: SETPOINT_FLEET, else default)", valueName: "NAME"))
   var namedFleet: String?
 
   init() {}
 
-  /// The fleet in whose name to act.
+  /// The fleet to act for.
   var fleet: String { namedFleet ?? FleetName.ofEnvironment ?? DecisionOptions.defaultFleet }
 
   func validate() throws {

@@ -5,7 +5,7 @@ internal import ServingPlane
 struct ReplicaOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The most replicas that an endpoint's config may ask for. (default: 16, or one for each GPU if that is more)",
+      "The maximum number of replicas per endpoint. (default: 16, or one for each GPU if that is more)",
       valueName: "N"))
   var maxReplicas: Int?
 

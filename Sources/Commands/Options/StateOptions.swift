@@ -5,7 +5,8 @@ internal import History
 struct StateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The directory of history. (default: $XDG_STATE_HOME/setpoint, else ~/.local/state/setpoint)", valueName: "DIR"),
+      "The state directory, which holds the history. (default: $XDG_STATE_HOME/setpoint, else "
+        + "~/.local/state/setpoint)", valueName: "DIR"),
     completion: .directory)
   var state: String?
 

@@ -11,13 +11,13 @@ struct WorkspaceOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The workspace's region, to warn of hardware that is not listed there. (default: DATABRICKS_REGION)",
+      "The workspace's region, used to warn about hardware that is not listed there. (default: DATABRICKS_REGION)",
       valueName: "REGION"))
   var region: String?
 
   @Option(
     help: ArgumentHelp(
-      "Override a rule of workspaces: NAME=off, NAME=warn, NAME=refuse, or a number for a limit. May be given several times.",
+      "Override a workspace rule: NAME=off, NAME=warn, NAME=refuse, or a number for a limit. May be repeated.",
       discussion: "SETPOINT_RULES holds the same, separated by commas. docs/hardware.md lists the rules.",
       valueName: "NAME=WHAT"))
   var rule: [String] = []
@@ -55,7 +55,7 @@ struct WorkspaceOptions: ParsableArguments {
     let environment = Surroundings.current.environment
     let named = named.flatMap { $0.isEmpty ? nil : $0 }
     if cloud == nil, let named, Cloud(word: named) == nil {
-      throw ValidationError("The cloud is said to be \"\(named)\"; it can be aws, azure or gcp.")
+      throw ValidationError("The cloud is \"\(named)\"; it must be aws, azure or gcp.")
     }
     guard let cloud = cloud ?? named.flatMap({ Cloud(word: $0) }) ?? Cloud(url: url) else { return nil }
     let region = region ?? environment["DATABRICKS_REGION"]

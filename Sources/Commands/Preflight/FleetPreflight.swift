@@ -7,11 +7,11 @@ internal import ServingAPI
 /// The preflight of a whole plan.
 struct FleetPreflight: Sendable {
   let preflight: Preflight
-  let pass: FleetPass
+  let pass: FleetPlan
 
   private func decision(_ item: PlanItem) -> Decision {
     decide(
-      desired: item.desired, observed: item.observed, memory: item.memory, now: FleetPass.now,
+      desired: item.desired, observed: item.observed, memory: item.memory, now: FleetPlan.now,
       options: pass.reconciler.options)
   }
 
@@ -27,8 +27,8 @@ struct FleetPreflight: Sendable {
   ///
   /// - Returns: how its walk ends before it began; nil: it may begin.
   func admission(
-    _ name: String, limits: WalkLimits, display: ProgressDisplay, surroundings: Surroundings
-  ) async -> WalkResult.Ending? {
+    _ name: String, limits: ConvergenceLimits, display: ProgressDisplay, surroundings: Surroundings
+  ) async -> ConvergenceResult.Ending? {
     guard let item = pass.items.first(where: { $0.name == name }) else { return nil }
     let now = surroundings.now
     return await preflight.admission(

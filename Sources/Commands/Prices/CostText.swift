@@ -7,7 +7,7 @@ struct CostText {
 
   /// The head of every list of costs: what the figures are in, and how good they are.
   var title: String {
-    "Cost an hour in \(prices.currency) (\(prices.isApproximate ? "approximate, " : "")of \(prices.date): \(prices.source))"
+    "Cost per hour in \(prices.currency) (\(prices.isApproximate ? "approximate, " : "")of \(prices.date): \(prices.source))"
   }
 
   /// `1.40`, `0.00 to 1.40`, `1.40 + ?` where a part has no price, `?` where nothing has one.

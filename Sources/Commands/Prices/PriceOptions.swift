@@ -7,7 +7,8 @@ internal import ServingAPI
 struct PriceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Show costs an hour by this price file; docs/hardware.md describes it, examples/prices.yaml is one.",
+      "Show costs per hour from this price file; docs/hardware.md describes the format, examples/prices.yaml is an "
+        + "example.",
       valueName: "FILE"), completion: .manifests)
   var prices: String?
 
@@ -29,7 +30,9 @@ struct PriceOptions: ParsableArguments {
     for line in FindingsText.lines(outcome.findings, console.notesPalette) { console.note(line) }
     guard let list = outcome.prices else {
       throw ErrorReport(
-        "the price file has errors; nothing was changed", next: "correct what stands above; docs/hardware.md shows one")
+        "the price file has errors; nothing was changed",
+        next: "fix the findings above; docs/hardware.md shows an "
+          + "example")
     }
     return list
   }

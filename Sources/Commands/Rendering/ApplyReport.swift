@@ -10,7 +10,7 @@ struct ApplyReport: Sendable {
   private let blockedDeletions: String?
   let isInterrupted: Bool
 
-  init(plan: Plan, results: [WalkResult]) {
+  init(plan: Plan, results: [ConvergenceResult]) {
     target = plan.target
     let planned = Dictionary(plan.changes.map { ($0.endpoint, $0) }, uniquingKeysWith: { one, _ in one })
     let walked = results.map { result in
@@ -66,7 +66,7 @@ struct ApplyReport: Sendable {
   }
 }
 
-extension WalkResult {
+extension ConvergenceResult {
   /// What was rolled out although the plan held it, as after a version was registered; nil: nothing.
   fileprivate var rolledOut: PlanAction? {
     if calls.contains(where: { $0.hasPrefix("POST ") }) { return .create }

@@ -104,8 +104,8 @@ struct EndpointDescription {
       }
       if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
       lines.append("  stays on: \(held.target.map(shown) ?? "what is live, until a person decides")")
-      if held.isStalled { lines.append("  the way back failed too; nothing is tried until a person decides") }
-      lines.append("  next: change the manifest, or try the same again with \"setpoint retry \(endpoint.name)\"")
+      if held.isStalled { lines.append("  the rollback failed too; nothing is retried until someone intervenes") }
+      lines.append("  next: change the manifest, or retry with \"setpoint retry \(endpoint.name)\"")
       return lines
     }
   }
@@ -129,7 +129,7 @@ struct EndpointDescription {
     var lines = [
       palette.paint("Under way", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), begun \(began)",
     ]
-    if attempt.acceptance == nil { lines.append("  the provider has not confirmed it") }
+    if attempt.acceptance == nil { lines.append("  not confirmed by the provider") }
     if let refusal = attempt.refusal { lines.append("  refused: \(refusal.words)") }
     return lines
   }
@@ -172,8 +172,8 @@ extension Held.Cause {
     case .failed: "its update failed"
     case .refused: "the provider refused it"
     case .verification: "it failed its verification"
-    case .canceled: "a person cancelled its update at the provider"
-    case .rollback: "a person chose another revision"
+    case .canceled: "its update was canceled at the provider"
+    case .rollback: "another revision was chosen"
     }
   }
 }

@@ -103,16 +103,16 @@ extension Reason {
     if detail.contains("setpoint retry") { return nil }
     switch code {
     case .quarantined, .inconclusive, .refused:
-      return "change the manifest, or try the same again with \"setpoint retry \(endpoint)\""
+      return "change the manifest, or retry with \"setpoint retry \(endpoint)\""
     case .stalled:
       return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
     case .rolledBack: return "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
     case .conflict:
       // Some say themselves that --adopt is no way.
       guard detail.hasSuffix("--adopt takes it over") else { return nil }
-      let adoption = "take it over with \"setpoint apply -f ... --adopt\""
+      let adoption = "adopt it with \"setpoint apply -f ... --adopt\""
       return detail.hasPrefix("it belongs to the fleet") ? "\(adoption), or act for its fleet with --fleet" : adoption
-    case .contested: return "find out who else changes it; \"setpoint retry \(endpoint)\" puts it back once more"
+    case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it once more"
     case .massDeletion:
       return "check that the source leaves it out on purpose, then start \"setpoint run\" with --allow-mass-delete"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"

@@ -40,13 +40,13 @@ package enum StatusText {
   }
 
   private static func looking(_ status: FleetStatus, _ now: Timestamp) -> String {
-    guard let last = status.lastSync else { return "the controller has not looked yet" }
-    var words = "looked \(age(last, now)) ago"
+    guard let last = status.lastSync else { return "the controller has not checked yet" }
+    var words = "checked \(age(last, now)) ago"
     if let commit = status.report.commit { words += " at commit \(short(commit))" }
     if let interval = status.report.interval, status.report.stoppedAt == nil,
       status.isControllerRunning != false
     {
-      words += ", looks every \(TimeText.span(seconds: interval.components.seconds))"
+      words += ", checks every \(TimeText.span(seconds: interval.components.seconds))"
     }
     return words
   }
@@ -55,18 +55,16 @@ package enum StatusText {
   static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
     if let stopped = status.report.stoppedAt {
       return
-        "the controller stopped \(age(stopped, now)) ago: nothing is held to its manifests until \"setpoint run\" is "
-        + "started again"
+        "the controller stopped \(age(stopped, now)) ago: nothing is reconciled until \"setpoint run\" is started again"
     }
     if status.isControllerRunning == false {
       let last = status.lastSync.map { "; last heartbeat \(age($0, now)) ago" } ?? ""
       return
-        "the controller is not running: no process holds the lease of the fleet \(status.fleet)\(last); nothing is held "
-        + "to its manifests until \"setpoint run\" is started again"
+        "the controller is not running: no process holds the lease of the fleet \(status.fleet)\(last); nothing is "
+        + "reconciled until \"setpoint run\" is started again"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
-    return "nothing was heard of the controller for \(age(last, now)): what follows may no longer be so; see whether "
-      + "\"setpoint run\" still runs"
+    return "no heartbeat for \(age(last, now)); this status may be stale. Check that \"setpoint run\" is running"
   }
 
   // MARK: - Endpoints
@@ -116,7 +114,7 @@ package enum StatusText {
     return parts.joined()
   }
 
-  /// What comes next and when: `look again in 42s`, `verify now`.
+  /// What comes next and when: `check again in 42s`, `verify now`.
   package static func next(_ endpoint: EndpointStatus, _ now: Timestamp) -> String? {
     guard let next = endpoint.next else { return nil }
     guard let at = endpoint.nextAt else { return next }

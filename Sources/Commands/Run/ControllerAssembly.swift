@@ -43,7 +43,7 @@ struct ControllerAssembly {
       connection.gatingVersions(workspaceRules).reconciler(history, options.decision(commit: nil)), options, parts,
       queue: queue)
     let tokenFile = command.outlets.tokenFile(in: state)
-    let standing = StandingNote(metrics: metrics, log: log)
+    let standing = LeadershipLog(metrics: metrics, log: log)
     let service = ControllerService(
       controller, options, parts, syncRequests: wakes, sleep: timing.sleep, onStanding: { standing.note($0) })
     let listener = ControllerListener(
@@ -54,7 +54,8 @@ struct ControllerAssembly {
       log: log,
       onListening: { listening in
         log.info(
-          "metrics, probes and hooks at \(listening.url)", metadata: tokenFile.map { ["tokenFile": "\($0)"] } ?? [:])
+          "metrics, probes and hooks are at \(listening.url)", metadata: tokenFile.map { ["tokenFile": "\($0)"] } ?? [:]
+        )
       })
     log.info(
       "holds the fleet \(options.fleet) at \(connection.target) to \(parts.source.description)",

@@ -6,7 +6,7 @@ internal import Planning
 extension ListenerCalls {
   /// What the controller's listener answers with.
   init(
-    _ controller: FleetController, _ queue: KeyQueue, _ standing: StandingNote, pause: PauseFile,
+    _ controller: FleetController, _ queue: KeyQueue, _ standing: LeadershipLog, pause: PauseFile,
     hook: WebhookGate?, metrics: ControllerMetrics, options: ControllerOptions,
     wake: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Int64
   ) {
@@ -20,7 +20,7 @@ extension ListenerCalls {
         _ = await controller.isStopping
         let longest = queue.figures.longestRunning
         guard longest < options.runDeadline * 2 else {
-          return Probe(isWell: false, "a run has been going on for \(longest), twice as long as it may")
+          return Probe(isWell: false, "a reconciliation has been running for \(longest), twice its deadline")
         }
         return Probe(isWell: true, "ok")
       },
@@ -35,7 +35,7 @@ extension ListenerCalls {
       },
       pause: { reason in
         try pause.pause(reason: reason)
-        return "paused: \(reason); nothing is changed until POST /resume or until \(pause.path) is removed"
+        return "paused: \(reason); nothing changes until POST /resume, or until \(pause.path) is removed"
       },
       resume: {
         try pause.resume()
@@ -48,11 +48,11 @@ extension ListenerCalls {
       })
   }
 
-  private static func readiness(_ controller: FleetController, _ standing: StandingNote) async -> Probe {
+  private static func readiness(_ controller: FleetController, _ standing: LeadershipLog) async -> Probe {
     switch standing.current {
     case nil: return Probe(isWell: false, "starting")
     case .standby(let holder):
-      return Probe(isWell: true, "stands by: the fleet's lease is held by \(holder ?? "another controller")")
+      return Probe(isWell: true, "standing by: the fleet's lease is held by \(holder ?? "another controller")")
     case .active:
       let missing = await controller.missingReadings
       return missing.isEmpty ? Probe(isWell: true, "ok") : Probe(isWell: false, missing.joined(separator: "; "))

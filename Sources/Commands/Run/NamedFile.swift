@@ -8,11 +8,11 @@ enum NamedFile {
   /// - Throws: an ``ErrorReport`` where there is none or it is empty, and `TargetError` where it cannot be read.
   static func read(_ path: String, holding subject: String) throws -> String {
     guard let text = try SecureFile.readText(path) else {
-      throw ErrorReport("there is no file \(path); it is to hold \(subject)", next: "check the name")
+      throw ErrorReport("there is no file \(path); it must contain \(subject)", next: "check the name")
     }
     let trimmed = text.drop(while: \.isWhitespace)
     guard let end = trimmed.lastIndex(where: { !$0.isWhitespace }) else {
-      throw ErrorReport("\(path) is empty; it is to hold \(subject)", next: "write it into the file, or name another")
+      throw ErrorReport("\(path) is empty; it must contain \(subject)", next: "write it into the file, or name another")
     }
     return String(trimmed[...end])
   }

@@ -10,47 +10,47 @@ internal import Synchronization
 
 /// Where a controller is asked, and whom it tells.
 struct OutletOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Where metrics, probes and hooks are asked for.", valueName: "HOST:PORT"))
+  @Option(help: ArgumentHelp("The address for metrics, probes and hooks.", valueName: "HOST:PORT"))
   var listen = ListenAddress.controller
   @Option(
     help: ArgumentHelp(
-      "A file with the token that pause, resume and sync ask for. (default: listen-token in the state directory, made where "
-        + "it is missing; none where --listen lets other machines in)",
+      "A file with the token required for pause, resume and sync. (default: listen-token in the state directory, "
+        + "created if missing; none if --listen allows other machines)",
       valueName: "FILE"))
   var listenTokenFile: String?
   @Option(
     name: .customLong("allow-host"),
     help: ArgumentHelp(
-      "A name under which the listener may be asked, such as that of a reverse proxy. May be given several times. (default: "
-        + "this machine's own names; any, where --listen lets other machines in)", valueName: "NAME"))
+      "An additional host name for the listener, such as that of a reverse proxy. May be repeated. (default: "
+        + "this machine's own names; any, if --listen allows other machines)", valueName: "NAME"))
   var allowedHosts: [String] = []
   @Option(
-    help: ArgumentHelp("A file with the secret that a git host signs its calls to /hooks/git with.", valueName: "FILE"))
+    help: ArgumentHelp("A file with the secret used by the git host to sign calls to /hooks/git.", valueName: "FILE"))
   var hookSecretFile: String?
   @Option(
     name: .customLong("notify"),
-    help: ArgumentHelp("Where to post failures, rollbacks, recoveries and drift.", valueName: "URL"))
+    help: ArgumentHelp("The webhook URL for failures, rollbacks, recoveries and drift.", valueName: "URL"))
   var notifyURL: String?
   @Option(
     name: .customLong("notify-url-file"),
-    help: ArgumentHelp("A file with that address, where it is a secret.", valueName: "FILE"))
+    help: ArgumentHelp("A file with that URL, if it is a secret.", valueName: "FILE"))
   var notifyURLFile: String?
   @Option(
     help: ArgumentHelp(
-      "A JSON file to post, with places such as {{endpoint}}. (default: all there is to say, as one object)",
+      "A JSON template to post, with placeholders such as {{endpoint}}. (default: all fields as one object)",
       valueName: "FILE"))
   var notifyTemplate: String?
-  @Option(help: ArgumentHelp("The form of log lines.", valueName: "text|json")) var logFormat = LogFormat.text
-  @Flag(name: .shortAndLong, help: "Log each step.") var verbose = false
+  @Option(help: ArgumentHelp("The log format.", valueName: "text|json")) var logFormat = LogFormat.text
+  @Flag(name: .shortAndLong, help: "Log at debug level.") var verbose = false
 
   init() {}
 
   func validate() throws {
     guard notifyURL == nil || notifyURLFile == nil else {
-      throw ValidationError("Give --notify or --notify-url-file, not both.")
+      throw ValidationError("--notify and --notify-url-file cannot be combined.")
     }
     guard notifyTemplate == nil || notifyURL != nil || notifyURLFile != nil else {
-      throw ValidationError("--notify-template needs --notify URL or --notify-url-file FILE.")
+      throw ValidationError("--notify-template requires --notify URL or --notify-url-file FILE.")
     }
   }
 
@@ -125,7 +125,7 @@ extension OutletOptions {
   }
 
   fileprivate static func address(in file: String) throws -> WebhookURL {
-    try WebhookURL(try NamedFile.read(file, holding: "the address to notify"))
+    try WebhookURL(try NamedFile.read(file, holding: "the notification URL"))
   }
 }
 
@@ -147,7 +147,7 @@ private final class LastWebhookURL: Sendable {
       switch read {
       case .success(let url): last = (url, false)
       case .failure(let error):
-        if !last.isTold { log.warning("the former address to notify stays in use", metadata: ["error": "\(error)"]) }
+        if !last.isTold { log.warning("the previous notification URL stays in use", metadata: ["error": "\(error)"]) }
         last.isTold = true
       }
       return last.url

@@ -3,40 +3,41 @@ internal import Controller
 
 /// What a controller may do, when, and how much of it at once.
 struct RuleOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("How often to read the source and to look at each endpoint.", valueName: "TIME"))
+  @Option(help: ArgumentHelp("How often to read the source and check each endpoint.", valueName: "TIME"))
   var interval = TimeSpan(seconds: 60)
   @Option(
     help: ArgumentHelp(
-      "enforce puts right what differs; observe says what differs and changes nothing.", valueName: "enforce|observe"))
+      "enforce corrects drift; observe only reports it.", valueName: "enforce|observe"))
   var mode = ControllerOptions.Mode.enforce
-  @Flag(help: "Delete endpoints of the fleet that the manifests no longer name.") var prune = false
-  @Flag(help: "Take over endpoints that exist already and are not this fleet's.") var adopt = false
-  @Flag(help: "Delete even more than a fifth of the fleet at once.") var allowMassDelete = false
-  @Flag(help: "Delete endpoints and make them again where what differs can be set at creation only.")
+  @Flag(help: "Delete endpoints of the fleet that no longer have a manifest.") var prune = false
+  @Flag(help: "Take over existing endpoints that do not belong to this fleet.") var adopt = false
+  @Flag(help: "Allow deleting more than a fifth of the fleet at once.") var allowMassDelete = false
+  @Flag(help: "Allow deleting and recreating an endpoint to change a setting that is fixed at creation.")
   var allowRecreate =
     false
-  @Option(help: ArgumentHelp("How many endpoints to work on at once.", valueName: "N")) var concurrency = 16
+  @Option(help: ArgumentHelp("The number of endpoints reconciled concurrently.", valueName: "N")) var concurrency = 16
   @Option(
     help: ArgumentHelp(
-      "How many writes the provider takes in which time, such as 50/5m, or off. (default: SETPOINT_WRITE_BUDGET, else 50/5m)",
+      "The provider's limit on writes, such as 50/5m, or off. (default: SETPOINT_WRITE_BUDGET, else 50/5m)",
       valueName: "N/TIME"))
   var writeBudget: WriteBudgetArgument?
   @Option(
     name: .customLong("window"),
     help: ArgumentHelp(
-      "When changes may happen, such as \"Mon-Fri 09:00-17:00 Europe/Berlin\"; rollbacks and creations happen at any time. "
-        + "May be given several times. (default: always)", valueName: "WINDOW"))
+      "When changes may happen, such as \"Mon-Fri 09:00-17:00 Europe/Berlin\"; rollbacks and creations happen at "
+        + "any time. "
+        + "May be repeated. (default: always)", valueName: "WINDOW"))
   var windows: [String] = []
   @Option(
     help: ArgumentHelp(
-      "While this file exists nothing is changed; its text is the reason that people see. (default: DIR/paused in the state "
+      "While this file exists, nothing is changed; its text is shown as the reason. (default: DIR/paused in the state "
         + "directory)", valueName: "FILE"))
   var pauseFile: String?
 
   init() {}
 
   func validate() throws {
-    guard interval.seconds >= 1 else { throw ValidationError("--interval must be a second or more.") }
+    guard interval.seconds >= 1 else { throw ValidationError("--interval must be at least 1s.") }
     guard (1...1024).contains(concurrency) else { throw ValidationError("--concurrency must be between 1 and 1024.") }
     do { _ = try changeWindows } catch { throw ValidationError("--window: \(error)") }
   }
@@ -76,7 +77,7 @@ struct WriteBudgetArgument: ExpressibleByArgument, Hashable, Sendable {
     guard let text = environment["SETPOINT_WRITE_BUDGET"], !text.isEmpty else { return nil }
     guard let budget = WriteBudgetArgument(argument: text) else {
       throw ErrorReport(
-        "SETPOINT_WRITE_BUDGET is \"\(text)\", which is no budget", next: "write it like 50/5m, or off")
+        "SETPOINT_WRITE_BUDGET is \"\(text)\", which is not a valid budget", next: "write it like 50/5m, or off")
     }
     return budget
   }

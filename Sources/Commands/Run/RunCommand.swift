@@ -7,17 +7,17 @@ internal import UnixSignals
 
 struct RunCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Hold a fleet to its manifests, for ever.",
+    commandName: "run", abstract: "Continuously reconcile a fleet with its manifests.",
     discussion: """
-      Reads manifests from a directory (-f) or a git repository (--git), looks at every endpoint of the fleet, and puts right \
-      what differs. A version that fails is rolled back and held until its manifest changes. Only endpoints with the fleet's \
-      tag are touched. "setpoint status" and "setpoint events" show what it does; http://127.0.0.1:7388 has metrics and \
-      probes. Ctrl-C and SIGTERM let calls in flight end; killed, the next run goes on from what it finds.
+      Reads manifests from a directory (-f) or a git repository (--git), checks every endpoint of the fleet, and corrects \
+      drift. A version that fails is rolled back and held until its manifest changes. Only endpoints with the fleet's tag \
+      are touched. "setpoint status" and "setpoint events" show what it does; http://127.0.0.1:7388 has metrics and probes. \
+      Ctrl-C and SIGTERM let calls in flight finish. After a kill, the next run resumes from live state.
       """)
 
   @OptionGroup(title: "Source") var source: SourceOptions
   @OptionGroup(title: "Rules") var rules: RuleOptions
-  @OptionGroup(title: "Listening and telling") var outlets: OutletOptions
+  @OptionGroup(title: "HTTP and notifications") var outlets: OutletOptions
   @OptionGroup(title: "Provider") var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup(title: "Workspace") var workspace: WorkspaceOptions
@@ -26,7 +26,8 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
   func validate() throws {
     guard provider.fleet != "default" else {
       throw ValidationError(
-        "Name the fleet with --fleet NAME or SETPOINT_FLEET: a controller owns every endpoint with that tag, and \"default\" is everybody's."
+        "Name the fleet with --fleet NAME or SETPOINT_FLEET: a controller owns every endpoint with that tag, so "
+          + "\"default\" is not allowed."
       )
     }
   }
@@ -35,7 +36,7 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
     let surroundings = Surroundings.current
     let log = outlets.logger(surroundings)
     let metrics = ControllerMetrics(
-      version: SetpointVersion.number, fleet: provider.fleet, started: FleetPass.now, concurrency: rules.concurrency)
+      version: SetpointVersion.number, fleet: provider.fleet, started: FleetPlan.now, concurrency: rules.concurrency)
     // The queue does the waiting after a failure, so that one endpoint costs one call for each step of its back-off.
     // Its log says where it acts, in the log's own form.
     let transport = metrics.counting(surroundings.transport)

@@ -7,7 +7,7 @@ internal import Logging
 struct SourceOptions: ParsableArguments {
   @Option(
     name: [.customShort("f"), .customLong("filename")],
-    help: ArgumentHelp("A directory of manifests, or a file. May be given several times.", valueName: "DIR|FILE"))
+    help: ArgumentHelp("A directory of manifests, or a file. May be repeated.", valueName: "DIR|FILE"))
   var paths: [String] = []
   @Option(help: ArgumentHelp("A git repository to read them from.", valueName: "URL")) var git: String?
   @Option(help: ArgumentHelp("The branch, tag or commit.", valueName: "REF")) var ref = "main"
@@ -19,22 +19,24 @@ struct SourceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A file with the deploy key for an ssh repository.", valueName: "FILE"))
   var gitKeyFile: String?
   @Option(help: ArgumentHelp("A file with the keys of known ssh hosts.", valueName: "FILE")) var gitKnownHosts: String?
-  @Flag(help: "Take only commits with a good signature.") var verifySignatures = false
+  @Flag(help: "Accept only commits with a valid signature.") var verifySignatures = false
   @Option(
-    help: ArgumentHelp("Who may sign, in the form of ssh's allowed signers.", valueName: "FILE"))
+    help: ArgumentHelp("The allowed signers, in ssh's allowed_signers format.", valueName: "FILE"))
   var allowedSigners: String?
 
   init() {}
 
   func validate() throws {
     guard paths.isEmpty != (git == nil) else {
-      throw ValidationError("Name the manifests with -f DIR or with --git URL, one of the two.")
+      throw ValidationError("Name the manifests with either -f DIR or --git URL.")
     }
     guard !paths.contains(ManifestFiles.standardInput) else {
-      throw ValidationError("Standard input ends; a controller needs a directory (-f DIR) or a repository (--git URL).")
+      throw ValidationError(
+        "A controller cannot read from standard input; use a directory (-f DIR) or a repository "
+          + "(--git URL).")
     }
     guard verifySignatures == (allowedSigners != nil) else {
-      throw ValidationError("--verify-signatures and --allowed-signers FILE go together.")
+      throw ValidationError("--verify-signatures and --allowed-signers FILE must be used together.")
     }
   }
 

@@ -13,7 +13,7 @@ enum BackgroundStart {
   /// - Returns: the exit status: 0 where the plane serves.
   static func run(_ arguments: [String]) throws -> Int32 {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw failure("a pipe cannot be made", String(cString: strerror(errno))) }
+    guard pipe(&ends) == 0 else { throw failure("a pipe cannot be created", String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let child = try spawn(arguments.filter { $0 != flag }, telling: ends[1])
     close(ends[1])
@@ -57,6 +57,6 @@ enum BackgroundStart {
   }
 
   private static func failure(_ what: String, _ why: String) -> ErrorReport {
-    ErrorReport("\(what): \(why)", next: "start it without \(flag)")
+    ErrorReport("\(what): \(why)", next: "run it without \(flag)")
   }
 }

@@ -14,36 +14,37 @@ internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
-    commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's own hardware.",
+    commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's hardware.",
     discussion: """
-      It speaks Databricks' serving API and OpenAI's, and runs a real vLLM for each replica. Commands on this machine find \
-      it by themselves; others need its address and the token that it keeps in DIR/token. Ctrl-C lets requests finish and \
-      stops the replicas, a second one does so at once; killed, it leaves them running for the next plane on the same directory.
+      Serves the Databricks and OpenAI serving APIs and runs one vLLM process per replica. Commands on this machine find the \
+      plane automatically; others need its address and the token in DIR/token. Ctrl-C waits for requests in progress, then \
+      stops the replicas; a second Ctrl-C stops at once. After a kill the replicas keep running, and the next plane on the \
+      same directory adopts them.
       """)
 
   @Option(
     help: ArgumentHelp(
-      "Where everything is kept. (default: $XDG_DATA_HOME/setpoint, else ~/.local/share/setpoint)", valueName: "DIR"))
+      "The data directory. (default: $XDG_DATA_HOME/setpoint, else ~/.local/share/setpoint)", valueName: "DIR"))
   var data: String?
   @Option(help: ArgumentHelp("The address to listen on. (default: 127.0.0.1:7387)", valueName: "HOST[:PORT]"))
   var listen: ListenAddress?
-  @Option(help: ArgumentHelp("The port to listen on; 0 takes any that is free.", valueName: "PORT")) var port: UInt16?
-  @Option(help: ArgumentHelp("What python and python3 in a start command stand for.", valueName: "PATH"))
+  @Option(help: ArgumentHelp("The port to listen on; 0 picks a free port.", valueName: "PORT")) var port: UInt16?
+  @Option(help: ArgumentHelp("The Python used for python and python3 in a start command.", valueName: "PATH"))
   var python: String?
   @OptionGroup var replicas: ReplicaOptions
   @Flag(
     help: ArgumentHelp(
-      "Take the place of the plane that runs on DIR: no request fails, no replica starts again. Where none runs there, "
-        + "start as usual."))
+      "Replace the plane running on DIR without failing requests or restarting replicas. If none is running, start "
+        + "as usual."))
   var takeover = false
-  @Flag(help: "Return when the plane serves, and leave it running; the exit status tells whether it does.")
+  @Flag(help: "Return once the plane is serving, and leave it running in the background.")
   var background = false
   @Option(
     help: ArgumentHelp(
-      "How long a stop may take: first requests may finish, then replicas are ended.", valueName: "TIME"))
+      "How long a stop may take: requests finish first, then replicas are stopped.", valueName: "TIME"))
   var shutdownGrace = TimeSpan(seconds: 25)
   @OptionGroup(title: "Callers") var callers: CallerOptions
-  @Flag(name: .shortAndLong, help: "Log each request and each step of a replica.") var verbose = false
+  @Flag(name: .shortAndLong, help: "Log each request and each replica transition.") var verbose = false
 
   func run() async throws {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
@@ -113,8 +114,8 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     if let shared = environment["XDG_DATA_HOME"], shared.hasPrefix("/") { return "\(shared)/setpoint" }
     if let home = environment["HOME"], !home.isEmpty { return "\(home)/.local/share/setpoint" }
     throw ErrorReport(
-      "there is no place for the plane's data: neither XDG_DATA_HOME nor HOME is set",
-      next: "name a directory with --data DIR")
+      "no data directory: neither XDG_DATA_HOME nor HOME is set",
+      next: "set one with --data DIR")
   }
 
   private static func greeting(_ listening: PlaneService.Listening) -> [String] {

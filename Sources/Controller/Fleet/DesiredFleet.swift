@@ -43,7 +43,7 @@ package struct DesiredFleet: Sendable {
   /// What is wanted of an endpoint.
   package func desired(_ name: String) -> Desired {
     endpoints[name]
-      ?? (isComplete ? .none : .unknown("the manifests could not all be read, so it may stand in one of them"))
+      ?? (isComplete ? .none : .unknown("not all manifests could be read, so it may be in one of them"))
   }
 
   /// The version that an alias means now.
@@ -70,7 +70,7 @@ package struct DesiredFleet: Sendable {
       endpoints[manifest.name] = resolution.desired
       resolutions[manifest.name] = resolution
     }
-    for name in set.brokenNames { endpoints[name] = .unknown("its manifest is broken") }
+    for name in set.brokenNames { endpoints[name] = .unknown("its manifest is invalid") }
     let unasked = set.manifests.filter { $0.aliases.contains { known[$0]?.isUnasked ?? false } }.map(\.name)
     return DesiredFleet(
       endpoints: endpoints, isComplete: set.isComplete, remarks: remarks(set, known), unasked: Set(unasked),
@@ -129,7 +129,7 @@ private struct AliasAnswer: Sendable {
     guard let problem else { return "" }
     let asked =
       alias.name == ModelAlias.latest ? "the newest version of \(alias.model)" : "\(alias.model)@\(alias.name)"
-    return isUnasked ? "\(asked) cannot be looked up: \(problem)" : UnservableVersion.words(problem) ?? "\(problem)"
+    return isUnasked ? "\(asked) cannot be resolved: \(problem)" : UnservableVersion.words(problem) ?? "\(problem)"
   }
 
   init(_ alias: ModelAlias, _ lookup: DesiredFleet.AliasLookup) async throws {

@@ -24,10 +24,10 @@ extension SavedPlan {
   /// Reads what ``json`` wrote.
   package init(json: JSONValue) throws(SavedPlanError) {
     guard json["kind"] == "SavedPlan" else {
-      throw SavedPlanError(description: "it is no saved plan; \"setpoint diff -f ... --out FILE\" writes one")
+      throw SavedPlanError(description: "it is not a saved plan; \"setpoint diff -f ... --out FILE\" writes one")
     }
     guard json["form"]?.intValue == Self.form else {
-      throw SavedPlanError(description: "it was written by another version of setpoint; make the plan again")
+      throw SavedPlanError(description: "it was written by another version of setpoint; create the plan again")
     }
     guard let target = json["target"]?.stringValue, let fleet = json["fleet"]?.stringValue,
       let adopt = json["adopt"]?.boolValue, let prune = json["prune"]?.boolValue,
@@ -49,7 +49,7 @@ extension SavedPlan {
 }
 
 extension SavedPlanError {
-  fileprivate static let damaged = SavedPlanError(description: "the plan is damaged; make it again")
+  fileprivate static let damaged = SavedPlanError(description: "the plan is damaged; create it again")
 }
 
 extension SavedPlan.Entry {

@@ -12,7 +12,7 @@ package struct ControllerListener: Service {
   package struct Settings: Sendable {
     /// The address to listen on, without the brackets of IPv6.
     package var host = "127.0.0.1"
-    /// The port to listen on; 0 takes any that is free.
+    /// The port to listen on; 0 picks a free port.
     package var port = 7388
     /// What a request that changes something must bring; asked for each, so that a token that was replaced counts at once.
     package var token: @Sendable () -> ListenerToken = { .none }

@@ -35,37 +35,42 @@ package struct ListenerAccess: Sendable {
     case .none:
       return Refusal(
         status: 403,
-        message: "the controller was given no token, so nobody may change anything here: start it with "
-          + "--listen-token-file FILE, or let it listen on 127.0.0.1, where it makes one")
+        message: "the controller has no token, so all changes are refused: start it with "
+          + "--listen-token-file FILE, or let it listen on 127.0.0.1, where it creates one")
     case .unreadable:
       return Refusal(
-        status: 403, message: "the controller cannot read its token now, so it lets nobody in; its log says why")
+        status: 403, message: "the controller cannot read its token, so it refuses all changes; see its log")
     case .expected(let token): expected = token
     }
     guard let authorization, !authorization.isEmpty else {
-      return Refusal(status: 401, message: "a token is needed: send \"Authorization: Bearer TOKEN\"")
+      return Refusal(status: 401, message: "a token is required: send \"Authorization: Bearer TOKEN\"")
     }
     guard let given = AccessToken.read(fromAuthorization: authorization) else {
       return Refusal(status: 401, message: "the Authorization header is not \"Bearer TOKEN\"")
     }
     // An empty token is a mistake, not an invitation.
     return !expected.isEmpty && constantTimeEquals(given, expected)
-      ? nil : Refusal(status: 401, message: "the token is not this controller's")
+      ? nil : Refusal(status: 401, message: "the token is not valid for this controller")
   }
 
   /// Why a request of any kind is refused for the host that it names or the page that it comes from; nil: it is not.
   func refusal(authority: String?, origin: String?) -> Refusal? {
     if isLoopback, origin != nil {
-      return Refusal(status: 403, message: "this is not for pages in a browser: the request has an Origin header")
+      return Refusal(
+        status: 403,
+        message: "requests from browser pages are not accepted: the request has an Origin "
+          + "header")
     }
     guard let authority, let named = RequestHost(authority) else {
       let shown = authority.map { "\"\($0.prefix(100))\"" } ?? "nothing"
       return Refusal(
-        status: isLoopback ? 403 : 400, message: "the Host header names \(shown), which is no host: use localhost")
+        status: isLoopback ? 403 : 400,
+        message: "the Host header names \(shown), which is not a valid host; use "
+          + "localhost")
     }
     if allowedHosts.contains(named.name) || Self.isLoopback(named.name) { return nil }
     guard isLoopback || !(allowedHosts.isEmpty || named.isAddress) else { return nil }
-    let place = isLoopback ? "the controller listens for this machine alone" : "it is not among those of --allow-host"
+    let place = isLoopback ? "the controller only accepts local requests" : "it is not among those of --allow-host"
     return Refusal(
       status: 403,
       message:

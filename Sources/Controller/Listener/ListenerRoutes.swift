@@ -29,16 +29,16 @@ struct ListenerRoutes: Sendable {
     Route(method: .get, path: "/healthz", about: "200 while the loop makes progress") { routes, _ in
       .probe(await routes.calls.health())
     },
-    Route(method: .get, path: "/readyz", about: "200 once the controller does its work or stands by") { routes, _ in
+    Route(method: .get, path: "/readyz", about: "200 once the controller is active or standing by") { routes, _ in
       .probe(await routes.calls.readiness())
     },
     Route(method: .get, path: "/status", about: "the fleet's status as JSON") { routes, _ in
       .text(await routes.calls.status(), type: "application/json")
     },
-    Route(method: .post, path: "/hooks/git", about: "the webhook of a git host: reads the source at once") {
+    Route(method: .post, path: "/hooks/git", about: "the webhook for git hosts: reads the source at once") {
       try await $0.hook($1)
     },
-    Route(method: .post, path: "/pause", about: "pauses all writes; the reason in the body or as ?reason=") {
+    Route(method: .post, path: "/pause", about: "pauses all writes; the reason is the body or ?reason=") {
       try await $0.pause($1)
     },
     Route(method: .post, path: "/resume", about: "ends the pause") { routes, request in
@@ -79,8 +79,8 @@ struct ListenerRoutes: Sendable {
   private func hook(_ request: Request) async throws -> Response {
     guard let hook = calls.hook else {
       return .failure(
-        "the git webhook is off, since there is no secret to check its calls with: "
-          + "start the controller with --hook-secret-file FILE, and give the git host the same secret",
+        "the git webhook is disabled because no secret is configured: start the controller with --hook-secret-file "
+          + "FILE, and configure the same secret at the git host",
         status: .notFound)
     }
     guard let body = try await Self.body(of: request, upTo: maximumHookBody) else {
@@ -91,7 +91,7 @@ struct ListenerRoutes: Sendable {
     case .accepted(let words): return .message(words, status: .accepted)
     case .seen(let words): return .message(words)
     case .refused(let words, let cause):
-      log.warning("a call of the git webhook was refused", metadata: ["why": "\(cause ?? words)"])
+      log.warning("git webhook call refused", metadata: ["why": "\(cause ?? words)"])
       return .failure(words, status: .unauthorized)
     }
   }
@@ -167,12 +167,12 @@ extension Response {
   }
 
   fileprivate static func notFound(_ path: String) -> Response {
-    json(["error": .string("there is nothing at \(path)"), "paths": ListenerRoutes.paths], status: .notFound)
+    json(["error": .string("not found: \(path)"), "paths": ListenerRoutes.paths], status: .notFound)
   }
 
   fileprivate static func wrongMethod(_ allowed: [HTTPRequest.Method]) -> Response {
     let methods = allowed.flatMap { $0 == .get ? ["GET", "HEAD"] : ["\($0)"] }.joined(separator: ", ")
-    var response = failure("this path takes \(methods)", status: .methodNotAllowed)
+    var response = failure("this path accepts \(methods)", status: .methodNotAllowed)
     response.headers[.allow] = methods
     return response
   }

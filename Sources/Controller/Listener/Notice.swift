@@ -9,7 +9,7 @@ package struct Notice: Hashable, Sendable {
     case rollback
     /// What was told of before is over.
     case recovery
-    /// An endpoint was changed behind the manifests' back.
+    /// An endpoint was changed outside Setpoint.
     case drift
   }
 

@@ -41,8 +41,8 @@ package struct NoticeTemplateError: Error, Hashable, Sendable, CustomStringConve
   package let problems: [String]
   /// What may be written.
   package let advice =
-    "known placeholders are \(Notice.memberNames.map { "{{\($0)}}" }.joined(separator: ", ")); "
-    + "they stand inside of texts, never in the names of members"
+    "known placeholders: \(Notice.memberNames.map { "{{\($0)}}" }.joined(separator: ", ")); they are allowed in "
+    + "string values, not in member names"
 
   package var description: String { (problems + [advice]).joined(separator: "\n  ") }
 }
@@ -105,7 +105,7 @@ private indirect enum Form: Hashable, Sendable {
         return pieces
       }
       let name = String(rest[open.upperBound..<close.lowerBound].filter { $0 != " " })
-      if !Notice.memberNames.contains(name) { problems.append("{{\(name)}}\(at(place)) is no placeholder") }
+      if !Notice.memberNames.contains(name) { problems.append("{{\(name)}}\(at(place)) is not a known placeholder") }
       pieces.append(.member(name))
       rest = rest[close.upperBound...]
     }

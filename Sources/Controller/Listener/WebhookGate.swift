@@ -14,7 +14,7 @@ package final class WebhookGate: Sendable {
       secret = try self.secret()
     } catch {
       return .refused(
-        "the secret that webhooks are checked with cannot be read; the controller's log says why", "\(error)")
+        "the webhook secret cannot be read; see the controller's log", "\(error)")
     }
     switch HookSignature.check(method: "POST", headers: hook.fields, body: hook.body, secret: secret) {
     case .refused(let why): return .refused(why, nil)
@@ -22,7 +22,7 @@ package final class WebhookGate: Sendable {
       return seen.withLock { $0.remember(hook.body) }
         ? .accepted("reads the source now")
         : .seen(
-          "this delivery was seen before and is not acted on again; a sender of its own body should put a time into it")
+          "this delivery was already processed; a sender with its own body format should include a timestamp")
     }
   }
 }

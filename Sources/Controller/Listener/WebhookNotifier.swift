@@ -74,7 +74,7 @@ package final class WebhookNotifier: Service, NoticeSink {
     guard left > 0 else { return }
     for _ in 0..<left { record(.dropped) }
     log.warning(
-      "notifications were not delivered before the stop", metadata: ["count": "\(left)", "webhook": "\(url)"])
+      "notifications were not delivered before shutdown", metadata: ["count": "\(left)", "webhook": "\(url)"])
   }
 
   private func deliver() async {
@@ -82,12 +82,12 @@ package final class WebhookNotifier: Service, NoticeSink {
       let dropped = queue.takeDropped()
       if dropped > 0 {
         log.warning(
-          "notifications were dropped: the webhook takes them more slowly than they come",
+          "notifications dropped: the webhook is too slow",
           metadata: ["count": "\(dropped)", "webhook": "\(url)"])
       }
       do { try await deliver(notice) } catch {
         record(.dropped)
-        log.warning("a notification was not delivered before the stop", metadata: facts(notice))
+        log.warning("a notification was not delivered before shutdown", metadata: facts(notice))
         return
       }
     }
@@ -101,7 +101,7 @@ package final class WebhookNotifier: Service, NoticeSink {
       switch try await send(body) {
       case nil:
         record(.delivered)
-        log.debug("a notification was delivered", metadata: facts(notice))
+        log.debug("notification delivered", metadata: facts(notice))
         return
       case let problem?: failure = problem
       }
@@ -109,7 +109,7 @@ package final class WebhookNotifier: Service, NoticeSink {
       let backoff = limits.backoff.delay(afterFailures: tried, chance: timing.jitter())
       let pause = min(max(backoff, failure.retryAfter ?? .zero), limits.longestPause)
       log.log(
-        level: tried == 1 ? .warning : .debug, "a notification was not delivered and is tried again",
+        level: tried == 1 ? .warning : .debug, "notification not delivered; retrying",
         metadata: facts(notice).merging(["error": "\(failure.words)", "pause": "\(pause)"]) { $1 })
       try await wait(pause)
     }
@@ -118,7 +118,7 @@ package final class WebhookNotifier: Service, NoticeSink {
   private func giveUp(_ notice: Notice, _ failure: Failure, _ tried: Int) {
     record(.failed)
     log.error(
-      "a notification is given up",
+      "notification dropped after the last retry",
       metadata: facts(notice).merging(["error": "\(failure.words)", "tries": "\(tried)"]) { $1 })
   }
 

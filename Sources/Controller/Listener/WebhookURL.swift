@@ -39,7 +39,7 @@ package struct WebhookURL: Hashable, Sendable, CustomStringConvertible {
   /// A text that is no URL to post to.
   package struct Malformed: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
-      "the notification URL is no absolute http or https URL; it is not shown here, since it may hold a secret"
+      "the notification URL is not an absolute http or https URL; it is not shown because it may contain a secret"
     }
   }
 }

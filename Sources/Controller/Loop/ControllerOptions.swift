@@ -9,7 +9,7 @@ package struct ControllerOptions: Sendable {
   package var adopt: Bool
   /// Delete the fleet's endpoints that a source, read whole, no longer names.
   package var prune: Bool
-  /// Delete even more than a fifth of the fleet at once.
+  /// Allow deleting more than a fifth of the fleet at once.
   package var allowMassDelete: Bool
   /// Delete an endpoint and make it again where what differs can be set at creation only.
   package var allowRecreate: Bool

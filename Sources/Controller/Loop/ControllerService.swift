@@ -11,10 +11,10 @@ package struct ControllerService: Service {
   private let parts: ControllerParts
   private let syncRequests: AsyncStream<Void>
   private let sleep: @Sendable (Duration) async throws -> Void
-  private let onStanding: @Sendable (Standing) -> Void
+  private let onStanding: @Sendable (Leadership) -> Void
 
   /// Where the controller stands, for probes and people.
-  package enum Standing: Hashable, Sendable {
+  package enum Leadership: Hashable, Sendable {
     /// Another controller holds the lease.
     case standby(holder: String?)
     case active
@@ -26,7 +26,7 @@ package struct ControllerService: Service {
   package init(
     _ controller: FleetController, _ options: ControllerOptions, _ parts: ControllerParts,
     syncRequests: AsyncStream<Void>, sleep: @escaping @Sendable (Duration) async throws -> Void,
-    onStanding: @escaping @Sendable (Standing) -> Void
+    onStanding: @escaping @Sendable (Leadership) -> Void
   ) {
     self.controller = controller
     self.options = options
@@ -99,11 +99,11 @@ package struct ControllerService: Service {
       }
       group.addTask {
         try await gracefulShutdown()
-        parts.log.info("stopping: what is in flight may end")
+        parts.log.info("stopping: waiting for calls in flight")
         await controller.stop()
         try await sleep(options.grace)
         parts.log.warning(
-          "calls in flight did not end in \(options.grace); the next controller finds out what became of them")
+          "calls in flight did not finish within \(options.grace); the next controller resumes from live state")
         return .workers
       }
       defer { group.cancelAll() }

@@ -78,13 +78,13 @@ extension FleetController {
       return try await steps(name, id)
     } catch is CancellationError {
       guard let deadline, deadline.isOver else { return .stopped }
-      await note("a run took longer than \(options.runDeadline) and was ended", of: name, run: id)
+      await note("a reconciliation took longer than \(options.runDeadline) and was canceled", of: name, run: id)
       return .tooLong
     } catch let error as LostLease {
       await stopForLostLease(error.description)
       return .stopped
     } catch let error as HistoryError where error.code == .corrupt || error.code == .newerSchema {
-      await note("nothing is done to it", why: error.description, of: name, run: id)
+      await note("it is not reconciled", why: error.description, of: name, run: id)
       return .stuck(error.description)
     } catch {
       return .failed("\(error)", atLeast: nil)
@@ -97,23 +97,23 @@ extension FleetController {
   private func steps(_ name: String, _ id: String) async throws -> RunEnd {
     let entry = view.entry(name)
     let reconciler = reconciler.with(options.decision(commit: entry.commit))
-    var look = try await reconciler.look(at: name, desired: entry.desired)
+    var assessment = try await reconciler.assess(name, desired: entry.desired)
     for _ in 0..<Self.mostSteps {
-      view.take(name, look.observed, fleet: options.fleet)
-      let withheld = withholding(look.decision)
-      await saw(look, withheld, entry, id)
-      if let end = end(of: look, withheld) { return end }
+      view.take(name, assessment.observed, fleet: options.fleet)
+      let withheld = withholding(assessment.decision)
+      await saw(assessment, withheld, entry, id)
+      if let end = end(of: assessment, withheld) { return end }
       if isStopping { return .stopped }
-      if case .call(let operation) = look.decision.next {
+      if case .call(let operation) = assessment.decision.next {
         guard await parts.lease.isHeld() else { throw LostLease(holder: await parts.lease.holder) }
-        if let end = await spend(look, entry, id) { return end }
+        if let end = await spend(assessment, entry, id) { return end }
         log.info(
           "\(operation.call)",
           metadata: [
-            "endpoint": "\(name)", "reconcile": "\(id)", "why": "\(look.decision.reason.code.rawValue)",
+            "endpoint": "\(name)", "reconcile": "\(id)", "why": "\(assessment.decision.reason.code.rawValue)",
           ])
       }
-      look = try await step(look, reconciler)
+      assessment = try await step(assessment, reconciler)
     }
     return .waiting(.seconds(1), .edit)
   }
@@ -133,34 +133,35 @@ extension FleetController {
     return rules.withholding(decision, now: reconciler.now())
   }
 
-  private func step(_ look: Reconciler.Look, _ reconciler: Reconciler) async throws -> Reconciler.Look {
+  private func step(_ assessment: Reconciler.Assessment, _ reconciler: Reconciler) async throws -> Reconciler.Assessment
+  {
     do {
-      if let next = try await reconciler.take(look) { return next }
+      if let next = try await reconciler.take(assessment) { return next }
     } catch let error as HistoryError where error.code == .moved {
-      // A person's command with the same state directory came in between: look again.
+      // A person's command with the same state directory came in between: check again.
     }
-    return try await reconciler.look(at: look.name, desired: look.desired)
+    return try await reconciler.assess(assessment.name, desired: assessment.desired)
   }
 
   /// Takes a write's part of the budget; not nil: there is none left for it now.
-  private func spend(_ look: Reconciler.Look, _ entry: FleetView.Entry, _ id: String) async -> RunEnd? {
-    let isUrgent = look.decision.action == .rollback
-    guard let wait = budget?.take(for: look.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
+  private func spend(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry, _ id: String) async -> RunEnd? {
+    let isUrgent = assessment.decision.action == .rollback
+    guard let wait = budget?.take(for: assessment.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
     let withheld = WriteRules.Withholding(
-      "the write budget is used up: \(options.writeBudget.map { "\($0)" } ?? "")",
+      "the write budget is exhausted: \(options.writeBudget.map { "\($0)" } ?? "")",
       until: reconciler.now() + wait)
-    await saw(look, withheld, entry, id)
+    await saw(assessment, withheld, entry, id)
     return .overBudget(wait, isUrgent ? .rescue : .edit)
   }
 
   /// How the run ends here; nil: the next step is to be taken.
-  private func end(of look: Reconciler.Look, _ withheld: WriteRules.Withholding?) -> RunEnd? {
-    if let failure = look.failure { return .failed(failure.description, atLeast: failure.retryAfter) }
-    let decision = look.decision
+  private func end(of assessment: Reconciler.Assessment, _ withheld: WriteRules.Withholding?) -> RunEnd? {
+    if let failure = assessment.failure { return .failed(failure.description, atLeast: failure.retryAfter) }
+    let decision = assessment.decision
     switch decision.next {
     case .rest:
-      if case .none = look.desired, !view.names.contains(look.name) {
-        forget(look.name)
+      if case .none = assessment.desired, !view.names.contains(assessment.name) {
+        forget(assessment.name)
         return .gone
       }
       return .settled

@@ -7,7 +7,7 @@ internal import ServingAPI
 
 extension FleetController {
   /// What was found out about an endpoint beside its status, for metrics.
-  struct Told: Sendable {
+  struct ReportedState: Sendable {
     /// Since when it is wanted and was never ready.
     var firstWantedAt: Timestamp?
     /// Since when something else is live than what was good.
@@ -18,20 +18,21 @@ extension FleetController {
 
   /// Takes note of a look: its status, and what people are told when that changes.
   func saw(
-    _ look: Reconciler.Look, _ withheld: WriteRules.Withholding?, _ entry: FleetView.Entry, _ id: String
+    _ assessment: Reconciler.Assessment, _ withheld: WriteRules.Withholding?, _ entry: FleetView.Entry, _ id: String
   ) async {
-    let name = look.name
+    let name = assessment.name
     let former = statuses[name]
     let now = reconciler.now()
     let status = EndpointStatus(
-      name, desired: look.desired, observed: look.observed, memory: look.recorded.memory, decision: look.decision,
+      name, desired: assessment.desired, observed: assessment.observed, memory: assessment.recorded.memory,
+      decision: assessment.decision,
       former: former, withheld: withheld?.why, withheldFor: withheld?.code,
       nextLook: withheld?.until ?? now + options.interval,
       commit: entry.commit, at: now)
     guard let status else { return forget(name) }
     statuses[name] = status
     if former.map({ $0.says(sameAs: status) }) != true { unsaved.insert(name) }
-    measure(look, status, now)
+    measure(assessment, status, now)
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
     // An event is logged where it is noted.
@@ -52,12 +53,12 @@ extension FleetController {
     if change.isRollback { parts.metrics.rolledBack(name) }
   }
 
-  private func measure(_ look: Reconciler.Look, _ status: EndpointStatus, _ now: Timestamp) {
-    let name = look.name
-    var told = told[name] ?? Told()
+  private func measure(_ assessment: Reconciler.Assessment, _ status: EndpointStatus, _ now: Timestamp) {
+    let name = assessment.name
+    var told = told[name] ?? ReportedState()
     var isReady = false
-    if case .present(let live) = look.observed { isReady = live.readiness == .ready }
-    if case .present = look.desired, case .absent = look.observed, told.firstWantedAt == nil {
+    if case .present(let live) = assessment.observed { isReady = live.readiness == .ready }
+    if case .present = assessment.desired, case .absent = assessment.observed, told.firstWantedAt == nil {
       told.firstWantedAt = now
     }
     if isReady, let since = told.firstWantedAt {
@@ -83,8 +84,8 @@ extension FleetController {
   var report: FleetReport {
     var problems = sourceProblems
     if let problem = lists.problem { problems.append("the provider's list of endpoints cannot be read: \(problem)") }
-    if let registryProblem { problems.append("versions cannot be looked up: \(registryProblem)") }
-    if let pause = parts.pause() { problems.append("everything is paused: \(pause)") }
+    if let registryProblem { problems.append("versions cannot be resolved: \(registryProblem)") }
+    if let pause = parts.pause() { problems.append("paused: \(pause)") }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,
       stoppedAt: isStopping ? reconciler.now() : nil)
@@ -101,13 +102,13 @@ extension FleetController {
   package var missingReadings: [String] {
     var missing: [String] = []
     if lastSync == nil {
-      missing.append("the source was not read yet" + (sourceProblems.first.map { ": \($0)" } ?? ""))
+      missing.append("the source has not been read yet" + (sourceProblems.first.map { ": \($0)" } ?? ""))
     }
     if lists.lastSuccess == nil {
-      missing.append("the provider's list was not read yet" + (lists.problem.map { ": \($0)" } ?? ""))
+      missing.append("the provider's endpoints have not been listed yet" + (lists.problem.map { ": \($0)" } ?? ""))
     }
     if missing.isEmpty, let (count, all) = leftToLookAt() {
-      missing.append("\(count) of \(all) endpoint\(all == 1 ? "" : "s") were not looked at yet")
+      missing.append("\(count) of \(all) endpoint\(all == 1 ? "" : "s") have not been checked yet")
     }
     return missing
   }
@@ -118,7 +119,7 @@ extension FleetController {
     let saved = try await reconciler.history.statuses(host: reconciler.provider.target.url, fleet: options.fleet)
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for (name, status) in statuses {
-      told[name] = Told(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
+      told[name] = ReportedState(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)
     }
     isMassDeletionTold = saved.contains { $0.reason == .massDeletion }
   }

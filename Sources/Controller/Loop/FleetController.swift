@@ -27,7 +27,7 @@ package actor FleetController {
   /// Which reasons the log has said in whole.
   var logged = LoggedReasons()
   /// What is told once for each time it begins, by endpoint.
-  var told: [String: Told] = [:]
+  var told: [String: ReportedState] = [:]
   /// What of the source was told last, so that the same trouble is told once.
   var sourceProblems: [String] = []
   private var sourceRemarks: [String] = []
@@ -130,7 +130,7 @@ package actor FleetController {
   private func tell(_ reading: SourceReading) async {
     var problems = SourceProblems.lines(of: reading)
     if problems.isEmpty, reading.set.manifests.isEmpty {
-      problems = ["\(parts.source.description) names no endpoint at all; nothing is deleted for its sake"]
+      problems = ["\(parts.source.description) describes no endpoints; nothing is pruned"]
     }
     let remarks = SourceProblems.remarks(of: reading)
     for remark in remarks where !sourceRemarks.contains(remark) { log.notice("\(remark)") }
@@ -138,14 +138,14 @@ package actor FleetController {
     let former = sourceProblems
     sourceProblems = problems
     for problem in problems where !former.contains(problem) {
-      await note("the source cannot be used whole", why: problem, commit: reading.commit)
+      await note("the source cannot be read completely", why: problem, commit: reading.commit)
     }
     if let problem = problems.first, former.isEmpty {
-      post(.failure, "the source cannot be used whole", why: problem, commit: reading.commit)
+      post(.failure, "the source cannot be read completely", why: problem, commit: reading.commit)
     }
     if problems.isEmpty, !former.isEmpty {
-      await note("the source can be read whole again", why: parts.source.description, commit: reading.commit)
-      post(.recovery, "the source can be read whole again", why: "", commit: reading.commit)
+      await note("the source can be read completely again", why: parts.source.description, commit: reading.commit)
+      post(.recovery, "the source can be read completely again", why: "", commit: reading.commit)
     }
   }
 
@@ -153,8 +153,8 @@ package actor FleetController {
     let broken = news.broken.sorted { $0.key < $1.key }
     for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
-      var stays = "nothing is done to it until that is mended"
-      if case .present = entry.desired { stays = "what was wanted of it before stays in force" }
+      var stays = "it is not reconciled until that is fixed"
+      if case .present = entry.desired { stays = "its previous desired state stays in force" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
     let mended = news.mended.sorted()
@@ -174,9 +174,10 @@ package actor FleetController {
     registryProblem = unasked.min { $0.key < $1.key }?.value
     if let why = registryProblem, former == nil {
       let endpoints = unasked.count == 1 ? "1 endpoint" : "\(unasked.count) endpoints"
-      await note("the versions of \(endpoints) cannot be looked up; what was wanted before stays in force", why: why)
+      await note(
+        "the versions of \(endpoints) cannot be resolved; the previous desired state stays in force", why: why)
     } else if former != nil, registryProblem == nil {
-      await note("versions can be looked up again")
+      await note("versions can be resolved again")
     }
   }
 
@@ -260,7 +261,7 @@ package actor FleetController {
         try await reconciler.history.note(event, fleet: options.fleet, host: reconciler.provider.target.url)
       }
     } catch {
-      log.error("an event could not be written down: \(error)")
+      log.error("an event could not be recorded: \(error)")
     }
   }
 

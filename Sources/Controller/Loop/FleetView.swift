@@ -97,15 +97,15 @@ package struct FleetView: Sendable {
 
   package func entry(_ name: String) -> Entry {
     if let entry = entries[name] { return entry }
-    let words = "the manifests could not all be read, so it may stand in one of them"
+    let words = "not all manifests could be read, so it may be in one of them"
     return Entry(desired: isComplete ? .none : .unknown(words), commit: commit)
   }
 
   /// Why no endpoint may be deleted now; nil: those that are no longer named may be.
   package func blockedDeletions(allowMassDelete: Bool) -> WriteRules.Withholding? {
-    guard isComplete else { return WriteRules.Withholding("the source could not be read whole") }
+    guard isComplete else { return WriteRules.Withholding("the source could not be read completely") }
     guard owned != nil else {
-      return WriteRules.Withholding("the provider has not yet said which endpoints there are")
+      return WriteRules.Withholding("the provider's endpoints have not been listed yet")
     }
     guard !allowMassDelete else { return nil }
     return massDeletion.map { WriteRules.Withholding($0.why, .massDeletion) }

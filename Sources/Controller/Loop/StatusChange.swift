@@ -29,7 +29,7 @@ struct StatusChange {
   /// What is to be written down beside the events that a change of memory brings with it.
   var event: (what: String, why: String)? {
     if let reason = status.reason, needsPerson { return ("\(status.phase.words) (\(reason.rawValue))", status.why) }
-    if isRecovery { return ("is well again", status.live ?? "") }
+    if isRecovery { return ("recovered", status.live ?? "") }
     if status.phase == .withheld, status.reason == .drift { return ("drifted", status.why) }
     return nil
   }
@@ -37,13 +37,13 @@ struct StatusChange {
   /// Whom to wake, and with which words.
   var notice: (kind: Notice.Kind, what: String)? {
     if isRollback {
-      return (.rollback, status.reason == .askedFor ? "goes to the revision that a person chose" : "is rolled back")
+      return (.rollback, status.reason == .askedFor ? "moves to the chosen revision" : "was rolled back")
     }
     if needsPerson {
-      return (.failure, status.reason == .quarantined ? "failed and is held" : "needs somebody to look")
+      return (.failure, status.reason == .quarantined ? "failed and is held" : "needs attention")
     }
-    if status.reason == .drift { return (.drift, "was changed behind the manifests' back") }
-    if isRecovery { return (.recovery, "is well again") }
+    if status.reason == .drift { return (.drift, "was changed outside Setpoint") }
+    if isRecovery { return (.recovery, "recovered") }
     return nil
   }
 

@@ -24,7 +24,7 @@ package struct WriteRules: Sendable {
     package let why: String
     /// The same as a word, where that says more than the decision's own reason.
     package let code: Reason.Code?
-    /// When to look again; nil: at the next interval.
+    /// When to check again; nil: at the next interval.
     package let until: Timestamp?
 
     package init(_ why: String, _ code: Reason.Code? = nil, until: Timestamp? = nil) {
@@ -51,7 +51,7 @@ package struct WriteRules: Sendable {
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
       let opening = windows.compactMap { $0.nextOpening(after: now) }.min()
-      return Withholding("no change window is open; it will \(Self.words(decision))", until: opening)
+      return Withholding("outside the change windows; it will \(Self.words(decision))", until: opening)
     }
     return nil
   }
@@ -73,12 +73,12 @@ package struct WriteRules: Sendable {
   private static func words(_ decision: Decision) -> String {
     switch decision.action {
     case .create: "create it"
-    case .update where decision.reason.code == .needsRecreate: "delete it and make it again"
-    case .update: decision.reason.code == .drift ? "put it back: \(decision.reason.detail)" : "update it"
+    case .update where decision.reason.code == .needsRecreate: "recreate it"
+    case .update: decision.reason.code == .drift ? "revert it: \(decision.reason.detail)" : "update it"
     case .rollback: decision.reason.code == .wentBack ? "go back with the manifest" : "roll it back"
     case .delete: "delete it"
     case .adopt: "adopt it"
-    case .hold, .none: "write down what was decided"
+    case .hold, .none: "record the hold"
     }
   }
 }

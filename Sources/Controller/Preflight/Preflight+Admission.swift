@@ -13,9 +13,9 @@ extension Preflight {
   ///
   /// - Returns: how the walk of this endpoint ends before anything was sent; nil: it may begin.
   package func admission(
-    _ item: PlanItem, _ decision: Decision, limits: WalkLimits, now: @Sendable () -> Timestamp,
+    _ item: PlanItem, _ decision: Decision, limits: ConvergenceLimits, now: @Sendable () -> Timestamp,
     sleep: @Sendable (Duration) async throws -> Void, report: @Sendable (Event) -> Void
-  ) async -> WalkResult.Ending? {
+  ) async -> ConvergenceResult.Ending? {
     do {
       let end = limits.end(of: item.desired, from: now())
       var found = try await findings(item, decision)

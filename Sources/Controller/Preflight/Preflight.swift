@@ -49,10 +49,10 @@ package struct Preflight: Sendable {
     if case .present(let endpoint) = item.observed { live = endpoint }
     var found: [PreflightFinding] = []
     if let live {
-      found.append(PreflightFinding(.nameFree, .passed, "the endpoint is there, and the plan may change it"))
+      found.append(PreflightFinding(.nameFree, .passed, "the endpoint exists, and the plan may change it"))
       found += [try await permission(live), try await creator(live)].compactMap(\.self)
     } else {
-      found.append(PreflightFinding(.nameFree, .passed, "no endpoint of this name is there"))
+      found.append(PreflightFinding(.nameFree, .passed, "no endpoint has this name"))
     }
     for entity in config.entities where !(live?.serves(entity) ?? false) {
       found += try await model(entity, live)
@@ -109,10 +109,10 @@ package struct Preflight: Sendable {
       return rules.preflight(.modelReady, "\(error.message.clause); \(error.advice.clause)")
         ?? PreflightFinding(.modelReady, .notKnown, error.message)
     } catch let error as ServingError where error.kind == .permissionDenied {
-      let words = "\(entity.entityName) is not shown to the caller: \(error.serverMessage.clause)"
+      let words = "\(entity.entityName) is not visible to the caller: \(error.serverMessage.clause)"
       // The endpoint loads the model as its creator. For a new one that is the caller.
       if live != nil { return PreflightFinding(.modelGrants, .warning, words) }
-      return rules.preflight(.modelGrants, words + "; serving takes USE CATALOG, USE SCHEMA and EXECUTE")
+      return rules.preflight(.modelGrants, words + "; serving requires USE CATALOG, USE SCHEMA and EXECUTE")
         ?? PreflightFinding(.modelGrants, .notKnown, words)
     } catch {
       return try notChecked(.modelReady, error)

@@ -8,7 +8,7 @@ internal import Synchronization
 package final class KeyQueue: Sendable {
   package typealias Taken = WorkQueue<String>.Taken
 
-  private let desk: Mutex<Desk>
+  private let waiting: Mutex<WaitingWorkers>
   private let now: @Sendable () -> Duration
   private let chance: @Sendable () -> Double
   private let sleep: @Sendable (Duration) async throws -> Void
@@ -26,7 +26,7 @@ package final class KeyQueue: Sendable {
     chance: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
     sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   ) {
-    desk = Mutex(Desk(queue: WorkQueue(backoff: backoff)))
+    waiting = Mutex(WaitingWorkers(queue: WorkQueue(backoff: backoff)))
     self.now = now
     self.chance = chance
     self.sleep = sleep
@@ -36,73 +36,74 @@ package final class KeyQueue: Sendable {
 
   /// The key is to be worked on, `after` at the earliest; the rules are those of ``WorkQueue``.
   package func add(_ key: String, priority: WorkPriority, after: Duration = .zero) {
-    change { desk, now in desk.queue.add(key, priority: priority, after: after, now: now) }
+    change { waiting, now in waiting.queue.add(key, priority: priority, after: after, now: now) }
   }
 
   /// The work on a key that was taken has ended.
   package func finish(_ key: String, _ outcome: WorkOutcome) {
     let chance = chance()
-    change { desk, now in desk.queue.finish(key, outcome, now: now, chance: chance) }
+    change { waiting, now in waiting.queue.finish(key, outcome, now: now, chance: chance) }
   }
 
   /// No work is handed out any more: everybody who waits, now or later, gets nil. Work that runs can still be finished.
   package func shutDown() {
-    change { desk, _ in desk.isShutDown = true }
+    change { waiting, _ in waiting.isShutDown = true }
   }
 
   // MARK: Taking
 
   /// The next key, from now on running; nil while none is ready and after ``shutDown()``. Never waits.
   package func takeReady() -> Taken? {
-    change { desk, now in desk.take(now: now) }
+    change { waiting, now in waiting.take(now: now) }
   }
 
   /// The next key, from now on running, as soon as there is one; nil after ``shutDown()`` and when the task is cancelled.
   /// Whoever gets a key has to ``finish(_:_:)`` it, also where its task was cancelled meanwhile.
   package func next() async -> Taken? {
-    let ticket = desk.withLock { $0.newTicket() }
+    let ticket = waiting.withLock { $0.newTicket() }
     while true {
       let isCancelled = Task.isCancelled
-      let look = change { desk, now in desk.look(ticket, isCancelled: isCancelled, now: now) }
-      let call: Desk.Call
-      switch look {
+      let availability = change { waiting, now in waiting.poll(ticket, isCancelled: isCancelled, now: now) }
+      let call: WaitingWorkers.Call
+      switch availability {
       case .answer(let taken): return taken
-      case .wait: call = await sit(ticket)
-      case .keepTime(let pause): call = await sit(ticket, keepingTime: pause)
+      case .wait: call = await park(ticket)
+      case .keepTime(let pause): call = await park(ticket, keepingTime: pause)
       }
       switch call {
       case .work(let taken): return taken
-      case .lookAgain: continue
+      case .pollAgain: continue
       }
     }
   }
 
-  private func sit(_ ticket: Desk.Ticket, keepingTime pause: Duration) async -> Desk.Call {
+  private func park(_ ticket: WaitingWorkers.Ticket, keepingTime pause: Duration) async -> WaitingWorkers.Call {
     await withTaskGroup { group in
       group.addTask {
         try? await self.sleep(min(pause, Self.longestSleep))
         // Cancelled, it was called meanwhile, and may be keeping another time.
         guard !Task.isCancelled else { return }
-        self.change { desk, _ in desk.resign(ticket) }
+        self.change { waiting, _ in waiting.resign(ticket) }
       }
-      let call = await self.sit(ticket)
+      let call = await self.park(ticket)
       group.cancelAll()
       return call
     }
   }
 
-  /// Waits to be called. Returns at once where a look is worth while: the desk may have changed since the last one.
-  private func sit(_ ticket: Desk.Ticket) async -> Desk.Call {
+  /// Waits to be called. Returns at once where a look is worth while: the waiting may have changed since the last one.
+  private func park(_ ticket: WaitingWorkers.Ticket) async -> WaitingWorkers.Call {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        // The task's flag is set before its handler runs: either it is seen here, or the handler finds the seat.
+        // The task's flag is set before its handler runs: either it is seen here, or the handler finds the waiter.
         let isCancelled = Task.isCancelled
-        change { desk, now in
-          desk.sit(Desk.Seat(ticket: ticket, continuation: continuation), isCancelled: isCancelled, now: now)
+        change { waiting, now in
+          waiting.park(
+            WaitingWorkers.Waiter(ticket: ticket, continuation: continuation), isCancelled: isCancelled, now: now)
         }
       }
     } onCancel: {
-      change { desk, _ in desk.callBack(ticket) }
+      change { waiting, _ in waiting.wake(ticket) }
     }
   }
 
@@ -125,27 +126,27 @@ package final class KeyQueue: Sendable {
 
   package var figures: Figures {
     let now = now()
-    return desk.withLock { desk in
-      desk.queue.advance(to: now)
-      return Figures(desk.queue, idleWorkers: desk.seats.count, now: now)
+    return waiting.withLock { waiting in
+      waiting.queue.advance(to: now)
+      return Figures(waiting.queue, idleWorkers: waiting.waiters.count, now: now)
     }
   }
 
   private func read<Value: Sendable>(_ body: (WorkQueue<String>) -> Value) -> Value {
     let now = now()
-    return desk.withLock { desk in
-      desk.queue.advance(to: now)
-      return body(desk.queue)
+    return waiting.withLock { waiting in
+      waiting.queue.advance(to: now)
+      return body(waiting.queue)
     }
   }
 
-  /// Changes the desk, and then calls whom the change concerns.
+  /// Changes the waiting, and then calls whom the change concerns.
   @discardableResult
-  private func change<Value: Sendable>(_ body: (inout Desk, Duration) -> Value) -> Value {
+  private func change<Value: Sendable>(_ body: (inout WaitingWorkers, Duration) -> Value) -> Value {
     let now = now()
-    let (value, calls) = desk.withLock { desk in
-      let value = body(&desk, now)
-      return (value, desk.settle(now: now))
+    let (value, calls) = waiting.withLock { waiting in
+      let value = body(&waiting, now)
+      return (value, waiting.settle(now: now))
     }
     for (continuation, call) in calls { continuation.resume(returning: call) }
     return value

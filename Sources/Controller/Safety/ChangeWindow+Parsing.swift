@@ -24,7 +24,7 @@ extension ChangeWindow {
     let parts = text.split(whereSeparator: \.isWhitespace).map(String.init)
     guard parts.count == 3 else {
       let problem =
-        parts.count < 3 ? "days, hours and time zone are needed" : "there is more than days, hours, time zone"
+        parts.count < 3 ? "it needs days, hours and a time zone" : "unexpected text after days, hours and time zone"
       throw ChangeWindowError(text: text, problem: problem, next: "write it like \"Mon-Fri 09:00-17:00 Europe/Berlin\"")
     }
     do {
@@ -50,7 +50,7 @@ extension ChangeWindow {
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let ends = part.split(separator: "-", omittingEmptySubsequences: false)
       guard let first = ends.first, let last = ends.last, ends.count <= 2 else {
-        throw Unreadable(problem: "\"\(part)\" is no range of days", next: "write days like Mon-Fri or Sat,Sun")
+        throw Unreadable(problem: "\"\(part)\" is not a range of days", next: "write days like Mon-Fri or Sat,Sun")
       }
       let (start, end) = (try day(first), try day(last))
       days.formUnion((start...(end < start ? end + 7 : end)).map { $0 % 7 })
@@ -62,7 +62,7 @@ extension ChangeWindow {
     let word = text.lowercased()
     guard word.count >= 3, let day = dayNames.firstIndex(where: { $0 == word || $0.prefix(3) == word }) else {
       throw Unreadable(
-        problem: text.isEmpty ? "a day is missing" : "\"\(text)\" is no day of the week",
+        problem: text.isEmpty ? "a day is missing" : "\"\(text)\" is not a day of the week",
         next: "the days are Mon, Tue, Wed, Thu, Fri, Sat, Sun and daily, with - or , between them")
     }
     return day
@@ -71,15 +71,15 @@ extension ChangeWindow {
   private static func hours(_ text: String) throws(Unreadable) -> (start: Int, end: Int) {
     let ends = text.split(separator: "-", omittingEmptySubsequences: false)
     guard ends.count == 2 else {
-      throw Unreadable(problem: "\"\(text)\" is no range of hours", next: "write hours like 09:00-17:00")
+      throw Unreadable(problem: "\"\(text)\" is not a range of hours", next: "write hours like 09:00-17:00")
     }
     let (start, end) = (try minute(ends[0]), try minute(ends[1]))
     guard start != Self.day else {
-      throw Unreadable(problem: "it begins at 24:00", next: "write 00:00 and the next day")
+      throw Unreadable(problem: "it starts at 24:00", next: "write 00:00 and the next day")
     }
     guard start != end else {
       throw Unreadable(
-        problem: "it begins and ends at \(ends[0])", next: "for the whole day write 00:00-24:00")
+        problem: "it starts and ends at \(ends[0])", next: "for the whole day write 00:00-24:00")
     }
     return (start, end)
   }
@@ -91,7 +91,7 @@ extension ChangeWindow {
       let hour = Int(parts[0]), let minute = Int(parts[1]), minute < 60, hour * 60 + minute <= Self.day
     else {
       throw Unreadable(
-        problem: "\"\(text)\" is no time of day", next: "write hours from 00:00 to 24:00, like 09:00-17:00")
+        problem: "\"\(text)\" is not a time of day", next: "write hours from 00:00 to 24:00, like 09:00-17:00")
     }
     return hour * 60 + minute
   }
@@ -106,7 +106,7 @@ extension ChangeWindow {
     }
     let suggestion = wanted == "utc" ? "UTC" : meant
     throw Unreadable(
-      problem: "\"\(text)\" is no place of the time zone database",
-      next: suggestion.map { "did you mean \($0)?" } ?? "name one like Europe/Berlin or America/New_York, or UTC")
+      problem: "\"\(text)\" is not a time zone",
+      next: suggestion.map { "did you mean \($0)?" } ?? "use a name such as Europe/Berlin, America/New_York or UTC")
   }
 }

@@ -70,7 +70,7 @@ package final class FileLease: Lease {
         close(descriptor)
       }
       guard !isLookedAt else { return false }
-      throw LeaseError(message: "\(path) is replaced again and again", next: "find out what else writes there")
+      throw LeaseError(message: "\(path) keeps being replaced", next: "find out which other process writes there")
     }
   }
 
@@ -121,7 +121,7 @@ package final class FileLease: Lease {
   private func failure(_ what: String) -> LeaseError {
     LeaseError(
       message: "the lease \(path) \(what): \(String(cString: strerror(errno)))",
-      next: "check the state directory, or name another one with --state DIR")
+      next: "check the state directory, or use another one with --state DIR")
   }
 
   private static func openFile(_ path: String) -> Int32 {

@@ -33,7 +33,7 @@ func makeDirectory(_ path: String) throws(GitFailure) {
     // A parent that exists may answer EROFS or EACCES; only a missing one is a failure.
     let code = errno
     guard FileIdentity(of: partial) != nil else {
-      throw GitFailure("cannot make the directory \(partial): \(words(ofError: code))")
+      throw GitFailure("cannot create the directory \(partial): \(words(ofError: code))")
     }
   }
 }

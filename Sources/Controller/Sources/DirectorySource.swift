@@ -36,7 +36,7 @@ package final class DirectorySource: ManifestSource {
     guard !paths.contains(ManifestFiles.standardInput) else {
       var reader = ManifestReader()
       reader.fail(
-        file: ManifestFiles.standardInput, "standard input can be read once only; name a file or a directory instead")
+        file: ManifestFiles.standardInput, "standard input can be read only once; use a file or a directory instead")
       return SourceReading(set: reader.finish())
     }
     let known = cache.withLock { $0 }

@@ -199,10 +199,10 @@ package final class DirectoryWatch: Sendable {
       switch code {
       case EMFILE: "raise fs.inotify.max_user_instances or the limit of open files"
       case ENOSPC: "raise fs.inotify.max_user_watches"
-      default: "look at what the system says"
+      default: "check the system's message"
       }
-    return "cannot watch all manifests for changes (\(words(ofError: code))): changes are seen at the next interval; "
-      + "to have them seen at once, \(advice)"
+    return "cannot watch all manifests ( \(words(ofError: code))): changes are picked up at the next interval; to "
+      + "pick them up at once, \(advice)"
   }
 
   private static func now() -> Duration {

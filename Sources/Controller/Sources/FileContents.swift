@@ -17,7 +17,7 @@ struct FileContents {
       let contents = try readOnce(path, mayWait ? 0 : O_NONBLOCK)
       if let contents { return contents }
     }
-    throw UnreadableFile(words: "it is being written to without a pause; it will be read again")
+    throw UnreadableFile(words: "it keeps changing while it is read; it will be read again")
   }
 
   private static func readOnce(_ path: String, _ flags: Int32) throws(UnreadableFile) -> FileContents? {
@@ -65,7 +65,7 @@ struct UnreadableFile: Error {
   init(words: String) { self.words = words }
 
   static let tooLarge = UnreadableFile(
-    words: "it is larger than \(FileContents.largestFile >> 20) MiB, which no manifest is")
+    words: "it is larger than \(FileContents.largestFile >> 20) MiB, the limit for a manifest")
 
   init(_ code: Int32) { words = "cannot read it: \(Controller.words(ofError: code))" }
 }

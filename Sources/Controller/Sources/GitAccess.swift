@@ -32,16 +32,16 @@ package struct GitAccess: Hashable, Sendable {
     if token != nil || remote.user != nil || remote.password != nil {
       guard remote.transport != .http || remote.isLocal else {
         throw GitSourceError(
-          "a token or password is not sent over http, where everybody on the way can read it", next: "use https")
+          "a token or password is not sent over plain http", next: "use https")
       }
     }
     guard token != nil else { return }
     guard remote.transport == .https || remote.transport == .http else {
-      throw GitSourceError("\(remote.shown) takes no token", next: "use an https address, or a key for ssh")
+      throw GitSourceError("\(remote.shown) does not use a token", next: "use an https address, or a key for ssh")
     }
     guard remote.password == nil else {
       throw GitSourceError(
-        "there is a password in the address and a token beside it", next: "take the password out of the address")
+        "the address contains a password, and a token is given too", next: "remove the password from the address")
     }
   }
 

@@ -42,7 +42,7 @@ struct GitCommand: Sendable {
     let output = try await attempt(
       arguments, in: repository, with: grant, input: input, mostOutput: mostOutput, limit: limit)
     guard output.isSuccess else {
-      throw GitFailure(output.errors.isEmpty ? "git \(arguments.first ?? "") failed and said nothing" : output.errors)
+      throw GitFailure(output.errors.isEmpty ? "git \(arguments.first ?? "") failed without a message" : output.errors)
     }
     return output
   }
@@ -67,7 +67,7 @@ struct GitCommand: Sendable {
     }
     try Task.checkCancellation()
     guard let output else {
-      throw GitFailure("git \(arguments.first ?? "") did not end within \(limit) and was killed")
+      throw GitFailure("git \(arguments.first ?? "") did not finish within \(limit) and was killed")
     }
     return Output(bytes: output.bytes, errors: Self.masked(output.errors, grant.secrets), isSuccess: output.isSuccess)
   }
@@ -91,7 +91,7 @@ struct GitCommand: Sendable {
         isSuccess: result.terminationStatus.isSuccess)
     } catch let error as SubprocessError {
       throw GitFailure(
-        error.code == .executableNotFound ? "there is no git on the PATH; install git" : "git: \(error)")
+        error.code == .executableNotFound ? "git is not on the PATH; install it" : "git: \(error)")
     }
   }
 

@@ -108,5 +108,5 @@ struct GitObjects: Sendable {
 
   private static func lines(_ objects: [String]) -> [UInt8] { Array((objects.joined(separator: "\n") + "\n").utf8) }
 
-  private static let damaged = GitFailure("objects of it are missing in the local copy")
+  private static let damaged = GitFailure("some of its objects are missing from the local copy")
 }

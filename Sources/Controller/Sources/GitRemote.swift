@@ -104,7 +104,7 @@ package struct GitRemote: Hashable, Sendable {
 
   private static func invalid(_ shown: String) -> GitSourceError {
     GitSourceError(
-      "\"\(shown)\" is no address of a git repository that can be used",
+      "\"\(shown)\" is not a valid git repository address",
       next: "write https://…, ssh://…, user@host:path, file://… or a path")
   }
 

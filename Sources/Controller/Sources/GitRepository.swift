@@ -42,7 +42,7 @@ struct GitRepository: Sendable {
     for source in ref.candidates {
       if let commit = commits[source + "^{}"] ?? commits[source] { return Offer(source: source, commit: commit) }
     }
-    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit has to be written in full)" : ""
+    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be written in full)" : ""
     throw GitFailure("there is no \(ref.words)\(hint)")
   }
 
@@ -127,7 +127,7 @@ struct GitRepository: Sendable {
         "-c", "gpg.openpgp.program=false", "-c", "gpg.x509.program=false", "verify-commit", commit,
       ], in: place, limit: limits.local)
     guard !output.isSuccess else { return }
-    throw GitFailure(output.errors.isEmpty ? "it has no signature" : "its signature does not hold: \(output.errors)")
+    throw GitFailure(output.errors.isEmpty ? "it has no signature" : "its signature is not valid: \(output.errors)")
   }
 
   /// What the store holds.

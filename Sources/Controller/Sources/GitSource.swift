@@ -64,8 +64,8 @@ package final class GitSource: ManifestSource {
     let isInside = !path.hasPrefix("/") && !segments.contains("..") && !segments.contains { $0.lowercased() == ".git" }
     guard isInside else {
       throw GitSourceError(
-        "\"\(path)\" is no path inside a repository",
-        next: "write it from the repository's root, for example endpoints/")
+        "\"\(path)\" is not a path inside a repository",
+        next: "write it relative to the repository's root, for example endpoints/")
     }
     return segments.isEmpty ? "." : segments.joined(separator: "/")
   }

@@ -54,7 +54,7 @@ struct GitTreePath {
       case .submodule: return .nothing(Self.submodule((current + [name]).joined(separator: "/")))
       case .link:
         links += 1
-        guard links <= Self.mostLinks else { return .nothing("too many links lead on to links") }
+        guard links <= Self.mostLinks else { return .nothing("too many levels of symbolic links") }
         guard let text = try await Self.link(entry.object, objects), !text.hasPrefix("/") else {
           return .nothing(Self.outside)
         }
@@ -64,10 +64,11 @@ struct GitTreePath {
     return .directory(path: current.joined(separator: "/"), object: trees.last ?? root)
   }
 
-  static let outside = "this link leads out of the repository; only links within it are followed"
+  static let outside = "this link points outside the repository; only links within it are followed"
 
   static func submodule(_ path: String) -> String {
-    "\"\(path)\" is a git submodule, and submodules are not fetched; keep manifests in the repository itself, or leave it out"
+    "\"\(path)\" is a git submodule, and submodules are not fetched; keep manifests in the repository itself, or "
+      + "exclude it"
   }
 
   /// Where a link points; nil for what no link can hold.

@@ -20,8 +20,8 @@ package enum HookSignature {
   package static func check(
     method: String, headers: [(name: String, value: String)], body: [UInt8], secret: [UInt8]
   ) -> Verdict {
-    guard method == "POST" else { return .refused("a webhook is a POST, and this is a \(shown(method))") }
-    guard !secret.isEmpty else { return .refused("no secret is set for webhooks, so none can be checked") }
+    guard method == "POST" else { return .refused("a webhook must be a POST, not a \(shown(method))") }
+    guard !secret.isEmpty else { return .refused("no webhook secret is configured") }
     var proofs: [(form: Form, value: String)] = []
     for (name, value) in headers {
       if let form = Form(rawValue: name.lowercased()) { proofs.append((form, value)) }
@@ -52,7 +52,7 @@ package enum HookSignature {
       return .refused("\(form.header) is not \(prefix) and 64 hexadecimal digits")
     }
     guard HMACSHA256.isValid(code, for: body, key: secret) else {
-      return .refused("\(form.header) is not the signature of this body under our secret")
+      return .refused("\(form.header) does not match the body and the configured secret")
     }
     return .accepted
   }
@@ -60,7 +60,7 @@ package enum HookSignature {
   /// By digests, which are of one length: comparing the texts would tell how long the secret is.
   private static func checkToken(_ value: String, _ secret: [UInt8]) -> Verdict {
     guard constantTimeEquals(SHA256.hash(value.utf8).bytes, SHA256.hash(secret).bytes) else {
-      return .refused("\(Form.gitLab.header) is not our secret")
+      return .refused("\(Form.gitLab.header) does not match the configured secret")
     }
     return .accepted
   }
@@ -68,9 +68,9 @@ package enum HookSignature {
   private static func missing(_ headers: [(name: String, value: String)]) -> String {
     let known = "X-Hub-Signature-256, X-Gitlab-Token or X-Setpoint-Signature"
     if headers.contains(where: { $0.name.lowercased() == "x-hub-signature" }) {
-      return "X-Hub-Signature is SHA-1, which is not enough; send \(known)"
+      return "X-Hub-Signature uses SHA-1, which is not accepted; send \(known)"
     }
-    return "there is no signature; send \(known)"
+    return "the signature is missing; send \(known)"
   }
 
   private static func shown(_ method: String) -> String {

@@ -108,7 +108,7 @@ struct ManifestWalk {
     }
     if children.isEmpty, WorkTree(around: place.path)?.isSubmodule == true {
       return fail(
-        place.name, "this git submodule was not fetched; run \"git submodule update --init\", or leave it out")
+        place.name, "this git submodule was not fetched; run \"git submodule update --init\", or exclude it")
     }
     let hasPatterns = children.contains { $0.name == IgnoreRules.fileName }
     let rules = hasPatterns ? self.rules(rules, in: place.path, name: place.name, depth: place.segments.count) : rules
@@ -140,7 +140,7 @@ struct ManifestWalk {
     // Among thousands of other files none is looked at.
     if child.isRegularFile, !isManifest { return }
     guard child.isText else {
-      return fail(parent.child(child.name, isLink: false).name, "its name is not UTF-8; rename it")
+      return fail(parent.child(child.name, isLink: false).name, "its name is not valid UTF-8; rename it")
     }
     let path = parent.child(child.name, isLink: false).path
     var status = stat()

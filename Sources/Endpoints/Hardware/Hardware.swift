@@ -63,15 +63,17 @@ package struct HardwareOffer: Hashable, Sendable {
       nil, "GPU_LARGE", .aws, Hardware("L40-class", memoryEach: 48), gate: "it is in Beta",
       regions: ["ap-northeast-1", "ap-northeast-2", "us-east-1", "us-east-2", "us-west-2", "eu-central-1"]),
     HardwareOffer(
-      nil, "GPU_LARGE_RTX", .aws, Hardware("RTX PRO 6000", memoryEach: 96), gate: "it is for custom LLM serving alone",
+      nil, "GPU_LARGE_RTX", .aws, Hardware("RTX PRO 6000", memoryEach: 96),
+      gate: "it is available for custom LLM "
+        + "serving only",
       regions: ["us-east-1", "us-east-2", "us-west-2", "ap-northeast-1", "ap-northeast-2"]),
     // Named in older lists only, which do not say which of the two A100s it is.
     HardwareOffer(nil, "GPU_LARGE_8", .aws, Hardware("A100", count: 8, memoryEach: nil)),
     HardwareOffer(
-      "H100", "GPU_XLARGE", .aws, Hardware("H100", memoryEach: 80), gate: "workspaces are enrolled for it one by one",
+      "H100", "GPU_XLARGE", .aws, Hardware("H100", memoryEach: 80), gate: "it requires enrolment per workspace",
       regions: ["us-west-2"]),
     HardwareOffer(
-      nil, "GPU_XLARGE_8", .aws, Hardware("H100", count: 8, memoryEach: 80), gate: "it is negotiated for each account"),
+      nil, "GPU_XLARGE_8", .aws, Hardware("H100", count: 8, memoryEach: 80), gate: "it is negotiated per account"),
     HardwareOffer("T4", "GPU_SMALL", .azure, Hardware("T4", memoryEach: 16)),
     HardwareOffer("A100", "GPU_LARGE", .azure, Hardware("A100", memoryEach: 80)),
     HardwareOffer(nil, "GPU_LARGE_2", .azure, Hardware("A100", count: 2, memoryEach: 80)),

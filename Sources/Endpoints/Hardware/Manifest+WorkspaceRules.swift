@@ -27,14 +27,14 @@ extension Manifest {
     else { return nil }
     return rules.finding(
       .routeOptimizedLLM, at: location, path: "spec.routeOptimized",
-      "a model with an entrypoint of its own has no route optimisation", suggestion: "if yours is one, write false")
+      "a model with its own entrypoint has no route optimisation", suggestion: "if yours is one, set it to false")
   }
 
   private func tooLong(_ rules: RuleBook) -> Finding? {
     let most = rules.limit(of: .nameLength)
     guard name.utf8.count > most else { return nil }
     return rules.finding(
-      .nameLength, at: location, path: "metadata.name", "has \(name.utf8.count) characters; a provider takes \(most)",
+      .nameLength, at: location, path: "metadata.name", "has \(name.utf8.count) characters; a provider accepts \(most)",
       suggestion: "shorten it")
   }
 
@@ -43,7 +43,7 @@ extension Manifest {
     guard entities.count > most else { return nil }
     return rules.finding(
       .maxServedEntities, at: location, path: "spec.servedEntities",
-      "has \(entities.count) entities; a provider takes \(most)", suggestion: "split it into several endpoints")
+      "has \(entities.count) entities; a provider accepts \(most)", suggestion: "split it into several endpoints")
   }
 }
 
@@ -91,7 +91,7 @@ extension ManifestEntity {
     else { return nil }
     return rules.finding(
       .unlistedHardware, at: workloadLocation, path: workloadPath,
-      "\(workloadType) is in no list of what \(site.cloud.name) offers", suggestion: Self.choices(on: site.cloud))
+      "\(workloadType) is not listed among what \(site.cloud.name) offers", suggestion: Self.choices(on: site.cloud))
   }
 
   private static func choices(on cloud: Cloud) -> String {
@@ -102,7 +102,7 @@ extension ManifestEntity {
     guard let offer = HardwareOffer.of(workloadType, on: site.cloud), let gate = offer.gate else { return nil }
     return rules.finding(
       .betaEnrolment, at: workloadLocation, path: workloadPath, "not every workspace has \(offer.description): \(gate)",
-      suggestion: "ask for it before you rely on it")
+      suggestion: "request it before you rely on it")
   }
 
   fileprivate func otherRegion(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
@@ -110,7 +110,7 @@ extension ManifestEntity {
       !offer.regions.contains(region)
     else { return nil }
     return rules.finding(
-      .regionOfWorkload, at: workloadLocation, path: workloadPath, "no list names \(offer.description) in \(region)",
+      .regionOfWorkload, at: workloadLocation, path: workloadPath, "no list includes \(offer.description) in \(region)",
       suggestion: "it is listed in \(offer.regions.sorted().joined(separator: ", "))")
   }
 
@@ -119,10 +119,10 @@ extension ManifestEntity {
     guard scaleToZero, workloadType.hasPrefix("GPU_XLARGE") else { return nil }
     return rules.finding(
       .h100ScaleToZero, at: workloadLocation, path: path + ".scaleToZero",
-      "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, write false")
+      "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, set it to false")
   }
 
-  /// Field reports say that a model with an entrypoint of its own is refused what looks like autoscaling
+  /// Field reports say that a model with its own entrypoint is refused what looks like autoscaling
   /// (serving-api.md Q50).
   fileprivate func autoscaling(_ rules: RuleBook) -> Finding? {
     guard !Workload.isCPU(workloadType),
@@ -131,12 +131,12 @@ extension ManifestEntity {
     else { return nil }
     return rules.finding(
       .customLLMAutoscaling, at: sizeLocation, path: path + (concurrency == nil ? ".size" : ".concurrency"),
-      "\(size ?? "this") is \(replicas); a model with an entrypoint of its own may get \(replicas.least) that do not scale, "
+      "\(size ?? "this") is \(replicas); a model with its own entrypoint may get \(replicas.least) that do not scale, "
         + "or be refused",
-      suggestion: concurrency == nil ? "Small is safe" : "as much min as max is safe")
+      suggestion: concurrency == nil ? "Small is safe" : "min equal to max is safe")
   }
 
-  /// Workspaces refuse what is no multiple of four (serving-api.md Q11).
+  /// Workspaces refuse what is not a multiple of four (serving-api.md Q11).
   fileprivate func unevenConcurrency(_ rules: RuleBook) -> [Finding] {
     guard let concurrency else { return [] }
     let (step, most) = (rules.limit(of: .concurrencyInFours), rules.limit(of: .maxConcurrency))
@@ -149,14 +149,15 @@ extension ManifestEntity {
           below == 0 ? "write \(step)" : below > .max - step ? "write \(below)" : "write \(below) or \(below + step)"
         findings.append(
           rules.finding(
-            .concurrencyInFours, at: sizeLocation, path: path, "\(number) is no multiple of \(step)", suggestion: choice
+            .concurrencyInFours, at: sizeLocation, path: path, "\(number) is not a multiple of \(step)",
+            suggestion: choice
           ))
       }
       if number > most {
         findings.append(
           rules.finding(
-            .maxConcurrency, at: sizeLocation, path: path, "\(number) is more than the \(most) a model may have",
-            suggestion: "ask for more before you rely on it"))
+            .maxConcurrency, at: sizeLocation, path: path, "\(number) is more than the \(most) that a model may have",
+            suggestion: "request more before you rely on it"))
       }
       return findings.compactMap(\.self)
     }

@@ -45,24 +45,24 @@ package enum PreflightJudgement {
     switch level {
     case "CAN_MANAGE": PreflightFinding(.callerPermission, .passed, "the caller has CAN_MANAGE")
     case let level?:
-      rules.preflight(.callerPermission, "the caller has \(level) on the endpoint, and a change takes CAN_MANAGE")
-    case nil: PreflightFinding(.callerPermission, .notKnown, "the provider does not tell the caller's permission")
+      rules.preflight(.callerPermission, "the caller has \(level) on the endpoint, and a change requires CAN_MANAGE")
+    case nil: PreflightFinding(.callerPermission, .notKnown, "the provider does not report the caller's permission")
     }
   }
 
   /// Whether the endpoint runs as who deploys: its creator's grants are what a change is checked against, whoever makes it.
   package static func creator(_ creator: String?, caller: String?, rules: RuleBook) -> PreflightFinding? {
     guard let creator else {
-      return PreflightFinding(.creatorIsDeployer, .notKnown, "the provider does not tell the endpoint's creator")
+      return PreflightFinding(.creatorIsDeployer, .notKnown, "the provider does not report the endpoint's creator")
     }
     guard let caller else {
-      return PreflightFinding(.creatorIsDeployer, .notKnown, "the caller's own name is not known")
+      return PreflightFinding(.creatorIsDeployer, .notKnown, "the caller's name is unknown")
     }
-    if creator == caller { return PreflightFinding(.creatorIsDeployer, .passed, "\(caller) made it and deploys it") }
+    if creator == caller { return PreflightFinding(.creatorIsDeployer, .passed, "\(caller) created it and deploys it") }
     return rules.preflight(
       .creatorIsDeployer,
-      "\(creator) made the endpoint and \(caller) deploys it: it runs as \(creator), who needs EXECUTE on the model "
-        + "and a place in the workspace; only a recreation changes that")
+      "\(creator) created the endpoint and \(caller) deploys it: it runs as \(creator), who needs EXECUTE on the model "
+        + "and access to the workspace; only recreating it changes that")
   }
 
   /// What a version's own facts say about its entity at a workspace. Facts that are not known say nothing.
@@ -80,7 +80,7 @@ package enum PreflightJudgement {
   ) -> PreflightFinding? {
     guard !Workload.isCPU(entity.workloadType) else { return nil }
     guard let bytes = facts.weights else {
-      return PreflightFinding(.weightsFit, .notKnown, "no registry tells how large \(entity.version) is")
+      return PreflightFinding(.weightsFit, .notKnown, "no registry reports the size of \(entity.version) is")
     }
     guard let hardware = Hardware.of(entity.workloadType, on: site.cloud), let memory = hardware.memory else {
       return PreflightFinding(.weightsFit, .notKnown, "the memory of \(entity.workloadType) is not known")
@@ -107,11 +107,12 @@ package enum PreflightJudgement {
   ) -> PreflightFinding? {
     guard let entrypoint = facts.entrypoint, !Workload.hasBFloat16(apiWord: entity.workloadType) else { return nil }
     guard EntrypointFlags(entrypoint)["--dtype"] == "bfloat16" else {
-      return PreflightFinding(.bfloat16OnT4, .passed, "the entrypoint of \(entity.version) asks for no bfloat16")
+      return PreflightFinding(.bfloat16OnT4, .passed, "the entrypoint of \(entity.version) does not request bfloat16")
     }
     return rules.preflight(
       .bfloat16OnT4,
-      "the entrypoint of \(entity.version) says --dtype bfloat16, which a T4 does not have: register it with float16, "
+      "the entrypoint of \(entity.version) says --dtype bfloat16, which a T4 does not support: register it with "
+        + "float16, "
         + "or use other hardware")
   }
 
@@ -119,7 +120,7 @@ package enum PreflightJudgement {
     guard let task = facts.task, facts.entrypoint != nil || !Workload.isCPU(entity.workloadType) else { return nil }
     if task == "llm/v1/chat" { return PreflightFinding(.entrypointTask, .passed, "the task is \(task)") }
     return rules.preflight(
-      .entrypointTask, "the task of \(entity.version) is \(task); custom LLM serving began with llm/v1/chat alone")
+      .entrypointTask, "the task of \(entity.version) is \(task); custom LLM serving first supported only llm/v1/chat")
   }
 
   private static func port(_ facts: ModelFacts, _ entity: ServedEntity, _ rules: RuleBook) -> PreflightFinding? {
@@ -131,7 +132,8 @@ package enum PreflightJudgement {
     if port == String(wanted) { return PreflightFinding(.entrypointPort, .passed, "the entrypoint listens on \(port)") }
     return rules.preflight(
       .entrypointPort,
-      "the entrypoint of \(entity.version) listens on \(port), and the workspace asks on \(wanted): write --port \(wanted)"
+      "the entrypoint of \(entity.version) listens on \(port), but the workspace connects to \(wanted): write "
+        + "--port \(wanted)"
     )
   }
 }

@@ -24,7 +24,9 @@ package enum PriceFile {
     }
     guard filled.count == 1 else {
       return refused(
-        SourceLocation(source: source, mark: filled[1].mark), "a price file is one document, and a second begins here")
+        SourceLocation(source: source, mark: filled[1].mark),
+        "a price file must be one document; a second one "
+          + "begins here")
     }
     guard root.mapping != nil else {
       return refused(SourceLocation(source: source, mark: root.mark), "expected a mapping with kind: \(kind)")
@@ -50,38 +52,38 @@ package enum PriceFile {
   package static let document = ObjectType([
     Field("kind", .word([kind]), .required, example: "kind: \(kind)", doc: "Always \(kind)."),
     Field(
-      "currency", .text(.word), .required, example: "currency: USD", doc: "What all prices are in; only ever printed."),
+      "currency", .text(.word), .required, example: "currency: USD", doc: "The currency of all prices; only printed."),
     Field(
       "pricePerDBU", .number(amount), .required, otherNames: ["price", "dbuPrice"], example: "pricePerDBU: 0.07",
       doc: "The price of one Databricks unit."),
     Field(
-      "date", .text(day), .required, example: "date: \"2026-08-22\"", doc: "The day the prices are of, in quotes."),
-    Field("source", .text(.prompt), .required, example: "source: our contract", doc: "Where the prices are from."),
+      "date", .text(day), .required, example: "date: \"2026-08-22\"", doc: "The date of the prices, in quotes."),
+    Field("source", .text(.prompt), .required, example: "source: our contract", doc: "The source of the prices."),
     Field(
       "approximate", .boolean, otherNames: ["isApproximate"],
-      doc: "Whether every figure is called approximate where it is shown. Default: true."),
+      doc: "Whether figures are marked as approximate. Default: true."),
     Field(
       "workloads", .list(.object(workload), atMost: 1000), .required, otherNames: ["rates", "hardware"],
-      doc: "What each kind of hardware takes."),
+      doc: "The rates by hardware."),
   ])
 
   private static let workload = ObjectType([
     Field(
       "workloadType", .openWord(Workload.words, noun: "workload type"), .required,
       otherNames: ["workload_type", "gpu"], example: "workloadType: GPU_MEDIUM",
-      doc: "The API's word, or a friendly one such as A10."),
+      doc: "The API's name, or a friendly one such as A10."),
     Field(
       "cloud", .word(Cloud.named.map(\.rawValue)),
-      doc: "The cloud the rate is for. Default: each without a rate of its own."),
+      doc: "The cloud of the rate. Default: every cloud without its own rate."),
     Field(
       "dbuPerHour", .number(amount), .required, otherNames: ["dbu", "dbus", "dbu_per_hour"], example: "dbuPerHour: 20",
-      doc: "Databricks units an hour while one runs."),
+      doc: "Databricks units per hour while it runs."),
     Field(
       "per", .word(PriceList.Unit.allCases.map(\.rawValue)),
       doc:
-        "Whether the rate is for a replica, or for one unit of concurrency, of which a replica has 4. Default: replica."
+        "Whether the rate is per replica or per unit of concurrency; a replica has 4 units. Default: replica."
     ),
-    Field("source", .text(.any), doc: "Where this rate is from, for readers of the file."),
+    Field("source", .text(.any), doc: "The source of this rate, for readers of the file."),
   ])
 
   private static let amount = NumberRange(above: 0, upTo: 1_000_000, includesLower: true)
@@ -90,7 +92,7 @@ package enum PriceFile {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     let isDay =
       parts.map(\.utf8.count) == [4, 2, 2] && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
-    return isDay ? nil : Fault("\(shown(text)) is no day", suggestion: "such as \"2026-08-22\"")
+    return isDay ? nil : Fault("\(shown(text)) is not a date", suggestion: "such as \"2026-08-22\"")
   }
 
   // MARK: - Its meaning
@@ -108,7 +110,7 @@ package enum PriceFile {
         findings.append(
           Finding(
             at: item.location(of: "workloadType") ?? item.location, path: "workloads[\(index)].workloadType",
-            "\(rate.apiWord) has a rate already" + (rate.cloud.map { " for \($0.name)" } ?? ""),
+            "\(rate.apiWord) already has a rate" + (rate.cloud.map { " for \($0.name)" } ?? ""),
             suggestion: "keep one of them"))
       }
       rates.append(rate)

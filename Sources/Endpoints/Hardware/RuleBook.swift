@@ -24,7 +24,7 @@ package struct RuleBook: Hashable, Sendable {
   private mutating func override(_ text: String) throws(RuleFault) {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else {
-      throw RuleFault("\(shown(text)) overrides no rule: write NAME=off, NAME=warn or NAME=refuse")
+      throw RuleFault("\(shown(text)) does not override a rule: write NAME=off, NAME=warn or NAME=refuse")
     }
     let (name, value) = (String(parts[0]), String(parts[1]))
     guard let rule = WorkspaceRule(rawValue: name) else {
@@ -39,8 +39,8 @@ package struct RuleBook: Hashable, Sendable {
       limits[rule] = limit
     } else {
       throw RuleFault(
-        "\(shown(value)) is nothing that \(name) can be: write off, warn or refuse"
-          + (rule.limit.map { ", or a number in the place of \($0)" } ?? ""))
+        "\(shown(value)) is not a valid value for \(name): write off, warn or refuse"
+          + (rule.limit.map { ", or a number instead of \($0)" } ?? ""))
     }
   }
 

@@ -52,13 +52,13 @@ package struct EngineArguments: Sendable, Hashable {
     ][
       flag]
     {
-      return Fault("\(flag) has a field of its own", suggestion: "write engine.\(field)")
+      return Fault("\(flag) has its own field", suggestion: "write engine.\(field)")
     }
     if ["--host", "--port", "--uds", "--model", "--served-model-name", "--api-key"].contains(flag) {
-      return Fault("\(flag) is set by the plane, which has to reach the replica", suggestion: "remove it")
+      return Fault("\(flag) is set by the plane, which must be able to reach the replica", suggestion: "remove it")
     }
     if argument.contains(where: \.isWhitespace), !argument.contains("=") {
-      return Fault("\(flag.prefix { !$0.isWhitespace }) and its value stand in one item", suggestion: "write two items")
+      return Fault("\(flag.prefix { !$0.isWhitespace }) and its value are in one item", suggestion: "write two items")
     }
     return nil
   }

@@ -45,8 +45,8 @@ struct EntityDecoder {
     for name in ManifestSchema.flatEntityFields {
       guard let location = spec.location(of: name) else { continue }
       report(
-        location, "spec." + name, "stands beside servedEntities; an endpoint is described by one or the other",
-        "write it into each entity")
+        location, "spec." + name, "conflicts with servedEntities; use one or the other",
+        "set it in each entity")
     }
   }
 
@@ -81,16 +81,16 @@ struct EntityDecoder {
     guard let location = record.location(of: "concurrency") else { return nil }
     let path = path + ".concurrency"
     if !record.isAbsent("size") {
-      report(location, path, "stands beside size; the two exclude each other", "keep one of them")
+      report(location, path, "conflicts with size", "keep one of them")
     }
     guard let bounds = record.record("concurrency") else { return nil }
     guard let least = bounds.integer("min"), let most = bounds.integer("max") else { return nil }
     if least > most {
-      report(location, path, "min is \(least) and max is \(most); min is the lower of the two")
+      report(location, path, "min is \(least) and max is \(most); min must not exceed max")
     }
     if least == 0, !scaleToZero, let location = bounds.location(of: "min") {
       report(
-        location, path + ".min", severity: .warning, "nothing is kept ready, although scaleToZero is false",
+        location, path + ".min", severity: .warning, "no replica is kept ready, but scaleToZero is false",
         "write scaleToZero: true, or min: 4")
     }
     return ProvisionedConcurrency(min: least, max: most)
@@ -140,7 +140,7 @@ struct EntityDecoder {
       }
     }
     if isComplete, !items.isEmpty, sum != 100 {
-      report(location, "spec.servedEntities", "the traffic of all entities adds up to \(sum), not 100")
+      report(location, "spec.servedEntities", "the traffic of all entities is \(sum), not 100")
     }
   }
 
@@ -148,7 +148,7 @@ struct EntityDecoder {
     if let twin = entities.first(where: { $0.model == entity.model && $0.version == entity.version }) {
       report(
         entity.versionLocation, entity.path + ".entityVersion",
-        "version \"\(entity.version.text)\" of model \(shown(entity.model)) is served already by \(twin.path)",
+        "version \"\(entity.version.text)\" of model \(shown(entity.model)) is already served by \(twin.path)",
         "keep one of them, with the sum of both shares")
     }
     guard let name = entity.effectiveName, let twin = entities.first(where: { $0.effectiveName == name }),
@@ -156,8 +156,8 @@ struct EntityDecoder {
     else { return }
     report(
       record.location(of: "name") ?? record.location, entity.path + ".name",
-      "the name \"\(name)\" is taken already by \(twin.path)",
-      entity.name == nil ? "give the entities names of their own" : "choose another")
+      "the name \"\(name)\" is already used by \(twin.path)",
+      entity.name == nil ? "give each entity its own name" : "choose another")
   }
 }
 

@@ -30,7 +30,7 @@ struct ForeignFiles {
         first.severity, at: first.location,
         kind == .stranger
           ? "\(count) files hold no \(ManifestSchema.kind): \(files)"
-          : "\(count) kustomization files are left out: \(files)", suggestion: first.suggestion)
+          : "\(count) kustomization files are skipped: \(files)", suggestion: first.suggestion)
       let place = all.firstIndex(of: first) ?? all.endIndex
       return all[..<place] + [summary] + all[place...].filter { !findings.contains($0) }
     }
@@ -38,5 +38,5 @@ struct ForeignFiles {
 
   /// What to do about a stranger.
   static let advice =
-    "keep other objects out of the manifests, or leave them out with --exclude GLOB or a .setpointignore file"
+    "move other objects elsewhere, or exclude them with --exclude GLOB or a .setpointignore file"
 }

@@ -59,7 +59,7 @@ package struct Manifest: Sendable, Hashable {
     return [
       Finding(
         at: engineLocation, path: "spec.engine",
-        "a workspace takes no engine flags; it runs the model's own entrypoint",
+        "a workspace does not accept engine flags; it runs the model's own entrypoint",
         suggestion: "write the flags into the model version's entrypoint and remove engine")
     ]
   }
@@ -71,8 +71,8 @@ extension Manifest {
   package var planeFindings: [Finding] {
     workspaceFields.map { field in
       Finding(
-        at: field.location, path: field.path, "a serving plane has no such setting; a Databricks workspace has",
-        suggestion: "remove it for endpoints of a plane")
+        at: field.location, path: field.path, "serving planes do not support this setting; Databricks workspaces do",
+        suggestion: "remove it for endpoints on a plane")
     }
   }
 }
@@ -144,14 +144,14 @@ package struct ManifestEntity: Sendable, Hashable {
     let isLatest = version == .latest
     return Finding(
       at: versionLocation, path: path + ".entityVersion",
-      "no version is known for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
+      "no version was found for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
       suggestion: "\(isLatest ? "register one" : "set the alias in the registry"), or name a version")
   }
 
   fileprivate func repeated(version number: String) -> Finding {
     Finding(
       at: versionLocation, path: path + ".entityVersion",
-      "\"\(version.text)\" of model \(shown(model)) is version \(number), which another entity serves already",
+      "\"\(version.text)\" of model \(shown(model)) is version \(number), which another entity already serves",
       suggestion: "keep one of them")
   }
 }

@@ -43,7 +43,7 @@ package struct ManifestFile: Sendable {
       outcomes.append(
         .nothing(
           but: Finding(
-            at: place, "the rest of this file is not read: \(unusable) documents before it cannot be used",
+            at: place, "the rest of this file was not read: \(unusable) documents before it cannot be used",
             suggestion: "correct them first")))
       return false
     }
@@ -61,11 +61,11 @@ package struct ManifestFile: Sendable {
     let start = SourceLocation(source: source, line: 1, column: 1)
     // A file without a character in it is more likely cut off or half written than meant.
     if bytes.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) {
-      return Finding(at: start, "the file is empty", suggestion: "if its endpoint is to go, remove the file")
+      return Finding(at: start, "the file is empty", suggestion: "to remove its endpoint, remove the file")
     }
     guard bytes.starts(with: "version https://git-lfs.github.com/spec/".utf8) else { return nil }
     return Finding(
-      at: start, "a Git LFS pointer stands in place of the file, and Git LFS is not asked",
+      at: start, "the file is a Git LFS pointer; Git LFS is not supported",
       suggestion: "keep manifests out of Git LFS")
   }
 
@@ -79,7 +79,7 @@ package struct ManifestFile: Sendable {
       return
     }
     let isKustomization = foreignKind == .kustomization
-    let message = isKustomization ? "a kustomization file; it is left out" : finding.message
+    let message = isKustomization ? "a kustomization file; it is skipped" : finding.message
     let count = foreignDocuments > 1 ? " (the first of \(foreignDocuments) such documents in this file)" : ""
     outcomes[index] = .nothing(
       but: Finding(

@@ -3,10 +3,10 @@ extension ManifestSchema {
   static let concurrency = ObjectType([
     Field(
       "min", .integer(0...(.max)), .required, otherNames: ["min_provisioned_concurrency"], example: "min: 4",
-      doc: "The least that is kept ready, a multiple of 4."),
+      doc: "The minimum kept ready, a multiple of 4."),
     Field(
       "max", .integer(4...(.max)), .required, otherNames: ["max_provisioned_concurrency"], example: "max: 8",
-      doc: "The most it grows to, a multiple of 4; the same as min for a fixed size."),
+      doc: "The maximum, a multiple of 4; equal to min for a fixed size."),
   ])
 
   static let gateway = ObjectType([
@@ -15,7 +15,7 @@ extension ManifestSchema {
       doc: "Limits on calls or tokens. An empty list removes every limit."),
     Field(
       "usageTracking", .boolean, otherNames: ["usage_tracking_config", "usage_tracking"],
-      doc: "Whether usage is written to the system tables."),
+      doc: "Whether usage is recorded in the system tables."),
     Field(
       "inferenceTable", .object(inferenceTable), otherNames: ["inference_table_config", "inferenceTables"],
       doc: "The table that requests and answers are written to."),
@@ -24,15 +24,15 @@ extension ManifestSchema {
   private static let rateLimit = ObjectType([
     Field(
       "key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, example: "key: user",
-      doc: "Whom the limit counts: all together, each user, or the one user, group or service principal named."),
+      doc: "What the limit applies to: the endpoint, each user, or a named user, group or service principal."),
     Field(
       "principal", .text(.principalName),
       doc: "The user's e-mail address, the group's name, or the service principal's application id."),
-    Field("calls", .integer(0...(.max)), doc: "Calls a period."),
-    Field("tokens", .integer(0...(.max)), doc: "Tokens a period."),
+    Field("calls", .integer(0...(.max)), doc: "Calls per period."),
+    Field("tokens", .integer(0...(.max)), doc: "Tokens per period."),
     Field(
       "renewalPeriod", .word(["minute"]), otherNames: ["renewal_period", "period"],
-      doc: "The period. Default: minute, the only one there is."),
+      doc: "The period. Default: minute, the only one supported."),
   ])
 
   private static let inferenceTable = ObjectType([
@@ -47,18 +47,18 @@ extension ManifestSchema {
       doc: "What the table's name begins with. Default: the server's choice."),
     Field(
       "enabled", .boolean,
-      doc: "Whether rows are written; off, the names are kept. Default: true."),
+      doc: "Whether rows are written; if false, the names are kept. Default: true."),
   ])
 
   static let access = ObjectType([
     Field(
       "mode", .word(AccessMode.allCases.map(\.rawValue)),
       doc:
-        "What becomes of grants that are not named here: additive leaves them, exact takes them back, except for the "
-        + "right of whoever applies the manifest to manage the endpoint. Default: additive."),
+        "What happens to grants that are not listed: additive keeps them, exact revokes them, except for the "
+        + "permission of whoever applies the manifest to manage the endpoint. Default: additive."),
     Field(
       "grants", .list(.object(grant), atMost: 1000), .required, otherNames: ["access_control_list"],
-      example: "grants: [{group: support, level: CanQuery}]", doc: "The rights, one for each principal."),
+      example: "grants: [{group: support, level: CanQuery}]", doc: "The grants, one per principal."),
   ])
 
   private static let grant = ObjectType([
@@ -70,16 +70,16 @@ extension ManifestSchema {
     Field(
       "level", .word(["CanView", "CanQuery", "CanManage"]), .required,
       otherNames: ["permission_level", "permissionLevel", "permission"], example: "level: CanQuery",
-      doc: "What the principal may do."),
+      doc: "The permission level."),
   ])
 
   static let notifications = ObjectType([
     Field(
       "onUpdateSuccess", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_success"],
-      doc: "E-mail addresses that hear of updates that succeeded."),
+      doc: "E-mail addresses notified of successful updates."),
     Field(
       "onUpdateFailure", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_failure"],
-      doc: "E-mail addresses that hear of updates that failed."),
+      doc: "E-mail addresses notified of failed updates."),
   ])
 
   static let telemetry = ObjectType([
@@ -91,6 +91,6 @@ extension ManifestSchema {
       otherNames: ["sampling_fraction"], doc: "The share of requests whose payload is kept, 0 to 1."),
     Field(
       "profileId", .text(.identifier), otherNames: ["telemetry_profile_id", "profileID", "profile"],
-      doc: "A telemetry profile that is there already, instead of tables."),
+      doc: "An existing telemetry profile, instead of tables."),
   ])
 }

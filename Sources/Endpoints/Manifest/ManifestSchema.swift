@@ -10,12 +10,12 @@ package enum ManifestSchema {
   package static let document = ObjectType([
     Field(
       "apiVersion", .word([apiVersion]), .required, example: "apiVersion: \(apiVersion)",
-      doc: "The version of the manifest's form."),
+      doc: "The version of the manifest format."),
     Field("kind", .word([kind]), .required, example: "kind: \(kind)", doc: "Always \(kind)."),
     Field("metadata", .object(metadata), .required, example: "metadata: {name: support-chat}", doc: "Name and labels."),
-    Field("spec", .object(spec), .required, doc: "The endpoint as it should be."),
+    Field("spec", .object(spec), .required, doc: "The desired state of the endpoint."),
     Field(
-      "status", .anything, support: .withoutMeaning("written by a cluster, without meaning in a file"),
+      "status", .anything, support: .withoutMeaning("set by the cluster; ignored in a file"),
       doc: "Written by the controller on cluster objects."),
   ])
 
@@ -26,15 +26,15 @@ package enum ManifestSchema {
         doc: "The endpoint's name at the provider, unique in the workspace or plane."),
       Field(
         "labels", .textMap(TextMapRule(key: .label, value: .any)),
-        doc: "For people and Kubernetes; kept with the manifest and sent nowhere. Tags are under spec.tags."),
+        doc: "For people and Kubernetes; not sent to the provider. Tags are under spec.tags."),
     ]
       + [
         "namespace", "annotations", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields",
         "finalizers", "ownerReferences",
       ].map { name in
         Field(
-          name, .anything, support: .withoutMeaning("belongs to Kubernetes, without meaning for the endpoint"),
-          doc: "Kubernetes' own; without meaning for the endpoint.")
+          name, .anything, support: .withoutMeaning("used by Kubernetes; ignored for the endpoint"),
+          doc: "Used by Kubernetes; ignored for the endpoint.")
       })
 
   // MARK: The spec
@@ -47,30 +47,32 @@ package enum ManifestSchema {
     "entityVersion", .version, .requiredWithout("servedEntities"),
     otherNames: ["entity_version", "version", "model_version", "modelVersion"], example: "entityVersion: \"7\"",
     doc:
-      "A version number of the model; or an alias such as \"@champion\", or latest, which are pinned to a number in the plan."
+      "A version number of the model; or an alias such as \"@champion\", or latest, which are pinned to a number in "
+      + "the plan."
   )
   private static let workloadType = Field(
     "workloadType", .openWord(Workload.words, noun: "workload type"),
     otherNames: ["workload_type", "gpu", "accelerator"],
-    doc: "The accelerator: T4, A10, L4, A100, H100 or CPU, or one of the serving API's own words. Default: CPU.")
+    doc: "The accelerator: T4, A10, L4, A100, H100 or CPU, or a workload type of the serving API. Default: CPU.")
   private static let size = Field(
     "size", .openWord(["Small", "Medium", "Large"], noun: "size"),
     otherNames: ["workload_size", "workloadSize", "replicas"],
     doc:
-      "How many replicas: Small is 1, Medium 2, Large 4 on a plane; a workspace may have sizes of its own. Default: Small."
+      "How many replicas: Small is 1, Medium 2, Large 4 on a plane; a workspace may define its own sizes. Default: "
+      + "Small."
   )
   private static let concurrencyField = Field(
     "concurrency", .object(concurrency), otherNames: ["provisioned_concurrency", "provisionedConcurrency"],
-    doc: "How many requests at once, instead of a size.")
+    doc: "The number of concurrent requests, instead of a size.")
   private static let scaleToZero = Field(
     "scaleToZero", .boolean, otherNames: ["scale_to_zero_enabled", "scaleToZeroEnabled", "scale_to_zero"],
-    doc: "Whether all replicas stop when no request comes for a while. Default: false.")
+    doc: "Whether all replicas stop when idle. Default: false.")
   private static let environment = Field(
     "environment", .textMap(.environment), otherNames: ["env", "environment_vars", "environmentVars"],
     doc: "Environment variables of the model server. A value may refer to a secret: {{secrets/scope/key}}.")
   private static let engineField = Field(
     "engine", .object(engine), otherNames: ["vllm", "args"],
-    doc: "vLLM flags, for planes that launch vLLM; a workspace takes them from the model's entrypoint instead.")
+    doc: "vLLM flags, for serving planes; a workspace uses the model's entrypoint instead.")
 
   /// The fields that describe one served entity in the flat form.
   static let flatEntityFields = [model, entityVersion, workloadType, size, concurrencyField, scaleToZero].map(
@@ -82,38 +84,38 @@ package enum ManifestSchema {
       "servedEntities", .list(.object(servedEntity), atMost: mostServedEntities),
       otherNames: ["served_entities", "servedModels", "served_models", "entities"],
       doc:
-        "Several model versions with a split of traffic, instead of the flat fields. environment and engine of the spec "
-        + "hold for each of them."),
-    Field("rollout", .object(rollout), doc: "How an update is judged."),
+        "Several model versions with a split of traffic, instead of the flat fields. environment and engine of the "
+        + "spec apply to each of them."),
+    Field("rollout", .object(rollout), doc: "How updates are rolled out and verified."),
     Field(
       "tags", .textMap(TextMapRule(key: .tagKey, value: .tagValue)),
-      doc: "Tags of the endpoint at the provider. Tags not named here are left alone."),
+      doc: "Tags of the endpoint at the provider. Tags not listed here are left alone."),
     Field(
       "deletionPolicy", .word(DeletionPolicy.allCases.map(\.rawValue)), otherNames: ["reclaimPolicy"],
-      doc: "What happens to the endpoint when its manifest goes away: Delete, or Retain it. Default: Delete."),
-    Field("suspend", .boolean, otherNames: ["paused"], doc: "True leaves the endpoint alone. Default: false."),
+      doc: "What happens to the endpoint when its manifest is removed: Delete, or Retain it. Default: Delete."),
+    Field("suspend", .boolean, otherNames: ["paused"], doc: "If true, the endpoint is left alone. Default: false."),
     Field(
-      "description", .text(.any), doc: "For people. Sent when the endpoint is created; there is no call to change it."),
+      "description", .text(.any), doc: "A description for people. Set at creation; the API cannot change it later."),
     Field(
       "budgetPolicy", .text(.identifier), otherNames: ["budget_policy_id", "budgetPolicyId"],
-      doc: "The id of a workspace's budget policy. Sent when the endpoint is created; there is no call to change it."),
+      doc: "The id of a workspace's budget policy. Set at creation; the API cannot change it later."),
     Field(
       "routeOptimized", .boolean, otherNames: ["route_optimized"],
       doc:
-        "Whether a workspace gives the endpoint an address of its own, with OAuth alone. Changing it needs a new endpoint "
-        + "and --allow-recreate. Default: whatever is live, false for a new endpoint."),
+        "Whether a workspace gives the endpoint its own URL, with OAuth only. Changing it requires recreating the "
+        + "endpoint with --allow-recreate. Default: whatever is live, false for a new endpoint."),
     Field(
       "gateway", .object(gateway), otherNames: ["ai_gateway", "aiGateway"],
-      doc: "A workspace's AI gateway. Of it only what is written here is managed."),
+      doc: "The AI gateway of a workspace. Only the fields given here are managed."),
     Field(
       "access", .objectOrList(access, field: "grants"), otherNames: ["permissions", "access_control_list"],
-      doc: "Who may do what with a workspace's endpoint: a list of grants, or mode and grants."),
+      doc: "Permissions on a workspace's endpoint: a list of grants, or mode and grants."),
     Field(
       "notifications", .object(notifications), otherNames: ["email_notifications", "emailNotifications"],
-      doc: "Whom a workspace tells by e-mail how an update went."),
+      doc: "Who is notified of updates by e-mail, for a workspace."),
     Field(
       "telemetry", .object(telemetry), otherNames: ["telemetry_config", "telemetryConfig"],
-      doc: "Where a workspace writes logs, metrics and traces: tables of Unity Catalog, or a profile that names them."),
+      doc: "Where a workspace stores logs, metrics and traces: tables of Unity Catalog, or a profile that names them."),
   ])
 
   static let servedEntity = ObjectType([
@@ -123,7 +125,7 @@ package enum ManifestSchema {
     model.required, entityVersion.required, workloadType, size, concurrencyField, scaleToZero,
     Field(
       "traffic", .integer(0...100), otherNames: ["traffic_percentage", "trafficPercentage", "weight"],
-      example: "traffic: 50", doc: "Per cent of the requests. Required with two entities or more; the sum is 100."),
+      example: "traffic: 50", doc: "The percentage of requests. Required with two entities or more; the sum is 100."),
     environment, engineField,
   ])
 
@@ -137,10 +139,10 @@ package enum ManifestSchema {
     Field(
       "gpuMemoryUtilization", .number(NumberRange(above: 0, upTo: 1)),
       otherNames: ["gpu_memory_utilization", "gpu-memory-utilization"],
-      doc: "vLLM's --gpu-memory-utilization: the share of the GPU's memory it takes."),
+      doc: "vLLM's --gpu-memory-utilization: the fraction of GPU memory to use."),
     Field(
       "extraArgs", .list(.text(.engineArgument), atMost: 100), otherNames: ["args", "extra_args", "flags"],
-      doc: "Further flags of vLLM, one argument an item, passed on as they stand."),
+      doc: "More vLLM flags, one argument per item, passed unchanged."),
   ])
 
   // MARK: Rollouts
@@ -149,21 +151,22 @@ package enum ManifestSchema {
     Field(
       "deadline", .duration, otherNames: ["timeout"],
       doc:
-        "How long an update may take before it is called overdue. Default: 30m on CPUs, 60m on small and medium GPUs, "
+        "How long an update may take before it is reported as overdue. Default: 30m on CPUs, 60m on small and "
+        + "medium GPUs, "
         + "120m on others."),
     Field(
       "onFailure", .word(FailurePolicy.allCases.map(\.rawValue)), otherNames: ["on_failure", "failurePolicy"],
       doc: "After a failed update: Rollback to the last good revision, or Hold. Default: Rollback."),
     Field(
       "verify", .list(.object(check), atMost: 20), otherNames: ["checks", "verification"],
-      doc: "Questions to the new version before it is called good, in this order."),
+      doc: "Checks of the new version before it is considered good, in order."),
     Field(
       "steps", .list(.object(step), atMost: 20), otherNames: ["canary"],
-      doc: "Shares of the traffic that a new model version passes through, each larger than the one before it."),
+      doc: "Traffic steps for a new model version, each larger than the previous one."),
     Field(
       "keepPrevious", .boolean, otherNames: ["keep_previous"],
       doc:
-        "Whether the version that a new one replaces stays beside it without traffic, for a quick way back. Default: "
+        "Whether the replaced version stays deployed without traffic, for a fast rollback. Default: "
         + "false."),
   ])
 
@@ -171,22 +174,22 @@ package enum ManifestSchema {
     Field(
       "traffic", .integer(0...99), .required, otherNames: ["traffic_percentage", "weight", "percent"],
       example: "traffic: 10",
-      doc: "The new version's share in per cent; at 0 it is verified before it gets any traffic."),
+      doc: "The new version's percentage of traffic; at 0 it is verified before it receives any."),
     Field(
       "for", .duration, otherNames: ["hold", "duration", "pause"],
-      doc: "How long it stays at this share once its verification has passed. Default: no time."),
+      doc: "How long it stays at this share once its verification has passed. Default: 0s."),
   ])
 
   private static let check = ObjectType([
     Field(
       "chat", .text(.prompt), .required, otherNames: ["prompt", "message"], example: "chat: \"Say hello.\"",
       doc: "A user message sent to the new version."),
-    Field("expect", .object(expectation), otherNames: ["expected"], doc: "What a good answer is."),
+    Field("expect", .object(expectation), otherNames: ["expected"], doc: "The expected answer."),
   ])
 
   private static let expectation = ObjectType([
     Field("status", .integer(100...599), otherNames: ["statusCode"], doc: "The HTTP status. Default: 200."),
-    Field("contains", .text(.any), doc: "A text the answer holds. Default: empty, any answer will do."),
+    Field("contains", .text(.any), doc: "Text that the answer must contain. Default: empty; any answer passes."),
     Field(
       "withinSeconds", .number(NumberRange(above: 0, upTo: 3600)), otherNames: ["within", "timeoutSeconds"],
       doc: "How long the answer may take. Default: 30."),

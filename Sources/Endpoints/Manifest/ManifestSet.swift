@@ -105,8 +105,8 @@ package struct ManifestReader {
       brokenNames.insert(name)
       add(
         Finding(
-          at: location, path: "metadata.name", "the endpoint \"\(name)\" is described already at \(first)",
-          suggestion: "keep one of the two"))
+          at: location, path: "metadata.name", "the endpoint \"\(name)\" is already described at \(first)",
+          suggestion: "keep one of them"))
     } else {
       named[name] = location
     }

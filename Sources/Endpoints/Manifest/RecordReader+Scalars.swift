@@ -38,7 +38,7 @@ extension RecordReader {
           suggestion: "write \(value)"))
       return nil
     case .string where scalar.text == "true" || scalar.text == "false":
-      return wrong(node, expected: "true or false", suggestion: "write it without quotes")
+      return wrong(node, expected: "true or false", suggestion: "remove the quotes")
     default: return wrong(node, expected: "true or false")
     }
   }
@@ -50,7 +50,7 @@ extension RecordReader {
     switch scalar.kind {
     case .ambiguous(let why): return ambiguous(scalar, node, why, expected: expected)
     case .string where Int(scalar.text) != nil:
-      return wrong(node, expected: expected, suggestion: "write it without quotes")
+      return wrong(node, expected: expected, suggestion: "remove the quotes")
     default: return wrong(node, expected: expected)
     }
   }
@@ -67,7 +67,7 @@ extension RecordReader {
     switch scalar.kind {
     case .ambiguous(let why): return ambiguous(scalar, node, why, expected: expected)
     case .string where Double(scalar.text) != nil:
-      return wrong(node, expected: expected, suggestion: "write it without quotes")
+      return wrong(node, expected: expected, suggestion: "remove the quotes")
     default: return wrong(node, expected: expected)
     }
   }
@@ -105,7 +105,7 @@ extension RecordReader {
     report(
       node.mark,
       Fault(
-        "\(shown(scalar.text)) is not a known \(noun); it is sent as it stands",
+        "\(shown(scalar.text)) is not a known \(noun); it is sent unchanged",
         suggestion: "known are " + words.joined(separator: ", "), severity: .warning))
     return .text(scalar.text)
   }
@@ -135,7 +135,7 @@ extension RecordReader {
       return Fault("has \(text.unicodeScalars.count) characters; at most \(rule.longest) are allowed")
     }
     let hasNull = text.utf8.withContiguousStorageIfAvailable { $0.contains(0) } ?? text.utf8.contains(0)
-    if hasNull { return Fault("holds the character U+0000, which no program takes") }
+    if hasNull { return Fault("contains the character U+0000, which is not allowed") }
     return rule.check(text)
   }
 
@@ -147,11 +147,11 @@ extension RecordReader {
     let quoted = isSecret ? "write it in quotes" : "write \"\(text)\" in quotes"
     switch kind {
     case .string: return nil
-    case .null: return Fault("has no value", suggestion: "write a text, or remove the line")
+    case .null: return Fault("has no value", suggestion: "set a value, or remove the line")
     case .bool: return Fault("\(value) is a boolean, not text", suggestion: quoted)
     case .integer: return Fault("\(value) is a number, not text", suggestion: quoted)
     case .float: return Fault("\(value) is a number, not text", suggestion: quoted)
-    case .ambiguous(.tag(let tag)): return Fault("the tag \(tag) has no meaning here", suggestion: "remove it")
+    case .ambiguous(.tag(let tag)): return Fault("the tag \(tag) is not supported here", suggestion: "remove it")
     case .ambiguous(let why): return Fault("\(value) is not clearly text: \(why.explanation)", suggestion: quoted)
     }
   }

@@ -27,8 +27,8 @@ struct RolloutDecoder {
       findings.append(
         Finding(
           at: location, path: "spec.rollout." + name,
-          "stands beside servedEntities, which split the traffic themselves",
-          suggestion: "remove it, or describe the endpoint by the flat fields"))
+          "conflicts with servedEntities, which split the traffic themselves",
+          suggestion: "remove it, or use the flat fields"))
     }
   }
 
@@ -40,8 +40,8 @@ struct RolloutDecoder {
         findings.append(
           Finding(
             at: step.location(of: "traffic") ?? step.location, path: "spec.rollout.steps[\(index)].traffic",
-            "\(traffic) does not exceed the \(last) of the step before it",
-            suggestion: "each step has more traffic than the last; all of it follows by itself"))
+            "\(traffic) must be more than the \(last) of the previous step",
+            suggestion: "each step must have more traffic than the previous one; 100 % follows automatically"))
       }
       last = max(last, traffic)
       return RolloutStep(traffic: traffic, hold: step.duration("for") ?? .zero)

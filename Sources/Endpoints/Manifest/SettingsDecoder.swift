@@ -58,7 +58,7 @@ struct SettingsDecoder {
       guard let limit = rateLimit(record, path) else { return nil }
       let who = WhoIsLimited(key: limit.key, principal: limit.principal)
       if let twin = named[who] {
-        report(record.location, path, "\(who.description) has a limit already at \(twin)", "keep one of them")
+        report(record.location, path, "\(who.description) already has a limit at \(twin)", "keep one of them")
       } else {
         named[who] = path
       }
@@ -75,7 +75,7 @@ struct SettingsDecoder {
 
   private mutating func rateLimit(_ record: Record, _ path: String) -> RateLimit? {
     if record.isAbsent("calls"), record.isAbsent("tokens") {
-      report(record.location, path, "limits neither calls nor tokens", "for example calls: 60")
+      report(record.location, path, "sets neither calls nor tokens", "for example calls: 60")
     }
     guard let key = record.text("key") else { return nil }
     let needsPrincipal = key == "user_group" || key == "service_principal"
@@ -86,7 +86,7 @@ struct SettingsDecoder {
     }
     if let location = record.location(of: "principal") {
       if key == "endpoint" {
-        report(location, path + ".principal", "has no meaning with the key endpoint", "remove it")
+        report(location, path + ".principal", "does not apply to the key endpoint", "remove it")
       } else if key == "user", let user = record.text("principal"), let fault = TextRule.emailAddress.check(user) {
         report(location, path + ".principal", fault.message, fault.suggestion)
       }
@@ -102,8 +102,8 @@ struct SettingsDecoder {
       return
     }
     report(
-      location, path + "." + field, severity: .warning, "\(shown(id)) is no application id",
-      "a service principal is named by its UUID, not by its display name")
+      location, path + "." + field, severity: .warning, "\(shown(id)) is not an application ID",
+      "use the service principal's UUID, not its display name")
   }
 
   // MARK: Notifications and telemetry
@@ -120,12 +120,12 @@ struct SettingsDecoder {
     if isWithoutTable, record.isAbsent("profileId") {
       // The server would take it and do nothing (serving-api.md E10).
       report(
-        record.location, "spec.telemetry", "names neither a table nor a profile, and would have no effect",
+        record.location, "spec.telemetry", "names neither a table nor a profile, so it has no effect",
         "for example logsTable: main.telemetry.chat_logs")
     }
     if !isWithoutTable, let location = record.location(of: "profileId") {
       report(
-        location, "spec.telemetry.profileId", "stands beside tables; telemetry goes to one or the other",
+        location, "spec.telemetry.profileId", "conflicts with the tables; telemetry uses one or the other",
         "keep the tables or the profile")
     }
     return TelemetrySettings(
@@ -145,7 +145,7 @@ struct SettingsDecoder {
       guard let grant = grant(record, path) else { return nil }
       if let twin = granted[grant.principal] {
         report(
-          record.location, path, "\(grant.principal.description) has a right already at \(twin)",
+          record.location, path, "\(grant.principal.description) already has a grant at \(twin)",
           "keep the stronger one: it includes the other")
       } else {
         granted[grant.principal] = path
@@ -161,8 +161,8 @@ struct SettingsDecoder {
       report(
         record.location, path,
         kinds.isEmpty
-          ? "names nobody; a grant is one principal's"
-          : "names \(kinds.joined(separator: " and ")); a grant is one principal's",
+          ? "names no principal; a grant needs exactly one"
+          : "names \(kinds.joined(separator: " and ")); a grant needs exactly one principal",
         kinds.isEmpty ? "write user, group or servicePrincipal" : "write one grant for each")
       return nil
     }

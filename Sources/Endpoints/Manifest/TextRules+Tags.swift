@@ -4,7 +4,7 @@ extension TextRule {
     if key.isEmpty { return Fault("is empty") }
     if key.utf8.starts(with: ReservedNames.tagPrefix.utf8) {
       return Fault(
-        "tags that begin with \"\(ReservedNames.tagPrefix)\" are Setpoint's own memory",
+        "tags starting with \"\(ReservedNames.tagPrefix)\" are reserved for Setpoint",
         suggestion: "choose another key")
     }
     if let fault = unfitForTags(key) { return fault }
@@ -23,7 +23,7 @@ extension TextRule {
     if let fault = unfitForTags(value) { return fault }
     guard value.unicodeScalars.count > safeTagLength else { return nil }
     return Fault(
-      "has \(value.unicodeScalars.count) characters; some workspaces take no more than \(safeTagLength)",
+      "has \(value.unicodeScalars.count) characters; some workspaces accept at most \(safeTagLength)",
       suggestion: "shorten it", severity: .warning)
   }
 

@@ -10,7 +10,7 @@ extension TextRule {
   static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 253) { name in
     if name.utf8.starts(with: "databricks-".utf8) {
       return Fault(
-        "names that begin with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another"
+        "names starting with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another"
       )
     }
     return nameFault(name)
@@ -25,7 +25,7 @@ extension TextRule {
       let stranger = name.unicodeScalars.first(where: { !$0.isASCII || !UInt8(ascii: $0).isNameByte })
     {
       return Fault(
-        "\(shown(name)) holds \(shown(String(stranger))); a name takes letters, digits, \"-\" and \"_\"",
+        "\(shown(name)) holds \(shown(String(stranger))); a name may contain letters, digits, \"-\" and \"_\"",
         suggestion: likeness(of: name).map { "such as \"\($0)\"" })
     }
     return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not begin with a letter or a digit")
@@ -52,13 +52,13 @@ extension TextRule {
     if let stranger = name.unicodeScalars.first(where: {
       "/:@".unicodeScalars.contains($0) || $0.properties.isWhitespace
     }) {
-      return Fault("\(shown(name)) holds \(shown(String(stranger))), which no registered model's name does")
+      return Fault("\(shown(name)) holds \(shown(String(stranger))), which is not allowed in a registered model's name")
     }
     let segments = name.split(separator: ".", omittingEmptySubsequences: false)
-    if segments.contains(where: \.isEmpty) { return Fault("\(shown(name)) has an empty part between its points") }
+    if segments.contains(where: \.isEmpty) { return Fault("\(shown(name)) has an empty part between dots") }
     if segments.count == 2 || segments.count > 3 {
       return Fault(
-        "\(shown(name)) has \(segments.count) parts; a model is catalog.schema.name, or a bare name without points")
+        "\(shown(name)) has \(segments.count) parts; a model is catalog.schema.name, or a bare name without dots")
     }
     return nil
   }
@@ -88,7 +88,7 @@ extension TextRule {
     let model = plain[..<mark]
     guard !model.isEmpty, version.count > 1 || plain[mark] == "/", !version.isEmpty else { return nil }
     return Fault(
-      "\(shown(name)) names model and version in one",
+      "\(shown(name)) contains both model and version",
       suggestion: "write model: \(model) and entityVersion: \"\(version)\"")
   }
 
@@ -111,23 +111,24 @@ extension TextMapRule {
     key: TextRule(pattern: "^[A-Za-z_][A-Za-z0-9_]*$", longest: 255) { name in
       if name.utf8.starts(with: ReservedNames.environmentPrefix.utf8) {
         return Fault(
-          "variables that begin with \"\(ReservedNames.environmentPrefix)\" are Setpoint's own",
+          "variables starting with \"\(ReservedNames.environmentPrefix)\" are reserved for Setpoint",
           suggestion: name == EngineArguments.variable ? "write the flags under engine" : "choose another name")
       }
       let isName = name.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") }
       guard isName, let first = name.utf8.first, first > UInt8(ascii: "9") else {
-        return Fault("\(shown(name)) is no variable; its name takes letters, digits and \"_\" and begins with no digit")
+        return Fault(
+          "\(shown(name)) is not a valid variable name; use letters, digits and \"_\", not starting with a digit")
       }
       return nil
     },
     value: TextRule(longest: 65_536, isSecret: true) { value in
       guard value.utf8.starts(with: "{{".utf8), !isSecretReference(value) else { return nil }
-      return Fault("is not a secret reference as the serving API reads it", suggestion: "write {{secrets/scope/key}}")
+      return Fault("is not a valid secret reference of the serving API", suggestion: "write {{secrets/scope/key}}")
     },
     checkEntry: { name, value in
       guard !value.isEmpty, !value.utf8.starts(with: "{{".utf8), isNameOfSecret(name) else { return nil }
       return Fault(
-        "looks like a secret in plain text", suggestion: "refer to a stored one: {{secrets/scope/key}}",
+        "looks like a plaintext secret", suggestion: "use a reference to a stored one: {{secrets/scope/key}}",
         severity: .warning)
     })
 

@@ -63,7 +63,7 @@ package enum VersionReference: Sendable, Hashable {
       if first != UInt8(ascii: "0") { return .success(.number(text)) }
       let digits = text.drop { $0 == "0" }
       return refuse(
-        "\(shown(text)) is not a version number as registries write it", digits.isEmpty ? nil : "write \"\(digits)\"")
+        "\(shown(text)) is not in a registry's version format", digits.isEmpty ? nil : "write \"\(digits)\"")
     }
     let digits = text.drop { $0 == "v" || $0 == "V" }
     if digits.count < text.count, case .success = read(String(digits)) {
@@ -79,7 +79,7 @@ package enum VersionReference: Sendable, Hashable {
   private static func readAlias(_ name: String) -> Result<VersionReference, Refusal> {
     let isName = (1...255).contains(name.utf8.count) && name.utf8.allSatisfy(\.isNameByte)
     guard isName else {
-      return refuse("\(shown("@" + name)) is no alias; its name takes letters, digits, \"-\" and \"_\"")
+      return refuse("\(shown("@" + name)) is not a valid alias; use letters, digits, \"-\" and \"_\"")
     }
     if name.lowercased() == latestWord {
       // The look-up could only ever fail.

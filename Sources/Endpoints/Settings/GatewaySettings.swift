@@ -6,7 +6,7 @@ package struct GatewaySettings: Hashable, Sendable {
   package var rateLimits: [RateLimit]? {
     didSet { rateLimits = rateLimits?.sorted() }
   }
-  /// Whether usage is written to the system tables.
+  /// Whether usage is recorded in the system tables.
   package var usageTracking: Bool?
   package var inferenceTable: InferenceTable?
   /// Of a live endpoint only: members of the API's block that no manifest can say, such as `fallback_config`, under the

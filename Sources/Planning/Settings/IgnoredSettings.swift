@@ -32,13 +32,15 @@ extension IgnoredDifference {
         ignored.append(
           .init(
             path: "spec.gateway.inferenceTable.tableNamePrefix", live: prefix,
-            why: "the manifest gives none, so the server's choice stands"))
+            why: "the manifest gives none, so the server's choice is kept"))
       }
     }
     return ignored
       + live.other.keys.sorted().map {
         IgnoredDifference(
-          path: "ai_gateway.\($0)", live: "set", why: "no manifest can say it; it is kept when the gateway is changed")
+          path: "ai_gateway.\($0)", live: "set",
+          why: "manifests cannot express it; it is kept when the gateway is "
+            + "changed")
       }
   }
 
@@ -60,14 +62,14 @@ extension IgnoredDifference {
         : [
           .init(
             path: "spec.telemetry", live: SettingsFields.words(live) ?? "on",
-            why: "the manifest asks for none; what somebody else set up stays")
+            why: "the manifest sets none; the existing one is kept")
         ]
     }
     guard wanted.profileID == nil, let profile = live.profileID else { return [] }
     return [
       .init(
         path: "spec.telemetry.profileId", live: profile,
-        why: "the provider's own profile for the tables that the manifest names; their names are not answered")
+        why: "the provider's own profile for the tables that the manifest names; the API does not return their names")
     ]
   }
 
@@ -80,8 +82,8 @@ extension IgnoredDifference {
       guard let named = wanted.grants.first(where: { $0.principal == grant.principal }) else {
         let why: String? =
           plan.isDeployer(grant.principal)
-          ? "who deploys stays a manager"
-          : wanted.mode == .additive ? "in the mode additive the grants of others stay" : nil
+          ? "the deploying principal remains a manager"
+          : wanted.mode == .additive ? "in additive mode, other grants are kept" : nil
         return why.map {
           IgnoredDifference(path: "spec.access[\(grant.principal.key)]", live: grant.level.manifestWord, why: $0)
         }
@@ -89,7 +91,7 @@ extension IgnoredDifference {
       guard named.level != grant.level, grant.level == .canManage, plan.isDeployer(grant.principal) else { return nil }
       return IgnoredDifference(
         path: "spec.access[\(grant.principal.key)]", live: grant.level.manifestWord,
-        why: "who deploys stays a manager, although the manifest says \(named.level.manifestWord)")
+        why: "the deploying principal remains a manager, although the manifest says \(named.level.manifestWord)")
     }.sorted { $0.path < $1.path }
   }
 
@@ -112,5 +114,5 @@ extension IgnoredDifference {
   }
 
   private static let unmanaged = "the manifest does not manage it"
-  private static let creationOnly = "it can be set only when an endpoint is created"
+  private static let creationOnly = "it can only be set at creation"
 }

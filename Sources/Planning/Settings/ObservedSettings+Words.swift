@@ -14,9 +14,9 @@ extension ObservedSettings {
     if let table = gateway?.inferenceTable, !table.catalog.isEmpty {
       lines.append("inference table: \(SettingsFields.words(table))")
     }
-    for name in gateway?.other.keys.sorted() ?? [] { lines.append("\(name): set, and not for a manifest to say") }
-    if let list = Self.list(notifications?.onUpdateSuccess) { lines.append("told of updates: \(list)") }
-    if let list = Self.list(notifications?.onUpdateFailure) { lines.append("told of failed updates: \(list)") }
+    for name in gateway?.other.keys.sorted() ?? [] { lines.append("\(name): set; manifests cannot express it") }
+    if let list = Self.list(notifications?.onUpdateSuccess) { lines.append("notified of updates: \(list)") }
+    if let list = Self.list(notifications?.onUpdateFailure) { lines.append("notified of failed updates: \(list)") }
     if let telemetry = SettingsFields.words(telemetry) { lines.append("telemetry: \(telemetry)") }
     return lines + accessWords
   }

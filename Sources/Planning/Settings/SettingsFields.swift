@@ -93,7 +93,7 @@ enum SettingsFields {
     return [FieldChange(path: "spec.telemetry", from: words(live), to: "on", effect: .inPlace)]
   }
 
-  private static func unknown(_ live: ObservedTelemetry?) -> String? { live.map { _ in "not told" } }
+  private static func unknown(_ live: ObservedTelemetry?) -> String? { live.map { _ in "not reported" } }
 
   static func words(_ live: ObservedTelemetry?) -> String? {
     live.map { live in

@@ -102,7 +102,7 @@ struct CredentialsChoice {
       let reason = named.map { " (named by \($0.name))" } ?? ""
       throw TargetError(
         "env-oidc: the environment variable \(name)\(reason) is not set",
-        advice: "put the identity provider's token into it, or name another variable with DATABRICKS_OIDC_TOKEN_ENV")
+        advice: "set it to the identity provider's token, or name another variable with DATABRICKS_OIDC_TOKEN_ENV")
     }
     return (.environment(name: name, token: Secret(token)), named?.place ?? "environment \(name)")
   }

@@ -41,7 +41,7 @@ struct TokenService: Sendable {
     guard reply.status == 200 else { throw refusal(reply, attempt, call: call(request)) }
     guard let answer = TokenAnswer(body: reply.body, headers: reply.headers) else {
       throw failure(
-        .unexpectedAnswer, "the answer holds no access token", attempt, call: call(request),
+        .unexpectedAnswer, "the response contains no access token", attempt, call: call(request),
         advice: "check that \(target.url) is the address of a workspace")
     }
     secrets.keepForAWhile(answer.token.text)
@@ -78,7 +78,7 @@ struct TokenService: Sendable {
       return (form + (clientID.map { [("client_id", $0)] } ?? []), nil)
     case .token:
       // It is what would be bought.
-      throw failure(.unauthenticated, "a token is not exchanged for another one", attempt, call: "authenticate")
+      throw failure(.unauthenticated, "the token exchange is not supported", attempt, call: "authenticate")
     }
   }
 
@@ -102,7 +102,7 @@ struct TokenService: Sendable {
     secrets.keepForAWhile(token)
     guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw failure(
-        .unauthenticated, "\(source.name) is no token: it holds blanks or characters outside of ASCII", attempt,
+        .unauthenticated, "\(source.name) is not a token: it contains whitespace or non-ASCII characters", attempt,
         call: "authenticate")
     }
     return Secret(token)
@@ -119,7 +119,7 @@ struct TokenService: Sendable {
       throw failure(
         .unauthenticated, text == nil ? "there is no such file" : "the file is empty", attempt, call: "read \(path)",
         advice:
-          "the path is from \(attempt.credentials.source); whoever projects or writes the token has to put it there")
+          "the path is from \(attempt.credentials.source); the process that writes the token must create it")
     }
     return token
   }
@@ -135,7 +135,7 @@ struct TokenService: Sendable {
     guard reply.status == 200, let json = try? JSONValue(parsing: reply.body),
       let identity = json["value"]?.stringValue, !identity.isEmpty
     else {
-      let words = reply.status == 200 ? "the answer holds no token" : words(of: reply)
+      let words = reply.status == 200 ? "the response contains no token" : words(of: reply)
       throw failure(
         .unauthenticated, "GitHub gave no identity token: \(words)", attempt, call: call(request),
         advice: "the job needs `permissions: {id-token: write}`")
@@ -251,7 +251,7 @@ struct TokenService: Sendable {
     var advice: String
     switch credentials.proof {
     case .client:
-      advice = "check the client id and its secret (\(credentials.source)); a secret ends after two years at the latest"
+      advice = "check the client id and its secret (\(credentials.source)); secrets expire after at most two years"
     case .federation(let source, let clientID):
       let policy =
         clientID.map { "the federation policy of service principal \($0)" } ?? "the account's federation policy"

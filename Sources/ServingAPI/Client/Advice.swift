@@ -15,16 +15,16 @@ enum Advice {
 
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {
     switch error.kind {
-    case .unauthenticated: "the token was not accepted; it came from \(target.tokenSource)"
-    case .permissionDenied: "the token's owner lacks the right to do this; the token came from \(target.tokenSource)"
+    case .unauthenticated: "the token was rejected; it came from \(target.tokenSource)"
+    case .permissionDenied: "the token's owner lacks permission for this; the token came from \(target.tokenSource)"
     case .conflict where error.call.hasSuffix("/config") || error.call.hasSuffix("/telemetry-config"):
-      "the endpoint is being updated and takes one change at a time; wait until that has ended, then try again"
+      "the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again"
     case .network, .timeout: error.isUnreachable ? unreachable(target) : nil
     case .unexpectedAnswer:
-      "this is not an answer of the serving API; check that \(target.url) is a workspace or a serving plane"
+      "this response is not from the serving API; check that \(target.url) is a workspace or a serving plane"
     case .untrustedServer:
       "check the address, and whether this machine trusts the authority that signed the server's certificate"
-    case .throttled: "the server limits how often it is asked; try again later"
+    case .throttled: "the server is rate-limiting requests; try again later"
     default: nil
     }
   }

@@ -8,13 +8,13 @@ enum LoginPage {
     let places = [response.effectiveURL, response.headers["Location"] ?? ""]
     if places.contains(where: { $0.contains("error=private-link-validation-error") }) {
       return denied(
-        response.status, "the workspace takes requests through its private link only", call,
+        response.status, "the workspace accepts requests only through its private link", call,
         advice: "run this from a network that the workspace's private link reaches")
     }
     guard let place = places.first(where: isLoginPath) else { return nil }
     let shown = place.prefix { $0 != "?" && $0 != "#" }
     return denied(
-      response.status, "the server sends the request to its login page, \(shown)", call, advice: advice(target))
+      response.status, "the server redirected the request to its login page, \(shown)", call, advice: advice(target))
   }
 
   /// What a body of a successful answer shows of it; nil for anything but an HTML page that asks who one is.
@@ -25,7 +25,7 @@ enum LoginPage {
     guard page.contains("<html") || page.contains("<!doctype"), signs.contains(where: { page.contains($0) }) else {
       return nil
     }
-    return denied(200, "the server answers with its login page", call, advice: advice(target))
+    return denied(200, "the server answered with its login page", call, advice: advice(target))
   }
 
   private static func isLoginPath(_ url: String) -> Bool {

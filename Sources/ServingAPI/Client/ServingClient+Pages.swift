@@ -51,7 +51,7 @@ extension ServingClient {
   private func endless(_ call: APICall, _ message: String) -> ServingError {
     ServingError(
       kind: .unexpectedAnswer, status: 200, serverMessage: message, call: call.description,
-      advice: "check that \(target.url) is what it should be; a proxy in between may answer in its place")
+      advice: "check that \(target.url) is the right server; a proxy may be answering instead")
   }
 }
 

@@ -68,7 +68,7 @@ package struct ServingClient: Sendable {
   ) async throws -> (object: Object, bytes: Int) {
     let (json, bytes) = try await sizedJSON(call)
     guard let object = Object(json) else {
-      throw notJSON(call, bytes: json.bytes(), reason: "an object was expected")
+      throw notJSON(call, bytes: json.bytes(), reason: "expected an object")
     }
     return (object, bytes)
   }
@@ -192,7 +192,7 @@ package struct ServingClient: Sendable {
   private func redirected(_ response: APIResponse, call: APICall) -> ServingError {
     // Only the place's host and path: its query may carry a session.
     let place = (response.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
-    let message = place.isEmpty ? "the server sends the request elsewhere" : "the server sends the request to \(place)"
+    let message = place.isEmpty ? "the server redirected the request" : "the server redirected the request to \(place)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: response.status, serverMessage: message, call: call.description)
     error.isAPIAnswer = false
@@ -205,7 +205,7 @@ package struct ServingClient: Sendable {
     let quoted = words.isEmpty ? "" : "; the answer begins: \(words)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: 200,
-      serverMessage: "the answer is not what the API promises (\(reason))\(quoted)",
+      serverMessage: "unexpected response from the API (\(reason))\(quoted)",
       call: call.description, outcomeUnknown: call.method != "GET")
     error.isAPIAnswer = false
     error.advice = Advice.text(for: error, target: target)

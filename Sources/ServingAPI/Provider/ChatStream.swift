@@ -29,7 +29,8 @@ package struct ChatStream: AsyncSequence, Sendable {
         client.failure(status: response.status, headers: response.headers, body: body, call: call)
       case .stoppedShort:
         ServingError(
-          kind: .network, serverMessage: "the connection ended before the answer did", call: call.description)
+          kind: .network, serverMessage: "the connection closed before the response was complete",
+          call: call.description)
       case .broke(let error): client.streamFailure(error, call: call)
       }
     }
@@ -43,7 +44,7 @@ package struct ChatStream: AsyncSequence, Sendable {
       return Array("data: \(json.text())\n\n".utf8)
     }
     body = ByteStream(lines + [Array("data: [DONE]\n\n".utf8)])
-    failure = { _ in ServingError(kind: .network, serverMessage: "the answer stopped short", call: "chat") }
+    failure = { _ in ServingError(kind: .network, serverMessage: "the response was cut off", call: "chat") }
   }
 
   package func makeAsyncIterator() -> AsyncIterator {

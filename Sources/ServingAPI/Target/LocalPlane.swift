@@ -94,7 +94,7 @@ package struct LocalPlane: Hashable, Sendable {
       let dataDirectory = json["data_directory"]?.stringValue, dataDirectory.hasPrefix("/")
     else {
       throw TargetError(
-        "\(path) is not the announcement of a serving plane",
+        "\(path) is not a serving plane's runtime file",
         advice: "remove it and start the plane again with `setpoint serve`")
     }
     return LocalPlane(url: url, tokenFile: tokenFile, processID: processID, dataDirectory: dataDirectory)

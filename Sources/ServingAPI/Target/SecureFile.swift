@@ -21,14 +21,14 @@ package enum SecureFile {
 
   /// False where the directory does not exist.
   ///
-  /// - Throws: `TargetError` where it is no directory, another user's, or open to others.
+  /// - Throws: `TargetError` where it is not a directory, another user's, or open to others.
   static func checkDirectory(_ path: String) throws(TargetError) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
       throw failed("look at", path)
     }
-    guard status.st_mode & S_IFMT == S_IFDIR else { throw notOurs(path, "it is no directory") }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw notOurs(path, "it is not a directory") }
     try check(status, path)
     return true
   }
@@ -65,7 +65,7 @@ package enum SecureFile {
       }
       if status.st_mode & S_IFMT == S_IFLNK { continue }
       guard status.st_mode & 0o022 == 0 || status.st_mode & S_ISVTX != 0 else {
-        throw notOurs(path, "others may write to \(parent)")
+        throw notOurs(path, "other users can write to \(parent)")
       }
     }
   }
@@ -146,11 +146,11 @@ package enum SecureFile {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failed("read", path) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw notOurs(path, "it is no regular file") }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw notOurs(path, "it is not a regular file") }
     if isPrivate { try check(status, path) }
     guard let bytes = readAll(descriptor) else { throw failed("read", path) }
     guard bytes.count <= largest else {
-      throw TargetError("\(path) is larger than \(largest) bytes", advice: "give another file")
+      throw TargetError("\(path) is larger than \(largest) bytes", advice: "use another file")
     }
     return String(decoding: bytes, as: UTF8.self)
   }
@@ -188,16 +188,17 @@ package enum SecureFile {
   private static func check(_ status: stat, _ path: String) throws(TargetError) {
     guard status.st_uid == userID else { throw notOurs(path, "it belongs to user \(status.st_uid)") }
     guard status.st_mode & 0o077 == 0 else {
-      throw notOurs(path, "others may use it (mode \(String(status.st_mode & 0o777, radix: 8)))")
+      throw notOurs(path, "other users can access it (mode \(String(status.st_mode & 0o777, radix: 8)))")
     }
   }
 
   private static func notOurs(_ path: String, _ reason: String) -> TargetError {
-    TargetError("\(path) is not trusted: \(reason)", advice: "remove it, or take the rights of others away (chmod go=)")
+    TargetError("\(path) is not trusted: \(reason)", advice: "remove it, or restrict its permissions (chmod go=)")
   }
 
   private static func failed(_ verb: String, _ path: String, reason: Int32 = errno) -> TargetError {
-    TargetError("cannot \(verb) \(path): \(String(cString: strerror(reason)))", advice: "check the path and its rights")
+    TargetError(
+      "cannot \(verb) \(path): \(String(cString: strerror(reason)))", advice: "check the path and its permissions")
   }
 }
 

@@ -36,8 +36,8 @@ package struct TargetResolver: Sendable {
         let now = try find(host: host, profile: profile)
         guard now.target.url == found.target.url else {
           throw TargetError(
-            "\(now.target.source) now names \(now.target.url), and this began at \(found.target.url)",
-            advice: "start again to go there")
+            "\(now.target.source) now names \(now.target.url), but this command started with \(found.target.url)",
+            advice: "run the command again to use it")
         }
         return now.credentials
       }, readFile: readFile)
@@ -87,7 +87,7 @@ package struct TargetResolver: Sendable {
       let profile = try namedProfile(name, namedBy: "flag --profile")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
         throw TargetError(
-          "--host says \(url), and \(profile.place) is for another host", advice: "give one of the two flags")
+          "--host is \(url), and \(profile.place) is for another host", advice: "use only one of them")
       }
       return try found(url, source, profile.settings, in: profile)
     }
@@ -114,7 +114,7 @@ package struct TargetResolver: Sendable {
       let profile = try namedProfile(name, namedBy: "environment DATABRICKS_CONFIG_PROFILE")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
         throw TargetError(
-          "DATABRICKS_HOST says \(url), and \(profile.place) is for another host",
+          "DATABRICKS_HOST is \(url), and \(profile.place) is for another host",
           advice: "unset DATABRICKS_HOST or DATABRICKS_CONFIG_PROFILE")
       }
       settings = settings.over(profile.settings)
@@ -184,7 +184,7 @@ package struct TargetResolver: Sendable {
       let names = file.profiles.names
       throw TargetError(
         "profile \"\(name)\" (\(namedBy)) is not in \(path)",
-        advice: names.isEmpty ? "the file holds no profiles" : "it holds: \(names.joined(separator: ", "))")
+        advice: names.isEmpty ? "the file contains no profiles" : "it contains: \(names.joined(separator: ", "))")
     }
     return Profile(values: values, place: "profile \(name) of \(path)")
   }
@@ -209,7 +209,7 @@ package struct TargetResolver: Sendable {
     let planes = try findPlanes()
     if planes.running.count > 1 {
       throw choice(
-        of: planes.running, "\(planes.running.count) serving planes run on this machine, and none was chosen")
+        of: planes.running, "\(planes.running.count) serving planes are running on this machine; choose one")
     }
     if let gone = planes.gone.first, planes.running.isEmpty { throw notRunning(gone) }
     return planes.running.first

@@ -23,12 +23,13 @@ package enum TokenFile {
     guard let text = try SecureFile.readPrivate(path) else { return nil }
     let words = text.split(whereSeparator: \.isWhitespace)
     guard words.count == 1, words[0].utf8.count >= 16 else {
-      throw TargetError("\(path) holds no token", advice: "remove the file; a new token is made at the next start")
+      throw TargetError(
+        "\(path) contains no token", advice: "remove the file; a new token is created at the next start")
     }
     return String(words[0])
   }
 
   private static func none(_ path: String) -> TargetError {
-    TargetError("there is no token in \(path)", advice: "a new one is made at the next start")
+    TargetError("there is no token in \(path)", advice: "a new one is created at the next start")
   }
 }

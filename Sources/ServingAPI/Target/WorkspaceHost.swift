@@ -8,18 +8,19 @@ package enum WorkspaceHost {
   package static func normalized(_ text: String, source: String) throws(TargetError) -> String {
     let text = text.trimmed
     func refused(_ reason: String) -> TargetError {
-      TargetError("the host from \(source) is no address: \(reason)", advice: "write it as https://HOST or HOST:PORT")
+      TargetError(
+        "the host from \(source) is not a valid address: \(reason)", advice: "write it as https://HOST or HOST:PORT")
     }
     guard !text.isEmpty else { throw refused("it is empty") }
     guard text.unicodeScalars.allSatisfy({ $0.isASCII && $0.value > 0x20 && $0.value != 0x7F }) else {
-      throw refused("it holds a space or a character outside of ASCII")
+      throw refused("it contains a space or a non-ASCII character")
     }
     let (scheme, rest) = split(text)
     if let scheme, scheme != "http", scheme != "https" { throw refused("\"\(scheme)\" is neither http nor https") }
     let withoutQuery = rest.prefix { $0 != "?" && $0 != "#" }
     let authority = withoutQuery.prefix { $0 != "/" }.lowercased()
     // A password may stand there: it is not repeated.
-    guard !authority.contains("@") else { throw refused("it holds a user name; give a token instead") }
+    guard !authority.contains("@") else { throw refused("it contains a user name; use a token instead") }
     guard !authority.isEmpty, !authority.hasPrefix(":"), isValidPort(authority) else {
       throw refused("\"\(text)\" has no host, or no valid port")
     }

@@ -63,11 +63,11 @@ struct ModelCalls: Sendable {
     let sent = try await body.read(request, as: WireRegisterVersionRequest.self)
     let findings = sent.typeFindings()
     guard findings.isEmpty else { throw APIError.invalid(findings.joined(separator: "; ")) }
-    guard let source = sent.source else { throw APIError.invalid("source must name a folder of the plane's machine") }
+    guard let source = sent.source else { throw APIError.invalid("source must be a folder on the plane's machine") }
     let name = context.path("model")
     let number = try sent.version.map { written in
       guard let number = Int(written) else {
-        throw APIError.invalid("version must be a whole number from 1, and is \"\(written)\"")
+        throw APIError.invalid("version must be a positive integer, not \"\(written)\"")
       }
       return number
     }

@@ -27,7 +27,7 @@ struct APIError: Error, Hashable, CustomStringConvertible {
   static func updating(_ name: String) -> APIError {
     APIError(
       status: 409, code: "RESOURCE_CONFLICT",
-      message: "Endpoint '\(name)' is currently updating. Wait until the update is over and send it again.")
+      message: "Endpoint '\(name)' is currently updating. Wait until the update finishes and try again.")
   }
 
   static func unsupported(_ what: String) -> APIError {

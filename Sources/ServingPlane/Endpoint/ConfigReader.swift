@@ -28,10 +28,10 @@ struct ConfigReader {
     let findings = wire.typeFindings(path: "config")
     guard findings.isEmpty else { throw .invalid(findings.joined(separator: "; ")) }
     if wire.members["auto_capture_config"].map({ !$0.isNull }) == true {
-      throw .invalid("auto_capture_config is not supported by this serving plane; leave it out")
+      throw .invalid("auto_capture_config is not supported by this serving plane; remove it")
     }
     if let entities = wire.servedEntities, let models = wire.servedModels, !entities.isEmpty, !models.isEmpty {
-      throw .invalid("give served_entities or served_models, not both")
+      throw .invalid("use served_entities or served_models, not both")
     }
     let sent = wire.entities
     guard !sent.isEmpty else { throw .invalid("served_entities must have at least one element") }
@@ -56,7 +56,7 @@ struct ConfigReader {
     let name = wire.resolvedName
     func invalid(_ message: String) -> APIError { .invalid("served entity '\(name)': \(message)") }
     if let member = wire.unrepresentedMembers.first {
-      throw invalid("\(member) is not supported by this serving plane; leave it out")
+      throw invalid("\(member) is not supported by this serving plane; remove it")
     }
     guard let model = wire.entityName, !model.isEmpty else { throw invalid("entity_name is missing") }
     guard let text = wire.entityVersion, let number = Int(text), number > 0, String(number) == text else {
@@ -67,7 +67,7 @@ struct ConfigReader {
     }
     let type = wire.workloadType.flatMap { $0.isEmpty ? nil : $0 } ?? "CPU"
     guard Self.workloadTypes.contains(type) else {
-      throw invalid("workload_type '\(type)' is unknown; there is \(Self.workloadTypes.joined(separator: ", "))")
+      throw invalid("workload_type '\(type)' is unknown; supported: \(Self.workloadTypes.joined(separator: ", "))")
     }
     let size = try size(wire, invalid)
     let environment = wire.environmentVars ?? [:]
@@ -88,11 +88,11 @@ struct ConfigReader {
     guard wire.minProvisionedConcurrency != nil || wire.maxProvisionedConcurrency != nil else {
       let size = given ?? "Small"
       guard Self.sizes.contains(size) else {
-        throw invalid("workload_size '\(size)' is unknown; there is \(Self.sizes.joined(separator: ", "))")
+        throw invalid("workload_size '\(size)' is unknown; supported: \(Self.sizes.joined(separator: ", "))")
       }
       return (size, nil, nil)
     }
-    guard given == nil else { throw invalid("give workload_size or min and max_provisioned_concurrency, not both") }
+    guard given == nil else { throw invalid("use workload_size or min and max_provisioned_concurrency, not both") }
     let low = wire.minProvisionedConcurrency ?? wire.maxProvisionedConcurrency ?? 4
     let high = wire.maxProvisionedConcurrency ?? low
     guard low > 0, low <= high, high <= 1024, low.isMultiple(of: 4), high.isMultiple(of: 4) else {
@@ -103,10 +103,10 @@ struct ConfigReader {
 
   private func check(_ environment: [String: String], _ invalid: (String) -> APIError) throws(APIError) {
     if let name = environment.keys.sorted().first(where: { !EnvironmentName.isValid($0) }) {
-      throw invalid("environment_vars: '\(name)' is no name of a variable")
+      throw invalid("environment_vars: '\(name)' is not a valid variable name")
     }
     if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
-      throw invalid("environment_vars: the value of \(name) holds a null character")
+      throw invalid("environment_vars: the value of \(name) contains a null character")
     }
     // Whoever gets here has the plane's own token: there is no other one.
     if let finding = EnvironmentRule.finding(environment, isAdministrator: true) {
@@ -126,7 +126,7 @@ struct ConfigReader {
     let routes = traffic?.routes ?? []
     guard !routes.isEmpty else {
       guard let name = names.first, names.count == 1 else {
-        throw .invalid("traffic_config is required where there is more than one served entity")
+        throw .invalid("traffic_config is required with more than one served entity")
       }
       return [name: 100]
     }
@@ -134,7 +134,8 @@ struct ConfigReader {
     for route in routes {
       guard let name = route.servedEntityName, names.contains(name) else {
         throw .invalid(
-          "traffic_config: '\(route.servedEntityName ?? "")' is none of the served entities \(names.joined(separator: ", "))"
+          "traffic_config: '\(route.servedEntityName ?? "")' is not one of the served entities "
+            + "\(names.joined(separator: ", "))"
         )
       }
       guard let share = route.trafficPercentage, (0...100).contains(share) else {
@@ -145,14 +146,18 @@ struct ConfigReader {
       }
     }
     let total = shares.values.reduce(0, +)
-    guard total == 100 else { throw .invalid("traffic_config: the traffic percentages add up to \(total), not 100") }
+    guard total == 100 else {
+      throw .invalid(
+        "traffic_config: the traffic percentages must add up to 100, not "
+          + "\(total), not 100")
+    }
     return shares
   }
 
   private func refuseDuplicates(_ entities: [PlaneEntity]) throws(APIError) {
     for (index, entity) in entities.enumerated() {
       for other in entities[..<index] {
-        if entity.name == other.name { throw .invalid("two served entities are called '\(entity.name)'") }
+        if entity.name == other.name { throw .invalid("two served entities are named '\(entity.name)'") }
         if entity.entityName == other.entityName && entity.entityVersion == other.entityVersion {
           throw .invalid(
             "Cannot create 2+ served entities with the same model and version: \(entity.entityName) version "

@@ -37,7 +37,7 @@ struct EndpointMachine: Sendable {
 
   private(set) var record: EndpointRecord
   private(set) var replicas: [String: Replica] = [:]
-  /// When to look again although nothing has happened: the end of a back-off.
+  /// When to check again although nothing has happened: the end of a back-off.
   private(set) var lookAgainAt: Duration?
   /// Launches that wait for a free place on the machine.
   private(set) var withoutRoom: [String] = []

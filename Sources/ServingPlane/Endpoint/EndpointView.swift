@@ -110,7 +110,7 @@ struct EndpointView {
     let ready = machine.readyCount(entity)
     guard ready < entity.replicas else { return state(DeploymentWord.ready, [], entity) }
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
-    if let failure = machine.lastFailure(entity) { words.append("the last one failed: \(failure)") }
+    if let failure = machine.lastFailure(entity) { words.append("the last replica failed: \(failure)") }
     return state(DeploymentWord.recovering, words, entity)
   }
 
@@ -127,14 +127,14 @@ struct EndpointView {
       default: break
       }
     }
-    if let failure = machine.lastFailure(entity) { words.append("trying again after: \(failure)") }
+    if let failure = machine.lastFailure(entity) { words.append("retrying after: \(failure)") }
     return state(DeploymentWord.creating, words, entity)
   }
 
   private func failedState(_ entity: PlaneEntity, culprit: String, reason: String) -> WireDeploymentState {
     entity.name == culprit
       ? state(DeploymentWord.failed, [reason], entity)
-      : state(DeploymentWord.aborted, ["given up because \(culprit) failed"], entity)
+      : state(DeploymentWord.aborted, ["stopped because \(culprit) failed"], entity)
   }
 
   private func state(_ word: String, _ words: [String], _ entity: PlaneEntity) -> WireDeploymentState {

@@ -42,12 +42,12 @@ enum EngineFlagRule {
   }
 
   private static func reason(_ flag: Flag, value: String) -> String? {
-    if planes.contains(where: flag.isMeant) { return "the serving plane sets it, since it has to reach the replica" }
+    if planes.contains(where: flag.isMeant) { return "the serving plane sets it to be able to reach the replica" }
     if flag.isMeant("--device-ids") { return "the serving plane assigns the devices of a replica" }
     if loadsCode.contains(where: flag.isMeant) {
-      return "it decides which code the engine loads; only the model's entrypoint may have it"
+      return "it decides which code the engine loads; it is allowed only in the model's entrypoint"
     }
-    if flag.name == "--config" { return "it reads more flags from a file; write them out" }
+    if flag.name == "--config" { return "it reads more flags from a file; write them explicitly" }
     if flag.isMeant("--distributed-executor-backend"), !["mp", "ray", "uni", "external_launcher", ""].contains(value) {
       return "it loads code by name; its values are mp, ray, uni and external_launcher"
     }

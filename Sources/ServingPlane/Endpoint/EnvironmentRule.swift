@@ -14,7 +14,7 @@ enum EnvironmentRule {
     let name = name.uppercased()
     if name == EngineFlags.variable { return .allowed }
     if planeNames.contains(name) || name.hasPrefix("SETPOINT_") {
-      return .refused(why: "it is set by the serving plane itself")
+      return .refused(why: "the serving plane sets it")
     }
     if name.contains("VISIBLE_DEVICES") || deviceNames.contains(name) {
       return .refused(why: "the serving plane assigns the devices of a replica")

@@ -10,7 +10,7 @@ enum RefusedVariables {
       return family.reason
     }
     if endings.contains(where: name.hasSuffix) || parts.contains(where: name.contains) {
-      return "by its name it tells a program which code to load or run"
+      return "its name suggests that it selects code to load or run"
     }
     return nil
   }
@@ -58,7 +58,7 @@ enum RefusedVariables {
         "FPATH", "EXECIGNORE", "INPUTRC",
       ], prefixes: ["BASH", "ZSH_"]),
     Family(
-      reason: "it names a program that others run, or where they look for one",
+      reason: "it names a program to run, or where to look for one",
       names: [
         "PATH", "BROWSER", "EDITOR", "VISUAL", "PAGER", "MANPAGER", "LESSOPEN", "LESSCLOSE", "CC", "CXX", "CPP", "AR",
         "LD", "NVCC", "CUDACXX", "CUDAHOSTCXX", "HIPCC", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED",
@@ -69,7 +69,7 @@ enum RefusedVariables {
         "TORCH_ADDR2LINE_BINARY", "VLLM_RUST_FRONTEND_PATH",
       ], prefixes: ["GIT_", "SSH_", "SUDO_", "CCACHE_", "CMAKE_", "NINJA_", "NVCC_", "DISTCC_"]),
     Family(
-      reason: "it names a folder in which programs find code or settings of their own",
+      reason: "it names a folder where programs find code or settings",
       names: [
         "HOME", "TMP", "TEMP", "TEMPDIR", "TORCH_HOME", "TORCH_EXTENSIONS_DIR", "VLLM_CACHE_ROOT",
         "VLLM_XLA_CACHE_PATH",
@@ -78,7 +78,7 @@ enum RefusedVariables {
         "CUTLASS_PATH", "QUACK_CACHE_DIR", "UCX_MODULE_DIR", "FI_PROVIDER_PATH",
       ], prefixes: ["XDG_", "FLASHINFER_", "DG_JIT_", "TVM_", "CUTE_DSL_", "TILELANG_", "AITER_"]),
     Family(
-      reason: "it makes the engine load code, or take what it is sent for code",
+      reason: "it makes the engine load code or treat its input as code",
       names: [
         "VLLM_PLUGINS", "VLLM_ALLOW_INSECURE_SERIALIZATION", "VLLM_LOGGING_CONFIG_PATH", "VLLM_NCCL_SO_PATH",
         "VLLM_CUDART_SO_PATH", "VLLM_SERVER_DEV_MODE", "USE_HUB_KERNELS", "LOCAL_KERNELS",

@@ -24,7 +24,7 @@ extension ServingEndpoints {
     do {
       try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.save(record) } }
     } catch {
-      log.error("the replica could not be written down", metadata: ["replica": "\(record.id)", "error": "\(error)"])
+      log.error("the replica could not be saved", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
   }
 
@@ -37,7 +37,8 @@ extension ServingEndpoints {
         try reserve.write(to: store) { try $0.deleteReplica(record.id) }
       }
     } catch {
-      log.error("the replica could not be forgotten", metadata: ["replica": "\(record.id)", "error": "\(error)"])
+      log.error(
+        "the replica's record could not be removed", metadata: ["replica": "\(record.id)", "error": "\(error)"])
     }
   }
 

@@ -167,7 +167,7 @@ extension ServingEndpoints {
     if let machine = ids[name].flatMap({ machines[$0] }) { return machine }
     guard let damage = damaged[name] else { throw .noEndpoint(name) }
     throw .missing(
-      "Endpoint with name '\(name)' does not exist any more: its record in the plane's store is damaged (\(damage.reason)). "
+      "Endpoint with name '\(name)' no longer exists: its record in the plane's store is damaged (\(damage.reason)). "
         + "Create it again.")
   }
 
@@ -178,7 +178,7 @@ extension ServingEndpoints {
     for member in Self.unsupportedAtCreate {
       guard let value = request.members[member], !value.isNull else { continue }
       if value == .bool(false) || value == .object([:]) || value == .array([]) { continue }
-      throw .invalid("\(member) is not supported by this serving plane yet; leave it out")
+      throw .invalid("\(member) is not supported by this serving plane yet; remove it")
     }
     guard let name = request.name, !name.isEmpty else { throw .invalid("name is missing") }
     if let finding = EndpointName.finding(name) { throw .invalid(finding) }

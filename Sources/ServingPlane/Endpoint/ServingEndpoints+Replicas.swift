@@ -155,17 +155,17 @@ extension ServingEndpoints {
       await keep(record)
       run(record, await version(of: record.launch), start: nil)
       supervisor.stop(record.id, .drain(settings.timing.drainDeadline))
-      log.info("replica of no endpoint is drained", metadata: ["replica": "\(record.id)"])
+      log.info("draining a replica without an endpoint", metadata: ["replica": "\(record.id)"])
     case .lost(var record):
-      record.failure = ReplicaFailure("it ended while the serving plane was away", isWorthRepeating: true)
+      record.failure = ReplicaFailure("it exited while the serving plane was not running", isWorthRepeating: true)
       record.ended = wallClock()
       await keep(record)
       log.warning("replica gone", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .swept(let record):
       await forget(record)
-      log.info("replica of no endpoint ended", metadata: ["replica": "\(record.id)"])
+      log.info("stopped a replica without an endpoint", metadata: ["replica": "\(record.id)"])
     case .orphans(let count):
-      log.info("processes of no replica ended", metadata: ["count": "\(count)"])
+      log.info("stopped processes without a replica", metadata: ["count": "\(count)"])
     }
   }
 

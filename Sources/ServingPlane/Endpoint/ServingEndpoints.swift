@@ -108,7 +108,7 @@ actor ServingEndpoints {
     for remark in contents.remarks { log.error("the store is damaged", metadata: ["what": "\(remark)"]) }
     for (name, damage) in contents.damagedEndpoints {
       log.error(
-        "an endpoint cannot be read from the store and is left out; create it again, or restore the store from a backup",
+        "an endpoint cannot be read from the store and is skipped; create it again, or restore the store from a backup",
         metadata: ["endpoint": "\(name)", "error": "\(damage.reason)"])
     }
     for (id, reason) in contents.damagedReplicas {
@@ -199,7 +199,7 @@ actor ServingEndpoints {
     if actions.contains(.save) {
       do { try await write(machine.record) } catch {
         log.error(
-          "the endpoint could not be written down",
+          "the endpoint could not be saved",
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }

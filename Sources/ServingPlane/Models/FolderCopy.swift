@@ -33,7 +33,7 @@ struct FolderCopy: Sendable {
   }
 
   private func makeFolder(_ path: String) throws(ModelError) {
-    guard mkdir(path, 0o700) == 0, chmod(path, 0o700) == 0 else { throw failure("\(path) cannot be made", at: path) }
+    guard mkdir(path, 0o700) == 0, chmod(path, 0o700) == 0 else { throw failure("\(path) cannot be created", at: path) }
   }
 
   /// Known to be too much is better said before the disk is full than after.
@@ -46,8 +46,9 @@ struct FolderCopy: Sendable {
     guard let free = freeBytes(target), free < needed else { return }
     throw ModelError(
       code: .storage,
-      description: "the disk of \(target) has no room: \(Self.megabytes(needed)) are to be copied and "
-        + "\(Self.megabytes(free)) are free. Make room, or register from a folder on the same file system, where weights "
+      description: "the disk of \(target) has too little space: \(Self.megabytes(needed)) must be copied and "
+        + "\(Self.megabytes(free)) are free. Free some space, or register from a folder on the same file system, "
+        + "where weights "
         + "are linked")
   }
 
@@ -60,13 +61,13 @@ struct FolderCopy: Sendable {
     defer { close(source) }
     var status = stat()
     guard fstat(source, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw ModelError(code: .invalid, description: "\(file.path) is not a regular file any more")
+      throw ModelError(code: .invalid, description: "\(file.path) is no longer a regular file")
     }
     let mode: mode_t = file.isExecutable ? 0o700 : 0o600
     let copy = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard copy >= 0 else { throw failure("\(target) cannot be made", at: target) }
+    guard copy >= 0 else { throw failure("\(target) cannot be created", at: target) }
     defer { close(copy) }
-    guard fchmod(copy, mode) == 0 else { throw failure("\(target) cannot be made", at: target) }
+    guard fchmod(copy, mode) == 0 else { throw failure("\(target) cannot be created", at: target) }
     try transfer(from: source, file.path, to: copy, target)
   }
 
@@ -102,7 +103,7 @@ struct FolderCopy: Sendable {
     return ModelError(
       code: .storage,
       description: "\(what): \(String(cString: strerror(cause)))"
-        + (full ? ". Nothing of the version was kept; make room on the disk of \(target) and register it again" : ""))
+        + (full ? ". Nothing was kept; free space on the disk of \(target) and register it again" : ""))
   }
 
   private static func freeBytes(at path: String) -> Int64? {

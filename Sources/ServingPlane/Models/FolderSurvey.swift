@@ -67,9 +67,9 @@ struct FolderSurvey: Sendable {
         isExecutable: status.st_mode & S_IXUSR != 0)
       items.append(.file(inside, file))
     case S_IFDIR:
-      guard !ancestors.contains(real) else { throw invalid("\(shown) is a link that leads back up to \(real)") }
+      guard !ancestors.contains(real) else { throw invalid("\(shown) is a link back up to \(real)") }
       guard ancestors.count < Self.maximumDepth else {
-        throw invalid("\(root) is nested deeper than \(Self.maximumDepth) folders, at \(shown)")
+        throw invalid("\(root) is nested more deeply than \(Self.maximumDepth) folders, at \(shown)")
       }
       try refuse(real, shown)
       items.append(.folder(inside))
@@ -81,14 +81,14 @@ struct FolderSurvey: Sendable {
 
   private func target(of link: String, shown: String) throws(ModelError) -> String {
     guard let real = ResolvedPath.of(link) else {
-      throw invalid("\(shown) is a link that leads nowhere (\(String(cString: strerror(errno))))")
+      throw invalid("\(shown) is a broken link (\(String(cString: strerror(errno))))")
     }
     if real == root || real.hasPrefix(root + "/") || Self.isOfSameCache(real, root: root) { return real }
     try refuse(real, shown)
     guard followsLinks else {
       throw invalid(
-        "\(shown) is a link that leads out of the folder, to \(real); copy the file into the folder, or register with "
-          + "--follow-links if it is meant")
+        "\(shown) is a link to outside the folder, \(real); copy the file into the folder, or register with "
+          + "--follow-links if this is intended")
     }
     return real
   }

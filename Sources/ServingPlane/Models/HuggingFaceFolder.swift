@@ -18,8 +18,10 @@ struct HuggingFaceFolder {
     if files.contains("adapter_config.json") {
       throw ModelError(
         code: .invalid,
-        description: "\(path) holds a LoRA adapter (adapter_config.json), which is served beside its base model only; "
-          + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH in its "
+        description: "\(path) contains a LoRA adapter (adapter_config.json), which is served beside its base model "
+          + "only; "
+          + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH "
+          + "in its "
           + "entrypoint, or merge the two")
     }
     guard files.contains("config.json") else { return nil }
@@ -44,13 +46,13 @@ struct HuggingFaceFolder {
       case .other(let architecture):
         throw ModelError(
           code: .invalid,
-          description: "\(path)/config.json names the architecture \(architecture), and a plane serves models for "
-            + "chat, completions and embeddings; if it is one of them, say which with --task")
+          description: "\(path)/config.json names the architecture \(architecture); a plane serves chat, "
+            + "completions and embeddings models; if it is one of these, set --task")
       case .unnamed:
         throw ModelError(
           code: .invalid,
-          description: "\(path)/config.json names no architectures, so what the model is for is not known; "
-            + "give --task llm/v1/chat, llm/v1/completions or llm/v1/embeddings")
+          description: "\(path)/config.json names no architectures, so the task is unknown; set --task llm/v1/chat, "
+            + "llm/v1/completions or llm/v1/embeddings")
       }
     }
   }

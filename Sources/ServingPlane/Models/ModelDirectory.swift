@@ -159,15 +159,15 @@ final class ModelDirectory: Sendable {
   private func taken(_ model: String, _ number: Int) -> ModelError {
     ModelError(
       code: .exists,
-      description: "Model '\(model)' has a version \(number) already, and versions never change: the highest is "
-        + "\(numbers(model).last ?? number). Give another number, or none for the next one.")
+      description: "Model '\(model)' has a version \(number) already, and versions are immutable; the highest is "
+        + "\(numbers(model).last ?? number). Use another number, or omit it to get the next one.")
   }
 
   private func missing(_ model: String, _ number: Int) -> ModelError {
     let present = numbers(model)
     let there =
       present.isEmpty
-      ? "the plane has no model of that name; register it with `setpoint models register \(model) DIR`"
+      ? "the plane has no model with that name; register it with `setpoint models register \(model) DIR`"
       : "there is " + present.suffix(10).map(String.init).joined(separator: ", ")
     return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
   }
@@ -223,21 +223,22 @@ final class ModelDirectory: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: incoming, withIntermediateDirectories: true)
     } catch {
-      throw ModelError(code: .storage, description: "\(incoming) cannot be made: \(error)")
+      throw ModelError(code: .storage, description: "\(incoming) cannot be created: \(error)")
     }
     try copy.copy(survey, to: incoming + "/" + (isMLflow ? "model" : "artifacts"))
     try write(record, to: incoming + "/version.json")
     do {
       try FileManager.default.createDirectory(atPath: versionsPath(model), withIntermediateDirectories: true)
     } catch {
-      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be made: \(error.systemWords)")
+      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be created: \(error.systemWords)")
     }
     var number = wanted ?? (numbers(model).last ?? 0) + 1
     // Onto a folder with something in it a rename fails, so two that register at once get two numbers.
     while rename(incoming, versionsPath(model) + "/\(number)") != 0 {
       guard errno == ENOTEMPTY || errno == EEXIST else {
         throw ModelError(
-          code: .storage, description: "version \(number) cannot be put in place: \(String(cString: strerror(errno)))")
+          code: .storage,
+          description: "version \(number) cannot be moved into place: \(String(cString: strerror(errno)))")
       }
       if wanted != nil { throw taken(model, number) }
       number += 1

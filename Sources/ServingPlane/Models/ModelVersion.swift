@@ -18,7 +18,7 @@ struct ModelVersion: Hashable, Sendable {
 enum ModelName {
   /// What is wrong with a name; nil if nothing is. A good name is also a good file name.
   static func finding(_ name: String) -> String? {
-    guard !name.isEmpty, name.utf8.count <= 255 else { return "a model's name has 1 to 255 characters" }
+    guard !name.isEmpty, name.utf8.count <= 255 else { return "a model name must have 1 to 255 characters" }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(isNameByte) }) else {
       return "the model name \"\(name)\" must be letters, digits, - and _, in parts joined by single dots, such as "
@@ -69,5 +69,5 @@ struct ModelError: Error, Hashable, CustomStringConvertible {
   let description: String
 
   static let cancelled = ModelError(
-    code: .cancelled, description: "The registration was cancelled; nothing of it was kept.")
+    code: .cancelled, description: "The registration was canceled; nothing was kept.")
 }

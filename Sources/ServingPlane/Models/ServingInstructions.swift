@@ -41,8 +41,8 @@ struct ServingInstructions: Hashable, Sendable {
     return ModelError(
       code: .invalid,
       description: isMLflow
-        ? "the MLmodel file in \(folder) has no metadata.entrypoint; give one, such as \(command)"
-        : "\(folder) has neither an MLmodel file nor a config.json; name the command that serves it, such as \(command)"
+        ? "the MLmodel file in \(folder) has no metadata.entrypoint; pass one, such as \(command)"
+        : "\(folder) has neither an MLmodel file nor a config.json; pass the command that serves it, such as \(command)"
     )
   }
 }

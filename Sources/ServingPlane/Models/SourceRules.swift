@@ -27,7 +27,7 @@ struct SourceRules: Sendable {
     }
     if path.hasPrefix("/dev/shm/") { return nil }
     if (Self.system + kernelViews).contains(where: { path == $0 || path.hasPrefix($0 + "/") }) {
-      return "the files there are made up by the kernel or stand for devices"
+      return "its files are kernel interfaces or devices"
     }
     return nil
   }

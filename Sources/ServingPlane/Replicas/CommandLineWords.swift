@@ -62,8 +62,8 @@ private struct Splitter {
       case "$": word += try variable()
       case "|", "&", ";", "<", ">", "(", ")", "`":
         throw EntrypointError(
-          description: "it uses \"\(character)\", which only a shell understands; entrypoints are run without a shell, "
-            + "so give one plain command, or quote the character")
+          description: "it uses \"\(character)\", which needs a shell; entrypoints are run without a shell, "
+            + "so use one plain command, or quote the character")
       default: word.append(character)
       }
     }
@@ -72,7 +72,7 @@ private struct Splitter {
 
   private mutating func quoted(until end: Character) throws(EntrypointError) -> String {
     guard let close = characters[position...].firstIndex(of: end) else {
-      throw EntrypointError(description: "the quote \(end) at character \(position) is never closed")
+      throw EntrypointError(description: "the quote \(end) at character \(position) is not closed")
     }
     defer { position = close + 1 }
     return String(characters[position..<close])
@@ -93,14 +93,14 @@ private struct Splitter {
       default: text.append(character)
       }
     }
-    throw EntrypointError(description: "the quote \" at character \(start) is never closed")
+    throw EntrypointError(description: "the quote \" at character \(start) is not closed")
   }
 
   /// What stands behind a `$`; a `$` before anything but a name is itself.
   private mutating func variable() throws(EntrypointError) -> String {
     guard position < characters.count else { return "$" }
     if characters[position] == "(" {
-      throw EntrypointError(description: "it uses \"$(\", which only a shell understands; give one plain command")
+      throw EntrypointError(description: "it uses \"$(\", which needs a shell; use one plain command")
     }
     let braced = characters[position] == "{"
     var end = braced ? position + 1 : position
@@ -110,7 +110,7 @@ private struct Splitter {
     guard !name.isEmpty, name.first?.isNumber == false, !braced || (end < characters.count && characters[end] == "}")
     else {
       if braced {
-        throw EntrypointError(description: "only plain ${NAME} is understood, without a shell's operators in it")
+        throw EntrypointError(description: "only plain ${NAME} is supported, without shell operators")
       }
       return "$"
     }

@@ -28,7 +28,7 @@ struct LaunchCommand: Hashable, Sendable {
     var command = CommandPrefix(try CommandLineWords.split(entrypoint, port: port, variables: environment))
     guard !command.words.isEmpty else { throw EntrypointError(description: "it names no program") }
     guard CommandPrefix.basename(command.words[0]) != "env" else {
-      throw EntrypointError(description: "it uses an option of env other than -i and -u; write the command without env")
+      throw EntrypointError(description: "it uses an option of env other than -i and -u; remove env")
     }
     // Behind another program, as in `nohup env CUDA_VISIBLE_DEVICES=0 python …`.
     command.words.removeAll { word in

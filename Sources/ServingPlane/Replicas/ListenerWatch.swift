@@ -51,13 +51,15 @@ final class ListenerWatch: Sendable {
 
   private static func beyondLoopback(_ socket: ListeningSocket) -> ReplicaFailure {
     ReplicaFailure(
-      "the replica listens on \(socket.address):\(socket.port), beyond loopback, where no token is asked for, so it was ended; "
+      "the replica listens on \(socket.address):\(socket.port), outside loopback and without a token, so it was "
+        + "stopped; "
         + "start the server with --host 127.0.0.1")
   }
 
   private func elsewhere(_ socket: ListeningSocket) -> ReplicaFailure {
     ReplicaFailure(
-      "the replica serves on port \(socket.port) and not on its own, \(port), so it was ended; write --port {port} in the entrypoint"
+      "the replica serves on port \(socket.port) instead of its own, \(port), so it was stopped; write --port "
+        + "{port} in the entrypoint"
     )
   }
 }

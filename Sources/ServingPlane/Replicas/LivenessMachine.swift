@@ -19,7 +19,7 @@ struct LivenessMachine: Sendable {
 
   /// What to do next.
   enum Action: Hashable, Sendable {
-    /// Nothing is wrong; look again after the usual while.
+    /// Nothing is wrong; check again after the usual while.
     case lookAgain
     /// The engine is idle, or has not moved since the last look: ask it for a token.
     case askForToken
@@ -59,9 +59,9 @@ struct LivenessMachine: Sendable {
     case .engineDead:
       return .replace(ReplicaFailure("vLLM's engine is dead: /health answers 503"))
     case .noToken:
-      return overdue(now, "vLLM's engine is frozen: no token came for \(now - lastMove)")
+      return overdue(now, "vLLM's engine is stuck: no token for \(now - lastMove)")
     case .unreachable(let reason):
-      return overdue(now, "vLLM's server does not answer: \(reason)")
+      return overdue(now, "vLLM's server does not respond: \(reason)")
     }
   }
 

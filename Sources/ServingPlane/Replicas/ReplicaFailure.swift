@@ -28,7 +28,7 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
 
   var description: String {
     guard let line else { return explanation }
-    return explanation + "; the log says: " + line
+    return explanation + "; the log: " + line
   }
 }
 

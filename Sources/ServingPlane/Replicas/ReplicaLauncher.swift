@@ -40,7 +40,7 @@ struct ReplicaLauncher: Sendable {
     let program = isPython(command.program) ? python ?? command.program : command.program
     let found = ProcessSpawn.find(program, path: variables["PATH"] ?? "/usr/bin:/bin", directory: version.artifacts)
     guard let executable = found else {
-      let words = "the entrypoint's program \"\(program)\" is not on this machine, or is not executable"
+      let words = "the entrypoint's program \"\(program)\" does not exist, or is not executable"
       // Another program than vLLM's may be a slip of the entrypoint's.
       let name = command.program.split(separator: "/").last.map(String.init) ?? command.program
       guard isPython(name) || name == "vllm" else {

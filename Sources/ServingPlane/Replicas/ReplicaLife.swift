@@ -243,7 +243,7 @@ struct ReplicaLife: Sendable {
       // vLLM ends with code 0 when its engine dies: any exit that nobody asked for is a failure.
       let failure =
         wasServing
-        ? ReplicaFailure("it died while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
+        ? ReplicaFailure("it exited while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
         : cause
       await report(.over(signal.request == nil ? failure : nil))
     case .failed(let failure):

@@ -49,13 +49,13 @@ struct ReplicaProbe: Sendable {
       refusals.append("\(route.path) answers \(answer.status): \(excerpt(answer.body))")
       if answer.status >= 500 || [408, 425, 429].contains(answer.status) {
         throw ReplicaFailure(
-          "vLLM is up and answers its first request with HTTP \(answer.status)", line: refusals.last,
+          "vLLM is up but answers its first request with HTTP \(answer.status)", line: refusals.last,
           isWorthRepeating: true)
       }
       // Only "there is no such route" and "this model cannot do that" send us on to the next.
       guard [400, 404, 405].contains(answer.status) else { break }
     }
-    throw ReplicaFailure("vLLM is up and generates nothing", line: refusals.joined(separator: "; "))
+    throw ReplicaFailure("vLLM is up but generates nothing", line: refusals.joined(separator: "; "))
   }
 
   private struct Answer {

@@ -42,7 +42,7 @@ struct SecretFolder: Sendable {
     guard value.hasPrefix("{{") && value.hasSuffix("}}") else { return nil }
     let parts = value.dropFirst(2).dropLast(2).trimming(" ").split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 3, parts[0] == "secrets", parts.dropFirst().allSatisfy(isName) else {
-      throw SecretError(description: "\(value) is no secret reference; write {{secrets/SCOPE/KEY}}")
+      throw SecretError(description: "\(value) is not a valid secret reference; write {{secrets/SCOPE/KEY}}")
     }
     return Reference(scope: String(parts[1]), key: String(parts[2]))
   }

@@ -8,7 +8,7 @@ extension StartFailure {
       ["importerror:", "libcuda.so"], "vLLM finds no NVIDIA driver (libcuda.so); install it, or \(namePython)"),
     machine(["importerror:"], "vLLM cannot be imported by {program}; mend its installation, or \(namePython)"),
     machine(["no cuda gpus are available"], "vLLM found no GPU that it can use; check nvidia-smi"),
-    machine(["found no nvidia driver"], "vLLM was built for NVIDIA GPUs and finds no driver here"),
+    machine(["found no nvidia driver"], "vLLM was built for NVIDIA GPUs, but no driver was found"),
     machine(["nvidia driver", "too old"], "the NVIDIA driver is too old for this vLLM; update the driver"),
     machine(
       ["driver version is insufficient"], "the NVIDIA driver is too old for this vLLM; update the driver"),
@@ -21,20 +21,22 @@ extension StartFailure {
     machine(["unable to allocate shared memory"], sharedMemory),
     machine(["unable to open shared memory"], sharedMemory),
     machine(["creating shared memory segment"], sharedMemory),
-    machine(["no space left on device"], "the disk, or /dev/shm, is full; make room"),
-    machine(["disk quota exceeded"], "the disk quota of the plane's user is used up; make room"),
+    machine(["no space left on device"], "the disk, or /dev/shm, is full; free some space"),
+    machine(["disk quota exceeded"], "the disk quota of the plane's user is used up; free some space"),
     machine(["read-only file system"], "vLLM needs to write to a file system that is read-only"),
-    machine(["too many open files"], "the limit of open files is too low; raise it (ulimit -n)"),
+    machine(["too many open files"], "the open file limit is too low; raise it (ulimit -n)"),
     machine(["permissionerror"], permission),
     machine(["permission denied"], permission),
     machine(
-      ["address already in use"], "the replica's port was taken by another program in the meantime"),
+      ["address already in use"], "another program took the replica's port"),
   ]
 
   /// What to do about a Python that cannot run vLLM.
   static let namePython = "name another Python with `serve --python`"
 
-  private static let sharedMemory = "/dev/shm is too small or full; give the machine, or the container, more of it"
+  private static let sharedMemory =
+    "/dev/shm is too small or full; give the machine or the container more shared "
+    + "memory"
   private static let permission =
     "vLLM may not read or write a file that it needs; check the rights of the plane's user"
 

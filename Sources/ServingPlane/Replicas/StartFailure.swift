@@ -24,7 +24,7 @@ enum StartFailure {
   }
 
   /// What is said where nothing is known but that the time was over.
-  static let notReady = "vLLM did not get ready"
+  static let notReady = "vLLM did not become ready"
 
   private static func ended(_ exit: ProcessExit?, line: String?, _ signal: ProcessSignal) -> ReplicaFailure {
     ReplicaFailure(
@@ -77,15 +77,15 @@ enum StartFailure {
         "out of memory: less GPU memory is free than gpuMemoryUtilization asks for; something else uses the GPU"),
     Rule(
       words: ["less than requested", "kv cache"],
-      explanation: "out of memory: the machine has less memory than the KV cache asks for; lower VLLM_CPU_KVCACHE_SPACE"
+      explanation: "out of memory: the machine has less memory than the KV cache needs; lower VLLM_CPU_KVCACHE_SPACE"
     ),
     Rule(
       words: ["no available memory for the cache blocks"],
-      explanation: "out of memory: nothing is left for the KV cache; raise gpuMemoryUtilization, or on a CPU set "
+      explanation: "out of memory: no memory is left for the KV cache; raise gpuMemoryUtilization, or on a CPU set "
         + "VLLM_CPU_KVCACHE_SPACE"),
     Rule(
       words: ["kv cache", "is larger than the available"],
-      explanation: "out of memory: one request of full length does not fit into the KV cache; lower maxModelLen"),
+      explanation: "out of memory: the KV cache is too small for one request of maximum length; lower maxModelLen"),
     Rule(
       words: ["can't allocate memory"], explanation: "out of memory: the machine has too little memory for the model"),
     Rule(
@@ -95,13 +95,15 @@ enum StartFailure {
     Rule(words: ["memoryerror"], explanation: "out of memory while the model was loaded"),
     Rule(
       words: ["bfloat16 is only supported"],
-      explanation: "unsupported dtype: this GPU has no bfloat16; set dtype to float16"),
+      explanation: "unsupported dtype: this GPU does not support bfloat16; set dtype to float16"),
     Rule(
-      words: ["argument --dtype", "invalid choice"], explanation: "unsupported dtype: vLLM knows no such data type"),
+      words: ["argument --dtype", "invalid choice"],
+      explanation: "unsupported dtype: vLLM does not support this "
+        + "data type"),
     Rule(
       words: ["unrecognized arguments"],
-      explanation: "unknown flag: this vLLM does not know an option of the entrypoint"),
-    Rule(words: ["error: argument"], explanation: "bad flag value: vLLM refuses the value of an option"),
+      explanation: "unknown flag: this vLLM does not support an option of the entrypoint"),
+    Rule(words: ["error: argument"], explanation: "bad flag value: vLLM rejected the value of an option"),
     Rule(
       words: ["error: the following arguments are required"], explanation: "the entrypoint lacks an option vLLM needs"),
     Rule(
@@ -118,25 +120,25 @@ enum StartFailure {
       explanation: "the model folder that the entrypoint names has no config.json, or does not exist"),
     Rule(
       words: ["does not appear to have a file named"],
-      explanation: "the model folder is incomplete: a file is missing in it"),
+      explanation: "the model folder is incomplete: a file is missing"),
     Rule(
       words: ["is greater than the derived", "max_model_len"],
-      explanation: "maxModelLen is longer than the model was made for"),
+      explanation: "maxModelLen is longer than the model supports"),
     Rule(words: ["is not a valid json file"], explanation: "the model's config.json is broken"),
     Rule(
       words: ["does not recognize this architecture"],
-      explanation: "unknown architecture: this vLLM's transformers cannot load such a model; a newer vLLM may"),
+      explanation: "unknown architecture: this vLLM's transformers cannot load the model; a newer vLLM may"),
     Rule(
       words: ["model architectures", "not supported"],
-      explanation: "unknown architecture: this vLLM cannot serve such a model"),
+      explanation: "unknown architecture: this vLLM cannot serve the model"),
     Rule(
       words: ["couldn't instantiate the backend tokenizer"],
       explanation: "the model folder has no tokenizer, or a broken one"),
     Rule(
       words: ["incomplete metadata, file not fully covered"],
-      explanation: "broken weights: a weights file is cut off; register the version again from a complete copy"),
+      explanation: "broken weights: a weights file is truncated; register the version again from a complete copy"),
     Rule(
-      words: ["header too large"], explanation: "broken weights: a weights file is no safetensors file"),
+      words: ["header too large"], explanation: "broken weights: a weights file is not a safetensors file"),
     Rule(words: ["safetensorerror"], explanation: "broken weights: a weights file cannot be read"),
     Rule(words: ["cannot find any model weights"], explanation: "the model folder has no weights"),
     Rule(
@@ -145,7 +147,9 @@ enum StartFailure {
     Rule(
       words: ["size mismatch"], explanation: "the weights do not fit the model's config.json: their shapes differ"),
     Rule(
-      words: ["cannot assign requested address"], explanation: "the entrypoint's host is no address of this machine"),
+      words: ["cannot assign requested address"],
+      explanation: "the entrypoint's host is not an address of this "
+        + "machine"),
     Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
   ]
 }

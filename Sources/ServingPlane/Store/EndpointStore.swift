@@ -161,7 +161,7 @@ final class EndpointStore: Sendable {
     record.nextVersion = try row.decode(forColumn: "next_version")
     var remark: String?
     do { record.update = try update(row, of: id, database) } catch {
-      remark = "its last update is left out, since its config cannot be read (\(error))"
+      remark = "its last update is skipped, because its config cannot be read (\(error))"
     }
     do { record.active = try config(row.decode(forColumn: "active_version"), of: id, database) } catch {
       // What is being rolled out takes its place; without it there is nothing to serve.

@@ -60,7 +60,7 @@ final class ChangeGate: Sendable {
     while state.withLock({ $0.underWay > 0 }) {
       guard ContinuousClock.now < end, !Task.isCancelled else {
         open()
-        throw .refused("a change is under way, such as the registration of a model")
+        throw .refused("a change is in progress, such as a model registration")
       }
       try? await Task.sleep(for: .milliseconds(10))
     }

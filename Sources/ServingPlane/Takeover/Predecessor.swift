@@ -44,7 +44,7 @@ final class Predecessor: Sendable {
     let channel = TakeoverChannel(descriptor)
     guard let peer = channel.peer, peer.userID == SecureFile.userID else {
       throw PlaneStartError(
-        message: "the process that listens on \(settings.takeoverPath) is another user's, and is not trusted",
+        message: "the process that listens on \(settings.takeoverPath) belongs to another user and is not trusted",
         advice: "run the new plane as the user of the old one")
     }
     let host: String
@@ -70,7 +70,7 @@ final class Predecessor: Sendable {
     guard hello["protocol"]?.intValue == protocolNumber else {
       throw PlaneStartError(
         message: "the running plane (version \(version)) cannot hand over to version \(settings.version)",
-        advice: "stop it and start the new one; requests are refused meanwhile")
+        advice: "stop it and start the new one; requests are refused in the meantime")
     }
     let host = hello["host"]?.stringValue ?? ""
     let port = Int(hello["port"]?.intValue ?? 0)
@@ -85,17 +85,17 @@ final class Predecessor: Sendable {
   }
 
   private static func error(_ failure: TakeoverChannel.Failure, _ settings: PlaneConfiguration) -> PlaneStartError {
-    let goesOn = "it goes on serving; look at its log, and try again"
+    let goesOn = "it keeps serving; check its log and try again"
     return switch failure {
     case .refused(let reason):
-      PlaneStartError(message: "the running plane does not hand over: \(reason)", advice: goesOn)
+      PlaneStartError(message: "the running plane refused the takeover: \(reason)", advice: goesOn)
     case .closed:
-      PlaneStartError(message: "the running plane broke off the takeover", advice: "look at its log, and try again")
+      PlaneStartError(message: "the running plane aborted the takeover", advice: "check its log and try again")
     case .late: PlaneStartError(message: "the running plane did not answer in time", advice: goesOn)
     case .unexpected(let words):
       PlaneStartError(
-        message: "the running plane said something unexpected (\(words))",
-        advice: "stop it and start the new one; requests are refused meanwhile")
+        message: "the running plane sent an unexpected message (\(words))",
+        advice: "stop it and start the new one; requests are refused in the meantime")
     }
   }
 
@@ -130,7 +130,7 @@ final class Predecessor: Sendable {
       try channel.send(.have, ["local_socket": localSocket.map { .string($0) } ?? .null])
       _ = try await channel.receive(.yours, within: Self.patience)
     } catch { throw Self.error(error, settings) }
-    log.info("took the place of the running plane", metadata: ["pid": "\(processID)"])
+    log.info("replaced the running plane", metadata: ["pid": "\(processID)"])
   }
 
   /// Returns when the old plane has answered its last request and is gone, or the task is cancelled.

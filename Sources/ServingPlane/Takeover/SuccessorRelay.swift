@@ -51,7 +51,7 @@ struct SuccessorRelay: RouterMiddleware {
   }
 
   private static let elsewhere = APIError(
-    status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "Another process has taken this plane over; ask again.")
+    status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "Another process has taken over this plane; try again.")
 }
 
 /// Holds calls that change something while a takeover is under way.

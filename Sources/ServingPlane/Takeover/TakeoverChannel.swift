@@ -109,7 +109,7 @@ final class TakeoverChannel: Sendable {
       return received.bytes.count > Self.longestLine
     }
     if length == 0 { throw .closed }
-    if isTooLong { throw .unexpected("a line without end") }
+    if isTooLong { throw .unexpected("an unterminated line") }
     return true
   }
 

@@ -62,7 +62,7 @@ struct TakeoverDoor: Sendable {
     do throws(TakeoverChannel.Failure) {
       try await greet(channel)
       _ = try await channel.receive(.ready, within: Self.patience)
-      log.info("a new plane asks to take over", metadata: about)
+      log.info("takeover requested", metadata: about)
       try await gate.close(within: Self.changesMayTake)
       let accepted = Mutex<TakeoverChannel.Message?>(nil)
       let isTaken = await endpoints.holdStill {
@@ -72,7 +72,7 @@ struct TakeoverDoor: Sendable {
       }
       successor = accepted.withLock { $0?.body["local_socket"]?.stringValue }
       guard isTaken else {
-        await goOn(about, "the new plane did not come up")
+        await goOn(about, "the new plane did not start")
         return false
       }
     } catch {
@@ -120,9 +120,9 @@ struct TakeoverDoor: Sendable {
 
   private func goOn(_ about: Logger.Metadata, _ why: String) async {
     do { try await server.resume() } catch {
-      log.error("the plane does not accept connections any more", metadata: ["error": "\(error)"])
+      log.error("the plane no longer accepts connections", metadata: ["error": "\(error)"])
     }
     gate.open()
-    log.warning("the takeover failed, this plane goes on", metadata: about.merging(["reason": "\(why)"]) { $1 })
+    log.warning("the takeover failed; this plane keeps serving", metadata: about.merging(["reason": "\(why)"]) { $1 })
   }
 }

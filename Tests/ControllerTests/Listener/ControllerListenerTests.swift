@@ -22,14 +22,19 @@ import Testing
       let well = try await harness.send("GET", url + path)
       harness.world.withLock {
         $0.health = ListenerCalls.Probe(isWell: false, "no run has ended for 15 minutes")
-        $0.readiness = ListenerCalls.Probe(isWell: false, "the source was not read yet")
+        $0.readiness = ListenerCalls.Probe(isWell: false, "the source has not been read yet")
       }
       return (well, try await harness.send("GET", url + path), try await harness.send("HEAD", url + path))
     }
     #expect(well.status == 200)
     #expect(well.text == (path == "/healthz" ? "ok\n" : "active\n"))
     #expect(ill.status == 503)
-    #expect(ill.text == (path == "/healthz" ? "no run has ended for 15 minutes\n" : "the source was not read yet\n"))
+    #expect(
+      ill.text
+        == (path == "/healthz"
+          ? "no run has ended for 15 minutes\n"
+          : "the source has not been read "
+            + "yet\n"))
     #expect(head.status == 503)
     #expect(head.text.isEmpty)
   }
@@ -43,7 +48,7 @@ import Testing
   @Test func `a path that is not there gets the list of those that are`() async throws {
     let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/metric") }
     #expect(answer.status == 404)
-    #expect(answer.error == "there is nothing at /metric")
+    #expect(answer.error == "not found: /metric")
     #expect(
       answer.json["paths"]?.objectValue?.keys.sorted() == [
         "GET /healthz", "GET /metrics", "GET /readyz", "GET /status", "POST /hooks/git", "POST /pause", "POST /resume",
@@ -288,8 +293,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("192.0.2.77", "192.0.2.77 is no address of this machine"),
-    ("no.such.host.invalid", "no.such.host.invalid is no address, and no name that is known here ("),
+    ("192.0.2.77", "192.0.2.77 is not an address of this machine"),
+    ("no.such.host.invalid", "no.such.host.invalid is not an address or a known host name ("),
   ])
   func `an address that is not ours is named`(host: String, message: String) async throws {
     var settings = ControllerListener.Settings()

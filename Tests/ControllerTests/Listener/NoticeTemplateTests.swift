@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct NoticeTemplateTests {
   static let notice = Notice(
-    kind: .rollback, endpoint: "chat", what: "is rolled back", why: "out of memory: \"8 GiB\"\n<!channel> {{why}} \\",
+    kind: .rollback, endpoint: "chat", what: "was rolled back", why: "out of memory: \"8 GiB\"\n<!channel> {{why}} \\",
     commit: nil, at: Timestamp(milliseconds: 1_700_000_000_000), fleet: "prod", target: "http://127.0.0.1:7387")
 
   private func template(_ text: String) throws -> NoticeTemplate {
@@ -16,7 +16,7 @@ import Testing
   @Test func `the standard body has every member`() {
     #expect(
       NoticeTemplate.standard.body(for: Self.notice) == [
-        "kind": "rollback", "endpoint": "chat", "what": "is rolled back",
+        "kind": "rollback", "endpoint": "chat", "what": "was rolled back",
         "why": "out of memory: \"8 GiB\"\n<!channel> {{why}} \\", "commit": nil, "at": "2023-11-14T22:13:20Z",
         "fleet": "prod", "target": "http://127.0.0.1:7387",
       ])
@@ -44,10 +44,10 @@ import Testing
     let error = try #require(throws: NoticeTemplateError.self) { try template(text) }
     #expect(
       error.problems == [
-        "notify.json: {{endpiont}} at a[0].t is no placeholder",
+        "notify.json: {{endpiont}} at a[0].t is not a known placeholder",
         "notify.json: a placeholder at a[0].t is not closed with \"}}\"",
         "notify.json: the member \"{{fleet}}\" has a placeholder in its name",
-        "notify.json: {{}} at {{fleet}} is no placeholder",
+        "notify.json: {{}} at {{fleet}} is not a known placeholder",
       ])
     #expect(error.description.contains("{{endpoint}}, {{what}}, {{why}}, {{commit}}, {{at}}, {{fleet}}, {{target}}"))
   }

@@ -244,7 +244,8 @@ private struct KeptLog: LogHandler {
     notifier.post(Self.notice("a"))
     #expect(try await run(notifier) { await self.deliveries.next(1) } == [.failed])
     #expect(time.pauses == [.seconds(1), .seconds(2)])
-    #expect(lines.all.contains { $0.hasPrefix("error: a notification is given up") && $0.contains("tries=3") })
+    #expect(
+      lines.all.contains { $0.hasPrefix("error: notification dropped after the last retry") && $0.contains("tries=3") })
     #expect(!lines.all.contains { $0.contains("s3cret") })
   }
 

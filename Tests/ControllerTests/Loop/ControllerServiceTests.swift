@@ -32,15 +32,15 @@ import Testing
 
   /// Keeps where a controller said it stands.
   private final class Standings: Sendable {
-    private let said = Mutex<[ControllerService.Standing]>([])
-    var all: [ControllerService.Standing] { said.withLock { $0 } }
-    func append(_ standing: ControllerService.Standing) { said.withLock { $0.append(standing) } }
+    private let said = Mutex<[ControllerService.Leadership]>([])
+    var all: [ControllerService.Leadership] { said.withLock { $0 } }
+    func append(_ standing: ControllerService.Leadership) { said.withLock { $0.append(standing) } }
   }
 
   /// Runs a controller while `body` does something with it, then asks it to stop; returns how it ended.
   private func run(
     _ lease: TestLease, _ source: WakingSource, _ world: World,
-    standing: @escaping @Sendable (ControllerService.Standing) -> Void = { _ in },
+    standing: @escaping @Sendable (ControllerService.Leadership) -> Void = { _ in },
     _ body: @escaping @Sendable (FleetController) async throws -> Void
   ) async throws {
     // Longer than any test: whatever happens, happens because something woke the controller.

@@ -61,7 +61,7 @@ import Testing
     #expect(rig.world.liveVersion() == "1")
   }
 
-  @Test func `where the registry cannot be asked and the provider does not have it, it is tried again and never held`()
+  @Test func `where the registry cannot be asked and the provider cannot find it, it is tried again and never held`()
     async throws
   {
     let rig = try await rig(versions: [1: .ready])

@@ -44,6 +44,6 @@ import Testing
     #expect(guarded.withholding(recreation, now: midnight) == nil)
     #expect(guarded.withholding(decision(Self.delete, .delete, .manifestRemoved), now: midnight)?.why == "too many")
     let closed = WriteRules(mode: .enforce, windows: [try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")])
-    #expect(closed.withholding(recreation, now: midnight)?.why.contains("delete it and make it again") == true)
+    #expect(closed.withholding(recreation, now: midnight)?.why.contains("recreate it") == true)
   }
 }

@@ -126,18 +126,18 @@ import Testing
   }
 
   @Test func `one who looks is told whether a process holds the lease, and leaves it alone`() async throws {
-    #expect(lease().look() == .unknown, "there is no file, and none is made")
+    #expect(lease().holding() == .unknown, "there is no file, and none is made")
     #expect(try scratch.names.isEmpty)
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
-    #expect(lease().look() == .held(by: await one?.holder))
+    #expect(lease().holding() == .held(by: await one?.holder))
     // As the kernel does it when a process is killed: nothing is written any more.
     one = nil
-    #expect(lease().look() == .free)
+    #expect(lease().holding() == .free)
     let two = lease()
     #expect(try await two.acquire())
     await two.release()
-    #expect(lease().look() == .free, "also where it was given back")
+    #expect(lease().holding() == .free, "also where it was given back")
   }
 
   @Test func `a lease that another machine held last is not called free`() async throws {
@@ -147,7 +147,7 @@ import Testing
     one = nil
     try "pid 7 on another.example.com since 2026-01-01T00:00:00Z\n".write(
       toFile: path, atomically: false, encoding: .utf8)
-    #expect(lease().look() == .unknown)
+    #expect(lease().holding() == .unknown)
   }
 
   @Test func `one who looks keeps nobody from the lease`() async throws {
@@ -156,7 +156,7 @@ import Testing
     await one.release()
     let looking = open(one.path, O_RDONLY | O_CLOEXEC)
     #expect(flock(looking, LOCK_SH | LOCK_NB) == 0)
-    #expect(lease().look() == .free, "two may look at once")
+    #expect(lease().holding() == .free, "two may look at once")
     #expect(try await !lease().acquire(), "it is tried again a moment later")
     close(looking)
     #expect(try await one.acquire())

@@ -41,7 +41,7 @@ import Testing
   @Test(arguments: ["", "\n", " \nsecond line"])
   func `a file without a reason pauses all the same, and says where it is`(text: String) throws {
     try scratch.write(text, to: "pause")
-    #expect(file.reason() == "\(file.path) is there, without a reason in it")
+    #expect(file.reason() == "\(file.path) exists, without a reason")
   }
 
   @Test func `what cannot be read counts as a pause`() throws {

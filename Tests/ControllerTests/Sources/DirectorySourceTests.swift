@@ -194,7 +194,7 @@ import Testing
       paths: [folder.path], excluding: [IgnorePattern("*.json")].compactMap(\.self), warn: { _ in })
     let set = try await source.read().set
     #expect(set.manifests.map(\.name) == ["a"] && set.isComplete, "\(set.findings)")
-    #expect(set.findings.map(\.message) == ["a kustomization file; it is left out"])
+    #expect(set.findings.map(\.message) == ["a kustomization file; it is skipped"])
     try folder.remove(".setpointignore")
     #expect(try await !source.read().set.isComplete)
   }

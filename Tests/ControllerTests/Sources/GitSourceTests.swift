@@ -161,7 +161,7 @@ import Testing
     let commit = try await world.commit([:])
     let reading = try await world.source().read()
     #expect(reading.names == ["a"] && reading.commit == commit && !reading.set.isComplete)
-    let words = "this link leads out of the repository; only links within it are followed"
+    let words = "this link points outside the repository; only links within it are followed"
     #expect(
       reading.set.findings.map(\.description) == [
         "fleet/absolute.yaml:1:1: error: \(words)", "fleet/directory:1:1: error: \(words)",
@@ -220,7 +220,7 @@ import Testing
     let hanging = try SilentServer()
     let limits = GitTimeLimits(remote: .seconds(1))
     let reading = try await world.source("git://127.0.0.1:\(hanging.port)/fleet", limits: limits).read()
-    #expect(reading.problem?.contains("git ls-remote did not end within 1.0 seconds and was killed") == true)
+    #expect(reading.problem?.contains("git ls-remote did not finish within 1.0 seconds and was killed") == true)
     try await Processes.ends("127.0.0.1:\(hanging.port)")
 
     // An ssh that takes no hint, and has a child that takes none.
@@ -269,7 +269,7 @@ import Testing
     try world.folder.write("a file", "state")
     let reading = try await world.source().read()
     #expect(!reading.set.isComplete)
-    #expect(reading.problem?.contains("cannot make the directory \(world.folder("state/git"))") == true)
+    #expect(reading.problem?.contains("cannot create the directory \(world.folder("state/git"))") == true)
   }
 
   @Test func `is read by several at once, in one state directory`() async throws {

@@ -151,7 +151,7 @@ import Testing
     #expect(reading.names == ["a"] && reading.set.isComplete, "\(reading.set.findings)")
     #expect(
       reading.set.findings.map(\.description) == [
-        "fleet/kustomization.yaml:1:1: warning: a kustomization file; it is left out"
+        "fleet/kustomization.yaml:1:1: warning: a kustomization file; it is skipped"
       ])
     try world.folder.link("work/fleet/charts/.setpointignore", to: "../.setpointignore")
     try await world.commit([:])

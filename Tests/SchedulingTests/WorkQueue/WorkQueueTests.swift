@@ -215,7 +215,7 @@ private final class Bench {
 
   // MARK: How a run ends
 
-  @Test func `a success that asks to look again comes back at that time with its new priority`() {
+  @Test func `a success that asks to check again comes back at that time with its new priority`() {
     bench.add("a", .rescue)
     #expect(bench.takeKey() == "a")
     bench.finish("a", .again(after: .seconds(60), .resync))
@@ -252,7 +252,7 @@ private final class Bench {
     #expect(bench.take()?.priority == .rescue)
   }
 
-  @Test func `a failure beats a wish to look again soon`() {
+  @Test func `a failure beats a wish to check again soon`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.add("a", .resync, after: 1)

@@ -44,7 +44,7 @@ struct BundleFile {
       let path = "resources.model_serving_endpoints.\(key)"
       if let places = sources.repeated[path] {
         let words = places.map(\.description).joined(separator: " and at ")
-        skipped.append(.skipped(name: key, why: "several files declare it, at \(words); a bundle refuses that"))
+        skipped.append(.skipped(name: key, why: "several files declare it: \(words); a bundle does not allow that"))
       } else {
         endpoints.append(endpoint(key, path, block, joins))
       }

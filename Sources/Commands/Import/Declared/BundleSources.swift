@@ -18,7 +18,7 @@ struct BundleSources {
   /// Resources that several files declare, which a bundle refuses: where, by path.
   private(set) var repeated: [String: [SourceLocation]] = [:]
 
-  static let next = "give the databricks.yml of a Databricks bundle, or the folder that it is in"
+  static let next = "pass the databricks.yml of a Databricks bundle, or its folder"
 
   private static let rootNames = ["databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml"]
   private static let extensions = ["yml", "yaml", "json"]
@@ -51,7 +51,7 @@ struct BundleSources {
     }
     let found = rootNames.map { join(path, $0) }.first { FileManager.default.fileExists(atPath: $0) }
     if let found { return found }
-    throw ErrorReport("there is no databricks.yml in \(path)", next: next)
+    throw ErrorReport("no databricks.yml in \(path)", next: next)
   }
 
   private static func read(_ path: String) throws -> SourcedValue {
@@ -65,12 +65,12 @@ struct BundleSources {
     var files: [String] = []
     for entry in root["include"]?.asList ?? [] {
       guard let text = entry.text, !text.isEmpty else {
-        throw ErrorReport("an include is not a path", place: "\(entry.location)", next: "write a path or a pattern")
+        throw ErrorReport("an include must be a path", place: "\(entry.location)", next: "write a path or a pattern")
       }
       if text.hasPrefix("/") {
         throw ErrorReport(
-          "the bundle includes \(text)", place: "\(entry.location)", why: "a bundle includes relative paths alone",
-          next: "write the path from the folder of databricks.yml on")
+          "the bundle includes \(text)", place: "\(entry.location)", why: "includes must be relative paths",
+          next: "write the path relative to the folder of databricks.yml")
       }
       let pattern = PathPattern(text: text)
       let matches = pattern.matches(in: folder)
@@ -78,7 +78,7 @@ struct BundleSources {
         guard pattern.hasWildcards else {
           throw ErrorReport(
             "the bundle includes \(text), which does not exist", place: "\(entry.location)",
-            next: "correct the path, or remove it")
+            next: "fix the path or remove it")
         }
         findings.append(Finding(.warning, at: entry.location, path: "include", "\(text) matches no file"))
       }
@@ -98,8 +98,8 @@ struct BundleSources {
       findings.append(
         Finding(
           .warning, at: include.location, path: "include",
-          "is ignored, as by Databricks: only the bundle's root file includes others",
-          suggestion: "write it into databricks.yml"))
+          "is ignored, as Databricks does: only the bundle's root file can include others",
+          suggestion: "move it to databricks.yml"))
     }
     for (type, resources) in value["resources"]?.members ?? [:] {
       for (key, resource) in resources.members ?? [:] {
@@ -117,8 +117,8 @@ struct BundleSources {
       guard let python = root.value(at: path), !python.saysNothing else { continue }
       omissions.append(
         Finding(
-          .warning, at: python.location, path: path, "endpoints that the bundle's Python code makes are not read",
-          suggestion: "import them live, by their names"))
+          .warning, at: python.location, path: path, "endpoints created by the bundle's Python code are not read",
+          suggestion: "import the live endpoints by name"))
     }
   }
 

@@ -21,13 +21,13 @@ struct BundleTarget {
       throw ErrorReport(
         "the bundle has no target \(asked)", place: "\((block ?? root).location)",
         next: targets.isEmpty
-          ? "leave --target out" : "its targets are \(targets.keys.sorted().joined(separator: ", "))")
+          ? "omit --target" : "its targets are \(targets.keys.sorted().joined(separator: ", "))")
     }
     let defaults = targets.filter { $0.value["default"]?.scalar == .bool(true) }
     if defaults.count > 1 {
       throw ErrorReport(
         "the bundle has several default targets", place: "\((block ?? root).location)",
-        next: "name one with --target: \(defaults.keys.sorted().joined(separator: ", "))")
+        next: "choose one with --target: \(defaults.keys.sorted().joined(separator: ", "))")
     }
     if let (name, value) = defaults.first ?? (targets.count == 1 ? targets.first : nil) {
       return BundleTarget(name: name, value: value, isBundlesChoice: true)
@@ -37,15 +37,15 @@ struct BundleTarget {
 
   private static let implied = "default"
 
-  /// What all targets say is left aside where none of them counts.
+  /// What all targets are ignored where none of them counts.
   static func leftAside(of root: SourcedValue) -> Finding? {
     let targets = (root["targets"] ?? root["environments"])?.members ?? [:]
     let speaking = targets.filter { $0.value.members?.keys.contains(where: overlaid.contains) ?? false }
     guard let first = speaking.min(by: { $0.key < $1.key }) else { return nil }
     let names = speaking.keys.sorted().joined(separator: ", ")
     return Finding(
-      .warning, at: first.value.location, path: "targets", "what the targets \(names) say is left aside",
-      suggestion: "name one with --target")
+      .warning, at: first.value.location, path: "targets", "the settings of the targets \(names) are ignored",
+      suggestion: "choose one with --target")
   }
 
   /// What a target may say over the bundle.

@@ -33,7 +33,7 @@ struct BundleVariables {
       guard let definition = known[name] else {
         throw ErrorReport(
           "the bundle has no variable \(name)", place: "--var",
-          next: known.isEmpty ? "leave --var out" : "its variables are \(known.keys.sorted().joined(separator: ", "))")
+          next: known.isEmpty ? "omit --var" : "its variables are \(known.keys.sorted().joined(separator: ", "))")
       }
       try Self.checkPlain(name, definition, "--var")
       assigned[name] = SourcedValue(text, at: SourceLocation(file: "--var \(name)", line: 1, column: 1))
@@ -62,7 +62,7 @@ struct BundleVariables {
   private static func checkPlain(_ name: String, _ definition: SourcedValue, _ place: String) throws {
     guard definition["type"]?.text == "complex" else { return }
     throw ErrorReport(
-      "the variable \(name) is complex and cannot be set by a text", place: place,
+      "the variable \(name) is complex and cannot be set to a string", place: place,
       next: "set it in the bundle, in a target, or in the target's variable-overrides.json")
   }
 

@@ -41,7 +41,7 @@ struct DeclaredEndpoint {
         at: body.location(of: member), path: "\(path).\(member)", String(fault.dropFirst(member.count + 2)))
     }
     guard faults.isEmpty else {
-      return (.skipped(name: name ?? label, why: "its block has errors"), faults)
+      return (.skipped(name: name ?? label, why: "its block contains errors"), faults)
     }
     let open = allOpen
     var findings = open.map(finding) + joined.map { $0.finding }
@@ -68,14 +68,14 @@ struct DeclaredEndpoint {
   private func finding(_ open: References.Open) -> Finding {
     Finding(
       .warning, at: open.location, path: "\(path).\(open.path)",
-      open.on.isEmpty ? "is not given" : "\(open.on) is not known here, so the field is left out",
-      suggestion: "write it into the manifest")
+      open.on.isEmpty ? "is not given" : "\(open.on) is not known here, so the field is omitted",
+      suggestion: "add it to the manifest")
   }
 
   private func finding(_ omission: DeclaredOmissions.Item) -> Finding {
     Finding(
       .warning, at: omission.location, path: "\(path).\(omission.path)",
-      "left out: \(omission.why); the endpoint that apply creates is without it")
+      "left out: \(omission.why); the endpoint is created without it")
   }
 
   // MARK: The draft
@@ -100,7 +100,7 @@ struct DeclaredEndpoint {
     }
     if !known.isEmpty { draft.settings.access = AccessSettings(grants: known) }
     draft.remarks += open.map { open in
-      "to be written by hand: \(open.path), which is \(open.on.isEmpty ? "not given" : open.on) at \(open.location)"
+      "to be completed by hand: \(open.path), which is \(open.on.isEmpty ? "not given" : open.on) at \(open.location)"
     }
     for item in omissions.items where !item.isOfDraft { draft.leaveOut(item.path, item.why) }
     return draft
@@ -133,7 +133,7 @@ struct JoinedList: Hashable, Sendable {
   var finding: Finding {
     Finding(
       .warning, at: second, path: path,
-      "two lists were joined, this one and the one at \(first): a bundle puts a target's list behind the bundle's own",
+      "two lists were joined, this one and the one at \(first): a bundle appends a target's list to its own",
       suggestion: "keep the items in one of them if they are meant to replace each other")
   }
 }

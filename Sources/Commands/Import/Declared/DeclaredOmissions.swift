@@ -48,7 +48,7 @@ struct DeclaredOmissions {
     let body = endpoint.body
     for (key, value) in body.members ?? [:]
     where !Self.written.contains(key) && !endpoint.settled.contains(key) && !value.saysNothing {
-      add(key, key == "rate_limits" ? "the API no longer answers it; write gateway.rateLimits" : Self.noField)
+      add(key, key == "rate_limits" ? "the API no longer returns it; use gateway.rateLimits" : Self.noField)
     }
     for path in OverlookedMembers.paths(in: body, as: WireCreateRequest.self) where path.contains(".") {
       // The gateway's are kept with it, and named there.
@@ -63,7 +63,7 @@ struct DeclaredOmissions {
   private mutating func addConfig(_ config: WireConfig) {
     let key = (config.servedEntities ?? []).isEmpty ? "served_models" : "served_entities"
     if key == "served_entities", !(config.servedModels ?? []).isEmpty {
-      add("config.served_models", "it stands beside served_entities, and the API takes one of the two")
+      add("config.served_models", "it conflicts with served_entities; the API accepts only one of them")
     }
     if config.unrepresentedMembers.contains("auto_capture_config") {
       add("config.auto_capture_config", Self.noField, isOfDraft: true)
@@ -84,10 +84,10 @@ struct DeclaredOmissions {
     for (index, route) in (config.trafficConfig?.routes ?? []).enumerated() {
       let path = "config.traffic_config.routes[\(index)]"
       guard let name = route.servedEntityName, !name.isEmpty else {
-        add(path, "it names no served entity")
+        add(path, "it does not name a served entity")
         continue
       }
-      if !names.contains(name) { add(path, "no served entity is called \"\(name)\"") }
+      if !names.contains(name) { add(path, "no served entity is named \"\(name)\"") }
     }
   }
 
@@ -97,7 +97,7 @@ struct DeclaredOmissions {
     guard let gateway = request.gateway?.settings else { return }
     for key in gateway.other.keys.sorted() { add("ai_gateway.\(key)", Self.noField, isOfDraft: true) }
     if let table = gateway.inferenceTable, table.enabled, table.catalog.isEmpty || table.schema.isEmpty {
-      add("ai_gateway.inference_table_config", "it names no catalog and schema", isOfDraft: true)
+      add("ai_gateway.inference_table_config", "it does not name a catalog and schema", isOfDraft: true)
     }
   }
 
@@ -108,7 +108,7 @@ struct DeclaredOmissions {
         add("tags[\(index)]", "it has no key")
         continue
       }
-      if !seen.insert(key).inserted { add("tags[\(index)]", "the tag \(key) is set already, and one value counts") }
+      if !seen.insert(key).inserted { add("tags[\(index)]", "the tag \(key) is already set") }
     }
   }
 
@@ -117,7 +117,11 @@ struct DeclaredOmissions {
     let grants = WirePermissions(entries: [WireAccessEntry(grant.json)].compactMap(\.self)).grants
     guard let principal = grants.first?.principal else {
       return add(
-        "permissions[\(index)]", level.isEmpty ? "it names no level" : "it names no user, group or service principal",
+        "permissions[\(index)]",
+        level.isEmpty
+          ? "it has no permission level"
+          : "it names no user, group or service "
+            + "principal",
         at: grant.location)
     }
     if case .unknown = grants[0].level {

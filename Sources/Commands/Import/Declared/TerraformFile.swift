@@ -28,7 +28,7 @@ struct TerraformFile {
     for permissions in resources where permissions.type == "databricks_permissions" { add(permissions, servings) }
     for other in others {
       let name = other.body["name"]?.text ?? other.path
-      skipped.append(.skipped(name: name, why: "it is a \(other.type), which no manifest describes"))
+      skipped.append(.skipped(name: name, why: "it is a \(other.type), which manifests do not describe"))
     }
   }
 
@@ -66,8 +66,8 @@ struct TerraformFile {
       omissions.append(
         Finding(
           .warning, at: id.location, path: "\(permissions.path).serving_endpoint_id",
-          "which endpoint it means is not known here, so its grants are left out",
-          suggestion: "write them under access"))
+          "its endpoint is not known here, so its grants are omitted",
+          suggestion: "add them under access"))
       return
     }
     var open: [References.Open] = []

@@ -21,7 +21,7 @@ struct TerraformResource {
 
   static let serving = "databricks_model_serving"
   static let next =
-    "give a configuration in JSON (*.tf.json), or what \"terraform show -json\" prints for a state or a plan"
+    "pass a configuration in JSON (*.tf.json), or the output of \"terraform show -json\" for a state or a plan"
 
   /// - Throws: an ``ErrorReport`` for a document that is neither a configuration nor a state nor a plan.
   static func all(in root: SourcedValue, _ file: String) throws -> [TerraformResource] {
@@ -32,7 +32,7 @@ struct TerraformResource {
     if root["module"] != nil { return [] }
     let isState = root["terraform_version"] != nil && root["resources"] != nil
     throw ErrorReport(
-      isState ? "\(file) is Terraform's own state file" : "\(file) holds no resources of Terraform",
+      isState ? "\(file) is Terraform's own state file" : "\(file) contains no Terraform resources",
       place: "\(root.location)", next: next)
   }
 
@@ -40,8 +40,8 @@ struct TerraformResource {
   static func modules(in root: SourcedValue) -> [Finding] {
     (root["module"]?.asList ?? []).flatMap { labelled($0) }.map { label, block in
       Finding(
-        .warning, at: block.location, path: "module.\(label)", "what the module declares is not read",
-        suggestion: "import what \"terraform show -json\" prints, in which it is resolved")
+        .warning, at: block.location, path: "module.\(label)", "resources declared by the module are not read",
+        suggestion: "import what \"terraform show -json\" prints, where they are resolved")
     }
   }
 
@@ -74,8 +74,8 @@ struct TerraformResource {
       body[key]?.plainText != "1"
     else { return nil }
     return Finding(
-      .warning, at: body.location(of: key), path: "\(path).\(key)", "makes several endpoints of one block, or none",
-      suggestion: "import what \"terraform show -json\" prints, in which each stands by itself")
+      .warning, at: body.location(of: key), path: "\(path).\(key)", "creates any number of endpoints from one block",
+      suggestion: "import what \"terraform show -json\" prints, where each endpoint is listed separately")
   }
 
   /// What a person may call it: its address, with and without the module and the index.

@@ -6,7 +6,7 @@ internal import Planning
 internal import ServingAPI
 
 /// One look at a fleet: what is wanted, what there is, and the plan that follows.
-struct FleetPass: Sendable {
+struct FleetPlan: Sendable {
   let reconciler: Reconciler
   let fleet: DesiredFleet
   /// As they were seen. The plan says also what the registry does not have; whoever walks them asks it again.
@@ -22,8 +22,8 @@ struct FleetPass: Sendable {
   ) async throws {
     if reconciler.options.prune, set.manifests.isEmpty, set.brokenNames.isEmpty {
       throw ErrorReport(
-        "the manifests name no endpoint at all, so --prune deletes nothing",
-        next: "name the endpoints that are to stay, or delete one by its name: setpoint delete NAME")
+        "the manifests describe no endpoints, so --prune deletes nothing",
+        next: "add manifests for the endpoints to keep, or delete one by name: setpoint delete NAME")
     }
     let fleet = try await DesiredFleet.resolve(set) { alias in
       try await versions.resolve(model: alias.model, alias: alias.name, wait)
@@ -120,6 +120,6 @@ extension Connection {
 extension Reconciler {
   /// Notes in history what a person did.
   func note(_ what: String, why: String = "", of name: String) async throws {
-    try await history.note(HistoryEvent(at: FleetPass.now, what: what, why: why), of: key(name), fleet: options.fleet)
+    try await history.note(HistoryEvent(at: FleetPlan.now, what: what, why: why), of: key(name), fleet: options.fleet)
   }
 }

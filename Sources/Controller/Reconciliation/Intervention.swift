@@ -94,6 +94,6 @@ package struct NoSuchEndpoint: Error, Hashable, Sendable, CustomStringConvertibl
   }
 
   package var description: String {
-    "there is no endpoint \(name) at \(target); \"setpoint get\" lists those there are"
+    "endpoint \(name) not found at \(target); \"setpoint get\" lists the endpoints there"
   }
 }

@@ -5,31 +5,31 @@ internal import Planning
 internal import ServingAPI
 
 /// Walks endpoints to where they are to be, shows how that goes, and ends early when the person interrupts.
-struct FleetWalk: Sendable {
-  let limits: WalkLimits
+struct FleetConvergence: Sendable {
+  let limits: ConvergenceLimits
   let surroundings: Surroundings
   var undertaking = Undertaking.plan
   /// Whether the command tells each endpoint's end on standard output in words.
   var isReported = false
 
   /// - Parameter preflight: what each endpoint has to pass before anything is sent for it; nil: nothing.
-  func run(_ names: [String], _ pass: FleetPass, preflight: FleetPreflight? = nil) async -> [WalkResult] {
+  func run(_ names: [String], _ pass: FleetPlan, preflight: FleetPreflight? = nil) async -> [ConvergenceResult] {
     await run(names, of: pass.fleet, pass.reconciler, preflight: preflight)
   }
 
   func run(
     _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, preflight: FleetPreflight? = nil
-  ) async -> [WalkResult] {
+  ) async -> [ConvergenceResult] {
     guard !names.isEmpty else { return [] }
     let console = surroundings.console
     let display = ProgressDisplay(
       console: console, now: surroundings.now, leavesEnds: isReported && console.isOneStream)
     defer { display.finish() }
-    let titles = WalkTitles(undertaking)
+    let titles = ProgressTitles(undertaking)
     return await withTaskGroup(of: Ended.self) { group in
       group.addTask {
-        .walk(
-          await reconciler.walk(
+        .results(
+          await reconciler.converge(
             names, of: fleet, limits: limits,
             admit: { name in
               await preflight?.admission(name, limits: limits, display: display, surroundings: surroundings)
@@ -44,16 +44,16 @@ struct FleetWalk: Sendable {
       }
       group.addTask {
         guard await surroundings.interruption() else { return .nothing }
-        display.say("interrupted; what was sent goes on at the provider")
+        display.say("interrupted; changes already sent continue at the provider")
         return .interruption
       }
-      var results: [WalkResult] = []
+      var results: [ConvergenceResult] = []
       for await ended in group {
         switch ended {
-        case .walk(let ended):
+        case .results(let ended):
           results = ended
           group.cancelAll()
-        // The walk is cancelled and still says where it stood.
+        // The convergence is cancelled and still says where it stood.
         case .interruption: group.cancelAll()
         case .nothing: break
         }
@@ -63,7 +63,7 @@ struct FleetWalk: Sendable {
   }
 
   private enum Ended: Sendable {
-    case walk([WalkResult])
+    case results([ConvergenceResult])
     case interruption
     case nothing
   }

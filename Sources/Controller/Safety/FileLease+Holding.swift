@@ -3,7 +3,7 @@ internal import Glibc
 
 extension FileLease {
   /// What the file says of its holder, to one who does not want the lease.
-  package enum Look: Hashable, Sendable {
+  package enum Holding: Hashable, Sendable {
     /// A process has the lock.
     case held(by: String?)
     /// No process has it.
@@ -12,11 +12,11 @@ extension FileLease {
     case unknown
   }
 
-  /// Looks whether a process holds the lease, without taking it.
+  /// Whether a process holds the lease, without taking it.
   ///
   /// Only what this machine's kernel is sure of is called free: not a lock in a file system that others may lock without
   /// its knowledge, nor one whose last holder was another machine.
-  package func look() -> Look {
+  package func holding() -> Holding {
     let descriptor = Self.retrying { open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return .unknown }
     // Closing gives a lock back that was got.

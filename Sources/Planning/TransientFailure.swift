@@ -1,7 +1,7 @@
 package import Endpoints
 
 /// Failures that are no fault of what was sent, or of a call that nothing hangs on: it is sent again, later and later.
-package struct Setback: Hashable, Sendable {
+package struct TransientFailure: Hashable, Sendable {
   /// What was being rolled out; nil for calls that roll out nothing. Another digest does not wait for this one.
   package let digest: ConfigDigest?
   /// How many times in a row.

@@ -18,7 +18,7 @@ extension SavedPlan {
     do {
       return try SavedPlan(json: JSONValue(parsing: bytes))
     } catch let error as SavedPlanError {
-      throw ErrorReport("\(path) cannot be carried out", why: error.description)
+      throw ErrorReport("\(path) cannot be applied", why: error.description)
     } catch {
       throw ErrorReport(
         "\(path) is not a saved plan", why: "\(error)", next: making(path))
@@ -30,7 +30,7 @@ extension SavedPlan {
   }
 }
 
-extension FleetPass {
+extension FleetPlan {
   /// What a saved plan wants, if the world is still the one it was made for.
   ///
   /// - Throws: an ``ErrorReport`` that says what has moved, and `HistoryError` for environment values that nobody holds.
@@ -41,10 +41,10 @@ extension FleetPass {
     guard saved.target == connection.target.url else {
       throw ErrorReport(
         "the plan is for \(saved.target), and this command talks to \(connection.target.url)",
-        next: "give --host \(saved.target), or make the plan again")
+        next: "give --host \(saved.target), or create the plan again")
     }
     guard name == DecisionOptions.defaultFleet || name == saved.fleet else {
-      throw ErrorReport("the plan is for the fleet \"\(saved.fleet)\", and --fleet says \"\(name)\"")
+      throw ErrorReport("the plan is for fleet \"\(saved.fleet)\", and --fleet says \"\(name)\"")
     }
     let commit = fleet.decisionOptions(fleet: saved.fleet).sourceCommit
     let options = DecisionOptions(
@@ -61,8 +61,8 @@ extension FleetPass {
     let movements = saved.movements(now: items, replanned: plan)
     guard movements.isEmpty else {
       throw ErrorReport(
-        "the plan is refused: the world has moved since it was made", why: movements.joined(separator: "\n"),
-        next: "make it again with \"setpoint diff -f ... --out FILE\"")
+        "the plan is stale: live state changed since it was made", why: movements.joined(separator: "\n"),
+        next: "create it again with \"setpoint diff -f ... --out FILE\"")
     }
   }
 
@@ -77,7 +77,7 @@ extension FleetPass {
       do {
         let present = try await versions.resolve(model: planned.model, alias: planned.alias).number
         guard present != planned.version else { return nil }
-        return "\(planned.words) means version \(present) by now; the plan carries out version \(planned.version)"
+        return "\(planned.words) means version \(present) by now; the plan was made for version \(planned.version)"
       } catch let error as CancellationError {
         throw error
       } catch {

@@ -3,8 +3,8 @@ internal import Scheduling
 /// Where the workers of a ``KeyQueue`` wait: who is to be called when, without lock or task.
 ///
 /// Between two changes, as of the last one's time: no worker sits while a key is ready; and while a worker sits and a key
-/// waits for its time, some worker keeps the time of the earliest or is about to look again.
-struct Desk: Sendable {
+/// waits for its time, some worker keeps the time of the earliest or is about to check again.
+struct WaitingWorkers: Sendable {
   typealias Ticket = UInt64
   typealias Continuation = CheckedContinuation<Call, Never>
 
@@ -13,11 +13,11 @@ struct Desk: Sendable {
     /// Work on this; nil: there will be no more.
     case work(WorkQueue<String>.Taken?)
     /// Look again: it may have to keep the time from now on.
-    case lookAgain
+    case pollAgain
   }
 
   /// What a worker that looks finds.
-  enum Look: Sendable {
+  enum Availability: Sendable {
     /// A key, or nil where it has to go.
     case answer(WorkQueue<String>.Taken?)
     /// Nothing; sit down.
@@ -26,7 +26,7 @@ struct Desk: Sendable {
     case keepTime(Duration)
   }
 
-  struct Seat: Sendable {
+  struct Waiter: Sendable {
     let ticket: Ticket
     let continuation: Continuation
   }
@@ -40,7 +40,7 @@ struct Desk: Sendable {
   var queue: WorkQueue<String>
   var isShutDown = false
   /// Who sits, in the order of their coming.
-  private(set) var seats: [Seat] = []
+  private(set) var waiters: [Waiter] = []
   private var timekeeper: Timekeeper?
   private var lastTicket: Ticket = 0
   private var pending: [(Continuation, Call)] = []
@@ -57,7 +57,7 @@ struct Desk: Sendable {
   }
 
   /// A worker looks for work.
-  mutating func look(_ ticket: Ticket, isCancelled: Bool, now: Duration) -> Look {
+  mutating func poll(_ ticket: Ticket, isCancelled: Bool, now: Duration) -> Availability {
     if isShutDown || isCancelled {
       resign(ticket)
       return .answer(nil)
@@ -76,10 +76,10 @@ struct Desk: Sendable {
   }
 
   /// A worker sits down, unless it would miss something.
-  mutating func sit(_ seat: Seat, isCancelled: Bool, now: Duration) {
+  mutating func park(_ waiter: Waiter, isCancelled: Bool, now: Duration) {
     queue.advance(to: now)
-    let isWorthALook = isShutDown || isCancelled || queue.depth > 0 || lacksTimekeeper(besides: seat.ticket)
-    if isWorthALook { pending.append((seat.continuation, .lookAgain)) } else { seats.append(seat) }
+    let isWorthALook = isShutDown || isCancelled || queue.depth > 0 || lacksTimekeeper(besides: waiter.ticket)
+    if isWorthALook { pending.append((waiter.continuation, .pollAgain)) } else { waiters.append(waiter) }
   }
 
   /// Whether a time is to be kept that nobody keeps but a worker that has yet to sit down, and may be about to.
@@ -94,25 +94,25 @@ struct Desk: Sendable {
     if timekeeper?.ticket == ticket { timekeeper = nil }
   }
 
-  /// A sitting worker is to look again.
-  mutating func callBack(_ ticket: Ticket) {
-    guard let index = seats.firstIndex(where: { $0.ticket == ticket }) else { return }
-    pending.append((seats.remove(at: index).continuation, .lookAgain))
+  /// A sitting worker is to check again.
+  mutating func wake(_ ticket: Ticket) {
+    guard let index = waiters.firstIndex(where: { $0.ticket == ticket }) else { return }
+    pending.append((waiters.remove(at: index).continuation, .pollAgain))
   }
 
-  /// Brings the promise of ``Desk`` about again after a change.
+  /// Brings the promise of ``WaitingWorkers`` about again after a change.
   /// - Returns: who is to be called, and what for.
   mutating func settle(now: Duration) -> [(Continuation, Call)] {
     if isShutDown {
       timekeeper = nil
-      pending += seats.map { ($0.continuation, .work(nil)) }
-      seats = []
+      pending += waiters.map { ($0.continuation, .work(nil)) }
+      waiters = []
     }
     // Whoever sat down last is called first: who came first keeps the time, as a rule, and goes on doing so.
-    while let seat = seats.last, let taken = queue.take(now: now) {
-      seats.removeLast()
-      resign(seat.ticket)
-      pending.append((seat.continuation, .work(taken)))
+    while let waiter = waiters.last, let taken = queue.take(now: now) {
+      waiters.removeLast()
+      resign(waiter.ticket)
+      pending.append((waiter.continuation, .work(taken)))
     }
     appointTimekeeper()
     defer { pending = [] }
@@ -120,15 +120,15 @@ struct Desk: Sendable {
   }
 
   private mutating func appointTimekeeper() {
-    guard let first = seats.first, let time = queue.nextReady else { return }
+    guard let first = waiters.first, let time = queue.nextReady else { return }
     if let timekeeper {
       // One that does not sit looks at the time before it does.
-      guard time < timekeeper.time, seats.contains(where: { $0.ticket == timekeeper.ticket }) else { return }
+      guard time < timekeeper.time, waiters.contains(where: { $0.ticket == timekeeper.ticket }) else { return }
       self.timekeeper = Timekeeper(ticket: timekeeper.ticket, time: time)
-      callBack(timekeeper.ticket)
+      wake(timekeeper.ticket)
     } else {
       timekeeper = Timekeeper(ticket: first.ticket, time: time)
-      callBack(first.ticket)
+      wake(first.ticket)
     }
   }
 }

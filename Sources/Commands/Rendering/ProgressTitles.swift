@@ -5,35 +5,35 @@ internal import Synchronization
 
 /// Turns what a walk tells into what a person follows. Remembers for each endpoint the last thing that was done to it, since
 /// the end of a walk only says that nothing is left to do.
-final class WalkTitles: Sendable {
+final class ProgressTitles: Sendable {
   private let lastActions = Mutex<[String: PlanAction]>([:])
   private let undertaking: Undertaking
 
   init(_ undertaking: Undertaking = .plan) { self.undertaking = undertaking }
 
   /// Nil for what nobody has to follow: a look after which only something is written down, or nothing is to do.
-  func progress(_ event: WalkEvent) -> EndpointProgress? {
+  func progress(_ event: ConvergenceEvent) -> EndpointProgress? {
     switch event {
-    case .looked(let look): progress(look, action: note(look))
-    case .budgetUsedUp(let look, let budget):
+    case .assessed(let assessment): progress(assessment, action: note(assessment))
+    case .budgetUsedUp(let assessment, let budget):
       EndpointProgress(
-        endpoint: look.name, phase: .waiting, state: doing(note(look)),
-        detail: "waits for the workspace's write budget (\(budget.words))")
+        endpoint: assessment.name, phase: .waiting, state: doing(note(assessment)),
+        detail: "waiting for the workspace's write budget (\(budget.words))")
     case .ended(let result): progress(result, lastAction: lastActions.withLock { $0[result.name] })
     }
   }
 
   /// Notes what is being done, and returns it. While the provider is at work a decision speaks of an update, whatever began it.
-  private func note(_ look: Reconciler.Look) -> PlanAction {
-    let decision = look.decision
+  private func note(_ assessment: Reconciler.Assessment) -> PlanAction {
+    let decision = assessment.decision
     return lastActions.withLock { actions in
       var isWaiting = false
       if case .wait = decision.next { isWaiting = true }
-      if decision.action != .none, decision.action != .hold, !isWaiting || actions[look.name] == nil {
+      if decision.action != .none, decision.action != .hold, !isWaiting || actions[assessment.name] == nil {
         let comesBack = undertaking == .retry && decision.reason.code == .wentBack
-        actions[look.name] = comesBack ? .update : decision.action
+        actions[assessment.name] = comesBack ? .update : decision.action
       }
-      return actions[look.name] ?? decision.action
+      return actions[assessment.name] ?? decision.action
     }
   }
 
@@ -42,31 +42,35 @@ final class WalkTitles: Sendable {
     action == .rollback ? undertaking.doing ?? action.doing : action.doing
   }
 
-  private func progress(_ look: Reconciler.Look, action: PlanAction) -> EndpointProgress? {
+  private func progress(_ assessment: Reconciler.Assessment, action: PlanAction) -> EndpointProgress? {
     let doing = doing(action)
-    switch look.decision.next {
+    switch assessment.decision.next {
     case .record, .rest: return nil
     case .call(.patchTags(let name, _)):
       return EndpointProgress(
-        endpoint: name, phase: .sending, state: doing, detail: "writes down on the endpoint what was decided")
+        endpoint: name, phase: .sending, state: doing, detail: "recording the hold")
     case .call(let operation):
-      return EndpointProgress(endpoint: look.name, phase: .sending, state: doing, detail: operation.call)
+      return EndpointProgress(endpoint: assessment.name, phase: .sending, state: doing, detail: operation.call)
     case .verify(let request):
       let entities = request.entities.joined(separator: ", ")
-      return EndpointProgress(endpoint: look.name, phase: .verifying, state: "verifying", detail: "asks \(entities)")
+      return EndpointProgress(
+        endpoint: assessment.name, phase: .verifying, state: "verifying", detail: "asks \(entities)")
     case .checkTarget:
       return EndpointProgress(
-        endpoint: look.name, phase: .deciding, state: doing, detail: "asks whether the former version can be served")
+        endpoint: assessment.name, phase: .deciding, state: doing,
+        detail: "checking whether the previous version can be "
+          + "served")
     case .wait:
-      return EndpointProgress(endpoint: look.name, phase: .waiting, state: doing, detail: Self.waiting(look))
+      return EndpointProgress(
+        endpoint: assessment.name, phase: .waiting, state: doing, detail: Self.waiting(assessment))
     }
   }
 
   /// What it waits for: the provider's own words on the replicas before ours on the decision.
-  private static func waiting(_ look: Reconciler.Look) -> String {
+  private static func waiting(_ assessment: Reconciler.Assessment) -> String {
     var words = ""
-    if case .present(let live) = look.observed { words = live.deploymentWords }
-    let decision = look.decision
+    if case .present(let live) = assessment.observed { words = live.deploymentWords }
+    let decision = assessment.decision
     if decision.reason.code == .overdue || words.isEmpty {
       let ours = decision.blockedBy ?? decision.degraded ?? decision.reason.detail
       return [ours, words].filter { !$0.isEmpty }.joined(separator: "; ")
@@ -74,7 +78,7 @@ final class WalkTitles: Sendable {
     return words
   }
 
-  private func progress(_ result: WalkResult, lastAction: PlanAction?) -> EndpointProgress {
+  private func progress(_ result: ConvergenceResult, lastAction: PlanAction?) -> EndpointProgress {
     let outcome = EndpointOutcome(result, lastAction: lastAction, undertaking: undertaking)
     let phase: EndpointProgress.Phase =
       switch result.ending {

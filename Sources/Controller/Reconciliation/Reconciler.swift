@@ -81,12 +81,12 @@ package struct Reconciler: Sendable {
   }
 
   /// A fresh look at an endpoint and its memory, and the decision that follows.
-  package func look(at name: String, desired: Desired) async throws -> Look {
+  package func assess(_ name: String, desired: Desired) async throws -> Assessment {
     let (observed, failure) = try await reading(name, desired)
     let readAt = now()
     let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
     let witnessed = try await witnessing(observed, of: recorded.memory, name, desired)
-    return try await look(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
+    return try await assess(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
   }
 
   /// The observation with what was seen of the rollout that is to be judged, where it has failed.
@@ -107,10 +107,10 @@ package struct Reconciler: Sendable {
         provider: provider, now: now()))
   }
 
-  private func look(
+  private func assess(
     _ name: String, _ desired: Desired, _ observed: Observation, _ recorded: RecordedMemory, readAt: Timestamp,
     failure: ServingError? = nil
-  ) async throws -> Look {
+  ) async throws -> Assessment {
     var decision = decide(
       desired: desired, observed: observed, memory: recorded.memory, now: now(), options: options)
     if let upcoming = decision.upcoming(recorded.memory),
@@ -119,7 +119,7 @@ package struct Reconciler: Sendable {
       decision = decide(
         desired: .unknown(missing), observed: observed, memory: recorded.memory, now: now(), options: options)
     }
-    return Look(
+    return Assessment(
       name: name, desired: desired, observed: observed, recorded: recorded, decision: decision, readAt: readAt,
       failure: failure)
   }
@@ -135,7 +135,7 @@ package struct Reconciler: Sendable {
   }
 
   /// What one look found.
-  package struct Look: Sendable {
+  package struct Assessment: Sendable {
     package let name: String
     package let desired: Desired
     package let observed: Observation
@@ -155,43 +155,45 @@ extension Reconciler {
   ///   to be read again.
   /// - Throws: `HistoryError` when nothing could be recorded: then nothing was sent either, unless the step was a call that
   ///   went out; `CancellationError` when the caller was cancelled, after recording that an answer may be lost.
-  package func take(_ look: Look) async throws -> Look? {
-    switch look.decision.next {
-    case .record(let change): return try await record(change, look)
-    case .call(let operation): try await call(operation, look)
+  package func take(_ assessment: Assessment) async throws -> Assessment? {
+    switch assessment.decision.next {
+    case .record(let change): return try await record(change, assessment)
+    case .call(let operation): try await call(operation, assessment)
     case .verify(let request):
       let verdict = try await verify(request)
-      return try await record(.verified(verdict, checksDigest: request.checksDigest, at: now()), look)
+      return try await record(.verified(verdict, checksDigest: request.checksDigest, at: now()), assessment)
     case .checkTarget(let target):
       let problem = try await missing(among: target.config.entities)
       return try await record(
-        .checkedTarget(Memory.TargetCheck(digest: target.digest, at: now(), problem: problem)), look)
+        .checkedTarget(Memory.TargetCheck(digest: target.digest, at: now(), problem: problem)), assessment)
     case .wait, .rest: break
     }
     return nil
   }
 
-  private func record(_ change: MemoryChange, _ look: Look) async throws -> Look? {
+  private func record(_ change: MemoryChange, _ assessment: Assessment) async throws -> Assessment? {
     let recorded = try await history.record(
-      [change], of: key(look.name), fleet: options.fleet, since: look.recorded.version, at: now(),
-      values: Self.values(look.desired, look.observed))
-    if case .closed(let closing) = change, case .failed = closing.outcome { try await noteLogs(of: look) }
-    guard now() - look.readAt <= Self.freshness else { return nil }
-    return try await self.look(look.name, look.desired, look.observed, recorded, readAt: look.readAt)
+      [change], of: key(assessment.name), fleet: options.fleet, since: assessment.recorded.version, at: now(),
+      values: Self.values(assessment.desired, assessment.observed))
+    if case .closed(let closing) = change, case .failed = closing.outcome { try await noteLogs(of: assessment) }
+    guard now() - assessment.readAt <= Self.freshness else { return nil }
+    return try await self.assess(
+      assessment.name, assessment.desired, assessment.observed, recorded, readAt: assessment.readAt)
   }
 
   /// Keeps what the logs of a failed rollout ended with, for whoever asks later why.
-  private func noteLogs(of look: Look) async throws {
-    guard case .present(let endpoint) = look.observed else { return }
+  private func noteLogs(of assessment: Assessment) async throws {
+    guard case .present(let endpoint) = assessment.observed else { return }
     for tail in endpoint.evidence?.tails ?? [] {
-      try await history.note(.logTail(tail.title, tail.lines, at: now()), of: key(look.name), fleet: options.fleet)
+      try await history.note(
+        .logTail(tail.title, tail.lines, at: now()), of: key(assessment.name), fleet: options.fleet)
     }
   }
 
   /// For how long a reading of the world may be acted on. Every write rests on one that is no older.
   private static let freshness: Duration = .seconds(2)
 
-  private func call(_ operation: Operation, _ look: Look) async throws {
+  private func call(_ operation: Operation, _ assessment: Assessment) async throws {
     let outcome: Result<Receipt, CancellationError>
     do {
       outcome = .success(try await send(operation))
@@ -201,9 +203,9 @@ extension Reconciler {
       outcome = .failure(error)
     }
     // The call went out: what came of it is recorded whatever else was recorded meanwhile, and even when a person is leaving.
-    let receipt = (try? outcome.get()) ?? .lost("interrupted before the answer came")
+    let receipt = (try? outcome.get()) ?? .lost("interrupted before a response arrived")
     let change = MemoryChange.received(receipt, operation, at: now(), chance: chance())
-    try await history.record([change], of: key(look.name), fleet: options.fleet, at: now())
+    try await history.record([change], of: key(assessment.name), fleet: options.fleet, at: now())
     if case .failure(let interruption) = outcome { throw interruption }
   }
 
@@ -216,7 +218,7 @@ extension Reconciler {
       switch outcome {
       case .created(let receipt): return Receipt(receipt)
       // It may be this create's or a stranger's; the next look tells by its tags.
-      case .alreadyThere: return .lost("the answer was lost, and now an endpoint of this name is there")
+      case .alreadyThere: return .lost("the response was lost, and an endpoint with this name now exists")
       }
     case .updateConfig(let name, let config): return Receipt(try await provider.updateConfig(name, to: config))
     case .patchTags(let name, let patch):

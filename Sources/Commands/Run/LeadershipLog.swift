@@ -3,8 +3,8 @@ internal import Logging
 internal import Synchronization
 
 /// Whether this controller holds its fleet's lease, for probes, metrics and the log.
-final class StandingNote: Sendable {
-  private let state = Mutex<ControllerService.Standing?>(nil)
+final class LeadershipLog: Sendable {
+  private let state = Mutex<ControllerService.Leadership?>(nil)
   private let metrics: ControllerMetrics
   private let log: Logger
 
@@ -13,9 +13,9 @@ final class StandingNote: Sendable {
     self.log = log
   }
 
-  var current: ControllerService.Standing? { state.withLock { $0 } }
+  var current: ControllerService.Leadership? { state.withLock { $0 } }
 
-  func note(_ standing: ControllerService.Standing) {
+  func note(_ standing: ControllerService.Leadership) {
     state.withLock { $0 = standing }
     switch standing {
     case .active:
@@ -23,7 +23,7 @@ final class StandingNote: Sendable {
       log.info("holds the fleet's lease")
     case .standby(let holder):
       metrics.leads(false)
-      log.notice("stands by: the fleet's lease is held by \(holder ?? "another controller")")
+      log.notice("standing by: the fleet's lease is held by \(holder ?? "another controller")")
     }
   }
 }

@@ -3,7 +3,7 @@ internal import Controller
 internal import Endpoints
 internal import Planning
 
-extension FleetPass {
+extension FleetPlan {
   /// What the plan does to the cost of an hour.
   ///
   /// - Parameter cloud: the workspace's; nil: it is not known.

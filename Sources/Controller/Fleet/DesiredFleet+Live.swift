@@ -30,7 +30,7 @@ extension Memory {
     let held = HeldTag(tags: live.tags).held ?? heldWhileAbsent
     guard let rollout = held.map({ rollout(of: $0.digest) }) ?? present(live) else {
       return .unknown(
-        "its config is not in this machine's history; \"setpoint apply -f\" with its manifest goes on from here")
+        "its config is not in this machine's history; run \"setpoint apply -f\" with its manifest to continue")
     }
     let owned = OwnedKeys(tags: live.tags)
     let tags = live.tags.filter { !FleetTags.isOwn($0.key) && owned.contains($0.key) }

@@ -32,7 +32,7 @@ extension Reconciler {
       let answer = try await provider.ask(endpoint, entity: entity, prompt: check.prompt, timeout: patience)
       return isWarmUp ? Self.warmUpVerdict(answer, entity) : check.verdict(on: answer, from: entity)
     } catch let error as ServingError {
-      return .inconclusive("\(entity) could not be asked: \(error.serverMessage)")
+      return .inconclusive("\(entity) could not be queried: \(error.serverMessage)")
     }
   }
 

@@ -3,7 +3,7 @@ internal import History
 package import Planning
 
 /// How far one endpoint is walked in one command.
-package struct WalkLimits: Sendable {
+package struct ConvergenceLimits: Sendable {
   /// Wait for the provider at all; without it the walk ends at the first wait.
   package var waits: Bool
   /// How long a walk may take; nil: as long as the endpoint's own rollout deadline, and a little.
@@ -33,22 +33,22 @@ package struct WalkLimits: Sendable {
 }
 
 /// What a walk tells on its way.
-package enum WalkEvent: Sendable {
+package enum ConvergenceEvent: Sendable {
   /// Looked and decided; the decision's step comes next.
-  case looked(Reconciler.Look)
+  case assessed(Reconciler.Assessment)
   /// The look's step is a write, and the write budget is used up for a while.
-  case budgetUsedUp(Reconciler.Look, ControllerOptions.WriteBudget)
-  case ended(WalkResult)
+  case budgetUsedUp(Reconciler.Assessment, ControllerOptions.WriteBudget)
+  case ended(ConvergenceResult)
 }
 
 /// How the walk of one endpoint ended.
-package struct WalkResult: Sendable {
+package struct ConvergenceResult: Sendable {
   package let name: String
   package let ending: Ending
   /// The calls that were sent, in order, as the serving API spells them.
   package let calls: [String]
   /// The last look; nil where not even one succeeded.
-  package let last: Reconciler.Look?
+  package let last: Reconciler.Assessment?
   /// What was seen of a rollout that failed on this walk.
   package let evidence: RolloutEvidence?
   /// How long it took.
@@ -86,108 +86,113 @@ extension Reconciler {
   /// Walks one endpoint until nothing is left to do: look, decide, take a step, again.
   ///
   /// - Parameter sleep: waits between looks; throws `CancellationError` when the walk is to end.
-  package func walk(
-    _ name: String, desired: Desired, limits: WalkLimits, sleep: @Sendable (Duration) async throws -> Void,
-    report: @Sendable (WalkEvent) -> Void
-  ) async -> WalkResult {
+  package func converge(
+    _ name: String, desired: Desired, limits: ConvergenceLimits, sleep: @Sendable (Duration) async throws -> Void,
+    report: @Sendable (ConvergenceEvent) -> Void
+  ) async -> ConvergenceResult {
     let began = now()
-    var walk = Walk(name: name, desired: desired, end: limits.end(of: desired, from: began))
-    let ending: WalkResult.Ending
+    var progress = Progress(name: name, desired: desired, end: limits.end(of: desired, from: began))
+    let ending: ConvergenceResult.Ending
     do {
-      ending = try await run(&walk, limits, sleep, report)
+      ending = try await run(&progress, limits, sleep, report)
     } catch is CancellationError {
       ending = .interrupted
     } catch {
       ending = .failed("\(error)")
     }
     limits.budget?.leave(name)
-    let result = WalkResult(
-      name: name, ending: ending, calls: walk.calls, last: walk.last, evidence: walk.evidence, elapsed: now() - began,
-      limit: walk.end - began)
+    let result = ConvergenceResult(
+      name: name, ending: ending, calls: progress.calls, last: progress.last, evidence: progress.evidence,
+      elapsed: now() - began,
+      limit: progress.end - began)
     report(.ended(result))
     return result
   }
 
-  private struct Walk {
+  private struct Progress {
     let name: String
     let desired: Desired
     var end: Timestamp
     var calls: [String] = []
-    var last: Look?
+    var last: Assessment?
     var evidence: RolloutEvidence?
     /// How often another process of this state directory got in between, in a row.
     var collisions = 0
   }
 
   private func run(
-    _ walk: inout Walk, _ limits: WalkLimits, _ sleep: @Sendable (Duration) async throws -> Void,
-    _ report: @Sendable (WalkEvent) -> Void
-  ) async throws -> WalkResult.Ending {
-    var next: Look?
+    _ progress: inout Progress, _ limits: ConvergenceLimits, _ sleep: @Sendable (Duration) async throws -> Void,
+    _ report: @Sendable (ConvergenceEvent) -> Void
+  ) async throws -> ConvergenceResult.Ending {
+    var next: Assessment?
     while true {
       try Task.checkCancellation()
-      let look: Look
-      if let next { look = next } else { look = try await self.look(at: walk.name, desired: walk.desired) }
-      walk.last = look
-      if case .present(let live) = look.observed, let evidence = live.evidence { walk.evidence = evidence }
-      report(.looked(look))
-      if let ending = ending(look, walk) { return ending }
-      guard let pause = pause(look) else {
-        if let wait = budgetWait(look, limits) {
-          if let budget = limits.budget { report(.budgetUsedUp(look, budget.budget)) }
+      let assessment: Assessment
+      if let next {
+        assessment = next
+      } else {
+        assessment = try await self.assess(progress.name, desired: progress.desired)
+      }
+      progress.last = assessment
+      if case .present(let live) = assessment.observed, let evidence = live.evidence { progress.evidence = evidence }
+      report(.assessed(assessment))
+      if let ending = ending(assessment, progress) { return ending }
+      guard let pause = pause(assessment) else {
+        if let wait = budgetWait(assessment, limits) {
+          if let budget = limits.budget { report(.budgetUsedUp(assessment, budget.budget)) }
           next = nil
           // A place in the queue costs the endpoint none of its own time.
-          walk.end = walk.end + wait
+          progress.end = progress.end + wait
           try await sleep(wait)
           continue
         }
-        defer { limits.budget?.used(by: walk.name) }
-        next = try await take(look, &walk)
+        defer { limits.budget?.used(by: progress.name) }
+        next = try await take(assessment, &progress)
         continue
       }
       next = nil
-      guard limits.waits else { return .underWay(look.decision.reason, timeIsOver: false) }
-      guard now() + pause <= walk.end else { return .underWay(look.decision.reason, timeIsOver: true) }
+      guard limits.waits else { return .underWay(assessment.decision.reason, timeIsOver: false) }
+      guard now() + pause <= progress.end else { return .underWay(assessment.decision.reason, timeIsOver: true) }
       try await sleep(pause)
     }
   }
 
   /// How long the step has to wait for the write budget; nil: it may be taken now.
-  private func budgetWait(_ look: Look, _ limits: WalkLimits) -> Duration? {
-    guard case .call(let operation) = look.decision.next, operation.isBudgeted else { return nil }
-    return limits.budget?.take(for: look.name, urgent: look.decision.action == .rollback)
+  private func budgetWait(_ assessment: Assessment, _ limits: ConvergenceLimits) -> Duration? {
+    guard case .call(let operation) = assessment.decision.next, operation.isBudgeted else { return nil }
+    return limits.budget?.take(for: assessment.name, urgent: assessment.decision.action == .rollback)
   }
 
-  private func ending(_ look: Look, _ walk: Walk) -> WalkResult.Ending? {
+  private func ending(_ assessment: Assessment, _ progress: Progress) -> ConvergenceResult.Ending? {
     // A provider that cannot be read for a moment ends no walk that has begun.
-    if case .unreadable = look.observed, !walk.calls.isEmpty { return nil }
-    guard look.decision.isSettled else { return nil }
+    if case .unreadable = assessment.observed, !progress.calls.isEmpty { return nil }
+    guard assessment.decision.isSettled else { return nil }
     // A settled action may still have a step to take, such as side settings in place.
-    switch look.decision.next {
+    switch assessment.decision.next {
     case .record, .call, .verify, .checkTarget: return nil
-    case .wait, .rest: return look.decision.action == .hold ? .held(look.decision.reason) : .inSync
+    case .wait, .rest: return assessment.decision.action == .hold ? .held(assessment.decision.reason) : .inSync
     }
   }
 
   /// How long to wait before the next look; nil: a step is to be taken now.
-  private func pause(_ look: Look) -> Duration? {
-    if case .unreadable = look.observed { return .seconds(5) }
-    switch look.decision.next {
+  private func pause(_ assessment: Assessment) -> Duration? {
+    if case .unreadable = assessment.observed { return .seconds(5) }
+    switch assessment.decision.next {
     case .wait(let pause): return pause
     case .rest: return .seconds(5)
     case .record, .call, .verify, .checkTarget: return nil
     }
   }
 
-  private func take(_ look: Look, _ walk: inout Walk) async throws -> Look? {
-    if case .call(let operation) = look.decision.next { walk.calls.append(operation.call) }
+  private func take(_ assessment: Assessment, _ progress: inout Progress) async throws -> Assessment? {
+    if case .call(let operation) = assessment.decision.next { progress.calls.append(operation.call) }
     do {
-      let next = try await take(look)
-      walk.collisions = 0
+      let next = try await take(assessment)
+      progress.collisions = 0
       return next
-    } catch let error as HistoryError where error.code == .moved && walk.collisions < 5 {
-      // Another process with this state directory recorded something in between: look again.
-      walk.collisions += 1
+    } catch let error as HistoryError where error.code == .moved && progress.collisions < 5 {
+      // Another process with this state directory recorded something in between: check again.
+      progress.collisions += 1
       return nil
     }
   }
