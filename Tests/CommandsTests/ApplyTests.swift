@@ -209,7 +209,7 @@ import Testing
       #expect(await bench.diff().code == 0)
       let refused = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
       #expect(refused.code == 1)
-      #expect(refused.notes.contains("the world has moved"), "\(refused)")
+      #expect(refused.notes.contains("live state changed since it was made"), "\(refused)")
       #expect(refused.notes.contains("support-chat exists by now"))
     }
   }
@@ -231,14 +231,14 @@ import Testing
   }
 
   @Test(arguments: ["# all moved elsewhere\n", "---\n", "null\n"])
-  func `manifests that name no endpoint at all delete nothing`(text: String) async throws {
+  func `manifests that describe no endpoints delete nothing`(text: String) async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
       bench.workspace.forgetCalls()
       try bench.write(text)
       for run in [await bench.apply("--prune"), await bench.apply("--prune", "--allow-mass-delete")] {
-        #expect(run.code == 1 && run.notes.contains("name no endpoint at all"), "\(run)")
+        #expect(run.code == 1 && run.notes.contains("describe no endpoints"), "\(run)")
       }
       #expect(await bench.diff("--prune").code == 2)
       #expect(bench.workspace.writes.isEmpty)
@@ -258,7 +258,7 @@ import Testing
       let late = await bench.apply("--timeout", "30s")
       let words = "support-chat: timed out after 30s while waiting to retry: the provider's last answer was: "
       #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")
-      #expect(late.output.contains("next: nothing is under way; "), "\(late)")
+      #expect(late.output.contains("next: nothing is in progress; "), "\(late)")
     }
   }
 

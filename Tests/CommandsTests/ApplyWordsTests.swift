@@ -20,7 +20,8 @@ import Testing
       #expect(onward.code == 0)
       #expect(
         onward.output.hasPrefix("support-chat: restored revision 2")
-          && onward.output.contains(": a person chose revision 2 instead of this config; sent again when "), "\(onward)"
+          && onward.output.contains(": a person chose revision 2 instead of this config; it is sent again when "),
+        "\(onward)"
       )
       #expect(onward.notes.contains("support-chat: restoring revision 2: PUT "), "\(onward)")
       #expect(!(onward.output + onward.notes).contains("rolled back"), "\(onward)")

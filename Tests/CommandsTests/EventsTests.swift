@@ -129,9 +129,9 @@ import Testing
       let empty = await events("\(directory)/none")
       #expect(empty.code == 0)
       #expect(empty.output == "")
-      #expect(empty.notes.contains("nothing has happened yet"))
+      #expect(empty.notes.contains("no events yet"))
       #expect(empty.notes.contains("--state"))
-      #expect(await events("\(directory)/none", "chat").notes.contains("no such events"))
+      #expect(await events("\(directory)/none", "chat").notes.contains("no matching events"))
     }
   }
 

@@ -87,12 +87,12 @@ import Testing
     ])
     #expect(run.code == 0, "\(run)")
     #expect(!run.output.contains("name: b\n"))
-    #expect(run.notes.contains("a.yml:1:10: warning: include: is ignored, as by Databricks"))
+    #expect(run.notes.contains("a.yml:1:10: warning: include: is ignored, as Databricks does"))
   }
 
   @Test(arguments: [
     ("include: [nowhere.yml]", "includes nowhere.yml, which does not exist"), ("include: [/etc/x.yml]", "relative"),
-    ("include: ['*.py']", "only files that end in .yml, .yaml or .json"), ("include: [{a: 1}]", "is not a path"),
+    ("include: ['*.py']", "only files that end in .yml, .yaml or .json"), ("include: [{a: 1}]", "must be a path"),
   ])
   func `an include that cannot be followed is an error with its place`(root: String, words: String) async throws {
     let run = try await importing(["bundle/databricks.yml": root + "\n" + Self.endpoint("a"), "bundle/x.py": ""])
@@ -118,7 +118,7 @@ import Testing
       "bundle/databricks.yml": "python: {resources: ['resources:load']}\n" + Self.endpoint("a")
     ])
     #expect(run.code == 1)
-    #expect(run.notes.contains("databricks.yml:1:9: warning: python: endpoints that the bundle's Python code makes"))
+    #expect(run.notes.contains("databricks.yml:1:9: warning: python: endpoints created by the bundle's Python code"))
   }
 
   // MARK: Targets

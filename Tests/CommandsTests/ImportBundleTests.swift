@@ -88,11 +88,11 @@ import Testing
 
   @Test func `a bundle becomes a manifest, its variables resolved by their defaults`() async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle)
-    #expect(run.code == 1, "the settings of the targets are ignored: \(run)")
+    #expect(run.code == 1, "what the targets say is left aside: \(run)")
     #expect(run.output == manifest(version: "4"))
     #expect(
       run.notes.contains(
-        "-:39:5: warning: targets: the settings of the targets dev, prod are ignored; name "
+        "-:39:5: warning: targets: the settings of the targets dev, prod are ignored; choose "
           + "one with"))
   }
 
@@ -140,7 +140,7 @@ import Testing
     #expect(run.code == 0, "\(run)")
     #expect(run.output.contains("  name: \(word)chat\n"), "\(run)")
     #expect(run.output.contains("model: ml.\(word)nlp.qwen\n"), "\(run)")
-    #expect(run.notes.contains("before the names of what it deploys") == !unknown.isEmpty, "\(run)")
+    #expect(run.notes.contains("adds a prefix to the names of what it deploys") == !unknown.isEmpty, "\(run)")
     #expect(run.notes.contains(unknown))
   }
 
@@ -175,7 +175,7 @@ import Testing
   @Test(arguments: [
     ("resources:\n  model_serving_endpoints: [\n", "where: -:", "is not valid YAML"),
     ("a: 1\n---\nb: 2\n", "where: -:3:1", "several documents"),
-    ("- a\n", "where: -:1:1", "is not a file of a bundle"), ("", "is empty", "give the databricks.yml"),
+    ("- a\n", "where: -:1:1", "is not a file of a bundle"), ("", "is empty", "pass the databricks.yml"),
     ("bundle: {name: x}\n", "where: -:1:1", "there are no model_serving_endpoints in -"),
   ])
   func `a file that is no bundle says where it goes wrong`(text: String, words: String, more: String) async {

@@ -39,7 +39,7 @@ import Testing
         "databricks_permissions": {"p": {"serving_endpoint_id": "${module.x.id}", "access_control": []}}}}
       """)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("p.serving_endpoint_id: which endpoint it means is not known here"))
+    #expect(run.notes.contains("p.serving_endpoint_id: its endpoint is not known here"))
   }
 
   @Test(arguments: ["agent", "agent[0]", "databricks_model_serving.agent", "databricks_model_serving.agent[0]", "chat"])
@@ -61,7 +61,7 @@ import Testing
       #"{"resource": {"databricks_model_serving": {"agent": {"name": "chat", \#(repetition) \#(Self.config)}}}}"#)
     #expect(run.code == code, "\(run)")
     #expect(run.output.contains("name: chat") == isThere)
-    #expect(run.notes.contains("makes several endpoints of one block, or none") == (code == 1))
+    #expect(run.notes.contains("creates any number of endpoints from one block") == (code == 1))
   }
 
   @Test func `a module that is called, and an endpoint of another kind, are told of`() async {
@@ -72,7 +72,8 @@ import Testing
          "databricks_model_serving_provisioned_throughput": {"pt": {"name": "fast"}}}}
       """)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("-:1:24: warning: module.serving: what the module declares is not read"), "\(run)")
+    #expect(
+      run.notes.contains("-:1:24: warning: module.serving: resources declared by the module are not read"), "\(run)")
     #expect(run.notes.contains("skipped: fast: it is a databricks_model_serving_provisioned_throughput"))
     #expect(run.output.contains("name: chat"))
   }
@@ -127,7 +128,8 @@ import Testing
     #expect(picked.output.contains("name: chat-1") && !picked.output.contains("name: chat-0"), "\(picked)")
     let unknown = await importing(Self.plan(references: #""var.id""#))
     #expect(unknown.code == 1, "\(unknown)")
-    #expect(unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: which endpoint it means"))
+    #expect(
+      unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: its endpoint is not known here"))
   }
 
   @Test func `variables and tags that only an apply brings are open`() async {

@@ -85,7 +85,7 @@ import Testing
       run.notes.contains(
         """
         -:6:23: warning: resource.databricks_model_serving.chat.config.served_entities[0].entity_version: \
-        ${databricks_registered_model_version.q.version} is not known here, so the field is omitted; write it into the \
+        ${databricks_registered_model_version.q.version} is not known here, so the field is omitted; add it to the \
         manifest
         """), "\(run)")
     #expect(run.notes.contains("-:2:11: warning: resource.databricks_model_serving.chat.name: ${var.prefix}"))
@@ -129,7 +129,7 @@ import Testing
     #expect(run.code == 1, "\(run)")
     #expect(!(run.output + run.notes).contains("hunter2"))
     #expect(run.notes.contains("chat: to be completed by hand: config[0].served_entities[0].environment_vars.PIN"))
-    #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: which endpoint it means"))
+    #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: its endpoint is not known here"))
     #expect(
       run.output == """
         # to be completed by hand: config[0].served_entities[0].environment_vars.PIN, which is sensitive at -:11:38
@@ -201,7 +201,9 @@ import Testing
         true or false, got a string
         """), "\(run)")
     #expect(run.notes.contains("skipped: odd: its block contains errors"))
-    #expect(run.notes.contains("resource.databricks_model_serving.many.for_each: makes several endpoints of one block"))
+    #expect(
+      run.notes.contains(
+        "resource.databricks_model_serving.many.for_each: creates any number of endpoints from one block"))
   }
 
   @Test func `endpoints can be picked by what the file calls them`() async {

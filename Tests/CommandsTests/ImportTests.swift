@@ -153,7 +153,7 @@ import Testing
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
     #expect(run.notes.contains("chat: left out: notifications"))
-    #expect(run.output.contains("# left out: notifications: manifests do not accept it: \"a team\" is no e-mail"))
+    #expect(run.output.contains("# left out: notifications: manifests do not accept it: \"a team\" is not an e-mail"))
     #expect(run.output.contains("team: nlp"))
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0)
   }

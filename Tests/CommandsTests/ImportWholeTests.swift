@@ -38,7 +38,7 @@ import Testing
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle(Self.config + "\n" + line))
     #expect(run.code == 1, "\(run)")
     #expect(run.notes.contains("warning: resources.model_serving_endpoints.chat.\(path): left out: "), "\(run)")
-    #expect(run.notes.contains("the endpoint that apply creates is without it"))
+    #expect(run.notes.contains("the endpoint is created without it"))
     #expect(run.notes.contains("chat: left out: \(path)"), "\(run)")
     #expect(run.output.contains("# left out: \(path): "))
     #expect(run.output.contains("the endpoint is created without it"))
@@ -188,6 +188,6 @@ import Testing
     let text = Self.bundle("      config: {served_entities: [{entity_name: main.rag.wiki-rag}]}")
     let run = await CommandRun(["import", "--from-bundle", "-"], input: text)
     #expect(run.code == 1)
-    #expect(run.notes.contains("skipped: chat: main.rag.wiki-rag has no version, as a feature spec"), "\(run)")
+    #expect(run.notes.contains("skipped: chat: main.rag.wiki-rag has no version; it is a feature spec"), "\(run)")
   }
 }

@@ -14,7 +14,7 @@ import Testing
     #expect(sent == ["source": "/src", "version": "7"])
     let wrong = await CommandRun(["models", "register", "m", "/src", "--version", "0"])
     #expect(wrong.code == 64, "\(wrong)")
-    #expect(wrong.notes.contains("--version takes a whole number from 1"))
+    #expect(wrong.notes.contains("--version must be a positive integer"))
   }
 
   @Test func `a name is shown as it was given`() async {

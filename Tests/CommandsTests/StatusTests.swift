@@ -57,13 +57,13 @@ import Testing
       #expect(
         run.lines == [
           "fleet support at https://workspace.example.com: 3 endpoints: 1 in sync, 1 updating, 1 held",
-          "looked 8s ago at commit 1a2b3c4, looks every 1m00s",
+          "checked 8s ago at commit 1a2b3c4, checks every 1m00s",
           "",
           "NAME           PHASE                SINCE   DESIRED                                       LIVE           "
             + "  NEXT"
-            + "                WHY",
+            + "                 WHY",
           "support-chat   held (quarantined)   5m      m/3, CPU Small                                m/2, CPU Small   -"
-            + "                   this config failed: broken weights; warning: somebody wrote",
+            + "                    this config failed: broken weights; warning: somebody wrote",
           "alpha          updating             1m      m/2, CPU Small                                m/1, CPU Small "
             + "  check again now"
             + "      m-2: loading weights",
@@ -201,7 +201,7 @@ import Testing
       let lease = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
       #expect(try await lease.acquire())
       let held = await status(directory, "--forget", "support")
-      #expect(held.code == 1 && held.notes.contains("a controller looks after the fleet"), "\(held)")
+      #expect(held.code == 1 && held.notes.contains("a controller manages the fleet"), "\(held)")
       await lease.release()
       try await write([updating], to: directory, host: "http://127.0.0.1:7387")
       let unclear = await status(directory, "--forget", "support")

@@ -47,7 +47,7 @@ import Testing
       #expect(run.code == 1, "\(run)")
       #expect(
         Array(run.lines[1...2]) == [
-          "looked 8s ago at commit 1a2b3c4",
+          "checked 8s ago at commit 1a2b3c4",
           "the controller is not running: no process holds the lease of the fleet support; last heartbeat 8s ago; "
             + "nothing is reconciled until \"setpoint run\" is started again",
         ], "\(run)")

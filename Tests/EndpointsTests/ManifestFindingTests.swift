@@ -141,7 +141,7 @@ import Testing
       "environment: {SETPOINT_ENGINE_ARGS: \"[]\"}",
       [
         "8:17: error: spec.environment.SETPOINT_ENGINE_ARGS: variables starting with \"SETPOINT_\" are "
-          + "Setpoint's own; write the flags under engine"
+          + "reserved for Setpoint; write the flags under engine"
       ]
     ),
     (

@@ -85,7 +85,8 @@ import Testing
 
   @Test func `a size that scales is a warning on accelerators, with what it may come to`() throws {
     let found = try judged(gpu("A10", "size: Medium"), on: .aws)
-    #expect(found.count == 1 && found[0].contains("spec.size: Medium is 2 to 4 replicas; a model with an entrypoint"))
+    #expect(
+      found.count == 1 && found[0].contains("spec.size: Medium is 2 to 4 replicas; a model with its own entrypoint"))
     #expect(found.first?.contains("may get 2 that do not scale, or be refused; Small is safe (rule custom-llm") == true)
     #expect(try judged(gpu("A10"), on: .aws).isEmpty)
     #expect(try judged(gpu("CPU", "size: Large"), on: .aws).isEmpty)
@@ -110,7 +111,8 @@ import Testing
 
   @Test func `a model on accelerators may have no route optimisation`() throws {
     let found = try judged(gpu("T4", "routeOptimized: true"), on: .aws)
-    #expect(found.count == 1 && found[0].hasPrefix("4:9: warning: spec.routeOptimized: a model with an entrypoint"))
+    #expect(
+      found.count == 1 && found[0].hasPrefix("4:9: warning: spec.routeOptimized: a model with its own entrypoint"))
     #expect(try judged(gpu("CPU", "routeOptimized: true"), on: .aws).isEmpty)
   }
 

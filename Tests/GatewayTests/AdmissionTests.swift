@@ -92,7 +92,7 @@ import Testing
         let late = try await [second, client.post("/v1/chat/completions")]
         for answer in late {
           #expect(answer.status == 503 && answer.headers["retry-after"] == ["5"])
-          #expect(answer.json["message"]?.stringValue?.contains("the serving plane is stopping") == true)
+          #expect(answer.json["message"]?.stringValue?.contains("the serving plane is shutting down") == true)
         }
         gate.open()
         let text = try await first.text

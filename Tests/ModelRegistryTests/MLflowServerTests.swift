@@ -185,7 +185,7 @@ import Testing
   @Test(arguments: [
     ("", "write workspace, or mlflow:"), ("mlflow", "write workspace, or mlflow:"),
     ("http://mlflow:5000", "write workspace, or mlflow:"), ("mlflow:", "it is empty"),
-    ("mlflow:ftp://x", "neither http nor https"), ("mlflow:http://ada:s3cret@mlflow:5000", "it holds a user name"),
+    ("mlflow:ftp://x", "neither http nor https"), ("mlflow:http://ada:s3cret@mlflow:5000", "it contains a user name"),
   ])
   func `is refused with what would be right`(text: String, words: String) {
     let error = #expect(throws: TargetError.self) { try RegistryChoice(text, source: "a test") }

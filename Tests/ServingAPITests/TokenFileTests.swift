@@ -43,7 +43,7 @@ import Testing
       #expect(open?.description.contains("other users can access it (mode 644)") == true)
       #expect(chmod(file, 0o600) == 0 && truncate(file, 0) == 0)
       let empty = #expect(throws: TargetError.self) { try TokenFile.token(at: file) { "a-token-of-tests-2" } }
-      #expect(empty?.description.contains("a new token is made at the next start") == true)
+      #expect(empty?.description.contains("a new token is created at the next start") == true)
     }
   }
 }

@@ -99,10 +99,10 @@ struct APITests {
       says: "2+ served entities"),
     BadCall(
       body: body([entity("hello", 1, name: "a"), entity("hello", 2, name: "a")], routes([("a", 100)])),
-      says: "are called 'a'"),
+      says: "are named 'a'"),
     BadCall(body: body([entity("hello", 1), entity("hello", 2)]), says: "traffic_config is required"),
-    BadCall(body: body([entity("hello", 1)], routes([("hello-1", 90)])), says: "add up to 90"),
-    BadCall(body: body([entity("hello", 1)], routes([("other", 100)])), says: "'other' is none of"),
+    BadCall(body: body([entity("hello", 1)], routes([("hello-1", 90)])), says: "must add up to 100, not 90"),
+    BadCall(body: body([entity("hello", 1)], routes([("other", 100)])), says: "'other' is not one of"),
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 50), ("hello-1", 50)])), says: "two routes"),
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 101)])), says: "from 0 to 100"),
     BadCall(
@@ -121,9 +121,10 @@ struct APITests {
       says: "config.served_entities[0].scale_to_zero_enabled: expected true or false"),
     BadCall(body: body([with(["external_model": ["name": "x"]])]), says: "external_model is not supported"),
     BadCall(body: body([with(["name": "a.b"])]), says: "served entity name 'a.b'"),
-    BadCall(body: body([entity("hello", 1, environment: ["1A": "x"])]), says: "'1A' is no name"),
+    BadCall(body: body([entity("hello", 1, environment: ["1A": "x"])]), says: "'1A' is not a valid variable name"),
     BadCall(
-      body: body([entity("hello", 1, environment: ["TMPDIR": "x"])]), says: "TMPDIR is not allowed: it is set by"),
+      body: body([entity("hello", 1, environment: ["TMPDIR": "x"])]),
+      says: "TMPDIR is not allowed: the serving plane sets it"),
     BadCall(
       body: body([entity("hello", 1, environment: ["PYTHONWARNINGS": "all:0:antigravity.x:0:0", "BROWSER": "touch x"])]
       ),
@@ -139,7 +140,7 @@ struct APITests {
       body: body([with(["workload_size": "", "min_provisioned_concurrency": 1024])]),
       says: "asks for 256 replicas; this serving plane runs at most 16"),
     BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]), says: "there is no secret s/k"),
-    BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "no secret reference"),
+    BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "not a valid secret reference"),
     BadCall(body: body([entity("hello", 1, environment: ["SETPOINT_ENGINE_ARGS": "{"])]), says: "SETPOINT_ENGINE_ARGS"),
     BadCall(
       body: body([entity("hello", 1)], ["auto_capture_config": ["enabled": true]]),
@@ -345,7 +346,8 @@ struct APITests {
       #expect(failed.pendingEntity.deploymentMessage.contains("hold m"))
       _ = try await plane.put("chat", [entity("hello", 2)])
       let second = try await plane.waitUntilSettled("chat")
-      #expect(second.pendingEntity.deploymentMessage.contains("\"no-such-program\" is not on this machine"))
+      #expect(
+        second.pendingEntity.deploymentMessage.contains("\"no-such-program\" does not exist, or is not executable"))
       #expect(!second.pendingEntity.deploymentMessage.contains("the plane's machine is at fault"))
     }
   }

@@ -30,7 +30,7 @@ struct CommandLineWordsTests {
 
   @Test(arguments: [
     ("a && b", "shell"), ("a | b", "shell"), ("a > log", "shell"), ("a $(b)", "shell"), ("a `b`", "shell"),
-    ("a 'b", "never closed"), ("a \"b", "never closed"), ("a \\", "backslash"), ("a $NOPE", "$NOPE"),
+    ("a 'b", "not closed"), ("a \"b", "not closed"), ("a \\", "backslash"), ("a $NOPE", "$NOPE"),
     ("${A:-b}", "plain"),
   ])
   func `what needs a shell is refused by name`(_ text: String, _ expected: String) {

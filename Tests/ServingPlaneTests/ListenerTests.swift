@@ -25,24 +25,24 @@ struct ListenerTests {
     }
   }
 
-  @Test func `a replica that listens beyond loopback is ended and named`() async throws {
+  @Test func `a replica that listens outside loopback is ended and named`() async throws {
     let message = try await failure(Self.inShell("0.0.0.0", "{port}"))
     #expect(message.contains("listens on 0.0.0.0:"), "\(message)")
-    #expect(message.contains("beyond loopback"))
+    #expect(message.contains("outside loopback"))
     #expect(message.contains("--host 127.0.0.1"))
   }
 
-  @Test func `so is one with a second server beyond loopback`() async throws {
+  @Test func `so is one with a second server outside loopback`() async throws {
     let port = Int.random(in: 30_000..<32_000)
     let message = try await failure(
       Self.inShell("127.0.0.1", "{port}", before: "python3 -m http.server \(port) --bind 0.0.0.0 & sleep 1; "))
-    #expect(message.contains("listens on 0.0.0.0:\(port), beyond loopback"), "\(message)")
+    #expect(message.contains("listens on 0.0.0.0:\(port), outside loopback"), "\(message)")
   }
 
   @Test func `a replica that serves on another port than its own is ended and named`() async throws {
     let port = Int.random(in: 32_000..<32_700)
     let message = try await failure(Self.inShell("127.0.0.1", String(port)))
-    #expect(message.contains("serves on port \(port) and not on its own"), "\(message)")
+    #expect(message.contains("serves on port \(port) instead of its own"), "\(message)")
     #expect(message.contains("--port {port}"))
   }
 

@@ -37,7 +37,7 @@ struct LivenessMachineTests {
       Issue.record("it was not replaced")
       return
     }
-    #expect(failure.explanation.contains("frozen"))
+    #expect(failure.explanation.contains("stuck"))
   }
 
   @Test func `a queue that keeps the asked token waiting is no freeze`() {

@@ -47,7 +47,7 @@ struct LocalPlanesTests {
     let asked = try await get(data)
     #expect(!asked.isWell)
     for part in [
-      "2 serving planes run on this machine", "--host \(firstURL)", "--host \(secondURL)", data.path + "/other",
+      "2 serving planes are running on this machine", "--host \(firstURL)", "--host \(secondURL)", data.path + "/other",
     ] {
       #expect(asked.text.contains(part), "\(asked.text)")
     }

@@ -106,7 +106,7 @@ struct RegistrationTests {
     throws
   {
     let link = source + "/link"
-    for (target, says) in [("/usr/lib", "--follow-links"), ("nowhere", "leads nowhere"), (".", "leads back up")] {
+    for (target, says) in [("/usr/lib", "--follow-links"), ("nowhere", "broken link"), (".", "link back up to")] {
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
       #expect(try refusal(source).description.contains(says))
       try FileManager.default.removeItem(atPath: link)

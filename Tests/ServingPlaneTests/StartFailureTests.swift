@@ -55,7 +55,7 @@ struct StartFailureTests {
       log: api("RuntimeError: The NVIDIA driver on your system is too old (found version 11040)."),
       explanation: "driver is too old", line: "11040", repeats: true),
     Case(
-      log: worker("RuntimeError: Found no NVIDIA driver on your system."), explanation: "finds no driver",
+      log: worker("RuntimeError: Found no NVIDIA driver on your system."), explanation: "no driver was found",
       line: "Found no NVIDIA", repeats: true),
     Case(
       log: worker("RuntimeError: No CUDA GPUs are available"), explanation: "no GPU that it can use",
@@ -113,20 +113,20 @@ struct StartFailureTests {
       log: api("ValueError: Couldn't instantiate the backend tokenizer from one of:"), explanation: "no tokenizer",
       line: "backend tokenizer"),
     Case(
-      log: api("OSError: [Errno 98] Address already in use"), explanation: "port was taken", line: "Errno 98",
+      log: api("OSError: [Errno 98] Address already in use"), explanation: "another program took", line: "Errno 98",
       repeats: true),
     Case(
-      log: api("OSError: [Errno 99] Cannot assign requested address"), explanation: "no address of this machine",
+      log: api("OSError: [Errno 99] Cannot assign requested address"), explanation: "not an address of this machine",
       line: "Errno 99"),
     Case(
       log: worker(
         "safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not fully "
           + "covered"
       ),
-      explanation: "a weights file is cut off", line: "SafetensorError"),
+      explanation: "a weights file is truncated", line: "SafetensorError"),
     Case(
       log: worker("safetensors_rust.SafetensorError: Error while deserializing header: header too large"),
-      explanation: "no safetensors file", line: "header too large"),
+      explanation: "not a safetensors file", line: "header too large"),
     Case(
       log: worker("RuntimeError: Cannot find any model weights with `m`"), explanation: "has no weights",
       line: "Cannot find any model weights"),
@@ -150,7 +150,7 @@ struct StartFailureTests {
       log: worker(
         "ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4 GPU has "
           + "compute capability 7.5."),
-      explanation: "unsupported dtype: this GPU has no bfloat16", line: "Tesla T4"),
+      explanation: "unsupported dtype: this GPU does not support bfloat16", line: "Tesla T4"),
     Case(
       log: api("ValueError: Sleep mode is not supported on current platform."), explanation: "sleep mode",
       line: "Sleep mode"),
@@ -168,9 +168,11 @@ struct StartFailureTests {
     Case(
       log: "loading\n", exit: .signal(11), explanation: "SIGSEGV (signal 11): its native code crashed", line: "loading"),
     Case(
-      log: "loading\n", exit: .signal(7), explanation: "SIGBUS (signal 7): a file that it had mapped", line: "loading"),
+      log: "loading\n", exit: .signal(7), explanation: "SIGBUS (signal 7): a mapped file was truncated", line: "loading"
+    ),
     Case(
-      log: "loading\n", exit: .signal(4), explanation: "SIGILL (signal 4): it was built for another", line: "loading"),
+      log: "loading\n", exit: .signal(4), explanation: "SIGILL (signal 4): it was built for a different",
+      line: "loading"),
     Case(
       log: "loading\n", exit: .signal(15), explanation: "SIGTERM (signal 15): it was asked to terminate",
       line: "loading",
@@ -202,7 +204,7 @@ struct StartFailureTests {
     Case(
       log: api("requests.exceptions.ConnectionError: HTTPSConnectionPool: Max retries exceeded with url: /api"),
       explanation: "exit code 1", line: "Max retries exceeded", repeats: true),
-    Case(log: "", exit: nil, explanation: "did not get ready", line: nil),
+    Case(log: "", exit: nil, explanation: "did not become ready", line: nil),
   ]
 
   @Test(arguments: cases)

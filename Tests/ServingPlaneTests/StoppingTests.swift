@@ -112,10 +112,10 @@ struct StoppingTests {
         let (answered, waiting) = try await (first, refused)
         #expect(answered.status == 200, "\(answered.text)")
         #expect(waiting.status == 503)
-        #expect(waiting.message.contains("the serving plane is stopping"), "\(waiting.text)")
+        #expect(waiting.message.contains("the serving plane is shutting down"), "\(waiting.text)")
         await second.http.shutdown()
       })
-    #expect(said.contains { $0.contains("requests under way may finish") }, "\(said)")
+    #expect(said.contains { $0.contains("waiting for requests in progress") }, "\(said)")
     #expect(said.contains("stopping the replicas"), "\(said)")
     #expect(try data.replicaProcesses().isEmpty)
   }

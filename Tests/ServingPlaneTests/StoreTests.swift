@@ -74,7 +74,8 @@ import Testing
     try run("INSERT INTO grdb_migrations VALUES ('7: from the future')")
     let error = try await startError()
     #expect(error.message.contains(data.settings.storePath), "\(error)")
-    #expect(error.message.contains("newer setpoint") && error.message.contains("7: from the future"), "\(error)")
+    #expect(
+      error.message.contains("newer version of setpoint") && error.message.contains("7: from the future"), "\(error)")
     #expect(error.advice.contains("--data"), "\(error)")
   }
 
@@ -210,7 +211,7 @@ import Testing
     try makeDataFolder()
     #expect(chmod(data.settings.dataDirectory, 0o777) == 0)
     let error = try await startError()
-    #expect(error.message.contains("every user may write to it"), "\(error)")
+    #expect(error.message.contains("every user can write to it"), "\(error)")
     #expect(error.advice.contains("chmod go-w") && error.advice.contains("--data DIR"), "\(error)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: data.settings.dataDirectory) == [])
   }

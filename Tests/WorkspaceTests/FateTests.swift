@@ -85,7 +85,7 @@ import Testing
     let rig = try WorkspaceRig { $0.gatedModels = [World.model] }
     let refused = try await rig.apply(.chat("1"))
     let words = try #require(refused?.last?.decision.reason.detail)
-    #expect(words.contains("Model entrypoint is not supported for your workspace."))
+    #expect(words.contains("Model entrypoint is not supported for your workspace"))
     rig.workspace.change { $0.gatedModels = [] }
     try await rig.requireInSync(.chat("2"), try await rig.apply(.chat("2")), "the preview is on")
   }

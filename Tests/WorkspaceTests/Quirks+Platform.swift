@@ -11,7 +11,7 @@ extension Quirk {
   static let platform: [Quirk] = [
     .checked(47, "a preview that is off refuses an entrypoint") {
       let rig = try WorkspaceRig { $0.gatedModels = [World.model] }
-      try await requireTold("Model entrypoint is not supported for your workspace.", rig)
+      try await requireTold("Model entrypoint is not supported for your workspace", rig)
       try requireAdvice("Model entrypoint is not supported for your workspace.")
     },
     .checked(48, "missing enrolment names no alternatives") {

@@ -260,7 +260,7 @@ private struct KeptLog: LogHandler {
     }
     #expect(outcomes == [.dropped, .dropped, .dropped, .delivered, .delivered])
     #expect(receiver.endpoints == ["d", "e"])
-    let warnings = lines.all.filter { $0.hasPrefix("warning: notifications were dropped") }
+    let warnings = lines.all.filter { $0.hasPrefix("warning: notifications dropped") }
     #expect(warnings.count == 1)
     #expect(warnings.first?.contains("count=3") == true)
   }
@@ -300,7 +300,7 @@ private struct KeptLog: LogHandler {
     }
     #expect(outcomes == [.dropped, .dropped, .dropped])
     #expect(!receiver.endpoints.contains("b"))
-    #expect(lines.all.contains { $0.contains("before the stop") && $0.contains("count=2") })
+    #expect(lines.all.contains { $0.contains("before shutdown") && $0.contains("count=2") })
   }
 
   /// Runs a notifier as a service until it returns.

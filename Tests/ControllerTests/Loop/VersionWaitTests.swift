@@ -130,7 +130,7 @@ import Testing
       #expect(!events.contains { $0.what.contains("manifest") })
     }
     let problems = await rig.controller.fleetStatus.report.problems
-    #expect(problems.contains { $0.contains("versions cannot be looked up") })
+    #expect(problems.contains { $0.contains("versions cannot be resolved") })
     world.workspace.setPlan { _, _ in nil }
     try await rig.run(for: .seconds(300))
     #expect(await rig.controller.fleetStatus.report.problems.isEmpty)

@@ -128,7 +128,7 @@ private func moment(_ text: String) throws -> Timestamp {
   @Test(arguments: [
     ("", "it needs days, hours and a time zone", "Mon-Fri 09:00-17:00 Europe/Berlin"),
     ("Mon-Fri 09:00-17:00", "it needs days, hours and a time zone", "Europe/Berlin"),
-    ("Mon - Fri 09:00-17:00 UTC", "there is more than", "Mon-Fri 09:00-17:00"),
+    ("Mon - Fri 09:00-17:00 UTC", "unexpected text after", "Mon-Fri 09:00-17:00"),
     ("Mo-Fr 09:00-17:00 UTC", "\"Mo\" is not a day of the week", "Mon, Tue"),
     ("Mon,,Fri 09:00-17:00 UTC", "a day is missing", "Mon, Tue"),
     ("Mon-Wed-Fri 09:00-17:00 UTC", "\"Mon-Wed-Fri\" is not a range of days", "Sat,Sun"),
@@ -137,15 +137,15 @@ private func moment(_ text: String) throws -> Timestamp {
     ("Mon 09:60-17:00 UTC", "\"09:60\" is not a time of day", "09:00-17:00"),
     ("Mon 09:00 UTC", "\"09:00\" is not a range of hours", "09:00-17:00"),
     ("Mon 24:00-02:00 UTC", "it starts at 24:00", "00:00"),
-    ("Mon 09:00-09:00 UTC", "begins and ends at 09:00", "00:00-24:00"),
-    ("Mon 09:00-17:00 Berlin", "\"Berlin\" is no place", "did you mean Europe/Berlin?"),
-    ("Mon 09:00-17:00 europe/berlin", "is no place", "did you mean Europe/Berlin?"),
-    ("Mon 09:00-17:00 utc", "is no place", "did you mean UTC?"),
-    ("Mon 09:00-17:00 EST", "\"EST\" is no place", "America/New_York"),
-    ("Mon 09:00-17:00 GMT+2", "\"GMT+2\" is no place", "Europe/Berlin"),
-    ("Mon 09:00-17:00 Mars/Olympus", "\"Mars/Olympus\" is no place", "Europe/Berlin"),
-    ("Mon 09:00-17:00 ../etc", "is no place", "Europe/Berlin"),
-    ("Mon ٠٩:00-17:00 UTC", "is no time of day", "09:00-17:00"),
+    ("Mon 09:00-09:00 UTC", "starts and ends at 09:00", "00:00-24:00"),
+    ("Mon 09:00-17:00 Berlin", "\"Berlin\" is not a time zone", "did you mean Europe/Berlin?"),
+    ("Mon 09:00-17:00 europe/berlin", "is not a time zone", "did you mean Europe/Berlin?"),
+    ("Mon 09:00-17:00 utc", "is not a time zone", "did you mean UTC?"),
+    ("Mon 09:00-17:00 EST", "\"EST\" is not a time zone", "America/New_York"),
+    ("Mon 09:00-17:00 GMT+2", "\"GMT+2\" is not a time zone", "Europe/Berlin"),
+    ("Mon 09:00-17:00 Mars/Olympus", "\"Mars/Olympus\" is not a time zone", "Europe/Berlin"),
+    ("Mon 09:00-17:00 ../etc", "is not a time zone", "Europe/Berlin"),
+    ("Mon ٠٩:00-17:00 UTC", "is not a time of day", "09:00-17:00"),
   ])
   func `what is no window is refused with what would be right`(text: String, problem: String, next: String) throws {
     let error = #expect(throws: ChangeWindowError.self) { try ChangeWindow(parsing: text) }

@@ -64,7 +64,7 @@ import Testing
     #expect(error("http://127.0.0.1.example.com/a", token).contains("use https"))
     #expect(error("http://ada:s3cret@example.com/a", GitAccess()).contains("use https"))
     #expect(error("git@example.com:a", token).contains("does not use a token"))
-    #expect(error("https://ada:s3cret@example.com/a", token).contains("take the password out"))
+    #expect(error("https://ada:s3cret@example.com/a", token).contains("remove the password"))
   }
 }
 

@@ -57,7 +57,7 @@ import Testing
     let second = try await source.read()
     #expect(try second.commit == good && second.version(of: "a") == "1")
     #expect(second.problem?.contains("commit \(strange)") == true)
-    #expect(second.problem?.contains("its signature does not hold") == true)
+    #expect(second.problem?.contains("its signature is not valid") == true)
     // The same commit counts from the moment its signer does.
     try allow("ada", "eve")
     let third = try await source.read()

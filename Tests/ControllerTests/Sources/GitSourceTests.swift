@@ -175,7 +175,7 @@ import Testing
     try await world.commit([:])
     let reading = try await world.source().read()
     #expect(reading.names.isEmpty && !reading.set.isComplete && reading.commit == nil)
-    #expect(reading.problem?.contains("leads out") == true)
+    #expect(reading.problem?.contains("points outside the repository") == true)
   }
 
   @Test func `runs no hook and no filter, fetches no submodule, and heeds no GIT_ variable of the caller`() async throws
@@ -261,7 +261,7 @@ import Testing
 
   @Test func `says when there is no git`() async throws {
     let reading = try await world.source(environment: ["PATH": world.folder("bin")]).read()
-    #expect(!reading.set.isComplete && reading.problem?.contains("install git") == true)
+    #expect(!reading.set.isComplete && reading.problem?.contains("install it") == true)
   }
 
   @Test func `says when its state directory cannot be used`() async throws {
