@@ -119,8 +119,7 @@ private struct JSONReader {
     guard digits() else { throw missing("a value") }
     if input[firstDigit] == UInt8(ascii: "0"), position - firstDigit > 1 {
       throw failure(
-        "a number must not have a "
-          + "leading zero")
+        "a number must not have a leading zero")
     }
     var isInteger = true
     if take(UInt8(ascii: ".")) {

@@ -125,7 +125,7 @@ struct EndpointOutcome: Sendable {
   private static func withLogs(_ why: String, _ result: ConvergenceResult) -> String {
     let tails = result.evidence?.tails ?? []
     guard !tails.isEmpty else { return why }
-    if why.contains("log:") {
+    if ["its log: ", "the log: ", "log says: "].contains(where: { why.contains($0) }) {
       return "\(why)\n\"setpoint describe \(result.name)\" shows the end of its logs"
     }
     return ([why] + tails.flatMap { ["\($0.title), the last lines:"] + $0.lines.map { "  \($0)" } })

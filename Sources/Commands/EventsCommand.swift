@@ -7,8 +7,7 @@ internal import ServingAPI
 struct EventsCommand: AsyncParsableCommand, OpenEnded {
   static let configuration = CommandConfiguration(
     commandName: "events",
-    abstract: "Show the events of endpoints and fleets: what happened, why, when, and from "
-      + "which commit.",
+    abstract: "Show the events of endpoints and fleets: what happened, why, when, and from which commit.",
     discussion: """
       Reads the state directory of "setpoint run" or "setpoint apply". With -f it follows new events until Ctrl-C. "-o json" \
       prints one object per line.

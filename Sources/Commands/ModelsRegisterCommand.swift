@@ -18,8 +18,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   @Argument(help: "The directory with the model.", completion: .directory) var directory: String
   @Option(
     help: ArgumentHelp(
-      "The version number to use, for example that of another registry. (default: the "
-        + "next)", valueName: "N"))
+      "The version number to use, for example that of another registry. (default: the next)", valueName: "N"))
   var version: Int?
   @Option(
     help: ArgumentHelp("The start command. (default: from MLmodel, else vLLM on the config.json)", valueName: "COMMAND")
@@ -45,7 +44,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     let registered = try await connection.models.register(
       name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
     guard let version = registered.version else {
-      throw ErrorReport("\(connection.target.url) registered \(name) , but returned no version")
+      throw ErrorReport("\(connection.target.url) registered \(name), but returned no version")
     }
     console.note("registered \(name) version \(version) from \(source)")
     if output == .text { try console.result(String(version)) }

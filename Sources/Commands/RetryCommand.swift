@@ -35,7 +35,7 @@ struct RetryCommand: AsyncParsableCommand {
       )
       if convergence.output == .json {
         try console.json([
-          "kind": "ApplyResult", "endpoint": .string(name), "outcome": "hold lifted", "succeeded": true,
+          "kind": "EndpointResult", "endpoint": .string(name), "outcome": "hold lifted", "succeeded": true,
         ])
       }
       return

@@ -187,8 +187,7 @@ package struct KnownMessage: Hashable, Sendable {
       ]),
     KnownMessage(
       .theirs, "a quota is used up",
-      advice: "request a larger quota or free some of it; the change is retried "
-        + "automatically",
+      advice: "request a larger quota or free some of it; the change is retried automatically",
       phrases: ["quota", "limit exceeded", "too many requests"]),
     KnownMessage(
       .theirs, "the provider's own failure",

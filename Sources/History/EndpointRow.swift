@@ -221,7 +221,9 @@ extension EndpointRow {
         "host": key.host, "name": key.name, "id": memory.endpointID, "last": memory.lastVersion,
         "version": former.version + 1, "now": now.milliseconds, "notes": memory.notes.text(),
       ])
-    guard let row = try find(key, database) else { throw HistoryError(.failed, "the record cannot be decoded") }
+    guard let row = try find(key, database) else {
+      throw HistoryError(.failed, "the record that was just written cannot be read")
+    }
     let known = Dictionary(former.memory.revisions.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
     for revision in memory.revisions where known[revision.number] != revision {
       // What cannot be read may stand under the number; nothing of it belongs to this one.

@@ -36,7 +36,9 @@ struct FleetRow {
   static func made(_ key: FleetKey, _ database: Database) throws -> FleetRow {
     if let row = try find(key, database) { return row }
     try database.execute(sql: "INSERT INTO fleet (host, name) VALUES (?, ?)", arguments: [key.host, key.name])
-    guard let row = try find(key, database) else { throw HistoryError(.failed, "the record cannot be decoded") }
+    guard let row = try find(key, database) else {
+      throw HistoryError(.failed, "the record that was just written cannot be read")
+    }
     return row
   }
 }

@@ -37,7 +37,7 @@ extension HistoryEvent {
   /// Whether it is the begin of a rollout.
   package var isOpening: Bool { Self.openingMarks.contains { what.hasPrefix($0) } }
 
-  private static let openingMarks = ["rolling back to ", "putting ", "creating with ", "updating to "]
+  private static let openingMarks = ["rolling back to ", "restoring ", "putting ", "creating with ", "updating to "]
 
   /// What a change of memory means to a person; nil for changes that nobody looks for later.
   init?(_ change: MemoryChange, before memory: Memory, at now: Timestamp) {
@@ -72,7 +72,7 @@ extension HistoryEvent {
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
-      self.init(at: check.at, what: "the registry no longer has \(check.digest) any more", why: problem)
+      self.init(at: check.at, what: "the registry no longer has \(check.digest)", why: problem)
     // Both rollback and retry mean it; the command itself notes which it was.
     case .retried: return nil
     }

@@ -23,8 +23,7 @@ extension IgnoredDifference {
     (live.active?.unrepresented ?? []).map {
       IgnoredDifference(
         path: $0, live: "set",
-        why: "manifests cannot express it; the next update of the config "
-          + "drops it")
+        why: "manifests cannot express it; the next update of the config drops it")
     }
   }
 

@@ -28,8 +28,7 @@ extension Situation {
   }
 
   private var stayingWords: String {
-    "it is sent again when the manifest changes, or by \"setpoint retry "
-      + "\(endpoint.name)\""
+    "it is sent again when the manifest changes, or by \"setpoint retry \(endpoint.name)\""
   }
 
   /// Row 11: another digest than the held one is desired, so nothing is held any more.

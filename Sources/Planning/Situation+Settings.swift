@@ -145,8 +145,7 @@ extension Situation {
         Reason(
           .needsRecreate,
           "\(what); --allow-recreate deletes and recreates the endpoint: it is unavailable in the meantime, and its "
-            + "ID, "
-            + "its grants and other tools' tags are lost"), target: desired)
+            + "ID, its grants and other tools' tags are lost"), target: desired)
     }
     let delete = Operation.delete(name: live.name)
     let decision = Decision(

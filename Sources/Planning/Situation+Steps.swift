@@ -88,7 +88,7 @@ extension Situation {
   }
 
   /// Whether `target` is rolled out in steps: a new model version, and none that was good already. Where nothing serves
-  /// there is not a valid value for steps could spare.
+  /// there is nothing that steps could spare.
   private func isInSteps(_ target: Rollout) -> Bool {
     guard let first = endpoint.rollout.steps.first, !isGood(target) else { return false }
     return config(of: target, at: first) != nil

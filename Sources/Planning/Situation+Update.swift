@@ -23,8 +23,7 @@ extension Situation {
           .updating,
           isDesired
             ? update(of: live, at: step)
-            : "an update\(version) is in progress; waiting for it "
-              + "to finish"),
+            : "an update\(version) is in progress; waiting for it to finish"),
       target: aim, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
       operations: isDesired || kind == .rollback

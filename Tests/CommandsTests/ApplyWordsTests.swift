@@ -121,4 +121,13 @@ import Testing
       #expect(await bench.diff().code == 0)
     }
   }
+
+  @Test func `an endpoint of another fleet names both ways on: to adopt it, and to act for its fleet`() async throws {
+    try await withApplyBench { bench in
+      #expect(await bench.apply("--fleet", "other").code == 0)
+      let foreign = await bench.diff("--fleet", "mine")
+      #expect(foreign.output.contains("it belongs to fleet \"other\"; --adopt takes it over"), "\(foreign)")
+      #expect(foreign.output.contains("or act for its fleet with --fleet"), "\(foreign)")
+    }
+  }
 }

@@ -92,8 +92,7 @@ import Testing
     #expect(run.output == manifest(version: "4"))
     #expect(
       run.notes.contains(
-        "-:39:5: warning: targets: the settings of the targets dev, prod are ignored; choose "
-          + "one with"))
+        "-:39:5: warning: targets: the settings of the targets dev, prod are ignored; choose one with"))
   }
 
   @Test func `a target's own words count where it is named`() async {

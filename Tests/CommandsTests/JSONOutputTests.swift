@@ -48,7 +48,7 @@ import Testing
       #expect(back["outcome"] == "rolled back")
       #expect(back["succeeded"] == true)
       let again = try await run("retry", "support-chat")
-      #expect(again["kind"] == "ApplyResult")
+      #expect(again["kind"] == "EndpointResult")
       #expect(again["endpoint"] == "support-chat")
       let waited = try await run("wait", "support-chat")
       #expect(waited["state"] == "ready")

@@ -60,13 +60,11 @@ import Testing
           "checked 8s ago at commit 1a2b3c4, checks every 1m00s",
           "",
           "NAME           PHASE                SINCE   DESIRED                                       LIVE           "
-            + "  NEXT"
-            + "                 WHY",
+            + "  NEXT                 WHY",
           "support-chat   held (quarantined)   5m      m/3, CPU Small                                m/2, CPU Small   -"
             + "                    this config failed: broken weights; warning: somebody wrote",
           "alpha          updating             1m      m/2, CPU Small                                m/1, CPU Small "
-            + "  check again now"
-            + "      m-2: loading weights",
+            + "  check again now      m-2: loading weights",
           "champion       in sync              2h      main.support.qwen3/4 (@champion), A10 Small   the same       "
             + "  check again in 42s",
           "",
@@ -242,8 +240,7 @@ import Testing
       (.lost(), "the controller does not answer"),
       (
         .answer(status: 200, body: "<html>"),
-        "the server at this "
-          + "address is not a Setpoint controller"
+        "the server at this address is not a Setpoint controller"
       ),
       (.answer(status: 503, body: "starting"), "starting"), (.json(["fleet": "f"]), "the status has no target"),
     ]

@@ -23,8 +23,7 @@ import Testing
     #expect(
       error?.findings.map(\.description) == [
         "f.yaml:7:18: error: spec.entityVersion: no version was found for latest of model \"a.b.m\"; register one, "
-          + "or name "
-          + "a version"
+          + "or name a version"
       ])
   }
 }

@@ -75,8 +75,7 @@ import Testing
       "rollout: {deadline: 60}",
       [
         "8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found 60; with its "
-          + "unit: 60s or "
-          + "60m"
+          + "unit: 60s or 60m"
       ]
     ),
     (
@@ -169,8 +168,7 @@ import Testing
       "tags: {app.kubernetes.io/name: x}",
       [
         "8:10: error: spec.tags.\"app.kubernetes.io/name\": \"app.kubernetes.io/name\" holds \".\"; a workspace "
-          + "refuses tag "
-          + "keys with . , = / and :; such as \"app-kubernetes-io-name\""
+          + "refuses tag keys with . , = / and :; such as \"app-kubernetes-io-name\""
       ]
     ),
     (
@@ -179,8 +177,7 @@ import Testing
         "8:10: error: spec.tags.\"..a\": \"..a\" holds \".\"; a workspace refuses tag keys with . , = / and :; "
           + "choose another key",
         "8:20: error: spec.tags.\".setpoint-x\": \".setpoint-x\" holds \".\"; a workspace refuses tag keys with . , "
-          + "= / "
-          + "and :; choose another key",
+          + "= / and :; choose another key",
       ]
     ),
     (
@@ -291,8 +288,7 @@ import Testing
     ("s!!!!", "\"s!!!!\" holds \"!\"; a name may contain letters, digits, \"-\" and \"_\""),
     (
       ".chat. .v2!",
-      "\".chat. .v2!\" holds \".\"; a name may contain letters, digits, \"-\" and \"_\"; such as "
-        + "\"chat-v2\""
+      "\".chat. .v2!\" holds \".\"; a name may contain letters, digits, \"-\" and \"_\"; such as \"chat-v2\""
     ),
     ("databricks chat", "\"databricks chat\" holds \" \"; a name may contain letters, digits, \"-\" and \"_\""),
     ("-x", "\"-x\" does not begin with a letter or a digit"),

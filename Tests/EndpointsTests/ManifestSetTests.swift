@@ -29,8 +29,7 @@ import Testing
     #expect(
       set.findings.map(\.description) == [
         "b.yaml:7:18: error: spec.entityVersion: 7.0 is a number with a fraction or an exponent; a version is text "
-          + "or an "
-          + "integer; write \"7\"",
+          + "or an integer; write \"7\"",
         "b.yaml:8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?",
         "c.yaml:2:1: error: did not find expected ',' or ']' while parsing a flow sequence (which began at line 1, "
           + "column 4)",

@@ -182,8 +182,7 @@ import Testing
     #expect(
       error?.findings.map(\.description) == [
         "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: no version was found for the alias "
-          + "\"@challenger\" of "
-          + "model \"a.b.m\"; set the alias in the registry, or name a version"
+          + "\"@challenger\" of model \"a.b.m\"; set the alias in the registry, or name a version"
       ])
     #expect(throws: InvalidManifest.self) { try manifest.desired() }
   }
@@ -208,8 +207,7 @@ import Testing
     #expect(
       flagged.workspaceFindings.map(\.description) == [
         "f.yaml:9:5: error: spec.engine: a workspace does not accept engine flags; it runs the model's own "
-          + "entrypoint; write the "
-          + "flags into the model version's entrypoint and remove engine"
+          + "entrypoint; write the flags into the model version's entrypoint and remove engine"
       ])
   }
 }

@@ -80,8 +80,7 @@ import Testing
     ("kind: [", "p.yaml:2:1: error: "),
     (
       "kind: Prices\n---\nkind: Prices",
-      "p.yaml:3:1: error: a price file must be one document; a second one begins "
-        + "here"
+      "p.yaml:3:1: error: a price file must be one document; a second one begins here"
     ),
   ]) func `what is no price file is refused with its place`(text: String, message: String) {
     let outcome = read(text)

@@ -135,8 +135,7 @@ import Testing
     #expect(
       found == [
         "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have 50 in all; "
-          + "remove some "
-          + "(rule max-tags; --rule max-tags=off if yours differs)"
+          + "remove some (rule max-tags; --rule max-tags=off if yours differs)"
       ])
     #expect(try judged(gpu("T4", tags(48, "deletionPolicy: Retain\n")), on: .aws).count == 1)
     #expect(try judged(gpu("T4", tags(49)), on: .aws, "max-tags=51").isEmpty)

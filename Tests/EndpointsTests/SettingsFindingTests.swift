@@ -82,8 +82,7 @@ import Testing
       "access: [{group: support, level: CAN_QUERY}]",
       [
         "8:36: error: spec.access[0].level: expected one of CanView, CanQuery, CanManage, found the text "
-          + "\"CAN_QUERY\"; "
-          + "did you mean \"CanQuery\"?"
+          + "\"CAN_QUERY\"; did you mean \"CanQuery\"?"
       ]
     ),
     (
@@ -166,8 +165,7 @@ import Testing
         "8:46: error: spec.rollout.steps[1].traffic: 10 must be more than the 10 of the previous step; "
           + "each step must have more traffic than the previous one; 100 % follows automatically",
         "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; with its "
-          + "unit: "
-          + "5s or 5m",
+          + "unit: 5s or 5m",
         "8:69: error: spec.rollout.steps[2].traffic: expected an integer from 0 to 99, found 100",
         "8:75: error: spec.rollout.steps[3].traffic: required, but missing; for example traffic: 10",
       ]

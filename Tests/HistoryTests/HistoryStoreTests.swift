@@ -194,7 +194,7 @@ import Testing
         "verification was inconclusive: 503",
         "changed the telemetry",
         "PUT /api/2.0/serving-endpoints/support-chat/ai-gateway was refused: not for custom models",
-        "the registry no longer has \(two) any more: version 2 is gone",
+        "the registry no longer has \(two): version 2 is gone",
       ])
     #expect(events.first?.sourceCommit == "abc123")
     #expect(events.map(\.at) == events.map(\.at).sorted())

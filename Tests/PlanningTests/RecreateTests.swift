@@ -41,8 +41,7 @@ import Testing
       now: now, options: PlanOptions(DecisionOptions(fleet: "f", allowRecreate: true), isSourceWhole: true))
     #expect(
       plan.changes.map(\.consequence) == [
-        "the endpoint is deleted and recreated; it is unavailable in the "
-          + "meantime"
+        "the endpoint is deleted and recreated; it is unavailable in the meantime"
       ])
     #expect(plan.blockedDeletions == nil)
 

@@ -269,8 +269,7 @@ import Testing
   @Test(arguments: [
     (
       ["data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"],
-      "the connection closed before the response was "
-        + "complete"
+      "the connection closed before the response was complete"
     ),
     (["data: {\"error\":{\"message\":\"engine died\",\"type\":\"InternalError\"}}\n\n"], "engine died"),
     (["data: what\n\n"], "what"),

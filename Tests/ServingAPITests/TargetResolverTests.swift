@@ -93,21 +93,18 @@ import Testing
       what: "a profile flag over the environment", environment: environmentHost, profile: "dev", plane: plane,
       expected: .target(
         "https://dev.example.com", token: "dev-token",
-        source: "profile dev of "
-          + "/home/a/.databrickscfg")),
+        source: "profile dev of /home/a/.databrickscfg")),
     Case(
       what: "a profile named by the environment", environment: ["DATABRICKS_CONFIG_PROFILE": "dev"], plane: plane,
       expected: .target(
         "https://dev.example.com", token: "dev-token",
-        source: "profile dev of "
-          + "/home/a/.databrickscfg")),
+        source: "profile dev of /home/a/.databrickscfg")),
     Case(
       what: "the environment's token over the file's",
       environment: ["DATABRICKS_CONFIG_PROFILE": "dev", "DATABRICKS_TOKEN": "env-token"],
       expected: .target(
         "https://dev.example.com", token: "env-token",
-        source: "profile dev of "
-          + "/home/a/.databrickscfg")),
+        source: "profile dev of /home/a/.databrickscfg")),
     Case(
       what: "the environment's host with a named profile's token",
       environment: ["DATABRICKS_HOST": "https://dev.example.com", "DATABRICKS_CONFIG_PROFILE": "dev"],
@@ -129,8 +126,7 @@ import Testing
       what: "two kinds in the environment",
       environment: environmentHost.merging(["DATABRICKS_CLIENT_ID": "i"]) { $1 },
       expected: .error(
-        "more than one "
-          + "way")),
+        "more than one way")),
     Case(
       what: "an authentication type in the environment",
       environment: environmentHost.merging(["DATABRICKS_AUTH_TYPE": "azure-cli"]) { $1 },
@@ -156,8 +152,7 @@ import Testing
       plane: plane,
       expected: .target(
         "https://dev.example.com", token: "dev-token",
-        source: "profile dev of "
-          + "/home/a/.databrickscfg")),
+        source: "profile dev of /home/a/.databrickscfg")),
     Case(
       what: "a default profile that is not there", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
       expected: .error("it contains: dev")),

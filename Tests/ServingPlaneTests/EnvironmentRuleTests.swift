@@ -90,4 +90,13 @@ struct EngineFlagRuleTests {
     ["--served-model-name", "m"], ["--model-impl", "auto"],
   ])
   func `other flags pass`(_ words: [String]) { #expect(EngineFlagRule.finding(words) == nil) }
+
+  @Test func `a variable of the plane's own is refused without advice to rename it`() {
+    #expect(
+      EnvironmentRule.finding(["TMPDIR": "/x"], isAdministrator: true)
+        == "TMPDIR is not allowed: the serving plane sets it")
+    #expect(
+      EnvironmentRule.finding(["LD_PRELOAD": "/x"], isAdministrator: true)?.hasSuffix("; remove it or choose another name")
+        == true)
+  }
 }

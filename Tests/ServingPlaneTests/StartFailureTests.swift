@@ -43,8 +43,14 @@ struct StartFailureTests {
         "the plane's machine is at fault: vLLM is not installed for /opt/py; install it there, or name another "
         + "Python with `serve --python`", line: "No module named 'vllm'", repeats: true),
     Case(
-      log: api("ModuleNotFoundError: No module named 'torch'"), explanation: "a Python module is missing for /opt/py",
+      log: api("ModuleNotFoundError: No module named 'torch'"), explanation: "torch is not installed for /opt/py",
       line: "'torch'", repeats: true),
+    Case(
+      log: api("ModuleNotFoundError: No module named 'flash_linear'"),
+      explanation: "a Python module is missing for /opt/py", line: "'flash_linear'"),
+    Case(
+      log: api("ImportError: This modeling file requires the following packages that were not found: einops"),
+      explanation: "the model's own code needs Python packages", line: "einops"),
     Case(
       log: api("ImportError: /x/vllm/_C.abi3.so: undefined symbol: _ZN3c10"), explanation: "`serve --python`",
       line: "undefined symbol", repeats: true),
@@ -68,7 +74,7 @@ struct StartFailureTests {
       line: "Errno 28", repeats: true),
     Case(
       log: api("PermissionError: [Errno 13] Permission denied: '/models/m/config.json'"),
-      explanation: "the plane's machine is at fault: vLLM may not read", line: "/models/m/config.json", repeats: true),
+      explanation: "vLLM has no permission for a file it needs", line: "/models/m/config.json"),
     Case(
       log: usage + "api_server.py: error: unrecognized arguments: --no-such-flag\n", exit: .code(2),
       explanation: "unknown flag", line: "unrecognized arguments: --no-such-flag"),

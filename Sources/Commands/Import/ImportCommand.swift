@@ -4,8 +4,7 @@ internal import Endpoints
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Write manifests for existing endpoints, or for endpoints declared by other "
-      + "tools.",
+    abstract: "Write manifests for existing endpoints, or for endpoints declared by other tools.",
     discussion: """
       The manifests go to standard output, or into DIR, one file each. Comments in them list what was omitted and why. \
       For live endpoints, "setpoint diff --adopt -f" then shows that they are adopted, without changing a field.
@@ -45,7 +44,9 @@ struct ImportCommand: AsyncParsableCommand {
     }
     if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or pass --all.") }
     if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or pass --all, not both.") }
-    if !isLive, all { throw ValidationError("--all applies to live endpoints; a file is always imported whole.") }
+    if !isLive, all {
+      throw ValidationError("--all applies to live endpoints; without names a file is imported whole.")
+    }
     if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var requires --from-bundle.") }
     if target != nil, fromBundle.isEmpty { throw ValidationError("--target requires --from-bundle.") }
     if force, out == nil { throw ValidationError("--force requires --out DIR.") }

@@ -88,8 +88,7 @@ struct ManifestDraft: Sendable {
     if let table = gateway.inferenceTable, table.enabled, written.inferenceTable == nil {
       leaveOut(
         "ai_gateway.inference_table_config", "it does not name a catalog and schema",
-        live: "the live "
-          + "setting stays")
+        live: "the live setting stays")
     }
   }
 

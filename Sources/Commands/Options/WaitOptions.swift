@@ -35,7 +35,7 @@ struct WaitOptions: ParsableArguments {
     let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update, undertaking: undertaking)
     let console = Surroundings.current.console
     switch output {
-    case .json: try console.json(outcome.document("ApplyResult", console.suggestions))
+    case .json: try console.json(outcome.document("EndpointResult", console.suggestions))
     case .text: for line in outcome.lines(console.outputPalette) { try console.result(line) }
     }
     if case .interrupted = result.ending { throw ExitCode(130) }

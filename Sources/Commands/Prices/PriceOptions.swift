@@ -31,8 +31,7 @@ struct PriceOptions: ParsableArguments {
     guard let list = outcome.prices else {
       throw ErrorReport(
         "the price file has errors; nothing was changed",
-        next: "fix the findings above; docs/hardware.md shows an "
-          + "example")
+        next: "fix the findings above; docs/hardware.md shows an example")
     }
     return list
   }

@@ -111,7 +111,7 @@ extension Reason {
       // Some say themselves that --adopt is no way.
       guard detail.hasSuffix("--adopt takes it over") else { return nil }
       let adoption = "adopt it with \"setpoint apply -f ... --adopt\""
-      return detail.hasPrefix("it belongs to the fleet") ? "\(adoption), or act for its fleet with --fleet" : adoption
+      return detail.hasPrefix("it belongs to fleet ") ? "\(adoption), or act for its fleet with --fleet" : adoption
     case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it once more"
     case .massDeletion:
       return "check that the source leaves it out on purpose, then start \"setpoint run\" with --allow-mass-delete"

@@ -37,6 +37,11 @@ final class ProgressTitles: Sendable {
     }
   }
 
+  private static func purpose(of patch: TagPatch) -> String {
+    if patch.add[FleetTags.held] != nil { return "recording the hold" }
+    return patch.remove.contains(FleetTags.held) ? "lifting the hold" : "changing tags"
+  }
+
   /// What is being done, in the words of what was asked for.
   private func doing(_ action: PlanAction) -> String {
     action == .rollback ? undertaking.doing ?? action.doing : action.doing
@@ -46,9 +51,8 @@ final class ProgressTitles: Sendable {
     let doing = doing(action)
     switch assessment.decision.next {
     case .record, .rest: return nil
-    case .call(.patchTags(let name, _)):
-      return EndpointProgress(
-        endpoint: name, phase: .sending, state: doing, detail: "recording the hold")
+    case .call(.patchTags(let name, let patch)):
+      return EndpointProgress(endpoint: name, phase: .sending, state: doing, detail: Self.purpose(of: patch))
     case .call(let operation):
       return EndpointProgress(endpoint: assessment.name, phase: .sending, state: doing, detail: operation.call)
     case .verify(let request):
@@ -58,8 +62,7 @@ final class ProgressTitles: Sendable {
     case .checkTarget:
       return EndpointProgress(
         endpoint: assessment.name, phase: .deciding, state: doing,
-        detail: "checking whether the previous version can be "
-          + "served")
+        detail: "checking whether the previous version can be served")
     case .wait:
       return EndpointProgress(
         endpoint: assessment.name, phase: .waiting, state: doing, detail: Self.waiting(assessment))

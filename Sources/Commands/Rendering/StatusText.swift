@@ -132,7 +132,7 @@ package enum StatusText {
   private static func step(_ endpoint: EndpointStatus, and others: Int) -> String? {
     guard endpoint.needsPerson else { return nil }
     // Its reason stands in the table, cut; what to do is said here in whole.
-    let known = endpoint.reason.flatMap { Reason($0, "").next(for: endpoint.name) }
+    let known = endpoint.reason.flatMap { Reason($0, $0 == .conflict ? endpoint.why : "").next(for: endpoint.name) }
     return
       "\(endpoint.name)\(others > 0 ? " and \(others) more" : ""): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
   }

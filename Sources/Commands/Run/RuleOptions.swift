@@ -25,8 +25,7 @@ struct RuleOptions: ParsableArguments {
     name: .customLong("window"),
     help: ArgumentHelp(
       "When changes may happen, such as \"Mon-Fri 09:00-17:00 Europe/Berlin\"; rollbacks and creations happen at "
-        + "any time. "
-        + "May be repeated. (default: always)", valueName: "WINDOW"))
+        + "any time. May be repeated. (default: always)", valueName: "WINDOW"))
   var windows: [String] = []
   @Option(
     help: ArgumentHelp(

@@ -32,8 +32,7 @@ struct SourceOptions: ParsableArguments {
     }
     guard !paths.contains(ManifestFiles.standardInput) else {
       throw ValidationError(
-        "A controller cannot read from standard input; use a directory (-f DIR) or a repository "
-          + "(--git URL).")
+        "A controller cannot read from standard input; use a directory (-f DIR) or a repository (--git URL).")
     }
     guard verifySignatures == (allowedSigners != nil) else {
       throw ValidationError("--verify-signatures and --allowed-signers FILE must be used together.")

@@ -58,15 +58,13 @@ package struct ListenerAccess: Sendable {
     if isLoopback, origin != nil {
       return Refusal(
         status: 403,
-        message: "requests from browser pages are not accepted: the request has an Origin "
-          + "header")
+        message: "requests from browser pages are not accepted: the request has an Origin header")
     }
     guard let authority, let named = RequestHost(authority) else {
       let shown = authority.map { "\"\($0.prefix(100))\"" } ?? "nothing"
       return Refusal(
         status: isLoopback ? 403 : 400,
-        message: "the Host header names \(shown), which is not a valid host; use "
-          + "localhost")
+        message: "the Host header names \(shown), which is not a valid host; use localhost")
     }
     if allowedHosts.contains(named.name) || Self.isLoopback(named.name) { return nil }
     guard isLoopback || !(allowedHosts.isEmpty || named.isAddress) else { return nil }

@@ -78,7 +78,8 @@ package struct WriteRules: Sendable {
     case .rollback: decision.reason.code == .wentBack ? "go back with the manifest" : "roll it back"
     case .delete: "delete it"
     case .adopt: "adopt it"
-    case .hold, .none: "record the hold"
+    case .hold: "record the hold"
+    case .none: "record what was observed"
     }
   }
 }

@@ -91,7 +91,7 @@ package final class KeyQueue: Sendable {
     }
   }
 
-  /// Waits to be called. Returns at once where a look is worth while: the waiting may have changed since the last one.
+  /// Waits to be called. Returns at once where a look is worth while: the waiting workers may have changed since the last one.
   private func park(_ ticket: WaitingWorkers.Ticket) async -> WaitingWorkers.Call {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -140,7 +140,7 @@ package final class KeyQueue: Sendable {
     }
   }
 
-  /// Changes the waiting, and then calls whom the change concerns.
+  /// Changes the waiting workers, and then calls whom the change concerns.
   @discardableResult
   private func change<Value: Sendable>(_ body: (inout WaitingWorkers, Duration) -> Value) -> Value {
     let now = now()

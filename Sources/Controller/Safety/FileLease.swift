@@ -51,7 +51,7 @@ package final class FileLease: Lease {
       for _ in 0..<10 {
         let descriptor = try open()
         guard try lock(descriptor) else {
-          // Who only looks (`look()`) shares the lock, for a moment.
+          // Who only looks (`holding()`) shares the lock, for a moment.
           if Self.retrying({ flock(descriptor, LOCK_SH | LOCK_NB) }) == 0 {
             isLookedAt = true
             close(descriptor)

@@ -201,7 +201,8 @@ package final class DirectoryWatch: Sendable {
       case ENOSPC: "raise fs.inotify.max_user_watches"
       default: "check the system's message"
       }
-    return "cannot watch all manifests ( \(words(ofError: code))): changes are picked up at the next interval; to "
+    return
+      "cannot watch all manifests for changes (\(words(ofError: code))): changes are picked up at the next interval; to "
       + "pick them up at once, \(advice)"
   }
 

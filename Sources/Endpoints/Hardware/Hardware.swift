@@ -64,8 +64,7 @@ package struct HardwareOffer: Hashable, Sendable {
       regions: ["ap-northeast-1", "ap-northeast-2", "us-east-1", "us-east-2", "us-west-2", "eu-central-1"]),
     HardwareOffer(
       nil, "GPU_LARGE_RTX", .aws, Hardware("RTX PRO 6000", memoryEach: 96),
-      gate: "it is available for custom LLM "
-        + "serving only",
+      gate: "it is available for custom LLM serving only",
       regions: ["us-east-1", "us-east-2", "us-west-2", "ap-northeast-1", "ap-northeast-2"]),
     // Named in older lists only, which do not say which of the two A100s it is.
     HardwareOffer(nil, "GPU_LARGE_8", .aws, Hardware("A100", count: 8, memoryEach: nil)),

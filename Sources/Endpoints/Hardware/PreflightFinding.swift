@@ -80,7 +80,7 @@ package enum PreflightJudgement {
   ) -> PreflightFinding? {
     guard !Workload.isCPU(entity.workloadType) else { return nil }
     guard let bytes = facts.weights else {
-      return PreflightFinding(.weightsFit, .notKnown, "no registry reports the size of \(entity.version) is")
+      return PreflightFinding(.weightsFit, .notKnown, "no registry reports the size of \(entity.version)")
     }
     guard let hardware = Hardware.of(entity.workloadType, on: site.cloud), let memory = hardware.memory else {
       return PreflightFinding(.weightsFit, .notKnown, "the memory of \(entity.workloadType) is not known")
@@ -112,8 +112,7 @@ package enum PreflightJudgement {
     return rules.preflight(
       .bfloat16OnT4,
       "the entrypoint of \(entity.version) says --dtype bfloat16, which a T4 does not support: register it with "
-        + "float16, "
-        + "or use other hardware")
+        + "float16, or use other hardware")
   }
 
   private static func task(_ facts: ModelFacts, _ entity: ServedEntity, _ rules: RuleBook) -> PreflightFinding? {

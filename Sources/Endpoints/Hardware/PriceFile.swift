@@ -25,8 +25,7 @@ package enum PriceFile {
     guard filled.count == 1 else {
       return refused(
         SourceLocation(source: source, mark: filled[1].mark),
-        "a price file must be one document; a second one "
-          + "begins here")
+        "a price file must be one document; a second one begins here")
     }
     guard root.mapping != nil else {
       return refused(SourceLocation(source: source, mark: root.mark), "expected a mapping with kind: \(kind)")

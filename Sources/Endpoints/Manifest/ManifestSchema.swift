@@ -152,8 +152,7 @@ package enum ManifestSchema {
       "deadline", .duration, otherNames: ["timeout"],
       doc:
         "How long an update may take before it is reported as overdue. Default: 30m on CPUs, 60m on small and "
-        + "medium GPUs, "
-        + "120m on others."),
+        + "medium GPUs, 120m on others."),
     Field(
       "onFailure", .word(FailurePolicy.allCases.map(\.rawValue)), otherNames: ["on_failure", "failurePolicy"],
       doc: "After a failed update: Rollback to the last good revision, or Hold. Default: Rollback."),
@@ -166,8 +165,7 @@ package enum ManifestSchema {
     Field(
       "keepPrevious", .boolean, otherNames: ["keep_previous"],
       doc:
-        "Whether the replaced version stays deployed without traffic, for a fast rollback. Default: "
-        + "false."),
+        "Whether the replaced version stays deployed without traffic, for a fast rollback. Default: false."),
   ])
 
   private static let step = ObjectType([

@@ -39,8 +39,7 @@ extension IgnoredDifference {
       + live.other.keys.sorted().map {
         IgnoredDifference(
           path: "ai_gateway.\($0)", live: "set",
-          why: "manifests cannot express it; it is kept when the gateway is "
-            + "changed")
+          why: "manifests cannot express it; it is kept when the gateway is changed")
       }
   }
 

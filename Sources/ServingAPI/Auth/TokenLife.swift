@@ -108,7 +108,7 @@ struct TokenLife {
   private static let refusalPause = Duration.seconds(10)
 }
 
-/// Why no access token. Kept apart from the errors of a call, which may be sent again: this has been tried
+/// Why there is no access token. Kept apart from the errors of a call, which may be sent again: this has been tried
 /// already.
 struct TokenFailure: Error, Hashable {
   let error: ServingError

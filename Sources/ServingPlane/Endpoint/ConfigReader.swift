@@ -148,8 +148,7 @@ struct ConfigReader {
     let total = shares.values.reduce(0, +)
     guard total == 100 else {
       throw .invalid(
-        "traffic_config: the traffic percentages must add up to 100, not "
-          + "\(total), not 100")
+        "traffic_config: the traffic percentages must add up to 100, not \(total)")
     }
     return shares
   }

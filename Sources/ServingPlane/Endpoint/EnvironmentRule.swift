@@ -9,12 +9,14 @@ enum EnvironmentRule {
     case refused(why: String)
   }
 
+  private static let setByPlane = "the serving plane sets it"
+
   /// The verdict on a variable. Names are compared in any case: some programs read them so.
   static func verdict(on name: String) -> Verdict {
     let name = name.uppercased()
     if name == EngineFlags.variable { return .allowed }
     if planeNames.contains(name) || name.hasPrefix("SETPOINT_") {
-      return .refused(why: "the serving plane sets it")
+      return .refused(why: setByPlane)
     }
     if name.contains("VISIBLE_DEVICES") || deviceNames.contains(name) {
       return .refused(why: "the serving plane assigns the devices of a replica")
@@ -44,7 +46,7 @@ enum EnvironmentRule {
         if !isAdministrator { return "\(name) needs the plane's administrator token: \(why)" }
       case .refused(let why):
         return "\(name) is not allowed: \(why)"
-          + (why.hasPrefix("it is set") ? "" : "; remove it or choose another name")
+          + (why == setByPlane ? "" : "; remove it or choose another name")
       }
     }
     return nil

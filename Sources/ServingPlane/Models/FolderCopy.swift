@@ -48,8 +48,7 @@ struct FolderCopy: Sendable {
       code: .storage,
       description: "the disk of \(target) has too little space: \(Self.megabytes(needed)) must be copied and "
         + "\(Self.megabytes(free)) are free. Free some space, or register from a folder on the same file system, "
-        + "where weights "
-        + "are linked")
+        + "where weights are linked")
   }
 
   private func take(_ file: FolderSurvey.SourceFile, to target: String) throws(ModelError) {

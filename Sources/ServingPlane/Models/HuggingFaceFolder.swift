@@ -21,8 +21,7 @@ struct HuggingFaceFolder {
         description: "\(path) contains a LoRA adapter (adapter_config.json), which is served beside its base model "
           + "only; "
           + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH "
-          + "in its "
-          + "entrypoint, or merge the two")
+          + "in its entrypoint, or merge the two")
     }
     guard files.contains("config.json") else { return nil }
     self.path = path

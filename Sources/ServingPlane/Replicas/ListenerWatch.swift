@@ -52,8 +52,7 @@ final class ListenerWatch: Sendable {
   private static func beyondLoopback(_ socket: ListeningSocket) -> ReplicaFailure {
     ReplicaFailure(
       "the replica listens on \(socket.address):\(socket.port), outside loopback and without a token, so it was "
-        + "stopped; "
-        + "start the server with --host 127.0.0.1")
+        + "stopped; start the server with --host 127.0.0.1")
   }
 
   private func elsewhere(_ socket: ListeningSocket) -> ReplicaFailure {

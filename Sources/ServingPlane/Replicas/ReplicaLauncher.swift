@@ -42,8 +42,7 @@ struct ReplicaLauncher: Sendable {
     guard let executable = found else {
       let words = "the entrypoint's program \"\(program)\" does not exist, or is not executable"
       // Another program than vLLM's may be a slip of the entrypoint's.
-      let name = command.program.split(separator: "/").last.map(String.init) ?? command.program
-      guard isPython(name) || name == "vllm" else {
+      guard isPython(command.program) || command.program == "vllm" else {
         throw ReplicaFailure("\(words); install it, or correct the entrypoint")
       }
       throw .ofMachine("\(words); install vLLM, or name its Python with `serve --python`")

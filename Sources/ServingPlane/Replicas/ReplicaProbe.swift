@@ -100,7 +100,13 @@ struct ReplicaProbe: Sendable {
   }
 
   /// The names by which it can be asked, the base model's first, then its LoRA adapters'; empty where it does not say.
-  func modelNames() async -> [String] { (try? await models())?.names ?? [] }
+  func modelNames() async -> [String] {
+    // It answered a moment ago; one answer that is lost must not cost its adapters for as long as it lives.
+    for _ in 0..<3 {
+      if let names = try? await models().names, !names.isEmpty { return names }
+    }
+    return []
+  }
 
   private func servedModel() async throws -> String {
     let models = try await models()

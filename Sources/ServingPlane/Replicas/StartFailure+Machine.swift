@@ -2,11 +2,15 @@ extension StartFailure {
   // First match wins, so the particular stands before the general.
   static let machineRules: [Rule] = [
     machine(["no module named", "vllm"], "vLLM is not installed for {program}; install it there, or \(namePython)"),
+    machine(["no module named", "'torch"], "torch is not installed for {program}; install it there, or \(namePython)"),
     machine(
-      ["no module named"], "a Python module is missing for {program}; install it there, or \(namePython)"),
+      ["no module named", "'transformers"],
+      "transformers is not installed for {program}; install it there, or \(namePython)"),
     machine(
       ["importerror:", "libcuda.so"], "vLLM finds no NVIDIA driver (libcuda.so); install it, or \(namePython)"),
-    machine(["importerror:"], "vLLM cannot be imported by {program}; mend its installation, or \(namePython)"),
+    machine(
+      ["importerror:", ".so"],
+      "a native library cannot be loaded by {program}; repair its installation, or \(namePython)"),
     machine(["no cuda gpus are available"], "vLLM found no GPU that it can use; check nvidia-smi"),
     machine(["found no nvidia driver"], "vLLM was built for NVIDIA GPUs, but no driver was found"),
     machine(["nvidia driver", "too old"], "the NVIDIA driver is too old for this vLLM; update the driver"),
@@ -25,8 +29,6 @@ extension StartFailure {
     machine(["disk quota exceeded"], "the disk quota of the plane's user is used up; free some space"),
     machine(["read-only file system"], "vLLM needs to write to a file system that is read-only"),
     machine(["too many open files"], "the open file limit is too low; raise it (ulimit -n)"),
-    machine(["permissionerror"], permission),
-    machine(["permission denied"], permission),
     machine(
       ["address already in use"], "another program took the replica's port"),
   ]
@@ -35,10 +37,7 @@ extension StartFailure {
   static let namePython = "name another Python with `serve --python`"
 
   private static let sharedMemory =
-    "/dev/shm is too small or full; give the machine or the container more shared "
-    + "memory"
-  private static let permission =
-    "vLLM may not read or write a file that it needs; check the rights of the plane's user"
+    "/dev/shm is too small or full; give the machine or the container more shared memory"
 
   private static func machine(_ words: [String], _ explanation: String) -> Rule {
     Rule(words: words, explanation: explanation, isMachines: true)

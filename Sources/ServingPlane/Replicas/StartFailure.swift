@@ -98,8 +98,7 @@ enum StartFailure {
       explanation: "unsupported dtype: this GPU does not support bfloat16; set dtype to float16"),
     Rule(
       words: ["argument --dtype", "invalid choice"],
-      explanation: "unsupported dtype: vLLM does not support this "
-        + "data type"),
+      explanation: "unsupported dtype: vLLM does not support this data type"),
     Rule(
       words: ["unrecognized arguments"],
       explanation: "unknown flag: this vLLM does not support an option of the entrypoint"),
@@ -148,8 +147,20 @@ enum StartFailure {
       words: ["size mismatch"], explanation: "the weights do not fit the model's config.json: their shapes differ"),
     Rule(
       words: ["cannot assign requested address"],
-      explanation: "the entrypoint's host is not an address of this "
-        + "machine"),
+      explanation: "the entrypoint's host is not an address of this machine"),
+    Rule(
+      words: ["no module named"],
+      explanation: "a Python module is missing for {program}; install it there, or name another Python with "
+        + "`serve --python`"),
+    Rule(
+      words: ["this modeling file requires"],
+      explanation: "the model's own code needs Python packages that {program} does not have"),
+    Rule(
+      words: ["permissionerror"],
+      explanation: "vLLM has no permission for a file it needs; check the file's permissions for the plane's user"),
+    Rule(
+      words: ["permission denied"],
+      explanation: "vLLM has no permission for a file it needs; check the file's permissions for the plane's user"),
     Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
   ]
 }

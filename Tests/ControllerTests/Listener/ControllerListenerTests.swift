@@ -33,8 +33,7 @@ import Testing
       ill.text
         == (path == "/healthz"
           ? "no run has ended for 15 minutes\n"
-          : "the source has not been read "
-            + "yet\n"))
+          : "the source has not been read yet\n"))
     #expect(head.status == 503)
     #expect(head.text.isEmpty)
   }

@@ -29,7 +29,7 @@ import Testing
     ).body(for: Self.notice)
     #expect(
       body == [
-        "text": "chat: was rolled back, rollback",
+        "text": "chat: is being rolled back, rollback",
         "n": [1, true, nil, ["c": "<>", "w": "out of memory: \"8 GiB\"\n<!channel> {{why}} \\"]], "b": "}}{",
       ])
   }

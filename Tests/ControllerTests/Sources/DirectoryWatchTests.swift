@@ -142,7 +142,7 @@ import Testing
     #expect(await task.value)
     #expect(
       words.withLock(\.self) == [
-        "cannot watch all manifests ( Too many open files): changes are picked up at the next interval; to pick "
+        "cannot watch all manifests for changes (Too many open files): changes are picked up at the next interval; to pick "
           + "them up at once, raise fs.inotify.max_user_instances or the limit of open files"
       ])
   }

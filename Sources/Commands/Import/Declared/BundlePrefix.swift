@@ -22,9 +22,8 @@ struct BundlePrefix {
   var unknown: Finding {
     Finding(
       .warning, at: location, path: "targets.\(target)",
-      "the target adds a prefix to the names of what it deploys: \(given?.plainText ?? "[dev USER] "), which is "
-        + "known at "
-        + "deployment only; the names are used without it",
+      "the target adds a prefix to the names of what it deploys: \"\(given?.plainText ?? "[dev USER] ")\". It is "
+        + "known only at deployment, so the names are used without it",
       suggestion: "write the names that are meant")
   }
 

@@ -37,7 +37,7 @@ struct BundleTarget {
 
   private static let implied = "default"
 
-  /// What all targets are ignored where none of them counts.
+  /// That the settings of all targets are ignored where none of them counts.
   static func leftAside(of root: SourcedValue) -> Finding? {
     let targets = (root["targets"] ?? root["environments"])?.members ?? [:]
     let speaking = targets.filter { $0.value.members?.keys.contains(where: overlaid.contains) ?? false }

@@ -120,8 +120,7 @@ struct DeclaredOmissions {
         "permissions[\(index)]",
         level.isEmpty
           ? "it has no permission level"
-          : "it names no user, group or service "
-            + "principal",
+          : "it names no user, group or service principal",
         at: grant.location)
     }
     if case .unknown = grants[0].level {
