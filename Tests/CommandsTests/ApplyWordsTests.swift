@@ -124,6 +124,7 @@ import Testing
 
   @Test func `an endpoint of another fleet names both ways on: to adopt it, and to act for its fleet`() async throws {
     try await withApplyBench { bench in
+      try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply("--fleet", "other").code == 0)
       let foreign = await bench.diff("--fleet", "mine")
       #expect(foreign.output.contains("it belongs to fleet \"other\"; --adopt takes it over"), "\(foreign)")

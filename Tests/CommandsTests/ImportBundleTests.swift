@@ -101,9 +101,9 @@ import Testing
     #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
     #expect(
       dev.notes.contains(
-        "-:39:11: warning: targets.dev: the target adds a prefix to the names of what it deploys: [dev USER] "),
+        "-:39:11: warning: targets.dev: the target adds a prefix to the names of what it deploys: \"[dev USER] \""),
       "\(dev)")
-    #expect(dev.notes.contains("known at deployment only; the names are used without it"))
+    #expect(dev.notes.contains("known only at deployment, so the names are used without it"))
     let prod = await CommandRun(["import", "--from-bundle", "-", "--target", "prod"], input: Self.bundle)
     #expect(prod.output == manifest(version: "4", size: "  size: Large\n"), "\(prod)")
     #expect(prod.code == 0, "\(prod)")

@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct NoticeTemplateTests {
   static let notice = Notice(
-    kind: .rollback, endpoint: "chat", what: "was rolled back", why: "out of memory: \"8 GiB\"\n<!channel> {{why}} \\",
+    kind: .rollback, endpoint: "chat", what: "is being rolled back",
+    why: "out of memory: \"8 GiB\"\n<!channel> {{why}} \\",
     commit: nil, at: Timestamp(milliseconds: 1_700_000_000_000), fleet: "prod", target: "http://127.0.0.1:7387")
 
   private func template(_ text: String) throws -> NoticeTemplate {
@@ -16,7 +17,7 @@ import Testing
   @Test func `the standard body has every member`() {
     #expect(
       NoticeTemplate.standard.body(for: Self.notice) == [
-        "kind": "rollback", "endpoint": "chat", "what": "was rolled back",
+        "kind": "rollback", "endpoint": "chat", "what": "is being rolled back",
         "why": "out of memory: \"8 GiB\"\n<!channel> {{why}} \\", "commit": nil, "at": "2023-11-14T22:13:20Z",
         "fleet": "prod", "target": "http://127.0.0.1:7387",
       ])
