@@ -40,7 +40,7 @@ extension ListenerCalls {
       resume: {
         try pause.resume()
         wake()
-        return "goes on"
+        return "resumed"
       },
       sync: {
         wake()

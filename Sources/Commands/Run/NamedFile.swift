@@ -8,7 +8,7 @@ enum NamedFile {
   /// - Throws: an ``ErrorReport`` where there is none or it is empty, and `TargetError` where it cannot be read.
   static func read(_ path: String, holding subject: String) throws -> String {
     guard let text = try SecureFile.readText(path) else {
-      throw ErrorReport("there is no file \(path); it must contain \(subject)", next: "check the name")
+      throw ErrorReport("file not found: \(path); it must contain \(subject)", next: "check the name")
     }
     let trimmed = text.drop(while: \.isWhitespace)
     guard let end = trimmed.lastIndex(where: { !$0.isWhitespace }) else {
