@@ -1,126 +1,138 @@
 #!/usr/bin/env bash
-# Every test. Real vLLM and the SDK clients are installed in the background while Swift builds, and the release binaries
-# are built in the background while the Swift tests run, which leave a core idle. A part that fails does not keep the
-# others from running; a build that fails does.
+# Every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, the release binaries
+# are built while the Swift tests run, and the exploration and the soak run beside the first real servers, all of them at a
+# lower priority. A part that fails does not keep the others from running; a build that fails does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
 
-# No part may hang for ever. On two idle cores the whole takes a third of this.
+# No part may hang for ever. On two idle cores the whole takes less than this.
 readonly PART_LIMIT=45m
 
 logs=$(mktemp -d)
-installer=
-release_build=
+declare -A background=()
+declare -A titles=()
 failed=()
 table=()
 
 finish() {
-  for background in $installer $release_build; do kill "$background" 2>/dev/null || true; done
+  for job in "${background[@]}"; do kill "$job" 2>/dev/null || true; done
   rm -rf "$logs"
 }
 trap finish EXIT
 
+# busy: hundredths of a second that the machine's cores have worked since it booted, and how many there were.
+busy() {
+  local fields field sum=0
+  read -r -a fields </proc/stat
+  for field in "${fields[@]:1:8}"; do sum=$((sum + field)); done
+  echo $((sum - fields[4] - fields[5])) "$sum"
+}
+
+# note TITLE STATUS BEGAN BUSY SUM: a line of the table: how long it took, and how many cores were busy meanwhile.
+note() {
+  local title=$1 status=$2 began=$3 busy_before=$4 sum_before=$5 busy_now sum_now tenths verdict=ok
+  read -r busy_now sum_now < <(busy)
+  tenths=$((10 * $(nproc) * (busy_now - busy_before) / (sum_now - sum_before + 1)))
+  [ "$status" -eq 0 ] || verdict="FAILED (exit $status)"
+  table+=("$(printf '%-60s %5d s  %2d.%d cores busy  %s' "$title" $((SECONDS - began)) \
+    $((tenths / 10)) $((tenths % 10)) "$verdict")")
+}
+
+# failure TITLE LOG: keep the lines that say what failed. They are printed last: CI shows the end of a long output.
+failure() {
+  failed+=("$1")
+  { grep -aE '✘|FAIL|rror:|left behind' "$2" || tail -n 5 "$2"; } | tail -n 30 >>"$logs/failures" || true
+}
+
 # part TITLE COMMAND...: run it, note whether it passed and how long it took.
 part() {
-  local title=$1 began=$SECONDS status=0
+  local title=$1 began=$SECONDS status=0 before
   shift
   step "$title"
-  timeout --foreground --kill-after 30s "$PART_LIMIT" "$@" || status=$?
-  if [ "$status" -eq 0 ]; then
-    table+=("$(printf '%-60s %5d s  ok' "$title" $((SECONDS - began)))")
-  else
-    table+=("$(printf '%-60s %5d s  FAILED (exit %d)' "$title" $((SECONDS - began)) "$status")")
-    failed+=("$title")
-  fi
+  before=$(busy)
+  # Not a pipe: a process that a part leaves behind would keep it open.
+  timeout --foreground --kill-after 30s "$PART_LIMIT" "$@" > >(tee "$logs/part") 2>&1 || status=$?
+  # shellcheck disable=SC2086 # two words
+  note "$title" "$status" "$began" $before
+  [ "$status" -eq 0 ] || failure "$title" "$logs/part"
   return "$status"
 }
 
-# Twice if need be: a download that broke off is the network's, and what came is not fetched again.
-install_python_parts() {
-  local try
-  for try in first second; do
-    if nice scripts/install-vllm.sh && nice scripts/install-clients.sh; then return 0; fi
-    step "that was the $try try"
-  done
-  return 1
+# begin NAME TITLE COMMAND...: start it in the background, at a lower priority.
+begin() {
+  local name=$1
+  titles[$name]=$2
+  shift 2
+  timeout --kill-after 30s "$PART_LIMIT" nice "$@" >"$logs/$name" 2>&1 &
+  background[$name]=$!
 }
 
-installed_python_parts() {
-  local status=0
-  wait "$installer" || status=$?
-  installer=
-  cat "$logs/install"
-  return "$status"
-}
-
-built_release() {
-  local status=0
-  wait "$release_build" || status=$?
-  release_build=
-  cat "$logs/release"
-  return "$status"
-}
-
-# waited TITLE COMMAND...: wait for what was begun in the background; unlike a part it needs this shell.
-waited() {
-  local title=$1 began=$SECONDS status=0
-  shift
+# finished NAME: wait for it, print what it printed, note whether it passed and how long it was waited for.
+finished() {
+  local name=$1 title=${titles[$1]} began=$SECONDS status=0 before
   step "$title"
-  "$@" || status=$?
-  if [ "$status" -eq 0 ]; then
-    table+=("$(printf '%-60s %5d s  ok' "waited for: $title" $((SECONDS - began)))")
-  else
-    table+=("$(printf '%-60s %5d s  FAILED (exit %d)' "$title" $((SECONDS - began)) "$status")")
-    failed+=("$title")
-  fi
+  before=$(busy)
+  wait "${background[$name]}" || status=$?
+  unset "background[$name]"
+  cat "$logs/$name"
+  # shellcheck disable=SC2086 # two words
+  note "waited for: $title" "$status" "$began" $before
+  [ "$status" -eq 0 ] || failure "$title" "$logs/$name"
   return "$status"
 }
 
-summary() {
+# end: the table, what failed, and the exit status.
+end() {
   printf '\nWhat ran:\n'
   printf '  %s\n' "${table[@]}"
   step "all together"
+  [ "${#failed[@]}" -gt 0 ] || exit 0
+  printf '\nWhat failed:\n'
+  sed 's/^/  /' "$logs/failures"
+  printf 'failed: %s\n' "${failed[@]}"
+  exit 1
 }
 
 scripts/install-system.sh
 part "the scripts' own tests" python3 -m unittest discover --start-directory Tests/scripts || true
-install_python_parts >"$logs/install" 2>&1 &
-installer=$!
+begin install "vLLM and the SDK clients" scripts/install-python.sh
 
-part "swift build (debug, with tests)" swift build --build-tests ||
-  { summary; fail "the build failed; nothing was tested"; }
-timeout --kill-after 30s "$PART_LIMIT" nice scripts/build-release.sh explore soak setpoint >"$logs/release" 2>&1 &
-release_build=$!
+part "swift build (debug, with tests)" swift build --build-tests || end
+begin release "swift build (release: explore, soak, setpoint)" scripts/build-release.sh explore soak setpoint
 # One after the other: hundreds of tests at once on two cores, servers and processes among them, measure the machine.
 part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest --no-parallel || true
 
 released=
-if waited "swift build (release: explore, soak, setpoint)" built_release; then
+if finished release; then
   released=yes
-  part "exploration of every reachable state" .build-release/release/explore || true
+  begin explore "exploration of every reachable state" .build-release/release/explore
   # One arena: with several, memory grows as threads come to use them, more so the more cores there are.
-  part "a day of a controller, in virtual time" env MALLOC_ARENA_MAX=1 .build-release/release/soak || true
+  begin soak "a day of a controller, in virtual time" env MALLOC_ARENA_MAX=1 .build-release/release/soak
 fi
 
-if waited "vLLM and the SDK clients" installed_python_parts; then
+installed=
+if finished install; then
+  installed=yes
   part "Databricks SDK and MLflow against the test workspace" .tools/clients/bin/python \
     Tests/e2e/workspace_clients.py --workspace .build/debug/workspace-double || true
   part "versions looked up in a real MLflow server" .tools/clients/bin/python Tests/e2e/mlflow_registry.py \
     --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double || true
-  # Told last, so that its closing line is the last count that is read.
   if [ -n "$released" ]; then
     part "manifests of the controller's pod" scripts/check-manifests.sh .build-release/release/setpoint || true
     part "Containerfile" scripts/check-container.sh .build-release/release/setpoint || true
     part "the README's commands, as they stand" python3 Tests/e2e/readme.py \
       --setpoint .build-release/release/setpoint || true
+  fi
+fi
+
+if [ -n "$released" ]; then
+  finished explore || true
+  finished soak || true
+  # Last, so that its closing line is the last count that is read.
+  if [ -n "$installed" ]; then
     part "end to end, with real vLLM" python3 scripts/demo.py --assert \
       --setpoint .build-release/release/setpoint || true
   fi
 fi
-
-summary
-if [ "${#failed[@]}" -gt 0 ]; then
-  printf 'failed: %s\n' "${failed[@]}"
-  exit 1
-fi
+end
