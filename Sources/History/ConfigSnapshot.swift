@@ -72,9 +72,9 @@ package struct ConfigSnapshot: Hashable, Sendable {
     return HistoryError(
       .cannotRestore,
       "the \(one ? "value" : "values") of the environment \(one ? "variable" : "variables") \(names) "
-        + "\(one ? "is" : "are") not kept in history, and neither the manifest nor the live config contains "
+        + "\(one ? "is" : "are") not stored in the history, and neither the manifest nor the live config contains "
         + (one ? "it" : "them"),
-      next: "put the previous \(one ? "value" : "values") back into the manifest, or use secret references for such "
+      next: "restore the previous \(one ? "value" : "values") in the manifest, or use secret references for such "
         + "values: {{secrets/scope/key}}")
   }
 }
@@ -91,12 +91,12 @@ extension ConfigSnapshot {
   /// - Throws: ``HistoryError`` `corrupt`, or `newerSchema` when the form is one that this version does not know.
   package init(json: JSONValue) throws(HistoryError) {
     guard let format = json["format"]?.intValue, let items = json["served_entities"]?.arrayValue else {
-      throw HistoryError(.corrupt, "a recorded config is damaged: it has no form or no served entities")
+      throw HistoryError(.corrupt, "a recorded config is damaged: it has no format or no served entities")
     }
     guard format == Self.format else {
       throw HistoryError(
-        .newerSchema, "a recorded config has form \(format), and this setpoint knows form \(Self.format)",
-        next: "use the setpoint that wrote it")
+        .newerSchema, "a recorded config has format \(format), but this version of setpoint reads \(Self.format)",
+        next: "use the version of setpoint that wrote it")
     }
     var entities: [Entity] = []
     for item in items { entities.append(try Entity(json: item)) }

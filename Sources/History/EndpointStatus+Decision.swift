@@ -56,7 +56,7 @@ extension EndpointStatus {
     case .call(let operation): return ("send \(operation.call)", now)
     case .verify: return ("verify", now)
     case .checkTarget: return ("check whether the previous version can be served", now)
-    case .record: return ("record what was observed", now)
+    case .record: return ("record the observed state", now)
     case .wait(let time):
       let isBackOff = decision.reason.code == .retrying || decision.reason.code == .refused
       let resumed = isBackOff ? decision.operations.first.map { "send \($0.call)" } : nil

@@ -85,7 +85,7 @@ private struct StatusReader {
 
   func time(_ key: String) throws(UnreadableStatus) -> Timestamp {
     guard let time = Timestamp(exactText: try text(key)) else {
-      throw UnreadableStatus(description: "\(subject) has a \(key) that is not a time")
+      throw UnreadableStatus(description: "\(subject) has a \(key) that is not a valid time")
     }
     return time
   }

@@ -37,14 +37,17 @@ extension HistoryEvent {
   /// Whether it is the begin of a rollout.
   package var isOpening: Bool { Self.openingMarks.contains { what.hasPrefix($0) } }
 
-  private static let openingMarks = ["rolling back to ", "restoring ", "putting ", "creating with ", "updating to "]
+  /// `putting` is how earlier versions recorded a revert.
+  private static let openingMarks = [
+    "rolling back to ", "restoring ", "reverting to ", "putting ", "creating with ", "updating to ",
+  ]
 
   /// What a change of memory means to a person; nil for changes that nobody looks for later.
   init?(_ change: MemoryChange, before memory: Memory, at now: Timestamp) {
     switch change {
     case .found(let rollout, _, let version, let at):
       self.init(
-        at: at, what: "found \(rollout.digest) live and recorded it",
+        at: at, what: "recorded the live config \(rollout.digest)",
         why: version.map { "config version \($0)" } ?? "")
     case .opened(let attempt, _, let origin):
       self.init(
@@ -58,7 +61,7 @@ extension HistoryEvent {
     case .closed(let closing):
       guard let attempt = memory.attempt else { return nil }
       self.init(
-        at: closing.at, what: "revision \(attempt.revision): \(closing.outcome.sentence)",
+        at: closing.at, what: "revision \(attempt.revision) \(closing.outcome.predicate)",
         why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest changed")
@@ -86,7 +89,7 @@ extension HistoryEvent {
       let isNewer = memory.lastGood.map { $0.number < attempt.revision } ?? false
       return (isNewer ? "restoring \(revision)" : "rolling back to \(revision)")
         + (origin.because.isEmpty ? "" : " because \(origin.because)")
-    case (.update, .some): return "putting \(revision) back over a change from elsewhere"
+    case (.update, .some): return "reverting to \(revision) after a change outside Setpoint"
     case (.update, nil): return attempt.base == .absent ? "creating with \(revision)" : "updating to \(revision)"
     }
   }
@@ -125,13 +128,13 @@ extension Memory {
 }
 
 extension RevisionOutcome {
-  fileprivate var sentence: String {
+  fileprivate var predicate: String {
     switch self {
-    case .pending: "is not judged"
+    case .pending: "has no verdict yet"
     case .good: "became good"
     case .found: "was found live"
     case .failed(.ours, _): "failed"
-    case .failed(.theirs, _): "failed for a reason of the provider"
+    case .failed(.theirs, _): "failed because of the provider"
     case .refused: "was refused"
     case .canceled: "was canceled at the provider"
     case .superseded: "was superseded"

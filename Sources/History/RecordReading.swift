@@ -52,7 +52,7 @@ struct Record {
   }
 
   private func found<Value>(_ value: Value?, _ key: String) throws(HistoryError) -> Value {
-    guard let value else { throw HistoryError(.corrupt, "\(subject) is damaged: \(key) is missing or no \(key)") }
+    guard let value else { throw HistoryError(.corrupt, "\(subject) is damaged: \(key) is missing or invalid") }
     return value
   }
 }

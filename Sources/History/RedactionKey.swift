@@ -68,7 +68,7 @@ package struct RedactionKey: Sendable {
 
   private static func unusable(_ file: String, _ why: String) -> HistoryError {
     HistoryError(
-      .cannotOpen, "the key of the history, \(file), cannot be used: \(why)",
+      .cannotOpen, "the history key \(file) cannot be used: \(why)",
       next: "move the file away; a new key is created, and rollbacks then need environment values in the manifest")
   }
 }

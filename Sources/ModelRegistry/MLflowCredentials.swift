@@ -20,7 +20,7 @@ package enum MLflowCredentials: Hashable, Sendable {
     case (let user, _):
       guard let token else {
         throw TargetError(
-          "MLFLOW_TRACKING_\(user == nil ? "PASSWORD" : "USERNAME") is set, and "
+          "MLFLOW_TRACKING_\(user == nil ? "PASSWORD" : "USERNAME") is set, but "
             + "MLFLOW_TRACKING_\(user == nil ? "USERNAME" : "PASSWORD") is not",
           advice: "set both, or MLFLOW_TRACKING_TOKEN alone")
       }

@@ -67,7 +67,7 @@ package struct MLflowServer: VersionRegistry {
     switch error.kind {
     case .unauthenticated, .permissionDenied:
       return hasCredentials
-        ? "the MLflow server was shown the credentials in \(target.tokenSource)"
+        ? "check the credentials in \(target.tokenSource)"
         : "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     case .unexpectedAnswer, .notFound: return "check that \(target.url) is an MLflow server (from \(target.source))"
     case .network, .timeout:

@@ -53,8 +53,8 @@ private struct WorkspaceRegistry: VersionRegistry {
   func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
     if case .missing(let words) = try await aliases(of: model) { return .missing(words) }
     throw ModelRegistryError(
-      .noAliases, "\(model)@\(alias): the workspace's registry has no aliases",
-      advice: "write a version number or latest, or register the model in Unity Catalog, as catalog.schema.name")
+      .noAliases, "\(model)@\(alias): the workspace's registry does not support aliases",
+      advice: "use a version number or latest, or register the model in Unity Catalog, as catalog.schema.name")
   }
 
   func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {

@@ -54,6 +54,6 @@ extension ModelRegistryError {
   fileprivate func afterWaiting(_ limit: Duration) -> ModelRegistryError {
     ModelRegistryError(
       kind, "\(message), after \(limit.components.seconds) seconds of waiting",
-      advice: "try again later, or allow more time with --timeout")
+      advice: "try again later, or wait longer with --timeout")
   }
 }

@@ -16,7 +16,7 @@ package enum RegistryChoice: Hashable, Sendable {
       self = .mlflow(url: try WorkspaceHost.normalized(address, source: source), source: source)
     } else {
       throw TargetError(
-        "the registry from \(source) is not one that Setpoint supports",
+        "the registry from \(source) is not supported",
         advice: "write workspace, or mlflow: and the address of an MLflow server, such as mlflow:http://mlflow:5000")
     }
   }

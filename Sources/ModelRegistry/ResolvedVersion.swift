@@ -14,6 +14,6 @@ package struct ResolvedVersion: Hashable, Sendable {
   package func remark(on model: String) -> String? {
     guard !registering.isEmpty else { return nil }
     let versions = registering.count == 1 ? "version \(registering[0]) is" : "versions \(listed(registering)) are"
-    return "\(versions) still being registered; latest of \(model) means \(number) until then"
+    return "\(versions) still being registered; latest of \(model) resolves to \(number) until then"
   }
 }

@@ -98,7 +98,7 @@ extension VersionResolver {
 
   private func missing(model: String, _ words: String) -> ModelRegistryError {
     ModelRegistryError(
-      .noSuchModel, "there is no registered model \(model)\(Self.more(words))", advice: registry.modelAdvice)
+      .noSuchModel, "no registered model \(model)\(Self.more(words))", advice: registry.modelAdvice)
   }
 
   private func missing(model: String, alias: String, _ words: String) async throws -> ModelRegistryError {
@@ -108,7 +108,7 @@ extension VersionResolver {
       return ModelRegistryError(
         .noSuchAlias, "\(model) has no alias @\(alias)\(Self.more(words))",
         advice: aliases.isEmpty
-          ? "it has no aliases; set one in the registry, or write a version number"
+          ? "it has no aliases; set one in the registry, or use a version number"
           : "it has \(listed(aliases.sorted().map { "@" + $0 }, most: 20))")
     }
   }

@@ -45,7 +45,7 @@ package struct PrivateFolder: Sendable {
     guard status.st_uid == geteuid() || isRoots else {
       // Root too: the owner can put other files in the place of those that root reads and starts.
       throw refused(
-        "it belongs to \(UserName.of(status.st_uid)), who can replace what is in it, and this process runs as "
+        "it belongs to \(UserName.of(status.st_uid)), who can replace its contents, but this process runs as "
           + UserName.of(geteuid()),
         "run \"chown -R \(geteuid()) \(place.path)\" (on the host, where it is mounted into a container), or run this "
           + "process as its owner (--user \(status.st_uid):\(status.st_gid) for a container)")
@@ -54,7 +54,7 @@ package struct PrivateFolder: Sendable {
     guard othersMayWrite || status.st_mode & S_IWGRP != 0 && !UserName.isOwnGroup(status.st_gid) else { return }
     throw refused(
       "\(othersMayWrite ? "every user" : "its group") can write to it (mode \(Self.octal(status.st_mode)))",
-      "remove that permission (chmod go-w \(place.path)) after a look at what is in it")
+      "check its contents, then remove that permission (chmod go-w \(place.path))")
   }
 
   /// Whether the process of this environment runs in a pod of Kubernetes.
@@ -65,7 +65,7 @@ package struct PrivateFolder: Sendable {
   private func refused(_ why: String, _ next: String) -> StorageError {
     StorageError(
       .cannotOpen, "the directory \(place.path) is refused: \(why)",
-      next: "\(next), or name another directory with \(place.option)")
+      next: "\(next), or use another directory with \(place.option)")
   }
 
   private func isMountPoint(_ status: stat) -> Bool {

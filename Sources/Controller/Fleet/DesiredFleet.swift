@@ -43,7 +43,7 @@ package struct DesiredFleet: Sendable {
   /// What is wanted of an endpoint.
   package func desired(_ name: String) -> Desired {
     endpoints[name]
-      ?? (isComplete ? .none : .unknown("not all manifests could be read, so it may be in one of them"))
+      ?? (isComplete ? .none : .unknown("some manifests could not be read, so it may be in one of them"))
   }
 
   /// The version that an alias means now.

@@ -62,14 +62,14 @@ package struct SavedPlan: Hashable, Sendable {
       switch (observed[entry.name] ?? .absent, entry.world) {
       case (.unreadable(let why), _): return "\(entry.name) cannot be read: \(why)"
       case (.absent, .absent): break
-      case (.absent, .present): return "\(entry.name) is gone"
-      case (.present, .absent): return "\(entry.name) exists by now"
+      case (.absent, .present): return "\(entry.name) no longer exists"
+      case (.present, .absent): return "\(entry.name) now exists"
       case (.present(let live), .present):
-        if Attempt.Base(live) != entry.world { return "\(entry.name) was changed since" }
+        if Attempt.Base(live) != entry.world { return "\(entry.name) has changed since" }
       }
       let action = replanned.changes.first { $0.endpoint == entry.name }?.action ?? .none
       return action == entry.action
-        ? nil : "\(entry.name) would now be \(action.rawValue) where the plan says \(entry.action.rawValue)"
+        ? nil : "\(entry.name): the action is now \(action.rawValue), but the plan says \(entry.action.rawValue)"
     }
   }
 }

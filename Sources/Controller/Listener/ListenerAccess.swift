@@ -35,7 +35,7 @@ package struct ListenerAccess: Sendable {
     case .none:
       return Refusal(
         status: 403,
-        message: "the controller has no token, so all changes are refused: start it with "
+        message: "the controller has no token, so it refuses all changes; start it with "
           + "--listen-token-file FILE, or let it listen on 127.0.0.1, where it creates one")
     case .unreadable:
       return Refusal(
@@ -58,7 +58,7 @@ package struct ListenerAccess: Sendable {
     if isLoopback, origin != nil {
       return Refusal(
         status: 403,
-        message: "requests from browser pages are not accepted: the request has an Origin header")
+        message: "the request has an Origin header; requests from browser pages are not accepted")
     }
     guard let authority, let named = RequestHost(authority) else {
       let shown = authority.map { "\"\($0.prefix(100))\"" } ?? "nothing"
@@ -68,11 +68,12 @@ package struct ListenerAccess: Sendable {
     }
     if allowedHosts.contains(named.name) || Self.isLoopback(named.name) { return nil }
     guard isLoopback || !(allowedHosts.isEmpty || named.isAddress) else { return nil }
-    let place = isLoopback ? "the controller only accepts local requests" : "it is not among those of --allow-host"
+    let problem =
+      isLoopback ? "but the controller only accepts local requests" : "which is not allowed by --allow-host"
     return Refusal(
       status: 403,
       message:
-        "the Host header names \"\(named.name)\", and \(place): use localhost, or start it with --allow-host NAME")
+        "the Host header names \"\(named.name)\", \(problem); use localhost, or start it with --allow-host NAME")
   }
 
   /// Whether an address or a name is that of the machine itself.

@@ -35,7 +35,7 @@ struct ListenerRoutes: Sendable {
     Route(method: .get, path: "/status", about: "the fleet's status as JSON") { routes, _ in
       .text(await routes.calls.status(), type: "application/json")
     },
-    Route(method: .post, path: "/hooks/git", about: "the webhook for git hosts: reads the source at once") {
+    Route(method: .post, path: "/hooks/git", about: "the webhook for git hosts; syncs the source now") {
       try await $0.hook($1)
     },
     Route(method: .post, path: "/pause", about: "pauses all writes; the reason is the body or ?reason=") {
@@ -44,7 +44,7 @@ struct ListenerRoutes: Sendable {
     Route(method: .post, path: "/resume", about: "ends the pause") { routes, request in
       try await routes.change(request) { .message(try await routes.calls.resume()) }
     },
-    Route(method: .post, path: "/sync", about: "reads the source at once") { routes, request in
+    Route(method: .post, path: "/sync", about: "syncs the source now") { routes, request in
       try await routes.change(request) { .message(try await routes.calls.sync(), status: .accepted) }
     },
   ]
@@ -79,7 +79,7 @@ struct ListenerRoutes: Sendable {
   private func hook(_ request: Request) async throws -> Response {
     guard let hook = calls.hook else {
       return .failure(
-        "the git webhook is disabled because no secret is configured: start the controller with --hook-secret-file "
+        "the git webhook is disabled because no secret is configured; start the controller with --hook-secret-file "
           + "FILE, and configure the same secret at the git host",
         status: .notFound)
     }

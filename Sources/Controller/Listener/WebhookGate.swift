@@ -20,7 +20,7 @@ package final class WebhookGate: Sendable {
     case .refused(let why): return .refused(why, nil)
     case .accepted:
       return seen.withLock { $0.remember(hook.body) }
-        ? .accepted("reads the source now")
+        ? .accepted("syncs the source now")
         : .seen(
           "this delivery was already processed; a sender with its own body format should include a timestamp")
     }

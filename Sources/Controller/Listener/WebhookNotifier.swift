@@ -145,7 +145,7 @@ package final class WebhookNotifier: Service, NoticeSink {
       let words = await Self.start(of: answer)
       if (200..<300).contains(answer.status) { return nil }
       return Failure(
-        words: "the webhook answered \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
+        words: "the webhook returned \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
         mayPass: answer.status >= 500 || [408, 425, 429].contains(answer.status),
         retryAfter: RetryAfter.duration(answer.headers, secondsSince1970: timing.secondsSince1970()))
     } catch let error as HTTPClientError {

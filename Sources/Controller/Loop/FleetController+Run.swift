@@ -84,7 +84,7 @@ extension FleetController {
       await stopForLostLease(error.description)
       return .stopped
     } catch let error as HistoryError where error.code == .corrupt || error.code == .newerSchema {
-      await note("it is not reconciled", why: error.description, of: name, run: id)
+      await note("not reconciled", why: error.description, of: name, run: id)
       return .stuck(error.description)
     } catch {
       return .failed("\(error)", atLeast: nil)
@@ -186,6 +186,6 @@ struct LostLease: Error, CustomStringConvertible {
   let holder: String?
 
   var description: String {
-    "the lease of this fleet is lost" + (holder.map { "; it is held by \($0)" } ?? "")
+    "the lease of this fleet was lost" + (holder.map { "; it is held by \($0)" } ?? "")
   }
 }

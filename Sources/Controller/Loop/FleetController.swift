@@ -79,7 +79,7 @@ package actor FleetController {
     guard !hasLostLease else { return }
     hasLostLease = true
     stop()
-    await note("writes nothing more", why: words)
+    await note("writing stopped", why: words)
   }
 
   /// A run over an endpoint ended, however it did.
@@ -153,7 +153,7 @@ package actor FleetController {
     let broken = news.broken.sorted { $0.key < $1.key }
     for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
-      var stays = "it is not reconciled until that is fixed"
+      var stays = "it is not reconciled until this is fixed"
       if case .present = entry.desired { stays = "its previous desired state stays in force" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
@@ -194,7 +194,7 @@ package actor FleetController {
     }
     guard !isMassDeletionTold else { return }
     isMassDeletionTold = true
-    let (what, more) = ("nothing is deleted", deletion.names.count - Self.mostNames)
+    let (what, more) = ("deletions are withheld", deletion.names.count - Self.mostNames)
     let names = deletion.names.prefix(Self.mostNames).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     await note(what, why: "\(deletion.why): \(names)", commit: view.commit)
     post(.failure, what, why: "\(deletion.why): \(names)", commit: view.commit)

@@ -97,7 +97,7 @@ package struct FleetView: Sendable {
 
   package func entry(_ name: String) -> Entry {
     if let entry = entries[name] { return entry }
-    let words = "not all manifests could be read, so it may be in one of them"
+    let words = "some manifests could not be read, so it may be in one of them"
     return Entry(desired: isComplete ? .none : .unknown(words), commit: commit)
   }
 

@@ -8,7 +8,7 @@ struct LoggedReasons: Sendable {
     guard why.count > Self.longest else { return why }
     if let said = last[name ?? ""], said.contains(why) || why.hasSuffix(said) {
       let start = why.prefix(Self.longest - 20)
-      return "\(start[..<(start.lastIndex(of: " ") ?? start.endIndex)])… (said above)"
+      return "\(start[..<(start.lastIndex(of: " ") ?? start.endIndex)])… (see above)"
     }
     last[name ?? ""] = why
     return why

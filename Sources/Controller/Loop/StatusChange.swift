@@ -37,7 +37,7 @@ struct StatusChange {
   /// Whom to wake, and with which words.
   var notice: (kind: Notice.Kind, what: String)? {
     if isRollback {
-      return (.rollback, status.reason == .askedFor ? "moves to the chosen revision" : "is being rolled back")
+      return (.rollback, status.reason == .askedFor ? "is moving to the chosen revision" : "is being rolled back")
     }
     if needsPerson {
       return (.failure, status.reason == .quarantined ? "failed and is held" : "needs attention")

@@ -42,7 +42,7 @@ package struct WriteRules: Sendable {
     case .record, .call, .verify: break
     }
     if mode == .observe {
-      return Withholding("this controller only observes; it would \(Self.words(decision))")
+      return Withholding("the controller is in observe mode; it would \(Self.words(decision))")
     }
     if let pause { return Withholding("the controller is paused: \(pause)") }
     // What is made again at once does not count as deleted.
@@ -51,7 +51,7 @@ package struct WriteRules: Sendable {
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
       let opening = windows.compactMap { $0.nextOpening(after: now) }.min()
-      return Withholding("outside the change windows; it will \(Self.words(decision))", until: opening)
+      return Withholding("outside the change windows; the controller will \(Self.words(decision))", until: opening)
     }
     return nil
   }
@@ -75,11 +75,11 @@ package struct WriteRules: Sendable {
     case .create: "create it"
     case .update where decision.reason.code == .needsRecreate: "recreate it"
     case .update: decision.reason.code == .drift ? "revert it: \(decision.reason.detail)" : "update it"
-    case .rollback: decision.reason.code == .wentBack ? "go back with the manifest" : "roll it back"
+    case .rollback: decision.reason.code == .wentBack ? "follow the manifest to its previous config" : "roll it back"
     case .delete: "delete it"
     case .adopt: "adopt it"
     case .hold: "record the hold"
-    case .none: "record what was observed"
+    case .none: "record the observed state"
     }
   }
 }

@@ -41,7 +41,7 @@ extension Reconciler {
 
   private static func warmUpVerdict(_ answer: ChatAnswer, _ entity: String) -> Verdict {
     VerificationCheck.unmeasurable.contains(answer.status)
-      ? .inconclusive("\(entity) answered \(answer.status): \(answer.text)") : .passed
+      ? .inconclusive("\(entity) returned \(answer.status): \(answer.text)") : .passed
   }
 }
 
@@ -52,7 +52,8 @@ extension VerificationCheck {
   /// What an answer is worth. Pure.
   package func verdict(on answer: ChatAnswer, from entity: String) -> Verdict {
     guard answer.status == expectedStatus else {
-      let words = "\(entity) answered \"\(prompt)\" with status \(answer.status), not \(expectedStatus): \(answer.text)"
+      let words =
+        "\(entity) responded to \"\(prompt)\" with status \(answer.status), not \(expectedStatus): \(answer.text)"
       return Self.unmeasurable.contains(answer.status) ? .inconclusive(words) : .failed(words)
     }
     guard contains.isEmpty || answer.text.contains(contains) else {

@@ -70,7 +70,7 @@ package final class FileLease: Lease {
         close(descriptor)
       }
       guard !isLookedAt else { return false }
-      throw LeaseError(message: "\(path) keeps being replaced", next: "find out which other process writes there")
+      throw LeaseError(message: "\(path) keeps being replaced", next: "find out which other process writes to it")
     }
   }
 

@@ -29,7 +29,7 @@ package struct PauseFile: Hashable, Sendable {
     guard count >= 0 else { return "\(path) cannot be read: \(Self.words(of: errno))" }
     let line = String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
     let shown = line.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } }
-    return shown.isEmpty ? "\(path) exists, without a reason" : shown.joined(separator: " ")
+    return shown.isEmpty ? "\(path) exists and gives no reason" : shown.joined(separator: " ")
   }
 
   /// Pauses, or changes the reason. Whoever reads meanwhile finds the old file or the new one, never half of it.

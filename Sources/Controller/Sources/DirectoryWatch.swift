@@ -199,7 +199,7 @@ package final class DirectoryWatch: Sendable {
       switch code {
       case EMFILE: "raise fs.inotify.max_user_instances or the limit of open files"
       case ENOSPC: "raise fs.inotify.max_user_watches"
-      default: "check the system's message"
+      default: "fix this error"
       }
     return
       "cannot watch all manifests for changes (\(words(ofError: code))): changes are picked up at the next interval; to "

@@ -17,7 +17,7 @@ struct FileContents {
       let contents = try readOnce(path, mayWait ? 0 : O_NONBLOCK)
       if let contents { return contents }
     }
-    throw UnreadableFile(words: "it keeps changing while it is read; it will be read again")
+    throw UnreadableFile(words: "it keeps changing while being read; it will be read again")
   }
 
   private static func readOnce(_ path: String, _ flags: Int32) throws(UnreadableFile) -> FileContents? {

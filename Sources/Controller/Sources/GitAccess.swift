@@ -32,7 +32,7 @@ package struct GitAccess: Hashable, Sendable {
     if token != nil || remote.user != nil || remote.password != nil {
       guard remote.transport != .http || remote.isLocal else {
         throw GitSourceError(
-          "a token or password is not sent over plain http", next: "use https")
+          "tokens and passwords are not sent over plain http", next: "use https")
       }
     }
     guard token != nil else { return }
@@ -41,7 +41,7 @@ package struct GitAccess: Hashable, Sendable {
     }
     guard remote.password == nil else {
       throw GitSourceError(
-        "the address contains a password, and a token is given too", next: "remove the password from the address")
+        "the address contains a password, but a token is also given", next: "remove the password from the address")
     }
   }
 
@@ -100,8 +100,8 @@ package struct GitAccess: Hashable, Sendable {
       text = environment[name] ?? ""
     }
     let lines = text.split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
-    guard let line = lines.first else { throw GitFailure("there is no token in \(place)") }
-    guard lines.count == 1 else { throw GitFailure("there is more than one line in \(place)") }
+    guard let line = lines.first else { throw GitFailure("no token in \(place)") }
+    guard lines.count == 1 else { throw GitFailure("more than one line in \(place)") }
     return line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 

@@ -42,8 +42,8 @@ struct GitRepository: Sendable {
     for source in ref.candidates {
       if let commit = commits[source + "^{}"] ?? commits[source] { return Offer(source: source, commit: commit) }
     }
-    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be written in full)" : ""
-    throw GitFailure("there is no \(ref.words)\(hint)")
+    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be given in full)" : ""
+    throw GitFailure("\(ref.words) not found\(hint)")
   }
 
   /// Brings the offered commit here, unless it is here already.

@@ -161,7 +161,7 @@ package final class GitSource: ManifestSource {
 
   private func nothing(because failure: GitFailure) -> SourceReading {
     var reader = ManifestReader()
-    reader.fail(file: repository.remote.shown, "there are no manifests to read: \(failure.words)")
+    reader.fail(file: repository.remote.shown, "no manifests could be read: \(failure.words)")
     return SourceReading(set: reader.finish(), problem: failure.words)
   }
 }

@@ -40,7 +40,7 @@ struct GitTreePath {
         continue
       }
       guard let tree = trees.last, let entry = try await entries(of: tree)[name] else {
-        return .nothing("there is no \"\((current + [name]).joined(separator: "/"))\" in this commit")
+        return .nothing("\"\((current + [name]).joined(separator: "/"))\" not found in this commit")
       }
       switch entry.kind {
       case .directory:

@@ -20,14 +20,14 @@ package enum HookSignature {
   package static func check(
     method: String, headers: [(name: String, value: String)], body: [UInt8], secret: [UInt8]
   ) -> Verdict {
-    guard method == "POST" else { return .refused("a webhook must be a POST, not a \(shown(method))") }
+    guard method == "POST" else { return .refused("a webhook must use POST, not \(shown(method))") }
     guard !secret.isEmpty else { return .refused("no webhook secret is configured") }
     var proofs: [(form: Form, value: String)] = []
     for (name, value) in headers {
       if let form = Form(rawValue: name.lowercased()) { proofs.append((form, value)) }
     }
     guard let proof = proofs.first else { return .refused(missing(headers)) }
-    guard proofs.count == 1 else { return .refused("there is more than one signature header; send one") }
+    guard proofs.count == 1 else { return .refused("more than one signature header; send only one") }
     return proof.form == .gitLab
       ? checkToken(proof.value, secret) : checkSignature(proof.value, proof.form, body, secret)
   }
@@ -75,6 +75,6 @@ package enum HookSignature {
 
   private static func shown(_ method: String) -> String {
     let letters = method.prefix(10).filter { $0.isASCII && $0.isLetter }
-    return letters.isEmpty ? "request of another kind" : letters
+    return letters.isEmpty ? "another method" : letters
   }
 }

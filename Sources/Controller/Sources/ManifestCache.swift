@@ -42,7 +42,7 @@ struct ManifestCache: Sendable {
       }
       guard let moved else { return (reader.finish(), cache) }
       if attempt == 5 {
-        reader.fail(file: moved.name, "this directory keeps changing while it is read; it will be read again")
+        reader.fail(file: moved.name, "this directory keeps changing while being read; it will be read again")
         return (reader.finish(), cache)
       }
       attempt += 1
