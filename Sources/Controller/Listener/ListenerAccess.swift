@@ -1,15 +1,15 @@
 internal import Gateway
 internal import LibCrypto
 
-/// Who may ask, and who may do more than look. Pure.
+/// Access rules of the listener. Pure.
 ///
-/// No right comes from an address: whoever changes something brings the token, from this machine too. Bound to this machine
-/// alone, the listener keeps out the pages in a browser that runs here besides: those send an `Origin`, or, where a name was
-/// bent to this machine's address, a `Host` that is not this machine's. So each request has to name a host that is known.
+/// An address grants nothing: every request that changes something needs the token, from this machine too. On a
+/// loopback address, the listener also keeps out web pages in a local browser: their requests have an `Origin` header
+/// or, after DNS rebinding, a `Host` that is not this machine's. So each request has to name a known host.
 package struct ListenerAccess: Sendable {
-  /// Why a request is not let in.
+  /// Why a request is refused.
   struct Refusal: Hashable, Sendable {
-    /// 401 where a token would help, 400 for what is no request of HTTP/1.1, else 403.
+    /// 401 if a token would help, 400 if it is not a valid HTTP/1.1 request, otherwise 403.
     let status: Int
     let message: String
   }
@@ -18,17 +18,17 @@ package struct ListenerAccess: Sendable {
   private let allowedHosts: Set<String>
 
   /// - Parameters:
-  ///   - host: the address the listener is bound to.
-  ///   - allowedHosts: names beside this machine's own under which it may be asked. None, where it is bound to an address
-  ///     that others can reach: by any.
+  ///   - host: the address that the listener is bound to.
+  ///   - allowedHosts: accepted host names in addition to this machine's own. If it is empty and the address is
+  ///     reachable by others, any name is accepted.
   init(host: String, allowedHosts: [String] = []) {
     isLoopback = Self.isLoopback(host)
     self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
   }
 
-  /// Why a request that changes something is refused; nil: it may.
+  /// Why a request that changes something is refused; nil: it is accepted.
   ///
-  /// - Parameter token: what it must bring.
+  /// - Parameter token: the token that it must have.
   func refusal(authorization: String?, token: ListenerToken) -> Refusal? {
     let expected: String
     switch token {
@@ -53,7 +53,7 @@ package struct ListenerAccess: Sendable {
       ? nil : Refusal(status: 401, message: "the token is not valid for this controller")
   }
 
-  /// Why a request of any kind is refused for the host that it names or the page that it comes from; nil: it is not.
+  /// Why a request is refused because of the host that it names or the page that it comes from; nil: it is accepted.
   func refusal(authority: String?, origin: String?) -> Refusal? {
     if isLoopback, origin != nil {
       return Refusal(

@@ -4,8 +4,8 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 
-/// What the listener answers. A handful of fixed paths, so a table stands in place of a router, and a wrong path or
-/// method gets the table for an answer.
+/// The listener's routes. There are only a few fixed paths, so a table takes the place of a router, and a wrong path or
+/// method is answered with the table.
 struct ListenerRoutes: Sendable {
   let calls: ListenerCalls
   let access: ListenerAccess
@@ -55,7 +55,7 @@ struct ListenerRoutes: Sendable {
     }
     let path = request.uri.path
     let here = Self.routes.filter { $0.path == path }
-    // A HEAD is answered as the GET; the server leaves the body out.
+    // A HEAD is answered like a GET; the server omits the body.
     let method = request.method == .head ? HTTPRequest.Method.get : request.method
     guard let route = here.first(where: { $0.method == method }) else {
       return here.isEmpty ? .notFound(path) : .wrongMethod(here.map(\.method))
@@ -71,7 +71,7 @@ struct ListenerRoutes: Sendable {
     }
   }
 
-  /// The paths, for whoever asked for another.
+  /// The paths, for requests with an unknown path.
   static var paths: JSONValue {
     .object(Dictionary(routes.map { ("\($0.method) \($0.path)", .string($0.about)) }, uniquingKeysWith: { $1 }))
   }
@@ -109,7 +109,7 @@ struct ListenerRoutes: Sendable {
     }
   }
 
-  /// Does what changes something, where the sender may.
+  /// Makes a change, if the sender may.
   private func change(_ request: Request, _ body: () async throws -> Response) async throws -> Response {
     let token = token()
     if case .unreadable(let words) = token {
@@ -121,7 +121,7 @@ struct ListenerRoutes: Sendable {
     return try await body()
   }
 
-  /// Nil where the body is larger.
+  /// Returns the body, or nil if it is larger than the limit.
   private static func body(of request: Request, upTo limit: Int) async throws -> [UInt8]? {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { return nil }
     var bytes: [UInt8] = []
