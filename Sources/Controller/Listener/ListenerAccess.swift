@@ -76,7 +76,7 @@ package struct ListenerAccess: Sendable {
         "the Host header names \"\(named.name)\", \(problem); use localhost, or start it with --allow-host NAME")
   }
 
-  /// Whether an address or a name is that of the machine itself.
+  /// Returns whether an address or a name is a loopback one.
   package static func isLoopback(_ host: String) -> Bool {
     let host = host.lowercased()
     if host == "localhost" || host.hasSuffix(".localhost") || host == "::1" { return true }
@@ -86,11 +86,11 @@ package struct ListenerAccess: Sendable {
   }
 }
 
-/// What a request that changes something has to bring as `Authorization: Bearer`.
+/// The token that a request that changes something must have as `Authorization: Bearer`.
 package enum ListenerToken: Hashable, Sendable {
-  /// There is none: nobody may change anything.
+  /// No token is configured: all changes are refused.
   case none
   case expected(String)
-  /// It cannot be read at present, for a reason that is for the log. Nobody may change anything.
+  /// The token cannot be read at present, for a reason that is only for the log. All changes are refused.
   case unreadable(String)
 }
