@@ -1,25 +1,25 @@
 internal import FoundationEssentials
 internal import FoundationInternationalization
 
-/// Why a text is no change window.
+/// Why a text is not a valid change window.
 package struct ChangeWindowError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// The text that was given.
+  /// The text as given.
   package let text: String
   package let problem: String
-  /// What would be right.
+  /// The correct form.
   package let next: String
 
   package var description: String { "\"\(text)\" is not a valid change window: \(problem); \(next)" }
 }
 
 extension ChangeWindow {
-  /// Reads days, hours and place: `Mon-Fri 09:00-17:00 Europe/Berlin`.
+  /// Parses days, hours and time zone: `Mon-Fri 09:00-17:00 Europe/Berlin`.
   ///
-  /// Days are days and ranges of days with commas between them, in English, or `daily`; a range may go over Sunday. Hours
-  /// go from 00:00 to 24:00; where the end is not after the start, it is on the next day. The place is a name of the time
-  /// zone database; the abbreviations (`EST`, `CET`) are refused, since they mean several zones, or a zone without its
-  /// summer time.
-  /// - Throws: what is wrong, and what would be right.
+  /// Days are days and ranges of days separated by commas, in English, or `daily`; a range may include Sunday to
+  /// Monday. Hours range from 00:00 to 24:00; if the end is not after the start, it is on the next day. The time zone
+  /// is a name from the time zone database; abbreviations (`EST`, `CET`) are refused, since they mean several zones, or
+  /// a zone without its daylight saving time.
+  /// - Throws: the problem and the correct form.
   package init(parsing text: String) throws(ChangeWindowError) {
     let parts = text.split(whereSeparator: \.isWhitespace).map(String.init)
     guard parts.count == 3 else {
@@ -101,7 +101,7 @@ extension ChangeWindow {
   private static func zone(_ text: String) throws(Unreadable) -> TimeZone {
     let isPlace = text.contains("/") || text == "UTC"
     if isPlace, let zone = TimeZone(identifier: text) { return zone }
-    // What differs in case only, or names the city alone, is most likely what was meant.
+    // If only the case differs, or only the city is given, the intention is clear.
     let wanted = text.lowercased()
     let meant = TimeZone.knownTimeZoneIdentifiers.first { name in
       name.lowercased() == wanted || name.lowercased().hasSuffix("/\(wanted)")
