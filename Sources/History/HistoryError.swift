@@ -17,7 +17,7 @@ package struct HistoryError: Error, Hashable, Sendable, CustomStringConvertible 
     case noSuchRevision
     /// A revision's config cannot be restored.
     case cannotRestore
-    /// A read or write failed for a reason of the disk or of SQLite.
+    /// A read or write failed because of the disk or SQLite.
     case failed
   }
 

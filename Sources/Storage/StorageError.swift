@@ -11,7 +11,7 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
     case newer
     /// Another process keeps it busy.
     case busy
-    /// A read or write failed for another reason of the disk or of SQLite.
+    /// A read or write failed because of the disk or SQLite, for another reason.
     case failed
   }
 

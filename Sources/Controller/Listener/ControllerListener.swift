@@ -36,7 +36,7 @@ package struct ControllerListener: Service {
     package init() {}
   }
 
-  /// What is reported when the listener is ready.
+  /// The report when the listener is ready.
   package struct Listening: Sendable {
     /// The URL, such as `http://127.0.0.1:7388`.
     package let url: String

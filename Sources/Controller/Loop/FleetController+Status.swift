@@ -6,7 +6,7 @@ internal import Scheduling
 internal import ServingAPI
 
 extension FleetController {
-  /// What is known about an endpoint beyond its status, for metrics.
+  /// The state of an endpoint beyond its status, for metrics.
   struct ReportedState: Sendable {
     /// Since when it has been desired without ever being ready.
     var firstWantedAt: Timestamp?

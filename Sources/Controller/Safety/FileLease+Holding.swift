@@ -2,7 +2,7 @@ internal import CFileSystem
 internal import Glibc
 
 extension FileLease {
-  /// What is known about the holder without acquiring the lease.
+  /// The state of the lease, for a process that does not acquire it.
   package enum Holding: Hashable, Sendable {
     /// A process has the lock.
     case held(by: String?)

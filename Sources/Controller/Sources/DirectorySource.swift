@@ -14,7 +14,7 @@ package final class DirectorySource: ManifestSource {
 
   /// - Parameters:
   ///   - paths: files and directories; both may be symbolic links, or not exist yet.
-  ///   - excluded: patterns of what is skipped below directories.
+  ///   - excluded: patterns of skipped files below directories.
   ///   - openInotify: opens an inotify instance (inotify_init1(2)).
   ///   - warn: called with a message if changes cannot be watched, so that they are only noticed at the next interval.
   package init(

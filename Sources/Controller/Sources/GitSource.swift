@@ -34,7 +34,7 @@ package final class GitSource: ManifestSource {
   ///     line.
   ///   - ref: a branch, a tag (searched in this order), `HEAD`, a full reference, or a full commit hash.
   ///   - path: a directory or file in the repository; `.` is the whole repository.
-  ///   - excluded: patterns of what is skipped below the path.
+  ///   - excluded: patterns of skipped files below the path.
   ///   - stateDirectory: commits are kept in `git` below it.
   ///   - access: tokens and keys.
   ///   - allowedSigners: if given, a commit is accepted only if one of these signed it (git's

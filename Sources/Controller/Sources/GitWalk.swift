@@ -25,7 +25,7 @@ struct GitWalk {
 
   /// - Parameters:
   ///   - path: from the root; `.` is the whole repository.
-  ///   - excluded: patterns of what is skipped below it.
+  ///   - excluded: patterns of skipped files below it.
   /// - Throws: `GitFailure` if nothing can be read there; `CancellationError`.
   init(
     _ objects: GitObjects, commit: String, path: String, excluding excluded: [IgnorePattern]

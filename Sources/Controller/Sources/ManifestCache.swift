@@ -26,7 +26,7 @@ struct ManifestCache: Sendable {
   /// Reads all files that the paths stand for. If a directory changes meanwhile, a renamed file may be in neither half
   /// of the list and would look deleted; so everything is read again, and if that does not help, the set is incomplete.
   ///
-  /// - Parameter excluded: patterns of what is skipped.
+  /// - Parameter excluded: patterns of skipped files.
   /// - Throws: `CancellationError`.
   /// - Returns: the set, and the cache for the next read.
   func read(_ paths: [String], excluding excluded: [IgnorePattern]) async throws -> (ManifestSet, ManifestCache) {

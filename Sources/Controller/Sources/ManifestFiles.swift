@@ -13,7 +13,7 @@ package enum ManifestFiles {
   /// and leaves the set incomplete, so that nothing is pruned because of it.
   ///
   /// - Parameters:
-  ///   - excluded: patterns of what is skipped below directories.
+  ///   - excluded: patterns of skipped files below directories.
   ///   - standardInput: returns the bytes of standard input; called at most once.
   package static func read(
     _ paths: [String], excluding excluded: [IgnorePattern] = [],

@@ -46,7 +46,7 @@ struct ManifestWalk {
   /// - Parameters:
   ///   - path: a file or directory.
   ///   - name: its name for people.
-  ///   - excluded: patterns of what is skipped below a directory.
+  ///   - excluded: patterns of skipped files below a directory.
   ///   - willList: called with the path of each directory before it is listed.
   init(
     _ path: String, name: String, excluding excluded: [IgnorePattern] = [],
