@@ -3,7 +3,7 @@ internal import Endpoints
 internal import Planning
 
 extension Attempt {
-  /// All but what has a column of its own.
+  /// All fields except those with their own column.
   var details: JSONValue {
     .object(present: [
       "base": base.json, "checks": .digest(checksDigest), "correction": correction?.json, "step": step?.json,

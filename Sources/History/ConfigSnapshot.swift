@@ -2,8 +2,8 @@ package import CanonicalJSON
 package import Endpoints
 internal import Planning
 
-/// An endpoint's config as it may be written to disk: secret references stay, plain environment values are there only as
-/// codes that prove them (``RedactionKey``).
+/// An endpoint's config in the form in which it may be written to disk: secret references stay, plain environment
+/// values are stored only as codes that prove them (``RedactionKey``).
 package struct ConfigSnapshot: Hashable, Sendable {
   private let entities: [Entity]
 
@@ -14,13 +14,13 @@ package struct ConfigSnapshot: Hashable, Sendable {
   }
 
   fileprivate enum StoredValue: Hashable, Sendable {
-    /// Kept as it was written: a secret reference, or the flags of the engine.
+    /// Stored as written: a secret reference, or the flags of the engine.
     case plain(String)
     /// The code of a value.
     case code(String)
   }
 
-  /// What may be written down of a config.
+  /// Creates the snapshot of a config.
   package init(of config: EndpointConfig, key: RedactionKey) {
     entities = config.entities.map { entity in
       let environment = entity.environment.map { variable, value in
@@ -31,10 +31,10 @@ package struct ConfigSnapshot: Hashable, Sendable {
     }
   }
 
-  /// The config again. A redacted value is taken from the first of `candidates` (the manifest's config, the live one)
-  /// that holds the variable with the very value that was recorded.
+  /// Returns the config. A redacted value is taken from the first of `candidates` (the manifest's config, the live one)
+  /// that contains the variable with exactly the recorded value.
   ///
-  /// - Throws: ``HistoryError`` `cannotRestore`, which names every variable whose value none of them holds.
+  /// - Throws: ``HistoryError`` `cannotRestore`, which names every variable whose value is in none of them.
   package func restored(
     from candidates: [EndpointConfig], key: RedactionKey
   ) throws(HistoryError) -> EndpointConfig {
@@ -56,7 +56,7 @@ package struct ConfigSnapshot: Hashable, Sendable {
     return EndpointConfig(entities: restored)
   }
 
-  /// Whether it holds codes in the place of values.
+  /// Whether it contains codes instead of values.
   var isRedacted: Bool {
     entities.contains { entity in
       entity.environment.values.contains { if case .code = $0 { true } else { false } }
@@ -72,9 +72,9 @@ package struct ConfigSnapshot: Hashable, Sendable {
     return HistoryError(
       .cannotRestore,
       "the \(one ? "value" : "values") of the environment \(one ? "variable" : "variables") \(names) "
-        + "\(one ? "is" : "are") not kept in history, and neither the manifest nor the live config contains "
+        + "\(one ? "is" : "are") not stored in the history, and neither the manifest nor the live config contains "
         + (one ? "it" : "them"),
-      next: "put the previous \(one ? "value" : "values") back into the manifest, or use secret references for such "
+      next: "restore the previous \(one ? "value" : "values") in the manifest, or use secret references for such "
         + "values: {{secrets/scope/key}}")
   }
 }
@@ -86,17 +86,17 @@ extension ConfigSnapshot {
     .object(["format": .int(Self.format), "served_entities": .array(entities.map(\.json))])
   }
 
-  /// Reads what ``json`` wrote.
+  /// Reads the output of ``json``.
   ///
-  /// - Throws: ``HistoryError`` `corrupt`, or `newerSchema` when the form is one that this version does not know.
+  /// - Throws: ``HistoryError`` `corrupt`, or `newerSchema` if this version does not know the format.
   package init(json: JSONValue) throws(HistoryError) {
     guard let format = json["format"]?.intValue, let items = json["served_entities"]?.arrayValue else {
-      throw HistoryError(.corrupt, "a recorded config is damaged: it has no form or no served entities")
+      throw HistoryError(.corrupt, "a recorded config is damaged: it has no format or no served entities")
     }
     guard format == Self.format else {
       throw HistoryError(
-        .newerSchema, "a recorded config has form \(format), and this setpoint knows form \(Self.format)",
-        next: "use the setpoint that wrote it")
+        .newerSchema, "a recorded config has format \(format), but this version of setpoint reads \(Self.format)",
+        next: "use the version of setpoint that wrote it")
     }
     var entities: [Entity] = []
     for item in items { entities.append(try Entity(json: item)) }
@@ -168,7 +168,8 @@ extension ServedEntity {
 }
 
 extension ProvisionedConcurrency {
-  /// Nil for an entity with a size; versions before this one recorded neither for an entity sized by concurrency.
+  /// Returns nil for an entity with a size; versions before this one recorded neither for an entity sized by
+  /// concurrency.
   fileprivate init?(recorded json: JSONValue) {
     guard let least = json["min_provisioned_concurrency"]?.intValue.flatMap(Int.init(exactly:)),
       let most = json["max_provisioned_concurrency"]?.intValue.flatMap(Int.init(exactly:))

@@ -1,7 +1,7 @@
-/// Which endpoint: its name at one provider. The provider's id of it is part of what is remembered
-/// (`Planning/Memory/endpointID`), so that another endpoint under the same name shows.
+/// The identity of an endpoint: its name at one provider. The provider's id is part of the memory
+/// (`Planning/Memory/endpointID`), so that another endpoint with the same name is detected.
 package struct EndpointKey: Hashable, Sendable {
-  /// The provider's address, as the target shows it.
+  /// The provider's URL, as in the target.
   package let host: String
   package let name: String
 

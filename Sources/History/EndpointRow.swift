@@ -3,7 +3,7 @@ internal import Endpoints
 internal import GRDB
 internal import Planning
 
-/// A row of the table `endpoint`, and what hangs on it.
+/// A row of the table `endpoint`, and its dependent rows.
 struct EndpointRow {
   let id: Int64
   let name: String
@@ -40,7 +40,7 @@ extension EndpointRow {
   /// A memory as it was read.
   struct Reading {
     let recorded: RecordedMemory
-    /// Whether it depends on the values it was read with.
+    /// Whether it depends on the values that it was read with.
     let isRedacted: Bool
 
     static let nothing = Reading(recorded: .nothing, isRedacted: false)
@@ -56,7 +56,7 @@ extension EndpointRow {
     var unreadable: [Int: HistoryError] = [:]
     var isRedacted = false
     let statement = try database.cachedStatement(sql: "SELECT * FROM revision WHERE endpoint = ? ORDER BY number")
-    // Row by row: a copied row looks its columns up by name anew.
+    // Row by row: a copied row would look up its columns by name again.
     let rows = try Row.fetchCursor(statement, arguments: [id])
     while let row = try rows.next() {
       var revision: Revision
@@ -69,7 +69,7 @@ extension EndpointRow {
       do throws(HistoryError) {
         if let snapshot = try snapshot(in: row) {
           isRedacted = isRedacted || snapshot.isRedacted
-          // In place of the config, should that be lost.
+          // The substitute if the config is lost.
           outlines[revision.number] = snapshot.outline
           revision.config = try restored(snapshot, digest: revision.digest, values: values, key: key)
           outlines[revision.number] = nil
@@ -114,7 +114,8 @@ extension EndpointRow {
     _ snapshot: ConfigSnapshot, digest: ConfigDigest, values: [EndpointConfig], key: RedactionKey
   ) throws(HistoryError) -> EndpointConfig {
     let config = try snapshot.restored(from: values, key: key)
-    // The digest is what the endpoint's tags and the plan go by; a config that is not it must never be sent for it.
+    // The digest is what the endpoint's tags and the plan use; a config with another digest must never be sent in its
+    // place.
     guard config.digest == digest else {
       throw HistoryError(.corrupt, "a recorded config of \(name) is damaged: it does not have the digest \(digest)")
     }
@@ -155,7 +156,7 @@ extension Revision {
 }
 
 extension Row {
-  /// A number, or nil for NULL. Decoding straight from a statement would make 0 of a text.
+  /// Returns a number, or nil for NULL. Decoding directly from a statement would turn a text into 0.
   fileprivate func wholeNumber(_ column: String) throws -> Int64? {
     let value: DatabaseValue = self[column]
     if value.isNull { return nil }
@@ -165,7 +166,7 @@ extension Row {
     return number
   }
 
-  /// A column as a member of a ``Record``; nil where it holds nothing of the kind.
+  /// Returns a column as a member of a ``Record``; nil if it contains no text.
   fileprivate func text(_ column: String) -> JSONValue? {
     (try? decode(String?.self, forColumn: column)).flatMap { $0 }.map { .string($0) }
   }
@@ -226,7 +227,7 @@ extension EndpointRow {
     }
     let known = Dictionary(former.memory.revisions.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
     for revision in memory.revisions where known[revision.number] != revision {
-      // What cannot be read may stand under the number; nothing of it belongs to this one.
+      // The number may be taken by an unreadable revision, none of which belongs to this one.
       if known[revision.number] == nil { try row.removeRevisions([revision.number], database) }
       try row.save(revision, former: known[revision.number], redaction, database)
     }
@@ -237,7 +238,7 @@ extension EndpointRow {
     return row
   }
 
-  /// Says whose the endpoint is, so that its events are found by its fleet; nil: as before.
+  /// Records the endpoint's fleet, so that its events are found by fleet; nil: unchanged.
   func belongs(to fleet: String?, _ database: Database) throws {
     guard let fleet else { return }
     try database.cachedStatement(sql: "UPDATE endpoint SET fleet = ?1 WHERE id = ?2 AND fleet IS NOT ?1")
@@ -245,7 +246,7 @@ extension EndpointRow {
   }
 
   private func save(_ revision: Revision, former: Revision?, _ redaction: RedactionKey, _ database: Database) throws {
-    // A config that could not be put together at this reading stays as it is recorded.
+    // A config that could not be restored by this read stays as recorded.
     let config = revision.config == former?.config ? nil : revision.config
     var cause: String?
     if case .failed(let class_, _) = revision.outcome { cause = class_.rawValue }
@@ -268,7 +269,7 @@ extension EndpointRow {
       ])
   }
 
-  /// Lets go of endpoints that were deleted from here before a moment and not seen since; which they were.
+  /// Removes endpoints that were deleted from here before a moment and not seen since; returns their keys.
   static func removeDeleted(before moment: Timestamp, _ database: Database) throws -> [EndpointKey] {
     let rows = try Row.fetchAll(
       database,

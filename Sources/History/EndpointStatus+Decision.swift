@@ -2,14 +2,14 @@ package import Endpoints
 package import Planning
 
 extension EndpointStatus {
-  /// What is to be told of an endpoint after a look at it; nil where it is none of the fleet's business.
+  /// Creates the status of an endpoint after an observation; nil if the endpoint does not concern the fleet.
   ///
   /// - Parameters:
-  ///   - former: what was told before, from which `since` is carried on.
-  ///   - withheld: why what was decided is not done at present, in words; nil: it is.
-  ///   - withheldFor: the same as a word, where that says more than the decision's own reason.
-  ///   - nextLook: when the controller looks again, where the decision names no time.
-  ///   - commit: the source commit of what is desired.
+  ///   - former: the previous status, from which `since` is carried over.
+  ///   - withheld: why the decision's step is withheld at present; nil: it is not.
+  ///   - withheldFor: the reason code, if it is more specific than the decision's own.
+  ///   - nextLook: the controller's next check, if the decision names no time.
+  ///   - commit: the source commit of the desired state.
   package init?(
     _ name: String, desired: Desired, observed: Observation, memory: Memory, decision: Decision,
     former: EndpointStatus?, withheld: String? = nil, withheldFor: Reason.Code? = nil,
@@ -37,7 +37,7 @@ extension EndpointStatus {
     return active.config.words()
   }
 
-  /// The reason's words; while the provider works, what its servers say; else the reason itself.
+  /// Returns the reason's text; while the provider works, its messages; otherwise the reason's code.
   private static func why(_ decision: Decision, _ observed: Observation) -> String {
     if !decision.reason.detail.isEmpty { return decision.reason.detail }
     if decision.action == .none, decision.reason.code == .inSync { return "" }
@@ -50,13 +50,13 @@ extension EndpointStatus {
   private static func next(
     _ decision: Decision, isWithheld: Bool, nextLook: Timestamp?, now: Timestamp
   ) -> (String?, Timestamp?) {
-    // Nothing is sent then; at the next look it is decided anew.
+    // Nothing is sent then; the next check makes a new decision.
     if isWithheld { return ("check again", nextLook) }
     switch decision.next {
     case .call(let operation): return ("send \(operation.call)", now)
     case .verify: return ("verify", now)
     case .checkTarget: return ("check whether the previous version can be served", now)
-    case .record: return ("record what was observed", now)
+    case .record: return ("record the observed state", now)
     case .wait(let time):
       let isBackOff = decision.reason.code == .retrying || decision.reason.code == .refused
       let resumed = isBackOff ? decision.operations.first.map { "send \($0.call)" } : nil
@@ -67,12 +67,13 @@ extension EndpointStatus {
 }
 
 extension Phase {
-  /// - Parameter isWithheld: whether what was decided is not done at present.
+  /// - Parameter isWithheld: whether the decision's step is withheld at present.
   package init(_ decision: Decision, desired: Desired, observed: Observation, isWithheld: Bool = false) {
     let code = decision.reason.code
     switch decision.action {
     case .hold where code == .blocked:
-      // A provider that cannot be read is asked again; what is unknown of the source, or not registered yet, is waited for.
+      // A provider that cannot be read is retried; an unknown source, or a version that is not registered yet, is
+      // waited for.
       if case .present = desired, case .unreadable = observed { self = .degraded } else { self = .blocked }
     case .hold: self = code == .unhealthy ? .degraded : .held
     case .none:
@@ -89,7 +90,7 @@ extension Phase {
 }
 
 extension EndpointConfig {
-  /// In a few words: `main.support.qwen3/7 (@champion), A10 Small`, each entity with its share where there are several.
+  /// A short form: `main.support.qwen3/7 (@champion), A10 Small`, each entity with its share if there are several.
   package func words(aliases: [String: String] = [:]) -> String {
     entities.map { entity in
       let alias = aliases[entity.name].map { " (\($0))" } ?? ""
@@ -101,6 +102,6 @@ extension EndpointConfig {
 }
 
 extension Workload {
-  /// People's word for the API's.
+  /// Returns the name for people of an API value.
   fileprivate static func name(_ apiWord: String) -> String { String(shown(apiWord).prefix { $0 != " " }) }
 }

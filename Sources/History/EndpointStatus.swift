@@ -1,23 +1,23 @@
 package import Planning
 
-/// What a controller says of one endpoint: what it is to be, what it is, and what comes next.
+/// A controller's report on one endpoint: its desired state, its live state, and the next step.
 package struct EndpointStatus: Hashable, Sendable {
   package let name: String
-  /// What the manifest asks for, in a few words: `main.support.qwen3/7, A10 Small`; nil where there is no manifest, or it
-  /// cannot be told.
+  /// The manifest's config in short form: `main.support.qwen3/7, A10 Small`; nil if there is no manifest, or if it is
+  /// unknown.
   package let desired: String?
-  /// What is live, in the same words; nil where nothing is, or it cannot be told.
+  /// The live config in the same form; nil if there is none, or if it is unknown.
   package let live: String?
   package let phase: Phase
   package let reason: Reason.Code?
-  /// In words; may be empty.
+  /// The reason as text; may be empty.
   package let why: String
   /// Since when the endpoint is in this phase for this reason.
   package let since: Timestamp
-  /// What is done next, such as `check again`; nil: nothing, until something changes.
+  /// The next step, such as `check again`; nil: none, until something changes.
   package let next: String?
   package let nextAt: Timestamp?
-  /// The source commit of what is desired, where there is one.
+  /// The source commit of the desired state, if there is one.
   package let commit: String?
   package let lastLook: Timestamp
   package let warnings: [String]
@@ -41,15 +41,15 @@ package struct EndpointStatus: Hashable, Sendable {
     self.warnings = warnings
   }
 
-  /// Whether it says the same to a person as another: all but the times of the last and the next look. What says the same
-  /// need not be saved again.
+  /// Returns whether it is equal to another for people: everything except the times of the last and the next check. A
+  /// status that is equal need not be saved again.
   package func says(sameAs other: EndpointStatus) -> Bool {
     name == other.name && desired == other.desired && live == other.live && phase == other.phase
       && reason == other.reason && why == other.why && since == other.since && next == other.next
       && commit == other.commit && warnings == other.warnings
   }
 
-  /// Whether it stays as it is until a person does something, and no person wished it so.
+  /// Whether it stays as it is until a user acts, and no user requested that.
   package var needsPerson: Bool {
     switch phase {
     case .blocked: true

@@ -1,17 +1,17 @@
 internal import GRDB
 internal import Planning
 
-/// What an event in the table `event` is of: the column in which that row's id stands.
+/// The owner of an event in the table `event`: the column with that row's id.
 enum EventOwner: String {
   case endpoint, fleet
 
-  /// How many events of one endpoint, and of one fleet, are kept; of old ones only so many.
+  /// The maximum number of events of one endpoint, and of one fleet; old events have a lower limit.
   private static let limit = 1000
   private static let limitOfOld = 100
 
-  /// Appends an event, and lets go of the oldest where there are too many of the same owner, or too many old ones.
+  /// Appends an event, and removes the oldest if the same owner has too many, or too many old ones.
   ///
-  /// - Parameter id: of the row whose event it is.
+  /// - Parameter id: the owner's row.
   func append(_ event: HistoryEvent, of id: Int64, _ database: Database) throws {
     try database.execute(
       sql: "INSERT INTO event (\(rawValue), at, what, why, source_commit) VALUES (?, ?, ?, ?, ?)",

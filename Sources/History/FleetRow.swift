@@ -2,11 +2,11 @@ internal import CanonicalJSON
 internal import GRDB
 internal import Planning
 
-/// A row of the table `fleet`, and what hangs on it.
+/// A row of the table `fleet`, and its dependent rows.
 struct FleetRow {
   let id: Int64
   let key: FleetKey
-  /// Nil: no controller has looked; only events hang on it.
+  /// Nil: no controller has checked the fleet; it only has events.
   let lookedAt: Timestamp?
   private let report: FleetReport
 
@@ -32,7 +32,7 @@ struct FleetRow {
     ).map(FleetRow.init)
   }
 
-  /// The row, made when there is none.
+  /// Returns the row, creating it if necessary.
   static func made(_ key: FleetKey, _ database: Database) throws -> FleetRow {
     if let row = try find(key, database) { return row }
     try database.execute(sql: "INSERT INTO fleet (host, name) VALUES (?, ?)", arguments: [key.host, key.name])
@@ -64,8 +64,8 @@ extension FleetRow {
 }
 
 extension EndpointStatus {
-  /// A word that a later version wrote reads as unknown: what was said is for people, and nothing is decided by it. What
-  /// cannot be read at all is said in place of the rest.
+  /// A word from a later version is read as unknown: the status is for people, and no decision depends on it. What
+  /// cannot be read at all is reported instead of the rest.
   fileprivate init(_ row: Row) {
     let name: String = row["name"]
     do {
@@ -87,7 +87,7 @@ extension EndpointStatus {
 }
 
 extension Timestamp {
-  /// Where a time was recorded and cannot be read.
+  /// The substitute for a recorded time that cannot be read.
   fileprivate static let unknown = Timestamp(milliseconds: 0)
 }
 
@@ -125,7 +125,7 @@ extension FleetRow {
       status.since.milliseconds, status.next, status.nextAt?.milliseconds, status.commit,
       status.lastLook.milliseconds, StoredList.text(status.warnings),
     ])
-    // So that the endpoint's events are found by its fleet, also when its status is gone.
+    // So that the endpoint's events are found by its fleet even when its status is removed.
     try database.cachedStatement(
       sql: "UPDATE endpoint SET fleet = ?1 WHERE host = ?2 AND name = ?3 AND fleet IS NOT ?1"
     ).execute(arguments: [fleet, host, status.name])
@@ -136,9 +136,9 @@ extension FleetRow {
       .execute(arguments: [id, name])
   }
 
-  /// Removes the row and all that hangs on it.
+  /// Removes the row and all its dependent rows.
   ///
-  /// - Returns: how many statuses there were.
+  /// - Returns: the number of removed statuses.
   func remove(_ database: Database) throws -> Int {
     try database.execute(sql: "DELETE FROM status WHERE fleet = ?", arguments: [id])
     let count = database.changesCount
@@ -152,13 +152,13 @@ extension FleetRow {
   }
 }
 
-/// A list of texts in one column; NULL for an empty one.
+/// A list of strings in one column; NULL for an empty one.
 enum StoredList {
   static func text(_ items: [String]) -> String? {
     items.isEmpty ? nil : JSONValue.array(items.map { .string($0) }).text()
   }
 
-  /// A list for people, in which its own damage is told.
+  /// Reads a list for people; its damage is reported in it.
   static func read(_ text: String?, of subject: String) -> [String] {
     guard let text else { return [] }
     guard let items = (try? JSONValue(parsing: text))?.arrayValue else {

@@ -2,8 +2,8 @@ package import CanonicalJSON
 internal import Planning
 
 extension FleetStatus {
-  /// What `setpoint status -o json` prints and a controller's `GET /status` answers. Members that would say nothing are
-  /// left out; times are RFC 3339.
+  /// The output of `setpoint status -o json` and of a controller's `GET /status`. Empty members are omitted; times are
+  /// RFC 3339.
   package var json: JSONValue {
     .object(present: [
       "kind": "FleetStatus", "fleet": .string(fleet), "target": .string(target),
@@ -19,9 +19,9 @@ extension FleetStatus {
     ])
   }
 
-  /// Reads what ``json`` wrote; members and words that a later version added are passed over.
+  /// Reads the output of ``json``; members and words from a later version are ignored.
   ///
-  /// - Throws: ``UnreadableStatus`` where something is missing or of another form.
+  /// - Throws: ``UnreadableStatus`` if a member is missing or has another type.
   package init(json: JSONValue) throws(UnreadableStatus) {
     let reader = StatusReader(json, "the status")
     var endpoints: [EndpointStatus] = []
@@ -60,7 +60,7 @@ extension EndpointStatus {
   }
 }
 
-/// What was read is no status.
+/// The error for a document that is not a status.
 package struct UnreadableStatus: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
 }
@@ -85,7 +85,7 @@ private struct StatusReader {
 
   func time(_ key: String) throws(UnreadableStatus) -> Timestamp {
     guard let time = Timestamp(exactText: try text(key)) else {
-      throw UnreadableStatus(description: "\(subject) has a \(key) that is not a time")
+      throw UnreadableStatus(description: "\(subject) has a \(key) that is not a valid time")
     }
     return time
   }

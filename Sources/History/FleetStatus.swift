@@ -1,16 +1,16 @@
 package import Planning
 
-/// What a controller says of its fleet: the whole, and each endpoint.
+/// A controller's report on its fleet: the whole, and each endpoint.
 package struct FleetStatus: Hashable, Sendable {
   package let fleet: String
-  /// The provider's address.
+  /// The provider's URL.
   package let target: String
-  /// When the controller last looked after the fleet; nil: never.
+  /// When the controller last synced the fleet; nil: never.
   package let lastSync: Timestamp?
   package let report: FleetReport
   /// By name.
   package let endpoints: [EndpointStatus]
-  /// Whether a process holds the fleet's lease; nil: that cannot be told, or nobody looked.
+  /// Whether a process holds the fleet's lease; nil: unknown, or not checked.
   package let isControllerRunning: Bool?
 
   package init(
@@ -25,30 +25,30 @@ package struct FleetStatus: Hashable, Sendable {
     self.isControllerRunning = isControllerRunning
   }
 
-  /// How many endpoints are in each phase; phases without any are left out.
+  /// The number of endpoints in each phase; phases without endpoints are omitted.
   package var counts: [Phase: Int] { endpoints.reduce(into: [:]) { $0[$1.phase, default: 0] += 1 } }
 
-  /// Whether a controller manages the fleet now, as far as is known, so that what it said is so.
+  /// Returns whether a controller manages the fleet now, as far as is known, so that the report is current.
   package func isCurrent(at now: Timestamp) -> Bool {
     report.stoppedAt == nil && isControllerRunning != false && !isStale(at: now)
   }
 
-  /// Whether the controller has not been heard of for so long that what it said may no longer be so.
+  /// Returns whether the last report is so old that it may no longer be true.
   package func isStale(at now: Timestamp) -> Bool {
     guard let lastSync else { return true }
     return now - lastSync > max(.seconds(180), (report.interval ?? .seconds(60)) * 3)
   }
 }
 
-/// What a controller says beside its endpoints.
+/// A controller's report on the fleet as a whole.
 package struct FleetReport: Hashable, Sendable {
-  /// How often it looks.
+  /// The controller's interval between checks.
   package let interval: Duration?
   /// The source's commit.
   package let commit: String?
-  /// What keeps it from looking after the whole fleet, in words: a source that cannot be read, a pause, a lost lease.
+  /// What prevents it from managing the whole fleet, as text: a source that cannot be read, a pause, a lost lease.
   package let problems: [String]
-  /// When it was asked to stop; nil: it was not.
+  /// When it was told to stop; nil: it was not.
   package let stoppedAt: Timestamp?
 
   package init(
@@ -61,9 +61,9 @@ package struct FleetReport: Hashable, Sendable {
   }
 }
 
-/// A fleet at a provider.
+/// The identity of a fleet at a provider.
 package struct FleetKey: Hashable, Sendable {
-  /// The provider's address.
+  /// The provider's URL.
   package let host: String
   package let name: String
 

@@ -1,30 +1,30 @@
-/// Why the history cannot be used, and what a person can do about it.
+/// Why the history cannot be used, and what to do about it.
 package struct HistoryError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
-    /// Neither a flag nor the environment says where history lies.
+    /// Neither a flag nor the environment sets the state directory.
     case noStateDirectory
-    /// The directory, the database or the key cannot be opened or made.
+    /// The directory, the database or the key cannot be opened or created.
     case cannotOpen
-    /// The database is no database, or its contents make no sense.
+    /// The file is not a valid database, or its contents are inconsistent.
     case corrupt
-    /// A newer Setpoint has written the database.
+    /// A newer version of Setpoint has written the database.
     case newerSchema
-    /// Another process keeps the database busy.
+    /// Another process has locked the database.
     case busy
-    /// Another process has written first; read again and decide again.
+    /// Another process has written first; read and decide again.
     case moved
-    /// A revision was asked for that is not recorded.
+    /// The requested revision is not recorded.
     case noSuchRevision
-    /// A revision's config cannot be put together again.
+    /// A revision's config cannot be restored.
     case cannotRestore
-    /// A read or write failed for a reason of the disk or of SQLite.
+    /// A read or write failed because of the disk or SQLite.
     case failed
   }
 
   package let code: Code
   /// What happened and where.
   package let message: String
-  /// What to do next; nil where there is nothing to say.
+  /// What to do next; nil if there is nothing to do.
   package let next: String?
 
   package init(_ code: Code, _ message: String, next: String? = nil) {

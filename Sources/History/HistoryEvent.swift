@@ -1,14 +1,14 @@
 internal import Endpoints
 package import Planning
 
-/// Something that happened to an endpoint by our hand, or that we saw.
+/// An event of an endpoint or a fleet, caused or observed by Setpoint.
 package struct HistoryEvent: Hashable, Sendable {
   package let at: Timestamp
   /// What happened, as a short sentence without a full stop.
   package let what: String
   /// Why: the provider's words, or the reason of the decision; may be empty.
   package let why: String
-  /// The source commit of the manifest, where there is one.
+  /// The source commit of the manifest, if there is one.
   package let sourceCommit: String?
 
   package init(at: Timestamp, what: String, why: String = "", sourceCommit: String? = nil) {
@@ -20,31 +20,34 @@ package struct HistoryEvent: Hashable, Sendable {
 }
 
 extension HistoryEvent {
-  /// What happened to an endpoint that was deleted from here.
+  /// The event of an endpoint that was deleted from here.
   static let deletion = "deleted"
   private static let logTailMark = "last lines of "
 
-  /// What a log of a failed rollout ended with.
+  /// Creates the event with the last lines of a failed rollout's log.
   ///
   /// - Parameter title: such as `hello-3, server log`.
   package static func logTail(_ title: String, _ lines: [String], at now: Timestamp) -> HistoryEvent {
     HistoryEvent(at: now, what: logTailMark + title, why: lines.joined(separator: "\n"))
   }
 
-  /// Whether it is what a log ended with: several lines, to be shown as they are.
+  /// Whether it contains the last lines of a log, which are shown unchanged.
   package var isLogTail: Bool { what.hasPrefix(Self.logTailMark) }
 
-  /// Whether it is the begin of a rollout.
+  /// Whether it is the start of a rollout.
   package var isOpening: Bool { Self.openingMarks.contains { what.hasPrefix($0) } }
 
-  private static let openingMarks = ["rolling back to ", "restoring ", "putting ", "creating with ", "updating to "]
+  /// `putting` is how earlier versions recorded a revert.
+  private static let openingMarks = [
+    "rolling back to ", "restoring ", "reverting to ", "putting ", "creating with ", "updating to ",
+  ]
 
-  /// What a change of memory means to a person; nil for changes that nobody looks for later.
+  /// Creates the event for a change of memory; nil for changes that are not worth an event.
   init?(_ change: MemoryChange, before memory: Memory, at now: Timestamp) {
     switch change {
     case .found(let rollout, _, let version, let at):
       self.init(
-        at: at, what: "found \(rollout.digest) live and recorded it",
+        at: at, what: "recorded the live config \(rollout.digest)",
         why: version.map { "config version \($0)" } ?? "")
     case .opened(let attempt, _, let origin):
       self.init(
@@ -58,7 +61,7 @@ extension HistoryEvent {
     case .closed(let closing):
       guard let attempt = memory.attempt else { return nil }
       self.init(
-        at: closing.at, what: "revision \(attempt.revision): \(closing.outcome.sentence)",
+        at: closing.at, what: "revision \(attempt.revision) \(closing.outcome.predicate)",
         why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest changed")
@@ -66,14 +69,14 @@ extension HistoryEvent {
       guard let (what, why) = Self.news(receipt, operation) else { return nil }
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
     case .verified(let verdict, let checks, let at):
-      // Nothing was asked: it only says since when the step's time counts.
+      // Nothing was verified: it only says when the step's hold time starts.
       if verdict == .passed, checks == RolloutPolicy().checksDigest { return nil }
       let (what, why) = Self.news(verdict)
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
       self.init(at: check.at, what: "the registry no longer has \(check.digest)", why: problem)
-    // Both rollback and retry mean it; the command itself notes which it was.
+    // Both rollback and retry cause it; the command itself records which it was.
     case .retried: return nil
     }
   }
@@ -82,11 +85,11 @@ extension HistoryEvent {
     let revision = "revision \(attempt.revision) (\(attempt.digest))"
     switch (attempt.kind, attempt.correction) {
     case (.rollback, _):
-      // A person may also choose a newer one than what is live.
+      // A user may also choose a revision that is newer than the live one.
       let isNewer = memory.lastGood.map { $0.number < attempt.revision } ?? false
       return (isNewer ? "restoring \(revision)" : "rolling back to \(revision)")
         + (origin.because.isEmpty ? "" : " because \(origin.because)")
-    case (.update, .some): return "putting \(revision) back over a change from elsewhere"
+    case (.update, .some): return "reverting to \(revision) after a change outside Setpoint"
     case (.update, nil): return attempt.base == .absent ? "creating with \(revision)" : "updating to \(revision)"
     }
   }
@@ -125,13 +128,13 @@ extension Memory {
 }
 
 extension RevisionOutcome {
-  fileprivate var sentence: String {
+  fileprivate var predicate: String {
     switch self {
-    case .pending: "is not judged"
+    case .pending: "has no verdict yet"
     case .good: "became good"
     case .found: "was found live"
     case .failed(.ours, _): "failed"
-    case .failed(.theirs, _): "failed for a reason of the provider"
+    case .failed(.theirs, _): "failed because of the provider"
     case .refused: "was refused"
     case .canceled: "was canceled at the provider"
     case .superseded: "was superseded"

@@ -2,9 +2,9 @@ internal import GRDB
 package import Planning
 
 extension HistoryStore {
-  /// Notes an event of an endpoint that no change of memory brings with it.
+  /// Records an event of an endpoint that is not caused by a change of memory.
   ///
-  /// - Parameter fleet: whose the endpoint is; nil: as it was recorded before.
+  /// - Parameter fleet: the endpoint's fleet; nil: as previously recorded.
   package func note(
     _ event: HistoryEvent, of key: EndpointKey, fleet: String? = nil
   ) async throws(HistoryError) {
@@ -22,14 +22,14 @@ extension HistoryStore {
     }
   }
 
-  /// Notes an event of a whole fleet: a source that cannot be read, a deletion of many that was stopped, a lost lease.
+  /// Records an event of a whole fleet: a source that cannot be read, a withheld mass deletion, a lost lease.
   package func note(_ event: HistoryEvent, fleet: String, host: String) async throws(HistoryError) {
     try await write { database in
       try FleetRow.made(FleetKey(host: host, name: fleet), database).append(event, database)
     }
   }
 
-  /// The newest events of an endpoint, oldest first.
+  /// Returns the newest events of an endpoint, oldest first.
   package func events(of key: EndpointKey, newest count: Int = 50) async throws(HistoryError) -> [HistoryEvent] {
     try await read { database in
       guard let row = try EndpointRow.find(key, database) else { return [] }
@@ -37,16 +37,16 @@ extension HistoryStore {
     }
   }
 
-  /// Events of endpoints and of whole fleets, oldest first.
+  /// Returns events of endpoints and of whole fleets, oldest first.
   ///
   /// - Parameters:
   ///   - host: only those at this provider; nil: all.
-  ///   - fleet: only those of this fleet: its own, and its endpoints' as far as a controller or a command that acts for it has said
-  ///     that they are its.
-  ///   - names: only those of endpoints of these names; empty: all, and whole fleets' too.
+  ///   - fleet: only those of this fleet: its own, and those of endpoints that a controller or a command of the fleet
+  ///     has recorded as its own.
+  ///   - names: only those of endpoints with these names; empty: all, including those of whole fleets.
   ///   - since: only those from this moment on.
-  ///   - after: only those noted after the one with this id, for following; nil: the newest.
-  ///   - limit: so many at most: with `after` the first of them, else the last.
+  ///   - after: only those recorded after the one with this id, for following; nil: the newest.
+  ///   - limit: the maximum number: with `after` the first ones, otherwise the last ones.
   package func events(
     host: String? = nil, fleet: String? = nil, names: [String] = [], since: Timestamp? = nil, after id: Int64? = nil,
     limit: Int = 100
@@ -59,7 +59,7 @@ extension HistoryStore {
   }
 }
 
-/// A question for events. Only the conditions that are asked for stand in it, so that each finds its index.
+/// A query for events. It contains only the requested conditions, so that each uses its index.
 struct EventQuery {
   let sql: String
   let arguments: StatementArguments
@@ -79,7 +79,7 @@ struct EventQuery {
     require(
       "event.endpoint IN (SELECT id FROM endpoint WHERE name IN (SELECT value FROM json_each(:names)))", "names",
       StoredList.text(names))
-    // The order is the one in which the condition's index has them.
+    // The order matches the index of the condition.
     let order =
       switch (id, since) {
       case (.some, _): "event.id ASC"
@@ -100,15 +100,15 @@ struct EventQuery {
   }
 }
 
-/// An event with its place in the history.
+/// An event with its position in the history.
 package struct RecordedEvent: Hashable, Sendable {
-  /// Counts up over all events of a state directory.
+  /// Increases over all events of a state directory.
   package let id: Int64
   /// The provider's address.
   package let host: String
-  /// Nil where it is the whole fleet's.
+  /// Nil if it is about the whole fleet.
   package let endpoint: String?
-  /// Nil where nobody has said whose the endpoint is.
+  /// Nil if the endpoint's fleet is unknown.
   package let fleet: String?
   package let event: HistoryEvent
 

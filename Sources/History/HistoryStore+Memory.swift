@@ -3,11 +3,11 @@ internal import GRDB
 package import Planning
 
 extension HistoryStore {
-  /// What is remembered of an endpoint.
+  /// Returns the memory of an endpoint.
   ///
-  /// - Parameter values: configs that may hold environment values which history keeps as codes only: the manifest's, then
-  ///   the live one. A revision whose values none of them holds comes without config, and
-  ///   ``RecordedMemory/lostConfigs`` says which are missing.
+  /// - Parameter values: configs that may contain environment values that the history stores only as codes: the
+  ///   manifest's, then the live one. A revision with values that none of them contains has no config, and
+  ///   ``RecordedMemory/lostConfigs`` names the missing ones.
   package func memory(
     of key: EndpointKey, values: [EndpointConfig] = []
   ) async throws(HistoryError) -> RecordedMemory {
@@ -23,8 +23,8 @@ extension HistoryStore {
     }
   }
 
-  /// What is remembered of every endpoint at a provider, by name: one reading for a whole fleet. What is recorded of one may
-  /// be damaged; that says nothing of the others.
+  /// Returns the memories of all endpoints at a provider, by name: one read for a whole fleet. A damaged record does
+  /// not affect the others.
   package func memories(
     host: String, values: [String: [EndpointConfig]] = [:]
   ) async throws(HistoryError) -> [String: Result<RecordedMemory, HistoryError>] {
@@ -43,15 +43,16 @@ extension HistoryStore {
     }
   }
 
-  /// Records changes, in this order and all or none of them, with the events they mean.
+  /// Records changes, in this order and all or none of them, with their events.
   ///
   /// - Parameters:
-  ///   - version: of the memory on which the changes were decided; nil where they hold whatever was recorded since.
-  ///   - fleet: whose the endpoint is; nil: as it was recorded before.
-  ///   - now: for changes that carry no time of their own.
-  ///   - values: as in ``memory(of:values:)``, for the memory that is returned.
-  /// - Throws: ``HistoryError`` `moved` when another process has recorded something since `version`, or has an attempt of
-  ///   its own open: check again and decide again.
+  ///   - version: the version of the memory on which the changes are based; nil if they are valid whatever was recorded
+  ///     since.
+  ///   - fleet: the endpoint's fleet; nil: as previously recorded.
+  ///   - now: the time of changes without their own.
+  ///   - values: as in ``memory(of:values:)``, for the returned memory.
+  /// - Throws: ``HistoryError`` `moved` if another process has recorded something since `version`, or has an open
+  ///   attempt: read and decide again.
   @discardableResult
   package func record(
     _ changes: [MemoryChange], of key: EndpointKey, fleet: String? = nil, since version: Int64? = nil,
@@ -81,7 +82,7 @@ extension HistoryStore {
         }
       }
       let reading = try saved.memory(database, values: values, key: redaction)
-      // Once it is committed; on the same connection, so before anybody else writes or reads there.
+      // After the commit, on the same connection, so before any other write or read there.
       database.afterNextTransaction { _ in
         cache.keep(reading.recorded, of: key, values: values, isRedacted: reading.isRedacted)
       }
@@ -95,8 +96,8 @@ extension HistoryStore {
       next: "wait until it finishes, then run the command again")
   }
 
-  /// The endpoints at a provider that this state directory has recorded, with the provider's id where one is known: what
-  /// may be pruned without a fleet of its own.
+  /// Returns the endpoints at a provider that this state directory has recorded, with the provider's id if known: those
+  /// that may be pruned without a fleet.
   package func recordedEndpoints(host: String) async throws(HistoryError) -> [String: String?] {
     try await read { database in
       Dictionary(uniqueKeysWithValues: try EndpointRow.all(host: host, database).map { ($0.name, $0.providerID) })
@@ -105,7 +106,7 @@ extension HistoryStore {
 }
 
 extension HistoryStore {
-  /// The revisions of an endpoint, oldest first.
+  /// Returns the revisions of an endpoint, oldest first.
   package func revisions(
     of key: EndpointKey, values: [EndpointConfig] = []
   ) async throws(HistoryError) -> [Revision] {

@@ -2,18 +2,18 @@ internal import GRDB
 package import Planning
 
 extension HistoryStore {
-  /// Saves what a controller says of its fleet, in one transaction, and that it looked.
+  /// Saves a controller's report on its fleet, in one transaction, and the time of its check.
   ///
   /// - Parameters:
   ///   - statuses: those that changed; all others stay as they were saved.
-  ///   - removed: names of endpoints that are neither wanted nor there any more. Their events stay.
-  ///   - now: when the controller looked. `setpoint status` calls what it says stale when this is long past.
-  ///   - report: what holds for the whole fleet; nil: as it was saved before.
+  ///   - removed: names of endpoints that are neither desired nor live any more. Their events stay.
+  ///   - now: the time of the controller's check. `setpoint status` calls the report stale when this is long past.
+  ///   - report: the report on the whole fleet; nil: as previously saved.
   package func save(
     _ statuses: [EndpointStatus], removing removed: [String] = [], fleet: String, host: String, at now: Timestamp,
     report: FleetReport? = nil
   ) async throws(HistoryError) {
-    // What is gone need not be kept at hand.
+    // Removed endpoints need not be cached.
     for name in removed { cache.forget(EndpointKey(host: host, name: name)) }
     try await write { database in
       let row = try FleetRow.made(FleetKey(host: host, name: fleet), database)
@@ -23,12 +23,12 @@ extension HistoryStore {
     }
   }
 
-  /// What a controller last said of each endpoint of a fleet, by name.
+  /// Returns a controller's last statuses of a fleet's endpoints, by name.
   package func statuses(host: String, fleet: String) async throws(HistoryError) -> [EndpointStatus] {
     try await status(of: FleetKey(host: host, name: fleet))?.endpoints ?? []
   }
 
-  /// What a controller last said of a fleet; nil where none has ever looked after it from this state directory.
+  /// Returns a controller's last status of a fleet; nil if none has ever managed it from this state directory.
   package func status(of fleet: FleetKey) async throws(HistoryError) -> FleetStatus? {
     try await read { database in
       guard let row = try FleetRow.find(fleet, database), row.lookedAt != nil else { return nil }
@@ -36,7 +36,7 @@ extension HistoryStore {
     }
   }
 
-  /// What a controller last said of endpoints of this name: one for each fleet that has one.
+  /// Returns the last statuses of endpoints with this name: one for each fleet that has one.
   package func statuses(of key: EndpointKey) async throws(HistoryError) -> [(
     fleet: FleetStatus, status: EndpointStatus
   )] {
@@ -48,7 +48,7 @@ extension HistoryStore {
     }
   }
 
-  /// The fleets that a controller has looked after from this state directory, by provider and name.
+  /// Returns the fleets that a controller has managed from this state directory, by provider and name.
   ///
   /// - Parameter host: only those at this provider; nil: all.
   package func fleets(host: String? = nil) async throws(HistoryError) -> [FleetKey] {
@@ -57,10 +57,10 @@ extension HistoryStore {
     }
   }
 
-  /// Forgets what a controller said of a fleet: its status, and the events of the fleet as a whole. What is known of its
-  /// endpoints (revisions, attempts, their own events) stays, since a rollback needs it.
+  /// Forgets the reports on a fleet: its status, and the events of the fleet as a whole. The records of its endpoints
+  /// (revisions, attempts, their own events) stay, since a rollback needs them.
   ///
-  /// - Returns: of how many endpoints something was said.
+  /// - Returns: the number of endpoints that had a status.
   package func forget(_ fleet: FleetKey) async throws(HistoryError) -> Int {
     try await write { database in
       guard let row = try FleetRow.find(fleet, database) else { return 0 }

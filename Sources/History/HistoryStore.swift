@@ -7,18 +7,18 @@ internal import Storage
   internal import Glibc
 #endif
 
-/// What this machine remembers of the endpoints it has changed: revisions, the open attempt, counts and events.
+/// The local history of the endpoints that this machine has changed: revisions, the open attempt, counts and events.
 ///
-/// One SQLite file in the state directory, which several processes may use at once: every change is one transaction, and
-/// readers never wait for writers. What must be known everywhere stands in the endpoint's own tags; losing this file loses
-/// the way back to former revisions and the record of what happened, and nothing else.
+/// It is one SQLite file in the state directory, which several processes may use concurrently: every change is one
+/// transaction, and readers never wait for writers. State that must be known everywhere is in the endpoint's own tags;
+/// losing this file only loses the ability to roll back to earlier revisions and the record of events.
 package struct HistoryStore: Sendable {
   let database: DatabaseQueue
   let cache: MemoryCache
-  /// Under which plain environment values are kept, in history and in saved plans.
+  /// The key for plain environment values, in the history and in saved plans.
   package let key: RedactionKey
 
-  /// Opens the history of a state directory, and makes both when they do not exist.
+  /// Opens the history of a state directory, and creates both if they do not exist.
   ///
   /// - Throws: ``HistoryError``: a database that is corrupt or newer than this program is refused and left as it is.
   package static func open(in directory: StateDirectory) throws(HistoryError) -> HistoryStore {
@@ -37,14 +37,14 @@ package struct HistoryStore: Sendable {
     }
   }
 
-  /// The history of a state directory for a command that only looks: where there is none yet, an empty one that is kept
-  /// nowhere, so that looking makes no files.
+  /// Opens the history of a state directory for a command that only reads: if there is none yet, an empty one in
+  /// memory, so that reading creates no files.
   package static func openToRead(in directory: StateDirectory) throws(HistoryError) -> HistoryStore {
     if access(directory.file(fileName), F_OK) == 0 { return try open(in: directory) }
     return try passing()
   }
 
-  /// A history that is gone when the value is: for looking where nothing was recorded, and for tests.
+  /// Returns a history in memory: for reading when nothing was recorded, and for tests.
   package static func passing(key: RedactionKey? = nil) throws(HistoryError) -> HistoryStore {
     do {
       let database = try DatabaseQueue(configuration: DatabaseFile.configuration)
@@ -62,8 +62,8 @@ package struct HistoryStore: Sendable {
 }
 
 extension HistoryStore {
-  /// One transaction that changes something. Once begun it runs to its end even when the caller is cancelled: a call that
-  /// was sent must be recorded whatever happens to the person's patience.
+  /// Runs one write transaction. Once started, it runs to its end even if the caller is canceled: a call that was sent
+  /// must be recorded even if the user interrupts.
   func write<Value: Sendable>(
     _ change: @escaping @Sendable (Database) throws -> Value
   ) async throws(HistoryError) -> Value {
@@ -76,7 +76,7 @@ extension HistoryStore {
     }
   }
 
-  /// One consistent look; as ``write(_:)`` it is not given up half-way.
+  /// Runs one consistent read; like ``write(_:)``, it is not interrupted.
   func read<Value: Sendable>(
     _ look: @escaping @Sendable (Database) throws -> Value
   ) async throws(HistoryError) -> Value {
@@ -93,7 +93,7 @@ extension HistoryStore {
 }
 
 extension HistoryError {
-  /// What went wrong with a database file, in words that say what to do.
+  /// Describes an error of a database file, with what to do.
   init(_ error: any Error, file: String) {
     if let error = error as? HistoryError {
       self = error

@@ -2,31 +2,30 @@ internal import Endpoints
 internal import GRDB
 internal import Synchronization
 
-/// What was read of endpoints' memories, kept for as long as nobody has changed it: a controller asks for thousands of
-/// them again and again.
+/// A cache of endpoints' memories that is valid until they change: a controller reads thousands of them repeatedly.
 ///
-/// Two questions decide whether what is kept still holds. Whether anybody committed anything to the file since, which a
-/// second connection answers (`PRAGMA data_version` there counts every commit of others, also of the first connection)
-/// without waiting for a writer. And, where somebody did, whether it was another process: the same pragma on the store's own
-/// connection counts only those. Our own writes forget what they change.
+/// Two checks determine whether an entry is still valid. First, whether anybody has committed to the file since, which
+/// a second connection reports (`PRAGMA data_version` there counts every commit of others, including the first
+/// connection's) without waiting for a writer. Second, if so, whether it was another process: the same pragma on the
+/// store's own connection counts only those. Our own writes invalidate what they change.
 ///
 /// https://www.sqlite.org/pragma.html#pragma_data_version
 final class MemoryCache: Sendable {
-  /// The second connection; nil for a database in memory, which nobody else can write.
+  /// The second connection; nil for a database in memory, which no other process can write.
   private let watch: DatabaseQueue?
   private let state = Mutex(State())
 
   private struct State {
-    /// The second connection's count up to which `entries` are known to hold.
+    /// The second connection's count up to which `entries` are known to be valid.
     var seen: Int64 = 0
-    /// The store's connection's count for which they hold.
+    /// The store's connection's count for which they are valid.
     var foreign: Int64?
     var entries: [EndpointKey: Entry] = [:]
   }
 
   private struct Entry {
     let recorded: RecordedMemory
-    /// Where the memory holds values that history keeps as codes only: the environments they were looked for in.
+    /// The environments that were searched, if the memory contains values that the history stores only as codes.
     let environments: [[String: String]]?
 
     func holds(for values: [EndpointConfig]) -> Bool {
@@ -40,13 +39,13 @@ final class MemoryCache: Sendable {
     values.flatMap(\.entities).map(\.environment)
   }
 
-  /// Changes with every commit to the file; nil: it cannot be told at present.
+  /// Returns a value that changes with every commit to the file; nil: unknown at present.
   func mark() -> Int64? {
     guard let watch else { return 0 }
     return try? watch.unsafeRead { try Self.dataVersion($0) }
   }
 
-  /// What is kept, if it still holds.
+  /// Returns the cached memory, if it is still valid.
   ///
   /// - Parameter mark: taken just before.
   func memory(of key: EndpointKey, values: [EndpointConfig], mark: Int64?) -> RecordedMemory? {
@@ -54,9 +53,9 @@ final class MemoryCache: Sendable {
     return entry.flatMap { $0.holds(for: values) ? $0.recorded : nil }
   }
 
-  // MARK: - On the store's connection, inside of a transaction
+  // MARK: - On the store's connection, inside a transaction
 
-  /// Forgets everything when another process has written; what is kept then holds for this transaction.
+  /// Removes all entries if another process has written; the remaining ones are valid for this transaction.
   ///
   /// - Parameter mark: taken before the transaction began.
   func update(_ database: Database, mark: Int64?) throws {
@@ -70,21 +69,21 @@ final class MemoryCache: Sendable {
     }
   }
 
-  /// What is kept, inside of a transaction that began with ``update(_:mark:)``.
+  /// Returns the cached memory, inside a transaction that began with ``update(_:mark:)``.
   func memory(of key: EndpointKey, values: [EndpointConfig]) -> RecordedMemory? {
     let entry = state.withLock { $0.entries[key] }
     return entry.flatMap { $0.holds(for: values) ? $0.recorded : nil }
   }
 
   /// - Parameters:
-  ///   - values: with which it was read.
-  ///   - isRedacted: whether it would be another with other values.
+  ///   - values: the values that it was read with.
+  ///   - isRedacted: whether it would be different with other values.
   func keep(_ recorded: RecordedMemory, of key: EndpointKey, values: [EndpointConfig], isRedacted: Bool) {
     let entry = Entry(recorded: recorded, environments: isRedacted ? Self.environments(of: values) : nil)
     state.withLock { $0.entries[key] = entry }
   }
 
-  /// To be called before a change is committed.
+  /// Removes an entry; call it before a change is committed.
   func forget(_ key: EndpointKey) { state.withLock { $0.entries[key] = nil } }
 
   private static func dataVersion(_ database: Database) throws -> Int64 {

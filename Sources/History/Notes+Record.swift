@@ -3,7 +3,7 @@ internal import Endpoints
 internal import Planning
 
 extension Memory {
-  /// What has no table of its own.
+  /// The fields without their own table.
   var notes: JSONValue {
     .object(present: [
       "held_while_absent": heldWhileAbsent?.json,

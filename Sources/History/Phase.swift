@@ -1,24 +1,24 @@
-/// Where an endpoint stands, in one word. The raw value is what machines read.
+/// The state of an endpoint in one word. The raw value is for machines.
 package enum Phase: String, Hashable, Sendable, CaseIterable {
-  /// Nobody has looked yet.
+  /// Not checked yet.
   case unknown
-  /// It is what its manifest says, and ready.
+  /// Live state matches the manifest, and the endpoint is ready.
   case inSync
   case creating
   case updating
   case rollingBack
   case deleting
   case adopting
-  /// Left as it is until a person decides, or because a person decided.
+  /// Left as it is until a user decides, or because a user decided.
   case held
-  /// Something is to be done, and not at present: outside of a change window, paused, only observed, out of budget.
+  /// A change is due but not allowed now: a change window, a pause, observe mode, the write budget.
   case withheld
-  /// Not well, and tried again by itself: it cannot be read, a call failed, it takes too long, it is not ready.
+  /// Failing, and retried automatically: it cannot be read, a call failed, it takes too long, it is not ready.
   case degraded
-  /// What is wanted cannot be told: a broken manifest, an alias that nobody can look up.
+  /// The desired state is unknown: an invalid manifest, an alias that cannot be resolved.
   case blocked
 
-  /// For people.
+  /// The phase for people.
   package var words: String {
     switch self {
     case .inSync: "in sync"

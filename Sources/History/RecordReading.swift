@@ -2,10 +2,10 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
 
-/// Reading back what was written as JSON. A record that lacks something was damaged, or edited by hand.
+/// A reader for records in JSON. A record with a missing field was damaged, or edited by hand.
 struct Record {
   private let json: JSONValue
-  /// What it is, for the message.
+  /// The record's name, for messages.
   private let subject: String
 
   init(_ json: JSONValue, subject: String) {
@@ -20,7 +20,7 @@ struct Record {
     self.subject = subject
   }
 
-  /// The inner record, or nil where there is none.
+  /// Returns the inner record, or nil if there is none.
   func record(_ key: String) -> Record? {
     guard let value = json[key], !value.isNull else { return nil }
     return Record(value, subject: subject)
@@ -45,20 +45,20 @@ struct Record {
 
   func optionalDigest(_ key: String) -> ConfigDigest? { json[key]?.stringValue.flatMap(ConfigDigest.init(hex:)) }
 
-  /// One of an enumeration's words.
+  /// Returns a value of an enumeration.
   func word<Word: RawRepresentable>(_ key: String, as: Word.Type) throws(HistoryError) -> Word
   where Word.RawValue == String {
     try found(json[key]?.stringValue.flatMap(Word.init(rawValue:)), key)
   }
 
   private func found<Value>(_ value: Value?, _ key: String) throws(HistoryError) -> Value {
-    guard let value else { throw HistoryError(.corrupt, "\(subject) is damaged: \(key) is missing or no \(key)") }
+    guard let value else { throw HistoryError(.corrupt, "\(subject) is damaged: \(key) is missing or invalid") }
     return value
   }
 }
 
 extension JSONValue {
-  /// An object without the members that have no value.
+  /// Returns an object without the members that have no value.
   static func object(present members: [String: JSONValue?]) -> JSONValue { .object(members.compactMapValues { $0 }) }
 
   static func time(_ time: Timestamp) -> JSONValue { .int(time.milliseconds) }

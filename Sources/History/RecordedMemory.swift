@@ -1,16 +1,16 @@
 package import Endpoints
 package import Planning
 
-/// A memory as it was read, with what is needed to write it back.
+/// A memory as it was read, with the data for writing it back.
 package struct RecordedMemory: Hashable, Sendable {
   package let memory: Memory
-  /// Counts up with every change of this endpoint's memory; 0: nothing is recorded.
+  /// Increases with every change of this endpoint's memory; 0: nothing is recorded.
   package let version: Int64
-  /// By revision number: why its config cannot be put together (`config` is nil then), in words that name the variables.
+  /// By revision number: why its config cannot be restored (`config` is nil then), naming the variables.
   package let lostConfigs: [Int: HistoryError]
-  /// By revision number: revisions whose record cannot be read. They are not in the memory.
+  /// By revision number: revisions with an unreadable record. They are not in the memory.
   package let unreadable: [Int: HistoryError]
-  /// By revision number: what is left of a config that is lost.
+  /// By revision number: the remains of a lost config.
   private let lostOutlines: [Int: EndpointConfig]
 
   package init(
@@ -24,11 +24,11 @@ package struct RecordedMemory: Hashable, Sendable {
     self.unreadable = unreadable
   }
 
-  /// A revision's config without any environment, for people to look at: there even where the config is lost.
+  /// Returns a revision's config without any environment, for display; it exists even if the config is lost.
   package func outline(of revision: Revision) -> EndpointConfig? {
     revision.config?.outline ?? lostOutlines[revision.number]
   }
 
-  /// Nothing is remembered.
+  /// An empty memory.
   package static let nothing = RecordedMemory(memory: Memory(), version: 0)
 }

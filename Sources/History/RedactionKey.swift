@@ -7,21 +7,21 @@ internal import Storage
   internal import Glibc
 #endif
 
-/// The key under which plain environment values are kept: what is stored proves a value, and does not tell it.
+/// The key for storing plain environment values: the stored code proves a value without revealing it.
 package struct RedactionKey: Sendable {
   private let bytes: [UInt8]
   private static let byteCount = 32
 
-  /// - Parameter bytes: the key; random and 32 bytes long outside of tests.
+  /// - Parameter bytes: the key; outside of tests, 32 random bytes.
   package init(bytes: [UInt8]) { self.bytes = bytes }
 
-  /// What is stored of a variable's value: the HMAC-SHA-256 of name and value, in hex. The name is part of it, so that
-  /// two variables of one value do not show that they are alike.
+  /// Returns the code that is stored for a variable's value: the HMAC-SHA-256 of name and value, in hex. The name is
+  /// included, so that two variables with the same value have different codes.
   func code(variable: String, value: String) -> String {
     Hexadecimal.encode(HMACSHA256.authenticate(message(variable, value), key: bytes))
   }
 
-  /// Whether `code` was made of this value.
+  /// Returns whether `code` belongs to this value.
   func proves(_ code: String, variable: String, value: String) -> Bool {
     guard let code = Hexadecimal.decode(code) else { return false }
     return HMACSHA256.isValid(code, for: message(variable, value), key: bytes)
@@ -31,10 +31,11 @@ package struct RedactionKey: Sendable {
     Array(variable.utf8) + [0] + Array(value.utf8)
   }
 
-  /// A new key from the system's generator.
+  /// Returns a new key from the system's generator.
   static func random() throws -> RedactionKey { RedactionKey(bytes: try SecureRandom.bytes(count: byteCount)) }
 
-  /// The key in a file, made with mode 0600 when there is none. Call it under the directory's lock.
+  /// Returns the key in a file, which is created with mode 0600 if it does not exist. Call this under the directory's
+  /// lock.
   static func load(file: String) throws(HistoryError) -> RedactionKey {
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -43,7 +44,7 @@ package struct RedactionKey: Sendable {
       return try create(file: file)
     }
     defer { close(descriptor) }
-    // Others may have read the key so far; nobody shall from now on.
+    // Others may have been able to read the key until now.
     _ = fchmod(descriptor, 0o600)
     var bytes = [UInt8](repeating: 0, count: byteCount + 1)
     let count = read(descriptor, &bytes, bytes.count)
@@ -51,7 +52,7 @@ package struct RedactionKey: Sendable {
     return RedactionKey(bytes: Array(bytes.prefix(byteCount)))
   }
 
-  /// Writes a new key beside the file and moves it into place, so that no crash leaves half a key.
+  /// Writes a new key beside the file and moves it into place, so that a crash leaves no partial key.
   private static func create(file: String) throws(HistoryError) -> RedactionKey {
     let bytes: [UInt8]
     do { bytes = try SecureRandom.bytes(count: byteCount) } catch { throw unusable(file, "\(error)") }
@@ -68,7 +69,7 @@ package struct RedactionKey: Sendable {
 
   private static func unusable(_ file: String, _ why: String) -> HistoryError {
     HistoryError(
-      .cannotOpen, "the key of the history, \(file), cannot be used: \(why)",
+      .cannotOpen, "the history key \(file) cannot be used: \(why)",
       next: "move the file away; a new key is created, and rollbacks then need environment values in the manifest")
   }
 }

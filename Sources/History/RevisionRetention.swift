@@ -1,24 +1,25 @@
 internal import Endpoints
 internal import Planning
 
-/// Which revisions of an endpoint are let go of, so that its history does not grow for ever.
+/// Selects the revisions of an endpoint to be removed, so that its history does not grow indefinitely.
 ///
-/// The newest are kept, fewer of them when they are old. Kept whatever their age: the last good ones, which are the ways back;
-/// the last that failed, one of which may be held and tried again; and whatever an attempt, a hold or a put-back names.
+/// The newest are kept, fewer of them when they are old. Kept regardless of age: the last good ones, which are the
+/// rollback targets; the last failed ones, one of which may be held and retried; and those that an attempt, a hold or a
+/// correction refers to.
 enum RevisionRetention {
-  /// How many of the newest stay.
+  /// How many of the newest are kept.
   private static let newest = 100
-  /// How many of the newest stay although they are older than ``age``.
+  /// How many of the newest are kept although they are older than ``age``.
   private static let newestOfOld = 20
-  /// From this age on a revision or an event is old.
+  /// The age from which a revision or an event is old.
   private static let age: Duration = .seconds(180 * 24 * 3600)
-  /// How many of the last good, and how many of the last that became no good, stay in any case.
+  /// How many of the last good, and how many of the last that did not become good, are always kept.
   private static let waysBack = 10
 
-  /// What was recorded before this moment is old.
+  /// The moment before which records are old.
   static func oldUntil(_ now: Timestamp) -> Timestamp { now + age * -1 }
 
-  /// The numbers of the revisions to be removed.
+  /// Returns the numbers of the revisions to be removed.
   static func expired(in memory: Memory, at now: Timestamp) -> [Int] {
     let revisions = memory.revisions
     let young = revisions.suffix(newest).filter { $0.recordedAt >= oldUntil(now) }

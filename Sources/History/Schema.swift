@@ -1,7 +1,7 @@
 internal import GRDB
 
-/// The tables of the history. Migrations are only ever added: a database that was written by a former version is brought
-/// up to date in place, and one that was written by a later version is refused.
+/// The tables of the history. Migrations are only ever added: a database from an earlier version is migrated in place,
+/// and one from a later version is refused.
 enum Schema {
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()

@@ -6,10 +6,10 @@ internal import Storage
   internal import Glibc
 #endif
 
-/// Where one person's, or one job's, history lies: a directory that only its owner may read.
+/// The directory with the history of one user, or one job, which only its owner may read.
 package struct StateDirectory: Hashable, Sendable {
   package let path: String
-  /// In a pod of Kubernetes a volume is the pod's own, whatever its mode is.
+  /// In a Kubernetes pod, a volume belongs to the pod, whatever its mode is.
   private let isInPod: Bool
 
   static let option = "--state DIR"
@@ -19,8 +19,9 @@ package struct StateDirectory: Hashable, Sendable {
     isInPod = false
   }
 
-  /// The directory in force: the one named by `--state`, else `$XDG_STATE_HOME/setpoint`, else `~/.local/state/setpoint`.
-  /// A relative `XDG_STATE_HOME` counts as none, as the XDG base directory specification has it.
+  /// Selects the directory: the one given by `--state`, otherwise `$XDG_STATE_HOME/setpoint`, otherwise
+  /// `~/.local/state/setpoint`. A relative `XDG_STATE_HOME` is ignored, as the XDG base directory specification
+  /// requires.
   package init(named: String?, environment: [String: String]) throws(HistoryError) {
     isInPod = PrivateFolder.isInPod(environment)
     if let named, !named.isEmpty {
@@ -38,14 +39,15 @@ package struct StateDirectory: Hashable, Sendable {
 
   package func file(_ name: String) -> String { "\(path)/\(name)" }
 
-  /// The history's file, with what is to be said of it.
+  /// Returns the history's file, with the facts for messages.
   func place(_ file: String) -> StoragePlace {
     StoragePlace(
       path: file, option: Self.option,
       loss: "a new history is then started: endpoints keep serving, but earlier revisions are lost")
   }
 
-  /// Makes the directory and what is missing above it; what it makes has mode 0700. One that other users can write to is refused.
+  /// Creates the directory and its missing parents with mode 0700. A directory that other users can write to is
+  /// refused.
   func create() throws(HistoryError) {
     do {
       let folder = PrivateFolder(path, option: Self.option)
@@ -56,10 +58,10 @@ package struct StateDirectory: Hashable, Sendable {
     }
   }
 
-  /// Runs `body` while no other process does the same in this directory.
+  /// Runs `body` while no other process does so in this directory.
   ///
-  /// Only opening needs it: two processes that meet a new directory would both make the key and the tables. The lock is
-  /// the kernel's and ends with the process that holds it.
+  /// Only opening needs it: two processes that open a new directory would both create the key and the tables. The lock
+  /// is the kernel's and ends with the process that holds it.
   func withLock<Value>(_ body: () throws -> Value) throws -> Value {
     let lockFile = file("lock")
     let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -1,10 +1,10 @@
 package import Planning
 
 extension Timestamp {
-  /// RFC 3339 in UTC, with milliseconds where there are any, so that nothing is lost.
+  /// RFC 3339 in UTC, with milliseconds if there are any, so that nothing is lost.
   package var exactText: String { text(withMilliseconds: milliseconds % 1000 != 0) }
 
-  /// Reads what ``exactText`` writes, of years 0 to 9999; nil for anything else.
+  /// Parses the output of ``exactText``, for years 0 to 9999; nil for anything else.
   package init?(exactText text: String) {
     let bytes = Array(text.utf8)
     guard bytes.count == 20 || bytes.count == 24 else { return nil }
@@ -18,11 +18,12 @@ extension Timestamp {
     else { return nil }
     let seconds = Self.days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
     self.init(milliseconds: seconds * 1000 + fraction)
-    // Another character between the numbers, a 31st of June, an hour 25: none comes back as it was written.
+    // A wrong separator, 31 June or hour 25 is not formatted in the same way.
     guard self.text(withMilliseconds: bytes.count == 24) == text else { return nil }
   }
 
-  /// Days since 1970-01-01, counted in years that begin in March, so that a leap day comes last; 400 of them have 146,097.
+  /// Returns the days since 1970-01-01, counted in years that begin in March, so that a leap day comes last; 400 of
+  /// them have 146,097.
   private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
     let marchYear = (month > 2 ? year : year - 1) + 400
     let (era, yearOfEra) = marchYear.quotientAndRemainder(dividingBy: 400)

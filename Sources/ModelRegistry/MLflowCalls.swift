@@ -1,9 +1,9 @@
 internal import ServingAPI
 
-/// The look-ups that MLflow servers and the registry of a workspace have in common (serving-api.md 1.5).
+/// The calls that MLflow servers and the registry of a workspace have in common (serving-api.md 1.5).
 struct MLflowCalls: Sendable {
   let client: ServingClient
-  /// What no message may repeat beside the client's own.
+  /// What messages must not contain, in addition to the client's own secrets.
   var secrets: [String] = []
 
   func call(_ path: APIPath, _ query: [(name: String, value: String)]) -> APICall {
@@ -23,8 +23,8 @@ struct MLflowCalls: Sendable {
     }
   }
 
-  /// - Parameter model: tells whether the model is there. The versions are searched for, and for a model that is not there a
-  ///   search finds none.
+  /// - Parameter model: returns whether the model exists. The versions are searched for, and the search finds none for
+  ///   a missing model.
   func versions(
     of name: String, model: () async throws -> RegistryAnswer<[String]>
   ) async throws -> RegistryAnswer<[RegisteredVersion]> {
@@ -33,7 +33,7 @@ struct MLflowCalls: Sendable {
   }
 
   private func search(_ model: String) async throws -> [RegisteredVersion] {
-    // A filter has no way to write a quote in a text, so a name with one is put into the other kind.
+    // A filter cannot contain an escaped quote, so a name with one is enclosed in the other kind.
     let quote = model.contains("'") ? "\"" : "'"
     let call = call("/api/2.0/mlflow/model-versions/search", [("filter", "name=\(quote)\(model)\(quote)")])
     return try await client.allPages(call, as: WireMLflowVersionPage.self) { ($0.versions, $0.nextPageToken) }

@@ -2,15 +2,15 @@ internal import FoundationEssentials
 internal import LibCurl
 package import ServingAPI
 
-/// How an MLflow server is shown who asks, by the variables of MLflow's own client.
+/// The credentials for an MLflow server, from the variables of MLflow's own client.
 package enum MLflowCredentials: Hashable, Sendable {
   case none
   case token(Secret)
   case password(user: String, Secret)
 
-  /// A name with a password goes before a token, as it does in MLflow's client.
+  /// A user name with a password takes precedence over a token, as in MLflow's client.
   ///
-  /// - Throws: `TargetError` for a name without a password, or the other way round.
+  /// - Throws: `TargetError` for a user name without a password, or vice versa.
   package init(environment: [String: String]) throws(TargetError) {
     let value = { (name: String) in environment[name].flatMap { $0.isEmpty ? nil : $0 } }
     let token = value("MLFLOW_TRACKING_TOKEN")
@@ -20,7 +20,7 @@ package enum MLflowCredentials: Hashable, Sendable {
     case (let user, _):
       guard let token else {
         throw TargetError(
-          "MLFLOW_TRACKING_\(user == nil ? "PASSWORD" : "USERNAME") is set, and "
+          "MLFLOW_TRACKING_\(user == nil ? "PASSWORD" : "USERNAME") is set, but "
             + "MLFLOW_TRACKING_\(user == nil ? "USERNAME" : "PASSWORD") is not",
           advice: "set both, or MLFLOW_TRACKING_TOKEN alone")
       }
@@ -28,7 +28,7 @@ package enum MLflowCredentials: Hashable, Sendable {
     }
   }
 
-  /// Where they came from, for messages.
+  /// Their origin, for messages.
   var source: String {
     switch self {
     case .none: "nowhere"
@@ -37,7 +37,7 @@ package enum MLflowCredentials: Hashable, Sendable {
     }
   }
 
-  /// What no message may repeat; empty where there is nothing to hide.
+  /// What messages must not contain; empty if there is nothing to hide.
   var secret: String {
     switch self {
     case .none: ""
@@ -46,13 +46,13 @@ package enum MLflowCredentials: Hashable, Sendable {
     }
   }
 
-  /// A name with its password as it is sent (RFC 7617); nil where there is none.
+  /// The user name and password as they are sent (RFC 7617); nil if there are none.
   var basic: String? {
     guard case .password(let user, let password) = self else { return nil }
     return Data("\(user):\(password.text)".utf8).base64EncodedString()
   }
 
-  /// The network, with these in the place of the bearer token that a client of the serving API sends.
+  /// Wraps the network so that these replace the bearer token that a client of the serving API sends.
   func applied(to transport: @escaping Transport) -> Transport {
     if case .token = self { return transport }
     let basic = basic

@@ -6,10 +6,10 @@ package struct MLflowServer: VersionRegistry {
   private let hasCredentials: Bool
 
   /// - Parameters:
-  ///   - url: as ``RegistryChoice`` has read it.
+  ///   - url: as parsed by ``RegistryChoice``.
   ///   - source: where the address was given, for messages.
   ///   - version: Setpoint's own, for the `User-Agent`.
-  ///   - retryPolicy: nil takes the one for the address.
+  ///   - retryPolicy: the policy for retries; nil: the default for the address.
   package init(
     url: String, source: String, credentials: MLflowCredentials, version: String, transport: @escaping Transport,
     timing: Timing,
@@ -32,7 +32,7 @@ package struct MLflowServer: VersionRegistry {
     do {
       return try await advised { try await calls.version(call) }
     } catch let error as ServingError where error.errorCode == "INVALID_PARAMETER_VALUE" {
-      // So it says that there is no such alias, and whatever else displeases it as well. Its list tells the two apart.
+      // The code is used for a missing alias and for other invalid values. The list of aliases distinguishes them.
       if case .found(let aliases) = try await aliases(of: model), aliases.contains(alias) { throw error }
       return .missing(error.serverMessage)
     }
@@ -52,7 +52,7 @@ package struct MLflowServer: VersionRegistry {
 
   package var modelAdvice: String { "check its name at the MLflow server \(calls.client.target.url)" }
 
-  /// What the client says of a workspace is of no help here.
+  /// The client's advice for a workspace does not help here.
   private func advised<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
     do {
       return try await question()
@@ -67,7 +67,7 @@ package struct MLflowServer: VersionRegistry {
     switch error.kind {
     case .unauthenticated, .permissionDenied:
       return hasCredentials
-        ? "the MLflow server was shown the credentials in \(target.tokenSource)"
+        ? "check the credentials in \(target.tokenSource)"
         : "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     case .unexpectedAnswer, .notFound: return "check that \(target.url) is an MLflow server (from \(target.source))"
     case .network, .timeout:

@@ -1,21 +1,21 @@
 internal import LibCurl
 package import ServingAPI
 
-/// The registered models of a plane: look-ups in Unity Catalog's form, and the plane's own call that registers a directory.
+/// The registered models of a plane: Unity Catalog's calls, and the plane's own call that registers a directory.
 ///
-/// Every method throws `ServingError`, and `CancellationError` where its task is cancelled.
+/// Every method throws `ServingError`, and `CancellationError` if its task is canceled.
 package struct ModelDirectoryClient: Sendable {
   private let client: ServingClient
 
   package init(_ client: ServingClient) { self.client = client }
 
-  /// Registers a directory of the plane's machine as a version of a model, and the model itself where it is new.
+  /// Registers a directory on the plane's machine as a version of a model, and the model itself if it is new.
   ///
   /// - Parameters:
   ///   - source: an absolute path: an artifacts folder, or an MLflow model folder.
-  ///   - version: the number it is to have; nil: the next one.
-  ///   - entrypoint: the start command; nil where the folder tells it.
-  ///   - task: such as `llm/v1/chat`; nil where the folder tells it.
+  ///   - version: the number to use; nil: the next one.
+  ///   - entrypoint: the start command; nil if the folder specifies it.
+  ///   - task: such as `llm/v1/chat`; nil if the folder specifies it.
   ///   - followLinks: whether links may lead out of the directory.
   package func register(
     _ model: String, source: String, version: Int? = nil, entrypoint: String? = nil, task: String? = nil,
@@ -37,7 +37,7 @@ package struct ModelDirectoryClient: Sendable {
     return registered
   }
 
-  /// Every registered model, by name.
+  /// Returns every registered model, by name.
   package func models() async throws -> [WireRegisteredModel] {
     let call = APICall("GET", "/api/2.1/unity-catalog/models", query: [("include_aliases", "true")])
     return try await client.allPages(call, as: WireRegisteredModelPage.self) { ($0.models, $0.nextPageToken) }

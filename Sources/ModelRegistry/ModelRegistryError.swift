@@ -1,5 +1,5 @@
-/// Why a model version cannot be used. These are answers of the registry, not troubles on the way to it: those are thrown
-/// as `ServingError`, and then the version is simply not known.
+/// Why a model version cannot be used. These are answers of the registry; failures to get an answer are thrown as
+/// `ServingError`, and then the state of the version is unknown.
 package struct ModelRegistryError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
     case noSuchModel
@@ -7,9 +7,9 @@ package struct ModelRegistryError: Error, Hashable, Sendable, CustomStringConver
     /// The registry of a workspace has no aliases at all (serving-api.md 1.5).
     case noAliases
     case noSuchVersion
-    /// Being registered still: large models take 20 to 30 minutes (serving-api.md Q38).
+    /// It is still being registered: large models take 20 to 30 minutes (serving-api.md Q38).
     case notYetRegistered
-    /// Its registration failed, or its state is a word this version does not know.
+    /// Its registration failed, or its status is not known to this version.
     case notServable
   }
 

@@ -1,7 +1,7 @@
 internal import ServingAPI
 
-/// The registries behind the provider itself: Unity Catalog for `catalog.schema.name`; for a bare name the registry of the
-/// workspace, or a plane's directory, which answers Unity Catalog's calls for any name.
+/// The provider's own registries: Unity Catalog for `catalog.schema.name`; for a bare name the registry of the
+/// workspace, or a plane's directory, which accepts Unity Catalog's calls for any name.
 struct ProviderRegistry: VersionRegistry {
   private let catalog: UnityCatalog
   private let workspace: WorkspaceRegistry
@@ -36,13 +36,13 @@ struct ProviderRegistry: VersionRegistry {
     do {
       return try await question(workspace)
     } catch let error as ServingError where error.errorCode == "ENDPOINT_NOT_FOUND" {
-      // A plane that was named by its address: it has no calls of MLflow's.
+      // A plane that was given by its address; it does not have MLflow's calls.
       return try await question(catalog)
     }
   }
 }
 
-/// The registry that a workspace had before Unity Catalog. It has no aliases at all (serving-api.md 1.5).
+/// The workspace's registry from before Unity Catalog. It does not support aliases (serving-api.md 1.5).
 private struct WorkspaceRegistry: VersionRegistry {
   let calls: MLflowCalls
 
@@ -53,8 +53,8 @@ private struct WorkspaceRegistry: VersionRegistry {
   func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
     if case .missing(let words) = try await aliases(of: model) { return .missing(words) }
     throw ModelRegistryError(
-      .noAliases, "\(model)@\(alias): the workspace's registry has no aliases",
-      advice: "write a version number or latest, or register the model in Unity Catalog, as catalog.schema.name")
+      .noAliases, "\(model)@\(alias): the workspace's registry does not support aliases",
+      advice: "use a version number or latest, or register the model in Unity Catalog, as catalog.schema.name")
   }
 
   func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {

@@ -1,18 +1,18 @@
 package import ServingAPI
 
-/// Patience with versions that are still being registered: large models take 20 to 30 minutes (serving-api.md Q38).
+/// Waits for versions that are still being registered: large models take 20 to 30 minutes (serving-api.md Q38).
 package struct RegistrationWait: Sendable {
-  /// What is told on the way.
+  /// Progress of the wait.
   package enum Event: Hashable, Sendable {
-    /// The version is not registered yet, in the registry's words; asked again after a pause.
+    /// The version is not registered yet, in the registry's words; checked again after a pause.
     case waits(String)
     /// It can be served now.
     case ended
   }
 
-  /// How long a version is waited for where nobody says how long.
+  /// How long to wait for a version by default.
   package static let standardLimit: Duration = .seconds(3600)
-  /// How long between two looks.
+  /// The interval between two checks.
   package static let pause: Duration = .seconds(10)
 
   private let limit: Duration
@@ -20,9 +20,9 @@ package struct RegistrationWait: Sendable {
   private let timing: Timing
   private let report: @Sendable (_ name: String, Event) -> Void
 
-  /// Begins now: whatever is waited for, the limit holds for all of it together.
+  /// Starts now: the limit applies to everything that is waited for, together.
   ///
-  /// - Parameter report: is told what is waited for, such as `main.support.qwen3@next`, and how that goes.
+  /// - Parameter report: called with the name of what is waited for, such as `main.support.qwen3@next`, and its state.
   package init(
     limit: Duration = Self.standardLimit, timing: Timing, report: @escaping @Sendable (_ name: String, Event) -> Void
   ) {
@@ -32,7 +32,7 @@ package struct RegistrationWait: Sendable {
     self.report = report
   }
 
-  /// Asks until the answer is another than that the version is still being registered, or the time is over.
+  /// Repeats the query until the version is no longer being registered, or the time is up.
   func through<Answer>(_ name: String, _ question: () async throws -> Answer) async throws -> Answer {
     var hasWaited = false
     while true {
@@ -54,6 +54,6 @@ extension ModelRegistryError {
   fileprivate func afterWaiting(_ limit: Duration) -> ModelRegistryError {
     ModelRegistryError(
       kind, "\(message), after \(limit.components.seconds) seconds of waiting",
-      advice: "try again later, or allow more time with --timeout")
+      advice: "try again later, or wait longer with --timeout")
   }
 }

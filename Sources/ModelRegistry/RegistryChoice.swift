@@ -1,13 +1,13 @@
 package import ServingAPI
 
-/// Which registry is asked for versions: `workspace`, or `mlflow:` and the address of an MLflow server.
+/// The registry to query for versions: `workspace`, or `mlflow:` and the address of an MLflow server.
 package enum RegistryChoice: Hashable, Sendable {
   /// The provider's own.
   case workspace
   case mlflow(url: String, source: String)
 
   /// - Parameter source: where the text was given, such as `--registry`.
-  /// - Throws: `TargetError` for a text that is neither, and for what is no address of a server.
+  /// - Throws: `TargetError` for a text that is neither, and for an invalid server address.
   package init(_ text: String, source: String) throws(TargetError) {
     if text == "workspace" {
       self = .workspace
@@ -16,7 +16,7 @@ package enum RegistryChoice: Hashable, Sendable {
       self = .mlflow(url: try WorkspaceHost.normalized(address, source: source), source: source)
     } else {
       throw TargetError(
-        "the registry from \(source) is not one that Setpoint supports",
+        "the registry from \(source) is not supported",
         advice: "write workspace, or mlflow: and the address of an MLflow server, such as mlflow:http://mlflow:5000")
     }
   }

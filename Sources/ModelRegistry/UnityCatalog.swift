@@ -1,6 +1,6 @@
 internal import ServingAPI
 
-/// Unity Catalog's look-ups, which workspaces and planes both answer (serving-api.md 1.4).
+/// Unity Catalog's calls, which workspaces and planes both support (serving-api.md 1.4).
 struct UnityCatalog: VersionRegistry {
   let client: ServingClient
 
@@ -19,7 +19,7 @@ struct UnityCatalog: VersionRegistry {
     }
   }
 
-  /// The call that gives the newest versions is refused for these models, so all of them are read.
+  /// The call for the newest versions is refused for these models, so all versions are read.
   func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
     try await RegistryAnswer { try await ModelDirectoryClient(client).versions(of: model) }
       .map { $0.compactMap { RegisteredVersion($0) } }

@@ -1,28 +1,28 @@
 package import ServingAPI
 
-/// A place where registered models are kept: what it answers, in one form for every kind of registry. What follows from the
-/// answers is ``VersionResolver``'s.
+/// A registry of models, with the same interface for every kind of registry. ``VersionResolver`` interprets its
+/// answers.
 ///
-/// Every method throws `ServingError` where the registry could not be asked, `ModelRegistryError` for a question that it has
-/// no answer to at all, and `CancellationError`.
+/// Every method throws `ServingError` if the registry could not be queried, `ModelRegistryError` for a query that it
+/// does not support, and `CancellationError`.
 package protocol VersionRegistry: Sendable {
-  /// Missing where there is no such version, or no such model.
+  /// Returns the version; missing if the version or the model does not exist.
   func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion>
 
-  /// The version that an alias means; missing where there is no such alias, or no such model.
+  /// Returns the version that an alias means; missing if the alias or the model does not exist.
   func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion>
 
-  /// In no order; missing where there is no such model.
+  /// Returns all versions in no particular order; missing if the model does not exist.
   func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]>
 
-  /// Without their `@`; missing where there is no such model.
+  /// Returns all aliases without their `@`; missing if the model does not exist.
   func aliases(of model: String) async throws -> RegistryAnswer<[String]>
 
-  /// What to do about a model that is not there.
+  /// What to do about a missing model.
   var modelAdvice: String { get }
 }
 
-/// What there is, or the registry's words on there being nothing.
+/// A value, or the registry's message that it does not exist.
 package enum RegistryAnswer<Value: Sendable>: Sendable {
   case found(Value)
   case missing(String)
@@ -34,7 +34,7 @@ package enum RegistryAnswer<Value: Sendable>: Sendable {
     }
   }
 
-  /// What the question brings; missing where the API itself says that the thing asked for is not there.
+  /// Runs a query; missing if the API reports that the object does not exist.
   init(_ question: () async throws -> Value) async throws {
     do {
       self = .found(try await question())
@@ -48,7 +48,7 @@ package enum RegistryAnswer<Value: Sendable>: Sendable {
 package struct RegisteredVersion: Hashable, Sendable {
   package let number: Int64
   package let status: ModelVersionStatus
-  /// The registry's own words on the status; empty where it has none.
+  /// The registry's own message about the status; empty if it has none.
   package let statusMessage: String
 
   package init(_ number: Int64, _ status: ModelVersionStatus, statusMessage: String = "") {
@@ -59,7 +59,7 @@ package struct RegisteredVersion: Hashable, Sendable {
 }
 
 extension ServingError {
-  /// An answer about a version that does not say which.
+  /// The error for a response that does not contain a version.
   static func namesNoVersion(_ call: APICall) -> ServingError {
     ServingError(
       kind: .unexpectedAnswer, status: 200, serverMessage: "the response contains no version", call: call.description)

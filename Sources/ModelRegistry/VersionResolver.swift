@@ -1,10 +1,11 @@
 internal import Endpoints
 package import ServingAPI
 
-/// Finds out which version an alias or `latest` means, and whether a version can be served: the door to every registry.
+/// Resolves an alias or `latest` to a version, and checks whether a version can be served: the interface to every
+/// registry.
 ///
-/// Every method throws `ModelRegistryError` for what the registry says, `ServingError` where it could not be asked, and
-/// `CancellationError`.
+/// Every method throws `ModelRegistryError` for a negative answer of the registry, `ServingError` if it could not be
+/// queried, and `CancellationError`.
 package struct VersionResolver: Sendable {
   private let registry: any VersionRegistry
 
@@ -13,11 +14,11 @@ package struct VersionResolver: Sendable {
 
   package init(_ registry: any VersionRegistry) { self.registry = registry }
 
-  /// The version that `model@alias` means now; it can be served.
+  /// Returns the version that `model@alias` currently means; it can be served.
   ///
   /// - Parameters:
-  ///   - alias: with or without the `@` in front; or `latest`, the highest number among the versions that can be served.
-  ///   - wait: whether a version that is still being registered is waited for; nil: it is an error.
+  ///   - alias: with or without a leading `@`; or `latest`, the highest number among the versions that can be served.
+  ///   - wait: how to wait for a version that is still being registered; nil: it is an error.
   package func resolve(model: String, alias: String, _ wait: RegistrationWait? = nil) async throws -> ResolvedVersion {
     let alias = alias.hasPrefix("@") ? String(alias.dropFirst()) : alias
     guard let wait else { return try await resolved(model, alias) }
@@ -26,7 +27,7 @@ package struct VersionResolver: Sendable {
     }
   }
 
-  /// Makes sure that a version exists and can be served.
+  /// Checks that a version exists and can be served.
   package func requireServable(model: String, version: String) async throws {
     switch try await registry.version(version, of: model) {
     case .found(let found): try check(found, shownAs: "\(model) version \(version)")
@@ -34,7 +35,7 @@ package struct VersionResolver: Sendable {
     }
   }
 
-  /// The word for the newest version. Registries reserve it, so it is the name of no alias (serving-api.md 1.4).
+  /// The word for the newest version. Registries reserve it, so no alias has this name (serving-api.md 1.4).
   private static let latest = "latest"
 
   private func resolved(_ model: String, _ alias: String) async throws -> ResolvedVersion {
@@ -85,9 +86,10 @@ package struct VersionResolver: Sendable {
   }
 }
 
-// What is missing. Registries answer alike for a missing version and a missing model, so they are asked what there is.
+// Errors for missing objects. Registries answer alike for a missing version and a missing model, so their lists are
+// read.
 extension VersionResolver {
-  /// A server's words after our own, where they say more than that something is not there: that is said already.
+  /// Returns a server's message to append, unless it only says that something does not exist, which is already said.
   private static func more(_ words: String) -> String {
     let said = words.lowercased()
     let isSaidAlready =
@@ -98,7 +100,7 @@ extension VersionResolver {
 
   private func missing(model: String, _ words: String) -> ModelRegistryError {
     ModelRegistryError(
-      .noSuchModel, "there is no registered model \(model)\(Self.more(words))", advice: registry.modelAdvice)
+      .noSuchModel, "no registered model \(model)\(Self.more(words))", advice: registry.modelAdvice)
   }
 
   private func missing(model: String, alias: String, _ words: String) async throws -> ModelRegistryError {
@@ -108,7 +110,7 @@ extension VersionResolver {
       return ModelRegistryError(
         .noSuchAlias, "\(model) has no alias @\(alias)\(Self.more(words))",
         advice: aliases.isEmpty
-          ? "it has no aliases; set one in the registry, or write a version number"
+          ? "it has no aliases; set one in the registry, or use a version number"
           : "it has \(listed(aliases.sorted().map { "@" + $0 }, most: 20))")
     }
   }

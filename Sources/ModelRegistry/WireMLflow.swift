@@ -1,8 +1,8 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// A model version as an MLflow server shows it (serving-api.md 1.5). Its version is a text, where Unity Catalog has a
-/// number.
+/// A model version in an MLflow server's responses (serving-api.md 1.5). Its version is a string, while Unity Catalog
+/// uses a number.
 struct WireMLflowVersion: WireObject {
   var members: [String: JSONValue]
 
@@ -12,14 +12,14 @@ struct WireMLflowVersion: WireObject {
 
   var registered: RegisteredVersion? {
     guard let number = self[textOrNumber: "version"].flatMap({ Int64($0) }) else { return nil }
-    // READY is the default of the API's own definition, so a server may leave it out.
+    // READY is the default in the API's own definition, so a server may omit it.
     return RegisteredVersion(
       number, self[text: "status"].map { ModelVersionStatus(word: $0) } ?? .ready,
       statusMessage: self[text: "status_message"] ?? "")
   }
 }
 
-/// The answer to a question for one version.
+/// The response for one version.
 struct WireMLflowVersionAnswer: WireObject {
   var members: [String: JSONValue]
 
@@ -28,7 +28,7 @@ struct WireMLflowVersionAnswer: WireObject {
   var version: WireMLflowVersion? { self[object: "model_version"] }
 }
 
-/// One page of versions. An empty one has no list at all.
+/// One page of versions. An empty page has no list at all.
 struct WireMLflowVersionPage: WireObject {
   var members: [String: JSONValue]
 
@@ -58,7 +58,7 @@ struct WireMLflowModel: WireObject {
   var aliases: [WireMLflowAlias] { self[list: "aliases"] ?? [] }
 }
 
-/// The answer to a question for one model.
+/// The response for one model.
 struct WireMLflowModelAnswer: WireObject {
   var members: [String: JSONValue]
 

@@ -6,8 +6,8 @@ package import GRDB
   internal import Glibc
 #endif
 
-/// A SQLite file of this program: made whole or not at all, for its user alone, and refused where another program, a later
-/// version or an accident has been at it.
+/// A SQLite file of this program: created completely or not at all, only for its user, and refused if another program,
+/// a later version or an accident has modified it.
 package struct DatabaseFile: Sendable {
   private let place: StoragePlace
   private let migrator: DatabaseMigrator
@@ -17,19 +17,19 @@ package struct DatabaseFile: Sendable {
     self.migrator = migrator
   }
 
-  /// Of every connection to it.
+  /// The configuration of every connection.
   package static var configuration: Configuration {
     var configuration = Configuration()
     configuration.foreignKeysEnabled = true
-    // Another process writes for a few milliseconds at a time; ten seconds means that it hangs.
+    // Another process writes for a few milliseconds at a time; after ten seconds, it must be hanging.
     configuration.busyMode = .timeout(10)
     return configuration
   }
 
-  /// Opens the file, makes it where there is none, and brings one that a former version wrote up to date. Not to be called by
-  /// two processes at once.
+  /// Opens the file, creates it if it does not exist, and migrates one that an earlier version wrote. Two processes
+  /// must not call this concurrently.
   ///
-  /// - Throws: ``StorageError``; the file is as it was then.
+  /// - Throws: ``StorageError``; the file is then unchanged.
   package func open() throws(StorageError) -> DatabaseQueue {
     do {
       try prepare()
@@ -51,18 +51,18 @@ package struct DatabaseFile: Sendable {
       return try make()
     }
     guard status.st_mode & S_IFMT == S_IFREG else { throw place.damaged("it is not a regular file") }
-    // It was whole when it got its name, so something else has emptied it.
+    // It was complete when it got its name, so something else has emptied it.
     guard status.st_size > 0 else { throw place.damaged("it is empty (0 bytes)") }
-    // Those of earlier versions may be open to others; SQLite gives new files beside it the mode of the file itself.
+    // Files of earlier versions may be open to others; SQLite gives new files beside it the mode of the file itself.
     for suffix in ["", "-wal", "-shm", "-journal"] { PrivateFolder.close(place.path + suffix, mode: 0o600) }
   }
 
-  /// Makes the file beside its place, with all its tables, and moves it there.
+  /// Creates the file beside its final path, with all its tables, and moves it there.
   private func make() throws {
     let draft = place.path + ".new"
     let leftovers = ["", "-wal", "-shm", "-journal"]
     for suffix in leftovers { unlink(draft + suffix) }
-    // What lies beside a file that is gone belongs to no other.
+    // Files beside a deleted database belong to no other.
     for suffix in leftovers.dropFirst() { unlink(place.path + suffix) }
     do {
       let descriptor = openFile(draft)

@@ -4,15 +4,15 @@
   internal import Glibc
 #endif
 
-/// A folder in which a program keeps what is for its user alone.
+/// A folder with data that only its user may access.
 package struct PrivateFolder: Sendable {
   private let place: StoragePlace
 
-  /// - Parameter option: the option that names another folder, for messages.
+  /// - Parameter option: the option that sets another folder, for messages.
   package init(_ path: String, option: String) { place = StoragePlace(path: path, option: option) }
 
-  /// Makes the folder and what is missing above it. What it makes has mode 0700, whatever the umask is; what was there stays as
-  /// it is.
+  /// Creates the folder and its missing parents. New folders have mode 0700, whatever the umask is; existing ones stay
+  /// unchanged.
   package func make() throws(StorageError) {
     var partial = place.path.hasPrefix("/") ? "" : "."
     for segment in place.path.split(separator: "/") {
@@ -23,7 +23,7 @@ package struct PrivateFolder: Sendable {
         continue
       }
       let cause = errno
-      // A parent that exists may answer EROFS or EACCES before EEXIST; only a missing one is a failure.
+      // For an existing parent, the error may be EROFS or EACCES instead of EEXIST; only a missing one is a failure.
       guard access(partial, F_OK) != 0 else { continue }
       throw StorageError(
         .cannotOpen, "cannot create the directory \(place.path): \(partial): \(systemWords(cause))",
@@ -31,7 +31,7 @@ package struct PrivateFolder: Sendable {
     }
   }
 
-  /// Refuses a folder into which others may put files: what this program reads there decides what it starts and sends.
+  /// Refuses a folder that others can write to: the files in it determine what this program starts and sends.
   ///
   /// - Parameter isInPod: see ``isInPod(_:)``; a volume is then the pod's own, whatever its mode is.
   package func check(isInPod: Bool) throws(StorageError) {
@@ -43,9 +43,9 @@ package struct PrivateFolder: Sendable {
     let isRoots = status.st_uid == 0
     if isRoots, isInPod, isMountPoint(status) { return }
     guard status.st_uid == geteuid() || isRoots else {
-      // Root too: the owner can put other files in the place of those that root reads and starts.
+      // This includes root: the owner can replace files that root reads and starts.
       throw refused(
-        "it belongs to \(UserName.of(status.st_uid)), who can replace what is in it, and this process runs as "
+        "it belongs to \(UserName.of(status.st_uid)), who can replace its contents, but this process runs as "
           + UserName.of(geteuid()),
         "run \"chown -R \(geteuid()) \(place.path)\" (on the host, where it is mounted into a container), or run this "
           + "process as its owner (--user \(status.st_uid):\(status.st_gid) for a container)")
@@ -54,10 +54,10 @@ package struct PrivateFolder: Sendable {
     guard othersMayWrite || status.st_mode & S_IWGRP != 0 && !UserName.isOwnGroup(status.st_gid) else { return }
     throw refused(
       "\(othersMayWrite ? "every user" : "its group") can write to it (mode \(Self.octal(status.st_mode)))",
-      "remove that permission (chmod go-w \(place.path)) after a look at what is in it")
+      "check its contents, then remove that permission (chmod go-w \(place.path))")
   }
 
-  /// Whether the process of this environment runs in a pod of Kubernetes.
+  /// Returns whether the process with this environment runs in a Kubernetes pod.
   package static func isInPod(_ environment: [String: String]) -> Bool {
     environment["KUBERNETES_SERVICE_HOST"] != nil
   }
@@ -65,7 +65,7 @@ package struct PrivateFolder: Sendable {
   private func refused(_ why: String, _ next: String) -> StorageError {
     StorageError(
       .cannotOpen, "the directory \(place.path) is refused: \(why)",
-      next: "\(next), or name another directory with \(place.option)")
+      next: "\(next), or use another directory with \(place.option)")
   }
 
   private func isMountPoint(_ status: stat) -> Bool {
@@ -78,7 +78,7 @@ package struct PrivateFolder: Sendable {
     return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
   }
 
-  /// Takes every right of others to a file or folder away. One that is not there is no error.
+  /// Removes all permissions of others on a file or folder. A missing one is not an error.
   ///
   /// - Parameter mode: 0600 for a file, 0700 for a folder.
   package static func close(_ path: String, mode: UInt32) {
@@ -88,14 +88,14 @@ package struct PrivateFolder: Sendable {
   }
 }
 
-/// Users and groups by their names.
+/// The names of users and groups.
 private enum UserName {
   static func of(_ id: uid_t) -> String { name(id) ?? "user \(id)" }
 
   private static func name(_ id: uid_t) -> String? { getpwuid(id).map { String(cString: $0.pointee.pw_name) } }
 
-  /// Whether nobody else is in the group: the one of the user's own name, as most distributions make it, or one that is in
-  /// no list and that this process has, as in a container.
+  /// Returns whether nobody else is in the group: the one with the user's own name, as in most distributions, or one
+  /// that is in no list and that this process has, as in a container.
   static func isOwnGroup(_ id: gid_t) -> Bool {
     guard isMember(id) else { return false }
     guard let group = getgrgid(id) else { return true }

@@ -1,24 +1,24 @@
 internal import GRDB
 
-/// Why a folder or a database of this program cannot be used, and what a person can do about it.
+/// Why a folder or a database of this program cannot be used, and what to do about it.
 package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
-    /// A folder or file cannot be opened or made, or other users can write to it.
+    /// A folder or file cannot be opened or created, or other users can write to it.
     case cannotOpen
-    /// It is not a database, not this program's, or broken.
+    /// It is not a database, not this program's, or damaged.
     case damaged
-    /// A later version of this program has written it.
+    /// It was written by a later version of this program.
     case newer
     /// Another process keeps it busy.
     case busy
-    /// A read or write failed for another reason of the disk or of SQLite.
+    /// A read or write failed because of the disk or SQLite, for another reason.
     case failed
   }
 
   package let kind: Kind
   /// What happened and where.
   package let message: String
-  /// What to do next; nil where there is nothing to say.
+  /// What to do next; nil if there is nothing to do.
   package let next: String?
 
   package init(_ kind: Kind, _ message: String, next: String? = nil) {
@@ -31,7 +31,7 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 extension StorageError {
-  /// What went wrong with a database, in words that say what to do.
+  /// Describes a database error, with what to do.
   package init(_ error: any Error, _ place: StoragePlace) {
     switch error {
     case let error as StorageError: self = error
@@ -48,24 +48,24 @@ extension StorageError {
     case .SQLITE_BUSY, .SQLITE_LOCKED:
       self.init(
         .busy, "another process has held \(file) locked for 10s",
-        next: "try again, or look what fuser \(file) shows")
+        next: "try again, or run \"fuser \(file)\" to find the process")
     case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
       self.init(
         .cannotOpen, "cannot write \(file): \(words)",
-        next: "check the owner of it and its directory, or use another directory with \(place.option)")
+        next: "check the owner of the file and its directory, or use another directory with \(place.option)")
     case .SQLITE_FULL:
-      self.init(.failed, "cannot write \(file): the disk is full", next: "free some space and try again")
+      self.init(.failed, "cannot write \(file): the disk is full", next: "free some disk space and try again")
     default: self.init(.failed, "cannot use \(file): \(words)")
     }
   }
 }
 
-/// A folder or file of this program, with what a message about it needs to know.
+/// A folder or file of this program, with the facts that messages about it need.
 package struct StoragePlace: Hashable, Sendable {
   package let path: String
-  /// The option that names another folder, such as `--state DIR`.
+  /// The option that sets another folder, such as `--state DIR`.
   package let option: String
-  /// What is lost with the file, as the end of a sentence that says to move it away.
+  /// What is lost with the file, as the end of a sentence that advises moving it away.
   package let loss: String
 
   package init(path: String, option: String, loss: String = "") {
@@ -81,7 +81,7 @@ package struct StoragePlace: Hashable, Sendable {
   }
 }
 
-/// The operating system's words for an error number.
+/// Returns the operating system's message for an error number.
 package func systemWords(_ code: Int32) -> String { String(cString: strerror(code)) }
 
 #if canImport(Darwin)

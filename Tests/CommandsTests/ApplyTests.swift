@@ -210,7 +210,7 @@ import Testing
       let refused = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
       #expect(refused.code == 1)
       #expect(refused.notes.contains("live state changed since it was made"), "\(refused)")
-      #expect(refused.notes.contains("support-chat exists by now"))
+      #expect(refused.notes.contains("support-chat now exists"))
     }
   }
 

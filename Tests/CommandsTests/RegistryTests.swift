@@ -71,7 +71,7 @@ import Testing
       let planned = await bench.run("diff")
       #expect(
         planned.output.contains(
-          "version 2 is still being registered; latest of \(Self.model) means 1 until then"), "\(planned)")
+          "version 2 is still being registered; latest of \(Self.model) resolves to 1 until then"), "\(planned)")
       #expect(await bench.run("apply").code == 0)
       #expect(bench.live == "1")
     }

@@ -63,7 +63,7 @@ import Testing
     }
     #expect(try await movements().isEmpty)
     world.workspace.foreignEdit("chat", config: World.config("9"))
-    #expect(try await movements() == ["chat exists by now"])
+    #expect(try await movements() == ["chat now exists"])
   }
 
   @Test(arguments: ["{}", #"{"kind": "SavedPlan"}"#, #"{"kind": "SavedPlan", "form": 2}"#, "[]"])

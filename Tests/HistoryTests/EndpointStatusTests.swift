@@ -143,7 +143,7 @@ import Testing
 
   @Test(arguments: [
     ("{}", "the status has no fleet"),
-    (#"{"fleet":"f","target":"t","lastSync":"yesterday"}"#, "the status has a lastSync that is not a time"),
+    (#"{"fleet":"f","target":"t","lastSync":"yesterday"}"#, "the status has a lastSync that is not a valid time"),
     (#"{"fleet":"f","target":"t","endpoints":[{"phase":"held"}]}"#, "an endpoint's status has no name"),
     (#"{"fleet":"f","target":"t","endpoints":[{"name":"a","phase":"held","why":""}]}"#, "the status of a has no since"),
   ])

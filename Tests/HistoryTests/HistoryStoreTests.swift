@@ -185,10 +185,10 @@ import Testing
     #expect(
       events.map { $0.why.isEmpty ? $0.what : "\($0.what): \($0.why)" } == [
         "creating with revision 1 (\(one))",
-        "revision 1: became good",
+        "revision 1 became good",
         "updating to revision 2 (\(two))",
         "PUT /api/2.0/serving-endpoints/support-chat/config was temporarily unavailable: try later",
-        "revision 2: failed for a reason of the provider: no capacity",
+        "revision 2 failed because of the provider: no capacity",
         "rolling back to revision 1 (\(one))",
         "PATCH /api/2.0/serving-endpoints/support-chat/tags was refused: no such tag",
         "verification was inconclusive: 503",
@@ -222,13 +222,13 @@ import Testing
     let lines = try await store.events(of: key).map { "\($0.what)|\($0.why)|\($0.sourceCommit ?? "-")" }
     #expect(
       lines == [
-        "creating with revision 1 (\(two.digest))||2222222", "revision 1: became good||2222222",
+        "creating with revision 1 (\(two.digest))||2222222", "revision 1 became good||2222222",
         "updating to revision 2 (\(three.digest))||3333333",
         "PUT /api/2.0/serving-endpoints/support-chat/config was refused|no|3333333",
         "verification failed|wrong|3333333",
-        "revision 2: failed|\(words)|3333333",
+        "revision 2 failed|\(words)|3333333",
         "rolling back to revision 1 (\(two.digest)) because revision 2 failed|\(words)|3333333",
-        "revision 1: became good||2222222",
+        "revision 1 became good||2222222",
         "lifted the hold|the desired config changed|-",
       ])
   }

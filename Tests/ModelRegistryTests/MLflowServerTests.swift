@@ -112,8 +112,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_USERNAME is set, and MLFLOW_TRACKING_PASSWORD is not"),
-    ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_PASSWORD is set, and MLFLOW_TRACKING_USERNAME is not"),
+    ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_PASSWORD is not"),
+    ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_PASSWORD is set, but MLFLOW_TRACKING_USERNAME is not"),
   ])
   func `half of a name and password is an error`(variable: String, message: String) {
     let error = #expect(throws: TargetError.self) { try MLflowCredentials(environment: [variable: "s3cret-words"]) }
@@ -141,7 +141,7 @@ import Testing
     ),
     (
       .answer(status: 403, body: "Permission denied"), .password(user: "ada", Secret("s3cret-words")),
-      "the MLflow server was shown the credentials in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+      "check the credentials in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     ),
     (
       .answer(status: 200, body: "<html><title>Welcome</title></html>"), .none,

@@ -98,10 +98,10 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     #expect(ResolvedVersion("7").remark(on: "m") == nil)
     #expect(
       ResolvedVersion("7", registering: ["8"]).remark(on: "m")
-        == "version 8 is still being registered; latest of m means 7 until then")
+        == "version 8 is still being registered; latest of m resolves to 7 until then")
     #expect(
       ResolvedVersion("7", registering: ["9", "8"]).remark(on: "m")
-        == "versions 9 and 8 are still being registered; latest of m means 7 until then")
+        == "versions 9 and 8 are still being registered; latest of m resolves to 7 until then")
   }
 
   @Test(
@@ -195,8 +195,8 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
       try await resolver.resolve(model: "chat", alias: "champion")
     }
     #expect(error?.kind == .noAliases)
-    #expect(error?.message == "chat@champion: the workspace's registry has no aliases")
-    #expect(error?.advice.hasPrefix("write a version number or latest") == true)
+    #expect(error?.message == "chat@champion: the workspace's registry does not support aliases")
+    #expect(error?.advice.hasPrefix("use a version number or latest") == true)
     let missing = await #expect(throws: ModelRegistryError.self) {
       try await resolver.resolve(model: "char", alias: "champion")
     }

@@ -53,7 +53,7 @@ import Testing
       #expect(chown(root, 54321, 54321) == 0)
       let error = refusal(root)
       #expect(error?.message.contains("it belongs to user 54321") == true, "\(String(describing: error))")
-      #expect(error?.message.contains("who can replace what is in it, and this process runs as root") == true)
+      #expect(error?.message.contains("who can replace its contents, but this process runs as root") == true)
       #expect(
         error?.next?.hasPrefix(
           "run \"chown -R 0 \(root)\" (on the host, where it is mounted into a container), or run this process as its owner "

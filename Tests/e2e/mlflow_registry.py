@@ -119,7 +119,7 @@ def look_up(setpoint: Setpoint, registry: Registry) -> None:
     check("a missing alias is told with MLflow's words and with what there is", told, said)
     check("and makes the plan not whole", code == 2, code)
     code, said = setpoint.run("diff", "latest", model="main.support.nothing")
-    check("a missing model is told from that", code == 2 and "there is no registered model" in said, said)
+    check("a missing model is told from that", code == 2 and "no registered model" in said, said)
 
     code, said = setpoint.run("apply", "@champion")
     check("apply serves what the alias means", code == 0, said)

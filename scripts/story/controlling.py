@@ -245,7 +245,7 @@ def put_hand_edit_right(tale: Tale) -> None:
         tale.answers("2")
         check("by one config", tale.rollouts() == before + 1, seen=tale.recorder.writes)
         told = tale.controller.run("events", CHAT)
-        check("an event says so", "over a change from elsewhere" in told.out, seen=told)
+        check("an event says so", "after a change outside Setpoint" in told.out, seen=told)
 
 
 def looks_at_version(version: str, answers: list[tuple[str, bytes]]) -> int:

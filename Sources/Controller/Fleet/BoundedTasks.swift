@@ -1,5 +1,5 @@
-/// Runs `transform` on each item, at most `limit` at a time, and gives the results in the order of the items. The first
-/// error cancels the rest and is thrown.
+/// Runs `transform` on each item, at most `limit` at a time, and returns the results in the order of the items. The
+/// first error cancels the rest and is thrown.
 package func mapConcurrently<Item: Sendable, Result: Sendable>(
   _ items: [Item], limit: Int, _ transform: @escaping @Sendable (Item) async throws -> Result
 ) async throws -> [Result] {

@@ -2,15 +2,15 @@ package import Endpoints
 internal import History
 package import Planning
 
-/// How far one endpoint is walked in one command.
+/// Limits for reconciling one endpoint in one command.
 package struct ConvergenceLimits: Sendable {
-  /// Wait for the provider at all; without it the walk ends at the first wait.
+  /// Whether to wait for the provider; if false, reconciliation ends at the first wait.
   package var waits: Bool
-  /// How long a walk may take; nil: as long as the endpoint's own rollout deadline, and a little.
+  /// How long reconciliation may take; nil: the endpoint's own rollout deadline plus a margin.
   package var timeout: Duration?
-  /// How many endpoints are walked at once.
+  /// How many endpoints are reconciled concurrently.
   package var concurrency: Int
-  /// How many writes the provider takes; nil: any number.
+  /// How many writes the provider accepts; nil: unlimited.
   package var budget: SharedWriteBudget?
 
   package init(
@@ -22,60 +22,60 @@ package struct ConvergenceLimits: Sendable {
     self.budget = budget
   }
 
-  /// The moment at which a walk that begins now gives up waiting.
+  /// The time at which a reconciliation that starts now stops waiting.
   func end(of desired: Desired, from now: Timestamp) -> Timestamp {
     if let timeout { return now + timeout }
     guard case .present(let endpoint, _) = desired else { return now + .seconds(600) }
     let end = now + endpoint.rollout.deadline(for: endpoint.config) + .seconds(300)
-    // What stays at a step for its time is not late.
+    // The hold time of a step is not a delay.
     return endpoint.rollout.steps.reduce(end) { $0 + $1.hold }
   }
 }
 
-/// What a walk tells on its way.
+/// Progress of a reconciliation.
 package enum ConvergenceEvent: Sendable {
-  /// Looked and decided; the decision's step comes next.
+  /// The endpoint was observed and a decision was made; the decision's step comes next.
   case assessed(Reconciler.Assessment)
-  /// The look's step is a write, and the write budget is used up for a while.
+  /// The next step is a write, and the write budget is exhausted for now.
   case budgetUsedUp(Reconciler.Assessment, ControllerOptions.WriteBudget)
   case ended(ConvergenceResult)
 }
 
-/// How the walk of one endpoint ended.
+/// The result of reconciling one endpoint.
 package struct ConvergenceResult: Sendable {
   package let name: String
   package let ending: Ending
-  /// The calls that were sent, in order, as the serving API spells them.
+  /// The calls that were sent, in order, in the notation of the serving API.
   package let calls: [String]
-  /// The last look; nil where not even one succeeded.
+  /// The last assessment; nil if none succeeded.
   package let last: Reconciler.Assessment?
-  /// What was seen of a rollout that failed on this walk.
+  /// Evidence of a rollout that failed during this reconciliation.
   package let evidence: RolloutEvidence?
   /// How long it took.
   package let elapsed: Duration
-  /// How long it was let wait.
+  /// How long it was allowed to wait.
   package let limit: Duration
 
   package enum Ending: Sendable {
-    /// Nothing was to do, or all of it is done.
+    /// Nothing had to be done, or everything is done.
     case inSync
-    /// It stays as it is, for the decision's reason.
+    /// The endpoint stays as it is, for the decision's reason.
     case held(Reason)
-    /// Something is under way, and this walk waits no longer: it was told not to, or the time was over.
+    /// A change is in progress and is no longer waited for: by request, or because of the timeout.
     case underWay(Reason, timeIsOver: Bool)
-    /// The person interrupted; what is in flight goes on at the provider.
+    /// The user interrupted; calls in flight continue at the provider.
     case interrupted
-    /// The walk itself could not go on. Why, in words.
+    /// Reconciliation could not continue, for this reason.
     case failed(String)
   }
 
-  /// Whether a command that walked this endpoint did what it was asked: holds that the manifest or the fleet's own rules ask
-  /// for are no failure.
+  /// Whether the command did what was requested. A hold that the manifest or the fleet's own rules request is not a
+  /// failure.
   package var isSuccess: Bool {
     switch ending {
     case .inSync: true
     case .held(let reason): reason.code == .suspended || reason.code == .retained
-    // A call that the provider did not take leaves nothing under way.
+    // A call that the provider did not accept leaves nothing in progress.
     case .underWay(let reason, let timeIsOver): !timeIsOver && reason.code != .retrying
     case .interrupted, .failed: false
     }
@@ -83,9 +83,9 @@ package struct ConvergenceResult: Sendable {
 }
 
 extension Reconciler {
-  /// Walks one endpoint until nothing is left to do: look, decide, take a step, again.
+  /// Reconciles one endpoint until nothing is left to do: observe, decide, take a step, repeat.
   ///
-  /// - Parameter sleep: waits between looks; throws `CancellationError` when the walk is to end.
+  /// - Parameter sleep: waits between checks; throws `CancellationError` when reconciliation has to end.
   package func converge(
     _ name: String, desired: Desired, limits: ConvergenceLimits, sleep: @Sendable (Duration) async throws -> Void,
     report: @Sendable (ConvergenceEvent) -> Void
@@ -116,7 +116,7 @@ extension Reconciler {
     var calls: [String] = []
     var last: Assessment?
     var evidence: RolloutEvidence?
-    /// How often another process of this state directory got in between, in a row.
+    /// How many times in a row another process with the same state directory recorded a change in between.
     var collisions = 0
   }
 
@@ -141,7 +141,7 @@ extension Reconciler {
         if let wait = budgetWait(assessment, limits) {
           if let budget = limits.budget { report(.budgetUsedUp(assessment, budget.budget)) }
           next = nil
-          // A place in the queue costs the endpoint none of its own time.
+          // Waiting in the queue does not count against the endpoint's own time.
           progress.end = progress.end + wait
           try await sleep(wait)
           continue
@@ -157,24 +157,24 @@ extension Reconciler {
     }
   }
 
-  /// How long the step has to wait for the write budget; nil: it may be taken now.
+  /// How long the step has to wait for the write budget; nil: it can be taken now.
   private func budgetWait(_ assessment: Assessment, _ limits: ConvergenceLimits) -> Duration? {
     guard case .call(let operation) = assessment.decision.next, operation.isBudgeted else { return nil }
     return limits.budget?.take(for: assessment.name, urgent: assessment.decision.action == .rollback)
   }
 
   private func ending(_ assessment: Assessment, _ progress: Progress) -> ConvergenceResult.Ending? {
-    // A provider that cannot be read for a moment ends no walk that has begun.
+    // A provider that is temporarily unreadable does not end a reconciliation in progress.
     if case .unreadable = assessment.observed, !progress.calls.isEmpty { return nil }
     guard assessment.decision.isSettled else { return nil }
-    // A settled action may still have a step to take, such as side settings in place.
+    // A settled action may still have a step to take, such as in-place changes to side settings.
     switch assessment.decision.next {
     case .record, .call, .verify, .checkTarget: return nil
     case .wait, .rest: return assessment.decision.action == .hold ? .held(assessment.decision.reason) : .inSync
     }
   }
 
-  /// How long to wait before the next look; nil: a step is to be taken now.
+  /// How long to wait before the next check; nil: a step is due now.
   private func pause(_ assessment: Assessment) -> Duration? {
     if case .unreadable = assessment.observed { return .seconds(5) }
     switch assessment.decision.next {

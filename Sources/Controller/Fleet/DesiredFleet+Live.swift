@@ -4,11 +4,11 @@ internal import Planning
 internal import ServingAPI
 
 extension Reconciler {
-  /// What one endpoint was last asked to be, for commands that name it without its manifest (`rollback`, `retry`): the held
-  /// config if one is held, else what was rolled out last, in the steps and with the checks that its manifest had then. Its
-  /// tags, its protection and its fleet stay as they are.
+  /// The last desired state of one endpoint, for commands that name it without its manifest (`rollback`, `retry`): the
+  /// held config if there is one, otherwise the last rollout, with the steps and checks that its manifest had then. Its
+  /// tags, protection and fleet stay unchanged.
   ///
-  /// - Returns: unknown where this machine's history does not have that config.
+  /// - Returns: unknown if this machine's history does not contain that config.
   package func standing(_ name: String) async throws -> DesiredFleet {
     guard case .present(let live) = try await provider.observe(name) else { throw noSuchEndpoint(name) }
     let recorded = try await history.memory(of: key(name), values: Self.values(.none, .present(live)))
@@ -18,14 +18,14 @@ extension Reconciler {
 }
 
 extension Reconciler {
-  /// Whether this machine knows how the endpoint's manifest wants it rolled out.
+  /// Whether this machine knows the rollout policy of the endpoint's manifest.
   package func knowsPolicy(of name: String) async throws -> Bool {
     try await history.memory(of: key(name)).memory.policy != nil
   }
 }
 
 extension Memory {
-  /// What an endpoint that is named without its manifest was last asked to be.
+  /// The last desired state of an endpoint that is named without its manifest.
   func standing(of live: ObservedEndpoint, name: String) -> Desired {
     let held = HeldTag(tags: live.tags).held ?? heldWhileAbsent
     guard let rollout = held.map({ rollout(of: $0.digest) }) ?? present(live) else {
@@ -41,7 +41,7 @@ extension Memory {
       rollout)
   }
 
-  /// What is live, or what was sent last where that is not live yet.
+  /// The live config, or the last one that was sent if that is not live yet.
   private func present(_ live: ObservedEndpoint) -> Rollout? {
     if let attempt, let rollout = rollout(of: attempt.digest) { return rollout }
     if let newest = revisions.last, let config = newest.config { return Rollout(config, digest: newest.digest) }

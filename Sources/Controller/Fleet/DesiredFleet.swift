@@ -4,23 +4,23 @@ package import ModelRegistry
 package import Planning
 internal import ServingAPI
 
-/// What a source wants of a whole fleet, aliases resolved.
+/// The desired state of a whole fleet, with aliases resolved.
 package struct DesiredFleet: Sendable {
-  /// By name: present, or unknown where the manifest is broken or an alias has no version at present.
+  /// By name: present, or unknown if the manifest is invalid or an alias currently has no version.
   package let endpoints: [String: Desired]
-  /// Whether the source was read whole. If not, nothing follows from a name's absence.
+  /// Whether the source was read completely. If not, a missing name means nothing.
   package let isComplete: Bool
-  /// By name, what a person should know of the versions beside what is wanted; mostly nothing.
+  /// By name, remarks on the versions for the user; usually none.
   package let remarks: [String: [String]]
-  /// The names of those whose versions could not be looked up, since the registry did not answer the question.
+  /// The names of endpoints whose versions could not be resolved because the registry did not answer.
   package let unasked: Set<String>
   /// How the manifests were resolved, by name.
   private let resolutions: [String: Resolution]
 
-  /// What a manifest came to.
+  /// The result of resolving a manifest.
   private struct Resolution: Sendable {
     let manifest: Manifest
-    /// What its aliases meant.
+    /// The versions of its aliases.
     let versions: [ModelAlias: String]
     let desired: Desired
   }
@@ -40,19 +40,19 @@ package struct DesiredFleet: Sendable {
     self.resolutions = resolutions
   }
 
-  /// What is wanted of an endpoint.
+  /// The desired state of an endpoint.
   package func desired(_ name: String) -> Desired {
     endpoints[name]
-      ?? (isComplete ? .none : .unknown("not all manifests could be read, so it may be in one of them"))
+      ?? (isComplete ? .none : .unknown("some manifests could not be read, so it may be in one of them"))
   }
 
-  /// The version that an alias means now.
+  /// A function that returns the version that an alias currently means.
   package typealias AliasLookup = @Sendable (ModelAlias) async throws -> ResolvedVersion
 
-  /// Resolves a source's aliases, each once, so that one plan means one version by it.
+  /// Resolves a source's aliases, each only once, so that an alias means one version throughout a plan.
   ///
-  /// - Parameter former: what an earlier reading of the source came to; a manifest that says and means the same is taken
-  ///   from there.
+  /// - Parameter former: the result of an earlier read of the source; manifests that are unchanged and resolve to the
+  ///   same versions are taken from it.
   package static func resolve(
     _ set: ManifestSet, after former: DesiredFleet? = nil, versionOfAlias: @escaping AliasLookup
   ) async throws -> DesiredFleet {
@@ -103,7 +103,7 @@ package struct DesiredFleet: Sendable {
     return Resolution(manifest: manifest, versions: versions, desired: desired)
   }
 
-  /// So many are part of a status.
+  /// The maximum number of findings in a status.
   private static let mostFindings = 5
 
   private static func desired(_ manifest: Manifest, _ known: [ModelAlias: AliasAnswer]) -> Desired {
@@ -115,14 +115,14 @@ package struct DesiredFleet: Sendable {
   }
 }
 
-/// What a registry said of one alias.
+/// A registry's answer for one alias.
 private struct AliasAnswer: Sendable {
   let alias: ModelAlias
   var version: ResolvedVersion?
-  /// Why there is no version; nil: there is one.
+  /// Why there is no version; nil if there is one.
   var problem: (any Error)?
 
-  /// Whether the registry gave no answer to the question.
+  /// Whether the registry did not answer.
   var isUnasked: Bool { problem is ServingError }
 
   var words: String {

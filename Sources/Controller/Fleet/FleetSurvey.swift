@@ -4,13 +4,14 @@ package import Planning
 internal import ServingAPI
 
 extension Reconciler {
-  /// Looks at every endpoint that the source names or the fleet owns: one list, one read of each, one reading of the history.
+  /// Observes every endpoint that the source names or the fleet owns: one list call, one read per endpoint, one read of
+  /// the history.
   ///
-  /// - Throws: `ServingError` where the list cannot be had: without it nobody can tell what the fleet owns.
+  /// - Throws: `ServingError` if the list cannot be read: without it, the endpoints that the fleet owns are unknown.
   package func survey(_ fleet: DesiredFleet, concurrency: Int = 16) async throws -> [PlanItem] {
     let owned = try await provider.list().filter { $0.tags[FleetTags.fleet] == options.fleet && !$0.isReserved }
     let names = Set(fleet.endpoints.keys).union(owned.map(\.name)).sorted()
-    // A list may be older than a create of a moment ago, so even what it does not name is asked for.
+    // The list may be older than a recent create, so names that it lacks are read as well.
     let observations = try await mapConcurrently(names, limit: concurrency) { name in
       try await observe(name, desired: fleet.desired(name))
     }
@@ -25,7 +26,7 @@ extension Reconciler {
       case nil: return PlanItem(name: name, desired: desired, observed: observed, memory: Memory())
       case .success(let recorded):
         return PlanItem(name: name, desired: desired, observed: observed, memory: recorded.memory)
-      // Without what is remembered nobody can tell what to do with it; the others go on.
+      // Without its memory, no decision is possible for it; the others continue.
       case .failure(let error):
         return PlanItem(
           name: name, desired: desired, observed: .unreadable(error.description), memory: Memory())
@@ -33,7 +34,7 @@ extension Reconciler {
     }
   }
 
-  /// What is to be done to the whole fleet now, and why. Nothing is changed.
+  /// The plan for the whole fleet. Nothing is changed.
   package func plan(
     _ fleet: DesiredFleet, allowMassDelete: Bool = false, explain: Bool = false, concurrency: Int = 16
   ) async throws -> Plan {

@@ -1,10 +1,10 @@
 internal import Planning
 
 extension Reconciler {
-  /// Walks many endpoints, some at once, until each is where it is to be or has to wait for a person. One that fails keeps no
-  /// other from going on. When the caller is cancelled each walk says what it left in flight.
+  /// Reconciles many endpoints concurrently, until each is done or waits for a user. A failure of one does not stop the
+  /// others. When the caller is canceled, each result states what is left in flight.
   ///
-  /// - Parameter admit: asked before an endpoint is walked; what it returns is how that walk ends before it began.
+  /// - Parameter admit: called before an endpoint is reconciled; a returned ending replaces the reconciliation.
   /// - Returns: the results in the order of `names`.
   package func converge(
     _ names: [String], of fleet: DesiredFleet, limits: ConvergenceLimits,
@@ -12,7 +12,7 @@ extension Reconciler {
     sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
     report: @escaping @Sendable (ConvergenceEvent) -> Void
   ) async -> [ConvergenceResult] {
-    // A walk throws nothing, so neither does the map.
+    // Reconciling throws nothing, so neither does the map.
     let results = try? await mapConcurrently(names, limit: limits.concurrency) { name in
       let began = now()
       if let ending = await admit(name) {

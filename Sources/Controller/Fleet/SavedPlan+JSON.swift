@@ -3,13 +3,13 @@ internal import Endpoints
 internal import History
 internal import Planning
 
-/// Why a file is no saved plan that can be carried out.
+/// Why a file is not a saved plan that can be applied.
 package struct SavedPlanError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
 }
 
 extension SavedPlan {
-  /// The form's number; it goes up when an older Setpoint would misread a newer plan.
+  /// The format version; increased when an older Setpoint would misread a newer plan.
   private static let form: Int64 = 2
 
   /// The file's content.
@@ -21,7 +21,7 @@ extension SavedPlan {
     ]
   }
 
-  /// Reads what ``json`` wrote.
+  /// Reads the output of ``json``.
   package init(json: JSONValue) throws(SavedPlanError) {
     guard json["kind"] == "SavedPlan" else {
       throw SavedPlanError(description: "it is not a saved plan; \"setpoint diff -f ... --out FILE\" writes one")

@@ -2,28 +2,28 @@ package import Endpoints
 package import History
 package import Planning
 
-/// A plan as `diff --out` writes it and `apply --plan` carries it out: what each endpoint is to be, and what the world looked
-/// like when that was decided. Plain environment values are in it only as codes (``ConfigSnapshot``).
+/// A plan as `diff --out` writes it and `apply --plan` executes it: the desired state of each endpoint, and the live
+/// state when the plan was made. Plain environment values are stored only as codes (``ConfigSnapshot``).
 package struct SavedPlan: Hashable, Sendable {
   package let target: String
   package let fleet: String
   package let adopt: Bool
   package let prune: Bool
   package let allowRecreate: Bool
-  /// The endpoints to which something is done, by name.
+  /// The endpoints that the plan changes, by name.
   package let entries: [Entry]
 
   /// One endpoint's part.
   package struct Entry: Hashable, Sendable {
     package let name: String
     package let action: PlanAction
-    /// The endpoint when the plan was made.
+    /// The endpoint's live state when the plan was made.
     package let world: Attempt.Base
-    /// What it is to be; nil: it is to be deleted.
+    /// The desired state; nil: the endpoint is deleted.
     package let wish: SavedWish?
   }
 
-  /// - Parameter items: what the plan was made of.
+  /// - Parameter items: the input of the plan.
   package init(_ plan: Plan, of items: [PlanItem], options: DecisionOptions, key: RedactionKey) {
     target = plan.target
     fleet = plan.fleet
@@ -39,10 +39,10 @@ package struct SavedPlan: Hashable, Sendable {
     }
   }
 
-  /// What the plan wants, with environment values filled in from configs that hold them.
+  /// The plan's desired state, with environment values restored from configs that contain them.
   ///
-  /// - Parameter values: for each endpoint the configs in which to look: the manifest's, the live one.
-  /// - Throws: `HistoryError` `cannotRestore`, naming the variables that nobody holds.
+  /// - Parameter values: for each endpoint, the configs to search: the manifest's and the live one.
+  /// - Throws: `HistoryError` `cannotRestore`, which names the variables that are in none of them.
   package func desiredFleet(values: [String: [EndpointConfig]], key: RedactionKey) throws(HistoryError) -> DesiredFleet
   {
     var endpoints: [String: Desired] = [:]
@@ -55,21 +55,21 @@ package struct SavedPlan: Hashable, Sendable {
     return DesiredFleet(endpoints: endpoints, isComplete: false)
   }
 
-  /// What has changed in the world since the plan was made, a line each; empty: it may be carried out.
+  /// Changes to live state since the plan was made, one line each; empty: the plan can be applied.
   package func movements(now items: [PlanItem], replanned: Plan) -> [String] {
     let observed = Dictionary(items.map { ($0.name, $0.observed) }, uniquingKeysWith: { one, _ in one })
     return entries.compactMap { entry in
       switch (observed[entry.name] ?? .absent, entry.world) {
       case (.unreadable(let why), _): return "\(entry.name) cannot be read: \(why)"
       case (.absent, .absent): break
-      case (.absent, .present): return "\(entry.name) is gone"
-      case (.present, .absent): return "\(entry.name) exists by now"
+      case (.absent, .present): return "\(entry.name) no longer exists"
+      case (.present, .absent): return "\(entry.name) now exists"
       case (.present(let live), .present):
-        if Attempt.Base(live) != entry.world { return "\(entry.name) was changed since" }
+        if Attempt.Base(live) != entry.world { return "\(entry.name) has changed since" }
       }
       let action = replanned.changes.first { $0.endpoint == entry.name }?.action ?? .none
       return action == entry.action
-        ? nil : "\(entry.name) would now be \(action.rawValue) where the plan says \(entry.action.rawValue)"
+        ? nil : "\(entry.name): the action is now \(action.rawValue), but the plan says \(entry.action.rawValue)"
     }
   }
 }

@@ -2,8 +2,8 @@ internal import Planning
 internal import Scheduling
 internal import Synchronization
 
-/// The write budget of a provider, shared by every walk of one command: however many endpoints change at once, no more
-/// writes go out in any stretch of time than the provider takes. Rollbacks go first.
+/// The write budget of a provider, shared by all reconciliations of one command: no matter how many endpoints change
+/// concurrently, the provider's limit on writes per period is kept. Rollbacks go first.
 package final class SharedWriteBudget: Sendable {
   package let budget: ControllerOptions.WriteBudget
   private let state: Mutex<State>
@@ -11,14 +11,14 @@ package final class SharedWriteBudget: Sendable {
 
   private struct State {
     var bucket: TokenBucket<String>
-    /// The walks whose write is on its way.
+    /// The endpoints with a write in flight.
     var writing: Set<String> = []
   }
 
-  /// Long enough for the look that comes before a write.
+  /// Long enough for the observation that precedes a write.
   private static let hold: Duration = .seconds(2)
 
-  /// - Parameter elapsed: a clock that never goes back.
+  /// - Parameter elapsed: a monotonic clock.
   package init(_ budget: ControllerOptions.WriteBudget, elapsed: @escaping @Sendable () -> Duration) {
     self.budget = budget
     self.elapsed = elapsed
@@ -28,9 +28,9 @@ package final class SharedWriteBudget: Sendable {
           capacity: budget.writes, per: budget.period, hold: max(budget.period / 10, Self.hold))))
   }
 
-  /// Asks for a write.
+  /// Requests a write.
   ///
-  /// - Returns: nil where it may go out now; else how long to wait before asking again.
+  /// - Returns: nil if it may be sent now; otherwise how long to wait before requesting again.
   func take(for name: String, urgent: Bool) -> Duration? {
     state.withLock { state in
       let wait = state.bucket.take(for: name, urgent: urgent, holding: true, now: elapsed())
@@ -39,7 +39,7 @@ package final class SharedWriteBudget: Sendable {
     }
   }
 
-  /// The answer to the write came, or none will: it counted at the provider until now at the latest.
+  /// Records that the write got a response, or that none will come: it counted at the provider by now at the latest.
   func used(by name: String) {
     state.withLock { state in
       guard state.writing.remove(name) != nil else { return }
@@ -47,12 +47,12 @@ package final class SharedWriteBudget: Sendable {
     }
   }
 
-  /// The walk is over and waits for no write any more.
+  /// Records that the reconciliation is over and waits for no more writes.
   func leave(_ name: String) { state.withLock { $0.bucket.leave(name) } }
 }
 
 extension Operation {
-  /// Whether the provider counts it as a write: what begins or ends compute (serving-api.md 1.8).
+  /// Whether the provider counts it as a write: a call that starts or stops compute (serving-api.md 1.8).
   var isBudgeted: Bool {
     switch self {
     case .create, .updateConfig, .delete: true

@@ -1,10 +1,10 @@
 internal import CanonicalJSON
 internal import Endpoints
 
-// How a saved plan writes down side settings: nil stays nil, since what is not managed is something else than nothing.
+// How a saved plan represents side settings: nil stays nil, since an unmanaged setting is different from an empty one.
 
 extension SideSettings {
-  /// The members of a saved plan's endpoint, those that are not managed left out.
+  /// The members of an endpoint in a saved plan; unmanaged settings are omitted.
   var planMembers: [String: JSONValue] {
     var members: [String: JSONValue] = ["tags": .object(tags.mapValues { .string($0) })]
     members["gateway"] = gateway.map(\.planJSON)
@@ -25,7 +25,7 @@ extension SideSettings {
     return members
   }
 
-  /// Reads what ``planMembers`` wrote; nil for anything else.
+  /// Reads the output of ``planMembers``; nil for anything else.
   init?(planMembers json: JSONValue) {
     self.init(tags: (json["tags"]?.objectValue ?? [:]).compactMapValues(\.stringValue))
     if let gateway = json["gateway"] {
@@ -145,7 +145,7 @@ extension Grant {
 }
 
 extension JSONValue {
-  /// An object of the members that are there.
+  /// An object of the members that have a value.
   fileprivate static func present(_ members: [String: JSONValue?]) -> JSONValue {
     .object(members.compactMapValues(\.self))
   }

@@ -7,25 +7,26 @@ internal import ServiceLifecycle
 
 /// The controller's HTTP listener: metrics, probes, status, the git webhook, and pause, resume and sync.
 ///
-/// On a graceful shutdown it stops accepting, and lets requests in flight end for a few seconds.
+/// On a graceful shutdown, it stops accepting connections and gives requests in flight a few seconds to finish.
 package struct ControllerListener: Service {
   package struct Settings: Sendable {
-    /// The address to listen on, without the brackets of IPv6.
+    /// The address to listen on; IPv6 without brackets.
     package var host = "127.0.0.1"
     /// The port to listen on; 0 picks a free port.
     package var port = 7388
-    /// What a request that changes something must bring; asked for each, so that a token that was replaced counts at once.
+    /// The token that a request that changes something must have; read for each request, so a replaced token takes
+    /// effect immediately.
     package var token: @Sendable () -> ListenerToken = { .none }
-    /// Names beside this machine's own under which it may be asked.
+    /// Host names under which requests are accepted, in addition to this machine's own.
     package var allowedHosts: [String] = []
-    /// The largest body that the git webhook takes.
+    /// The maximum size of a git webhook's body, in bytes.
     package var maximumHookBody = 1 << 20
-    /// How long requests may go on after the controller was asked to stop.
+    /// How long requests may continue after the controller was told to stop.
     package var shutdownGrace: Duration = .seconds(5)
-    /// What callers are granted.
+    /// Limits for callers.
     package var callers: CallerLimits = {
       var limits = CallerLimits()
-      // Longer than the usual pause between two scrapes, which use one connection.
+      // Longer than the usual interval between two scrapes, which share one connection.
       limits.idleTimeout = .seconds(180)
       limits.maxConnections = 256
       limits.heldBytes = 16 << 20
@@ -35,9 +36,9 @@ package struct ControllerListener: Service {
     package init() {}
   }
 
-  /// What to tell once it listens.
+  /// The report when the listener is ready.
   package struct Listening: Sendable {
-    /// Such as `http://127.0.0.1:7388`.
+    /// The URL, such as `http://127.0.0.1:7388`.
     package let url: String
     package let port: Int
   }
@@ -58,7 +59,7 @@ package struct ControllerListener: Service {
     self.onListening = onListening
   }
 
-  /// - Throws: `ListenFailure` where the address cannot be listened on.
+  /// - Throws: `ListenFailure` if the address cannot be listened on.
   package func run() async throws {
     do { try await serve(application) } catch {
       throw ListenFailure(
@@ -80,7 +81,7 @@ package struct ControllerListener: Service {
       onServerRunning: { channel in listening(channel) }, logger: quiet)
   }
 
-  /// Serves until the controller is asked to stop and requests are answered, or their time is up.
+  /// Serves until the controller is told to stop and requests are answered or their time is up.
   private func serve(_ application: some ApplicationProtocol) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await application.run() }
@@ -99,7 +100,7 @@ package struct ControllerListener: Service {
     onListening(Listening(url: "http://\(host):\(port)", port: port))
   }
 
-  /// The server library's own messages are of use to its developers only.
+  /// The server library's own messages are only useful to its developers.
   private var quiet: Logger {
     var logger = log
     if logger.logLevel < .warning { logger.logLevel = .warning }

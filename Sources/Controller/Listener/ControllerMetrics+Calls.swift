@@ -2,7 +2,7 @@ internal import LibCurl
 package import ServingAPI
 
 extension ControllerMetrics {
-  /// The same transport, with every call of it counted by what it asks for and how it was answered.
+  /// Wraps a transport so that each call is counted by its label and result.
   package func counting(_ transport: @escaping Transport) -> Transport {
     { request in
       let call = ProviderCall.label(method: request.method, url: request.url)
@@ -18,10 +18,10 @@ extension ControllerMetrics {
   }
 }
 
-/// A call of the provider as a label: names of endpoints, models and aliases are left out, so that there are only as
-/// many labels as the API has calls.
+/// The label of a provider call. Names of endpoints, models and aliases are left out, so that the number of labels is
+/// the number of calls in the API.
 enum ProviderCall {
-  /// `PUT /api/2.0/serving-endpoints/{name}/config`
+  /// Returns a label such as `PUT /api/2.0/serving-endpoints/{name}/config`.
   static func label(method: String, url: String) -> String {
     var former: Substring?
     let path = url.prefix { $0 != "?" && $0 != "#" }
@@ -46,7 +46,7 @@ enum ProviderCall {
     }
   }
 
-  /// The fixed words of the paths that the controller asks for.
+  /// The fixed segments of the paths that the controller requests.
   private static let words: Set<Substring> = [
     "api", "2.0", "2.1", "serving-endpoints", "served-models", "config", "tags", "logs", "build-logs", "invocations",
     "ai-gateway", "notifications", "telemetry-config", "permissions", "unity-catalog", "models", "versions", "aliases",

@@ -2,7 +2,7 @@ package import Planning
 internal import Scheduling
 
 extension ControllerMetrics {
-  /// Everything in the Prometheus text format, version 0.0.4.
+  /// All metrics in the Prometheus text format, version 0.0.4.
   package func text(now: Timestamp) -> String {
     let state = snapshot
     var text = PrometheusText()

@@ -1,33 +1,33 @@
 package import Planning
 internal import Synchronization
 
-/// What the controller counts and measures, under the names the field uses: controller-runtime's and client-go's for
-/// loop, queue and lease, Prometheus's own for the process, and `setpoint_…` for the rest.
+/// The controller's metrics, under the standard names: controller-runtime's and client-go's for loop, queue and lease,
+/// Prometheus's own for the process, and `setpoint_…` for the rest.
 ///
-/// Every method is cheap and never waits: it changes a number under a lock. ``text(now:)`` writes everything out in the
-/// Prometheus text format with a small writer of our own, ``PrometheusText``.
+/// Every method is cheap and never waits: it changes a number under a lock. ``text(now:)`` writes the metrics in the
+/// Prometheus text format with our own small writer, ``PrometheusText``.
 ///
-/// How many series there are is bounded: labels have values out of closed sets, but for `endpoint`, of which there are
-/// as many as the fleet has endpoints (four series each, a fifth where the phase is told), and which go when the
-/// endpoint goes. Nothing that a request or a server brings becomes a label. Series exist from the start, at zero, so
-/// that a rate can be taken of their first rise; only those of calls begin with the first call.
+/// The number of series is bounded: label values come from closed sets, except `endpoint`, which has one value per
+/// endpoint of the fleet (four series each, a fifth if the phase is known); an endpoint's series are removed with it.
+/// Nothing that a request or a server sends becomes a label. Series start at zero, so that the rate of their first
+/// increase can be computed; only those of calls start with the first call.
 package final class ControllerMetrics: Sendable {
-  /// How a run over one endpoint ended.
+  /// The result of reconciling an endpoint.
   package enum Result: Hashable, Sendable, CaseIterable {
-    /// Nothing to do before the next look.
+    /// Nothing to do before the next check.
     case success
-    /// To be done again at once.
+    /// To be repeated immediately.
     case requeue
-    /// To be looked at again after a time.
+    /// To be checked again after some time.
     case requeueAfter
-    /// Failed, and is tried again with growing pauses.
+    /// Failed; retried with increasing delays.
     case error
-    /// Failed, and is tried again only when something changes.
+    /// Failed; retried only when something changes.
     case terminalError
-    /// Took longer than a run may, and is tried again with growing pauses.
+    /// Exceeded the deadline; retried with increasing delays.
     case timeout
 
-    /// controller-runtime counts every kind of failure as an error, and some of them once more by themselves.
+    /// controller-runtime counts every kind of failure as an error, and some of them additionally in their own metric.
     var label: String {
       switch self {
       case .success: "success"
@@ -38,13 +38,13 @@ package final class ControllerMetrics: Sendable {
     }
   }
 
-  /// What became of a notice.
+  /// The result of delivering a notification.
   package enum Delivery: String, Hashable, Sendable, CaseIterable {
-    /// The receiver took it.
+    /// The receiver accepted it.
     case delivered
-    /// It was tried often enough, or the receiver refused it.
+    /// The retries were used up, or the receiver refused it.
     case failed
-    /// It had to make room for a newer one, or the controller stopped.
+    /// It made room for a newer one, or the controller stopped.
     case dropped
   }
 
@@ -53,9 +53,9 @@ package final class ControllerMetrics: Sendable {
   private let state: Mutex<State>
 
   /// - Parameters:
-  ///   - fleet: the fleet's name, which is also the lease's.
-  ///   - started: when the process was started.
-  ///   - concurrency: how many endpoints are worked on at once at most.
+  ///   - fleet: the fleet's name, which is also the lease's name.
+  ///   - started: when the process started.
+  ///   - concurrency: the maximum number of endpoints that are reconciled concurrently.
   package init(
     version: String, fleet: String, started: Timestamp, concurrency: Int,
     process: @escaping @Sendable () -> ProcessFigures? = ProcessFigures.current
@@ -65,7 +65,7 @@ package final class ControllerMetrics: Sendable {
     state = Mutex(State())
   }
 
-  /// What does not change while the process lives.
+  /// Values that do not change during the life of the process.
   struct Facts: Sendable {
     let version: String
     let fleet: String
@@ -77,7 +77,7 @@ package final class ControllerMetrics: Sendable {
     var results: [Result: Int] = [:]
     var runTime = Histogram(Self.runBounds)
     var queueTime = Histogram(Self.runBounds)
-    /// Nil until it is told for the first time.
+    /// Nil until the queue was reported for the first time.
     var queue: KeyQueue.Figures?
     var isLeader = false
     var endpoints: [String: EndpointFigures] = [:]
@@ -89,11 +89,11 @@ package final class ControllerMetrics: Sendable {
     var manifests = 0
     var deliveries: [Delivery: Int] = [:]
 
-    /// A run is a few calls of a fast API, or a verification of minutes.
+    /// A reconciliation is either a few calls of a fast API or a verification that takes minutes.
     private static let runBounds = [
       0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
     ]
-    /// A small model is there in seconds, a big one in an hour or two.
+    /// A small model is ready in seconds, a large one in an hour or two.
     private static let readyBounds = [5.0, 15, 30, 60, 120, 300, 600, 900, 1800, 2700, 3600, 5400, 7200]
   }
 
@@ -114,13 +114,13 @@ package final class ControllerMetrics: Sendable {
   var snapshot: State { state.withLock { $0 } }
 }
 
-// MARK: - What happened
+// MARK: - Events
 
 extension ControllerMetrics {
-  /// A worker took a key that had been ready for so long.
+  /// Records that a worker took a key that had been ready for this long.
   package func taken(waited: Duration) { state.withLock { $0.queueTime.observe(waited) } }
 
-  /// A run over one endpoint ended.
+  /// Records the end of a reconciliation.
   package func reconciled(_ result: Result, seconds: Duration) {
     state.withLock {
       $0.results[result, default: 0] += 1
@@ -128,17 +128,17 @@ extension ControllerMetrics {
     }
   }
 
-  /// The queue as it is now; to be told right before the figures are read.
+  /// Records the current state of the queue; call it right before the metrics are read.
   package func queue(_ figures: KeyQueue.Figures) { state.withLock { $0.queue = figures } }
 
-  /// Whether this controller holds its fleet's lease.
+  /// Records whether this controller holds its fleet's lease.
   package func leads(_ isLeader: Bool) { state.withLock { $0.isLeader = isLeader } }
 
-  /// How an endpoint stands.
+  /// Records the state of an endpoint.
   ///
   /// - Parameters:
-  ///   - driftSince: since when something else is live than what is wanted and was applied; nil: it is not so.
-  ///   - phase: its phase and the reason's code, out of their closed sets; nil tells neither.
+  ///   - driftSince: since when the live config has differed from the applied desired config; nil: it does not differ.
+  ///   - phase: its phase and the reason's code, from their closed sets; nil: neither is known.
   package func endpoint(
     _ name: String, ready: Bool, quarantined: Bool, driftSince: Timestamp?, phase: String? = nil, reason: String? = nil
   ) {
@@ -153,20 +153,20 @@ extension ControllerMetrics {
     }
   }
 
-  /// An endpoint was sent back to an earlier revision.
+  /// Records a rollback of an endpoint.
   package func rolledBack(_ name: String) {
     state.withLock { $0.endpoints[name, default: EndpointFigures()].rollbacks += 1 }
   }
 
-  /// A new endpoint was ready for the first time, so long after it was wanted.
+  /// Records the time from the first manifest of a new endpoint until it was ready.
   package func firstReady(seconds: Duration) { state.withLock { $0.timeToReady.observe(seconds) } }
 
-  /// An endpoint is neither wanted nor there any more: its series end.
+  /// Removes the series of an endpoint that is neither desired nor live.
   package func removed(_ name: String) { state.withLock { $0.endpoints[name] = nil } }
 
-  /// The source was read.
+  /// Records a read of the source.
   ///
-  /// - Parameter isWhole: whether all of it could be read.
+  /// - Parameter isWhole: whether the source was read completely.
   package func synced(isWhole: Bool, at moment: Timestamp, manifests: Int) {
     state.withLock {
       if isWhole {
@@ -179,14 +179,14 @@ extension ControllerMetrics {
     }
   }
 
-  /// A notice's way ended.
+  /// Records the result of a notification.
   package func notified(_ delivery: Delivery) { state.withLock { $0.deliveries[delivery, default: 0] += 1 } }
 
-  /// A call of the provider was answered, or not.
+  /// Records a provider call.
   ///
   /// - Parameters:
-  ///   - call: out of a closed set, such as `PUT /api/2.0/serving-endpoints/{name}/config`.
-  ///   - result: the same, such as `success`.
+  ///   - call: from a closed set, such as `PUT /api/2.0/serving-endpoints/{name}/config`.
+  ///   - result: from a closed set, such as `success`.
   package func called(_ call: String, result: String) {
     state.withLock { $0.calls[Call(call: call, result: result), default: 0] += 1 }
   }

@@ -1,8 +1,8 @@
-/// Counts of values by size. Pure.
+/// Counts values by size. Pure.
 struct Histogram: Hashable, Sendable {
-  /// The upper bounds of the buckets, ascending; a value beyond the last is in the sum and the count only.
+  /// The upper bounds of the buckets, ascending; a value above the last is only part of the sum and the count.
   let bounds: [Double]
-  /// How many values fell between a bound, itself included, and the one before.
+  /// The number of values above the previous bound and up to this one, inclusive.
   private(set) var counts: [UInt64]
   private(set) var sum = 0.0
   private(set) var count: UInt64 = 0
@@ -22,7 +22,7 @@ struct Histogram: Hashable, Sendable {
 }
 
 extension Duration {
-  /// The duration in seconds, with its fraction.
+  /// The duration in seconds, with fractions.
   var inSeconds: Double {
     let (seconds, attoseconds) = components
     return Double(seconds) + Double(attoseconds) / 1e18

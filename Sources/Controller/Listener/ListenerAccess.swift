@@ -1,15 +1,15 @@
 internal import Gateway
 internal import LibCrypto
 
-/// Who may ask, and who may do more than look. Pure.
+/// Access rules of the listener. Pure.
 ///
-/// No right comes from an address: whoever changes something brings the token, from this machine too. Bound to this machine
-/// alone, the listener keeps out the pages in a browser that runs here besides: those send an `Origin`, or, where a name was
-/// bent to this machine's address, a `Host` that is not this machine's. So each request has to name a host that is known.
+/// An address grants nothing: every request that changes something needs the token, from this machine too. On a
+/// loopback address, the listener also keeps out web pages in a local browser: their requests have an `Origin` header
+/// or, after DNS rebinding, a `Host` that is not this machine's. So each request has to name a known host.
 package struct ListenerAccess: Sendable {
-  /// Why a request is not let in.
+  /// Why a request is refused.
   struct Refusal: Hashable, Sendable {
-    /// 401 where a token would help, 400 for what is no request of HTTP/1.1, else 403.
+    /// 401 if a token would help, 400 if it is not a valid HTTP/1.1 request, otherwise 403.
     let status: Int
     let message: String
   }
@@ -18,24 +18,24 @@ package struct ListenerAccess: Sendable {
   private let allowedHosts: Set<String>
 
   /// - Parameters:
-  ///   - host: the address the listener is bound to.
-  ///   - allowedHosts: names beside this machine's own under which it may be asked. None, where it is bound to an address
-  ///     that others can reach: by any.
+  ///   - host: the address that the listener is bound to.
+  ///   - allowedHosts: accepted host names in addition to this machine's own. If it is empty and the address is
+  ///     reachable by others, any name is accepted.
   init(host: String, allowedHosts: [String] = []) {
     isLoopback = Self.isLoopback(host)
     self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
   }
 
-  /// Why a request that changes something is refused; nil: it may.
+  /// Why a request that changes something is refused; nil: it is accepted.
   ///
-  /// - Parameter token: what it must bring.
+  /// - Parameter token: the token that it must have.
   func refusal(authorization: String?, token: ListenerToken) -> Refusal? {
     let expected: String
     switch token {
     case .none:
       return Refusal(
         status: 403,
-        message: "the controller has no token, so all changes are refused: start it with "
+        message: "the controller has no token, so it refuses all changes; start it with "
           + "--listen-token-file FILE, or let it listen on 127.0.0.1, where it creates one")
     case .unreadable:
       return Refusal(
@@ -53,12 +53,12 @@ package struct ListenerAccess: Sendable {
       ? nil : Refusal(status: 401, message: "the token is not valid for this controller")
   }
 
-  /// Why a request of any kind is refused for the host that it names or the page that it comes from; nil: it is not.
+  /// Why a request is refused because of the host that it names or the page that it comes from; nil: it is accepted.
   func refusal(authority: String?, origin: String?) -> Refusal? {
     if isLoopback, origin != nil {
       return Refusal(
         status: 403,
-        message: "requests from browser pages are not accepted: the request has an Origin header")
+        message: "the request has an Origin header; requests from browser pages are not accepted")
     }
     guard let authority, let named = RequestHost(authority) else {
       let shown = authority.map { "\"\($0.prefix(100))\"" } ?? "nothing"
@@ -68,14 +68,15 @@ package struct ListenerAccess: Sendable {
     }
     if allowedHosts.contains(named.name) || Self.isLoopback(named.name) { return nil }
     guard isLoopback || !(allowedHosts.isEmpty || named.isAddress) else { return nil }
-    let place = isLoopback ? "the controller only accepts local requests" : "it is not among those of --allow-host"
+    let problem =
+      isLoopback ? "but the controller only accepts local requests" : "which is not allowed by --allow-host"
     return Refusal(
       status: 403,
       message:
-        "the Host header names \"\(named.name)\", and \(place): use localhost, or start it with --allow-host NAME")
+        "the Host header names \"\(named.name)\", \(problem); use localhost, or start it with --allow-host NAME")
   }
 
-  /// Whether an address or a name is that of the machine itself.
+  /// Returns whether an address or a name is a loopback one.
   package static func isLoopback(_ host: String) -> Bool {
     let host = host.lowercased()
     if host == "localhost" || host.hasSuffix(".localhost") || host == "::1" { return true }
@@ -85,11 +86,11 @@ package struct ListenerAccess: Sendable {
   }
 }
 
-/// What a request that changes something has to bring as `Authorization: Bearer`.
+/// The token that a request that changes something must have as `Authorization: Bearer`.
 package enum ListenerToken: Hashable, Sendable {
-  /// There is none: nobody may change anything.
+  /// No token is configured: all changes are refused.
   case none
   case expected(String)
-  /// It cannot be read at present, for a reason that is for the log. Nobody may change anything.
+  /// The token cannot be read at present, for a reason that is only for the log. All changes are refused.
   case unreadable(String)
 }

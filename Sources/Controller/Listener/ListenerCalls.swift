@@ -1,9 +1,9 @@
-/// What the listener asks of the controller.
+/// The controller's operations that the listener calls.
 package struct ListenerCalls: Sendable {
-  /// An answer to a probe.
+  /// The result of a probe.
   package struct Probe: Hashable, Sendable {
     package let isWell: Bool
-    /// How it stands, for people.
+    /// The state, for people.
     package let words: String
 
     package init(isWell: Bool, _ words: String) {
@@ -12,9 +12,9 @@ package struct ListenerCalls: Sendable {
     }
   }
 
-  /// A git host's call, as it came.
+  /// A git host's webhook call, as received.
   package struct Hook: Sendable {
-    /// The header fields in the order they came, names in any case.
+    /// The header fields in the order received, with names in any case.
     package let fields: [(name: String, value: String)]
     package let body: [UInt8]
 
@@ -25,38 +25,38 @@ package struct ListenerCalls: Sendable {
   }
 
   package enum HookAnswer: Hashable, Sendable {
-    /// It is genuine; the words say what comes of it.
+    /// It is authentic; the text says what happens next.
     case accepted(String)
-    /// It is genuine, and was acted on before.
+    /// It is authentic, and was already processed.
     case seen(String)
-    /// It is not known to be genuine; the words say why, without telling what would be. The second text is for the log, where
-    /// that may know more.
+    /// Its authenticity is not proven; the text says why, without revealing what would be accepted. The second text is
+    /// for the log, which may contain more.
     case refused(String, String?)
   }
 
-  /// Something that was asked for and cannot be done.
+  /// A request that cannot be fulfilled.
   package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
   }
 
-  /// The metrics in the Prometheus text format.
+  /// Returns the metrics in the Prometheus text format.
   package var metrics: @Sendable () async -> String
-  /// Whether the loop makes progress.
+  /// Returns whether the loop makes progress.
   package var health: @Sendable () async -> Probe
-  /// Whether the controller does its work: the source was read and the endpoints were listed, and the lease is held or
-  /// another holds it.
+  /// Returns whether the controller is working: the source was read, the endpoints were listed, and the lease is held
+  /// by this or another controller.
   package var readiness: @Sendable () async -> Probe
-  /// The fleet's status as a JSON document.
+  /// Returns the fleet's status as a JSON document.
   package var status: @Sendable () async -> String
-  /// Checks a git host's call, and has the source read where it is genuine. Nil: no secret was given to check it with.
+  /// Verifies a git host's call, and syncs the source if it is authentic. Nil: no secret is configured.
   package var hook: (@Sendable (Hook) async -> HookAnswer)?
-  /// Pauses all writes for a reason, and says so in words. Throws ``Refusal``, or why it could not be done.
+  /// Pauses all writes for a reason and returns a message. Throws ``Refusal``, or why it failed.
   package var pause: @Sendable (_ reason: String) async throws -> String
   /// Ends the pause.
   package var resume: @Sendable () async throws -> String
-  /// Has the source read at once.
+  /// Syncs the source immediately.
   package var sync: @Sendable () async throws -> String
 
   package init(

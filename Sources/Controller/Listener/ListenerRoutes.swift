@@ -4,8 +4,8 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 
-/// What the listener answers. A handful of fixed paths, so a table stands in place of a router, and a wrong path or
-/// method gets the table for an answer.
+/// The listener's routes. There are only a few fixed paths, so a table takes the place of a router, and a wrong path or
+/// method is answered with the table.
 struct ListenerRoutes: Sendable {
   let calls: ListenerCalls
   let access: ListenerAccess
@@ -35,7 +35,7 @@ struct ListenerRoutes: Sendable {
     Route(method: .get, path: "/status", about: "the fleet's status as JSON") { routes, _ in
       .text(await routes.calls.status(), type: "application/json")
     },
-    Route(method: .post, path: "/hooks/git", about: "the webhook for git hosts: reads the source at once") {
+    Route(method: .post, path: "/hooks/git", about: "the webhook for git hosts; syncs the source now") {
       try await $0.hook($1)
     },
     Route(method: .post, path: "/pause", about: "pauses all writes; the reason is the body or ?reason=") {
@@ -44,7 +44,7 @@ struct ListenerRoutes: Sendable {
     Route(method: .post, path: "/resume", about: "ends the pause") { routes, request in
       try await routes.change(request) { .message(try await routes.calls.resume()) }
     },
-    Route(method: .post, path: "/sync", about: "reads the source at once") { routes, request in
+    Route(method: .post, path: "/sync", about: "syncs the source now") { routes, request in
       try await routes.change(request) { .message(try await routes.calls.sync(), status: .accepted) }
     },
   ]
@@ -55,7 +55,7 @@ struct ListenerRoutes: Sendable {
     }
     let path = request.uri.path
     let here = Self.routes.filter { $0.path == path }
-    // A HEAD is answered as the GET; the server leaves the body out.
+    // A HEAD is answered like a GET; the server omits the body.
     let method = request.method == .head ? HTTPRequest.Method.get : request.method
     guard let route = here.first(where: { $0.method == method }) else {
       return here.isEmpty ? .notFound(path) : .wrongMethod(here.map(\.method))
@@ -71,7 +71,7 @@ struct ListenerRoutes: Sendable {
     }
   }
 
-  /// The paths, for whoever asked for another.
+  /// The paths, for requests with an unknown path.
   static var paths: JSONValue {
     .object(Dictionary(routes.map { ("\($0.method) \($0.path)", .string($0.about)) }, uniquingKeysWith: { $1 }))
   }
@@ -79,7 +79,7 @@ struct ListenerRoutes: Sendable {
   private func hook(_ request: Request) async throws -> Response {
     guard let hook = calls.hook else {
       return .failure(
-        "the git webhook is disabled because no secret is configured: start the controller with --hook-secret-file "
+        "the git webhook is disabled because no secret is configured; start the controller with --hook-secret-file "
           + "FILE, and configure the same secret at the git host",
         status: .notFound)
     }
@@ -109,7 +109,7 @@ struct ListenerRoutes: Sendable {
     }
   }
 
-  /// Does what changes something, where the sender may.
+  /// Makes a change, if the sender may.
   private func change(_ request: Request, _ body: () async throws -> Response) async throws -> Response {
     let token = token()
     if case .unreadable(let words) = token {
@@ -121,7 +121,7 @@ struct ListenerRoutes: Sendable {
     return try await body()
   }
 
-  /// Nil where the body is larger.
+  /// Returns the body, or nil if it is larger than the limit.
   private static func body(of request: Request, upTo limit: Int) async throws -> [UInt8]? {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { return nil }
     var bytes: [UInt8] = []

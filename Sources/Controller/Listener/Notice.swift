@@ -1,26 +1,26 @@
 package import Planning
 
-/// Something that somebody should hear of, wherever they are.
+/// A notification about an endpoint or a fleet.
 package struct Notice: Hashable, Sendable {
   package enum Kind: String, Hashable, Sendable, CaseIterable {
-    /// Something failed, and waits for a person or is tried again.
+    /// Something failed, and needs a user or is retried.
     case failure
-    /// An endpoint is sent back to its last good revision.
+    /// An endpoint is being rolled back to its last good revision.
     case rollback
-    /// What was told of before is over.
+    /// A problem that was reported before is over.
     case recovery
     /// An endpoint was changed outside Setpoint.
     case drift
   }
 
   package let kind: Kind
-  /// Nil where it is about the whole fleet.
+  /// Nil if it is about the whole fleet.
   package let endpoint: String?
   /// What happened, in a few words that follow the endpoint's name.
   package let what: String
-  /// Why, with the server's own words where there are any; may be empty.
+  /// Why, with the server's own words if available; may be empty.
   package let why: String
-  /// The commit that brought what this is about.
+  /// The commit that caused it.
   package let commit: String?
   package let at: Timestamp
   package let fleet: String
@@ -41,7 +41,7 @@ package struct Notice: Hashable, Sendable {
     self.target = target
   }
 
-  /// Every member by the name that templates and the standard body use; nil where there is none.
+  /// All members by the names that templates and the standard body use; nil if a member has no value.
   var members: [(name: String, value: String?)] {
     [
       ("kind", kind.rawValue), ("endpoint", endpoint), ("what", Self.bounded(what)), ("why", Self.bounded(why)),
@@ -49,7 +49,7 @@ package struct Notice: Hashable, Sendable {
     ]
   }
 
-  /// Receivers refuse long texts (Slack: more than 3,000 characters in a block), and with them what matters.
+  /// Receivers refuse long texts (Slack: more than 3,000 characters in a block), and the important part with them.
   private static func bounded(_ text: String) -> String {
     let start = text.prefix(2000)
     return start.endIndex == text.endIndex ? text : start.dropLast() + "…"
@@ -59,12 +59,12 @@ package struct Notice: Hashable, Sendable {
   static let memberNames = ["kind", "endpoint", "what", "why", "commit", "at", "fleet", "target"]
 }
 
-/// Takes notices. It never blocks and never fails: what becomes of a notice is the sink's business.
+/// A receiver of notifications. It never blocks and never fails: delivery is the sink's responsibility.
 package protocol NoticeSink: Sendable {
   func post(_ notice: Notice)
 }
 
-/// For a controller that was told of nobody to notify.
+/// A sink for controllers without a configured receiver.
 package struct NoNotices: NoticeSink {
   package init() {}
 

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Notices on their way, in order, and never more than so many: the oldest makes room.
+/// A bounded queue of notifications, in order: when it is full, the oldest is dropped.
 final class NoticeQueue: Sendable {
   private let capacity: Int
   private let state = Mutex(State())
@@ -9,7 +9,7 @@ final class NoticeQueue: Sendable {
     var waiting: [Notice] = []
     var dropped = 0
     var isClosed = false
-    /// Who waits for a change, by number.
+    /// Tasks that wait for a change, by number.
     var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     var nextWaiter: UInt64 = 0
 
@@ -21,9 +21,9 @@ final class NoticeQueue: Sendable {
 
   init(capacity: Int) { self.capacity = max(1, capacity) }
 
-  /// Appends a notice.
+  /// Appends a notification.
   ///
-  /// - Returns: whether the oldest had to go for it.
+  /// - Returns: whether the oldest was dropped for it.
   func append(_ notice: Notice) -> Bool {
     let (waiters, dropped) = state.withLock { state in
       state.waiting.append(notice)
@@ -38,7 +38,7 @@ final class NoticeQueue: Sendable {
     return dropped
   }
 
-  /// Nothing is waited for from now on: ``next()`` gives out what is left and then nil.
+  /// Closes the queue: ``next()`` returns what is left and then nil.
   func close() {
     let waiters = state.withLock { state in
       state.isClosed = true
@@ -50,7 +50,7 @@ final class NoticeQueue: Sendable {
   var isClosed: Bool { state.withLock(\.isClosed) }
   var count: Int { state.withLock(\.waiting.count) }
 
-  /// How many were dropped since this was last asked.
+  /// Returns how many were dropped since the last call.
   func takeDropped() -> Int {
     state.withLock { state in
       defer { state.dropped = 0 }
@@ -58,7 +58,8 @@ final class NoticeQueue: Sendable {
     }
   }
 
-  /// The oldest notice, once there is one. Nil when the queue is closed and empty, or the task is cancelled.
+  /// Returns the oldest notification as soon as there is one; nil when the queue is closed and empty, or the task is
+  /// canceled.
   func next() async -> Notice? {
     while !Task.isCancelled {
       let (notice, isOver) = state.withLock { state in
@@ -71,12 +72,12 @@ final class NoticeQueue: Sendable {
     return nil
   }
 
-  /// Returns when the queue is closed or the task is cancelled.
+  /// Returns when the queue is closed or the task is canceled.
   func closed() async {
     while !isClosed, !Task.isCancelled { await change(\.isClosed) }
   }
 
-  /// Waits for the next change, unless `isThere` says that what is waited for is there already.
+  /// Waits for the next change, unless `isThere` returns that the awaited state has been reached.
   private func change(_ isThere: @Sendable (borrowing State) -> Bool) async {
     let waiter = state.withLock { state in
       defer { state.nextWaiter += 1 }

@@ -1,11 +1,10 @@
 package import CanonicalJSON
 
-/// The body of a notification: a JSON document in whose texts `{{endpoint}}` and the like stand for a notice's members.
+/// The body of a notification: a JSON document whose strings may contain placeholders such as `{{endpoint}}`.
 ///
-/// The document is read first and its texts are filled in afterwards, so whatever a member holds, what is sent is valid
-/// JSON.
+/// The document is parsed first and its strings are filled in afterwards, so the result is always valid JSON.
 package struct NoticeTemplate: Hashable, Sendable {
-  /// One object with every member; those that a notice lacks are null.
+  /// One object with every member; members without a value are null.
   package static let standard = NoticeTemplate(form: nil)
 
   /// Nil for the standard body.
@@ -15,8 +14,8 @@ package struct NoticeTemplate: Hashable, Sendable {
 
   /// Reads a template.
   ///
-  /// - Parameter file: where the text comes from, for messages.
-  /// - Throws: ``NoticeTemplateError`` with everything that is wrong with it.
+  /// - Parameter file: the text's origin, for messages.
+  /// - Throws: ``NoticeTemplateError`` with all problems of the template.
   package init(parsing text: [UInt8], file: String) throws(NoticeTemplateError) {
     let document: JSONValue
     do { document = try JSONValue(parsing: text) } catch {
@@ -28,18 +27,18 @@ package struct NoticeTemplate: Hashable, Sendable {
     self.init(form: form)
   }
 
-  /// What is sent about a notice.
+  /// Returns the body for a notification.
   package func body(for notice: Notice) -> JSONValue {
     let members = Dictionary(notice.members.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     return form?.filled(members) ?? .object(members.mapValues { $0.map(JSONValue.string) ?? .null })
   }
 }
 
-/// What is wrong with a template.
+/// The problems of a template.
 package struct NoticeTemplateError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// One line each, with file and place.
+  /// One line each, with file and position.
   package let problems: [String]
-  /// What may be written.
+  /// The valid placeholders.
   package let advice =
     "known placeholders: \(Notice.memberNames.map { "{{\($0)}}" }.joined(separator: ", ")); they are allowed in "
     + "string values, not in member names"
@@ -47,7 +46,7 @@ package struct NoticeTemplateError: Error, Hashable, Sendable, CustomStringConve
   package var description: String { (problems + [advice]).joined(separator: "\n  ") }
 }
 
-/// A JSON document whose texts are taken apart at their placeholders.
+/// A JSON document whose strings are split at their placeholders.
 private indirect enum Form: Hashable, Sendable {
   enum Piece: Hashable, Sendable {
     case literal(String)

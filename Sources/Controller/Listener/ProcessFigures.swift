@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// What the system tells of this process.
+/// The system's figures for this process.
 package struct ProcessFigures: Hashable, Sendable {
-  /// Memory that is in use and not swapped out, in bytes.
+  /// Resident memory, in bytes.
   package let residentBytes: Int
-  /// Processor time of all threads, in the program and in the kernel.
+  /// CPU time of all threads, user and system, in seconds.
   package let processorSeconds: Double
 
   package init(residentBytes: Int, processorSeconds: Double) {
@@ -12,7 +12,7 @@ package struct ProcessFigures: Hashable, Sendable {
     self.processorSeconds = processorSeconds
   }
 
-  /// As of now; nil where there is no `/proc`.
+  /// Returns the current figures; nil if there is no `/proc`.
   package static func current() -> ProcessFigures? {
     var time = timespec()
     guard let resident = residentPages(), clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }

@@ -1,17 +1,17 @@
-/// Writes metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its
+/// A writer of metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its
 /// samples.
 ///
-/// The format is small and stable, so the writer is ours; it brings no registry and no dependency with it.
+/// The format is small and stable, so the writer is our own; it needs no registry and no dependency.
 /// https://prometheus.io/docs/instrumenting/exposition_formats/
 struct PrometheusText {
-  /// The `Content-Type` of an answer in this format.
+  /// The `Content-Type` of a response in this format.
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
   enum Kind: String {
     case counter, gauge, histogram
   }
 
-  /// The labels of a sample, escaped once for all the families that they stand in.
+  /// The labels of a sample, escaped once for all families that use them.
   struct Labels {
     /// `a="1",b="2"`
     fileprivate let text: String
@@ -28,7 +28,7 @@ struct PrometheusText {
   private(set) var text = ""
   private var family = ""
 
-  /// Begins a family; the samples that follow are its own.
+  /// Begins a family; the samples that follow belong to it.
   mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
     family = name
     text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n# TYPE \(name) \(kind.rawValue)\n"
@@ -38,7 +38,7 @@ struct PrometheusText {
   mutating func sample(_ labels: Labels = Labels(), _ value: Int) { line("", labels.text, Double(value)) }
   mutating func sample(_ labels: Labels = Labels(), _ isSo: Bool) { line("", labels.text, isSo ? 1 : 0) }
 
-  /// A histogram's buckets, each counting everything up to its bound, its sum and its count.
+  /// Writes a histogram: its cumulative buckets, its sum and its count.
   mutating func sample(_ labels: Labels = Labels(), _ histogram: Histogram) {
     var soFar: UInt64 = 0
     for (bound, count) in zip(histogram.bounds, histogram.counts) {
@@ -63,14 +63,14 @@ struct PrometheusText {
     text += "\n"
   }
 
-  /// A number as the format reads it, which is as Go's `ParseFloat` does.
+  /// Formats a number the way Go's `ParseFloat` reads it.
   private static func number(_ value: Double) -> String {
     if let whole = Int64(exactly: value) { return String(whole) }
     if value.isNaN { return "NaN" }
     return value.isInfinite ? (value < 0 ? "-Inf" : "+Inf") : "\(value)"
   }
 
-  /// A backslash and a line feed are escaped everywhere, a quotation mark in a label's value only.
+  /// Escapes backslashes and line feeds everywhere, and quotation marks only in label values.
   private static func escaped(_ text: String, quotes: Bool) -> String {
     let special: (UInt8) -> Bool = { byte in
       byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "\n") || (quotes && byte == UInt8(ascii: "\""))

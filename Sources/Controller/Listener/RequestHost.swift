@@ -1,11 +1,11 @@
-/// The host that a request names in its `Host` header, without the port.
+/// The host in a request's `Host` header, without the port.
 struct RequestHost: Hashable, Sendable {
-  /// In small letters; an IPv6 address without its brackets.
+  /// In lower case; an IPv6 address without brackets.
   let name: String
-  /// Whether it is an address. A page in a browser that was lured to another machine's address still names its own site.
+  /// Whether it is an address. After DNS rebinding, a web page's requests still name the page's own site.
   let isAddress: Bool
 
-  /// Nil for what is no host: nothing may stand behind it but a port.
+  /// Returns nil if the text is not a valid host; only a port may follow the host.
   init?(_ authority: String) {
     let rest: Substring
     if authority.hasPrefix("[") {

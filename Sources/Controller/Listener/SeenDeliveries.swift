@@ -1,21 +1,22 @@
 internal import LibCrypto
 
-/// The webhook calls that were acted on, so that one that somebody recorded and sends again does nothing. Pure.
+/// The webhook calls that were processed, so that a replayed call has no effect. Pure.
 ///
-/// What counts is what is signed: the body. A delivery's number stands in a header that whoever replays it can change.
+/// A call is identified by the part that is signed: the body. The delivery number is in a header that an attacker can
+/// change.
 struct SeenDeliveries {
-  /// So many are remembered, the newest; a push can only be replayed when as many others came after it.
+  /// How many calls are remembered, newest first; a call can be replayed only after this many others.
   private let capacity: Int
   private var digests: Set<SHA256Digest> = []
-  /// The same in the order they came, as a ring.
+  /// The same digests in the order received, as a ring.
   private var order: [SHA256Digest] = []
   private var oldest = 0
 
   init(capacity: Int = 4096) { self.capacity = max(1, capacity) }
 
-  /// Remembers a call.
+  /// Records a call.
   ///
-  /// - Returns: whether it had not been seen.
+  /// - Returns: whether it is new.
   mutating func remember(_ body: [UInt8]) -> Bool {
     let digest = SHA256.hash(body)
     guard digests.insert(digest).inserted else { return false }

@@ -1,11 +1,11 @@
 internal import Synchronization
 
-/// Lets a git host's calls in: those that are signed with the secret of now, each once.
+/// Accepts a git host's webhook calls if they are signed with the current secret, each only once.
 package final class WebhookGate: Sendable {
   private let secret: @Sendable () throws -> [UInt8]
   private let seen = Mutex(SeenDeliveries())
 
-  /// - Parameter secret: read for each call, so that a secret that was replaced or revoked counts at once.
+  /// - Parameter secret: read for each call, so that a replaced or revoked secret takes effect immediately.
   package init(secret: @escaping @Sendable () throws -> [UInt8]) { self.secret = secret }
 
   package func answer(to hook: ListenerCalls.Hook) -> ListenerCalls.HookAnswer {
@@ -20,7 +20,7 @@ package final class WebhookGate: Sendable {
     case .refused(let why): return .refused(why, nil)
     case .accepted:
       return seen.withLock { $0.remember(hook.body) }
-        ? .accepted("reads the source now")
+        ? .accepted("syncs the source now")
         : .seen(
           "this delivery was already processed; a sender with its own body format should include a timestamp")
     }

@@ -5,22 +5,22 @@ package import Scheduling
 internal import ServiceLifecycle
 package import ServingAPI
 
-/// Posts notices to a URL, one after the other, each until it is taken, refused or was tried often enough.
+/// Posts notifications to a URL, one at a time, until each is accepted, refused or out of retries.
 ///
-/// Posting never waits for the receiver: notices queue, and when the queue is full the oldest makes room. A receiver
-/// that does not answer, or says 408, 425, 429 or 5xx, is tried again with growing pauses, and not before its
-/// `Retry-After`. On a graceful shutdown what is queued is still tried for a few seconds. In a service group it stands
-/// before those who post, so that it is asked to stop after them.
+/// Posting never waits for the receiver: notifications queue, and when the queue is full the oldest is dropped. If the
+/// receiver does not respond or returns 408, 425, 429 or 5xx, the call is retried with increasing delays, and not
+/// before its `Retry-After`. On a graceful shutdown, queued notifications are still tried for a few seconds. In a
+/// service group, it precedes the services that post, so that it is stopped after them.
 package final class WebhookNotifier: Service, NoticeSink {
   package struct Limits: Sendable {
-    /// How many notices wait at most.
+    /// The maximum number of queued notifications.
     package var queue = 256
-    /// How often one notice is tried.
+    /// The maximum number of attempts for one notification.
     package var tries = 8
     package var backoff = Backoff(first: .seconds(1), cap: .seconds(60))
-    /// The longest pause, whatever the receiver asks for.
+    /// The maximum delay, whatever the receiver requests.
     package var longestPause: Duration = .seconds(600)
-    /// For how long delivery goes on after the controller was asked to stop.
+    /// How long delivery continues after the controller was told to stop.
     package var shutdownGrace: Duration = .seconds(5)
 
     package init() {}
@@ -37,9 +37,9 @@ package final class WebhookNotifier: Service, NoticeSink {
   private let queue: NoticeQueue
 
   /// - Parameters:
-  ///   - address: where to post; asked for each try, so that one that was replaced counts at once.
-  ///   - transport: the network; nil takes libcurl, with the environment's proxy.
-  ///   - record: called with what became of each notice.
+  ///   - address: the URL; read for each attempt, so that a replaced one takes effect immediately.
+  ///   - transport: the network; nil: libcurl, with the environment's proxy.
+  ///   - record: called with the result of each notification.
   package init(
     to address: @escaping @Sendable () -> WebhookURL, template: NoticeTemplate = .standard, limits: Limits = Limits(),
     transport: Transport? = nil,
@@ -134,7 +134,7 @@ package final class WebhookNotifier: Service, NoticeSink {
     var retryAfter: Duration?
   }
 
-  /// Sends a body once; nil: it was taken.
+  /// Sends a body once; returns nil if it was accepted.
   private func send(_ body: [UInt8]) async throws -> Failure? {
     let url = self.url
     let request = HTTPRequest(
@@ -145,7 +145,7 @@ package final class WebhookNotifier: Service, NoticeSink {
       let words = await Self.start(of: answer)
       if (200..<300).contains(answer.status) { return nil }
       return Failure(
-        words: "the webhook answered \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
+        words: "the webhook returned \(answer.status)" + (words.isEmpty ? "" : ": \(url.redacted(words))"),
         mayPass: answer.status >= 500 || [408, 425, 429].contains(answer.status),
         retryAfter: RetryAfter.duration(answer.headers, secondsSince1970: timing.secondsSince1970()))
     } catch let error as HTTPClientError {
@@ -157,21 +157,20 @@ package final class WebhookNotifier: Service, NoticeSink {
     }
   }
 
-  /// The beginning of what the receiver says. The rest of a short answer is read too, so that the connection can be
-  /// used again.
+  /// Returns the beginning of the response. The rest of a short response is also read, so that the connection can be
+  /// reused.
   private static func start(of answer: APIResponse) async -> String {
     var bytes: [UInt8] = []
     do {
       for try await piece in answer.body where bytes.count < 64 << 10 { bytes += piece }
     } catch {
-      // What was said before it broke off is enough.
+      // The part that was received before the failure is enough.
     }
     return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined(separator: " ")
       .prefix(200).description
   }
 
-  /// Waits, but no longer than until the controller is asked to stop. After that there is no time for more than a short
-  /// pause.
+  /// Waits, but at most until the controller is told to stop. After that there is only time for a short delay.
   private func wait(_ pause: Duration) async throws {
     if queue.isClosed { return try await timing.sleep(min(pause, limits.backoff.first)) }
     await withTaskGroup(of: Void.self) { group in

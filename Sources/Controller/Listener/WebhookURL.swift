@@ -1,18 +1,18 @@
 internal import FoundationEssentials
 
-/// Where notifications go. All of it but scheme, host and port is taken for a secret: whoever has a webhook's path can
-/// post there.
+/// The URL of a webhook. Everything except scheme, host and port is treated as a secret: anyone who has the path can
+/// post.
 package struct WebhookURL: Hashable, Sendable, CustomStringConvertible {
-  /// The URL as it is used.
+  /// The complete URL.
   let text: String
-  /// What may be shown: `https://hooks.example.com`.
+  /// The part that may be shown: `https://hooks.example.com`.
   package let shown: String
-  /// What must not be: the parts of the URL that a server or a library might repeat, longest first.
+  /// The parts that must not be shown and that a server or a library might repeat, longest first.
   private let secrets: [String]
 
   package var description: String { shown }
 
-  /// - Throws: ``Malformed``; what the text holds is not repeated.
+  /// - Throws: ``Malformed``, which does not repeat the text.
   package init(_ text: String) throws(Malformed) {
     let text = String(text.drop { $0.isWhitespace }.prefix { !$0.isNewline })
     guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
@@ -27,16 +27,16 @@ package struct WebhookURL: Hashable, Sendable, CustomStringConvertible {
     .compactMap(\.self)
     parts += path.split(separator: "/").map(String.init)
     parts += url.queryItems?.compactMap(\.value) ?? []
-    // A short part is a word like "hooks", which says nothing and may stand in any sentence.
+    // A short part is a common word such as "hooks", which reveals nothing and may occur in any sentence.
     secrets = Set(parts.filter { $0.count > 5 }).sorted { ($1.count, $0) < ($0.count, $1) }
   }
 
-  /// A text that came from outside, without the URL's secret parts.
+  /// Returns a text from outside without the URL's secret parts.
   func redacted(_ words: String) -> String {
     secrets.reduce(words) { words, secret in words.replacing(secret, with: "…") }
   }
 
-  /// A text that is no URL to post to.
+  /// The error for a text that is not a URL to post to.
   package struct Malformed: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
       "the notification URL is not an absolute http or https URL; it is not shown because it may contain a secret"

@@ -1,30 +1,30 @@
 package import Planning
 
-/// How a controller goes about its fleet.
+/// The options of a controller.
 package struct ControllerOptions: Sendable {
-  /// The fleet in whose name it acts; written on each endpoint as a tag.
+  /// The fleet that it manages; written on each endpoint as a tag.
   package let fleet: String
   package var mode: Mode
-  /// Take over endpoints that are desired and not this fleet's.
+  /// Adopt desired endpoints that do not belong to this fleet.
   package var adopt: Bool
-  /// Delete the fleet's endpoints that a source, read whole, no longer names.
+  /// Delete the fleet's endpoints that a completely read source no longer names.
   package var prune: Bool
   /// Allow deleting more than a fifth of the fleet at once.
   package var allowMassDelete: Bool
-  /// Delete an endpoint and make it again where what differs can be set at creation only.
+  /// Delete and create an endpoint again if the difference can only be set at creation.
   package var allowRecreate: Bool
-  /// How often the source is read and each endpoint looked at where nothing else calls for it. Each wait is spread by a
-  /// tenth either way, so that a fleet is not looked at all at once.
+  /// How often the source is read and each endpoint is checked when no event causes it. Each interval varies by up to a
+  /// tenth, so that the endpoints of a fleet are not all checked at once.
   package var interval: Duration
-  /// How many endpoints are worked on at once.
+  /// How many endpoints are reconciled concurrently.
   package var concurrency: Int
-  /// The times at which changes may happen; rollbacks and creations happen at any. Empty: always.
+  /// The times at which changes are allowed; rollbacks and creations are always allowed. Empty: no restriction.
   package var windows: [ChangeWindow]
-  /// How many writes the provider takes in which time, over the whole fleet; nil: any number.
+  /// The number of writes per period for the whole fleet; nil: unlimited.
   package var writeBudget: WriteBudget?
-  /// How long one run over one endpoint may take, verification included; it is ended up to a twentieth later.
+  /// How long reconciling one endpoint may take, including verification; it is canceled up to a twentieth later.
   package var runDeadline: Duration
-  /// How long work in flight may take to end after the controller is asked to stop.
+  /// How long calls in flight may take after the controller was told to stop.
   package var grace: Duration
 
   package init(
@@ -48,13 +48,13 @@ package struct ControllerOptions: Sendable {
   }
 
   package enum Mode: String, Hashable, Sendable, CaseIterable {
-    /// Make it so.
+    /// Make changes.
     case enforce
-    /// Say what differs and change nothing.
+    /// Report differences and change nothing.
     case observe
   }
 
-  /// So many writes in any stretch of this length.
+  /// A number of writes in any period of this length.
   package struct WriteBudget: Hashable, Sendable, CustomStringConvertible {
     package let writes: Int
     package let period: Duration
@@ -66,17 +66,17 @@ package struct ControllerOptions: Sendable {
 
     package var description: String { "\(writes) writes in \(period.components.seconds) seconds" }
 
-    /// In short: `50 per 5m`.
+    /// A short form: `50 per 5m`.
     package var words: String {
       let seconds = period.components.seconds
       return "\(writes) per " + (seconds > 0 && seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s")
     }
 
-    /// What a workspace allows (serving-api.md 1.8).
+    /// The limit of a workspace (serving-api.md 1.8).
     package static let standard = WriteBudget(writes: 50, period: .seconds(300))
   }
 
-  /// What each decision is made with.
+  /// The options of each decision.
   package func decision(commit: String?) -> DecisionOptions {
     DecisionOptions(
       fleet: fleet, adopt: adopt, prune: prune, allowRecreate: allowRecreate, sourceCommit: commit)
@@ -84,8 +84,8 @@ package struct ControllerOptions: Sendable {
 }
 
 extension Duration {
-  /// Up to a tenth shorter or longer, so that what waits equally long does not come back all at once.
+  /// Varies the duration by up to a tenth, so that equal waits do not all end at once.
   ///
-  /// - Parameter chance: from 0 up to 1.
+  /// - Parameter chance: from 0 up to, but not including, 1.
   func spread(_ chance: Double) -> Duration { self * (0.9 + 0.2 * chance) }
 }

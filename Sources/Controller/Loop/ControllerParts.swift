@@ -1,24 +1,24 @@
 package import Logging
 
-/// What a controller works with, beside provider and history.
+/// The dependencies of a controller, besides provider and history.
 package struct ControllerParts: Sendable {
   package let source: any ManifestSource
-  /// Looks up what an alias means now.
+  /// Resolves an alias to its current version.
   package let versionOfAlias: DesiredFleet.AliasLookup
-  /// Who may write.
+  /// The right to write.
   package let lease: any Lease
-  /// Why everything is paused; nil: it is not.
+  /// Returns why the controller is paused; nil: it is not.
   package let pause: @Sendable () -> String?
   package let notices: any NoticeSink
   package let metrics: ControllerMetrics
   package let log: Logger
-  /// Ends runs that take too long: returns after the time, throws `CancellationError` when its task is cancelled first.
+  /// Limits reconciliations: returns after the time, throws `CancellationError` if its task is canceled first.
   package let alarm: @Sendable (Duration) async throws -> Void
-  /// Time since a fixed point, for measuring.
+  /// The time since a fixed point, for measuring.
   package let elapsed: @Sendable () -> Duration
-  /// A number from 0 up to 1.
+  /// A number from 0 up to, but not including, 1.
   package let chance: @Sendable () -> Double
-  /// Tells the runs of this process from those of another, in logs.
+  /// Distinguishes this process's reconciliations from another's in logs.
   package let instance: String
 
   package init(

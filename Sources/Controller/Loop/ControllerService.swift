@@ -1,10 +1,10 @@
 internal import Logging
 internal import ServiceLifecycle
 
-/// Runs a ``FleetController`` for as long as the process lives: `setpoint run`.
+/// Runs a ``FleetController`` for the life of the process: `setpoint run`.
 ///
-/// On a graceful shutdown no new work is begun, calls in flight end, the status is saved, and it returns. Killed at any
-/// moment, the next one goes on from what it observes.
+/// On a graceful shutdown, no new work starts, calls in flight finish, the status is saved, and it returns. If it is
+/// killed, the next controller continues from live state.
 package struct ControllerService: Service {
   private let controller: FleetController
   private let options: ControllerOptions
@@ -13,7 +13,7 @@ package struct ControllerService: Service {
   private let sleep: @Sendable (Duration) async throws -> Void
   private let onStanding: @Sendable (Leadership) -> Void
 
-  /// Where the controller stands, for probes and people.
+  /// The controller's role, for probes and people.
   package enum Leadership: Hashable, Sendable {
     /// Another controller holds the lease.
     case standby(holder: String?)
@@ -21,8 +21,8 @@ package struct ControllerService: Service {
   }
 
   /// - Parameters:
-  ///   - syncRequests: an element for each time the source is to be read at once.
-  ///   - onStanding: called when the controller waits for the lease, and when it has it.
+  ///   - syncRequests: an element for each request to sync the source immediately.
+  ///   - onStanding: called when the controller waits for the lease, and when it acquires it.
   package init(
     _ controller: FleetController, _ options: ControllerOptions, _ parts: ControllerParts,
     syncRequests: AsyncStream<Void>, sleep: @escaping @Sendable (Duration) async throws -> Void,
@@ -36,7 +36,7 @@ package struct ControllerService: Service {
     self.onStanding = onStanding
   }
 
-  /// - Throws: ``LostLease`` where another took the lease; whatever keeps the status from being read.
+  /// - Throws: ``LostLease`` if another controller took the lease; the error that keeps the status from being read.
   package func run() async throws {
     guard try await acquire() else { return }
     onStanding(.active)
@@ -53,7 +53,7 @@ package struct ControllerService: Service {
     await parts.lease.release()
   }
 
-  /// - Returns: false where the controller was asked to stop while it stood by.
+  /// - Returns: false if the controller was told to stop while it was standing by.
   private func acquire() async throws -> Bool {
     try await cancelWhenGracefulShutdown {
       var told: String??
@@ -118,15 +118,15 @@ package struct ControllerService: Service {
   private func work() async {
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<options.concurrency {
-        // One whose run took too long ends with it, and another goes on.
+        // A worker ends together with a reconciliation that took too long, and another one continues.
         group.addTask { while await isEndedByDeadline() {} }
       }
     }
   }
 
-  /// One worker: works until there is no more work.
+  /// Runs one worker until there is no more work.
   ///
-  /// - Returns: whether it was ended because a run took too long.
+  /// - Returns: whether it was ended because a reconciliation took too long.
   private func isEndedByDeadline() async -> Bool {
     let deadline = RunDeadline()
     return await withTaskGroup(of: Bool.self) { group in
@@ -147,7 +147,7 @@ package struct ControllerService: Service {
     }
   }
 
-  /// Reads the source at once, and again whenever it changes, somebody asks, or the interval is over.
+  /// Syncs the source immediately, and again when it changes, on request, and after each interval.
   private func readSource() async throws {
     let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -6,9 +6,9 @@ package import Scheduling
 internal import ServingAPI
 
 extension FleetController {
-  /// One run over one endpoint of the queue: looks, and takes steps until something has to be waited for.
+  /// Reconciles one endpoint of the queue: observes it and takes steps until it has to wait.
   ///
-  /// - Parameter deadline: of the worker whose run it is; nil: the run may take any time.
+  /// - Parameter deadline: the worker's; nil: no limit.
   package func work(on taken: WorkQueue<String>.Taken, _ deadline: RunDeadline? = nil) async {
     let name = taken.key
     let began = parts.elapsed()
@@ -29,28 +29,28 @@ extension FleetController {
     parts.metrics.reconciled(end.result, seconds: parts.elapsed() - began)
   }
 
-  /// How a run ended.
+  /// The end of a reconciliation.
   enum RunEnd: Sendable {
     /// Nothing to do before the next interval.
     case settled
-    /// Look again after this time.
+    /// Check again after this time.
     case waiting(Duration, WorkPriority)
-    /// The write budget is used up for this long.
+    /// The write budget is exhausted for this long.
     case overBudget(Duration, WorkPriority)
-    /// Something failed that may pass.
+    /// A failure that may be temporary.
     case failed(String, atLeast: Duration?)
-    /// Something failed that only a change can mend.
+    /// A failure that only a change can fix.
     case stuck(String)
-    /// The run took longer than it may.
+    /// The deadline was exceeded.
     case tooLong
-    /// Neither wanted nor there.
+    /// The endpoint is neither desired nor live.
     case gone
     /// The controller is stopping.
     case stopped
 
     var leavesBudget: Bool { if case .overBudget = self { false } else { true } }
 
-    /// In the field's words for metrics.
+    /// The result under its standard name, for metrics.
     var result: ControllerMetrics.Result {
       switch self {
       case .settled, .gone: .success
@@ -84,14 +84,14 @@ extension FleetController {
       await stopForLostLease(error.description)
       return .stopped
     } catch let error as HistoryError where error.code == .corrupt || error.code == .newerSchema {
-      await note("it is not reconciled", why: error.description, of: name, run: id)
+      await note("not reconciled", why: error.description, of: name, run: id)
       return .stuck(error.description)
     } catch {
       return .failed("\(error)", atLeast: nil)
     }
   }
 
-  /// More steps than any road from one state of rest to the next has.
+  /// More than the number of steps between any two states of rest.
   private static let mostSteps = 40
 
   private func steps(_ name: String, _ id: String) async throws -> RunEnd {
@@ -118,8 +118,8 @@ extension FleetController {
     return .waiting(.seconds(1), .edit)
   }
 
-  /// Why the decision's next step is not taken; nil: it may be. The pause is read, and the fleet counted over, only where
-  /// it matters: most looks find nothing to do.
+  /// Why the decision's next step is withheld; nil: it is not. The pause is read and the fleet is counted only if it
+  /// matters: most checks find nothing to do.
   private func withholding(_ decision: Decision) -> WriteRules.Withholding? {
     var isDeletion = false
     switch decision.next {
@@ -138,12 +138,12 @@ extension FleetController {
     do {
       if let next = try await reconciler.take(assessment) { return next }
     } catch let error as HistoryError where error.code == .moved {
-      // A person's command with the same state directory came in between: check again.
+      // A user's command with the same state directory recorded something in between: check again.
     }
     return try await reconciler.assess(assessment.name, desired: assessment.desired)
   }
 
-  /// Takes a write's part of the budget; not nil: there is none left for it now.
+  /// Takes a write from the budget; returns nil if the write can be sent.
   private func spend(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry, _ id: String) async -> RunEnd? {
     let isUrgent = assessment.decision.action == .rollback
     guard let wait = budget?.take(for: assessment.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
@@ -154,7 +154,7 @@ extension FleetController {
     return .overBudget(wait, isUrgent ? .rescue : .edit)
   }
 
-  /// How the run ends here; nil: the next step is to be taken.
+  /// Returns how the reconciliation ends here; nil: the next step is taken.
   private func end(of assessment: Reconciler.Assessment, _ withheld: WriteRules.Withholding?) -> RunEnd? {
     if let failure = assessment.failure { return .failed(failure.description, atLeast: failure.retryAfter) }
     let decision = assessment.decision
@@ -166,7 +166,7 @@ extension FleetController {
       }
       return .settled
     case .wait(let pause):
-      // A pause after a failed call is kept to the second; in any other the world may change before it is over.
+      // After a failed call, the delay is kept exactly; during any other, live state may change before it is over.
       let isSetback = decision.reason.code == .retrying || decision.reason.code == .refused
       return .waiting(isSetback ? pause : min(pause, options.interval), priority(decision))
     case .record, .call, .verify, .checkTarget: break
@@ -181,11 +181,11 @@ extension FleetController {
   }
 }
 
-/// The lease went to another, or its file was taken away.
+/// The lease was taken by another controller, or its file was removed.
 struct LostLease: Error, CustomStringConvertible {
   let holder: String?
 
   var description: String {
-    "the lease of this fleet is lost" + (holder.map { "; it is held by \($0)" } ?? "")
+    "the lease of this fleet was lost" + (holder.map { "; it is held by \($0)" } ?? "")
   }
 }

@@ -6,17 +6,17 @@ internal import Scheduling
 internal import ServingAPI
 
 extension FleetController {
-  /// What was found out about an endpoint beside its status, for metrics.
+  /// The state of an endpoint beyond its status, for metrics.
   struct ReportedState: Sendable {
-    /// Since when it is wanted and was never ready.
+    /// Since when it has been desired without ever being ready.
     var firstWantedAt: Timestamp?
-    /// Since when something else is live than what was good.
+    /// Since when the live config has differed from the good one.
     var driftSince: Timestamp?
-    /// Whether people were told of something that is not over yet.
+    /// Whether a problem was reported that is not over yet.
     var isInTrouble = false
   }
 
-  /// Takes note of a look: its status, and what people are told when that changes.
+  /// Records an assessment: the endpoint's status, and the notifications that follow from a change of it.
   func saw(
     _ assessment: Reconciler.Assessment, _ withheld: WriteRules.Withholding?, _ entry: FleetView.Entry, _ id: String
   ) async {
@@ -35,7 +35,7 @@ extension FleetController {
     measure(assessment, status, now)
     guard former?.phase != status.phase || former?.reason != status.reason else { return }
     let change = StatusChange(to: status, wasInTrouble: told[name]?.isInTrouble ?? false)
-    // An event is logged where it is noted.
+    // An event is logged when it is recorded.
     if change.event == nil {
       let why = LoggedReasons.joined(logged.words(status.why, of: name))
       log.info(
@@ -72,7 +72,7 @@ extension FleetController {
       phase: status.phase.rawValue, reason: status.reason?.rawValue)
   }
 
-  /// Forgets an endpoint that is neither wanted nor there.
+  /// Forgets an endpoint that is neither desired nor live.
   func forget(_ name: String) {
     if statuses.removeValue(forKey: name) != nil { unsaved.insert(name) }
     told[name] = nil
@@ -80,7 +80,7 @@ extension FleetController {
     parts.metrics.removed(name)
   }
 
-  /// What there is to say beside the endpoints.
+  /// The report on the fleet as a whole.
   var report: FleetReport {
     var problems = sourceProblems
     if let problem = lists.problem { problems.append("the provider's list of endpoints cannot be read: \(problem)") }
@@ -91,14 +91,14 @@ extension FleetController {
       stoppedAt: isStopping ? reconciler.now() : nil)
   }
 
-  /// What a person is shown of the whole fleet.
+  /// The status of the whole fleet, for people.
   package var fleetStatus: FleetStatus {
     FleetStatus(
       fleet: options.fleet, target: reconciler.provider.target.url, lastSync: lastSync, report: report,
       endpoints: statuses.values.sorted { $0.name < $1.name })
   }
 
-  /// What has not been read or looked at since the start, and why; empty: the controller does its work.
+  /// What has not been read or checked since the start, and why; empty: the controller is working.
   package var missingReadings: [String] {
     var missing: [String] = []
     if lastSync == nil {
@@ -113,8 +113,8 @@ extension FleetController {
     return missing
   }
 
-  /// Goes on from what an earlier controller said, so that nothing is told twice. Its endpoints are looked at once the
-  /// source has been read.
+  /// Continues from an earlier controller's statuses, so that nothing is reported twice. Their endpoints are checked
+  /// once the source has been read.
   package func loadStatuses() async throws {
     let saved = try await reconciler.history.statuses(host: reconciler.provider.target.url, fleet: options.fleet)
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })

@@ -5,10 +5,10 @@ internal import Planning
 package import Scheduling
 internal import ServingAPI
 
-/// Holds a fleet to its manifests: reads the source, looks at the provider, and works off a queue of endpoints.
+/// Reconciles a fleet: reads the source, observes the provider, and processes a queue of endpoints.
 ///
-/// Level-triggered: the queue carries names only, and every run begins with a fresh look. Nothing here waits for time to pass
-/// or starts a task; ``ControllerService`` does both, and a test may do it by hand in virtual time.
+/// Level-triggered: the queue contains only names, and every reconciliation starts with a fresh observation. Nothing
+/// here waits for time to pass or starts a task; ``ControllerService`` does both, and tests can do so in virtual time.
 package actor FleetController {
   let reconciler: Reconciler
   let options: ControllerOptions
@@ -16,39 +16,39 @@ package actor FleetController {
   nonisolated let queue: KeyQueue
 
   var view = FleetView()
-  /// The source's newest reading.
+  /// The latest read of the source.
   private var desiredFleet: DesiredFleet?
   var budget: TokenBucket<String>?
   var statuses: [String: EndpointStatus] = [:]
-  /// Statuses that were not saved yet.
+  /// Statuses that have not been saved yet.
   var unsaved: Set<String> = []
-  /// What was saved of the whole fleet last, and when.
+  /// The report on the whole fleet that was last saved, and when.
   private var saved: (report: FleetReport, at: Timestamp)?
-  /// Which reasons the log has said in whole.
+  /// The reasons that were logged in full.
   var logged = LoggedReasons()
-  /// What is told once for each time it begins, by endpoint.
+  /// The states that are reported once each time they begin, by endpoint.
   var told: [String: ReportedState] = [:]
-  /// What of the source was told last, so that the same trouble is told once.
+  /// The source's problems that were last reported, so that each is reported once.
   var sourceProblems: [String] = []
   private var sourceRemarks: [String] = []
-  /// Why versions cannot be looked up; nil: they can.
+  /// Why versions cannot be resolved; nil: they can.
   private(set) var registryProblem: String?
   var lists = ListHealth()
-  /// Whether people were told of a deletion of many that is withheld.
+  /// Whether a withheld mass deletion was reported.
   var isMassDeletionTold = false
-  /// When the source was last read whole, or for the first time in part; nil: nothing of it was read yet.
+  /// When the source was last read completely, or first read in part; nil: nothing has been read yet.
   private(set) var lastSync: Timestamp?
-  /// Whether the source was read at least once, with whatever result. Before that nothing can be said of any endpoint.
+  /// Whether the source was read at least once, with any result. Before that, nothing is known of any endpoint.
   private var hasReadSource = false
   package private(set) var isStopping = false
-  /// The endpoints that were looked at, until all were.
+  /// The endpoints that have been checked; emptied when all have been.
   private var looked: Set<String> = []
   private var hasLookedAtAll = false
-  /// Whether it stopped because another has the lease, or nobody.
+  /// Whether it stopped because the lease was lost.
   package private(set) var hasLostLease = false
   private var runs = 0
 
-  /// How asking for the provider's list went lately.
+  /// The recent results of listing the provider's endpoints.
   struct ListHealth: Sendable {
     var lastSuccess: Timestamp?
     var failures = 0
@@ -65,32 +65,32 @@ package actor FleetController {
 
   var log: Logger { parts.log }
 
-  /// How long an endpoint rests after a failure that may pass.
+  /// The delay after a failure of an endpoint that may be temporary.
   package static let backoff = Backoff(first: .seconds(1), cap: .seconds(300))
 
-  /// No further step is begun; what is in flight ends.
+  /// Stops taking further steps; calls in flight finish.
   package func stop() {
     isStopping = true
     queue.shutDown()
   }
 
-  /// The same, because it may not write any more.
+  /// Stops because writing is no longer allowed.
   func stopForLostLease(_ words: String) async {
     guard !hasLostLease else { return }
     hasLostLease = true
     stop()
-    await note("writes nothing more", why: words)
+    await note("writing stopped", why: words)
   }
 
-  /// A run over an endpoint ended, however it did.
+  /// Records that an endpoint was checked, with any result.
   func hasLooked(at name: String) { if !hasLookedAtAll { looked.insert(name) } }
 
-  /// How many endpoints were not looked at since the start, of how many; nil: each was, once.
+  /// How many of how many endpoints have not been checked since the start; nil: each has been.
   func leftToLookAt() -> (count: Int, of: Int)? {
     guard !hasLookedAtAll else { return nil }
     let (names, left) = (view.names, view.names.subtracting(looked).count)
     guard left == 0 else { return (left, names.count) }
-    // Endpoints that come later do not make the controller less ready.
+    // Endpoints that are added later do not make the controller less ready.
     hasLookedAtAll = true
     looked = []
     return nil
@@ -103,7 +103,7 @@ package actor FleetController {
 
   // MARK: - The source
 
-  /// Reads the source and puts every endpoint in the queue of which something else is wanted than before.
+  /// Reads the source and queues every endpoint whose desired state has changed.
   ///
   /// - Throws: `CancellationError`.
   package func sync() async throws {
@@ -114,7 +114,7 @@ package actor FleetController {
     let isFirst = lastSync == nil
     let isWhole = reading.set.isComplete && reading.problem == nil
     let news = view.take(fleet, commit: reading.commit)
-    // What can be read in part is acted on all the same.
+    // A partial read is also acted on.
     if isWhole || (isFirst && !reading.set.manifests.isEmpty) { lastSync = reconciler.now() }
     parts.metrics.synced(isWhole: isWhole, at: reconciler.now(), manifests: fleet.endpoints.count)
     await tell(reading)
@@ -123,7 +123,7 @@ package actor FleetController {
     for name in news.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
     guard !hasReadSource else { return }
     hasReadSource = true
-    // What an earlier controller spoke of, or the provider has, and the source may not name.
+    // Endpoints that are in an earlier controller's statuses or at the provider, but may be missing from the source.
     for name in view.names.union(statuses.keys).sorted() { queue.add(name, priority: .resync) }
   }
 
@@ -153,7 +153,7 @@ package actor FleetController {
     let broken = news.broken.sorted { $0.key < $1.key }
     for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
-      var stays = "it is not reconciled until that is fixed"
+      var stays = "it is not reconciled until this is fixed"
       if case .present = entry.desired { stays = "its previous desired state stays in force" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
@@ -168,7 +168,7 @@ package actor FleetController {
     await tell(unasked: news.unasked)
   }
 
-  /// That a registry does not answer is told once for the whole fleet: no manifest is at fault.
+  /// An unreachable registry is reported once for the whole fleet: no manifest is at fault.
   private func tell(unasked: [String: String]) async {
     let former = registryProblem
     registryProblem = unasked.min { $0.key < $1.key }?.value
@@ -181,10 +181,10 @@ package actor FleetController {
     }
   }
 
-  /// That many endpoints would be deleted is told once for the whole fleet.
+  /// A mass deletion is reported once for the whole fleet.
   private func tellMassDeletion() async {
     guard options.prune, options.mode == .enforce, !options.allowMassDelete else { return }
-    // What cannot be told does not mean that it is over.
+    // If the number is unknown, that does not mean that it is over.
     guard view.isComplete, lists.lastSuccess != nil else { return }
     guard let deletion = view.massDeletion else {
       guard isMassDeletionTold else { return }
@@ -194,7 +194,7 @@ package actor FleetController {
     }
     guard !isMassDeletionTold else { return }
     isMassDeletionTold = true
-    let (what, more) = ("nothing is deleted", deletion.names.count - Self.mostNames)
+    let (what, more) = ("deletions are withheld", deletion.names.count - Self.mostNames)
     let names = deletion.names.prefix(Self.mostNames).joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
     await note(what, why: "\(deletion.why): \(names)", commit: view.commit)
     post(.failure, what, why: "\(deletion.why): \(names)", commit: view.commit)
@@ -204,8 +204,8 @@ package actor FleetController {
 
   // MARK: - The provider's list
 
-  /// Asks which endpoints there are, so that such are seen as no manifest names. An endpoint that is known already has its
-  /// own next look.
+  /// Lists the provider's endpoints, to find those without a manifest. An endpoint that is already known has its own
+  /// next check.
   ///
   /// - Throws: `CancellationError`.
   package func list() async throws {
@@ -215,7 +215,7 @@ package actor FleetController {
       lists.failures += 1
       if lists.problem == nil { await note("the provider's list of endpoints cannot be read", why: error.description) }
       lists.problem = error.description
-      // One failure may be over with the next try; people hear of what stays.
+      // One failure may be temporary; only persistent ones are reported.
       if lists.failures == Self.failuresToTell { post(.failure, "the provider cannot be read", why: error.description) }
       return
     }
@@ -225,7 +225,7 @@ package actor FleetController {
     guard hasReadSource else { return }
     await tellMassDeletion()
     for name in view.names.filter({ statuses[$0] == nil }).sorted() { queue.add(name, priority: .resync) }
-    // What is to go waits for no interval of its own: the list may be what a deletion was waiting for.
+    // A deletion does not wait for its own interval: it may have been waiting for this list.
     for (name, status) in statuses where status.phase == .withheld && status.desired == nil {
       queue.add(name, priority: .resync)
     }
@@ -233,7 +233,7 @@ package actor FleetController {
 
   private static let failuresToTell = 3
 
-  /// Tells people something about the whole fleet.
+  /// Posts a notification about the whole fleet.
   private func post(_ kind: Notice.Kind, _ what: String, why: String, commit: String? = nil) {
     parts.notices.post(
       Notice(
@@ -241,9 +241,9 @@ package actor FleetController {
         target: reconciler.provider.target.url))
   }
 
-  // MARK: - What is remembered
+  // MARK: - History
 
-  /// Notes an event of one endpoint, or of the whole fleet. That it cannot be written down stops nothing.
+  /// Records an event of one endpoint, or of the whole fleet. A failure to record it stops nothing.
   func note(
     _ what: String, why: String = "", commit: String? = nil, of name: String? = nil, run: String? = nil
   ) async {
@@ -265,8 +265,8 @@ package actor FleetController {
     }
   }
 
-  /// Saves what `setpoint status` shows, all that changed in one transaction; where nothing did, once in an interval that
-  /// somebody looked.
+  /// Saves what `setpoint status` shows, all changes in one transaction; without changes, saves the time of the check
+  /// once per interval.
   package func saveStatuses() async {
     let now = reconciler.now()
     let report = report

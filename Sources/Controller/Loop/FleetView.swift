@@ -2,46 +2,46 @@ internal import Endpoints
 package import Planning
 package import ServingAPI
 
-/// What a controller knows of its fleet as a whole: what the source last said of each endpoint, and which endpoints there
-/// are. Pure.
+/// What a controller knows of its fleet as a whole: the desired state of each endpoint, and which endpoints exist.
+/// Pure.
 package struct FleetView: Sendable {
-  /// What is wanted of one endpoint.
+  /// The desired state of one endpoint.
   package struct Entry: Sendable {
     package var desired: Desired
-    /// The commit that brought it.
+    /// The commit that it comes from.
     package var commit: String?
-    /// Why the source's newest word on it cannot be used, where that is so. The last that could stays in force.
+    /// Why the latest manifest cannot be used; nil: it can. The last usable desired state stays in force.
     package var problem: String?
-    /// Whether that is because the registry did not answer: no fault of the manifest's.
+    /// Whether the reason is that the registry did not answer, so that the manifest is not at fault.
     var isUnasked = false
   }
 
   private var entries: [String: Entry] = [:]
-  /// The fleet's endpoints at the provider, and whether each is retained; nil: nobody has looked yet.
+  /// The fleet's endpoints at the provider, and whether each is retained; nil: not listed yet.
   private var owned: [String: Bool]?
-  /// Whether the source's newest reading was whole.
+  /// Whether the latest read of the source was complete.
   package private(set) var isComplete = false
   package private(set) var commit: String?
 
   package init() {}
 
-  /// What a reading of the source changed.
+  /// The changes that a read of the source brought.
   package struct News: Sendable {
-    /// Endpoints of which something else is wanted than before.
+    /// Endpoints whose desired state has changed.
     package var changed: Set<String> = []
-    /// Endpoints whose newest manifest cannot be used, and why: those for which this is new.
+    /// Endpoints whose latest manifest newly cannot be used, and why.
     package var broken: [String: String] = [:]
-    /// Endpoints whose versions could not be looked up, and why: all of them.
+    /// All endpoints whose versions could not be resolved because the registry did not answer, and why.
     package var unasked: [String: String] = [:]
     /// Endpoints whose manifest can be used again.
     package var mended: Set<String> = []
   }
 
-  /// Takes in what the source says. An endpoint whose manifest is broken, or may stand in a file that is, or whose alias
-  /// cannot be resolved now, stays what it was last wanted to be.
+  /// Records a read of the source. An endpoint keeps its previous desired state if its manifest is invalid or may be in
+  /// an invalid file, or if its alias cannot be resolved now.
   package mutating func take(_ fleet: DesiredFleet, commit: String?) -> News {
     var news = News()
-    // A source that names nothing at all is more likely broken than meant.
+    // A source that names nothing at all is more likely broken than intended.
     isComplete = fleet.isComplete && !fleet.endpoints.isEmpty
     self.commit = commit
     for (name, desired) in fleet.endpoints {
@@ -75,7 +75,7 @@ package struct FleetView: Sendable {
     return news
   }
 
-  /// Takes in the provider's list.
+  /// Records the provider's list.
   package mutating func take(_ list: [EndpointSummary], fleet: String) {
     owned = list.reduce(into: [:]) { owned, endpoint in
       guard endpoint.tags[FleetTags.fleet] == fleet, !endpoint.isReserved else { return }
@@ -83,7 +83,7 @@ package struct FleetView: Sendable {
     }
   }
 
-  /// Takes in a look at one endpoint, which is newer than the list.
+  /// Records an observation of one endpoint, which is newer than the list.
   package mutating func take(_ name: String, _ observed: Observation, fleet: String) {
     switch observed {
     case .absent: owned?[name] = nil
@@ -92,12 +92,12 @@ package struct FleetView: Sendable {
     }
   }
 
-  /// Every endpoint that the source names or the fleet owns.
+  /// The endpoints that the source names or the fleet owns.
   package var names: Set<String> { Set(entries.keys).union((owned ?? [:]).keys) }
 
   package func entry(_ name: String) -> Entry {
     if let entry = entries[name] { return entry }
-    let words = "not all manifests could be read, so it may be in one of them"
+    let words = "some manifests could not be read, so it may be in one of them"
     return Entry(desired: isComplete ? .none : .unknown(words), commit: commit)
   }
 
@@ -111,7 +111,8 @@ package struct FleetView: Sendable {
     return massDeletion.map { WriteRules.Withholding($0.why, .massDeletion) }
   }
 
-  /// The endpoints that would be deleted, by name, and why they are too many to be deleted unasked; nil: they are not.
+  /// The endpoints that would be deleted, by name, and why they are too many to be deleted without permission; nil:
+  /// they are not.
   var massDeletion: (names: [String], why: String)? {
     guard isComplete, let owned else { return nil }
     let going = owned.filter { entries[$0.key] == nil && !$0.value }.map(\.key)

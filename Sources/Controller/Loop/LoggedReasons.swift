@@ -1,14 +1,14 @@
-/// Which long reasons the log has said in whole, so that each is said once and referred to afterwards. Pure.
+/// Remembers long reasons, so that the log contains each once in full and refers to it afterwards. Pure.
 struct LoggedReasons: Sendable {
-  /// The last of each endpoint, and of the whole fleet under "".
+  /// The last reason of each endpoint, and of the whole fleet under "".
   private var last: [String: String] = [:]
 
-  /// What is to be logged of a reason: in whole the first time, its beginning while it is the same.
+  /// Returns the text to log for a reason: all of it the first time, only its beginning while it is unchanged.
   mutating func words(_ why: String, of name: String?) -> String {
     guard why.count > Self.longest else { return why }
     if let said = last[name ?? ""], said.contains(why) || why.hasSuffix(said) {
       let start = why.prefix(Self.longest - 20)
-      return "\(start[..<(start.lastIndex(of: " ") ?? start.endIndex)])… (said above)"
+      return "\(start[..<(start.lastIndex(of: " ") ?? start.endIndex)])… (see above)"
     }
     last[name ?? ""] = why
     return why
@@ -16,9 +16,9 @@ struct LoggedReasons: Sendable {
 
   mutating func forget(_ name: String) { last[name] = nil }
 
-  /// A reason behind what it is the reason of.
+  /// Formats a reason for appending to a message.
   static func joined(_ words: String) -> String { words.isEmpty ? "" : ": \(words)" }
 
-  /// So much is said again each time.
+  /// The longest text that is always repeated in full.
   private static let longest = 80
 }

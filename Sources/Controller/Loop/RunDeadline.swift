@@ -1,12 +1,12 @@
 internal import Synchronization
 
-/// When the run has to be over that a worker is at. ``ControllerService`` looks at it now and then, and ends the worker's
-/// task when the time is over: a task and a timer for each run would cost more than most runs do.
+/// The deadline of a worker's current reconciliation. ``ControllerService`` checks it regularly and ends the worker's
+/// task when it has passed: a task and a timer per reconciliation would cost more than most reconciliations do.
 package final class RunDeadline: Sendable {
   private enum State {
     case idle
     case running(until: Duration)
-    /// The run took too long; the worker begins no other.
+    /// The reconciliation took too long; the worker starts no other.
     case over
   }
 
@@ -14,9 +14,9 @@ package final class RunDeadline: Sendable {
 
   package init() {}
 
-  /// A run begins that has to be over at this time.
+  /// Starts a reconciliation that has to end by this time.
   ///
-  /// - Returns: false where the worker is being ended, and the run must not begin.
+  /// - Returns: false if the worker is being ended and the reconciliation must not start.
   func begin(until end: Duration) -> Bool {
     state.withLock { state in
       if case .over = state { return false }
@@ -25,21 +25,21 @@ package final class RunDeadline: Sendable {
     }
   }
 
-  /// The run has ended.
+  /// Records that the reconciliation has ended.
   func end() {
     state.withLock { state in
       if case .running = state { state = .idle }
     }
   }
 
-  /// Whether the run took too long.
+  /// Whether the reconciliation took too long.
   var isOver: Bool {
     state.withLock { state in
       if case .over = state { true } else { false }
     }
   }
 
-  /// Looks whether the run has taken too long by now. Once that is so, it stays so.
+  /// Returns whether the reconciliation has taken too long. Once true, it stays true.
   func passes(at now: Duration) -> Bool {
     state.withLock { state in
       if case .running(let end) = state, end <= now { state = .over }

@@ -1,8 +1,8 @@
 internal import Endpoints
 
-/// What is wrong with a source, as its status, its events and its log tell it: a few lines, and a count for the rest.
+/// A source's problems as its status, events and log show them: a few lines, and a count of the rest.
 enum SourceProblems {
-  /// More are counted. The same bound holds for events of endpoints that one reading brings.
+  /// The maximum number of lines; the rest is counted. The same limit applies to endpoint events from one read.
   static let mostLines = 20
   private static let longestLine = 600
 
@@ -14,11 +14,11 @@ enum SourceProblems {
       lines.append("\(rest) more finding\(rest == 1 ? "" : "s"); \"setpoint validate\" lists them")
     }
     guard let problem = reading.problem else { return lines }
-    // Where there is nothing to read at all, the finding says the same.
+    // If there is nothing to read at all, the finding says the same.
     return [problem] + lines.filter { !$0.contains(problem) }
   }
 
-  /// What does not speak against the source and is to be known all the same: files that are left out, for example.
+  /// Remarks that do not make the source incomplete, such as files that are skipped.
   static func remarks(of reading: SourceReading) -> [String] {
     reading.set.findings.lazy.filter { $0.severity == .warning }.prefix(mostLines).map { cut($0.description) }
   }

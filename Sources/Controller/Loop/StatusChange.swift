@@ -1,10 +1,10 @@
 internal import History
 internal import Planning
 
-/// What a change of an endpoint's status means to people. Pure.
+/// The meaning of a status change for people. Pure.
 struct StatusChange {
   let status: EndpointStatus
-  /// Whether people were told of something that is not over yet.
+  /// Whether a problem was reported that is not over yet.
   let wasInTrouble: Bool
 
   init(to status: EndpointStatus, wasInTrouble: Bool) {
@@ -17,16 +17,17 @@ struct StatusChange {
     return wasInTrouble && status.phase != .inSync
   }
 
-  /// It goes back because something failed or somebody asked for it; a manifest that went back is a change like any other.
+  /// Whether it is rolled back because of a failure or a request; a manifest that was reverted is a change like any
+  /// other.
   var isRollback: Bool { status.phase == .rollingBack && status.reason != .wentBack }
 
-  /// What cannot be read, at the source or the provider, is told once for the whole fleet and not of each endpoint; and so is
-  /// a deletion of many.
+  /// A source or a provider that cannot be read, and a mass deletion, are reported once for the whole fleet and not for
+  /// each endpoint.
   private var needsPerson: Bool {
     status.needsPerson && status.reason != .blocked && status.reason != .massDeletion
   }
 
-  /// What is to be written down beside the events that a change of memory brings with it.
+  /// The event to record in addition to those that a change of memory causes.
   var event: (what: String, why: String)? {
     if let reason = status.reason, needsPerson { return ("\(status.phase.words) (\(reason.rawValue))", status.why) }
     if isRecovery { return ("recovered", status.live ?? "") }
@@ -34,10 +35,10 @@ struct StatusChange {
     return nil
   }
 
-  /// Whom to wake, and with which words.
+  /// The notification to post.
   var notice: (kind: Notice.Kind, what: String)? {
     if isRollback {
-      return (.rollback, status.reason == .askedFor ? "moves to the chosen revision" : "is being rolled back")
+      return (.rollback, status.reason == .askedFor ? "is moving to the chosen revision" : "is being rolled back")
     }
     if needsPerson {
       return (.failure, status.reason == .quarantined ? "failed and is held" : "needs attention")

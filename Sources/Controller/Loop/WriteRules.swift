@@ -1,12 +1,12 @@
 package import Planning
 
-/// What a controller lets happen now, beside what a decision says. Pure.
+/// The controller's own rules for what may happen now, in addition to a decision. Pure.
 package struct WriteRules: Sendable {
   package let mode: ControllerOptions.Mode
   package let windows: [ChangeWindow]
-  /// Why everything is paused, in a person's words; nil: it is not.
+  /// Why the controller is paused, in the user's words; nil: it is not.
   package let pause: String?
-  /// Why nothing may be deleted now; nil: what a decision deletes may go.
+  /// Why nothing may be deleted now; nil: deletions are allowed.
   package let deletionsBlocked: Withholding?
 
   package init(
@@ -19,10 +19,10 @@ package struct WriteRules: Sendable {
     self.deletionsBlocked = deletionsBlocked
   }
 
-  /// Why a step is not taken now, and until when.
+  /// Why a step is withheld, and until when.
   package struct Withholding: Hashable, Sendable {
     package let why: String
-    /// The same as a word, where that says more than the decision's own reason.
+    /// The reason code, if it is more specific than the decision's own.
     package let code: Reason.Code?
     /// When to check again; nil: at the next interval.
     package let until: Timestamp?
@@ -34,33 +34,33 @@ package struct WriteRules: Sendable {
     }
   }
 
-  /// Why the decision's next step is not taken; nil: it may be.
+  /// Returns why the decision's next step is withheld; nil: it is not.
   package func withholding(_ decision: Decision, now: Timestamp) -> Withholding? {
     switch decision.next {
-    // To ask a registry changes nothing.
+    // Querying a registry changes nothing.
     case .wait, .rest, .checkTarget: return nil
     case .record, .call, .verify: break
     }
     if mode == .observe {
-      return Withholding("this controller only observes; it would \(Self.words(decision))")
+      return Withholding("the controller is in observe mode; it would \(Self.words(decision))")
     }
     if let pause { return Withholding("the controller is paused: \(pause)") }
-    // What is made again at once does not count as deleted.
+    // An endpoint that is recreated immediately does not count as deleted.
     if case .call(.delete) = decision.next, decision.action == .delete, let deletionsBlocked {
       return deletionsBlocked
     }
     if Self.isChange(decision), !windows.isEmpty, !windows.contains(where: { $0.isOpen(at: now) }) {
       let opening = windows.compactMap { $0.nextOpening(after: now) }.min()
-      return Withholding("outside the change windows; it will \(Self.words(decision))", until: opening)
+      return Withholding("outside the change windows; the controller will \(Self.words(decision))", until: opening)
     }
     return nil
   }
 
-  /// Whether the step begins or sends a change for which a window has to be open. Rollbacks and creations happen at any
-  /// time, and so does everything that judges what was sent, the mark of what is held included.
+  /// Whether the step starts or sends a change that requires an open window. Rollbacks and creations are always
+  /// allowed, and so is everything that judges what was sent, including the tag of a held config.
   private static func isChange(_ decision: Decision) -> Bool {
     if decision.action == .rollback || decision.action == .create { return false }
-    // A window that closes leaves no rollout in the middle of its steps: what follows the first belongs to it.
+    // A closing window does not interrupt a rollout between its steps: all steps belong to the first.
     if decision.reason.code == .promoting { return false }
     switch decision.next {
     case .record(.opened), .record(.found), .call(.updateConfig), .call(.delete), .call(.changeSetting): return true
@@ -75,11 +75,11 @@ package struct WriteRules: Sendable {
     case .create: "create it"
     case .update where decision.reason.code == .needsRecreate: "recreate it"
     case .update: decision.reason.code == .drift ? "revert it: \(decision.reason.detail)" : "update it"
-    case .rollback: decision.reason.code == .wentBack ? "go back with the manifest" : "roll it back"
+    case .rollback: decision.reason.code == .wentBack ? "follow the manifest to its previous config" : "roll it back"
     case .delete: "delete it"
     case .adopt: "adopt it"
     case .hold: "record the hold"
-    case .none: "record what was observed"
+    case .none: "record the observed state"
     }
   }
 }

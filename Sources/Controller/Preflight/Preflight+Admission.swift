@@ -2,16 +2,16 @@ package import Endpoints
 package import Planning
 
 extension Preflight {
-  /// What an endpoint's preflight says on the way.
+  /// Progress of an endpoint's preflight checks.
   package enum Event: Sendable {
     case found(PreflightFinding)
-    /// Something is waited for; said again while it lasts.
+    /// Something is being waited for; repeated while it lasts.
     case waiting(String)
   }
 
-  /// Checks an endpoint before it is walked, and waits for a version that is still being registered.
+  /// Checks an endpoint before it is reconciled, and waits for a version that is still being registered.
   ///
-  /// - Returns: how the walk of this endpoint ends before anything was sent; nil: it may begin.
+  /// - Returns: the ending of this endpoint's reconciliation if nothing may be sent; nil: it may start.
   package func admission(
     _ item: PlanItem, _ decision: Decision, limits: ConvergenceLimits, now: @Sendable () -> Timestamp,
     sleep: @Sendable (Duration) async throws -> Void, report: @Sendable (Event) -> Void
@@ -36,7 +36,7 @@ extension Preflight {
     }
   }
 
-  /// A large model is registered for 20 to 30 minutes (serving-api.md Q38).
+  /// The interval between checks. Registering a large model takes 20 to 30 minutes (serving-api.md Q38).
   private static let pause: Duration = .seconds(10)
 
   private static func words(_ findings: [PreflightFinding]) -> String {

@@ -3,17 +3,17 @@ internal import ModelRegistry
 package import Planning
 internal import ServingAPI
 
-/// What is asked before the first call for an endpoint, and what the answers mean. Nothing is written.
+/// The checks before the first call for an endpoint. Nothing is written.
 package struct Preflight: Sendable {
-  /// Whom to ask. Each throws where nobody could be asked.
+  /// The sources of the checks. Each throws if it cannot be queried.
   package struct Sources: Sendable {
     /// Whether a version can be served; see ``Reconciler/ServableCheck``.
     let servable: Reconciler.ServableCheck
-    /// What a registry tells of a version.
+    /// Returns a registry's facts about a version.
     let facts: @Sendable (ServedEntity) async throws -> ModelFacts
-    /// The caller's permission on an endpoint of that name; nil where it is not told.
+    /// Returns the caller's permission on an endpoint of that name; nil if it is unknown.
     let permission: @Sendable (String) async throws -> String?
-    /// The caller's own name; nil where it is not told.
+    /// Returns the caller's own name; nil if it is unknown.
     let caller: @Sendable () async throws -> String?
 
     package init(
@@ -31,7 +31,7 @@ package struct Preflight: Sendable {
 
   private let sources: Sources
   private let rules: RuleBook
-  /// The workspace; nil: a plane, which judges hardware itself.
+  /// The workspace; nil: a plane, which checks hardware itself.
   private let site: WorkspaceSite?
 
   package init(_ sources: Sources, rules: RuleBook, on site: WorkspaceSite?) {
@@ -40,9 +40,9 @@ package struct Preflight: Sendable {
     self.site = site
   }
 
-  /// What is found for one endpoint; empty where the decision sends no config.
+  /// Returns the findings for one endpoint; empty if the decision sends no config.
   ///
-  /// - Throws: `CancellationError` alone: whatever else goes wrong with asking is a finding.
+  /// - Throws: only `CancellationError`: any other failure of a query becomes a finding.
   package func findings(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding] {
     guard decision.sendsConfig, let config = decision.target?.config else { return [] }
     var live: ObservedEndpoint?
@@ -60,16 +60,16 @@ package struct Preflight: Sendable {
     return found.filter { rules.severity(of: $0.rule) != .off }
   }
 
-  /// Whether the versions that are still being registered can be served by now.
+  /// Checks whether the versions that were still being registered can be served now.
   ///
-  /// - Returns: what is still waited for; empty: nothing.
+  /// - Returns: those that are still waited for; empty: none.
   func waits(_ item: PlanItem, _ decision: Decision) async throws -> [PreflightFinding] {
     var found: [PreflightFinding] = []
     for entity in decision.target?.config.entities ?? [] { found.append(try await ready(entity, nil)) }
     return found.filter { $0.outcome == .waiting || $0.outcome == .refused }
   }
 
-  // MARK: - Asking
+  // MARK: - Queries
 
   private func permission(_ live: ObservedEndpoint) async throws -> PreflightFinding? {
     do {
@@ -110,7 +110,7 @@ package struct Preflight: Sendable {
         ?? PreflightFinding(.modelReady, .notKnown, error.message)
     } catch let error as ServingError where error.kind == .permissionDenied {
       let words = "\(entity.entityName) is not visible to the caller: \(error.serverMessage.clause)"
-      // The endpoint loads the model as its creator. For a new one that is the caller.
+      // The endpoint loads the model as its creator, which for a new endpoint is the caller.
       if live != nil { return PreflightFinding(.modelGrants, .warning, words) }
       return rules.preflight(.modelGrants, words + "; serving requires USE CATALOG, USE SCHEMA and EXECUTE")
         ?? PreflightFinding(.modelGrants, .notKnown, words)
@@ -119,7 +119,7 @@ package struct Preflight: Sendable {
     }
   }
 
-  /// - Throws: `CancellationError` where that is what happened.
+  /// - Throws: `CancellationError` if the check was canceled.
   private func notChecked(_ rule: WorkspaceRule, _ error: any Error) throws -> PreflightFinding {
     if error is CancellationError { throw error }
     let words = (error as? ServingError)?.serverMessage ?? "\(error)"
@@ -128,7 +128,7 @@ package struct Preflight: Sendable {
 }
 
 extension Decision {
-  /// Whether carrying it out sends a config: what sends none has nothing to check before.
+  /// Whether executing it sends a config; otherwise there is nothing to check first.
   package var sendsConfig: Bool {
     operations.contains { operation in
       switch operation {
@@ -140,7 +140,7 @@ extension Decision {
 }
 
 extension ObservedEndpoint {
-  /// Whether the version runs already, on the same hardware.
+  /// Whether the version is already running on the same hardware.
   fileprivate func serves(_ entity: ServedEntity) -> Bool {
     (active?.config.entities ?? []).contains {
       $0.entityName == entity.entityName && $0.entityVersion == entity.entityVersion

@@ -1,28 +1,28 @@
 package import Scheduling
 
 extension KeyQueue {
-  /// What the queue is like at a moment, for metrics.
+  /// The state of the queue at one moment, for metrics.
   package struct Figures: Hashable, Sendable {
-    /// Keys that are ready, of each priority.
+    /// The number of ready keys of each priority.
     package let depthByPriority: [WorkPriority: Int]
-    /// Keys that wait for their time.
+    /// The number of keys that wait for their time.
     package let waiting: Int
-    /// Keys that are being worked on.
+    /// The number of keys that are being worked on.
     package let running: Int
-    /// Keys whose last work failed.
+    /// The number of keys whose last work failed.
     package let failing: Int
-    /// How many times a key came onto the queue; adds that merged do not count.
+    /// How many times a key was added to the queue; merged adds do not count.
     package let adds: Int
-    /// How many times work was put off because it failed.
+    /// How many times work was delayed because it failed.
     package let retries: Int
-    /// How long the oldest work that has not ended runs.
+    /// How long the oldest work in progress has been running.
     package let longestRunning: Duration
-    /// How long all work that has not ended runs, together.
+    /// The total time that all work in progress has been running.
     package let unfinishedWork: Duration
-    /// Workers that wait for work.
+    /// The number of workers that wait for work.
     package let idleWorkers: Int
 
-    /// Keys that are ready.
+    /// The number of ready keys.
     package var depth: Int { depthByPriority.values.reduce(0, +) }
 
     init(_ queue: WorkQueue<String>, idleWorkers: Int, now: Duration) {

@@ -1,10 +1,10 @@
 package import Scheduling
 internal import Synchronization
 
-/// The work queue that workers wait at: a ``WorkQueue`` of names with a lock, a clock and a bell.
+/// The work queue that workers wait for: a ``WorkQueue`` of names with a lock, a clock and wake-ups.
 ///
-/// A key that becomes ready is handed to one waiting worker and wakes no other. While keys wait for their time, one of the
-/// waiting workers sleeps until the earliest of these times and rings then; there is no polling and no timer of its own.
+/// A key that becomes ready is handed to one waiting worker and wakes no other. While keys wait for their time, one of
+/// the waiting workers sleeps until the earliest of these times; there is no polling and no separate timer.
 package final class KeyQueue: Sendable {
   package typealias Taken = WorkQueue<String>.Taken
 
@@ -13,13 +13,13 @@ package final class KeyQueue: Sendable {
   private let chance: @Sendable () -> Double
   private let sleep: @Sendable (Duration) async throws -> Void
 
-  /// Nobody sleeps longer at a stretch, so that no clock is asked for a time that it cannot express.
+  /// The maximum length of one sleep, so that no clock gets a time that it cannot represent.
   private static let longestSleep = Duration.seconds(3600)
 
   /// - Parameters:
-  ///   - now: the time since any origin that stays the same.
-  ///   - chance: a number from 0 up to 1, which spreads back-off.
-  ///   - sleep: waits for a time by the clock of `now`; throws when its task is cancelled.
+  ///   - now: the time since a fixed origin.
+  ///   - chance: a number from 0 up to, but not including, 1, which spreads back-off.
+  ///   - sleep: waits by the clock of `now`; throws if its task is canceled.
   package init(
     backoff: Backoff,
     now: @escaping @Sendable () -> Duration,
@@ -34,31 +34,32 @@ package final class KeyQueue: Sendable {
 
   // MARK: Events
 
-  /// The key is to be worked on, `after` at the earliest; the rules are those of ``WorkQueue``.
+  /// Queues a key, `after` at the earliest; the rules are those of ``WorkQueue``.
   package func add(_ key: String, priority: WorkPriority, after: Duration = .zero) {
     change { waiting, now in waiting.queue.add(key, priority: priority, after: after, now: now) }
   }
 
-  /// The work on a key that was taken has ended.
+  /// Records that the work on a taken key has ended.
   package func finish(_ key: String, _ outcome: WorkOutcome) {
     let chance = chance()
     change { waiting, now in waiting.queue.finish(key, outcome, now: now, chance: chance) }
   }
 
-  /// No work is handed out any more: everybody who waits, now or later, gets nil. Work that runs can still be finished.
+  /// Stops handing out work: all waiting workers, now or later, get nil. Work in progress can still be finished.
   package func shutDown() {
     change { waiting, _ in waiting.isShutDown = true }
   }
 
   // MARK: Taking
 
-  /// The next key, from now on running; nil while none is ready and after ``shutDown()``. Never waits.
+  /// Takes the next ready key, which then counts as running; nil if none is ready and after ``shutDown()``. Never
+  /// waits.
   package func takeReady() -> Taken? {
     change { waiting, now in waiting.take(now: now) }
   }
 
-  /// The next key, from now on running, as soon as there is one; nil after ``shutDown()`` and when the task is cancelled.
-  /// Whoever gets a key has to ``finish(_:_:)`` it, also where its task was cancelled meanwhile.
+  /// Takes the next key as soon as one is ready; nil after ``shutDown()`` and when the task is canceled. The caller has
+  /// to ``finish(_:_:)`` a returned key even if its task was canceled meanwhile.
   package func next() async -> Taken? {
     let ticket = waiting.withLock { $0.newTicket() }
     while true {
@@ -81,7 +82,7 @@ package final class KeyQueue: Sendable {
     await withTaskGroup { group in
       group.addTask {
         try? await self.sleep(min(pause, Self.longestSleep))
-        // Cancelled, it was called meanwhile, and may be keeping another time.
+        // If the sleep was canceled, the worker was called, and another may be keeping the time.
         guard !Task.isCancelled else { return }
         self.change { waiting, _ in waiting.resign(ticket) }
       }
@@ -91,7 +92,7 @@ package final class KeyQueue: Sendable {
     }
   }
 
-  /// Waits to be called. Returns at once where a look is worth while: the waiting workers may have changed since the last one.
+  /// Waits to be called. Returns immediately if the waiting workers may have changed since the last check.
   private func park(_ ticket: WaitingWorkers.Ticket) async -> WaitingWorkers.Call {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -107,19 +108,19 @@ package final class KeyQueue: Sendable {
     }
   }
 
-  // MARK: What there is
+  // MARK: State
 
-  /// When the next key becomes ready; in the past where one is ready already, nil where none is queued.
+  /// When the next key becomes ready; in the past if one is ready already, nil if none is queued.
   package var nextReady: Duration? {
     read { queue in queue.nextReady }
   }
 
-  /// When the key becomes or became ready; nil while it is not queued.
+  /// Returns when the key becomes or became ready; nil if it is not queued.
   package func readyTime(of key: String) -> Duration? {
     read { queue in queue.readyTime(of: key) }
   }
 
-  /// How often in a row the key's work has failed.
+  /// Returns how many times in a row the key's work has failed.
   package func failures(of key: String) -> Int {
     read { queue in queue.failures(of: key) }
   }
@@ -140,7 +141,7 @@ package final class KeyQueue: Sendable {
     }
   }
 
-  /// Changes the waiting workers, and then calls whom the change concerns.
+  /// Changes the waiting workers, and then calls those that the change affects.
   @discardableResult
   private func change<Value: Sendable>(_ body: (inout WaitingWorkers, Duration) -> Value) -> Value {
     let now = now()

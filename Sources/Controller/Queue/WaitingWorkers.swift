@@ -1,28 +1,28 @@
 internal import Scheduling
 
-/// Where the workers of a ``KeyQueue`` wait: who is to be called when, without lock or task.
+/// The waiting workers of a ``KeyQueue``: which of them is called when, without locks or tasks.
 ///
-/// Between two changes, as of the last one's time: no worker sits while a key is ready; and while a worker sits and a key
-/// waits for its time, some worker keeps the time of the earliest or is about to check again.
+/// Invariant between two changes, as of the time of the last one: no worker waits while a key is ready; and while a
+/// worker waits and a key waits for its time, some worker keeps the time of the earliest or is about to check again.
 struct WaitingWorkers: Sendable {
   typealias Ticket = UInt64
   typealias Continuation = CheckedContinuation<Call, Never>
 
-  /// What a sitting worker is called for.
+  /// The reason for calling a waiting worker.
   enum Call: Sendable {
-    /// Work on this; nil: there will be no more.
+    /// Work on this key; nil: there is no more work.
     case work(WorkQueue<String>.Taken?)
-    /// Look again: it may have to keep the time from now on.
+    /// Check again: the worker may have to keep the time from now on.
     case pollAgain
   }
 
-  /// What a worker that looks finds.
+  /// The result of a worker's check.
   enum Availability: Sendable {
-    /// A key, or nil where it has to go.
+    /// A key, or nil if the worker has to end.
     case answer(WorkQueue<String>.Taken?)
-    /// Nothing; sit down.
+    /// Nothing; wait.
     case wait
-    /// Nothing yet; sit down, and ring after this time.
+    /// Nothing yet; wait, and check again after this time.
     case keepTime(Duration)
   }
 
@@ -33,13 +33,13 @@ struct WaitingWorkers: Sendable {
 
   private struct Timekeeper: Sendable {
     let ticket: Ticket
-    /// The time that it sleeps until.
+    /// The time until which it sleeps.
     let time: Duration
   }
 
   var queue: WorkQueue<String>
   var isShutDown = false
-  /// Who sits, in the order of their coming.
+  /// The waiting workers, in order of arrival.
   private(set) var waiters: [Waiter] = []
   private var timekeeper: Timekeeper?
   private var lastTicket: Ticket = 0
@@ -56,7 +56,7 @@ struct WaitingWorkers: Sendable {
     isShutDown ? nil : queue.take(now: now)
   }
 
-  /// A worker looks for work.
+  /// Checks for work on behalf of a worker.
   mutating func poll(_ ticket: Ticket, isCancelled: Bool, now: Duration) -> Availability {
     if isShutDown || isCancelled {
       resign(ticket)
@@ -75,40 +75,40 @@ struct WaitingWorkers: Sendable {
     return .keepTime(time - now)
   }
 
-  /// A worker sits down, unless it would miss something.
+  /// Adds a waiting worker, unless it would miss something.
   mutating func park(_ waiter: Waiter, isCancelled: Bool, now: Duration) {
     queue.advance(to: now)
     let isWorthALook = isShutDown || isCancelled || queue.depth > 0 || lacksTimekeeper(besides: waiter.ticket)
     if isWorthALook { pending.append((waiter.continuation, .pollAgain)) } else { waiters.append(waiter) }
   }
 
-  /// Whether a time is to be kept that nobody keeps but a worker that has yet to sit down, and may be about to.
+  /// Whether a time has to be kept and no worker keeps it, except one that is not waiting yet and may be about to.
   private func lacksTimekeeper(besides ticket: Ticket) -> Bool {
     guard let time = queue.nextReady else { return false }
     guard let timekeeper else { return true }
     return timekeeper.ticket == ticket && time < timekeeper.time
   }
 
-  /// The worker keeps the time no longer, if it did.
+  /// Ends the worker's timekeeping, if it had that role.
   mutating func resign(_ ticket: Ticket) {
     if timekeeper?.ticket == ticket { timekeeper = nil }
   }
 
-  /// A sitting worker is to check again.
+  /// Makes a waiting worker check again.
   mutating func wake(_ ticket: Ticket) {
     guard let index = waiters.firstIndex(where: { $0.ticket == ticket }) else { return }
     pending.append((waiters.remove(at: index).continuation, .pollAgain))
   }
 
-  /// Brings the promise of ``WaitingWorkers`` about again after a change.
-  /// - Returns: who is to be called, and what for.
+  /// Restores the invariant of ``WaitingWorkers`` after a change.
+  /// - Returns: the workers to call, and why.
   mutating func settle(now: Duration) -> [(Continuation, Call)] {
     if isShutDown {
       timekeeper = nil
       pending += waiters.map { ($0.continuation, .work(nil)) }
       waiters = []
     }
-    // Whoever sat down last is called first: who came first keeps the time, as a rule, and goes on doing so.
+    // The worker that arrived last is called first: the first usually keeps the time and continues to do so.
     while let waiter = waiters.last, let taken = queue.take(now: now) {
       waiters.removeLast()
       resign(waiter.ticket)
@@ -122,7 +122,7 @@ struct WaitingWorkers: Sendable {
   private mutating func appointTimekeeper() {
     guard let first = waiters.first, let time = queue.nextReady else { return }
     if let timekeeper {
-      // One that does not sit looks at the time before it does.
+      // A worker that is not waiting checks the time before it waits.
       guard time < timekeeper.time, waiters.contains(where: { $0.ticket == timekeeper.ticket }) else { return }
       self.timekeeper = Timekeeper(ticket: timekeeper.ticket, time: time)
       wake(timekeeper.ticket)

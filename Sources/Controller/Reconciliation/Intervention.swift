@@ -4,12 +4,12 @@ package import Planning
 internal import ServingAPI
 
 extension Reconciler {
-  /// `rollback NAME [--to N]`: writes down that the present config is held and which revision to be at. The next walk goes
-  /// there.
+  /// Executes `rollback NAME [--to N]`: records that the present config is held, and the target revision. The next
+  /// reconciliation rolls back.
   ///
-  /// - Parameter number: of the revision; nil: the newest good one that is not live.
-  /// - Returns: the revision that it will be at.
-  /// - Throws: `CommandRefusal` where that cannot be, `ServingError` where the endpoint cannot be read or tagged.
+  /// - Parameter number: the revision's; nil: the newest good one that is not live.
+  /// - Returns: the target revision.
+  /// - Throws: `CommandRefusal` if that is not possible, `ServingError` if the endpoint cannot be read or tagged.
   @discardableResult
   package func rollBack(_ name: String, to number: Int?) async throws -> RollbackGoal? {
     let edit = try await rollback(name, to: number).edit
@@ -17,7 +17,7 @@ extension Reconciler {
     return edit.goal
   }
 
-  /// What `rollback NAME [--to N]` would do; nothing is written.
+  /// Returns the plan of `rollback NAME [--to N]`; nothing is written.
   ///
   /// - Throws: as ``rollBack(_:to:)``.
   package func rollbackPlan(_ name: String, to number: Int?) async throws -> Plan {
@@ -28,7 +28,7 @@ extension Reconciler {
     return try await standingPlan(name, after, .present(held))
   }
 
-  /// What `retry NAME` would do; nothing is written. Nil where this machine does not have the config that is held.
+  /// Returns the plan of `retry NAME`; nothing is written. Nil if this machine does not have the held config.
   package func retryPlan(_ name: String) async throws -> Plan? {
     let (edit, live, memory) = try await retryEdit(name)
     guard var freed = live, case .present(let wanted, let rollout) = memory.standing(of: freed, name: name) else {
@@ -58,9 +58,9 @@ extension Reconciler {
     return (try memory.rollback(to: number, live: live, fleet: options.fleet), live, memory)
   }
 
-  /// `retry NAME`: lifts what is held and lets nothing wait any more. The next walk tries again.
+  /// Executes `retry NAME`: lifts the hold and all delays. The next reconciliation retries.
   ///
-  /// - Throws: `CommandRefusal` where there is nothing to try again, `ServingError` where the endpoint cannot be read or tagged.
+  /// - Throws: `CommandRefusal` if there is nothing to retry, `ServingError` if the endpoint cannot be read or tagged.
   package func retry(_ name: String) async throws { try await carryOut(try await retryEdit(name).edit, name) }
 
   private func retryEdit(_ name: String) async throws -> (edit: MemoryEdit, live: ObservedEndpoint?, memory: Memory) {
@@ -74,7 +74,7 @@ extension Reconciler {
 
   func noSuchEndpoint(_ name: String) -> NoSuchEndpoint { NoSuchEndpoint(name: name, target: provider.target.url) }
 
-  /// First the call, so that what is recorded here never says more than what everybody can see.
+  /// Sends the call first, so that the local record never says more than what everyone can see.
   private func carryOut(_ edit: MemoryEdit, _ name: String) async throws {
     if case .patchTags(let endpoint, let patch) = edit.operation {
       try await provider.patchTags(endpoint, set: patch.add, remove: patch.remove.sorted())
@@ -83,7 +83,7 @@ extension Reconciler {
   }
 }
 
-/// A command names an endpoint that the provider does not have.
+/// The error for a command that names an endpoint that the provider does not have.
 package struct NoSuchEndpoint: Error, Hashable, Sendable, CustomStringConvertible {
   package let name: String
   package let target: String

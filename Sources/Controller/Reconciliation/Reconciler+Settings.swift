@@ -3,8 +3,8 @@ internal import Planning
 internal import ServingAPI
 
 extension Reconciler {
-  /// The observation with the endpoint's grants, where the manifest says who is to have which. They stand apart, under the
-  /// id of this very reading: another endpoint of the name has another (serving-api.md Q42).
+  /// Adds the endpoint's grants to the observation if the manifest sets permissions. They are read separately, by the
+  /// id in this observation: another endpoint of the same name has another id (serving-api.md Q42).
   func withAccess(_ observed: Observation, _ desired: Desired) async throws -> Observation {
     guard case .present(let wanted, _) = desired, wanted.sideSettings.access != nil, !options.leavesSettings,
       case .present(var live) = observed, !live.update.isUpdating, live.belongs(to: options.fleet) || options.adopt

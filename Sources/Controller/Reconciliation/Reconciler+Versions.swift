@@ -1,10 +1,12 @@
 internal import Endpoints
 package import Planning
 
-// What the registry says of versions before they are rolled out. A version that is not there yet is waited for, as an alias
-// without a version is: what is desired is not known (row 1). So nothing is sent, nothing held, and each look asks again.
+// The registry's answers about versions before they are rolled out. A version that does not exist yet is waited for,
+// like an alias without a version: the desired state is unknown (row 1). So nothing is sent or held, and each check
+// queries the registry again.
 extension Reconciler {
-  /// Which of the versions that nobody is known to have served cannot be served now, in words; nil: none, or nobody can tell.
+  /// Returns which of the versions that are not known to have been served cannot be served now, as text; nil: none, or
+  /// it is unknown.
   func missing(in rollout: Rollout, _ observed: Observation, _ memory: Memory) async throws -> String? {
     guard gatesVersions else { return nil }
     var live: ObservedEndpoint?
@@ -12,7 +14,7 @@ extension Reconciler {
     return try await missing(among: rollout.unproven(on: live, memory))
   }
 
-  /// Which of these versions cannot be served, in the registry's words; nil: none, or nobody can tell.
+  /// Returns which of these versions cannot be served, in the registry's words; nil: none, or it is unknown.
   func missing(among entities: [ServedEntity]) async throws -> String? {
     for entity in entities {
       do {
@@ -26,7 +28,7 @@ extension Reconciler {
     return nil
   }
 
-  /// The items with what the registry does not have of what would be rolled out, for a plan that nobody walks.
+  /// Adds the versions that the registry lacks to the items, for a plan that is not executed.
   package func asked(_ items: [PlanItem], concurrency: Int = 16) async throws -> [PlanItem] {
     try await mapConcurrently(items, limit: concurrency) { item in
       let decision = decide(

@@ -3,23 +3,24 @@ package import History
 package import Planning
 package import ServingAPI
 
-/// One pass over one endpoint: look, decide, take the one next step, record what came of it. Level-triggered: nothing is
-/// carried from pass to pass but what the world and the history say.
+/// One pass over one endpoint: observe, decide, take one step, record the result. Level-triggered: no state is carried
+/// from pass to pass except live state and the history.
 package struct Reconciler: Sendable {
   package let provider: any ServingProvider
   package let history: HistoryStore
   package let options: DecisionOptions
-  /// Throws when a served entity's version does not exist or cannot be served; see ``ServableCheck``.
+  /// Throws if a served entity's version does not exist or cannot be served; see ``ServableCheck``.
   package let servable: ServableCheck
-  /// Whether an update waits for versions that the registry does not have; false: they are sent, and the provider decides.
+  /// Whether an update waits for versions that the registry does not have; false: they are sent, and the provider
+  /// decides.
   let gatesVersions: Bool
   let now: @Sendable () -> Timestamp
-  /// A number from 0 up to 1; spreads the tries after a failure.
+  /// A number from 0 up to 1; spreads the retries after a failure.
   let chance: @Sendable () -> Double
   private let witness: RolloutWitness
 
-  /// Asks the registry whether a version can be served: returns when it can, throws `ModelRegistryError` when it says no,
-  /// and anything else when nobody can tell.
+  /// A function that checks with the registry whether a version can be served: it returns if it can, throws
+  /// `ModelRegistryError` if it cannot, and any other error if that is unknown.
   package typealias ServableCheck = @Sendable (ServedEntity) async throws -> Void
 
   package init(
@@ -49,7 +50,7 @@ package struct Reconciler: Sendable {
     self.witness = witness
   }
 
-  /// The same with other options.
+  /// Returns a copy with other options.
   func with(_ options: DecisionOptions) -> Reconciler {
     Reconciler(
       provider: provider, history: history, options: options, servable: servable, gatesVersions: gatesVersions,
@@ -58,10 +59,10 @@ package struct Reconciler: Sendable {
       witness: witness)
   }
 
-  /// The key under which the history keeps an endpoint of this provider.
+  /// Returns the key under which the history stores an endpoint of this provider.
   package func key(_ name: String) -> EndpointKey { EndpointKey(host: provider.target.url, name: name) }
 
-  /// Reads one endpoint. Whatever keeps it from being read becomes part of the observation, since a decision must know.
+  /// Reads one endpoint. A failure to read it becomes part of the observation, since decisions depend on it.
   package func observe(_ name: String, desired: Desired) async throws -> Observation {
     try await reading(name, desired).observed
   }
@@ -80,7 +81,7 @@ package struct Reconciler: Sendable {
     }
   }
 
-  /// A fresh look at an endpoint and its memory, and the decision that follows.
+  /// Reads an endpoint and its memory, and makes a decision.
   package func assess(_ name: String, desired: Desired) async throws -> Assessment {
     let (observed, failure) = try await reading(name, desired)
     let readAt = now()
@@ -89,7 +90,7 @@ package struct Reconciler: Sendable {
     return try await assess(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
   }
 
-  /// The observation with what was seen of the rollout that is to be judged, where it has failed.
+  /// Adds the evidence of the rollout to be judged to the observation, if the rollout failed.
   private func witnessing(
     _ observed: Observation, of memory: Memory, _ name: String, _ desired: Desired
   ) async throws -> Observation {
@@ -124,7 +125,7 @@ package struct Reconciler: Sendable {
       failure: failure)
   }
 
-  /// Where environment values may be found that the history keeps as codes only.
+  /// Returns the configs that may contain environment values that the history stores only as codes.
   static func values(_ desired: Desired, _ observed: Observation) -> [EndpointConfig] {
     var values: [EndpointConfig] = []
     if case .present(let endpoint, _) = desired { values.append(endpoint.config) }
@@ -134,27 +135,28 @@ package struct Reconciler: Sendable {
     return values
   }
 
-  /// What one look found.
+  /// The result of one observation.
   package struct Assessment: Sendable {
     package let name: String
     package let desired: Desired
     package let observed: Observation
     package let recorded: RecordedMemory
     package let decision: Decision
-    /// When the provider was asked.
+    /// When the provider was read.
     package let readAt: Timestamp
-    /// Why it could not be read, where that is so.
+    /// Why it could not be read; nil: it could.
     package let failure: ServingError?
   }
 }
 
 extension Reconciler {
-  /// Takes the one next step of a look's decision. Waiting is the caller's.
+  /// Takes the next step of a decision. Waiting is up to the caller.
   ///
-  /// - Returns: the look that follows where only the memory changed and the world was read a moment ago; nil where it has
-  ///   to be read again.
-  /// - Throws: `HistoryError` when nothing could be recorded: then nothing was sent either, unless the step was a call that
-  ///   went out; `CancellationError` when the caller was cancelled, after recording that an answer may be lost.
+  /// - Returns: the next assessment if only the memory changed and live state was read a moment ago; nil if live state
+  ///   has to be read again.
+  /// - Throws: `HistoryError` if nothing could be recorded: then nothing was sent either, unless the step was a call
+  ///   that was already sent; `CancellationError` if the caller was canceled, after recording that a response may be
+  ///   lost.
   package func take(_ assessment: Assessment) async throws -> Assessment? {
     switch assessment.decision.next {
     case .record(let change): return try await record(change, assessment)
@@ -181,7 +183,7 @@ extension Reconciler {
       assessment.name, assessment.desired, assessment.observed, recorded, readAt: assessment.readAt)
   }
 
-  /// Keeps what the logs of a failed rollout ended with, for whoever asks later why.
+  /// Records the last log lines of a failed rollout, for later diagnosis.
   private func noteLogs(of assessment: Assessment) async throws {
     guard case .present(let endpoint) = assessment.observed else { return }
     for tail in endpoint.evidence?.tails ?? [] {
@@ -190,7 +192,7 @@ extension Reconciler {
     }
   }
 
-  /// For how long a reading of the world may be acted on. Every write rests on one that is no older.
+  /// How long an observation may be acted on. No write is based on an older one.
   private static let freshness: Duration = .seconds(2)
 
   private func call(_ operation: Operation, _ assessment: Assessment) async throws {
@@ -202,7 +204,8 @@ extension Reconciler {
     } catch let error as CancellationError {
       outcome = .failure(error)
     }
-    // The call went out: what came of it is recorded whatever else was recorded meanwhile, and even when a person is leaving.
+    // The call was sent: its result is recorded whatever else was recorded meanwhile, and even if the user has
+    // interrupted.
     let receipt = (try? outcome.get()) ?? .lost("interrupted before a response arrived")
     let change = MemoryChange.received(receipt, operation, at: now(), chance: chance())
     try await history.record([change], of: key(assessment.name), fleet: options.fleet, at: now())
@@ -217,7 +220,7 @@ extension Reconciler {
         notifications: settings.notifications)
       switch outcome {
       case .created(let receipt): return Receipt(receipt)
-      // It may be this create's or a stranger's; the next look tells by its tags.
+      // It may be from this create or from another client; its tags show which at the next check.
       case .alreadyThere: return .lost("the response was lost, and an endpoint with this name now exists")
       }
     case .updateConfig(let name, let config): return Receipt(try await provider.updateConfig(name, to: config))

@@ -3,13 +3,13 @@ internal import Planning
 internal import ServingAPI
 internal import Synchronization
 
-/// Keeps what a rollout shows of itself while it runs, since a provider may show none of it afterwards: the words on its
-/// served entities, and the last lines of their logs, read now and then. One for all endpoints of a process.
+/// Keeps evidence of a rollout while it runs, since a provider may show none afterwards: the messages of its served
+/// entities, and the last lines of their logs, read at intervals. One instance serves all endpoints of a process.
 final class RolloutWitness: Sendable {
   private struct Seen {
-    /// When the attempt was opened whose rollout it is.
+    /// When the attempt of this rollout was opened.
     let attempt: Timestamp
-    /// Of the config that is being rolled out; nil where the provider names none.
+    /// The version of the config that is being rolled out; nil if the provider does not name it.
     var version: Int64?
     let since: Timestamp
     var evidence = RolloutEvidence()
@@ -17,9 +17,9 @@ final class RolloutWitness: Sendable {
     /// Whether the logs were read after it had failed.
     var isComplete = false
 
-    /// An empty log takes the place of none: a server may have thrown away what it showed before.
+    /// An empty log does not replace an earlier one: a server may have discarded what it showed before.
     mutating func take(_ log: Log, of entity: String) {
-      // A plane builds nothing and gives one log for both.
+      // A plane builds nothing and returns the same log for both.
       let build = log.build == log.server ? [] : log.build
       guard !build.isEmpty || !log.server.isEmpty else { return }
       var known = evidence.entities[entity] ?? .init()
@@ -33,19 +33,19 @@ final class RolloutWitness: Sendable {
 
   private let seen = Mutex<[String: Seen]>([:])
 
-  /// What an entity under way says of itself is no reason why it failed.
+  /// The message of an entity in progress is not the cause of a failure.
   private static let failures: Set<String> = ["DEPLOYMENT_FAILED", "DEPLOYMENT_ABORTED"]
 
-  /// The first reading of logs: a rollout that is over sooner has little to tell.
+  /// The delay of the first read of logs: a rollout that ends sooner has little to show.
   private static let patience: Duration = .seconds(20)
   private static let interval: Duration = .seconds(30)
 
-  /// Takes note of an endpoint whose rollout is ours to judge.
+  /// Watches an endpoint whose rollout has to be judged.
   ///
   /// - Parameters:
-  ///   - attempt: when the attempt was opened that is judged by it.
+  ///   - attempt: when the attempt that it judges was opened.
   ///   - entities: the names of the served entities that are being rolled out.
-  /// - Returns: the endpoint, with the evidence where its rollout has failed.
+  /// - Returns: the endpoint, with the evidence if its rollout failed.
   func watch(
     _ endpoint: ObservedEndpoint, attempt: Timestamp, entities: [String], provider: any ServingProvider, now: Timestamp
   ) async throws -> ObservedEndpoint {
@@ -66,15 +66,15 @@ final class RolloutWitness: Sendable {
     return endpoint
   }
 
-  /// No rollout of the endpoint is to be judged.
+  /// Forgets an endpoint without a rollout to judge.
   func forget(_ name: String) { seen.withLock { $0[name] = nil } }
 
-  /// Notes the deployments' words, and says whether the logs are to be read now.
+  /// Records the messages of the deployments; returns whether the logs are due to be read.
   private func note(_ endpoint: ObservedEndpoint, attempt: Timestamp, isRunning: Bool, now: Timestamp) -> Bool {
     seen.withLock { seen in
       let version = endpoint.pending?.version
       var record = seen[endpoint.name] ?? Seen(attempt: attempt, version: version, since: now)
-      // What was seen of another rollout says nothing of this one.
+      // Evidence of another rollout says nothing about this one.
       if record.attempt != attempt || version != nil && version != record.version {
         record = Seen(attempt: attempt, version: version, since: now)
       }
@@ -105,14 +105,14 @@ final class RolloutWitness: Sendable {
     return logs
   }
 
-  /// Lines enough to see what happened, and few enough to read.
+  /// Enough lines to see what happened, and few enough to read.
   private static let lines = 20
   private static let longestLine = 500
 
-  /// The end of a log. One that cannot be read is no failure: it is asked for only to help.
+  /// Returns the end of a log. A log that cannot be read is not a failure: it is only read for diagnosis.
   private static func tail(of read: () async throws -> String) async throws -> [String] {
     do {
-      // Secrets are out of it before a line is cut: no part of one may stay.
+      // Secrets are removed before a line is cut, so that no part of one remains.
       return try await read().split(whereSeparator: \.isNewline).suffix(lines).map { String($0.prefix(longestLine)) }
     } catch is ServingError {
       return []

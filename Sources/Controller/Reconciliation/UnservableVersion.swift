@@ -1,9 +1,9 @@
 internal import Endpoints
 internal import ModelRegistry
 
-/// Tells a registry's no from a registry that could not be asked.
+/// Distinguishes a negative answer of the registry from a registry that could not be queried.
 enum UnservableVersion {
-  /// Why the version cannot be served; nil where nobody can tell.
+  /// Returns why the version cannot be served; nil if it is unknown.
   static func words(_ error: any Error) -> String? {
     (error as? ModelRegistryError).map { "\($0.message.clause) (\($0.advice.clause))" }
   }

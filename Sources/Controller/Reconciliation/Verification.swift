@@ -3,11 +3,11 @@ package import Planning
 package import ServingAPI
 
 extension Reconciler {
-  /// Asks each served entity the checks, past the traffic split.
+  /// Runs the checks against each served entity directly, bypassing the traffic split.
   ///
-  /// An entity is warmed up first with one untimed question, since the first answer of a fresh model says nothing about the
-  /// following ones. What cannot be measured (no such route yet, throttled, unavailable, no answer in time) is inconclusive:
-  /// it neither promotes nor condemns.
+  /// Each entity is warmed up first with one untimed query, since the first answer of a fresh model says nothing about
+  /// the following ones. A check that cannot be measured (no route yet, throttled, unavailable, no answer in time) is
+  /// inconclusive: it neither promotes nor condemns.
   func verify(_ request: VerificationRequest) async throws -> Verdict {
     for entity in request.entities {
       guard let first = request.checks.first else { break }
@@ -27,7 +27,7 @@ extension Reconciler {
   ) async throws -> Verdict {
     let within = Duration.seconds(check.withinSeconds)
     do {
-      // Twice the time and more: a late answer is a finding, none at all is not.
+      // More than twice the time: a late answer is a finding, a missing one is not.
       let patience = isWarmUp ? Self.warmUp : within * 2 + .seconds(10)
       let answer = try await provider.ask(endpoint, entity: entity, prompt: check.prompt, timeout: patience)
       return isWarmUp ? Self.warmUpVerdict(answer, entity) : check.verdict(on: answer, from: entity)
@@ -41,18 +41,19 @@ extension Reconciler {
 
   private static func warmUpVerdict(_ answer: ChatAnswer, _ entity: String) -> Verdict {
     VerificationCheck.unmeasurable.contains(answer.status)
-      ? .inconclusive("\(entity) answered \(answer.status): \(answer.text)") : .passed
+      ? .inconclusive("\(entity) returned \(answer.status): \(answer.text)") : .passed
   }
 }
 
 extension VerificationCheck {
-  /// Statuses that say nothing about the model: not routed yet, throttled, not available, timed out on the way.
+  /// Statuses that say nothing about the model: no route yet, throttled, not available, gateway timeout.
   fileprivate static let unmeasurable: Set<Int> = [404, 408, 429, 503, 504]
 
-  /// What an answer is worth. Pure.
+  /// Returns the verdict on an answer. Pure.
   package func verdict(on answer: ChatAnswer, from entity: String) -> Verdict {
     guard answer.status == expectedStatus else {
-      let words = "\(entity) answered \"\(prompt)\" with status \(answer.status), not \(expectedStatus): \(answer.text)"
+      let words =
+        "\(entity) responded to \"\(prompt)\" with status \(answer.status), not \(expectedStatus): \(answer.text)"
       return Self.unmeasurable.contains(answer.status) ? .inconclusive(words) : .failed(words)
     }
     guard contains.isEmpty || answer.text.contains(contains) else {

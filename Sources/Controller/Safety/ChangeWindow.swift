@@ -2,16 +2,16 @@ internal import FoundationEssentials
 internal import FoundationInternationalization
 package import Planning
 
-/// When changes may happen: hours of the day on days of the week, by the clocks of one place.
+/// When changes are allowed: hours of the day on days of the week, in one time zone.
 ///
-/// It is open while a clock there shows an hour inside it. So an hour that is skipped in spring is missing from it, and one
-/// that comes twice in autumn is in it twice. A window over midnight belongs to the day on which it begins.
+/// It is open while the local time is inside it. So an hour that is skipped in spring is missing from it, and one that
+/// occurs twice in autumn is in it twice. A window across midnight belongs to the day on which it begins.
 package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
-  /// As it was written.
+  /// The text as given.
   package let description: String
-  /// Days of the week on which it begins, Monday being 0.
+  /// Days of the week on which it begins; Monday is 0.
   let days: Set<Int>
-  /// Minutes since midnight; `end` is at most `start` where it ends on the next day.
+  /// Minutes since midnight; `end` is at most `start` if it is on the next day.
   let start: Int
   let end: Int
   let zone: TimeZone
@@ -24,18 +24,18 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
     self.zone = zone
   }
 
-  /// Whether a change may happen at this moment.
+  /// Returns whether a change is allowed at this moment.
   package func isOpen(at moment: Timestamp) -> Bool {
     let second = moment.milliseconds.dividedDown(by: 1000)
     return Self.isInCalendar(moment) && isOpen(onClock: second + offset(atSecond: second))
   }
 
-  /// The first moment after this one at which it goes from closed to open; nil where it never closes.
+  /// Returns the first moment after this one at which the window opens; nil if it never closes.
   package func nextOpening(after moment: Timestamp) -> Timestamp? {
     guard days.count < 7 || start != 0 || end != Self.day, Self.isInCalendar(moment) else { return nil }
-    // In whole seconds: windows begin at minutes, and clocks are changed at seconds.
+    // In whole seconds: windows begin at minutes, and clocks change at seconds.
     var second = moment.milliseconds.dividedDown(by: 1000)
-    // A week and a day hold an opening, unless clocks skip it; then the next week does.
+    // A week and a day contain an opening, unless the clocks skip it; then the next week does.
     let last = second + 3 * 7 * 86_400
     while second < last {
       let offset = offset(atSecond: second)
@@ -53,7 +53,7 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
 
   static let day = 24 * 60
 
-  /// - Parameter clock: what the clocks there show, as seconds since they showed the beginning of 1970.
+  /// - Parameter clock: the local time, as seconds since the local beginning of 1970.
   private func isOpen(onClock clock: Int64) -> Bool {
     let minute = Int(clock.dividedDown(by: 60))
     let (today, time) = (minute.dividedDown(by: Self.day), minute.remainderDown(by: Self.day))
@@ -61,10 +61,10 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
     return time >= start ? begins(on: today) : time < end && begins(on: today - 1)
   }
 
-  /// The first of January 1970 was a Thursday.
+  /// 1 January 1970 was a Thursday.
   private func begins(on day: Int) -> Bool { days.contains((day + 3).remainderDown(by: 7)) }
 
-  /// The second, later than this one, at which the window opens by a clock that is never changed.
+  /// Returns the next second at which the window opens by a clock with a constant offset.
   private func firstStart(after second: Int64, offset: Int64) -> Int64? {
     let today = Int((second + offset).dividedDown(by: 86_400))
     return (today...today + 7).lazy
@@ -73,8 +73,8 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
       .first { $0 > second && !isOpen(onClock: $0 - 1 + offset) }
   }
 
-  /// The first second, later than this one, at which clocks there show another offset; at most a day later, where it may
-  /// show the same. Looked for by halving, a few hours at a time: no place changes its clocks twice in that time.
+  /// Returns the next second at which the offset of the time zone differs; at most a day later, where it may be the
+  /// same. Searched by bisection, a few hours at a time: no time zone changes its offset twice in that time.
   private func nextChange(after second: Int64, from offset: Int64) -> Int64 {
     let step: Int64 = 6 * 3600
     var low = second
@@ -97,19 +97,19 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
     Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(second))))
   }
 
-  /// Moments of some hundred thousand years from now have no day of the week that anybody knows.
+  /// Moments that are some hundred thousand years away have no known day of the week.
   private static func isInCalendar(_ moment: Timestamp) -> Bool { moment.milliseconds.magnitude < 1 << 52 }
 
   private static func moment(_ second: Int64) -> Timestamp { Timestamp(milliseconds: second * 1000) }
 }
 
 extension BinaryInteger {
-  /// The quotient, rounded down also below zero.
+  /// Returns the quotient, rounded down even below zero.
   fileprivate func dividedDown(by divisor: Self) -> Self {
     let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? quotient - 1 : quotient
   }
 
-  /// What is left after ``dividedDown(by:)``, never below zero.
+  /// Returns the remainder of ``dividedDown(by:)``, never below zero.
   fileprivate func remainderDown(by divisor: Self) -> Self { self - dividedDown(by: divisor) * divisor }
 }

@@ -2,27 +2,27 @@ internal import CFileSystem
 internal import Glibc
 
 extension FileLease {
-  /// What the file says of its holder, to one who does not want the lease.
+  /// The state of the lease, for a process that does not acquire it.
   package enum Holding: Hashable, Sendable {
     /// A process has the lock.
     case held(by: String?)
     /// No process has it.
     case free
-    /// It cannot be told from here whether a process has it.
+    /// It is unknown here whether a process has it.
     case unknown
   }
 
-  /// Whether a process holds the lease, without taking it.
+  /// Returns whether a process holds the lease, without acquiring it.
   ///
-  /// Only what this machine's kernel is sure of is called free: not a lock in a file system that others may lock without
-  /// its knowledge, nor one whose last holder was another machine.
+  /// The lease is called free only if this machine's kernel can be sure: not if the file system can be locked by others
+  /// without its knowledge, nor if the last holder was another machine.
   package func holding() -> Holding {
     let descriptor = Self.retrying { open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return .unknown }
-    // Closing gives a lock back that was got.
+    // Closing releases a lock that was acquired.
     defer { close(descriptor) }
     let text = Self.text(of: descriptor)
-    // A shared lock: those who look at the same time do not see each other.
+    // A shared lock, so that concurrent checks do not see each other.
     guard Self.retrying({ flock(descriptor, LOCK_SH | LOCK_NB) }) == 0 else {
       return errno == EWOULDBLOCK ? .held(by: text) : .unknown
     }
@@ -32,10 +32,10 @@ extension FileLease {
     return .free
   }
 
-  /// Whether a holder's text names this machine.
+  /// Returns whether a holder's text names this machine.
   private static func isOfThisMachine(_ text: String) -> Bool { text.contains(" on \(hostName) since ") }
 
-  /// Whether the file lies in a file system that this kernel alone writes to, so that it knows of every lock.
+  /// Returns whether the file is in a file system that only this kernel writes to, so that it knows every lock.
   private static func isLocal(_ descriptor: Int32) -> Bool {
     var system = statfs()
     guard fstatfs(descriptor, &system) == 0 else { return false }

@@ -1,4 +1,4 @@
-internal import CDispatch  // to which the compiler counts stat(2) here
+internal import CDispatch  // the compiler finds stat(2) here
 internal import FoundationEssentials
 package import Planning
 internal import Synchronization
@@ -9,16 +9,17 @@ internal import Synchronization
   internal import Glibc
 #endif
 
-/// A lease that is a locked file in the state directory, one for each provider and fleet.
+/// A lease in the form of a locked file in the state directory, one for each provider and fleet.
 ///
-/// The lock is the kernel's (`flock`): it ends with its process, however that ends, and needs no renewal. It belongs to the
-/// open file and not to its name. So where the file was deleted or replaced, another may lock the new one; ``isHeld()``
-/// tells, and the lease is lost then. The state directory has to be on a local disk, or on a network file system that locks.
+/// The lock is the kernel's (`flock`): it ends with its process, however that ends, and needs no renewal. It belongs to
+/// the open file, not to its name. So if the file is deleted or replaced, another process may lock the new one;
+/// ``isHeld()`` detects that, and the lease is lost. The state directory has to be on a local disk, or on a network
+/// file system that supports locks.
 package final class FileLease: Lease {
   private enum State {
-    /// Not held; what is known of who does. Becomes held by `acquire`.
+    /// Not held, with the known holder. Becomes held by `acquire`.
     case free(holder: String?)
-    /// Held, by this open file. Becomes free by `release`, or when the file turns out to be another.
+    /// Held, by this open file. Becomes free by `release`, or when the file turns out to have been replaced.
     case held(descriptor: Int32, text: String)
   }
 
@@ -29,8 +30,8 @@ package final class FileLease: Lease {
   private let state = Mutex(State.free(holder: nil))
 
   /// - Parameters:
-  ///   - directory: the state directory, which is made where it is missing.
-  ///   - provider: the URL of whom the fleet lives at.
+  ///   - directory: the state directory, which is created if it does not exist.
+  ///   - provider: the URL of the fleet's provider.
   package init(directory: String, provider: String, fleet: String, now: @escaping @Sendable () -> Timestamp) {
     self.directory = directory
     self.now = now
@@ -47,11 +48,11 @@ package final class FileLease: Lease {
     try state.withLock { state throws(LeaseError) in
       if Self.isStillHeld(&state, path) { return true }
       var isLookedAt = false
-      // The file may be replaced between its opening and its lock, then there is a new one to be tried.
+      // The file may be replaced between opening and locking; then the new one is tried.
       for _ in 0..<10 {
         let descriptor = try open()
         guard try lock(descriptor) else {
-          // Who only looks (`holding()`) shares the lock, for a moment.
+          // A process that only checks (`holding()`) shares the lock for a moment.
           if Self.retrying({ flock(descriptor, LOCK_SH | LOCK_NB) }) == 0 {
             isLookedAt = true
             close(descriptor)
@@ -70,7 +71,7 @@ package final class FileLease: Lease {
         close(descriptor)
       }
       guard !isLookedAt else { return false }
-      throw LeaseError(message: "\(path) keeps being replaced", next: "find out which other process writes there")
+      throw LeaseError(message: "\(path) keeps being replaced", next: "find out which other process writes to it")
     }
   }
 
@@ -81,7 +82,7 @@ package final class FileLease: Lease {
   package func release() async {
     state.withLock { state in
       guard case .held(let descriptor, _) = state else { return }
-      // The file stays: who deletes it may delete one that another has just locked.
+      // The file stays: deleting it could delete one that another process has just locked.
       ftruncate(descriptor, 0)
       close(descriptor)
       state = .free(holder: nil)
@@ -109,7 +110,7 @@ package final class FileLease: Lease {
     return descriptor
   }
 
-  /// - Returns: false where another has locked the file.
+  /// - Returns: false if another process has locked the file.
   private func lock(_ descriptor: Int32) throws(LeaseError) -> Bool {
     if Self.retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 { return true }
     if errno == EWOULDBLOCK { return false }
@@ -132,7 +133,7 @@ package final class FileLease: Lease {
     #endif
   }
 
-  /// A file that cannot be looked at counts as lost.
+  /// A file that cannot be checked counts as lost.
   private static func isStillHeld(_ state: inout State, _ path: String) -> Bool {
     guard case .held(let descriptor, _) = state else { return false }
     if isFile(descriptor, at: path) { return true }
@@ -148,7 +149,7 @@ package final class FileLease: Lease {
     return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino && opened.st_nlink > 0
   }
 
-  /// What a holder wrote of itself, in one line; nil where it wrote nothing yet.
+  /// Returns the holder's text, in one line; nil if it has not written any yet.
   static func text(of descriptor: Int32) -> String? {
     var bytes = [UInt8](repeating: 0, count: 256)
     let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
@@ -157,7 +158,7 @@ package final class FileLease: Lease {
     return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
   }
 
-  /// It is for people only; where it cannot be written, the lock holds all the same.
+  /// The text is only for people; if it cannot be written, the lock is valid nevertheless.
   private static func write(_ text: String, to descriptor: Int32) {
     let bytes = Array("\(text)\n".utf8)
     ftruncate(descriptor, 0)
@@ -179,13 +180,13 @@ package final class FileLease: Lease {
 
   // MARK: Its name
 
-  /// Different providers or fleets have different names; one provider has one, whatever the case and the last slash of its
-  /// URL. Everything but letters, digits, dots and underscores is written as `%XX`.
+  /// Returns a name that is different for different providers or fleets; the case and a trailing slash of the
+  /// provider's URL do not matter. Everything except letters, digits, dots and underscores is written as `%XX`.
   static func fileName(provider: String, fleet: String) -> String {
     var url = provider.lowercased()[...]
     while url.last == "/" { url.removeLast() }
     let name = "lease-\(escaped(url))-\(escaped(fleet[...]))"
-    // The longest that file systems take is 255.
+    // File systems accept at most 255 bytes.
     guard name.utf8.count > 200 else { return name }
     let hash = name.utf8.reduce(into: 0xCBF2_9CE4_8422_2325 as UInt64) { hash, byte in
       hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3

@@ -4,10 +4,10 @@
   internal import Glibc
 #endif
 
-/// A file that pauses a controller for as long as it is there; its first line is the reason that people see.
+/// A file that pauses a controller while it exists; its first line is the reason that users see.
 ///
-/// Made by hand (`echo "incident 4711" > FILE`) or by ``pause(reason:)``. A file of which nobody can tell whether it is
-/// there counts as there: a controller that must not act is the smaller harm.
+/// Created by hand (`echo "incident 4711" > FILE`) or by ``pause(reason:)``. If it is unknown whether the file exists,
+/// it counts as existing: a controller that must not act does less harm.
 package struct PauseFile: Hashable, Sendable {
   package let path: String
 
@@ -15,7 +15,7 @@ package struct PauseFile: Hashable, Sendable {
 
   package func isPaused() -> Bool { reason() != nil }
 
-  /// Why everything is paused; nil where it is not.
+  /// Returns why the controller is paused; nil if it is not.
   package func reason() -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
@@ -29,11 +29,11 @@ package struct PauseFile: Hashable, Sendable {
     guard count >= 0 else { return "\(path) cannot be read: \(Self.words(of: errno))" }
     let line = String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
     let shown = line.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } }
-    return shown.isEmpty ? "\(path) exists, without a reason" : shown.joined(separator: " ")
+    return shown.isEmpty ? "\(path) exists and gives no reason" : shown.joined(separator: " ")
   }
 
-  /// Pauses, or changes the reason. Whoever reads meanwhile finds the old file or the new one, never half of it.
-  /// - Throws: ``PauseFileError`` where the file cannot be written; an old one stays as it was.
+  /// Pauses, or changes the reason. Concurrent readers find the old file or the new one, never half of it.
+  /// - Throws: ``PauseFileError`` if the file cannot be written; an old one stays unchanged.
   package func pause(reason: String) throws(PauseFileError) {
     let draft = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
@@ -50,8 +50,8 @@ package struct PauseFile: Hashable, Sendable {
     }
   }
 
-  /// Ends the pause; nothing happens where there is none.
-  /// - Throws: ``PauseFileError`` where the file cannot be removed.
+  /// Ends the pause; does nothing if there is none.
+  /// - Throws: ``PauseFileError`` if the file cannot be removed.
   package func resume() throws(PauseFileError) {
     guard unlink(path) != 0, errno != ENOENT else { return }
     throw failure("cannot be removed", errno)
@@ -66,7 +66,7 @@ package struct PauseFile: Hashable, Sendable {
   private static func words(of code: Int32) -> String { String(cString: strerror(code)) }
 }
 
-/// Why a controller could not be paused, or resumed.
+/// Why a controller could not be paused or resumed.
 package struct PauseFileError: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
   /// What to do.

@@ -1,5 +1,5 @@
-/// Joins events that come in quick succession: it is time to act when they have been quiet for a while, and at the latest
-/// some time after the first. Times count from any fixed origin.
+/// Merges events in quick succession: it is time to act when no event has come for a while, or some time after the
+/// first. Times count from any fixed origin.
 package struct Debounce {
   package let quiet: Duration
   package let longest: Duration
@@ -11,7 +11,7 @@ package struct Debounce {
     self.longest = longest
   }
 
-  /// When to act; nil while there is nothing to act on.
+  /// When to act; nil while there are no events.
   package var due: Duration? {
     guard let first, let last else { return nil }
     return min(last + quiet, first + longest)

@@ -1,17 +1,17 @@
-internal import CDispatch  // to which the compiler counts readdir(3) here
+internal import CDispatch  // the compiler finds readdir(3) here
 internal import Glibc
 
-/// The names in a directory, with what the file system tells of each without looking at it.
+/// The names in a directory, with what its listing says about each.
 enum DirectoryList {
   struct Child {
     let name: String
-    /// Whether the name is UTF-8; if not, `name` is only for people.
+    /// Whether the name is UTF-8; if not, `name` is only for display.
     let isText: Bool
-    /// Known to be a regular file. False where the file system does not say.
+    /// Whether it is known to be a regular file; false if the file system does not say.
     let isRegularFile: Bool
   }
 
-  /// In the order of names, without `.` and `..`.
+  /// Returns the entries in the order of names, without `.` and `..`.
   static func read(_ path: String) throws(UnlistedDirectory) -> [Child] {
     guard let directory = opendir(path) else { throw UnlistedDirectory(code: errno) }
     defer { closedir(directory) }

@@ -1,8 +1,9 @@
 internal import Glibc
 
-/// Keeps a directory for one reader at a time, in this process and others.
+/// Restricts a directory to one reader at a time, across processes.
 enum DirectoryLock {
-  /// - Throws: `GitFailure` when the directory cannot be made or stays taken for longer than `limit`, and what `body` throws.
+  /// - Throws: `GitFailure` if the directory cannot be created or stays locked for longer than `limit`, and errors of
+  ///   `body`.
   static func hold<Value: Sendable>(
     _ directory: String, limit: Duration, _ body: @Sendable () async throws -> Value
   ) async throws -> Value {
@@ -10,7 +11,7 @@ enum DirectoryLock {
     let file = directory + "/lock"
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw GitFailure("\(file): \(words(ofError: errno))") }
-    // Closing gives the lock back, however this ends.
+    // Closing releases the lock in any case.
     defer { close(descriptor) }
     let start = ContinuousClock.now
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
@@ -24,13 +25,13 @@ enum DirectoryLock {
   }
 }
 
-/// With what is missing above it; only the owner may look into what this makes.
+/// Creates a directory and its missing parents; only the owner may access what it creates.
 func makeDirectory(_ path: String) throws(GitFailure) {
   var partial = ""
   for segment in path.split(separator: "/") {
     partial += "/\(segment)"
     if mkdir(partial, 0o700) == 0 { continue }
-    // A parent that exists may answer EROFS or EACCES; only a missing one is a failure.
+    // For an existing parent, the error may be EROFS or EACCES; only a missing one is a failure.
     let code = errno
     guard FileIdentity(of: partial) != nil else {
       throw GitFailure("cannot create the directory \(partial): \(words(ofError: code))")

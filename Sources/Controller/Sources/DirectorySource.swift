@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Manifests from files and directories on this machine, read again whenever they change.
 ///
-/// What a path stands for is as with `-f` elsewhere (see `ManifestFiles`). Reading again parses the changed files only.
+/// Paths have the same meaning as with `-f` elsewhere (see `ManifestFiles`). Only changed files are parsed again.
 package final class DirectorySource: ManifestSource {
   package let description: String
   private let paths: [String]
@@ -13,10 +13,10 @@ package final class DirectorySource: ManifestSource {
   private let warn: @Sendable (String) -> Void
 
   /// - Parameters:
-  ///   - paths: files and directories; both may be symbolic links, or not there yet.
-  ///   - excluded: what is left out below directories.
+  ///   - paths: files and directories; both may be symbolic links, or not exist yet.
+  ///   - excluded: patterns of skipped files below directories.
   ///   - openInotify: opens an inotify instance (inotify_init1(2)).
-  ///   - warn: is told in words when changes cannot be watched, so that only the interval notices them.
+  ///   - warn: called with a message if changes cannot be watched, so that they are only noticed at the next interval.
   package init(
     paths: [String], excluding excluded: [IgnorePattern] = [],
     openInotify: @escaping @Sendable () -> Int32 = { DirectoryWatch.openInotify() },
@@ -29,7 +29,7 @@ package final class DirectorySource: ManifestSource {
     description = paths.joined(separator: ", ")
   }
 
-  /// How many files were parsed so far, each time counted.
+  /// How many times a file was parsed so far.
   package var filesParsed: Int { cache.withLock { $0.filesParsed } }
 
   package func read() async throws -> SourceReading {
@@ -45,7 +45,7 @@ package final class DirectorySource: ManifestSource {
     return SourceReading(set: set)
   }
 
-  /// The first element comes once the watches stand: what changed before that was not seen.
+  /// The first element comes once the watches exist: earlier changes were not seen.
   package func changes() -> AsyncStream<Void> {
     AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
       DirectoryWatch.start(

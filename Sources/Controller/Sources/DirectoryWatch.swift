@@ -1,29 +1,29 @@
-internal import CDispatch  // to which the compiler counts stat(2) here
+internal import CDispatch  // the compiler finds stat(2) here
 internal import Glibc
 internal import Synchronization
 
-/// Tells a stream when something changes that paths of manifests lead to, by inotify(7).
+/// Notifies a stream about changes that affect the manifests at the given paths, by inotify(7).
 ///
 /// One thread waits for the kernel and ends with the stream. It watches each directory that is read, and, by name, each
-/// entry on the way to them, so that swapped links and directories that come later are noticed. The set of watches is
-/// made anew after each change, before the stream is told: what happens later than that is seen.
+/// entry on the way to them, so that replaced links and directories that are created later are noticed. The set of
+/// watches is rebuilt after each change, before the stream is notified: later changes are seen.
 package final class DirectoryWatch: Sendable {
   private let paths: [String]
   private let excluded: [IgnorePattern]
   private let inotify: Int32
-  /// The reading end of a pipe: it has something to read when the stream has ended.
+  /// The reading end of a pipe, which is readable when the stream has ended.
   private let ending: Int32
-  /// The pipe's writing end, until the thread has closed it.
+  /// The pipe's writing end; nil once the thread has closed it.
   private let end: Mutex<Int32?>
   private let warn: @Sendable (String) -> Void
   private let continuation: AsyncStream<Void>.Continuation
 
-  /// A descriptor, or -1 with errno set.
+  /// Returns a descriptor, or -1 with errno set.
   package static func openInotify() -> Int32 {
     inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
   }
 
-  /// Starts watching. When that cannot be done, `warn` is told why and the stream stays silent until it ends.
+  /// Starts watching. If that fails, `warn` is called with the reason and the stream stays silent until it ends.
   static func start(
     paths: [String], excluding excluded: [IgnorePattern], openInotify: () -> Int32,
     warn: @escaping @Sendable (String) -> Void,
@@ -89,7 +89,7 @@ package final class DirectoryWatch: Sendable {
       switch wait(until: debounce.due) {
       case .ended: return
       case .failed(let code):
-        // Nothing that a caller does can lead here; the interval still notices changes.
+        // Callers cannot cause this; the interval still notices changes.
         return warn(Self.cannotWatch(code))
       case .events: if takeEvents(&watched) { debounce.event(at: Self.now()) }
       case .due:
@@ -118,14 +118,14 @@ package final class DirectoryWatch: Sendable {
         return .failed(errno)
       }
       if descriptors[1].revents != 0 { return .ended }
-      // Under a stream of events the time limit holds as well.
+      // The time limit also holds during a stream of events.
       if let due, due <= Self.now() { return .due }
       if descriptors[0].revents != 0 { return .events }
     }
   }
 
-  /// Reads what the kernel has to tell.
-  /// - Returns: whether some of it concerns manifests.
+  /// Reads the kernel's events.
+  /// - Returns: whether some of them concern manifests.
   private func takeEvents(_ watched: inout WatchedNames) -> Bool {
     var matters = false
     let header = MemoryLayout<inotify_event>.size
@@ -150,7 +150,7 @@ package final class DirectoryWatch: Sendable {
     UInt32(IN_CREATE) | UInt32(IN_DELETE) | UInt32(IN_MOVED_FROM) | UInt32(IN_MOVED_TO) | UInt32(IN_CLOSE_WRITE)
     | UInt32(IN_MODIFY) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF) | UInt32(IN_MOVE_SELF)
 
-  /// Watches what is to be watched now, and nothing else, and then tells the stream.
+  /// Updates the set of watches, then notifies the stream.
   private func rescan(_ watched: inout WatchedNames, _ isLimited: inout Bool) {
     var next = WatchedNames()
     var limit: Int32 = 0
@@ -164,7 +164,7 @@ package final class DirectoryWatch: Sendable {
       } else if errno == ENOSPC || errno == ENOMEM {
         limit = errno
       }
-      // Any other failure (no such directory, no permission) is found by reading as well, and told there.
+      // Any other failure (no such directory, no permission) also occurs when reading, and is reported there.
     }
     func follow(_ path: String) {
       for step in PathLinks.steps(of: path) { watch(step.directory) { $0.add($1, name: step.name) } }
@@ -199,7 +199,7 @@ package final class DirectoryWatch: Sendable {
       switch code {
       case EMFILE: "raise fs.inotify.max_user_instances or the limit of open files"
       case ENOSPC: "raise fs.inotify.max_user_watches"
-      default: "check the system's message"
+      default: "fix this error"
       }
     return
       "cannot watch all manifests for changes (\(words(ofError: code))): changes are picked up at the next interval; to "
@@ -221,7 +221,7 @@ extension Duration {
   }
 }
 
-/// Runs `body` on a thread of its own, which takes no signals, and returns the error number of the attempt: 0 if it runs.
+/// Runs `body` on a separate thread, which receives no signals; returns the error number of the attempt, 0 if it runs.
 private func startThread(_ body: @escaping @Sendable () -> Void) -> Int32 {
   final class Box: Sendable {
     let body: @Sendable () -> Void

@@ -1,7 +1,7 @@
-internal import CDispatch  // to which the compiler counts stat(2) here
+internal import CDispatch  // the compiler finds stat(2) here
 internal import Glibc
 
-/// A file's bytes, and the state of the file they are of.
+/// A file's bytes, and the identity of the file at that time.
 struct FileContents {
   let bytes: [UInt8]
   let identity: FileIdentity
@@ -9,15 +9,15 @@ struct FileContents {
   /// A larger file is refused: a manifest is text that a person wrote.
   static let largestFile = 32 << 20
 
-  /// Reads a file that others may be writing to: when it changed meanwhile, it is read again, a few times at most.
+  /// Reads a file that may be written to concurrently: if it changed meanwhile, it is read again, a few times at most.
   ///
-  /// - Parameter mayWait: whether to wait for those who write into a pipe.
+  /// - Parameter mayWait: whether to wait for the writers of a pipe.
   static func read(file path: String, mayWait: Bool = false) throws(UnreadableFile) -> FileContents {
     for _ in 0..<5 {
       let contents = try readOnce(path, mayWait ? 0 : O_NONBLOCK)
       if let contents { return contents }
     }
-    throw UnreadableFile(words: "it keeps changing while it is read; it will be read again")
+    throw UnreadableFile(words: "it keeps changing while being read; it will be read again")
   }
 
   private static func readOnce(_ path: String, _ flags: Int32) throws(UnreadableFile) -> FileContents? {
@@ -28,7 +28,7 @@ struct FileContents {
     let bytes = try read(descriptor: descriptor)
     let after = try status(of: descriptor)
     let identity = FileIdentity(after)
-    // The times of a pipe move by the reading itself, and it can be read only once.
+    // Reading a pipe changes its times, and it can be read only once.
     let isRegular = after.st_mode & S_IFMT == S_IFREG
     return isRegular && FileIdentity(before) != identity ? nil : FileContents(bytes: bytes, identity: identity)
   }
@@ -39,7 +39,7 @@ struct FileContents {
     return status
   }
 
-  /// Everything up to the end of an open file.
+  /// Reads up to the end of an open file.
   static func read(descriptor: Int32) throws(UnreadableFile) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)

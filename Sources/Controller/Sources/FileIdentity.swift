@@ -1,9 +1,9 @@
-internal import CDispatch  // to which the compiler counts stat(2) here
+internal import CDispatch  // the compiler finds stat(2) here
 internal import Glibc
 
-/// What tells one state of a file or directory from another without looking inside.
+/// Distinguishes one state of a file or directory from another without reading it.
 package struct FileIdentity: Hashable, Sendable {
-  /// Which file it is, by whatever name.
+  /// Identifies the file, by whatever name.
   struct Place: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
@@ -13,7 +13,7 @@ package struct FileIdentity: Hashable, Sendable {
   let size: Int64
   /// Nanoseconds since 1970.
   package let modified: Int64
-  /// Nanoseconds since 1970; moves with the content and with names, owner and mode.
+  /// Nanoseconds since 1970; changes with the content and with names, owner and mode.
   package let changed: Int64
 
   init(_ status: stat) {
@@ -23,15 +23,15 @@ package struct FileIdentity: Hashable, Sendable {
     changed = Self.nanoseconds(status.st_ctim)
   }
 
-  /// Of what a path leads to, links followed; nil when it leads nowhere.
+  /// The identity of a path's target, links followed; nil if it does not exist.
   package init?(of path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     self.init(status)
   }
 
-  /// Whether a further change could not have the same times. File systems count time in steps, of a few milliseconds or
-  /// as coarse as two seconds (FAT), and two changes within a step look like one.
+  /// Returns whether a further change would have different times. File systems count time in steps, of a few
+  /// milliseconds or as coarse as two seconds (FAT), and two changes within a step look like one.
   ///
   /// - Parameter now: nanoseconds since 1970, from before the identity was taken.
   package func isSettled(at now: Int64) -> Bool { now - max(modified, changed) > 2_000_000_000 }
@@ -41,5 +41,5 @@ package struct FileIdentity: Hashable, Sendable {
   }
 }
 
-/// The system's words for one of its error numbers.
+/// Returns the system's message for an error number.
 func words(ofError code: Int32) -> String { String(cString: strerror(code)) }

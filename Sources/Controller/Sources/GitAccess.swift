@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 
-/// With what rights a repository is read. Secrets are read anew for each connection, so that one can be replaced while
-/// the controller runs, and reach git through its environment only.
+/// The credentials for reading a repository. Secrets are read again for each connection, so that they can be replaced
+/// while the controller runs, and reach git only through its environment.
 package struct GitAccess: Hashable, Sendable {
-  /// Where a token for HTTPS stands.
+  /// The location of a token for HTTPS.
   package enum Token: Hashable, Sendable {
     case file(String)
     /// The name of an environment variable.
@@ -11,11 +11,11 @@ package struct GitAccess: Hashable, Sendable {
   }
 
   package var token: Token?
-  /// A private key without a pass phrase, for ssh.
+  /// A private key without a passphrase, for ssh.
   package var keyFile: String?
-  /// The host keys that are trusted, for ssh; nil: the user's and the machine's own lists.
+  /// The trusted host keys, for ssh; nil: the user's and the machine's own lists.
   package var knownHostsFile: String?
-  /// Certificate authorities that are trusted for HTTPS in place of the machine's; PEM.
+  /// The trusted certificate authorities for HTTPS instead of the machine's; PEM.
   package var certificateAuthorities: String?
 
   package init(
@@ -27,12 +27,12 @@ package struct GitAccess: Hashable, Sendable {
     self.certificateAuthorities = certificateAuthorities
   }
 
-  /// - Throws: a `GitSourceError` when the rights do not fit the address.
+  /// - Throws: a `GitSourceError` if the credentials do not fit the address.
   func check(against remote: GitRemote) throws(GitSourceError) {
     if token != nil || remote.user != nil || remote.password != nil {
       guard remote.transport != .http || remote.isLocal else {
         throw GitSourceError(
-          "a token or password is not sent over plain http", next: "use https")
+          "tokens and passwords are not sent over plain http", next: "use https")
       }
     }
     guard token != nil else { return }
@@ -41,18 +41,18 @@ package struct GitAccess: Hashable, Sendable {
     }
     guard remote.password == nil else {
       throw GitSourceError(
-        "the address contains a password, and a token is given too", next: "remove the password from the address")
+        "the address contains a password, but a token is also given", next: "remove the password from the address")
     }
   }
 
-  /// What makes git use the rights at one remote.
+  /// The git configuration that applies the credentials to one remote.
   struct Grant {
     var settings: [String] = []
     var environment: [String: String] = [:]
     var secrets: [String] = []
   }
 
-  /// - Throws: `GitFailure` when a token cannot be read.
+  /// - Throws: `GitFailure` if a token cannot be read.
   func grant(for remote: GitRemote, in environment: [String: String]) throws(GitFailure) -> Grant {
     var grant = Grant()
     switch remote.transport {
@@ -64,7 +64,7 @@ package struct GitAccess: Hashable, Sendable {
       grant.environment["GIT_SSH_VARIANT"] = "ssh"
     case .open: break
     }
-    // Beside a token the name in the address is only a name.
+    // With a token, the name in the address is only a name.
     if token == nil { grant.secrets += remote.secrets }
     return grant
   }
@@ -74,11 +74,11 @@ package struct GitAccess: Hashable, Sendable {
   ) throws(GitFailure) {
     let password = try token.map { token throws(GitFailure) in try read(token, environment) } ?? remote.password
     guard let origin = remote.origin, password != nil || remote.user != nil else { return }
-    // GitHub, GitLab and Gitea look at the token only; for those that look at the name it stands in the address.
+    // GitHub, GitLab and Gitea only check the token; for servers that check the name, it is in the address.
     grant.environment["SETPOINT_GIT_USER"] = remote.user ?? "x-access-token"
     grant.environment["SETPOINT_GIT_PASSWORD"] = password ?? ""
     if let password, !password.isEmpty { grant.secrets.append(password) }
-    // Bound to scheme, host and port, unlike GIT_ASKPASS, which would answer whatever host a redirect leads to.
+    // Bound to scheme, host and port, unlike GIT_ASKPASS, which would answer any host that a redirect leads to.
     grant.settings.append(
       "credential.\(origin).helper=!f() { test \"$1\" = get && "
         + "printf 'username=%s\\npassword=%s\\n' \"$SETPOINT_GIT_USER\" \"$SETPOINT_GIT_PASSWORD\"; }; f")
@@ -100,19 +100,19 @@ package struct GitAccess: Hashable, Sendable {
       text = environment[name] ?? ""
     }
     let lines = text.split(whereSeparator: \.isNewline).filter { !$0.allSatisfy(\.isWhitespace) }
-    guard let line = lines.first else { throw GitFailure("there is no token in \(place)") }
-    guard lines.count == 1 else { throw GitFailure("there is more than one line in \(place)") }
+    guard let line = lines.first else { throw GitFailure("no token in \(place)") }
+    guard lines.count == 1 else { throw GitFailure("more than one line in \(place)") }
     return line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   private var sshCommand: String {
-    // Below the level at which a server's banner is printed, which would stand before the reason of a failure.
+    // At this level the server's banner is not printed, which would precede the reason of a failure.
     var words = [
       "ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=30", "-o",
       "LogLevel=ERROR",
     ]
     if let keyFile {
-      // The key that was named, and none that an agent or a configuration happens to offer.
+      // Only the given key, and none that an agent or a configuration happens to offer.
       words += ["-F", "/dev/null", "-i", keyFile, "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]
     }
     if let knownHostsFile {
@@ -121,7 +121,7 @@ package struct GitAccess: Hashable, Sendable {
     return words.map(Self.quoted).joined(separator: " ")
   }
 
-  /// For the shell that git runs the command with.
+  /// Quotes a word for the shell that git runs the command with.
   private static func quoted(_ word: String) -> String {
     "'" + word.replacing("'", with: "'\\''") + "'"
   }

@@ -1,11 +1,11 @@
 internal import Subprocess
 
-/// Runs the `git` on the PATH, with nothing of the caller's git about it: no configuration but what is given here, no
-/// hooks, no filters, no submodules, no questions.
+/// Runs the `git` on the PATH, isolated from the user's git setup: no configuration except what is given here, no
+/// hooks, no filters, no submodules, no prompts.
 struct GitCommand: Sendable {
-  /// The caller's environment; only what git needs of it is passed on.
+  /// The caller's environment; only what git needs is passed on.
   let environment: [String: String]
-  /// Stands for the home directory, so that no configuration, attributes or .netrc of a user is read.
+  /// The home directory for git, so that no user's configuration, attributes or .netrc are read.
   let home: String
 
   private static let passedOn: Set<String> = [
@@ -30,10 +30,10 @@ struct GitCommand: Sendable {
 
   /// - Parameters:
   ///   - repository: the bare repository to work in, if any.
-  ///   - input: what it reads from standard input.
-  ///   - mostOutput: bytes of standard output; more is a failure.
-  ///   - limit: after it git and all it started are killed.
-  /// - Throws: `GitFailure` with git's words when it fails, runs too long or cannot be started; `CancellationError`.
+  ///   - input: the standard input.
+  ///   - mostOutput: the maximum size of standard output in bytes; more is a failure.
+  ///   - limit: the time after which git and its child processes are killed.
+  /// - Throws: `GitFailure` with git's message if it fails, runs too long or cannot be started; `CancellationError`.
   @discardableResult
   func run(
     _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(), input: [UInt8] = [],
@@ -47,7 +47,7 @@ struct GitCommand: Sendable {
     return output
   }
 
-  /// The same where failing is an answer.
+  /// Runs git if its failure is a valid result.
   func attempt(
     _ arguments: [String], in repository: String? = nil, with grant: GitAccess.Grant = .init(), input: [UInt8] = [],
     mostOutput: Int = 1 << 20, limit: Duration
@@ -76,8 +76,8 @@ struct GitCommand: Sendable {
     _ arguments: [String], _ environment: [String: String], _ input: [UInt8], _ mostOutput: Int
   ) async throws -> Output {
     var options = PlatformOptions()
-    // git starts ssh, remote helpers and index-pack: they are one group with it, and end with it. Killing is safe, since
-    // what git leaves half done in a repository of ours is made anew.
+    // git starts ssh, remote helpers and index-pack: they are in its process group and end with it. Killing is safe,
+    // since a half-written repository of ours is recreated.
     options.createSession = true
     options.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
     let variables = Dictionary(
@@ -109,8 +109,8 @@ struct GitCommand: Sendable {
     return variables
   }
 
-  /// What git and ssh wrote, its lines joined, the reason first: whatever a server greets with stands behind it. Advice for
-  /// those who type is left out.
+  /// Returns the output of git and ssh as one line, with the reason first and a server's greeting after it. Advice for
+  /// interactive users is omitted.
   private static func oneLine(_ text: String) -> String {
     let lines = text.split(whereSeparator: \.isNewline).map { line in
       String(String.UnicodeScalarView(line.unicodeScalars.filter { $0.properties.generalCategory != .control }))
@@ -137,7 +137,7 @@ struct GitCommand: Sendable {
   }
 }
 
-/// What went wrong with git, in words for people: git's own where it has any.
+/// A failure of git, in words for people: git's own if it has any.
 struct GitFailure: Error {
   let words: String
 

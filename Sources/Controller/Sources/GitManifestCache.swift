@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// What the manifests of a commit said, by name and blob, so that the next commit parses only what it changes.
+/// The parsed manifests of a commit, by name and blob, so that for the next commit only changed files are parsed.
 struct GitManifestCache: Sendable {
   private struct Entry: Sendable {
     let file: GitWalk.File
@@ -8,13 +8,13 @@ struct GitManifestCache: Sendable {
   }
 
   private var entries: [String: Entry] = [:]
-  /// How many files were parsed for this cache and all that it was made from.
+  /// How many files were parsed for this cache and its predecessors.
   private(set) var filesParsed = 0
 
   init() {}
 
-  /// - Throws: `GitFailure` where the store is damaged, `CancellationError`.
-  /// - Returns: what all files say, and the cache for the next time.
+  /// - Throws: `GitFailure` if the store is damaged, `CancellationError`.
+  /// - Returns: the content of all files, and the cache for the next read.
   func read(
     _ entries: [GitWalk.Entry], from objects: GitObjects
   ) async throws -> (ManifestSet, GitManifestCache) {

@@ -1,5 +1,5 @@
-/// What git's store holds of one commit, read object by object: nothing is checked out, so no attribute, filter, line end or
-/// encoding of the repository changes a byte.
+/// The objects of one commit in git's store, read one by one: nothing is checked out, so no attribute, filter, line
+/// ending or encoding of the repository changes a byte.
 struct GitObjects: Sendable {
   let git: GitCommand
   /// The bare repository.
@@ -10,21 +10,21 @@ struct GitObjects: Sendable {
   struct Entry: Hashable, Sendable {
     enum Kind: Hashable, Sendable { case file, link, directory, submodule }
 
-    /// From the tree that was listed.
+    /// Relative to the tree that was listed.
     let path: String
     let kind: Kind
-    /// The name of the object.
+    /// The object's name.
     let object: String
   }
 
-  /// More than two million entries.
+  /// Enough for more than two million entries.
   private static let longestList = 256 << 20
 
-  /// The entries of a tree, in git's order.
+  /// Returns the entries of a tree, in git's order.
   ///
   /// - Parameters:
-  ///   - tree: a tree's or a commit's object name.
-  ///   - isDeep: whether those of all trees below it as well, each directory before what is in it.
+  ///   - tree: the object name of a tree or a commit.
+  ///   - isDeep: whether to include all subtrees, each directory before its entries.
   func entries(of tree: String, isDeep: Bool) async throws -> [Entry] {
     let output = try await git.run(
       ["ls-tree", "-z", "--full-tree"] + (isDeep ? ["-r", "-t"] : []) + [tree], in: repository,
@@ -32,7 +32,7 @@ struct GitObjects: Sendable {
     return output.bytes.split(separator: 0).compactMap(Self.entry)
   }
 
-  /// `100644 blob 3f2a…<tab>endpoints/a.yaml`; names that are not UTF-8 are mended, since they are only shown.
+  /// Parses `100644 blob 3f2a…<tab>endpoints/a.yaml`; names that are not UTF-8 are repaired, since they are only shown.
   private static func entry(_ line: ArraySlice<UInt8>) -> Entry? {
     guard let tab = line.firstIndex(of: UInt8(ascii: "\t")) else { return nil }
     let fields = line[..<tab].split(separator: UInt8(ascii: " "))
@@ -51,14 +51,14 @@ struct GitObjects: Sendable {
 
   // MARK: - Blobs
 
-  /// So many bytes are asked for at once.
+  /// How many bytes are requested at once.
   private static let batch = 32 << 20
 
   /// Reads blobs, as many at once as fit into memory.
   ///
   /// - Parameters:
   ///   - objects: their names.
-  ///   - largest: of a larger one nothing is read.
+  ///   - largest: the maximum size; larger blobs are not read.
   ///   - body: called once for each, in any order, with nil for one that is too large.
   func blobs(_ objects: Set<String>, largest: Int, _ body: (String, [UInt8]?) -> Void) async throws {
     var group: [(object: String, size: Int)] = []

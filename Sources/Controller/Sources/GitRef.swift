@@ -1,11 +1,11 @@
-/// What to follow in a repository: a branch, a tag, `HEAD`, a full reference, or one commit for ever.
+/// The reference that a git source follows: a branch, a tag, `HEAD`, a full reference, or one fixed commit.
 package struct GitRef: Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Hashable, Sendable {
-    /// A branch of that name or, where there is none, a tag.
+    /// A branch of that name or, if there is none, a tag.
     case name
     /// `HEAD`, or a reference that begins with `refs/`.
     case reference
-    /// All digits of a commit; nothing moves it.
+    /// A full commit hash, which never changes.
     case commit
   }
 
@@ -14,7 +14,7 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
-  /// - Throws: a `GitSourceError` when no reference can have that name (git-check-ref-format(1)).
+  /// - Throws: a `GitSourceError` if it is not a valid name of a reference (git-check-ref-format(1)).
   package init(_ text: String) throws(GitSourceError) {
     self.text = text
     if [40, 64].contains(text.utf8.count), text.allSatisfy({ $0.isASCII && $0.isHexDigit }) {
@@ -34,7 +34,7 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The references that may be meant, best first.
+  /// The possible full references, best first.
   var candidates: [String] {
     switch kind {
     case .name: ["refs/heads/\(text)", "refs/tags/\(text)"]
@@ -43,7 +43,7 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// What people call it in a sentence.
+  /// Its name in a sentence, for people.
   var words: String {
     switch kind {
     case .name: "branch or tag \"\(text)\""
@@ -53,7 +53,7 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Why a git source cannot be what was asked for.
+/// Why the settings of a git source are invalid.
 package struct GitSourceError: Error, Hashable, Sendable, CustomStringConvertible {
   package let words: String
   /// What to do.

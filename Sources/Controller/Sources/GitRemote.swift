@@ -1,21 +1,21 @@
 internal import Glibc
 
-/// The repository that is asked, with what is secret in its address taken out.
+/// The remote repository, with the secrets in its address removed.
 ///
-/// git gets the address on its command line, which every user of the machine may see, so a name and password in it go
-/// another way (see `GitAccess`), and people see `***` in their place.
+/// git gets the address on its command line, which every user of the machine may see, so a name and password in it are
+/// passed in another way (see `GitAccess`), and people see `***` instead.
 package struct GitRemote: Hashable, Sendable {
   package enum Transport: Hashable, Sendable {
     case https
     case http
     case ssh
-    /// A repository on this machine, or git's own protocol, which knows no users.
+    /// A repository on this machine, or git's own protocol, which has no users.
     case open
   }
 
-  /// As git gets it.
+  /// The address for git.
   package let address: String
-  /// As people see it.
+  /// The address for people.
   package let shown: String
   package let transport: Transport
   /// The name in an HTTP address; it may be a token.
@@ -25,11 +25,11 @@ package struct GitRemote: Hashable, Sendable {
   let origin: String?
   let host: String?
 
-  /// What must be in no output, as written in the address and as meant: the password, or the name where it stands alone
-  /// and so may be a token.
+  /// What no output may contain, as written in the address and decoded: the password, or a name without a password,
+  /// which may be a token.
   let secrets: [String]
 
-  /// - Throws: a `GitSourceError` when git could not use it, or only by running some other program.
+  /// - Throws: a `GitSourceError` if git could not use it, or only by running another program.
   package init(_ url: String) throws(GitSourceError) {
     guard !url.isEmpty, !url.hasPrefix("-"), !url.contains(where: { $0.unicodeScalars.contains { $0.value < 0x20 } })
     else {
@@ -61,7 +61,7 @@ package struct GitRemote: Hashable, Sendable {
     let user = parts.first
     let password = parts.count > 1 ? parts[1] : nil
     if scheme == "ssh" {
-      // The name is an account of the host ("git"), the key is the secret; ssh takes no password in an address.
+      // The name is an account of the host ("git"), the key is the secret; ssh accepts no password in an address.
       let account = user.map { $0 + "@" } ?? ""
       self.init(
         address: "ssh://\(account)\(host)\(path)",
@@ -90,14 +90,14 @@ package struct GitRemote: Hashable, Sendable {
     self.secrets = (secrets + secrets.map(Self.decoded)).filter { !$0.isEmpty }
   }
 
-  /// `git@host:path`, or a path of this machine.
+  /// Parses `git@host:path`, or a path on this machine.
   private static func withoutScheme(_ url: String) throws(GitSourceError) -> GitRemote {
     let beforeSlash = url.prefix { $0 != "/" }
     guard let colon = beforeSlash.firstIndex(of: ":") else {
       let path = absolutePath(url)
       return GitRemote(address: path, shown: path, transport: .open)
     }
-    // "ext::sh -c …" and the like run a program of the address's choice.
+    // "ext::sh -c …" and the like run a program that the address chooses.
     guard !url[url.index(after: colon)...].hasPrefix(":") else { throw invalid(String(beforeSlash[..<colon]) + "::…") }
     return GitRemote(address: url, shown: url, transport: .ssh)
   }
@@ -108,16 +108,16 @@ package struct GitRemote: Hashable, Sendable {
       next: "write https://…, ssh://…, user@host:path, file://… or a path")
   }
 
-  /// Whether the host is this machine, so that nobody listens on the way.
+  /// Whether the host is this machine, so that nobody can eavesdrop.
   var isLocal: Bool {
     guard let host else { return false }
     if host.hasPrefix("[") { return host.hasPrefix("[::1]") }
     let name = host.prefix { $0 != ":" }
-    // All of 127.0.0.0/8, and not a name that begins like it.
+    // All of 127.0.0.0/8, but not a name that begins like it.
     return name == "localhost" || name.hasPrefix("127.") && name.allSatisfy { "0123456789.".contains($0) }
   }
 
-  /// With `%40` and the like turned back into what they stand for; other text is left as it is.
+  /// Decodes `%40` and the like; other text is returned unchanged.
   private static func decoded(_ text: String) -> String {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]

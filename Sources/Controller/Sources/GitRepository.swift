@@ -1,16 +1,16 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// The bare repository in which a git source keeps the newest commit it was given and the last good one, without history.
+/// The bare repository in which a git source keeps the newest commit and the last good one, without history.
 ///
-/// `refs/setpoint/fetched` is the first, `refs/setpoint/current` the second. A repository that git cannot use any more
-/// (cut off by a crash, damaged) is made anew beside the old one, which goes only when the new one stands.
+/// `refs/setpoint/fetched` is the former, `refs/setpoint/current` the latter. A repository that git can no longer use
+/// (truncated by a crash, damaged) is recreated beside the old one, which is removed only when the new one is complete.
 struct GitRepository: Sendable {
   let remote: GitRemote
   let ref: GitRef
   let access: GitAccess
   let git: GitCommand
-  /// Where all of it lies.
+  /// The directory that contains all of it.
   let directory: String
   let limits: GitTimeLimits
 
@@ -18,17 +18,17 @@ struct GitRepository: Sendable {
   private static let fetchedRef = "refs/setpoint/fetched"
   private static let currentRef = "refs/setpoint/current"
 
-  /// What the remote has under the reference.
+  /// The commit that the remote has under the reference.
   struct Offer {
-    /// What to ask for.
+    /// The reference to fetch.
     let source: String
     let commit: String
   }
 
-  /// Asks the remote which commit it has; of a source that names a commit nothing is asked.
+  /// Queries the remote for its commit; for a source that names a commit, nothing is queried.
   func offer() async throws -> Offer {
     guard ref.kind != .commit else { return Offer(source: ref.text.lowercased(), commit: ref.text.lowercased()) }
-    // The second form is the commit behind an annotated tag.
+    // The second form is the commit of an annotated tag.
     let patterns = ref.candidates.flatMap { [$0, $0 + "^{}"] }
     let grant = try access.grant(for: remote, in: git.environment)
     let listing = try await git.run(
@@ -42,12 +42,12 @@ struct GitRepository: Sendable {
     for source in ref.candidates {
       if let commit = commits[source + "^{}"] ?? commits[source] { return Offer(source: source, commit: commit) }
     }
-    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be written in full)" : ""
-    throw GitFailure("there is no \(ref.words)\(hint)")
+    let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be given in full)" : ""
+    throw GitFailure("\(ref.words) not found\(hint)")
   }
 
-  /// Brings the offered commit here, unless it is here already.
-  /// - Returns: the commit that came, a later one if the remote has moved on meanwhile.
+  /// Fetches the offered commit, unless it is already here.
+  /// - Returns: the fetched commit; a later one if the remote has moved on meanwhile.
   func fetch(_ offer: Offer) async throws -> String {
     if try await commit(at: Self.fetchedRef) == offer.commit { return offer.commit }
     do {
@@ -71,7 +71,7 @@ struct GitRepository: Sendable {
       try await fetch(offer, into: fresh)
       let commit = try await fetchedCommit(in: fresh)
       if failure != nil {
-        // The way back is kept if it can still be read; if not, it is lost already.
+        // The last good commit is kept if it can still be read; if not, it is already lost.
         _ = try await git.attempt(
           ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--", place]
             + ["+\(Self.currentRef):\(Self.currentRef)"], in: fresh, limit: limits.local)
@@ -99,7 +99,7 @@ struct GitRepository: Sendable {
       git.run(["rev-parse", "--verify", "\(Self.fetchedRef)^{commit}"], in: repository, limit: limits.local).text)
   }
 
-  /// The last good commit, as long as git can name it.
+  /// Returns the last good commit, if git can still resolve it.
   func lastGood() async throws -> String? { try await commit(at: Self.currentRef) }
 
   private func commit(at reference: String) async throws -> String? {
@@ -112,14 +112,14 @@ struct GitRepository: Sendable {
   /// Records a commit as the last good one.
   func keep(_ commit: String) async throws {
     try await git.run(["update-ref", Self.currentRef, commit], in: place, limit: limits.local)
-    // What earlier commits left behind; that it fails is no reason against the commit.
+    // Remains of earlier commits; a failure to remove them does not affect the commit.
     _ = try await git.attempt(
       ["-c", "gc.auto=1000", "-c", "gc.pruneExpire=now", "gc", "--auto", "--quiet"], in: place, limit: limits.local)
   }
 
-  /// - Parameter allowedSigners: a file as ssh-keygen(1) describes it under ALLOWED SIGNERS.
-  /// - Throws: `GitFailure` unless the commit is signed by one of them. Only ssh signatures count: which OpenPGP keys to
-  ///   trust is said nowhere.
+  /// - Parameter allowedSigners: a file in the format of ssh-keygen(1), ALLOWED SIGNERS.
+  /// - Throws: `GitFailure` unless the commit is signed by one of them. Only ssh signatures count: there is no setting
+  ///   for trusted OpenPGP keys.
   func verify(_ commit: String, allowedSigners: String) async throws {
     let output = try await git.attempt(
       [
@@ -130,7 +130,7 @@ struct GitRepository: Sendable {
     throw GitFailure(output.errors.isEmpty ? "it has no signature" : "its signature is not valid: \(output.errors)")
   }
 
-  /// What the store holds.
+  /// The objects in the store.
   var objects: GitObjects { GitObjects(git: git, repository: place, limit: limits.local) }
 
   private func line(_ text: String) -> String { String(text.prefix { !$0.isNewline }) }
@@ -138,16 +138,16 @@ struct GitRepository: Sendable {
   private func isThere(_ path: String) -> Bool { Glibc.access(path, F_OK) == 0 }
 
   private func remove(_ path: String) {
-    // What is not there needs no removing; what cannot be removed shows in the next step.
+    // Nothing has to be removed if it does not exist; if it cannot be removed, the next step fails.
     try? FileManager.default.removeItem(atPath: path)
   }
 }
 
-/// How long git may take before it is killed.
+/// Time limits for git, after which it is killed.
 package struct GitTimeLimits: Hashable, Sendable {
-  /// For a question to the remote, or a fetch.
+  /// For a query to the remote, or a fetch.
   package var remote: Duration
-  /// For what happens on this machine.
+  /// For operations on this machine.
   package var local: Duration
 
   package init(remote: Duration = .seconds(120), local: Duration = .seconds(120)) {

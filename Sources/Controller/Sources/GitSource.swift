@@ -5,17 +5,17 @@ internal import Synchronization
 
 /// Manifests from one path of one branch, tag or commit of a git repository, by the `git` on the PATH.
 ///
-/// A new commit is fetched without history, verified if that is asked for, and read out of git's store: only its manifests,
-/// byte for byte, and only those that changed. It takes the old one's place only then. Whatever goes wrong on the way (the
-/// repository is unreachable, the branch is gone, nobody trusted signed the commit, there is no manifest at the path), the
-/// last good commit stays in force and the reading's problem says so. Its set is complete nonetheless: that commit was read
-/// whole.
+/// A new commit is fetched without history, verified if that is configured, and read from git's store: only its
+/// manifests, byte for byte, and only those that changed. Only then does it replace the old one. If anything fails on
+/// the way (the repository is unreachable, the branch is missing, no trusted signature, no manifest at the path), the
+/// last good commit stays in force and the reading's problem says so. Its set is complete nevertheless: that commit was
+/// read completely.
 ///
-/// No hook, filter (Git LFS among them), attribute or submodule of the repository is used, and links that lead out of it are
-/// refused.
+/// No hook, filter (including Git LFS), attribute or submodule of the repository is used, and links that lead out of it
+/// are refused.
 package final class GitSource: ManifestSource {
   private struct State {
-    /// The commit in force, and what it says.
+    /// The commit in force, and its manifests.
     var current: (commit: String, set: ManifestSet)?
     var cache = GitManifestCache()
     var reading: SourceReading?
@@ -23,23 +23,24 @@ package final class GitSource: ManifestSource {
 
   package let description: String
   private let repository: GitRepository
-  /// Without slashes at its ends; `.` is the whole repository.
+  /// Without leading and trailing slashes; `.` is the whole repository.
   private let path: String
   private let excluded: [IgnorePattern]
   private let allowedSigners: String?
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - url: as `git fetch` takes it. A name and password in it reach no output and no command line.
-  ///   - ref: a branch, a tag (asked for in this order), `HEAD`, a reference in full, or all digits of a commit.
-  ///   - path: a directory or file in the repository; `.` is all of it.
-  ///   - excluded: what is left out below the path.
+  ///   - url: in the form that `git fetch` accepts. A name and password in it appear in no output and on no command
+  ///     line.
+  ///   - ref: a branch, a tag (searched in this order), `HEAD`, a full reference, or a full commit hash.
+  ///   - path: a directory or file in the repository; `.` is the whole repository.
+  ///   - excluded: patterns of skipped files below the path.
   ///   - stateDirectory: commits are kept in `git` below it.
   ///   - access: tokens and keys.
-  ///   - allowedSigners: with it a commit counts only when one of these signed it (git's gpg.ssh.allowedSignersFile).
-  ///     It is that commit's own signature, and not those of the commits before it.
-  ///   - environment: the process's own; git gets from it the PATH, proxies and the like, and no `GIT_` variable.
-  /// - Throws: a `GitSourceError` for what can be told to be wrong without asking.
+  ///   - allowedSigners: if given, a commit is accepted only if one of these signed it (git's
+  ///     gpg.ssh.allowedSignersFile). This applies to the commit's own signature, not to those of earlier commits.
+  ///   - environment: the process's own; git gets the PATH, proxies and the like from it, and no `GIT_` variable.
+  /// - Throws: a `GitSourceError` for errors that can be detected without a query.
   package init(
     url: String, ref: String = "main", path: String = ".", excluding excluded: [IgnorePattern] = [],
     stateDirectory: String, access: GitAccess = GitAccess(), allowedSigners: String? = nil,
@@ -70,10 +71,10 @@ package final class GitSource: ManifestSource {
     return segments.isEmpty ? "." : segments.joined(separator: "/")
   }
 
-  /// How many files were parsed so far, each time counted.
+  /// How many times a file was parsed so far.
   package var filesParsed: Int { state.withLock { $0.cache.filesParsed } }
 
-  /// Never an element: a repository does not tell what happens to it, and whoever hears of it reads.
+  /// Never has an element: a repository does not report changes, and a webhook triggers a read.
   package func changes() -> AsyncStream<Void> { AsyncStream { _ in } }
 
   package func read() async throws -> SourceReading {
@@ -109,7 +110,7 @@ package final class GitSource: ManifestSource {
     return inForce(current.set, current.commit, despite: failure)
   }
 
-  /// Goes to the commit that the remote has now.
+  /// Updates to the commit that the remote has now.
   private func update() async throws {
     let offer: GitRepository.Offer
     let commit: String
@@ -128,7 +129,7 @@ package final class GitSource: ManifestSource {
     }
   }
 
-  /// Goes to the last good commit, which is here, if none is in force yet.
+  /// Restores the last good commit, which is in the store, if none is in force yet.
   private func restore() async throws {
     guard state.withLock({ $0.current == nil }), let commit = try await repository.lastGood() else { return }
     do {
@@ -149,7 +150,7 @@ package final class GitSource: ManifestSource {
       state.current = (commit, set)
       state.cache = cache
     }
-    // Earlier versions checked commits out. What cannot be removed takes up space and does no other harm.
+    // Earlier versions checked commits out. If this cannot be removed, it only takes up space.
     try? FileManager.default.removeItem(atPath: repository.directory + "/checkouts")
   }
 
@@ -161,7 +162,7 @@ package final class GitSource: ManifestSource {
 
   private func nothing(because failure: GitFailure) -> SourceReading {
     var reader = ManifestReader()
-    reader.fail(file: repository.remote.shown, "there are no manifests to read: \(failure.words)")
+    reader.fail(file: repository.remote.shown, "no manifests could be read: \(failure.words)")
     return SourceReading(set: reader.finish(), problem: failure.words)
   }
 }

@@ -1,4 +1,4 @@
-/// Finds what a path leads to in one commit, links followed as long as they stay in it.
+/// Resolves a path in one commit, following links as long as they stay in it.
 struct GitTreePath {
   enum Target: Hashable, Sendable {
     case file(path: String, object: String)
@@ -9,7 +9,7 @@ struct GitTreePath {
 
   private let objects: GitObjects
   private let root: String
-  /// The entries of the trees that were looked into.
+  /// The entries of the trees that were read.
   private var known: [String: [String: GitObjects.Entry]] = [:]
 
   /// - Parameter root: the commit's object name.
@@ -18,14 +18,14 @@ struct GitTreePath {
     self.root = root
   }
 
-  /// Longer than any that a file system takes.
+  /// Longer than any link that a file system accepts.
   static let longestLink = 4096
-  /// Linux gives up after as many (path_resolution(7)).
+  /// Linux has the same limit (path_resolution(7)).
   private static let mostLinks = 40
 
   /// - Parameters:
-  ///   - path: as a link has it, or a person.
-  ///   - directory: the segments of the directory from which it counts, without links in them.
+  ///   - path: as in a link, or as given by a user.
+  ///   - directory: the segments of the directory that it is relative to, without links.
   mutating func target(of path: String, from directory: [String]) async throws -> Target {
     guard !path.hasPrefix("/") else { return .nothing(Self.outside) }
     var remaining = Self.segments(path)
@@ -40,7 +40,7 @@ struct GitTreePath {
         continue
       }
       guard let tree = trees.last, let entry = try await entries(of: tree)[name] else {
-        return .nothing("there is no \"\((current + [name]).joined(separator: "/"))\" in this commit")
+        return .nothing("\"\((current + [name]).joined(separator: "/"))\" not found in this commit")
       }
       switch entry.kind {
       case .directory:
@@ -71,7 +71,7 @@ struct GitTreePath {
       + "exclude it"
   }
 
-  /// Where a link points; nil for what no link can hold.
+  /// Returns the target of a link; nil if it is not a valid one.
   private static func link(_ object: String, _ objects: GitObjects) async throws -> String? {
     var text: String?
     try await objects.blobs([object], largest: longestLink) { _, bytes in
@@ -88,7 +88,7 @@ struct GitTreePath {
     return found
   }
 
-  /// Last segment first.
+  /// Returns the segments, last one first.
   private static func segments(_ path: String) -> [String] {
     path.split(separator: "/").filter { $0 != "." }.reversed().map(String.init)
   }

@@ -1,32 +1,32 @@
-/// Which files of a commit a path stands for: what ``ManifestWalk`` is for directories, by the same rules.
+/// The files of a commit that a path stands for: the equivalent of ``ManifestWalk``, with the same rules.
 ///
-/// Links within the repository are followed. A link that leads out of it or nowhere, and a submodule, are entries too, so
-/// that nobody takes the manifests that were in their place for deleted.
+/// Links within the repository are followed. A link that leads out of it or nowhere, and a submodule, are also entries,
+/// so that the manifests that they replaced do not count as deleted.
 struct GitWalk {
   struct File: Hashable, Sendable {
-    /// What people call it: its path, links not resolved.
+    /// Its name for people: its path, links not resolved.
     let name: String
     let object: String
-    /// Whether it was asked for by its own name, and not met in a directory.
+    /// Whether it was named explicitly, and not found in a directory.
     let isNamed: Bool
   }
 
   enum Entry {
     case file(File)
-    /// Something that may have held manifests, and why it gave none.
+    /// Something that may have contained manifests, and why it could not be read.
     case failure(name: String, words: String)
   }
 
   private(set) var entries: [Entry] = []
   private let objects: GitObjects
   private var paths: GitTreePath
-  /// The paths of files and directories that were met: a second way to one of them leads to nothing new.
+  /// The paths of files and directories that were visited; each is visited only once.
   private var met: Set<String> = []
 
   /// - Parameters:
-  ///   - path: from the root; `.` is all of it.
-  ///   - excluded: what is left out below it.
-  /// - Throws: `GitFailure` where nothing can be read there; `CancellationError`.
+  ///   - path: from the root; `.` is the whole repository.
+  ///   - excluded: patterns of skipped files below it.
+  /// - Throws: `GitFailure` if nothing can be read there; `CancellationError`.
   init(
     _ objects: GitObjects, commit: String, path: String, excluding excluded: [IgnorePattern]
   ) async throws {
@@ -41,12 +41,12 @@ struct GitWalk {
       let rules = try await rulesAbove(directory, IgnoreRules(excluded, depth: directory.pathSegments.count))
       try await walk(
         Directory(path: place, object: object, prefix: prefix, segments: directory.pathSegments), rules)
-      // An empty source never stands for an empty fleet.
+      // An empty source never means an empty fleet.
       if let words = Self.whyEmpty(entries) { throw GitFailure("\(path): \(words)") }
     }
   }
 
-  /// Why nothing can be read; nil: something can.
+  /// Returns why nothing can be read; nil: something can.
   private static func whyEmpty(_ entries: [Entry]) -> String? {
     var why: String?
     for entry in entries {
@@ -62,9 +62,9 @@ struct GitWalk {
     /// From the root of the repository, links resolved.
     let path: String
     let object: String
-    /// What stands before the names of what is in it.
+    /// The prefix of the names of its entries.
     let prefix: String
-    /// From the root as well; below a link those of the link.
+    /// From the root; below a link, those of the link.
     let segments: [String]
 
     var pathSegments: [String] { path.split(separator: "/").map(String.init) }
@@ -72,7 +72,7 @@ struct GitWalk {
     func place(_ entry: GitObjects.Entry) -> String { path.isEmpty ? entry.path : "\(path)/\(entry.path)" }
   }
 
-  /// A directory that a link leads to, with the rules that hold there.
+  /// A directory that a link leads to, with its rules.
   private typealias Linked = (directory: Directory, rules: IgnoreRules)
 
   private mutating func walk(_ directory: Directory, _ rules: IgnoreRules) async throws {
@@ -80,10 +80,10 @@ struct GitWalk {
     let list = try await objects.entries(of: directory.object, isDeep: true)
     let patterns = try await patterns(in: list)
     var linked: [Linked] = []
-    // By the path of a directory whose entries count; what stands below others has none.
+    // By the path of a directory whose entries count; entries of other directories have none.
     var rulesOf = ["": self.rules(rules, patterns[""], directory, segments: [])]
     for entry in list {
-      // Of most files in a large repository no more is asked.
+      // Most files in a large repository need no further check.
       if entry.kind == .file, !ManifestName.isManifest(entry.path) { continue }
       let segments = entry.path.split(separator: "/").map(String.init)
       guard let name = segments.last, let rules = rulesOf[segments.dropLast().joined(separator: "/")] else { continue }
@@ -135,7 +135,7 @@ struct GitWalk {
 
   private mutating func fail(_ name: String, _ words: String) { entries.append(.failure(name: name, words: words)) }
 
-  /// A directory in the place of a manifest, with none in it.
+  /// Reports a directory that is named like a manifest and contains none.
   private mutating func noteIfEmpty(_ name: String, isRead: Bool) {
     guard isRead else { return }
     let isEmpty = !entries.contains { entry in
@@ -147,14 +147,14 @@ struct GitWalk {
     if isEmpty { fail(name, "a directory without manifests, not a file") }
   }
 
-  // MARK: - What is left out
+  // MARK: - Exclusions
 
   private enum Patterns {
     case text(String)
     case unreadable(String)
   }
 
-  /// With the patterns of the directories above.
+  /// Returns the rules including the patterns of the parent directories.
   private mutating func rulesAbove(_ directory: Directory, _ rules: IgnoreRules) async throws -> IgnoreRules {
     var rules = rules
     let segments = directory.pathSegments
@@ -174,7 +174,7 @@ struct GitWalk {
     return rules
   }
 
-  /// The files of patterns in a list, by the paths of their directories.
+  /// Returns the pattern files in a list, by the paths of their directories.
   private func patterns(in list: [GitObjects.Entry]) async throws -> [String: Patterns] {
     var found: [String: Patterns] = [:]
     var directories: [String: [String]] = [:]

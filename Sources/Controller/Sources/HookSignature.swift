@@ -1,33 +1,34 @@
 internal import LibCrypto
 
-/// Whether a webhook comes from somebody who knows the secret.
+/// Verifies that a webhook's sender knows the secret.
 ///
-/// Three forms are understood: GitHub's, which Gitea and Forgejo send as well (`X-Hub-Signature-256: sha256=` and the
-/// HMAC-SHA256 of the body in hexadecimal), GitLab's (`X-Gitlab-Token:` and the secret itself), and the same as GitHub's
-/// under a name of our own (`X-Setpoint-Signature`). What a hook says is not looked at: it only starts a look at the source.
+/// Three forms are supported: GitHub's, which Gitea and Forgejo send as well (`X-Hub-Signature-256: sha256=` and the
+/// HMAC-SHA256 of the body in hexadecimal), GitLab's (`X-Gitlab-Token:` and the secret itself), and the same as
+/// GitHub's under our own name (`X-Setpoint-Signature`). The content of a webhook is not read: it only triggers a sync
+/// of the source.
 package enum HookSignature {
   package enum Verdict: Hashable, Sendable {
     case accepted
-    /// Why not, for the log and the sender; no secrets and nothing of the body in it.
+    /// The reason, for the log and the sender; without secrets and without the body.
     case refused(String)
   }
 
   /// - Parameters:
   ///   - method: the request's method.
-  ///   - headers: names in any case, in the order they came.
-  ///   - body: all of it, unchanged.
-  ///   - secret: shared with the sender. An empty one admits nobody.
+  ///   - headers: names in any case, in the order received.
+  ///   - body: the complete, unchanged body.
+  ///   - secret: shared with the sender. An empty one accepts nobody.
   package static func check(
     method: String, headers: [(name: String, value: String)], body: [UInt8], secret: [UInt8]
   ) -> Verdict {
-    guard method == "POST" else { return .refused("a webhook must be a POST, not a \(shown(method))") }
+    guard method == "POST" else { return .refused("a webhook must use POST, not \(shown(method))") }
     guard !secret.isEmpty else { return .refused("no webhook secret is configured") }
     var proofs: [(form: Form, value: String)] = []
     for (name, value) in headers {
       if let form = Form(rawValue: name.lowercased()) { proofs.append((form, value)) }
     }
     guard let proof = proofs.first else { return .refused(missing(headers)) }
-    guard proofs.count == 1 else { return .refused("there is more than one signature header; send one") }
+    guard proofs.count == 1 else { return .refused("more than one signature header; send only one") }
     return proof.form == .gitLab
       ? checkToken(proof.value, secret) : checkSignature(proof.value, proof.form, body, secret)
   }
@@ -57,7 +58,7 @@ package enum HookSignature {
     return .accepted
   }
 
-  /// By digests, which are of one length: comparing the texts would tell how long the secret is.
+  /// Compares digests, which have equal lengths: comparing the texts would reveal the length of the secret.
   private static func checkToken(_ value: String, _ secret: [UInt8]) -> Verdict {
     guard constantTimeEquals(SHA256.hash(value.utf8).bytes, SHA256.hash(secret).bytes) else {
       return .refused("\(Form.gitLab.header) does not match the configured secret")
@@ -75,6 +76,6 @@ package enum HookSignature {
 
   private static func shown(_ method: String) -> String {
     let letters = method.prefix(10).filter { $0.isASCII && $0.isLetter }
-    return letters.isEmpty ? "request of another kind" : letters
+    return letters.isEmpty ? "another method" : letters
   }
 }

@@ -1,17 +1,17 @@
-/// One pattern that leaves files out, in git's syntax (gitignore(5)).
+/// A pattern that excludes files, in git's syntax (gitignore(5)).
 package struct IgnorePattern: Hashable, Sendable {
-  /// `!`: what an earlier pattern left out is taken in again.
+  /// `!`: includes again what an earlier pattern excluded.
   let isNegated: Bool
   private let isForDirectories: Bool
   private let segments: [Segment]
 
   private enum Segment: Hashable {
-    /// `**`: any number of segments, none included.
+    /// `**`: any number of segments, including none.
     case anyDepth
     case name(SegmentGlob)
   }
 
-  /// One line; nil for a blank one and for a comment.
+  /// Parses one line; returns nil for a blank line and for a comment.
   package init?(_ line: some StringProtocol) {
     var text = Self.withoutTrailingSpaces(line)
     guard !text.isEmpty, text.first != "#" else { return nil }
@@ -19,7 +19,7 @@ package struct IgnorePattern: Hashable, Sendable {
     if isNegated { text.removeFirst() }
     isForDirectories = text.last == "/"
     while text.last == "/" { text.removeLast() }
-    // A slash at the beginning or in the middle binds the pattern to the folder that it stands in.
+    // A slash at the beginning or in the middle makes the pattern relative to its folder.
     let isBound = text.contains("/")
     let names = text.split(separator: "/").map(String.init)
     guard !names.isEmpty else { return nil }
@@ -29,24 +29,24 @@ package struct IgnorePattern: Hashable, Sendable {
         segments.append(.name(SegmentGlob(name)))
         continue
       }
-      // At the end it stands for all that is inside, and not for the folder itself.
+      // At the end, it matches everything inside, but not the folder itself.
       if index == names.count - 1 { segments.append(.name(SegmentGlob("*"))) }
       if segments.last != .anyDepth { segments.append(.anyDepth) }
     }
     self.segments = segments
   }
 
-  /// All patterns of a file, in its order.
+  /// Returns all patterns of a file, in its order.
   static func all(in text: String) -> [IgnorePattern] {
     let content = text.unicodeScalars.first == "\u{FEFF}" ? Substring(text.unicodeScalars.dropFirst()) : Substring(text)
     return content.split(whereSeparator: \.isNewline).compactMap { IgnorePattern($0) }
   }
 
-  /// - Parameter path: the segments of a path, from the folder that the pattern stands in.
+  /// - Parameter path: the segments of a path, relative to the pattern's folder.
   func matches(_ path: ArraySlice<String>, isDirectory: Bool) -> Bool {
     guard isDirectory || !isForDirectories else { return false }
     var (segment, name) = (0, path.startIndex)
-    // Where to go on when the rest does not match: one name later behind the last `**`. Earlier ones need no second try.
+    // Where to continue if the rest does not match: one name later after the last `**`. Earlier ones need no retry.
     var retry: (segment: Int, name: Int)?
     while segment < segments.count || name < path.endIndex {
       if segment < segments.count {
@@ -69,7 +69,7 @@ package struct IgnorePattern: Hashable, Sendable {
     return true
   }
 
-  /// A space at the end counts only behind a backslash.
+  /// Removes trailing spaces, except after a backslash.
   private static func withoutTrailingSpaces(_ line: some StringProtocol) -> String {
     var text = String(line)
     while text.last == " " {

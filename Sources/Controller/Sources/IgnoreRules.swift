@@ -1,36 +1,37 @@
-/// What is left out below one path: the patterns of a command line, and those of the `.setpointignore` of each folder on
-/// the way, from the root of the repository on. As with git, the last pattern that matches decides, a deeper file outranks one above it, the command line
-/// outranks them all, and nothing inside a folder that is left out is taken in again.
+/// The exclusions below one path: the patterns of the command line, and those of the `.setpointignore` of each folder
+/// on the way, starting at the root of the repository. As with git, the last pattern that matches decides, a deeper
+/// file outranks one above it, the command line outranks them all, and nothing inside an excluded folder is included
+/// again.
 struct IgnoreRules: Sendable {
   static let fileName = ".setpointignore"
   /// A larger file is refused.
   static let largestFile = 64 << 10
-  /// What is wrong with a file that cannot be used.
+  /// What is wrong with an invalid file.
   static let unusable = "not UTF-8 text of at most \(largestFile >> 10) KiB"
 
   private let excluded: [IgnorePattern]
   private let depth: Int
-  /// The patterns of each file, and how many segments lead to its folder; the deepest last.
+  /// The patterns of each file, and the depth of its folder in segments; the deepest last.
   private var files: [(depth: Int, patterns: [IgnorePattern])] = []
 
   /// - Parameters:
   ///   - excluded: the patterns of the command line.
-  ///   - depth: how many segments lead from the repository's root to the path from which they count.
+  ///   - depth: the number of segments from the repository's root to the path that they are relative to.
   init(_ excluded: [IgnorePattern], depth: Int = 0) {
     self.excluded = excluded
     self.depth = depth
   }
 
-  /// With the file of a folder.
+  /// Adds the file of a folder.
   ///
-  /// - Parameter depth: how many segments lead from the root to that folder.
+  /// - Parameter depth: the number of segments from the root to that folder.
   func adding(_ text: String, depth: Int) -> IgnoreRules {
     var rules = self
     rules.files.append((depth, IgnorePattern.all(in: text)))
     return rules
   }
 
-  /// - Parameter path: its segments from the root on.
+  /// - Parameter path: its segments from the root.
   func leavesOut(_ path: [String], isDirectory: Bool) -> Bool {
     if let verdict = Self.verdict(excluded, path.dropFirst(depth), isDirectory) { return verdict }
     for (depth, patterns) in files.reversed() {
@@ -39,7 +40,7 @@ struct IgnoreRules: Sendable {
     return false
   }
 
-  /// Nil where no pattern matches.
+  /// Returns nil if no pattern matches.
   private static func verdict(
     _ patterns: [IgnorePattern], _ path: ArraySlice<String>, _ isDirectory: Bool
   ) -> Bool? {

@@ -1,12 +1,12 @@
-internal import CDispatch  // to which the compiler counts stat(2) here
+internal import CDispatch  // the compiler finds stat(2) here
 internal import Endpoints
 internal import Glibc
 internal import LibCrypto
 
-/// What was read before, by file, so that reading 10,000 files again parses only those that changed.
+/// The files that were read before, so that reading 10,000 files again parses only those that changed.
 ///
-/// A file whose identity is unchanged is not opened. One with other times but the same bytes (touched, checked out anew,
-/// behind a ConfigMap's swapped link) is opened and not parsed.
+/// A file with an unchanged identity is not opened. One with other times but the same bytes (touched, checked out
+/// again, behind a ConfigMap's replaced link) is opened and not parsed.
 struct ManifestCache: Sendable {
   private struct Entry {
     let identity: FileIdentity
@@ -16,20 +16,19 @@ struct ManifestCache: Sendable {
     let content: ManifestFile
   }
 
-  /// By the name that stands in the positions.
+  /// By the name that appears in positions.
   private var entries: [String: Entry] = [:]
-  /// How many files were parsed for this cache and all that it was made from.
+  /// How many files were parsed for this cache and its predecessors.
   private(set) var filesParsed = 0
 
   init() {}
 
-  /// Reads everything that the paths stand for. When a directory changes meanwhile, a file that was renamed may be in neither
-  /// half of what was listed, and would look deleted; so all is read again, and if that does not help, the set is
-  /// incomplete.
+  /// Reads all files that the paths stand for. If a directory changes meanwhile, a renamed file may be in neither half
+  /// of the list and would look deleted; so everything is read again, and if that does not help, the set is incomplete.
   ///
-  /// - Parameter excluded: what is left out.
+  /// - Parameter excluded: patterns of skipped files.
   /// - Throws: `CancellationError`.
-  /// - Returns: the set, and the cache for the next time.
+  /// - Returns: the set, and the cache for the next read.
   func read(_ paths: [String], excluding excluded: [IgnorePattern]) async throws -> (ManifestSet, ManifestCache) {
     var cache = self
     var attempt = 1
@@ -42,7 +41,7 @@ struct ManifestCache: Sendable {
       }
       guard let moved else { return (reader.finish(), cache) }
       if attempt == 5 {
-        reader.fail(file: moved.name, "this directory keeps changing while it is read; it will be read again")
+        reader.fail(file: moved.name, "this directory keeps changing while being read; it will be read again")
         return (reader.finish(), cache)
       }
       attempt += 1
@@ -72,7 +71,7 @@ struct ManifestCache: Sendable {
     return next
   }
 
-  /// Files are read on the threads that all tasks share; after so many others get their turn.
+  /// Files are read on the threads that all tasks share; after this many files, other tasks get their turn.
   private static let filesWithoutPause = 256
 
   private mutating func content(of file: ManifestWalk.File, known: Entry?) -> ManifestFile {

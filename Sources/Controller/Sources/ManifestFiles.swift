@@ -1,20 +1,20 @@
 package import Endpoints
 internal import Glibc
 
-/// Manifests from files, directories and standard input, read once.
+/// Reads manifests from files, directories and standard input, once.
 package enum ManifestFiles {
-  /// The name that stands for standard input, on the command line and in findings.
+  /// The name of standard input, on the command line and in findings.
   package static let standardInput = "-"
   /// A larger file is refused: a manifest is text that a person wrote.
   package static let largestFile = FileContents.largestFile
 
-  /// Reads everything that `paths` name. A directory stands for all `.yaml`, `.yml` and `.json` files below it, hidden
-  /// ones left out; a file named outright is read whatever its ending. What cannot be read becomes a finding and leaves
-  /// the set incomplete, so that nothing is pruned for its sake.
+  /// Reads everything that `paths` name. A directory stands for all `.yaml`, `.yml` and `.json` files below it except
+  /// hidden ones; an explicitly named file is read whatever its extension. A file that cannot be read becomes a finding
+  /// and leaves the set incomplete, so that nothing is pruned because of it.
   ///
   /// - Parameters:
-  ///   - excluded: what is left out below directories.
-  ///   - standardInput: gives the bytes of standard input, asked at most once.
+  ///   - excluded: patterns of skipped files below directories.
+  ///   - standardInput: returns the bytes of standard input; called at most once.
   package static func read(
     _ paths: [String], excluding excluded: [IgnorePattern] = [],
     standardInput: () throws -> [UInt8] = { try FileContents.read(descriptor: STDIN_FILENO) }

@@ -1,27 +1,28 @@
 package import Endpoints
 
-/// Where the controller's manifests come from.
+/// A source of the controller's manifests.
 package protocol ManifestSource: Sendable {
-  /// What people call it; no secrets in it.
+  /// Its name for people, without secrets.
   var description: String { get }
 
-  /// Everything that the source says now.
+  /// Reads the whole source.
   ///
-  /// An unreadable source does not throw: it is a reading that is not complete, so that nothing is deleted for its sake.
+  /// An unreadable source does not throw: it returns an incomplete reading, so that nothing is deleted because of it.
   ///
-  /// - Throws: `CancellationError` only.
+  /// - Throws: only `CancellationError`.
   func read() async throws -> SourceReading
 
-  /// An element whenever a read may give something new; bursts come as one. It ends with the task that iterates over it.
+  /// Returns an element whenever a read may have a new result; bursts are merged. It ends with the task that iterates
+  /// over it.
   func changes() -> AsyncStream<Void>
 }
 
-/// What a source said at one time.
+/// The result of reading a source once.
 package struct SourceReading: Sendable {
   package let set: ManifestSet
-  /// The commit that the manifests come from, where the source has such a thing: all its digits.
+  /// The full hash of the commit that the manifests come from, if the source has commits.
   package let commit: String?
-  /// Why these manifests are not the newest, or none at all, in words for people; nil when all went well.
+  /// Why these manifests are not the newest, or missing, in words for people; nil if nothing failed.
   package let problem: String?
 
   package init(set: ManifestSet, commit: String? = nil, problem: String? = nil) {

@@ -1,51 +1,53 @@
-internal import CDispatch  // to which the compiler counts stat(2) here
+internal import CDispatch  // the compiler finds stat(2) here
 internal import Glibc
 
-/// Which files a path stands for: itself, or, for a directory, all `.yaml`, `.yml` and `.json` files below it in the order
-/// of their names, hidden ones left out, and those that `.setpointignore` or `--exclude` name.
+/// The files that a path stands for: itself, or, for a directory, all `.yaml`, `.yml` and `.json` files below it in the
+/// order of their names, except hidden ones and those that `.setpointignore` or `--exclude` name.
 ///
-/// Links are followed. Whatever may have held manifests and cannot be read is an entry too, so that nobody takes what was
-/// in it for deleted: a link to nowhere, a directory or file without permission, a pipe, a submodule that was not fetched.
+/// Links are followed. Anything that may have contained manifests and cannot be read is also an entry, so that its
+/// manifests do not count as deleted: a broken link, a directory or file without permission, a pipe, a submodule that
+/// was not fetched.
 struct ManifestWalk {
   struct File {
     let path: String
-    /// What people call it.
+    /// Its name for people.
     let name: String
     let identity: FileIdentity
     /// Whether the last segment of the path is a symbolic link.
     let isLink: Bool
-    /// Whether it is a file and no pipe or device.
+    /// Whether it is a regular file, not a pipe or device.
     let isRegular: Bool
-    /// Whether it was asked for by its own name, and not met in a directory.
+    /// Whether it was named explicitly, and not found in a directory.
     let isNamed: Bool
   }
 
   struct Directory {
     let path: String
     let name: String
-    /// From before it was listed, nil if it was gone even then: when it differs afterwards, the list may be a mixture.
+    /// From before it was listed, nil if it did not exist even then: if it differs afterwards, the list may be
+    /// inconsistent.
     let identity: FileIdentity?
     let isLink: Bool
   }
 
   enum Entry {
     case file(File)
-    /// Something that may have held manifests, and why it gave none.
+    /// Something that may have contained manifests, and why it could not be read.
     case failure(name: String, words: String)
   }
 
   private(set) var entries: [Entry] = []
   private(set) var directories: [Directory] = []
 
-  /// Those that were listed: a second way to one of them, a loop of links among them, leads to nothing new.
+  /// The directories that were listed; each is listed only once, even in a loop of links.
   private var listed: Set<FileIdentity.Place> = []
   private let willList: (String) -> Void
 
   /// - Parameters:
   ///   - path: a file or directory.
-  ///   - name: what people call it.
-  ///   - excluded: what is left out below a directory.
-  ///   - willList: called with the path of each directory before it is looked into.
+  ///   - name: its name for people.
+  ///   - excluded: patterns of skipped files below a directory.
+  ///   - willList: called with the path of each directory before it is listed.
   init(
     _ path: String, name: String, excluding excluded: [IgnorePattern] = [],
     willList: @escaping (String) -> Void = { _ in }
@@ -76,11 +78,11 @@ struct ManifestWalk {
     if entries.count == before { fail(name, "no .yaml, .yml or .json file in this directory") }
   }
 
-  /// Where the walk is.
+  /// The current position of the walk.
   private struct Place {
     let path: String
     let name: String
-    /// From the root of the git work tree around the walk, or of the walk itself.
+    /// From the root of the surrounding git work tree, or of the walk itself.
     let segments: [String]
     let isLink: Bool
 
@@ -119,7 +121,7 @@ struct ManifestWalk {
     access(Place.join(directory, IgnoreRules.fileName), F_OK) == 0
   }
 
-  /// With a directory's own file of patterns.
+  /// Returns the rules including a directory's own file of patterns.
   private mutating func rules(
     _ rules: IgnoreRules, in directory: String, name: String, depth: Int
   ) -> IgnoreRules {
@@ -137,7 +139,7 @@ struct ManifestWalk {
 
   private mutating func visit(_ child: DirectoryList.Child, in parent: Place, _ rules: IgnoreRules) {
     let isManifest = ManifestName.isManifest(child.name)
-    // Among thousands of other files none is looked at.
+    // Other files, of which there may be thousands, need no check.
     if child.isRegularFile, !isManifest { return }
     guard child.isText else {
       return fail(parent.child(child.name, isLink: false).name, "its name is not valid UTF-8; rename it")
@@ -150,7 +152,7 @@ struct ManifestWalk {
       isLink = true
       code = stat(path, &status) == 0 ? 0 : errno
     }
-    // What went away between listing and looking changed its directory, which is read again for that.
+    // A file that was deleted after listing changed its directory, which is read again for that reason.
     if code == ENOENT, !isLink { return }
     let place = parent.child(child.name, isLink: isLink)
     let kind = Self.kind(status)
@@ -171,14 +173,14 @@ struct ManifestWalk {
           File(
             path: path, name: place.name, identity: FileIdentity(status), isLink: isLink, isRegular: true,
             isNamed: false)))
-    // Opening a pipe would wait for whoever writes into it.
+    // Opening a pipe would wait for its writer.
     default: fail(place.name, "not a regular file")
     }
   }
 
   private mutating func fail(_ name: String, _ words: String) { entries.append(.failure(name: name, words: words)) }
 
-  /// Whether a link leads to a file that is named like a manifest.
+  /// Returns whether a link leads to a file that is named like a manifest.
   private static func leadsToManifest(_ path: String) -> Bool {
     guard let resolved = realpath(path, nil) else { return false }
     defer { free(resolved) }

@@ -1,18 +1,19 @@
 internal import Glibc
 
-/// The directory entries that decide what a path leads to: each of its segments, and each segment of the links on its way.
+/// The directory entries that determine a path's target: each of its segments, and each segment of the links on its
+/// way.
 ///
-/// `/git/current/fleet`, where `current` is a link to `worktrees/a1`, depends on `git` in `/`, on `current`, `worktrees` and
-/// `worktrees/a1` in `/git`, and on `fleet` in the last. A change of any of them can change what is read, though the
-/// directory that was read before stays as it is.
+/// `/git/current/fleet`, where `current` is a link to `worktrees/a1`, depends on `git` in `/`, on `current`,
+/// `worktrees` and `worktrees/a1` in `/git`, and on `fleet` in the last. A change of any of them can change what is
+/// read, even if the directory that was read before stays unchanged.
 enum PathLinks {
   struct Step: Hashable {
     let directory: String
     let name: String
   }
 
-  /// In the order of resolution, up to the first segment that is not there.
-  /// - Parameter path: absolute, or from the working directory.
+  /// Returns the entries in the order of resolution, up to the first segment that does not exist.
+  /// - Parameter path: absolute, or relative to the working directory.
   static func steps(of path: String) -> [Step] {
     var remaining = segments(absolutePath(path))
     var current = ""
@@ -29,7 +30,7 @@ enum PathLinks {
         current = next
         continue
       }
-      // Linux gives up after as many (path_resolution(7)).
+      // Linux has the same limit (path_resolution(7)).
       links += 1
       if links > 40 { break }
       if target.hasPrefix("/") { current = "" }
@@ -40,12 +41,12 @@ enum PathLinks {
 
   static func isLink(_ path: String) -> Bool { target(of: path) != nil }
 
-  /// Last segment first.
+  /// Returns the segments, last one first.
   private static func segments(_ path: String) -> [String] {
     path.split(separator: "/").filter { $0 != "." }.reversed().map(String.init)
   }
 
-  /// Where a symbolic link points; nil for anything else.
+  /// Returns the target of a symbolic link; nil for anything else.
   private static func target(of path: String) -> String? {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
       guard let base = buffer.baseAddress else { return nil }
@@ -55,7 +56,7 @@ enum PathLinks {
   }
 }
 
-/// The path from the root; a relative one counts from the working directory.
+/// Returns the absolute path; a relative one is relative to the working directory.
 func absolutePath(_ path: String) -> String {
   if path.hasPrefix("/") { return path }
   guard let working = getcwd(nil, 0) else { return "/" + path }

@@ -1,5 +1,5 @@
-/// A pattern for one segment of a path, as in git: `*`, `?`, `[a-z]`, `[!a]`, `[[:digit:]]`, and `\` before what is meant
-/// as it stands. Matching takes time in proportion to pattern and name, whatever they are.
+/// A pattern for one segment of a path, as in git: `*`, `?`, `[a-z]`, `[!a]`, `[[:digit:]]`, and `\` before a literal
+/// character. Matching takes time in proportion to pattern and name, in all cases.
 struct SegmentGlob: Hashable, Sendable {
   private enum Token: Hashable {
     case anything
@@ -8,7 +8,7 @@ struct SegmentGlob: Hashable, Sendable {
     case among([ClosedRange<Unicode.Scalar>], isNegated: Bool)
   }
 
-  /// Nil for what can match nothing: a bracket without an end, a backslash at the end.
+  /// Nil if it cannot match anything: an unclosed bracket, a backslash at the end.
   private let tokens: [Token]?
 
   init(_ text: String) { tokens = Self.tokens(Array(text.unicodeScalars)) }
@@ -17,7 +17,7 @@ struct SegmentGlob: Hashable, Sendable {
     guard let tokens else { return false }
     let scalars = Array(name.unicodeScalars)
     var (token, place) = (0, 0)
-    // Where to go on when the rest does not match: one character later behind the last `*`.
+    // Where to continue if the rest does not match: one character later after the last `*`.
     var retry: (token: Int, place: Int)?
     while token < tokens.count || place < scalars.count {
       if token < tokens.count {
@@ -66,7 +66,7 @@ struct SegmentGlob: Hashable, Sendable {
     return tokens
   }
 
-  /// What stands behind a `[`, its end included; nil where it has none.
+  /// Parses the set after a `[`, including its end; returns nil if it is unclosed.
   private static func set(_ rest: inout ArraySlice<Unicode.Scalar>) -> Token? {
     let isNegated = rest.first == "!" || rest.first == "^"
     if isNegated { rest.removeFirst() }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Which names matter in each watched directory, by inotify's number for it.
+/// The relevant names in each watched directory, by inotify's number for it.
 package struct WatchedNames {
   private struct Names {
     var areVisibleOnes = false
@@ -13,22 +13,23 @@ package struct WatchedNames {
 
   package var descriptors: Set<Int32> { Set(names.keys) }
 
-  /// A directory whose manifests are read. Hidden names do not matter there, but for that of the patterns of what is left
-  /// out: editors and git write a lot of them.
+  /// Adds a directory whose manifests are read. Hidden names are irrelevant there, except the file of exclude patterns:
+  /// editors and git write many of them.
   package mutating func addVisible(_ descriptor: Int32) { names[descriptor, default: Names()].areVisibleOnes = true }
 
-  /// A directory with an entry on the way to manifests, which may be a hidden one.
+  /// Adds a directory with an entry on the way to manifests, which may be a hidden one.
   package mutating func add(_ descriptor: Int32, name: String) {
     names[descriptor, default: Names()].named.insert(name)
   }
 
-  /// Whether an event may change what is read. The kernel dropping a watch is none: what led to it has its own event.
+  /// Returns whether an event may change what is read. The kernel's removal of a watch does not: its cause has its own
+  /// event.
   ///
   /// - Parameters:
-  ///   - mask: inotify's bits for what happened.
-  ///   - name: the entry it happened to; empty for the directory itself.
+  ///   - mask: inotify's bits for the event.
+  ///   - name: the affected entry; empty for the directory itself.
   package mutating func matters(_ mask: UInt32, descriptor: Int32, name: String) -> Bool {
-    // The kernel had to leave events out: any of them may have mattered.
+    // The kernel dropped events, any of which may be relevant.
     if mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
     if mask & UInt32(IN_IGNORED) != 0 {
       names[descriptor] = nil

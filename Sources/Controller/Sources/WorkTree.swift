@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// The git work tree around a directory, as far as it says what the manifests in it are.
+/// The git work tree around a directory, as far as it determines the manifests in it.
 struct WorkTree {
-  /// Where `.git` is.
+  /// The directory that contains `.git`.
   let root: String
   /// From the root to the directory.
   let segments: [String]
 
-  /// Nil where the directory is in none.
+  /// Returns nil if the directory is not in a work tree.
   init?(around directory: String) {
     guard let resolved = realpath(directory, nil) else { return nil }
     defer { free(resolved) }
@@ -22,13 +22,12 @@ struct WorkTree {
     self.segments = segments
   }
 
-  /// The directories above it, from the root on.
+  /// The parent directories, starting at the root.
   var above: [String] {
     segments.indices.map { ([root] + segments[..<$0]).joined(separator: "/") }
   }
 
-  /// Whether there is a submodule in the directory's place. One that was not fetched is an empty directory, and may hold
-  /// manifests.
+  /// Whether the directory is a submodule. One that was not fetched is an empty directory and may contain manifests.
   var isSubmodule: Bool {
     guard let bytes = try? FileContents.read(file: root + "/.gitmodules").bytes else { return false }
     let place = segments.joined(separator: "/")

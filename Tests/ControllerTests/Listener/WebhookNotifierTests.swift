@@ -230,7 +230,7 @@ private struct KeptLog: LogHandler {
     #expect(outcomes == [.failed, .delivered])
     #expect(receiver.endpoints == ["a", "b"])
     let line = try #require(lines.all.first { $0.hasPrefix("error") })
-    #expect(line.contains("endpoint=a error=the webhook answered 404: no service at …, user …"))
+    #expect(line.contains("endpoint=a error=the webhook returned 404: no service at …, user …"))
     #expect(line.contains("webhook=http://127.0.0.1:"))
     #expect(!lines.all.contains { $0.contains("s3cret") })
   }

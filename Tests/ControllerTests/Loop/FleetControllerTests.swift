@@ -186,7 +186,8 @@ import Testing
     #expect(rig.notices.all.map(\.kind) == [.failure] && rig.notices.all.first?.endpoint == nil)
     #expect(rig.notices.all.first?.why == "\(status.why): e1, e2")
     let events = try await rig.world.history.events(limit: 1000).filter { $0.endpoint == nil }
-    #expect(events.map(\.event.what) == ["nothing is deleted"] && events.first?.event.why == "\(status.why): e1, e2")
+    #expect(
+      events.map(\.event.what) == ["deletions are withheld"] && events.first?.event.why == "\(status.why): e1, e2")
     #expect(events.first?.event.sourceCommit == "c2")
     rig.source.set(all.filter { $0.key > "e1.yaml" }, commit: "c3")
     try await rig.run(for: .seconds(600))

@@ -9,7 +9,7 @@ import Testing
   @Test func `a long reason is logged in whole once, and its beginning afterwards`() {
     var logged = LoggedReasons()
     #expect(logged.words("chat.yaml:3:18: \(why)", of: "chat") == "chat.yaml:3:18: \(why)")
-    let short = "there is no registered model main.support.missing… (said above)"
+    let short = "there is no registered model main.support.missing… (see above)"
     #expect(logged.words(why, of: "chat") == short)
     #expect(logged.words(why, of: "chat") == short, "also the third time")
     #expect(logged.words(why, of: "other") == why, "nobody has said it of the other one")

@@ -41,7 +41,7 @@ import Testing
   @Test(arguments: ["", "\n", " \nsecond line"])
   func `a file without a reason pauses all the same, and says where it is`(text: String) throws {
     try scratch.write(text, to: "pause")
-    #expect(file.reason() == "\(file.path) exists, without a reason")
+    #expect(file.reason() == "\(file.path) exists and gives no reason")
   }
 
   @Test func `what cannot be read counts as a pause`() throws {

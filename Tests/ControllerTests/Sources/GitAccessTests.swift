@@ -150,7 +150,7 @@ import Testing
       let missing = try await world.source(address, access: GitAccess(token: .file("/nowhere/token"))).read()
       #expect(missing.problem?.contains("the token file /nowhere/token: cannot read it") == true)
       let unset = try await world.source(address, access: GitAccess(token: .environment("TOKEN"))).read()
-      #expect(unset.problem?.contains("there is no token in the environment variable TOKEN") == true)
+      #expect(unset.problem?.contains("no token in the environment variable TOKEN") == true)
     }
   }
 
