@@ -51,7 +51,7 @@ extension GatewayError {
     let names = list(endpoints.map(\.name))
     return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
-      "no serving endpoint \"\(name)\"; " + (names.isEmpty ? "there are none yet" : "available: \(names)"),
+      "no serving endpoint \"\(name)\"; " + (names.isEmpty ? "none exist yet" : "available: \(names)"),
       param: param)
   }
 
@@ -142,12 +142,12 @@ func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
   guard case .object(var members)? = try? JSONValue(parsing: Array(body.readableBytesView)) else {
     let text = String(buffer: body)
     let error = GatewayError(
-      status, errorCode(for: status), "server_error", text.isEmpty ? "the replica answered \(status)" : text)
+      status, errorCode(for: status), "server_error", text.isEmpty ? "the replica returned HTTP \(status)" : text)
     return ByteBuffer(bytes: error.json.bytes())
   }
   let words =
     members["error"]?["message"]?.stringValue ?? members["error"]?.stringValue ?? members["detail"]?.stringValue
-    ?? members["message"]?.stringValue ?? "the replica answered \(status)"
+    ?? members["message"]?.stringValue ?? "the replica returned HTTP \(status)"
   members["error_code"] = members["error_code"] ?? .string(errorCode(for: status))
   members["message"] = members["message"] ?? .string(words)
   if members["error"] == nil {

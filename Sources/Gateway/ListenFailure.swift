@@ -19,7 +19,7 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
       (message, advice) = Self.words(error, host, port, program, portOption)
     case let error as SocketAddressError.UnknownHost:
       message = "\(host) is not an address or a known host name (\(error.errorDescription))"
-      advice = "give an address of this machine with --listen"
+      advice = "specify an address of this machine with --listen"
     default: return nil
     }
   }
@@ -32,10 +32,10 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
     case EADDRINUSE:
       (
         "port \(port) on \(host) is in use by another program",
-        "stop that program, or give \(program) another port with \(portOption)"
+        "stop that program, or start \(program) on another port with \(portOption)"
       )
-    case EADDRNOTAVAIL: ("\(host) is not an address of this machine", "give one of its addresses with --listen")
-    case EACCES: ("this user is not allowed to listen on \(address)", "give a port above 1023 with \(portOption)")
+    case EADDRNOTAVAIL: ("\(host) is not an address of this machine", "specify one of its addresses with --listen")
+    case EACCES: ("this user is not allowed to listen on \(address)", "specify a port above 1023 with \(portOption)")
     default:
       (
         "\(program) cannot listen on \(address): \(String(cString: strerror(error.errnoCode)))",

@@ -42,7 +42,7 @@ struct QueryBody: Sendable {
     for (key, member) in members {
       guard ["model", "stream", "messages", "prompt", "input"].contains(key) else { continue }
       guard seen.insert(key).inserted else {
-        throw Malformed(message: "\"\(key)\" is given twice", offset: member.whole.lowerBound)
+        throw Malformed(message: "\"\(key)\" appears twice", offset: member.whole.lowerBound)
       }
       switch key {
       case "model":

@@ -9,7 +9,7 @@ enum RequestHeadRules {
 
   private static func host(_ head: HTTPRequestHead) -> GatewayError? {
     let hosts = head.headers["host"]
-    guard hosts.count <= 1 else { return .malformedHead("the Host header is given \(hosts.count) times; send it once") }
+    guard hosts.count <= 1 else { return .malformedHead("the Host header appears \(hosts.count) times; send it once") }
     guard let host = hosts.first else {
       return head.version != .http1_1 ? nil : .malformedHead("the Host header is missing, which HTTP/1.1 requires")
     }
@@ -33,7 +33,7 @@ enum RequestHeadRules {
   private static func framing(_ head: HTTPRequestHead) -> GatewayError? {
     let lengths = head.headers["content-length"]
     guard lengths.count <= 1 else {
-      return .malformedHead("the Content-Length header is given \(lengths.count) times; send it once")
+      return .malformedHead("the Content-Length header appears \(lengths.count) times; send it once")
     }
     if let length = lengths.first, length.isEmpty || !length.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
       return .malformedHead("the Content-Length header is not a number")
@@ -44,7 +44,7 @@ enum RequestHeadRules {
       return .malformedHead("the request has both Content-Length and Transfer-Encoding; send one of them")
     }
     guard encodings.count == 1, encoding.lowercased() == "chunked", head.version == .http1_1 else {
-      return .malformedHead("the Transfer-Encoding is not supported; use \"chunked\", once, or Content-Length")
+      return .malformedHead("this Transfer-Encoding is not supported; use \"chunked\", once, or Content-Length")
     }
     return nil
   }
@@ -54,7 +54,7 @@ enum RequestHeadRules {
     guard let expectation = expectations.first else { return nil }
     guard expectations.count == 1, expectation.lowercased() == "100-continue" else {
       return GatewayError(
-        417, "BAD_REQUEST", "invalid_request_error", "the Expect header is not supported; only \"100-continue\" is")
+        417, "BAD_REQUEST", "invalid_request_error", "this Expect header is not supported; only \"100-continue\" is")
     }
     return nil
   }

@@ -24,11 +24,11 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     case .unreachable(let why): "the replica could not be reached: \(why)"
     case .closedBeforeRequest: "the replica closed the connection before the request reached it"
     case .closedUnanswered:
-      "the replica closed the connection without an answer, as it does when its engine ends; \(Self.mayBeCause)"
+      "the replica closed the connection without a response, as happens when its engine exits; \(Self.mayBeCause)"
     case .brokenOff(let why): "the replica's response broke off: \(why)"
     case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
     case .clientLeft: "the client closed the connection"
-    case .cutOff: "the replica was stopped before it had finished"
+    case .cutOff: "the replica was stopped before it finished"
     }
   }
 
@@ -42,11 +42,11 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
 
   /// What happened, where it is known why the replica ended.
   func description(ended cause: String) -> String {
-    if case .brokenOff = self { return "the replica ended in the middle of its answer: \(cause)" }
-    return "the replica ended while it answered: \(cause); \(Self.mayBeCause)"
+    if case .brokenOff = self { return "the replica ended in the middle of its response: \(cause)" }
+    return "the replica ended while processing the request: \(cause); \(Self.mayBeCause)"
   }
 
-  private static let mayBeCause = "the request may be the cause, so it is not sent again"
+  private static let mayBeCause = "the request may be the cause, so it is not retried"
 }
 
 /// What is sent to a replica: the body in slices of the client's own bytes.

@@ -74,7 +74,7 @@ final class DataDirectory: Sendable {
       let owner = (try? String(contentsOfFile: settings.lockPath, encoding: .utf8))?.trimming(" \n") ?? ""
       throw PlaneStartError(
         message: "another serving plane (pid \(owner)) uses \(settings.dataDirectory)",
-        advice: "use that one, replace it with --takeover, stop it (kill \(owner)), or name another data directory "
+        advice: "use that one, replace it with --takeover, stop it (kill \(owner)), or specify another data directory "
           + "with --data")
     }
     return descriptor

@@ -107,7 +107,7 @@ struct APITests {
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 101)])), says: "from 0 to 100"),
     BadCall(
       body: body([entity("hello", 9)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST",
-      says: "has no version 9: there is 1, 2"),
+      says: "has no version 9: it has 1, 2"),
     BadCall(
       body: body([entity("nope", 1)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST", says: "models register nope"),
     BadCall(body: body([entity("../../etc", 1)]), says: "letters, digits"),

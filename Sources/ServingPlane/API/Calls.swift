@@ -71,18 +71,20 @@ struct EndpointCalls: Sendable {
   /// Calls that the protocol has and this plane has not, each named in its answer.
   private func refuseTheRest(_ router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
     let calls: [(HTTPRequest.Method, RouterPath, String)] = [
-      (.put, "\(base)/{name}/ai-gateway", "The AI gateway"), (.put, "\(base)/{name}/rate-limits", "Rate limits"),
-      (.patch, "\(base)/{name}/notifications", "Notifications"),
-      (.patch, "\(base)/{name}/telemetry-config", "Telemetry configuration"),
-      (.patch, "\(base)/{name}/system-metrics-export-state", "The export of system metrics"),
+      (.put, "\(base)/{name}/ai-gateway", "The AI gateway"),
+      (.put, "\(base)/{name}/rate-limits", "Setting rate limits"),
+      (.patch, "\(base)/{name}/notifications", "Setting notifications"),
+      (.patch, "\(base)/{name}/telemetry-config", "Setting telemetry"),
+      (.patch, "\(base)/{name}/system-metrics-export-state", "Exporting system metrics"),
       (.post, "\(base)/{name}/config:stop", "Stopping an endpoint"),
       (.post, "\(base)/{name}/config:start", "Starting an endpoint"),
       (.post, "\(base)/pt", "Provisioned throughput"), (.put, "\(base)/pt/{name}/config", "Provisioned throughput"),
-      (.get, "\(base)/{name}/metrics", "The metrics export"), (.get, "\(base)/{name}/openapi", "The schema of a model"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
-      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
-      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "Permissions"),
+      (.get, "\(base)/{name}/metrics", "Exporting metrics"),
+      (.get, "\(base)/{name}/openapi", "Showing a model's schema"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
+      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
+      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "Managing permissions"),
     ]
     for (method, path, what) in calls {
       router.on(path, method: method) { _, _ -> Response in throw APIError.unsupported(what) }

@@ -44,7 +44,7 @@ struct ModelCalls: Sendable {
     router.put("\(base)/{model}/aliases/{alias}") { request, context in
       let (name, alias) = (context.path("model"), context.path("alias"))
       let sent = try await body.read(request, as: WireSetAliasRequest.self)
-      guard let number = sent.versionNum else { throw APIError.invalid("version_num must be a version's number") }
+      guard let number = sent.versionNum else { throw APIError.invalid("version_num must be a version number") }
       return try await answer {
         try models.setAlias(name, alias, to: Int(clamping: number))
         return WireModelAlias(aliasName: alias, versionNum: number).json

@@ -45,7 +45,7 @@ struct ConfigReader {
     let replicas = entities.reduce(0) { $0 + $1.replicas }
     guard replicas <= maximumReplicas else {
       throw .invalid(
-        "the config asks for \(replicas) replicas; this serving plane runs at most \(maximumReplicas) for an endpoint "
+        "the config requests \(replicas) replicas; this serving plane runs at most \(maximumReplicas) per endpoint "
           + "(`setpoint serve --max-replicas`)")
     }
     if let finding = machineFinding(entities) { throw .invalid(finding) }
@@ -96,7 +96,7 @@ struct ConfigReader {
     let low = wire.minProvisionedConcurrency ?? wire.maxProvisionedConcurrency ?? 4
     let high = wire.maxProvisionedConcurrency ?? low
     guard low > 0, low <= high, high <= 1024, low.isMultiple(of: 4), high.isMultiple(of: 4) else {
-      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, the lower first")
+      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, min at most max")
     }
     return (nil, Int(low), Int(high))
   }

@@ -42,14 +42,14 @@ enum EngineFlagRule {
   }
 
   private static func reason(_ flag: Flag, value: String) -> String? {
-    if planes.contains(where: flag.isMeant) { return "the serving plane sets it to be able to reach the replica" }
+    if planes.contains(where: flag.isMeant) { return "the serving plane sets it to reach the replica" }
     if flag.isMeant("--device-ids") { return "the serving plane assigns the devices of a replica" }
     if loadsCode.contains(where: flag.isMeant) {
       return "it decides which code the engine loads; it is allowed only in the model's entrypoint"
     }
-    if flag.name == "--config" { return "it reads more flags from a file; write them explicitly" }
+    if flag.name == "--config" { return "it reads more flags from a file, which must be listed explicitly" }
     if flag.isMeant("--distributed-executor-backend"), !["mp", "ray", "uni", "external_launcher", ""].contains(value) {
-      return "it loads code by name; its values are mp, ray, uni and external_launcher"
+      return "it loads code by name; allowed values are mp, ray, uni and external_launcher"
     }
     guard let words = decoded(value) else {
       return "its value is not valid JSON"

@@ -46,8 +46,8 @@ struct FolderCopy: Sendable {
     guard let free = freeBytes(target), free < needed else { return }
     throw ModelError(
       code: .storage,
-      description: "the disk of \(target) has too little space: \(Self.megabytes(needed)) must be copied and "
-        + "\(Self.megabytes(free)) are free. Free some space, or register from a folder on the same file system, "
+      description: "not enough space on the disk of \(target): \(Self.megabytes(needed)) must be copied, and only "
+        + "\(Self.megabytes(free)) are free; free some space, or register from a folder on the same file system, "
         + "where weights are linked")
   }
 
@@ -102,7 +102,7 @@ struct FolderCopy: Sendable {
     return ModelError(
       code: .storage,
       description: "\(what): \(String(cString: strerror(cause)))"
-        + (full ? ". Nothing was kept; free space on the disk of \(target) and register it again" : ""))
+        + (full ? ". Nothing was kept; free space on the disk of \(target) and register the model again" : ""))
   }
 
   private static func freeBytes(at path: String) -> Int64? {

@@ -45,7 +45,7 @@ struct FolderSurvey: Sendable {
       let inside = place.isEmpty ? name : place + "/" + name
       guard items.count < Self.largestCount else {
         throw invalid(
-          "\(root) holds more than \(Self.largestCount) files and folders; register the folder of one model")
+          "\(root) contains more than \(Self.largestCount) files and folders; register the folder of one model")
       }
       try take(folder + "/" + name, as: inside, ancestors: ancestors)
     }
@@ -67,7 +67,7 @@ struct FolderSurvey: Sendable {
         isExecutable: status.st_mode & S_IXUSR != 0)
       items.append(.file(inside, file))
     case S_IFDIR:
-      guard !ancestors.contains(real) else { throw invalid("\(shown) is a link back up to \(real)") }
+      guard !ancestors.contains(real) else { throw invalid("\(shown) is a link to its own parent folder \(real)") }
       guard ancestors.count < Self.maximumDepth else {
         throw invalid("\(root) is nested more deeply than \(Self.maximumDepth) folders, at \(shown)")
       }
@@ -87,7 +87,7 @@ struct FolderSurvey: Sendable {
     try refuse(real, shown)
     guard followsLinks else {
       throw invalid(
-        "\(shown) is a link to outside the folder, \(real); copy the file into the folder, or register with "
+        "\(shown) links outside the folder, to \(real); copy the file into the folder, or register with "
           + "--follow-links if this is intended")
     }
     return real

@@ -18,8 +18,8 @@ struct HuggingFaceFolder {
     if files.contains("adapter_config.json") {
       throw ModelError(
         code: .invalid,
-        description: "\(path) contains a LoRA adapter (adapter_config.json), which is served beside its base model "
-          + "only; "
+        description: "\(path) contains a LoRA adapter (adapter_config.json), which can be served only with its base "
+          + "model; "
           + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH "
           + "in its entrypoint, or merge the two")
     }

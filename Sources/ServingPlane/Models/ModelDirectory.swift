@@ -159,7 +159,7 @@ final class ModelDirectory: Sendable {
   private func taken(_ model: String, _ number: Int) -> ModelError {
     ModelError(
       code: .exists,
-      description: "Model '\(model)' has a version \(number) already, and versions are immutable; the highest is "
+      description: "Model '\(model)' already has version \(number), and versions are immutable; the highest is "
         + "\(numbers(model).last ?? number). Use another number, or omit it to get the next one.")
   }
 
@@ -168,7 +168,7 @@ final class ModelDirectory: Sendable {
     let there =
       present.isEmpty
       ? "the plane has no model with that name; register it with `setpoint models register \(model) DIR`"
-      : "there is " + present.suffix(10).map(String.init).joined(separator: ", ")
+      : "it has " + present.suffix(10).map(String.init).joined(separator: ", ")
     return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
   }
 

@@ -55,7 +55,7 @@ private struct Splitter {
       case "'": word += try quoted(until: "'")
       case "\"": word += try doubleQuoted()
       case "\\":
-        guard position < characters.count else { throw EntrypointError(description: "it ends in a lone backslash") }
+        guard position < characters.count else { throw EntrypointError(description: "it ends with a lone backslash") }
         // A backslash before a line break joins the lines, as in a shell.
         if !characters[position].isNewline { word.append(characters[position]) }
         position += 1

@@ -57,7 +57,7 @@ final class ListenerWatch: Sendable {
 
   private func elsewhere(_ socket: ListeningSocket) -> ReplicaFailure {
     ReplicaFailure(
-      "the replica serves on port \(socket.port) instead of its own, \(port), so it was stopped; write --port "
+      "the replica serves on port \(socket.port) instead of its own, \(port), so it was stopped; use --port "
         + "{port} in the entrypoint"
     )
   }

@@ -57,7 +57,7 @@ struct LivenessMachine: Sendable {
       lastMove = now
       return .lookAgain
     case .engineDead:
-      return .replace(ReplicaFailure("vLLM's engine is dead: /health answers 503"))
+      return .replace(ReplicaFailure("vLLM's engine is dead: /health returns HTTP 503"))
     case .noToken:
       return overdue(now, "vLLM's engine is stuck: no token for \(now - lastMove)")
     case .unreachable(let reason):

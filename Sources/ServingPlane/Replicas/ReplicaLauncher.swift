@@ -100,8 +100,8 @@ struct ReplicaLauncher: Sendable {
     let present = (try? FileManager.default.contentsOfDirectory(atPath: version.artifacts))?.sorted() ?? []
     let listing = present.isEmpty ? "nothing" : present.prefix(10).joined(separator: ", ")
     throw ReplicaFailure(
-      "unknown model path: the entrypoint says --model \(model), and the artifacts of \(version.model) version "
-        + "\(version.number) hold \(listing)")
+      "unknown model path: the entrypoint says --model \(model), but the artifacts of \(version.model) version "
+        + "\(version.number) contain \(listing)")
   }
 
   private func isPython(_ program: String) -> Bool {

@@ -19,7 +19,7 @@ struct ReplicaProbe: Sendable {
     do {
       if try await get("/health").status == 503 { return .engineDead }
       let answer = try await get("/metrics")
-      guard answer.status == 200 else { return .unreachable("/metrics answers \(answer.status)") }
+      guard answer.status == 200 else { return .unreachable("/metrics returned HTTP \(answer.status)") }
       let metrics = EngineMetrics(String(decoding: answer.body, as: UTF8.self))
       return .metrics(running: metrics.running, progress: metrics.progress)
     } catch {
@@ -46,7 +46,7 @@ struct ReplicaProbe: Sendable {
         }
         return
       }
-      refusals.append("\(route.path) answers \(answer.status): \(excerpt(answer.body))")
+      refusals.append("\(route.path) returned HTTP \(answer.status): \(excerpt(answer.body))")
       if answer.status >= 500 || [408, 425, 429].contains(answer.status) {
         throw ReplicaFailure(
           "vLLM is up but answers its first request with HTTP \(answer.status)", line: refusals.last,
@@ -111,7 +111,7 @@ struct ReplicaProbe: Sendable {
   private func servedModel() async throws -> String {
     let models = try await models()
     guard let name = models.names.first else {
-      throw ReplicaFailure("/v1/models of the replica names no model", line: models.excerpt)
+      throw ReplicaFailure("the replica's /v1/models lists no model", line: models.excerpt)
     }
     return name
   }

@@ -9,7 +9,7 @@ enum ShellEntrypoint {
     guard let script = script(in: words) else { return }
     guard !script.text.contains("VISIBLE_DEVICES") else {
       throw EntrypointError(
-        description: "it sets devices in a shell's script, and the serving plane assigns them; remove the assignment")
+        description: "it sets devices in a shell script, but the serving plane assigns them; remove the assignment")
     }
     guard !["{port}", "$PORT", "${PORT}"].contains(where: script.text.contains) else { return }
     throw EntrypointError(
@@ -80,7 +80,7 @@ enum ShellEntrypoint {
     }
     let server = last.hasPrefix("exec ") ? String(last.dropFirst("exec ".count)).trimming(" ") : last
     let line = (assignments + [server]).joined(separator: " ")
-    let rest = others.isEmpty ? "" : " (and do `\(others.joined(separator: "; "))` beforehand)"
+    let rest = others.isEmpty ? "" : " (and run `\(others.joined(separator: "; "))` beforehand)"
     return "write the server's command itself: `\(line)`\(rest)"
   }
 }

@@ -166,7 +166,7 @@ final class EndpointStore: Sendable {
     do { record.active = try config(row.decode(forColumn: "active_version"), of: id, database) } catch {
       // What is being rolled out takes its place; without it there is nothing to serve.
       guard record.update.target != nil else { throw error }
-      remark = "its active config cannot be read (\(error)); the one that is being rolled out takes its place"
+      remark = "its active config cannot be read (\(error)); the one being rolled out is used instead"
     }
     return (record, remark)
   }

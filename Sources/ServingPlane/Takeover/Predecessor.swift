@@ -45,7 +45,7 @@ final class Predecessor: Sendable {
     guard let peer = channel.peer, peer.userID == SecureFile.userID else {
       throw PlaneStartError(
         message: "the process that listens on \(settings.takeoverPath) belongs to another user and is not trusted",
-        advice: "run the new plane as the user of the old one")
+        advice: "run the new plane as the same user as the old one")
     }
     let host: String
     do {
@@ -77,9 +77,9 @@ final class Predecessor: Sendable {
     let isKept = host == settings.host && (settings.port == port || settings.port == 0)
     guard isKept || !settings.isAddressGiven else {
       throw PlaneStartError(
-        message: "the running plane listens on \(host):\(port), and the new one is to listen on "
+        message: "the running plane listens on \(host):\(port), but the new one was told to listen on "
           + "\(settings.host):\(settings.port); a takeover keeps the address",
-        advice: "leave --listen and --port out, or stop the running plane and start the new one")
+        advice: "omit --listen and --port, or stop the running plane and start the new one")
     }
     return host
   }
