@@ -138,7 +138,7 @@ struct APITests {
       says: "--middleware is not allowed"),
     BadCall(
       body: body([with(["workload_size": "", "min_provisioned_concurrency": 1024])]),
-      says: "asks for 256 replicas; this serving plane runs at most 16"),
+      says: "requests 256 replicas; this serving plane runs at most 16"),
     BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]), says: "there is no secret s/k"),
     BadCall(
       body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "valid secret reference"),
