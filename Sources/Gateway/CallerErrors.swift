@@ -30,7 +30,7 @@ extension GatewayError {
 }
 
 extension Duration {
-  /// In seconds, as short as it can be written.
+  /// In seconds, in the shortest form.
   fileprivate var seconds: String {
     let seconds = self / .seconds(1)
     return seconds == seconds.rounded() ? String(Int64(seconds)) : String(seconds)

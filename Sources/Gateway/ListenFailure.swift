@@ -1,18 +1,18 @@
 internal import Glibc
 internal import NIOCore
 
-/// Why a program cannot listen on an address, in words for whoever started it.
+/// The reason a program cannot listen on an address, worded for its user.
 package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
   package let advice: String
 
   package var description: String { "\(message)\n  \(advice)" }
 
-  /// Nil where the error is of another kind.
+  /// Nil if the error is of another kind.
   ///
   /// - Parameters:
-  ///   - program: who wants to listen, such as `the plane`.
-  ///   - portOption: how another port is asked for, such as `--port`.
+  ///   - program: the program that wants to listen, such as `the plane`.
+  ///   - portOption: the option for another port, such as `--port`.
   package init?(_ error: any Error, host: String, port: Int, program: String, portOption: String) {
     switch error {
     case let error as IOError:

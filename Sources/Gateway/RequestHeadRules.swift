@@ -1,8 +1,8 @@
 import NIOHTTP1
 
-/// What a request's head must be, so that nobody on the way can read it in another way than we do.
+/// Rules for a request's head, so that no proxy on the way can interpret it differently than this server does.
 enum RequestHeadRules {
-  /// Why a head is refused; nil where it is well formed.
+  /// Why a head is refused; nil if it is well formed.
   static func refusal(of head: HTTPRequestHead) -> GatewayError? {
     host(head) ?? framing(head) ?? expectation(head)
   }
@@ -17,7 +17,7 @@ enum RequestHeadRules {
     return isValid ? nil : .malformedHead("the Host header is not a valid host name")
   }
 
-  /// Letters, digits and what names, ports and IPv6 addresses are made of. Whose name it is, others judge.
+  /// Letters, digits and the other characters of names, ports and IPv6 addresses. The name itself is not checked here.
   private static func isHostByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
