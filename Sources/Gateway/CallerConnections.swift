@@ -21,8 +21,7 @@ package final class CallerConnections: Sendable {
   private let state: Mutex<State>
 
   /// - Parameter mayContinue: receives the `Authorization` header and the announced length of a body that a caller
-  ///   holds
-  ///   back until asked. False if the request is certain to be refused; the refusal is then sent instead.
+  ///   holds back until asked. False if the request is certain to be refused; the refusal is then sent instead.
   package init(
     _ limits: CallerLimits = CallerLimits(),
     mayContinue: @escaping @Sendable (_ authorization: String?, _ length: Int?) -> Bool = { _, _ in true }

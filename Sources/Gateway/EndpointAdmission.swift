@@ -64,8 +64,7 @@ package final class EndpointAdmission: Sendable {
   ///   - eventLoop: provides the time and runs the deadlines.
   ///   - chance: returns a number in 0..<1, for the traffic split.
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
-  ///     whether
-  ///     the demand still exists.
+  ///     whether the demand still exists.
   ///   - trouble: called when a replica was unreachable or refused a request.
   package init(
     policy: AdmissionPolicy, eventLoop: any EventLoop,

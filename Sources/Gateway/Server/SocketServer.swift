@@ -125,8 +125,8 @@ package final class SocketServer: Sendable {
     for channel in listeners.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
   }
 
-  /// Stops accepting for good, and closes each connection after its next response. The socket stays open if a duplicate
-  /// exists.
+  /// Stops accepting for good, and asks with each response to close the connection. The socket stays open if a
+  /// duplicate exists.
   package func stopListening() {
     book.leave()
     let channels = listeners.withLock { listeners in
