@@ -2,15 +2,15 @@ import CanonicalJSON
 import Endpoints
 import ServingAPI
 
-/// Turns a config as it was sent into one the plane can run, or into the protocol's refusal.
+/// Converts a config from the wire into one that the plane can run, or into the protocol's refusal.
 struct ConfigReader {
-  /// A version of a registered model, or why there is none.
+  /// Returns a version of a registered model, or throws the reason it is missing.
   let version: (_ model: String, _ number: Int) throws(ModelError) -> ModelVersion
-  /// What is wrong with the secret references of an environment; nil if nothing is.
+  /// Finds what is wrong with the secret references of an environment; nil if nothing is.
   let secretFinding: ([String: String]) -> String?
-  /// Why this machine can never hold the entities; nil if it can.
+  /// Finds why this machine can never run the entities; nil if it can.
   let machineFinding: ([PlaneEntity]) -> String?
-  /// The most replicas that a config may ask for.
+  /// The most replicas that a config may request.
   let maximumReplicas: Int
 
   static let sizes = ["Small", "Medium", "Large"]
@@ -18,11 +18,11 @@ struct ConfigReader {
     "CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE",
     "GPU_LARGE_2", "GPU_LARGE_4", "GPU_LARGE_8", "GPU_LARGE_RTX", "GPU_XLARGE", "GPU_XLARGE_8",
   ]
-  /// Seen on live workspaces; documentation says 10 (serving-api.md Q10).
+  /// Observed on live workspaces; the documentation says 10 (serving-api.md Q10).
   static let maximumEntities = 15
 
   /// - Parameters:
-  ///   - configVersion: the version it gets.
+  ///   - configVersion: the version to assign.
   ///   - now: milliseconds since 1970.
   func read(_ wire: WireConfig, configVersion: Int64, now: Int64) throws(APIError) -> PlaneConfig {
     let findings = wire.typeFindings(path: "config")
@@ -108,7 +108,7 @@ struct ConfigReader {
     if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
       throw invalid("environment_vars: the value of \(name) contains a null character")
     }
-    // Whoever gets here has the plane's own token: there is no other one.
+    // Every caller here has the plane's own token: there is no other one.
     if let finding = EnvironmentRule.finding(environment, isAdministrator: true) {
       throw invalid("environment_vars: \(finding)")
     }
@@ -121,7 +121,7 @@ struct ConfigReader {
     }
   }
 
-  /// Per cent by entity name. A single entity gets all of it where nothing is said (serving-api.md E5).
+  /// The percentages by entity name. A single entity gets all traffic by default (serving-api.md E5).
   private func shares(_ traffic: WireTrafficConfig?, names: [String]) throws(APIError) -> [String: Int] {
     let routes = traffic?.routes ?? []
     guard !routes.isEmpty else {

@@ -1,10 +1,10 @@
-/// The variables that make a program load or run something: the loader's, the interpreters', the shells', those that name a
-/// program, a plug-in or a folder of code. Collected from ld.so(8), Python's, bash's and vLLM's documentation and the sources of
-/// torch, triton and NCCL. A name of none of these families can still be refused by its ending.
+/// Variables that make a program load or run something: those of the loader, interpreters and shells, and those that
+/// name a program, a plug-in or a folder of code. Collected from ld.so(8), the documentation of Python, bash and vLLM,
+/// and the sources of torch, triton and NCCL. Other names can still be refused by their ending.
 enum RefusedVariables {
-  /// Why a variable is refused; nil where it is not one of these.
+  /// Why a variable is refused; nil if it is not one of these.
   ///
-  /// - Parameter name: in capitals.
+  /// - Parameter name: in upper case.
   static func reason(_ name: String) -> String? {
     for family in families where family.names.contains(name) || family.prefixes.contains(where: name.hasPrefix) {
       return family.reason
