@@ -56,7 +56,7 @@ struct QueryRelay: Sendable {
     }
   }
 
-  // MARK: What is asked for
+  // MARK: The request
 
   private func read(_ query: Query) async throws -> QueryBody {
     let announced = query.request.headers[.contentLength].flatMap { Int($0) }

@@ -35,7 +35,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private var mayRead = true
   private var lastHeard: NIODeadline
   private var watch: RepeatedTask?
-  /// What the replica's kernel had acknowledged when the current request was sent; nil if unknown.
+  /// The bytes that the replica's kernel had acknowledged when the current request was sent; nil if unknown.
   private var acknowledged: UInt64?
 
   init(_ key: UpstreamPool.Key, pool: UpstreamPool, limits: GatewayLimits, now: NIODeadline) {

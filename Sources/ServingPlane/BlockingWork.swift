@@ -25,7 +25,7 @@ struct BlockingWork: Sendable {
     _ body: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     let result = await withCheckedContinuation { (waiting: CheckedContinuation<Result<Value, Failure>, Never>) in
-      // These pools are never shut down, so the work is never cancelled.
+      // These pools are never shut down, so the work is never canceled.
       pool.submit { _ in
         // Applies only to the calling thread, on Linux.
         if yields { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }

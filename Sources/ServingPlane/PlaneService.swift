@@ -17,7 +17,7 @@ import Storage
 /// (``PlaneStop``). If its task is canceled it returns at once and leaves the replicas running, as if it had been
 /// killed: the next plane on the same data directory adopts them.
 package struct PlaneService: Service {
-  /// What to report once the plane listens.
+  /// The facts to report once the plane listens.
   package struct Listening: Sendable {
     /// Such as `http://127.0.0.1:7387`.
     package let url: String

@@ -169,7 +169,7 @@ struct ConfigReader {
 
 /// Names of endpoints and served entities.
 enum EndpointName {
-  /// What is wrong with an endpoint's name; nil if nothing is.
+  /// The finding for an endpoint's name; nil if it is valid.
   static func finding(_ name: String) -> String? {
     guard isEntityName(name) else { return "endpoint name '\(name)' must be 1 to 63 letters, digits, - and _" }
     return name.hasPrefix("databricks-") ? "endpoint names that begin with 'databricks-' are reserved" : nil

@@ -201,7 +201,7 @@ struct EndpointMachine: Sendable {
     }
   }
 
-  // MARK: What is
+  // MARK: State
 
   /// Where requests go now: only to the active config, and only to replicas that have generated a token.
   var routing: Routing {

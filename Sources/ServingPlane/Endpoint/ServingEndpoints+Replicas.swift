@@ -63,7 +63,7 @@ extension ServingEndpoints {
     await BlockingWork.brief.run { [models] in try? models.version(launch.model, launch.version) }
   }
 
-  // MARK: What they tell
+  // MARK: Reports
 
   private func replica(_ id: String, tells report: ReplicaReport) async {
     // Its requests are breaking now, and their callers are told why, without waiting for a change.

@@ -1,6 +1,6 @@
 import Gateway
 
-// What the gateway is told: the replicas of an endpoint, and how many requests each takes at once.
+// Reports to the gateway: the replicas of an endpoint, and how many requests each takes at once.
 extension ServingEndpoints {
   /// Tells the gateway what has changed: first the replicas that can answer now, then those that get no new requests.
   func route(_ id: String) async {

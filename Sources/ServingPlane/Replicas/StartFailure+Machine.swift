@@ -1,5 +1,5 @@
 extension StartFailure {
-  // First match wins, so the particular stands before the general.
+  // The first match wins, so specific rules come before general ones.
   static let machineRules: [Rule] = [
     machine(["no module named", "vllm"], "vLLM is not installed for {program}; install it there, or \(namePython)"),
     machine(["no module named", "'torch"], "torch is not installed for {program}; install it there, or \(namePython)"),
@@ -33,7 +33,7 @@ extension StartFailure {
       ["address already in use"], "another program took the replica's port"),
   ]
 
-  /// What to do about a Python that cannot run vLLM.
+  /// The advice for a Python that cannot run vLLM.
   static let namePython = "name another Python with `serve --python`"
 
   private static let sharedMemory =

@@ -1,18 +1,18 @@
 import Endpoints
 
-/// Reads out of an engine's output why it did not start, or why it died.
+/// Determines from an engine's output why it did not start, or why it died.
 enum StartFailure {
   /// - Parameters:
   ///   - log: the end of the replica's output.
-  ///   - exit: how the process ended; nil where it was killed for not getting ready.
+  ///   - exit: how the process ended; nil if it was killed because it did not become ready.
   ///   - program: the interpreter or program that was run, for advice.
   static func cause(log text: String, exit: ProcessExit?, program: String) -> ReplicaFailure {
     let log = EngineLog(text)
     let line =
       EngineLog.lastExceptionLine(in: log.firstEngineErrorBlock) ?? EngineLog.lastExceptionLine(in: log.lines)
     let known = line.flatMap { Self.known($0, program) } ?? knownAnywhere(log, program)
-    // A program that is ended from outside, or crashes in native code, has thrown no exception: one in its log is older. An
-    // abort is what a C++ exception ends in.
+    // A program that is ended from outside, or crashes in native code, has thrown no exception: one in its log is
+    // older. A C++ exception ends in an abort.
     if let signal = exit?.signal, signal.name != "SIGABRT" || known == nil {
       if let known, known.isAboutMemory { return known }
       return ended(exit, line: log.lastMeaningfulLine ?? line, signal)
@@ -23,7 +23,7 @@ enum StartFailure {
     return ReplicaFailure(ending, line: words, isWorthRepeating: words.map(isPassing) ?? false)
   }
 
-  /// What is said where nothing is known but that the time was over.
+  /// The explanation if nothing is known except that the time was up.
   static let notReady = "vLLM did not become ready"
 
   private static func ended(_ exit: ProcessExit?, line: String?, _ signal: ProcessSignal) -> ReplicaFailure {
@@ -40,16 +40,16 @@ enum StartFailure {
     log.lines.reversed().lazy.compactMap { known($0.text.trimming(" \t"), program) }.first
   }
 
-  /// Whether a line speaks of what passes, such as a network that failed.
+  /// Whether a line reports a temporary problem, such as a network failure.
   private static func isPassing(_ line: String) -> Bool { KnownMessage.found(in: line)?.cause == .theirs }
 
-  /// Words of a log line, and what they mean to a person.
+  /// The words of a log line, and their explanation.
   struct Rule: Sendable {
-    /// All of them must stand in the line; letter case does not matter.
+    /// All of them must be in the line; case is ignored.
     let words: [String]
     /// `{program}` becomes the program that was run.
     let explanation: String
-    /// Whether it is the machine's fault, and no config's.
+    /// Whether the machine is at fault, and not a config.
     var isMachines = false
 
     func matches(_ line: String) -> Bool {
@@ -64,7 +64,7 @@ enum StartFailure {
     }
   }
 
-  // First match wins, so the particular stands before the general.
+  // The first match wins, so specific rules come before general ones.
   private static let rules: [Rule] = [
     Rule(
       words: ["cuda out of memory"],
