@@ -344,7 +344,7 @@ struct APITests {
       _ = try await plane.create("chat", [entity("hello", 1)])
       let failed = try await plane.waitUntilSettled("chat")
       #expect(failed.pendingEntity.deploymentMessage.contains("--model qwen3"))
-      #expect(failed.pendingEntity.deploymentMessage.contains("hold m"))
+      #expect(failed.pendingEntity.deploymentMessage.contains("contain m"))
       _ = try await plane.put("chat", [entity("hello", 2)])
       let second = try await plane.waitUntilSettled("chat")
       #expect(

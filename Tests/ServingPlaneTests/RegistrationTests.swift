@@ -107,7 +107,7 @@ struct RegistrationTests {
   {
     let link = source + "/link"
     for (target, says) in [
-      ("/usr/lib", "--follow-links"), ("nowhere", "broken link"), (".", "link to its own parent folder"),
+      ("/usr/lib", "--follow-links"), ("nowhere", "broken link"), (".", "a folder that contains it"),
     ] {
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
       #expect(try refusal(source).description.contains(says))

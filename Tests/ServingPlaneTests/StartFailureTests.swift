@@ -116,8 +116,8 @@ struct StartFailureTests {
           + "recognize this architecture."),
       explanation: "unknown architecture", line: "model type `nope`"),
     Case(
-      log: api("ValueError: Couldn't instantiate the backend tokenizer from one of:"), explanation: "no usable tokenizer",
-      line: "backend tokenizer"),
+      log: api("ValueError: Couldn't instantiate the backend tokenizer from one of:"),
+      explanation: "no usable tokenizer", line: "backend tokenizer"),
     Case(
       log: api("OSError: [Errno 98] Address already in use"), explanation: "another program took", line: "Errno 98",
       repeats: true),

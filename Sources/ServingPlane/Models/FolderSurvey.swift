@@ -67,7 +67,7 @@ struct FolderSurvey: Sendable {
         isExecutable: status.st_mode & S_IXUSR != 0)
       items.append(.file(inside, file))
     case S_IFDIR:
-      guard !ancestors.contains(real) else { throw invalid("\(shown) is a link to its own parent folder \(real)") }
+      guard !ancestors.contains(real) else { throw invalid("\(shown) links to \(real), a folder that contains it") }
       guard ancestors.count < Self.maximumDepth else {
         throw invalid("\(root) is nested more deeply than \(Self.maximumDepth) folders, at \(shown)")
       }
