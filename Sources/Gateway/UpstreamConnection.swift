@@ -152,7 +152,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
   }
 
-  /// Closing its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of the
+  /// When it closes its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of the
   /// request, the program had already closed its side and has not seen the request.
   private func closedByReplica() {
     if case .waiting = state, let acknowledged, context?.channel.acknowledgedBytes == acknowledged {

@@ -41,8 +41,8 @@ struct RunningPlane: Sendable {
   /// waited for.
   private static let settling: Duration = .seconds(2)
 
-  /// Serves until the plane was asked to stop and has stopped, or until another plane has taken over and needs it no
-  /// more.
+  /// Serves until the plane was asked to stop and has stopped, or until another plane has taken over and no longer
+  /// needs it.
   func run(after predecessor: Predecessor?) async throws {
     try await withThrowingTaskGroup(of: Part.self) { group in
       group.addTask {

@@ -203,7 +203,7 @@ actor ServingEndpoints {
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }
-    // Only now, so that nothing is reported that a killed plane would no longer know.
+    // Only now, so that nothing is reported that a killed plane would not know.
     machines[id] = machine
     await perform(actions, for: id)
   }
