@@ -152,8 +152,8 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
   }
 
-  /// When it closes its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of the
-  /// request, the program had already closed its side and has not seen the request.
+  /// When it closes its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of
+  /// the request, the program had already closed its side and has not seen the request.
   private func closedByReplica() {
     if case .waiting = state, let acknowledged, context?.channel.acknowledgedBytes == acknowledged {
       close(.closedBeforeRequest)
