@@ -1,9 +1,9 @@
 import FoundationEssentials
 
-/// Reads the token out of an `Authorization` header: `Bearer TOKEN`, or `Basic` with the user `token` as curl sends it for
-/// `--user token:TOKEN`.
+/// Reads the token from an `Authorization` header: `Bearer TOKEN`, or `Basic` with the user `token`, as curl sends it
+/// for `--user token:TOKEN`.
 package enum AccessToken {
-  /// The token, or nil where the header is missing or of another kind.
+  /// The token; nil if the header is missing or of another kind.
   package static func read(fromAuthorization header: String?) -> String? {
     guard let header, let space = header.firstIndex(of: " ") else { return nil }
     let value = header[header.index(after: space)...].drop { $0 == " " }

@@ -2,25 +2,25 @@ import CanonicalJSON
 import Glibc
 import NIOCore
 
-/// Puts the endpoint's name where an answer names its model: the replica's own name for it is a path or an internal word.
+/// Puts the endpoint's name where a response names its model: the replica's own name is a path or an internal name.
 ///
-/// It works on the pieces of an answer as they come, in one pass, and holds nothing back: pieces keep their boundaries, wherever
-/// in an event those lie. Only the member `model` of the outermost object is replaced, in each event of a stream, and only
-/// where it is a text.
+/// It processes a response piece by piece, in one pass, without buffering: pieces keep their boundaries, wherever those
+/// fall in an event. Only the member `model` of the outermost object is replaced, in each event of a stream, and only
+/// if it is a string.
 struct AnswerModelName: Sendable {
   enum Framing: Sendable {
     /// One JSON object.
     case object
-    /// Server-sent events, each with an object behind `data:`.
+    /// Server-sent events, each with an object after `data:`.
     case events
   }
 
   private enum Place {
-    /// At the start of a line, with so many bytes of `data:` seen.
+    /// At the start of a line, after this many bytes of `data:`.
     case prefix(Int)
     case beforeObject
     case beforeKey
-    /// In a key, with so many bytes of `model` seen; nil: it is another one.
+    /// In a key, after this many bytes of `model`; nil for any other key.
     case key(Int?)
     case afterKey(isModel: Bool)
     case beforeValue(isModel: Bool)
@@ -28,16 +28,16 @@ struct AnswerModelName: Sendable {
     case scalar
     case nested(Int)
     case nestedText(Int)
-    /// In the text that is replaced.
+    /// In the string that is replaced.
     case replaced
-    /// Behind all that matters, up to the end of the event.
+    /// After everything relevant, up to the end of the event.
     case rest
   }
 
   private let framing: Framing
   private let replacement: [UInt8]
   private var place: Place
-  /// Behind a backslash in a text.
+  /// After a backslash in a string.
   private var isEscaped = false
 
   private static let prefix = Array("data:".utf8)
@@ -49,9 +49,9 @@ struct AnswerModelName: Sendable {
     place = framing == .events ? .prefix(0) : .beforeObject
   }
 
-  /// The same piece with the name replaced; empty where all of it was part of a name.
+  /// The piece with the name replaced; empty if all of it was part of a name.
   mutating func rewritten(_ piece: ByteBuffer) -> ByteBuffer {
-    // Behind the member there is nothing to look for.
+    // After the member there is nothing left to replace.
     if framing == .object, case .rest = place { return piece }
     var kept: [Range<Int>] = []
     var start: Int? = isReplacing ? nil : 0
@@ -151,12 +151,12 @@ struct AnswerModelName: Sendable {
 }
 
 extension UInt8 {
-  /// White space between JSON's tokens.
+  /// White space between JSON tokens.
   var isJSONSpace: Bool { self == 0x20 || self == 0x0A || self == 0x0D || self == 0x09 }
 }
 
 extension UnsafeRawBufferPointer {
-  /// The offset of the first line feed at or behind an offset. With memchr(3), since most of a stream is passed over here.
+  /// The offset of the first line feed at or after an offset. Uses memchr(3), since this skips most of a stream.
   fileprivate func lineEnd(from offset: Int) -> Int? {
     guard let baseAddress, let found = memchr(baseAddress + offset, 0x0A, count - offset) else { return nil }
     return UnsafeRawPointer(found) - baseAddress
@@ -164,7 +164,7 @@ extension UnsafeRawBufferPointer {
 }
 
 extension ByteBuffer {
-  /// The bytes at these offsets from the reader's.
+  /// The bytes at these offsets from the reader index.
   func slice(_ range: Range<Int>) -> ByteBuffer {
     getSlice(at: readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
   }

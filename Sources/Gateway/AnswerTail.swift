@@ -1,13 +1,13 @@
 import CanonicalJSON
 import NIOCore
 
-/// The end of an answer, where its token counts stand and a late error shows.
+/// The end of a response, which contains its token counts or a late error.
 struct AnswerTail: Sendable {
   private var pieces: [ByteBuffer] = []
 
   init() {}
 
-  /// The last pieces are enough: the counts are in the last event but one.
+  /// Appends a piece. Only the last pieces are kept: the counts are in the second-to-last event.
   mutating func append(_ piece: ByteBuffer) {
     if pieces.count == 3 { pieces.removeFirst() }
     pieces.append(piece)
@@ -23,7 +23,7 @@ struct AnswerTail: Sendable {
     return (usage["prompt_tokens"]?.intValue, usage["completion_tokens"]?.intValue)
   }
 
-  /// The message of an `error` event: vLLM reports a failure in mid-stream under the status 200.
+  /// The message of an `error` event: vLLM reports a mid-stream failure under status 200.
   var lateError: String? {
     let bytes = joined
     guard let end = bytes.lastEnd(of: Array("data: {\"error\":".utf8)), let object = bytes.object(from: end) else {
@@ -49,7 +49,7 @@ extension [UInt8] {
     return nil
   }
 
-  /// The flat or nested object that begins at `start`, white space aside.
+  /// The flat or nested object that begins at `start`, after any white space.
   fileprivate func object(from start: Int) -> [UInt8]? {
     guard let open = self[start...].firstIndex(where: { $0 != 0x20 }), self[open] == UInt8(ascii: "{") else {
       return nil

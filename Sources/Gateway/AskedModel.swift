@@ -2,18 +2,18 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 
-/// Which model of which endpoint a request asks for.
+/// The endpoint and model that a request asks for.
 struct AskedModel: Sendable {
   let endpoint: QueryableEndpoint
-  /// The served entity that must answer; nil: as the traffic split says.
+  /// The served entity that must answer; nil if the traffic split decides.
   let entity: String?
   /// The replica's own name for a LoRA adapter; nil for the base model.
   let adapter: String?
 
-  /// What an answer calls it.
+  /// The model's name in the response.
   var name: String { adapter.map { "\(endpoint.name):\($0)" } ?? endpoint.name }
 
-  /// - Throws: ``GatewayError`` for an endpoint that does not exist, and for an adapter that none of its replicas has.
+  /// - Throws: ``GatewayError`` if the endpoint does not exist, or if none of its replicas has the adapter.
   init(_ query: Query, _ body: QueryBody, _ directory: any EndpointDirectory) throws(GatewayError) {
     var (endpoint, adapter) = try Self.find(query.target, body.model, directory)
     if let named = query.request.headers[.adapterIdentifier] { adapter = named }
@@ -27,7 +27,7 @@ struct AskedModel: Sendable {
     let all = pinned.map { [$0] } ?? endpoint.admission.entities
     let serving = endpoint.admission.models.entities(serving: adapter, among: all)
     guard let first = serving.first else { throw .unknownAdapter(adapter, endpoint: endpoint) }
-    // The traffic split holds only where each entity has the adapter.
+    // The traffic split applies only if every entity has the adapter.
     entity = pinned ?? (serving.count == all.count ? nil : first)
   }
 
@@ -39,7 +39,7 @@ struct AskedModel: Sendable {
       guard let endpoint = directory.endpoint(named: name) else {
         throw .unknownEndpoint(name, among: directory.endpoints, param: nil)
       }
-      // The path says who is asked, but `model` may still ask for something else than the base model.
+      // The path names the endpoint, but `model` may still name something other than the base model.
       guard let model, model != name, !endpoint.admission.knows(entity: model) else { return (endpoint, nil) }
       return (endpoint, model.hasPrefix(name + ":") ? String(model.dropFirst(name.count + 1)) : model)
     case .openAI:

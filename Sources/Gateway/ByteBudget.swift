@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Bytes that are held over all connections, and how many may be.
+/// A limit on the bytes held across all connections.
 final class ByteBudget: Sendable {
-  /// A body up to this size may use the last eighth of the budget, which larger ones leave: a few callers with large
-  /// bodies do not keep out the many with small ones.
+  /// A body up to this size may use the last eighth of the budget, which larger ones may not: a few callers with large
+  /// bodies do not lock out the many with small ones.
   static let small = 64 << 10
 
   let limit: Int
@@ -11,10 +11,10 @@ final class ByteBudget: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
-  /// How many are held now.
+  /// The number of bytes held now.
   var held: Int { taken.load(ordering: .relaxed) }
 
-  /// Takes `count` more bytes for a body that has then `total`; false, and nothing taken, where they do not fit.
+  /// Takes `count` more bytes for a body that then has `total`; returns false and takes nothing if they do not fit.
   func take(_ count: Int, total: Int) -> Bool {
     let bound = total <= Self.small ? limit : limit - limit / 8
     let now = taken.wrappingAdd(count, ordering: .relaxed).newValue

@@ -2,15 +2,16 @@ import CanonicalJSON
 import NIOCore
 import NIOHTTP1
 
-/// One caller's connection: keeps it to its deadlines and to the bytes it may hold, answers what is no proper HTTP, and ends it
-/// so that the last answer arrives. Stands between the HTTP decoder and what handles requests. Lives on its event loop.
+/// One caller's connection: enforces its deadlines and byte limits, answers malformed HTTP, and closes the connection
+/// in a way that lets the last response arrive. Sits between the HTTP decoder and the request handlers. Confined to its
+/// event loop.
 final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   typealias InboundIn = HTTPServerRequestPart
   typealias InboundOut = HTTPServerRequestPart
   typealias OutboundIn = HTTPServerResponsePart
   typealias OutboundOut = HTTPServerResponsePart
 
-  /// Bytes that should have moved by the end of a span of time.
+  /// The bytes that should have moved by the end of a time span.
   private struct Span {
     var since: NIODeadline
     var bytes: Int
@@ -18,35 +19,35 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   private let callers: CallerConnections
   private var limits: CallerLimits { callers.limits }
-  /// Nil where there was no room.
+  /// Nil if there was no room.
   private var id: CallerLedger.ID?
   private var context: ChannelHandlerContext?
   private var watch: RepeatedTask?
 
-  /// Requests whose head came in and whose answer has not ended. Callers may send the next before that.
+  /// Requests whose head was received and whose response is not finished. Callers may pipeline requests.
   private var unanswered = 0
-  /// A head came in, and its body is not whole yet.
+  /// Whether a head was received and its body is incomplete.
   private var isReceiving = false
-  /// The head of the answer in turn is sent.
+  /// Whether the head of the current response was sent.
   private var hasAnswerBegun = false
-  /// Bytes of bodies that are held, for each request whose answer has not begun.
+  /// Bytes of bodies held, for each request whose response has not started.
   private var held: CircularBuffer<Int> = []
-  /// Since when nothing is under way.
+  /// When the connection became idle.
   private var idleSince = NIODeadline.uptimeNanoseconds(0)
   private var hadRequest = false
-  /// When the first bytes of a head that is not whole yet came.
+  /// When the first bytes of an incomplete head arrived.
   private var headSince: NIODeadline?
   private var hasReadPart = false
   private var body: Span?
-  /// While the caller takes nothing: what waits to be sent.
+  /// The unsent bytes while the caller does not read.
   private var unread: Span?
   private var isReading = false
-  /// A read that waits until the request in hand is answered.
+  /// Whether a read is waiting for the current request to be answered.
   private var isReadHeld = false
   private var closesAfterAnswer = false
-  /// Said when the requests before it are answered.
+  /// Sent after the requests before it are answered.
   private var pendingRefusal: GatewayError?
-  /// The connection is at its end; what still comes is dropped.
+  /// When the connection began to close; whatever still arrives is dropped.
   private var lingersSince: NIODeadline?
   private var closePromise: EventLoopPromise<Void>?
 
@@ -90,7 +91,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     id = nil
   }
 
-  /// Makes room for another, unless a request came in meanwhile.
+  /// Closes the connection to make room for another, unless a request arrived in the meantime.
   private func giveWay() {
     guard unanswered == 0 || lingersSince != nil else { return }
     context?.close(promise: nil)
@@ -99,7 +100,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   // MARK: Requests
 
   func read(context: ChannelHandlerContext) {
-    // What comes behind a whole request waits in the kernel until that is answered.
+    // Anything after a complete request waits in the kernel until that request is answered.
     guard unanswered == 0 || isReceiving || lingersSince != nil else {
       isReadHeld = true
       return
@@ -140,7 +141,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if lingersSince != nil { return }
-    // The end of a connection inside of a request is no mistake in it: the caller is gone.
+    // A connection that ends inside a request is not a malformed request: the caller is gone.
     guard let error = error as? HTTPParserError, error != .invalidEOFState else {
       return context.fireErrorCaught(error)
     }
@@ -158,14 +159,14 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     hadRequest = true
     held.append(0)
     if unanswered == 1, let id { callers.becameBusy(id) }
-    // Behind a request for an upgrade the decoder reads nothing more.
+    // After an upgrade request the decoder reads nothing more.
     if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterAnswer = true }
     body = context.map { Span(since: $0.eventLoop.now, bytes: 0) }
     context?.fireChannelRead(data)
     if head.headers.contains(name: "expect") { askForBody(head) }
   }
 
-  /// The caller holds the body back until it is asked for it, or told that it need not send it.
+  /// Answers `Expect: 100-continue`: the caller sends the body only after it is asked for it.
   private func askForBody(_ head: HTTPRequestHead) {
     let length = head.headers.first(name: "content-length").flatMap { Int($0) }
     guard unanswered == 1, !hasAnswerBegun, lingersSince == nil, head.version == .http1_1,
@@ -194,7 +195,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     guard lingersSince == nil else {
-      // The handler of a refused request has let go of it.
+      // The handler of a refused request has released its body.
       giveBackAll()
       promise?.fail(ChannelError.ioOnClosedChannel)
       return
@@ -240,10 +241,10 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
   }
 
-  /// Answers in place of whoever handles requests, and ends the connection.
+  /// Responds in place of the request handler, and closes the connection.
   private func refuse(_ error: GatewayError) {
     guard let context, lingersSince == nil else { return }
-    // It is the next request that is wrong; the one in hand gets its answer first.
+    // The next request is the invalid one; the current one gets its response first.
     if unanswered > 0, !isReceiving {
       pendingRefusal = error
       return
@@ -259,17 +260,17 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     context.write(wrapOutboundOut(.body(.byteBuffer(text))), promise: nil)
     context.write(wrapOutboundOut(.end(nil)), promise: nil)
     linger()
-    // Whoever reads the body learns that there is no more to come.
+    // Tells the reader of the body that there is no more.
     if unanswered > 0 { context.fireErrorCaught(error) }
   }
 
   // MARK: The end
 
-  /// Sends what is to be sent, says that nothing more will come, and drops what the caller still sends for a while.
+  /// Sends what is pending, closes the sending side, and for a while drops whatever the caller still sends.
   private func linger() {
     guard let context, lingersSince == nil else { return }
     lingersSince = context.eventLoop.now
-    // The body of a refused request is there until its handler lets go of it.
+    // The body of a refused request is held until its handler releases it.
     if unanswered == 0 { giveBackAll() }
     if let id { callers.becameIdle(id) }
     context.flush()
@@ -279,7 +280,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     context.read()
   }
 
-  /// What is dropped is read at an easy pace: a crowd of refused callers must not keep the others waiting.
+  /// Drops what arrives, at a slow pace: many refused callers must not delay the others.
   private func dropMore() {
     context?.eventLoop.scheduleTask(in: .milliseconds(20)) { [weak self] in self?.context?.read() }
   }
@@ -299,12 +300,12 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
   }
 
-  /// Closes for good, once the last answer is sent.
+  /// Closes for good after the last response is sent.
   private func finish() {
     if waitingBytes == 0 { context?.close(promise: nil) }
   }
 
-  /// Every now and then: ends what has taken too long.
+  /// Closes the connection if anything has taken too long. Called periodically.
   private func look() {
     guard let context, context.channel.isActive else { return }
     let now = context.eventLoop.now
@@ -316,7 +317,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     } else if let lingersSince {
       if isOver(limits.linger, since: lingersSince) { finish() }
     } else if isReceiving {
-      // Where nobody asks for more, the caller is not the slow one.
+      // If nothing reads the body, the caller is not the slow side.
       if !isReading { body?.since = now }
       guard let body, isOver(limits.bodyTimeout, since: body.since) else { return }
       guard isFast(body.bytes, limits.bodyTimeout) else { return refuse(.slowBody(limits)) }

@@ -1,26 +1,27 @@
 package import HummingbirdCore
 import Synchronization
 
-/// All connections of one listener: who may come in, who has to go, and how many bytes they hold.
+/// All connections of one listener: admits and evicts them, and limits the bytes that they hold.
 package final class CallerConnections: Sendable {
   private struct State {
     var ledger: CallerLedger
     var nextID: CallerLedger.ID = 1
-    /// Closes a connection, if it is still idle then. From any thread.
+    /// Closes a connection if it is still idle by then. Callable from any thread.
     var closers: [CallerLedger.ID: @Sendable () -> Void] = [:]
   }
 
-  /// Beyond the bound a few more are accepted, so that a newcomer can be told why it is turned away, or an idle one closed.
+  /// A few connections beyond the limit are accepted, so that a newcomer can be told why it is refused, or an idle one
+  /// be closed.
   private static let slack = 32
 
   package let limits: CallerLimits
   let held: ByteBudget
-  /// Whether a caller is asked for the body that it holds back (`Expect: 100-continue`).
+  /// Whether to ask a caller for the body that it holds back (`Expect: 100-continue`).
   let mayContinue: @Sendable (_ authorization: String?, _ length: Int?) -> Bool
   private let state: Mutex<State>
 
-  /// - Parameter mayContinue: told the `Authorization` header and the announced length of a body that a caller holds back
-  ///   until it is asked for it. False where the answer is certain to be a refusal, which is then sent instead.
+  /// - Parameter mayContinue: receives the `Authorization` header and the announced length of a body that a caller
+  ///   holds back until asked. False if the request is certain to be refused; the refusal is then sent instead.
   package init(
     _ limits: CallerLimits = CallerLimits(),
     mayContinue: @escaping @Sendable (_ authorization: String?, _ length: Int?) -> Bool = { _, _ in true }
@@ -31,21 +32,21 @@ package final class CallerConnections: Sendable {
     state = Mutex(State(ledger: CallerLedger(limit: limits.maxConnections)))
   }
 
-  /// Stops accepting where even the slack is used up, so that the descriptors kept for the process itself stay free.
+  /// Stops accepting when even the slack is used up, so that the file descriptors reserved for the process stay free.
   package var acceptGate: MaximumAvailableConnections {
     MaximumAvailableConnections(limits.maxConnections + Self.slack)
   }
 
-  /// How many are open.
+  /// The number of open connections.
   package var count: Int { state.withLock { $0.ledger.count } }
 
-  /// Bytes of bodies that are held.
+  /// Bytes of request bodies held.
   package var heldBytes: Int { held.held }
 
-  /// A connection comes.
+  /// Registers a new connection.
   ///
-  /// - Parameter close: closes it, if it is still idle when it is called.
-  /// - Returns: its number; nil where there is no room.
+  /// - Parameter close: closes it, if it is still idle when called.
+  /// - Returns: its number; nil if there is no room.
   func open(_ close: @escaping @Sendable () -> Void) -> CallerLedger.ID? {
     let (id, closer) = state.withLock { state -> (CallerLedger.ID?, (@Sendable () -> Void)?) in
       let id = state.nextID

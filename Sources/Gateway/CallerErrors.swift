@@ -10,7 +10,7 @@ extension GatewayError {
   static func tooManyBytes(_ limit: Int) -> GatewayError {
     GatewayError(
       503, "TEMPORARILY_UNAVAILABLE", "server_error",
-      "the server's memory for request bodies is full: it holds at most \(limit) bytes over all requests; try again "
+      "the server's memory for request bodies is full: it holds at most \(limit) bytes across all requests; try again "
         + "later",
       retryAfter: 2)
   }
@@ -30,7 +30,7 @@ extension GatewayError {
 }
 
 extension Duration {
-  /// In seconds, as short as it can be written.
+  /// In seconds, in the shortest form.
   fileprivate var seconds: String {
     let seconds = self / .seconds(1)
     return seconds == seconds.rounded() ? String(Int64(seconds)) : String(seconds)

@@ -1,27 +1,28 @@
-/// Which connections of a listener are idle, since when, and who has to go for a new one: a machine without clock or lock.
+/// Tracks which connections of a listener are idle, since when, and which to close for a new one: a state machine
+/// without a clock or lock.
 struct CallerLedger: Sendable {
   typealias ID = UInt64
 
-  /// What becomes of a new connection.
+  /// The outcome for a new connection.
   enum Verdict: Hashable, Sendable {
     case welcome
-    /// It is let in, and the given one is closed for it.
+    /// It is admitted, and the given one is closed for it.
     case inPlaceOf(ID)
-    /// As many as may be are there, and all have a request under way.
+    /// The limit is reached, and all connections have a request in progress.
     case turnedAway
   }
 
   private enum Standing {
     case busy
-    /// `turn` grows with each time that any connection becomes idle.
+    /// `turn` grows each time any connection becomes idle.
     case idle(turn: UInt64)
   }
 
   let limit: Int
   private var callers: [ID: Standing] = [:]
-  /// Those that became idle, in that order. An entry counts only while its turn is the caller's own.
+  /// Connections in the order in which they became idle. An entry counts only while its turn is the caller's own.
   private var idle: [(turn: UInt64, id: ID)] = []
-  /// Where in ``idle`` the first entry stands that may still count.
+  /// The index in ``idle`` of the first entry that may still count.
   private var first = 0
   private var turns: UInt64 = 0
 
@@ -29,10 +30,10 @@ struct CallerLedger: Sendable {
 
   var count: Int { callers.count }
 
-  /// How many entries are kept.
+  /// The number of entries kept.
   var remembered: Int { idle.count }
 
-  /// A connection comes; until its first request is there it is idle.
+  /// Records a new connection; it is idle until its first request.
   mutating func opened(_ id: ID) -> Verdict {
     guard callers.count >= limit else {
       becameIdle(id, isNew: true)
@@ -44,12 +45,12 @@ struct CallerLedger: Sendable {
     return .inPlaceOf(victim)
   }
 
-  /// A request has come in on it.
+  /// Records that a request arrived on it.
   mutating func becameBusy(_ id: ID) {
     if callers[id] != nil { callers[id] = .busy }
   }
 
-  /// Nothing is under way on it any more.
+  /// Records that nothing is in progress on it any more.
   mutating func becameIdle(_ id: ID) { becameIdle(id, isNew: false) }
 
   mutating func closed(_ id: ID) { callers[id] = nil }
@@ -59,7 +60,7 @@ struct CallerLedger: Sendable {
     turns += 1
     callers[id] = .idle(turn: turns)
     idle.append((turns, id))
-    // Each request adds an entry; what no longer counts goes before it outgrows what does.
+    // Each request adds an entry; stale entries are removed before they outnumber the live ones.
     guard idle.count > 2 * callers.count + 64 else { return }
     idle = idle[first...].filter(counts)
     first = 0

@@ -2,9 +2,9 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// What the kernel knows of a connection and NIO does not tell. Only on the channel's event loop.
+/// Facts about a connection that the kernel has and NIO does not expose. Only on the channel's event loop.
 extension Channel {
-  /// Whether nothing has come that was not read yet, neither bytes nor the other side's end. True where that cannot be known.
+  /// Whether there is nothing unread, neither bytes nor the end of the stream. True if that cannot be determined.
   var isQuiet: Bool {
     withDescriptor { descriptor in
       var byte: UInt8 = 0
@@ -13,7 +13,7 @@ extension Channel {
     } ?? true
   }
 
-  /// How many bytes the other side's kernel has acknowledged since the connection was made; nil where that is not TCP.
+  /// The number of bytes that the other side's kernel has acknowledged; nil if the connection is not TCP.
   var acknowledgedBytes: UInt64? {
     withDescriptor { descriptor in
       // tcpi_bytes_acked of struct tcp_info (linux/tcp.h), since Linux 4.1; glibc's own structure ends before it.
@@ -23,7 +23,7 @@ extension Channel {
       let isRead = getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &size) == 0
       guard isRead, Int(size) >= offset + 8 else { return nil }
       let count = info.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
-      // The handshake counts as one: a kernel that says 0 does not keep this number.
+      // The handshake counts as one byte: a kernel that reports 0 does not keep this number.
       return count == 0 ? nil : count
     } ?? nil
   }

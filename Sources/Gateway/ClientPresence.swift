@@ -2,15 +2,15 @@ import NIOCore
 
 /// Watches the client's side of a connection while its request waits or streams.
 ///
-/// The server lets clients close half of a connection, so that alone ends no request; but a client that closes its half has
-/// nearly always gone, and vLLM too takes it for that.
+/// The server lets clients close half of a connection, so that alone ends no request; but a client that closes its half
+/// is nearly always gone, and vLLM treats it as gone too.
 final class ClientPresence: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
   private var departure: Departure?
   private var isGone = false
 
-  /// From now on `departure` hears when the client of this channel goes. On the channel's event loop.
+  /// Notifies `departure` when the client of this channel leaves. On the channel's event loop.
   static func watch(_ channel: any Channel, _ departure: Departure) {
     let pipeline = channel.pipeline.syncOperations
     if let present = try? pipeline.handler(type: ClientPresence.self) {
@@ -24,7 +24,7 @@ final class ClientPresence: ChannelInboundHandler {
       try pipeline.addHandler(handler, position: .first)
       if !channel.isActive { departure.leave() }
     } catch {
-      // The pipeline is torn down already.
+      // The pipeline is already torn down.
       departure.leave()
     }
   }

@@ -1,10 +1,10 @@
 package import NIOCore
 
-/// Tells those who do something long for a client that the client has gone.
+/// Notifies long-running work when its client has left.
 package enum ClientWatch {
   /// - Parameters:
-  ///   - channel: the client's connection; what watched it before does so no longer.
-  ///   - act: called once at most, on any thread.
+  ///   - channel: the client's connection; replaces any earlier watch on it.
+  ///   - act: called at most once, on any thread.
   package static func onDeparture(from channel: any Channel, _ act: @escaping @Sendable () -> Void) {
     let departure = Departure()
     departure.whenLeft(act)

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Tells, once, that the client of a request is gone. It has one listener at a time: whoever has the request in hand.
+/// Notifies, once, that the client of a request is gone. It has one listener at a time: the current owner of the
+/// request.
 final class Departure: Sendable {
   private struct State {
     var hasLeft = false
@@ -11,7 +12,7 @@ final class Departure: Sendable {
 
   var hasLeft: Bool { state.withLock(\.hasLeft) }
 
-  /// Replaces the listener; it is called at once when the client has already left.
+  /// Replaces the listener; it is called at once if the client has already left.
   func whenLeft(_ listener: @escaping @Sendable () -> Void) {
     let late = state.withLock { state in
       state.listener = state.hasLeft ? nil : listener
@@ -20,10 +21,10 @@ final class Departure: Sendable {
     if late { listener() }
   }
 
-  /// The request is over; nobody needs to hear of the client any more.
+  /// Removes the listener: the request is over.
   func forget() { state.withLock { $0.listener = nil } }
 
-  /// The client is gone.
+  /// Records that the client is gone.
   func leave() {
     let listener = state.withLock { state -> (@Sendable () -> Void)? in
       guard !state.hasLeft else { return nil }

@@ -2,7 +2,7 @@ package import NIOCore
 package import Scheduling
 import Synchronization
 
-/// A place at a replica, held until it is given back with ``EndpointAdmission/finish(_:)``.
+/// A place at a replica, held until ``EndpointAdmission/finish(_:)``.
 struct AdmissionTicket: Sendable {
   let id: AdmissionQueue.RequestID
   let replica: UpstreamReplica
@@ -12,27 +12,27 @@ struct AdmissionTicket: Sendable {
 enum Admission: Sendable {
   case admitted(AdmissionTicket)
   case refused(AdmissionRefusal)
-  /// The client went away while it waited.
+  /// The client left while the request waited.
   case left
 }
 
-/// What is going on at an endpoint.
+/// The current load of an endpoint.
 package struct AdmissionSnapshot: Hashable, Sendable {
-  /// Requests that wait for a place.
+  /// Requests waiting for a place.
   package let waiting: Int
   /// Requests at replicas.
   package let inFlight: Int
-  /// The same for each replica.
+  /// Requests at each replica.
   package let inFlightByReplica: [String: Int]
-  /// Whether somebody waits whom no replica of the moment can take.
+  /// Whether a request waits that no current replica can take.
   package let needsReplica: Bool
-  /// For how long nothing has waited or been in flight; nil while something is.
+  /// How long nothing has waited or been in flight; nil while something does.
   package let idleFor: Duration?
 }
 
-/// The door of one endpoint: an ``AdmissionQueue`` with a clock, a lock and the requests that wait in it.
+/// The admission control of one endpoint: an ``AdmissionQueue`` with a clock, a lock and the waiting requests.
 ///
-/// The plane tells it about replicas and traffic, from any thread; the gateway asks it for places.
+/// The plane reports replicas and traffic to it, from any thread; the gateway requests places.
 package final class EndpointAdmission: Sendable {
   private struct State {
     var queue: AdmissionQueue
@@ -44,7 +44,7 @@ package final class EndpointAdmission: Sendable {
     var timer: (due: Duration, scheduled: Scheduled<Void>)?
   }
 
-  /// What has to happen outside the lock.
+  /// The effects to perform outside the lock.
   private struct Effects {
     var answers: [(CheckedContinuation<Admission, Never>, Admission)] = []
     var drained: [CheckedContinuation<Void, Never>] = []
@@ -52,7 +52,7 @@ package final class EndpointAdmission: Sendable {
   }
 
   let models = ServedModels()
-  /// Why its replicas ended.
+  /// The reasons its replicas ended.
   package let endings: ReplicaEndings
   private let state: Mutex<State>
   private let eventLoop: any EventLoop
@@ -61,11 +61,11 @@ package final class EndpointAdmission: Sendable {
   private let trouble: @Sendable (_ replica: String) -> Void
 
   /// - Parameters:
-  ///   - eventLoop: keeps the time and runs the deadlines.
-  ///   - chance: a number from 0 up to 1, for the traffic split.
-  ///   - demand: called when a request waits that no replica can take. It may come often; ``snapshot`` says whether it
-  ///     still holds.
-  ///   - trouble: called when a replica could not be reached or turned a request away.
+  ///   - eventLoop: provides the time and runs the deadlines.
+  ///   - chance: returns a number in 0..<1, for the traffic split.
+  ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
+  ///     whether the demand still exists.
+  ///   - trouble: called when a replica was unreachable or refused a request.
   package init(
     policy: AdmissionPolicy, eventLoop: any EventLoop,
     chance: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
@@ -82,7 +82,8 @@ package final class EndpointAdmission: Sendable {
 
   // MARK: For the plane
 
-  /// A replica has generated its first token. Say it again to change its capacity or to vouch for it after trouble.
+  /// Reports that a replica has generated its first token. Repeat it to change the capacity or to clear a replica's
+  /// trouble.
   package func replicaReady(_ replica: UpstreamReplica) {
     models.note(replica)
     update { state, now in
@@ -91,12 +92,12 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// The replica gets nothing new; ``drained(_:)`` returns when it has finished what it has.
+  /// Stops new requests to the replica; ``drained(_:)`` returns when it has finished its current ones.
   package func replicaDraining(_ id: String) {
     update { state, now in state.queue.replicaDraining(id, now: now) }
   }
 
-  /// The replica is gone. Its requests end as their connections break.
+  /// Reports that the replica is gone. Its requests end as their connections break.
   package func replicaGone(_ id: String) {
     update { state, now in
       state.replicas[id] = nil
@@ -104,22 +105,22 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// The traffic split from now on, for those too who wait. Entities of weight 0 can be asked for by name.
+  /// Sets the traffic split, for waiting requests too. Entities of weight 0 can be requested by name.
   package func setTraffic(_ weights: [(entity: String, weight: Int)]) {
     update { state, now in state.queue.setTraffic(weights, now: now) }
   }
 
-  /// With a reason, requests that no replica can take are refused with it instead of waiting. A replica that becomes ready
-  /// lifts it, and so does nil.
+  /// With a reason, refuses requests that no replica can take instead of queueing them. Lifted by nil, or by a replica
+  /// that becomes ready.
   package func setUnavailable(reason: String?) {
     update { state, now in state.queue.setUnavailable(reason: reason, now: now) }
   }
 
-  /// The server is stopping: who waits is refused with a word on when to come again, and so is who comes. Requests at
-  /// replicas go on.
+  /// Refuses waiting and new requests, with a time to retry after, because the server is stopping. Requests at replicas
+  /// continue.
   package func close() { update { state, now in state.queue.close(now: now) } }
 
-  /// Returns when the replica has no request, or the task is cancelled.
+  /// Returns when the replica has no requests, or when the task is canceled.
   package func drained(_ id: String) async {
     let key = state.withLock { state -> UInt64 in
       defer { state.nextID += 1 }
@@ -139,14 +140,14 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// Breaks off what the replica still has, by closing the connections to it: vLLM frees such requests within 0.12 s,
-  /// whereas a SIGTERM would leave them standing.
+  /// Cuts off the replica's remaining requests by closing their connections: vLLM frees them within 0.12 s, whereas a
+  /// SIGTERM would leave them hanging.
   package func cutOff(_ id: String) {
     let cutters = state.withLock { state in state.queue.requests(at: id).compactMap { state.cutters[$0] } }
     for cut in cutters { cut() }
   }
 
-  /// What is going on now.
+  /// The current state.
   package var snapshot: AdmissionSnapshot {
     let now = Self.time(of: eventLoop)
     return state.withLock { state in
@@ -159,10 +160,10 @@ package final class EndpointAdmission: Sendable {
 
   // MARK: For the gateway
 
-  /// The served entities that can be asked for.
+  /// The served entities that can be requested.
   var entities: [String] { state.withLock { $0.queue.entities } }
 
-  /// Whether there is a served entity of that name.
+  /// Whether a served entity of that name exists.
   func knows(entity: String) -> Bool { state.withLock { $0.queue.knows(entity) } }
 
   /// Waits for a place.
@@ -179,7 +180,7 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// The replica did not take the request: waits for another, while this one rests for `pause`.
+  /// Waits for another replica because this one did not take the request; this one rests for `pause`.
   func bounce(_ ticket: AdmissionTicket, pause: Duration, _ departure: Departure) async -> Admission {
     trouble(ticket.replica.id)
     return await withCheckedContinuation { continuation in
@@ -194,13 +195,13 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  /// What ends the request when its replica is cut off.
+  /// Registers what ends the request when its replica is cut off.
   func whenCutOff(_ ticket: AdmissionTicket, _ cut: @escaping @Sendable () -> Void) {
-    // A client that has left by now has given its place back; what it sent must not be kept for it.
+    // A client that has already left has given its place back; a closure for it must not be kept.
     state.withLock { if $0.queue.isOpen(ticket.id) { $0.cutters[ticket.id] = cut } }
   }
 
-  /// Gives the place back. Telling it twice does nothing.
+  /// Gives the place back. Repeated calls do nothing.
   func finish(_ ticket: AdmissionTicket) {
     update { state, now in
       state.cutters[ticket.id] = nil
@@ -284,7 +285,7 @@ package final class EndpointAdmission: Sendable {
 }
 
 extension Duration {
-  /// The whole of it in nanoseconds; what does not fit 64 bits is cut to the largest that does.
+  /// The duration in nanoseconds, clamped to 64 bits.
   var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// An endpoint that can be asked: its name and the way to its replicas.
+/// An endpoint that can be queried: its name and the way to its replicas.
 package struct QueryableEndpoint: Sendable {
   package let name: String
-  /// Unix seconds, for the list of models.
+  /// Unix time in seconds, for the list of models.
   package let created: Int64
   package let admission: EndpointAdmission
 
@@ -14,15 +14,15 @@ package struct QueryableEndpoint: Sendable {
   }
 }
 
-/// Where the gateway looks endpoints up, once a request: it must answer from memory.
+/// The directory in which the gateway looks up endpoints, once per request: it must answer from memory.
 package protocol EndpointDirectory: Sendable {
-  /// The endpoint of that name, or nil when there is none.
+  /// The endpoint of that name; nil if not found.
   func endpoint(named name: String) -> QueryableEndpoint?
-  /// All endpoints, in the order in which they are listed.
+  /// All endpoints, in listing order.
   var endpoints: [QueryableEndpoint] { get }
 }
 
-/// A directory in memory.
+/// An in-memory directory.
 package final class EndpointTable: EndpointDirectory {
   private let entries = Mutex<[String: QueryableEndpoint]>([:])
 
@@ -34,9 +34,9 @@ package final class EndpointTable: EndpointDirectory {
     entries.withLock { Array($0.values) }.sorted { $0.name < $1.name }
   }
 
-  /// Adds an endpoint, or replaces the one of that name.
+  /// Adds an endpoint, or replaces the one with that name.
   package func insert(_ endpoint: QueryableEndpoint) { entries.withLock { $0[endpoint.name] = endpoint } }
 
-  /// Takes an endpoint out; who waits for it is refused when its admission is told so.
+  /// Removes an endpoint. Its waiting requests are refused when its admission is told.
   package func remove(_ name: String) { entries.withLock { $0[name] = nil } }
 }

@@ -4,7 +4,7 @@ package import Logging
 package import NIOCore
 import NIOHTTP1
 
-/// Runs tasks on an event loop, so that a task that waits for the loop and answers through it changes no thread.
+/// Runs tasks on an event loop, so that a task that waits for the loop and responds through it never changes threads.
 private final class EventLoopTaskExecutor: TaskExecutor {
   private let eventLoop: any EventLoop
 
@@ -16,10 +16,11 @@ private final class EventLoopTaskExecutor: TaskExecutor {
   }
 }
 
-/// An HTTP/1.1 connection that is kept to its caller's limits, see ``CallerConnection``.
+/// An HTTP/1.1 connection that enforces its caller's limits; see ``CallerConnection``.
 ///
-/// Its requests may be handled on its own event loop. Between a client's bytes and a replica's there is then no change of thread,
-/// which on a busy machine costs more than all the rest of the gateway. What may block goes elsewhere; see ``OffEventLoop``.
+/// Its requests can be handled on its own event loop. No thread switch then happens between a client's bytes and a
+/// replica's; on a busy machine a switch costs more than the rest of the gateway. Blocking work goes elsewhere; see
+/// ``OffEventLoop``.
 package struct CallerHTTPChannel: ServerChildChannel {
   package typealias Value = HTTP1Channel.Value
 
@@ -35,7 +36,7 @@ package struct CallerHTTPChannel: ServerChildChannel {
 
   package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
-      // Each connection keeps a buffer of this size for good.
+      // Each connection permanently keeps a buffer of this size.
       let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 4096)
       try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
       try channel.pipeline.syncOperations.addHandler(ClientPresence(), position: .first)
@@ -57,10 +58,10 @@ package struct CallerHTTPChannel: ServerChildChannel {
 }
 
 extension HTTPServerBuilder {
-  /// A server that keeps its callers to their limits.
+  /// A server that enforces its callers' limits.
   ///
-  /// - Parameter isLoopBound: whether requests are handled on their connection's event loop, as is best for the gateway's
-  ///   routes.
+  /// - Parameter isLoopBound: whether requests are handled on their connection's event loop, which suits the gateway's
+  ///   routes best.
   package static func http1(callers: CallerConnections, isLoopBound: Bool = false) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
       CallerHTTPChannel(HTTP1Channel(responder: responder), callers: callers, isLoopBound: isLoopBound)
@@ -68,8 +69,8 @@ extension HTTPServerBuilder {
   }
 }
 
-/// Handles requests on the threads that are there for work of any kind: for routes that read files, ask a database or
-/// compute, in a server whose connections are ``CallerHTTPChannel``s.
+/// Handles requests on the general thread pool: for routes that read files, query a database or compute, in a server
+/// whose connections are ``CallerHTTPChannel``s.
 package struct OffEventLoop<Context: RequestContext>: RouterMiddleware {
   package init() {}
 

@@ -3,12 +3,12 @@ import HTTPTypes
 package import Hummingbird
 package import NIOCore
 
-/// A request context that knows the client's connection, so that the gateway can notice when the client leaves.
+/// A request context that knows the client's connection, so that the gateway notices when the client leaves.
 package protocol ConnectionContext: RequestContext {
   var channel: any Channel { get }
 }
 
-/// The smallest such context.
+/// The minimal such context.
 package struct GatewayContext: ConnectionContext {
   package var coreContext: CoreRequestContextStorage
   package let channel: any Channel
@@ -19,8 +19,8 @@ package struct GatewayContext: ConnectionContext {
   }
 }
 
-/// The query routes: requests for models come in, find a replica through their endpoint's admission, and are answered by it,
-/// streams chunk by chunk.
+/// The query routes: each request for a model finds a replica through its endpoint's admission, and the replica's
+/// response is passed on, streams chunk by chunk.
 package struct Gateway: Sendable {
   private let directory: any EndpointDirectory
   private let authorize: @Sendable (_ token: String) -> Bool
@@ -28,7 +28,7 @@ package struct Gateway: Sendable {
 
   /// - Parameters:
   ///   - authorize: whether a token may query; it compares in constant time.
-  ///   - record: is given one record for each request, from any thread, and must not block.
+  ///   - record: receives one record for each request, from any thread, and must not block.
   package init(
     directory: any EndpointDirectory, limits: GatewayLimits = GatewayLimits(),
     authorize: @escaping @Sendable (_ token: String) -> Bool,
@@ -39,8 +39,8 @@ package struct Gateway: Sendable {
     relay = QueryRelay(limits: limits, record: record)
   }
 
-  /// Mounts the routes. A slash at the end of a path changes nothing. They are fastest in a server whose requests are handled
-  /// on their connection's event loop.
+  /// Mounts the routes. A trailing slash in a path is ignored. They are fastest in a server that handles requests on
+  /// the connection's event loop.
   package func addRoutes<Context: ConnectionContext>(to router: some RouterMethods<Context>) {
     router.post("/serving-endpoints/{name}/invocations") { request, context in
       let name = context.parameters.get("name") ?? ""
@@ -50,7 +50,7 @@ package struct Gateway: Sendable {
       let name = context.parameters.get("name") ?? ""
       return await answer(request, context, .endpoint(name, entity: context.parameters.get("entity")))
     }
-    // Else an endpoint of this name would be hidden by the list of models.
+    // Otherwise the list of models would hide an endpoint of this name.
     router.post("/serving-endpoints/models/invocations") { request, context in
       await answer(request, context, .endpoint("models", entity: nil))
     }
@@ -94,7 +94,7 @@ package struct Gateway: Sendable {
 }
 
 extension QueryableEndpoint {
-  /// As an entry of OpenAI's list of models.
+  /// The endpoint as an entry of OpenAI's list of models.
   fileprivate var model: JSONValue {
     ["id": .string(name), "object": "model", "created": .int(created), "owned_by": "setpoint"]
   }
@@ -108,18 +108,19 @@ extension Response {
   }
 }
 
-/// The OpenAI calls, as the ends of their paths.
+/// The OpenAI calls, by the ends of their paths.
 enum OpenAIPath: String, CaseIterable, Sendable {
   case chat = "chat/completions"
   case completions
   case embeddings
 }
 
-/// What a request's path says it wants.
+/// The target that a request's path names.
 enum QueryTarget: Hashable, Sendable {
-  /// Databricks' way: the endpoint in the path, perhaps pinned to one served entity; the body's shape says which task.
+  /// Databricks style: the endpoint is in the path, optionally pinned to one served entity; the shape of the body
+  /// determines the task.
   case endpoint(String, entity: String?)
-  /// OpenAI's way: the task in the path, the endpoint in `model`.
+  /// OpenAI style: the task is in the path, the endpoint in `model`.
   case openAI(OpenAIPath)
 
   var route: String {
@@ -136,7 +137,7 @@ enum QueryTarget: Hashable, Sendable {
     case (.endpoint, .chat): "/v1/chat/completions"
     case (.endpoint, .completion): "/v1/completions"
     case (.endpoint, .embedding): "/v1/embeddings"
-    // Of no known shape: the server's own words about it are the best answer.
+    // Unknown shape: the server's own error message is the best response.
     case (.endpoint, nil): "/invocations"
     }
   }

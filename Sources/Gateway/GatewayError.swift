@@ -3,20 +3,20 @@ import Hummingbird
 import NIOCore
 import Scheduling
 
-/// An answer that the gateway gives by itself, in a shape that both kinds of clients read: `error_code` and `message` for
-/// Databricks', `error` for OpenAI's.
+/// An error response of the gateway itself, in a shape that both kinds of clients read: `error_code` and `message` for
+/// Databricks clients, `error` for OpenAI clients.
 struct GatewayError: Error, Hashable {
   let status: Int
-  /// The Databricks word.
+  /// The Databricks error code.
   let code: String
-  /// OpenAI's word.
+  /// The OpenAI error type.
   let type: String
   let message: String
-  /// Seconds for `Retry-After`.
+  /// The seconds for `Retry-After`.
   var retryAfter: Int?
-  /// The member of the request that is wrong.
+  /// The invalid member of the request.
   var param: String?
-  /// False where the request may have been carried out, or may be what broke the replica.
+  /// False if the request may have been executed, or may have crashed the replica.
   var mayBeRepeated = true
 
   init(_ status: Int, _ code: String, _ type: String, _ message: String, retryAfter: Int? = nil, param: String? = nil) {
@@ -38,7 +38,7 @@ struct GatewayError: Error, Hashable {
     ]
   }
 
-  /// The event that ends a stream whose status was sent long ago.
+  /// The event that ends a stream whose status was already sent.
   var event: ByteBuffer { ByteBuffer(string: "data: \(json.text())\n\n") }
 }
 
@@ -51,11 +51,11 @@ extension GatewayError {
     let names = list(endpoints.map(\.name))
     return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
-      "no serving endpoint \"\(name)\"; " + (names.isEmpty ? "there are none yet" : "available: \(names)"),
+      "no serving endpoint \"\(name)\"; " + (names.isEmpty ? "none exist yet" : "available: \(names)"),
       param: param)
   }
 
-  /// Asked for a LoRA adapter, or for another model than the endpoint's, which no replica has.
+  /// An error for a LoRA adapter, or another model than the endpoint's, that no replica has.
   static func unknownAdapter(_ name: String, endpoint: QueryableEndpoint) -> GatewayError {
     let entities = endpoint.admission.entities
     let adapters = endpoint.admission.models.adapters(of: entities).map { "\(endpoint.name):\($0)" }
@@ -65,7 +65,7 @@ extension GatewayError {
         + "available: \(list([endpoint.name] + entities + adapters))", param: "model")
   }
 
-  /// The first of some names, in quotes.
+  /// The first few names, in quotes.
   private static func list(_ names: [String]) -> String {
     let shown = names.prefix(20).map { "\"\($0)\"" }.joined(separator: ", ")
     return names.count > 20 ? "\(shown) and \(names.count - 20) more" : shown
@@ -121,7 +121,7 @@ extension GatewayError {
     }
   }
 
-  /// - Parameter cause: why the replica ended, where that is known.
+  /// - Parameter cause: why the replica ended, if known.
   init(_ failure: UpstreamFailure, endpoint: String, ended cause: String? = nil) {
     let words = cause.map(failure.description(ended:)) ?? failure.description
     let message = "the endpoint \"\(endpoint)\" did not answer: \(words)"
@@ -129,7 +129,7 @@ extension GatewayError {
     case .clientLeft: self.init(499, "CANCELLED", "invalid_request_error", message)
     case .silent: self.init(504, "DEADLINE_EXCEEDED", "server_error", message)
     case .cutOff: self.init(503, "TEMPORARILY_UNAVAILABLE", "server_error", message, retryAfter: 1)
-    // Not 503, which clients send again at once: a request that kills replicas must not meet them all.
+    // Not 503, which clients retry at once: a request that kills replicas must not reach them all.
     case .unreachable, .closedBeforeRequest, .closedUnanswered, .brokenOff:
       self.init(502, "INTERNAL_ERROR", "server_error", message)
       mayBeRepeated = false
@@ -137,17 +137,17 @@ extension GatewayError {
   }
 }
 
-/// Makes a replica's own error readable for Databricks' clients too, and loses none of its words.
+/// Makes a replica's own error readable for Databricks clients too, without losing its wording.
 func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
   guard case .object(var members)? = try? JSONValue(parsing: Array(body.readableBytesView)) else {
     let text = String(buffer: body)
     let error = GatewayError(
-      status, errorCode(for: status), "server_error", text.isEmpty ? "the replica answered \(status)" : text)
+      status, errorCode(for: status), "server_error", text.isEmpty ? "the replica returned HTTP \(status)" : text)
     return ByteBuffer(bytes: error.json.bytes())
   }
   let words =
     members["error"]?["message"]?.stringValue ?? members["error"]?.stringValue ?? members["detail"]?.stringValue
-    ?? members["message"]?.stringValue ?? "the replica answered \(status)"
+    ?? members["message"]?.stringValue ?? "the replica returned HTTP \(status)"
   members["error_code"] = members["error_code"] ?? .string(errorCode(for: status))
   members["message"] = members["message"] ?? .string(words)
   if members["error"] == nil {
@@ -159,7 +159,7 @@ func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
   return ByteBuffer(bytes: JSONValue.object(members).bytes())
 }
 
-/// The words of an error body that ``withErrorCode(_:status:)`` has made.
+/// The message of an error body made by ``withErrorCode(_:status:)``.
 func message(of body: ByteBuffer) -> String? {
   (try? JSONValue(parsing: Array(body.readableBytesView)))?["message"]?.stringValue
 }

@@ -1,25 +1,25 @@
 internal import Glibc
 internal import NIOCore
 
-/// Why a program cannot listen on an address, in words for whoever started it.
+/// The reason a program cannot listen on an address, worded for its user.
 package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
   package let advice: String
 
   package var description: String { "\(message)\n  \(advice)" }
 
-  /// Nil where the error is of another kind.
+  /// Nil if the error is of another kind.
   ///
   /// - Parameters:
-  ///   - program: who wants to listen, such as `the plane`.
-  ///   - portOption: how another port is asked for, such as `--port`.
+  ///   - program: the program that wants to listen, such as `the plane`.
+  ///   - portOption: the option for another port, such as `--port`.
   package init?(_ error: any Error, host: String, port: Int, program: String, portOption: String) {
     switch error {
     case let error as IOError:
       (message, advice) = Self.words(error, host, port, program, portOption)
     case let error as SocketAddressError.UnknownHost:
       message = "\(host) is not an address or a known host name (\(error.errorDescription))"
-      advice = "give an address of this machine with --listen"
+      advice = "specify an address of this machine with --listen"
     default: return nil
     }
   }
@@ -32,10 +32,10 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
     case EADDRINUSE:
       (
         "port \(port) on \(host) is in use by another program",
-        "stop that program, or give \(program) another port with \(portOption)"
+        "stop that program, or start \(program) on another port with \(portOption)"
       )
-    case EADDRNOTAVAIL: ("\(host) is not an address of this machine", "give one of its addresses with --listen")
-    case EACCES: ("this user is not allowed to listen on \(address)", "give a port above 1023 with \(portOption)")
+    case EADDRNOTAVAIL: ("\(host) is not an address of this machine", "specify one of its addresses with --listen")
+    case EACCES: ("this user is not allowed to listen on \(address)", "specify a port above 1023 with \(portOption)")
     default:
       (
         "\(program) cannot listen on \(address): \(String(cString: strerror(error.errnoCode)))",

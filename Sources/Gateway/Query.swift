@@ -3,8 +3,8 @@ import Hummingbird
 import NIOCore
 import Synchronization
 
-/// One request on its way: what is known of it, and the promise that it ends once, with its place given back and one record
-/// made, whatever happens.
+/// One request in progress: its record, and the guarantee that it ends exactly once, with its place given back and one
+/// record made, whatever happens.
 final class Query: Sendable {
   private struct State {
     var record: RequestRecord
@@ -33,17 +33,17 @@ final class Query: Sendable {
   }
 
   deinit {
-    // The server let go of the answer without sending it: the client went at the wrong moment.
+    // The server dropped the response without sending it: the client left at that moment.
     end(status: 499, error: .init(.clientLeft, endpoint: ""))
   }
 
-  /// How long the request has been here.
+  /// The time since the request arrived.
   var elapsed: Duration { .now - started }
 
-  /// Notes what became known.
+  /// Updates the request's record.
   func note(_ change: (inout RequestRecord) -> Void) { state.withLock { change(&$0.record) } }
 
-  /// What must happen at the end, at once when that has been.
+  /// Registers what must happen at the end; runs it at once if the request has ended.
   func atEnd(_ giveBack: @escaping @Sendable () -> Void) {
     let isLate = state.withLock { state in
       if !state.isOver { state.giveBack = giveBack }
@@ -52,10 +52,10 @@ final class Query: Sendable {
     if isLate { giveBack() }
   }
 
-  /// The place was given back in another way (the request goes on to another replica).
+  /// Forgets the place: it was given back in another way (the request goes on to another replica).
   func forgetPlace() { state.withLock { $0.giveBack = nil } }
 
-  /// The request is over. Only the first call counts.
+  /// Ends the request. Only the first call counts.
   func end(status: Int, error: GatewayError? = nil) {
     let elapsed = elapsed
     let end = state.withLock { state -> (record: RequestRecord, giveBack: (@Sendable () -> Void)?)? in
@@ -74,7 +74,7 @@ final class Query: Sendable {
     deliver(end.record)
   }
 
-  /// Ends the request with an error as its answer.
+  /// Ends the request with an error as its response.
   func refuse(_ error: any Error) -> Response {
     let error =
       error as? GatewayError
@@ -83,7 +83,7 @@ final class Query: Sendable {
     return response(to: error, requestID: requestID)
   }
 
-  /// The client's own id where it can be passed on, else a new one.
+  /// The client's own id if it can be passed on, otherwise a new one.
   private static func requestID(_ given: String?) -> String {
     if let given, (1...128).contains(given.utf8.count), given.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
       return given

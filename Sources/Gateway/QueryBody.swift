@@ -1,28 +1,28 @@
 import CanonicalJSON
 import NIOCore
 
-/// What the gateway must know of a request body, and where it stands: found in one pass over the top level, without decoding
-/// what lies deeper. The replica judges the rest.
+/// The parts of a request body that the gateway needs, and their positions: found in one pass over the top level,
+/// without decoding deeper levels. The replica validates the rest.
 struct QueryBody: Sendable {
-  /// A value of the top level, as offsets into the body.
+  /// A top-level member, as offsets into the body.
   struct Member: Hashable, Sendable {
     /// From the key's first quote to the value's end.
     var whole: Range<Int>
     var value: Range<Int>
   }
 
-  /// Why a body is refused here; `offset` counts bytes from 0.
+  /// Why the gateway refuses a body; `offset` counts bytes from 0.
   struct Malformed: Error, Hashable {
     let message: String
     let offset: Int
   }
 
   let bytes: ByteBuffer
-  /// The value of `model`, where it is a text.
+  /// The value of `model`, if it is a string.
   private(set) var model: String?
   /// Whether `stream` is true.
   private(set) var isStream = false
-  /// What kind of request it is, by the members that only this kind has.
+  /// The kind of request, by the members that only this kind has.
   private(set) var task: Task?
   private var modelMember: Member?
   private var memberCount = 0
@@ -42,7 +42,7 @@ struct QueryBody: Sendable {
     for (key, member) in members {
       guard ["model", "stream", "messages", "prompt", "input"].contains(key) else { continue }
       guard seen.insert(key).inserted else {
-        throw Malformed(message: "\"\(key)\" is given twice", offset: member.whole.lowerBound)
+        throw Malformed(message: "\"\(key)\" appears twice", offset: member.whole.lowerBound)
       }
       switch key {
       case "model":
@@ -56,7 +56,7 @@ struct QueryBody: Sendable {
     }
   }
 
-  /// The body with `model` replaced by the replica's own name for it, or left out: slices of the client's bytes.
+  /// The body with `model` replaced by the replica's own name for it, or removed: slices of the client's bytes.
   func slices(modelName: String?) -> [ByteBuffer] {
     guard let member = modelMember else { return [bytes] }
     if let modelName {
@@ -67,7 +67,7 @@ struct QueryBody: Sendable {
     return [slice(0..<gap.lowerBound), slice(gap.upperBound..<bytes.readableBytes)]
   }
 
-  /// The body with `model` set to this name, whether the client gave one or not.
+  /// The body with `model` set to this name, whether or not the client sent one.
   func slices(asking model: String) -> [ByteBuffer] {
     guard modelMember == nil, let open = bytes.readableBytesView.firstIndex(of: UInt8(ascii: "{")) else {
       return slices(modelName: model)
@@ -77,7 +77,7 @@ struct QueryBody: Sendable {
     return [slice(0..<inside), ByteBuffer(string: member), slice(inside..<bytes.readableBytes)]
   }
 
-  /// The member and one comma beside it, so that what is left is an object still.
+  /// The member and one adjacent comma, so that the rest is still an object.
   private func withComma(_ member: Range<Int>) -> Range<Int> {
     guard memberCount > 1 else { return member }
     return bytes.withUnsafeReadableBytes { raw in
@@ -100,7 +100,7 @@ struct QueryBody: Sendable {
   }
 }
 
-/// Reads the keys and the extents of the values of one object.
+/// Reads the keys of one object and the extents of its values.
 private struct TopLevelScanner {
   let input: UnsafeRawBufferPointer
   var position = 0
@@ -151,7 +151,7 @@ private struct TopLevelScanner {
     }
     let hasEscapes = try skipString()
     if hasEscapes {
-      // A key may be spelt with escapes; it means the same.
+      // A key may contain escapes; its meaning is the same.
       guard let value = try? JSONValue(parsing: Array(input[start..<position])), let text = value.stringValue else {
         throw QueryBody.Malformed(message: "a key is not a valid JSON string", offset: start)
       }
@@ -160,7 +160,7 @@ private struct TopLevelScanner {
     return String(decoding: input[(start + 1)..<(position - 1)], as: UTF8.self)
   }
 
-  /// Skips a text; whether it holds escapes.
+  /// Skips a string, and returns whether it contains escapes.
   private mutating func skipString() throws(QueryBody.Malformed) -> Bool {
     var hasEscapes = false
     position += 1

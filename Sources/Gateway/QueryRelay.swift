@@ -4,7 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// Takes a request to a replica and its answer back.
+/// Relays a request to a replica, and the response back.
 struct QueryRelay: Sendable {
   let limits: GatewayLimits
   let record: @Sendable (RequestRecord) -> Void
@@ -16,9 +16,9 @@ struct QueryRelay: Sendable {
     pool = UpstreamPool(limits: limits)
   }
 
-  /// The whole way. Errors thrown are ``GatewayError``s for the client.
+  /// Answers a request from end to end. Errors thrown are ``GatewayError``s for the client.
   func answer(_ query: Query, directory: any EndpointDirectory) async throws -> Response {
-    // First of all: what the client does before the watch begins goes unnoticed.
+    // First of all: a departure before the watch begins goes unnoticed.
     let channel = query.channel
     let departure = query.departure
     channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
@@ -56,7 +56,7 @@ struct QueryRelay: Sendable {
     }
   }
 
-  // MARK: What is asked for
+  // MARK: The request
 
   private func read(_ query: Query) async throws -> QueryBody {
     let announced = query.request.headers[.contentLength].flatMap { Int($0) }
@@ -67,14 +67,14 @@ struct QueryRelay: Sendable {
     } catch is NIOTooManyBytesError {
       throw GatewayError.tooLarge(limits.maxBodyBytes)
     } catch let error as GatewayError {
-      // The connection has said so already; what is left is the record.
+      // The connection has already responded; only the record is left.
       throw error
     } catch {
       throw GatewayError(.clientLeft, endpoint: "")
     }
-    // The server ends a body that was cut short as if it were whole.
+    // The server ends a truncated body as if it were complete.
     if let announced, bytes.readableBytes < announced { throw GatewayError(.clientLeft, endpoint: "") }
-    // A long body takes milliseconds to scan, which every other connection of this event loop would have to wait for.
+    // Scanning a long body takes milliseconds, which would delay every other connection of this event loop.
     guard bytes.readableBytes > 1 << 18 else { return try Self.scan(bytes) }
     return try await withTaskExecutorPreference(globalConcurrentExecutor) { try Self.scan(bytes) }
   }
@@ -91,7 +91,7 @@ struct QueryRelay: Sendable {
 
   private enum Outcome {
     case answered(Response)
-    /// The replica took no part of it: another may.
+    /// The replica took no part of it: another one may.
     case turnedAway(String, pause: Duration)
   }
 
@@ -101,7 +101,7 @@ struct QueryRelay: Sendable {
     let endpoint = asked.endpoint
     let admission = endpoint.admission
     query.atEnd { admission.finish(ticket) }
-    // While it waited, the entity may have got replicas of another version.
+    // The entity may have got replicas of another version during the wait.
     if let name = asked.adapter, !ticket.replica.models.contains(name) {
       throw GatewayError.unknownAdapter(name, endpoint: endpoint)
     }
@@ -131,7 +131,7 @@ struct QueryRelay: Sendable {
     return .answered(respond(query, asked, ticket.replica, upstream))
   }
 
-  /// Why the replica ended, if that is what happened to it.
+  /// The reason the replica ended, if it did.
   private func ending(
     of replica: UpstreamReplica, _ admission: EndpointAdmission, _ failure: UpstreamFailure
   ) async -> String? {
@@ -148,14 +148,14 @@ struct QueryRelay: Sendable {
     headers.add(name: "content-type", value: query.request.headers[.contentType] ?? "application/json")
     headers.add(name: "content-length", value: String(slices.reduce(0) { $0 + $1.readableBytes }))
     headers.add(name: "x-request-id", value: query.requestID)
-    // Nothing else of the client's goes on, its token least of all; traces are for telling what belongs together.
+    // Nothing else from the client is passed on, least of all its token; traces only correlate requests.
     for name in [HTTPField.Name.accept, .traceparent, .traceState] {
       if let value = query.request.headers[name] { headers.add(name: name.rawName, value: value) }
     }
     return UpstreamRequest(path: query.target.upstreamPath(for: body.task), headers: headers, body: slices)
   }
 
-  /// The replica's words when it did not take the request on: too busy, or shutting down, which vLLM says with a 500.
+  /// The replica's message if it did not accept the request: too busy, or shutting down, which vLLM reports as a 500.
   private static func refusal(_ upstream: UpstreamResponse) -> String? {
     guard case .whole(let body) = upstream.body else { return nil }
     switch upstream.head.status {
@@ -202,7 +202,7 @@ struct QueryRelay: Sendable {
     }
   }
 
-  /// The replica's headers, without those that belong to its connection, and with ours.
+  /// The replica's headers, without those of its connection, and with the gateway's own.
   private static func headers(_ upstream: HTTPHeaders, _ query: Query, _ replica: UpstreamReplica) -> HTTPFields {
     let ownedByConnection: Set<String> = [
       "connection", "keep-alive", "transfer-encoding", "content-length", "date", "server", "upgrade", "trailer",

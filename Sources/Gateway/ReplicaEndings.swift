@@ -1,8 +1,8 @@
 package import NIOCore
 import Synchronization
 
-/// Why the replicas of an endpoint ended, for the requests that they took with them: the connection breaks a moment before the
-/// exit status is known.
+/// The reasons that an endpoint's replicas ended, for the requests that ended with them: the connection breaks a moment
+/// before the exit status is known.
 package final class ReplicaEndings: Sendable {
   private struct Waiter {
     let replica: String
@@ -15,18 +15,18 @@ package final class ReplicaEndings: Sendable {
     var nextKey: UInt64 = 0
   }
 
-  /// Nobody asks for a replica that ended long ago.
+  /// Replicas that ended long ago are never queried.
   private static let longestMemory = 16
 
   private let state = Mutex(State())
   private let eventLoop: any EventLoop
 
-  /// - Parameter eventLoop: keeps the time.
+  /// - Parameter eventLoop: provides the time.
   package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-  /// The replica has ended by itself.
+  /// Records that the replica ended by itself.
   ///
-  /// - Parameter cause: in plain words, and without secrets: callers read it.
+  /// - Parameter cause: in plain words and without secrets: callers read it.
   package func note(_ replica: String, cause: String) {
     let waiters = state.withLock { state in
       state.causes.append((replica, cause))
@@ -37,7 +37,7 @@ package final class ReplicaEndings: Sendable {
     for waiter in waiters { waiter.continuation.resume(returning: cause) }
   }
 
-  /// Why the replica ended; nil where that does not become known in time, as when it has not ended.
+  /// The reason the replica ended; nil if it is not known in time, for example because the replica has not ended.
   func cause(of replica: String, within limit: Duration) async -> String? {
     await withCheckedContinuation { continuation in
       let (known, key) = state.withLock { state -> (String?, UInt64) in

@@ -1,15 +1,15 @@
 import NIOHTTP1
 
-/// What a request's head must be, so that nobody on the way can read it in another way than we do.
+/// Rules for a request's head, so that no proxy on the way can interpret it differently than this server does.
 enum RequestHeadRules {
-  /// Why a head is refused; nil where it is well formed.
+  /// Why a head is refused; nil if it is well formed.
   static func refusal(of head: HTTPRequestHead) -> GatewayError? {
     host(head) ?? framing(head) ?? expectation(head)
   }
 
   private static func host(_ head: HTTPRequestHead) -> GatewayError? {
     let hosts = head.headers["host"]
-    guard hosts.count <= 1 else { return .malformedHead("the Host header is given \(hosts.count) times; send it once") }
+    guard hosts.count <= 1 else { return .malformedHead("the Host header appears \(hosts.count) times; send it once") }
     guard let host = hosts.first else {
       return head.version != .http1_1 ? nil : .malformedHead("the Host header is missing, which HTTP/1.1 requires")
     }
@@ -17,7 +17,7 @@ enum RequestHeadRules {
     return isValid ? nil : .malformedHead("the Host header is not a valid host name")
   }
 
-  /// Letters, digits and what names, ports and IPv6 addresses are made of. Whose name it is, others judge.
+  /// Letters, digits and the other characters of names, ports and IPv6 addresses. The name itself is not checked here.
   private static func isHostByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -33,7 +33,7 @@ enum RequestHeadRules {
   private static func framing(_ head: HTTPRequestHead) -> GatewayError? {
     let lengths = head.headers["content-length"]
     guard lengths.count <= 1 else {
-      return .malformedHead("the Content-Length header is given \(lengths.count) times; send it once")
+      return .malformedHead("the Content-Length header appears \(lengths.count) times; send it once")
     }
     if let length = lengths.first, length.isEmpty || !length.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
       return .malformedHead("the Content-Length header is not a number")
@@ -44,7 +44,7 @@ enum RequestHeadRules {
       return .malformedHead("the request has both Content-Length and Transfer-Encoding; send one of them")
     }
     guard encodings.count == 1, encoding.lowercased() == "chunked", head.version == .http1_1 else {
-      return .malformedHead("the Transfer-Encoding is not supported; use \"chunked\", once, or Content-Length")
+      return .malformedHead("this Transfer-Encoding is not supported; use \"chunked\", once, or Content-Length")
     }
     return nil
   }
@@ -54,7 +54,7 @@ enum RequestHeadRules {
     guard let expectation = expectations.first else { return nil }
     guard expectations.count == 1, expectation.lowercased() == "100-continue" else {
       return GatewayError(
-        417, "BAD_REQUEST", "invalid_request_error", "the Expect header is not supported; only \"100-continue\" is")
+        417, "BAD_REQUEST", "invalid_request_error", "this Expect header is not supported; only \"100-continue\" is")
     }
     return nil
   }

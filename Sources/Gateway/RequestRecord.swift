@@ -1,30 +1,30 @@
-/// One request as it went, for telemetry. Exactly one is made for each request that reached a query route.
+/// The telemetry record of one request. Exactly one is made for each request that reached a query route.
 package struct RequestRecord: Hashable, Sendable {
-  /// The client's `X-Request-Id`, or one made here.
+  /// The client's `X-Request-Id`, or a generated one.
   package var requestID: String
   /// The path's last part: `invocations`, `chat/completions`, ...
   package var route: String
-  /// The endpoint that was asked for; nil when the request was refused before that was known.
+  /// The requested endpoint; nil if the request was refused before it was known.
   package var endpoint: String?
   package var entity: String?
   package var version: String?
   package var replica: String?
-  /// The HTTP status that was sent; 499 when the client left before the end.
+  /// The HTTP status that was sent; 499 if the client left before the end.
   package var status: Int
   /// From the request's arrival to the last byte.
   package var latency: Duration
-  /// How much of it the request waited for a place.
+  /// The part of it that the request waited for a place.
   package var queued: Duration
-  /// From the arrival to the first data of the answer.
+  /// From the arrival to the first data of the response.
   package var timeToFirstToken: Duration?
   package var isStream: Bool
-  /// From the answer's `usage`, where it has one.
+  /// From the response's `usage`, if present.
   package var promptTokens: Int64?
   package var completionTokens: Int64?
-  /// `error_code` of what went wrong, and its message.
+  /// The `error_code` and message of the failure.
   package var errorCode: String?
   package var error: String?
-  /// How many replicas it was sent to.
+  /// The number of replicas it was sent to.
   package var attempts: Int
 
   package init(requestID: String, route: String) {

@@ -2,19 +2,19 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// Passes a long answer on piece by piece, no faster than the client reads.
+/// Relays a long response piece by piece, no faster than the client reads.
 struct StreamRelay: Sendable {
   let query: Query
   let endpoint: String
   let stream: UpstreamStream
   let status: Int
   let isEventStream: Bool
-  /// Puts the endpoint's name into the answer; nil where it is passed on as it is.
+  /// Puts the endpoint's name into the response; nil if it is passed on unchanged.
   let modelName: AnswerModelName?
-  /// Why the replica ended, if that is what the failure is.
+  /// The reason the replica ended, if that is the cause of the failure.
   let ending: @Sendable (UpstreamFailure) async -> String?
 
-  /// Writes all of it. The request's place is held until the last byte.
+  /// Writes the whole response. The request's place is held until the last byte.
   func run(_ writer: inout any ResponseBodyWriter) async throws {
     var tail = AnswerTail()
     var modelName = modelName
@@ -23,7 +23,7 @@ struct StreamRelay: Sendable {
     let pieces = stream.makeAsyncIterator()
     do {
       while let piece = try await pieces.next() {
-        // A comment is no data: vLLM sends them while a request waits.
+        // A comment is not data: vLLM sends comments while a request waits.
         if !hasData, piece.readableBytesView.first != UInt8(ascii: ":") {
           hasData = true
           query.note { $0.timeToFirstToken = query.elapsed }
@@ -35,7 +35,7 @@ struct StreamRelay: Sendable {
     } catch let error as UpstreamFailure {
       failure = error
     } catch {
-      // The client's side broke; leaving the loop closes the replica's.
+      // The client's side failed; leaving the loop closes the replica's.
       query.end(status: 499, error: GatewayError(.clientLeft, endpoint: endpoint))
       throw error
     }
@@ -56,7 +56,8 @@ struct StreamRelay: Sendable {
     if let failure { error = GatewayError(failure, endpoint: endpoint, ended: await ending(failure)) }
     defer { query.end(status: failure == .clientLeft ? 499 : status, error: error) }
     if let error, let failure {
-      // Too late for another status. In an event stream the client is told; anywhere else only a cut says that it is not whole.
+      // Too late for another status. In an event stream the client is told; otherwise only a cut-off shows that it is
+      // incomplete.
       guard isEventStream, failure != .clientLeft else { throw failure }
       try await writer.write(error.event)
     }

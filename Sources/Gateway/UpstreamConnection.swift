@@ -2,10 +2,11 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 
-/// A connection to a replica: one request at a time, kept for the next when the answer allows. It reads only as fast as the
-/// answer's reader does, and never closes its half alone, which vLLM would take for a client that left.
+/// A connection to a replica: one request at a time, kept for the next one if the response allows. It reads only as
+/// fast as the reader of the response, and never closes only its own half, which vLLM would treat as a client that
+/// left.
 ///
-/// Lives on its event loop.
+/// Confined to its event loop.
 final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   typealias InboundIn = HTTPClientResponsePart
   typealias OutboundIn = Never
@@ -14,11 +15,11 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private enum State {
     /// Ready for a request; closes when the replica does. Goes to waiting or closed.
     case idle(since: NIODeadline)
-    /// A request is sent. Goes to whole, stream or closed.
+    /// A request was sent. Goes to whole, stream or closed.
     case waiting(UpstreamExchange)
-    /// A short answer is read to its end before anybody sees it. Goes to idle or closed.
+    /// A short response is read completely before it is passed on. Goes to idle or closed.
     case whole(UpstreamExchange, HTTPResponseHead, ByteBuffer)
-    /// A long one is passed on as it comes. Goes to idle or closed.
+    /// A long response is passed on as it arrives. Goes to idle or closed.
     case stream(UpstreamExchange, UpstreamStream.Source, isKeptAlive: Bool)
     case closed
   }
@@ -28,13 +29,13 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private let limits: GatewayLimits
   private var state: State
   private var context: ChannelHandlerContext?
-  /// Read since the last time the reader was given something.
+  /// Data read since the last delivery to the reader.
   private var pending: ByteBuffer?
   private var isReading = false
   private var mayRead = true
   private var lastHeard: NIODeadline
   private var watch: RepeatedTask?
-  /// What the replica's kernel had acknowledged when the request in hand was sent; nil where that cannot be known.
+  /// The bytes that the replica's kernel had acknowledged when the current request was sent; nil if unknown.
   private var acknowledged: UInt64?
 
   init(_ key: UpstreamPool.Key, pool: UpstreamPool, limits: GatewayLimits, now: NIODeadline) {
@@ -47,13 +48,13 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   // MARK: For the pool and the exchange
 
-  /// Whether it can take a request now: open, unused, and not so long unused that the replica may be closing it.
+  /// Whether it can take a request now: open, unused, and not unused so long that the replica may be closing it.
   func isUsable(now: NIODeadline) -> Bool {
     guard case .idle(let since) = state, let context, context.channel.isActive else { return false }
     return now - since < .nanoseconds(limits.idleConnection.nanoseconds) && context.channel.isQuiet
   }
 
-  /// Sends a request. Only when usable.
+  /// Sends a request. Only if usable.
   func start(_ exchange: UpstreamExchange) {
     guard case .idle = state, let context else { return exchange.fail(UpstreamFailure.closedBeforeRequest) }
     state = .waiting(exchange)
@@ -71,13 +72,13 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     read()
   }
 
-  /// The exchange is over before its end: the replica learns it by the closed connection.
+  /// Ends the exchange early: closing the connection tells the replica.
   func abandon(_ exchange: UpstreamExchange, _ reason: UpstreamFailure) {
     guard exchange === current else { return }
     close(reason)
   }
 
-  /// The reader wants more.
+  /// Reads more, as requested by the reader.
   func readOn(_ exchange: UpstreamExchange) {
     guard exchange === current else { return }
     mayRead = true
@@ -134,7 +135,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     context.fireChannelInactive()
   }
 
-  /// The replica has closed its side.
+  /// Handles the replica closing its side.
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { closedByReplica() }
     context.fireUserInboundEventTriggered(event)
@@ -144,15 +145,15 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     if case .some(HTTPParserError.invalidEOFState) = error as? HTTPParserError {
       closedByReplica()
     } else if case .some(EPIPE) = (error as? IOError)?.errnoCode {
-      // So says the kernel where the replica's side was closed first, and then refused what came.
+      // The kernel reports this if the replica closed its side first and then refused what arrived.
       closedByReplica()
     } else {
       close(.brokenOff("\(error)"))
     }
   }
 
-  /// With its end of the connection the replica's kernel acknowledges what it had received until then. Where that is nothing
-  /// of the request, the program had closed its side before, and has not seen it.
+  /// When it closes its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of
+  /// the request, the program had already closed its side and has not seen the request.
   private func closedByReplica() {
     if case .waiting = state, let acknowledged, context?.channel.acknowledgedBytes == acknowledged {
       close(.closedBeforeRequest)
@@ -190,7 +191,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private func append(_ bytes: ByteBuffer) {
     switch state {
     case .whole(let exchange, let head, var body):
-      // The state lets go of the body meanwhile, so that appending copies nothing.
+      // The state releases the body in the meantime, so that appending copies nothing.
       state = .waiting(exchange)
       if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
       state = .whole(exchange, head, body)
@@ -218,7 +219,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
   }
 
-  /// Ready for the next request, or closed where the replica wants it so.
+  /// Makes it ready for the next request, or closes it if the replica wants that.
   private func rest(isKeptAlive: Bool) {
     guard isKeptAlive, let context else {
       state = .closed
@@ -252,14 +253,14 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     if let context, context.channel.isActive { context.close(promise: nil) }
   }
 
-  /// Once a second: closes what is unused for too long, and what has been silent for too long.
+  /// Closes what has been unused or silent for too long. Called once a second.
   private func look() {
     guard let now = context?.eventLoop.now else { return }
     switch state {
     case .idle(let since):
       if now - since >= .nanoseconds(limits.idleConnection.nanoseconds) { close(.brokenOff("unused")) }
     case .waiting, .whole, .stream:
-      // Where the reader is the slow one, the replica cannot speak.
+      // While the reader is the slow side, the replica cannot send.
       if mayRead, now - lastHeard >= .nanoseconds(limits.silence.nanoseconds) { close(.silent(limits.silence)) }
     case .closed:
       break

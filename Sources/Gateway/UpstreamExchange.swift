@@ -1,20 +1,20 @@
 import NIOCore
 import NIOHTTP1
 
-/// Why a replica gave no answer, or not all of it.
+/// Why a replica sent no response, or not all of it.
 enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
-  /// No connection came about.
+  /// Connecting failed.
   case unreachable(String)
-  /// The connection ended, and it is certain that nothing of the request was taken: it had ended before, or the
-  /// replica's side of it was closed before the first byte got there.
+  /// The connection ended, and certainly nothing of the request was taken: it had ended before, or the replica's side
+  /// was closed before the first byte arrived.
   case closedBeforeRequest
-  /// The connection ended before a byte of the answer, and the replica may have the request.
+  /// The connection ended before the first byte of the response, and the replica may have the request.
   case closedUnanswered
-  /// The connection ended, or spoke no HTTP, in the middle of the answer.
+  /// The connection ended, or sent invalid HTTP, in the middle of the response.
   case brokenOff(String)
-  /// Nothing came for so long.
+  /// Nothing arrived for this long.
   case silent(Duration)
-  /// The client is gone.
+  /// The client left.
   case clientLeft
   /// The replica is being stopped.
   case cutOff
@@ -24,15 +24,15 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     case .unreachable(let why): "the replica could not be reached: \(why)"
     case .closedBeforeRequest: "the replica closed the connection before the request reached it"
     case .closedUnanswered:
-      "the replica closed the connection without an answer, as it does when its engine ends; \(Self.mayBeCause)"
+      "the replica closed the connection without a response, as happens when its engine exits; \(Self.mayBeCause)"
     case .brokenOff(let why): "the replica's response broke off: \(why)"
     case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
     case .clientLeft: "the client closed the connection"
-    case .cutOff: "the replica was stopped before it had finished"
+    case .cutOff: "the replica was stopped before it finished"
     }
   }
 
-  /// Whether it is what the end of a replica looks like.
+  /// Whether the failure may mean that the replica ended.
   var mayBeEnd: Bool {
     switch self {
     case .closedUnanswered, .brokenOff: true
@@ -40,28 +40,28 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     }
   }
 
-  /// What happened, where it is known why the replica ended.
+  /// The failure, given the known reason that the replica ended.
   func description(ended cause: String) -> String {
-    if case .brokenOff = self { return "the replica ended in the middle of its answer: \(cause)" }
-    return "the replica ended while it answered: \(cause); \(Self.mayBeCause)"
+    if case .brokenOff = self { return "the replica ended in the middle of its response: \(cause)" }
+    return "the replica ended while processing the request: \(cause); \(Self.mayBeCause)"
   }
 
-  private static let mayBeCause = "the request may be the cause, so it is not sent again"
+  private static let mayBeCause = "the request may be the cause, so it is not retried"
 }
 
-/// What is sent to a replica: the body in slices of the client's own bytes.
+/// A request to a replica: the body in slices of the client's own bytes.
 struct UpstreamRequest: Sendable {
   var path: String
   var headers: HTTPHeaders
   var body: [ByteBuffer]
 }
 
-/// The pieces of a long answer, as they come.
+/// The pieces of a long response, as they arrive.
 typealias UpstreamStream = NIOThrowingAsyncSequenceProducer<
   ByteBuffer, any Error, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, UpstreamFlow
 >
 
-/// A replica's answer.
+/// A replica's response.
 struct UpstreamResponse: Sendable {
   enum Body: Sendable {
     case whole(ByteBuffer)
@@ -72,7 +72,7 @@ struct UpstreamResponse: Sendable {
   let body: Body
 }
 
-/// One request at one replica. Everything but ``cancel(_:)`` happens on its event loop, the client's.
+/// One request at one replica. Everything except ``cancel(_:)`` runs on its event loop, which is the client's.
 final class UpstreamExchange: @unchecked Sendable {
   let eventLoop: any EventLoop
   let request: UpstreamRequest
@@ -88,7 +88,8 @@ final class UpstreamExchange: @unchecked Sendable {
     self.waiter = waiter
   }
 
-  /// Ends it for `reason`, by closing the connection to the replica. From any thread; later than the end it does nothing.
+  /// Ends it for `reason` by closing the connection to the replica. Callable from any thread; after the end it does
+  /// nothing.
   func cancel(_ reason: UpstreamFailure) {
     eventLoop.execute { [self] in
       guard !isOver, cancelled == nil else { return }
@@ -98,7 +99,7 @@ final class UpstreamExchange: @unchecked Sendable {
     }
   }
 
-  /// The answer has begun; what is left of it comes in the stream.
+  /// Starts the response; the rest of it arrives in the stream.
   func answer(_ response: UpstreamResponse) {
     waiter?.resume(returning: response)
     waiter = nil
@@ -109,14 +110,14 @@ final class UpstreamExchange: @unchecked Sendable {
     waiter = nil
   }
 
-  /// The last byte was read, or the connection is gone.
+  /// Ends the exchange: the last byte was read, or the connection is gone.
   func end() {
     isOver = true
     connection = nil
   }
 }
 
-/// Passes the reader's pace on to the replica's connection.
+/// Applies the reader's pace to the replica's connection.
 struct UpstreamFlow: NIOAsyncSequenceProducerDelegate {
   let exchange: UpstreamExchange
 

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Open connections to replicas, kept per event loop so that a request and its upstream share one thread.
 final class UpstreamPool: Sendable {
-  /// Which connections are interchangeable.
+  /// Identifies interchangeable connections.
   struct Key: Hashable, Sendable {
     let loop: ObjectIdentifier
     let address: UpstreamAddress
@@ -16,12 +16,12 @@ final class UpstreamPool: Sendable {
 
   init(limits: GatewayLimits) { self.limits = limits }
 
-  /// Sends a request and returns when its answer has begun, or is there whole.
+  /// Sends a request, and returns when its response has started or is complete.
   ///
-  /// A request is sent once. Only where a kept connection ends and it is certain that the replica has nothing of the request,
-  /// it is sent on a new one.
+  /// A request is sent once. It is sent on a new connection only if a kept connection ends and the replica certainly
+  /// has nothing of the request.
   ///
-  /// - Parameter started: is given the exchange before anything is sent, to cancel it by.
+  /// - Parameter started: receives the exchange before anything is sent, so that it can be canceled.
   /// - Throws: ``UpstreamFailure``.
   func send(
     _ request: UpstreamRequest, to address: UpstreamAddress, on eventLoop: any EventLoop,
@@ -60,10 +60,10 @@ final class UpstreamPool: Sendable {
     return nil
   }
 
-  /// An unused connection comes back.
+  /// Takes back an unused connection.
   func put(_ connection: UpstreamConnection) { idle.withLock { $0[connection.key, default: []].append(connection) } }
 
-  /// A closed connection is forgotten.
+  /// Removes a closed connection.
   func remove(_ connection: UpstreamConnection) {
     idle.withLock { idle in
       idle[connection.key]?.removeAll { $0 === connection }
@@ -76,11 +76,11 @@ final class UpstreamPool: Sendable {
     let bootstrap = ClientBootstrap(group: exchange.eventLoop)
       .connectTimeout(.nanoseconds(limits.connectTimeout.nanoseconds))
       .channelOption(.autoRead, value: false)
-      // The replica's end of the connection is looked at before ours is closed.
+      // The replica's end of the connection is inspected before ours is closed.
       .channelOption(.allowRemoteHalfClosure, value: true)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          // Header names and values are checked where they come in.
+          // Header names and values are checked on arrival.
           try channel.pipeline.syncOperations.addHTTPClientHandlers(
             leftOverBytesStrategy: .dropBytes, enableOutboundHeaderValidation: false)
           try channel.pipeline.syncOperations.addHandler(connection)

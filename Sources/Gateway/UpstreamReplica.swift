@@ -11,19 +11,20 @@ package enum UpstreamAddress: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// A replica as the gateway sees it: something that answers OpenAI requests for a served entity.
+/// A replica as the gateway sees it: a server that answers OpenAI requests for a served entity.
 package struct UpstreamReplica: Hashable, Sendable, Identifiable {
   package let id: String
-  /// The served entity's name: what the traffic split and pinned requests speak of, and the `served-model-name` header.
+  /// The served entity's name: used by the traffic split, pinned requests and the `served-model-name` header.
   package let entity: String
   /// The model version that it serves, for the request's record.
   package let version: String?
   package let address: UpstreamAddress
-  /// How many requests it takes at once.
+  /// The number of requests it takes at once.
   package let capacity: Int
-  /// What its server calls the model; nil leaves `model` out, which vLLM takes for its only one.
+  /// Its server's name for the model; nil removes `model`, and vLLM then uses its only one.
   package let modelName: String?
-  /// All names by which it can be asked, its base model's first; the others are LoRA adapters. As its `/v1/models` lists them.
+  /// All names by which it can be queried, as its `/v1/models` lists them: its base model's first, then its LoRA
+  /// adapters'.
   package let models: [String]
 
   package init(

@@ -1,16 +1,15 @@
 import Glibc
 import NIOPosix
 
-/// Where a plane does what blocks: on threads that are there for it, never on an actor or on the few threads that all requests
-/// share.
+/// Runs a plane's blocking work: on dedicated threads, never on an actor or on the few threads that all requests share.
 ///
-/// Work runs to its end even when the caller's task is cancelled meanwhile: what was decided is written down, whoever still
-/// waits for it.
+/// Work runs to its end even if the caller's task is canceled in the meantime: a decision is recorded whether or not
+/// anyone still waits for it.
 struct BlockingWork: Sendable {
-  /// For what takes a moment: the store, small files, looks into `/proc`.
+  /// For short work: the store, small files, reads of `/proc`.
   static let brief = BlockingWork(threads: 4, yields: false)
-  /// For what takes minutes: copies of weights. More of them at once would only share the same disk. The processor is theirs
-  /// only as far as requests leave it.
+  /// For work that takes minutes: copies of weights. More of it at once would only share the same disk. It gets only
+  /// the processor time that requests leave.
   static let long = BlockingWork(threads: 2, yields: true)
 
   private let pool: NIOThreadPool
@@ -26,9 +25,9 @@ struct BlockingWork: Sendable {
     _ body: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     let result = await withCheckedContinuation { (waiting: CheckedContinuation<Result<Value, Failure>, Never>) in
-      // These pools are never shut down, so the work is never cancelled.
+      // These pools are never shut down, so the work is never canceled.
       pool.submit { _ in
-        // Of the calling thread alone, on Linux.
+        // Applies only to the calling thread, on Linux.
         if yields { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
         waiting.resume(returning: Result(catching: body))
       }

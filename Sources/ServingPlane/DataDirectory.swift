@@ -5,15 +5,15 @@ import ServingAPI
 import Storage
 import Synchronization
 
-/// A plane's data directory: made, locked for one plane at a time, and with its token.
+/// A plane's data directory: created, locked for one plane at a time, and with its token.
 final class DataDirectory: Sendable {
   let token: String
-  /// The descriptor by which the lock is held.
+  /// The descriptor that holds the lock.
   let lock: Int32
   private let isLocked = Mutex(true)
 
-  /// - Parameter inherited: the lock, where another plane has handed it over.
-  /// - Throws: ``PlaneStartError`` where the directory cannot be used, or another plane uses it.
+  /// - Parameter inherited: the lock, if another plane has handed it over.
+  /// - Throws: ``PlaneStartError`` if the directory is unusable, or another plane uses it.
   init(_ settings: PlaneConfiguration, inherited: Int32? = nil) throws(PlaneStartError) {
     do throws(StorageError) {
       let folder = PrivateFolder(settings.dataDirectory, option: "--data DIR")
@@ -32,7 +32,7 @@ final class DataDirectory: Sendable {
 
   deinit { unlock() }
 
-  /// What an earlier version or another umask has left open to others is theirs no longer.
+  /// Removes other users' access that an earlier version or another umask left.
   private static func keepPrivate(_ settings: PlaneConfiguration) {
     for path in [settings.modelsPath, settings.replicasPath] { PrivateFolder.close(path, mode: 0o700) }
     let files = FileManager.default
@@ -45,7 +45,7 @@ final class DataDirectory: Sendable {
     }
   }
 
-  /// Gives the lock up before its time. Whoever was handed a duplicate holds it on.
+  /// Releases the lock early. A duplicate of the descriptor still holds it.
   func unlock() {
     let wasLocked = isLocked.withLock { isLocked in
       defer { isLocked = false }
@@ -54,14 +54,14 @@ final class DataDirectory: Sendable {
     if wasLocked { close(lock) }
   }
 
-  /// Writes down who holds the lock, for messages.
+  /// Records the holder of the lock, for messages.
   func sign() {
     let text = Array("\(getpid())\n".utf8)
     ftruncate(lock, 0)
     _ = text.withUnsafeBytes { pwrite(lock, $0.baseAddress, $0.count, 0) }
   }
 
-  /// The kernel drops the lock when the process ends, however it ends.
+  /// Takes the lock. The kernel releases it when the process ends, however it ends.
   private static func lock(_ settings: PlaneConfiguration) throws(PlaneStartError) -> Int32 {
     let descriptor = open(settings.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
@@ -74,7 +74,7 @@ final class DataDirectory: Sendable {
       let owner = (try? String(contentsOfFile: settings.lockPath, encoding: .utf8))?.trimming(" \n") ?? ""
       throw PlaneStartError(
         message: "another serving plane (pid \(owner)) uses \(settings.dataDirectory)",
-        advice: "use that one, replace it with --takeover, stop it (kill \(owner)), or name another data directory "
+        advice: "use that one, replace it with --takeover, stop it (kill \(owner)), or specify another data directory "
           + "with --data")
     }
     return descriptor

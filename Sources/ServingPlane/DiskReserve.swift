@@ -2,19 +2,20 @@ import FoundationEssentials
 import GRDB
 import Glibc
 
-/// Space that a plane keeps back on its disk, so that it can write down what it is told, a deletion above all, when the disk is full.
-/// Its methods block for a moment.
+/// Space that a plane reserves on its disk, so that it can record changes, deletions above all, when the disk is full.
+/// Its methods block briefly.
 struct DiskReserve: Sendable {
-  /// The file that takes the space.
+  /// The file that occupies the space.
   let path: String
-  /// The folder of the replicas' folders, whose output can be cut.
+  /// The folder of the replicas' folders; their output can be truncated.
   let outputs: String
 
-  /// Bytes, on a disk that has plenty; an eighth of what is left on a small one. The store needs a few kilobytes for a change.
+  /// In bytes, on a disk with enough space; on a small disk, an eighth of what is left. A change needs a few kilobytes
+  /// in the store.
   private static let size: Int64 = 8 << 20
   private static let smallest: Int64 = 256 << 10
 
-  /// Takes the space, unless it is taken or the disk has little left.
+  /// Reserves the space, unless it is already reserved or the disk has little left.
   func fill() {
     guard access(path, F_OK) != 0 else { return }
     var disk = statvfs()
@@ -29,7 +30,7 @@ struct DiskReserve: Sendable {
     if posix_fallocate(descriptor, 0, Int(size)) != 0 { unlink(path) }
   }
 
-  /// Changes the store. Where the disk is full for it, gives space back and does it again, once.
+  /// Changes the store. If the disk is full, frees space and retries once.
   func write(to store: EndpointStore, _ change: (EndpointStore) throws -> Void) throws {
     do { try change(store) } catch {
       guard Self.isFull(error) else { throw error }
@@ -37,11 +38,11 @@ struct DiskReserve: Sendable {
       try? store.shrinkLog()
       try change(store)
     }
-    // While there is no reserve the log is kept empty: it must not take the space that its own emptying needs.
+    // Without a reserve the log is kept empty: it must not take the space needed to empty it.
     if access(path, F_OK) != 0 { try? store.shrinkLog() }
   }
 
-  /// Gives the space back, and cuts the replicas' output to what a person reads of it.
+  /// Frees the space, and truncates the replicas' output to the part that people read.
   private func release() {
     unlink(path)
     for name in (try? FileManager.default.contentsOfDirectory(atPath: outputs)) ?? [] {
@@ -51,7 +52,7 @@ struct DiskReserve: Sendable {
     }
   }
 
-  /// SQLite tells of a full disk in two ways: it could not make its file larger, or the system refused a write.
+  /// SQLite reports a full disk in two ways: it could not extend its file, or the system refused a write.
   private static func isFull(_ error: any Error) -> Bool {
     guard let error = error as? DatabaseError else { return false }
     return error.resultCode == .SQLITE_FULL || error.resultCode == .SQLITE_IOERR

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Something that happens once, or not at all.
+/// An event that happens once, or never.
 final class Latch: Sendable {
   private let state = Mutex(false)
 
@@ -8,7 +8,7 @@ final class Latch: Sendable {
 
   func turnOn() { state.withLock { $0 = true } }
 
-  /// Returns when it has happened, after `limit`, or when the task is cancelled.
+  /// Returns when the event has happened, after `limit`, or when the task is canceled.
   func wait(atMost limit: Duration? = nil) async {
     let end = limit.map { ContinuousClock.now + $0 }
     while !isOn, !Task.isCancelled, end.map({ ContinuousClock.now < $0 }) ?? true {

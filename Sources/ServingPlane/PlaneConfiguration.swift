@@ -2,71 +2,73 @@ import FoundationEssentials
 package import Gateway
 package import Scheduling
 
-/// How a serving plane runs.
+/// The configuration of a serving plane.
 package struct PlaneConfiguration: Sendable {
-  /// Where everything is kept: store, models, token, replicas' output.
+  /// The directory for everything: store, models, token, replicas' output.
   package var dataDirectory: String
   /// The address to listen on.
   package var host = "127.0.0.1"
   /// The port to listen on; 0 picks a free port.
   package var port = 7387
-  /// What `python` and `python3` in an entrypoint stand for; nil: what SETPOINT_PYTHON says, else what PATH has.
+  /// What `python` and `python3` in an entrypoint stand for; nil for SETPOINT_PYTHON, otherwise the one on PATH.
   package var python: String?
-  /// The name of whoever runs the plane: the creator of its endpoints.
+  /// The name of the user who runs the plane: the creator of its endpoints.
   package var user: String
-  /// The environment of the plane.
+  /// The plane's environment.
   package var environment: [String: String]
-  /// Where replicas have their temporary folders. Short: a socket's path has 108 bytes at most.
+  /// The parent of the replicas' temporary folders. Short: a socket's path has at most 108 bytes.
   package var temporaryPath = "/tmp"
-  /// Requests a replica takes at once, more wait in the endpoint's queue; nil: as many as its engine batches.
+  /// The requests that a replica takes at once; more wait in the endpoint's queue. Nil for as many as its engine
+  /// batches.
   package var requestsPerReplica: Int?
   /// How many requests may wait at an endpoint, and for how long.
   package var admission = AdmissionPolicy()
-  /// What callers are granted.
+  /// The limits for callers.
   package var callers = CallerLimits()
   package var timing = ReplicaTiming()
   package var planner = ReplicaPlanner()
-  /// The most replicas that one config may ask for; nil: ``replicasWithoutGPUs``, or as many as there are GPUs if that is more.
+  /// The most replicas that one config may request; nil for ``replicasWithoutGPUs`` or the number of GPUs, whichever is
+  /// larger.
   package var maximumReplicas: Int?
   package static let replicasWithoutGPUs = 16
-  /// The GPUs of the machine; nil: those that nvidia-smi names.
+  /// The GPUs of the machine; nil for those that nvidia-smi lists.
   var accelerators: Accelerators?
-  /// How many replicas may start in any window of ``startSpacing``: loading weights takes all of a machine.
+  /// How many replicas may start in any window of ``startSpacing``: loading weights uses all of a machine.
   package var startBurst = 4
   package var startSpacing: Duration = .seconds(2)
-  /// How long the plane may take to stop: first requests may finish, then replicas are ended. Kubernetes gives 30 s.
+  /// How long the plane may take to stop: requests may finish first, then replicas are ended. Kubernetes allows 30 s.
   package var shutdownGrace: Duration = .seconds(25)
-  /// Whether somebody said where to listen. Otherwise a plane that takes over listens where the one before it does.
+  /// Whether the user specified an address. Otherwise a plane that takes over listens where its predecessor does.
   package var isAddressGiven = true
-  /// Take the place of the plane that runs on the data directory, where one does.
+  /// Whether to replace the plane that runs on the data directory, if there is one.
   package var takesOver = false
   /// Setpoint's version, for messages.
   package var version = "unknown"
-  /// How long a plane that has handed over goes on answering what is under way.
+  /// How long a plane that has handed over continues to answer requests in progress.
   var handoverGrace: Duration { timing.drainDeadline }
-  /// How long it keeps connections on which nothing comes.
+  /// How long it keeps idle connections.
   package var handoverIdle: Duration = .seconds(15)
-  /// How long requests may go on to an endpoint that was deleted.
+  /// How long requests to a deleted endpoint may continue.
   package var deletionGrace: Duration = .seconds(5)
-  /// Of how many replicas that are over an endpoint keeps the output.
+  /// The number of ended replicas for which an endpoint keeps the output.
   package var keptOutputs = 4
-  /// The largest body of a call of the API, other than queries.
+  /// The largest body of an API call other than a query.
   package var maximumBody = 1 << 20
-  /// Where the plane announces itself to the commands of this machine; nil: nowhere.
+  /// Where the plane announces itself to commands on this machine; nil for nowhere.
   package var runtimeDirectory: String?
 
-  /// - Parameter dataDirectory: a relative path counts from the directory the plane was started in.
+  /// - Parameter dataDirectory: a relative path is relative to the directory in which the plane was started.
   package init(dataDirectory: String, user: String, environment: [String: String]) {
     self.dataDirectory = Self.absolute(dataDirectory)
     self.user = user
     self.environment = environment
   }
 
-  /// The part of ``shutdownGrace`` that requests under way have. The rest is for the replicas, which need 8 s at most when all
-  /// goes well: a second to break off what is left, ``ReplicaTiming/terminationGrace``, and two for what must be killed.
+  /// The part of ``shutdownGrace`` for requests in progress. The rest is for the replicas, which normally need at most
+  /// 8 s: a second to cut off what is left, ``ReplicaTiming/terminationGrace``, and two for what must be killed.
   var requestGrace: Duration { max(shutdownGrace - timing.terminationGrace - .seconds(3), shutdownGrace / 2) }
 
-  /// The interpreter in force: the given one, else the one that SETPOINT_PYTHON names; a path in it is absolute.
+  /// The interpreter in effect: the given one, otherwise SETPOINT_PYTHON; a path in it is absolute.
   var interpreter: String? {
     let named = python ?? environment["SETPOINT_PYTHON"]
     guard let named, !named.isEmpty else { return nil }
@@ -77,7 +79,7 @@ package struct PlaneConfiguration: Sendable {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   }
 
-  /// Where a replica keeps its sockets.
+  /// The folder of a replica's sockets.
   func temporaryDirectory(of replica: String) -> String { temporaryPath + "/sp-" + replica }
 
   var storePath: String { dataDirectory + "/setpoint.sqlite" }
@@ -86,7 +88,7 @@ package struct PlaneConfiguration: Sendable {
   var replicasPath: String { dataDirectory + "/replicas" }
   var secretsPath: String { dataDirectory + "/secrets" }
   var tokenPath: String { dataDirectory + "/token" }
-  /// Where a new plane asks this one to hand over.
+  /// The socket on which a new plane asks this one to hand over.
   var takeoverPath: String { dataDirectory + "/takeover.sock" }
   var lockPath: String { dataDirectory + "/lock" }
 }

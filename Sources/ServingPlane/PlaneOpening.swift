@@ -3,7 +3,7 @@ import Glibc
 import Logging
 import ServingAPI
 
-/// What happens between the moment the sockets are ours and the first request, and its undoing.
+/// The steps between binding the sockets and the first request, and how to undo them.
 actor PlaneOpening {
   private let endpoints: ServingEndpoints
   private let settings: PlaneConfiguration
@@ -23,7 +23,7 @@ actor PlaneOpening {
     self.onListening = onListening
   }
 
-  /// Replicas are touched only after the port is ours: a second plane that fails to start must not disturb the first.
+  /// Touches replicas only after the port is ours: a second plane that fails to start must not disturb the first.
   func open(after predecessor: Predecessor?) async {
     await endpoints.resume(after: predecessor)
     let url = sockets.url
@@ -34,7 +34,7 @@ actor PlaneOpening {
         accelerators: endpoints.launcher.accelerators.summary))
   }
 
-  /// Takes the announcement back. Not after a takeover: by then it is the other plane's.
+  /// Withdraws the announcement. Not after a takeover: it is then the other plane's.
   func close() {
     guard let announced, let directory = settings.runtimeDirectory else { return }
     do { try announced.withdraw(from: directory) } catch {

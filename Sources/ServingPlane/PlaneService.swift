@@ -13,18 +13,18 @@ import Storage
 
 /// The serving plane: `setpoint serve`.
 ///
-/// On a graceful shutdown it stops accepting, lets requests finish for a while, stops every replica, and returns (``PlaneStop``).
-/// When its task is cancelled it returns at once and leaves the replicas running, as if it had been killed: the next plane on the same data
-/// directory adopts them.
+/// On a graceful shutdown it stops accepting, gives requests time to finish, stops every replica, and returns
+/// (``PlaneStop``). If its task is canceled it returns at once and leaves the replicas running, as if it had been
+/// killed: the next plane on the same data directory adopts them.
 package struct PlaneService: Service {
-  /// What to tell once the plane listens.
+  /// The facts to report once the plane listens.
   package struct Listening: Sendable {
     /// Such as `http://127.0.0.1:7387`.
     package let url: String
     package let port: Int
     /// The file with the bearer token.
     package let tokenFile: String
-    /// The GPUs found, in one line for people.
+    /// The GPUs found, in one line of text.
     package let accelerators: String
   }
 
@@ -42,14 +42,14 @@ package struct PlaneService: Service {
     self.onListening = onListening
   }
 
-  /// Ends a graceful shutdown that is under way at once: requests are cut off, and replicas are killed.
+  /// Ends a graceful shutdown in progress at once: requests are cut off, and replicas are killed.
   package func stopAtOnce() { hurry.turnOn() }
 
-  /// - Throws: ``PlaneStartError`` where the plane cannot start.
+  /// - Throws: ``PlaneStartError`` if the plane cannot start.
   package func run() async throws {
     let predecessor = settings.takesOver ? try await Predecessor.find(settings, log: log) : nil
     try checkInterpreter()
-    // May take seconds, during which a plane that is to be followed goes on.
+    // May take seconds, during which a plane to be replaced continues.
     let launcher = await makeLauncher()
     let inheritance = try await predecessor?.inherit()
     let data = try DataDirectory(settings, inherited: inheritance?.lock)
@@ -66,7 +66,7 @@ package struct PlaneService: Service {
     try outcome.get()
   }
 
-  /// A plane that can start nothing would hold every config for at fault.
+  /// Checks the interpreter: a plane that can start nothing would blame every config.
   private func checkInterpreter() throws(PlaneStartError) {
     guard let python = settings.interpreter else { return }
     let path = settings.environment["PATH"] ?? "/usr/bin:/bin"
@@ -133,7 +133,7 @@ package struct PlaneService: Service {
     return router
   }
 
-  /// A body that is held back is asked for where it may be used: with a token, and not larger than any call takes.
+  /// Asks for a body that is held back only if it can be used: with a token, and not larger than any call accepts.
   private func callers(_ token: AccessTokenDigest) -> CallerConnections {
     CallerConnections(settings.callers) { authorization, length in
       length ?? 0 <= GatewayLimits().maxBodyBytes && token.refusal(of: authorization) == nil
@@ -150,7 +150,7 @@ package struct PlaneService: Service {
   private func openStore() throws(PlaneStartError) -> EndpointStore {
     do { return try EndpointStore(path: settings.storePath) } catch let error as StorageError {
       throw PlaneStartError(
-        message: error.message, advice: error.next ?? "try again, or name another data directory with --data DIR")
+        message: error.message, advice: error.next ?? "try again, or specify another data directory with --data DIR")
     } catch {
       throw PlaneStartError(
         message: "the plane's store \(settings.storePath) cannot be opened: \(error)",
@@ -166,7 +166,7 @@ package struct PlaneService: Service {
     }
   }
 
-  /// The server library's own messages are of use to its developers only.
+  /// Without the server library's own messages, which only help its developers.
   private var quiet: Logger {
     var logger = log
     if logger.logLevel < .warning { logger.logLevel = .warning }

@@ -3,12 +3,12 @@ import Glibc
 import Logging
 import ServingAPI
 
-/// The sockets that a plane listens on: its port, and a Unix socket for the commands of this machine.
+/// The sockets that a plane listens on: its port, and a Unix socket for commands on this machine.
 struct PlaneSockets: Sendable {
-  /// The address of the port, as it was given.
+  /// The address of the port, as given.
   let host: String
   let tcp: BoundSocket
-  /// Nil where the plane has no runtime directory, or none that is its user's alone.
+  /// Nil if the plane has no runtime directory, or none that only its user can access.
   let local: BoundSocket?
 
   static let unannounced =
@@ -16,14 +16,14 @@ struct PlaneSockets: Sendable {
 
   /// Binds both.
   ///
-  /// - Throws: what ``Gateway/ListenFailure`` understands, where the port cannot be had.
+  /// - Throws: errors that ``Gateway/ListenFailure`` understands, if the port is unavailable.
   static func bind(_ settings: PlaneConfiguration, log: Logger) throws -> PlaneSockets {
     PlaneSockets(
       host: settings.host,
       tcp: try BoundSocket.tcp(host: settings.host, port: settings.port), local: bindLocal(settings, log: log))
   }
 
-  /// Where the Unix socket is; nil where there is to be none.
+  /// The path of the Unix socket; nil if there is to be none.
   static func localPath(_ settings: PlaneConfiguration) -> String? {
     settings.runtimeDirectory.map {
       LocalPlane.socket(in: $0, dataDirectory: SecureFile.resolved(settings.dataDirectory))
@@ -41,12 +41,12 @@ struct PlaneSockets: Sendable {
     }
   }
 
-  /// Closes them here; whoever has a duplicate listens on.
+  /// Closes them here; duplicates stay open.
   func close() { for socket in all { socket.close() } }
 
   var all: [BoundSocket] { [tcp, local].compactMap { $0 } }
 
-  /// The port that was bound.
+  /// The bound port.
   var port: Int { tcp.port ?? 0 }
 
   /// Such as `http://127.0.0.1:7387`.

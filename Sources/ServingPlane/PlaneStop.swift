@@ -1,8 +1,8 @@
 import Gateway
 import Logging
 
-/// The end of a plane in good order: requests under way are answered, then replicas are stopped, all within the time that whoever
-/// ends the plane gives it. It says what it waits for.
+/// The orderly end of a plane: requests in progress are answered, then replicas are stopped, all within the allowed
+/// time. It reports what it waits for.
 struct PlaneStop: Sendable {
   let server: SocketServer
   let sockets: PlaneSockets
@@ -12,7 +12,7 @@ struct PlaneStop: Sendable {
   let log: Logger
 
   private let clock = ContinuousClock()
-  /// Between two lines about what is waited for.
+  /// The interval between two log lines about the wait.
   private static let tellEvery: Duration = .seconds(5)
   private static let lookEvery: Duration = .milliseconds(50)
 
@@ -28,11 +28,11 @@ struct PlaneStop: Sendable {
     self.log = log
   }
 
-  /// Takes no new requests, refuses those that wait for a place, and returns when those under way are answered, when their time
-  /// is up, or in a hurry.
+  /// Accepts no new requests, refuses waiting ones, and returns when those in progress are answered, time is up, or a
+  /// quick stop was requested.
   func finishRequests() async throws {
     server.stopListening()
-    // Who comes now is refused at once, and does not wait in the kernel for a plane that will not accept again.
+    // New connections are refused at once, instead of waiting in the kernel for a plane that will not accept again.
     sockets.close()
     await endpoints.refuseQueries()
     let time = settings.requestGrace
@@ -46,8 +46,8 @@ struct PlaneStop: Sendable {
     if cut > 0 { log.warning("stopping: closing the remaining requests", metadata: ["requests": "\(cut)"]) }
   }
 
-  /// Answers what is under way although another plane has taken over, and returns when every connection is closed. Those on which
-  /// nothing comes are closed after a while.
+  /// Finishes the requests in progress after another plane has taken over, and returns when every connection is closed.
+  /// Idle ones are closed after a while.
   func finishAfterHandover() async throws {
     let begun = clock.now
     try await wait(
@@ -59,7 +59,8 @@ struct PlaneStop: Sendable {
     ) { log.info("handed over: waiting for requests", metadata: requests(left: $0)) }
   }
 
-  /// Stops the replicas and kills those that are still there when the time is up, or in a hurry. Returns when all are over.
+  /// Stops the replicas, and kills those that remain when time is up or a quick stop was requested. Returns when all
+  /// have ended.
   func endReplicas() async throws {
     let count = await endpoints.livingReplicas
     guard count > 0 else { return }
@@ -79,7 +80,7 @@ struct PlaneStop: Sendable {
     ["requests": "\(server.requestsUnderWay)", "cut_off_after": "\(left.inWords)"]
   }
 
-  /// Returns when it is so, the time is up, or somebody is in a hurry.
+  /// Returns when the condition holds, time is up, or a quick stop was requested.
   private func wait(
     atMost limit: Duration, for isSo: () async -> Bool, tell: (_ left: Duration) async -> Void
   ) async throws {

@@ -3,7 +3,7 @@ import Glibc
 import Logging
 import ServiceLifecycle
 
-/// A plane that has everything it needs, from its first request to its last.
+/// A fully initialized plane, from its first request to its last.
 struct RunningPlane: Sendable {
   let settings: PlaneConfiguration
   let data: DataDirectory
@@ -15,7 +15,7 @@ struct RunningPlane: Sendable {
   let opening: PlaneOpening
   let log: Logger
 
-  /// Whether another plane takes over, and whether nothing of this one looks after replicas any more.
+  /// Set when another plane takes over, and when nothing of this one manages replicas any more.
   private let abandoned = Latch()
   private let unattended = Latch()
 
@@ -37,10 +37,12 @@ struct RunningPlane: Sendable {
   /// The tasks of a plane.
   private enum Part { case supervisor, replicasEnded, other }
 
-  /// How long the records of killed replicas may take. A process that hangs in a driver cannot be killed and keeps nobody.
+  /// How long to wait for the records of killed replicas. A process that hangs in a driver cannot be killed and is not
+  /// waited for.
   private static let settling: Duration = .seconds(2)
 
-  /// Serves until the plane was asked to stop and has stopped, or another plane has taken over and has no more to wait for.
+  /// Serves until the plane was asked to stop and has stopped, or until another plane has taken over and no longer
+  /// needs it.
   func run(after predecessor: Predecessor?) async throws {
     try await withThrowingTaskGroup(of: Part.self) { group in
       group.addTask {
@@ -71,7 +73,7 @@ struct RunningPlane: Sendable {
     unlink(settings.takeoverPath)
   }
 
-  /// Watches the replicas until all are over after a stop, or until they are another plane's.
+  /// Supervises the replicas until all have ended after a stop, or until they belong to another plane.
   private func superviseReplicas() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await endpoints.supervisor.run() }
@@ -82,7 +84,7 @@ struct RunningPlane: Sendable {
     unattended.turnOn()
   }
 
-  /// Serves until the plane is asked to stop and requests are answered or their time is up, or until it has handed over.
+  /// Serves until the plane is asked to stop and requests are answered or time is up, or until it has handed over.
   private func serve(after predecessor: Predecessor?) async throws {
     let door = makeDoor()
     try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -103,7 +105,7 @@ struct RunningPlane: Sendable {
           }
           guard let successor else { return true }
           try await stop.finishAfterHandover()
-          // The successor waits for our end before it ends a replica, and has to wait for the one before us too.
+          // The successor waits for our end before it ends a replica, and must wait for our predecessor too.
           await predecessor?.untilGone()
           withExtendedLifetime(successor) {}
           return true

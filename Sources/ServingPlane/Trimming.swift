@@ -1,5 +1,5 @@
 extension StringProtocol {
-  /// Without the given characters at both ends. Goes by Unicode scalars: to Swift, CR LF is one character of its own.
+  /// The string without the given characters at both ends. Works on Unicode scalars: to Swift, CR LF is one character.
   func trimming(_ characters: String) -> String {
     let unwanted = characters.unicodeScalars
     var rest = Substring(self).unicodeScalars

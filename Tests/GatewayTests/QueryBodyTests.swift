@@ -36,7 +36,7 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
   }
 
   @Test func `a refusal says where`() {
-    #expect(throws: QueryBody.Malformed(message: "\"model\" is given twice", offset: 13)) {
+    #expect(throws: QueryBody.Malformed(message: "\"model\" appears twice", offset: 13)) {
       try scan(#"{"model":"a","model":"b"}"#)
     }
   }

@@ -10,7 +10,7 @@ import Testing
 
   static let malformed: [(String, String)] = [
     (RawClient.post(length, host: ""), "the Host header is missing"),
-    (RawClient.post(length + "Host: b\r\n"), "the Host header is given 2 times"),
+    (RawClient.post(length + "Host: b\r\n"), "the Host header appears 2 times"),
     (RawClient.post(length, host: "Host: a b\r\n"), "not a valid host name"),
     (RawClient.post(length, host: "Host: a/b\r\n"), "not a valid host name"),
     (RawClient.post(length, host: "Host:\r\n"), "not a valid host name"),

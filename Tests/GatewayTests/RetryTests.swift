@@ -115,7 +115,7 @@ import Testing
           try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
           let answer = try await TestClient.receive(&parts)
           #expect(answer.status == 502 && answer.headers["x-should-retry"] == ["false"])
-          #expect(answer.json["message"]?.stringValue?.contains("it is not sent again") == true)
+          #expect(answer.json["message"]?.stringValue?.contains("it is not retried") == true)
         }
         #expect(try await standIn.counters()["seen"] == 2)
       }
@@ -189,8 +189,9 @@ import Testing
         let answer = try await client.post("/v1/chat/completions", TestClient.hello.replacing("Hello", with: "poison"))
         let message = answer.json["message"]?.stringValue ?? ""
         #expect(answer.status == 502 && answer.headers["x-should-retry"] == ["false"])
-        #expect(message.contains("the replica ended while it answered: vLLM ended with SIGKILL; "), "\(message)")
-        #expect(message.contains("it is not sent again"))
+        #expect(
+          message.contains("the replica ended while processing the request: vLLM ended with SIGKILL; "), "\(message)")
+        #expect(message.contains("it is not retried"))
       }
     }
     #expect(harness.records.map(\.attempts) == [1])
@@ -203,7 +204,7 @@ import Testing
       harness.admission.endings.note("a", cause: "vLLM ended with SIGKILL")
       try await harness.run { client in
         let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
-        #expect(text.contains("the replica ended in the middle of its answer: vLLM ended with SIGKILL"), "\(text)")
+        #expect(text.contains("the replica ended in the middle of its response: vLLM ended with SIGKILL"), "\(text)")
       }
     }
     #expect(harness.lastRecord?.error?.contains("SIGKILL") == true)

@@ -138,7 +138,7 @@ private func eventStream(
           await harness.admission.drained("r1")
           return try await parts.rest()
         }
-        #expect(text.contains("the replica was stopped before it had finished"))
+        #expect(text.contains("the replica was stopped before it finished"))
         #expect(await eventually { (try? await standIn.counters()["aborted"]) == 1 })
       }
     }

@@ -123,7 +123,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "out of memory: the model does not fit into the GPU's memory", "unknown flag: this vLLM does not know --tensor",
+    "out of memory: the model does not fit in the GPU's memory", "unknown flag: this vLLM does not know --tensor",
     "unsupported dtype: this GPU has no bfloat16", "There is no capacity: no capacity in the region",
     "vLLM ended with exit code 137, which stands for SIGKILL: out of memory",
   ])
@@ -149,7 +149,7 @@ import Testing
   @Test(arguments: [
     (404, "RESOURCE_DOES_NOT_EXIST" as String?, "Model version 'main.support.qwen3' 2 does not exist."),
     (404, "RESOURCE_DOES_NOT_EXIST", "Registered model 'main.support.qwen3' does not exist."),
-    (404, "RESOURCE_DOES_NOT_EXIST", "Model 'hello' has no version 2: there is 1."),
+    (404, "RESOURCE_DOES_NOT_EXIST", "Model 'hello' has no version 2: it has 1."),
     (400, "INVALID_PARAMETER_VALUE", "main.support.qwen3 version 2 does not exist"),
     (400, "INVALID_PARAMETER_VALUE", "environment_vars: there is no secret llm/hf on this plane; write it"),
     (404, nil, "Secret does not exist with scope: llm and key: hf"),

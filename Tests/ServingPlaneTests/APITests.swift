@@ -107,7 +107,7 @@ struct APITests {
     BadCall(body: body([entity("hello", 1)], routes([("hello-1", 101)])), says: "from 0 to 100"),
     BadCall(
       body: body([entity("hello", 9)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST",
-      says: "has no version 9: there is 1, 2"),
+      says: "has no version 9: it has 1, 2"),
     BadCall(
       body: body([entity("nope", 1)]), status: 404, code: "RESOURCE_DOES_NOT_EXIST", says: "models register nope"),
     BadCall(body: body([entity("../../etc", 1)]), says: "letters, digits"),
@@ -138,7 +138,7 @@ struct APITests {
       says: "--middleware is not allowed"),
     BadCall(
       body: body([with(["workload_size": "", "min_provisioned_concurrency": 1024])]),
-      says: "asks for 256 replicas; this serving plane runs at most 16"),
+      says: "requests 256 replicas; this serving plane runs at most 16"),
     BadCall(body: body([entity("hello", 1, environment: ["A": "{{secrets/s/k}}"])]), says: "there is no secret s/k"),
     BadCall(
       body: body([entity("hello", 1, environment: ["A": "{{secrets/../k}}"])]), says: "valid secret reference"),
@@ -344,7 +344,7 @@ struct APITests {
       _ = try await plane.create("chat", [entity("hello", 1)])
       let failed = try await plane.waitUntilSettled("chat")
       #expect(failed.pendingEntity.deploymentMessage.contains("--model qwen3"))
-      #expect(failed.pendingEntity.deploymentMessage.contains("hold m"))
+      #expect(failed.pendingEntity.deploymentMessage.contains("contain m"))
       _ = try await plane.put("chat", [entity("hello", 2)])
       let second = try await plane.waitUntilSettled("chat")
       #expect(

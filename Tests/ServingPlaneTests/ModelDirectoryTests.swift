@@ -105,7 +105,7 @@ struct ModelDirectoryTests {
     #expect(try directory.versions("q").map(\.number) == [3, 7, 8])
     let error = #expect(throws: ModelError.self) { try register(7) }
     #expect(error?.code == .exists)
-    #expect(error?.description.contains("has a version 7 already") == true)
+    #expect(error?.description.contains("already has version 7") == true)
     for number in [0, -1, Int.max] {
       #expect { try register(number) } throws: { ($0 as? ModelError)?.code == .invalid }
     }

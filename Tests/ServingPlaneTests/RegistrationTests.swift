@@ -106,7 +106,9 @@ struct RegistrationTests {
     throws
   {
     let link = source + "/link"
-    for (target, says) in [("/usr/lib", "--follow-links"), ("nowhere", "broken link"), (".", "link back up to")] {
+    for (target, says) in [
+      ("/usr/lib", "--follow-links"), ("nowhere", "broken link"), (".", "a folder that contains it"),
+    ] {
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
       #expect(try refusal(source).description.contains(says))
       try FileManager.default.removeItem(atPath: link)
@@ -275,7 +277,7 @@ struct RegistrationTests {
     }
     let error = try refusal(source, copy: copy)
     #expect(error.code == .storage)
-    #expect(error.description.contains("4 MB must be copied and 2 MB are free"), "\(error)")
+    #expect(error.description.contains("4 MB must be copied, and only 2 MB are free"), "\(error)")
     // What is only linked needs no room.
     copy.linkFrom = 1
     #expect(try register(source, copy: copy).number == 1)

@@ -19,7 +19,7 @@ struct ShellEntrypointTests {
     ),
     (
       "bash -lc 'pip install x; exec python -m v --model .'",
-      "`python -m v --model .` (and do `pip install x` beforehand)"
+      "`python -m v --model .` (and run `pip install x` beforehand)"
     ),
     ("/bin/sh -ec \"set -e\nexport B=2\nexec vllm serve .\"", "`B=2 vllm serve .`"),
     ("nohup bash -o pipefail -c 'vllm serve .'", "`vllm serve .`"),

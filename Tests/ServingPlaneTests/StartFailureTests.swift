@@ -74,7 +74,7 @@ struct StartFailureTests {
       line: "Errno 28", repeats: true),
     Case(
       log: api("PermissionError: [Errno 13] Permission denied: '/models/m/config.json'"),
-      explanation: "vLLM has no permission for a file it needs", line: "/models/m/config.json"),
+      explanation: "vLLM is not allowed to access a file it needs", line: "/models/m/config.json"),
     Case(
       log: usage + "api_server.py: error: unrecognized arguments: --no-such-flag\n", exit: .code(2),
       explanation: "unknown flag", line: "unrecognized arguments: --no-such-flag"),
@@ -108,7 +108,7 @@ struct StartFailureTests {
       explanation: "has no config.json", line: "'hello'"),
     Case(
       log: api("OSError: It looks like the config file at 'm/config.json' is not a valid JSON file."),
-      explanation: "config.json is broken", line: "m/config.json"),
+      explanation: "config.json is not valid JSON", line: "m/config.json"),
     Case(
       log: api(
         "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
@@ -116,8 +116,8 @@ struct StartFailureTests {
           + "recognize this architecture."),
       explanation: "unknown architecture", line: "model type `nope`"),
     Case(
-      log: api("ValueError: Couldn't instantiate the backend tokenizer from one of:"), explanation: "no tokenizer",
-      line: "backend tokenizer"),
+      log: api("ValueError: Couldn't instantiate the backend tokenizer from one of:"),
+      explanation: "no usable tokenizer", line: "backend tokenizer"),
     Case(
       log: api("OSError: [Errno 98] Address already in use"), explanation: "another program took", line: "Errno 98",
       repeats: true),
@@ -151,7 +151,7 @@ struct StartFailureTests {
       explanation: "out of memory", line: "cache blocks"),
     Case(
       log: worker("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.02 GiB."),
-      explanation: "does not fit into the GPU's memory", line: "Tried to allocate 1.02 GiB"),
+      explanation: "does not fit in the GPU's memory", line: "Tried to allocate 1.02 GiB"),
     Case(
       log: worker(
         "ValueError: Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4 GPU has "

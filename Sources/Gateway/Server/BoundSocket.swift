@@ -2,17 +2,17 @@ internal import Glibc
 internal import NIOCore
 import Synchronization
 
-/// A socket that is bound and listens. It is closed when the value goes; whoever was given a duplicate keeps it alive.
+/// A bound, listening socket. It is closed with this value; a duplicate keeps it alive.
 package final class BoundSocket: Sendable {
   package let descriptor: CInt
   private let isClosed = Mutex(false)
 
-  /// Takes over a descriptor that listens already, such as one that another process handed over.
+  /// Takes over a descriptor that is already listening, such as one that another process handed over.
   package init(adopting descriptor: CInt) { self.descriptor = descriptor }
 
   deinit { close() }
 
-  /// Closes it before its time; the value is of no use afterwards.
+  /// Closes it early; the value is unusable afterwards.
   package func close() {
     let wasClosed = isClosed.withLock { isClosed in
       defer { isClosed = true }
@@ -21,7 +21,7 @@ package final class BoundSocket: Sendable {
     if !wasClosed { Glibc.close(descriptor) }
   }
 
-  /// The next connection, to be closed by the caller; nil where none waits.
+  /// The next connection, which the caller must close; nil if none is waiting.
   package func accept() -> CInt? {
     let connection = Glibc.accept(descriptor, nil, nil)
     guard connection >= 0 else { return nil }
@@ -29,17 +29,17 @@ package final class BoundSocket: Sendable {
     return connection
   }
 
-  /// How many connections the kernel holds that nobody has accepted yet; it may hold fewer (`net.core.somaxconn`).
+  /// The number of unaccepted connections that the kernel queues; it may queue fewer (`net.core.somaxconn`).
   private static let backlog: CInt = 1024
 
-  /// Listens on a TCP port; 0 takes any that is free.
+  /// Listens on a TCP port; 0 picks a free one.
   ///
-  /// - Throws: what ``ListenFailure`` understands.
+  /// - Throws: errors that ``ListenFailure`` understands.
   package static func tcp(host: String, port: Int) throws -> BoundSocket {
     try bound(to: SocketAddress.makeAddressResolvingHost(host, port: port))
   }
 
-  /// Listens on a Unix socket of mode 0600, in the place of whatever file has that name.
+  /// Listens on a Unix socket of mode 0600, replacing any file of that name.
   ///
   /// - Throws: as ``tcp(host:port:)``.
   package static func unix(path: String) throws -> BoundSocket {
@@ -76,7 +76,7 @@ package final class BoundSocket: Sendable {
 
   /// The TCP port; nil for a Unix socket.
   package var port: Int? {
-    // sockaddr_in and sockaddr_in6 begin alike: the family, and the port in network order.
+    // sockaddr_in and sockaddr_in6 begin alike: the family, and the port in network byte order.
     var address = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_storage>.size)
     var length = socklen_t(address.count)
     let code = address.withUnsafeMutableBytes { bytes in
@@ -88,10 +88,10 @@ package final class BoundSocket: Sendable {
     return Int(address[2]) << 8 | Int(address[3])
   }
 
-  /// Sets the length of the kernel's queue again: NIO listens once more on a socket that it is given, with a shorter one.
+  /// Restores the length of the kernel's queue: NIO calls listen again on a socket it is given, with a shorter queue.
   package func restoreBacklog() { _ = Glibc.listen(descriptor, Self.backlog) }
 
-  /// Another descriptor of the same socket, for whoever closes it in the end.
+  /// A duplicate descriptor of the same socket, to be closed by its owner.
   package func duplicate() throws -> CInt {
     let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
     guard copy >= 0 else { throw IOError(errnoCode: errno, reason: "fcntl") }

@@ -1,13 +1,13 @@
 import NIOCore
 import Synchronization
 
-/// The open connections of a server, and what each of them is doing.
+/// The open connections of a server and the activity of each.
 final class ConnectionBook: Sendable {
   private struct Entry {
     let channel: any Channel
-    /// Requests whose head has come and whose answer is not written whole.
+    /// Requests whose head was received and whose response is not completely written.
     var requests = 0
-    /// When it last began or ended a request.
+    /// When it last started or finished a request.
     var since: NIODeadline
   }
 
@@ -19,13 +19,13 @@ final class ConnectionBook: Sendable {
 
   private let state = Mutex(State())
 
-  /// How many connections are open.
+  /// The number of open connections.
   var connections: Int { state.withLock { $0.entries.count } }
 
-  /// How many requests are under way: their heads have come, and their answers are not written whole.
+  /// The number of requests in progress: head received, response not completely written.
   var requests: Int { state.withLock { $0.requests } }
 
-  /// Whether every answer from now on asks the client to close its connection.
+  /// Whether every response from now on asks the client to close its connection.
   var isLeaving: Bool { state.withLock { $0.isLeaving } }
 
   func leave() { state.withLock { $0.isLeaving = true } }
@@ -55,13 +55,13 @@ final class ConnectionBook: Sendable {
     }
   }
 
-  /// Closes the connections that have had no request for so long.
+  /// Closes the connections that have been idle for this long.
   func closeIdle(for time: TimeAmount) {
     let now = NIODeadline.now()
     close { $0.requests == 0 && now - $0.since >= time }
   }
 
-  /// Closes every connection, whatever it is doing.
+  /// Closes every connection, regardless of its activity.
   func closeAll() { close { _ in true } }
 
   private func close(where isMeant: (Entry) -> Bool) {

@@ -1,10 +1,10 @@
 import NIOCore
 import NIOHTTP1
 
-/// Keeps one connection's entry in the ``ConnectionBook``, and closes it after an answer that says `Connection: close`.
+/// Keeps one connection's entry in the ``ConnectionBook``, and closes it after a response with `Connection: close`.
 ///
-/// While the server is leaving, every answer says so: a connection that were closed without a word might be closed in front of
-/// a request that is on its way, which few clients send again.
+/// While the server is leaving, every response says so: a connection closed without notice might be closed just before
+/// a request arrives, which few clients retry.
 final class ConnectionNotes: ChannelDuplexHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias InboundOut = HTTPServerRequestPart
@@ -16,7 +16,7 @@ final class ConnectionNotes: ChannelDuplexHandler {
 
   init(_ book: ConnectionBook) { self.book = book }
 
-  /// Adds it to a connection's pipeline, right behind what reads and writes HTTP/1.1. On the channel's event loop.
+  /// Adds it to a connection's pipeline, right after the HTTP/1.1 codec. On the channel's event loop.
   static func add(to channel: any Channel, _ book: ConnectionBook) throws {
     let pipeline = channel.pipeline.syncOperations
     let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
@@ -49,7 +49,7 @@ final class ConnectionNotes: ChannelDuplexHandler {
       guard isLastAnswer else { return context.write(data, promise: promise) }
       let written = context.eventLoop.makePromise(of: Void.self)
       written.futureResult.cascade(to: promise)
-      // Only our half: a connection closed with something of the client's unread is reset, and the answer with it.
+      // Only our half: closing a connection with unread data from the client resets it and loses the response.
       written.futureResult.whenComplete { _ in channel.close(mode: .output, promise: nil) }
       context.writeAndFlush(data, promise: written)
     default: context.write(data, promise: promise)

@@ -1,7 +1,7 @@
 internal import Glibc
 import Synchronization
 
-/// The value of the `Date` header (RFC 9110, section 5.6.7), written anew once a second.
+/// The value of the `Date` header (RFC 9110, section 5.6.7), renewed once a second.
 final class DateHeader: Sendable {
   private let last = Mutex<(second: time_t, text: String)>((0, ""))
 

@@ -6,10 +6,10 @@ import NIOHTTP1
 import NIOPosix
 import Synchronization
 
-/// An HTTP server on sockets that are bound already, whose life is in its owner's hands: it can stop accepting without losing a
-/// connection, accept again, and leave in good order.
+/// An HTTP server on already bound sockets, controlled by its owner: it can stop accepting without losing a connection,
+/// accept again, and shut down in an orderly way.
 ///
-/// Hummingbird's own server binds its socket itself and closes idle connections without a word when it stops.
+/// Hummingbird's own server binds its socket itself and closes idle connections without notice when it stops.
 package final class SocketServer: Sendable {
   private let child: CallerHTTPChannel
   private let loops: any EventLoopGroup
@@ -21,9 +21,9 @@ package final class SocketServer: Sendable {
   private let accept: AsyncStream<CallerHTTPChannel.Value>.Continuation
 
   /// - Parameters:
-  ///   - responder: answers the requests, as a router builds it.
-  ///   - callers: keeps the callers to their limits.
-  ///   - logger: for what goes wrong on connections.
+  ///   - responder: answers the requests; built by a router.
+  ///   - callers: enforces the callers' limits.
+  ///   - logger: logs connection failures.
   package init<Responder: HTTPResponder>(
     responder: Responder, callers: CallerConnections,
     loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
@@ -52,25 +52,25 @@ package final class SocketServer: Sendable {
           do {
             try await writer.write(response: response.head, body: response.body)
           } catch is HTTPParserError {
-            // As it is, it would be answered a second time.
+            // Otherwise it would be answered a second time.
             throw BrokenRequest()
           }
         }), callers: callers, isLoopBound: true)
   }
 
-  /// The rest of a request's body broke off while its answer was being written.
+  /// The rest of a request's body broke off while its response was being written.
   private struct BrokenRequest: Error {}
 
-  /// Requests whose heads have come and whose answers are not written whole.
+  /// The number of requests whose head was received and whose response is not completely written.
   package var requestsUnderWay: Int { book.requests }
 
-  /// How many connections are open.
+  /// The number of open connections.
   package var connections: Int { book.connections }
 
-  /// Serves until ``stopListening()`` was called and every connection has ended; or, when the task is cancelled, until every
-  /// connection was closed.
+  /// Serves until ``stopListening()`` was called and every connection has ended; if the task is canceled, until every
+  /// connection is closed.
   ///
-  /// - Parameter whenAccepting: called once, when connections are taken; their requests wait until it returns.
+  /// - Parameter whenAccepting: called once, when connections are accepted; their requests wait until it returns.
   package func run(on sockets: [BoundSocket], whenAccepting: () async -> Void) async throws {
     for socket in sockets {
       let channel = try await bootstrap.withBoundSocket(socket.duplicate()).get()
@@ -110,22 +110,23 @@ package final class SocketServer: Sendable {
       }
   }
 
-  /// Accepts nothing more for now. Who connects waits in the kernel; who has been accepted is served. Returns when every
-  /// accepted connection has been taken on, so that none is lost if ``stopListening()`` follows.
+  /// Pauses accepting. New connections wait in the kernel; accepted ones are served. Returns when every accepted
+  /// connection has been set up, so that none is lost if ``stopListening()`` follows.
   package func pause() async throws {
     let channels = listeners.withLock { $0 }
     for channel in channels { try await channel.setOption(.autoRead, value: false).get() }
-    // A connection is accepted on one loop, set up on another, and handed in on the first: once round each.
+    // A connection is accepted on one loop, set up on another, and handed in on the first: one round over each.
     for loop in loops.makeIterator() { try await loop.submit {}.get() }
     for channel in channels { try await channel.eventLoop.submit {}.get() }
   }
 
-  /// Accepts again after ``pause()``.
+  /// Resumes accepting after ``pause()``.
   package func resume() async throws {
     for channel in listeners.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
   }
 
-  /// Accepts nothing more at all, and asks with each answer to close the connection. The socket lives on if somebody else has it.
+  /// Stops accepting for good, and asks with each response to close the connection. The socket stays open if a
+  /// duplicate exists.
   package func stopListening() {
     book.leave()
     let channels = listeners.withLock { listeners in
@@ -136,9 +137,9 @@ package final class SocketServer: Sendable {
     accept.finish()
   }
 
-  /// Closes the connections that have had no request for so long.
+  /// Closes the connections that have been idle for this long.
   package func closeIdle(for time: Duration) { book.closeIdle(for: .nanoseconds(time.nanoseconds)) }
 
-  /// Closes every connection, whatever is under way on it.
+  /// Closes every connection, regardless of its activity.
   package func closeAll() { book.closeAll() }
 }

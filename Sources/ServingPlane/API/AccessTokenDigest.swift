@@ -1,7 +1,7 @@
 import Gateway
 import LibCrypto
 
-/// The plane's token, kept as its digest: two digests are compared instead of two tokens, so that the time it takes tells
+/// The digest of the plane's token: digests are compared instead of tokens, so that the time of a comparison reveals
 /// nothing about the token.
 struct AccessTokenDigest: Sendable {
   private let digest: SHA256Digest
@@ -10,7 +10,7 @@ struct AccessTokenDigest: Sendable {
 
   func accepts(_ token: String) -> Bool { SHA256.hash(Array(token.utf8)) == digest }
 
-  /// Why the sender of this header is not let in; nil if it is.
+  /// Why the sender of this header is refused; nil if it is not.
   func refusal(of authorization: String?) -> APIError? {
     guard let authorization, !authorization.isEmpty else {
       return unauthenticated("A token is required: send \"Authorization: Bearer TOKEN\".")
@@ -21,7 +21,7 @@ struct AccessTokenDigest: Sendable {
     return accepts(token) ? nil : unauthenticated("The token is not valid for this serving plane.")
   }
 
-  /// It does not say where the token is: whoever may know that knows it from the plane's own output.
+  /// Does not say where the token is: anyone allowed to know sees it in the plane's own output.
   private func unauthenticated(_ words: String) -> APIError {
     APIError(status: 401, code: "UNAUTHENTICATED", message: words)
   }

@@ -2,14 +2,14 @@ import HTTPTypes
 import Hummingbird
 import Synchronization
 
-/// Which methods a path has, for those who ask with another one.
+/// The methods that each path supports, for requests with another one.
 final class AllowedMethods: Sendable {
   private let routes = Mutex<[(path: RouterPath, method: HTTPRequest.Method)]>([])
 
-  /// Told once, when all routes are there.
+  /// Records the routes. Called once, when all of them exist.
   func learn(_ all: [(path: RouterPath, method: HTTPRequest.Method)]) { routes.withLock { $0 = all } }
 
-  /// Sorted; empty where there is no such path.
+  /// The methods of a path, sorted; empty if the path does not exist.
   func of(_ path: String) -> [HTTPRequest.Method] {
     let words = path.split(separator: "/")
     let methods = routes.withLock { $0 }.filter { route in

@@ -6,7 +6,7 @@ import NIOCore
 import ServingAPI
 
 extension Response {
-  /// An answer of the API.
+  /// A response of the API.
   static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
     Response(
       status: status, headers: [.contentType: "application/json"],
@@ -22,11 +22,11 @@ extension Response {
   }
 }
 
-/// Turns whatever goes wrong behind it into the protocol's error form: an answer is never HTML and never empty.
+/// Turns every failure of the inner handlers into the protocol's error form: a response is never HTML and never empty.
 struct ErrorAnswers: RouterMiddleware {
   typealias Context = PlaneContext
 
-  /// Asked before anybody is told what there is and what not.
+  /// Checked before any response that reveals what exists and what does not.
   let token: AccessTokenDigest
   let methods: AllowedMethods
 
@@ -75,7 +75,7 @@ struct ErrorAnswers: RouterMiddleware {
   }
 }
 
-/// Lets only those through who have the plane's token: `Bearer TOKEN`, or `Basic` with the user `token`.
+/// Admits only requests with the plane's token: `Bearer TOKEN`, or `Basic` with the user `token`.
 struct TokenCheck: RouterMiddleware {
   typealias Context = PlaneContext
 

@@ -4,7 +4,7 @@ import Hummingbird
 import NIOCore
 import ServingAPI
 
-/// A call's body.
+/// The body of a call.
 struct CallBody {
   let limit: Int
 
@@ -30,8 +30,8 @@ struct CallBody {
 }
 
 extension PlaneContext {
-  /// A part of the path, decoded, so that messages show a name as it was given. Whoever makes a file's path of it checks it
-  /// first (`ModelName`).
+  /// A path parameter, decoded, so that messages show a name as it was given. Code that builds a file path from it must
+  /// validate it first (`ModelName`).
   func path(_ name: String) -> String { PercentEncoding.decode(parameters.get(name) ?? "") }
 }
 
@@ -68,21 +68,23 @@ struct EndpointCalls: Sendable {
     refuseTheRest(router, base)
   }
 
-  /// Calls that the protocol has and this plane has not, each named in its answer.
+  /// Routes for the calls that the protocol has and this plane does not; each response names its call.
   private func refuseTheRest(_ router: some RouterMethods<PlaneContext>, _ base: RouterPath) {
     let calls: [(HTTPRequest.Method, RouterPath, String)] = [
-      (.put, "\(base)/{name}/ai-gateway", "The AI gateway"), (.put, "\(base)/{name}/rate-limits", "Rate limits"),
-      (.patch, "\(base)/{name}/notifications", "Notifications"),
-      (.patch, "\(base)/{name}/telemetry-config", "Telemetry configuration"),
-      (.patch, "\(base)/{name}/system-metrics-export-state", "The export of system metrics"),
+      (.put, "\(base)/{name}/ai-gateway", "The AI gateway"),
+      (.put, "\(base)/{name}/rate-limits", "Setting rate limits"),
+      (.patch, "\(base)/{name}/notifications", "Setting notifications"),
+      (.patch, "\(base)/{name}/telemetry-config", "Setting telemetry"),
+      (.patch, "\(base)/{name}/system-metrics-export-state", "Exporting system metrics"),
       (.post, "\(base)/{name}/config:stop", "Stopping an endpoint"),
       (.post, "\(base)/{name}/config:start", "Starting an endpoint"),
       (.post, "\(base)/pt", "Provisioned throughput"), (.put, "\(base)/pt/{name}/config", "Provisioned throughput"),
-      (.get, "\(base)/{name}/metrics", "The metrics export"), (.get, "\(base)/{name}/openapi", "The schema of a model"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
-      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
-      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "Permissions"),
-      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "Permissions"),
+      (.get, "\(base)/{name}/metrics", "Exporting metrics"),
+      (.get, "\(base)/{name}/openapi", "Showing a model's schema"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
+      (.put, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
+      (.patch, "/api/2.0/permissions/serving-endpoints/{id}", "Managing permissions"),
+      (.get, "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels", "Managing permissions"),
     ]
     for (method, path, what) in calls {
       router.on(path, method: method) { _, _ -> Response in throw APIError.unsupported(what) }
@@ -90,8 +92,8 @@ struct EndpointCalls: Sendable {
   }
 }
 
-/// What databricks-sdk asks of a host before anything else, and without a token (serving-api.md 1.6): it prints a
-/// warning for each client where there is no answer. There is no OIDC here, so no address of one is told. `served_by`
+/// The metadata that databricks-sdk requests from a host first, without a token (serving-api.md 1.6); without a
+/// response it prints a warning for each client. There is no OIDC here, so no address is given for it. `served_by`
 /// tells Setpoint's own commands that this is a plane (`PlaneMark` in ServingAPI).
 struct HostMetadataCalls: Sendable {
   /// The data directory's id.
@@ -103,14 +105,14 @@ struct HostMetadataCalls: Sendable {
     }
   }
 
-  /// A workspace's id is a number.
+  /// A numeric workspace id.
   private var workspaceID: String {
     let number = planeID.utf8.reduce(0 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     return String(number % 1_000_000_000_000_000)
   }
 }
 
-/// Who the caller is, for clients that ask.
+/// The identity of the caller, for clients that request it.
 struct IdentityCalls: Sendable {
   let user: String
 

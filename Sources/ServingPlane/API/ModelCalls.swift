@@ -4,8 +4,8 @@ import Hummingbird
 import ServingAPI
 import Synchronization
 
-/// The look-ups of Unity Catalog (serving-api.md 1.4) over the model directory, and the plane's own call that registers
-/// a version.
+/// The Unity Catalog lookups (serving-api.md 1.4) over the model directory, and the plane's own call that registers a
+/// version.
 struct ModelCalls: Sendable {
   let models: ModelDirectory
   let body: CallBody
@@ -44,7 +44,7 @@ struct ModelCalls: Sendable {
     router.put("\(base)/{model}/aliases/{alias}") { request, context in
       let (name, alias) = (context.path("model"), context.path("alias"))
       let sent = try await body.read(request, as: WireSetAliasRequest.self)
-      guard let number = sent.versionNum else { throw APIError.invalid("version_num must be a version's number") }
+      guard let number = sent.versionNum else { throw APIError.invalid("version_num must be a version number") }
       return try await answer {
         try models.setAlias(name, alias, to: Int(clamping: number))
         return WireModelAlias(aliasName: alias, versionNum: number).json
@@ -71,7 +71,7 @@ struct ModelCalls: Sendable {
       }
       return number
     }
-    // Copies take minutes; a client that hangs up wants no version.
+    // Copies take minutes; a client that disconnects does not want the version.
     let isCancelled = Flag()
     ClientWatch.onDeparture(from: context.channel) { isCancelled.set() }
     return try await withTaskCancellationHandler {
@@ -86,7 +86,7 @@ struct ModelCalls: Sendable {
     }
   }
 
-  /// Runs what blocks on the disk where blocking does no harm.
+  /// Runs work that blocks on the disk where blocking is harmless.
   private func answer(
     on threads: BlockingWork = .brief, _ work: @escaping @Sendable () throws -> JSONValue
   ) async throws -> Response {
@@ -114,7 +114,8 @@ struct ModelCalls: Sendable {
     return model
   }
 
-  /// Among others: what is wrong with one model is said in its place and keeps no other from being listed.
+  /// A model as a list item: a problem with one model is reported in its place and does not keep others from being
+  /// listed.
   private func listed(_ name: String, withAliases: Bool) -> WireRegisteredModel {
     do throws(ModelError) {
       return try model(name, withAliases: withAliases)
@@ -156,7 +157,7 @@ struct ModelCalls: Sendable {
   }
 }
 
-/// Something that has happened, or has not yet.
+/// An event that may or may not have happened yet.
 private final class Flag: Sendable {
   private let value = Atomic(false)
 

@@ -2,8 +2,8 @@ import Gateway
 import Hummingbird
 import NIOCore
 
-/// What is known of a request besides itself. No right follows from where it came from: a proxy on the same machine would lend
-/// it to everybody.
+/// The context of a request. Permissions never depend on the sender's address: a proxy on the same machine would grant
+/// them to everyone.
 struct PlaneContext: ConnectionContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel

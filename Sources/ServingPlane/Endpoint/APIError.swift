@@ -1,8 +1,8 @@
-/// An answer in the protocol's error form (serving-api.md 1.7).
+/// A response in the protocol's error form (serving-api.md 1.7).
 struct APIError: Error, Hashable, CustomStringConvertible {
   /// The HTTP status.
   let status: Int
-  /// The protocol's word, such as `RESOURCE_DOES_NOT_EXIST`.
+  /// The protocol's error code, such as `RESOURCE_DOES_NOT_EXIST`.
   let code: String
   let message: String
 

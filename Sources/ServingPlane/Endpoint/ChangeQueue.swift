@@ -1,7 +1,7 @@
-/// Lets the changes of a plane's endpoints through one at a time, in the order in which they came. A change that waits for the
-/// disk is not overtaken by the next one, and what it decided on stays as it was; who only looks does not wait.
+/// Serializes the changes of a plane's endpoints, in order of arrival. No change overtakes one that waits for the disk,
+/// so its decision stays valid; reads do not wait.
 ///
-/// Belongs to one actor and is used on that actor alone. A change must not wait for another change.
+/// Belongs to one actor and is used only on it. A change must not wait for another change.
 final class ChangeQueue {
   private var isBusy = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -10,7 +10,7 @@ final class ChangeQueue {
     isolation: isolated (any Actor)? = #isolation, _ change: () async throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     if isBusy {
-      // Whoever wakes us leaves the place taken for us.
+      // The change that resumes this one leaves the queue marked as busy.
       await withCheckedContinuation { waiting.append($0) }
     }
     isBusy = true

@@ -2,15 +2,15 @@ import CanonicalJSON
 import Endpoints
 import ServingAPI
 
-/// Turns a config as it was sent into one the plane can run, or into the protocol's refusal.
+/// Converts a config from the wire into one that the plane can run, or into the protocol's refusal.
 struct ConfigReader {
-  /// A version of a registered model, or why there is none.
+  /// Returns a version of a registered model, or throws the reason it is missing.
   let version: (_ model: String, _ number: Int) throws(ModelError) -> ModelVersion
-  /// What is wrong with the secret references of an environment; nil if nothing is.
+  /// Finds what is wrong with the secret references of an environment; nil if nothing is.
   let secretFinding: ([String: String]) -> String?
-  /// Why this machine can never hold the entities; nil if it can.
+  /// Finds why this machine can never run the entities; nil if it can.
   let machineFinding: ([PlaneEntity]) -> String?
-  /// The most replicas that a config may ask for.
+  /// The most replicas that a config may request.
   let maximumReplicas: Int
 
   static let sizes = ["Small", "Medium", "Large"]
@@ -18,11 +18,11 @@ struct ConfigReader {
     "CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "MULTIGPU_MEDIUM", "GPU_MEDIUM_8", "GPU_LARGE",
     "GPU_LARGE_2", "GPU_LARGE_4", "GPU_LARGE_8", "GPU_LARGE_RTX", "GPU_XLARGE", "GPU_XLARGE_8",
   ]
-  /// Seen on live workspaces; documentation says 10 (serving-api.md Q10).
+  /// Observed on live workspaces; the documentation says 10 (serving-api.md Q10).
   static let maximumEntities = 15
 
   /// - Parameters:
-  ///   - configVersion: the version it gets.
+  ///   - configVersion: the version to assign.
   ///   - now: milliseconds since 1970.
   func read(_ wire: WireConfig, configVersion: Int64, now: Int64) throws(APIError) -> PlaneConfig {
     let findings = wire.typeFindings(path: "config")
@@ -45,7 +45,7 @@ struct ConfigReader {
     let replicas = entities.reduce(0) { $0 + $1.replicas }
     guard replicas <= maximumReplicas else {
       throw .invalid(
-        "the config asks for \(replicas) replicas; this serving plane runs at most \(maximumReplicas) for an endpoint "
+        "the config requests \(replicas) replicas; this serving plane runs at most \(maximumReplicas) per endpoint "
           + "(`setpoint serve --max-replicas`)")
     }
     if let finding = machineFinding(entities) { throw .invalid(finding) }
@@ -96,7 +96,7 @@ struct ConfigReader {
     let low = wire.minProvisionedConcurrency ?? wire.maxProvisionedConcurrency ?? 4
     let high = wire.maxProvisionedConcurrency ?? low
     guard low > 0, low <= high, high <= 1024, low.isMultiple(of: 4), high.isMultiple(of: 4) else {
-      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, the lower first")
+      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, min at most max")
     }
     return (nil, Int(low), Int(high))
   }
@@ -108,7 +108,7 @@ struct ConfigReader {
     if let name = environment.keys.sorted().first(where: { environment[$0]?.contains("\0") == true }) {
       throw invalid("environment_vars: the value of \(name) contains a null character")
     }
-    // Whoever gets here has the plane's own token: there is no other one.
+    // Every caller here has the plane's own token: there is no other one.
     if let finding = EnvironmentRule.finding(environment, isAdministrator: true) {
       throw invalid("environment_vars: \(finding)")
     }
@@ -121,7 +121,7 @@ struct ConfigReader {
     }
   }
 
-  /// Per cent by entity name. A single entity gets all of it where nothing is said (serving-api.md E5).
+  /// The percentages by entity name. A single entity gets all traffic by default (serving-api.md E5).
   private func shares(_ traffic: WireTrafficConfig?, names: [String]) throws(APIError) -> [String: Int] {
     let routes = traffic?.routes ?? []
     guard !routes.isEmpty else {
@@ -169,7 +169,7 @@ struct ConfigReader {
 
 /// Names of endpoints and served entities.
 enum EndpointName {
-  /// What is wrong with an endpoint's name; nil if nothing is.
+  /// The finding for an endpoint's name; nil if it is valid.
   static func finding(_ name: String) -> String? {
     guard isEntityName(name) else { return "endpoint name '\(name)' must be 1 to 63 letters, digits, - and _" }
     return name.hasPrefix("databricks-") ? "endpoint names that begin with 'databricks-' are reserved" : nil

@@ -1,15 +1,15 @@
 import Scheduling
 
-/// One endpoint of the plane: its configs, its replicas, and what to do next. A value without clock, disk or task: an event
-/// goes in, actions come out, and the shell performs them in their order.
+/// One endpoint of the plane: its configs, its replicas, and the next actions. A value without a clock, disk or task:
+/// it takes events and returns actions, which the shell performs in order.
 ///
-/// How many replicas there are is decided by ``Scheduling/ReplicaPlanner`` alone; this machine carries its steps out.
+/// ``Scheduling/ReplicaPlanner`` alone decides how many replicas there are; this machine executes its steps.
 struct EndpointMachine: Sendable {
-  /// What the shell has to do.
+  /// An action for the shell.
   enum Action: Hashable, Sendable {
-    /// Write the endpoint down.
+    /// Record the endpoint.
     case save
-    /// Send requests where ``EndpointMachine/routing`` says from now on. Stands before the stops that follow from it.
+    /// Route requests according to ``EndpointMachine/routing`` from now on. Comes before the stops that follow from it.
     case route
     /// Start a replica of the launch under this id.
     case start(id: String, launch: LaunchConfig, configVersion: Int64)
@@ -19,31 +19,31 @@ struct EndpointMachine: Sendable {
     case stop(id: String)
   }
 
-  /// What the machine is told along with every event.
+  /// The facts passed with every event.
   struct Moment {
-    /// Since any fixed moment.
+    /// Relative to any fixed moment.
     let now: Duration
     /// Milliseconds since 1970.
     let wall: Int64
-    /// GPUs of this machine that nobody has; nil on a machine without.
+    /// Free GPUs of this machine; nil on a machine without GPUs.
     let room: Int?
-    /// GPUs that replicas of other endpoints have and are about to give back.
+    /// GPUs that replicas of other endpoints are about to free.
     var freeing = 0
-    /// How many GPUs a replica of a workload type takes.
+    /// The number of GPUs that a replica of a workload type needs.
     var places: (String) -> Int = { _ in 1 }
-    /// Makes the id of a new replica.
+    /// Generates the id of a new replica.
     let newID: () -> String
   }
 
   private(set) var record: EndpointRecord
   private(set) var replicas: [String: Replica] = [:]
-  /// When to check again although nothing has happened: the end of a back-off.
+  /// When to check again even if nothing happens: the end of a back-off.
   private(set) var lookAgainAt: Duration?
-  /// Launches that wait for a free place on the machine.
+  /// Launches that wait for free GPUs.
   private(set) var withoutRoom: [String] = []
   private var crashes: [String: CrashRecord] = [:]
   private var readySince: [String: Duration] = [:]
-  /// When a replica of each launch last became ready: what failed before has been overcome.
+  /// When a replica of each launch last became ready: earlier failures are resolved.
   private var lastWell: [String: Duration] = [:]
   private var published = Routing()
   private let planner: ReplicaPlanner
@@ -55,21 +55,21 @@ struct EndpointMachine: Sendable {
 
   // MARK: Events
 
-  /// A config was accepted. Its version must be ``EndpointRecord/nextVersion``.
+  /// Accepts a config. Its version must be ``EndpointRecord/nextVersion``.
   ///
-  /// - Throws: ``APIError`` (409) while another update runs.
+  /// - Throws: ``APIError`` (409) during another update.
   mutating func put(_ config: PlaneConfig, _ moment: Moment) throws(APIError) -> [Action] {
     guard record.update.target == nil else { throw .updating(record.name) }
     record.update = .inProgress(config)
     record.nextVersion = config.version + 1
     record.updated = moment.wall
-    // A person may send again what failed; what serves keeps its record, so that a crash loop still backs off.
+    // A user may resend a failed config; what serves keeps its record, so that a crash loop still backs off.
     let serving = Set((record.active?.entities ?? []).map(\.launch.key))
     crashes = crashes.filter { serving.contains($0.key) }
     return [.save] + settle(moment)
   }
 
-  /// Tags are added and removed; no config version comes of it.
+  /// Adds and removes tags; this creates no config version.
   mutating func changeTags(add: [String: String], delete: [String], _ moment: Moment) -> [Action] {
     for key in delete { record.tags[key] = nil }
     record.tags.merge(add) { $1 }
@@ -77,13 +77,13 @@ struct EndpointMachine: Sendable {
     return [.save]
   }
 
-  /// A replica was found alive after the plane had been away.
+  /// Adds a replica that was found alive after a restart of the plane.
   mutating func adopt(_ replica: Replica, _ moment: Moment) {
     replicas[replica.id] = replica
     if replica.state == .ready { readySince[replica.id] = moment.now }
   }
 
-  /// A replica got further. Unknown ones are ignored, and so is what comes too late for one that is on its way out.
+  /// Records a replica's progress. Unknown replicas are ignored, and so is late progress of one that is leaving.
   mutating func replica(_ id: String, became state: ReplicaState, _ moment: Moment) -> [Action] {
     guard var replica = replicas[id] else { return [] }
     if replica.state.isLeaving && !state.isOver && state != .stopping { return [] }
@@ -96,11 +96,12 @@ struct EndpointMachine: Sendable {
     return settle(moment)
   }
 
-  /// A replica is over for a reason of its own.
-  /// - Parameter chance: from 0 up to 1; spreads the restarts.
+  /// Records that a replica ended by itself.
+  ///
+  /// - Parameter chance: a number in 0..<1; spreads the restarts.
   mutating func replica(_ id: String, failed failure: ReplicaFailure, chance: Double, _ moment: Moment) -> [Action] {
     guard let replica = replicas[id] else { return [] }
-    // One that was told to go and fell over on the way is simply gone.
+    // A replica that fails after it was told to stop is simply gone.
     guard !replica.state.isLeaving else { return self.replica(id, became: .stopped, moment) }
     let readyFor = readySince[id].map { moment.now - $0 }
     crashes[replica.launch] = CrashRecord(
@@ -109,7 +110,7 @@ struct EndpointMachine: Sendable {
     return self.replica(id, became: .failed(cause: failure.description), moment)
   }
 
-  /// Time has passed, or there is room on the machine. What was told to go and is still there is told again.
+  /// Reacts to elapsed time or to freed GPUs. Replicas that were told to stop and still run are told again.
   mutating func look(_ moment: Moment) -> [Action] {
     let again: [Action] = replicas.values.sorted { $0.id < $1.id }.compactMap { replica in
       switch replica.state {
@@ -121,7 +122,7 @@ struct EndpointMachine: Sendable {
     return settle(moment) + again
   }
 
-  /// Whether a look is due: for time that has passed, for want of room, or for a replica that is on its way out.
+  /// Whether a check is due: for elapsed time, for missing GPUs, or for a replica that is leaving.
   func isDue(now: Duration) -> Bool {
     lookAgainAt.map { $0 <= now } == true || !withoutRoom.isEmpty || replicas.values.contains(where: \.state.isLeaving)
   }
@@ -132,7 +133,8 @@ struct EndpointMachine: Sendable {
     var actions: [Action] = []
     var stops: [Action] = []
     var room = moment.room
-    // Each round carries out at most one turn of the config, of which there are two at most: the bound is for safety only.
+    // Each round performs at most one switch of the config, of which there are at most two: the bound is only a
+    // safeguard.
     for _ in 0..<4 {
       let plan = planner.plan(
         serving: replicaSet(record.active, moment), target: replicaSet(record.update.target, moment),
@@ -199,9 +201,9 @@ struct EndpointMachine: Sendable {
     }
   }
 
-  // MARK: What is
+  // MARK: State
 
-  /// Where requests go now: only by the active config, and only to replicas that have generated a token.
+  /// Where requests go now: only to the active config, and only to replicas that have generated a token.
   var routing: Routing {
     guard let active = record.active else {
       return Routing(unavailable: unavailableReason)
@@ -225,24 +227,24 @@ struct EndpointMachine: Sendable {
     }
   }
 
-  /// Whether every entity of the active config can answer.
+  /// Whether every entity of the active config can answer requests.
   var isReady: Bool {
     guard let active = record.active else { return false }
     return active.entities.allSatisfy { readyCount($0) > 0 }
   }
 
-  /// How many replicas of an entity can answer.
+  /// The number of an entity's replicas that can answer requests.
   func readyCount(_ entity: PlaneEntity) -> Int {
     replicas.values.count { $0.launch == entity.launch.key && $0.state == .ready }
   }
 
-  /// The last failure of an entity's replicas; nil where there was none since it was last well.
+  /// The last failure of an entity's replicas; nil if there was none since one was last ready.
   func lastFailure(_ entity: PlaneEntity) -> String? {
     guard let crash = crashes[entity.launch.key] else { return nil }
     return lastWell[entity.launch.key].map { $0 > crash.last } ?? false ? nil : crash.cause
   }
 
-  /// The replica of an entity that is furthest on its way to ready.
+  /// The state of the entity's replica that is closest to ready.
   func furthestState(_ entity: PlaneEntity) -> ReplicaState? {
     let order: [ReplicaState] = [.loading, .starting, .pending]
     let states = replicas.values.filter { $0.launch == entity.launch.key }.map(\.state)

@@ -3,7 +3,7 @@ import Endpoints
 import Scheduling
 import ServingAPI
 
-/// What the API shows of an endpoint (serving-api.md E2, E3).
+/// The API's view of an endpoint (serving-api.md E2, E3).
 struct EndpointView {
   let machine: EndpointMachine
   let accelerators: Accelerators
@@ -16,7 +16,7 @@ struct EndpointView {
     endpoint.permissionLevel = "CAN_MANAGE"
     endpoint.routeOptimized = false
     if let active = record.active { endpoint.config = config(active, state: activeState) }
-    // Kept after a failure: it is the only place in the API that can say why a first deployment failed.
+    // Kept after a failure: no other part of the API can say why a first deployment failed.
     switch record.update {
     case .none: break
     case .inProgress(let target): endpoint.pendingConfig = config(target, state: pendingState)
@@ -26,7 +26,7 @@ struct EndpointView {
     return endpoint
   }
 
-  /// An item of the list, whose config names the served entities' models only.
+  /// A list item, whose config only names the served entities' models.
   var summary: WireEndpoint {
     var endpoint = outline
     if let active = record.active {

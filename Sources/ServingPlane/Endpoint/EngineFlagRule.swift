@@ -1,9 +1,9 @@
 import CanonicalJSON
 
-/// Which of vLLM's flags a config may add to an entrypoint. Refused are those that load code by name, that read more flags from
-/// a file, and those with which the plane reaches the replica (vLLM 0.32, `vllm serve --help`).
+/// The vLLM flags that a config may add to an entrypoint. Refused are flags that load code by name, that read more
+/// flags from a file, or that the plane sets to reach the replica (vLLM 0.32, `vllm serve --help`).
 enum EngineFlagRule {
-  /// What is wrong with the words, naming the flag; nil if nothing is.
+  /// The finding for the words, which names the flag; nil if there is none.
   static func finding(_ words: [String]) -> String? {
     for (index, word) in words.enumerated() where word.hasPrefix("-") {
       let flag = Flag(word)
@@ -17,9 +17,9 @@ enum EngineFlagRule {
 
   /// A flag as vLLM's parser reads it: `--name`, `--name=value`, `--name.member=value`, with `_` for `-`.
   struct Flag {
-    /// Without its members, with hyphens.
+    /// The name without members, with hyphens.
     let name: String
-    /// Behind a dot, with hyphens; empty where there is none.
+    /// The part after a dot, with hyphens; empty if there is none.
     let member: String
     let value: String?
 
@@ -32,24 +32,24 @@ enum EngineFlagRule {
       member = dot.map { String(path[path.index(after: $0)...]) } ?? ""
     }
 
-    /// Whether the parser may take it for this option: it accepts any unambiguous beginning of one.
+    /// Whether the parser may take the flag for this option: it accepts any unambiguous prefix of one.
     func isMeant(_ option: String) -> Bool {
       name == option || name.count > 2 && name.hasPrefix("--") && option.hasPrefix(name) && !complete.contains(name)
     }
 
-    /// Options of their own that are the beginning of a refused one.
+    /// Real options that are a prefix of a refused one.
     private var complete: Set<String> { ["--reasoning-parser", "--log-level"] }
   }
 
   private static func reason(_ flag: Flag, value: String) -> String? {
-    if planes.contains(where: flag.isMeant) { return "the serving plane sets it to be able to reach the replica" }
+    if planes.contains(where: flag.isMeant) { return "the serving plane sets it to reach the replica" }
     if flag.isMeant("--device-ids") { return "the serving plane assigns the devices of a replica" }
     if loadsCode.contains(where: flag.isMeant) {
       return "it decides which code the engine loads; it is allowed only in the model's entrypoint"
     }
-    if flag.name == "--config" { return "it reads more flags from a file; write them explicitly" }
+    if flag.name == "--config" { return "it reads more flags from a file, which must be listed explicitly" }
     if flag.isMeant("--distributed-executor-backend"), !["mp", "ray", "uni", "external_launcher", ""].contains(value) {
-      return "it loads code by name; its values are mp, ray, uni and external_launcher"
+      return "it loads code by name; allowed values are mp, ray, uni and external_launcher"
     }
     guard let words = decoded(value) else {
       return "its value is not valid JSON"
@@ -64,8 +64,8 @@ enum EngineFlagRule {
     return nil
   }
 
-  /// Every key and text of a value in JSON, as the engine reads them, escapes decoded; none of another value. Nil where it looks
-  /// like JSON and is not: another parser may see more in it.
+  /// All keys and strings in a JSON value, as the engine reads them, escapes decoded; empty for any other value. Nil if
+  /// it looks like JSON and is not: another parser may see more in it.
   private static func decoded(_ value: String) -> [String]? {
     guard let first = value.first(where: { !$0.isWhitespace }), first == "{" || first == "[" else { return [] }
     return (try? JSONValue(parsing: value))?.texts
@@ -96,7 +96,7 @@ enum EngineFlagRule {
 }
 
 extension JSONValue {
-  /// All keys and texts, at any depth.
+  /// All keys and strings, at any depth.
   fileprivate var texts: [String] {
     switch self {
     case .string(let text): [text]

@@ -1,17 +1,18 @@
-/// Who may set a variable in the environment of a replica: an allow-list. What changes which code a program loads or runs is
-/// refused to everybody, since it would make an endpoint's config a way to run any program as the plane's user.
+/// The allow-list of variables for a replica's environment. Variables that change which code a program loads or runs
+/// are refused for everyone: they would make an endpoint's config a way to run any program as the plane's user.
 enum EnvironmentRule {
   enum Verdict: Hashable, Sendable {
     case allowed
-    /// It redirects a known program, or is read by one, and runs nothing by itself: for those who hold the plane's own token.
+    /// Redirects a known program, or is read by one, but runs nothing by itself: only for holders of the plane's own
+    /// token.
     case administrator(why: String)
-    /// Nobody's, for this reason.
+    /// Refused for everyone, for this reason.
     case refused(why: String)
   }
 
   private static let setByPlane = "the serving plane sets it"
 
-  /// The verdict on a variable. Names are compared in any case: some programs read them so.
+  /// The verdict on a variable. Case is ignored, as some programs ignore it.
   static func verdict(on name: String) -> Verdict {
     let name = name.uppercased()
     if name == EngineFlags.variable { return .allowed }
@@ -31,11 +32,11 @@ enum EnvironmentRule {
     {
       return .administrator(why: "programs other than the engine read it")
     }
-    // A name of one's own: nothing that starts a replica gives it a meaning.
+    // A custom name: no program that starts a replica gives it a meaning.
     return .allowed
   }
 
-  /// What is wrong with an environment, naming the variable; nil if nothing is.
+  /// The finding for an environment, which names the variable; nil if there is none.
   ///
   /// - Parameter isAdministrator: whether the caller has the plane's own token.
   static func finding(_ environment: [String: String], isAdministrator: Bool) -> String? {
@@ -58,19 +59,19 @@ enum EnvironmentRule {
     "CUDA_DEVICE_ORDER", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR", "TPU_VISIBLE_CHIPS",
   ]
 
-  /// Members of refused families that change no code.
+  /// Members of refused families that do not change any code.
   private static let harmlessNames: Set = [
     "PYTHONUNBUFFERED", "PYTHONHASHSEED", "PYTHONFAULTHANDLER", "PYTHONUTF8", "PYTHONIOENCODING",
     "PYTHONDONTWRITEBYTECODE", "PYTHONMALLOC", "TORCH_DEVICE_BACKEND_AUTOLOAD",
   ]
 
-  /// What the engine and its libraries are set up with.
+  /// Prefixes of the settings of the engine and its libraries.
   private static let knownGoodPrefixes = [
     "VLLM_", "HF_", "CUDA_", "NCCL_", "OMP_", "TORCH_", "MLFLOW_", "TRANSFORMERS_", "TOKENIZERS_", "SAFETENSORS_",
     "PYTORCH_", "KMP_", "MKL_", "OPENBLAS_", "GLOO_", "CUBLAS_",
   ]
 
-  /// Known-good by their prefix, yet they send the engine to another server or folder.
+  /// Known-good by their prefix, but they redirect the engine to another server or folder.
   private static let redirectingNames: Set = [
     "HF_ENDPOINT", "HF_INFERENCE_ENDPOINT", "VLLM_USE_MODELSCOPE", "VLLM_USAGE_STATS_SERVER", "VLLM_CONFIG_ROOT",
     "VLLM_RPC_BASE_PATH", "VLLM_HOST_IP", "VLLM_LOOPBACK_IP", "VLLM_DP_MASTER_IP", "VLLM_DEBUG_DUMP_PATH",
@@ -78,7 +79,7 @@ enum EnvironmentRule {
     "NCCL_COMM_ID", "NCCL_DEBUG_FILE", "TORCH_LOGS_OUT", "TORCH_TRACE",
   ]
 
-  /// Read by shells, the C library or common tools, without running anything; a name ending in `_` stands for a family.
+  /// Read by shells, the C library or common tools, without running anything; a name that ends in `_` is a prefix.
   private static let readByPrograms: Set = [
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE", "NETRC", "HOSTALIASES",
     "RES_OPTIONS", "LOCALDOMAIN", "TZDIR", "MALLOC_", "USER", "LOGNAME", "PWD", "OLDPWD", "TERM", "DISPLAY",

@@ -1,8 +1,8 @@
-/// A config of an endpoint as the plane keeps it: validated, defaults filled in, entities sorted by name.
+/// An endpoint's config as the plane stores it: validated, with defaults filled in and entities sorted by name.
 struct PlaneConfig: Hashable, Codable, Sendable {
-  /// Counts up with every accepted change of the endpoint's config.
+  /// Incremented with every accepted change of the endpoint's config.
   let version: Int64
-  /// Milliseconds since 1970 at which its rollout began.
+  /// The start of its rollout, in milliseconds since 1970.
   let startTime: Int64
   let entities: [PlaneEntity]
 
@@ -19,25 +19,25 @@ struct PlaneEntity: Hashable, Codable, Sendable {
   /// The version's task, such as `llm/v1/chat`.
   let task: String
   let workloadType: String
-  /// `Small`, `Medium` or `Large`; nil where the entity is sized by concurrency.
+  /// `Small`, `Medium` or `Large`; nil if the entity is sized by concurrency.
   let workloadSize: String?
   let minConcurrency: Int?
   let maxConcurrency: Int?
-  /// Accepted and answered; replicas are not stopped when idle.
+  /// Accepted and returned, but without effect: idle replicas are not stopped.
   let scaleToZero: Bool
   let environment: [String: String]
-  /// Per cent of the endpoint's traffic.
+  /// The percentage of the endpoint's traffic.
   let traffic: Int
   /// Milliseconds since 1970.
   let created: Int64
 
-  /// What its replicas are launched from.
+  /// The launch config of its replicas.
   var launch: LaunchConfig {
     LaunchConfig(model: entityName, version: entityVersion, workloadType: workloadType, environment: environment)
   }
 
-  /// How many replicas it has: fixed by its size, or a quarter of the lower bound of its concurrency
-  /// (serving-api.md 6.1).
+  /// The number of its replicas: fixed by its size, or a quarter of the lower bound of its concurrency (serving-api.md
+  /// 6.1).
   var replicas: Int {
     switch workloadSize {
     case "Large": 4
@@ -48,9 +48,9 @@ struct PlaneEntity: Hashable, Codable, Sendable {
   }
 }
 
-/// An endpoint as the plane keeps it.
+/// An endpoint as the plane stores it.
 struct EndpointRecord: Hashable, Sendable {
-  /// 32 hex digits; another one under the same name is another endpoint.
+  /// 32 hex digits; an endpoint recreated under the same name has another id.
   let id: String
   let name: String
   let creator: String
@@ -60,26 +60,26 @@ struct EndpointRecord: Hashable, Sendable {
   var updated: Int64
   var description: String
   var tags: [String: String]
-  /// The version the next accepted config gets.
+  /// The version of the next accepted config.
   var nextVersion: Int64 = 1
-  /// The config that answers requests; nil until a first one has been activated.
+  /// The config that answers requests; nil until the first one is activated.
   var active: PlaneConfig?
   var update = ConfigUpdate.none
 }
 
 /// The outcome of the last change of an endpoint's config.
 enum ConfigUpdate: Hashable, Sendable {
-  /// There was none, or it is in force.
+  /// There was no change, or it is active.
   case none
   /// → none, failed
   case inProgress(PlaneConfig)
-  /// Stays until the next change, the reason with it; what was active before still is. → inProgress
+  /// Kept with its reason until the next change; what was active before still is. → inProgress
   case failed(PlaneConfig, entity: String, reason: String)
 
   /// The config being rolled out.
   var target: PlaneConfig? { if case .inProgress(let config) = self { config } else { nil } }
 
-  /// The config being rolled out, or the one that failed to.
+  /// The config being rolled out, or the one that failed.
   var config: PlaneConfig? {
     switch self {
     case .none: nil

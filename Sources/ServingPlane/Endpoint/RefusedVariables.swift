@@ -1,10 +1,10 @@
-/// The variables that make a program load or run something: the loader's, the interpreters', the shells', those that name a
-/// program, a plug-in or a folder of code. Collected from ld.so(8), Python's, bash's and vLLM's documentation and the sources of
-/// torch, triton and NCCL. A name of none of these families can still be refused by its ending.
+/// Variables that make a program load or run something: those of the loader, interpreters and shells, and those that
+/// name a program, a plug-in or a folder of code. Collected from ld.so(8), the documentation of Python, bash and vLLM,
+/// and the sources of torch, triton and NCCL. Other names can still be refused by their ending.
 enum RefusedVariables {
-  /// Why a variable is refused; nil where it is not one of these.
+  /// Why a variable is refused; nil if it is not one of these.
   ///
-  /// - Parameter name: in capitals.
+  /// - Parameter name: in upper case.
   static func reason(_ name: String) -> String? {
     for family in families where family.names.contains(name) || family.prefixes.contains(where: name.hasPrefix) {
       return family.reason
@@ -30,7 +30,7 @@ enum RefusedVariables {
 
   private static let families: [Family] = [
     Family(
-      reason: "the system's loader or C library reads it, and it decides which code every program loads",
+      reason: "the system loader or C library reads it to decide which code every program loads",
       names: [
         "GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "GETCONF_DIR", "LIBPATH", "SHLIB_PATH", "MALLOC_CONF",
         "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "KRB5_CONFIG", "SASL_PATH", "SASL_CONF_PATH",
@@ -39,7 +39,7 @@ enum RefusedVariables {
         "RDMAV_DRIVERS",
       ], prefixes: ["LD_", "DYLD_", "_RLD", "NIX_LD"]),
     Family(
-      reason: "an interpreter reads it, and it decides which code that runs",
+      reason: "an interpreter reads it to decide which code to run",
       names: [
         "CLASSPATH", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_HOME", "LUA_PATH", "LUA_CPATH",
         "LUA_INIT", "PHPRC", "PHP_INI_SCAN_DIR", "R_PROFILE", "R_PROFILE_USER", "R_ENVIRON", "JULIA_LOAD_PATH",
@@ -52,7 +52,7 @@ enum RefusedVariables {
         "COVERAGE_", "COV_CORE_", "PYTEST_", "JUPYTER_", "OTEL_PYTHON_",
       ]),
     Family(
-      reason: "a shell reads it, and it decides what that runs",
+      reason: "a shell reads it to decide what to run",
       names: [
         "ENV", "IFS", "PS4", "SHELL", "SHELLOPTS", "PROMPT_COMMAND", "CDPATH", "GLOBIGNORE", "ZDOTDIR", "KSH_ENV",
         "FPATH", "EXECIGNORE", "INPUTRC",

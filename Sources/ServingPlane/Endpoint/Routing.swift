@@ -1,11 +1,11 @@
-/// Where requests to an endpoint go at this moment.
+/// Where requests to an endpoint currently go.
 struct Routing: Hashable, Sendable {
   struct Share: Hashable, Sendable {
     /// The served entity's name.
     let entity: String
-    /// Per cent.
+    /// The percentage of traffic.
     let weight: Int
-    /// The model version behind it, for records of requests.
+    /// The model version that it serves, for request records.
     let model: String
     let version: Int
   }
@@ -13,13 +13,13 @@ struct Routing: Hashable, Sendable {
   struct Target: Hashable, Sendable {
     /// The replica's id.
     let replica: String
-    /// The served entity it answers for.
+    /// The served entity that it answers for.
     let entity: String
   }
 
   var shares: [Share] = []
-  /// The replicas that can answer, sorted by id.
+  /// The replicas that can answer requests, sorted by id.
   var targets: [Target] = []
-  /// Why nothing can answer and nothing is coming; nil where something can, or will.
+  /// Why no replica can answer or will be able to; nil if one can or will.
   var unavailable: String?
 }

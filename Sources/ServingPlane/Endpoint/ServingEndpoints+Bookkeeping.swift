@@ -3,7 +3,7 @@ import Gateway
 import Logging
 import Scheduling
 
-// What is written down of endpoints and replicas, and what is forgotten.
+// Recording and removing endpoints and replicas.
 extension ServingEndpoints {
   func install(_ machine: EndpointMachine) {
     let record = machine.record
@@ -28,7 +28,7 @@ extension ServingEndpoints {
     }
   }
 
-  /// Removes a replica that is over from the records, and its output from the disk.
+  /// Removes an ended replica from the records, and its output from the disk.
   func forget(_ record: ReplicaRecord) async {
     records[record.id] = nil
     do {
@@ -42,14 +42,14 @@ extension ServingEndpoints {
     }
   }
 
-  /// Keeps the output of the last replicas that are over, and no more.
+  /// Keeps only the output of the last few ended replicas.
   func prune(_ endpoint: String) async {
     let over = records.values.filter { $0.endpoint == endpoint && $0.ended != nil }
       .sorted { ($0.ended ?? 0, $0.id) > ($1.ended ?? 0, $1.id) }
     for record in over.dropFirst(settings.keptOutputs) { await forget(record) }
   }
 
-  /// What an endpoint's machine is told of now and of the GPUs.
+  /// The current time and GPUs, for an endpoint's machine.
   func moment(for machine: EndpointMachine?) -> EndpointMachine.Moment {
     let accelerators = launcher.accelerators
     let alive = records.values.filter { $0.ended == nil }

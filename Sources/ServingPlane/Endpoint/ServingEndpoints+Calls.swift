@@ -5,7 +5,7 @@ import Logging
 import Scheduling
 import ServingAPI
 
-// The calls of the API about endpoints. What they refuse they refuse before anything is changed.
+// The API's calls about endpoints. A call is refused before it changes anything.
 extension ServingEndpoints {
   func create(_ request: WireCreateRequest) async throws(APIError) -> WireEndpoint {
     try await changes.run { () async throws(APIError) in try await make(request) }
@@ -24,7 +24,7 @@ extension ServingEndpoints {
     var machine = EndpointMachine(record, planner: settings.planner)
     let actions = try config.map { config throws(APIError) in try machine.put(config, moment(for: machine)) } ?? []
     if let damage = damaged[name] {
-      // Its name is free for the new one, and only now.
+      // Only now is its name free for the new one.
       do { try await BlockingWork.brief.run { [store] in try store.deleteEndpoint(damage.id) } } catch {
         throw storageError(error)
       }
@@ -54,7 +54,7 @@ extension ServingEndpoints {
   private func change(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
     try refuseWhileStopping()
     var machine = try machine(name)
-    // Before anything is looked at: a config that could not be taken anyway is not worth a judgement.
+    // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
     let config = try await read(wire, configVersion: machine.record.nextVersion, now: wallClock())
     let actions = try machine.put(config, moment(for: machine))
@@ -103,21 +103,21 @@ extension ServingEndpoints {
         await forget(record)
       }
     }
-    // Once no replica takes requests any more, so that those who wait are told now.
+    // After the last replica stops taking requests, so that waiting requests are refused now.
     admissions[id]?.setUnavailable(reason: "endpoint \(name) was deleted")
     if !records.values.contains(where: { $0.endpoint == id }) { admissions[id] = nil }
     log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
-  /// The output of the replica that serves an entity, else of the newest one.
+  /// The output of the replica that serves an entity, otherwise of the newest one.
   func logs(_ name: String, entity: String) async throws(APIError) -> WireLogs {
     try await logs(name, entity: entity) { machine in
       [machine.record.active, machine.record.update.config].compactMap { $0 }
     }
   }
 
-  /// How an entity's replica started: its output until it was ready, else all of it. Of a rollout that is under way or failed
-  /// it is the new version's: here stands why it does not come up.
+  /// The start of an entity's replica: its output until it was ready, otherwise all of it. During or after a failed
+  /// rollout, it is the new version's, which shows why it does not start.
   func buildLogs(_ name: String, entity: String) async throws(APIError) -> WireLogs {
     try await logs(name, entity: entity, untilReady: true) { machine in
       [machine.record.update.config, machine.record.active].compactMap { $0 }
@@ -158,7 +158,7 @@ extension ServingEndpoints {
     }
   }
 
-  /// The most replicas that one config may ask for.
+  /// The most replicas that one config may request.
   private var maximumReplicas: Int {
     settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, launcher.accelerators.gpus.count)
   }

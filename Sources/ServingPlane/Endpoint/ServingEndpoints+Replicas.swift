@@ -4,7 +4,7 @@ import Gateway
 import Logging
 import Scheduling
 
-// The lives of replicas: how they begin, what they tell, and what is found of them after the plane was away.
+// The lives of replicas: how they start, what they report, and how they are found after a restart of the plane.
 extension ServingEndpoints {
   func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {
     let alive = records.values.filter { $0.ended == nil }
@@ -38,7 +38,7 @@ extension ServingEndpoints {
     }
   }
 
-  /// Puts a replica's life under supervision.
+  /// Supervises a replica's life.
   private func run(
     _ record: ReplicaRecord, _ version: ModelVersion?,
     start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
@@ -58,15 +58,15 @@ extension ServingEndpoints {
         report: { await self.replica(id, tells: $0) }))
   }
 
-  /// Nil where it is not there any more.
+  /// The version of a launch; nil if it no longer exists.
   func version(of launch: LaunchConfig) async -> ModelVersion? {
     await BlockingWork.brief.run { [models] in try? models.version(launch.model, launch.version) }
   }
 
-  // MARK: What they tell
+  // MARK: Reports
 
   private func replica(_ id: String, tells report: ReplicaReport) async {
-    // Its requests are breaking now, and their callers are told why; no change is waited for.
+    // Its requests are breaking now, and their callers are told why, without waiting for a change.
     if case .failing(let cause) = report { return await explain(cause, of: id) }
     await changes.run { await take(report, of: id) }
   }
@@ -109,7 +109,7 @@ extension ServingEndpoints {
     admission.endings.note(id, cause: cause.redacted(redaction).explanation)
   }
 
-  /// What no words of an engine may repeat.
+  /// The values that an engine's output must not reveal.
   func redaction(of launch: LaunchConfig) async -> Redaction {
     let secrets = launcher.secrets
     return await BlockingWork.brief.run { secrets.redaction(of: launch.environment) }
@@ -169,7 +169,7 @@ extension ServingEndpoints {
     }
   }
 
-  /// The launches that an endpoint has a use for, by the endpoint's id.
+  /// The launches that each endpoint needs, by the endpoint's id.
   var wantedLaunches: [String: Set<LaunchConfig>] {
     machines.mapValues { machine in
       let configs = [machine.record.active, machine.record.update.target].compactMap { $0 }

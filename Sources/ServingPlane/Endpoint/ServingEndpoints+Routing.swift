@@ -1,8 +1,8 @@
 import Gateway
 
-// What the gateway is told: which replicas answer for an endpoint, and with how many requests at once.
+// Reports to the gateway: the replicas of an endpoint, and how many requests each takes at once.
 extension ServingEndpoints {
-  /// Tells the gateway what has changed: first who can answer now, then who gets nothing new.
+  /// Tells the gateway what has changed: first the replicas that can answer now, then those that get no new requests.
   func route(_ id: String) async {
     guard let machine = machines[id], let admission = admissions[id] else { return }
     let old = routings[id] ?? Routing()
@@ -23,13 +23,13 @@ extension ServingEndpoints {
     for target in old.targets where !remaining.contains(target.replica) { admission.replicaDraining(target.replica) }
   }
 
-  /// How many requests at once a replica of this launch is given.
+  /// The number of requests that a replica of this launch gets at once.
   private func capacity(of launch: LaunchConfig) async -> Int {
     if let fixed = settings.requestsPerReplica { return fixed }
     if let known = capacities[launch.key] { return known }
     let entrypoint = await version(of: launch)?.entrypoint
     let capacity = EngineBatch.size(entrypoint: entrypoint ?? "", environment: launch.environment)
-    // A version that could not be read now is asked again.
+    // A version that could not be read now is read again later.
     if entrypoint != nil { capacities[launch.key] = capacity }
     return capacity
   }

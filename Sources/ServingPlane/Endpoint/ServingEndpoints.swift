@@ -7,17 +7,17 @@ import NIOCore
 import Scheduling
 import ServingAPI
 
-/// All endpoints of a plane: performs what their machines decide, and answers the API.
+/// All endpoints of a plane: performs their machines' decisions, and answers API calls.
 ///
-/// What is written down is written before it is acted on, so a plane that is killed between two steps finds on its next start
-/// either what was decided or what was done. The store's disk is waited for off the actor (``BlockingWork``); every change
-/// therefore goes through ``changes``, and the look-ups go past it.
+/// A decision is recorded before it is acted on, so a plane that is killed between the two finds either the decision or
+/// its result at its next start. Waiting for the store's disk happens off the actor (``BlockingWork``); therefore every
+/// change goes through ``changes``, and reads bypass it.
 actor ServingEndpoints {
   let store: EndpointStore
   let models: ModelDirectory
   let launcher: ReplicaLauncher
   let supervisor: ReplicaSupervisor
-  /// Where the gateway looks endpoints up.
+  /// The directory in which the gateway looks up endpoints.
   nonisolated let table: EndpointTable
   let settings: PlaneConfiguration
   let probes: ReplicaProbes
@@ -25,12 +25,12 @@ actor ServingEndpoints {
   let wallClock: @Sendable () -> Int64
   let log: Logger
 
-  /// Every call, report and look that changes something, one after the other.
+  /// Serializes every call, report and check that changes something.
   let changes = ChangeQueue()
   let pace: StartPace
-  /// For when the disk is full.
+  /// For a full disk.
   let reserve: DiskReserve
-  /// When the reserve is looked after again.
+  /// When the reserve is next refilled.
   private var nextFill = Duration.zero
   let clock = ContinuousClock()
   let origin = ContinuousClock.now
@@ -42,15 +42,15 @@ actor ServingEndpoints {
   /// Endpoints whose record cannot be read, by name.
   var damaged: [String: StoreContents.Damage] = [:]
   var isStopping = false
-  /// Another plane looks after the endpoints by now; nothing of them is touched here any more.
+  /// Whether another plane manages the endpoints now; this one no longer touches them.
   var isReleased = false
-  /// The replicas on record, until ``resume()`` has looked after them.
+  /// The replicas on record, until ``resume()`` has processed them.
   private var found: [ReplicaRecord] = []
-  /// Replicas whose record cannot be read, by id; until then, too.
+  /// Replicas whose record cannot be read, by id; also until then.
   private var damagedReplicas: [String] = []
-  /// The plane whose place this one has taken. It may still have requests at any replica.
+  /// The plane that this one has replaced. It may still have requests at any replica.
   var predecessor: Predecessor?
-  /// By the launch's key.
+  /// Capacities by launch key.
   var capacities: [String: Int] = [:]
 
   init(
@@ -73,7 +73,7 @@ actor ServingEndpoints {
 
   // MARK: The plane's life
 
-  /// Reads what was written down. Nothing is touched.
+  /// Reads the store. Changes nothing.
   func load() async throws {
     try await changes.run {
       let contents = try await BlockingWork.brief.run { [store] in try store.contents() }
@@ -85,9 +85,9 @@ actor ServingEndpoints {
     }
   }
 
-  /// Adopts the replicas that still run and ends those that nobody wants any more.
+  /// Adopts the replicas that still run and ends those that no endpoint needs.
   ///
-  /// - Parameter predecessor: the plane whose place this one has taken: no replica ends before its requests do.
+  /// - Parameter predecessor: the plane that this one has replaced: no replica ends before its requests do.
   func resume(after predecessor: Predecessor? = nil) async {
     self.predecessor = predecessor
     await changes.run {
@@ -103,7 +103,7 @@ actor ServingEndpoints {
     }
   }
 
-  /// What cannot be read is named, and keeps nothing else from being served.
+  /// Logs what cannot be read; it does not keep anything else from being served.
   private func note(_ contents: StoreContents) {
     for remark in contents.remarks { log.error("the store is damaged", metadata: ["what": "\(remark)"]) }
     for (name, damage) in contents.damagedEndpoints {
@@ -116,7 +116,7 @@ actor ServingEndpoints {
     }
   }
 
-  /// Their processes are found by their mark and ended, as those of no replica are.
+  /// Forgets damaged records of replicas. Their processes are found by their mark and ended, like those of no replica.
   private func forgetDamagedReplicas() async {
     for id in damagedReplicas {
       try? await BlockingWork.brief.run { [store, settings] in
@@ -127,7 +127,7 @@ actor ServingEndpoints {
     damagedReplicas = []
   }
 
-  /// Looks at what waits for time or room, and at what was told to go. Called every now and then.
+  /// Checks what waits for time or GPUs, and replicas that were told to stop. Called periodically.
   func look() async {
     await changes.run {
       guard !isStopping else { return }
@@ -142,9 +142,9 @@ actor ServingEndpoints {
     }
   }
 
-  /// Runs `body` while nothing changes. Where it answers true the endpoints are another plane's from then on.
+  /// Runs `body` while nothing changes. If it returns true, the endpoints belong to another plane from then on.
   func holdStill(_ body: @Sendable () async -> Bool) async -> Bool {
-    // A replica that is being started this very moment has no process on record yet.
+    // A replica that is just being started has no process on record yet.
     let end = clock.now + .seconds(3)
     while clock.now < end, records.values.contains(where: { $0.ended == nil && $0.process == nil }) {
       try? await Task.sleep(for: .milliseconds(20))
@@ -157,27 +157,27 @@ actor ServingEndpoints {
     }
   }
 
-  /// Takes no more changes and no more queries; those that wait for a place are refused, those at replicas go on.
+  /// Accepts no more changes and queries; waiting requests are refused, those at replicas continue.
   func refuseQueries() async {
     isStopping = true
-    // After the change that is under way, so that a replica it starts is stopped too.
+    // After the change in progress, so that a replica it starts is stopped too.
     await changes.run {
       for (id, record) in records where record.ended == nil { admissions[record.endpoint]?.replicaDraining(id) }
       for admission in admissions.values { admission.close() }
     }
   }
 
-  /// Stops every replica; endpoints and configs stay as they are. The supervisor returns when the last one is over.
+  /// Stops every replica; endpoints and configs are kept. The supervisor returns when the last replica has ended.
   func stop() async {
     await refuseQueries()
     for (id, record) in records where record.ended == nil { supervisor.stop(id, .now) }
     supervisor.finish()
   }
 
-  /// How many replicas are not over.
+  /// The number of replicas that have not ended.
   var livingReplicas: Int { records.values.count { $0.ended == nil } }
 
-  /// Ends the processes of all replicas at once.
+  /// Kills the processes of all replicas at once.
   func killReplicas() async {
     let groups = records.values.filter { $0.ended == nil }.compactMap { record in
       record.process.map {
@@ -203,7 +203,7 @@ actor ServingEndpoints {
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
       }
     }
-    // Only now, so that nobody is told what a killed plane would not know any more.
+    // Only now, so that nothing is reported that a killed plane would not know.
     machines[id] = machine
     await perform(actions, for: id)
   }

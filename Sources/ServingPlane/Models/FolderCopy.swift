@@ -1,26 +1,26 @@
 import Glibc
 
-/// Takes a folder over without moving it. Large files are hard-linked where the file system allows it, so that weights do not
-/// lie on the disk twice; small ones are copied, so that an edit at the source does not reach into a registered version.
+/// Takes over a folder without moving it. Large files are hard-linked if the file system allows it, so that weights are
+/// not stored twice; small ones are copied, so that an edit at the source does not affect a registered version.
 ///
-/// What it makes is readable by the plane's user alone, whatever the umask is.
+/// The copy is readable only by the plane's user, regardless of the umask.
 struct FolderCopy: Sendable {
-  /// Files of this size and more are linked. No config, tokenizer or template is so large; weights are.
+  /// Files of this size or larger are linked. Configs, tokenizers and templates are smaller; weights are not.
   var linkFrom: Int64 = 64 << 20
-  /// Asked between two pieces of a file.
+  /// Checked between two pieces of a file.
   var isCancelled: @Sendable () -> Bool = { false }
-  /// How many bytes are free where a path lies; nil: unknown.
+  /// The number of free bytes at a path; nil if unknown.
   var freeBytes: @Sendable (String) -> Int64? = { Self.freeBytes(at: $0) }
-  /// Appends bytes to the file of a descriptor; how many it took, or -1 with `errno`.
+  /// Appends bytes to a file; returns how many were written, or -1 with `errno`.
   var append: @Sendable (Int32, UnsafeRawBufferPointer) -> Int = { write($0, $1.baseAddress, $1.count) }
 
   private static let piece = 1 << 20
-  /// Sent to the disk each time so much was copied: a cache full of it would hold up everybody else who writes.
+  /// How much is copied between flushes to the disk: a full cache would delay all other writers.
   private static let syncEvery: Int64 = 32 << 20
 
   /// - Parameters:
-  ///   - survey: what is to be taken.
-  ///   - target: a folder to be made; what is above it is there. Left half done where it fails.
+  ///   - survey: the files to take.
+  ///   - target: the folder to create; its parent exists. Left incomplete if the copy fails.
   func copy(_ survey: FolderSurvey, to target: String) throws(ModelError) {
     try makeFolder(target)
     try checkRoom(survey, at: target)
@@ -36,7 +36,7 @@ struct FolderCopy: Sendable {
     guard mkdir(path, 0o700) == 0, chmod(path, 0o700) == 0 else { throw failure("\(path) cannot be created", at: path) }
   }
 
-  /// Known to be too much is better said before the disk is full than after.
+  /// Refuses a copy that is known to be too large before the disk is full.
   private func checkRoom(_ survey: FolderSurvey, at target: String) throws(ModelError) {
     var status = stat()
     let device = stat(target, &status) == 0 ? UInt64(status.st_dev) : nil
@@ -46,15 +46,15 @@ struct FolderCopy: Sendable {
     guard let free = freeBytes(target), free < needed else { return }
     throw ModelError(
       code: .storage,
-      description: "the disk of \(target) has too little space: \(Self.megabytes(needed)) must be copied and "
-        + "\(Self.megabytes(free)) are free. Free some space, or register from a folder on the same file system, "
+      description: "not enough space on the disk of \(target): \(Self.megabytes(needed)) must be copied, and only "
+        + "\(Self.megabytes(free)) are free; free some space, or register from a folder on the same file system, "
         + "where weights are linked")
   }
 
   private func take(_ file: FolderSurvey.SourceFile, to target: String) throws(ModelError) {
     if isCancelled() { throw .cancelled }
     if file.size >= linkFrom, link(file.path, target) == 0 { return }
-    // What was a file a moment ago may be a link or a pipe by now.
+    // A file may have become a link or a pipe in the meantime.
     let source = open(file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard source >= 0 else { throw failure("\(file.path) cannot be read", at: target) }
     defer { close(source) }
@@ -102,7 +102,7 @@ struct FolderCopy: Sendable {
     return ModelError(
       code: .storage,
       description: "\(what): \(String(cString: strerror(cause)))"
-        + (full ? ". Nothing was kept; free space on the disk of \(target) and register it again" : ""))
+        + (full ? ". Nothing was kept; free space on the disk of \(target) and register the model again" : ""))
   }
 
   private static func freeBytes(at path: String) -> Int64? {

@@ -1,15 +1,15 @@
 import Glibc
 
-/// What a folder to be registered holds, looked at as a whole before anything of it is taken.
+/// The contents of a folder to be registered, checked as a whole before anything is taken.
 struct FolderSurvey: Sendable {
   enum Item: Hashable, Sendable {
     case folder(String)
     case file(String, SourceFile)
   }
 
-  /// A regular file to be taken.
+  /// A regular file to take.
   struct SourceFile: Hashable, Sendable {
-    /// Resolved: where a link led to.
+    /// Resolved: the target of a link.
     let path: String
     /// In bytes.
     let size: Int64
@@ -17,21 +17,21 @@ struct FolderSurvey: Sendable {
     let isExecutable: Bool
   }
 
-  /// By their place in the folder; a folder before what is in it.
+  /// By path in the folder; a folder comes before its contents.
   private(set) var items: [Item] = []
 
   private let root: String
   private let rules: SourceRules
   private let followsLinks: Bool
 
-  /// So many files and folders at most, and so deeply nested: a model has some dozens.
+  /// Limits for the number of files and folders and for their nesting: a model has a few dozen.
   private static let largestCount = 100_000
   private static let maximumDepth = 32
 
   /// - Parameters:
   ///   - root: the folder's resolved path.
   ///   - followsLinks: whether links may lead out of the folder.
-  /// - Throws: ``ModelError`` for what no registration may take.
+  /// - Throws: ``ModelError`` for anything that must not be registered.
   init(of root: String, rules: SourceRules, followsLinks: Bool) throws(ModelError) {
     self.root = root
     self.rules = rules
@@ -45,7 +45,7 @@ struct FolderSurvey: Sendable {
       let inside = place.isEmpty ? name : place + "/" + name
       guard items.count < Self.largestCount else {
         throw invalid(
-          "\(root) holds more than \(Self.largestCount) files and folders; register the folder of one model")
+          "\(root) contains more than \(Self.largestCount) files and folders; register the folder of one model")
       }
       try take(folder + "/" + name, as: inside, ancestors: ancestors)
     }
@@ -67,7 +67,7 @@ struct FolderSurvey: Sendable {
         isExecutable: status.st_mode & S_IXUSR != 0)
       items.append(.file(inside, file))
     case S_IFDIR:
-      guard !ancestors.contains(real) else { throw invalid("\(shown) is a link back up to \(real)") }
+      guard !ancestors.contains(real) else { throw invalid("\(shown) links to \(real), a folder that contains it") }
       guard ancestors.count < Self.maximumDepth else {
         throw invalid("\(root) is nested more deeply than \(Self.maximumDepth) folders, at \(shown)")
       }
@@ -87,14 +87,14 @@ struct FolderSurvey: Sendable {
     try refuse(real, shown)
     guard followsLinks else {
       throw invalid(
-        "\(shown) is a link to outside the folder, \(real); copy the file into the folder, or register with "
+        "\(shown) links outside the folder, to \(real); copy the file into the folder, or register with "
           + "--follow-links if this is intended")
     }
     return real
   }
 
-  /// The Hugging Face cache keeps `models--ORG--NAME/snapshots/REVISION` as links to `models--ORG--NAME/blobs`, so a snapshot is
-  /// whole only with the blobs of the same model.
+  /// The Hugging Face cache keeps `models--ORG--NAME/snapshots/REVISION` as links to `models--ORG--NAME/blobs`, so a
+  /// snapshot is complete only with the blobs of the same model.
   private static func isOfSameCache(_ real: String, root: String) -> Bool {
     let parts = root.split(separator: "/")
     guard let snapshots = parts.lastIndex(of: "snapshots"), snapshots > 0, snapshots + 1 < parts.count,

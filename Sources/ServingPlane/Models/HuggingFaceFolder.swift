@@ -1,25 +1,25 @@
 import CanonicalJSON
 import FoundationEssentials
 
-/// A model folder as Hugging Face's libraries write it, with a `config.json`: enough to serve it with vLLM without being
-/// told how.
+/// A model folder as written by Hugging Face's libraries, with a `config.json`: enough to serve it with vLLM without
+/// further instructions.
 struct HuggingFaceFolder {
-  /// Serves the folder that it runs in.
+  /// Serves the folder in which it runs.
   static let entrypoint = "python -m vllm.entrypoints.openai.api_server --model ."
 
   private let path: String
   private let kind: ModelKind
   private let hasChatTemplate: Bool
 
-  /// - Returns: nil where the folder has no `config.json`.
-  /// - Throws: `ModelError` for a folder that nobody can serve by itself, such as an adapter's.
+  /// - Returns: nil if the folder has no `config.json`.
+  /// - Throws: `ModelError` for a folder that cannot be served by itself, such as an adapter's.
   init?(path: String) throws(ModelError) {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     if files.contains("adapter_config.json") {
       throw ModelError(
         code: .invalid,
-        description: "\(path) contains a LoRA adapter (adapter_config.json), which is served beside its base model "
-          + "only; "
+        description: "\(path) contains a LoRA adapter (adapter_config.json), which can be served only with its base "
+          + "model; "
           + "register the base model with the adapter in its folder and with --enable-lora --lora-modules NAME=PATH "
           + "in its entrypoint, or merge the two")
     }
@@ -56,7 +56,7 @@ struct HuggingFaceFolder {
     }
   }
 
-  /// Far more than any of these files has.
+  /// Far larger than any of these files.
   private static let largestFile = 64 << 20
 
   private static func json(_ file: String) throws(ModelError) -> JSONValue {
@@ -74,7 +74,7 @@ struct HuggingFaceFolder {
   }
 }
 
-/// What a model is for, by the architectures that its `config.json` names.
+/// The purpose of a model, by the architectures in its `config.json`.
 enum ModelKind: Hashable, Sendable {
   case generation
   case embedding
@@ -83,8 +83,8 @@ enum ModelKind: Hashable, Sendable {
   /// No architecture is named.
   case unnamed
 
-  /// - Parameter isSentenceTransformer: whether the folder is one of Sentence Transformers, which often build on models
-  ///   that could generate.
+  /// - Parameter isSentenceTransformer: whether the folder is one of Sentence Transformers, which are often based on
+  ///   models that could generate.
   init(architectures: [String], isSentenceTransformer: Bool) {
     if isSentenceTransformer {
       self = .embedding

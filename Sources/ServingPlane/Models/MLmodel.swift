@@ -1,13 +1,13 @@
 import LibYAML
 import ServingAPI
 
-/// What the plane reads of an MLflow model folder's `MLmodel` file. The metadata stands in that file and nowhere else; a long
-/// entrypoint is folded over several lines there, which a YAML reader joins.
+/// The parts of an MLflow model folder's `MLmodel` file that the plane reads. No other file has the metadata; a long
+/// entrypoint is folded over several lines, which a YAML reader joins.
 struct MLmodel: Hashable, Sendable {
   var entrypoint: String?
   var task: String?
 
-  /// - Parameter path: the file, of a mebibyte at most; one that is not there is nil.
+  /// - Parameter path: the file, of at most one mebibyte; a missing file gives nil.
   init?(path: String) throws(ModelError) {
     do {
       guard let text = try SecureFile.readText(path) else { return nil }

@@ -5,18 +5,18 @@ import LibCrypto
 import ServingAPI
 import Synchronization
 
-/// The plane's registry of models: `NAME/versions/N/` with the version's files, `NAME/aliases.json` beside it.
+/// The plane's model registry: `NAME/versions/N/` with the version's files, next to `NAME/aliases.json`.
 ///
-/// A version is complete or not there: it is put together aside and renamed into place. Its methods block on the disk.
+/// A version is complete or absent: it is assembled elsewhere and renamed into place. The methods block on the disk.
 final class ModelDirectory: Sendable {
   let path: String
   private let own: [String]
   private let now: @Sendable () -> Int64
-  /// Guards the aliases' read and write.
+  /// Guards reading and writing the aliases.
   private let aliasLock = Mutex(())
 
   /// - Parameters:
-  ///   - own: the plane's folders, from which nothing may be registered, besides this one.
+  ///   - own: the plane's folders, from which, like from this one, nothing may be registered.
   ///   - now: milliseconds since 1970.
   init(path: String, own: [String] = [], now: @escaping @Sendable () -> Int64) {
     self.path = path
@@ -26,17 +26,17 @@ final class ModelDirectory: Sendable {
 
   // MARK: Versions
 
-  /// Registers a folder as a version of a model, and the model where there is none.
+  /// Registers a folder as a version of a model, which is created if it does not exist.
   ///
   /// - Parameters:
   ///   - source: an absolute path: an MLflow model folder with its own `MLmodel`, a folder with a `config.json`, or the
-  ///     folder the entrypoint runs from.
-  ///   - number: the version's number, such as the one it has in another registry; nil: the next one.
-  ///   - entrypoint: the command that serves it; nil: as ``ServingInstructions`` finds it.
-  ///   - task: nil: as ``ServingInstructions`` finds it.
+  ///     folder in which the entrypoint runs.
+  ///   - number: the version's number, such as its number in another registry; nil for the next one.
+  ///   - entrypoint: the command that serves it; nil to use the one that ``ServingInstructions`` finds.
+  ///   - task: nil to use the one that ``ServingInstructions`` finds.
   ///   - followsLinks: whether links may lead out of the folder.
   ///   - copy: how the files are taken over.
-  /// - Throws: ``ModelError``; nothing of the version is there then.
+  /// - Throws: ``ModelError``; nothing of the version is kept then.
   func register(
     _ model: String, from source: String, as number: Int? = nil, entrypoint: String? = nil, task: String? = nil,
     followsLinks: Bool = false, copy: FolderCopy = FolderCopy()
@@ -74,7 +74,7 @@ final class ModelDirectory: Sendable {
       created: record["created_at"]?.intValue ?? 0)
   }
 
-  /// All versions of a model, oldest first. One that is damaged stands among them with the reason.
+  /// All versions of a model, oldest first. A damaged one is included with the reason.
   func versions(_ model: String) throws(ModelError) -> [(number: Int, version: Result<ModelVersion, ModelError>)] {
     try checkExists(model)
     return numbers(model).map { number in
@@ -90,14 +90,14 @@ final class ModelDirectory: Sendable {
 
   // MARK: Aliases
 
-  /// The aliases of a model and the versions they mean.
+  /// The aliases of a model and their versions.
   func aliases(_ model: String) throws(ModelError) -> [String: Int] {
     try checkExists(model)
     return try json(aliasesPath(model))?.objectValue?.compactMapValues { $0.intValue.flatMap { Int(exactly: $0) } }
       ?? [:]
   }
 
-  /// The version an alias means.
+  /// The version of an alias.
   func version(_ model: String, alias: String) throws(ModelError) -> ModelVersion {
     guard let number = try aliases(model)[alias] else {
       throw ModelError(code: .missing, description: "Model '\(model)' has no alias '\(alias)'.")
@@ -113,13 +113,13 @@ final class ModelDirectory: Sendable {
     try changeAliases(model) { $0[alias] = number }
   }
 
-  /// Removes an alias. One that is not there is an error.
+  /// Removes an alias. A missing one is an error.
   func removeAlias(_ model: String, _ alias: String) throws(ModelError) {
     _ = try version(model, alias: alias)
     try changeAliases(model) { $0[alias] = nil }
   }
 
-  /// Removes what was left of registrations that a killed plane did not finish.
+  /// Removes the remains of registrations that a killed plane did not finish.
   func removeIncomplete() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasPrefix(".incoming-") {
       try? FileManager.default.removeItem(atPath: path + "/" + name)
@@ -144,7 +144,8 @@ final class ModelDirectory: Sendable {
     }
   }
 
-  /// Before anything is copied; whoever registers at the same moment is found when the version is put in place.
+  /// Checks that a number is free, before anything is copied; a concurrent registration is detected when the version is
+  /// moved into place.
   private func checkFree(_ model: String, _ number: Int) throws(ModelError) {
     guard (1...Self.highestNumber).contains(number) else {
       throw ModelError(
@@ -153,13 +154,13 @@ final class ModelDirectory: Sendable {
     if numbers(model).contains(number) { throw taken(model, number) }
   }
 
-  /// What the registries that numbers are taken over from can count to.
+  /// The highest number in the registries from which numbers are taken over.
   private static let highestNumber = Int(Int32.max)
 
   private func taken(_ model: String, _ number: Int) -> ModelError {
     ModelError(
       code: .exists,
-      description: "Model '\(model)' has a version \(number) already, and versions are immutable; the highest is "
+      description: "Model '\(model)' already has version \(number), and versions are immutable; the highest is "
         + "\(numbers(model).last ?? number). Use another number, or omit it to get the next one.")
   }
 
@@ -168,7 +169,7 @@ final class ModelDirectory: Sendable {
     let there =
       present.isEmpty
       ? "the plane has no model with that name; register it with `setpoint models register \(model) DIR`"
-      : "there is " + present.suffix(10).map(String.init).joined(separator: ", ")
+      : "it has " + present.suffix(10).map(String.init).joined(separator: ", ")
     return ModelError(code: .missing, description: "Model '\(model)' has no version \(number): \(there).")
   }
 
@@ -177,10 +178,11 @@ final class ModelDirectory: Sendable {
     return names.compactMap { name in Int(name).flatMap { $0 > 0 && String($0) == name ? $0 : nil } }.sorted()
   }
 
-  /// Where a version's entrypoint runs, within its folder: an MLflow model with artifacts, one without, any other folder.
+  /// The folder in which a version's entrypoint runs: of an MLflow model with artifacts, one without, or any other
+  /// folder.
   private static let artifactsFolders = ["model/artifacts", "model", "artifacts"]
 
-  /// What a file of the directory says; nil where there is none.
+  /// The contents of a file in the directory; nil if it does not exist.
   private func json(_ file: String) throws(ModelError) -> JSONValue? {
     do {
       return try SecureFile.readText(file).map { try JSONValue(parsing: $0) }
@@ -233,7 +235,7 @@ final class ModelDirectory: Sendable {
       throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be created: \(error.systemWords)")
     }
     var number = wanted ?? (numbers(model).last ?? 0) + 1
-    // Onto a folder with something in it a rename fails, so two that register at once get two numbers.
+    // Renaming onto a non-empty folder fails, so two concurrent registrations get two numbers.
     while rename(incoming, versionsPath(model) + "/\(number)") != 0 {
       guard errno == ENOTEMPTY || errno == EEXIST else {
         throw ModelError(

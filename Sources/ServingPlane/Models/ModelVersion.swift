@@ -1,14 +1,14 @@
-/// One version of a registered model, as it lies in the model directory.
+/// One version of a registered model, as stored in the model directory.
 struct ModelVersion: Hashable, Sendable {
   let model: String
   let number: Int
   /// Such as `llm/v1/chat`.
   let task: String
-  /// The command line that serves it.
+  /// The command that serves it.
   let entrypoint: String
-  /// The folder the entrypoint runs from.
+  /// The folder in which the entrypoint runs.
   let artifacts: String
-  /// The folder it was registered from.
+  /// The folder from which it was registered.
   let source: String
   /// Milliseconds since 1970.
   let created: Int64
@@ -16,7 +16,7 @@ struct ModelVersion: Hashable, Sendable {
 
 /// The name of a registered model: `catalog.schema.name`, or a bare name.
 enum ModelName {
-  /// What is wrong with a name; nil if nothing is. A good name is also a good file name.
+  /// The finding for a name; nil if it is valid. A valid name is also a valid file name.
   static func finding(_ name: String) -> String? {
     guard !name.isEmpty, name.utf8.count <= 255 else { return "a model name must have 1 to 255 characters" }
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
@@ -27,7 +27,7 @@ enum ModelName {
     return nil
   }
 
-  /// What is wrong with an alias; nil if nothing is.
+  /// The finding for an alias; nil if it is valid.
   static func aliasFinding(_ alias: String) -> String? {
     if alias == "latest" { return "the alias \"latest\" is reserved" }
     guard !alias.isEmpty, alias.utf8.count <= 255, alias.utf8.allSatisfy(isNameByte) else {
@@ -48,20 +48,20 @@ enum ModelName {
   }
 }
 
-/// Why the model directory would not do something.
+/// Why the model directory refused an operation.
 struct ModelError: Error, Hashable, CustomStringConvertible {
   enum Code: Hashable, Sendable {
-    /// The request is wrong in itself.
+    /// The request itself is invalid.
     case invalid
-    /// There is no such model, version or alias.
+    /// The model, version or alias does not exist.
     case missing
-    /// There is such a version already.
+    /// The version already exists.
     case exists
-    /// The disk would not.
+    /// The disk failed.
     case storage
-    /// The version or the aliases are there, and cannot be read.
+    /// The version or the aliases exist but cannot be read.
     case damaged
-    /// The caller went away, or the plane stops.
+    /// The caller left, or the plane is stopping.
     case cancelled
   }
 

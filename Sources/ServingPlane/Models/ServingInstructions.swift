@@ -1,7 +1,7 @@
-/// How a folder's model is to be served: as the caller said, else as the folder's `MLmodel` says, else as its `config.json`
-/// lets expect.
+/// How to serve a folder's model: as given by the caller, otherwise by the folder's `MLmodel`, otherwise as inferred
+/// from its `config.json`.
 struct ServingInstructions: Hashable, Sendable {
-  /// A command line that can be run.
+  /// A command that can be run.
   let entrypoint: String
   /// Such as `llm/v1/chat`.
   let task: String
@@ -10,8 +10,8 @@ struct ServingInstructions: Hashable, Sendable {
 
   /// - Parameters:
   ///   - folder: an absolute path.
-  ///   - entrypoint: nil: the folder's own.
-  ///   - task: nil: the folder's own.
+  ///   - entrypoint: nil for the folder's own.
+  ///   - task: nil for the folder's own.
   init(folder: String, entrypoint given: String?, task givenTask: String?) throws(ModelError) {
     let written = try MLmodel(path: folder + "/MLmodel")
     isMLflow = written != nil

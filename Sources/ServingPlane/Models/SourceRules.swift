@@ -1,23 +1,23 @@
 import FoundationEssentials
 import Glibc
 
-/// From where on the machine a model's files may be taken.
+/// The places on the machine from which a model's files may be taken.
 struct SourceRules: Sendable {
   /// The plane's own folders.
   private let own: [String]
   private let kernelViews: [String]
 
-  /// Looks at what is mounted now.
+  /// Reads the current mounts.
   ///
-  /// - Parameter own: folders of the plane, secrets among them; their parents are refused with them.
+  /// - Parameter own: folders of the plane, including secrets; their parents are refused too.
   init(own: [String]) {
     self.own = own.map { ResolvedPath.of($0) ?? $0 }
     kernelViews = Self.mountedViews()
   }
 
-  /// Why nothing may be taken from there; nil: it may.
+  /// Why nothing may be taken from there; nil if it may.
   ///
-  /// - Parameter path: a resolved path, of a folder or of a file.
+  /// - Parameter path: the resolved path of a folder or file.
   func finding(_ path: String) -> String? {
     if path == "/" { return "it is the whole file system" }
     for folder in own {
@@ -34,7 +34,7 @@ struct SourceRules: Sendable {
 
   private static let system = ["/proc", "/sys", "/dev"]
 
-  /// Where the kernel's views are mounted: that may be anywhere, as in a folder that was made for chroot.
+  /// Where the kernel's views are mounted: possibly anywhere, as in a folder prepared for chroot.
   private static func mountedViews() -> [String] {
     // https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
     guard let table = FileManager.default.contents(atPath: "/proc/self/mountinfo") else { return [] }
@@ -53,9 +53,9 @@ struct SourceRules: Sendable {
   ]
 }
 
-/// Absolute paths without links.
+/// Absolute paths with links resolved.
 enum ResolvedPath {
-  /// Nil where there is no such file; `errno` says why.
+  /// The resolved path; nil if the file does not exist, with the reason in `errno`.
   static func of(_ path: String) -> String? {
     guard let whole = realpath(path, nil) else { return nil }
     defer { free(whole) }

@@ -11,7 +11,7 @@ struct Accelerators: Hashable, Sendable {
 
   static let none = Accelerators(gpus: [])
 
-  /// Asks `nvidia-smi`. A machine without it, or on which it fails, has no GPU.
+  /// Queries `nvidia-smi`. A machine on which it is missing or fails has no GPU.
   static func detect() async -> Accelerators {
     do {
       let result = try await Subprocess.run(
@@ -26,7 +26,7 @@ struct Accelerators: Hashable, Sendable {
 
   init(gpus: [GPU]) { self.gpus = gpus }
 
-  /// Reads lines such as `0, NVIDIA A10G`.
+  /// Parses lines such as `0, NVIDIA A10G`.
   init(listing: String) {
     gpus = listing.split(whereSeparator: \.isNewline).compactMap { line in
       let fields = line.split(separator: ",", maxSplits: 1).map { $0.trimming(" ") }
@@ -35,16 +35,17 @@ struct Accelerators: Hashable, Sendable {
     }
   }
 
-  /// One line for people.
+  /// One line of text.
   var summary: String {
     guard !gpus.isEmpty else { return "no NVIDIA GPU, so every workload runs on the CPU" }
     return gpus.map { "GPU \($0.index) \($0.name)" }.joined(separator: ", ")
   }
 
-  /// The GPUs for one more replica, of those that nobody has; empty for one that runs on the CPU.
+  /// The GPUs for one more replica, from the free ones; empty for one that runs on the CPU.
   ///
-  /// - Parameter inUse: the devices of all replicas that are not over: one that is on its way out has its GPUs until it is gone.
-  /// - Returns: nil where too few are free.
+  /// - Parameter inUse: the devices of all replicas that have not ended: one that is leaving keeps its GPUs until it is
+  ///   gone.
+  /// - Returns: nil if too few are free.
   func devices(for workloadType: String, inUse: some Sequence<Int>) -> [Int]? {
     let taken = Set(inUse)
     let free = gpus.map(\.index).filter { !taken.contains($0) }.sorted()
@@ -52,18 +53,19 @@ struct Accelerators: Hashable, Sendable {
     return free.count >= count ? Array(free.prefix(count)) : nil
   }
 
-  /// How many GPUs of this machine one replica takes: none on a machine without, where every type runs on the CPU.
+  /// The number of this machine's GPUs that one replica takes: none on a machine without, where every type runs on the
+  /// CPU.
   func places(for workloadType: String) -> Int { gpus.isEmpty ? 0 : Self.gpuCount(workloadType) }
 
-  /// How many GPUs a workload type stands for (serving-api.md 6.2): none for the CPU, four for `MULTIGPU_MEDIUM`, else
-  /// its trailing number, else one.
+  /// The number of GPUs that a workload type stands for (serving-api.md 6.2): none for the CPU, four for
+  /// `MULTIGPU_MEDIUM`, otherwise its trailing number, or one.
   static func gpuCount(_ workloadType: String) -> Int {
     if workloadType == "CPU" || workloadType.hasPrefix("CPU_") { return 0 }
     if workloadType == "MULTIGPU_MEDIUM" { return 4 }
     return workloadType.split(separator: "_").last.flatMap { Int($0) } ?? 1
   }
 
-  /// Why this machine can never hold a config; nil where it can.
+  /// Why this machine can never run a config; nil if it can.
   func finding(_ entities: [PlaneEntity]) -> String? {
     guard !gpus.isEmpty else { return nil }
     let present = "this machine has \(gpus.count) (\(summary))"
@@ -80,7 +82,7 @@ struct Accelerators: Hashable, Sendable {
 
   private static func count(_ gpus: Int) -> String { gpus == 1 ? "1 GPU" : "\(gpus) GPUs" }
 
-  /// What to say on an endpoint about where it runs; nil where it runs on what was asked for.
+  /// The note on an endpoint about where it runs; nil if it runs on the requested hardware.
   func remark(for workloadType: String) -> String? {
     guard gpus.isEmpty, Self.gpuCount(workloadType) > 0 else { return nil }
     return "this machine has no NVIDIA GPU, so vLLM runs \(workloadType) on the CPU"

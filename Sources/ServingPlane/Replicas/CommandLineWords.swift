@@ -1,10 +1,10 @@
-/// A command line split into words the way a POSIX shell splits it, without a shell: quotes and backslashes are honoured,
-/// `$NAME`, `${NAME}` and `{port}` are replaced, and everything that would need a shell to run is refused by name.
+/// Splits a command line into words as a POSIX shell does, without a shell: quotes and backslashes are honored,
+/// `$NAME`, `${NAME}` and `{port}` are replaced, and anything that needs a shell to run is refused by name.
 enum CommandLineWords {
   /// - Parameters:
-  ///   - text: the command line, as it stands in a model version's metadata.
-  ///   - port: what `{port}`, `$PORT` and `${PORT}` stand for; nil leaves `{port}` in their place.
-  ///   - variables: what any other `$NAME` stands for; nil where that is not known yet, and any name will do.
+  ///   - text: the command line, as given in a model version's metadata.
+  ///   - port: the value of `{port}`, `$PORT` and `${PORT}`; nil leaves `{port}` in place.
+  ///   - variables: the values of any other `$NAME`; nil if not known yet, and then any name is accepted.
   static func split(_ text: String, port: Int?, variables: [String: String]?) throws(EntrypointError) -> [String] {
     let port = port.map(String.init) ?? "{port}"
     var splitter = Splitter(characters: Array(text), port: port, variables: variables)
@@ -33,7 +33,7 @@ private struct Splitter {
     }
   }
 
-  /// White space, and backslashes that only join two lines.
+  /// Skips white space, and backslashes that only join two lines.
   private mutating func skipSpace() {
     while position < characters.count {
       if characters[position].isWhitespace {
@@ -55,7 +55,7 @@ private struct Splitter {
       case "'": word += try quoted(until: "'")
       case "\"": word += try doubleQuoted()
       case "\\":
-        guard position < characters.count else { throw EntrypointError(description: "it ends in a lone backslash") }
+        guard position < characters.count else { throw EntrypointError(description: "it ends with a lone backslash") }
         // A backslash before a line break joins the lines, as in a shell.
         if !characters[position].isNewline { word.append(characters[position]) }
         position += 1
@@ -96,7 +96,7 @@ private struct Splitter {
     throw EntrypointError(description: "the quote \" at character \(start) is not closed")
   }
 
-  /// What stands behind a `$`; a `$` before anything but a name is itself.
+  /// The part after a `$`; a `$` before anything but a name stands for itself.
   private mutating func variable() throws(EntrypointError) -> String {
     guard position < characters.count else { return "$" }
     if characters[position] == "(" {

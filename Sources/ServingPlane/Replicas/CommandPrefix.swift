@@ -1,11 +1,11 @@
-/// What stands in front of a command's program: assignments, and `env` with more of them. The plane starts programs without a
-/// shell and sets their environment itself, so it reads these words instead of running them; otherwise `env CUDA_VISIBLE_DEVICES=0`
-/// would undo what the plane sets.
+/// The words before a command's program: assignments, and `env` with more of them. The plane starts programs without a
+/// shell and sets their environment itself, so it reads these words instead of running them; otherwise `env
+/// CUDA_VISIBLE_DEVICES=0` would undo the plane's settings.
 struct CommandPrefix: Hashable {
   /// The program and its arguments.
   var words: [String]
   var assignments: [String: String] = [:]
-  /// Variables that are not to be passed on.
+  /// Variables not to be passed on.
   var removals: Set<String> = []
 
   init(_ line: [String]) {
@@ -26,7 +26,7 @@ struct CommandPrefix: Hashable {
     }
   }
 
-  /// Takes `env` and its options off; false, and nothing taken, where it has an option that is not understood.
+  /// Removes `env` and its options; returns false and removes nothing if it has an unknown option.
   private mutating func takeEnv() -> Bool {
     var rest = words.dropFirst()
     var names: Set<String> = []
@@ -34,7 +34,7 @@ struct CommandPrefix: Hashable {
       rest = rest.dropFirst()
       switch option {
       case "--": break options
-      // What the plane passes on is an allow-list in any case, and its own variables stay.
+      // The plane passes on only an allow-list in any case, and its own variables stay.
       case "-", "-i", "--ignore-environment": continue
       case "-u", "--unset":
         guard let name = rest.popFirst() else { return false }

@@ -1,8 +1,9 @@
 import CanonicalJSON
 import Endpoints
 
-/// The engine flags a manifest carries to a plane, as a JSON list of words in one environment variable. The plane reads the
-/// variable and does not pass it on; the words stand behind the entrypoint's own, and of a flag given twice vLLM takes the last.
+/// The engine flags that a manifest passes to a plane, as a JSON list of words in one environment variable. The plane
+/// reads the variable and does not pass it on; the words follow the entrypoint's own, and vLLM uses the last of a
+/// repeated flag.
 enum EngineFlags {
   static let variable = EngineArguments.variable
 

@@ -1,27 +1,27 @@
-/// What can be read out of vLLM's output.
+/// Information extracted from vLLM's output.
 ///
-/// A line is `(Worker pid=12) ERROR 11-21 22:50:24 [file.py:857] text`, each part but the text optional; lines of the
-/// several processes of one engine interleave (the facts were measured against vLLM 0.32).
+/// A line is `(Worker pid=12) ERROR 11-21 22:50:24 [file.py:857] text`, with each part except the text optional; lines
+/// of an engine's processes interleave (measured with vLLM 0.32).
 struct EngineLog: Sendable {
   struct Line: Hashable, Sendable {
-    /// `APIServer`, `EngineCore`, `Worker`, …; empty where the line has no prefix.
+    /// `APIServer`, `EngineCore`, `Worker`, …; empty if the line has no prefix.
     let process: String
-    /// `INFO`, `ERROR`, …; empty where there is none.
+    /// `INFO`, `ERROR`, …; empty if there is none.
     let level: String
-    /// The place in vLLM's source that wrote it; all lines of one traceback share it.
+    /// The position in vLLM's source that logged it; all lines of one traceback share it.
     let source: String
     let text: String
   }
 
   let lines: [Line]
 
-  /// - Parameter text: the output's end; a first line that was cut is harmless.
+  /// - Parameter text: the end of the output; a truncated first line is harmless.
   init(_ text: String) {
     lines = text.split(whereSeparator: \.isNewline).map { Self.line(Self.withoutColours($0)) }
   }
 
-  /// The lines of the first error block of a Worker, or else of an EngineCore: that one names the cause, and every later
-  /// block only says that something has failed.
+  /// The lines of the first error block of a Worker, otherwise of an EngineCore: it names the cause, and every later
+  /// block only reports that something failed.
   var firstEngineErrorBlock: [Line] {
     for process in ["Worker", "EngineCore"] {
       guard let start = lines.firstIndex(where: { $0.process.hasPrefix(process) && $0.level == "ERROR" }) else {
@@ -35,8 +35,9 @@ struct EngineLog: Sendable {
     return []
   }
 
-  /// What the last exception among the given lines says; nil where there is none. One without words of its own, such as
-  /// `RuntimeError:` with the text in the lines below it, or a bare `AssertionError`, is told with the lines that explain it.
+  /// The message of the last exception among the given lines; nil if there is none. An exception without its own
+  /// message, such as `RuntimeError:` with the text in the lines below it, or a bare `AssertionError`, is shown with
+  /// the lines that explain it.
   static func lastExceptionLine(in lines: some BidirectionalCollection<Line>) -> String? {
     let lines = Array(lines)
     var wordless: String?
@@ -48,7 +49,7 @@ struct EngineLog: Sendable {
     return wordless
   }
 
-  /// An exception with the lines of its message that follow it; nil where none does.
+  /// An exception with the lines of its message that follow it; nil if none does.
   private static func told(_ lines: [Line], _ index: Int) -> String? {
     let head = lines[index]
     var words: [String] = []
@@ -77,7 +78,7 @@ struct EngineLog: Sendable {
     return code.map { "\(name), raised by: \($0.text.trimming(" \t"))" }
   }
 
-  /// The last line that says anything: an error or a warning if there is one, else whatever was written last.
+  /// The last informative line: an error or a warning if there is one, otherwise the last line.
   var lastMeaningfulLine: String? {
     let telling = lines.reversed().filter { line in
       !line.text.trimming(" \t-=~^").isEmpty && !Self.isNoise(line.text) && !Self.isHollow(line.text)
@@ -98,19 +99,19 @@ struct EngineLog: Sendable {
     return ["Error", "Exception", "Interrupt", "Exit"].contains { last.hasSuffix($0) }
   }
 
-  /// Whether an exception's line holds its name alone.
+  /// Whether the line of an exception contains only its name.
   private static func isWordless(_ text: String) -> Bool {
     guard let colon = text.firstIndex(of: ":") else { return !text.trimming(" \t").contains(" ") }
     return String(text[text.index(after: colon)...]).trimming(" \t:").isEmpty
   }
 
-  /// What is written at every end, and explains none.
+  /// Whether a line is logged at every exit, and so explains none.
   private static func isNoise(_ text: String) -> Bool {
     ["nanobind", "resource_tracker", "it/s]", "leaked", "warnings.warn", "DeprecationWarning", "\" HTTP/1."]
       .contains { text.contains($0) }
   }
 
-  /// Exceptions that say only that there was one.
+  /// Whether an exception says only that another one occurred.
   private static func isHollow(_ text: String) -> Bool {
     text.contains("Engine core initialization failed") || text.contains("See stack trace for root cause")
       || text.contains("validation error for") || text.contains("validation errors for")

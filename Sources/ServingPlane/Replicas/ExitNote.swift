@@ -1,11 +1,11 @@
 import Synchronization
 
-/// How a replica's own process ended. The kernel tells it once, to whoever asks first; here it stays for all who ask later,
-/// whichever of a replica's waits it was that asked.
+/// How a replica's own process ended. The kernel reports it once, to the first query; here it is kept for all later
+/// queries, from any of the replica's waits.
 final class ExitNote: Sendable {
   private let known = Mutex<ProcessExit?>(nil)
 
-  /// How our own child ended; nil while it runs, and for a process that is no child of ours.
+  /// How our own child process ended; nil while it runs, and for a process that is not our child.
   @discardableResult
   func collect(_ pid: Int32) -> ProcessExit? {
     known.withLock { known in

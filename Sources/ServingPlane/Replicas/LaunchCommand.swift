@@ -1,26 +1,26 @@
-/// One replica's command line and environment, ready to be run.
+/// One replica's command line and environment, ready to run.
 struct LaunchCommand: Hashable, Sendable {
   /// The words; the first is the program as the entrypoint names it.
   var words: [String]
-  /// Assignments written in front of the program (`NAME=value python …`), also behind `env`.
+  /// Assignments before the program (`NAME=value python …`), also after `env`.
   var assignments: [String: String]
-  /// Variables that `env -u NAME` takes away.
+  /// Variables that `env -u NAME` removes.
   var removals: Set<String>
 
   /// The program, as the entrypoint names it.
   var program: String { words.first ?? "" }
 
-  /// Reads an entrypoint and points it at one replica's port.
+  /// Parses an entrypoint and points it at one replica's port.
   ///
-  /// `--host` becomes the loopback address and `--port` the replica's, in place or appended: a replica is reachable only
-  /// through the gateway. `--uds`, `--api-key` and `--device-ids` go, since the first would leave the port unanswered, the second would shut
-  /// the gateway out, and the devices are the plane's to assign.
+  /// `--host` becomes the loopback address and `--port` the replica's, in place or appended: a replica is reachable
+  /// only through the gateway. `--uds`, `--api-key` and `--device-ids` are removed: the first would leave the port
+  /// unused, the second would lock out the gateway, and the plane assigns the devices.
   ///
   /// - Parameters:
   ///   - entrypoint: the version's `metadata.entrypoint`.
   ///   - port: the replica's port on 127.0.0.1.
-  ///   - environment: what `$NAME` in the entrypoint is looked up in.
-  ///   - engineArguments: appended as they are; see ``EngineFlags``.
+  ///   - environment: the values of `$NAME` in the entrypoint.
+  ///   - engineArguments: appended unchanged; see ``EngineFlags``.
   init(
     entrypoint: String, port: Int, environment: [String: String], engineArguments: [String] = []
   ) throws(EntrypointError) {
@@ -30,7 +30,7 @@ struct LaunchCommand: Hashable, Sendable {
     guard CommandPrefix.basename(command.words[0]) != "env" else {
       throw EntrypointError(description: "it uses an option of env other than -i and -u; remove env")
     }
-    // Behind another program, as in `nohup env CUDA_VISIBLE_DEVICES=0 python …`.
+    // After another program, as in `nohup env CUDA_VISIBLE_DEVICES=0 python …`.
     command.words.removeAll { word in
       word.contains("=") && ReplicaEnvironment.isDevices(String(word.prefix { $0 != "=" }))
         && EnvironmentName.isValid(word.prefix { $0 != "=" })
@@ -53,7 +53,7 @@ struct LaunchCommand: Hashable, Sendable {
     return nil
   }
 
-  /// What the engine loads: `--model`, or the word after `vllm serve`.
+  /// The model that the engine loads: `--model`, or the word after `vllm serve`.
   var modelArgument: String? {
     if let model = value(of: "--model") { return model }
     guard let serve = words.firstIndex(of: "serve"), serve > 0, serve + 1 < words.count,
@@ -96,14 +96,14 @@ struct LaunchCommand: Hashable, Sendable {
     return result
   }
 
-  /// A word up to its `=`, as written and as the option it means: vLLM takes `_` for `-`.
+  /// A word up to its `=`, as written and as the option it means: vLLM accepts `_` for `-`.
   private static func flag(of word: String) -> (word: String, flag: String) {
     let name = String(word.prefix { $0 != "=" })
     return (name, name.hasPrefix("--") ? name.replacing("_", with: "-") : name)
   }
 }
 
-/// What may name a variable in an environment.
+/// The valid names of environment variables.
 enum EnvironmentName {
   static func isValid(_ name: some StringProtocol) -> Bool {
     guard let first = name.utf8.first, !(48...57).contains(first) else { return false }

@@ -1,22 +1,22 @@
 import CanonicalJSON
 import LibCrypto
 
-/// What a replica is launched from. Entities that agree in it share their replicas, so a config that changes only
+/// The launch config of a replica. Entities with the same one share their replicas, so a config that changes only
 /// traffic or names starts nothing.
 struct LaunchConfig: Hashable, Codable, Sendable {
   /// The registered model's name.
   let model: String
   /// The model version's number.
   let version: Int
-  /// The API's word for the accelerator, such as `GPU_MEDIUM` or `CPU`.
+  /// The API's name of the accelerator, such as `GPU_MEDIUM` or `CPU`.
   let workloadType: String
-  /// The entity's `environment_vars`; secret references are kept as references.
+  /// The entity's `environment_vars`; secret references are kept unresolved.
   let environment: [String: String]
 }
 
 extension LaunchConfig {
-  /// The launch as one opaque text, by which replicas and entities find each other. Equal launches have equal keys; it holds no
-  /// values of the environment, which may be secret.
+  /// The launch as one opaque string, which links replicas and entities. Equal launches have equal keys; it contains no
+  /// environment values, which may be secret.
   var key: String {
     let environment = JSONValue.object(environment.mapValues { .string($0) })
     let whole: JSONValue = [

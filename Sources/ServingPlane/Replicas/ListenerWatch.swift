@@ -1,19 +1,19 @@
 import LibCurl
 import Synchronization
 
-/// Watches where a replica listens: a server beyond loopback is open to everybody who reaches this machine, without a token, and one
-/// on another port than its own is never reached by the gateway.
+/// Checks where a replica listens: a server beyond loopback is open without a token to anyone who can reach this
+/// machine, and the gateway cannot reach one on another port.
 ///
-/// An engine has sockets of its own, and torch's store listens on every interface by itself; so what counts beyond the replica's
-/// port is what answers HTTP.
+/// An engine has its own sockets, and torch's store listens on every interface by itself; so beyond the replica's port
+/// only sockets that speak HTTP count.
 final class ListenerWatch: Sendable {
   /// The replica's port.
   private let port: Int
   private let client: HTTPClient
-  /// How often each socket has been asked without an answer in HTTP, by its inode.
+  /// The number of requests to each socket, by inode, that got no HTTP response.
   private let asked = Mutex<[UInt64: Int]>([:])
 
-  /// A socket that has been silent so often is no HTTP server.
+  /// A socket that has been silent this often is not an HTTP server.
   private static let maximumAsks = 5
 
   init(port: Int, client: HTTPClient) {
@@ -21,9 +21,9 @@ final class ListenerWatch: Sendable {
     self.client = client
   }
 
-  /// What is wrong with where the replica listens; nil if nothing is.
+  /// The finding for where the replica listens; nil if there is none.
   ///
-  /// - Parameter isStarting: whether it has not been ready yet, so that a server on another port stands in for its own.
+  /// - Parameter isStarting: whether it has not been ready yet; a server on another port then counts as its own.
   func finding(_ group: ReplicaGroup, isStarting: Bool) async -> ReplicaFailure? {
     let sockets = await BlockingWork.brief.run {
       ListeningSocket.listed(for: (group.members() ?? []).map(\.identity.pid))
@@ -42,7 +42,7 @@ final class ListenerWatch: Sendable {
     return nil
   }
 
-  /// The status of an answer in HTTP; nil where there is none in time.
+  /// The status of an HTTP response; nil if there is none in time.
   private func status(_ socket: ListeningSocket, _ path: String) async -> Int? {
     var request = HTTPRequest(url: "http://\(socket.reachable):\(socket.port)\(path)")
     request.timeouts = HTTPTimeouts(connect: .seconds(1), idle: .seconds(1), total: .seconds(2))
@@ -57,7 +57,7 @@ final class ListenerWatch: Sendable {
 
   private func elsewhere(_ socket: ListeningSocket) -> ReplicaFailure {
     ReplicaFailure(
-      "the replica serves on port \(socket.port) instead of its own, \(port), so it was stopped; write --port "
+      "the replica serves on port \(socket.port) instead of its own, \(port), so it was stopped; use --port "
         + "{port} in the entrypoint"
     )
   }

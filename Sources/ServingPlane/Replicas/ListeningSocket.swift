@@ -1,16 +1,16 @@
 import FoundationEssentials
 
-/// A TCP socket on which a process listens, as the kernel lists it (proc_pid_net(5)).
+/// A TCP socket on which a process listens, as listed by the kernel (proc_pid_net(5)).
 struct ListeningSocket: Hashable, Sendable {
-  /// What tells it from any other socket of the machine.
+  /// Distinguishes it from any other socket of the machine.
   let inode: UInt64
   let port: Int
-  /// The address as it stands in a URL: `127.0.0.1`, `[::1]`.
+  /// The address as written in a URL: `127.0.0.1`, `[::1]`.
   let address: String
-  /// Whether only programs of this machine reach it.
+  /// Whether only programs on this machine can reach it.
   let isLoopback: Bool
 
-  /// Reads a line of `/proc/net/tcp` or `/proc/net/tcp6`; nil for a socket that does not listen.
+  /// Parses a line of `/proc/net/tcp` or `/proc/net/tcp6`; nil for a socket that does not listen.
   init?(_ line: some StringProtocol) {
     let fields = line.split(separator: " ")
     guard fields.count > 9, fields[3] == "0A", let inode = UInt64(fields[9]) else { return nil }
@@ -34,7 +34,7 @@ struct ListeningSocket: Hashable, Sendable {
     }
   }
 
-  /// Where to reach it from this machine.
+  /// The address that reaches it from this machine.
   var reachable: String {
     switch address {
     case "0.0.0.0": "127.0.0.1"
@@ -43,7 +43,7 @@ struct ListeningSocket: Hashable, Sendable {
     }
   }
 
-  /// The sockets on which any of these processes listens. Blocks for a moment.
+  /// The sockets on which any of these processes listens. Blocks briefly.
   static func listed(for processes: [Int32]) -> [ListeningSocket] {
     let listening = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path -> [ListeningSocket] in
       let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -54,7 +54,7 @@ struct ListeningSocket: Hashable, Sendable {
     return listening.filter { open.contains($0.inode) }
   }
 
-  /// The inodes of a process's sockets; none where it may not be seen.
+  /// The inodes of a process's sockets; empty if the process may not be inspected.
   private static func sockets(of pid: Int32) -> [UInt64] {
     let folder = "/proc/\(pid)/fd"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -66,7 +66,7 @@ struct ListeningSocket: Hashable, Sendable {
     }
   }
 
-  /// The bytes of an address, which stands there as 32-bit words in this machine's order.
+  /// The bytes of an address, given as 32-bit words in this machine's byte order.
   private static func bytes(_ hexadecimal: some StringProtocol) -> [UInt8]? {
     guard hexadecimal.utf8.count.isMultiple(of: 8) else { return nil }
     var bytes: [UInt8] = []

@@ -1,42 +1,42 @@
-/// Judges from what a replica's metrics say whether its engine makes progress.
+/// Judges from a replica's metrics whether its engine makes progress.
 ///
-/// `/health` stays 200 while an engine is frozen, and so does `/metrics`, with numbers that stand still; so a busy engine is
-/// judged by its counters, and an idle one is asked for a token.
+/// `/health` stays 200 while an engine is frozen, and so does `/metrics`, with numbers that no longer change; so a busy
+/// engine is judged by its counters, and an idle one is asked for a token.
 struct LivenessMachine: Sendable {
-  /// What one look at a replica showed.
+  /// The result of one check of a replica.
   enum Observation: Hashable, Sendable {
-    /// The metrics were read: requests being generated, and a counter that grows with every step of the engine.
+    /// The metrics were read: the requests being generated, and a counter that grows with every step of the engine.
     case metrics(running: Double, progress: Double)
-    /// A token was generated on request.
+    /// A requested token was generated.
     case token
-    /// The request for a token went unanswered within its time.
+    /// The request for a token timed out.
     case noToken
-    /// `/health` says that the engine is dead.
+    /// `/health` reports that the engine is dead.
     case engineDead
-    /// The server did not answer.
+    /// The server did not respond.
     case unreachable(String)
   }
 
-  /// What to do next.
+  /// The next action.
   enum Action: Hashable, Sendable {
-    /// Nothing is wrong; check again after the usual while.
+    /// Nothing is wrong; check again after the usual interval.
     case lookAgain
-    /// The engine is idle, or has not moved since the last look: ask it for a token.
+    /// The engine is idle, or has not moved since the last check: request a token.
     case askForToken
     /// The engine is dead or frozen.
     case replace(ReplicaFailure)
   }
 
-  /// How long an engine with requests may stand still, and a server may be silent, before it counts as dead.
+  /// How long a busy engine may make no progress, or a server may be silent, before it counts as dead.
   let patience: Duration
-  /// An idle engine is not asked more often than so.
+  /// The minimum interval between token requests to an idle engine.
   let tokenEvery: Duration
   private var lastProgress: Double?
   private var lastToken: Duration?
-  /// When the engine was last seen to do something.
+  /// When the engine last made progress.
   private var lastMove: Duration
 
-  /// - Parameter now: time since any fixed moment; all later times count from the same.
+  /// - Parameter now: time relative to any fixed moment, as are all later times.
   init(patience: Duration, tokenEvery: Duration, now: Duration) {
     self.patience = patience
     self.tokenEvery = tokenEvery
@@ -57,7 +57,7 @@ struct LivenessMachine: Sendable {
       lastMove = now
       return .lookAgain
     case .engineDead:
-      return .replace(ReplicaFailure("vLLM's engine is dead: /health answers 503"))
+      return .replace(ReplicaFailure("vLLM's engine is dead: /health returns HTTP 503"))
     case .noToken:
       return overdue(now, "vLLM's engine is stuck: no token for \(now - lastMove)")
     case .unreachable(let reason):

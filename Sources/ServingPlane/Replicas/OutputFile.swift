@@ -1,22 +1,22 @@
 import FoundationEssentials
 import Glibc
 
-/// A replica's output, as the file it is written to.
+/// A replica's output, as the file to which it is written.
 struct OutputFile: Sendable {
   let path: String
 
   init(_ path: String) { self.path = path }
 
-  /// The last `limit` bytes, beginning with a whole line; empty where there is no such file.
+  /// The last `limit` bytes, starting with a whole line; empty if the file does not exist.
   func end(limit: Int = 256 * 1024) -> String {
     read { size in max(0, size - limit)..<size }.map { Self.lines(of: $0.bytes[...], areCut: $0.start > 0) } ?? ""
   }
 
-  /// What was written until the server said that it had started; nil where it did not say so in what is kept of its beginning.
+  /// The output up to the line in which the server reported its start; nil if the kept beginning has no such line.
   ///
   /// - Parameters:
-  ///   - limit: at most so many bytes, the last ones.
-  ///   - reach: how far into the file the words are looked for.
+  ///   - limit: the maximum number of bytes; the last ones are returned.
+  ///   - reach: how far into the file to search for the line.
   func start(limit: Int = 256 * 1024, reach: Int = 8 << 20) -> String? {
     guard let (bytes, _) = read({ size in 0..<min(size, reach) }), let words = bytes.firstRange(of: Self.started) else {
       return nil
@@ -25,7 +25,7 @@ struct OutputFile: Sendable {
     return Self.lines(of: text.suffix(limit), areCut: text.count > limit)
   }
 
-  /// Uvicorn's words for a server that takes requests from now on.
+  /// Uvicorn's message when a server starts to accept requests.
   private static let started = Array("Application startup complete".utf8)
 
   private static func lines(of bytes: ArraySlice<UInt8>, areCut: Bool) -> String {
@@ -33,9 +33,9 @@ struct OutputFile: Sendable {
     return String(decoding: bytes[(start ?? bytes.startIndex)...], as: UTF8.self)
   }
 
-  /// Reads a part of the file; nil where there is none to read.
+  /// Reads a part of the file; nil if there is nothing to read.
   ///
-  /// - Parameter part: which bytes, of a file of this size.
+  /// - Parameter part: the bytes to read, given the file's size.
   private func read(_ part: (_ size: Int) -> Range<Int>) -> (bytes: [UInt8], start: Int)? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
@@ -56,10 +56,11 @@ struct OutputFile: Sendable {
     return (Array(bytes[..<filled]), range.lowerBound)
   }
 
-  /// Keeps the file from growing without end: past the limit its last part becomes `NAME.1`, in the place of the one before, and
-  /// it starts anew. The writer has it open for appending and goes on at the new end; what it writes in between may be lost.
+  /// Keeps the file from growing without limit: beyond the limit, its last part becomes `NAME.1`, replacing any earlier
+  /// one, and the file starts over. The writer has it open for appending and continues at the new end; what it writes
+  /// in between may be lost.
   ///
-  /// - Parameter limit: bytes; on a small disk less, an eighth of what is left. Both files together take twice that.
+  /// - Parameter limit: bytes; on a small disk, at most an eighth of what is left. Both files together take twice that.
   func rotate(limit: Int64 = 64 << 20) {
     var status = stat()
     guard stat(path, &status) == 0 else { return }
@@ -72,7 +73,8 @@ struct OutputFile: Sendable {
     truncate(path, 0)
   }
 
-  /// Copies the last `limit` bytes. The writer may have gone on meanwhile; what counts is that no more than this is taken.
+  /// Copies the last `limit` bytes. The writer may have continued in the meantime; what matters is that no more than
+  /// this is copied.
   private func keepEnd(of size: Int64, limit: Int64, in target: String) -> Bool {
     let source = open(path, O_RDONLY | O_CLOEXEC)
     let copy = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -92,7 +94,7 @@ struct OutputFile: Sendable {
     return true
   }
 
-  /// Bytes that are left on the file's disk for whoever is not root.
+  /// The bytes available to users other than root on the file's disk.
   private static func available(_ path: String) -> Int64 {
     var disk = statvfs()
     guard statvfs(path, &disk) == 0 else { return .max / 2 }

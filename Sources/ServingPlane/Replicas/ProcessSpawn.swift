@@ -1,19 +1,20 @@
 package import CSpawn
 import Glibc
 
-/// Starts processes that outlive their parent: in a session of their own, with nothing of the parent's open.
+/// Starts processes that outlive their parent: in their own session, with none of the parent's files open.
 ///
-/// swift-subprocess ties a child's life to a scope and ends it when the scope's task is cancelled, which is right for helpers
-/// and wrong for replicas: they go on serving when the plane is killed. So this is posix_spawn(3), and nothing else of it.
+/// swift-subprocess ties a child's life to a scope and ends it when the scope's task is canceled, which is right for
+/// helpers and wrong for replicas: they continue to serve when the plane is killed. So this uses posix_spawn(3)
+/// directly.
 package enum ProcessSpawn {
   /// Starts a replica.
   ///
   /// - Parameters:
-  ///   - executable: the program's path, absolute.
-  ///   - arguments: all words, the program's own name first.
-  ///   - directory: where it runs.
-  ///   - output: the file both its outputs are appended to; created with mode 0600.
-  /// - Returns: the process's number, which is also its group's and its session's.
+  ///   - executable: the absolute path of the program.
+  ///   - arguments: all words, starting with the program's own name.
+  ///   - directory: the directory to run in.
+  ///   - output: the file to which both outputs are appended; created with mode 0600.
+  /// - Returns: the process id, which is also its group id and its session id.
   static func start(
     executable: String, arguments: [String], environment: [String: String], directory: String, output: String
   ) throws(SpawnError) -> Int32 {
@@ -22,22 +23,22 @@ package enum ProcessSpawn {
         actions in
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // The plane's listening socket must not live on in a replica.
+        // The plane's listening socket must not stay open in a replica.
         posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         posix_spawn_file_actions_addchdir_np(&actions, directory)
       }
     } catch {
-      // A missing directory is told in the same words as a missing program.
+      // A missing directory and a missing program give the same error.
       throw SpawnError(description: "\(error) (in \(directory))")
     }
   }
 
-  /// Starts a program in a session of its own, with the signals' defaults and nothing to read.
+  /// Starts a program in its own session, with default signal handling and nothing to read.
   ///
   /// - Parameters:
   ///   - environment: `NAME=VALUE` each.
-  ///   - files: says which files it has, beside its standard input, and where it runs.
-  /// - Returns: the process's number, which is also its group's and its session's.
+  ///   - files: sets the files it has, besides standard input, and the directory it runs in.
+  /// - Returns: the process id, which is also its group id and its session id.
   package static func startSession(
     _ executable: String, _ arguments: [String], environment: [String],
     files: (inout posix_spawn_file_actions_t) -> Void
@@ -71,7 +72,8 @@ package enum ProcessSpawn {
     return pid
   }
 
-  /// The path of a program: itself where it has a slash in it (taken from `directory` when relative), else found on `path`.
+  /// The path of a program: the program itself if it contains a slash (resolved against `directory` if relative),
+  /// otherwise looked up on `path`.
   static func find(_ program: String, path: String, directory: String) -> String? {
     if program.contains("/") {
       let whole = program.hasPrefix("/") ? program : directory + "/" + program
@@ -80,7 +82,7 @@ package enum ProcessSpawn {
     return path.split(separator: ":").map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 && !isDirectory($0) }
   }
 
-  /// How our own child ended; nil while it runs, and for a process that is no child of ours.
+  /// How our own child process ended; nil while it runs, and for a process that is not our child.
   static func collect(_ pid: Int32) -> ProcessExit? {
     var status: CInt = 0
     guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
@@ -102,7 +104,7 @@ package enum ProcessSpawn {
   }
 }
 
-/// The operating system would not start a program.
+/// The operating system could not start a program.
 package struct SpawnError: Error, Hashable, CustomStringConvertible {
   package let description: String
 }

@@ -1,12 +1,12 @@
 import FoundationEssentials
 import Glibc
 
-/// The processes of this machine, as `/proc` shows them (proc(5)).
+/// The processes of this machine, as listed in `/proc` (proc(5)).
 enum ProcessTable {
-  /// A process, told apart from every other one that ever has its number by when it started.
+  /// Identifies a process by its id and its start time, because ids are reused.
   struct Identity: Hashable, Codable, Sendable {
     let pid: Int32
-    /// Clock ticks since the machine booted.
+    /// Clock ticks since boot.
     let startTicks: UInt64
   }
 
@@ -15,31 +15,31 @@ enum ProcessTable {
     let parent: Int32
     let group: Int32
     let session: Int32
-    /// The state's letter: R, S, D, T, Z, X, …
+    /// The letter of the state: R, S, D, T, Z, X, …
     let state: Character
 
-    /// Dead, only not yet collected by its parent.
+    /// Whether it is dead and only not yet collected by its parent.
     var isDead: Bool { state == "Z" || state == "X" || state == "x" }
   }
 
-  /// What a look at one process showed.
+  /// The result of inspecting one process.
   enum Look: Hashable, Sendable {
     case found(Entry)
-    /// There is no such process.
+    /// The process does not exist.
     case gone
-    /// It could not be looked at, as where no descriptor is free. That says nothing of the process.
+    /// It could not be inspected, for example because no file descriptor is free. That says nothing about the process.
     case unknown
   }
 
-  /// Looks at a process.
+  /// Inspects a process.
   static func look(_ pid: Int32) -> Look {
     let text: [UInt8]
     switch content("/proc/\(pid)/stat") {
     case .success(let bytes): text = bytes
-    // What another user's process hides is no concern of this plane.
+    // What another user's process hides is irrelevant to this plane.
     case .failure(let error): return error.isAbsence || error.isRefusal ? .gone : .unknown
     }
-    // The name stands in parentheses and may hold anything, parentheses included.
+    // The name is in parentheses and may contain anything, including parentheses.
     guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return .unknown }
     let fields = text[(close + 1)...].split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
     guard fields.count > 19, let state = fields[0].first, let parent = Int32(fields[1]), let group = Int32(fields[2]),
@@ -50,11 +50,11 @@ enum ProcessTable {
         identity: Identity(pid: pid, startTicks: ticks), parent: parent, group: group, session: session, state: state))
   }
 
-  /// The entry of a process; nil where there is none, or none can be seen.
+  /// The entry of a process; nil if it does not exist or cannot be inspected.
   static func entry(_ pid: Int32) -> Entry? { if case .found(let entry) = look(pid) { entry } else { nil } }
 
-  /// Every process that can be seen; nil where the table cannot be read now, as where no descriptor is free. That is not
-  /// the same as "none".
+  /// Every visible process; nil if the table cannot be read now, for example because no file descriptor is free. That
+  /// differs from an empty table.
   static func all() -> [Entry]? {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc") else { return nil }
     var entries: [Entry] = []
@@ -62,18 +62,19 @@ enum ProcessTable {
       switch look(pid) {
       case .found(let entry): entries.append(entry)
       case .gone: continue
-      // This plane's own processes can be seen whenever any can, so one that cannot hides one of ours, perhaps.
+      // This plane's own processes can be inspected whenever any can, so an unreadable one might be ours.
       case .unknown: return nil
       }
     }
     return entries
   }
 
-  /// Whether this very process lives: neither gone, nor dead and uncollected, nor another one under its number. What cannot
-  /// be looked at is not dead: a plane without a free descriptor must not give up its replicas.
+  /// Whether this exact process is alive: neither gone, nor dead and uncollected, nor another one with its id. A
+  /// process that cannot be inspected is not dead: a plane without a free file descriptor must not give up its
+  /// replicas.
   static func isAlive(_ identity: Identity) -> Bool { isAlive(identity, by: look(identity.pid)) }
 
-  /// The same of a look that was had.
+  /// The same, based on an earlier inspection.
   static func isAlive(_ identity: Identity, by look: Look) -> Bool {
     switch look {
     case .found(let entry): entry.identity == identity && !entry.isDead
@@ -82,8 +83,8 @@ enum ProcessTable {
     }
   }
 
-  /// Returns when none of these processes lives, or after two seconds: killed processes are gone in milliseconds, save one that
-  /// hangs in the kernel, for which nobody can wait.
+  /// Returns when none of these processes is alive, or after two seconds: killed processes are gone within
+  /// milliseconds, except one that hangs in the kernel, which cannot be waited for.
   static func waitForEnd(of processes: [Identity]) async {
     var rest = processes
     for _ in 0..<100 {
@@ -93,7 +94,7 @@ enum ProcessTable {
     }
   }
 
-  /// The mark in a process's environment. A process that rewrote its title has lost it, as vLLM's workers do.
+  /// The mark in a process's environment. A process that rewrote its title has lost it, as vLLM's workers have.
   static func mark(_ pid: Int32) -> ReplicaMark? {
     guard let bytes = read("/proc/\(pid)/environ") else { return nil }
     let prefix = Array((ReplicaMark.variable + "=").utf8)
@@ -101,14 +102,14 @@ enum ProcessTable {
     return entry.flatMap { ReplicaMark(String(decoding: $0.dropFirst(prefix.count), as: UTF8.self)) }
   }
 
-  /// The directory a process runs in; nil where it may not be seen.
+  /// The directory in which a process runs; nil if it may not be inspected.
   static func workingDirectory(_ pid: Int32) -> String? {
     try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/cwd")
   }
 
-  /// The files under `/dev/shm` that a process has mapped and Python made: `psm_…` and `sem.mp-…`.
+  /// The files under `/dev/shm` that a process has mapped and that Python created: `psm_…` and `sem.mp-…`.
   ///
-  /// Told by their inodes: sem_open(3) makes a semaphore under another name, which is the one that maps shows, as deleted.
+  /// Identified by inode: sem_open(3) creates a semaphore under another name, which maps shows, marked as deleted.
   static func sharedMemoryFiles(_ pid: Int32) -> Set<String> {
     guard let maps = read("/proc/\(pid)/maps") else { return [] }
     let inodes = Set(
@@ -127,9 +128,9 @@ enum ProcessTable {
 
   private struct ReadError: Error {
     let code: CInt
-    /// The process is not there, or went while it was read.
+    /// The process does not exist, or exited while it was read.
     var isAbsence: Bool { code == ENOENT || code == ESRCH }
-    /// It is another user's, and hidden from this one.
+    /// It belongs to another user and is hidden from this one.
     var isRefusal: Bool { code == EPERM || code == EACCES }
   }
 

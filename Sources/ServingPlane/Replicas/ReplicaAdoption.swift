@@ -1,34 +1,34 @@
 import Glibc
 
-/// What a plane finds of its replicas when it starts: who still runs and is wanted, who is gone, and who must go.
+/// Finds the plane's replicas at its start: those that run and are needed, those that are gone, and those to end.
 struct ReplicaAdoption: Sendable {
   /// The data directory's id.
   let planeID: String
   /// The replicas on record.
   let records: [ReplicaRecord]
-  /// Leaves alone what nobody wants and still runs: it may have requests of the plane that went before.
+  /// Leaves running replicas that are not needed alone: they may have requests of the previous plane.
   var sparesUnwanted = false
   /// The temporary directory of a replica, by its id.
   let temporary: @Sendable (String) -> String
 
   enum Finding: Sendable {
-    /// It was over before; its output may still be read.
+    /// It had already ended; its output may still be read.
     case past(ReplicaRecord)
-    /// It runs and is wanted. Its process is known.
+    /// It runs and is needed. Its process is known.
     case adopt(ReplicaRecord)
-    /// It runs and nobody wants it, but it is left to be drained.
+    /// It runs and is not needed, but is left to be drained.
     case leaving(ReplicaRecord)
-    /// It is wanted and gone; nothing of it is left.
+    /// It is needed but gone; nothing of it is left.
     case lost(ReplicaRecord)
-    /// Nobody wants it; it was ended and nothing of it is left.
+    /// It is not needed; it was ended, and nothing of it is left.
     case swept(ReplicaRecord)
-    /// So many processes bore this plane's mark and belonged to no replica; they were ended.
+    /// The number of processes that had this plane's mark and belonged to no replica; they were ended.
     case orphans(Int)
   }
 
-  /// Looks through the machine, and ends what nobody wants.
+  /// Searches the machine, and ends what is not needed.
   ///
-  /// - Parameter wanted: the launches each endpoint has a use for, by its id.
+  /// - Parameter wanted: the launches that each endpoint needs, by its id.
   func findings(wanted: [String: Set<LaunchConfig>]) async -> [Finding] {
     let marked = await BlockingWork.brief.run { markedProcesses() }
     var adopted: Set<String> = []
@@ -38,7 +38,7 @@ struct ReplicaAdoption: Sendable {
         findings.append(wanted[record.endpoint] == nil ? .swept(record) : .past(record))
         continue
       }
-      // A plane killed right after the start had no time to write the process down.
+      // A plane killed right after the start had no time to record the process.
       if record.process == nil {
         record.process = marked[record.id]?.first { $0.identity.pid == $0.session }?.identity
       }
@@ -67,7 +67,7 @@ struct ReplicaAdoption: Sendable {
     return findings
   }
 
-  /// Identity by number, start time and mark: a number alone may by now be anybody's.
+  /// Compares process id, start time and mark: the id alone may have been reused.
   private func isOurs(_ process: ProcessTable.Identity, _ record: ReplicaRecord) -> Bool {
     ProcessTable.isAlive(process)
       && ReplicaMark(plane: planeID, replica: record.id).isBorne(by: process.pid, in: record.workingDirectory)
@@ -79,7 +79,7 @@ struct ReplicaAdoption: Sendable {
       let group = ReplicaGroup(
         mark: ReplicaMark(plane: planeID, replica: record.id), leader: process,
         workingDirectory: record.workingDirectory)
-      // Bounded: a process that hangs in a driver must not keep a plane from its start.
+      // Bounded: a process that hangs in a driver must not keep a plane from starting.
       files.formUnion(await group.end(rounds: 2))
     }
     let found = files

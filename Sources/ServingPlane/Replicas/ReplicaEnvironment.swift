@@ -1,14 +1,14 @@
-/// The environment of a replica, put together from what the plane passes on, what this machine needs, what the entity
-/// sets, and what marks the process as ours. Later ones win.
+/// The environment of a replica: what the plane passes on, what this machine needs, what the entity sets, and the mark
+/// that identifies the process as ours. Later ones take precedence.
 struct ReplicaEnvironment {
-  /// What is found on this machine.
+  /// The accelerators of this machine.
   let accelerators: Accelerators
   /// Processor cores of the machine.
   let cores: Int
 
-  /// Variables of the plane's own environment that a replica may see, by name or by prefix. Anything else stays out, so that
-  /// the plane's credentials do not reach a model's code. `PYTHONDONTWRITEBYTECODE` is not among them: it makes each start
-  /// of vLLM take three times as long.
+  /// Variables of the plane's environment that a replica may see, by name or by prefix. Everything else is withheld, so
+  /// that the plane's credentials do not reach a model's code. `PYTHONDONTWRITEBYTECODE` is not among them: it makes
+  /// each start of vLLM take three times as long.
   private static let inherited: Set = [
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "SHELL", "VIRTUAL_ENV", "http_proxy", "https_proxy", "no_proxy",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH", "PYTHONHOME",
@@ -18,7 +18,7 @@ struct ReplicaEnvironment {
   private static let inheritedPrefixes = [
     "LC_", "CUDA_", "NVIDIA_", "NCCL_", "HF_", "TRANSFORMERS_", "TORCH", "VLLM_", "OMP_", "MKL_", "KMP_",
   ]
-  /// How names of credentials end. They reach a replica only as secrets that its endpoint refers to.
+  /// The endings of credential names. Credentials reach a replica only as secrets to which its endpoint refers.
   private static let credentialEndings = ["TOKEN", "KEY", "SECRET", "PASSWORD", "CREDENTIALS"]
 
   /// The part of the plane's environment that replicas get.
@@ -30,7 +30,7 @@ struct ReplicaEnvironment {
     }
   }
 
-  /// Whether a variable says which accelerators a program sees: that is for the plane to say.
+  /// Whether a variable selects the accelerators that a program sees: only the plane may do that.
   static func isDevices(_ name: String) -> Bool {
     name.contains("VISIBLE_DEVICES") || ["CUDA_DEVICE_ORDER", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK"].contains(name)
   }
@@ -39,8 +39,8 @@ struct ReplicaEnvironment {
   ///   - plane: the plane's own environment.
   ///   - entity: the entity's variables, secrets resolved.
   ///   - mark: the value of ``ReplicaMark/variable``.
-  ///   - temporary: the replica's own directory for sockets; short, since a socket's path has 108 bytes at most.
-  ///   - devices: the GPUs it may use; empty without any.
+  ///   - temporary: the replica's own directory for sockets; short, since a socket's path has at most 108 bytes.
+  ///   - devices: the GPUs it may use; empty if none.
   func variables(
     plane: [String: String], entity: [String: String], mark: String, temporary: String, port: Int, devices: [Int]
   ) -> [String: String] {
@@ -48,17 +48,17 @@ struct ReplicaEnvironment {
     func byDefault(_ name: String, _ value: String) { if variables[name] == nil { variables[name] = value } }
     byDefault("HF_HUB_OFFLINE", "1")
     byDefault("VLLM_NO_USAGE_STATS", "1")
-    // Output to a file is buffered by Python unless told otherwise, and the last lines before a death are the ones wanted.
+    // Python buffers output to a file by default, and the last lines before a crash are the important ones.
     variables["PYTHONUNBUFFERED"] = "1"
     if accelerators.gpus.isEmpty {
       byDefault("VLLM_CPU_KVCACHE_SPACE", "1")
-      // Left to itself every replica pins its worker to the first core.
+      // By default every replica pins its worker to the first core.
       byDefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
       byDefault("OMP_NUM_THREADS", String(max(1, cores / 2)))
     }
     variables.merge(entity.filter { !Self.isDevices($0.key) }) { $1 }
     if !accelerators.gpus.isEmpty {
-      // The numbers are those of nvidia-smi, which counts by bus; CUDA by itself counts the fastest first.
+      // The numbers are those of nvidia-smi, which orders by bus; CUDA by default orders the fastest first.
       variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
       variables["CUDA_VISIBLE_DEVICES"] = devices.map(String.init).joined(separator: ",")
     }
@@ -71,7 +71,7 @@ struct ReplicaEnvironment {
   }
 }
 
-/// How a process is known to be a replica of a certain plane, for as long as it lives.
+/// Identifies a process as a replica of a certain plane for its whole life.
 struct ReplicaMark: Hashable, Sendable, CustomStringConvertible {
   static let variable = "SETPOINT_REPLICA"
 
@@ -93,8 +93,8 @@ struct ReplicaMark: Hashable, Sendable, CustomStringConvertible {
 
   var description: String { plane + "." + replica }
 
-  /// Whether a process bears this mark. vLLM's workers rewrite their titles, and with them the environment that `/proc` shows:
-  /// one without any mark is told by the directory it runs in, which is a replica's own.
+  /// Whether a process has this mark. vLLM's workers rewrite their titles, and with them the environment that `/proc`
+  /// shows: one without any mark is identified by its working directory, which only that replica uses.
   func isBorne(by pid: Int32, in workingDirectory: String) -> Bool {
     guard let mark = ProcessTable.mark(pid) else { return ProcessTable.workingDirectory(pid) == workingDirectory }
     return mark == self

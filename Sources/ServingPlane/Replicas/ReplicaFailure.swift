@@ -1,12 +1,12 @@
 import Endpoints
 
-/// Why a replica is not there.
+/// Why a replica failed.
 struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertible {
   /// What happened, in plain words.
   let explanation: String
-  /// The log's own line, where there is one.
+  /// The original log line, if there is one.
   let line: String?
-  /// Whether the same launch can be expected to work another time, as after a port that was taken.
+  /// Whether the same launch may succeed another time, as after a port that was taken.
   let isWorthRepeating: Bool
 
   init(_ explanation: String, line: String? = nil, isWorthRepeating: Bool = false) {
@@ -15,12 +15,12 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
     self.isWorthRepeating = isWorthRepeating
   }
 
-  /// A failure that the machine is at fault for: any config would fail so here, and succeed once the machine is mended.
+  /// A failure of the machine: any config would fail like this here, and succeed once the machine is repaired.
   static func ofMachine(_ explanation: String, line: String? = nil) -> ReplicaFailure {
     ReplicaFailure("\(KnownMessage.machineFault): \(explanation)", line: line, isWorthRepeating: true)
   }
 
-  /// The same without what an engine's words must not tell.
+  /// The failure without values that an engine's output must not reveal.
   func redacted(_ redaction: Redaction) -> ReplicaFailure {
     ReplicaFailure(
       redaction.applied(to: explanation), line: line.map(redaction.applied), isWorthRepeating: isWorthRepeating)
@@ -36,7 +36,7 @@ struct ReplicaFailure: Error, Hashable, Codable, Sendable, CustomStringConvertib
 enum ProcessExit: Hashable, Sendable, CustomStringConvertible {
   case code(Int)
   case signal(Int)
-  /// It is gone and was not our child, so nobody told us how.
+  /// It is gone and was not our child, so its exit status is unknown.
   case unknown
 
   var description: String {

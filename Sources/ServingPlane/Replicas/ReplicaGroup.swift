@@ -2,19 +2,19 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// All processes of one replica: the server, its engine, its workers, and what those started, also in sessions of their own as Ray
-/// does. They are found by the session that the server was started in, by the mark in their environment, by their parents, and
-/// once found by who they are: a worker may rewrite its title, and with it the environment that `/proc` shows, and a daemon loses
-/// its parents.
+/// All processes of one replica: the server, its engine, its workers, and what those started, including processes in
+/// their own sessions, as with Ray. They are found by the session in which the server was started, by the mark in their
+/// environment, by their parents, and once found by their identity: a worker may rewrite its title, and with it the
+/// environment that `/proc` shows, and a daemon loses its parents.
 struct ReplicaGroup: Sendable {
   let mark: ReplicaMark
   let leader: ProcessTable.Identity
-  /// The version's artifacts; what lost the mark is still known by running there.
+  /// The version's artifacts; a process that lost the mark is identified by running there.
   let workingDirectory: String
   private let table: @Sendable () -> [ProcessTable.Entry]?
   private let notes = ProcessNotes()
 
-  /// - Parameter table: every process of the machine; nil while they cannot be looked at.
+  /// - Parameter table: lists every process of the machine; nil while they cannot be inspected.
   init(
     mark: ReplicaMark, leader: ProcessTable.Identity, workingDirectory: String,
     table: @escaping @Sendable () -> [ProcessTable.Entry]? = ProcessTable.all
@@ -25,7 +25,7 @@ struct ReplicaGroup: Sendable {
     self.table = table
   }
 
-  /// The living processes of the group; nil while they cannot be looked at. Blocks for a moment.
+  /// The living processes of the group; nil while they cannot be inspected. Blocks briefly.
   func members() -> [ProcessTable.Entry]? {
     guard let living = table()?.filter({ !$0.isDead }) else { return nil }
     var pids = Set(session(among: living).map(\.identity.pid))
@@ -43,8 +43,8 @@ struct ReplicaGroup: Sendable {
 
   /// The processes of the server's session.
   ///
-  /// A session's number is free again only after all its processes are gone; whether it is still ours is told by the start
-  /// times and the mark.
+  /// A session id is reused only after all its processes are gone; the start times and the mark tell whether it is
+  /// still ours.
   private func session(among living: [ProcessTable.Entry]) -> [ProcessTable.Entry] {
     let session = living.filter { $0.session == leader.pid }
     let isOurs = session.contains { entry in
@@ -55,7 +55,7 @@ struct ReplicaGroup: Sendable {
     return isOurs ? session : []
   }
 
-  /// Whether a process bears the mark. Each is asked a few times: nobody gets the mark later than at its start.
+  /// Whether a process has the mark. Each process is checked a few times: it gets the mark at its start or never.
   private func isMarked(_ entry: ProcessTable.Entry) -> Bool {
     guard entry.identity.startTicks >= leader.startTicks, !notes.isStranger(entry.identity) else { return false }
     if ProcessTable.mark(entry.identity.pid) == mark { return true }
@@ -63,29 +63,29 @@ struct ReplicaGroup: Sendable {
     return false
   }
 
-  /// The files under `/dev/shm` that the group has mapped now.
+  /// The files under `/dev/shm` that the group currently has mapped.
   func sharedMemory() -> Set<String> {
     (members() ?? []).reduce(into: []) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
   }
 
-  /// Sends a signal to the server alone; only it knows how to end the others in good order.
+  /// Sends a signal to the server only, which shuts down the others in an orderly way.
   func signalLeader(_ signal: CInt) {
     if ProcessTable.isAlive(leader) { _ = Glibc.kill(leader.pid, signal) }
   }
 
-  /// Ends every process at once, and returns when none is left: until then its devices and memory are in use. One that hangs in
-  /// the kernel is waited for, unless the task is cancelled.
+  /// Kills every process at once, and returns when none is left: until then its devices and memory are in use. Waits
+  /// for one that hangs in the kernel, unless the task is canceled.
   ///
-  /// - Parameter rounds: after so many, of two seconds at most each, it returns in any case.
-  /// - Returns: the files under `/dev/shm` that they had. They are stopped before that is read, so that none makes another
-  ///   one between the reading and its end.
+  /// - Parameter rounds: the number of rounds, of at most two seconds each, after which it returns in any case.
+  /// - Returns: the files under `/dev/shm` that they had mapped. The processes are stopped before these are read, so
+  ///   that none creates another one before its end.
   func end(rounds: Int = .max) async -> Set<String> {
     var files: Set<String> = []
     var round = 0
     repeat {
       round += 1
       guard let (victims, found) = await BlockingWork.brief.run({ killAll() }) else {
-        // Who cannot be looked at is not gone.
+        // A process that cannot be inspected is not gone.
         try? await Task.sleep(for: Self.lookAgain)
         continue
       }
@@ -107,7 +107,7 @@ struct ReplicaGroup: Sendable {
   }
 }
 
-/// What is known of the processes that a group has looked at.
+/// Facts about the processes that a group has inspected.
 private final class ProcessNotes: Sendable {
   private struct Notes {
     var members: Set<ProcessTable.Identity> = []
@@ -118,15 +118,16 @@ private final class ProcessNotes: Sendable {
   private let notes = Mutex(Notes())
 
   func isMember(_ process: ProcessTable.Identity) -> Bool { notes.withLock { $0.members.contains(process) } }
-  /// One that was seen without the mark more than once: while a program is being started nothing can be read of it.
+  /// Whether a process was seen without the mark more than once: while a program is being started, its environment is
+  /// unreadable.
   func isStranger(_ process: ProcessTable.Identity) -> Bool {
     notes.withLock { $0.strangers[process, default: 0] > 2 }
   }
 
-  /// Keeps those that live: the others' numbers mean nothing any more.
+  /// Keeps the living ones: the ids of the others mean nothing any more.
   func note(members: [ProcessTable.Identity]) { notes.withLock { $0.members = Set(members) } }
 
-  /// Bounded, since a machine starts processes without end; who is forgotten is asked again.
+  /// Bounded, since a machine starts processes indefinitely; forgotten ones are checked again.
   func note(stranger: ProcessTable.Identity) {
     notes.withLock { notes in
       if notes.strangers.count >= 4096 { notes.strangers.removeAll() }
@@ -141,7 +142,7 @@ final class SharedMemoryNotes: Sendable {
 
   var files: Set<String> { noted.withLock { $0 } }
 
-  /// Whether there was a new one among them.
+  /// Adds files, and returns whether any of them is new.
   @discardableResult
   func note(_ files: Set<String>) -> Bool {
     noted.withLock { noted in
@@ -152,14 +153,14 @@ final class SharedMemoryNotes: Sendable {
   }
 }
 
-/// What a dead replica leaves on the machine.
+/// The remains of a dead replica on the machine.
 enum ReplicaLeftovers {
   /// Removes the temporary directory, and the shared-memory files that no living process has mapped.
   static func remove(temporary: String, sharedMemory: Set<String>) {
     try? FileManager.default.removeItem(atPath: temporary)
     let present = sharedMemory.filter { access($0, F_OK) == 0 }
     guard !present.isEmpty else { return }
-    // A file that somebody may have mapped stays.
+    // A file that some process may have mapped is kept.
     guard let processes = ProcessTable.all() else { return }
     let mapped = processes.reduce(into: Set<String>()) {
       $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid))

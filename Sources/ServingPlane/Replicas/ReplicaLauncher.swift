@@ -2,9 +2,9 @@ import FoundationEssentials
 import Glibc
 import Storage
 
-/// Turns a launch config into a process, or into the reason why it cannot be one.
+/// Turns a launch config into a process, or into the reason it cannot become one.
 struct ReplicaLauncher: Sendable {
-  /// What `python` and `python3` in an entrypoint stand for; nil: what the plane's PATH has.
+  /// What `python` and `python3` in an entrypoint stand for; nil for the one on the plane's PATH.
   let python: String?
   /// The plane's own environment.
   let environment: [String: String]
@@ -12,7 +12,7 @@ struct ReplicaLauncher: Sendable {
   let cores: Int
   let secrets: SecretFolder
 
-  /// Everything that is needed to start a replica.
+  /// Everything needed to start a replica.
   struct Prepared: Sendable {
     let executable: String
     let words: [String]
@@ -21,9 +21,9 @@ struct ReplicaLauncher: Sendable {
   }
 
   /// - Parameters:
-  ///   - record: the replica to be.
+  ///   - record: the replica to start.
   ///   - version: its model version.
-  ///   - mark: what tells its processes from any other.
+  ///   - mark: identifies its processes.
   /// - Throws: `ReplicaFailure` with the reason, before anything is started.
   func prepare(_ record: ReplicaRecord, version: ModelVersion, mark: ReplicaMark) throws(ReplicaFailure) -> Prepared {
     let entity = try resolved(record.launch.environment)
@@ -34,14 +34,14 @@ struct ReplicaLauncher: Sendable {
       entity: entity.merging(command.assignments) { $1 }, mark: mark.description,
       temporary: record.temporary, port: record.port, devices: record.devices)
     if let python, python.contains("/"), let slash = python.lastIndex(of: "/") {
-      // So that `vllm serve …` is the one beside that interpreter.
+      // So that `vllm serve …` uses the one next to that interpreter.
       variables["PATH"] = python[..<slash] + ":" + (variables["PATH"] ?? "")
     }
     let program = isPython(command.program) ? python ?? command.program : command.program
     let found = ProcessSpawn.find(program, path: variables["PATH"] ?? "/usr/bin:/bin", directory: version.artifacts)
     guard let executable = found else {
       let words = "the entrypoint's program \"\(program)\" does not exist, or is not executable"
-      // Another program than vLLM's may be a slip of the entrypoint's.
+      // A program other than vLLM's may be a mistake in the entrypoint.
       guard isPython(command.program) || command.program == "vllm" else {
         throw ReplicaFailure("\(words); install it, or correct the entrypoint")
       }
@@ -52,7 +52,7 @@ struct ReplicaLauncher: Sendable {
       directory: version.artifacts)
   }
 
-  /// Starts the process. Its record must be in the store by then.
+  /// Starts the process. Its record must already be in the store.
   func start(_ prepared: Prepared, record: ReplicaRecord) throws(ReplicaFailure) -> ProcessTable.Identity {
     do throws(StorageError) {
       for folder in [record.directory, record.temporary] { try PrivateFolder(folder, option: "--data DIR").make() }
@@ -67,7 +67,7 @@ struct ReplicaLauncher: Sendable {
     } catch {
       throw .ofMachine("vLLM cannot be started: \(error); check the program, or \(StartFailure.namePython)")
     }
-    // A child that died at once is a zombie until it is collected, so its entry is there in any case.
+    // A child that died at once is a zombie until it is collected, so its entry exists in any case.
     return ProcessTable.entry(pid)?.identity ?? ProcessTable.Identity(pid: pid, startTicks: 0)
   }
 
@@ -90,7 +90,7 @@ struct ReplicaLauncher: Sendable {
     }
   }
 
-  /// A model path that is wrong costs a quarter of a minute and ends in a message about repositories; better said here.
+  /// Checks the model path: a wrong one would cost a quarter of a minute and end in a message about repositories.
   private func checkModel(
     _ command: LaunchCommand, version: ModelVersion, isOffline: Bool
   ) throws(ReplicaFailure) {
@@ -100,8 +100,8 @@ struct ReplicaLauncher: Sendable {
     let present = (try? FileManager.default.contentsOfDirectory(atPath: version.artifacts))?.sorted() ?? []
     let listing = present.isEmpty ? "nothing" : present.prefix(10).joined(separator: ", ")
     throw ReplicaFailure(
-      "unknown model path: the entrypoint says --model \(model), and the artifacts of \(version.model) version "
-        + "\(version.number) hold \(listing)")
+      "unknown model path: the entrypoint says --model \(model), but the artifacts of \(version.model) version "
+        + "\(version.number) contain \(listing)")
   }
 
   private func isPython(_ program: String) -> Bool {
@@ -112,13 +112,13 @@ struct ReplicaLauncher: Sendable {
 
 /// A TCP port on the loopback address for a replica.
 enum ReplicaPort {
-  /// Below the range from which the kernel takes ports for outgoing connections, so that none of those gets in the way
-  /// between now and the moment, many seconds later, at which vLLM binds it.
+  /// Below the kernel's range for outgoing connections, so that none of them takes the port between now and the moment,
+  /// many seconds later, when vLLM binds it.
   static let range = 20_000..<30_000
 
   /// - Parameters:
   ///   - taken: ports given to other replicas.
-  ///   - first: where to look first; the rest follows upwards.
+  ///   - first: where to start searching upwards.
   static func free(besides taken: Set<Int>, from first: Int) -> Int? {
     let start = range.contains(first) ? first : range.lowerBound
     return (Array(start..<range.upperBound) + Array(range.lowerBound..<start)).first {
@@ -130,7 +130,7 @@ enum ReplicaPort {
     let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
-    // struct sockaddr_in by its bytes: in an optimised build the compiler takes its fields to be another module's.
+    // struct sockaddr_in by its bytes: in an optimized build the compiler attributes its fields to another module.
     let high = UInt8(truncatingIfNeeded: port >> 8)
     let low = UInt8(truncatingIfNeeded: port)
     let family = withUnsafeBytes(of: sa_family_t(AF_INET)) { Array($0) }

@@ -1,25 +1,25 @@
 import Scheduling
 
-/// What a replica's life tells the plane. Each is awaited, so that what must be written down is written before life goes on.
+/// A report from a replica's life to the plane. Each is awaited, so that it is recorded before life continues.
 enum ReplicaReport: Sendable {
   case started(ProcessTable.Identity)
   case loading
-  /// With the names by which it can be asked.
+  /// With the names by which it can be queried.
   case ready(models: [String])
-  /// Its files under `/dev/shm`, when they have changed.
+  /// Its files under `/dev/shm`, when they change.
   case sharedMemory(Set<String>)
   case stopping
-  /// It ended by itself while it served, or is about to be ended for this reason. What is left of it is removed next.
+  /// It ended by itself while it served, or is about to be ended for this reason. Its remains are removed next.
   case failing(ReplicaFailure)
-  /// Nothing of it is left. The failure is nil where it was asked to end.
+  /// Nothing of it is left. The failure is nil if it was asked to stop.
   case over(ReplicaFailure?)
 }
 
-/// One replica from its start, or its adoption, to its end. When the task that runs it is cancelled, the replica is left as it
-/// is: the next plane on the same data adopts it.
+/// One replica from its start, or its adoption, to its end. If its task is canceled, the replica is left as it is: the
+/// next plane on the same data directory adopts it.
 struct ReplicaLife: Sendable {
   let record: ReplicaRecord
-  /// Starts the process; nil for one that runs already.
+  /// Starts the process; nil for one that already runs.
   let start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
   let mark: ReplicaMark
   /// The version's task, such as `llm/v1/chat`.
@@ -30,12 +30,12 @@ struct ReplicaLife: Sendable {
   let probe: ReplicaProbe
   let signal: StopSignal
   let pace: StartPace
-  /// Returns when the gateway has no request at the replica.
+  /// Returns when the gateway has no requests at the replica.
   let untilDrained: @Sendable () async -> Void
-  /// Breaks off the requests that the gateway still has at the replica.
+  /// Cuts off the requests that the gateway still has at the replica.
   let cutOff: @Sendable () -> Void
   let report: @Sendable (ReplicaReport) async -> Void
-  /// The files under `/dev/shm` it was ever seen with: after its death nobody can tell whose they were.
+  /// The files under `/dev/shm` with which it was ever seen: after its death their owner is unknown.
   private let sharedMemory = SharedMemoryNotes()
   private let listeners: ListenerWatch
   private let exitNote = ExitNote()
@@ -88,19 +88,19 @@ struct ReplicaLife: Sendable {
     await end(group, after: event, wasServing: true)
   }
 
-  /// What can happen to a replica.
+  /// The events of a replica's life.
   private enum Event: Sendable {
     case exited(ProcessExit)
     case stop(StopRequest)
     case ready
     case failed(ReplicaFailure)
-    /// The plane goes away; nothing happened to the replica.
+    /// The plane is leaving; nothing happened to the replica.
     case abandoned
   }
 
   private func begin() async -> ProcessTable.Identity? {
     guard let start else { return record.process }
-    // When the plane goes away, who comes after it would not know what was started now.
+    // If the plane is leaving, its successor would not know of a replica started now.
     guard await isMyTurn(), !Task.isCancelled else { return nil }
     do throws(ReplicaFailure) {
       let identity = try await BlockingWork.brief.run(start)
@@ -113,7 +113,7 @@ struct ReplicaLife: Sendable {
     }
   }
 
-  /// Waits until the replica may start; false when it was asked to end before that, or the plane goes away.
+  /// Waits until the replica may start; false if it was asked to stop before that, or the plane is leaving.
   private func isMyTurn() async -> Bool {
     defer { pace.leave(record.id) }
     while true {
@@ -161,10 +161,10 @@ struct ReplicaLife: Sendable {
         } catch let failure as ReplicaFailure where !failure.isWorthRepeating {
           return .failed(failure)
         } catch let failure as ReplicaFailure {
-          // An engine that is up may still fail at its first request, and answer the next.
+          // A running engine may still fail its first request and answer the next.
           refusal = failure
         } catch {
-          // The answer was late or broke off; the deadline decides.
+          // The response was late or broke off; the deadline decides.
         }
       }
       guard await pause(wait) else { return .abandoned }
@@ -179,7 +179,7 @@ struct ReplicaLife: Sendable {
         isWorthRepeating: cause.isWorthRepeating))
   }
 
-  /// Watches the engine's progress; returns when it has none, or when the plane goes away.
+  /// Watches the engine's progress; returns if there is none, or if the plane is leaving.
   private func decay(of group: ReplicaGroup) async -> Event {
     let clock = ContinuousClock()
     let begun = clock.now
@@ -206,7 +206,7 @@ struct ReplicaLife: Sendable {
     }
   }
 
-  /// Returns when the replica listens where it must not.
+  /// Returns if the replica listens where it must not.
   private func trespass(of group: ReplicaGroup, isStarting: Bool) async -> Event {
     let every = isStarting ? min(timing.probeEvery, .seconds(1)) : timing.probeEvery
     while await pause(every) {
@@ -215,7 +215,7 @@ struct ReplicaLife: Sendable {
     return .abandoned
   }
 
-  /// From the first byte to the last one: an engine may print without end while it starts, and while it is drained.
+  /// Limits the output for the whole life: an engine may print without end while it starts and while it is drained.
   private func boundOutput() async {
     while await pause(timing.pollEvery) {
       await BlockingWork.brief.run { OutputFile(record.outputPath).rotate() }
@@ -240,7 +240,7 @@ struct ReplicaLife: Sendable {
       let cause = StartFailure.cause(log: await outputEnd(), exit: exit, program: program)
       if wasServing { await report(.failing(cause)) }
       await clean(group)
-      // vLLM ends with code 0 when its engine dies: any exit that nobody asked for is a failure.
+      // vLLM exits with code 0 when its engine dies: any exit that was not requested is a failure.
       let failure =
         wasServing
         ? ReplicaFailure("it exited while serving: \(cause.explanation)", line: cause.line, isWorthRepeating: true)
@@ -257,13 +257,15 @@ struct ReplicaLife: Sendable {
     }
   }
 
-  /// Drain, then SIGTERM, which ends an idle vLLM cleanly and freezes a busy one; what is left is killed after this.
-  /// - Returns: false when the plane goes away in the meantime.
+  /// Drains, then sends SIGTERM, which ends an idle vLLM cleanly and freezes a busy one; what is left is killed after
+  /// this.
+  ///
+  /// - Returns: false if the plane leaves in the meantime.
   private func stopInOrder(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
     guard await drain(group, request) else { return false }
     await report(.stopping)
     await noteSharedMemory(group)
-    // A SIGTERM would leave open requests standing for ever; a closed connection ends them at once.
+    // A SIGTERM would leave open requests hanging forever; a closed connection ends them at once.
     cutOff()
     let freed = await firstOf({ await drained() }, { await pause(.seconds(1)) ? .ready : .abandoned })
     if case .abandoned = freed { return false }
@@ -274,9 +276,10 @@ struct ReplicaLife: Sendable {
     return true
   }
 
-  /// Waits until the gateway has no request at the replica, the process is gone or the time is up. A more urgent request
-  /// shortens the time.
-  /// - Returns: false when the plane goes away in the meantime.
+  /// Waits until the gateway has no requests at the replica, the process is gone or the time is up. A more urgent
+  /// request shortens the time.
+  ///
+  /// - Returns: false if the plane leaves in the meantime.
   private func drain(_ group: ReplicaGroup, _ request: StopRequest) async -> Bool {
     let clock = ContinuousClock()
     var deadline: ContinuousClock.Instant?
@@ -297,7 +300,7 @@ struct ReplicaLife: Sendable {
     return true
   }
 
-  /// Leaves nothing of the replica on the machine but its output.
+  /// Removes everything of the replica from the machine except its output.
   private func clean(_ group: ReplicaGroup) async {
     await noteSharedMemory(group)
     sharedMemory.note(await group.end())
@@ -323,7 +326,7 @@ struct ReplicaLife: Sendable {
     }
   }
 
-  /// The first event that is no abandonment; abandonment when the task is cancelled.
+  /// The first event other than abandonment; abandonment if the task is canceled.
   private func firstOf(_ branches: @Sendable () async -> Event...) async -> Event {
     await withTaskGroup(of: Event.self) { group in
       for branch in branches { group.addTask { await branch() } }
@@ -338,7 +341,7 @@ struct ReplicaLife: Sendable {
 }
 
 extension Duration {
-  /// In the largest unit that leaves it a whole number, as `30 min`.
+  /// The duration in the largest unit that gives a whole number, such as `30 min`.
   var inWords: String {
     let seconds = components.seconds
     if seconds >= 120, seconds.isMultiple(of: 60) { return "\(seconds / 60) min" }

@@ -1,25 +1,25 @@
 import CanonicalJSON
 import LibCurl
 
-/// Questions to one replica, over its loopback port.
+/// Sends requests to one replica over its loopback port.
 struct ReplicaProbe: Sendable {
   /// Must ignore the environment's proxy: replicas are on this machine.
   let client: HTTPClient
   let port: Int
-  /// How long each answer may take.
+  /// How long each response may take.
   let timeout: Duration
   /// How long a first token may take: it is the slowest.
   let patience: Duration
 
-  /// Whether `/health` answers 200. It is refused until the server listens.
+  /// Whether `/health` returns 200. Connections are refused until the server listens.
   func isHealthy() async -> Bool { await status("/health") == 200 }
 
-  /// What the replica shows of itself: its engine's counters, or that the engine is dead, or nothing.
+  /// The replica's state: its engine's counters, a dead engine, or no response.
   func metrics() async -> LivenessMachine.Observation {
     do {
       if try await get("/health").status == 503 { return .engineDead }
       let answer = try await get("/metrics")
-      guard answer.status == 200 else { return .unreachable("/metrics answers \(answer.status)") }
+      guard answer.status == 200 else { return .unreachable("/metrics returned HTTP \(answer.status)") }
       let metrics = EngineMetrics(String(decoding: answer.body, as: UTF8.self))
       return .metrics(running: metrics.running, progress: metrics.progress)
     } catch {
@@ -27,13 +27,13 @@ struct ReplicaProbe: Sendable {
     }
   }
 
-  /// Asks for one token, by the first route that the model offers.
+  /// Requests one token, by the first route that the model offers.
   ///
   /// - Parameters:
   ///   - task: the version's task, such as `llm/v1/chat`; decides which route is tried first.
   ///   - isFirst: whether it is the replica's first token.
-  /// - Throws: `ReplicaFailure` where the server answers and will not generate; worth repeating where it failed at that, or
-  ///   has no place for the request now.
+  /// - Throws: `ReplicaFailure` if the server responds but does not generate; worth repeating if it failed to, or has
+  ///   no room for the request now.
   func generate(task: String, isFirst: Bool) async throws {
     let limit = isFirst ? patience : timeout
     let model = try await servedModel()
@@ -46,13 +46,13 @@ struct ReplicaProbe: Sendable {
         }
         return
       }
-      refusals.append("\(route.path) answers \(answer.status): \(excerpt(answer.body))")
+      refusals.append("\(route.path) returned HTTP \(answer.status): \(excerpt(answer.body))")
       if answer.status >= 500 || [408, 425, 429].contains(answer.status) {
         throw ReplicaFailure(
           "vLLM is up but answers its first request with HTTP \(answer.status)", line: refusals.last,
           isWorthRepeating: true)
       }
-      // Only "there is no such route" and "this model cannot do that" send us on to the next.
+      // Only "no such route" and "this model cannot do that" lead to the next route.
       guard [400, 404, 405].contains(answer.status) else { break }
     }
     throw ReplicaFailure("vLLM is up but generates nothing", line: refusals.joined(separator: "; "))
@@ -99,9 +99,9 @@ struct ReplicaProbe: Sendable {
     }
   }
 
-  /// The names by which it can be asked, the base model's first, then its LoRA adapters'; empty where it does not say.
+  /// The names by which it can be queried: the base model's, then its LoRA adapters'; empty if it does not list them.
   func modelNames() async -> [String] {
-    // It answered a moment ago; one answer that is lost must not cost its adapters for as long as it lives.
+    // It responded a moment ago; one lost response must not cost its adapters for the rest of its life.
     for _ in 0..<3 {
       if let names = try? await models().names, !names.isEmpty { return names }
     }
@@ -111,7 +111,7 @@ struct ReplicaProbe: Sendable {
   private func servedModel() async throws -> String {
     let models = try await models()
     guard let name = models.names.first else {
-      throw ReplicaFailure("/v1/models of the replica names no model", line: models.excerpt)
+      throw ReplicaFailure("the replica's /v1/models lists no model", line: models.excerpt)
     }
     return name
   }
@@ -146,11 +146,11 @@ struct ReplicaProbe: Sendable {
   private func excerpt(_ body: [UInt8]) -> String { String(decoding: body.prefix(300), as: UTF8.self) }
 }
 
-/// What the supervisor needs of vLLM's `/metrics`.
+/// The values from vLLM's `/metrics` that the supervisor needs.
 struct EngineMetrics: Hashable, Sendable {
   /// Requests being generated.
   var running = 0.0
-  /// Grows with every step of the engine; its value means nothing.
+  /// Grows with every step of the engine; the absolute value has no meaning.
   var progress = 0.0
 
   init(_ text: String) {
@@ -166,7 +166,7 @@ struct EngineMetrics: Hashable, Sendable {
   }
 }
 
-/// Makes the probes of all replicas over one client.
+/// Creates the probes of all replicas over one client.
 struct ReplicaProbes: Sendable {
   private let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
 

@@ -1,36 +1,36 @@
-/// What is kept of a replica so that a plane which was killed finds it again.
+/// The stored record of a replica, by which a plane finds it again after being killed.
 struct ReplicaRecord: Hashable, Codable, Sendable, Identifiable {
-  /// 16 hex digits, never used twice.
+  /// 16 hex digits, never reused.
   let id: String
-  /// The endpoint's id, not its name: a name can be used again.
+  /// The endpoint's id, not its name: a name can be reused.
   let endpoint: String
   let launch: LaunchConfig
   /// The config version for which it was started.
   let configVersion: Int64
   let port: Int
-  /// The GPUs it was given.
+  /// The GPUs assigned to it.
   let devices: [Int]
-  /// Its own directory: output, and what belongs to it alone.
+  /// Its own directory: output, and its other files.
   let directory: String
   /// Its `TMPDIR`.
   let temporary: String
-  /// Where it runs: the version's artifacts.
+  /// Its working directory: the version's artifacts.
   let workingDirectory: String
   /// Milliseconds since 1970.
   let created: Int64
-  /// Nil until it was started.
+  /// Nil until it is started.
   var process: ProcessTable.Identity?
   /// Whether it has ever been ready.
   var wasReady = false
-  /// The names by which it can be asked; nil until it is ready, and where an earlier version wrote the record.
+  /// The names by which it can be queried; nil until it is ready, or if an earlier version wrote the record.
   var models: [String]?
-  /// Its files under `/dev/shm`, as last seen: after its death nobody can tell whose they were.
+  /// Its files under `/dev/shm`, as last seen: after its death their owner is unknown.
   var sharedMemory: Set<String> = []
-  /// Why it is over, once it is over for a reason of its own.
+  /// Why it ended, if it ended by itself.
   var failure: ReplicaFailure?
-  /// Milliseconds since 1970 at which it was over.
+  /// When it ended, in milliseconds since 1970.
   var ended: Int64?
 
-  /// The file that holds its output, both streams.
+  /// The file with its output, from both streams.
   var outputPath: String { directory + "/output.log" }
 }

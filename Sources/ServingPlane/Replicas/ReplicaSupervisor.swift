@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Runs the lives of all replicas of a plane, each in a task of its own.
+/// Runs the lives of all replicas of a plane, each in its own task.
 final class ReplicaSupervisor: Sendable {
   private let lives: AsyncStream<ReplicaLife>
   private let begin: AsyncStream<ReplicaLife>.Continuation
@@ -8,8 +8,8 @@ final class ReplicaSupervisor: Sendable {
 
   init() { (lives, begin) = AsyncStream.makeStream() }
 
-  /// Runs until ``finish()`` was called and every replica is over; or, when the task is cancelled, leaves the replicas as they
-  /// are and returns at once.
+  /// Runs until ``finish()`` was called and every replica has ended; if the task is canceled, leaves the replicas as
+  /// they are and returns at once.
   func run() async {
     await withDiscardingTaskGroup { group in
       for await life in lives { group.addTask { await life.run() } }
@@ -17,10 +17,10 @@ final class ReplicaSupervisor: Sendable {
     }
   }
 
-  /// No more replicas will be started.
+  /// Ends the supervision once no replica is left: no more replicas will be started.
   func finish() { begin.finish() }
 
-  /// Makes the channel through which a replica will be asked to stop.
+  /// Creates the channel by which a replica is asked to stop.
   func signal(for id: String) -> StopSignal {
     let signal = StopSignal()
     signals.withLock { $0[id] = signal }
@@ -29,9 +29,9 @@ final class ReplicaSupervisor: Sendable {
 
   func start(_ life: ReplicaLife) { begin.yield(life) }
 
-  /// Asks a replica to end. May be asked again, to hurry. Unknown ones are ignored.
+  /// Asks a replica to stop. Can be repeated to hurry it. Unknown replicas are ignored.
   func stop(_ id: String, _ request: StopRequest) { signals.withLock { $0[id] }?.send(request) }
 
-  /// The replica is over.
+  /// Forgets a replica that has ended.
   func forget(_ id: String) { signals.withLock { $0[id] = nil } }
 }

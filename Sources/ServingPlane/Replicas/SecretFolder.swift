@@ -1,8 +1,8 @@
 import Endpoints
 import FoundationEssentials
 
-/// The secrets of a plane: files `SCOPE/KEY` in a folder that only its owner reads. Configs keep the references
-/// (`{{secrets/scope/key}}`); values are read when a replica starts and go into its environment only.
+/// The secrets of a plane: files `SCOPE/KEY` in a folder that only its owner can read. Configs keep the references
+/// (`{{secrets/scope/key}}`); values are read when a replica starts, and go only into its environment.
 struct SecretFolder: Sendable {
   let path: String
 
@@ -13,8 +13,8 @@ struct SecretFolder: Sendable {
     return resolved
   }
 
-  /// Takes out of an engine's words what its environment holds: the secrets that are referred to, as far as they can be read,
-  /// and what else is not public.
+  /// Removes environment values from an engine's output: the referenced secrets, as far as they can be read, and
+  /// everything else that is not public.
   func redaction(of environment: [String: String]) -> Redaction {
     Redaction(
       environment.compactMap { name, value in
@@ -23,7 +23,7 @@ struct SecretFolder: Sendable {
       })
   }
 
-  /// What is wrong with the references in an environment; nil if all can be resolved.
+  /// The finding for the references in an environment; nil if all can be resolved.
   func finding(in environment: [String: String]) -> String? {
     do {
       _ = try resolve(environment)
@@ -54,7 +54,7 @@ struct SecretFolder: Sendable {
     } catch {
       throw SecretError(
         description:
-          "there is no secret \(reference.scope)/\(reference.key) on this plane; write its value into \(file), "
+          "there is no secret \(reference.scope)/\(reference.key) on this plane; write its value to \(file), "
           + "readable only by the user that runs the plane", isMissing: true)
     }
   }
@@ -67,9 +67,9 @@ struct SecretFolder: Sendable {
   }
 }
 
-/// A secret that cannot be used. Never holds its value.
+/// A secret that cannot be used. Never contains its value.
 struct SecretError: Error, CustomStringConvertible {
   let description: String
-  /// Whether the reference is right and only its value is not there, or not yet.
+  /// Whether the reference is valid and only its value is missing, possibly for now.
   var isMissing = false
 }

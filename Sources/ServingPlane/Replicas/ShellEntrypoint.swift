@@ -1,15 +1,15 @@
-/// Entrypoints that run a shell (`bash -c '…'`). The plane cannot set port and host inside a script, so such a server would listen
-/// where its author once wanted it: on another port, and often on every interface without a key.
+/// Entrypoints that run a shell (`bash -c '…'`). The plane cannot set port and host inside a script, so such a server
+/// would listen where its author intended: on another port, and often on every interface without a key.
 enum ShellEntrypoint {
-  /// Checks an entrypoint as it stands in a model version's metadata.
+  /// Checks an entrypoint as given in a model version's metadata.
   ///
-  /// - Throws: where it runs a script that does not name the port by `{port}` or `$PORT`, with what to write instead.
+  /// - Throws: if it runs a script that does not use `{port}` or `$PORT`, with what to write instead.
   static func check(_ entrypoint: String) throws(EntrypointError) {
     let words = try CommandLineWords.split(entrypoint, port: nil, variables: nil)
     guard let script = script(in: words) else { return }
     guard !script.text.contains("VISIBLE_DEVICES") else {
       throw EntrypointError(
-        description: "it sets devices in a shell's script, and the serving plane assigns them; remove the assignment")
+        description: "it sets devices in a shell script, but the serving plane assigns them; remove the assignment")
     }
     guard !["{port}", "$PORT", "${PORT}"].contains(where: script.text.contains) else { return }
     throw EntrypointError(
@@ -22,13 +22,13 @@ enum ShellEntrypoint {
   private struct Script {
     let shell: String
     let text: String
-    /// Assignments in front of the shell.
+    /// Assignments before the shell.
     let prefix: [String]
   }
 
   private static let shells: Set = ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "tcsh", "csh", "rbash"]
 
-  /// The script behind a shell's `-c`, wherever the shell stands: `env`, `nohup`, `timeout 60`, `sudo -u me` may come first.
+  /// The script after a shell's `-c`, wherever the shell is: `env`, `nohup`, `timeout 60`, `sudo -u me` may come first.
   private static func script(in words: [String]) -> Script? {
     let command = CommandPrefix(words)
     guard let program = command.words.first.map(CommandPrefix.basename), !isServer(program) else { return nil }
@@ -47,7 +47,7 @@ enum ShellEntrypoint {
 
   private static func isServer(_ program: String) -> Bool { program.hasPrefix("python") || program == "vllm" }
 
-  /// The word behind `-c`, also as part of `-lc`; nil where a script file or nothing is run.
+  /// The word after `-c`, or after combined options such as `-lc`; nil if a script file or nothing is run.
   private static func text(behind options: ArraySlice<String>) -> String? {
     var rest = options
     var isCommand = false
@@ -55,7 +55,7 @@ enum ShellEntrypoint {
       rest = rest.dropFirst()
       if option == "--" { break }
       if option == "--command" || !option.hasPrefix("--") && option.contains("c") { isCommand = true }
-      // -o NAME and --rcfile FILE have a word of their own.
+      // -o NAME and --rcfile FILE take an argument.
       if !isCommand && (option.hasSuffix("o") || ["--rcfile", "--init-file"].contains(option)) {
         rest = rest.dropFirst()
       }
@@ -63,7 +63,7 @@ enum ShellEntrypoint {
     return isCommand ? rest.first ?? "" : nil
   }
 
-  /// The script's last command as an entrypoint of its own, as far as it can be told.
+  /// The script's last command as an entrypoint, as far as it can be determined.
   private static func instead(of script: String, prefix: [String]) -> String {
     let commands = script.replacing("&&", with: ";").replacing("\n", with: ";").split(separator: ";")
       .map { $0.trimming(" \t") }.filter { !$0.isEmpty }
@@ -80,7 +80,7 @@ enum ShellEntrypoint {
     }
     let server = last.hasPrefix("exec ") ? String(last.dropFirst("exec ".count)).trimming(" ") : last
     let line = (assignments + [server]).joined(separator: " ")
-    let rest = others.isEmpty ? "" : " (and do `\(others.joined(separator: "; "))` beforehand)"
+    let rest = others.isEmpty ? "" : " (and run `\(others.joined(separator: "; "))` beforehand)"
     return "write the server's command itself: `\(line)`\(rest)"
   }
 }

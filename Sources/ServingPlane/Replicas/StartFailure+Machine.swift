@@ -1,5 +1,5 @@
 extension StartFailure {
-  // First match wins, so the particular stands before the general.
+  // The first match wins, so specific rules come before general ones.
   static let machineRules: [Rule] = [
     machine(["no module named", "vllm"], "vLLM is not installed for {program}; install it there, or \(namePython)"),
     machine(["no module named", "'torch"], "torch is not installed for {program}; install it there, or \(namePython)"),
@@ -7,10 +7,10 @@ extension StartFailure {
       ["no module named", "'transformers"],
       "transformers is not installed for {program}; install it there, or \(namePython)"),
     machine(
-      ["importerror:", "libcuda.so"], "vLLM finds no NVIDIA driver (libcuda.so); install it, or \(namePython)"),
+      ["importerror:", "libcuda.so"], "vLLM found no NVIDIA driver (libcuda.so); install it, or \(namePython)"),
     machine(
       ["importerror:", ".so"],
-      "a native library cannot be loaded by {program}; repair its installation, or \(namePython)"),
+      "{program} cannot load a native library; repair its installation, or \(namePython)"),
     machine(["no cuda gpus are available"], "vLLM found no GPU that it can use; check nvidia-smi"),
     machine(["found no nvidia driver"], "vLLM was built for NVIDIA GPUs, but no driver was found"),
     machine(["nvidia driver", "too old"], "the NVIDIA driver is too old for this vLLM; update the driver"),
@@ -20,20 +20,20 @@ extension StartFailure {
     machine(["nvmlerror"], "the NVIDIA driver does not answer; check nvidia-smi"),
     machine(
       ["failed to infer device type"],
-      "the vLLM of {program} was not built for the hardware of this machine; install one that was, or \(namePython)"),
+      "the vLLM of {program} was not built for this machine's hardware; install one that was, or \(namePython)"),
     machine(["insufficient shared memory"], sharedMemory),
     machine(["unable to allocate shared memory"], sharedMemory),
     machine(["unable to open shared memory"], sharedMemory),
     machine(["creating shared memory segment"], sharedMemory),
     machine(["no space left on device"], "the disk, or /dev/shm, is full; free some space"),
     machine(["disk quota exceeded"], "the disk quota of the plane's user is used up; free some space"),
-    machine(["read-only file system"], "vLLM needs to write to a file system that is read-only"),
+    machine(["read-only file system"], "vLLM needs to write to a read-only file system"),
     machine(["too many open files"], "the open file limit is too low; raise it (ulimit -n)"),
     machine(
       ["address already in use"], "another program took the replica's port"),
   ]
 
-  /// What to do about a Python that cannot run vLLM.
+  /// The advice for a Python that cannot run vLLM.
   static let namePython = "name another Python with `serve --python`"
 
   private static let sharedMemory =

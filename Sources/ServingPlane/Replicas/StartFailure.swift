@@ -1,18 +1,18 @@
 import Endpoints
 
-/// Reads out of an engine's output why it did not start, or why it died.
+/// Determines from an engine's output why it did not start, or why it died.
 enum StartFailure {
   /// - Parameters:
   ///   - log: the end of the replica's output.
-  ///   - exit: how the process ended; nil where it was killed for not getting ready.
+  ///   - exit: how the process ended; nil if it was killed because it did not become ready.
   ///   - program: the interpreter or program that was run, for advice.
   static func cause(log text: String, exit: ProcessExit?, program: String) -> ReplicaFailure {
     let log = EngineLog(text)
     let line =
       EngineLog.lastExceptionLine(in: log.firstEngineErrorBlock) ?? EngineLog.lastExceptionLine(in: log.lines)
     let known = line.flatMap { Self.known($0, program) } ?? knownAnywhere(log, program)
-    // A program that is ended from outside, or crashes in native code, has thrown no exception: one in its log is older. An
-    // abort is what a C++ exception ends in.
+    // A program that is ended from outside, or crashes in native code, has thrown no exception: one in its log is
+    // older. A C++ exception ends in an abort.
     if let signal = exit?.signal, signal.name != "SIGABRT" || known == nil {
       if let known, known.isAboutMemory { return known }
       return ended(exit, line: log.lastMeaningfulLine ?? line, signal)
@@ -23,7 +23,7 @@ enum StartFailure {
     return ReplicaFailure(ending, line: words, isWorthRepeating: words.map(isPassing) ?? false)
   }
 
-  /// What is said where nothing is known but that the time was over.
+  /// The explanation if nothing is known except that the time was up.
   static let notReady = "vLLM did not become ready"
 
   private static func ended(_ exit: ProcessExit?, line: String?, _ signal: ProcessSignal) -> ReplicaFailure {
@@ -40,16 +40,16 @@ enum StartFailure {
     log.lines.reversed().lazy.compactMap { known($0.text.trimming(" \t"), program) }.first
   }
 
-  /// Whether a line speaks of what passes, such as a network that failed.
+  /// Whether a line reports a temporary problem, such as a network failure.
   private static func isPassing(_ line: String) -> Bool { KnownMessage.found(in: line)?.cause == .theirs }
 
-  /// Words of a log line, and what they mean to a person.
+  /// The words of a log line, and their explanation.
   struct Rule: Sendable {
-    /// All of them must stand in the line; letter case does not matter.
+    /// All of them must be in the line; case is ignored.
     let words: [String]
     /// `{program}` becomes the program that was run.
     let explanation: String
-    /// Whether it is the machine's fault, and no config's.
+    /// Whether the machine is at fault, and not a config.
     var isMachines = false
 
     func matches(_ line: String) -> Bool {
@@ -64,17 +64,17 @@ enum StartFailure {
     }
   }
 
-  // First match wins, so the particular stands before the general.
+  // The first match wins, so specific rules come before general ones.
   private static let rules: [Rule] = [
     Rule(
       words: ["cuda out of memory"],
       explanation:
-        "out of memory: the model does not fit into the GPU's memory; lower gpuMemoryUtilization or maxModelLen, "
-        + "or take a larger workload type"),
+        "out of memory: the model does not fit in the GPU's memory; lower gpuMemoryUtilization or maxModelLen, "
+        + "or use a larger workload type"),
     Rule(
       words: ["free memory on device", "desired gpu memory utilization"],
       explanation:
-        "out of memory: less GPU memory is free than gpuMemoryUtilization asks for; something else uses the GPU"),
+        "out of memory: less GPU memory is free than gpuMemoryUtilization requests; another program uses the GPU"),
     Rule(
       words: ["less than requested", "kv cache"],
       explanation: "out of memory: the machine has less memory than the KV cache needs; lower VLLM_CPU_KVCACHE_SPACE"
@@ -91,8 +91,8 @@ enum StartFailure {
     Rule(
       words: ["cannot allocate memory"], explanation: "out of memory: the machine has too little memory for the model"),
     Rule(words: ["std::bad_alloc"], explanation: "out of memory: the machine has too little memory for the model"),
-    Rule(words: ["outofmemoryerror"], explanation: "out of memory while the model was loaded"),
-    Rule(words: ["memoryerror"], explanation: "out of memory while the model was loaded"),
+    Rule(words: ["outofmemoryerror"], explanation: "out of memory while loading the model"),
+    Rule(words: ["memoryerror"], explanation: "out of memory while loading the model"),
     Rule(
       words: ["bfloat16 is only supported"],
       explanation: "unsupported dtype: this GPU does not support bfloat16; set dtype to float16"),
@@ -104,7 +104,8 @@ enum StartFailure {
       explanation: "unknown flag: this vLLM does not support an option of the entrypoint"),
     Rule(words: ["error: argument"], explanation: "bad flag value: vLLM rejected the value of an option"),
     Rule(
-      words: ["error: the following arguments are required"], explanation: "the entrypoint lacks an option vLLM needs"),
+      words: ["error: the following arguments are required"],
+      explanation: "the entrypoint lacks an option that vLLM requires"),
     Rule(
       words: ["repo id must be in the form"],
       explanation: "unknown model path: the entrypoint names a folder that does not exist"),
@@ -123,7 +124,7 @@ enum StartFailure {
     Rule(
       words: ["is greater than the derived", "max_model_len"],
       explanation: "maxModelLen is longer than the model supports"),
-    Rule(words: ["is not a valid json file"], explanation: "the model's config.json is broken"),
+    Rule(words: ["is not a valid json file"], explanation: "the model's config.json is not valid JSON"),
     Rule(
       words: ["does not recognize this architecture"],
       explanation: "unknown architecture: this vLLM's transformers cannot load the model; a newer vLLM may"),
@@ -132,7 +133,7 @@ enum StartFailure {
       explanation: "unknown architecture: this vLLM cannot serve the model"),
     Rule(
       words: ["couldn't instantiate the backend tokenizer"],
-      explanation: "the model folder has no tokenizer, or a broken one"),
+      explanation: "the model folder has no usable tokenizer"),
     Rule(
       words: ["incomplete metadata, file not fully covered"],
       explanation: "broken weights: a weights file is truncated; register the version again from a complete copy"),
@@ -142,9 +143,9 @@ enum StartFailure {
     Rule(words: ["cannot find any model weights"], explanation: "the model folder has no weights"),
     Rule(
       words: ["size of tensor", "must match"],
-      explanation: "the weights do not fit the model's config.json: their shapes differ"),
+      explanation: "the weights do not match the model's config.json: their shapes differ"),
     Rule(
-      words: ["size mismatch"], explanation: "the weights do not fit the model's config.json: their shapes differ"),
+      words: ["size mismatch"], explanation: "the weights do not match the model's config.json: their shapes differ"),
     Rule(
       words: ["cannot assign requested address"],
       explanation: "the entrypoint's host is not an address of this machine"),
@@ -157,10 +158,10 @@ enum StartFailure {
       explanation: "the model's own code needs Python packages that {program} does not have"),
     Rule(
       words: ["permissionerror"],
-      explanation: "vLLM has no permission for a file it needs; check the file's permissions for the plane's user"),
+      explanation: "vLLM is not allowed to access a file it needs; check its permissions for the plane's user"),
     Rule(
       words: ["permission denied"],
-      explanation: "vLLM has no permission for a file it needs; check the file's permissions for the plane's user"),
+      explanation: "vLLM is not allowed to access a file it needs; check its permissions for the plane's user"),
     Rule(words: ["sleep mode is not supported"], explanation: "sleep mode works on GPUs only; remove the flag"),
   ]
 }

@@ -1,7 +1,7 @@
 import Scheduling
 import Synchronization
 
-/// Spreads the starts of replicas: loading weights takes all of a machine, and many at once only hold each other up.
+/// Spreads the starts of replicas: loading weights uses all of a machine, and concurrent starts only delay each other.
 final class StartPace: Sendable {
   private let starts: Mutex<TokenBucket<String>>
   private let clock = ContinuousClock()
@@ -12,12 +12,13 @@ final class StartPace: Sendable {
   init(burst: Int, spacing: Duration) { starts = Mutex(TokenBucket(capacity: burst, per: spacing)) }
 
   /// Takes a replica's turn, or a place in line for it.
-  /// - Returns: nil when it may start now; else how long to wait before asking again.
+  ///
+  /// - Returns: nil if it may start now; otherwise how long to wait before asking again.
   func turn(for replica: String) -> Duration? {
     let now = clock.now - origin
     return starts.withLock { $0.take(for: replica, urgent: false, now: now) }
   }
 
-  /// The replica does not start any more.
+  /// Removes a replica that will not start any more.
   func leave(_ replica: String) { starts.withLock { $0.leave(replica) } }
 }

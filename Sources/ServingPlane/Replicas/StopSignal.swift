@@ -1,8 +1,8 @@
 import Synchronization
 
-/// How a replica is asked to end.
+/// How a replica is asked to stop.
 enum StopRequest: Hashable, Sendable {
-  /// Requests in flight may finish, for so long.
+  /// Requests in flight may continue for this long.
   case drain(Duration)
   /// At once.
   case now
@@ -18,8 +18,8 @@ enum StopRequest: Hashable, Sendable {
   }
 }
 
-/// Carries stop requests to one replica's life. It latches: a request stays in force from the moment it was made, so it is not
-/// lost when the wait for it is cancelled, which happens each time the life goes from one phase to the next. Asking again changes
+/// Carries stop requests to one replica's life. It latches: a request stays in effect once made, so it is not lost when
+/// the wait for it is canceled, which happens each time the life moves to its next phase. A repeated request changes
 /// nothing unless it is more urgent.
 final class StopSignal: Sendable {
   private struct Waiter {
@@ -34,10 +34,10 @@ final class StopSignal: Sendable {
 
   private let state = Mutex(State())
 
-  /// The most urgent request so far; nil while there was none.
+  /// The most urgent request so far; nil if there was none.
   var request: StopRequest? { state.withLock { $0.request } }
 
-  /// Asks. The most urgent request of all counts.
+  /// Sends a request. The most urgent of all requests counts.
   func send(_ request: StopRequest) {
     let waiter = state.withLock { state -> Waiter? in
       guard request.isMoreUrgent(than: state.request) else { return nil }
@@ -49,8 +49,8 @@ final class StopSignal: Sendable {
     waiter?.continuation.resume(returning: request)
   }
 
-  /// The request in force once there is one that is more urgent than the one already known; nil when the task is cancelled.
-  /// One waits at a time.
+  /// Waits for a request that is more urgent than the known one; nil if the task is canceled. Only one caller waits at
+  /// a time.
   func next(after known: StopRequest? = nil) async -> StopRequest? {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in

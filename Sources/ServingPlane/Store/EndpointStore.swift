@@ -4,17 +4,17 @@ import GRDB
 import LibCrypto
 import Storage
 
-/// The plane's memory: endpoints, their configs by version, their tags, and replicas, in one SQLite file.
+/// The plane's store: endpoints, their configs by version, their tags, and replicas, in one SQLite file.
 ///
-/// Its methods block for a moment. Every write is durable against a killed plane when it returns; a power cut may lose the
-/// last ones and never leaves the file broken (WAL, `synchronous = NORMAL`).
+/// Its methods block briefly. Every completed write survives a killed plane; a power failure may lose the last ones and
+/// never damages the file (WAL, `synchronous = NORMAL`).
 final class EndpointStore: Sendable {
   private let database: DatabaseQueue
-  /// Tells this data directory from every other, in the marks of its replicas.
+  /// Identifies this data directory in the marks of its replicas.
   let planeID: String
 
-  /// - Parameter path: the file; made with its tables where there is none.
-  /// - Throws: `StorageError` for a file that is damaged, or was written by a later version.
+  /// - Parameter path: the file; created with its tables if it does not exist.
+  /// - Throws: `StorageError` if the file is damaged, or was written by a later version.
   init(path: String) throws {
     let place = StoragePlace(path: path, option: "--data DIR", loss: "endpoints must then be applied again")
     database = try DatabaseFile(place, Self.migrator).open()
@@ -27,7 +27,7 @@ final class EndpointStore: Sendable {
 
   // MARK: Endpoints
 
-  /// Everything that can be read, and what cannot.
+  /// All records that can be read, and the damaged ones.
   func contents() throws -> StoreContents {
     try database.read { database in
       var contents = StoreContents()
@@ -48,7 +48,7 @@ final class EndpointStore: Sendable {
   /// All endpoints that can be read, with their active and latest configs.
   func endpoints() throws -> [EndpointRecord] { try contents().endpoints }
 
-  /// Writes an endpoint, new or changed, as a whole.
+  /// Writes a new or changed endpoint as a whole.
   func save(_ record: EndpointRecord) throws {
     try database.write { database in
       let (state, target, entity, reason) = Self.columns(record.update)
@@ -79,7 +79,7 @@ final class EndpointStore: Sendable {
     }
   }
 
-  /// Removes an endpoint with its configs and tags. Its replicas stay until they are over.
+  /// Removes an endpoint with its configs and tags. Its replicas stay until they have ended.
   func deleteEndpoint(_ id: String) throws {
     try database.write { try $0.execute(sql: "DELETE FROM endpoint WHERE id = ?", arguments: [id]) }
   }
@@ -89,7 +89,7 @@ final class EndpointStore: Sendable {
   /// All replicas on record that can be read, oldest first.
   func replicas() throws -> [ReplicaRecord] { try contents().replicas }
 
-  /// Writes a replica, new or changed.
+  /// Writes a new or changed replica.
   func save(_ replica: ReplicaRecord) throws {
     try database.write { database in
       try database.execute(
@@ -107,7 +107,7 @@ final class EndpointStore: Sendable {
     try database.write { try $0.execute(sql: "DELETE FROM replica WHERE id = ?", arguments: [id]) }
   }
 
-  /// Moves what stands in the write-ahead log into the file, and gives the log's space back.
+  /// Moves the contents of the write-ahead log into the file, and frees the log's space.
   func shrinkLog() throws { try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } }
 
   // MARK: Inside
@@ -147,7 +147,7 @@ final class EndpointStore: Sendable {
     }
   }
 
-  /// An endpoint, and what of it had to be left out although the rest can be used.
+  /// An endpoint, and a remark on any part that was omitted because only the rest is usable.
   private static func endpoint(_ row: Row, _ database: Database) throws -> (EndpointRecord, String?) {
     let id: String = try row.decode(forColumn: "id")
     let tags = try Row.fetchAll(database, sql: "SELECT key, value FROM tag WHERE endpoint_id = ?", arguments: [id])
@@ -164,9 +164,9 @@ final class EndpointStore: Sendable {
       remark = "its last update is skipped, because its config cannot be read (\(error))"
     }
     do { record.active = try config(row.decode(forColumn: "active_version"), of: id, database) } catch {
-      // What is being rolled out takes its place; without it there is nothing to serve.
+      // The config being rolled out replaces it; without one there is nothing to serve.
       guard record.update.target != nil else { throw error }
-      remark = "its active config cannot be read (\(error)); the one that is being rolled out takes its place"
+      remark = "its active config cannot be read (\(error)); the one being rolled out is used instead"
     }
     return (record, remark)
   }
@@ -194,7 +194,7 @@ final class EndpointStore: Sendable {
     }
   }
 
-  /// Configs that are over: the newest are kept for whoever looks into the file, nothing else reads them.
+  /// Removes old configs: the newest are kept for anyone who inspects the file; nothing else reads them.
   private static func prune(_ record: EndpointRecord, _ target: PlaneConfig?, _ database: Database) throws {
     try database.execute(
       sql: """
@@ -208,7 +208,7 @@ final class EndpointStore: Sendable {
   }
 
   private static let keptConfigs = 20
-  /// Milliseconds: 180 days.
+  /// 180 days, in milliseconds.
   private static let keptFor: Int64 = 180 * 24 * 3600 * 1000
 
   private static func columns(_ update: ConfigUpdate) -> (String, PlaneConfig?, String?, String?) {
@@ -228,7 +228,7 @@ final class EndpointStore: Sendable {
   }
 }
 
-/// A config of which nothing can be made.
+/// A config that cannot be read.
 private struct UnreadableConfig: Error, CustomStringConvertible {
   let description: String
 }

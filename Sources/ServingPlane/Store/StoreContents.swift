@@ -1,4 +1,4 @@
-/// What a plane finds in its store when it starts. One damaged row says nothing of the others.
+/// The contents of the store at a plane's start. One damaged row does not affect the others.
 struct StoreContents: Sendable {
   struct Damage: Hashable, Sendable {
     /// The endpoint's id.
@@ -12,8 +12,8 @@ struct StoreContents: Sendable {
   var replicas: [ReplicaRecord] = []
   /// Endpoints that cannot be read, by name.
   var damagedEndpoints: [String: Damage] = [:]
-  /// Replicas that cannot be read, by id: why.
+  /// Replicas that cannot be read, with the reason, by id.
   var damagedReplicas: [String: String] = [:]
-  /// What was left out of endpoints that can be used all the same.
+  /// Omitted parts of endpoints that are usable all the same.
   var remarks: [String] = []
 }

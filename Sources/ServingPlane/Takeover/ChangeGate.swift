@@ -1,11 +1,11 @@
 import Synchronization
 
-/// Lets calls that change something through, holds them while a takeover is under way, and afterwards sends every call to the
-/// plane that has taken over.
+/// Admits calls that change something, holds them during a takeover, and afterwards sends every call to the plane that
+/// has taken over.
 final class ChangeGate: Sendable {
   enum Way: Hashable, Sendable {
     case through
-    /// Another plane answers by now.
+    /// Another plane answers now.
     case elsewhere
   }
 
@@ -23,10 +23,10 @@ final class ChangeGate: Sendable {
   /// Whether another plane has taken over.
   var isHandedOver: Bool { state.withLock { $0.phase == .handedOver } }
 
-  /// The Unix socket of the plane that has taken over; nil where none has, or where it has none.
+  /// The Unix socket of the plane that has taken over; nil if none has, or if it has no socket.
   var successor: String? { state.withLock { $0.successor } }
 
-  /// Called before each change; it is followed by ``leave()`` where the answer is `through`.
+  /// Called before each change; must be followed by ``leave()`` if the result is `through`.
   func enter() async -> Way {
     while true {
       let way = state.withLock { state -> Way? in
@@ -51,9 +51,9 @@ final class ChangeGate: Sendable {
 
   func leave() { state.withLock { $0.underWay -= 1 } }
 
-  /// Holds new changes, and returns when those under way have ended.
+  /// Holds new changes, and returns when those in progress have ended.
   ///
-  /// - Throws: `refused` where that takes longer; the gate is then open again.
+  /// - Throws: `refused` if that takes longer; the gate is then open again.
   func close(within limit: Duration) async throws(TakeoverChannel.Failure) {
     state.withLock { $0.phase = .closed }
     let end = ContinuousClock.now + limit

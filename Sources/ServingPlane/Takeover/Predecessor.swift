@@ -4,25 +4,25 @@ import Glibc
 import Logging
 import ServingAPI
 
-/// The plane whose place a new one takes, as the new one sees it.
+/// The plane that a new one replaces, from the new one's point of view.
 final class Predecessor: Sendable {
-  /// Another number is another conversation; planes that differ in it cannot follow each other without an outage.
+  /// The version of the protocol; planes with different versions cannot follow each other without an outage.
   static let protocolNumber: Int64 = 1
 
-  /// What it handed over.
+  /// The parts that it hands over.
   struct Inheritance {
-    /// The lock on the data directory, held.
+    /// The held lock on the data directory.
     let lock: CInt
     let sockets: PlaneSockets
   }
 
   let processID: Int32
-  /// The address it listens on, as it was given.
+  /// The address it listens on, as given.
   private let host: String
   private let channel: TakeoverChannel
   private let settings: PlaneConfiguration
   private let log: Logger
-  /// How long the other side may take for each of its steps.
+  /// How long the other side may take for each step.
   private static let patience: Duration = .seconds(60)
 
   private init(
@@ -35,9 +35,9 @@ final class Predecessor: Sendable {
     self.log = log
   }
 
-  /// Finds the plane that runs on the data directory and says what is wanted of it; nil where none runs there.
+  /// Finds the plane that runs on the data directory and requests a takeover; nil if none runs there.
   ///
-  /// - Throws: ``PlaneStartError`` where it cannot or will not be followed; it goes on as if nothing had happened.
+  /// - Throws: ``PlaneStartError`` if it cannot or will not be replaced; it continues undisturbed.
   static func find(_ settings: PlaneConfiguration, log: Logger) async throws(PlaneStartError) -> Predecessor? {
     let connected = ShortPath.of(settings.takeoverPath) { UnixSocket.connect(to: $0) }
     guard let descriptor = connected else { return nil }
@@ -45,7 +45,7 @@ final class Predecessor: Sendable {
     guard let peer = channel.peer, peer.userID == SecureFile.userID else {
       throw PlaneStartError(
         message: "the process that listens on \(settings.takeoverPath) belongs to another user and is not trusted",
-        advice: "run the new plane as the user of the old one")
+        advice: "run the new plane as the same user as the old one")
     }
     let host: String
     do {
@@ -64,7 +64,7 @@ final class Predecessor: Sendable {
     return Predecessor(channel, processID: peer.processID, host: host, settings, log: log)
   }
 
-  /// The address it listens on.
+  /// Checks the other plane's hello, and returns the address it listens on.
   private static func check(_ hello: JSONValue, _ settings: PlaneConfiguration) throws(PlaneStartError) -> String {
     let version = hello["version"]?.stringValue ?? "unknown"
     guard hello["protocol"]?.intValue == protocolNumber else {
@@ -77,9 +77,9 @@ final class Predecessor: Sendable {
     let isKept = host == settings.host && (settings.port == port || settings.port == 0)
     guard isKept || !settings.isAddressGiven else {
       throw PlaneStartError(
-        message: "the running plane listens on \(host):\(port), and the new one is to listen on "
+        message: "the running plane listens on \(host):\(port), but the new one was told to listen on "
           + "\(settings.host):\(settings.port); a takeover keeps the address",
-        advice: "leave --listen and --port out, or stop the running plane and start the new one")
+        advice: "omit --listen and --port, or stop the running plane and start the new one")
     }
     return host
   }
@@ -99,8 +99,8 @@ final class Predecessor: Sendable {
     }
   }
 
-  /// Everything is prepared: takes lock and sockets. From here on the old plane accepts nothing and changes nothing, until
-  /// ``replace()``, or until this process is gone.
+  /// Takes the lock and the sockets, after everything is prepared. From here on the old plane accepts nothing and
+  /// changes nothing, until ``replace()``, or until this process is gone.
   func inherit() async throws(PlaneStartError) -> Inheritance {
     let taken: TakeoverChannel.Message
     do {
@@ -122,9 +122,10 @@ final class Predecessor: Sendable {
       sockets: PlaneSockets(host: host, tcp: tcp, local: local ?? PlaneSockets.bindLocal(settings, log: log)))
   }
 
-  /// Says that the new plane has everything, and returns when the old one touches nothing any more.
+  /// Reports that the new plane has everything, and returns when the old one touches nothing any more.
   ///
-  /// - Parameter localSocket: where the new plane can be asked by the old one, for whoever still holds a connection to that.
+  /// - Parameter localSocket: where the old plane reaches the new one, for callers that still have a connection to the
+  ///   old one.
   func replace(localSocket: String?) async throws(PlaneStartError) {
     do {
       try channel.send(.have, ["local_socket": localSocket.map { .string($0) } ?? .null])
@@ -133,6 +134,6 @@ final class Predecessor: Sendable {
     log.info("replaced the running plane", metadata: ["pid": "\(processID)"])
   }
 
-  /// Returns when the old plane has answered its last request and is gone, or the task is cancelled.
+  /// Returns when the old plane has answered its last request and is gone, or when the task is canceled.
   func untilGone() async { await channel.untilClosed() }
 }

@@ -1,9 +1,9 @@
 import Glibc
 import ServingAPI
 
-/// A name for a file that fits into a socket's address, which holds 107 bytes.
+/// A path that fits into a socket's address, which holds 107 bytes.
 enum ShortPath {
-  /// Gives the path to `body`, or where that is too long, one through an open descriptor of its folder.
+  /// Passes the path to `body`; if it is too long, passes one through an open descriptor of its folder.
   static func of<Result, Failure: Error>(
     _ path: String, _ body: (String) throws(Failure) -> Result
   ) throws(Failure) -> Result {

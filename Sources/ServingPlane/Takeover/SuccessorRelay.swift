@@ -4,8 +4,8 @@ import LibCurl
 import NIOCore
 import ServingAPI
 
-/// Passes calls on to the plane that has taken over, on connections that were made before: whoever holds one is answered, and asked
-/// to make a new one, which the new plane accepts.
+/// Relays calls to the plane that has taken over, for callers with existing connections: they are answered, and asked
+/// to open a new connection, which the new plane accepts.
 struct SuccessorRelay: RouterMiddleware {
   typealias Context = PlaneContext
 
@@ -13,7 +13,7 @@ struct SuccessorRelay: RouterMiddleware {
   let client: HTTPClient
 
   private static let largestBody = 64 << 20
-  /// Belong to one connection (RFC 9110, section 7.6.1), or are written anew.
+  /// Headers that belong to one connection (RFC 9110, section 7.6.1), or are generated anew.
   private static let ofConnection: Set<String> = [
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
     "content-length", "accept-encoding", "date",
@@ -54,7 +54,7 @@ struct SuccessorRelay: RouterMiddleware {
     status: 503, code: "TEMPORARILY_UNAVAILABLE", message: "Another process has taken over this plane; try again.")
 }
 
-/// Holds calls that change something while a takeover is under way.
+/// Holds calls that change something during a takeover.
 struct HeldChanges: RouterMiddleware {
   typealias Context = PlaneContext
 

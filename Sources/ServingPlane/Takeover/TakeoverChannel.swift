@@ -4,20 +4,20 @@ import Glibc
 import ServingAPI
 import Synchronization
 
-/// The conversation of two planes of which one takes the other's place: lines of JSON over a Unix socket, and open sockets with
-/// them. Nothing of it blocks a thread.
+/// The channel between two planes during a takeover: lines of JSON over a Unix socket, with open sockets attached.
+/// Nothing in it blocks a thread.
 final class TakeoverChannel: Sendable {
-  /// What one side says to the other. See docs/architecture.md for the order.
+  /// A message from one side to the other. See docs/architecture.md for the order.
   enum Step: String, Sendable {
-    /// Both, first: who I am.
+    /// Both, first: identification.
     case hello
-    /// The old one: not now, and why.
+    /// The old one: refused, with the reason.
     case refused
-    /// The new one: everything is prepared that can be without the store.
+    /// The new one: everything that does not need the store is prepared.
     case ready
-    /// The old one: accepts and changes nothing for now; here are lock and sockets.
+    /// The old one: accepts and changes nothing for now; here are the lock and the sockets.
     case take
-    /// The new one: the store is open and read; from here on the plane is mine.
+    /// The new one: the store is open and read; from here on it is in charge.
     case have
     /// The old one: touches nothing any more; begin.
     case yours
@@ -29,7 +29,7 @@ final class TakeoverChannel: Sendable {
     let descriptors: [CInt]
   }
 
-  /// Why the conversation ended.
+  /// Why the channel ended.
   enum Failure: Error, Hashable, Sendable {
     case closed
     case late
@@ -50,23 +50,23 @@ final class TakeoverChannel: Sendable {
     close(descriptor)
   }
 
-  /// Who is at the other end.
+  /// The process at the other end.
   var peer: (processID: Int32, userID: UInt32)? { UnixSocket.peer(of: descriptor) }
 
   func send(_ step: Step, _ members: [String: JSONValue] = [:], descriptors: [CInt] = []) throws(Failure) {
     var body = members
     body["step"] = .string(step.rawValue)
     let line = JSONValue.object(body).bytes() + [0x0A]
-    // Lines are shorter than any socket's buffer, which is empty: each waits for the other's answer.
+    // Lines are shorter than any socket's buffer, which is empty: each side waits for the other's response.
     let sent = line.withUnsafeBytes { bytes in
       bytes.baseAddress.map { setpoint_send(descriptor, $0, bytes.count, descriptors, CInt(descriptors.count)) } ?? -1
     }
     guard sent == line.count else { throw .closed }
   }
 
-  /// The other side's next line.
+  /// The other side's next message.
   ///
-  /// - Throws: `refused` where that is what it says, and `unexpected` where it says anything but `step`.
+  /// - Throws: `refused` if the message is a refusal, and `unexpected` if it is anything other than `step`.
   func receive(_ step: Step, within limit: Duration) async throws(Failure) -> Message {
     let end = ContinuousClock.now + limit
     while true {
@@ -83,7 +83,8 @@ final class TakeoverChannel: Sendable {
     }
   }
 
-  /// Returns when the other side has closed its end, which the kernel does for a process that is gone, or the task is cancelled.
+  /// Returns when the other side has closed its end, which the kernel does when a process exits, or when the task is
+  /// canceled.
   func untilClosed() async {
     while !Task.isCancelled {
       do { _ = try read() } catch { return }
@@ -91,7 +92,7 @@ final class TakeoverChannel: Sendable {
     }
   }
 
-  /// Takes what has come; false where nothing has.
+  /// Reads what has arrived; false if nothing has.
   private func read() throws(Failure) -> Bool {
     var bytes = [UInt8](repeating: 0, count: 4096)
     var descriptors = [CInt](repeating: -1, count: Int(setpoint_MOST_DESCRIPTORS))

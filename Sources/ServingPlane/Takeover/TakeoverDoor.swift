@@ -5,7 +5,8 @@ import Logging
 import ServingAPI
 import Synchronization
 
-/// Where a running plane is asked to hand over: a Unix socket in its data directory, for its own user alone.
+/// The socket on which a running plane is asked to hand over: a Unix socket in its data directory, only for its own
+/// user.
 struct TakeoverDoor: Sendable {
   let settings: PlaneConfiguration
   let server: SocketServer
@@ -16,12 +17,12 @@ struct TakeoverDoor: Sendable {
   let log: Logger
   private let door: BoundSocket
 
-  /// How long a new plane may take for each of its steps; it may have to ask the machine for its GPUs.
+  /// How long a new plane may take for each step; it may have to query the machine for its GPUs.
   private static let patience: Duration = .seconds(60)
-  /// How long changes under way may take to end before the takeover is refused.
+  /// How long changes in progress may take to end before the takeover is refused.
   private static let changesMayTake: Duration = .seconds(10)
 
-  /// - Throws: where the socket cannot be made; the plane can then only be stopped and started.
+  /// - Throws: if the socket cannot be created; the plane can then only be stopped and started.
   init(
     settings: PlaneConfiguration, server: SocketServer, sockets: PlaneSockets, data: DataDirectory,
     endpoints: ServingEndpoints, gate: ChangeGate, log: Logger
@@ -38,9 +39,9 @@ struct TakeoverDoor: Sendable {
 
   /// Waits for a new plane and hands over to it.
   ///
-  /// - Parameter abandon: leaves the replicas to themselves; returns when nothing of this plane looks after them any more.
-  /// - Returns: the conversation with the new plane, to be kept open for as long as this one has requests; nil where the task
-  ///   is cancelled.
+  /// - Parameter abandon: leaves the replicas running; returns when nothing of this plane manages them any more.
+  /// - Returns: the channel to the new plane, to be kept open as long as this plane has requests; nil if the task is
+  ///   canceled.
   func handOver(abandon: @Sendable () async -> Void) async -> TakeoverChannel? {
     while !Task.isCancelled {
       if let descriptor = door.accept() {
@@ -85,7 +86,7 @@ struct TakeoverDoor: Sendable {
     server.stopListening()
     sockets.close()
     data.unlock()
-    // Where that cannot be said any more the new plane is gone already, and whoever started it starts it again.
+    // If this cannot be sent, the new plane is already gone, and whoever started it restarts it.
     try? channel.send(.yours)
     log.info("handed over", metadata: about)
     return true
@@ -100,11 +101,12 @@ struct TakeoverDoor: Sendable {
         "pid": .int(Int64(getpid())),
         "host": .string(sockets.host), "port": .int(Int64(sockets.port)),
       ])
-    // It has been told, and ends with the reason.
+    // It has been told, and exits with the reason.
     guard hello.body["protocol"]?.intValue == Predecessor.protocolNumber else { throw .unexpected("another protocol") }
   }
 
-  /// Accepts nothing more, gives lock and sockets away, and waits for the new plane's word that it has opened the store.
+  /// Accepts nothing more, hands over the lock and the sockets, and waits until the new plane reports that it has
+  /// opened the store.
   private func offer(to channel: TakeoverChannel) async -> TakeoverChannel.Message? {
     do {
       try await server.pause()
