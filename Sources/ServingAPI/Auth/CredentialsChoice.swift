@@ -113,7 +113,7 @@ struct CredentialsChoice {
       let missing = Self.gitHubVariables.filter { environment[$0] == nil }
       throw TargetError(
         "github-oidc: \(missing.joined(separator: " and ")) \(missing.count == 1 ? "is" : "are") not set",
-        advice: "run this in a job of GitHub Actions that has `permissions: {id-token: write}`")
+        advice: "run this in a GitHub Actions job that has `permissions: {id-token: write}`")
     }
     let place = settings[.clientID]?.place ?? "environment \(Self.gitHubVariables[0])"
     return (.github(url: values[0], token: Secret(values[1])), place)
@@ -124,14 +124,14 @@ struct CredentialsChoice {
   ) throws(TargetError) -> AuthSettings.Said {
     if let said = settings[key] { return said }
     let others = settings[.clientID] ?? settings[.clientSecret]
-    let reason = type.map { "\($0.name) says \(kind.rawValue)" } ?? others.map { "\($0.name) is set" } ?? kind.rawValue
+    let reason = type.map { "\($0.name) is \(kind.rawValue)" } ?? others.map { "\($0.name) is set" } ?? kind.rawValue
     let variable = key.variables[0]
     let wayOut =
       key == .clientSecret
-      ? "; or give an OIDC token: DATABRICKS_OIDC_TOKEN, DATABRICKS_OIDC_TOKEN_FILEPATH, or a GitHub job's"
+      ? "; or provide an OIDC token: DATABRICKS_OIDC_TOKEN, DATABRICKS_OIDC_TOKEN_FILEPATH, or a GitHub job's"
       : ""
     throw TargetError(
-      "\(reason), and there is no \(key.rawValue)",
+      "\(reason), but \(key.rawValue) is not set",
       advice: "set \(variable), or `\(key.rawValue)` in the profile\(wayOut)")
   }
 
@@ -144,16 +144,16 @@ struct CredentialsChoice {
     }
     let kinds = ways.compactMap { $0.kind?.rawValue }
     return TargetError(
-      "more than one way to authenticate is configured: " + list.joined(separator: "; "),
+      "more than one authentication method is configured: " + list.joined(separator: "; "),
       advice: "remove all but one, or choose with DATABRICKS_AUTH_TYPE (`auth_type` in a profile): "
         + (kinds.isEmpty ? Self.supported : kinds.joined(separator: ", ")))
   }
 
   private func unsupported(_ said: AuthSettings.Said) -> TargetError {
     let isType = said == settings[.authType]
-    let what = isType ? "\(said.name) says \(said.value)" : said.name
+    let what = isType ? "\(said.name) is \(said.value)" : said.name
     return TargetError(
-      "\(what): this way to authenticate is not supported",
+      "\(what): this authentication method is not supported",
       advice: "use one of \(Self.supported); with another tool's login, put the token it prints into DATABRICKS_TOKEN")
   }
 

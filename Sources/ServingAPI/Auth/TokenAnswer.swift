@@ -48,7 +48,7 @@ struct TokenRefusal: Equatable {
 
   var text: String {
     let parts = [code, words.isEmpty ? nil : words].compactMap(\.self)
-    return parts.isEmpty ? "the server gave no reason (empty answer)" : parts.joined(separator: ": ")
+    return parts.isEmpty ? "the server gave no reason (empty response)" : parts.joined(separator: ": ")
   }
 }
 

@@ -117,7 +117,7 @@ struct TokenService: Sendable {
     }
     guard let token = text?.trimmed, !token.isEmpty else {
       throw failure(
-        .unauthenticated, text == nil ? "there is no such file" : "the file is empty", attempt, call: "read \(path)",
+        .unauthenticated, text == nil ? "file not found" : "the file is empty", attempt, call: "read \(path)",
         advice:
           "the path is from \(attempt.credentials.source); the process that writes the token must create it")
     }
@@ -137,7 +137,7 @@ struct TokenService: Sendable {
     else {
       let words = reply.status == 200 ? "the response contains no token" : words(of: reply)
       throw failure(
-        .unauthenticated, "GitHub gave no identity token: \(words)", attempt, call: call(request),
+        .unauthenticated, "GitHub issued no identity token: \(words)", attempt, call: call(request),
         advice: "the job needs `permissions: {id-token: write}`")
     }
     return identity
@@ -274,7 +274,7 @@ struct TokenService: Sendable {
     guard let token, let claims = IdentityClaims(token) else { return "" }
     let now = reply.headers["Date"].flatMap(HTTPDate.secondsSince1970) ?? timing.secondsSince1970()
     let age = claims.expiry.map { now - $0 } ?? 0
-    let ended = age > 0 ? "; it ended \(age) s ago" : ""
+    let ended = age > 0 ? "; it expired \(age) s ago" : ""
     return (claims.text.isEmpty ? "" : ": \(claims.text)") + ended
   }
 

@@ -108,7 +108,7 @@ package final class TokenSource: Sendable {
     } catch {
       throw TokenFailure(
         error: ServingError(
-          kind: .unauthenticated, serverMessage: secrets.redact(error.message), call: "read the credentials again",
+          kind: .unauthenticated, serverMessage: secrets.redact(error.message), call: "reread the credentials",
           advice: error.advice))
     }
     credentials.keepSecrets(secrets)

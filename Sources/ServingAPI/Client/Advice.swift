@@ -10,7 +10,7 @@ enum Advice {
 
   /// For an answer that ends before it is whole, whatever its length was said to be.
   static func cutAnswer(from target: ProviderTarget) -> String {
-    "the same command may get a whole answer; if not, look for a proxy that cuts answers of \(target.url)"
+    "run the command again; if that fails too, look for a proxy that truncates responses from \(target.url)"
   }
 
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {

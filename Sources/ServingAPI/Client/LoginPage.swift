@@ -25,7 +25,7 @@ enum LoginPage {
     guard page.contains("<html") || page.contains("<!doctype"), signs.contains(where: { page.contains($0) }) else {
       return nil
     }
-    return denied(200, "the server answered with its login page", call, advice: advice(target))
+    return denied(200, "the server returned its login page", call, advice: advice(target))
   }
 
   private static func isLoginPath(_ url: String) -> Bool {

@@ -33,7 +33,7 @@ extension ServingClient {
       bytes += size
       guard let token = page.next, !token.isEmpty else { return items }
       guard seen.insert(token).inserted else {
-        throw endless(call, "page \(seen.count + 1) names the same next page as an earlier one: \(token.shortened)")
+        throw endless(call, "page \(seen.count + 1) has the same next page as an earlier one: \(token.shortened)")
       }
       let count = "after \(seen.count) pages with \(items.count) items"
       if seen.count >= limits.pages { throw endless(call, "the list has not ended \(count)") }
@@ -51,7 +51,7 @@ extension ServingClient {
   private func endless(_ call: APICall, _ message: String) -> ServingError {
     ServingError(
       kind: .unexpectedAnswer, status: 200, serverMessage: message, call: call.description,
-      advice: "check that \(target.url) is the right server; a proxy may be answering instead")
+      advice: "check that \(target.url) is the right server; a proxy may be responding instead")
   }
 }
 

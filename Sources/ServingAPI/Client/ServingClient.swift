@@ -126,7 +126,7 @@ package struct ServingClient: Sendable {
       ? .unauthenticated : ServingError.Kind(status: status, errorCode: answer.errorCode)
     var error = ServingError(
       kind: known, status: status, errorCode: answer.errorCode,
-      serverMessage: answer.message.isEmpty ? "the server gave no reason (empty answer)" : answer.message,
+      serverMessage: answer.message.isEmpty ? "the server gave no reason (empty response)" : answer.message,
       call: call.description)
     error.isAPIAnswer = answer.isJSON || answer.errorCode != nil
     error.retryAfter =
@@ -202,7 +202,7 @@ package struct ServingClient: Sendable {
 
   private func notJSON(_ call: APICall, bytes: [UInt8], reason: String) -> ServingError {
     let words = redact(ErrorAnswer(body: Array(bytes.prefix(64 << 10))).message, call: call).prefix(200)
-    let quoted = words.isEmpty ? "" : "; the answer begins: \(words)"
+    let quoted = words.isEmpty ? "" : "; the response begins: \(words)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: 200,
       serverMessage: "unexpected response from the API (\(reason))\(quoted)",

@@ -59,7 +59,8 @@ enum ChatText {
     } catch {
       throw ServingError(
         kind: .unexpectedAnswer, status: 200,
-        serverMessage: "the answer is \(error.endsTooEarly ? error.description : "no JSON")", call: call.description,
+        serverMessage: "the response is \(error.endsTooEarly ? error.description : "not valid JSON")",
+        call: call.description,
         advice: error.endsTooEarly
           ? Advice.cutAnswer(from: target) : "check that \(target.url) is a workspace or a serving plane")
     }

@@ -32,7 +32,7 @@ package struct APIProvider: ServingProvider {
     guard endpoint.name == name else {
       throw ServingError(
         kind: .unexpectedAnswer, status: 200,
-        serverMessage: "the answer describes \(endpoint.name.map { "endpoint \"\($0)\"" } ?? "no endpoint")",
+        serverMessage: "the response describes \(endpoint.name.map { "endpoint \"\($0)\"" } ?? "no endpoint")",
         call: call.description, advice: "check that \(target.url) is a workspace or a serving plane")
     }
     for config in [endpoint.config, endpoint.pendingConfig].compactMap(\.self) {

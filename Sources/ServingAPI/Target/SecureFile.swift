@@ -26,7 +26,7 @@ package enum SecureFile {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
-      throw failed("look at", path)
+      throw failed("access", path)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw notOurs(path, "it is not a directory") }
     try check(status, path)
@@ -40,7 +40,7 @@ package enum SecureFile {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
-      throw failed("look at", path)
+      throw failed("access", path)
     }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw notOurs(path, "it is not a socket") }
     try check(status, path)
@@ -59,7 +59,7 @@ package enum SecureFile {
     while let slash = parent.lastIndex(of: "/"), parent != "/" {
       parent = slash == parent.startIndex ? "/" : parent[..<slash]
       var status = stat()
-      guard lstat(String(parent), &status) == 0 else { throw failed("look at", String(parent)) }
+      guard lstat(String(parent), &status) == 0 else { throw failed("access", String(parent)) }
       guard status.st_uid == userID || status.st_uid == 0 else {
         throw notOurs(path, "\(parent) belongs to user \(status.st_uid)")
       }

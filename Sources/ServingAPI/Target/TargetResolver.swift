@@ -58,7 +58,7 @@ package struct TargetResolver: Sendable {
     }
     if let variable = Self.variablesForAHost.first(where: { environment[$0] != nil }) {
       throw TargetError(
-        "\(variable) is set and DATABRICKS_HOST is not",
+        "\(variable) is set, but DATABRICKS_HOST is not",
         advice: "set DATABRICKS_HOST to the workspace or plane that it is for, or unset \(variable)")
     }
     let file = try configFile()
@@ -87,7 +87,7 @@ package struct TargetResolver: Sendable {
       let profile = try namedProfile(name, namedBy: "flag --profile")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
         throw TargetError(
-          "--host is \(url), and \(profile.place) is for another host", advice: "use only one of them")
+          "--host is \(url), but \(profile.place) is for another host", advice: "use only one of them")
       }
       return try found(url, source, profile.settings, in: profile)
     }
@@ -114,7 +114,7 @@ package struct TargetResolver: Sendable {
       let profile = try namedProfile(name, namedBy: "environment DATABRICKS_CONFIG_PROFILE")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
         throw TargetError(
-          "DATABRICKS_HOST is \(url), and \(profile.place) is for another host",
+          "DATABRICKS_HOST is \(url), but \(profile.place) is for another host",
           advice: "unset DATABRICKS_HOST or DATABRICKS_CONFIG_PROFILE")
       }
       settings = settings.over(profile.settings)
@@ -177,8 +177,8 @@ package struct TargetResolver: Sendable {
     let path = configPath
     guard let file = try configFile() else {
       throw TargetError(
-        "profile \"\(name)\" (\(namedBy)): there is no file \(path)",
-        advice: "create it, or set DATABRICKS_CONFIG_FILE to where it is")
+        "profile \"\(name)\" (\(namedBy)): file not found: \(path)",
+        advice: "create it, or set DATABRICKS_CONFIG_FILE to its path")
     }
     guard let values = file.profiles.profiles[name] else {
       let names = file.profiles.names
@@ -219,7 +219,7 @@ package struct TargetResolver: Sendable {
     let planes = try findPlanes()
     if let plane = planes.running.first(where: { $0.url == url }) { return plane }
     let meant = planes.running.filter { WorkspaceHost.leads(url, toPlaneAt: $0.url) }
-    if meant.count > 1 { throw choice(of: meant, "\(meant.count) serving planes can be meant by \(url)") }
+    if meant.count > 1 { throw choice(of: meant, "\(url) matches \(meant.count) serving planes") }
     if let plane = meant.first { return plane }
     if let gone = planes.gone.first(where: { WorkspaceHost.leads(url, toPlaneAt: $0.url) }) { throw notRunning(gone) }
     return nil

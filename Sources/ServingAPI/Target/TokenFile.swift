@@ -30,6 +30,6 @@ package enum TokenFile {
   }
 
   private static func none(_ path: String) -> TargetError {
-    TargetError("there is no token in \(path)", advice: "a new one is created at the next start")
+    TargetError("no token in \(path)", advice: "a new one is created at the next start")
   }
 }
