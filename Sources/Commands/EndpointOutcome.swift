@@ -54,10 +54,10 @@ struct EndpointOutcome: Sendable {
     case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
       title = "failed"
       why = result.last?.decision.degraded ?? reason.detail
-      next = "it is not sent again; fix the cause, then run the command again"
+      next = "the call is not retried; fix the cause, then run the command again"
       done = nil
     case .underWay(let reason, timeIsOver: false):
-      title = "under way"
+      title = "in progress"
       why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
       next = nil
       done = nil
@@ -97,7 +97,7 @@ struct EndpointOutcome: Sendable {
       let isAnswer = result.last?.recorded.memory.attempt?.refusal != nil
       return (
         "waiting to retry",
-        "\(isAnswer ? "the provider's last answer was" : "the last call failed"): \(words)",
+        "\(isAnswer ? "the provider's last response was" : "the last call failed"): \(words)",
         "nothing is in progress; fix the cause, then run the same command again"
       )
     case .blocked: return (result.last == nil ? "waiting to start" : "blocked", reason.detail, goOn)
@@ -107,7 +107,7 @@ struct EndpointOutcome: Sendable {
       let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
       let state = reason.code == .overdue ? "updating" : reason.code.rawValue
       return (
-        state, known.isEmpty ? "still under way at the provider" : "still under way at the provider: \(known)",
+        state, known.isEmpty ? "still in progress at the provider" : "still in progress at the provider: \(known)",
         "it continues at the provider; \(goOn)"
       )
     }

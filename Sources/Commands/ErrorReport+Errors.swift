@@ -45,7 +45,7 @@ extension ErrorReport {
 
   private static func what(_ kind: ServingError.Kind) -> String {
     switch kind {
-    case .notFound: "the provider cannot find it"
+    case .notFound: "the provider did not find it"
     case .conflict: "the endpoint is being changed, or the name is taken"
     case .unauthenticated: "the provider rejected the token"
     case .permissionDenied: "the provider denied permission"
@@ -54,7 +54,7 @@ extension ErrorReport {
     case .unavailable: "the provider is not available"
     case .internalError: "the provider failed"
     case .unimplemented: "the provider cannot do this"
-    case .cancelledByServer: "the provider cancelled the request"
+    case .cancelledByServer: "the provider canceled the request"
     case .timeout: "the request timed out"
     case .network: "the provider cannot be reached"
     case .untrustedServer: "the provider's certificate is not trusted"

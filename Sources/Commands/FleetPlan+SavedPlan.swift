@@ -26,7 +26,7 @@ extension SavedPlan {
   }
 
   private static func making(_ path: String) -> String {
-    "\"setpoint diff -f ... --out \(ShellWord.quoted(path))\" writes one"
+    "\"setpoint diff -f ... --out \(ShellWord.quoted(path))\" creates one"
   }
 }
 
@@ -40,11 +40,11 @@ extension FleetPlan {
   ) async throws {
     guard saved.target == connection.target.url else {
       throw ErrorReport(
-        "the plan is for \(saved.target), and this command talks to \(connection.target.url)",
-        next: "give --host \(saved.target), or create the plan again")
+        "the plan is for \(saved.target), but this command uses \(connection.target.url)",
+        next: "pass --host \(saved.target), or create the plan again")
     }
     guard name == DecisionOptions.defaultFleet || name == saved.fleet else {
-      throw ErrorReport("the plan is for fleet \"\(saved.fleet)\", and --fleet says \"\(name)\"")
+      throw ErrorReport("the plan is for fleet \"\(saved.fleet)\", but --fleet is \"\(name)\"")
     }
     let commit = fleet.decisionOptions(fleet: saved.fleet).sourceCommit
     let options = DecisionOptions(
@@ -61,7 +61,7 @@ extension FleetPlan {
     let movements = saved.movements(now: items, replanned: plan)
     guard movements.isEmpty else {
       throw ErrorReport(
-        "the plan is stale: live state changed since it was made", why: movements.joined(separator: "\n"),
+        "the plan is stale: live state has changed since it was created", why: movements.joined(separator: "\n"),
         next: "create it again with \"setpoint diff -f ... --out FILE\"")
     }
   }
@@ -77,7 +77,7 @@ extension FleetPlan {
       do {
         let present = try await versions.resolve(model: planned.model, alias: planned.alias).number
         guard present != planned.version else { return nil }
-        return "\(planned.words) means version \(present) by now; the plan was made for version \(planned.version)"
+        return "\(planned.words) is now version \(present); the plan is for version \(planned.version)"
       } catch let error as CancellationError {
         throw error
       } catch {

@@ -22,7 +22,7 @@ struct FleetPlan: Sendable {
   ) async throws {
     if reconciler.options.prune, set.manifests.isEmpty, set.brokenNames.isEmpty {
       throw ErrorReport(
-        "the manifests describe no endpoints, so --prune deletes nothing",
+        "the manifests contain no endpoints, so --prune deletes nothing",
         next: "add manifests for the endpoints to keep, or delete one by name: setpoint delete NAME")
     }
     let fleet = try await DesiredFleet.resolve(set) { alias in
@@ -76,7 +76,7 @@ struct FleetPlan: Sendable {
     return items.reduce(into: [:]) { remarks, item in
       var lines: [String] = []
       if case .present(let desired, _) = item.desired {
-        lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) means \($0.key) now" }
+        lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) is now \($0.key)" }
       }
       lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,

@@ -56,7 +56,7 @@ struct StatusCommand: AsyncParsableCommand {
       let status = try await controller.status(Surroundings.current.transport)
       guard filter.fleet == nil || filter.fleet == status.fleet else {
         throw ErrorReport(
-          "the controller at \(controller.url) manages the fleet \(status.fleet), not \(filter.fleet ?? "")")
+          "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")")
       }
       return [status]
     }
@@ -77,7 +77,7 @@ struct StatusCommand: AsyncParsableCommand {
     guard known.isEmpty else {
       let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
       return ErrorReport(
-        "no controller with the state directory \(directory) has managed that fleet", next: "it knows: \(there)")
+        "no controller with the state directory \(directory) has managed that fleet", next: "known fleets: \(there)")
     }
     return ErrorReport(
       "no controller has run with the state directory \(directory)",

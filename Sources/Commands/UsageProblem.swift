@@ -94,7 +94,7 @@ struct UsageProblem {
     let kept = arguments.filter { !files.contains($0) }
     let line = ShellWord.line(["setpoint"] + kept + files.flatMap { ["-f", $0] })
     return ErrorReport(
-      files.count == 1 ? "\"\(first)\" needs -f before it" : "files need -f before each", next: "\"\(line)\"")
+      files.count == 1 ? "\"\(first)\" needs -f before it" : "each file needs -f before it", next: "\"\(line)\"")
   }
 
   /// `setpoint get -f chat.yaml`, as other tools have it.

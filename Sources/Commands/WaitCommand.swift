@@ -86,7 +86,7 @@ struct WaitCommand: AsyncParsableCommand {
     switch (observed, goal) {
     case (.absent, .deleted): return EndpointProgress(endpoint: name, phase: .done, state: "deleted")
     case (.absent, .ready):
-      return EndpointProgress(endpoint: name, phase: .failed, state: "not found", detail: "there is no such endpoint")
+      return EndpointProgress(endpoint: name, phase: .failed, state: "not found", detail: "no such endpoint")
     case (.present(let endpoint), .deleted):
       // The API deletes at once and has no word for an endpoint that is being deleted.
       return EndpointProgress(
@@ -104,7 +104,7 @@ struct WaitCommand: AsyncParsableCommand {
       // An empty endpoint, or one whose replicas are gone, may still be waited for by whoever is about to change that.
       case (_, .notUpdating):
         return EndpointProgress(
-          endpoint: name, phase: .waiting, state: state, detail: words.isEmpty ? "no update is under way" : words)
+          endpoint: name, phase: .waiting, state: state, detail: words.isEmpty ? "no update is in progress" : words)
       default: return EndpointProgress(endpoint: name, phase: .waiting, state: state, detail: words)
       }
     }

@@ -12,7 +12,7 @@ struct ImportCommand: AsyncParsableCommand {
       --from-terraform reads a configuration in Terraform's JSON (*.tf.json), or the output of "terraform show -json"; \
       --from-bundle reads the databricks.yml of a Databricks bundle and the files it includes. Neither contacts a provider.
 
-      Exits with 0 if everything was imported, with 1 if something was omitted or left open; standard error lists it.
+      Exits with 0 if everything was imported, with 1 if something was omitted or is incomplete; standard error lists it.
       """)
 
   @Argument(help: "Endpoint names; with --from-…, names or the file's keys. (default there: all)")
@@ -40,12 +40,12 @@ struct ImportCommand: AsyncParsableCommand {
   func validate() throws {
     let isLive = fromTerraform.isEmpty && fromBundle.isEmpty
     if !fromTerraform.isEmpty, !fromBundle.isEmpty {
-      throw ValidationError("Give --from-terraform or --from-bundle, not both.")
+      throw ValidationError("Pass --from-terraform or --from-bundle, not both.")
     }
     if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or pass --all.") }
     if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or pass --all, not both.") }
     if !isLive, all {
-      throw ValidationError("--all applies to live endpoints; without names a file is imported whole.")
+      throw ValidationError("--all applies to live endpoints; without names, the whole file is imported.")
     }
     if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var requires --from-bundle.") }
     if target != nil, fromBundle.isEmpty { throw ValidationError("--target requires --from-bundle.") }
@@ -67,7 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
       let file = try BundleFile(
         files: fromBundle, target: target, variables: `var`, environment: Surroundings.current.environment)
       if let target = file.chosenTarget {
-        Surroundings.current.console.note("the bundle's target: \(target), which is its default")
+        Surroundings.current.console.note("bundle target: \(target) (the default)")
       }
       return declared(file.endpoints, file.skipped, file.findings, omissions: file.omissions)
     }

@@ -42,13 +42,13 @@ struct ImportReport {
     let console = Surroundings.current.console
     for manifest in manifests {
       for variable in manifest.hiddenVariables {
-        console.note("\(manifest.name): the value of \(variable) is not printed; keep it as a secret")
+        console.note("\(manifest.name): the value of \(variable) is not printed; store it as a secret")
       }
       if !manifest.leftOut.isEmpty {
-        console.note("\(manifest.name): left out: \(manifest.leftOut.joined(separator: ", "))")
+        console.note("\(manifest.name): omitted: \(manifest.leftOut.joined(separator: ", "))")
       }
       if !manifest.openFields.isEmpty {
-        console.note("\(manifest.name): to be completed by hand: \(manifest.openFields.joined(separator: ", "))")
+        console.note("\(manifest.name): to complete by hand: \(manifest.openFields.joined(separator: ", "))")
       }
     }
     var isWhole = isSourceWhole && manifests.allSatisfy { $0.openFields.isEmpty && $0.leftOut.isEmpty }
@@ -63,7 +63,7 @@ struct ImportReport {
       }
     }
     if !reserved.isEmpty {
-      console.note("omitted, since they are Databricks' own: \(reserved.joined(separator: ", "))")
+      console.note("omitted because they are Databricks' own: \(reserved.joined(separator: ", "))")
       if isSelected { isWhole = false }
     }
     if outcomes.isEmpty { console.note("no endpoints") }

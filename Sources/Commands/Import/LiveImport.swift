@@ -34,7 +34,7 @@ enum LiveImport {
     if live.observed.active == nil { draft.remarks.append("from a rollout that is not active yet") }
     if let policy = live.observed.settings?.effectiveBudgetPolicy {
       draft.remarks.append(
-        "left out: the budget policy (\(policy) is in force), since the API does not report who chose it")
+        "omitted: the budget policy (\(policy) is in effect), because the API does not report who chose it")
     }
     if let telemetry = live.observed.settings?.telemetry { draft.add(telemetry) }
     await draft.addAccess(of: live.observed, provider)

@@ -83,12 +83,12 @@ struct ManifestDraft: Sendable {
       rateLimits: gateway.rateLimits, usageTracking: gateway.usageTracking == true ? true : nil, inferenceTable: table)
     settings.gateway = written.isEmpty ? nil : written
     for key in gateway.other.keys.sorted() {
-      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting stays")
+      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting is kept")
     }
     if let table = gateway.inferenceTable, table.enabled, written.inferenceTable == nil {
       leaveOut(
         "ai_gateway.inference_table_config", "it does not name a catalog and schema",
-        live: "the live setting stays")
+        live: "the live setting is kept")
     }
   }
 
@@ -118,7 +118,7 @@ struct ManifestDraft: Sendable {
   ///   - what: in the source's words, as a path.
   ///   - why: a clause.
   ///   - live: what it comes to on an endpoint that is live.
-  mutating func leaveOut(_ what: String, _ why: String, live: String = "it stays") {
+  mutating func leaveOut(_ what: String, _ why: String, live: String = "it is kept") {
     leftOut.append(LeftOut(what, why, consequence(live: live)))
   }
 }
@@ -173,7 +173,7 @@ struct LeftOut: Hashable, Sendable {
   }
 
   /// A line above the manifest.
-  var comment: String { "left out: \(what): \(why); \(consequence)" }
+  var comment: String { "omitted: \(what): \(why); \(consequence)" }
 }
 
 /// Why no manifest describes an endpoint.

@@ -20,7 +20,7 @@ struct CallerOptions: ParsableArguments {
         + "allows, at most 10000)", valueName: "N"))
   var maxConnections: Int?
   @Option(
-    help: ArgumentHelp("Memory for request bodies, over all requests, such as 64Mi.", valueName: "BYTES"))
+    help: ArgumentHelp("Memory for the bodies of all requests, such as 64Mi.", valueName: "BYTES"))
   var requestMemory = ByteCount(bytes: CallerLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)

@@ -64,7 +64,7 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
       guard bytes.count <= Self.largestAnswer else {
         throw ErrorReport(
           "the server at this address is not a Setpoint controller", place: url,
-          why: "its answer is larger than 256 MiB")
+          why: "its response is larger than 256 MiB")
       }
     }
     return (response.status, bytes)

@@ -11,7 +11,7 @@ extension OpenFileLimit {
     let limit = raise()
     guard limit.files >= least else {
       throw ErrorReport(
-        "the open file limit is \(limit.files), and a server needs \(least) at least",
+        "the open file limit is \(limit.files), but a server needs at least \(least)",
         next: "raise it: ulimit -n 1024, or LimitNOFILE= in a systemd unit")
     }
     return limit

@@ -40,7 +40,7 @@ struct FleetPreflight: Sendable {
         guard finding.outcome == .warning || finding.outcome == .notChecked else { return }
         display.say("\(name): preflight: \(Self.line(finding))")
       case .waiting(let words):
-        display.note(EndpointProgress(endpoint: name, phase: .waiting, state: "preflight", detail: "waits: \(words)"))
+        display.note(EndpointProgress(endpoint: name, phase: .waiting, state: "preflight", detail: "waiting: \(words)"))
       }
     }
   }

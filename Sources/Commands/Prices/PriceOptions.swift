@@ -23,7 +23,7 @@ struct PriceOptions: ParsableArguments {
     do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
       throw ErrorReport(
         "cannot read the price file \(prices)", why: error.systemWords,
-        next: "name a file of prices; docs/hardware.md describes it, examples/prices.yaml is one")
+        next: "pass a price file; docs/hardware.md describes the format, examples/prices.yaml is an example")
     }
     let outcome = PriceFile.read(bytes, file: prices)
     let console = Surroundings.current.console

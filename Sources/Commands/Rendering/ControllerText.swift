@@ -14,7 +14,7 @@ enum ControllerText {
     let age = fleet.lastSync.map {
       ", last heartbeat \(TimeText.age(milliseconds: now.milliseconds - $0.milliseconds)) ago"
     }
-    let title = palette.paint("Controller of the fleet \(fleet.fleet)\(age ?? "")", .strong)
+    let title = palette.paint("Controller of fleet \(fleet.fleet)\(age ?? "")", .strong)
     let doubt = StatusText.silence(fleet, now).map { [palette.paint("  \($0)", .warning)] } ?? []
     return [title] + doubt + fields.filter { !$0.1.isEmpty }.map { "  \("\($0.0):".padded(to: 9))\($0.1)" }
   }

@@ -103,8 +103,8 @@ struct EndpointDescription {
         lines += parts.enumerated().map { ($0 == 0 ? "  why: " : "       ") + $1 }
       }
       if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
-      lines.append("  stays on: \(held.target.map(shown) ?? "what is live, until a person decides")")
-      if held.isStalled { lines.append("  the rollback failed too; nothing is retried until someone intervenes") }
+      lines.append("  stays on: \(held.target.map(shown) ?? "the live config, until a user decides")")
+      if held.isStalled { lines.append("  the rollback failed too; nothing is retried until a user intervenes") }
       lines.append("  next: change the manifest, or retry with \"setpoint retry \(endpoint.name)\"")
       return lines
     }
@@ -127,7 +127,7 @@ struct EndpointDescription {
     guard let attempt = recorded.memory.attempt else { return [] }
     let began = TimeText.instant(attempt.openedAt.milliseconds)
     var lines = [
-      palette.paint("Under way", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), begun \(began)",
+      palette.paint("In progress", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)",
     ]
     if attempt.acceptance == nil { lines.append("  not confirmed by the provider") }
     if let refusal = attempt.refusal { lines.append("  refused: \(refusal.words)") }

@@ -76,7 +76,7 @@ enum ManifestText {
     }
     let remarks = hidden.map { variable in
       variable == EngineArguments.variable
-        ? "left out: engine, because its flags may contain a credential"
+        ? "omitted: engine, because its flags may contain a credential"
         : "the value of \(variable) may be a credential and is not printed: store it as a secret and refer to it"
     }
     guard !shown.isEmpty || !remarks.isEmpty else { return fields }

@@ -105,16 +105,16 @@ extension Reason {
     case .quarantined, .inconclusive, .refused:
       return "change the manifest, or retry with \"setpoint retry \(endpoint)\""
     case .stalled:
-      return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
+      return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" retries"
     case .rolledBack: return "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
     case .conflict:
       // Some say themselves that --adopt is no way.
       guard detail.hasSuffix("--adopt takes it over") else { return nil }
       let adoption = "adopt it with \"setpoint apply -f ... --adopt\""
       return detail.hasPrefix("it belongs to fleet ") ? "\(adoption), or act for its fleet with --fleet" : adoption
-    case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it once more"
+    case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it again"
     case .massDeletion:
-      return "check that the source leaves it out on purpose, then start \"setpoint run\" with --allow-mass-delete"
+      return "check that its removal from the source is intended, then start \"setpoint run\" with --allow-mass-delete"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
     default: return nil
     }

@@ -58,7 +58,7 @@ final class ProgressTitles: Sendable {
     case .verify(let request):
       let entities = request.entities.joined(separator: ", ")
       return EndpointProgress(
-        endpoint: assessment.name, phase: .verifying, state: "verifying", detail: "asks \(entities)")
+        endpoint: assessment.name, phase: .verifying, state: "verifying", detail: "querying \(entities)")
     case .checkTarget:
       return EndpointProgress(
         endpoint: assessment.name, phase: .deciding, state: doing,

@@ -60,7 +60,7 @@ package enum StatusText {
     if status.isControllerRunning == false {
       let last = status.lastSync.map { "; last heartbeat \(age($0, now)) ago" } ?? ""
       return
-        "the controller is not running: no process holds the lease of the fleet \(status.fleet)\(last); nothing is "
+        "the controller is not running: no process holds the lease of fleet \(status.fleet)\(last); nothing is "
         + "reconciled until \"setpoint run\" is started again"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
@@ -72,7 +72,7 @@ package enum StatusText {
   private static func table(_ status: FleetStatus, _ now: Timestamp, isWide: Bool) -> Table {
     var table = Table(
       isWide
-        ? ["NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "LOOKED", "NEXT", "WHY"]
+        ? ["NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "CHECKED", "NEXT", "WHY"]
         : ["NAME", "PHASE", "SINCE", "DESIRED", "LIVE", "NEXT", "WHY"])
     for endpoint in status.endpoints.sorted(by: precedes) {
       let step = Table.Cell(next(endpoint, now) ?? "-")

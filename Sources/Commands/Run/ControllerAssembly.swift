@@ -58,7 +58,7 @@ struct ControllerAssembly {
         )
       })
     log.info(
-      "holds the fleet \(options.fleet) at \(connection.target) to \(parts.source.description)",
+      "reconciling fleet \(options.fleet) at \(connection.target) with \(parts.source.description)",
       metadata: [
         "mode": "\(options.mode.rawValue)",
         "interval": "\(TimeText.span(seconds: options.interval.components.seconds))",

@@ -44,7 +44,7 @@ extension ListenerCalls {
       },
       sync: {
         wake()
-        return "reads the source now"
+        return "syncing the source now"
       })
   }
 

@@ -12,7 +12,7 @@ enum NamedFile {
     }
     let trimmed = text.drop(while: \.isWhitespace)
     guard let end = trimmed.lastIndex(where: { !$0.isWhitespace }) else {
-      throw ErrorReport("\(path) is empty; it must contain \(subject)", next: "write it into the file, or name another")
+      throw ErrorReport("\(path) is empty; it must contain \(subject)", next: "write it to the file, or use another")
     }
     return String(trimmed[...end])
   }

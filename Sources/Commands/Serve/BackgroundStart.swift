@@ -13,7 +13,7 @@ enum BackgroundStart {
   /// - Returns: the exit status: 0 where the plane serves.
   static func run(_ arguments: [String]) throws -> Int32 {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw failure("a pipe cannot be created", String(cString: strerror(errno))) }
+    guard pipe(&ends) == 0 else { throw failure("cannot create a pipe", String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let child = try spawn(arguments.filter { $0 != flag }, telling: ends[1])
     close(ends[1])
@@ -52,7 +52,7 @@ enum BackgroundStart {
         posix_spawn_file_actions_addclosefrom_np(&actions, descriptor + 1)
       }
     } catch {
-      throw failure("the plane cannot be started in the background", error.description)
+      throw failure("cannot start the plane in the background", error.description)
     }
   }
 

@@ -37,7 +37,7 @@ struct BundleFile {
     addPrefix()
     guard let blocks = root["resources"]?["model_serving_endpoints"]?.members, !blocks.isEmpty else {
       throw ErrorReport(
-        "there are no model_serving_endpoints in \(sources.files.joined(separator: ", "))",
+        "no model_serving_endpoints in \(sources.files.joined(separator: ", "))",
         place: "\(sources.root.location)", next: BundleSources.next)
     }
     for (key, block) in blocks.sorted(by: { $0.key < $1.key }) {

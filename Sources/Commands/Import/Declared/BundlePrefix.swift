@@ -22,9 +22,9 @@ struct BundlePrefix {
   var unknown: Finding {
     Finding(
       .warning, at: location, path: "targets.\(target)",
-      "the target adds a prefix to the names of what it deploys: \"\(given?.plainText ?? "[dev USER] ")\". It is "
+      "the target adds a prefix to the names of its resources: \"\(given?.plainText ?? "[dev USER] ")\". The prefix is "
         + "known only at deployment, so the names are used without it",
-      suggestion: "write the names that are meant")
+      suggestion: "write the intended names")
   }
 
   /// The bundle with the prefix before each name that it applies to.

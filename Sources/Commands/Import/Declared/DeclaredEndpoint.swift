@@ -68,14 +68,14 @@ struct DeclaredEndpoint {
   private func finding(_ open: References.Open) -> Finding {
     Finding(
       .warning, at: open.location, path: "\(path).\(open.path)",
-      open.on.isEmpty ? "is not given" : "\(open.on) is not known here, so the field is omitted",
+      open.on.isEmpty ? "is not set" : "is unknown (\(open.on)), so the field is omitted",
       suggestion: "add it to the manifest")
   }
 
   private func finding(_ omission: DeclaredOmissions.Item) -> Finding {
     Finding(
       .warning, at: omission.location, path: "\(path).\(omission.path)",
-      "left out: \(omission.why); the endpoint is created without it")
+      "omitted: \(omission.why); the endpoint is created without it")
   }
 
   // MARK: The draft
@@ -100,7 +100,7 @@ struct DeclaredEndpoint {
     }
     if !known.isEmpty { draft.settings.access = AccessSettings(grants: known) }
     draft.remarks += open.map { open in
-      "to be completed by hand: \(open.path), which is \(open.on.isEmpty ? "not given" : open.on) at \(open.location)"
+      "to complete by hand: \(open.path), which is \(open.on.isEmpty ? "not set" : open.on) at \(open.location)"
     }
     for item in omissions.items where !item.isOfDraft { draft.leaveOut(item.path, item.why) }
     return draft
@@ -128,12 +128,12 @@ struct JoinedList: Hashable, Sendable {
 
   private var name: Substring { path.split(separator: ".").last ?? "" }
 
-  var words: String { "its \(name) are two lists joined, the one at \(first) and the one at \(second)" }
+  var words: String { "its \(name) come from two lists, at \(first) and at \(second)" }
 
   var finding: Finding {
     Finding(
       .warning, at: second, path: path,
       "two lists were joined, this one and the one at \(first): a bundle appends a target's list to its own",
-      suggestion: "keep the items in one of them if they are meant to replace each other")
+      suggestion: "if one is meant to replace the other, keep only that one")
   }
 }

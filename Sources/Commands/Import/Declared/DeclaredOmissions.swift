@@ -126,7 +126,7 @@ struct DeclaredOmissions {
     if case .unknown = grants[0].level {
       add(
         "permissions[\(index)]",
-        "\(principal.description) is given \(level), and a manifest knows CAN_VIEW, CAN_QUERY and CAN_MANAGE",
+        "\(principal.description) has \(level); a manifest supports CAN_VIEW, CAN_QUERY and CAN_MANAGE",
         at: grant.location)
     }
   }

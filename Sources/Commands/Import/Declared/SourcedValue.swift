@@ -113,7 +113,7 @@ extension SourcedValue {
       throw ErrorReport("\(path) is empty", place: "\(path):1:1", next: next)
     }
     if documents.count > 1 {
-      throw ErrorReport("\(path) holds several documents", place: "\(documents[1].location)", next: next)
+      throw ErrorReport("\(path) contains several documents", place: "\(documents[1].location)", next: next)
     }
     return SourcedValue(root, SourceFile(path))
   }

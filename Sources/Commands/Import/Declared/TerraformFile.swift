@@ -22,13 +22,13 @@ struct TerraformFile {
     omissions = documents.flatMap { TerraformResource.modules(in: $0.1) }
     guard resources.contains(where: { $0.type == TerraformResource.serving }) || !others.isEmpty else {
       throw ErrorReport(
-        "there is no \(TerraformResource.serving) in \(files.joined(separator: ", "))", next: TerraformResource.next)
+        "no \(TerraformResource.serving) in \(files.joined(separator: ", "))", next: TerraformResource.next)
     }
     for serving in servings { endpoints.append(endpoint(serving)) }
     for permissions in resources where permissions.type == "databricks_permissions" { add(permissions, servings) }
     for other in others {
       let name = other.body["name"]?.text ?? other.path
-      skipped.append(.skipped(name: name, why: "it is a \(other.type), which manifests do not describe"))
+      skipped.append(.skipped(name: name, why: "it is a \(other.type), which manifests do not support"))
     }
   }
 
@@ -66,7 +66,7 @@ struct TerraformFile {
       omissions.append(
         Finding(
           .warning, at: id.location, path: "\(permissions.path).serving_endpoint_id",
-          "its endpoint is not known here, so its grants are omitted",
+          "its endpoint is unknown, so its grants are omitted",
           suggestion: "add them under access"))
       return
     }
