@@ -8,8 +8,8 @@ internal import ServingAPI
 internal import ServingPlane
 
 extension ErrorReport {
-  /// The report on any error that reaches the command line. Every error that a module of ours throws has its place here;
-  /// what is left are the system's own.
+  /// Creates the report for any error that reaches the command line. Every error type of our modules is handled here;
+  /// the rest are the system's own.
   package init(of error: any Error) {
     switch error {
     case let report as ErrorReport: self = report
@@ -35,7 +35,7 @@ extension ErrorReport {
     let facts = [error.errorCode, error.status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
     let tries = error.attempts > 1 ? "tried \(error.attempts) times" : nil
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
-    // Without a status it is not an answer to the token: there is none to send.
+    // Without a status, the server did not reject a token: there is none to send.
     let isWithoutToken = error.kind == .unauthenticated && error.status == nil
     let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it already exists" : Self.what(error.kind)
     self.init(

@@ -8,7 +8,7 @@ internal import Planning
 internal import ServingAPI
 
 extension SavedPlan {
-  /// The plan that `diff --out` wrote.
+  /// Reads the plan that `diff --out` wrote.
   static func read(from path: String) throws -> SavedPlan {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: path))) } catch {
@@ -31,9 +31,10 @@ extension SavedPlan {
 }
 
 extension FleetPlan {
-  /// What a saved plan wants, if the world is still the one it was made for.
+  /// Creates the plan of a saved plan, if live state is still what it was created for.
   ///
-  /// - Throws: an ``ErrorReport`` that says what has moved, and `HistoryError` for environment values that nobody holds.
+  /// - Throws: an ``ErrorReport`` that lists what has changed, and `HistoryError` for environment values that cannot be
+  ///   found.
   init(
     _ saved: SavedPlan, _ set: ManifestSet?, _ connection: Connection, _ history: HistoryStore, fleet: FleetOptions,
     named name: String, on cloud: Cloud? = nil
@@ -55,7 +56,7 @@ extension FleetPlan {
       values: try await Self.values(saved, set, connection.provider), key: history.key)
     let names = Set(saved.entries.map(\.name))
     let items = try await reconciler.survey(wanted).filter { names.contains($0.name) }
-    // Deletions were counted against the whole fleet when the plan was made.
+    // Deletions were checked against the whole fleet when the plan was created.
     try await self.init(
       reconciler, wanted, items, PlanOptions(options, isSourceWhole: true, allowMassDelete: true, cloud: cloud))
     let movements = saved.movements(now: items, replanned: plan)
@@ -66,8 +67,8 @@ extension FleetPlan {
     }
   }
 
-  /// Which aliases mean another version by now than the one that the plan carries out (serving-api.md Q40). A registry
-  /// that cannot be asked, or has no such alias any more, tells of none.
+  /// Returns which aliases now name another version than the one in the plan (serving-api.md Q40). A registry that
+  /// cannot be queried, or no longer has the alias, adds none.
   func aliasMoves(_ versions: VersionResolver) async throws -> [String] {
     let planned = items.flatMap { item -> [AliasedVersion] in
       guard case .present(let endpoint, _) = item.desired else { return [] }
@@ -86,13 +87,14 @@ extension FleetPlan {
     }.compactMap(\.self)
   }
 
-  /// Where environment values of the planned configs may be found: in the manifests given beside the plan, then live.
+  /// Returns the possible sources of environment values of the planned configs: the manifests passed with the plan,
+  /// then live state.
   private static func values(
     _ saved: SavedPlan, _ set: ManifestSet?, _ provider: APIProvider
   ) async throws -> [String: [EndpointConfig]] {
     let fromManifests = Dictionary(
       (set?.manifests ?? []).map { manifest in
-        // An alias need not be resolved to read the environment beside it.
+        // The environment can be read without resolving the alias.
         (manifest.name, (try? manifest.desired { _ in "0" }).map { [$0.config] } ?? [])
       }, uniquingKeysWith: { one, _ in one })
     let live = try await mapConcurrently(saved.entries.map(\.name), limit: 16) { name -> [EndpointConfig] in

@@ -2,7 +2,7 @@ internal import Controller
 internal import History
 internal import Planning
 
-/// `status --forget`: takes a fleet out of the state directory that no controller looks after any more.
+/// `status --forget`: removes a fleet without a controller from the state directory.
 struct ForgottenFleet {
   let name: String
   let filter: FleetFilter
@@ -28,7 +28,7 @@ struct ForgottenFleet {
     try await forget(fleet, in: directory)
   }
 
-  /// A controller that runs would write it down again a second later.
+  /// A running controller would record the fleet again a second later.
   private func forget(_ fleet: FleetKey, in directory: StateDirectory) async throws {
     let now = Surroundings.current.now
     let lease = FileLease(

@@ -21,7 +21,7 @@ struct RetryCommand: AsyncParsableCommand {
     let connection = try registry.applied(to: provider.connect())
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
-    // What is wanted is told by what is held, so it has to be read before the hold is lifted.
+    // The held config determines what to retry, so it has to be read before the hold is lifted.
     let wanted = try? await reconciler.standing(name)
     let console = Surroundings.current.console
     if let plan = try await reconciler.retryPlan(name) {

@@ -25,8 +25,8 @@ package struct SetpointCommand: AsyncParsableCommand {
   package init() {}
 }
 
-/// A command that talks to people through its own exit code when something fails.
+/// A command with its own exit code for errors.
 protocol ExitCodeOnError {
-  /// The exit code when the command cannot do its work.
+  /// The exit code if the command fails.
   var exitCodeOnError: Int32 { get }
 }

@@ -75,11 +75,11 @@ struct ImportCommand: AsyncParsableCommand {
     return ImportReport(outcomes, isSelected: !names.isEmpty)
   }
 
-  /// What came of the endpoints of a file that are asked for; findings are printed.
+  /// Returns the report on the requested endpoints of a file, and prints the findings.
   ///
   /// - Parameters:
-  ///   - skipped: endpoints of which no manifest is made.
-  ///   - omissions: what of the file is left out beside the endpoints' own members.
+  ///   - skipped: endpoints for which no manifest is written.
+  ///   - omissions: omitted parts of the file other than members of endpoints.
   private func declared(
     _ endpoints: [DeclaredEndpoint], _ skipped: [ImportOutcome], _ findings: [Finding] = [], omissions: [Finding]
   ) -> ImportReport {

@@ -1,11 +1,11 @@
 internal import ArgumentParser
 
-/// What an import came to: the manifests go to standard output or into files, the rest is said on standard error.
+/// The result of an import: manifests go to standard output or into files, everything else to standard error.
 struct ImportReport {
   private let outcomes: [ImportOutcome]
-  /// Whether the endpoints were named one by one, so that each is expected.
+  /// Whether the endpoints were named individually, so that each one is expected.
   private let isSelected: Bool
-  /// Whether the source itself could be read whole.
+  /// Whether the source could be read completely.
   private let isSourceWhole: Bool
 
   init(_ outcomes: [ImportOutcome], isSelected: Bool, isSourceWhole: Bool = true) {
@@ -18,9 +18,9 @@ struct ImportReport {
     outcomes.compactMap { if case .manifest(let manifest) = $0 { manifest } else { nil } }
   }
 
-  /// Writes the manifests to standard output, parted by `---`.
+  /// Writes the manifests to standard output, separated by `---`.
   ///
-  /// - Throws: an exit code of 1 where not every endpoint could be said whole.
+  /// - Throws: an exit code of 1 if any endpoint is incomplete.
   func print() throws {
     let console = Surroundings.current.console
     for (index, manifest) in manifests.enumerated() {
@@ -30,9 +30,9 @@ struct ImportReport {
     try conclude()
   }
 
-  /// Writes each manifest into a file of its own, and the files' names to standard output.
+  /// Writes each manifest to its own file, and the file names to standard output.
   ///
-  /// - Throws: an ``ErrorReport`` when a file cannot be written, an exit code of 1 as above.
+  /// - Throws: an ``ErrorReport`` if a file cannot be written; an exit code of 1 as above.
   func write(to directory: ManifestDirectory) throws {
     for file in try directory.write(manifests) { try Surroundings.current.console.result(file) }
     try conclude()

@@ -4,7 +4,7 @@ internal import Gateway
 internal import Scheduling
 internal import ServingPlane
 
-/// What the serving plane grants its callers: how many, how much, and how long it waits for each.
+/// The serving plane's limits for its callers: connections, memory, and timeouts.
 struct CallerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -52,12 +52,12 @@ struct CallerOptions: ParsableArguments {
     }
   }
 
-  /// - Parameter files: the descriptors that the process may have open.
+  /// - Parameter files: the number of descriptors that the process may open.
   func apply(to configuration: inout PlaneConfiguration, files: OpenFileLimit) {
     configuration.requestsPerReplica = replicaConcurrency
     configuration.admission.maxWaiting = queueLength
     configuration.admission.maxWait = queueWait.duration
-    // A request that goes on to a replica has a connection there too.
+    // A request that is forwarded to a replica also uses a connection there.
     let possible = files.connections(perCaller: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
     configuration.callers.maxConnections = min(maxConnections ?? possible, possible)
     configuration.callers.heldBytes = requestMemory.bytes

@@ -1,9 +1,9 @@
 internal import History
 internal import Planning
 
-/// What a controller last said of one endpoint, for `describe` and `get`.
+/// A controller's last report on one endpoint, for `describe` and `get`.
 enum ControllerText {
-  /// A section of `describe`.
+  /// Returns a section of `describe`.
   static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
     var fields = [
       ("Phase", palette.paint(status.standing, status.phase.tone) + ", since \(status.since.text())"),
@@ -21,7 +21,7 @@ enum ControllerText {
 }
 
 extension EndpointStatus {
-  /// Its phase, and what kind of hold it is.
+  /// The phase, and for a hold its kind.
   var standing: String {
     guard phase == .held, let reason else { return phase.words }
     return "\(phase.words) (\(reason.rawValue))"

@@ -1,11 +1,11 @@
 internal import ServingAPI
 
-/// A small file that a command line names, such as a token's.
+/// A small file named on the command line, such as a token file.
 enum NamedFile {
-  /// Its text without blanks and line breaks around it.
+  /// Returns its text without surrounding whitespace.
   ///
-  /// - Parameter subject: what it is to hold, for the message.
-  /// - Throws: an ``ErrorReport`` where there is none or it is empty, and `TargetError` where it cannot be read.
+  /// - Parameter subject: what the file must contain, for messages.
+  /// - Throws: an ``ErrorReport`` if the file does not exist or is empty, and `TargetError` if it cannot be read.
   static func read(_ path: String, holding subject: String) throws -> String {
     guard let text = try SecureFile.readText(path) else {
       throw ErrorReport("file not found: \(path); it must contain \(subject)", next: "check the name")

@@ -3,7 +3,7 @@ internal import Controller
 internal import History
 internal import Logging
 
-/// Where a controller's manifests are.
+/// The source of a controller's manifests.
 struct SourceOptions: ParsableArguments {
   @Option(
     name: [.customShort("f"), .customLong("filename")],
