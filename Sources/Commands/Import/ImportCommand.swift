@@ -15,9 +15,9 @@ struct ImportCommand: AsyncParsableCommand {
       Exits with 0 if everything was imported, with 1 if something was omitted or is incomplete; standard error lists it.
       """)
 
-  @Argument(help: "Endpoint names; with --from-…, names or the file's keys. (default there: all)")
+  @Argument(help: "Endpoint names; with --from-…, names or the file's keys. (default with --from-…: all)")
   var names: [String] = []
-  @Flag(help: "Every live endpoint except Databricks' own.") var all = false
+  @Flag(help: "Import all live endpoints except Databricks' own.") var all = false
   @Option(help: ArgumentHelp("Write the manifests into this directory.", valueName: "DIR")) var out: String?
   @Flag(help: "Replace existing files.") var force = false
   @Option(help: ArgumentHelp("A Terraform file, or - for standard input. May be repeated.", valueName: "FILE"))

@@ -18,7 +18,7 @@ struct WorkspaceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Override a workspace rule: NAME=off, NAME=warn, NAME=refuse, or a number for a limit. May be repeated.",
-      discussion: "SETPOINT_RULES holds the same, separated by commas. docs/hardware.md lists the rules.",
+      discussion: "SETPOINT_RULES takes the same, separated by commas. docs/hardware.md lists the rules.",
       valueName: "NAME=WHAT"))
   var rule: [String] = []
 
