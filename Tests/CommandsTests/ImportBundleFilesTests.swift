@@ -274,6 +274,6 @@ import Testing
     #expect(run.notes.contains("other: to complete by hand: "), "\(run)")
     #expect(run.notes.contains("is unknown (${workspace.current_user.userName})"))
     #expect(run.notes.contains("is unknown (${var.looked})"))
-    #expect(!run.notes.contains("chat: to be completed"))
+    #expect(!run.notes.contains("chat: to complete by hand"))
   }
 }

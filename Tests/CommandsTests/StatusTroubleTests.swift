@@ -109,7 +109,7 @@ import Testing
       #expect(run.lines[4].hasPrefix("e1 ") && run.lines[4].hasSuffix(words), "\(run)")
       #expect(
         run.lines.last
-          == "e1 and 1 more: check that its removal from the source is intended, then start \"setpoint run\" with "
+          == "e1 and 1 more: check that the removal from the source is intended, then start \"setpoint run\" with "
           + "--allow-mass-delete", "\(run)")
       #expect(
         try JSONValue(parsing: await status(directory, "-o", "json").output)["endpoints"]?.arrayValue?

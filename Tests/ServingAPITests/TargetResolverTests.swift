@@ -116,8 +116,8 @@ import Testing
     Case(
       what: "a profile without host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
     Case(what: "a profile without token", profile: "tokenless", expected: .error("has no token")),
-    Case(what: "another kind of authentication", profile: "cli", expected: .error("says databricks-cli")),
-    Case(what: "two kinds in a profile", profile: "both", expected: .error("more than one way")),
+    Case(what: "another kind of authentication", profile: "cli", expected: .error("is databricks-cli")),
+    Case(what: "two kinds in a profile", profile: "both", expected: .error("more than one authentication method")),
     Case(
       what: "two kinds, one chosen", profile: "chosen",
       expected: .target(
@@ -126,7 +126,7 @@ import Testing
       what: "two kinds in the environment",
       environment: environmentHost.merging(["DATABRICKS_CLIENT_ID": "i"]) { $1 },
       expected: .error(
-        "more than one way")),
+        "more than one authentication method")),
     Case(
       what: "an authentication type in the environment",
       environment: environmentHost.merging(["DATABRICKS_AUTH_TYPE": "azure-cli"]) { $1 },

@@ -115,7 +115,7 @@ extension Reason {
       return detail.hasPrefix("it belongs to fleet ") ? "\(adoption), or act for its fleet with --fleet" : adoption
     case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it again"
     case .massDeletion:
-      return "check that its removal from the source is intended, then start \"setpoint run\" with --allow-mass-delete"
+      return "check that the removal from the source is intended, then start \"setpoint run\" with --allow-mass-delete"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
     default: return nil
     }

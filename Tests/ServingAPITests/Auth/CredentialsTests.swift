@@ -199,7 +199,7 @@ import Testing
       expected: .error(["ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set", "id-token"])),
     Case(
       what: "another tool's login", profile: "cli",
-      expected: .error(["auth_type in profile cli", "says databricks-cli", "pat, oauth-m2m, env-oidc, file-oidc"])),
+      expected: .error(["auth_type in profile cli", "is databricks-cli", "pat, oauth-m2m, env-oidc, file-oidc"])),
     Case(
       what: "a password",
       environment: host.merging(["DATABRICKS_USERNAME": "u", "DATABRICKS_PASSWORD": "secret-1"]) { $1 },
