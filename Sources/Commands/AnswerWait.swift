@@ -2,19 +2,19 @@ internal import Endpoints
 internal import Planning
 internal import ServingAPI
 
-/// Waits for an endpoint's answer, tells meanwhile how the endpoint stands, and why no answer came.
+/// Waits for an endpoint's answer, reports the endpoint's state meanwhile, and explains why no answer came.
 struct AnswerWait: Sendable {
   let endpoint: String
   let provider: APIProvider
   /// The provider's address.
   let target: String
 
-  /// Heartbeats from one look at the endpoint to the next: about ten seconds.
+  /// The number of heartbeats between two checks of the endpoint: about ten seconds.
   private static let beats = 10
 
-  /// The answer that the body waits for.
+  /// Returns the result of `body`.
   ///
-  /// - Throws: an ``ErrorReport`` where the endpoint cannot answer, or failed to come up and so never will.
+  /// - Throws: an ``ErrorReport`` if the endpoint cannot answer, or failed to start and never will.
   func run<Answer: Sendable>(_ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
     do {
       return try await withThrowingTaskGroup(of: Answer?.self) { group in
@@ -34,7 +34,7 @@ struct AnswerWait: Sendable {
     }
   }
 
-  /// Why an answer with an error status came, seen together with the state of the endpoint.
+  /// Returns why the answer had an error status, taking the state of the endpoint into account.
   func report(_ answer: ChatAnswer) async -> ErrorReport {
     await report(status: answer.status, words: answer.text)
       ?? ErrorReport("\(endpoint) answered with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint))
@@ -61,7 +61,7 @@ struct AnswerWait: Sendable {
 
   // MARK: - Afterwards
 
-  /// Nil where the endpoint cannot be looked at: then the first failure is the better one to tell.
+  /// Returns nil if the endpoint cannot be observed: the first failure is then the better one to report.
   private func report(status: Int?, words: String) async -> ErrorReport? {
     guard let observed = try? await provider.observe(endpoint) else { return nil }
     let place = status.map { "HTTP \($0)" }
@@ -70,7 +70,7 @@ struct AnswerWait: Sendable {
         "endpoint \(endpoint) not found at \(target)", place: place,
         next: "\"setpoint get\" lists the endpoints there")
     }
-    // A plane's answer has the replicas' words in it already, a workspace's has not.
+    // A plane's response already contains the replicas' messages; a workspace's does not.
     let why = words.contains(live.deploymentWords) ? words : "\(words)\n\(live.deploymentWords)"
     if live.isFailed {
       return ErrorReport(
@@ -103,7 +103,7 @@ struct AnswerWait: Sendable {
 }
 
 extension ObservedEndpoint {
-  /// Whether nothing of it answers and nothing is under way that could change that.
+  /// Whether no part of it answers and no change is in progress that could fix that.
   fileprivate var isFailed: Bool {
     switch (readiness, update) {
     case (.notReady, .failed), (.notReady, .canceled): true

@@ -57,7 +57,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let (pass, connection, site) = try await makePass(rules)
     let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
     var console = Surroundings.current.console
-    // A saved plan names its fleet itself.
+    // A saved plan names its own fleet.
     console.suggestions.fleet = pass.reconciler.options.fleet
     if dryRun {
       if output == .json { return try console.json(pass.json(cost)) }

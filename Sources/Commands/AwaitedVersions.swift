@@ -1,7 +1,7 @@
 internal import ModelRegistry
 internal import ServingAPI
 
-/// Waits for versions that are still being registered, and shows on standard error for which.
+/// Waits for versions that are still being registered, and lists them on standard error.
 struct AwaitedVersions: Sendable {
   private let limit: Duration
   private let surroundings: Surroundings
@@ -12,7 +12,7 @@ struct AwaitedVersions: Sendable {
     self.surroundings = surroundings
   }
 
-  /// Does what needs the versions. Its waits begin now.
+  /// Runs the body that needs the versions. The wait starts here.
   func run<Value: Sendable>(
     _ body: @escaping @Sendable (RegistrationWait?) async throws -> Value
   ) async throws -> Value {

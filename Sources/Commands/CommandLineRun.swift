@@ -1,8 +1,8 @@
 internal import ArgumentParser
 
 extension SetpointCommand {
-  /// Parses the arguments (without the program's name), runs the command, says on standard error what went wrong, and
-  /// returns the exit code.
+  /// Parses the arguments (without the program's name), runs the command, reports errors on standard error, and returns
+  /// the exit code.
   package static func run(_ arguments: [String]) async -> Int32 {
     if let report = UsageProblem.beforeParsing(arguments) {
       say(report)
@@ -42,10 +42,10 @@ extension SetpointCommand {
   private static func conclude(_ error: any Error, of command: any ParsableCommand, arguments: [String]) -> Int32 {
     switch error {
     case let code as ExitCode: return code.rawValue
-    // As if the signal that a closed pipe sends had ended the process.
+    // The exit status of a process that SIGPIPE ended.
     case is OutputClosed: return 141
     case is CancellationError: return 130
-    // Help, and usage errors that only the command itself could see, come from the parser's own error types.
+    // Help, and usage errors that only the command itself can detect, come from the parser's own error types.
     case _ where exitCode(for: error) != .failure: return answer(to: error, arguments)
     default:
       say(ErrorReport(of: error))
@@ -53,7 +53,7 @@ extension SetpointCommand {
     }
   }
 
-  /// Help, the version and completions are results; a usage error is said to the person.
+  /// Prints help, the version and completions as results, and a usage error as a note.
   private static func answer(to error: any Error, _ arguments: [String]) -> Int32 {
     guard exitCode(for: error).isSuccess else {
       say(UsageProblem(message: message(for: error), arguments: arguments).report)
@@ -68,12 +68,12 @@ extension SetpointCommand {
     for line in report.lines(console.notesPalette) { console.note(line) }
   }
 
-  /// sysexits' EX_USAGE; for `diff`, whose 1 means changes, what its errors are otherwise.
+  /// The code for a usage error: sysexits' EX_USAGE; for `diff`, where 1 means changes, the code of its other errors.
   private static func usageCode(_ arguments: [String]) -> Int32 {
     guard arguments.first == "diff" else { return ExitCode.validationFailure.rawValue }
     return arguments.contains("--detailed-exitcode") ? 1 : 2
   }
 }
 
-/// A command that goes on until it is stopped, and is silent while there is nothing to tell.
+/// A command that runs until it is stopped, and prints nothing while there is nothing to report.
 protocol OpenEnded {}

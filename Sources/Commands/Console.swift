@@ -7,11 +7,11 @@ internal import Endpoints
   internal import Glibc
 #endif
 
-/// Where a command writes: results to standard output, everything that is said to a person to standard error.
+/// The output of a command: results go to standard output, messages for the user to standard error.
 ///
-/// This is the one place where text leaves. A line is data until here: whatever names, tags, descriptions, servers and logs
-/// have put into it is escaped, line breaks included, so that it can neither drive a terminal nor forge a line
-/// (``Endpoints/Printable``). What is for programs goes out as it is.
+/// All text leaves through this type. Until here a line is data: everything that names, tags, descriptions, servers and
+/// logs put into it is escaped, line breaks included, so that it can neither control a terminal nor forge a line
+/// (``Endpoints/Printable``). Output for programs is written unchanged.
 package struct Console: Sendable {
   private let writeOutput: @Sendable (String) throws -> Void
   private let writeNotes: @Sendable (String) -> Void
@@ -19,15 +19,15 @@ package struct Console: Sendable {
   package let outputPalette: Palette
   /// Colours for standard error.
   package let notesPalette: Palette
-  /// Whether standard error is a terminal on which lines can be drawn anew.
+  /// Whether standard error is a terminal on which lines can be redrawn.
   package let isLive: Bool
-  /// Whether a terminal shows standard output.
+  /// Whether standard output is a terminal.
   package let isOutputTerminal: Bool
-  /// Whether standard output and standard error go to one place, where both are read as one text.
+  /// Whether standard output and standard error go to the same place and are read as one text.
   package let isOneStream: Bool
   /// The terminal's columns and rows.
   package let size: @Sendable () -> TerminalSize
-  /// What commands that a line suggests need, to work as printed.
+  /// What suggested commands need so that they work as printed.
   var suggestions = SuggestedCommands()
 
   package init(
@@ -50,33 +50,33 @@ package struct Console: Sendable {
 
   /// Writes a line of a command's result.
   ///
-  /// - Throws: ``OutputClosed`` when the reader has gone, as in `setpoint get | head -1`.
+  /// - Throws: ``OutputClosed`` if the reader has closed the pipe, as in `setpoint get | head -1`.
   package func result(_ line: String) throws {
     try writeOutput(outputPalette.printed(suggestions.completed(line)) + "\n")
   }
 
-  /// Writes a piece of what a model server says, as it comes. A terminal is shown no controls; a file or a program gets
-  /// every byte.
+  /// Writes a piece of a model server's output as it arrives. Control characters are removed on a terminal; a file or a
+  /// pipe receives every byte.
   package func stream(_ text: String) throws { try writeOutput(isOutputTerminal ? Printable.stream(text) : text) }
 
-  /// Writes a line for a person.
+  /// Writes a line for the user.
   package func note(_ line: String) { writeNotes(notesPalette.printed(suggestions.completed(line)) + "\n") }
 
-  /// Draws lines for a person in the place of the last `count` lines; only on a live terminal.
+  /// Redraws lines for the user in place of the last `count` lines; only on a live terminal.
   package func redraw(_ lines: [String], over count: Int) {
-    // ECMA-48: CPL moves up, ED clears from there. In one piece, so that no half-drawn screen is seen.
+    // ECMA-48: CPL moves up, ED clears from there. Written in one piece, so that no half-drawn screen is visible.
     let erasure = count == 0 ? "" : "\u{1B}[\(count)F\u{1B}[J"
     writeNotes(erasure + lines.map { notesPalette.printed($0) + "\n" }.joined())
   }
 
   // MARK: - For programs
 
-  /// Writes a JSON document as a result, or one on each line in the compact style.
+  /// Writes a JSON document as a result; in the compact style, one document per line.
   package func json(_ document: JSONValue, _ style: JSONStyle = .pretty) throws {
     try writeOutput(Printable.json(document.text(style)) + "\n")
   }
 
-  /// Writes a text for a program, such as a manifest or a completion script, exactly as it is.
+  /// Writes a text for a program, such as a manifest or a completion script, unchanged.
   package func document(_ text: String) throws { try writeOutput(text) }
 
   /// Writes a line of JSON to standard error.
@@ -86,7 +86,7 @@ package struct Console: Sendable {
     let hasColourTerminal = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     return Console(
       writeOutput: { try writeAll($0, to: STDOUT_FILENO) },
-      // Nobody can be told that standard error is gone, and the work goes on without it.
+      // A closed standard error cannot be reported anywhere; the command continues without it.
       writeNotes: { try? writeAll($0, to: STDERR_FILENO) },
       outputPalette: Palette(isColoured: hasColourTerminal && isatty(STDOUT_FILENO) == 1),
       notesPalette: Palette(isColoured: hasColourTerminal && isatty(STDERR_FILENO) == 1),
@@ -95,7 +95,7 @@ package struct Console: Sendable {
       size: terminalSize)
   }
 
-  /// The same console, telling each time that something is written.
+  /// Returns a copy of the console that calls a closure on each write.
   func telling(_ written: @escaping @Sendable () -> Void) -> Console {
     let (writeOutput, writeNotes) = (writeOutput, writeNotes)
     var copy = Console(
@@ -113,7 +113,7 @@ package struct Console: Sendable {
   }
 }
 
-/// The reader of standard output has gone away; there is nobody to write for.
+/// The reader of standard output has closed the pipe.
 package struct OutputClosed: Error {}
 
 /// A terminal's size in characters.
@@ -135,7 +135,7 @@ private func terminalSize() -> TerminalSize {
   return TerminalSize(columns: Int(size.ws_col), rows: Int(size.ws_row))
 }
 
-/// Whether two descriptors are of one terminal, pipe or file.
+/// Whether two descriptors refer to the same terminal, pipe or file.
 private func areOneFile(_ one: Int32, _ other: Int32) -> Bool {
   var (first, second) = (stat(), stat())
   guard fstat(one, &first) == 0, fstat(other, &second) == 0 else { return false }

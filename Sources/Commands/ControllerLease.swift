@@ -3,10 +3,10 @@ internal import History
 internal import Planning
 
 extension FleetStatus {
-  /// The same with what the fleet's lease says of its controller: a process that was killed cannot say that it stopped, but
-  /// the kernel gives its lock back at once.
+  /// Returns the status with what the fleet's lease says about its controller: a killed process cannot report that it
+  /// stopped, but the kernel releases its lock at once.
   ///
-  /// - Parameter directory: where the controller's word was read.
+  /// - Parameter directory: where the controller's status was read.
   func withLease(in directory: StateDirectory) -> FleetStatus {
     let now = Surroundings.current.now
     let lease = FileLease(

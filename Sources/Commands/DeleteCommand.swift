@@ -28,7 +28,7 @@ struct DeleteCommand: AsyncParsableCommand {
     for name in self.names where !names.contains(name) { names.append(name) }
     var deleted: [String] = []
     do {
-      // Everything is looked at before anything is deleted: a wrong name among several deletes nothing.
+      // Every endpoint is checked before any is deleted: one wrong name among several deletes nothing.
       for name in names { try refuse(try await LiveEndpoint.require(name, connection).observed) }
       for name in names {
         try await connection.provider.delete(name)
@@ -50,7 +50,7 @@ struct DeleteCommand: AsyncParsableCommand {
     try Surroundings.current.console.json(["kind": "DeleteResult", "deleted": .array(deleted.map { .string($0) })])
   }
 
-  /// The error, with what became of the other endpoints where there are several.
+  /// Returns the error, with the outcome of the other endpoints if there are several.
   private func report(on error: any Error, deleted: [String], of names: [String]) -> any Error {
     guard names.count > 1, !(error is CancellationError), !(error is OutputClosed) else { return error }
     let report = ErrorReport(of: error)

@@ -29,7 +29,7 @@ struct DescribeCommand: AsyncParsableCommand {
       events: try await history.events(of: key, newest: 20), statuses: controllers,
       now: surroundings.now())
     var console = surroundings.console
-    // What is suggested changes the endpoint in the name of its own fleet.
+    // The suggested commands act for the endpoint's own fleet.
     if let fleet = live.fleet { console.suggestions.fleet = fleet }
     switch output {
     case .json: try console.json(description.json(found.details))
@@ -39,7 +39,7 @@ struct DescribeCommand: AsyncParsableCommand {
 }
 
 extension ObservedEndpoint {
-  /// The endpoint with who may do what. A plane has no permissions, which is no trouble worth telling.
+  /// Returns the endpoint with its permissions. A plane has none, which is not worth reporting.
   fileprivate func withAccess(from provider: some ServingProvider) async throws -> ObservedEndpoint {
     var copy = self
     var settings = settings ?? ObservedSettings()

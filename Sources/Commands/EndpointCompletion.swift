@@ -3,9 +3,9 @@ internal import LibCurl
 internal import ServingAPI
 
 extension CompletionKind {
-  /// The names of live endpoints, asked of the provider that the command line so far names.
+  /// The names of live endpoints, queried from the provider that the command line names so far.
   ///
-  /// A shell waits for this at a key press: a provider that does not answer at once is as good as none.
+  /// A shell waits for this at a key press: a provider that is slow to answer is as good as none.
   static var endpoints: CompletionKind {
     .custom { words, _, prefix in await EndpointCompletion(words: words).names(beginningWith: prefix) }
   }
@@ -38,7 +38,7 @@ struct EndpointCompletion: Sendable {
       return try await APIProvider(client).list().filter { !$0.isReserved }.map(\.name)
         .filter { $0.hasPrefix(prefix) && !words.contains($0) }.sorted()
     } catch {
-      // A shell has no place for an error; the command itself will tell it.
+      // A shell cannot show an error; the command itself will report it.
       return []
     }
   }

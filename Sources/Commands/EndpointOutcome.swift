@@ -3,27 +3,27 @@ internal import Endpoints
 internal import History
 internal import Planning
 
-/// What came of one endpoint in a command that carries a plan out.
+/// The outcome for one endpoint of a command that executes a plan.
 struct EndpointOutcome: Sendable {
   let endpoint: String
-  /// In a few words: `updated`, `hold (quarantined)`, `timed out after 30s while updating`.
+  /// A short title: `updated`, `hold (quarantined)`, `timed out after 30s while updating`.
   let title: String
-  /// The same for programs, without what changes from run to run: `timed out`.
+  /// The title for programs, without details that vary from run to run: `timed out`.
   let word: String
-  /// The reason, with the provider's words where there are any.
+  /// The reason, with the provider's own words if there are any.
   let why: String
-  /// What a person can do; nil where nothing is to be done.
+  /// What the user can do; nil if nothing needs to be done.
   let next: String?
   let isSuccess: Bool
-  /// The action that was carried out; nil where nothing was.
+  /// The executed action; nil if there was none.
   let done: PlanAction?
   let calls: [String]
-  /// How long it took, in whole seconds.
+  /// The duration in whole seconds.
   let seconds: Int64
 
   /// - Parameters:
-  ///   - lastAction: what the walk did last, where it did something.
-  ///   - undertaking: what was asked for.
+  ///   - lastAction: the last action executed for the endpoint; nil if there was none.
+  ///   - undertaking: what the command was asked to do.
   init(_ result: ConvergenceResult, lastAction: PlanAction?, undertaking: Undertaking = .plan) {
     endpoint = result.name
     calls = result.calls
@@ -35,7 +35,7 @@ struct EndpointOutcome: Sendable {
     case .inSync:
       shortTitle = undertaking.outcome
       (title, why, next, done) = (undertaking.done ?? action.done, "", nil, lastAction)
-    // Being held at the revision that was asked for is what a rollback is.
+    // For a rollback, being held at the requested revision is success.
     case .held(let reason) where reason.code == .rolledBack && undertaking.isRollback:
       isSuccess = true
       shortTitle = undertaking.outcome
@@ -54,10 +54,10 @@ struct EndpointOutcome: Sendable {
     case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
       title = "failed"
       why = result.last?.decision.degraded ?? reason.detail
-      next = "it is not sent again; fix the cause, then run the command again"
+      next = "the call is not retried; fix the cause, then run the command again"
       done = nil
     case .underWay(let reason, timeIsOver: false):
-      title = "under way"
+      title = "in progress"
       why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
       next = nil
       done = nil
@@ -73,7 +73,7 @@ struct EndpointOutcome: Sendable {
     self.isSuccess = isSuccess
   }
 
-  /// For an endpoint that the plan holds and nobody walked.
+  /// Creates the outcome of an endpoint that the plan holds and that was not processed.
   init(_ change: EndpointChange) {
     endpoint = change.endpoint
     title = PlanText.headline(change.action, change.reason)
@@ -86,7 +86,7 @@ struct EndpointOutcome: Sendable {
     calls = []
   }
 
-  /// What a walk was waiting for when its time was over, what is known of that, and what to do.
+  /// Returns what the command was waiting for when it timed out, what is known about it, and what to do.
   private static func waiting(_ reason: Reason, _ result: ConvergenceResult) -> (
     what: String, why: String, next: String
   ) {
@@ -97,7 +97,7 @@ struct EndpointOutcome: Sendable {
       let isAnswer = result.last?.recorded.memory.attempt?.refusal != nil
       return (
         "waiting to retry",
-        "\(isAnswer ? "the provider's last answer was" : "the last call failed"): \(words)",
+        "\(isAnswer ? "the provider's last response was" : "the last call failed"): \(words)",
         "nothing is in progress; fix the cause, then run the same command again"
       )
     case .blocked: return (result.last == nil ? "waiting to start" : "blocked", reason.detail, goOn)
@@ -107,13 +107,13 @@ struct EndpointOutcome: Sendable {
       let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
       let state = reason.code == .overdue ? "updating" : reason.code.rawValue
       return (
-        state, known.isEmpty ? "still under way at the provider" : "still under way at the provider: \(known)",
+        state, known.isEmpty ? "still in progress at the provider" : "still in progress at the provider: \(known)",
         "it continues at the provider; \(goOn)"
       )
     }
   }
 
-  /// The decision's reason, and what the failed revision's own record says where the reason does not repeat it.
+  /// Returns the decision's reason, and the failed revision's recorded message unless the reason contains it.
   private static func why(_ reason: Reason, _ assessment: Reconciler.Assessment?) -> String {
     guard let assessment, case .present(let live) = assessment.observed, let held = HeldTag(tags: live.tags).held,
       let words = assessment.recorded.memory.revision(of: held.digest)?.outcome.message, !reason.detail.contains(words)
@@ -121,7 +121,7 @@ struct EndpointOutcome: Sendable {
     return reason.detail.isEmpty ? words : "\(reason.detail)\n\(words)"
   }
 
-  /// With what the logs of the rollout that failed ended with, unless its reason quotes them.
+  /// Appends the last log lines of the failed rollout, unless the reason quotes them.
   private static func withLogs(_ why: String, _ result: ConvergenceResult) -> String {
     let tails = result.evidence?.tails ?? []
     guard !tails.isEmpty else { return why }

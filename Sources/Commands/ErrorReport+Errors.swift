@@ -8,8 +8,8 @@ internal import ServingAPI
 internal import ServingPlane
 
 extension ErrorReport {
-  /// The report on any error that reaches the command line. Every error that a module of ours throws has its place here;
-  /// what is left are the system's own.
+  /// Creates the report for any error that reaches the command line. Every error type of our modules is handled here;
+  /// the rest are the system's own.
   package init(of error: any Error) {
     switch error {
     case let report as ErrorReport: self = report
@@ -35,7 +35,7 @@ extension ErrorReport {
     let facts = [error.errorCode, error.status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
     let tries = error.attempts > 1 ? "tried \(error.attempts) times" : nil
     let details = [facts.isEmpty ? nil : facts, tries].compactMap(\.self).joined(separator: "; ")
-    // Without a status it is not an answer to the token: there is none to send.
+    // Without a status, the server did not reject a token: there is none to send.
     let isWithoutToken = error.kind == .unauthenticated && error.status == nil
     let what = error.errorCode == "RESOURCE_ALREADY_EXISTS" ? "it already exists" : Self.what(error.kind)
     self.init(
@@ -45,7 +45,7 @@ extension ErrorReport {
 
   private static func what(_ kind: ServingError.Kind) -> String {
     switch kind {
-    case .notFound: "the provider cannot find it"
+    case .notFound: "the provider did not find it"
     case .conflict: "the endpoint is being changed, or the name is taken"
     case .unauthenticated: "the provider rejected the token"
     case .permissionDenied: "the provider denied permission"
@@ -54,7 +54,7 @@ extension ErrorReport {
     case .unavailable: "the provider is not available"
     case .internalError: "the provider failed"
     case .unimplemented: "the provider cannot do this"
-    case .cancelledByServer: "the provider cancelled the request"
+    case .cancelledByServer: "the provider canceled the request"
     case .timeout: "the request timed out"
     case .network: "the provider cannot be reached"
     case .untrustedServer: "the provider's certificate is not trusted"

@@ -1,9 +1,9 @@
-/// An error as a person reads it: what happened, where, why, and what to do next.
+/// An error for the user: what happened, where, why, and what to do next.
 package struct ErrorReport: Error, Hashable, Sendable, CustomStringConvertible {
   package let what: String
   /// The file, endpoint or call.
   package let place: String?
-  /// The cause; a server's own words stand here unchanged.
+  /// The cause; a server's own words are kept unchanged.
   package let why: String?
   package let next: String?
 
@@ -21,7 +21,7 @@ package struct ErrorReport: Error, Hashable, Sendable, CustomStringConvertible {
     }
     for (label, text) in [("where", place), ("why", why), ("next", next)] {
       guard let text, !text.isEmpty else { continue }
-      // What has several lines, such as the end of a log, keeps them, one under the other.
+      // A text of several lines, such as the end of a log, keeps its line breaks.
       let parts = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
       let label = "  \(label):" + String(repeating: " ", count: 6 - label.count)
       let indent = String(repeating: " ", count: label.count)

@@ -42,7 +42,7 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
     }
   }
 
-  /// Looks each second for what is new; ends only by being cancelled.
+  /// Checks for new events every second; ends only by cancellation.
   private func go(on reading: Reading) async throws {
     var reading = reading
     while true {
@@ -74,7 +74,7 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
   }
 }
 
-/// Where a reading of events stands.
+/// The position of a reader of events.
 private struct Reading: Sendable {
   private let command: EventsCommand
   private var history: HistoryStore
@@ -90,9 +90,9 @@ private struct Reading: Sendable {
     host = try await command.filter.address(in: history)
   }
 
-  /// The events to begin with.
+  /// Returns the initial events.
   mutating func begin() async throws -> [RecordedEvent] {
-    // Taken first: what is noted meanwhile is shown twice by nobody and missed by nobody.
+    // Read first, so that no event recorded meanwhile is shown twice or missed.
     last = try await history.events(limit: 1).last?.id ?? 0
     var events: [RecordedEvent] = []
     if let since = command.since {
@@ -110,10 +110,10 @@ private struct Reading: Sendable {
     return events
   }
 
-  /// What came since.
+  /// Returns the events since the last call.
   mutating func next() async throws -> [RecordedEvent] {
     if !history.isKept {
-      // There was no history yet when this began.
+      // There was no history when the command started.
       history = try command.state.readHistory()
       host = try await command.filter.address(in: history)
     }
@@ -123,7 +123,7 @@ private struct Reading: Sendable {
     return events
   }
 
-  /// Says which controllers, of those whose events are waited for, do not run.
+  /// Reports which controllers of the followed fleets are not running.
   func warnOfControllers() async throws {
     let surroundings = Surroundings.current
     let (fleet, directory) = (command.filter.fleet, try command.state.directory)

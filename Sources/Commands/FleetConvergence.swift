@@ -4,15 +4,15 @@ internal import History
 internal import Planning
 internal import ServingAPI
 
-/// Walks endpoints to where they are to be, shows how that goes, and ends early when the person interrupts.
+/// Converges endpoints to their desired state, shows the progress, and ends early if the user interrupts.
 struct FleetConvergence: Sendable {
   let limits: ConvergenceLimits
   let surroundings: Surroundings
   var undertaking = Undertaking.plan
-  /// Whether the command tells each endpoint's end on standard output in words.
+  /// Whether the command reports each endpoint's outcome as text on standard output.
   var isReported = false
 
-  /// - Parameter preflight: what each endpoint has to pass before anything is sent for it; nil: nothing.
+  /// - Parameter preflight: the checks that each endpoint must pass before anything is sent for it; nil: none.
   func run(_ names: [String], _ pass: FleetPlan, preflight: FleetPreflight? = nil) async -> [ConvergenceResult] {
     await run(names, of: pass.fleet, pass.reconciler, preflight: preflight)
   }
@@ -53,7 +53,7 @@ struct FleetConvergence: Sendable {
         case .results(let ended):
           results = ended
           group.cancelAll()
-        // The convergence is cancelled and still says where it stood.
+        // A canceled convergence still reports its state.
         case .interruption: group.cancelAll()
         case .nothing: break
         }

@@ -8,7 +8,7 @@ internal import Planning
 internal import ServingAPI
 
 extension SavedPlan {
-  /// The plan that `diff --out` wrote.
+  /// Reads the plan that `diff --out` wrote.
   static func read(from path: String) throws -> SavedPlan {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: path))) } catch {
@@ -26,25 +26,26 @@ extension SavedPlan {
   }
 
   private static func making(_ path: String) -> String {
-    "\"setpoint diff -f ... --out \(ShellWord.quoted(path))\" writes one"
+    "\"setpoint diff -f ... --out \(ShellWord.quoted(path))\" creates one"
   }
 }
 
 extension FleetPlan {
-  /// What a saved plan wants, if the world is still the one it was made for.
+  /// Creates the plan of a saved plan, if live state is still what it was created for.
   ///
-  /// - Throws: an ``ErrorReport`` that says what has moved, and `HistoryError` for environment values that nobody holds.
+  /// - Throws: an ``ErrorReport`` that lists what has changed, and `HistoryError` for environment values that cannot be
+  ///   found.
   init(
     _ saved: SavedPlan, _ set: ManifestSet?, _ connection: Connection, _ history: HistoryStore, fleet: FleetOptions,
     named name: String, on cloud: Cloud? = nil
   ) async throws {
     guard saved.target == connection.target.url else {
       throw ErrorReport(
-        "the plan is for \(saved.target), and this command talks to \(connection.target.url)",
-        next: "give --host \(saved.target), or create the plan again")
+        "the plan is for \(saved.target), but this command uses \(connection.target.url)",
+        next: "pass --host \(saved.target), or create the plan again")
     }
     guard name == DecisionOptions.defaultFleet || name == saved.fleet else {
-      throw ErrorReport("the plan is for fleet \"\(saved.fleet)\", and --fleet says \"\(name)\"")
+      throw ErrorReport("the plan is for fleet \"\(saved.fleet)\", but --fleet is \"\(name)\"")
     }
     let commit = fleet.decisionOptions(fleet: saved.fleet).sourceCommit
     let options = DecisionOptions(
@@ -55,19 +56,19 @@ extension FleetPlan {
       values: try await Self.values(saved, set, connection.provider), key: history.key)
     let names = Set(saved.entries.map(\.name))
     let items = try await reconciler.survey(wanted).filter { names.contains($0.name) }
-    // Deletions were counted against the whole fleet when the plan was made.
+    // Deletions were checked against the whole fleet when the plan was created.
     try await self.init(
       reconciler, wanted, items, PlanOptions(options, isSourceWhole: true, allowMassDelete: true, cloud: cloud))
     let movements = saved.movements(now: items, replanned: plan)
     guard movements.isEmpty else {
       throw ErrorReport(
-        "the plan is stale: live state changed since it was made", why: movements.joined(separator: "\n"),
+        "the plan is stale: live state has changed since it was created", why: movements.joined(separator: "\n"),
         next: "create it again with \"setpoint diff -f ... --out FILE\"")
     }
   }
 
-  /// Which aliases mean another version by now than the one that the plan carries out (serving-api.md Q40). A registry
-  /// that cannot be asked, or has no such alias any more, tells of none.
+  /// Returns which aliases now name another version than the one in the plan (serving-api.md Q40). A registry that
+  /// cannot be queried, or no longer has the alias, adds none.
   func aliasMoves(_ versions: VersionResolver) async throws -> [String] {
     let planned = items.flatMap { item -> [AliasedVersion] in
       guard case .present(let endpoint, _) = item.desired else { return [] }
@@ -77,7 +78,7 @@ extension FleetPlan {
       do {
         let present = try await versions.resolve(model: planned.model, alias: planned.alias).number
         guard present != planned.version else { return nil }
-        return "\(planned.words) means version \(present) by now; the plan was made for version \(planned.version)"
+        return "\(planned.words) is now version \(present); the plan is for version \(planned.version)"
       } catch let error as CancellationError {
         throw error
       } catch {
@@ -86,13 +87,14 @@ extension FleetPlan {
     }.compactMap(\.self)
   }
 
-  /// Where environment values of the planned configs may be found: in the manifests given beside the plan, then live.
+  /// Returns the possible sources of environment values of the planned configs: the manifests passed with the plan,
+  /// then live state.
   private static func values(
     _ saved: SavedPlan, _ set: ManifestSet?, _ provider: APIProvider
   ) async throws -> [String: [EndpointConfig]] {
     let fromManifests = Dictionary(
       (set?.manifests ?? []).map { manifest in
-        // An alias need not be resolved to read the environment beside it.
+        // The environment can be read without resolving the alias.
         (manifest.name, (try? manifest.desired { _ in "0" }).map { [$0.config] } ?? [])
       }, uniquingKeysWith: { one, _ in one })
     let live = try await mapConcurrently(saved.entries.map(\.name), limit: 16) { name -> [EndpointConfig] in

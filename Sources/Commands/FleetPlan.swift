@@ -5,24 +5,25 @@ internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
 
-/// One look at a fleet: what is wanted, what there is, and the plan that follows.
+/// One observation of a fleet: its desired state, its live state, and the resulting plan.
 struct FleetPlan: Sendable {
   let reconciler: Reconciler
   let fleet: DesiredFleet
-  /// As they were seen. The plan says also what the registry does not have; whoever walks them asks it again.
+  /// The endpoints as observed. The plan also reports what the registry does not have; the registry is queried again
+  /// before anything is sent.
   let items: [PlanItem]
   let plan: Plan
 
-  /// Resolves the manifests' aliases, looks at every endpoint they name and the fleet owns, and plans.
+  /// Resolves the manifests' aliases, observes every endpoint that they name or the fleet owns, and creates the plan.
   ///
-  /// - Parameter wait: whether versions that are still being registered are waited for; nil: they block their endpoints.
+  /// - Parameter wait: how to wait for versions that are still being registered; nil: they block their endpoints.
   init(
     _ set: ManifestSet, _ reconciler: Reconciler, _ versions: VersionResolver, _ wait: RegistrationWait? = nil,
     allowMassDelete: Bool, explain: Bool = false, cloud: Cloud? = nil
   ) async throws {
     if reconciler.options.prune, set.manifests.isEmpty, set.brokenNames.isEmpty {
       throw ErrorReport(
-        "the manifests describe no endpoints, so --prune deletes nothing",
+        "the manifests contain no endpoints, so --prune deletes nothing",
         next: "add manifests for the endpoints to keep, or delete one by name: setpoint delete NAME")
     }
     let fleet = try await DesiredFleet.resolve(set) { alias in
@@ -36,7 +37,7 @@ struct FleetPlan: Sendable {
         cloud: cloud))
   }
 
-  /// - Throws: `CancellationError` alone.
+  /// - Throws: only `CancellationError`.
   init(_ reconciler: Reconciler, _ fleet: DesiredFleet, _ items: [PlanItem], _ options: PlanOptions) async throws {
     self.reconciler = reconciler
     self.fleet = fleet
@@ -47,14 +48,14 @@ struct FleetPlan: Sendable {
 
   static var now: Timestamp { Timestamp(milliseconds: Surroundings.current.now()) }
 
-  /// The endpoints with a step to take. A plan shows less than that: an update that has become good while nobody looked is
-  /// no change, and still has to be written down.
+  /// The endpoints with a pending step. A plan shows fewer: an update that became good unobserved is not a change, but
+  /// still has to be recorded.
   var unsettled: [String] {
     let withheld = Set(plan.changes.filter { $0.action == .hold }.map(\.endpoint))
     return items.filter { item in
       let decision = decide(
         desired: item.desired, observed: item.observed, memory: item.memory, now: Self.now, options: reconciler.options)
-      // A deletion that the plan withholds is one that the endpoint's own decision would carry out.
+      // A deletion that the plan withholds would be executed by the endpoint's own decision.
       if decision.action == .delete, withheld.contains(item.name) { return false }
       guard decision.isSettled else { return true }
       switch decision.next {
@@ -64,11 +65,11 @@ struct FleetPlan: Sendable {
     }.map(\.name)
   }
 
-  /// By endpoint, what a preflight found.
+  /// Preflight findings by endpoint.
   var preflight: [String: [PreflightFinding]] = [:]
 
-  /// By endpoint, what a person wants to know beside the plan: which version an alias means, and the words with which the
-  /// provider gave up on what is held.
+  /// Additional lines by endpoint: which version an alias names, and the provider's message for a failure that led to a
+  /// hold.
   var remarks: [String: [String]] {
     let reasons = Dictionary(
       plan.changes.filter { $0.action == .hold && $0.reason.code != .conflict }.map { ($0.endpoint, $0.reason.detail) },
@@ -76,7 +77,7 @@ struct FleetPlan: Sendable {
     return items.reduce(into: [:]) { remarks, item in
       var lines: [String] = []
       if case .present(let desired, _) = item.desired {
-        lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) means \($0.key) now" }
+        lines += desired.resolvedAliases.sorted { $0.key < $1.key }.map { "\($0.value) is now \($0.key)" }
       }
       lines += fleet.remarks[item.name] ?? []
       if case .present(let live) = item.observed, let held = HeldTag(tags: live.tags).held,
@@ -90,12 +91,12 @@ struct FleetPlan: Sendable {
     }
   }
 
-  /// The plan for people.
+  /// The plan as text.
   func lines(_ palette: Palette, explain: Bool = false) -> [String] {
     PlanText.lines(plan, palette: palette, remarks: remarks, explain: explain)
   }
 
-  /// The endpoints that could not be judged at all: what a plan cannot tell of is no absence of changes.
+  /// The endpoints that could not be evaluated: an incomplete plan does not mean that there are no changes.
   var unknowns: [String] {
     plan.changes.filter {
       $0.action == .hold && $0.reason.code == .blocked && $0.reason.detail != plan.blockedDeletions
@@ -118,7 +119,7 @@ extension Connection {
 }
 
 extension Reconciler {
-  /// Notes in history what a person did.
+  /// Records in the history what the user did.
   func note(_ what: String, why: String = "", of name: String) async throws {
     try await history.note(HistoryEvent(at: FleetPlan.now, what: what, why: why), of: key(name), fleet: options.fleet)
   }

@@ -1,11 +1,11 @@
-/// Tells what is new in a log of which each reading shows the last lines only.
+/// Finds the new lines in a log of which each reading shows only the last lines.
 package struct FollowedLog: Sendable {
   private var seen: [Substring] = []
 
   package init() {}
 
-  /// The lines that the former readings did not show. A last line that is not ended is not shown until it is, unless it is
-  /// all that comes with a first reading.
+  /// Returns the lines that previous readings did not show. An incomplete last line is held back until it ends, unless
+  /// it is the whole first reading.
   package mutating func news(in text: String) -> [String] {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
@@ -14,7 +14,7 @@ package struct FollowedLog: Sendable {
     return lines[overlap...].map { String($0) }
   }
 
-  /// How many of the lines, from the first, are the last ones that were seen: the longest such run.
+  /// The number of lines, counted from the first, that match the end of the previous reading: the longest such run.
   private func overlap(with lines: [Substring]) -> Int {
     for start in seen.indices where seen.count - start <= lines.count {
       let tail = seen[start...]

@@ -2,7 +2,7 @@ internal import Controller
 internal import History
 internal import Planning
 
-/// `status --forget`: takes a fleet out of the state directory that no controller looks after any more.
+/// `status --forget`: removes a fleet without a controller from the state directory.
 struct ForgottenFleet {
   let name: String
   let filter: FleetFilter
@@ -17,18 +17,18 @@ struct ForgottenFleet {
     guard let fleet = meant.first else {
       let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
       throw ErrorReport(
-        "there is no fleet \"\(name)\" in the state directory \(directory.path)",
-        next: known.isEmpty ? "use another directory with --state DIR" : "it knows: \(there)")
+        "fleet \"\(name)\" not found in the state directory \(directory.path)",
+        next: known.isEmpty ? "use another directory with --state DIR" : "known fleets: \(there)")
     }
     guard meant.count == 1 else {
       throw ErrorReport(
-        "the fleet \"\(name)\" is known at \(meant.map(\.host).joined(separator: " and at "))",
+        "fleet \"\(name)\" exists at \(meant.map(\.host).joined(separator: " and at "))",
         next: "choose one with --host URL")
     }
     try await forget(fleet, in: directory)
   }
 
-  /// A controller that runs would write it down again a second later.
+  /// A running controller would record the fleet again a second later.
   private func forget(_ fleet: FleetKey, in directory: StateDirectory) async throws {
     let now = Surroundings.current.now
     let lease = FileLease(
@@ -36,7 +36,7 @@ struct ForgottenFleet {
       now: { Timestamp(milliseconds: now()) })
     guard try await lease.acquire() else {
       throw ErrorReport(
-        "a controller manages the fleet \"\(fleet.name)\" at \(fleet.host)",
+        "a controller manages fleet \"\(fleet.name)\" at \(fleet.host)",
         why: await lease.holder.map { "the lease is held by \($0)" },
         next: "stop it first; a fleet with a running controller cannot be forgotten")
     }
@@ -49,7 +49,7 @@ struct ForgottenFleet {
     }
     await lease.release()
     try Surroundings.current.console.result(
-      "forgot the fleet \(fleet.name) at \(fleet.host), with the status of \(count) endpoint\(count == 1 ? "" : "s"); "
+      "forgot fleet \(fleet.name) at \(fleet.host), with the status of \(count) endpoint\(count == 1 ? "" : "s"); "
         + "its endpoints and their revisions were not changed"
     )
   }

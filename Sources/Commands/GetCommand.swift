@@ -48,8 +48,8 @@ struct GetCommand: AsyncParsableCommand {
     if !missing.isEmpty { throw ExitCode(1) }
   }
 
-  /// By endpoint, what the controllers say that still look. A history that cannot be read is no reason not to show what is
-  /// live, unless it was named.
+  /// The statuses reported by running controllers, by endpoint. Live state is shown even if the history cannot be read,
+  /// unless a state directory was named.
   private func statuses(at host: String) async throws -> [String: EndpointStatus] {
     do {
       let (history, directory) = (try state.readHistory(), try state.directory)
@@ -91,12 +91,12 @@ struct GetCommand: AsyncParsableCommand {
   }
 }
 
-/// An endpoint with everything the provider says of it.
+/// An endpoint with everything that the provider reports about it.
 struct LiveEndpoint: Sendable {
   let observed: ObservedEndpoint
   let details: WireEndpoint
 
-  /// Nil where there is none of that name.
+  /// Returns nil if no endpoint has that name.
   static func find(_ name: String, _ provider: some ServingProvider) async throws -> LiveEndpoint? {
     do {
       let details = try await provider.details(name)
@@ -106,7 +106,7 @@ struct LiveEndpoint: Sendable {
     }
   }
 
-  /// - Throws: an ``ErrorReport`` that says what to run next where there is none of that name.
+  /// - Throws: an ``ErrorReport`` with the next command to run if no endpoint has that name.
   static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
     guard let endpoint = try await find(name, connection.provider) else {
       throw ErrorReport(

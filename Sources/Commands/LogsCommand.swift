@@ -53,7 +53,7 @@ struct LogsCommand: AsyncParsableCommand, OpenEnded {
     for entity in configs.flatMap(\.entities) where !names.contains(entity.name) { names.append(entity.name) }
     guard let entity else {
       guard !names.isEmpty else {
-        throw ErrorReport("\(name) does not serve anything yet", next: "\"setpoint describe \(name)\" says why")
+        throw ErrorReport("\(name) is not serving anything yet", next: "\"setpoint describe \(name)\" shows why")
       }
       return names
     }

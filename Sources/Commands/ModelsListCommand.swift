@@ -35,7 +35,7 @@ struct ModelsListCommand: AsyncParsableCommand {
   }
 }
 
-/// `-o` of lists that have one table.
+/// The `-o` values of lists with a single table.
 enum TableFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case table
   case json
@@ -51,7 +51,7 @@ private struct ListedModel: Sendable {
     return .object(members)
   }
 
-  /// What cannot be served, with the registry's words.
+  /// Versions that cannot be served, with the registry's reasons.
   var remarks: [String] {
     ([model.comment] + versions.map { $0.status == .ready ? nil : $0.comment }).compactMap(\.self)
   }

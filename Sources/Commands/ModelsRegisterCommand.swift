@@ -66,6 +66,6 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
 }
 
 extension String {
-  /// An alias as the registry knows it; manifests write it with an `@`.
+  /// The alias as the registry stores it; manifests write it with an `@`.
   var withoutAt: String { hasPrefix("@") ? String(dropFirst()) : self }
 }

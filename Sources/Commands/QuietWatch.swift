@@ -2,17 +2,17 @@ internal import LibCurl
 internal import ServingAPI
 internal import Synchronization
 
-/// Tells a person who waits for a command what it waits for, when it has said nothing for a while.
+/// Reports what a command is waiting for after it has printed nothing for a while.
 ///
-/// Commands that show progress do so themselves and are never that quiet. The rest wait for answers of a provider or a
-/// registry, or for the pause before a call is sent again.
+/// Commands that show progress do so themselves and are never quiet that long. The others wait for responses of a
+/// provider or a registry, or for the pause before a retry.
 final class QuietWatch: Sendable {
   private struct State {
     var lastWritten: Duration
     let began: Duration
     /// The call that was sent last.
     var call: String?
-    /// The status it was answered with; nil while it is under way or when it failed.
+    /// The status of its response; nil while it is in flight or if it failed.
     var status: Int?
   }
 
@@ -22,7 +22,7 @@ final class QuietWatch: Sendable {
   private let state: Mutex<State>
   private let elapsed: @Sendable () -> Duration
 
-  /// Begins to watch what is written to the console and sent through the transport.
+  /// Starts watching what is written to the console and sent through the transport.
   init(over surroundings: inout Surroundings) {
     let elapsed = surroundings.timing.elapsed
     let now = elapsed()
@@ -45,7 +45,7 @@ final class QuietWatch: Sendable {
     }
   }
 
-  /// Speaks up at the heartbeats that find the command quiet for too long, until there are no more.
+  /// Prints a reminder at each heartbeat at which the command has been quiet for too long, until the heartbeats end.
   func run(_ surroundings: Surroundings) async {
     while await surroundings.heartbeat() {
       if let line = reminder() { surroundings.console.note(line) }

@@ -7,8 +7,8 @@ struct RetryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retry", abstract: "Lift a hold and retry.",
     discussion: """
-      For a version that failed for an external reason, or to undo "setpoint rollback". It uses the steps and the \
-      verification of the manifest it was sent with. Exits with 1 if there is nothing to retry.
+      Use it after a failure with an external cause, or to undo "setpoint rollback". The config is retried with its \
+      manifest's steps and verification. Exits with 1 if there is nothing to retry.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
@@ -21,7 +21,7 @@ struct RetryCommand: AsyncParsableCommand {
     let connection = try registry.applied(to: provider.connect())
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
-    // What is wanted is told by what is held, so it has to be read before the hold is lifted.
+    // The held config determines what to retry, so it has to be read before the hold is lifted.
     let wanted = try? await reconciler.standing(name)
     let console = Surroundings.current.console
     if let plan = try await reconciler.retryPlan(name) {
@@ -42,7 +42,7 @@ struct RetryCommand: AsyncParsableCommand {
     }
     if !(try await reconciler.knowsPolicy(of: name)) {
       console.note(
-        "\(name): its manifest's steps and checks are not in this machine's history: all traffic moves at once; "
+        "\(name): its manifest's steps and checks are not in this machine's history, so all traffic moves at once; "
           + "\"setpoint apply -f\" uses the steps")
     }
     try convergence.conclude(await convergence.converge(name, wanted, reconciler, .retry), .retry)

@@ -4,7 +4,7 @@ internal import Planning
 
 struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "rollback", abstract: "Go to a revision that was good, mostly an earlier one, and stay there.",
+    commandName: "rollback", abstract: "Roll back to a good revision and stay there.",
     discussion: """
       Shows the plan first. The current config is held until its manifest changes or you run "setpoint retry NAME", so \
       that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.

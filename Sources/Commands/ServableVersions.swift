@@ -2,8 +2,8 @@ internal import Controller
 internal import Endpoints
 internal import Synchronization
 
-/// Asks a registry whether versions can be served, and remembers for a while those that can: a plan, its preflight and the walk
-/// each want to know.
+/// Queries a registry for whether versions can be served, and caches positive results for a while: a plan, its
+/// preflight and the rollout each need them.
 final class ServableVersions: Sendable {
   private struct Version: Hashable {
     let model: String

@@ -6,10 +6,10 @@ package struct SetpointCommand: AsyncParsableCommand {
     commandName: "setpoint",
     abstract: "Declarative reconciler for LLM serving endpoints.",
     discussion: """
-      Declare endpoints in YAML, preview changes with "setpoint diff", and make them with "setpoint apply". A version that \
-      fails is rolled back to the last good one.
+      Declare endpoints in YAML, preview changes with "setpoint diff", and apply them with "setpoint apply". A version \
+      that fails is rolled back to the last good one.
 
-      Commands talk to the workspace named by --host, DATABRICKS_HOST or --profile; otherwise to the serving plane on this \
+      Commands use the workspace named by --host, DATABRICKS_HOST or --profile; otherwise the serving plane on this \
       machine, started by "setpoint serve".
       """,
     version: SetpointVersion.line,
@@ -25,8 +25,8 @@ package struct SetpointCommand: AsyncParsableCommand {
   package init() {}
 }
 
-/// A command that talks to people through its own exit code when something fails.
+/// A command with its own exit code for errors.
 protocol ExitCodeOnError {
-  /// The exit code when the command cannot do its work.
+  /// The exit code if the command fails.
   var exitCodeOnError: Int32 { get }
 }

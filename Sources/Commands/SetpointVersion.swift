@@ -1,8 +1,8 @@
 /// The version of this program.
 package enum SetpointVersion {
-  /// As in a release's tag; semantic versioning.
+  /// The version in semantic versioning, as in a release's tag.
   package static let number = "0.1.0"
 
-  /// What `setpoint --version` prints.
+  /// The output of `setpoint --version`.
   package static let line = "setpoint \(number)"
 }

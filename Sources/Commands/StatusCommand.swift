@@ -56,7 +56,7 @@ struct StatusCommand: AsyncParsableCommand {
       let status = try await controller.status(Surroundings.current.transport)
       guard filter.fleet == nil || filter.fleet == status.fleet else {
         throw ErrorReport(
-          "the controller at \(controller.url) manages the fleet \(status.fleet), not \(filter.fleet ?? "")")
+          "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")")
       }
       return [status]
     }
@@ -77,7 +77,7 @@ struct StatusCommand: AsyncParsableCommand {
     guard known.isEmpty else {
       let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
       return ErrorReport(
-        "no controller with the state directory \(directory) has managed that fleet", next: "it knows: \(there)")
+        "no controller with the state directory \(directory) has managed that fleet", next: "known fleets: \(there)")
     }
     return ErrorReport(
       "no controller has run with the state directory \(directory)",
@@ -85,7 +85,7 @@ struct StatusCommand: AsyncParsableCommand {
         + "--state DIR or its address with --controller URL")
   }
 
-  /// What is suggested for a fleet acts for that fleet, where it lives.
+  /// Returns suggestions that act for the fleet, at its provider.
   private func suggestions(for fleet: FleetStatus) -> SuggestedCommands {
     let surroundings = Surroundings.current
     var suggestions = surroundings.console.suggestions
@@ -115,7 +115,7 @@ struct StatusCommand: AsyncParsableCommand {
   }
 }
 
-/// `-o` of `status`.
+/// The `-o` values of `status`.
 enum StatusFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case table
   case wide
@@ -123,7 +123,7 @@ enum StatusFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
 }
 
 extension FleetStatus {
-  /// The same fleet with these endpoints alone.
+  /// Returns the fleet's status with only these endpoints.
   fileprivate func only(_ names: [String]) -> FleetStatus {
     FleetStatus(
       fleet: fleet, target: target, lastSync: lastSync, report: report,

@@ -8,10 +8,10 @@ internal import UnixSignals
   internal import Glibc
 #endif
 
-/// What a command takes from the process around it: environment, clock, standard input, and where it writes.
+/// A command's access to its process: environment, clock, standard input, and output.
 ///
-/// The parser makes the commands, so this cannot be handed to their initializers; it is a task-local value, which a test
-/// replaces for the commands it runs without touching the process.
+/// The parser creates the commands, so this cannot be passed to their initializers; it is a task-local value, which a
+/// test replaces for the commands that it runs without affecting the process.
 package struct Surroundings: Sendable {
   package var environment: [String: String]
   package var console: Console
@@ -19,13 +19,13 @@ package struct Surroundings: Sendable {
   package var now: @Sendable () -> Int64
   /// All of standard input.
   package var readInput: @Sendable () throws -> [UInt8]
-  /// The network to providers.
+  /// The network connection to providers.
   package var transport: Transport
   /// Clocks and pauses.
   package var timing: Timing
-  /// Returns true when the person interrupts (Ctrl-C, or a polite kill), and false when its task is cancelled first.
+  /// Returns true if the user interrupts (Ctrl-C or SIGTERM), and false if its task is canceled first.
   package var interruption: @Sendable () async -> Bool
-  /// Returns true about once a second, and false when its task is cancelled: what a command does meanwhile is shown then.
+  /// Returns true about once a second, when commands show their progress, and false if its task is canceled.
   package var heartbeat: @Sendable () async -> Bool
 
   package init(
@@ -43,7 +43,7 @@ package struct Surroundings: Sendable {
     self.heartbeat = heartbeat
   }
 
-  /// The process itself, where nothing else was put in place. Read once, when a command first asks.
+  /// The process itself, unless replaced. Read once, on first use.
   @TaskLocal package static var current = Surroundings.ofProcess()
 
   private static func ofProcess() -> Surroundings {
@@ -55,14 +55,13 @@ package struct Surroundings: Sendable {
   }
 }
 
-/// One HTTP client for the process. As with curl, a file of authorities named by the environment takes the place of the
-/// system's.
+/// Returns the process's HTTP client. As with curl, a CA file named in the environment replaces the system's.
 private func network(environment: [String: String]) -> Transport {
   let caFile = ["CURL_CA_BUNDLE", "SSL_CERT_FILE"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
   return HTTPClient(configuration: HTTPClientConfiguration(caFile: caFile)).transport
 }
 
-/// Waits for the first SIGINT or SIGTERM. The next one ends the process as it always does: a person who presses Ctrl-C twice
+/// Waits for the first SIGINT or SIGTERM. The next one ends the process by default: a user who presses Ctrl-C twice
 /// means it.
 private func signalled() async -> Bool {
   for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) {

@@ -1,10 +1,11 @@
 internal import ArgumentParser
 
-/// What the parser would let pass: it shows the help of whatever it understood, and takes an empty text for a value.
+/// Errors that the parser would accept: it shows the help of whatever it understood, and accepts an empty text as a
+/// value.
 extension UsageProblem {
-  /// What is wrong with arguments that have not been parsed; nil where that is for the parser to say.
+  /// Returns what is wrong with arguments before parsing; nil if the parser can report it.
   static func beforeParsing(_ arguments: [String]) -> ErrorReport? {
-    // A shell asks for completions of what is half written.
+    // A shell requests completions of an incomplete line.
     if arguments.first?.hasPrefix("---") == true { return nil }
     if arguments.first == "help" {
       return UsageProblem(message: "", arguments: Array(arguments.dropFirst())).unknownTopic
@@ -21,7 +22,7 @@ extension UsageProblem {
     return ErrorReport("\"\(name)\" has no command \"\(word)\"", next: "\"\(help)\" shows its usage")
   }
 
-  /// `--data ''`, `--data=`, `describe ''`: mostly a variable of a script that is not set.
+  /// `--data ''`, `--data=`, `describe ''`: usually an unset variable in a script.
   private var emptyArgument: ErrorReport? {
     for (index, argument) in arguments.enumerated() {
       if argument == "--" { break }
@@ -41,7 +42,7 @@ extension UsageProblem {
 
   private var options: ArraySlice<String> { arguments.prefix { $0 != "--" } }
 
-  /// Whether a word is an option that is followed by a value, as the command's help has it: `  -f, --filename <FILE>`.
+  /// Whether a word is an option followed by a value, according to the command's help: `  -f, --filename <FILE>`.
   private func takesValue(_ word: String) -> Bool {
     guard word.hasPrefix("-"), let command = path.commands.last else { return false }
     return SetpointCommand.helpMessage(for: command, columns: 400).split(separator: "\n").contains { line in

@@ -1,18 +1,18 @@
-/// How values are written, for those that cannot be read.
+/// The expected format of values that cannot be parsed.
 extension UsageProblem {
-  /// `--timeout 5x`, `--timeout -5s`: what the option takes instead.
+  /// `--timeout 5x`, `--timeout -5s`: the format that the option expects.
   var unreadableValue: ErrorReport? {
     guard let placeholder = message.split(separator: "<").last?.split(separator: ">").first,
       let form = Self.form(of: String(placeholder))
     else { return nil }
-    if message.contains("s invalid for '") { return ErrorReport(message, next: "\(form); \"\(help)\" says more") }
-    // The parser takes what begins with a dash for an option.
+    if message.contains("s invalid for '") { return ErrorReport(message, next: "\(form); \"\(help)\" shows its usage") }
+    // The parser treats a value that begins with a dash as an option.
     guard message.contains("issing value for '"), let option = message.split(separator: "'").dropFirst().first,
       let place = arguments.firstIndex(where: { $0 == option.prefix { $0 != " " } }), place + 1 < arguments.count
     else { return nil }
     let value = arguments[place + 1]
     guard value.hasPrefix("-"), value.dropFirst().first?.isNumber == true else { return nil }
-    return ErrorReport("the value '\(value)' is invalid for '\(option)'", next: "\(form); \"\(help)\" says more")
+    return ErrorReport("the value '\(value)' is invalid for '\(option)'", next: "\(form); \"\(help)\" shows its usage")
   }
 
   private static func form(of placeholder: String) -> String? {

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Endpoints
 internal import FoundationEssentials
 
-/// A command line that cannot be run, and what was probably meant.
+/// An invalid command line, and what was probably meant.
 struct UsageProblem {
   /// The parser's message.
   let message: String
@@ -17,7 +17,7 @@ struct UsageProblem {
 
   // MARK: - The command
 
-  /// The commands that the arguments name, from the root, and how many arguments that took.
+  /// The commands that the arguments name, starting at the root, and the remaining arguments.
   var path: (commands: [any ParsableCommand.Type], rest: ArraySlice<String>) {
     var commands: [any ParsableCommand.Type] = [SetpointCommand.self]
     var rest = arguments[...]
@@ -60,7 +60,7 @@ struct UsageProblem {
     return ErrorReport(what, next: "did you mean \"\(name) \(meant)\"? \"\(help)\" lists the commands")
   }
 
-  /// What other tools call our commands.
+  /// Other tools' names for our commands.
   private static let otherWords = [
     "ls": "get", "list": "get", "ps": "get", "endpoints": "get", "show": "describe", "inspect": "describe",
     "create": "apply", "deploy": "apply", "update": "apply", "up": "apply", "sync": "apply", "push": "apply",
@@ -71,7 +71,7 @@ struct UsageProblem {
     "register": "models register", "alias": "models alias", "model": "models", "revisions": "history",
   ]
 
-  /// `setpoint --fleet a apply`: options stand behind the command.
+  /// `setpoint --fleet a apply`: options must follow the command.
   private var misplacedOption: ErrorReport? {
     guard let first = arguments.first, first.hasPrefix("-"), message.contains("nknown option"),
       let index = arguments.firstIndex(where: { Self.subcommand($0, of: SetpointCommand.self) != nil })
@@ -86,7 +86,7 @@ struct UsageProblem {
     guard takesFiles else { return nil }
     var files = arguments.filter { message.contains("'\($0)'") && !$0.hasPrefix("-") }
     if !message.contains("nexpected argument") {
-      // The command may have missed its manifests before the parser came to the stray word.
+      // The command may have reported missing manifests before the parser reached the stray word.
       guard message.contains("-f DIR"), let stray = path.rest.first, !stray.hasPrefix("-") else { return nil }
       files = [stray]
     }
@@ -94,10 +94,10 @@ struct UsageProblem {
     let kept = arguments.filter { !files.contains($0) }
     let line = ShellWord.line(["setpoint"] + kept + files.flatMap { ["-f", $0] })
     return ErrorReport(
-      files.count == 1 ? "\"\(first)\" needs -f before it" : "files need -f before each", next: "\"\(line)\"")
+      files.count == 1 ? "\"\(first)\" needs -f before it" : "each file needs -f before it", next: "\"\(line)\"")
   }
 
-  /// `setpoint get -f chat.yaml`, as other tools have it.
+  /// `setpoint get -f chat.yaml`, as in other tools.
   private var fileForNames: ErrorReport? {
     guard !takesFiles, message.contains("nknown option '-f'"), path.commands.count > 1 else { return nil }
     return ErrorReport(

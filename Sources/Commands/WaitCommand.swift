@@ -86,9 +86,9 @@ struct WaitCommand: AsyncParsableCommand {
     switch (observed, goal) {
     case (.absent, .deleted): return EndpointProgress(endpoint: name, phase: .done, state: "deleted")
     case (.absent, .ready):
-      return EndpointProgress(endpoint: name, phase: .failed, state: "not found", detail: "there is no such endpoint")
+      return EndpointProgress(endpoint: name, phase: .failed, state: "not found", detail: "no such endpoint")
     case (.present(let endpoint), .deleted):
-      // The API deletes at once and has no word for an endpoint that is being deleted.
+      // The API deletes immediately and has no state for an endpoint that is being deleted.
       return EndpointProgress(
         endpoint: name, phase: .waiting, state: "not deleted",
         detail:
@@ -98,13 +98,13 @@ struct WaitCommand: AsyncParsableCommand {
       let words = endpoint.deploymentWords
       switch (endpoint.readiness, endpoint.update) {
       case (.ready, .notUpdating): return EndpointProgress(endpoint: name, phase: .done, state: "ready")
-      // What failed stays as it is until somebody changes it: there is nothing to wait for.
+      // A failed endpoint does not change until a user changes it: there is nothing to wait for.
       case (_, .failed), (_, .canceled):
         return EndpointProgress(endpoint: name, phase: .failed, state: state, detail: words)
-      // An empty endpoint, or one whose replicas are gone, may still be waited for by whoever is about to change that.
+      // An empty endpoint, or one whose replicas are gone, may be waited for while another command changes it.
       case (_, .notUpdating):
         return EndpointProgress(
-          endpoint: name, phase: .waiting, state: state, detail: words.isEmpty ? "no update is under way" : words)
+          endpoint: name, phase: .waiting, state: state, detail: words.isEmpty ? "no update is in progress" : words)
       default: return EndpointProgress(endpoint: name, phase: .waiting, state: state, detail: words)
       }
     }

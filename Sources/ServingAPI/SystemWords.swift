@@ -7,7 +7,7 @@ internal import FoundationEssentials
 #endif
 
 extension Error {
-  /// The operating system's words for a failed file operation, where that is what this is: `Permission denied` instead of a
+  /// The operating system's message for a failed file operation, if the error is one: `Permission denied` instead of a
   /// domain and a number.
   package var systemWords: String {
     if let error = self as? POSIXError { return words(of: error.code.rawValue) }

@@ -9,7 +9,7 @@ internal import Commands
 @main
 enum Setpoint {
   static func main() async {
-    // A peer that hangs up is an error of one write, not the end of the process.
+    // A closed connection is an error of one write and must not end the process.
     signal(SIGPIPE, SIG_IGN)
     exit(await SetpointCommand.run(Array(CommandLine.arguments.dropFirst())))
   }

@@ -209,7 +209,7 @@ import Testing
       #expect(await bench.diff().code == 0)
       let refused = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
       #expect(refused.code == 1)
-      #expect(refused.notes.contains("live state changed since it was made"), "\(refused)")
+      #expect(refused.notes.contains("live state has changed since it was created"), "\(refused)")
       #expect(refused.notes.contains("support-chat now exists"))
     }
   }
@@ -238,7 +238,7 @@ import Testing
       bench.workspace.forgetCalls()
       try bench.write(text)
       for run in [await bench.apply("--prune"), await bench.apply("--prune", "--allow-mass-delete")] {
-        #expect(run.code == 1 && run.notes.contains("describe no endpoints"), "\(run)")
+        #expect(run.code == 1 && run.notes.contains("contain no endpoints"), "\(run)")
       }
       #expect(await bench.diff("--prune").code == 2)
       #expect(bench.workspace.writes.isEmpty)
@@ -253,10 +253,10 @@ import Testing
       try bench.write(Manifests.chat(version: "4"))
       let run = await bench.apply("--no-wait")
       #expect(run.code == 1, "\(run)")
-      #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("under way"), "\(run)")
+      #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("chat: in progress"), "\(run)")
       #expect(!run.output.contains("sent again later"), "\(run)")
       let late = await bench.apply("--timeout", "30s")
-      let words = "support-chat: timed out after 30s while waiting to retry: the provider's last answer was: "
+      let words = "support-chat: timed out after 30s while waiting to retry: the provider's last response was: "
       #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")
       #expect(late.output.contains("next: nothing is in progress; "), "\(late)")
     }
@@ -284,11 +284,11 @@ import Testing
       try bench.write(Manifests.chat(version: "5"))
       let run = await bench.apply("--no-wait")
       #expect(run.code == 0, "\(run)")
-      #expect(run.output.contains("support-chat: under way"))
+      #expect(run.output.contains("support-chat: in progress"))
       let late = await bench.apply("--timeout", "30s")
       #expect(late.code == 1)
       #expect(late.output.contains("support-chat: timed out after 30s while "), "\(late)")
-      #expect(late.output.contains(": still under way at the provider"), "\(late)")
+      #expect(late.output.contains(": still in progress at the provider"), "\(late)")
       #expect(late.output.contains("1 timed out, 0 unchanged."), "\(late)")
       let document = try JSONValue(parsing: await bench.apply("--timeout", "30s", "-o", "json").output)
       #expect(document["results"]?.arrayValue?.first?["outcome"] == "timed out")

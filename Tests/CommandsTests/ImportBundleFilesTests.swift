@@ -140,7 +140,7 @@ import Testing
   @Test func `the default target counts where none is named`() async throws {
     let run = try await importing(["bundle/databricks.yml": Self.targets])
     #expect(run.code == 0, "\(run)")
-    #expect(run.notes.contains("the bundle's target: prod, which is its default"))
+    #expect(run.notes.contains("bundle target: prod (the default)"))
     #expect(run.output.contains("entityVersion: \"3\""))
     #expect(run.output.contains("- group: ops\n    level: CanManage"))
     #expect(run.output.contains("- user: a@example.com\n    level: CanQuery"))
@@ -191,7 +191,7 @@ import Testing
       "\(run)")
     #expect(
       run.notes.contains("skipped: chat: it has 2 served entities and no traffic_config that splits the traffic; "))
-    #expect(run.notes.contains("its served_entities are two lists joined, the one at "))
+    #expect(run.notes.contains("its served_entities come from two lists, at "))
     #expect(run.notes.contains("databricks.yml:7:11"))
   }
 
@@ -271,9 +271,9 @@ import Testing
     #expect(
       run.output.contains(
         "model: main.ml_prod.churn\n  entityVersion: \"7\"\n  workloadType: GPU_MEDIUM\n  size: Medium"))
-    #expect(run.notes.contains("other: to be completed by hand: "), "\(run)")
-    #expect(run.notes.contains("${workspace.current_user.userName} is not known here"))
-    #expect(run.notes.contains("${var.looked} is not known here"))
-    #expect(!run.notes.contains("chat: to be completed"))
+    #expect(run.notes.contains("other: to complete by hand: "), "\(run)")
+    #expect(run.notes.contains("is unknown (${workspace.current_user.userName})"))
+    #expect(run.notes.contains("is unknown (${var.looked})"))
+    #expect(!run.notes.contains("chat: to complete by hand"))
   }
 }

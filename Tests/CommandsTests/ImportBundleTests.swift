@@ -101,7 +101,7 @@ import Testing
     #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
     #expect(
       dev.notes.contains(
-        "-:39:11: warning: targets.dev: the target adds a prefix to the names of what it deploys: \"[dev USER] \""),
+        "-:39:11: warning: targets.dev: the target adds a prefix to the names of its resources: \"[dev USER] \""),
       "\(dev)")
     #expect(dev.notes.contains("known only at deployment, so the names are used without it"))
     let prod = await CommandRun(["import", "--from-bundle", "-", "--target", "prod"], input: Self.bundle)
@@ -139,7 +139,7 @@ import Testing
     #expect(run.code == 0, "\(run)")
     #expect(run.output.contains("  name: \(word)chat\n"), "\(run)")
     #expect(run.output.contains("model: ml.\(word)nlp.qwen\n"), "\(run)")
-    #expect(run.notes.contains("adds a prefix to the names of what it deploys") == !unknown.isEmpty, "\(run)")
+    #expect(run.notes.contains("adds a prefix to the names of its resources") == !unknown.isEmpty, "\(run)")
     #expect(run.notes.contains(unknown))
   }
 
@@ -163,11 +163,11 @@ import Testing
     #expect(
       run.notes.contains(
         """
-        -:9:20: warning: resources.model_serving_endpoints.chat.description: ${workspace.current_user.userName} is not \
-        known here
+        -:9:20: warning: resources.model_serving_endpoints.chat.description: is unknown \
+        (${workspace.current_user.userName}), so
         """), "\(run)")
-    #expect(run.notes.contains("served_entities[0].entity_name: ${var.a} is not known"), "a circle ends")
-    #expect(run.notes.contains("served_entities[0].entity_version: ${var.looked} is not known"))
+    #expect(run.notes.contains("served_entities[0].entity_name: is unknown (${var.a})"), "a circle ends")
+    #expect(run.notes.contains("served_entities[0].entity_version: is unknown (${var.looked})"))
     #expect(run.output.contains("name: chat"))
   }
 
@@ -175,7 +175,7 @@ import Testing
     ("resources:\n  model_serving_endpoints: [\n", "where: -:", "is not valid YAML"),
     ("a: 1\n---\nb: 2\n", "where: -:3:1", "several documents"),
     ("- a\n", "where: -:1:1", "is not a file of a bundle"), ("", "is empty", "pass the databricks.yml"),
-    ("bundle: {name: x}\n", "where: -:1:1", "there are no model_serving_endpoints in -"),
+    ("bundle: {name: x}\n", "where: -:1:1", "no model_serving_endpoints in -"),
   ])
   func `a file that is no bundle says where it goes wrong`(text: String, words: String, more: String) async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: text)

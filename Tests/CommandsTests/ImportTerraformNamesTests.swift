@@ -39,7 +39,7 @@ import Testing
         "databricks_permissions": {"p": {"serving_endpoint_id": "${module.x.id}", "access_control": []}}}}
       """)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("p.serving_endpoint_id: its endpoint is not known here"))
+    #expect(run.notes.contains("p.serving_endpoint_id: its endpoint is unknown"))
   }
 
   @Test(arguments: ["agent", "agent[0]", "databricks_model_serving.agent", "databricks_model_serving.agent[0]", "chat"])
@@ -129,7 +129,7 @@ import Testing
     let unknown = await importing(Self.plan(references: #""var.id""#))
     #expect(unknown.code == 1, "\(unknown)")
     #expect(
-      unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: its endpoint is not known here"))
+      unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: its endpoint is unknown"))
   }
 
   @Test func `variables and tags that only an apply brings are open`() async {
@@ -147,7 +147,7 @@ import Testing
     #expect(run.code == 1, "\(run)")
     #expect(
       run.notes.contains(
-        "chat: to be completed by hand: config[0].served_entities[0].environment_vars.URL, tags[0].value\n"), "\(run)")
+        "chat: to complete by hand: config[0].served_entities[0].environment_vars.URL, tags[0].value\n"), "\(run)")
     #expect(run.output.contains("MODE: x"))
     #expect(!run.output.contains("tags:"))
   }

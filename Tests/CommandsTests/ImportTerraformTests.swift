@@ -85,12 +85,12 @@ import Testing
       run.notes.contains(
         """
         -:6:23: warning: resource.databricks_model_serving.chat.config.served_entities[0].entity_version: \
-        ${databricks_registered_model_version.q.version} is not known here, so the field is omitted; add it to the \
+        is unknown (${databricks_registered_model_version.q.version}), so the field is omitted; add it to the \
         manifest
         """), "\(run)")
-    #expect(run.notes.contains("-:2:11: warning: resource.databricks_model_serving.chat.name: ${var.prefix}"))
+    #expect(run.notes.contains("-:2:11: warning: resource.databricks_model_serving.chat.name: is unknown (${var.p"))
     #expect(!(run.output + run.notes).contains("hunter2"), "what stands around a reference may be a secret")
-    #expect(run.output.contains("# to be completed by hand: name, which is ${var.prefix} at -:2:11\n"))
+    #expect(run.output.contains("# to complete by hand: name, which is ${var.prefix} at -:2:11\n"))
     #expect(run.output.contains("  model: ml.prod.qwen\n"))
     #expect(!run.output.contains("tags:"), "a tag without its value would be another tag")
     let checked = await CommandRun(["validate", "-f", "-"], input: run.output)
@@ -128,11 +128,11 @@ import Testing
     let run = await CommandRun(["import", "--from-terraform", "-"], input: text)
     #expect(run.code == 1, "\(run)")
     #expect(!(run.output + run.notes).contains("hunter2"))
-    #expect(run.notes.contains("chat: to be completed by hand: config[0].served_entities[0].environment_vars.PIN"))
-    #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: its endpoint is not known here"))
+    #expect(run.notes.contains("chat: to complete by hand: config[0].served_entities[0].environment_vars.PIN"))
+    #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: its endpoint is unknown"))
     #expect(
       run.output == """
-        # to be completed by hand: config[0].served_entities[0].environment_vars.PIN, which is sensitive at -:11:38
+        # to complete by hand: config[0].served_entities[0].environment_vars.PIN, which is sensitive at -:11:38
         apiVersion: serving.setpoint.dev/v1alpha1
         kind: ServingEndpoint
         metadata:
@@ -172,8 +172,8 @@ import Testing
     let run = await CommandRun(["import", "--from-terraform", "-"], input: text)
     #expect(run.code == 1, "\(run)")
     #expect(
-      run.output.contains("# to be completed by hand: config[0].served_entities[0].entity_version, which is ${known"))
-    #expect(run.notes.contains("chat: to be completed by hand: config[0].served_entities[0].entity_version\n"))
+      run.output.contains("# to complete by hand: config[0].served_entities[0].entity_version, which is ${known"))
+    #expect(run.notes.contains("chat: to complete by hand: config[0].served_entities[0].entity_version\n"))
   }
 
   @Test func `what has no place is a comment, and a block of another shape is an error with its place`() async {
@@ -190,10 +190,10 @@ import Testing
       """
     let run = await CommandRun(["import", "--from-terraform", "-"], input: text)
     #expect(run.code == 1, "\(run)")
-    #expect(run.output.contains("# left out: rate_limits: the API no longer returns it; use gateway.rateLimits; "))
+    #expect(run.output.contains("# omitted: rate_limits: the API no longer returns it; use gateway.rateLimits; "))
     #expect(
       run.output.contains(
-        "# left out: future_setting: a manifest has no field for it; the endpoint is created without it\n"))
+        "# omitted: future_setting: a manifest has no field for it; the endpoint is created without it\n"))
     #expect(
       run.notes.contains(
         """
@@ -224,7 +224,7 @@ import Testing
     ("{\"resource\": {\n  \"a\": ,}}", "where: -:2:8", "*.tf.json"),
     ("", "where: -:1:1", "*.tf.json"),
     ("{\"version\": 4, \"terraform_version\": \"1.9\", \"resources\": []}", "own state file", "terraform show -json"),
-    ("{\"resource\": {\"aws_instance\": {}}}", "there is no databricks_model_serving in -", "terraform show -json"),
+    ("{\"resource\": {\"aws_instance\": {}}}", "no databricks_model_serving in -", "terraform show -json"),
     ("[1]", "contains no Terraform resources", "*.tf.json"),
   ])
   func `a file that is none of these says where it goes wrong and what would be right`(

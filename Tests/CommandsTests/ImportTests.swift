@@ -52,11 +52,11 @@ import Testing
     workspace.grant([["group_name": "support", "permission_level": "CAN_QUERY"]], on: "chat")
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("chat: left out: ai_gateway.fallback_config, instance_profile_arn of main\n"), "\(run)")
+    #expect(run.notes.contains("chat: omitted: ai_gateway.fallback_config, instance_profile_arn of main\n"), "\(run)")
     let profile = try #require(workspace.member("telemetry_config", of: "chat")?["telemetry_profile_id"]?.stringValue)
     #expect(
       run.output == """
-        # left out: ai_gateway.fallback_config: a manifest has no field for it; the live setting stays
+        # omitted: ai_gateway.fallback_config: a manifest has no field for it; the live setting is kept
         # versions are the live numbers; the API does not report aliases: write "@alias" to follow one
         apiVersion: serving.setpoint.dev/v1alpha1
         kind: ServingEndpoint
@@ -64,7 +64,7 @@ import Testing
           name: chat
         spec:
           servedEntities:
-          # left out: instance_profile_arn: a manifest has no field for it; an endpoint with it cannot be adopted
+          # omitted: instance_profile_arn: a manifest has no field for it; an endpoint with it cannot be adopted
           - name: main
             model: ml.prod.qwen
             entityVersion: "4"
@@ -152,8 +152,8 @@ import Testing
       """#)
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("chat: left out: notifications"))
-    #expect(run.output.contains("# left out: notifications: manifests do not accept it: \"a team\" is not an e-mail"))
+    #expect(run.notes.contains("chat: omitted: notifications"))
+    #expect(run.output.contains("# omitted: notifications: manifests do not accept it: \"a team\" is not an e-mail"))
     #expect(run.output.contains("team: nlp"))
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0)
   }
@@ -192,7 +192,7 @@ import Testing
     try await workspace.serve("good")
     let all = await CommandRun(["import", "--all"], workspace: workspace)
     #expect(all.code == 0, "\(all)")
-    #expect(all.notes.contains("omitted, since they are Databricks' own: databricks-"))
+    #expect(all.notes.contains("omitted because they are Databricks' own: databricks-"))
     #expect(!all.output.contains("databricks-"))
     let one = await CommandRun(["import", "databricks-meta-llama"], workspace: workspace)
     #expect(one.code == 1, "\(one)")
@@ -222,7 +222,7 @@ import Testing
     }
     let run = await CommandRun(["import", "good"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.output.contains("# left out: access: permissions cannot be read: ask an admin"))
+    #expect(run.output.contains("# omitted: access: permissions cannot be read: ask an admin"))
   }
 
   @Test func `a first rollout under way is imported from what is coming`() async throws {

@@ -37,10 +37,10 @@ import Testing
   ) async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle(Self.config + "\n" + line))
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("warning: resources.model_serving_endpoints.chat.\(path): left out: "), "\(run)")
+    #expect(run.notes.contains("warning: resources.model_serving_endpoints.chat.\(path): omitted: "), "\(run)")
     #expect(run.notes.contains("the endpoint is created without it"))
-    #expect(run.notes.contains("chat: left out: \(path)"), "\(run)")
-    #expect(run.output.contains("# left out: \(path): "))
+    #expect(run.notes.contains("chat: omitted: \(path)"), "\(run)")
+    #expect(run.output.contains("# omitted: \(path): "))
     #expect(run.output.contains("the endpoint is created without it"))
     #expect(!run.output.contains("stays"), "nothing is there that could stay")
   }
@@ -58,8 +58,8 @@ import Testing
     let run = await CommandRun(
       ["import", "--from-bundle", "-"], input: Self.bundle(Self.config + "\n        " + line))
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("warning: resources.model_serving_endpoints.chat.\(path): left out: "), "\(run)")
-    #expect(run.output.contains("# left out: \(path): "), "\(run)")
+    #expect(run.notes.contains("warning: resources.model_serving_endpoints.chat.\(path): omitted: "), "\(run)")
+    #expect(run.output.contains("# omitted: \(path): "), "\(run)")
   }
 
   @Test(arguments: [
@@ -78,9 +78,9 @@ import Testing
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle(config))
     #expect(run.code == 1, "\(run)")
     #expect(
-      run.notes.contains("-:9:") && run.notes.contains("chat.config.served_entities[0].\(member): left out: "), "\(run)"
+      run.notes.contains("-:9:") && run.notes.contains("chat.config.served_entities[0].\(member): omitted: "), "\(run)"
     )
-    #expect(run.output.contains("left out: ") && run.output.contains(member))
+    #expect(run.output.contains("omitted: ") && run.output.contains(member))
   }
 
   @Test func `what says nothing is not missed`() async {
@@ -174,12 +174,12 @@ import Testing
       let run = await CommandRun(["import", "--from-bundle", "-", "--out", directory], input: text)
       #expect(run.code == 1, "\(run)")
       #expect(Set(run.lines) == ["\(directory)/var-endpoint_name.yaml", "\(directory)/endpoint.yaml"])
-      #expect(run.notes.contains("${var.endpoint_name}: to be completed by hand: name\n"), "\(run)")
-      #expect(run.notes.contains("--: to be completed by hand: name\n"))
+      #expect(run.notes.contains("${var.endpoint_name}: to complete by hand: name\n"), "\(run)")
+      #expect(run.notes.contains("--: to complete by hand: name\n"))
       #expect(
-        run.notes.contains("-:4:7: warning: resources.model_serving_endpoints.${var.endpoint_name}.name: is not given"))
+        run.notes.contains("-:4:7: warning: resources.model_serving_endpoints.${var.endpoint_name}.name: is not set"))
       let manifest = try String(contentsOfFile: "\(directory)/var-endpoint_name.yaml", encoding: .utf8)
-      #expect(manifest.contains("# to be completed by hand: name, which is not given at -:4:7\n"))
+      #expect(manifest.contains("# to complete by hand: name, which is not set at -:4:7\n"))
       #expect(await CommandRun(["validate", "-f", "\(directory)/endpoint.yaml"]).code == 1)
     }
   }

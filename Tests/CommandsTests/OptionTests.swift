@@ -8,7 +8,7 @@ import Testing
   func `spans of time are numbers with units`(span: String) async {
     let run = await CommandRun(["wait", "nobody", "--timeout", span])
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("there is no such endpoint"))
+    #expect(run.notes.contains("no such endpoint"))
   }
 
   @Test(arguments: ["", "m", "5x", "1h30", "-3s", "1.5h", "99999999999999999999s", "9999999999999999d"])

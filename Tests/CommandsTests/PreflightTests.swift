@@ -115,7 +115,7 @@ import Testing
       let run = await bench.run("apply")
       #expect(run.code == 0, "\(run)")
       #expect(run.output.contains("support-chat: created"))
-      let wait = "support-chat: preflight: waits: main.support.hello version 3 is still being registered"
+      let wait = "support-chat: preflight: waiting: main.support.hello version 3 is still being registered"
       #expect(run.notes.contains(wait), "\(run)")
     }
   }

@@ -51,7 +51,7 @@ import Testing
     try await withBench { bench in
       try bench.write("latest")
       let planned = await bench.run("diff")
-      #expect(planned.code == 1 && planned.output.contains("latest means hello-2 now"), "\(planned)")
+      #expect(planned.code == 1 && planned.output.contains("latest is now hello-2"), "\(planned)")
       #expect(await bench.run("apply").code == 0)
       #expect(bench.live == "2")
       #expect(await bench.run("diff").code == 0)
@@ -124,7 +124,7 @@ import Testing
       #expect(applied.code == 0, "\(applied)")
       #expect(
         applied.notes.contains(
-          "the alias @champion of \(Self.model) means version 2 by now; the plan was made for version 1"), "\(applied)")
+          "the alias @champion of \(Self.model) is now version 2; the plan is for version 1"), "\(applied)")
       #expect(bench.live == "1")
     }
   }

@@ -83,7 +83,7 @@ import Testing
       #expect(run.code == 0, "\(run)")
       #expect(
         run.lines[3].split(separator: " ").map(String.init) == [
-          "NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "LOOKED", "NEXT", "WHY",
+          "NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "CHECKED", "NEXT", "WHY",
         ])
       #expect(run.lines.last?.contains("1a2b3c4   8s") == true, "\(run)")
     }
@@ -183,11 +183,11 @@ import Testing
         HistoryEvent(at: at(-9), what: "recovered", why: ""), of: EndpointKey(host: Self.host, name: "champion"))
       let run = await status(directory, "--forget", "support")
       #expect(run.code == 0, "\(run)")
-      #expect(run.output.hasPrefix("forgot the fleet support at \(Self.host), with the status of 2 endpoints"))
+      #expect(run.output.hasPrefix("forgot fleet support at \(Self.host), with the status of 2 endpoints"))
       #expect(await status(directory).lines.filter { $0.hasPrefix("fleet ") }.count == 1)
       #expect(try await history.events().map(\.event.what) == ["recovered"])
       let again = await status(directory, "--forget", "support")
-      #expect(again.code == 1 && again.notes.contains("it knows: other at \(Self.host)"), "\(again)")
+      #expect(again.code == 1 && again.notes.contains("known fleets: other at \(Self.host)"), "\(again)")
     }
   }
 
@@ -199,7 +199,7 @@ import Testing
       let lease = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
       #expect(try await lease.acquire())
       let held = await status(directory, "--forget", "support")
-      #expect(held.code == 1 && held.notes.contains("a controller manages the fleet"), "\(held)")
+      #expect(held.code == 1 && held.notes.contains("a controller manages fleet"), "\(held)")
       await lease.release()
       try await write([updating], to: directory, host: "http://127.0.0.1:7387")
       let unclear = await status(directory, "--forget", "support")
@@ -232,7 +232,7 @@ import Testing
     let other = await CommandRun(
       ["status", "--controller", "127.0.0.1", "--fleet", "other"], transport: script.transport)
     #expect(other.code == 1)
-    #expect(other.notes.contains("manages the fleet support"))
+    #expect(other.notes.contains("manages fleet support"))
   }
 
   @Test func `what does not answer, or is no controller, is told with what to do`() async {
@@ -281,7 +281,7 @@ import Testing
       let describe = await CommandRun(["describe", "support-chat", "--state", directory], workspace: workspace)
       #expect(
         describe.output.contains(
-          "Controller of the fleet support, last heartbeat 8s ago\n  Phase:   held (quarantined), since "
+          "Controller of fleet support, last heartbeat 8s ago\n  Phase:   held (quarantined), since "
             + "2025-12-31T23:55:00Z\n"
         ))
       #expect(describe.output.contains("  Why:     this config failed: broken weights\n"))

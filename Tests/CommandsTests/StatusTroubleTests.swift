@@ -48,7 +48,7 @@ import Testing
       #expect(
         Array(run.lines[1...2]) == [
           "checked 8s ago at commit 1a2b3c4",
-          "the controller is not running: no process holds the lease of the fleet support; last heartbeat 8s ago; "
+          "the controller is not running: no process holds the lease of fleet support; last heartbeat 8s ago; "
             + "nothing is reconciled until \"setpoint run\" is started again",
         ], "\(run)")
       let json = await status(directory, "champion", "-o", "json")
@@ -109,7 +109,7 @@ import Testing
       #expect(run.lines[4].hasPrefix("e1 ") && run.lines[4].hasSuffix(words), "\(run)")
       #expect(
         run.lines.last
-          == "e1 and 1 more: check that the source leaves it out on purpose, then start \"setpoint run\" with "
+          == "e1 and 1 more: check that the removal from the source is intended, then start \"setpoint run\" with "
           + "--allow-mass-delete", "\(run)")
       #expect(
         try JSONValue(parsing: await status(directory, "-o", "json").output)["endpoints"]?.arrayValue?

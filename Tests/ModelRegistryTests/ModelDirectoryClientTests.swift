@@ -53,7 +53,7 @@ import Testing
     let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(network.client()).versions(of: "chat")
     }
-    #expect(error?.serverMessage == "page 2 names the same next page as an earlier one: \"again\"")
+    #expect(error?.serverMessage == "page 2 has the same next page as an earlier one: \"again\"")
     #expect(network.requests.count == 2)
   }
 

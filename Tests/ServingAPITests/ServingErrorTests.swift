@@ -33,8 +33,8 @@ import Testing
       "503 Service Unavailable", "HTML with a title"
     ),
     (500, "<html><body>x</body></html>", .internalError, nil, "an HTML page without a title", "bare HTML"),
-    (500, "", .internalError, nil, "the server gave no reason (empty answer)", "nothing at all"),
-    (500, "{}", .internalError, nil, "the server gave no reason (empty answer)", "an empty object"),
+    (500, "", .internalError, nil, "the server gave no reason (empty response)", "nothing at all"),
+    (500, "{}", .internalError, nil, "the server gave no reason (empty response)", "an empty object"),
     (404, #"{"error_code":404,"message":"numeric"}"#, .notFound, "404", "numeric", "a numeric code"),
     (
       401, #"{"error":{"message":"bad key","type":"AuthenticationError","code":401}}"#, .unauthenticated, "401",
@@ -79,7 +79,7 @@ import Testing
       let page = await error(.answer(status: 200, body: page), APICall(method, "/x"))
       #expect(page?.kind == .permissionDenied)
       #expect(page?.outcomeUnknown == false)
-      #expect(page?.serverMessage == "the server answered with its login page")
+      #expect(page?.serverMessage == "the server returned its login page")
       #expect(page?.advice?.contains("https://workspace.example.com is the workspace's own address") == true)
     }
   }
@@ -96,12 +96,12 @@ import Testing
     #expect(error?.kind == .unexpectedAnswer)
     #expect(
       error?.serverMessage.contains("JSON that ends too early, after 27 bytes: expected the end of a text") == true)
-    #expect(error?.advice?.contains("the same command may get a whole answer") == true)
+    #expect(error?.advice?.contains("run the command again") == true)
     let network = ScriptedTransport([.answer(status: 200, body: "{\"choices\": [")])
     let asked = await #expect(throws: ServingError.self) {
       try await APIProvider(network.client()).ask("chat", entity: nil, prompt: "hi", timeout: .seconds(9))
     }
-    #expect(asked?.serverMessage == "the answer is JSON that ends too early, after 13 bytes: expected a value")
+    #expect(asked?.serverMessage == "the response is JSON that ends too early, after 13 bytes: expected a value")
     #expect(asked?.advice == error?.advice)
   }
 

@@ -112,12 +112,12 @@ import Testing
     Case(
       what: "a profile that is not there", profile: "prod",
       expected: .error("it contains: DEFAULT, both, chosen, cli, dev, hostless, tokenless")),
-    Case(what: "a profile without a file", profile: "dev", file: nil, expected: .error("there is no file")),
+    Case(what: "a profile without a file", profile: "dev", file: nil, expected: .error("file not found")),
     Case(
       what: "a profile without host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
     Case(what: "a profile without token", profile: "tokenless", expected: .error("has no token")),
-    Case(what: "another kind of authentication", profile: "cli", expected: .error("says databricks-cli")),
-    Case(what: "two kinds in a profile", profile: "both", expected: .error("more than one way")),
+    Case(what: "another kind of authentication", profile: "cli", expected: .error("is databricks-cli")),
+    Case(what: "two kinds in a profile", profile: "both", expected: .error("more than one authentication method")),
     Case(
       what: "two kinds, one chosen", profile: "chosen",
       expected: .target(
@@ -126,11 +126,11 @@ import Testing
       what: "two kinds in the environment",
       environment: environmentHost.merging(["DATABRICKS_CLIENT_ID": "i"]) { $1 },
       expected: .error(
-        "more than one way")),
+        "more than one authentication method")),
     Case(
       what: "an authentication type in the environment",
       environment: environmentHost.merging(["DATABRICKS_AUTH_TYPE": "azure-cli"]) { $1 },
-      expected: .error("environment DATABRICKS_AUTH_TYPE says azure-cli")),
+      expected: .error("environment DATABRICKS_AUTH_TYPE is azure-cli")),
     Case(
       what: "a host without token", environment: ["DATABRICKS_HOST": "https://env.example.com"], plane: plane,
       expected: .error("DATABRICKS_TOKEN is not set")),
@@ -140,7 +140,7 @@ import Testing
       expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "environment DATABRICKS_HOST")),
     Case(
       what: "a token without host", environment: ["DATABRICKS_TOKEN": "t"], plane: plane,
-      expected: .error("DATABRICKS_TOKEN is set and DATABRICKS_HOST is not")),
+      expected: .error("DATABRICKS_TOKEN is set, but DATABRICKS_HOST is not")),
     Case(
       what: "the plane on this machine", plane: plane,
       expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "the plane on this machine")),
@@ -182,7 +182,7 @@ import Testing
       second: sixth, expected: .target("http://[::1]:7387", token: "plane-token", source: "flag --host")),
     Case(
       what: "a name that means two planes", host: "localhost:7387", file: nil, plane: plane, second: sixth,
-      expected: .error("2 serving planes can be meant by http://localhost:7387")),
+      expected: .error("http://localhost:7387 matches 2 serving planes")),
     Case(
       what: "another port of this machine", host: "localhost:7388", file: nil, plane: plane,
       expected: .error("no token for http://localhost:7388")),
@@ -211,7 +211,7 @@ import Testing
     Case(what: "nothing at all", file: nil, expected: .error("start a plane with `setpoint serve`")),
     Case(
       what: "another place for the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
-      profile: "dev", expected: .error("there is no file /home/b/other")),
+      profile: "dev", expected: .error("file not found: /home/b/other")),
     Case(
       what: "a line that is none", profile: "dev", file: "[dev]\ndapi-oops-a-token\n",
       expected: .error("/home/a/.databrickscfg:2: expected KEY = VALUE")),

@@ -109,10 +109,10 @@ class Setpoint:
 
 def look_up(setpoint: Setpoint, registry: Registry) -> None:
     code, said = setpoint.run("diff", "@champion")
-    pinned = "@champion means qwen3-2 now" in said
+    pinned = "@champion is now qwen3-2" in said
     check("an alias is pinned to the version that MLflow says", code == 1 and pinned, said)
     code, said = setpoint.run("diff", "latest")
-    check("latest is the highest number", code == 1 and f"latest means qwen3-{VERSIONS} now" in said, said)
+    check("latest is the highest number", code == 1 and f"latest is now qwen3-{VERSIONS}" in said, said)
     code, said = setpoint.run("diff", "@nobody")
     words = f"{MODEL} has no alias @nobody"
     told = words in said and "it has @champion" in said

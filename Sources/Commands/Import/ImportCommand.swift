@@ -12,12 +12,12 @@ struct ImportCommand: AsyncParsableCommand {
       --from-terraform reads a configuration in Terraform's JSON (*.tf.json), or the output of "terraform show -json"; \
       --from-bundle reads the databricks.yml of a Databricks bundle and the files it includes. Neither contacts a provider.
 
-      Exits with 0 if everything was imported, with 1 if something was omitted or left open; standard error lists it.
+      Exits with 0 if everything was imported, with 1 if something was omitted or is incomplete; standard error lists it.
       """)
 
-  @Argument(help: "Endpoint names; with --from-…, names or the file's keys. (default there: all)")
+  @Argument(help: "Endpoint names; with --from-…, names or the file's keys. (default with --from-…: all)")
   var names: [String] = []
-  @Flag(help: "Every live endpoint except Databricks' own.") var all = false
+  @Flag(help: "Import all live endpoints except Databricks' own.") var all = false
   @Option(help: ArgumentHelp("Write the manifests into this directory.", valueName: "DIR")) var out: String?
   @Flag(help: "Replace existing files.") var force = false
   @Option(help: ArgumentHelp("A Terraform file, or - for standard input. May be repeated.", valueName: "FILE"))
@@ -40,12 +40,12 @@ struct ImportCommand: AsyncParsableCommand {
   func validate() throws {
     let isLive = fromTerraform.isEmpty && fromBundle.isEmpty
     if !fromTerraform.isEmpty, !fromBundle.isEmpty {
-      throw ValidationError("Give --from-terraform or --from-bundle, not both.")
+      throw ValidationError("Pass --from-terraform or --from-bundle, not both.")
     }
     if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or pass --all.") }
     if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or pass --all, not both.") }
     if !isLive, all {
-      throw ValidationError("--all applies to live endpoints; without names a file is imported whole.")
+      throw ValidationError("--all applies to live endpoints; without names, the whole file is imported.")
     }
     if !`var`.isEmpty, fromBundle.isEmpty { throw ValidationError("--var requires --from-bundle.") }
     if target != nil, fromBundle.isEmpty { throw ValidationError("--target requires --from-bundle.") }
@@ -67,7 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
       let file = try BundleFile(
         files: fromBundle, target: target, variables: `var`, environment: Surroundings.current.environment)
       if let target = file.chosenTarget {
-        Surroundings.current.console.note("the bundle's target: \(target), which is its default")
+        Surroundings.current.console.note("bundle target: \(target) (the default)")
       }
       return declared(file.endpoints, file.skipped, file.findings, omissions: file.omissions)
     }
@@ -75,11 +75,11 @@ struct ImportCommand: AsyncParsableCommand {
     return ImportReport(outcomes, isSelected: !names.isEmpty)
   }
 
-  /// What came of the endpoints of a file that are asked for; findings are printed.
+  /// Returns the report on the requested endpoints of a file, and prints the findings.
   ///
   /// - Parameters:
-  ///   - skipped: endpoints of which no manifest is made.
-  ///   - omissions: what of the file is left out beside the endpoints' own members.
+  ///   - skipped: endpoints for which no manifest is written.
+  ///   - omissions: omitted parts of the file other than members of endpoints.
   private func declared(
     _ endpoints: [DeclaredEndpoint], _ skipped: [ImportOutcome], _ findings: [Finding] = [], omissions: [Finding]
   ) -> ImportReport {

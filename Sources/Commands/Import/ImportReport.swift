@@ -1,11 +1,11 @@
 internal import ArgumentParser
 
-/// What an import came to: the manifests go to standard output or into files, the rest is said on standard error.
+/// The result of an import: manifests go to standard output or into files, everything else to standard error.
 struct ImportReport {
   private let outcomes: [ImportOutcome]
-  /// Whether the endpoints were named one by one, so that each is expected.
+  /// Whether the endpoints were named individually, so that each one is expected.
   private let isSelected: Bool
-  /// Whether the source itself could be read whole.
+  /// Whether the source could be read completely.
   private let isSourceWhole: Bool
 
   init(_ outcomes: [ImportOutcome], isSelected: Bool, isSourceWhole: Bool = true) {
@@ -18,9 +18,9 @@ struct ImportReport {
     outcomes.compactMap { if case .manifest(let manifest) = $0 { manifest } else { nil } }
   }
 
-  /// Writes the manifests to standard output, parted by `---`.
+  /// Writes the manifests to standard output, separated by `---`.
   ///
-  /// - Throws: an exit code of 1 where not every endpoint could be said whole.
+  /// - Throws: an exit code of 1 if any endpoint is incomplete.
   func print() throws {
     let console = Surroundings.current.console
     for (index, manifest) in manifests.enumerated() {
@@ -30,9 +30,9 @@ struct ImportReport {
     try conclude()
   }
 
-  /// Writes each manifest into a file of its own, and the files' names to standard output.
+  /// Writes each manifest to its own file, and the file names to standard output.
   ///
-  /// - Throws: an ``ErrorReport`` when a file cannot be written, an exit code of 1 as above.
+  /// - Throws: an ``ErrorReport`` if a file cannot be written; an exit code of 1 as above.
   func write(to directory: ManifestDirectory) throws {
     for file in try directory.write(manifests) { try Surroundings.current.console.result(file) }
     try conclude()
@@ -42,13 +42,13 @@ struct ImportReport {
     let console = Surroundings.current.console
     for manifest in manifests {
       for variable in manifest.hiddenVariables {
-        console.note("\(manifest.name): the value of \(variable) is not printed; keep it as a secret")
+        console.note("\(manifest.name): the value of \(variable) is not printed; store it as a secret")
       }
       if !manifest.leftOut.isEmpty {
-        console.note("\(manifest.name): left out: \(manifest.leftOut.joined(separator: ", "))")
+        console.note("\(manifest.name): omitted: \(manifest.leftOut.joined(separator: ", "))")
       }
       if !manifest.openFields.isEmpty {
-        console.note("\(manifest.name): to be completed by hand: \(manifest.openFields.joined(separator: ", "))")
+        console.note("\(manifest.name): to complete by hand: \(manifest.openFields.joined(separator: ", "))")
       }
     }
     var isWhole = isSourceWhole && manifests.allSatisfy { $0.openFields.isEmpty && $0.leftOut.isEmpty }
@@ -63,7 +63,7 @@ struct ImportReport {
       }
     }
     if !reserved.isEmpty {
-      console.note("omitted, since they are Databricks' own: \(reserved.joined(separator: ", "))")
+      console.note("omitted because they are Databricks' own: \(reserved.joined(separator: ", "))")
       if isSelected { isWhole = false }
     }
     if outcomes.isEmpty { console.note("no endpoints") }

@@ -1,20 +1,20 @@
 internal import Endpoints
 
-/// A manifest made of an endpoint: one document that `apply -f` reads.
+/// A manifest generated from an endpoint: one document that `apply -f` reads.
 struct ImportedManifest: Sendable {
-  /// The endpoint's name; a word of the source's own where that leaves the name open.
+  /// The endpoint's name; if the source leaves it open, the source's own label.
   let name: String
   let text: String
-  /// Variables whose values are not in the text: their names or looks say that they are credentials.
+  /// Variables whose values are not in the text because their names or values look like credentials.
   let hiddenVariables: [String]
-  /// What the source says and the text does not, in the source's words.
+  /// Parts of the source that are not in the text, in the source's terms.
   let leftOut: [String]
-  /// What a person has to write into it before it can be used.
+  /// Fields that the user must add before the manifest can be used.
   let openFields: [String]
 
-  /// Reads what is written back, so that nothing is imported that `diff` would not find as it is.
+  /// Reads the text back, so that an import never differs from what `diff` sees.
   ///
-  /// - Throws: ``Unsayable`` where the text would be refused, or be read as something else.
+  /// - Throws: ``Unsayable`` if the text would be refused or read differently.
   init(_ draft: ManifestDraft) throws(Unsayable) {
     var draft = draft
     while let finding = Self.fault(of: draft) {
@@ -31,7 +31,7 @@ struct ImportedManifest: Sendable {
     let desired = try? Self.read(text).manifests.first?.desired()
     guard let desired, desired.sideSettings == draft.settings,
       desired.config.isMet(by: draft.config) || !hiddenVariables.isEmpty
-    else { throw Unsayable("its manifest would be read back differently") }
+    else { throw Unsayable("its manifest would not read back the same") }
   }
 
   private static func read(_ text: String) -> ManifestSet { ManifestSet.read([("manifest", Array(text.utf8))]) }
@@ -40,7 +40,7 @@ struct ImportedManifest: Sendable {
     read(ManifestText.text(draft)).findings.first { $0.severity == .error }
   }
 
-  /// One that is to be completed by a person, and so cannot be checked.
+  /// Creates a manifest that the user must complete, and that therefore cannot be checked.
   init(open draft: ManifestDraft, name: String, openFields: [String]) {
     self.name = name
     self.openFields = openFields
@@ -50,12 +50,12 @@ struct ImportedManifest: Sendable {
   }
 }
 
-/// What came of one endpoint.
+/// The outcome for one endpoint.
 enum ImportOutcome: Sendable {
   case manifest(ImportedManifest)
-  /// Nothing, and why.
+  /// No manifest, and the reason.
   case skipped(name: String, why: String)
-  /// It belongs to the platform, and nobody expects it.
+  /// It belongs to the platform and is not expected.
   case reserved(name: String)
 
   var name: String {

@@ -3,7 +3,7 @@ internal import Endpoints
 internal import Planning
 internal import ServingAPI
 
-/// Manifests of live endpoints.
+/// Generates manifests of live endpoints.
 enum LiveImport {
   /// - Parameter names: empty: every endpoint.
   static func outcomes(_ names: [String], at connection: Connection) async throws -> [ImportOutcome] {
@@ -21,7 +21,7 @@ enum LiveImport {
     } catch let error as Unsayable {
       return .skipped(name: name, why: error.why)
     } catch let error as ServingError where error.kind == .permissionDenied {
-      // The others may be readable.
+      // The other endpoints may be readable.
       return .skipped(name: name, why: "it cannot be read: \(error.serverMessage)")
     }
   }
@@ -34,7 +34,7 @@ enum LiveImport {
     if live.observed.active == nil { draft.remarks.append("from a rollout that is not active yet") }
     if let policy = live.observed.settings?.effectiveBudgetPolicy {
       draft.remarks.append(
-        "left out: the budget policy (\(policy) is in force), since the API does not report who chose it")
+        "omitted: the budget policy (\(policy) is in effect), because the API does not report who chose it")
     }
     if let telemetry = live.observed.settings?.telemetry { draft.add(telemetry) }
     await draft.addAccess(of: live.observed, provider)
@@ -43,7 +43,8 @@ enum LiveImport {
 }
 
 extension ManifestDraft {
-  /// Tables go in and a profile's id comes out (serving-api.md Q21); the profile is as good, and it is no change.
+  /// Adds the telemetry. Requests contain tables, responses a profile's id (serving-api.md Q21); the profile is
+  /// equivalent and causes no change.
   fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
     guard let profile = telemetry.profileID else {
       return leaveOut("telemetry", "the API reports neither tables nor a profile")
@@ -52,7 +53,7 @@ extension ManifestDraft {
     telemetryRemarks = ["the API reports the profile, not its table names"]
   }
 
-  /// The grants that people made; that its creator manages it needs no word.
+  /// Adds the grants made by users; the creator's own permission to manage it is omitted.
   fileprivate mutating func addAccess(of endpoint: ObservedEndpoint, _ provider: some ServingProvider) async {
     do {
       let access = try await provider.access(id: endpoint.id)
@@ -66,12 +67,12 @@ extension ManifestDraft {
         leaveOut("the permission of \(grant.principal.description)", "its kind is unknown")
       }
     } catch let error as ServingError {
-      // A plane has no permissions, and not everybody may read a workspace's.
+      // A plane has no permissions, and not every caller may read a workspace's.
       if !error.isMissingCall {
         leaveOut("access", "permissions cannot be read: \(error.serverMessage)")
       }
     } catch {
-      // Cancelled: the next call says so.
+      // Canceled: the next call reports it.
     }
   }
 }

@@ -1,14 +1,14 @@
 internal import FoundationEssentials
 internal import ServingAPI
 
-/// A directory that imported manifests go to, one file each.
+/// A directory for imported manifests, one file each.
 struct ManifestDirectory {
   let path: String
-  /// Whether a file that is there already is replaced.
+  /// Whether existing files are replaced.
   let replaces: Bool
 
   /// - Returns: the files' paths.
-  /// - Throws: an ``ErrorReport``. Where a file is there already and is not to be replaced, nothing at all is written.
+  /// - Throws: an ``ErrorReport``. If a file exists and must not be replaced, nothing is written.
   func write(_ manifests: [ImportedManifest]) throws -> [String] {
     let files = named(manifests)
     let existing = replaces ? [] : files.map(\.path).filter { FileManager.default.fileExists(atPath: $0) }
@@ -21,7 +21,7 @@ struct ManifestDirectory {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
       for (file, manifest) in files {
-        // Another process may make the file in the meantime; a link is replaced, not followed.
+        // Another process may create the file in the meantime; a link is replaced, not followed.
         try Data(manifest.text.utf8).write(to: URL(filePath: file), options: replaces ? .atomic : .withoutOverwriting)
       }
     } catch {
@@ -30,8 +30,8 @@ struct ManifestDirectory {
     return files.map(\.path)
   }
 
-  /// An endpoint's name makes a safe file name; what a source calls a block may hold anything. Names that are one to a
-  /// file system without capitals get numbers.
+  /// Returns a safe file name for each manifest: an endpoint's name is safe, but a source's label may contain anything.
+  /// Names that a case-insensitive file system treats as equal get numbers.
   private func named(_ manifests: [ImportedManifest]) -> [(path: String, manifest: ImportedManifest)] {
     var taken: Set<String> = []
     return manifests.map { manifest in
@@ -47,7 +47,7 @@ struct ManifestDirectory {
     }
   }
 
-  /// What begins with a dash would be taken for an option.
+  /// Returns a name that does not begin with a dash, which would be parsed as an option.
   private static func stem(of name: String) -> String {
     let trimmed = name.drop { $0 == "-" }.prefix(200)
     let end = trimmed.lastIndex { $0 != "-" }

@@ -3,28 +3,29 @@ internal import Endpoints
 internal import Planning
 internal import ServingAPI
 
-/// What a manifest is to say of an endpoint that exists, or that another tool declares, and what it does not say and why.
+/// The content of a manifest for an existing endpoint or one that another tool declares, with the omitted parts and the
+/// reasons.
 struct ManifestDraft: Sendable {
-  /// Empty where the source leaves it open.
+  /// Empty if the source leaves it open.
   var name: String
-  /// Models and versions may be empty where the source leaves them open.
+  /// Models and versions may be empty if the source leaves them open.
   var config: EndpointConfig
   var settings: SideSettings
   var isRetained = false
-  /// What the source says and the manifest does not.
+  /// Parts of the source that are not in the manifest.
   private(set) var leftOut: [LeftOut] = []
-  /// What else stands as a comment above the document.
+  /// Other comments above the document.
   var remarks: [String] = []
-  /// What stands as a comment above the telemetry.
+  /// Comments above the telemetry.
   var telemetryRemarks: [String] = []
-  /// What stands as a comment above a served entity, by the entity's name.
+  /// Comments above a served entity, by the entity's name.
   var entityRemarks: [String: [String]] = [:]
 
   private let origin: Origin
 
-  /// Where an endpoint is known from. It decides what becomes of that which no manifest says.
+  /// The source of an endpoint, which decides what happens to parts that a manifest cannot express.
   enum Origin: Sendable {
-    /// It is live, and keeps what it has.
+    /// The endpoint is live and keeps them.
     case live
     /// Another tool declares it; `apply` creates it from the manifest alone.
     case declaration
@@ -32,8 +33,8 @@ struct ManifestDraft: Sendable {
 
   /// - Parameters:
   ///   - endpoint: in the API's form.
-  ///   - isOpen: whether members may be missing since the source leaves them open.
-  /// - Throws: ``Unsayable`` for an endpoint that no manifest describes.
+  ///   - isOpen: whether members may be missing because the source leaves them open.
+  /// - Throws: ``Unsayable`` for an endpoint that a manifest cannot describe.
   init(_ endpoint: WireEndpoint, from origin: Origin, isOpen: Bool = false) throws(Unsayable) {
     self.origin = origin
     let wire = endpoint.config?.entities.isEmpty == false ? endpoint.config : endpoint.pendingConfig
@@ -55,7 +56,7 @@ struct ManifestDraft: Sendable {
     for member in wire.unrepresentedMembers { addUnrepresented(member, wire) }
   }
 
-  /// The variables whose values are left out of the text because they may be secrets.
+  /// The variables whose values are omitted because they may be secrets.
   var hiddenVariables: [String] {
     let variables = config.entities.flatMap(\.environment).filter {
       CredentialNames.isCredential(variable: $0.key, value: $0.value)
@@ -75,7 +76,7 @@ struct ManifestDraft: Sendable {
     throw Unsayable("\(name) has no version; it is a feature spec or a foundation model")
   }
 
-  /// What is managed from now on are the parts that are there; what no manifest can say is named.
+  /// Adds the parts of the gateway that are set, which are managed from now on; the rest is reported as omitted.
   private mutating func add(_ gateway: GatewaySettings?) {
     guard let gateway else { return }
     let table = gateway.inferenceTable.flatMap { $0.catalog.isEmpty || $0.schema.isEmpty ? nil : $0 }
@@ -83,12 +84,12 @@ struct ManifestDraft: Sendable {
       rateLimits: gateway.rateLimits, usageTracking: gateway.usageTracking == true ? true : nil, inferenceTable: table)
     settings.gateway = written.isEmpty ? nil : written
     for key in gateway.other.keys.sorted() {
-      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting stays")
+      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting is kept")
     }
     if let table = gateway.inferenceTable, table.enabled, written.inferenceTable == nil {
       leaveOut(
         "ai_gateway.inference_table_config", "it does not name a catalog and schema",
-        live: "the live setting stays")
+        live: "the live setting is kept")
     }
   }
 
@@ -107,32 +108,32 @@ struct ManifestDraft: Sendable {
   private static let noField = "a manifest has no field for it"
   private static let notAdopted = "an endpoint with it cannot be adopted"
 
-  /// What leaving something out comes to.
+  /// The consequence of an omission.
   private func consequence(live: String) -> String {
     origin == .live ? live : "the endpoint is created without it"
   }
 
-  /// Notes something that the source says and the manifest does not.
+  /// Records something in the source that is not in the manifest.
   ///
   /// - Parameters:
-  ///   - what: in the source's words, as a path.
+  ///   - what: its path, in the source's terms.
   ///   - why: a clause.
-  ///   - live: what it comes to on an endpoint that is live.
-  mutating func leaveOut(_ what: String, _ why: String, live: String = "it stays") {
+  ///   - live: the consequence for a live endpoint.
+  mutating func leaveOut(_ what: String, _ why: String, live: String = "it is kept") {
     leftOut.append(LeftOut(what, why, consequence(live: live)))
   }
 }
 
 extension ManifestDraft {
-  /// Leaves out a setting beside the config that a manifest does not take; it is then not managed, and stays as it is.
+  /// Omits a setting that a manifest does not accept; it is then not managed and does not change.
   ///
-  /// - Parameter path: in the spec, such as `notifications` or `tags.team`.
-  /// - Returns: whether there is such a setting.
+  /// - Parameter path: the path in the spec, such as `notifications` or `tags.team`.
+  /// - Returns: whether the setting exists.
   mutating func leaveOut(setting path: Substring, because words: String) -> Bool {
     let (field, key) = (path.prefix { $0.isLetter }, path.drop { $0 != "." }.dropFirst())
     switch field {
     case "tags":
-      // Of tags only the one that is at fault goes.
+      // Of the tags, only the invalid one is removed.
       let kept = settings.tags.filter { $0.key != key && "\"\($0.key)\"" != key }
       settings = SideSettings(copying: settings, tags: kept.count < settings.tags.count ? kept : [:])
     case "gateway": settings.gateway = nil
@@ -156,13 +157,13 @@ extension SideSettings {
   }
 }
 
-/// Something that a source says of an endpoint and the manifest does not.
+/// A part of the source that is not in the manifest.
 struct LeftOut: Hashable, Sendable {
   let what: String
   let why: String
-  /// What it comes to.
+  /// The consequence.
   let consequence: String
-  /// Whether a comment says so in its place already.
+  /// Whether a comment in its place already reports it.
   let isCommented: Bool
 
   init(_ what: String, _ why: String, _ consequence: String, isCommented: Bool = false) {
@@ -172,11 +173,11 @@ struct LeftOut: Hashable, Sendable {
     self.isCommented = isCommented
   }
 
-  /// A line above the manifest.
-  var comment: String { "left out: \(what): \(why); \(consequence)" }
+  /// The line above the manifest.
+  var comment: String { "omitted: \(what): \(why); \(consequence)" }
 }
 
-/// Why no manifest describes an endpoint.
+/// The reason why a manifest cannot describe an endpoint.
 struct Unsayable: Error {
   /// One clause, to follow the endpoint's name and a colon.
   let why: String

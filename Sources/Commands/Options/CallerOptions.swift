@@ -4,7 +4,7 @@ internal import Gateway
 internal import Scheduling
 internal import ServingPlane
 
-/// What the serving plane grants its callers: how many, how much, and how long it waits for each.
+/// The serving plane's limits for its callers: connections, memory, and timeouts.
 struct CallerOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -20,7 +20,7 @@ struct CallerOptions: ParsableArguments {
         + "allows, at most 10000)", valueName: "N"))
   var maxConnections: Int?
   @Option(
-    help: ArgumentHelp("Memory for request bodies, over all requests, such as 64Mi.", valueName: "BYTES"))
+    help: ArgumentHelp("Memory for the bodies of all requests, such as 64Mi.", valueName: "BYTES"))
   var requestMemory = ByteCount(bytes: CallerLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)
@@ -52,12 +52,12 @@ struct CallerOptions: ParsableArguments {
     }
   }
 
-  /// - Parameter files: the descriptors that the process may have open.
+  /// - Parameter files: the number of descriptors that the process may open.
   func apply(to configuration: inout PlaneConfiguration, files: OpenFileLimit) {
     configuration.requestsPerReplica = replicaConcurrency
     configuration.admission.maxWaiting = queueLength
     configuration.admission.maxWait = queueWait.duration
-    // A request that goes on to a replica has a connection there too.
+    // A request that is forwarded to a replica also uses a connection there.
     let possible = files.connections(perCaller: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
     configuration.callers.maxConnections = min(maxConnections ?? possible, possible)
     configuration.callers.heldBytes = requestMemory.bytes

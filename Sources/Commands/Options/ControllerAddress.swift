@@ -4,9 +4,9 @@ internal import History
 internal import LibCurl
 internal import ServingAPI
 
-/// Where a controller listens: `127.0.0.1`, `controller.example.com:9000`, `https://controller.example.com/setpoint`.
+/// The address of a controller: `127.0.0.1`, `controller.example.com:9000`, `https://controller.example.com/setpoint`.
 struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
-  /// Without a slash at the end.
+  /// Without a trailing slash.
   let url: String
 
   static let standardPort = 7388
@@ -18,7 +18,7 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
     let authority = rest.prefix { $0 != "/" }
     var path = rest.dropFirst(authority.count)
     while path.hasSuffix("/") { path = path.dropLast() }
-    // A port stands after the last colon, unless that belongs to an IPv6 address.
+    // The port follows the last colon, unless that colon belongs to an IPv6 address.
     let tail = authority.hasPrefix("[") ? authority.drop { $0 != "]" }.dropFirst() : authority.drop { $0 != ":" }
     guard scheme == "http" || scheme == "https", !authority.isEmpty, !authority.hasPrefix(":"),
       !authority.contains("@"), !authority.contains(" "), tail.isEmpty || UInt16(tail.dropFirst()) != nil,
@@ -27,9 +27,9 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
     url = "\(scheme)://\(authority)\(tail.isEmpty ? ":\(Self.standardPort)" : "")\(path)"
   }
 
-  /// What the controller says of its fleet.
+  /// Queries the controller for the status of its fleet.
   ///
-  /// - Throws: ``ErrorReport`` where the controller does not answer there, or it answers something else.
+  /// - Throws: ``ErrorReport`` if the controller does not answer, or returns something else.
   func status(_ transport: Transport) async throws -> FleetStatus {
     let call = "GET \(url)/status"
     let next =
@@ -64,7 +64,7 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
       guard bytes.count <= Self.largestAnswer else {
         throw ErrorReport(
           "the server at this address is not a Setpoint controller", place: url,
-          why: "its answer is larger than 256 MiB")
+          why: "its response is larger than 256 MiB")
       }
     }
     return (response.status, bytes)

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 
-/// Which files below a directory are no manifests: `--exclude`, as often as there are patterns.
+/// Which files below a directory are not manifests: `--exclude`, which may be repeated.
 struct ExcludeOptions: ParsableArguments {
   @Option(
     name: .customLong("exclude"),

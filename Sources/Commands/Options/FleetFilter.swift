@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import History
 
-/// Which of the fleets that a state directory knows. No provider is asked.
+/// Which fleets of a state directory to show. No provider is queried.
 struct FleetFilter: ParsableArguments {
   @Option(
     name: .customLong("fleet"),
@@ -13,10 +13,10 @@ struct FleetFilter: ParsableArguments {
 
   init() {}
 
-  /// The fleet that is asked for; nil: all.
+  /// The requested fleet; nil: all.
   var fleet: String? { namedFleet ?? FleetName.ofEnvironment }
 
-  /// The provider's address as history knows it; nil where none was given.
+  /// Returns the provider's address as stored in the history; nil if none was given.
   func address(in history: HistoryStore) async throws -> String? {
     guard let host else { return nil }
     var text = host

@@ -1,6 +1,6 @@
-/// Which fleet is meant where no `--fleet` says so.
+/// The fleet if `--fleet` is not given.
 enum FleetName {
-  /// What `SETPOINT_FLEET` says; nil where it is not set or empty.
+  /// The value of `SETPOINT_FLEET`; nil if it is empty or not set.
   static var ofEnvironment: String? {
     Surroundings.current.environment["SETPOINT_FLEET"].flatMap { $0.isEmpty ? nil : $0 }
   }

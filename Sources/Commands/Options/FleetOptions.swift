@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Planning
 
-/// What may be done to a fleet.
+/// What a command may do to a fleet.
 struct FleetOptions: ParsableArguments {
   @Flag(help: "Delete endpoints of the fleet that no longer have a manifest.") var prune = false
   @Flag(help: "Take over existing endpoints that do not belong to this fleet.") var adopt = false

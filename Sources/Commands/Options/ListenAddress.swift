@@ -3,7 +3,7 @@ internal import ArgumentParser
 /// An address to listen on: `127.0.0.1`, `0.0.0.0:7387`, `[::1]:7387`, `:7387`.
 struct ListenAddress: ExpressibleByArgument, Hashable, Sendable {
   let host: String
-  /// Nil where the argument names none.
+  /// Nil if the argument contains no port.
   let port: UInt16?
 
   static let standardPort: UInt16 = 7387
@@ -23,7 +23,7 @@ struct ListenAddress: ExpressibleByArgument, Hashable, Sendable {
       port = rest.isEmpty ? nil : UInt16(rest.dropFirst())
       guard rest.isEmpty || port != nil else { return nil }
     } else if argument.filter({ $0 == ":" }).count > 1 {
-      // A bare IPv6 address has no place for a port.
+      // A bare IPv6 address cannot be followed by a port.
       (host, port) = (argument, nil)
     } else {
       let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

@@ -3,7 +3,7 @@ internal import Controller
 internal import Endpoints
 internal import ServingAPI
 
-/// Which manifests: `-f`, as often as there are files.
+/// The manifests: `-f`, which may be repeated.
 struct ManifestOptions: ParsableArguments {
   @Option(
     name: [.customShort("f"), .customLong("filename")],
@@ -16,9 +16,9 @@ struct ManifestOptions: ParsableArguments {
 
   init() {}
 
-  /// Everything the files say; what cannot be read or used is a finding.
+  /// Reads all files; what cannot be read or used is reported as a finding.
   ///
-  /// - Throws: a usage error when no manifest is named.
+  /// - Throws: a usage error if no manifest is named.
   func read() throws -> ManifestSet {
     guard !paths.isEmpty else {
       throw ValidationError("Name the manifests with -f FILE, -f DIR, or -f - for standard input.")
@@ -27,21 +27,22 @@ struct ManifestOptions: ParsableArguments {
     return ManifestFiles.read(paths, excluding: exclusion.patterns, standardInput: { input })
   }
 
-  /// The same for a command that goes on to a provider: findings are printed, and with an error among them nothing is done.
+  /// Reads the manifests for a command that goes on to a provider. Prints the findings; if one is an error, nothing is
+  /// done.
   ///
-  /// - Throws: an ``ErrorReport`` when there are errors.
+  /// - Throws: an ``ErrorReport`` if there are errors.
   func readUsable() throws -> ManifestSet {
     let set = try read()
     try Self.report(set.findings)
     return set
   }
 
-  /// What speaks against a manifest by the rules in force, at a workspace or at a plane, neither of which takes all that the
-  /// other does.
+  /// Returns the findings on a manifest by the rules in force at a workspace or a plane; neither accepts everything
+  /// that the other does.
   ///
   /// - Parameters:
-  ///   - site: the workspace; nil: a plane, or whatever it may be.
-  ///   - isPlane: whether it is known to be a plane.
+  ///   - site: the workspace; nil: a plane or an unknown provider.
+  ///   - isPlane: whether the provider is known to be a plane.
   static func findings(
     _ manifest: Manifest, on site: WorkspaceSite?, isPlane: Bool = false, _ rules: RuleBook
   ) -> [Finding] {
@@ -52,11 +53,11 @@ struct ManifestOptions: ParsableArguments {
     return limits + (isPlane ? manifest.planeFindings : [])
   }
 
-  /// The same of many manifests, printed; with an error among it nothing is done.
+  /// Checks many manifests and prints the findings; if one is an error, nothing is done.
   static func check(
     _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook
   ) async throws {
-    // The provider is asked what it is only where that matters.
+    // The provider is asked what it is only if that matters.
     let isInQuestion = site == nil && set.manifests.contains { !$0.planeFindings.isEmpty }
     let isPlane = isInQuestion ? await client.isPlane() : false
     try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) })

@@ -1,17 +1,17 @@
 internal import Gateway
 
 extension OpenFileLimit {
-  /// What a server needs for itself: event loops, store, logs, `/proc`, and a few callers.
+  /// The descriptors that a server itself needs: event loops, store, logs, `/proc`, and a few callers.
   private static let least = 64
 
   /// Raises the limit as ``raise()`` does.
   ///
-  /// - Throws: `ErrorReport` where it is too low for a server, which would end in the middle of its start.
+  /// - Throws: `ErrorReport` if the limit is too low for a server, which would otherwise fail during startup.
   static func sufficient() throws -> OpenFileLimit {
     let limit = raise()
     guard limit.files >= least else {
       throw ErrorReport(
-        "the open file limit is \(limit.files), and a server needs \(least) at least",
+        "the open file limit is \(limit.files), but a server needs at least \(least)",
         next: "raise it: ulimit -n 1024, or LimitNOFILE= in a systemd unit")
     }
     return limit

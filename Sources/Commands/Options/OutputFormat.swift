@@ -1,12 +1,12 @@
 internal import ArgumentParser
 
-/// `-o` of the commands that print a plan or an outcome.
+/// The `-o` values of commands that print a plan or an outcome.
 enum PlanFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case text
   case json
 }
 
-/// `-o` of the commands that print lists.
+/// The `-o` values of commands that print lists.
 enum ListFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case table
   case wide

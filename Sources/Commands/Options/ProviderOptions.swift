@@ -4,7 +4,7 @@ internal import ModelRegistry
 internal import Planning
 internal import ServingAPI
 
-/// Which provider, and in whose name.
+/// Which provider to use, and which fleet to act for.
 struct ProviderOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -31,12 +31,12 @@ struct ProviderOptions: ParsableArguments {
     }
   }
 
-  /// Finds the provider, and says on standard error which it is.
+  /// Connects to the provider, and reports on standard error which one it is.
   ///
   /// - Parameters:
-  ///   - transport: nil takes the process's own.
-  ///   - retryPolicy: nil takes the one for the target.
-  ///   - isSaid: whether to say it.
+  ///   - transport: nil uses the process's own.
+  ///   - retryPolicy: nil uses the one for the target.
+  ///   - isSaid: whether to report it.
   func connect(
     transport: Transport? = nil, retryPolicy: RetryPolicy? = nil, isSaid: Bool = true
   ) throws -> Connection {
@@ -52,13 +52,13 @@ struct ProviderOptions: ParsableArguments {
   }
 }
 
-/// A provider and what can be asked of it.
+/// A provider and its clients.
 struct Connection: Sendable {
   let client: ServingClient
   let provider: APIProvider
   let models: ModelDirectoryClient
   var versions: VersionResolver
-  /// Whether an update waits for versions that the registry does not have (rule `model-ready`).
+  /// Whether an update waits for versions that are not in the registry (rule `model-ready`).
   var gatesVersions = true
 
   init(_ client: ServingClient) {
@@ -70,7 +70,7 @@ struct Connection: Sendable {
 
   var target: ProviderTarget { provider.target }
 
-  /// The same, with updates waiting for versions that are not there where the rule `model-ready` refuses them.
+  /// Returns the connection with updates waiting for missing versions if the rule `model-ready` refuses them.
   func gatingVersions(_ rules: RuleBook, if isOn: Bool = true) -> Connection {
     var copy = self
     copy.gatesVersions = isOn && rules.severity(of: .modelReady) == .refuse

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import ModelRegistry
 internal import ServingAPI
 
-/// Where versions and aliases are looked up.
+/// Where to look up versions and aliases.
 struct RegistryOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -12,12 +12,12 @@ struct RegistryOptions: ParsableArguments {
 
   init() {}
 
-  /// The same provider, with its versions looked up where these options say.
+  /// Returns the provider with its versions looked up in the registry of these options.
   ///
   /// - Parameters:
-  ///   - transport: nil takes the process's own.
-  ///   - retryPolicy: nil takes the one for the registry's address.
-  ///   - isSaid: whether to say on standard error which registry it is, where it is not the provider's own.
+  ///   - transport: nil uses the process's own.
+  ///   - retryPolicy: nil uses the one for the registry's address.
+  ///   - isSaid: whether to report on standard error which registry it is, if it is not the provider's own.
   func applied(
     to connection: Connection, transport: Transport? = nil, retryPolicy: RetryPolicy? = nil, isSaid: Bool = true
   ) throws -> Connection {

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import ServingPlane
 
-/// How many replicas a serving plane runs.
+/// The number of replicas that a serving plane runs.
 struct ReplicaOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import History
 
-/// Where history lies.
+/// Where the history is stored.
 struct StateOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -12,13 +12,13 @@ struct StateOptions: ParsableArguments {
 
   init() {}
 
-  /// History for a command that records what it does.
+  /// Opens the history for a command that records what it does.
   func openHistory() throws -> HistoryStore { try HistoryStore.open(in: try directory) }
 
-  /// History for a command that only looks; makes no files.
+  /// Opens the history for a command that only reads it; creates no files.
   func readHistory() throws -> HistoryStore { try HistoryStore.openToRead(in: try directory) }
 
-  /// The directory itself.
+  /// The state directory.
   var directory: StateDirectory {
     get throws { try StateDirectory(named: state, environment: Surroundings.current.environment) }
   }

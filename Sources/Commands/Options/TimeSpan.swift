@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// A span of time as people write it: `90s`, `30m`, `2h`, `1h30m`; a bare number is seconds.
+/// A duration as users write it: `90s`, `30m`, `2h`, `1h30m`; a bare number is seconds.
 struct TimeSpan: ExpressibleByArgument, Hashable, Sendable {
   let seconds: Int64
 

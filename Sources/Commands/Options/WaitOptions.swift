@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Controller
 internal import Planning
 
-/// How long a command that changes one endpoint stays with it.
+/// How long a command that changes one endpoint waits for it.
 struct WaitOptions: ParsableArguments {
   @Flag(name: .customLong("no-wait"), help: "Send the changes and return without waiting for the provider.")
   var noWait =
@@ -14,7 +14,7 @@ struct WaitOptions: ParsableArguments {
 
   init() {}
 
-  /// Walks the endpoint to what it was last asked to be.
+  /// Converges the endpoint to its last requested state.
   func converge(_ name: String, _ reconciler: Reconciler, _ undertaking: Undertaking) async throws -> ConvergenceResult?
   {
     await converge(name, try await reconciler.standing(name), reconciler, undertaking)
@@ -29,7 +29,7 @@ struct WaitOptions: ParsableArguments {
     return await convergence.run([name], of: fleet, reconciler).first
   }
 
-  /// Prints how the walk ended, and fails where it did.
+  /// Prints the outcome, and throws if it is a failure.
   func conclude(_ result: ConvergenceResult?, _ undertaking: Undertaking) throws {
     guard let result else { throw ExitCode(1) }
     let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update, undertaking: undertaking)

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Endpoints
 internal import ServingAPI
 
-/// What is known of a workspace that its API does not tell, and by which rules it is judged.
+/// Properties of a workspace that its API does not report, and the rules to apply.
 struct WorkspaceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -18,15 +18,15 @@ struct WorkspaceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Override a workspace rule: NAME=off, NAME=warn, NAME=refuse, or a number for a limit. May be repeated.",
-      discussion: "SETPOINT_RULES holds the same, separated by commas. docs/hardware.md lists the rules.",
+      discussion: "SETPOINT_RULES takes the same, separated by commas. docs/hardware.md lists the rules.",
       valueName: "NAME=WHAT"))
   var rule: [String] = []
 
   init() {}
 
-  /// The rules in force: the flags outrank the environment.
+  /// Returns the rules in force: flags take precedence over the environment.
   ///
-  /// - Throws: a usage error for what overrides no rule.
+  /// - Throws: a usage error for an override of an unknown rule.
   func rules() throws -> RuleBook {
     let inherited = RuleBook.overrides(in: Surroundings.current.environment["SETPOINT_RULES"] ?? "")
     do throws(RuleFault) {
@@ -36,21 +36,21 @@ struct WorkspaceOptions: ParsableArguments {
     }
   }
 
-  /// The workspace behind an address; nil for a plane, and for an address that nobody calls a workspace.
+  /// Returns the workspace behind an address; nil for a plane and for an address not known to be a workspace.
   ///
-  /// - Throws: a usage error for a cloud that is none.
+  /// - Throws: a usage error for an unknown cloud.
   func site(at target: ProviderTarget) throws -> WorkspaceSite? {
     if target.isLocalPlane, cloud == nil { return nil }
     return try site(url: target.url, named: target.cloud)
   }
 
-  /// The same for an address as the environment has it, where no provider is asked.
+  /// Returns the workspace named by the environment; no provider is queried.
   func siteOfEnvironment() throws -> WorkspaceSite? {
     let environment = Surroundings.current.environment
     return try site(url: environment["DATABRICKS_HOST"] ?? "", named: environment["DATABRICKS_CLOUD"])
   }
 
-  /// - Parameter named: the cloud that environment or profile names.
+  /// - Parameter named: the cloud from the environment or the profile.
   private func site(url: String, named: String?) throws -> WorkspaceSite? {
     let environment = Surroundings.current.environment
     let named = named.flatMap { $0.isEmpty ? nil : $0 }
@@ -64,8 +64,8 @@ struct WorkspaceOptions: ParsableArguments {
 }
 
 extension Cloud: ExpressibleByArgument {
-  /// A word of the command line; nil for what is no cloud.
+  /// Parses a command-line argument; nil if it is not a cloud.
   public init?(argument: String) { self.init(word: argument) }
-  /// What the help lists.
+  /// The values listed in the help.
   public static var allValueStrings: [String] { named.map(\.rawValue) }
 }

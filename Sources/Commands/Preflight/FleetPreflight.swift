@@ -4,7 +4,7 @@ internal import Endpoints
 internal import Planning
 internal import ServingAPI
 
-/// The preflight of a whole plan.
+/// The preflight checks of a whole plan.
 struct FleetPreflight: Sendable {
   let preflight: Preflight
   let pass: FleetPlan
@@ -15,7 +15,7 @@ struct FleetPreflight: Sendable {
       options: pass.reconciler.options)
   }
 
-  /// By endpoint, what was found; endpoints to which no config is sent are not in it.
+  /// Returns the findings by endpoint; endpoints to which no config is sent are not included.
   func findings() async throws -> [String: [PreflightFinding]] {
     let found = try await mapConcurrently(pass.items, limit: 16) { item in
       (item.name, try await preflight.findings(item, decision(item)))
@@ -23,9 +23,9 @@ struct FleetPreflight: Sendable {
     return Dictionary(found.filter { !$0.1.isEmpty }, uniquingKeysWith: { one, _ in one })
   }
 
-  /// Checks one endpoint before it is walked; what a person should know is said, and a wait is shown as progress.
+  /// Checks one endpoint before it is changed; prints what the user should know, and shows a wait as progress.
   ///
-  /// - Returns: how its walk ends before it began; nil: it may begin.
+  /// - Returns: the outcome if the endpoint must not be changed; nil: it may be.
   func admission(
     _ name: String, limits: ConvergenceLimits, display: ProgressDisplay, surroundings: Surroundings
   ) async -> ConvergenceResult.Ending? {
@@ -36,11 +36,11 @@ struct FleetPreflight: Sendable {
     ) { event in
       switch event {
       case .found(let finding):
-        // What passed, what nobody tells and what is waited for needs no line; a refusal stands in the result.
+        // Checks that passed, are unknown or are still waited for need no line; a refusal is part of the result.
         guard finding.outcome == .warning || finding.outcome == .notChecked else { return }
         display.say("\(name): preflight: \(Self.line(finding))")
       case .waiting(let words):
-        display.note(EndpointProgress(endpoint: name, phase: .waiting, state: "preflight", detail: "waits: \(words)"))
+        display.note(EndpointProgress(endpoint: name, phase: .waiting, state: "preflight", detail: "waiting: \(words)"))
       }
     }
   }
@@ -49,7 +49,7 @@ struct FleetPreflight: Sendable {
     "\(finding.rule.rawValue): \(finding.outcome.rawValue): \(finding.words)"
   }
 
-  /// A plan's JSON with what was found for each of its changes.
+  /// Returns a plan's JSON with the findings for each of its changes.
   static func added(_ findings: [String: [PreflightFinding]], to json: JSONValue) -> JSONValue {
     guard var members = json.objectValue, let changes = members["changes"]?.arrayValue else { return json }
     members["changes"] = .array(
@@ -69,12 +69,12 @@ struct FleetPreflight: Sendable {
 }
 
 extension Connection {
-  /// The preflight at this provider.
+  /// Creates the preflight checks for this provider.
   ///
   /// - Parameter site: the workspace; nil: a plane.
   func preflight(_ reconciler: Reconciler, rules: RuleBook, on site: WorkspaceSite?) async throws -> Preflight {
     let (client, provider) = (client, provider)
-    // One question for the whole fleet, and none to a plane, which does not tell.
+    // One query for the whole fleet; none to a plane, which does not report it.
     let caller = site == nil ? .success(nil) : try await Self.caller(client)
     return Preflight(
       Preflight.Sources(
@@ -85,9 +85,10 @@ extension Connection {
       rules: rules, on: site)
   }
 
-  /// Whose token it is: a user's name, or a service principal's application id. Nil where the answer does not say.
+  /// Returns the token's owner: a user's name, or a service principal's application id. Nil if the response does not
+  /// say.
   ///
-  /// - Throws: `CancellationError` alone.
+  /// - Throws: only `CancellationError`.
   private static func caller(_ client: ServingClient) async throws -> Result<String?, any Error> {
     do {
       return .success(try await client.json(APICall("GET", "/api/2.0/preview/scim/v2/Me"))["userName"]?.stringValue)
@@ -98,7 +99,7 @@ extension Connection {
 }
 
 extension ModelFacts {
-  /// What Unity Catalog tells of a version. It counts no files: people and MLflow write the size beside the version.
+  /// Queries Unity Catalog for a version. It does not measure files; users and MLflow record the size with the version.
   fileprivate init(of entity: ServedEntity, asking client: ServingClient) async throws {
     let call = APICall(
       "GET", "/api/2.1/unity-catalog/models/\(entity.entityName)/versions/\(entity.entityVersion)")

@@ -1,16 +1,16 @@
 internal import CanonicalJSON
 internal import Endpoints
 
-/// Costs as people and machines read them.
+/// Costs as text and as JSON.
 struct CostText {
   let prices: PriceList
 
-  /// The head of every list of costs: what the figures are in, and how good they are.
+  /// The title of every list of costs: the currency, and the basis of the figures.
   var title: String {
     "Cost per hour in \(prices.currency) (\(prices.isApproximate ? "approximate, " : "")of \(prices.date): \(prices.source))"
   }
 
-  /// `1.40`, `0.00 to 1.40`, `1.40 + ?` where a part has no price, `?` where nothing has one.
+  /// Returns `1.40`, `0.00 to 1.40`, `1.40 + ?` if a part has no price, or `?` if no part has one.
   func amount(_ cost: HourlyCost) -> String {
     if cost.most == 0, !cost.gaps.isEmpty { return "?" }
     let range =
@@ -19,7 +19,7 @@ struct CostText {
     return range + (cost.gaps.isEmpty ? "" : " + ?")
   }
 
-  /// With two digits behind the point, without a locale.
+  /// Returns the amount with two decimal places, independent of the locale.
   static func money(_ amount: Double) -> String {
     guard let cents = Int64(exactly: (amount * 100).rounded()) else { return "\(amount)" }
     let rest = cents % 100
@@ -32,7 +32,7 @@ struct CostText {
     return .object(members)
   }
 
-  /// What every figure rests on.
+  /// The basis of every figure.
   var json: [String: JSONValue] {
     [
       "currency": .string(prices.currency), "approximate": .bool(prices.isApproximate), "date": .string(prices.date),
@@ -40,7 +40,7 @@ struct CostText {
     ]
   }
 
-  /// Without the digits that only the machine's arithmetic makes.
+  /// Removes digits that are only artifacts of floating-point arithmetic.
   private static func number(_ amount: Double) -> JSONValue {
     let rounded = (amount * 10_000).rounded() / 10_000
     return .double(rounded.isFinite ? rounded : amount)

@@ -1,16 +1,16 @@
 internal import CanonicalJSON
 internal import Endpoints
 
-/// What live endpoints cost an hour, each and together.
+/// The hourly cost of live endpoints, individually and in total.
 struct FleetCost {
   private let costs: [(endpoint: String, cost: HourlyCost)]
   private let text: CostText
 
-  /// - Parameter cloud: the workspace's; nil: it is not known.
+  /// - Parameter cloud: the workspace's; nil: unknown.
   init(_ endpoints: [ObservedEndpoint], prices: PriceList, on cloud: Cloud?) {
     text = CostText(prices: prices)
     costs = endpoints.map { endpoint in
-      // Both are billed while a rollout has them side by side.
+      // Both are billed while a rollout runs them side by side.
       let configs = [endpoint.active, endpoint.update.isUpdating ? endpoint.pending : nil].compactMap { $0?.config }
       return (endpoint.name, configs.reduce(.nothing) { $0 + prices.cost(of: $1, on: cloud) })
     }
@@ -18,7 +18,7 @@ struct FleetCost {
 
   private var total: HourlyCost { costs.reduce(.nothing) { $0 + $1.cost } }
 
-  /// The costs for people, under the list of endpoints.
+  /// The lines with the costs, below the list of endpoints.
   func lines(_ palette: Palette) -> [String] {
     var table = Table(["ENDPOINT", "COST"])
     for (endpoint, cost) in costs { table.append([Table.Cell(endpoint), Table.Cell(text.amount(cost))]) }
@@ -27,7 +27,7 @@ struct FleetCost {
     return [palette.paint(text.title + ":", .strong)] + table.lines(palette).map { "  \($0)" } + gaps
   }
 
-  /// What every figure rests on, the total, and each endpoint's cost by name.
+  /// The basis of every figure, the total, and each endpoint's cost by name.
   var json: JSONValue {
     var members = text.json
     members["total"] = text.json(total)

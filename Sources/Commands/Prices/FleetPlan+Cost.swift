@@ -4,14 +4,14 @@ internal import Endpoints
 internal import Planning
 
 extension FleetPlan {
-  /// What the plan does to the cost of an hour.
+  /// Returns how the plan changes the hourly cost.
   ///
-  /// - Parameter cloud: the workspace's; nil: it is not known.
+  /// - Parameter cloud: the workspace's; nil: unknown.
   func cost(by prices: PriceList, on cloud: Cloud?) -> PlanCost {
     PlanCost(plan, of: items, reconciler.options, now: Self.now, prices: prices, on: cloud)
   }
 
-  /// The plan for machines, with what was asked for beside it.
+  /// Returns the plan's JSON, with the costs if requested.
   func json(_ cost: PlanCost?) -> JSONValue {
     let checked = FleetPreflight.added(preflight, to: plan.json)
     return cost?.added(to: checked, list: "changes") ?? checked

@@ -2,24 +2,24 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
 
-/// What a plan does to the cost of an hour.
+/// How a plan changes the hourly cost.
 struct PlanCost {
   /// One endpoint that the plan names.
   struct Line {
     let endpoint: String
     let now: HourlyCost
     let after: HourlyCost
-    /// While a rollout has old and new replicas side by side; nil where it never has.
+    /// The cost while a rollout runs old and new replicas side by side; nil if it never does.
     let overlap: HourlyCost?
   }
 
   let lines: [Line]
-  /// The endpoints to which nothing is done.
+  /// The cost of the unchanged endpoints.
   let unchanged: HourlyCost
   private let unchangedCount: Int
   private let text: CostText
 
-  /// - Parameter cloud: the workspace's; nil: it is not known.
+  /// - Parameter cloud: the workspace's; nil: unknown.
   init(
     _ plan: Plan, of items: [PlanItem], _ options: DecisionOptions, now: Timestamp, prices: PriceList, on cloud: Cloud?
   ) {
@@ -33,7 +33,7 @@ struct PlanCost {
       let live = item.liveConfig
       let cost = live.map { prices.cost(of: $0, on: cloud) } ?? .nothing
       guard let change = changes[item.name] else {
-        // A stranger's endpoint that no manifest names is none of the plan's.
+        // An endpoint of another owner that no manifest names is not part of the plan.
         guard case .present = item.desired else { continue }
         unchanged = unchanged + cost
         unchangedCount += 1
@@ -55,7 +55,7 @@ struct PlanCost {
   private var totalNow: HourlyCost { lines.reduce(unchanged) { $0 + $1.now } }
   private var totalAfter: HourlyCost { lines.reduce(unchanged) { $0 + $1.after } }
 
-  /// The costs for people, under the plan.
+  /// The lines with the costs, below the plan.
   func lines(_ palette: Palette) -> [String] {
     var table = Table(["ENDPOINT", "NOW", "AFTER", "WHILE BOTH RUN"])
     func row(_ name: String, _ now: HourlyCost, _ after: HourlyCost, _ overlap: HourlyCost? = nil) {
@@ -75,7 +75,7 @@ struct PlanCost {
     return changed + unchanged.gaps.map { "unchanged: \($0)" }
   }
 
-  /// A plan's or a result's JSON with what it costs: a member for each endpoint of `list`, and one for the whole.
+  /// Returns the JSON of a plan or a result with its cost: a member for each endpoint of `list`, and one for the total.
   func added(to json: JSONValue, list: String) -> JSONValue {
     guard var members = json.objectValue else { return json }
     let costs = Dictionary(lines.map { ($0.endpoint, self.json(of: $0)) }, uniquingKeysWith: { one, _ in one })
@@ -104,13 +104,13 @@ struct PlanCost {
 }
 
 extension PlanItem {
-  /// What runs and is billed now.
+  /// The config that is running and billed now.
   fileprivate var liveConfig: EndpointConfig? {
     guard case .present(let live) = observed else { return nil }
     return (live.active ?? live.pending)?.config
   }
 
-  /// What the endpoint is to be; nil where it stays as it is.
+  /// Returns the endpoint's desired config; nil if it does not change.
   fileprivate func target(of change: EndpointChange, _ options: DecisionOptions, now: Timestamp) -> EndpointConfig? {
     guard change.action != .hold else { return nil }
     return decide(desired: desired, observed: observed, memory: memory, now: now, options: options).target?.config

@@ -3,7 +3,7 @@ internal import Endpoints
 internal import FoundationEssentials
 internal import ServingAPI
 
-/// `--prices`: what hardware costs.
+/// `--prices`: the prices of hardware.
 struct PriceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -14,16 +14,16 @@ struct PriceOptions: ParsableArguments {
 
   init() {}
 
-  /// The price list; nil where none was named. Findings are printed.
+  /// Returns the price list; nil if none was given. Prints the findings.
   ///
-  /// - Throws: an ``ErrorReport`` where the file cannot be read or used.
+  /// - Throws: an ``ErrorReport`` if the file cannot be read or used.
   func read() throws -> PriceList? {
     guard let prices else { return nil }
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
       throw ErrorReport(
         "cannot read the price file \(prices)", why: error.systemWords,
-        next: "name a file of prices; docs/hardware.md describes it, examples/prices.yaml is one")
+        next: "pass a price file; docs/hardware.md describes the format, examples/prices.yaml is an example")
     }
     let outcome = PriceFile.read(bytes, file: prices)
     let console = Surroundings.current.console

@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import Controller
 internal import Planning
 
-/// What came of carrying a plan out.
+/// The result of executing a plan.
 struct ApplyReport: Sendable {
   private let target: String
   private let outcomes: [EndpointOutcome]
@@ -15,7 +15,7 @@ struct ApplyReport: Sendable {
     let planned = Dictionary(plan.changes.map { ($0.endpoint, $0) }, uniquingKeysWith: { one, _ in one })
     let walked = results.map { result in
       let action = planned[result.name]?.action
-      // A walk that began as an update and ended in sync may have gone back on its way; its last look says so no more.
+      // An update that ended in sync may have been rolled back in between; the last observation no longer shows it.
       let isHeld = action == .hold || action == PlanAction.none
       return EndpointOutcome(result, lastAction: isHeld ? result.rolledOut : action)
     }
@@ -27,7 +27,7 @@ struct ApplyReport: Sendable {
     isInterrupted = results.contains { if case .interrupted = $0.ending { true } else { false } }
   }
 
-  /// Whether everything is done that was asked for.
+  /// Whether everything requested was done.
   var isSuccess: Bool { blockedDeletions == nil && outcomes.allSatisfy(\.isSuccess) }
 
   func lines(_ palette: Palette) -> [String] {
@@ -67,7 +67,7 @@ struct ApplyReport: Sendable {
 }
 
 extension ConvergenceResult {
-  /// What was rolled out although the plan held it, as after a version was registered; nil: nothing.
+  /// The action that was executed although the plan held the endpoint, as after a version was registered; nil: none.
   fileprivate var rolledOut: PlanAction? {
     if calls.contains(where: { $0.hasPrefix("POST ") }) { return .create }
     return calls.contains { $0.hasSuffix("/config") } ? .update : nil
@@ -75,11 +75,12 @@ extension ConvergenceResult {
 }
 
 extension EndpointOutcome {
-  /// What came of it and why, then what to do next. Further lines of the reason stand deeper than any line of ours.
+  /// Returns the outcome and the reason, then what to do next. Further lines of the reason are indented deeper than our
+  /// own.
   func lines(_ palette: Palette) -> [String] {
     let why = why.split(whereSeparator: \.isNewline)
     let title = palette.paint(title, isSuccess ? .good : .failed)
-    // How long something took that was done; a failure's own words say what its times were.
+    // The duration is shown for executed actions; a failure's message contains its own times.
     let time = done != nil && seconds > 0 ? " (\(TimeText.span(seconds: seconds)))" : ""
     var lines = ["\(palette.paint(endpoint, .strong)): \(title)\(time)" + (why.first.map { ": \($0)" } ?? "")]
     lines += why.dropFirst().map { "      \($0)" }
@@ -87,7 +88,7 @@ extension EndpointOutcome {
     return lines
   }
 
-  /// The outcome alone, as a command that changes one endpoint prints it.
+  /// Returns the outcome as a document, as a command that changes one endpoint prints it.
   func document(_ kind: String, _ suggestions: SuggestedCommands) -> JSONValue {
     var members = json(suggestions).objectValue ?? [:]
     members["kind"] = .string(kind)

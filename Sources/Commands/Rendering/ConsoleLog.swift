@@ -2,7 +2,7 @@ internal import Endpoints
 internal import Logging
 internal import ServingAPI
 
-/// Log lines on standard error: time, level where it is more than information, what happened, and its facts.
+/// Log lines on standard error: time, level if above info, message, and metadata.
 struct ConsoleLog: LogHandler {
   let console: Console
   let now: @Sendable () -> Int64
@@ -27,13 +27,13 @@ struct ConsoleLog: LogHandler {
     )
   }
 
-  /// What a line is about comes first, what ties it to others last, and the rest by name.
+  /// Orders metadata: the subject first, identifiers that relate it to others last, and the rest by name.
   private static func inOrder(_ facts: Logger.Metadata) -> [(String, Logger.Metadata.Value)] {
     let rank = ["endpoint": 0, "commit": 2, "reconcile": 3]
     return facts.sorted { (rank[$0.key] ?? 1, $0.key) < (rank[$1.key] ?? 1, $1.key) }
   }
 
-  /// A list as `a,b`, facts inside of a fact as `a=1,b=2`.
+  /// Formats a list as `a,b`, and nested metadata as `a=1,b=2`.
   private static func text(_ value: Logger.Metadata.Value) -> String {
     switch value {
     case .string(let text): text
@@ -44,7 +44,7 @@ struct ConsoleLog: LogHandler {
     }
   }
 
-  /// A value with blanks or quotation marks stands in quotes, so that the facts can be told apart.
+  /// Quotes a value that contains blanks or quotation marks, so that metadata can be told apart.
   private static func quoted(_ text: String) -> String {
     let line = Printable.line(text)
     guard line.isEmpty || line.contains(where: { $0 == " " || $0 == "\"" }) else { return line }

@@ -1,9 +1,9 @@
 internal import History
 internal import Planning
 
-/// What a controller last said of one endpoint, for `describe` and `get`.
+/// A controller's last report on one endpoint, for `describe` and `get`.
 enum ControllerText {
-  /// A section of `describe`.
+  /// Returns a section of `describe`.
   static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
     var fields = [
       ("Phase", palette.paint(status.standing, status.phase.tone) + ", since \(status.since.text())"),
@@ -14,14 +14,14 @@ enum ControllerText {
     let age = fleet.lastSync.map {
       ", last heartbeat \(TimeText.age(milliseconds: now.milliseconds - $0.milliseconds)) ago"
     }
-    let title = palette.paint("Controller of the fleet \(fleet.fleet)\(age ?? "")", .strong)
+    let title = palette.paint("Controller of fleet \(fleet.fleet)\(age ?? "")", .strong)
     let doubt = StatusText.silence(fleet, now).map { [palette.paint("  \($0)", .warning)] } ?? []
     return [title] + doubt + fields.filter { !$0.1.isEmpty }.map { "  \("\($0.0):".padded(to: 9))\($0.1)" }
   }
 }
 
 extension EndpointStatus {
-  /// Its phase, and what kind of hold it is.
+  /// The phase, and for a hold its kind.
   var standing: String {
     guard phase == .held, let reason else { return phase.words }
     return "\(phase.words) (\(reason.rawValue))"

@@ -2,8 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import Planning
 
-/// Environment variables whose plain values are not for the screen: the name, or the value's look, says that it is a
-/// credential.
+/// Environment variables whose plain values must not be shown, because the name or the value looks like a credential.
 enum CredentialNames {
   static let hidden = "[hidden]"
 
@@ -16,13 +15,13 @@ enum CredentialNames {
     }
   }
 
-  /// The environment as it may be shown.
+  /// Returns the environment with such values hidden.
   static func shown(_ environment: [String: String]) -> [String: String] {
     Dictionary(
       uniqueKeysWithValues: environment.map { ($0, isCredential(variable: $0, value: $1) ? hidden : $1) })
   }
 
-  /// An answer of the API with the same values hidden, wherever `environment_vars` stands in it.
+  /// Returns a response of the API with such values hidden wherever `environment_vars` occurs.
   static func shown(_ json: JSONValue) -> JSONValue {
     switch json {
     case .array(let items): .array(items.map(shown))

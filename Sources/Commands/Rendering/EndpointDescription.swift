@@ -10,7 +10,7 @@ struct EndpointDescription {
   let target: String
   let recorded: RecordedMemory
   let events: [HistoryEvent]
-  /// What controllers last said of it.
+  /// The controllers' last reports on it.
   let statuses: [(fleet: FleetStatus, status: EndpointStatus)]
   let now: Int64
 
@@ -25,7 +25,7 @@ struct EndpointDescription {
     return sections.filter { !$0.isEmpty }.joined(separator: [""]).map { $0 }
   }
 
-  /// The same for programs: the provider's own words as `get -o json` prints them, and what is known here beside them.
+  /// Returns the JSON: the provider's response as `get -o json` prints it, and what is known locally.
   func json(_ details: WireEndpoint) -> JSONValue {
     [
       "kind": "EndpointDescription", "target": .string(target), "endpoint": CredentialNames.shown(details.json),
@@ -103,14 +103,14 @@ struct EndpointDescription {
         lines += parts.enumerated().map { ($0 == 0 ? "  why: " : "       ") + $1 }
       }
       if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
-      lines.append("  stays on: \(held.target.map(shown) ?? "what is live, until a person decides")")
-      if held.isStalled { lines.append("  the rollback failed too; nothing is retried until someone intervenes") }
+      lines.append("  stays on: \(held.target.map(shown) ?? "the live config, until a user decides")")
+      if held.isStalled { lines.append("  the rollback failed too; nothing is retried until a user intervenes") }
       lines.append("  next: change the manifest, or retry with \"setpoint retry \(endpoint.name)\"")
       return lines
     }
   }
 
-  /// When the failure that led to the hold was noted.
+  /// Returns when the failure that led to the hold was recorded.
   private func since(_ held: Held) -> Int64? {
     guard let number = recorded.memory.revision(of: held.digest)?.number else { return nil }
     return events.last { $0.what.hasPrefix("revision \(number): ") }?.at.milliseconds
@@ -127,14 +127,14 @@ struct EndpointDescription {
     guard let attempt = recorded.memory.attempt else { return [] }
     let began = TimeText.instant(attempt.openedAt.milliseconds)
     var lines = [
-      palette.paint("Under way", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), begun \(began)",
+      palette.paint("In progress", .strong), "  \(attempt.kind.rawValue) to \(shown(attempt.digest)), started \(began)",
     ]
     if attempt.acceptance == nil { lines.append("  not confirmed by the provider") }
     if let refusal = attempt.refusal { lines.append("  refused: \(refusal.words)") }
     return lines
   }
 
-  /// What the logs of the rollout ended with whose failure is what is wrong now; nothing where nothing is.
+  /// Returns the last log lines of the rollout that caused the current problem; nothing if there is none.
   private func logs(_ palette: Palette) -> [String] {
     let tails = events.filter(\.isLogTail).filter(isAboutNow)
     guard let newest = tails.last else { return [] }
@@ -144,7 +144,8 @@ struct EndpointDescription {
     }
   }
 
-  /// Whether a log was read in the rollout that led to the hold; without a hold, in the last one, while that is not well.
+  /// Whether a log was read in the rollout that led to the hold; without a hold, in the last rollout, if it has a
+  /// problem.
   private func isAboutNow(_ tail: HistoryEvent) -> Bool {
     if case .held(let held) = HeldTag(tags: endpoint.tags) {
       guard let failed = since(held).map(Timestamp.init(milliseconds:)) else { return false }
@@ -166,7 +167,7 @@ struct EndpointDescription {
 }
 
 extension Held.Cause {
-  /// Why something is held, as the end of a sentence.
+  /// The reason for the hold, as the end of a sentence.
   var sentence: String {
     switch self {
     case .failed: "its update failed"

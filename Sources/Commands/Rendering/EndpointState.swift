@@ -23,7 +23,7 @@ struct EndpointState: Hashable, Sendable {
     case (.notReady, .inProgress): (text, tone) = ("Updating", .changed)
     case (.notReady, .failed): (text, tone) = ("Failed", .failed)
     case (.notReady, .canceled): (text, tone) = ("Not ready, update canceled", .failed)
-    // Words newer than this version are shown as they are.
+    // States newer than this version are shown unchanged.
     case (.unknown(let word), let update): (text, tone) = ("\(word), \(update.shown)", .warning)
     case (let readiness, .unknown(let word)): (text, tone) = ("\(readiness.shown), \(word)", .warning)
     }
@@ -53,10 +53,10 @@ extension UpdateState {
 }
 
 extension EndpointConfig {
-  /// `main.support.qwen3/7`, with the share of each where there are several.
+  /// `main.support.qwen3/7`, with the traffic share of each if there are several.
   var modelText: String { modelText { _ in nil } }
 
-  /// The same with the alias of each version that has one: `main.support.qwen3/7 (@champion)`.
+  /// Returns the same text with the alias of each version that has one: `main.support.qwen3/7 (@champion)`.
   func modelText(alias: (ServedEntity) -> String?) -> String {
     entities.map { entity in
       let model = "\(entity.entityName)/\(entity.entityVersion)" + (alias(entity).map { " (\($0))" } ?? "")

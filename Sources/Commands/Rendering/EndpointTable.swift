@@ -2,9 +2,9 @@ internal import Endpoints
 internal import History
 internal import Planning
 
-/// Live endpoints as `get` lists them.
+/// The table of live endpoints that `get` prints.
 enum EndpointTable {
-  /// - Parameter statuses: by name, what a controller says; columns for it are shown where there is any.
+  /// - Parameter statuses: by name, the controllers' reports; their columns are shown if there are any.
   static func table(
     _ endpoints: [ObservedEndpoint], statuses: [String: EndpointStatus] = [:], isWide: Bool, now: Int64
   ) -> Table {

@@ -2,9 +2,9 @@ internal import CanonicalJSON
 internal import History
 internal import Planning
 
-/// Events of many endpoints, a line each.
+/// Events of many endpoints, one line each.
 enum EventText {
-  /// `2026-01-01T00:00:00Z  support-chat  revision 3: failed: broken weights  commit 1a2b3c4`.
+  /// Returns `2026-01-01T00:00:00Z  support-chat  revision 3: failed: broken weights  commit 1a2b3c4`.
   static func line(_ event: RecordedEvent, nameWidth: Int, showsHost: Bool, palette: Palette) -> String {
     let time = palette.paint(event.event.at.text(), .muted)
     let subject = palette.paint(self.subject(event, showsHost: showsHost).padded(to: nameWidth), .strong)
@@ -13,13 +13,13 @@ enum EventText {
     return "\(time)  \(subject)  \(words)\(commit)"
   }
 
-  /// What happened, and why. Of a log's end the last line is enough in a list; "setpoint describe" shows all of it.
+  /// Returns what happened, and why. A list shows only the last line of a log; "setpoint describe" shows all of it.
   static func words(_ event: HistoryEvent) -> String {
     let why = event.isLogTail ? event.why.split(whereSeparator: \.isNewline).last.map(String.init) ?? "" : event.why
     return why.isEmpty ? event.what : "\(event.what): \(why)"
   }
 
-  /// Whose event it is: an endpoint's name, or the fleet's.
+  /// Returns the subject of the event: an endpoint's name, or the fleet's.
   static func subject(_ event: RecordedEvent, showsHost: Bool) -> String {
     let name = event.endpoint ?? "fleet \(event.fleet ?? "-")"
     return showsHost ? "\(name) at \(event.host)" : name

@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import LibYAML
 
-/// Findings as a compiler prints them: clickable, one a line, all at once.
+/// Findings in a compiler's format: clickable, one per line, all at once.
 enum FindingsText {
   static func lines(_ findings: [Finding], _ palette: Palette) -> [String] {
     findings.map { finding in
@@ -33,7 +33,7 @@ enum FindingsText {
   }
 
   static func summary(_ set: ManifestSet) -> String {
-    // The last of those that are listed counts the others.
+    // The last listed finding counts the others.
     let listed = set.omittedFindings > 0 ? set.findings.dropLast() : set.findings[...]
     let errors = listed.count { $0.severity == .error }
     let warnings = listed.count - errors

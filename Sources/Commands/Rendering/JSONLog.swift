@@ -3,11 +3,11 @@ internal import Logging
 internal import Planning
 internal import ServingAPI
 
-/// Log lines for machines on standard error: one JSON object a line, with the time, the level, what happened, and its
-/// facts as members beside them.
+/// Log lines for programs on standard error: one JSON object per line, with the time, the level, the message, and the
+/// metadata as members.
 ///
-/// Facts inside of facts are told by dotted names. A fact that is called as one of the first three has an underscore
-/// behind its name.
+/// Nested metadata gets dotted names. Metadata with the name of one of the first three members gets a trailing
+/// underscore.
 struct JSONLog: LogHandler {
   let console: Console
   /// Milliseconds since 1970.
@@ -58,7 +58,7 @@ struct JSONLog: LogHandler {
     }
   }
 
-  /// By name, and no name twice.
+  /// Returns the facts sorted by name, without duplicate names.
   private static func unique(_ facts: [(name: String, value: JSONValue)]) -> [(String, JSONValue)] {
     var taken: Set<String> = ["ts", "level", "msg"]
     return facts.sorted { $0.name < $1.name }.map { fact in

@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import LibYAML
 
-/// A draft as the manifest that `apply -f` reads: only what differs from the defaults.
+/// A draft as the manifest that `apply -f` reads: only fields that differ from the defaults.
 enum ManifestText {
   static func text(_ draft: ManifestDraft) -> String { YAMLEmitter.emit(yaml(draft)) }
 
@@ -70,21 +70,21 @@ enum ManifestText {
     var shown = environment.filter { !CredentialNames.isCredential(variable: $0.key, value: $0.value) }
     let hidden = environment.keys.filter { shown[$0] == nil }.sorted()
     if let flags = shown.removeValue(forKey: EngineArguments.variable) { fields.append(("engine", engine(flags))) }
-    // A reference stands where a credential is not printed: it says what to do, and nothing wrong is sent by mistake.
+    // A secret reference replaces a credential: it says what to do, and nothing wrong is sent by mistake.
     for variable in hidden where variable != EngineArguments.variable {
       shown[variable] = "{{secrets/your-scope/\(variable)}}"
     }
     let remarks = hidden.map { variable in
       variable == EngineArguments.variable
-        ? "left out: engine, because its flags may contain a credential"
+        ? "omitted: engine, because its flags may contain a credential"
         : "the value of \(variable) may be a credential and is not printed: store it as a secret and refer to it"
     }
     guard !shown.isEmpty || !remarks.isEmpty else { return fields }
     return fields + [("environment", commented(remarks, texts(shown)))]
   }
 
-  /// The flags under the names that a manifest has for them. What is no JSON list of texts nobody but a stranger can have
-  /// put there; as a flag it is refused when the manifest is read back.
+  /// Returns the flags under the names that a manifest has for them. A value that is not a JSON list of texts was not
+  /// written by Setpoint; as a flag, it is refused when the manifest is read back.
   private static func engine(_ text: String) -> YAMLValue {
     let items = (try? JSONValue(parsing: text).arrayValue)?.compactMap(\.stringValue) ?? [""]
     var rest = items[...]

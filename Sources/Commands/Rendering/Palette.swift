@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// What a text means; on a colour terminal the meaning has a colour, elsewhere it has none.
+/// The meaning of a text; on a colour terminal, each meaning has a colour.
 package enum Tone: Sendable, CaseIterable {
   case created
   case changed
@@ -23,7 +23,7 @@ package enum Tone: Sendable, CaseIterable {
   }
 }
 
-/// Paints texts, or leaves them as they are where nobody would see colours.
+/// Colours texts, or leaves them unchanged if colours are not supported.
 package struct Palette: Hashable, Sendable {
   package let isColoured: Bool
 
@@ -31,13 +31,13 @@ package struct Palette: Hashable, Sendable {
 
   package static let plain = Palette(isColoured: false)
 
-  /// The text with its meaning, as a part of a line that is still to be printed.
+  /// Marks a text with its meaning, as part of a line that is still to be printed.
   package func paint(_ text: String, _ tone: Tone?) -> String {
     guard isColoured, let tone, !text.isEmpty else { return text }
     return PaintMark.begin(tone) + text + PaintMark.end
   }
 
-  /// A line as it goes out: what was painted has its colour, and everything that does not print as itself is escaped.
+  /// Returns a line as it is printed: marked texts get their colours, and all control characters are escaped.
   package func printed(_ line: String) -> String {
     guard isColoured else { return Printable.line(line) }
     var result = ""
@@ -51,8 +51,8 @@ package struct Palette: Hashable, Sendable {
   }
 }
 
-/// What stands before and behind a painted text until it is printed. Data cannot hold one: its characters are drawn anew by
-/// each process, so nobody outside can colour a line of ours.
+/// The marks around a coloured text until it is printed. Data cannot contain them: each process generates new ones, so
+/// no outside text can colour our lines.
 private enum PaintMark {
   static let seal: [Unicode.Scalar] = (0..<5).compactMap { _ in Unicode.Scalar(UInt32.random(in: 0xF0000...0xFFFFD)) }
 
@@ -65,7 +65,7 @@ private enum PaintMark {
 
   static let end = mark(UInt32(UInt8(ascii: ".")))
 
-  /// The terminal's code for the letter behind a seal.
+  /// Returns the terminal's code for the letter in a mark.
   static func code(_ letter: Unicode.Scalar) -> String? {
     if letter == "." { return "0" }
     let index = Int(letter.value) - Int(firstLetter)

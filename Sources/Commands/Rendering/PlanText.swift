@@ -1,12 +1,12 @@
 internal import Endpoints
 package import Planning
 
-/// A plan as people read it: for each endpoint what happens and why, its fields, what that does to what serves now, and the
-/// calls; then a line that counts.
+/// A plan as text: for each endpoint the action and its reason, the fields, the effect on what is serving, and the
+/// calls; then a summary line.
 package enum PlanText {
   /// - Parameters:
-  ///   - remarks: by endpoint, further lines, such as the words with which the provider gave up on what is held.
-  ///   - explain: list also what was ignored.
+  ///   - remarks: additional lines by endpoint, such as the provider's message for a failure that led to a hold.
+  ///   - explain: also lists ignored differences.
   package static func lines(
     _ plan: Plan, palette: Palette = .plain, remarks: [String: [String]] = [:], explain: Bool = false
   ) -> [String] {
@@ -18,7 +18,7 @@ package enum PlanText {
     return lines + [summary(plan)]
   }
 
-  /// Such as `1 to update, 1 held, 3 unchanged`.
+  /// Returns a summary such as `1 to update, 1 held, 3 unchanged`.
   package static func summary(_ plan: Plan) -> String {
     let counts = PlanAction.allCases.filter { $0 != .none }.map { ($0, plan.count($0)) }.filter { $0.1 > 0 }
     guard !counts.isEmpty else {
@@ -29,7 +29,7 @@ package enum PlanText {
     return (words + ["\(plan.unchanged) unchanged"]).joined(separator: ", ") + "."
   }
 
-  /// What a plan says of one endpoint, in a few words: `update (spec changed)`, `hold (quarantined)`.
+  /// Returns a short title for an endpoint: `update (spec changed)`, `hold (quarantined)`.
   package static func headline(_ action: PlanAction, _ reason: Reason) -> String {
     "\(action.rawValue) (\(reason.code.rawValue))"
   }
@@ -58,7 +58,7 @@ package enum PlanText {
     return lines
   }
 
-  /// The calls in order; what is sent again and again, as by a rollout in steps, stands once.
+  /// Returns the calls in order; a call that is repeated, as in a rollout with steps, is listed once.
   private static func calls(_ operations: [Operation]) -> [String] {
     var calls: [(call: String, times: Int)] = []
     for operation in operations {
@@ -86,35 +86,36 @@ package enum PlanText {
     }
   }
 
-  /// What a person can do about a hold that waits for one.
+  /// Returns what the user can do about a hold that needs a user.
   private static func next(_ change: EndpointChange) -> String? {
     change.action == .hold ? change.reason.next(for: change.endpoint) : nil
   }
 
-  /// What others say over several lines goes on deeper than any line of a plan stands, so that it cannot pass for one.
+  /// Indents further lines of other systems' texts deeper than any line of a plan, so that they cannot pass for one.
   private static func indented(_ text: String, label: String) -> [String] {
     text.split(whereSeparator: \.isNewline).enumerated().map { ($0 == 0 ? "    \(label)" : "      ") + $1 }
   }
 }
 
 extension Reason {
-  /// What a person can do about a hold for this reason; nil where there is nothing to do, or the reason says it.
+  /// Returns what the user can do about a hold for this reason; nil if there is nothing to do, or if the reason says
+  /// it.
   func next(for endpoint: String) -> String? {
     if detail.contains("setpoint retry") { return nil }
     switch code {
     case .quarantined, .inconclusive, .refused:
       return "change the manifest, or retry with \"setpoint retry \(endpoint)\""
     case .stalled:
-      return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" tries again"
+      return "\"setpoint describe \(endpoint)\" shows what failed; \"setpoint retry \(endpoint)\" retries"
     case .rolledBack: return "change the manifest, or lift the hold with \"setpoint retry \(endpoint)\""
     case .conflict:
-      // Some say themselves that --adopt is no way.
+      // Some details say themselves that --adopt is not possible.
       guard detail.hasSuffix("--adopt takes it over") else { return nil }
       let adoption = "adopt it with \"setpoint apply -f ... --adopt\""
       return detail.hasPrefix("it belongs to fleet ") ? "\(adoption), or act for its fleet with --fleet" : adoption
-    case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it once more"
+    case .contested: return "find out what else changes it; \"setpoint retry \(endpoint)\" reverts it again"
     case .massDeletion:
-      return "check that the source leaves it out on purpose, then start \"setpoint run\" with --allow-mass-delete"
+      return "check that the removal from the source is intended, then start \"setpoint run\" with --allow-mass-delete"
     case .unhealthy: return "\"setpoint describe \(endpoint)\" and \"setpoint logs \(endpoint)\" show why"
     default: return nil
     }

@@ -1,15 +1,15 @@
 internal import Endpoints
 
-/// What `apply` is doing with one endpoint, as a person follows it.
+/// The progress of `apply` for one endpoint.
 package struct EndpointProgress: Hashable, Sendable {
   package enum Phase: Hashable, Sendable {
-    /// Looked at, nothing sent yet.
+    /// Observed; nothing sent yet.
     case deciding
-    /// A call is on its way.
+    /// A call is in flight.
     case sending
-    /// The provider is at work.
+    /// The provider is executing the change.
     case waiting
-    /// The new version is being asked its questions.
+    /// The new version is being verified.
     case verifying
     case done
     case held
@@ -34,13 +34,13 @@ package struct EndpointProgress: Hashable, Sendable {
 
   package let endpoint: String
   package let phase: Phase
-  /// The state in a word or two: `updating`, `created`, `held (quarantined)`.
+  /// A short state: `updating`, `created`, `held (quarantined)`.
   package let state: String
-  /// What it waits for, or why it ended so.
+  /// What it waits for, or why it ended.
   package let detail: String
 
   package init(endpoint: String, phase: Phase, state: String, detail: String = "") {
-    // Escaped here already, since lines are cut to a width.
+    // Escaped here already, because lines are cut to a width.
     self.endpoint = Printable.line(endpoint)
     self.phase = phase
     self.state = state
@@ -48,7 +48,7 @@ package struct EndpointProgress: Hashable, Sendable {
   }
 }
 
-/// The progress of all endpoints of one `apply`: a value that is told what changed and says what to show.
+/// The progress of all endpoints of one `apply`: a value that receives changes and returns the lines to show.
 package struct ProgressBoard: Sendable {
   private struct Row: Sendable {
     var progress: EndpointProgress
@@ -60,14 +60,14 @@ package struct ProgressBoard: Sendable {
   /// When a line was last returned to be printed, in milliseconds since 1970.
   private var lastSaid: Int64 = 0
 
-  /// How long nothing is said where lines are not drawn anew and something is waited for, in milliseconds.
+  /// The longest silence in milliseconds if lines are not redrawn and something is being waited for.
   package static let quiet: Int64 = 10_000
 
   package init() {}
 
-  /// Takes note of a change at `now` (milliseconds since 1970).
+  /// Records a change at `now` (milliseconds since 1970).
   ///
-  /// - Returns: the line to print where lines are not drawn anew; nil when there is nothing new to say.
+  /// - Returns: the line to print if lines are not redrawn; nil if there is nothing new to print.
   package mutating func note(_ progress: EndpointProgress, now: Int64) -> String? {
     let line = change(progress, now: now)
     if line != nil { lastSaid = now }
@@ -85,8 +85,8 @@ package struct ProgressBoard: Sendable {
     return former == progress ? nil : Self.plainLine(progress, elapsed: now - rows[index].began)
   }
 
-  /// One line for each endpoint, cut to the terminal. Where there are more endpoints than rows, those that are still being
-  /// worked on come first and the rest are counted.
+  /// Returns one line for each endpoint, cut to the terminal's width. If there are more endpoints than rows, unfinished
+  /// ones come first and the rest are counted.
   package func lines(now: Int64, size: TerminalSize, palette: Palette) -> [String] {
     let room = max(1, size.rows - 2)
     let shown =
@@ -106,7 +106,7 @@ package struct ProgressBoard: Sendable {
     return lines
   }
 
-  /// What is still waited for, when nothing was said for ``quiet``; nil: nothing is to be said.
+  /// Returns what is still being waited for if nothing was printed for ``quiet``; nil: nothing to print.
   package mutating func reminder(now: Int64) -> String? {
     let waiting = rows.filter { $0.ended == nil }
     guard let first = waiting.first, now - lastSaid >= Self.quiet else { return nil }
@@ -127,7 +127,7 @@ package struct ProgressBoard: Sendable {
     detail.count <= 80 ? detail : "\(detail.prefix(79))…"
   }
 
-  /// The endpoints that are still being worked on, in the order in which they began.
+  /// The unfinished endpoints, in the order in which they started.
   package var unfinished: [EndpointProgress] { rows.filter { $0.ended == nil }.map(\.progress) }
 
   private static func plainLine(_ progress: EndpointProgress, elapsed: Int64) -> String {
@@ -139,7 +139,7 @@ package struct ProgressBoard: Sendable {
 }
 
 extension String {
-  /// Filled with blanks up to a width.
+  /// Returns the text padded with blanks to a width.
   func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 
   fileprivate var trimmedEnd: String {

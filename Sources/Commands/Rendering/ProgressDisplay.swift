@@ -1,17 +1,17 @@
 internal import Synchronization
 
-/// Shows a ``ProgressBoard`` on standard error: on a terminal as lines that are drawn anew, elsewhere as one line for each
+/// Shows a ``ProgressBoard`` on standard error: on a terminal as lines that are redrawn, elsewhere as one line for each
 /// change.
 final class ProgressDisplay: Sendable {
   private struct State {
     var board = ProgressBoard()
-    /// How many lines stand on the terminal that the next drawing replaces.
+    /// The number of lines on the terminal that the next drawing replaces.
     var drawn = 0
   }
 
   private let console: Console
   private let now: @Sendable () -> Int64
-  /// Whether how each endpoint ended is told elsewhere, where the same person reads it.
+  /// Whether each endpoint's outcome is reported elsewhere in the same output.
   private let leavesEnds: Bool
   private let state = Mutex(State())
 
@@ -33,14 +33,14 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Takes the lines off a terminal on which the command now says how each endpoint ended.
+  /// Removes the lines from a terminal on which the command now reports each endpoint's outcome.
   func finish() {
     state.withLock { state in
       if leavesEnds { erase(&state) }
     }
   }
 
-  /// Says something between the progress lines.
+  /// Prints a line between the progress lines.
   func say(_ line: String) {
     state.withLock { state in
       erase(&state)
@@ -49,8 +49,8 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Shows at each beat, until there are no more, that time goes on while nothing changes: elapsed times on a terminal,
-  /// elsewhere a line now and then.
+  /// Shows at each beat, until they end, that time passes while nothing changes: elapsed times on a terminal, elsewhere
+  /// an occasional line.
   func keepTime(_ heartbeat: @Sendable () async -> Bool) async {
     while await heartbeat() {
       state.withLock { state in
@@ -63,7 +63,7 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// The endpoints that are still being worked on.
+  /// The unfinished endpoints.
   var unfinished: [EndpointProgress] { state.withLock { $0.board.unfinished } }
 
   private func draw(_ state: inout State) {

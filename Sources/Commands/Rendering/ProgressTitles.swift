@@ -3,15 +3,16 @@ internal import Endpoints
 internal import Planning
 internal import Synchronization
 
-/// Turns what a walk tells into what a person follows. Remembers for each endpoint the last thing that was done to it, since
-/// the end of a walk only says that nothing is left to do.
+/// Converts convergence events to progress for the user. Stores the last action for each endpoint, because the end of a
+/// convergence only says that nothing is left to do.
 final class ProgressTitles: Sendable {
   private let lastActions = Mutex<[String: PlanAction]>([:])
   private let undertaking: Undertaking
 
   init(_ undertaking: Undertaking = .plan) { self.undertaking = undertaking }
 
-  /// Nil for what nobody has to follow: a look after which only something is written down, or nothing is to do.
+  /// Returns nil for events without visible progress: an observation after which something is only recorded, or nothing
+  /// is to do.
   func progress(_ event: ConvergenceEvent) -> EndpointProgress? {
     switch event {
     case .assessed(let assessment): progress(assessment, action: note(assessment))
@@ -23,7 +24,8 @@ final class ProgressTitles: Sendable {
     }
   }
 
-  /// Notes what is being done, and returns it. While the provider is at work a decision speaks of an update, whatever began it.
+  /// Records and returns the current action. While the provider is busy, a decision reports an update, whatever action
+  /// started it.
   private func note(_ assessment: Reconciler.Assessment) -> PlanAction {
     let decision = assessment.decision
     return lastActions.withLock { actions in
@@ -42,7 +44,7 @@ final class ProgressTitles: Sendable {
     return patch.remove.contains(FleetTags.held) ? "lifting the hold" : "changing tags"
   }
 
-  /// What is being done, in the words of what was asked for.
+  /// The current action, in the terms of the request.
   private func doing(_ action: PlanAction) -> String {
     action == .rollback ? undertaking.doing ?? action.doing : action.doing
   }
@@ -58,7 +60,7 @@ final class ProgressTitles: Sendable {
     case .verify(let request):
       let entities = request.entities.joined(separator: ", ")
       return EndpointProgress(
-        endpoint: assessment.name, phase: .verifying, state: "verifying", detail: "asks \(entities)")
+        endpoint: assessment.name, phase: .verifying, state: "verifying", detail: "querying \(entities)")
     case .checkTarget:
       return EndpointProgress(
         endpoint: assessment.name, phase: .deciding, state: doing,
@@ -69,7 +71,7 @@ final class ProgressTitles: Sendable {
     }
   }
 
-  /// What it waits for: the provider's own words on the replicas before ours on the decision.
+  /// Returns what it is waiting for: the provider's message on the replicas before the decision's own.
   private static func waiting(_ assessment: Reconciler.Assessment) -> String {
     var words = ""
     if case .present(let live) = assessment.observed { words = live.deploymentWords }
@@ -90,13 +92,13 @@ final class ProgressTitles: Sendable {
       case .underWay: outcome.isSuccess ? .done : .failed
       case .interrupted, .failed: .failed
       }
-    // Why it ended so can be long, and is told once: by the report at the end.
+    // The reason can be long, and is printed once: by the final report.
     return EndpointProgress(endpoint: result.name, phase: phase, state: outcome.title)
   }
 }
 
 extension PlanAction {
-  /// As something that is being done.
+  /// The action in progress.
   fileprivate var doing: String {
     switch self {
     case .create: "creating"
@@ -108,7 +110,7 @@ extension PlanAction {
     }
   }
 
-  /// As something that has been done.
+  /// The completed action.
   var done: String {
     switch self {
     case .create: "created"

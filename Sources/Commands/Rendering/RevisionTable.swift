@@ -3,7 +3,7 @@ internal import Endpoints
 internal import History
 internal import Planning
 
-/// Revisions as `history` and `describe` list them.
+/// The table of revisions in `history` and `describe`.
 enum RevisionTable {
   static func table(_ recorded: RecordedMemory) -> Table {
     var table = Table(["REVISION", "MODEL", "DIGEST", "OUTCOME", "RECORDED", "COMMIT", "NOTE"])
@@ -22,13 +22,13 @@ enum RevisionTable {
   private static func note(_ revision: Revision, _ recorded: RecordedMemory) -> String {
     var notes: [String] = []
     if recorded.memory.lastGood?.number == revision.number { notes.append("last good") }
-    if recorded.memory.attempt?.revision == revision.number { notes.append("under way") }
+    if recorded.memory.attempt?.revision == revision.number { notes.append("in progress") }
     if let message = revision.outcome.message { notes.append(message) }
     if let lost = recorded.lostConfigs[revision.number] { notes.append(lost.message) }
     return shortened(notes.joined(separator: "; "))
   }
 
-  /// A table is for finding a revision; what happened to it is told in whole by its events.
+  /// A table is for finding a revision; its events tell the whole story.
   private static func shortened(_ note: String) -> String { note.count <= 100 ? note : "\(note.prefix(99))…" }
 
   static func json(_ revision: Revision, _ recorded: RecordedMemory) -> JSONValue {
@@ -53,7 +53,7 @@ enum RevisionTable {
 }
 
 extension RecordedMemory {
-  /// `main.support.qwen3/7`, with the alias that the manifest named it by.
+  /// Returns `main.support.qwen3/7`, with the alias that the manifest used.
   func modelText(of revision: Revision) -> String? {
     outline(of: revision)?.modelText { entity in
       revision.aliases.first { $0.model == entity.entityName && $0.version == entity.entityVersion }?.alias
@@ -73,7 +73,7 @@ extension RevisionOutcome {
   }
 }
 
-/// Events as `history --events` and `describe` list them.
+/// The table of events in `history --events` and `describe`.
 enum EventTable {
   static func table(_ events: [HistoryEvent]) -> Table {
     var table = Table(["TIME", "EVENT", "COMMIT", "WHY"])

@@ -2,8 +2,8 @@ internal import Endpoints
 package import History
 package import Planning
 
-/// A fleet's status as people read it: how it stands, what keeps the controller from its work, its endpoints with those
-/// first that need somebody, and what to do about them.
+/// A fleet's status as text: a summary, problems that stop the controller, its endpoints with those that need attention
+/// first, and what to do about them.
 package enum StatusText {
   package static func lines(
     _ status: FleetStatus, now: Timestamp, isWide: Bool = false, palette: Palette = .plain
@@ -15,14 +15,14 @@ package enum StatusText {
     lines.append("")
     lines += table(status, now, isWide: isWide).lines(palette)
     let sorted = status.endpoints.sorted(by: precedes)
-    // One remedy for all of them.
+    // One suggestion for all of them.
     let going = sorted.filter { $0.reason == .massDeletion }
     let steps = sorted.filter { $0.reason != .massDeletion || $0.name == going.first?.name }
       .compactMap { step($0, and: $0.reason == .massDeletion ? going.count - 1 : 0) }
     return steps.isEmpty ? lines : lines + [""] + steps
   }
 
-  /// Whether nothing needs a person.
+  /// Whether nothing needs attention.
   package static func isWell(_ status: FleetStatus, now: Timestamp) -> Bool {
     status.report.problems.isEmpty && silence(status, now) == nil && !status.endpoints.contains(where: \.needsPerson)
   }
@@ -51,7 +51,7 @@ package enum StatusText {
     return words
   }
 
-  /// Why what is shown may no longer be so; nil: it is.
+  /// Why the status may be stale; nil: it is current.
   static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
     if let stopped = status.report.stoppedAt {
       return
@@ -60,7 +60,7 @@ package enum StatusText {
     if status.isControllerRunning == false {
       let last = status.lastSync.map { "; last heartbeat \(age($0, now)) ago" } ?? ""
       return
-        "the controller is not running: no process holds the lease of the fleet \(status.fleet)\(last); nothing is "
+        "the controller is not running: no process holds the lease of fleet \(status.fleet)\(last); nothing is "
         + "reconciled until \"setpoint run\" is started again"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
@@ -72,7 +72,7 @@ package enum StatusText {
   private static func table(_ status: FleetStatus, _ now: Timestamp, isWide: Bool) -> Table {
     var table = Table(
       isWide
-        ? ["NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "LOOKED", "NEXT", "WHY"]
+        ? ["NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "CHECKED", "NEXT", "WHY"]
         : ["NAME", "PHASE", "SINCE", "DESIRED", "LIVE", "NEXT", "WHY"])
     for endpoint in status.endpoints.sorted(by: precedes) {
       let step = Table.Cell(next(endpoint, now) ?? "-")
@@ -95,26 +95,26 @@ package enum StatusText {
     return table
   }
 
-  /// What needs somebody first, what is in sync last.
+  /// Sorts endpoints that need attention first, and those in sync last.
   private static func precedes(_ one: EndpointStatus, _ other: EndpointStatus) -> Bool {
     let ranks = [one, other].map { $0.needsPerson ? -1 : $0.phase.rank }
     return ranks[0] == ranks[1] ? one.name < other.name : ranks[0] < ranks[1]
   }
 
-  /// What is live, or that it is what is desired.
+  /// Returns the live model, or `the same` if it is the desired one.
   private static func live(_ endpoint: EndpointStatus) -> String {
     guard let live = endpoint.live else { return "-" }
     return live == endpoint.desired.map(withoutAliases) ? "the same" : live
   }
 
-  /// Without the ` (@champion)` that only a manifest knows of.
+  /// Returns the text without the ` (@champion)` that only a manifest knows.
   private static func withoutAliases(_ text: String) -> String {
     var parts = text.split(separator: " (@", omittingEmptySubsequences: false)
     for index in parts.indices.dropFirst() { parts[index] = parts[index].drop { $0 != ")" }.dropFirst() }
     return parts.joined()
   }
 
-  /// What comes next and when: `check again in 42s`, `verify now`.
+  /// Returns the next step and its time: `check again in 42s`, `verify now`.
   package static func next(_ endpoint: EndpointStatus, _ now: Timestamp) -> String? {
     guard let next = endpoint.next else { return nil }
     guard let at = endpoint.nextAt else { return next }
@@ -126,12 +126,12 @@ package enum StatusText {
       separator: "; ")
   }
 
-  /// What a person can do about an endpoint that needs one.
+  /// Returns what the user can do about an endpoint that needs attention.
   ///
-  /// - Parameter others: how many more endpoints it is said for.
+  /// - Parameter others: the number of other endpoints that it applies to.
   private static func step(_ endpoint: EndpointStatus, and others: Int) -> String? {
     guard endpoint.needsPerson else { return nil }
-    // Its reason stands in the table, cut; what to do is said here in whole.
+    // The table shows the reason shortened; what to do is printed in full here.
     let known = endpoint.reason.flatMap { Reason($0, $0 == .conflict ? endpoint.why : "").next(for: endpoint.name) }
     return
       "\(endpoint.name)\(others > 0 ? " and \(others) more" : ""): \(known ?? "\"setpoint describe \(endpoint.name)\" shows more")"
@@ -143,11 +143,11 @@ package enum StatusText {
 
   static func short(_ commit: String) -> String { String(commit.prefix(7)) }
 
-  /// For a table, which is for finding an endpoint; `describe` tells all.
+  /// Shortens a text for a table, which is for finding an endpoint; `describe` shows all of it.
   static func shortened(_ text: String) -> String {
     guard text.count > 80 else { return text }
     let start = text.prefix(79)
-    // A word that is cut, such as an option's name, is read as another.
+    // A truncated word, such as an option's name, would be read as another.
     let words = text.dropFirst(79).first == " " ? start : start[..<(start.lastIndex(of: " ") ?? start.endIndex)]
     return "\(words.count < 50 ? start : words)…"
   }
@@ -158,7 +158,7 @@ package enum StatusText {
 }
 
 extension Phase {
-  /// What a person wants to see first, first.
+  /// The phases, most important first.
   static let inOrderOfInterest: [Phase] = [
     .blocked, .held, .degraded, .rollingBack, .creating, .updating, .deleting, .adopting, .withheld, .unknown, .inSync,
   ]

@@ -2,16 +2,16 @@ internal import ArgumentParser
 internal import Controller
 internal import Planning
 
-/// Makes the commands that messages suggest work as printed.
+/// Completes the commands that messages suggest, so that they work as printed.
 ///
-/// A message anywhere says `"setpoint retry chat"`, in quotation marks. Where it is printed, this adds what the command that
-/// runs was given and the next one needs as well: provider, fleet, state directory, registry, and manifests.
+/// A message says `"setpoint retry chat"`, in quotation marks. When it is printed, this adds the options of the current
+/// command that the next one needs as well: provider, fleet, state directory, registry, and manifests.
 struct SuggestedCommands: Hashable, Sendable {
   var host: String?
   var profile: String?
-  /// Nil: the usual one.
+  /// Nil: the default.
   var fleet: String?
-  /// The fleet that a command acts for when none is named.
+  /// The fleet that a command acts for if none is named.
   var usualFleet = DecisionOptions.defaultFleet
   var state: String?
   var registry: String?
@@ -20,7 +20,7 @@ struct SuggestedCommands: Hashable, Sendable {
 
   init() {}
 
-  /// What the command was given.
+  /// Takes the options from a command.
   init(of command: any ParsableCommand) {
     for child in Mirror(reflecting: command).children {
       switch child.value {
@@ -39,7 +39,7 @@ struct SuggestedCommands: Hashable, Sendable {
     usualFleet = FleetName.ofEnvironment ?? DecisionOptions.defaultFleet
   }
 
-  /// The text with its suggested commands completed. What is complete already stays as it is.
+  /// Returns the text with its suggested commands completed. Complete commands are not changed.
   func completed(_ text: String) -> String {
     guard text.contains("setpoint ") else { return text }
     var result = ""
@@ -59,7 +59,7 @@ struct SuggestedCommands: Hashable, Sendable {
     return result + rest
   }
 
-  /// A whole command line for these words, each quoted where a shell needs it.
+  /// Returns a whole command line for these words, each quoted if a shell needs it.
   func command(_ words: [String]) -> String {
     completed(command: ShellWord.line(["setpoint"] + words)[...])
   }
@@ -74,7 +74,7 @@ struct SuggestedCommands: Hashable, Sendable {
     var words = command.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
     guard words.count > 1, words.last != "--help", let verb = Verb(words: words) else { return String(command) }
     if verb.takesManifests { fillIn(manifests: &words, verb) }
-    // Without manifests it is the name of a command in a sentence, and nothing to run.
+    // Without manifests, it is the name of a command in a sentence, not a command to run.
     if verb.takesManifests, !words.contains(where: { $0 == "-f" || $0 == "--plan" || $0 == "--adopt" }) {
       return String(command)
     }
@@ -91,7 +91,7 @@ struct SuggestedCommands: Hashable, Sendable {
     return (words + added).joined(separator: " ")
   }
 
-  /// Puts the manifests where a suggestion says `-f ...` or `-f`, and before all else where it names none.
+  /// Inserts the manifests where a suggestion says `-f ...` or `-f`, or at the front if it names none.
   private func fillIn(manifests words: inout [String], _ verb: Verb) {
     let given = paths.flatMap { ["-f", ShellWord.quoted($0)] }
     if let index = words.firstIndex(of: "-f") {
@@ -104,7 +104,7 @@ struct SuggestedCommands: Hashable, Sendable {
     }
   }
 
-  /// What a command takes, as far as suggestions go.
+  /// The options that a command takes, as far as suggestions are concerned.
   private enum Verb {
     /// Plans from manifests.
     case plan
@@ -112,11 +112,11 @@ struct SuggestedCommands: Hashable, Sendable {
     /// Changes one endpoint for the fleet.
     case change
     case delete
-    /// Looks at endpoints.
+    /// Reads endpoints.
     case look
-    /// Looks at endpoints and at history.
+    /// Reads endpoints and history.
     case recall
-    /// Looks at what controllers said.
+    /// Reads controllers' reports.
     case watch
 
     init?(words: [String]) {
@@ -140,9 +140,9 @@ struct SuggestedCommands: Hashable, Sendable {
   }
 }
 
-/// Words as a POSIX shell reads them.
+/// Words in POSIX shell syntax.
 enum ShellWord {
-  /// In single quotes unless it is safe without.
+  /// Returns the word in single quotes unless it is safe without them.
   static func quoted(_ word: String) -> String {
     let safe = word.utf8.allSatisfy { byte in
       switch byte {

@@ -1,14 +1,14 @@
 internal import Endpoints
 
-/// Rows under headings, each column as wide as its widest cell, as kubectl prints them.
+/// Rows under headings, with each column as wide as its widest cell, as kubectl prints them.
 package struct Table: Sendable {
   package struct Cell: Sendable, ExpressibleByStringInterpolation {
     package let text: String
     package let tone: Tone?
 
     package init(_ text: String, _ tone: Tone? = nil) {
-      // A cell is one line; what a server writes over several is shown in `describe`. It is escaped here already, since
-      // columns are as wide as what is printed.
+      // A cell is one line; `describe` shows a server's multi-line texts. It is escaped here already, because columns
+      // are as wide as the printed text.
       self.text = Printable.line(text.split(whereSeparator: \.isNewline).joined(separator: " "))
       self.tone = tone
     }
@@ -25,7 +25,7 @@ package struct Table: Sendable {
 
   package var isEmpty: Bool { rows.isEmpty }
 
-  /// The lines, headings first; no line ends in blanks.
+  /// Returns the lines, headings first; no line ends with blanks.
   package func lines(_ palette: Palette = .plain) -> [String] {
     let head = headings.map { Cell($0) }
     let widths = headings.indices.map { column in

@@ -1,11 +1,11 @@
 internal import Planning
 
-/// Times as people and programs read them.
+/// Times for people and programs.
 package enum TimeText {
-  /// An instant as RFC 3339 in UTC, `2026-08-23T09:05:00Z`. `milliseconds` count from 1970.
+  /// Returns an instant as RFC 3339 in UTC, `2026-08-23T09:05:00Z`. `milliseconds` is counted from 1970.
   package static func instant(_ milliseconds: Int64) -> String { Timestamp(milliseconds: milliseconds).text() }
 
-  /// A span in its two largest units: `8s`, `2m05s`, `1h02m`, `3d04h`.
+  /// Returns a duration in its two largest units: `8s`, `2m05s`, `1h02m`, `3d04h`.
   package static func span(seconds: Int64) -> String {
     switch max(0, seconds) {
     case let seconds where seconds < 60: "\(seconds)s"
@@ -15,7 +15,7 @@ package enum TimeText {
     }
   }
 
-  /// How long ago something was, in its largest unit: `8s`, `2m`, `1h`, `3d`.
+  /// Returns an age in its largest unit: `8s`, `2m`, `1h`, `3d`.
   package static func age(milliseconds: Int64) -> String {
     switch max(0, milliseconds / 1000) {
     case let seconds where seconds < 60: "\(seconds)s"

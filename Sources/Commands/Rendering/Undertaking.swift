@@ -1,6 +1,6 @@
 internal import Planning
 
-/// What a command was asked to do with an endpoint, which decides by what word its end goes.
+/// The request of a command for an endpoint, which determines how its outcome is named.
 enum Undertaking: Hashable, Sendable {
   /// What the plan says.
   case plan
@@ -9,7 +9,7 @@ enum Undertaking: Hashable, Sendable {
 
   var isRollback: Bool { if case .rollback = self { true } else { false } }
 
-  /// As something that is being done; nil where the action says it.
+  /// The request in progress; nil if the action says it.
   var doing: String? {
     switch self {
     case .plan, .retry: nil
@@ -17,7 +17,7 @@ enum Undertaking: Hashable, Sendable {
     }
   }
 
-  /// As something that has been done, in a word for programs; nil where the action says it.
+  /// The completed request, in a word for programs; nil if the action says it.
   var outcome: String? {
     switch self {
     case .plan: nil
@@ -26,7 +26,7 @@ enum Undertaking: Hashable, Sendable {
     }
   }
 
-  /// The same for people.
+  /// The completed request, for people.
   var done: String? {
     switch self {
     case .plan, .retry: outcome

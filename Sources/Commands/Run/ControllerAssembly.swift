@@ -7,9 +7,9 @@ internal import Planning
 internal import ServiceLifecycle
 internal import ServingAPI
 
-/// Puts a controller together out of a command line.
+/// Assembles a controller from a command line.
 struct ControllerAssembly {
-  /// In the order in which they are started; asked to stop the other way round.
+  /// In the order in which they are started; stopped in reverse order.
   let services: [any Service]
 
   init(
@@ -58,7 +58,7 @@ struct ControllerAssembly {
         )
       })
     log.info(
-      "holds the fleet \(options.fleet) at \(connection.target) to \(parts.source.description)",
+      "reconciling fleet \(options.fleet) at \(connection.target) with \(parts.source.description)",
       metadata: [
         "mode": "\(options.mode.rawValue)",
         "interval": "\(TimeText.span(seconds: options.interval.components.seconds))",
@@ -66,7 +66,7 @@ struct ControllerAssembly {
     services = [notifier as (any Service)?, listener, service].compactMap(\.self)
   }
 
-  /// A few letters that tell the runs of this process from those of another in logs.
+  /// Returns a few letters that distinguish this process's runs from others in logs.
   private static func instance(_ chance: @Sendable () -> Double) -> String {
     let letters = Array("abcdefghijkmnpqrstuvwxyz23456789")
     return String((0..<5).map { _ in letters[min(letters.count - 1, Int(chance() * Double(letters.count)))] })

@@ -1,7 +1,7 @@
 internal import Controller
 internal import Endpoints
 
-/// A source whose manifests are judged by rules as they are read: what they refuse is never sent.
+/// A source whose manifests are checked against the rules as they are read; refused ones are never sent.
 struct JudgedSource: ManifestSource {
   private let source: any ManifestSource
   private let judge: @Sendable (Manifest) -> [Finding]

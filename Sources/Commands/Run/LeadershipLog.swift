@@ -20,7 +20,7 @@ final class LeadershipLog: Sendable {
     switch standing {
     case .active:
       metrics.leads(true)
-      log.info("holds the fleet's lease")
+      log.info("holding the fleet's lease")
     case .standby(let holder):
       metrics.leads(false)
       log.notice("standing by: the fleet's lease is held by \(holder ?? "another controller")")

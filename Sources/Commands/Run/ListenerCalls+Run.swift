@@ -4,7 +4,7 @@ internal import History
 internal import Planning
 
 extension ListenerCalls {
-  /// What the controller's listener answers with.
+  /// Creates the calls that the controller's listener serves.
   init(
     _ controller: FleetController, _ queue: KeyQueue, _ standing: LeadershipLog, pause: PauseFile,
     hook: WebhookGate?, metrics: ControllerMetrics, options: ControllerOptions,
@@ -16,7 +16,7 @@ extension ListenerCalls {
         return metrics.text(now: Timestamp(milliseconds: now()))
       },
       health: {
-        // A controller that is stuck does not answer here, and a probe without an answer has failed.
+        // A hanging controller does not answer here, and a probe without an answer fails.
         _ = await controller.isStopping
         let longest = queue.figures.longestRunning
         guard longest < options.runDeadline * 2 else {
@@ -44,7 +44,7 @@ extension ListenerCalls {
       },
       sync: {
         wake()
-        return "reads the source now"
+        return "syncing the source now"
       })
   }
 

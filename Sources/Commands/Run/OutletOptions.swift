@@ -8,7 +8,7 @@ internal import Logging
 internal import ServingAPI
 internal import Synchronization
 
-/// Where a controller is asked, and whom it tells.
+/// A controller's listener, notifications and log.
 struct OutletOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The address for metrics, probes and hooks.", valueName: "HOST:PORT"))
   var listen = ListenAddress.controller
@@ -66,7 +66,7 @@ struct OutletOptions: ParsableArguments {
 }
 
 extension OutletOptions {
-  /// Nil: nobody is to be told.
+  /// Nil: no notifications.
   func notifier(_ surroundings: Surroundings, metrics: ControllerMetrics, log: Logger) throws -> WebhookNotifier? {
     let address: @Sendable () -> WebhookURL
     if let notifyURLFile {
@@ -88,9 +88,9 @@ extension OutletOptions {
       log: log, record: { metrics.notified($0) })
   }
 
-  /// The file with the listener's token; nil: nobody may change anything there.
+  /// The file with the listener's token; nil: callers may not change anything there.
   ///
-  /// - Parameter state: where the controller keeps a token of its own.
+  /// - Parameter state: where the controller keeps its own token.
   func tokenFile(in state: StateDirectory) -> String? {
     listenTokenFile ?? (ListenerAccess.isLoopback(listen.host) ? state.file("listen-token") : nil)
   }
@@ -108,7 +108,7 @@ extension OutletOptions {
     let read = { @Sendable in
       isNamed ? try NamedFile.read(file, holding: "the listener's token") : try TokenFile.token(at: file)
     }
-    // What is wrong with it now is told before anything begins; later it is read for each call that needs it.
+    // Errors are reported before anything starts; later, the file is read again for each call that needs it.
     _ = try isNamed ? read() : TokenFile.token(at: file) { try SecureRandom.token() }
     settings.token = {
       do { return .expected(try read()) } catch { return .unreadable("\(error)") }
@@ -116,7 +116,7 @@ extension OutletOptions {
     return settings
   }
 
-  /// Checks a git host's call; nil where no secret was given to check it with.
+  /// Returns the check of a git host's calls; nil if there is no secret to check them with.
   func hook() throws -> WebhookGate? {
     guard let hookSecretFile else { return nil }
     let read = { @Sendable in Array(try NamedFile.read(hookSecretFile, holding: "the hooks' secret").utf8) }
@@ -129,7 +129,7 @@ extension OutletOptions {
   }
 }
 
-/// The address in a file, read again for each use; while it cannot be read, the last one counts.
+/// The address in a file, read again for each use; if it cannot be read, the previous one stays in use.
 private final class LastWebhookURL: Sendable {
   private let file: String
   private let log: Logger

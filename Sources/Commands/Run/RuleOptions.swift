@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 
-/// What a controller may do, when, and how much of it at once.
+/// What a controller may change, when, and how much at once.
 struct RuleOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How often to read the source and check each endpoint.", valueName: "TIME"))
   var interval = TimeSpan(seconds: 60)
@@ -56,7 +56,7 @@ struct RuleOptions: ParsableArguments {
 
 /// `50/5m`, or `off`.
 struct WriteBudgetArgument: ExpressibleByArgument, Hashable, Sendable {
-  /// Nil: any number of writes.
+  /// Nil: unlimited writes.
   let budget: ControllerOptions.WriteBudget?
 
   init?(argument: String) {
@@ -71,7 +71,7 @@ struct WriteBudgetArgument: ExpressibleByArgument, Hashable, Sendable {
     budget = ControllerOptions.WriteBudget(writes: writes, period: period.duration)
   }
 
-  /// What `SETPOINT_WRITE_BUDGET` says; nil where it is not set.
+  /// Returns the value of `SETPOINT_WRITE_BUDGET`; nil if it is not set.
   static func ofEnvironment(_ environment: [String: String]) throws -> WriteBudgetArgument? {
     guard let text = environment["SETPOINT_WRITE_BUDGET"], !text.isEmpty else { return nil }
     guard let budget = WriteBudgetArgument(argument: text) else {

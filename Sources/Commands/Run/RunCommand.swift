@@ -37,8 +37,8 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
     let log = outlets.logger(surroundings)
     let metrics = ControllerMetrics(
       version: SetpointVersion.number, fleet: provider.fleet, started: FleetPlan.now, concurrency: rules.concurrency)
-    // The queue does the waiting after a failure, so that one endpoint costs one call for each step of its back-off.
-    // Its log says where it acts, in the log's own form.
+    // The queue waits after a failure, so that one endpoint costs one call for each step of its back-off.
+    // The log reports the provider in its own format.
     let transport = metrics.counting(surroundings.transport)
     let once = RetryPolicy(budget: .zero, unreachableBudget: .zero)
     let connection = try registry.applied(
@@ -46,9 +46,9 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
       retryPolicy: once, isSaid: false)
     let assembly = try await ControllerAssembly(
       self, connection, metrics: metrics, log: log, surroundings: surroundings)
-    // Its own messages tell of signals and services, which mean nothing to an operator.
+    // Its own messages are about signals and services, which mean nothing to a user.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
-    // The last is the first to be asked to stop: the controller, so that probes answer and notices go out until its end.
+    // The last one is stopped first: the controller, so that probes answer and notifications are sent until it ends.
     let services = assembly.services.map {
       ServiceGroupConfiguration.ServiceConfiguration(
         service: $0, successTerminationBehavior: .gracefullyShutdownGroup)

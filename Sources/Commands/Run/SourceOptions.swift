@@ -3,13 +3,13 @@ internal import Controller
 internal import History
 internal import Logging
 
-/// Where a controller's manifests are.
+/// The source of a controller's manifests.
 struct SourceOptions: ParsableArguments {
   @Option(
     name: [.customShort("f"), .customLong("filename")],
     help: ArgumentHelp("A directory of manifests, or a file. May be repeated.", valueName: "DIR|FILE"))
   var paths: [String] = []
-  @Option(help: ArgumentHelp("A git repository to read them from.", valueName: "URL")) var git: String?
+  @Option(help: ArgumentHelp("A git repository with the manifests.", valueName: "URL")) var git: String?
   @Option(help: ArgumentHelp("The branch, tag or commit.", valueName: "REF")) var ref = "main"
   @Option(help: ArgumentHelp("The directory in the repository. (default: all of it)", valueName: "PATH"))
   var path = ""

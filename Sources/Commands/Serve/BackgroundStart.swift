@@ -2,18 +2,18 @@ internal import CSpawn
 internal import Glibc
 internal import ServingPlane
 
-/// `serve --background`: starts the same command in a session of its own, and returns when it serves or has failed. A service
-/// manager's reload command needs that: it has to end, and to say how it went.
+/// `serve --background`: starts the same command in its own session, and returns when it is serving or has failed. A
+/// service manager's reload command needs this: it has to end, and report the outcome.
 enum BackgroundStart {
-  /// Names the descriptor through which the child says that it serves.
+  /// The variable with the descriptor through which the child reports that it is serving.
   static let variable = "SETPOINT_READY_DESCRIPTOR"
   private static let flag = "--background"
   private static let descriptor: CInt = 3
 
-  /// - Returns: the exit status: 0 where the plane serves.
+  /// - Returns: the exit status; 0 if the plane is serving.
   static func run(_ arguments: [String]) throws -> Int32 {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw failure("a pipe cannot be created", String(cString: strerror(errno))) }
+    guard pipe(&ends) == 0 else { throw failure("cannot create a pipe", String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let child = try spawn(arguments.filter { $0 != flag }, telling: ends[1])
     close(ends[1])
@@ -24,13 +24,13 @@ enum BackgroundStart {
       if count > 0 { return 0 }
       if count == 0 || errno != EINTR { break }
     }
-    // It ended without a word, and has said why on standard error.
+    // It ended without a report, and has printed the reason on standard error.
     var status: CInt = 0
     guard waitpid(child, &status, 0) == child, status & 0x7F == 0 else { return 1 }
     return max(1, status >> 8 & 0xFF)
   }
 
-  /// Says to whoever waits in ``run(_:)`` that the plane serves.
+  /// Reports to the parent waiting in ``run(_:)`` that the plane is serving.
   static func tellParent(_ environment: [String: String]) {
     guard let text = environment[variable], let descriptor = CInt(text), descriptor > 2 else { return }
     var word = UInt8(ascii: "1")
@@ -46,13 +46,13 @@ enum BackgroundStart {
       entry += 1
     }
     do throws(SpawnError) {
-      // The program that runs here, by whatever name it was found.
+      // The running program, whatever name it was found by.
       return try ProcessSpawn.startSession("/proc/self/exe", arguments, environment: variables) { actions in
         posix_spawn_file_actions_adddup2(&actions, end, descriptor)
         posix_spawn_file_actions_addclosefrom_np(&actions, descriptor + 1)
       }
     } catch {
-      throw failure("the plane cannot be started in the background", error.description)
+      throw failure("cannot start the plane in the background", error.description)
     }
   }
 

@@ -61,10 +61,10 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     try await Self.run(plane)
   }
 
-  /// Runs the plane until a signal ends it: the first one in good order, the second one at once. The third ends the process as
-  /// it always does.
+  /// Runs the plane until a signal stops it: the first one gracefully, the second one at once. The third ends the
+  /// process by default.
   private static func run(_ plane: PlaneService) async throws {
-    // Its own messages tell of signals and services, which mean nothing to an operator.
+    // Its own messages are about signals and services, which mean nothing to a user.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
     let services = ServiceGroup(
       configuration: ServiceGroupConfiguration(
@@ -91,7 +91,7 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
 
   private func configuration(_ environment: [String: String]) throws -> PlaneConfiguration {
     var environment = environment
-    // Replicas are not the service, and tell nobody that it is ready.
+    // Replicas are not the service, and must not report readiness.
     for name in [ServiceNotification.variable, BackgroundStart.variable] { environment[name] = nil }
     let user = ["USER", "LOGNAME"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? "setpoint"
     var configuration = PlaneConfiguration(

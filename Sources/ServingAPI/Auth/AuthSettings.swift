@@ -1,7 +1,7 @@
-/// Everything that was said about authentication, each thing with who said it. Of two that say the same thing the one
-/// that is asked first counts: the environment before a profile, as in Databricks' own tools (serving-api.md 1.6).
+/// All authentication settings, each with its source. If two sources provide the same setting, the first one wins: the
+/// environment before a profile, as in Databricks' own tools (serving-api.md 1.6).
 struct AuthSettings {
-  /// What can be said, by its name in a profile.
+  /// A setting, by its name in a profile.
   enum Key: String, CaseIterable {
     case token, username, password, cloud
     case clientID = "client_id"
@@ -16,8 +16,8 @@ struct AuthSettings {
     case azureClientID = "azure_client_id"
     case googleServiceAccount = "google_service_account"
 
-    /// The environment's names for it, the first one first. Azure's and Google's variables are other tools' as well:
-    /// that they are set says nothing about how to come in here.
+    /// The environment variables for it, the first one first. Azure's and Google's variables are also used by other
+    /// tools: that they are set says nothing about how to authenticate here.
     var variables: [String] {
       switch self {
       case .azureClientID, .googleServiceAccount: []
@@ -31,17 +31,17 @@ struct AuthSettings {
     let value: String
     /// Such as `environment DATABRICKS_TOKEN` or `profile dev of /home/a/.databrickscfg`.
     let place: String
-    /// The same with the name of what was said, such as `token in profile dev of /home/a/.databrickscfg`.
+    /// The name of the setting and its source, such as `token in profile dev of /home/a/.databrickscfg`.
     let name: String
   }
 
   private var said: [Key: Said] = [:]
-  /// Whether the environment was asked, so that what it holds for any tool of Databricks counts too.
+  /// Whether the environment is included, so that variables for any Databricks tool count too.
   private(set) var includesEnvironment = false
 
   subscript(key: Key) -> Said? { said[key] }
 
-  /// What the environment says. Its empty variables are taken for missing ones before this.
+  /// Creates the settings of the environment, from which empty variables have been removed.
   init(environment: [String: String]) {
     includesEnvironment = true
     for key in Key.allCases {
@@ -52,7 +52,7 @@ struct AuthSettings {
     }
   }
 
-  /// What a profile says.
+  /// Creates the settings of a profile.
   init(profile values: [String: String], place: String) {
     for key in Key.allCases {
       guard let value = values[key.rawValue] else { continue }
@@ -60,7 +60,7 @@ struct AuthSettings {
     }
   }
 
-  /// This, and what another one says where this says nothing.
+  /// Returns these settings, completed by another one's.
   func over(_ other: AuthSettings) -> AuthSettings {
     var merged = self
     merged.said.merge(other.said) { mine, _ in mine }

@@ -1,6 +1,6 @@
-/// What a provider is shown to let somebody in, and who said so.
+/// The credentials for a provider, and their source.
 package struct Credentials: Hashable, Sendable {
-  /// The ways to authenticate, by the words of Databricks' own tools (`auth_type`).
+  /// The authentication methods, by the names that Databricks' own tools use (`auth_type`).
   package enum Kind: String, Hashable, Sendable, CaseIterable {
     case pat
     case oauthM2M = "oauth-m2m"
@@ -10,23 +10,23 @@ package struct Credentials: Hashable, Sendable {
   }
 
   package enum Proof: Hashable, Sendable {
-    /// Sent with each call as it is: a personal access token, or an OAuth token that somebody else renews.
+    /// Sent with each call unchanged: a personal access token, or an OAuth token that another program renews.
     case token(Secret)
-    /// OAuth client credentials of a service principal, which buy tokens that live about an hour.
+    /// OAuth client credentials of a service principal, exchanged for tokens that are valid for about an hour.
     case client(id: String, secret: Secret)
     /// A token of another identity provider, exchanged for one of the workspace. The client is the service principal
-    /// whose federation policy applies; none where the account's policy does.
+    /// whose federation policy applies; nil if the account's policy does.
     case federation(IdentitySource, clientID: String?)
   }
 
   package let proof: Proof
-  /// Where they came from, such as `environment DATABRICKS_TOKEN`; never the secret.
+  /// The source, such as `environment DATABRICKS_TOKEN`; never the secret.
   package let source: String
-  /// The account, where it was said; a part of some token endpoints.
+  /// The account, if given; part of some token endpoints.
   package var accountID: String?
-  /// Whom an identity token is to be made out to; nil leaves it to what the host says.
+  /// The audience that an identity token must have; nil: as the host says.
   package var audience: String?
-  /// Where the token endpoint is described; nil: where the host says.
+  /// Where the token endpoint is described; nil: as the host says.
   package var discoveryURL: String?
 
   package init(_ proof: Proof, source: String) {
@@ -44,10 +44,10 @@ package struct Credentials: Hashable, Sendable {
     }
   }
 
-  /// Whether a refused token can be replaced by asking for another one.
+  /// Whether a refused token can be replaced by requesting another one.
   var isRenewable: Bool { kind != .pat }
 
-  /// Who is let in by them, and how, for messages: `OAuth client 4f1a… (environment DATABRICKS_CLIENT_ID)`.
+  /// The identity and the source, for messages: `OAuth client 4f1a… (environment DATABRICKS_CLIENT_ID)`.
   package var whose: String {
     switch proof {
     case .token: source
@@ -58,16 +58,17 @@ package struct Credentials: Hashable, Sendable {
   }
 }
 
-/// Where a token of another identity provider is found.
+/// The source of an identity provider's token.
 package enum IdentitySource: Hashable, Sendable {
-  /// In the environment variable of that name, as it was when the process started.
+  /// The environment variable of that name, as it was when the process started.
   case environment(name: String, token: Secret)
-  /// In a file, which is read again for each exchange: whoever writes it renews it (a projected service-account token).
+  /// A file that is read again for each exchange, because another program renews it (a projected service-account
+  /// token).
   case file(path: String)
-  /// At GitHub's own service, for a job that may ask for one.
+  /// GitHub's own service, for a job that may request one.
   case github(url: String, token: Secret)
 
-  /// As messages name it.
+  /// The name in messages.
   var name: String {
     switch self {
     case .environment(let name, _): "the OIDC token in \(name)"

@@ -1,13 +1,13 @@
-/// Picks the one way to authenticate out of everything that was said, as Databricks' own tools do: `auth_type` decides;
-/// without it exactly one way may be configured (serving-api.md Q75). Pure.
+/// Chooses one authentication method from all settings, as Databricks' own tools do: `auth_type` decides; without it,
+/// exactly one method may be configured (serving-api.md Q75). Pure.
 struct CredentialsChoice {
   let settings: AuthSettings
-  /// For the variables that hold identity tokens, and GitHub's.
+  /// Used for the variables that contain identity tokens, and for GitHub's.
   let environment: [String: String]
 
-  /// The credentials, or nil where nothing was said.
+  /// Returns the credentials, or nil if there are no settings.
   ///
-  /// - Throws: `TargetError` for more than one way, a way that is not complete, and one that is not supported.
+  /// - Throws: `TargetError` if more than one method is configured, or one that is incomplete or not supported.
   func choose() throws(TargetError) -> Credentials? {
     if let type = settings[.authType] {
       guard let kind = Credentials.Kind(rawValue: type.value.lowercased()) else { throw unsupported(type) }
@@ -25,7 +25,7 @@ struct CredentialsChoice {
   // MARK: - What is configured
 
   private struct Way {
-    /// Nil for one that Databricks' tools know and Setpoint does not.
+    /// Nil for a method that Databricks' tools support and Setpoint does not.
     let kind: Credentials.Kind?
     let said: [AuthSettings.Said]
   }
@@ -39,7 +39,7 @@ struct CredentialsChoice {
     add(.pat, .token)
     if let identity = ambientIdentity() { ways.append(Way(kind: .envOIDC, said: [identity])) }
     add(.fileOIDC, .oidcTokenFile)
-    // A client id alone is what an exchange needs as well.
+    // An exchange needs a client id as well.
     let isExchange = ways.contains { $0.kind == .envOIDC || $0.kind == .fileOIDC } || (isGitHubJob && ways.isEmpty)
     if settings[.clientSecret] != nil || !isExchange { add(.oauthM2M, .clientID, .clientSecret) }
     add(nil, .username, .password)
@@ -48,7 +48,8 @@ struct CredentialsChoice {
     return ways
   }
 
-  /// The variable with an identity token, where one is named, or the environment counts and has the one for every tool.
+  /// The variable with an identity token, if one is named, or if the environment is included and has the one for every
+  /// tool.
   private func ambientIdentity() -> AuthSettings.Said? {
     if let named = settings[.oidcTokenEnv] { return named }
     guard settings.includesEnvironment, environment[Self.identityVariable] != nil else { return nil }
@@ -113,7 +114,7 @@ struct CredentialsChoice {
       let missing = Self.gitHubVariables.filter { environment[$0] == nil }
       throw TargetError(
         "github-oidc: \(missing.joined(separator: " and ")) \(missing.count == 1 ? "is" : "are") not set",
-        advice: "run this in a job of GitHub Actions that has `permissions: {id-token: write}`")
+        advice: "run this in a GitHub Actions job that has `permissions: {id-token: write}`")
     }
     let place = settings[.clientID]?.place ?? "environment \(Self.gitHubVariables[0])"
     return (.github(url: values[0], token: Secret(values[1])), place)
@@ -124,14 +125,14 @@ struct CredentialsChoice {
   ) throws(TargetError) -> AuthSettings.Said {
     if let said = settings[key] { return said }
     let others = settings[.clientID] ?? settings[.clientSecret]
-    let reason = type.map { "\($0.name) says \(kind.rawValue)" } ?? others.map { "\($0.name) is set" } ?? kind.rawValue
+    let reason = type.map { "\($0.name) is \(kind.rawValue)" } ?? others.map { "\($0.name) is set" } ?? kind.rawValue
     let variable = key.variables[0]
     let wayOut =
       key == .clientSecret
-      ? "; or give an OIDC token: DATABRICKS_OIDC_TOKEN, DATABRICKS_OIDC_TOKEN_FILEPATH, or a GitHub job's"
+      ? "; or provide an OIDC token: DATABRICKS_OIDC_TOKEN, DATABRICKS_OIDC_TOKEN_FILEPATH, or a GitHub job's"
       : ""
     throw TargetError(
-      "\(reason), and there is no \(key.rawValue)",
+      "\(reason), but \(key.rawValue) is not set",
       advice: "set \(variable), or `\(key.rawValue)` in the profile\(wayOut)")
   }
 
@@ -144,16 +145,16 @@ struct CredentialsChoice {
     }
     let kinds = ways.compactMap { $0.kind?.rawValue }
     return TargetError(
-      "more than one way to authenticate is configured: " + list.joined(separator: "; "),
+      "more than one authentication method is configured: " + list.joined(separator: "; "),
       advice: "remove all but one, or choose with DATABRICKS_AUTH_TYPE (`auth_type` in a profile): "
         + (kinds.isEmpty ? Self.supported : kinds.joined(separator: ", ")))
   }
 
   private func unsupported(_ said: AuthSettings.Said) -> TargetError {
     let isType = said == settings[.authType]
-    let what = isType ? "\(said.name) says \(said.value)" : said.name
+    let what = isType ? "\(said.name) is \(said.value)" : said.name
     return TargetError(
-      "\(what): this way to authenticate is not supported",
+      "\(what): this authentication method is not supported",
       advice: "use one of \(Self.supported); with another tool's login, put the token it prints into DATABRICKS_TOKEN")
   }
 

@@ -1,13 +1,13 @@
 internal import CanonicalJSON
 
-/// Where a host's tokens are bought, as its well-known documents say (serving-api.md 1.6).
+/// A host's token endpoint, according to its well-known documents (serving-api.md 1.6).
 struct TokenEndpoint: Hashable, Sendable {
   let url: String
-  /// Whom identity tokens for it are made out to, where nobody said otherwise.
+  /// The audience of identity tokens for it, unless configured otherwise.
   let audience: String
 }
 
-/// The reading of a host's well-known documents. Pure: ``TokenService`` fetches them.
+/// Reads a host's well-known documents. Pure: ``TokenService`` fetches them.
 struct OAuthDiscovery {
   /// The target's address.
   let host: String
@@ -15,20 +15,20 @@ struct OAuthDiscovery {
 
   var hostDocument: String { host + "/.well-known/databricks-config" }
 
-  /// The documents that may name the token endpoint, the best first.
+  /// Returns the documents that may name the token endpoint, the best first.
   func serverDocuments(host document: JSONValue?) -> [String] {
     if let url = credentials.discoveryURL { return [url] }
     return [root(document), host + "/oidc"].compactMap { $0.map { $0 + Self.serverDocument } }.uniqued()
   }
 
-  /// Where to go when none of those documents can be read.
+  /// Returns the token endpoint to use if none of those documents can be read.
   func fallback(host document: JSONValue?) -> String { (root(document) ?? host + "/oidc") + "/v1/token" }
 
   func endpoint(url: String, host document: JSONValue?) -> TokenEndpoint {
     TokenEndpoint(url: url, audience: audience(document) ?? url)
   }
 
-  /// The token endpoint in an authorization server's document (RFC 8414).
+  /// Returns the token endpoint in an authorization server's document (RFC 8414).
   static func tokenEndpoint(in document: JSONValue) -> String? {
     document["token_endpoint"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
   }
@@ -51,7 +51,8 @@ struct OAuthDiscovery {
     credentials.accountID ?? document?["account_id"]?.stringValue
   }
 
-  /// What was said; else what the host asks for; else, at a host that is no workspace, the account.
+  /// Returns the configured audience; else the one that the host asks for; else, at a host that is not a workspace, the
+  /// account.
   private func audience(_ document: JSONValue?) -> String? {
     if let said = credentials.audience { return said }
     if let asked = document?["token_federation_default_oidc_audiences"]?.arrayValue?.first?.stringValue { return asked }
@@ -61,7 +62,7 @@ struct OAuthDiscovery {
 }
 
 extension Array where Element: Hashable {
-  /// Each element once, at its first place.
+  /// Returns each element once, at its first position.
   fileprivate func uniqued() -> [Element] {
     var seen: Set<Element> = []
     return filter { seen.insert($0).inserted }

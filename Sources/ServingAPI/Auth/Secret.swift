@@ -1,7 +1,7 @@
 internal import Endpoints
 internal import Synchronization
 
-/// A text that must not be seen: a token, or a client's secret. Printed, dumped or logged it shows nothing of itself.
+/// A text that must not be shown: a token, or a client's secret. It is hidden when printed, dumped or logged.
 package struct Secret: Hashable, Sendable {
   /// The secret itself, for the one place that sends it.
   package let text: String
@@ -15,22 +15,22 @@ extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomR
   package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// Keeps what must not be seen for everybody who writes messages about one provider.
+/// Stores the secrets that must not appear in messages about one provider.
 final class SecretKeeper: Sendable {
   private let known = Mutex(KnownSecrets())
 
-  /// Never to be seen, for as long as the process runs.
+  /// Hides the texts for as long as the process runs.
   func keep(_ texts: String...) { known.withLock { known in texts.forEach { known.remember($0) } } }
 
-  /// Not to be seen while anybody may still speak of it.
+  /// Hides the text for as long as it may still appear.
   func keepForAWhile(_ text: String) { known.withLock { $0.rememberForAWhile(text) } }
 
-  /// The text without any of them, nor of the others that are given.
+  /// Returns the text without these secrets and the given ones.
   func redact(_ text: String, and others: [String] = []) -> String { known.withLock(\.self).redact(text, and: others) }
 }
 
-/// The texts that no message may repeat. What a process sends for as long as it runs is kept for good; of the access
-/// tokens that come and go, the youngest: nobody repeats a token that ended long ago.
+/// The texts that no message may repeat. Texts that a process sends for as long as it runs are kept for good; of the
+/// changing access tokens, only the newest are kept: an expired token no longer appears in messages.
 struct KnownSecrets {
   private var lasting: Set<String> = []
   private var passing: [String] = []
@@ -47,11 +47,11 @@ struct KnownSecrets {
     if passing.count > Self.longestMemory { passing.removeFirst() }
   }
 
-  /// The text without any of them, nor of the others that are given.
+  /// Returns the text without these secrets and the given ones.
   func redact(_ text: String, and others: [String] = []) -> String {
     Redaction(Array(lasting) + passing + others).applied(to: text)
   }
 
-  /// Shorter values are words like `INFO`: to cut those out would make messages unreadable and hide nothing.
+  /// Shorter values are words like `INFO`: removing those would make messages unreadable and hide nothing.
   private static let shortest = 8
 }

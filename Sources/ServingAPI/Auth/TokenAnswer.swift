@@ -2,20 +2,20 @@ internal import CanonicalJSON
 internal import FoundationEssentials
 internal import LibCurl
 
-/// An access token as a token endpoint hands it out (RFC 6749, section 5.1).
+/// An access token as issued by a token endpoint (RFC 6749, section 5.1).
 struct TokenAnswer: Equatable {
   let token: Secret
-  /// Nil where the answer does not say.
+  /// Nil if the response does not say.
   let lifetime: Duration?
 
-  /// - Returns: nil for what holds no token.
+  /// - Returns: nil if the response contains no token.
   init?(body: [UInt8], headers: HTTPHeaders) {
     guard let json = try? JSONValue(parsing: body), let text = json["access_token"]?.stringValue, !text.isEmpty,
-      // Anything else would be refused as a header, or could carry one of its own.
+      // Anything else would be refused as a header, or could inject one.
       text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
     else { return nil }
     token = Secret(text)
-    // Some servers write the number as text.
+    // Some servers send the number as text.
     let seconds = json["expires_in"]?.doubleValue ?? json["expires_in"]?.stringValue.flatMap { Double($0) }
     if let seconds, seconds > 0, seconds < 1e9 {
       lifetime = .seconds(seconds)
@@ -24,16 +24,16 @@ struct TokenAnswer: Equatable {
     }
   }
 
-  /// What the token itself says about its end, by the clock of the server that made it.
+  /// The remaining lifetime according to the token itself, by the clock of the server that issued it.
   private static func lifetime(of claims: IdentityClaims?, headers: HTTPHeaders) -> Duration? {
     guard let end = claims?.expiry, let now = headers["Date"].flatMap(HTTPDate.secondsSince1970) else { return nil }
     return .seconds(max(0, end - now))
   }
 }
 
-/// A refusal of a token endpoint, in either of the two dialects that are spoken (serving-api.md 1.6).
+/// An error of a token endpoint, in either of its two formats (serving-api.md 1.6).
 struct TokenRefusal: Equatable {
-  /// Such as `invalid_client`; nil where the answer gives none.
+  /// Such as `invalid_client`; nil if the response gives none.
   let code: String?
   let words: String
 
@@ -48,11 +48,11 @@ struct TokenRefusal: Equatable {
 
   var text: String {
     let parts = [code, words.isEmpty ? nil : words].compactMap(\.self)
-    return parts.isEmpty ? "the server gave no reason (empty answer)" : parts.joined(separator: ": ")
+    return parts.isEmpty ? "the server gave no reason (empty response)" : parts.joined(separator: ": ")
   }
 }
 
-/// What a JSON Web Token says of itself. It is read for messages and for its end, and proves nothing.
+/// The claims of a JSON Web Token. They are read for messages and for the expiry, and prove nothing.
 struct IdentityClaims: Equatable {
   var issuer: String?
   var subject: String?
@@ -60,7 +60,7 @@ struct IdentityClaims: Equatable {
   /// Seconds since 1970.
   var expiry: Int64?
 
-  /// - Returns: nil for what is no such token.
+  /// - Returns: nil if the text is not such a token.
   init?(_ token: Secret) {
     let parts = token.text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3 else { return nil }
@@ -74,7 +74,7 @@ struct IdentityClaims: Equatable {
     expiry = json["exp"]?.intValue ?? json["exp"]?.doubleValue.flatMap { Int64(exactly: $0.rounded()) }
   }
 
-  /// For the message on a refused exchange, where these three are what a federation policy compares.
+  /// The claims in messages about a refused exchange; a federation policy compares these three.
   var text: String {
     [
       issuer.map { "issuer \($0)" }, audiences.isEmpty ? nil : "audience \(audiences.joined(separator: ", "))",

@@ -1,29 +1,29 @@
-/// When an access token is used, when it is replaced ahead of time, and when nothing goes out before there is a new
-/// one. Pure: time goes in, what to do comes out; ``TokenSource`` does it. One request at a time is under way, whoever
-/// asks.
+/// Decides when an access token is used, when it is replaced ahead of time, and when calls wait for a new one. Pure: it
+/// takes the time and returns what to do; ``TokenSource`` does it. Only one request at a time is in flight, however
+/// many callers there are.
 ///
-/// Lives are measured from the moment the token was asked for, by a clock that is never set: what a wall clock says,
-/// here or at the server, does not matter.
+/// Lifetimes are measured from the moment the token was requested, by a monotonic clock: wall clocks, here or at the
+/// server, do not matter.
 struct TokenLife {
   struct Token: Hashable {
     let secret: Secret
-    /// When it was asked for.
+    /// When it was requested.
     let since: Duration
-    /// Nil: until it is refused.
+    /// Nil: valid until it is refused.
     let lifetime: Duration?
-    /// Whether it took the place of one that the server had refused.
+    /// Whether it replaced a token that the server had refused.
     var followsRefusal = false
   }
 
   enum Advice: Equatable {
     case use(Secret)
-    /// Use this one, and ask for its successor: nobody else has been told to.
+    /// Use this token, and request its successor: no other caller does.
     case replaceEarly(Secret)
-    /// Ask for a token: nobody else has been told to.
+    /// Request a token: no other caller does.
     case fetch
-    /// Somebody asks already; come back when that has ended.
+    /// Another caller is requesting one; wait until that has ended.
     case wait
-    /// It failed a moment ago, and it is too early to ask again.
+    /// The last request failed a moment ago, and it is too early to retry.
     case fail(TokenFailure)
   }
 
@@ -31,7 +31,7 @@ struct TokenLife {
 
   private var token: Token?
   private var flight = Flight.none
-  /// Before this no early replacement is tried.
+  /// The earliest time of the next early replacement.
   private var earlyAgain = Duration.zero
   private var failure: (cause: TokenFailure, until: Duration)?
   private var failures = 0
@@ -60,7 +60,7 @@ struct TokenLife {
     earlyAgain = .zero
   }
 
-  /// What was under way failed. The token that is there stays in use.
+  /// Records that the request failed. The current token stays in use.
   mutating func failed(_ cause: TokenFailure, at now: Duration) {
     if flight == .early {
       earlyAgain = now + Self.earlyPause
@@ -72,13 +72,13 @@ struct TokenLife {
     flight = .none
   }
 
-  /// Whoever asked was cancelled: that says nothing about the next one.
+  /// Records that the requesting caller was canceled, which says nothing about the next one.
   mutating func abandoned() { flight = .none }
 
-  /// The server refused the token.
+  /// Records that the server refused the token.
   ///
-  /// - Returns: whether another one is worth asking for. A token that came for a refused one and is refused at once as
-  ///   well shows that tokens are not what is missing.
+  /// - Returns: whether to request another one. If a token that replaced a refused one is refused immediately, a new
+  ///   token does not help.
   mutating func refused(_ secret: Secret, at now: Duration) -> Bool {
     guard let token, token.secret == secret else { return true }
     if token.followsRefusal, now - token.since < Self.refusalPause { return false }
@@ -89,8 +89,8 @@ struct TokenLife {
 
   // MARK: - Ages
 
-  /// Servers refuse tokens that have half a minute left (serving-api.md 1.6). A life too short for that margin is used
-  /// by half.
+  /// Servers refuse tokens with half a minute left (serving-api.md 1.6). If the lifetime is too short for that margin,
+  /// half of it is used.
   private func isUsable(_ token: Token, at now: Duration) -> Bool {
     guard let lifetime = token.lifetime else { return true }
     return token.since + lifetime - now >= min(Self.margin, lifetime / 2)
@@ -102,14 +102,14 @@ struct TokenLife {
   }
 
   private static let margin = Duration.seconds(40)
-  /// As long as a token service may be away in a bad month without anybody noticing.
+  /// How long a token service may be unavailable, even in a bad month, without affecting calls.
   private static let longestStaleness = Duration.seconds(20 * 60)
   private static let earlyPause = Duration.seconds(60)
   private static let refusalPause = Duration.seconds(10)
 }
 
-/// Why there is no access token. Kept apart from the errors of a call, which may be sent again: this has been tried
-/// already.
+/// The reason why there is no access token. Separate from the errors of a call, which may be retried: this one has been
+/// retried already.
 struct TokenFailure: Error, Hashable {
   let error: ServingError
 }

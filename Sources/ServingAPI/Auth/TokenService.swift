@@ -2,8 +2,8 @@ internal import CanonicalJSON
 internal import FoundationEssentials
 internal import LibCurl
 
-/// Buys access tokens: finds the token endpoint, gets the identity token where one is to be exchanged, and asks. Holds
-/// nothing from one purchase to the next; ``TokenSource`` does.
+/// Requests access tokens: finds the token endpoint, gets the identity token if one is to be exchanged, and sends the
+/// request. Stateless; ``TokenSource`` stores the tokens.
 struct TokenService: Sendable {
   let target: ProviderTarget
   let userAgent: String
@@ -14,18 +14,18 @@ struct TokenService: Sendable {
 
   struct Purchase {
     let answer: TokenAnswer
-    /// When it was asked for: its life is counted from there.
+    /// When it was requested: its lifetime starts here.
     let since: Duration
     let endpoint: TokenEndpoint
   }
 
-  /// Asks for an access token.
+  /// Requests an access token.
   ///
   /// - Parameters:
-  ///   - endpoint: where the last one came from; nil: that is still to be found.
-  ///   - retryPolicy: what becomes of a failure that may pass; nil gives up at once.
-  ///   - timeouts: of each request.
-  /// - Throws: ``TokenFailure``; `CancellationError` where the task is cancelled.
+  ///   - endpoint: the endpoint of the previous token; nil: it still has to be found.
+  ///   - retryPolicy: when to retry transient failures; nil: never.
+  ///   - timeouts: the timeouts of each request.
+  /// - Throws: ``TokenFailure``; `CancellationError` if the task is canceled.
   func purchase(
     with credentials: Credentials, at endpoint: TokenEndpoint?, retryPolicy: RetryPolicy?, timeouts: HTTPTimeouts
   ) async throws -> Purchase {
@@ -57,13 +57,13 @@ struct TokenService: Sendable {
 
   // MARK: - What is shown
 
-  /// The form, and the `Authorization` header where the client shows a secret.
+  /// Returns the form, and the `Authorization` header if the client sends a secret.
   private func grant(
     _ attempt: Attempt, _ endpoint: TokenEndpoint
   ) async throws -> (form: [(String, String)], authorization: String?) {
     switch attempt.credentials.proof {
     case .client(let id, let secret):
-      // Both are form-encoded first (RFC 6749, section 2.3.1), since a colon stands between them.
+      // Both are form-encoded first (RFC 6749, section 2.3.1), because a colon separates them.
       let pair = "\(PercentEncoding.encode(id)):\(PercentEncoding.encode(secret.text))"
       let encoded = Data(pair.utf8).base64EncodedString()
       secrets.keep(secret.text, PercentEncoding.encode(secret.text), encoded)
@@ -77,7 +77,7 @@ struct TokenService: Sendable {
       ]
       return (form + (clientID.map { [("client_id", $0)] } ?? []), nil)
     case .token:
-      // It is what would be bought.
+      // This method already has its token.
       throw failure(.unauthenticated, "the token exchange is not supported", attempt, call: "authenticate")
     }
   }
@@ -117,7 +117,7 @@ struct TokenService: Sendable {
     }
     guard let token = text?.trimmed, !token.isEmpty else {
       throw failure(
-        .unauthenticated, text == nil ? "there is no such file" : "the file is empty", attempt, call: "read \(path)",
+        .unauthenticated, text == nil ? "file not found" : "the file is empty", attempt, call: "read \(path)",
         advice:
           "the path is from \(attempt.credentials.source); the process that writes the token must create it")
     }
@@ -137,7 +137,7 @@ struct TokenService: Sendable {
     else {
       let words = reply.status == 200 ? "the response contains no token" : words(of: reply)
       throw failure(
-        .unauthenticated, "GitHub gave no identity token: \(words)", attempt, call: call(request),
+        .unauthenticated, "GitHub issued no identity token: \(words)", attempt, call: call(request),
         advice: "the job needs `permissions: {id-token: write}`")
     }
     return identity
@@ -157,7 +157,7 @@ struct TokenService: Sendable {
     return endpoint
   }
 
-  /// A well-known document; nil where the host has none. They are public: no credentials go along.
+  /// Returns a well-known document; nil if the host has none. It is public and requested without credentials.
   private func document(_ url: String, _ attempt: Attempt) async throws -> JSONValue? {
     let reply = try await send(request("GET", url, attempt), attempt) { $0 == 429 || $0 == 503 }
     guard reply.status == 200, let json = try? JSONValue(parsing: reply.body), json.objectValue != nil else {
@@ -166,7 +166,8 @@ struct TokenService: Sendable {
     return json
   }
 
-  /// Credentials go to the host they were given for, and over TLS to where that host says; in the clear nowhere else.
+  /// Sends credentials only to the host they were given for, and over TLS to the URL that this host names; never in
+  /// clear text to any other.
   private func requireTrust(in url: String, _ attempt: Attempt) throws {
     let isSameHost = url.hasPrefix(target.url + "/")
     guard isSameHost || url.hasPrefix("https://") || (url.hasPrefix("http://") && WorkspaceHost.isLoopback(url)) else {
@@ -193,7 +194,7 @@ struct TokenService: Sendable {
     return HTTPRequest(method: method, url: url, headers: headers, timeouts: attempt.timeouts)
   }
 
-  /// Sends a request, again where that may help: asking for a token twice gets two tokens, and does no harm.
+  /// Sends a request, and retries it if that may help: a repeated request returns another token and does no harm.
   private func send(
     _ request: HTTPRequest, _ attempt: Attempt, isTransient: (Int) -> Bool
   ) async throws -> Reply {
@@ -237,7 +238,7 @@ struct TokenService: Sendable {
     return "\(secrets.redact(words)) (HTTP \(reply.status))"
   }
 
-  /// As messages name it: the path alone where it is the target's own; never the query.
+  /// The call in messages: only the path if the host is the target's own; never the query.
   private func call(_ request: HTTPRequest) -> String {
     let url = request.url.prefix { $0 != "?" }
     return "\(request.method) \(url.hasPrefix(target.url + "/") ? url.dropFirst(target.url.count) : url)"
@@ -263,7 +264,7 @@ struct TokenService: Sendable {
       isRefused ? .unauthenticated : .unexpectedAnswer, words(of: reply), attempt, call: call, advice: advice)
   }
 
-  /// What the exchanged token says of itself, where it can still be looked at.
+  /// The claims of the exchanged token, if it can still be read.
   private func claims(_ source: IdentitySource, _ reply: Reply) -> String {
     let token: Secret? =
       switch source {
@@ -274,7 +275,7 @@ struct TokenService: Sendable {
     guard let token, let claims = IdentityClaims(token) else { return "" }
     let now = reply.headers["Date"].flatMap(HTTPDate.secondsSince1970) ?? timing.secondsSince1970()
     let age = claims.expiry.map { now - $0 } ?? 0
-    let ended = age > 0 ? "; it ended \(age) s ago" : ""
+    let ended = age > 0 ? "; it expired \(age) s ago" : ""
     return (claims.text.isEmpty ? "" : ": \(claims.text)") + ended
   }
 
@@ -292,7 +293,7 @@ struct TokenService: Sendable {
     failure.retryAfter = trouble.retryAfter
     failure.isUnreachable = trouble.isUnreachable
     failure.attempts = tries
-    // What is said of the target is not true of another host.
+    // Advice about the target does not apply to another host.
     failure.advice = trouble.call.contains("://") ? nil : Advice.text(for: failure, target: target)
     return TokenFailure(error: failure)
   }

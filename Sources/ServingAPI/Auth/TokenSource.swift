@@ -1,10 +1,10 @@
 internal import LibCurl
 internal import Synchronization
 
-/// The access tokens of one provider. However many calls ask at a time, one request for a token is under way; a token
-/// that will end soon is replaced while the others go on using it.
+/// The access tokens of one provider. However many calls need one, only one token request is in flight; a token about
+/// to expire is replaced while other calls go on using it.
 ///
-/// Nothing runs in the background: it is always one of the callers that asks, within its own call.
+/// Nothing runs in the background: one of the callers requests the token, as part of its own call.
 package final class TokenSource: Sendable {
   private let access: ProviderAccess
   private let service: TokenService
@@ -15,7 +15,7 @@ package final class TokenSource: Sendable {
 
   private struct State {
     var life = TokenLife()
-    /// Nil before the first purchase, so that what the command line resolved is not read a second time.
+    /// Nil before the first request, so that what the command line resolved is not read a second time.
     var credentials: Credentials?
     var endpoint: TokenEndpoint?
     var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
@@ -36,9 +36,9 @@ package final class TokenSource: Sendable {
     access.credentials.keepSecrets(secrets)
   }
 
-  /// A token to send now.
+  /// Returns a token to send now.
   ///
-  /// - Throws: ``TokenFailure``; `CancellationError` where the task is cancelled.
+  /// - Throws: ``TokenFailure``; `CancellationError` if the task is canceled.
   func token() async throws -> Secret {
     while true {
       try Task.checkCancellation()
@@ -57,16 +57,16 @@ package final class TokenSource: Sendable {
     }
   }
 
-  /// The server refused the token.
+  /// Records that the server refused the token.
   ///
-  /// - Returns: whether the call may be sent again with another one. A fixed token is read again for the next call, where
-  ///   it came from a file, but no call is repeated with it: nobody promised another one.
+  /// - Returns: whether to retry the call with another token. A fixed token from a file is read again for the next
+  ///   call, but no call is retried with it, because it may be the same.
   func refused(_ token: Secret) -> Bool {
     let isRenewable = state.withLock { $0.credentials ?? access.credentials }.isRenewable
     return state.withLock { $0.life.refused(token, at: timing.elapsed()) } && isRenewable
   }
 
-  /// A slow token service must not hold up the call that replaces a token ahead of time.
+  /// A slow token service must not delay the call that replaces a token ahead of time.
   private static let earlyTimeouts = HTTPTimeouts(connect: .seconds(5), idle: nil, total: .seconds(10))
   private static let timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(30), total: .seconds(60))
 
@@ -88,7 +88,7 @@ package final class TokenSource: Sendable {
       return token
     } catch let failure as TokenFailure {
       land { state in
-        // It may have moved.
+        // The endpoint may have moved.
         state.endpoint = nil
         state.life.failed(failure, at: timing.elapsed())
       }
@@ -99,7 +99,8 @@ package final class TokenSource: Sendable {
     }
   }
 
-  /// What was resolved at the start, the first time; then what is there now: a profile's secret may have been renewed.
+  /// Returns the credentials resolved at the start on first use, then the current ones: a profile's secret may have
+  /// been renewed.
   private func currentCredentials() throws -> Credentials {
     let isFirst = state.withLock { $0.credentials == nil }
     let credentials: Credentials
@@ -108,7 +109,7 @@ package final class TokenSource: Sendable {
     } catch {
       throw TokenFailure(
         error: ServingError(
-          kind: .unauthenticated, serverMessage: secrets.redact(error.message), call: "read the credentials again",
+          kind: .unauthenticated, serverMessage: secrets.redact(error.message), call: "reread the credentials",
           advice: error.advice))
     }
     credentials.keepSecrets(secrets)
@@ -125,7 +126,7 @@ package final class TokenSource: Sendable {
     for continuation in waiting { continuation.resume() }
   }
 
-  /// Returns when the request under way has ended, or the task is cancelled.
+  /// Returns when the request in flight has ended, or the task is canceled.
   private func flightEnd() async {
     let waiter = state.withLock { state in
       state.lastWaiter += 1
@@ -147,7 +148,7 @@ package final class TokenSource: Sendable {
 }
 
 extension Credentials {
-  /// The texts in them that no message may repeat.
+  /// Registers the texts that no message may repeat.
   fileprivate func keepSecrets(_ secrets: SecretKeeper) {
     switch proof {
     case .token(let token): secrets.keep(token.text)

@@ -1,20 +1,20 @@
 package import CanonicalJSON
 package import LibCurl
 
-/// One call of the API as a value.
+/// One call of the API, as a value.
 package struct APICall: Sendable {
   package let method: String
-  /// The path as it is sent, such as `/api/2.0/serving-endpoints/x`; parts of it that came from outside are encoded.
+  /// The path as sent, such as `/api/2.0/serving-endpoints/x`; parts from outside are percent-encoded.
   package let path: String
   package var query: [(name: String, value: String)] = []
   package var body: JSONValue?
   package var retries: RetryPolicy.Mode
-  /// Nil takes the client's limits.
+  /// Nil uses the client's timeouts.
   package var timeouts: HTTPTimeouts?
   /// Texts in the body that no message may repeat, such as environment values.
   package var secrets: [String] = []
 
-  /// - Parameter retries: reading, and whatever has one effect however often it is sent, is repeatable; a `POST` is not.
+  /// - Parameter retries: reads and idempotent calls are repeatable; a `POST` is not.
   package init(
     _ method: String, _ path: APIPath, query: [(name: String, value: String)] = [], body: JSONValue? = nil,
     retries: RetryPolicy.Mode? = nil
@@ -26,7 +26,7 @@ package struct APICall: Sendable {
     self.retries = retries ?? (method == "POST" ? .whenNotApplied : .repeatable)
   }
 
-  /// As messages name it: names in the path as they were given.
+  /// The call in messages, with the original names in its path.
   package var description: String { "\(method) \(PercentEncoding.decode(path))" }
 
   var pathAndQuery: String {
@@ -55,7 +55,7 @@ package struct APIPath: Sendable, ExpressibleByStringInterpolation {
 }
 
 package enum PercentEncoding {
-  /// Everything but the unreserved characters of RFC 3986 is encoded.
+  /// Encodes everything except the unreserved characters of RFC 3986.
   static func encode(_ text: String) -> String {
     var encoded = ""
     for byte in text.utf8 {
@@ -68,12 +68,12 @@ package enum PercentEncoding {
     return encoded
   }
 
-  /// The same for one segment of a path. `.` and `..` would be taken for steps in the tree, so their dots are encoded.
+  /// Encodes one segment of a path. `.` and `..` would be path steps, so their dots are encoded.
   static func encodeSegment(_ text: String) -> String {
     text == "." || text == ".." ? text.map { _ in "%2E" }.joined() : encode(text)
   }
 
-  /// A path or an address for people, its parts as they were before they were encoded; what is no encoded UTF-8 stays.
+  /// Decodes a path or an address for display; parts that are not encoded UTF-8 are kept.
   package static func decode(_ text: String) -> String {
     guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
     var bytes: [UInt8] = []

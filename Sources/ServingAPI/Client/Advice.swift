@@ -1,16 +1,16 @@
 internal import Endpoints
 
-/// What a person can do about a failure, where the server's words alone do not say it (serving-api.md 1.7, 4.5).
+/// What the user can do about a failure, if the server's message alone does not say it (serving-api.md 1.7, 4.5).
 enum Advice {
-  /// Advice for an error answer, or nil where there is none worth a line.
+  /// Returns advice for an error response, or nil if there is none worth a line.
   static func text(for error: ServingError, target: ProviderTarget) -> String? {
     if error.kind == .throttled { return byKind(error, target: target) }
     return KnownMessage.found(in: error.serverMessage)?.advice ?? byKind(error, target: target)
   }
 
-  /// For an answer that ends before it is whole, whatever its length was said to be.
+  /// Returns advice for a response that was cut off, whatever its announced length.
   static func cutAnswer(from target: ProviderTarget) -> String {
-    "the same command may get a whole answer; if not, look for a proxy that cuts answers of \(target.url)"
+    "run the command again; if that fails too, look for a proxy that truncates responses from \(target.url)"
   }
 
   private static func byKind(_ error: ServingError, target: ProviderTarget) -> String? {

@@ -1,15 +1,15 @@
 internal import CanonicalJSON
 
-/// The meaning of an error answer, whichever of the API's many shapes it has (serving-api.md 1.7).
+/// The parsed body of an error response, in any of the API's formats (serving-api.md 1.7).
 struct ErrorAnswer: Equatable {
   var errorCode: String?
-  /// The server's words; empty where it gave none.
+  /// The server's message; empty if it gave none.
   var message: String
-  /// A pause that `details` ask for.
+  /// The pause that `details` ask for.
   var retrySeconds: Double?
   var isJSON: Bool
 
-  /// Reads a body. `isCut`: only its beginning is there.
+  /// Parses a body. `isCut`: the body is truncated.
   init(body: [UInt8], isCut: Bool = false) {
     if let json = try? JSONValue(parsing: body), let object = json.objectValue {
       self.init(object)
@@ -20,7 +20,7 @@ struct ErrorAnswer: Equatable {
 
   private init(_ object: [String: JSONValue]) {
     let json = JSONValue.object(object)
-    // `error` is a text in the oldest API and an object on the query paths (OpenAI's shape).
+    // `error` is a text in the oldest API and an object on the query paths (OpenAI's format).
     let nested = json["error"]?.objectValue.map { JSONValue.object($0) }
     let scimType = json["scimType"]?.stringValue
     let texts = [
@@ -50,12 +50,13 @@ struct ErrorAnswer: Equatable {
     if isCut || message.count > longest { message = String(message.prefix(longest)) + " …" }
   }
 
-  /// `RESOURCE_DOES_NOT_EXIST` and the like.
+  /// Whether the text is a code such as `RESOURCE_DOES_NOT_EXIST`.
   private static func isCode(_ text: Substring) -> Bool {
     text.count > 2 && text.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F || (0x30...0x39).contains($0) }
   }
 
-  /// The words of an HTML page: its `<pre>`, else its `<title>`, else that it is one; nil where the text is no HTML.
+  /// Returns the text of an HTML page: its `<pre>`, else its `<title>`, else a description; nil if the text is not
+  /// HTML.
   private static func htmlMessage(_ text: String) -> String? {
     let start = text.prefix(200).lowercased()
     guard start.hasPrefix("<!doctype") || start.hasPrefix("<html") || start.contains("<head") else { return nil }
@@ -64,7 +65,7 @@ struct ErrorAnswer: Equatable {
 
   private static func inside(_ tag: String, of text: String) -> String? {
     let lowered = text.lowercased()
-    // Lower-casing keeps the offsets of ASCII; a page in which it does not is read without its message.
+    // Lower-casing preserves the offsets of ASCII; a page where it does not is read without its message.
     guard lowered.utf8.count == text.utf8.count, let open = lowered.firstRange(of: "<\(tag)"),
       let openEnd = lowered[open.upperBound...].firstIndex(of: ">"),
       let close = lowered[openEnd...].firstRange(of: "</\(tag)>")
@@ -75,7 +76,7 @@ struct ErrorAnswer: Equatable {
     return words.isEmpty ? nil : words
   }
 
-  /// `google.rpc.RetryInfo` among the details: `{"@type": "…RetryInfo", "retry_delay": "5s"}`.
+  /// Reads `google.rpc.RetryInfo` from the details: `{"@type": "…RetryInfo", "retry_delay": "5s"}`.
   private static func retrySeconds(_ detail: JSONValue) -> Double? {
     guard detail["@type"]?.stringValue?.hasSuffix("RetryInfo") == true,
       let delay = (detail["retry_delay"] ?? detail["retryDelay"])?.stringValue, delay.hasSuffix("s"),
@@ -86,7 +87,7 @@ struct ErrorAnswer: Equatable {
 }
 
 extension ServingError.Kind {
-  /// The class of an error answer: by the code where that is known, else by the status (serving-api.md 1.7).
+  /// Creates the kind of an error response: by its code if that is known, else by the status (serving-api.md 1.7).
   init(status: Int, errorCode: String?) {
     self = errorCode.flatMap { Self.byCode[$0] } ?? Self.byStatus(status)
   }
@@ -122,7 +123,7 @@ extension ServingError.Kind {
 }
 
 extension String {
-  /// Without white space at both ends.
+  /// The text without leading and trailing whitespace.
   var trimmed: String {
     guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace }) else {
       return ""

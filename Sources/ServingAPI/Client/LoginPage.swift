@@ -1,9 +1,9 @@
 internal import LibCurl
 
-/// A workspace that lets nobody in shows its login page, with a 200 or a redirect, where an answer of the API is due
-/// (serving-api.md Q79). That is a refused permission, and whatever was asked was not carried out.
+/// Recognizes the login page that a workspace returns to unauthenticated callers, with a 200 or a redirect, instead of
+/// an API response (serving-api.md Q79). This is a denied permission; the request was not carried out.
 enum LoginPage {
-  /// What a response's head shows of it; nil where it shows nothing.
+  /// Returns the failure that a response's head shows; nil if it shows none.
   static func failure(_ response: APIResponse, call: APICall, target: ProviderTarget) -> ServingError? {
     let places = [response.effectiveURL, response.headers["Location"] ?? ""]
     if places.contains(where: { $0.contains("error=private-link-validation-error") }) {
@@ -17,15 +17,15 @@ enum LoginPage {
       response.status, "the server redirected the request to its login page, \(shown)", call, advice: advice(target))
   }
 
-  /// What a body of a successful answer shows of it; nil for anything but an HTML page that asks who one is.
+  /// Returns the failure that the body of a successful response shows; nil for anything but an HTML login page.
   static func failure(_ body: [UInt8], call: APICall, target: ProviderTarget) -> ServingError? {
-    // The API's answers are JSON: their first letter tells them from a page, without a look at the rest.
+    // The API returns JSON: the first character distinguishes it from a page.
     guard body.first(where: { !isBlank($0) }) == UInt8(ascii: "<") else { return nil }
     let page = String(decoding: body.prefix(64 << 10), as: UTF8.self).lowercased()
     guard page.contains("<html") || page.contains("<!doctype"), signs.contains(where: { page.contains($0) }) else {
       return nil
     }
-    return denied(200, "the server answered with its login page", call, advice: advice(target))
+    return denied(200, "the server returned its login page", call, advice: advice(target))
   }
 
   private static func isLoginPath(_ url: String) -> Bool {

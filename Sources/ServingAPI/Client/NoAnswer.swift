@@ -1,12 +1,12 @@
 internal import LibCurl
 
 extension ServingError {
-  /// The meaning of an error of the network: no answer came, or one that broke off.
+  /// Returns the failure for a network error: no response, or an incomplete one.
   ///
   /// - Parameters:
-  ///   - hasEffect: whether sending the call may have done something, so that its outcome is unknown when it was sent.
-  ///   - redact: takes secrets out of a message.
-  /// - Throws: `CancellationError` where that is what happened.
+  ///   - hasEffect: whether the call may have had an effect, so that its outcome is unknown once it was sent.
+  ///   - redact: removes secrets from a message.
+  /// - Throws: `CancellationError` if the call was canceled.
   static func noAnswer(
     _ error: any Error, call: String, hasEffect: Bool, redact: (String) -> String = { $0 }
   ) throws -> ServingError {

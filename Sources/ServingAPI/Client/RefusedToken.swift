@@ -1,5 +1,5 @@
-/// Whether an answer says that the token, and not its owner, is refused. A workspace says so with 401, and with 403 and
-/// these words, about a token that has ended or ends within half a minute; what was asked was not carried out.
+/// Whether a response refuses the token, not its owner. A workspace does so with 401, and with 403 and these words for
+/// a token that has expired or expires within half a minute; the request was not carried out.
 enum RefusedToken {
   static func isMeant(status: Int, message: String) -> Bool {
     guard status == 403 else { return status == 401 }
@@ -9,9 +9,9 @@ enum RefusedToken {
 
   private static let phrases = ["invalid access token", "token is expir", "token expired", "expired token"]
 
-  /// Looks at an answer. One that has to be read for this comes back with the body that was read.
+  /// Checks a response. If its body has to be read for this, the returned response contains what was read.
   ///
-  /// - Throws: what `failure` makes of an error that broke off the body.
+  /// - Throws: the result of `failure` for an error that interrupted the body.
   static func told(
     by response: APIResponse, failure: (any Error) throws -> any Error
   ) async throws -> (response: APIResponse, isRefused: Bool) {

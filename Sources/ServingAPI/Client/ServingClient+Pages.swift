@@ -1,22 +1,21 @@
 internal import CanonicalJSON
 
-/// What the pages of one list may take together, whatever the server says: without bounds a server that always names
-/// another page would be asked for ever.
+/// The limits on all pages of one list, whatever the server says: otherwise, a server that always names another page
+/// would be queried forever.
 package struct PageLimits: Hashable, Sendable {
   package var pages = 1000
-  /// Bytes of all answers.
+  /// Bytes of all responses.
   package var bytes = 64 << 20
-  /// From the first page on; a page that has been asked for is still waited for.
+  /// Counted from the first page; a page already requested is still waited for.
   package var time: Duration = .seconds(300)
 
   package init() {}
 }
 
 extension ServingClient {
-  /// Every item of a paged answer. A page may be empty while more follow: only a missing token ends the list.
+  /// Returns every item of a paged list. A page may be empty while more follow: only a missing token ends the list.
   ///
-  /// - Throws: `ServingError`, also where the server repeats a token, or the list goes beyond the limits;
-  ///   `CancellationError`.
+  /// - Throws: `ServingError`, also if the server repeats a token or the list exceeds the limits; `CancellationError`.
   package func allPages<Page: WireObject, Item: Sendable>(
     _ call: APICall, as type: Page.Type, limits: PageLimits = PageLimits(),
     read: (Page) -> (items: [Item], next: String?)
@@ -33,7 +32,7 @@ extension ServingClient {
       bytes += size
       guard let token = page.next, !token.isEmpty else { return items }
       guard seen.insert(token).inserted else {
-        throw endless(call, "page \(seen.count + 1) names the same next page as an earlier one: \(token.shortened)")
+        throw endless(call, "page \(seen.count + 1) has the same next page as an earlier one: \(token.shortened)")
       }
       let count = "after \(seen.count) pages with \(items.count) items"
       if seen.count >= limits.pages { throw endless(call, "the list has not ended \(count)") }
@@ -51,11 +50,11 @@ extension ServingClient {
   private func endless(_ call: APICall, _ message: String) -> ServingError {
     ServingError(
       kind: .unexpectedAnswer, status: 200, serverMessage: message, call: call.description,
-      advice: "check that \(target.url) is the right server; a proxy may be answering instead")
+      advice: "check that \(target.url) is the right server; a proxy may be responding instead")
   }
 }
 
 extension String {
-  /// Enough of a page's token to find it in a log.
+  /// Enough of a page token to find it in a log.
   fileprivate var shortened: String { count > 40 ? "\"\(prefix(40))…\"" : "\"\(self)\"" }
 }

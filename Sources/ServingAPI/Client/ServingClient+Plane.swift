@@ -2,8 +2,8 @@ internal import CanonicalJSON
 internal import LibCurl
 
 extension ServingClient {
-  /// Whether a serving plane answers at the target. The plane on this machine is known as one; any other says so in its public
-  /// document about itself, for which no credentials go along. What gives no clear answer is none.
+  /// Whether the target is a serving plane. The plane on this machine is known as one; any other says so in its public
+  /// document about itself, which is requested without credentials. Without a clear response, the answer is false.
   package func isPlane() async -> Bool {
     target.isLocalPlane ? true : await says(PlaneMark.member, in: PlaneMark.document)
   }
@@ -14,9 +14,9 @@ extension ServingClient {
   }
 }
 
-/// How a serving plane makes itself known.
+/// How a serving plane identifies itself.
 package enum PlaneMark {
-  /// The document that Databricks' clients ask every host for.
+  /// The document that Databricks' clients request from every host.
   package static let document = "/.well-known/databricks-config"
   package static let member = "served_by"
   package static let word = "setpoint"

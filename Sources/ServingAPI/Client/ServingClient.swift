@@ -1,8 +1,8 @@
 package import CanonicalJSON
 package import LibCurl
 
-/// Speaks to one workspace or plane: puts address and token to a call, sends it, tries again where that helps, and
-/// turns every failure into a ``ServingError``.
+/// A client for one workspace or plane: adds address and token to a call, sends it, retries it if that helps, and
+/// converts every failure to a ``ServingError``.
 package struct ServingClient: Sendable {
   package let target: ProviderTarget
   private let tokens: TokenSource
@@ -13,8 +13,8 @@ package struct ServingClient: Sendable {
   private let retryPolicy: RetryPolicy
 
   /// - Parameters:
-  ///   - version: Setpoint's own, for the `User-Agent`.
-  ///   - retryPolicy: nil takes the one for the target.
+  ///   - version: Setpoint's version, for the `User-Agent`.
+  ///   - retryPolicy: nil uses the one for the target.
   package init(
     _ access: ProviderAccess, version: String, transport: @escaping Transport, timing: Timing = .system,
     retryPolicy: RetryPolicy? = nil
@@ -29,13 +29,13 @@ package struct ServingClient: Sendable {
       access, userAgent: userAgent, transport: transport, timing: timing, retryPolicy: self.retryPolicy)
   }
 
-  /// The largest answer that is read whole.
+  /// The largest response that is read completely.
   private static let largestAnswer = 64 << 20
   private static let largestErrorAnswer = 1 << 20
 
-  /// Sends a call and returns its answer's JSON; `.null` for an empty answer.
+  /// Sends a call and returns its response's JSON; `.null` for an empty response.
   ///
-  /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
+  /// - Throws: `ServingError`; `CancellationError` if the task is canceled.
   package func json(_ call: APICall) async throws -> JSONValue { try await sizedJSON(call).json }
 
   private func sizedJSON(_ call: APICall) async throws -> (json: JSONValue, bytes: Int) {
@@ -55,14 +55,14 @@ package struct ServingClient: Sendable {
     }
   }
 
-  /// Sends a call and returns its answer as an object of the API.
+  /// Sends a call and returns its response as an object of the API.
   ///
-  /// - Throws: `ServingError`; `CancellationError` where the task is cancelled.
+  /// - Throws: `ServingError`; `CancellationError` if the task is canceled.
   package func object<Object: WireObject>(_ call: APICall, as type: Object.Type = Object.self) async throws -> Object {
     try await sizedObject(call, as: type).object
   }
 
-  /// The same with the size of the answer in bytes.
+  /// Sends a call and returns its response with its size in bytes.
   func sizedObject<Object: WireObject>(
     _ call: APICall, as type: Object.Type
   ) async throws -> (object: Object, bytes: Int) {
@@ -73,10 +73,10 @@ package struct ServingClient: Sendable {
     return (object, bytes)
   }
 
-  /// Sends a call once and hands over whatever answer comes, error statuses included, its body unread.
+  /// Sends a call once and returns any response, error statuses included, with its body unread.
   ///
-  /// - Throws: `ServingError` where no answer came, or the login page's address; `CancellationError` where the task is
-  ///   cancelled.
+  /// - Throws: `ServingError` if there is no response, or a redirect to the login page; `CancellationError` if the task
+  ///   is canceled.
   package func answer(_ call: APICall) async throws -> APIResponse {
     do {
       return try await send(call)
@@ -85,9 +85,9 @@ package struct ServingClient: Sendable {
     }
   }
 
-  /// Reads an answer that ``answer(_:)`` handed over.
+  /// Reads the body of a response that ``answer(_:)`` returned.
   ///
-  /// - Throws: as ``answer(_:)``.
+  /// - Throws: the errors of ``answer(_:)``.
   package func body(of response: APIResponse, call: APICall) async throws -> [UInt8] {
     do {
       return try await response.collect(upTo: Self.largestAnswer).bytes
@@ -96,12 +96,12 @@ package struct ServingClient: Sendable {
     }
   }
 
-  /// The meaning of an error that broke off a body; the error itself where the task was cancelled.
+  /// Returns the failure for an error that interrupted a body; the error itself if the task was canceled.
   package func streamFailure(_ error: any Error, call: APICall) -> any Error {
     do { return try failure(error, call: call) } catch { return error }
   }
 
-  /// The body of a document that a host shows to everybody; nil where it has none, or nothing answers soon. Sent once, without
+  /// Returns the body of a host's public document; nil if there is none, or no response soon. Sent once, without
   /// credentials.
   func publicDocument(_ path: String) async -> [UInt8]? {
     let request = HTTPRequest(
@@ -113,12 +113,12 @@ package struct ServingClient: Sendable {
     return answer.bytes
   }
 
-  /// Time by this client's clock.
+  /// The time by this client's clock.
   package func elapsed() -> Duration { timing.elapsed() }
 
-  /// The meaning of an error answer.
+  /// Returns the failure for an error response.
   package func failure(status: Int, headers: HTTPHeaders, body: [UInt8], call: APICall) -> ServingError {
-    // Tokens go before a long text is cut: a half of one is one too much as well.
+    // Tokens are removed before a long text is cut: half a token must not be shown either.
     var answer = ErrorAnswer(body: Array(tokens.secrets.redact(String(decoding: body, as: UTF8.self)).utf8))
     answer.message = redact(answer.message, call: call)
     let known =
@@ -126,7 +126,7 @@ package struct ServingClient: Sendable {
       ? .unauthenticated : ServingError.Kind(status: status, errorCode: answer.errorCode)
     var error = ServingError(
       kind: known, status: status, errorCode: answer.errorCode,
-      serverMessage: answer.message.isEmpty ? "the server gave no reason (empty answer)" : answer.message,
+      serverMessage: answer.message.isEmpty ? "the server gave no reason (empty response)" : answer.message,
       call: call.description)
     error.isAPIAnswer = answer.isJSON || answer.errorCode != nil
     error.retryAfter =
@@ -138,10 +138,10 @@ package struct ServingClient: Sendable {
 
   // MARK: - One try
 
-  /// Sends a call once, and once more with another token where the first one is refused: a refused call was not carried
+  /// Sends a call once, and once more with another token if the first one is refused: a refused call was not carried
   /// out, whatever it is.
   ///
-  /// - Throws: `ServingError`, ``TokenFailure``; `CancellationError` where the task is cancelled.
+  /// - Throws: `ServingError`, ``TokenFailure``; `CancellationError` if the task is canceled.
   private func send(_ call: APICall) async throws -> APIResponse {
     let token = try await tokens.token()
     let (response, isRefused) = try await RefusedToken.told(by: try await tried(call, token)) {
@@ -190,7 +190,7 @@ package struct ServingClient: Sendable {
   }
 
   private func redirected(_ response: APIResponse, call: APICall) -> ServingError {
-    // Only the place's host and path: its query may carry a session.
+    // Only the location's host and path: its query may carry a session.
     let place = (response.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
     let message = place.isEmpty ? "the server redirected the request" : "the server redirected the request to \(place)"
     var error = ServingError(
@@ -202,7 +202,7 @@ package struct ServingClient: Sendable {
 
   private func notJSON(_ call: APICall, bytes: [UInt8], reason: String) -> ServingError {
     let words = redact(ErrorAnswer(body: Array(bytes.prefix(64 << 10))).message, call: call).prefix(200)
-    let quoted = words.isEmpty ? "" : "; the answer begins: \(words)"
+    let quoted = words.isEmpty ? "" : "; the response begins: \(words)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: 200,
       serverMessage: "unexpected response from the API (\(reason))\(quoted)",
@@ -212,7 +212,7 @@ package struct ServingClient: Sendable {
     return error
   }
 
-  /// - Throws: `CancellationError` where that is what happened.
+  /// - Throws: `CancellationError` if the call was canceled.
   private func failure(_ error: any Error, call: APICall) throws -> ServingError {
     if let error = error as? ServingError { return error }
     var failure = try ServingError.noAnswer(error, call: call.description, hasEffect: call.method != "GET") {
@@ -246,6 +246,6 @@ package struct ServingClient: Sendable {
 
   // MARK: - Secrets
 
-  /// A server's words may repeat what was sent to it, or what it was sent by others.
+  /// A server's message may repeat what was sent to it, by this client or by others.
   func redact(_ text: String, call: APICall) -> String { tokens.secrets.redact(text, and: call.secrets) }
 }

@@ -1,7 +1,7 @@
 package import LibCurl
 
 extension HTTPClient {
-  /// This client as the network of a ``ServingClient``.
+  /// This client as the transport of a ``ServingClient``.
   package var transport: Transport {
     { request in
       let response = try await self.execute(request)

@@ -1,11 +1,11 @@
 package import LibCurl
 
-/// How long a server asks to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
+/// How long a server asks clients to wait: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
 package enum RetryAfter {
-  /// Nil where the header is missing or means nothing. A date that has passed is no wait at all.
+  /// Returns nil if the header is missing or invalid. For a date in the past, the wait is zero.
   ///
-  /// - Parameter now: by this machine's clock, for answers that do not tell their own time. A date is the server's, so
-  ///   the wait is reckoned from the server's `Date` where there is one: the two clocks may differ.
+  /// - Parameter now: the time by this machine's clock, for responses without a `Date`. A date is the server's, so the
+  ///   wait is calculated from the server's `Date` if there is one: the two clocks may differ.
   package static func duration(_ headers: HTTPHeaders, secondsSince1970 now: Int64) -> Duration? {
     guard let text = headers["Retry-After"] else { return nil }
     if let seconds = Int64(text) { return seconds >= 0 ? .seconds(min(seconds, longest)) : nil }
@@ -14,14 +14,14 @@ package enum RetryAfter {
     return .seconds(min(max(0, date - now), longest))
   }
 
-  /// A day. Nothing waits that long; it keeps absurd numbers out of the arithmetic.
+  /// One day. Nothing waits that long; it keeps absurd numbers out of the arithmetic.
   private static let longest: Int64 = 86_400
 }
 
-/// The dates of HTTP headers (RFC 9110, section 5.6.7) in the form that servers send.
+/// The dates of HTTP headers (RFC 9110, section 5.6.7), in the format that servers send.
 enum HTTPDate {
-  /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`; nil for anything else. The two forms that are obsolete since 1999 are not
-  /// read: no server of this API sends them.
+  /// Parses `Sun, 06 Nov 1994 08:49:37 GMT`; nil for anything else. The two formats that have been obsolete since 1999
+  /// are not supported: no server of this API sends them.
   static func secondsSince1970(_ text: String) -> Int64? {
     let words = text.split(separator: " ")
     guard words.count == 6, words[0].hasSuffix(","), words[5] == "GMT", let day = Int64(words[1]),

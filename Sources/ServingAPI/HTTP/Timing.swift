@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 
-/// The clocks, the pauses and the dice of a client, so that tests bring their own.
+/// The clocks, pauses and random numbers of a client, so that tests can replace them.
 package struct Timing: Sendable {
   /// Time since a fixed point, never set back; for measuring.
   package var elapsed: @Sendable () -> Duration
@@ -8,9 +8,9 @@ package struct Timing: Sendable {
   package var secondsSince1970: @Sendable () -> Int64
   /// Waits.
   ///
-  /// - Throws: `CancellationError` where the task is cancelled meanwhile.
+  /// - Throws: `CancellationError` if the task is canceled meanwhile.
   package var sleep: @Sendable (Duration) async throws -> Void
-  /// A number in 0..<1 that spreads out clients which failed at the same moment.
+  /// A random number in 0..<1, which spreads out clients that failed at the same moment.
   package var jitter: @Sendable () -> Double
 
   package init(
@@ -23,7 +23,7 @@ package struct Timing: Sendable {
     self.jitter = jitter
   }
 
-  /// This machine's.
+  /// This machine's clocks.
   package static var system: Timing {
     let start = ContinuousClock.now
     return Timing(

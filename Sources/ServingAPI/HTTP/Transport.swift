@@ -1,15 +1,15 @@
 package import LibCurl
 
-/// Sends one request. The seam between the client and the network: libcurl in production, a script in tests.
+/// Sends one request. The boundary between the client and the network: libcurl in production, a script in tests.
 ///
-/// - Throws: `HTTPClientError` where no answer came; an answer with a status of 400 or above is no error here.
+/// - Throws: `HTTPClientError` if there is no response; a response with a status of 400 or above is not an error here.
 package typealias Transport = @Sendable (HTTPRequest) async throws -> APIResponse
 
-/// An answer whose body has not been read yet.
+/// A response whose body has not been read yet.
 package struct APIResponse: Sendable {
   package let status: Int
   package let headers: HTTPHeaders
-  /// The URL that answered; another than was asked where a redirect was followed.
+  /// The URL that responded; it differs from the requested one if a redirect was followed.
   package let effectiveURL: String
   package let body: any AsyncSequence<[UInt8], any Error> & Sendable
 
@@ -23,7 +23,7 @@ package struct APIResponse: Sendable {
     self.body = body
   }
 
-  /// The body's bytes. Past `limit` the rest is left unread and `isCut` is true.
+  /// Reads the body. If it exceeds `limit`, the rest is left unread and `isCut` is true.
   func collect(upTo limit: Int) async throws -> (bytes: [UInt8], isCut: Bool) {
     var bytes: [UInt8] = []
     for try await piece in body {

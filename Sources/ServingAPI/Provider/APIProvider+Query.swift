@@ -21,7 +21,7 @@ extension APIProvider {
 
   package func streamChat(_ name: String, entity: String?, prompt: String) async throws -> ChatStream {
     var call = try invocation(name, entity: entity, prompt: prompt, stream: true)
-    // A model at zero is started first: the platform holds a request for up to ten minutes (serving-api.md 6.3).
+    // A model scaled to zero is started first: the platform holds a request for up to ten minutes (serving-api.md 6.3).
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(3600))
     let response = try await client.answer(call)
     guard (200..<300).contains(response.status) else {
@@ -49,9 +49,10 @@ extension APIProvider {
 
 /// The text in a model's answer.
 enum ChatText {
-  /// Of a whole answer: the first choice's message; for other tasks their predictions, else the answer as it came.
+  /// Returns the text of a whole answer: the first choice's message; for other tasks the predictions, else the
+  /// unchanged response.
   ///
-  /// - Throws: `ServingError` for what is no JSON: a login page must not pass for something that the model said.
+  /// - Throws: `ServingError` if the response is not JSON: a login page must not pass for a model's answer.
   static func whole(_ body: [UInt8], call: APICall, target: ProviderTarget) throws -> String {
     let json: JSONValue
     do throws(JSONError) {
@@ -59,7 +60,8 @@ enum ChatText {
     } catch {
       throw ServingError(
         kind: .unexpectedAnswer, status: 200,
-        serverMessage: "the answer is \(error.endsTooEarly ? error.description : "no JSON")", call: call.description,
+        serverMessage: "the response is \(error.endsTooEarly ? error.description : "not valid JSON")",
+        call: call.description,
         advice: error.endsTooEarly
           ? Advice.cutAnswer(from: target) : "check that \(target.url) is a workspace or a serving plane")
     }
@@ -67,7 +69,7 @@ enum ChatText {
     return choice["message"]?["content"]?.stringValue ?? choice["text"]?.stringValue ?? ""
   }
 
-  /// Of one piece of a stream; empty for pieces that carry a role or figures only.
+  /// Returns the text of one piece of a stream; empty for pieces that contain only a role or figures.
   static func piece(_ json: JSONValue) -> String {
     let choice = json["choices"]?.arrayValue?.first
     return choice?["delta"]?["content"]?.stringValue ?? choice?["text"]?.stringValue ?? ""

@@ -2,7 +2,8 @@ internal import CanonicalJSON
 package import Endpoints
 internal import Synchronization
 
-/// The calls beside the config. None of them makes a config version, and each may be sent again (serving-api.md 2.3).
+/// The calls for settings outside the config. None of them creates a config version, and each may be retried
+/// (serving-api.md 2.3).
 extension APIProvider {
   package func putGateway(_ name: String, _ settings: GatewaySettings) async throws {
     var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/ai-gateway")
@@ -42,18 +43,18 @@ extension APIProvider {
   }
 }
 
-/// Whose token it is, asked once: it is wanted for the grant that nobody may take from themselves.
+/// The token's owner, queried once: needed for the grant that callers must not remove from themselves.
 final class CallerIdentity: Sendable {
   private enum Knowledge {
     case nothing
-    /// The server answered, be it that it does not say.
+    /// The server responded, possibly without naming the owner.
     case answered(Principal?)
   }
 
   private let knowledge = Mutex(Knowledge.nothing)
 
-  /// - Returns: nil where the provider does not say, which is no failure.
-  /// - Throws: `CancellationError` alone.
+  /// - Returns: nil if the provider does not say, which is not a failure.
+  /// - Throws: only `CancellationError`.
   func principal(by client: ServingClient) async throws -> Principal? {
     if case .answered(let principal) = knowledge.withLock({ $0 }) { return principal }
     do {
@@ -62,7 +63,7 @@ final class CallerIdentity: Sendable {
       knowledge.withLock { $0 = .answered(principal) }
       return principal
     } catch let error as ServingError {
-      // Another try will not hear another answer to these; any other failure may pass.
+      // A retry gets the same response for these; any other failure may be transient.
       if [.notFound, .permissionDenied, .unimplemented, .invalid].contains(error.kind) {
         knowledge.withLock { $0 = .answered(nil) }
       }

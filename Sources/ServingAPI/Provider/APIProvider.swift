@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 package import Endpoints
 
-/// A workspace or a plane, spoken to over HTTP.
+/// A workspace or a plane, accessed over HTTP.
 package struct APIProvider: ServingProvider {
   package var target: ProviderTarget { client.target }
   let client: ServingClient
@@ -28,11 +28,11 @@ package struct APIProvider: ServingProvider {
   package func details(_ name: String) async throws -> WireEndpoint {
     let call = try call("GET", name, "/api/2.0/serving-endpoints/\(name)")
     var endpoint = try await client.object(call, as: WireEndpoint.self)
-    // Some other JSON with a status of 200 must not pass for an endpoint without config.
+    // Other JSON with a status of 200 must not pass for an endpoint without a config.
     guard endpoint.name == name else {
       throw ServingError(
         kind: .unexpectedAnswer, status: 200,
-        serverMessage: "the answer describes \(endpoint.name.map { "endpoint \"\($0)\"" } ?? "no endpoint")",
+        serverMessage: "the response describes \(endpoint.name.map { "endpoint \"\($0)\"" } ?? "no endpoint")",
         call: call.description, advice: "check that \(target.url) is a workspace or a serving plane")
     }
     for config in [endpoint.config, endpoint.pendingConfig].compactMap(\.self) {
@@ -64,7 +64,7 @@ package struct APIProvider: ServingProvider {
       do {
         return .created(try await client.object(call, as: WireEndpoint.self).receipt)
       } catch let error as ServingError where error.outcomeUnknown || error.isClashAfterRetry {
-        // A lost answer: the server may have made the endpoint (serving-api.md Q34).
+        // The response was lost: the server may have created the endpoint (serving-api.md Q34).
         if case .present(let endpoint) = try await observeAfter(error, name) { return .alreadyThere(endpoint) }
         guard error.outcomeUnknown, tries < Self.tries else { throw error }
         tries += 1
@@ -76,7 +76,7 @@ package struct APIProvider: ServingProvider {
     keepSecrets(of: name, in: config)
     var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/config")
     call.body = try body(config, call: call).json
-    // Sent twice it would be refused as a conflict with itself.
+    // Sent twice, it would be refused as a conflict with itself.
     call.retries = .whenNotApplied
     do {
       return try await client.object(call, as: WireEndpoint.self).receipt
@@ -101,7 +101,7 @@ package struct APIProvider: ServingProvider {
     } catch let error as ServingError where error.isAbsence {
       return
     } catch let error as ServingError where error.outcomeUnknown || (error.status ?? 0) >= 500 {
-      // It may be gone all the same; a refused permission is no such case (serving-api.md Q73).
+      // It may be gone anyway; a denied permission is a different case (serving-api.md Q73).
       guard try await observeAfter(error, name) == .absent else { throw error }
     }
   }
@@ -118,11 +118,11 @@ package struct APIProvider: ServingProvider {
 
   // MARK: -
 
-  /// How often a create is sent where each answer is lost and nothing is found afterwards.
+  /// How often a create is sent if each response is lost and no endpoint is found afterwards.
   private static let tries = 3
 
-  /// A call for the endpoint of that name, or of that id, whose answers repeat no secret of it. An empty one would make another call of it: a list instead of a
-  /// look.
+  /// Creates a call for the endpoint of that name or id, with its secrets removed from responses. An empty name would
+  /// make it another call: a list instead of an observation.
   func call(_ method: String, _ name: String, _ path: APIPath) throws -> APICall {
     var call = APICall(method, path)
     call.secrets = secrets.values(of: name)
@@ -132,7 +132,8 @@ package struct APIProvider: ServingProvider {
     return call
   }
 
-  /// - Throws: `ServingError` for what the body cannot say; sent anyway, the server would put a default in its place.
+  /// - Throws: `ServingError` for a config that the body cannot express; the server would replace missing values by
+  ///   defaults.
   private func body(_ config: EndpointConfig, call: APICall) throws -> WireConfig {
     if let entity = config.entities.first(where: { $0.workloadSize == nil && $0.concurrency == nil }) {
       throw ServingError(
@@ -144,7 +145,7 @@ package struct APIProvider: ServingProvider {
     return WireConfig(config)
   }
 
-  /// A look that settles an unclear write. Where even that fails, the write's own error is what the caller must hear.
+  /// Observes the endpoint after a write with unknown outcome. If that fails too, the write's own error is thrown.
   private func observeAfter(_ error: ServingError, _ name: String) async throws -> Observed {
     do {
       return try await observe(name)
@@ -157,17 +158,17 @@ package struct APIProvider: ServingProvider {
 }
 
 extension ServingError {
-  /// A conflict on a later try may be with an earlier try of the same call.
+  /// Whether a conflict on a retry may be with an earlier attempt of the same call.
   fileprivate var isClashAfterRetry: Bool { kind == .conflict && attempts > 1 }
 }
 
 extension WireEndpoint {
-  /// The meaning of the answer to an accepted write.
+  /// The receipt in the response to an accepted write.
   fileprivate var receipt: WriteReceipt {
     WriteReceipt(id: id ?? "", announcedVersion: announcedVersion, lastUpdated: lastUpdatedTimestamp ?? 0)
   }
 
-  /// The meaning of an item of the list.
+  /// The summary in an item of the list.
   fileprivate var summary: EndpointSummary {
     let observed = observed(as: "")
     return EndpointSummary(

@@ -1,20 +1,21 @@
 internal import CanonicalJSON
 internal import LibCurl
 
-/// A model's answer, piece by piece as it is written. Dropping it, or cancelling the task that reads it, ends the request.
+/// A model's answer, piece by piece as it is generated. Dropping it, or canceling the task that reads it, ends the
+/// request.
 package struct ChatStream: AsyncSequence, Sendable {
   package typealias Element = String
   package typealias Failure = any Error
 
-  /// The served entity that answers, where the server names it.
+  /// The served entity that answers, if the server names it.
   package let servedEntity: String?
   private let body: any AsyncSequence<[UInt8], any Error> & Sendable
   private let failure: @Sendable (FailureCause) -> any Error
 
   enum FailureCause {
-    /// The server wrote an error into the stream.
+    /// The server reported an error in the stream.
     case reported([UInt8])
-    /// The connection ended before the answer did.
+    /// The connection ended before the answer was complete.
     case stoppedShort
     /// The connection failed.
     case broke(any Error)
@@ -36,7 +37,7 @@ package struct ChatStream: AsyncSequence, Sendable {
     }
   }
 
-  /// An answer in these pieces, for providers that have no server.
+  /// Creates an answer with these pieces, for providers without a server.
   package init(pieces: [String], servedEntity: String?) {
     self.servedEntity = servedEntity
     let lines = pieces.map { piece in
@@ -85,7 +86,7 @@ package struct ChatStream: AsyncSequence, Sendable {
       }
     }
 
-    /// Nil for the word that ends a stream.
+    /// Returns nil for the marker that ends a stream.
     private mutating func text(of data: String) throws -> String? {
       if data == "[DONE]" {
         isDone = true
@@ -98,7 +99,7 @@ package struct ChatStream: AsyncSequence, Sendable {
   }
 }
 
-/// Pieces of bytes that are there already, as a body.
+/// Existing pieces of bytes, as a body.
 package struct ByteStream: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
   package typealias Failure = any Error

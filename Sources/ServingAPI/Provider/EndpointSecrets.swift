@@ -2,12 +2,12 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import Synchronization
 
-/// What no words on an endpoint may repeat: the values of its environment that are not public, as they were sent or read.
-/// Every call for an endpoint takes them along, so that they are out of whatever is said before anybody keeps it.
+/// The secrets that no message about an endpoint may repeat: its environment's non-public values, as sent or read.
+/// Every call for an endpoint includes them, so that they are removed from texts before anything stores these.
 final class EndpointSecrets: Sendable {
   private let known = Mutex<[String: [String]]>([:])
 
-  /// An endpoint's configs change; what an old one held may still be spoken of. The newest are kept.
+  /// An endpoint's configs change; messages may still contain an old one's values. The newest are kept.
   private static let most = 200
 
   func keep(_ values: [String], of name: String) {
@@ -23,7 +23,7 @@ final class EndpointSecrets: Sendable {
 }
 
 extension JSONValue {
-  /// The same with what people read in it, such as a deployment's message, changed; names and settings stay.
+  /// Returns the JSON with texts for people, such as a deployment's message, changed; names and settings are kept.
   func withWords(_ change: (String) -> String, key: String = "") -> JSONValue {
     switch self {
     case .string(let text) where Self.isWords(key): .string(change(text))

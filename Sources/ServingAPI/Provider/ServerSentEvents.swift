@@ -1,10 +1,10 @@
-/// Takes a stream of server-sent events apart, however its bytes were cut on the way.
+/// Splits a stream of server-sent events, however its bytes were divided in transit.
 struct ServerSentEvents {
   private var line: [UInt8] = []
   private var data: [String] = []
   private var lastWasCarriageReturn = false
 
-  /// The `data` of every event that these bytes complete. Comments (heartbeats) and other fields are passed over.
+  /// Returns the `data` of every event that these bytes complete. Comments (heartbeats) and other fields are skipped.
   mutating func take(_ bytes: [UInt8]) -> [String] {
     var events: [String] = []
     for byte in bytes {

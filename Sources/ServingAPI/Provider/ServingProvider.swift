@@ -1,61 +1,62 @@
 package import Endpoints
 
-/// Whatever speaks the serving API: a workspace or a plane. Each method is one call, or one and the look that settles what
-/// became of it; waiting for an update's end is the caller's. Words of others come through it without the endpoint's secrets.
+/// A provider of the serving API: a workspace or a plane. Each method is one call, or one call and the observation that
+/// determines its outcome; callers wait for updates themselves. Texts are returned without the endpoint's secrets.
 ///
-/// Every method throws `ServingError`, and `CancellationError` where its task is cancelled.
+/// Every method throws `ServingError`, and `CancellationError` if its task is canceled.
 package protocol ServingProvider: Sendable {
   var target: ProviderTarget { get }
-  /// Every endpoint, other people's included, by name.
+  /// Lists every endpoint by name, including those of other owners.
   func list() async throws -> [EndpointSummary]
-  /// One endpoint as it is now. A throw means that nothing is known, and never that it is absent.
+  /// Returns the current state of one endpoint. If it throws, nothing is known; it never means that the endpoint is
+  /// absent.
   func observe(_ name: String) async throws -> Observed
-  /// Asks for an endpoint with what can be said of it from the start. Where the answer is lost the endpoint is looked for
-  /// before that is called a failure.
+  /// Creates an endpoint with every setting that a create accepts. If the response is lost, the endpoint is looked up
+  /// before the create counts as failed.
   func create(
     _ name: String, config: EndpointConfig, tags: [String: String], creation: CreationSettings,
     gateway: GatewaySettings?, notifications: NotificationSettings?
   ) async throws -> CreateOutcome
-  /// Asks for a new config in place of the whole old one. Where the answer is lost the endpoint is looked at; if that
-  /// settles nothing, the error says `outcomeUnknown` and only later observations can tell.
+  /// Replaces the whole config by a new one. If the response is lost, the endpoint is observed; if that does not settle
+  /// it, the error has `outcomeUnknown` and only later observations can tell.
   func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt
-  /// Sets and removes tags; every other tag stays.
+  /// Sets and removes tags; other tags are kept.
   func patchTags(_ name: String, set: [String: String], remove: [String]) async throws
-  /// Replaces the AI gateway's settings by these; what they leave out is gone, and empty ones remove everything.
+  /// Replaces the AI gateway's settings; omitted settings are removed, and empty ones remove everything.
   func putGateway(_ name: String, _ settings: GatewaySettings) async throws
-  /// Sets who is told of updates; empty lists tell nobody.
+  /// Sets who is notified of updates; empty lists notify nobody.
   func patchNotifications(_ name: String, _ settings: NotificationSettings) async throws
-  /// Sets where telemetry goes; nil removes it. Refused as a conflict while the endpoint is being updated
+  /// Sets where telemetry is sent; nil removes it. Refused as a conflict while the endpoint is being updated
   /// (serving-api.md Q31).
   func patchTelemetry(_ name: String, _ settings: TelemetrySettings?) async throws
-  /// Who has which right on the endpoint of that id. By id, since a name may be another endpoint's by now
+  /// Returns the permissions on the endpoint of that id. By id, since the name may belong to another endpoint by now
   /// (serving-api.md Q42).
   func access(id: String) async throws -> ObservedAccess
-  /// Grants these rights; whoever else has some keeps them.
+  /// Adds these grants; other grants are kept.
   func patchAccess(id: String, _ grants: [Grant]) async throws
-  /// Replaces everything that was granted on the endpoint itself by these rights.
+  /// Replaces everything that was granted on the endpoint itself by these grants.
   func putAccess(id: String, _ grants: [Grant]) async throws
-  /// Deletes the endpoint for good. One that is not there is no error.
+  /// Deletes the endpoint permanently. A missing endpoint is not an error.
   func delete(_ name: String) async throws
-  /// Asks the endpoint, or one of its served entities whatever the traffic split, and waits for the whole answer. An
-  /// error answer of the model is a result; a throw means that there was none.
+  /// Queries the endpoint, or one of its served entities regardless of the traffic split, and waits for the whole
+  /// answer. A model's error response is a result; a throw means that there was no response.
   func ask(_ name: String, entity: String?, prompt: String, timeout: Duration) async throws -> ChatAnswer
-  /// The same, piece by piece as the model writes. Here an error answer is thrown.
+  /// Queries the endpoint and returns the answer piece by piece as it is generated. An error response is thrown.
   func streamChat(_ name: String, entity: String?, prompt: String) async throws -> ChatStream
-  /// The last lines of a served entity's model server.
+  /// Returns the last lines of a served entity's model server.
   func logs(_ name: String, entity: String) async throws -> String
-  /// How the served entity's environment was built; empty for models that need no build.
+  /// Returns the build log of the served entity's environment; empty for models that need no build.
   func buildLogs(_ name: String, entity: String) async throws -> String
-  /// What is wanted of an endpoint may hold secrets that the provider does not show: none of its words repeats them.
+  /// Registers the secrets of a desired config, which the provider does not show: no text of the provider repeats them.
   func keepSecrets(of name: String, in config: EndpointConfig)
-  /// Everything the provider says of the endpoint, members unknown to this version included.
+  /// Returns everything that the provider reports about the endpoint, including members unknown to this version.
   func details(_ name: String) async throws -> WireEndpoint
 }
 
 extension ServingProvider {
   package func keepSecrets(of name: String, in config: EndpointConfig) {}
 
-  /// Asks for an endpoint with nothing beside config and tags.
+  /// Creates an endpoint with only a config and tags.
   package func create(
     _ name: String, config: EndpointConfig, tags: [String: String]
   ) async throws -> CreateOutcome {
@@ -64,14 +65,14 @@ extension ServingProvider {
   }
 }
 
-/// What a look at one endpoint found.
+/// The result of observing one endpoint.
 package enum Observed: Hashable, Sendable {
-  /// The provider says that there is no such endpoint.
+  /// The provider reports that the endpoint does not exist.
   case absent
   case present(ObservedEndpoint)
 }
 
-/// An endpoint as the list shows it.
+/// An endpoint as shown in the list.
 package struct EndpointSummary: Hashable, Sendable {
   package let name: String
   package let id: String
@@ -79,7 +80,7 @@ package struct EndpointSummary: Hashable, Sendable {
   package let tags: [String: String]
   package let readiness: Readiness
   package let update: UpdateState
-  /// Milliseconds since 1970, 0 where not reported.
+  /// Milliseconds since 1970; 0 if not reported.
   package let lastUpdated: Int64
 
   package init(
@@ -95,14 +96,14 @@ package struct EndpointSummary: Hashable, Sendable {
     self.lastUpdated = lastUpdated
   }
 
-  /// Whether the endpoint belongs to Databricks itself: never adopted, compared or deleted (serving-api.md E2).
+  /// Whether the endpoint belongs to Databricks: never adopted, compared or deleted (serving-api.md E2).
   package var isReserved: Bool { name.hasPrefix("databricks-") }
 }
 
-/// What the provider said to an accepted write.
+/// The provider's response to an accepted write.
 package struct WriteReceipt: Hashable, Sendable {
   package let id: String
-  /// The config version the write will have when it is active; nil where the answer names none.
+  /// The config version that the write will have once it is active; nil if the response names none.
   package let announcedVersion: Int64?
   /// The endpoint's last-updated time after the write, in milliseconds since 1970 by the provider's clock.
   package let lastUpdated: Int64
@@ -114,23 +115,23 @@ package struct WriteReceipt: Hashable, Sendable {
   }
 }
 
-/// What became of a create.
+/// The outcome of a create.
 package enum CreateOutcome: Hashable, Sendable {
   case created(WriteReceipt)
-  /// An answer was lost on the way, and now an endpoint of that name is there. It is the caller's to compare: it may be
-  /// this create's, or a stranger's.
+  /// A response was lost, and an endpoint of that name now exists. The caller has to compare it: it may come from this
+  /// create, or from another client.
   case alreadyThere(ObservedEndpoint)
 }
 
-/// What a model said.
+/// A model's answer.
 package struct ChatAnswer: Hashable, Sendable {
   /// The HTTP status.
   package let status: Int
-  /// The answer's text, or the server's words for an error status.
+  /// The answer's text, or the server's message for an error status.
   package let text: String
-  /// The served entity that answered, where the server names it.
+  /// The served entity that answered, if the server names it.
   package let servedEntity: String?
-  /// From sending to the last byte.
+  /// From sending the request to the last byte.
   package let elapsed: Duration
 
   package init(status: Int, text: String, servedEntity: String?, elapsed: Duration) {

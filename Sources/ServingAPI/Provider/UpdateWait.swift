@@ -1,11 +1,12 @@
 package import Endpoints
 
-/// Judges from observations alone whether an accepted update is through (serving-api.md 2.6). Pure: who polls, waits
-/// and gives up is another matter.
+/// Determines from observations alone whether an accepted update has finished (serving-api.md 2.6). Pure: polling,
+/// waiting and giving up are the caller's.
 package struct UpdateWait: Hashable, Sendable {
-  /// What the write announced; nil where its answer named no version, and then only the config's content tells.
+  /// The version that the write announced; nil if the response named none, in which case only the config's content
+  /// tells.
   package let announcedVersion: Int64?
-  /// What was sent.
+  /// The config that was sent.
   package let wanted: EndpointConfig
 
   package init(announcedVersion: Int64?, wanted: EndpointConfig) {
@@ -14,22 +15,22 @@ package struct UpdateWait: Hashable, Sendable {
   }
 
   package enum Judgement: Hashable, Sendable {
-    /// Not through; with the served entities' words, by entity name.
+    /// In progress; with the served entities' messages, by entity name.
     case waiting([String: String])
-    /// Active, ready and equal to what was sent.
+    /// Active, ready and equal to the config that was sent.
     case done
-    /// The provider gave this update up; with the served entities' words, by entity name.
+    /// The provider gave up this update; with the served entities' messages, by entity name.
     case failed([String: String])
-    /// A person cancelled it.
+    /// A user canceled it.
     case cancelled
-    /// Another config took its place.
+    /// Another config replaced it.
     case superseded
     /// The endpoint was deleted meanwhile.
     case vanished
   }
 
-  /// What an observation says of this update. `UPDATE_FAILED` and `UPDATE_CANCELED` stay until the next change: they count
-  /// only where no other update than this one can have left them.
+  /// Evaluates an observation of this update. `UPDATE_FAILED` and `UPDATE_CANCELED` remain until the next change: they
+  /// count only if no other update can have left them.
   package func judge(_ observed: Observed) -> Judgement {
     guard case .present(let endpoint) = observed else { return .vanished }
     if isOvertaken(endpoint) { return .superseded }
@@ -41,7 +42,7 @@ package struct UpdateWait: Hashable, Sendable {
     }
   }
 
-  /// The pause before the poll of that number, from 1: 1, 2, 3 and so on to 10 seconds.
+  /// Returns the pause before the poll with that number, from 1: 1, 2, 3 and so on to 10 seconds.
   package static func pollInterval(_ poll: Int) -> Duration { .seconds(min(max(poll, 1), 10)) }
 
   private func judgeSettled(_ endpoint: ObservedEndpoint) -> Judgement {
@@ -54,7 +55,7 @@ package struct UpdateWait: Hashable, Sendable {
     return announcedVersion.map { active.version >= $0 } ?? true
   }
 
-  /// Whether a later config than this one is active with another content, or is on its way.
+  /// Whether a later config with other content is active or in progress.
   private func isOvertaken(_ endpoint: ObservedEndpoint) -> Bool {
     guard let announcedVersion else { return false }
     if let pending = endpoint.pending, pending.version > announcedVersion { return true }

@@ -1,16 +1,16 @@
 /// The profiles of a `.databrickscfg` file (serving-api.md 1.6).
 struct ConfigProfiles: Equatable {
-  /// Keys and values by profile name. A profile holds what its own section says: nothing is inherited from `DEFAULT`
+  /// Keys and values by profile name. A profile contains only its own section: nothing is inherited from `DEFAULT`
   /// (serving-api.md Q76).
   private(set) var profiles: [String: [String: String]] = [:]
-  /// `default_profile` of the reserved section `[__settings__]`.
+  /// The `default_profile` of the reserved section `[__settings__]`.
   private(set) var defaultProfile: String?
 
   private static let settings = "__settings__"
 
-  /// Reads the file's text.
+  /// Parses the file's text.
   ///
-  /// - Throws: `TargetError` with the line's number, and never its text, which may be a token.
+  /// - Throws: `TargetError` with the line's number, but never its text, which may be a token.
   init(parsing text: String, path: String) throws(TargetError) {
     var section: String?
     let content = text.hasPrefix("\u{FEFF}") ? text.dropFirst() : text[...]
@@ -45,6 +45,6 @@ struct ConfigProfiles: Equatable {
     }
   }
 
-  /// The names in order.
+  /// The sorted names.
   var names: [String] { profiles.keys.sorted() }
 }

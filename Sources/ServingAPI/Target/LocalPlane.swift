@@ -1,11 +1,11 @@
 internal import CanonicalJSON
 
-/// A serving plane that runs on this machine, as it announces itself: a small file in the user's runtime directory that names
-/// its address, its token's place, and the Unix socket beside it through which commands talk to it.
+/// A serving plane on this machine, as it announces itself: a small file in the user's runtime directory with its
+/// address, its token file, and the Unix socket next to it through which commands connect.
 ///
-/// Only what the user alone can write is believed: whoever could plant an announcement would be sent the user's token,
-/// manifests and prompts. For the same reason commands talk through the socket, and not to the port: the port of a plane that
-/// is gone is anybody's.
+/// Only files that nobody but the user can write are trusted: whoever could forge an announcement would receive the
+/// user's token, manifests and prompts. For the same reason, commands use the socket, not the port: anyone may take the
+/// port of a stopped plane.
 package struct LocalPlane: Hashable, Sendable {
   /// Such as `http://127.0.0.1:7387`.
   package let url: String
@@ -13,7 +13,7 @@ package struct LocalPlane: Hashable, Sendable {
   package let tokenFile: String
   /// The plane's process.
   package let processID: Int32
-  /// The absolute path of its data directory, without links. There is one plane at a time for each.
+  /// The absolute path of its data directory, without links. Each has at most one plane at a time.
   package let dataDirectory: String
 
   package init(url: String, tokenFile: String, processID: Int32, dataDirectory: String) {
@@ -31,8 +31,8 @@ package struct LocalPlane: Hashable, Sendable {
     return "/tmp/setpoint-\(userID)"
   }
 
-  /// The Unix socket of the plane that keeps its data in that directory. It stands beside the announcement, or where that path
-  /// is too long for a socket, in the directory that is there without XDG_RUNTIME_DIR.
+  /// The Unix socket of the plane with that data directory. It is next to the announcement, or if that path is too long
+  /// for a socket, in the directory that is used without XDG_RUNTIME_DIR.
   package static func socket(in runtimeDirectory: String, dataDirectory: String) -> String {
     stem(socketDirectory(runtimeDirectory), dataDirectory) + ".sock"
   }
@@ -42,23 +42,23 @@ package struct LocalPlane: Hashable, Sendable {
     return longest.utf8.count <= UnixSocket.longestPath ? runtimeDirectory : Self.runtimeDirectory(environment: [:])
   }
 
-  /// Where commands talk to this plane.
+  /// The socket through which commands connect to this plane.
   package func socket(in runtimeDirectory: String) -> String {
     Self.socket(in: runtimeDirectory, dataDirectory: dataDirectory)
   }
 
   private func file(in runtimeDirectory: String) -> String { Self.stem(runtimeDirectory, dataDirectory) + ".json" }
 
-  /// One name for each data directory, so that planes do not overwrite each other's announcements and a plane that starts
-  /// again takes the place of the one before.
+  /// A name for each data directory, so that planes do not overwrite each other's announcements and a restarted plane
+  /// replaces its previous one.
   private static func stem(_ runtimeDirectory: String, _ dataDirectory: String) -> String {
-    // FNV-1a: it tells directories apart, and protects nothing.
+    // FNV-1a: it distinguishes directories, and protects nothing.
     let hash = dataDirectory.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     let digits = String(hash, radix: 16)
     return "\(runtimeDirectory)/plane-\(String(repeating: "0", count: 16 - digits.count))\(digits)"
   }
 
-  /// Makes the directory (0700) where it is missing, and checks that it is this user's alone.
+  /// Creates the directory (0700) if it is missing, and checks that only this user can access it.
   package static func prepare(_ runtimeDirectory: String) throws(TargetError) {
     for directory in Set([runtimeDirectory, socketDirectory(runtimeDirectory)]) {
       try SecureFile.makeDirectory(directory)
@@ -66,9 +66,9 @@ package struct LocalPlane: Hashable, Sendable {
     }
   }
 
-  /// Announces the plane: replaces its file (0600) at once. Its socket must listen by then.
+  /// Announces the plane: replaces its file (0600) atomically. Its socket must already be listening.
   ///
-  /// - Throws: `TargetError` where that cannot be done, or the directory is not the user's alone.
+  /// - Throws: `TargetError` if that fails, or if others can access the directory.
   package func announce(in runtimeDirectory: String) throws(TargetError) {
     try Self.prepare(runtimeDirectory)
     let json: JSONValue = [
@@ -78,14 +78,14 @@ package struct LocalPlane: Hashable, Sendable {
     try SecureFile.replace(file(in: runtimeDirectory), with: json.bytes(.pretty) + [0x0A])
   }
 
-  /// Takes the announcement and the socket back, unless another process has put its own there since.
+  /// Removes the announcement and the socket, unless another process has replaced them.
   package func withdraw(from runtimeDirectory: String) throws(TargetError) {
     guard try Self.read(file(in: runtimeDirectory)) == self else { return }
     try SecureFile.remove(file(in: runtimeDirectory))
     try SecureFile.remove(socket(in: runtimeDirectory))
   }
 
-  /// Reads an announcement; nil where it is gone.
+  /// Reads an announcement; nil if it is gone.
   private static func read(_ path: String) throws(TargetError) -> LocalPlane? {
     guard let text = try SecureFile.readPrivate(path) else { return nil }
     guard let json = try? JSONValue(parsing: text), let url = json["url"]?.stringValue,
@@ -100,9 +100,9 @@ package struct LocalPlane: Hashable, Sendable {
     return LocalPlane(url: url, tokenFile: tokenFile, processID: processID, dataDirectory: dataDirectory)
   }
 
-  /// What planes announced in the directory, ordered by address.
+  /// Returns the planes announced in the directory, ordered by address.
   ///
-  /// - Throws: `TargetError` where the directory or a file in it is not the user's alone, or is not what a plane writes.
+  /// - Throws: `TargetError` if others can access the directory or a file in it, or if a file is not an announcement.
   package static func announced(in runtimeDirectory: String) throws(TargetError) -> LocalPlanes {
     var planes = LocalPlanes()
     for directory in Set([runtimeDirectory, socketDirectory(runtimeDirectory)]) {
@@ -119,7 +119,7 @@ package struct LocalPlane: Hashable, Sendable {
     return planes
   }
 
-  /// Removes what planes left that were killed.
+  /// Removes what killed planes left behind.
   package static func sweep(_ runtimeDirectory: String) throws(TargetError) {
     for plane in try announced(in: runtimeDirectory).gone { try plane.withdraw(from: runtimeDirectory) }
   }
@@ -127,9 +127,9 @@ package struct LocalPlane: Hashable, Sendable {
 
 /// The planes that announced themselves on this machine.
 package struct LocalPlanes: Hashable, Sendable {
-  /// Those that listen on their sockets.
+  /// Planes that listen on their sockets.
   package var running: [LocalPlane] = []
-  /// Those that are gone without having taken their announcements back.
+  /// Planes that are gone without having removed their announcements.
   package var gone: [LocalPlane] = []
 
   package init() {}

@@ -1,19 +1,19 @@
-/// Which provider a command talks to, and who said so. Commands print it first.
+/// The provider that a command uses, and the source of that choice. Commands print it first.
 package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
-  /// Scheme, host, port where it is not the scheme's own, and path if any; no slash at the end.
+  /// Scheme, host, port unless it is the scheme's default, and path if any; no trailing slash.
   package let url: String
-  /// Where the address came from, such as `environment DATABRICKS_HOST`.
+  /// The source of the address, such as `environment DATABRICKS_HOST`.
   package let source: String
-  /// Where the token came from, for messages about it; never the token.
+  /// The source of the token, for messages; never the token.
   package let tokenSource: String
-  /// How one gets in, such as `oauth-m2m`; empty where nobody has to know, as on this machine's plane.
+  /// The authentication method, such as `oauth-m2m`; empty if it is not worth showing, as for this machine's plane.
   package let authentication: String
   /// Whether it is the serving plane on this machine, found by its runtime file.
   package let isLocalPlane: Bool
-  /// The cloud that environment or profile names, as it stands there.
+  /// The cloud from the environment or the profile, unchanged.
   package let cloud: String?
-  /// The Unix socket through which a plane on this machine is asked; nil: the address itself. Only the user can listen on it,
-  /// while anybody may take the port of a plane that is gone, and would be sent its token.
+  /// The Unix socket of a plane on this machine; nil: the address is used. Only the user can listen on it, while anyone
+  /// may take the port of a stopped plane, and would receive its token.
   package let socket: String?
 
   package init(
@@ -34,17 +34,17 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
     authentication.isEmpty ? "\(url) (\(source))" : "\(url) (\(source)), \(authentication): \(tokenSource)"
   }
 
-  /// Whether the address is this machine's own.
+  /// Whether the address belongs to this machine.
   var isOnThisMachine: Bool { WorkspaceHost.isLoopback(url) }
 }
 
-/// A provider and the right to talk to it. Printed, dumped or logged it shows the target only.
+/// A provider and its credentials. When printed, dumped or logged, it shows only the target.
 package struct ProviderAccess: Sendable {
   package let target: ProviderTarget
   package let credentials: Credentials
-  /// Which of the workspaces behind one address is meant, where that was said.
+  /// The selected workspace, if several share the address.
   package var workspaceID: String?
-  /// What the same question would resolve to now; a profile's file may have been written since.
+  /// Resolves the credentials again; a profile's file may have changed since.
   let reread: @Sendable () throws(TargetError) -> Credentials
   let readFile: @Sendable (String) throws(TargetError) -> String?
 
@@ -60,7 +60,7 @@ package struct ProviderAccess: Sendable {
     self.readFile = readFile
   }
 
-  /// Access by one token that stays as it is.
+  /// Creates access with one token that does not change.
   package init(target: ProviderTarget, token: String) {
     let credentials = Credentials(.token(Secret(token)), source: target.tokenSource)
     self.init(

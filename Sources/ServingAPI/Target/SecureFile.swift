@@ -13,42 +13,43 @@ package enum SecureFile {
 
   private static let largest = 1 << 20
 
-  /// The file's text, whoever may read it; nil where there is none.
+  /// Returns the file's text, whoever may read it; nil if there is no such file.
   package static func readText(_ path: String) throws(TargetError) -> String? { try read(path, isPrivate: false) }
 
-  /// The text of a file that must be this user's own, a regular file, and closed to everybody else; nil where there is none.
+  /// Returns the text of a file that must be regular, owned by this user, and closed to everybody else; nil if there is
+  /// no such file.
   package static func readPrivate(_ path: String) throws(TargetError) -> String? { try read(path, isPrivate: true) }
 
-  /// False where the directory does not exist.
+  /// Returns false if the directory does not exist.
   ///
-  /// - Throws: `TargetError` where it is not a directory, another user's, or open to others.
+  /// - Throws: `TargetError` if it is not a directory, belongs to another user, or is open to others.
   static func checkDirectory(_ path: String) throws(TargetError) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
-      throw failed("look at", path)
+      throw failed("access", path)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw notOurs(path, "it is not a directory") }
     try check(status, path)
     return true
   }
 
-  /// Whether there is a socket of this user at the path.
+  /// Returns whether there is a socket of this user at the path.
   ///
-  /// - Throws: `TargetError` where it is another user's, or no socket.
+  /// - Throws: `TargetError` if it belongs to another user, or is not a socket.
   static func checkSocket(_ path: String) throws(TargetError) -> Bool {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
-      throw failed("look at", path)
+      throw failed("access", path)
     }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw notOurs(path, "it is not a socket") }
     try check(status, path)
     return true
   }
 
-  /// Checks that nobody but this user and root can put anything else in the place of the path: each directory above it, and each
-  /// link, belongs to one of the two, and each directory is closed to other writers or sticky.
+  /// Checks that only this user and root can replace the path: each directory above it, and each link, belongs to one
+  /// of the two, and each directory is closed to other writers or sticky.
   static func checkParents(of path: String) throws(TargetError) {
     try checkEachParent(of: path)
     try checkEachParent(of: resolved(path))
@@ -59,7 +60,7 @@ package enum SecureFile {
     while let slash = parent.lastIndex(of: "/"), parent != "/" {
       parent = slash == parent.startIndex ? "/" : parent[..<slash]
       var status = stat()
-      guard lstat(String(parent), &status) == 0 else { throw failed("look at", String(parent)) }
+      guard lstat(String(parent), &status) == 0 else { throw failed("access", String(parent)) }
       guard status.st_uid == userID || status.st_uid == 0 else {
         throw notOurs(path, "\(parent) belongs to user \(status.st_uid)")
       }
@@ -70,7 +71,7 @@ package enum SecureFile {
     }
   }
 
-  /// The names in a directory, in order; none where it does not exist.
+  /// Returns the sorted names in a directory; empty if it does not exist.
   static func names(in path: String) throws(TargetError) -> [String] {
     guard let directory = opendir(path) else {
       if errno == ENOENT { return [] }
@@ -85,20 +86,20 @@ package enum SecureFile {
     return names.sorted()
   }
 
-  /// The path without links, `.` and `..`; the path as it is where it does not exist.
+  /// Returns the path without links, `.` and `..`; unchanged if it does not exist.
   package static func resolved(_ path: String) -> String {
     guard let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }
     return String(cString: resolved)
   }
 
-  /// Makes the directory with mode 0700, or checks the one that is there.
+  /// Creates the directory with mode 0700, or checks the existing one.
   static func makeDirectory(_ path: String) throws(TargetError) {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failed("make", path) }
     _ = try checkDirectory(path)
   }
 
-  /// Puts a file of mode 0600 in the place of whatever is there, so that a reader sees the old one or the new one whole.
+  /// Replaces the file with one of mode 0600, so that a reader sees the old one or the new one, complete.
   static func replace(_ path: String, with bytes: [UInt8]) throws(TargetError) {
     let draft = "\(path).\(getpid())"
     _ = unlink(draft)
@@ -114,9 +115,9 @@ package enum SecureFile {
     }
   }
 
-  /// Makes a file of mode 0600 where there is none, so that a reader sees it whole or not at all.
+  /// Creates a file of mode 0600 if there is none, so that a reader sees it complete or not at all.
   ///
-  /// - Returns: false where there is something at the path already.
+  /// - Returns: false if something already exists at the path.
   static func create(_ path: String, with bytes: [UInt8]) throws(TargetError) -> Bool {
     let draft = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -131,13 +132,13 @@ package enum SecureFile {
     return false
   }
 
-  /// Removes the file; one that is gone already is no error.
+  /// Removes the file; a missing one is not an error.
   static func remove(_ path: String) throws(TargetError) {
     guard unlink(path) == 0 || errno == ENOENT else { throw failed("remove", path) }
   }
 
   private static func read(_ path: String, isPrivate: Bool) throws(TargetError) -> String? {
-    // Without O_NONBLOCK a named pipe in the file's place would hang the command.
+    // Without O_NONBLOCK, a named pipe in place of the file would block the command.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (isPrivate ? O_NOFOLLOW : 0))
     guard descriptor >= 0 else {
       if errno == ENOENT || errno == ENOTDIR { return nil }
@@ -202,7 +203,7 @@ package enum SecureFile {
   }
 }
 
-// Inside the enum its own `read` and `write` hide the system's.
+// Inside the enum, its own `read` and `write` hide the system's.
 private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
   read(descriptor, buffer, count)
 }

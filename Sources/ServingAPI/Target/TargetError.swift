@@ -1,7 +1,7 @@
-/// Why it is not known, or not allowed, which provider to talk to.
+/// The reason why the provider to use is unknown or not allowed.
 package struct TargetError: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
-  /// What to do or to run next.
+  /// What to do or run next.
   package let advice: String
 
   package init(_ message: String, advice: String) {

@@ -1,5 +1,5 @@
 extension TargetResolver {
-  /// The resolver of a command line: real files, and the runtime directory that the environment names.
+  /// The resolver for a command line: real files, and the runtime directory from the environment.
   package static func system(environment: [String: String]) -> TargetResolver {
     let runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return TargetResolver(

@@ -1,5 +1,5 @@
-/// Decides which provider a command talks to: flags, then the environment, then a profile that was named, then the
-/// plane on this machine. Pure over what it is given: the environment as a dictionary, files through a closure.
+/// Decides which provider a command uses: flags, then the environment, then a named profile, then the plane on this
+/// machine. Pure: the environment is a dictionary, and files are read through a closure.
 package struct TargetResolver: Sendable {
   private let environment: [String: String]
   private let readFile: @Sendable (String) throws(TargetError) -> String?
@@ -8,8 +8,8 @@ package struct TargetResolver: Sendable {
 
   /// - Parameters:
   ///   - environment: variables; an empty one counts as not set, as in Databricks' own tools.
-  ///   - readFile: a file's text; nil where there is no such file.
-  ///   - runtimeDirectory: where planes have their sockets.
+  ///   - readFile: returns a file's text; nil if it does not exist.
+  ///   - runtimeDirectory: the directory of the planes' sockets.
   ///   - findPlanes: the planes on this machine.
   package init(
     environment: [String: String], readFile: @escaping @Sendable (String) throws(TargetError) -> String?,
@@ -22,7 +22,7 @@ package struct TargetResolver: Sendable {
     self.findPlanes = findPlanes
   }
 
-  /// The provider and the right to talk to it.
+  /// Returns the provider and its credentials.
   ///
   /// - Parameters:
   ///   - host: the flag `--host`.
@@ -58,7 +58,7 @@ package struct TargetResolver: Sendable {
     }
     if let variable = Self.variablesForAHost.first(where: { environment[$0] != nil }) {
       throw TargetError(
-        "\(variable) is set and DATABRICKS_HOST is not",
+        "\(variable) is set, but DATABRICKS_HOST is not",
         advice: "set DATABRICKS_HOST to the workspace or plane that it is for, or unset \(variable)")
     }
     let file = try configFile()
@@ -69,7 +69,7 @@ package struct TargetResolver: Sendable {
     throw nothingFound(file)
   }
 
-  /// Whoever sets one of these means some host.
+  /// Setting one of these implies a host.
   private static let variablesForAHost = [
     "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "DATABRICKS_CLIENT_SECRET", "DATABRICKS_OIDC_TOKEN_FILEPATH",
     "DATABRICKS_USERNAME", "DATABRICKS_PASSWORD",
@@ -77,9 +77,9 @@ package struct TargetResolver: Sendable {
 
   // MARK: - Flags
 
-  /// The credentials for a host that was given by flag: the named profile's, else the environment's where they are
-  /// meant for the same host, else the plane's where that is the plane's address. A token is never sent to a host it
-  /// was not given for.
+  /// Returns the credentials for a host given by flag: the named profile's, else the environment's if they are for the
+  /// same host, else the plane's if the host is the plane's address. A token is never sent to a host that it was not
+  /// given for.
   private func fromHostFlag(_ text: String, profile name: String?) throws(TargetError) -> Found {
     let source = "flag --host"
     let url = try WorkspaceHost.normalized(text, source: source)
@@ -87,7 +87,7 @@ package struct TargetResolver: Sendable {
       let profile = try namedProfile(name, namedBy: "flag --profile")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
         throw TargetError(
-          "--host is \(url), and \(profile.place) is for another host", advice: "use only one of them")
+          "--host is \(url), but \(profile.place) is for another host", advice: "use only one of them")
       }
       return try found(url, source, profile.settings, in: profile)
     }
@@ -114,7 +114,7 @@ package struct TargetResolver: Sendable {
       let profile = try namedProfile(name, namedBy: "environment DATABRICKS_CONFIG_PROFILE")
       if let text = profile.values["host"], try WorkspaceHost.normalized(text, source: profile.place) != url {
         throw TargetError(
-          "DATABRICKS_HOST is \(url), and \(profile.place) is for another host",
+          "DATABRICKS_HOST is \(url), but \(profile.place) is for another host",
           advice: "unset DATABRICKS_HOST or DATABRICKS_CONFIG_PROFILE")
       }
       settings = settings.over(profile.settings)
@@ -125,7 +125,7 @@ package struct TargetResolver: Sendable {
       url, "DATABRICKS_TOKEN is not set", advice: "or name a profile with --profile or DATABRICKS_CONFIG_PROFILE")
   }
 
-  /// Nil where the settings say nothing about how to get in.
+  /// Returns nil if the settings contain no credentials.
   private func found(_ url: String, _ source: String, _ settings: AuthSettings) throws(TargetError) -> Found? {
     guard let credentials = try CredentialsChoice(settings: settings, environment: environment).choose() else {
       return nil
@@ -152,8 +152,8 @@ package struct TargetResolver: Sendable {
     var settings: AuthSettings { AuthSettings(profile: values, place: place) }
   }
 
-  /// - Parameter isWhole: a profile named by flag is meant whole; otherwise each thing that the environment says
-  ///   outranks the file's.
+  /// - Parameter isWhole: whether only the profile counts, as for one named by flag; otherwise the environment's
+  ///   settings take precedence over the file's.
   private func fromProfile(_ name: String, namedBy: String, isWhole: Bool) throws(TargetError) -> Found {
     let profile = try namedProfile(name, namedBy: namedBy)
     guard let host = profile.values["host"] else {
@@ -177,8 +177,8 @@ package struct TargetResolver: Sendable {
     let path = configPath
     guard let file = try configFile() else {
       throw TargetError(
-        "profile \"\(name)\" (\(namedBy)): there is no file \(path)",
-        advice: "create it, or set DATABRICKS_CONFIG_FILE to where it is")
+        "profile \"\(name)\" (\(namedBy)): file not found: \(path)",
+        advice: "create it, or set DATABRICKS_CONFIG_FILE to its path")
     }
     guard let values = file.profiles.profiles[name] else {
       let names = file.profiles.names
@@ -202,9 +202,9 @@ package struct TargetResolver: Sendable {
 
   // MARK: - The plane on this machine
 
-  /// The one plane that runs here; nil where none has ever announced itself.
+  /// The only plane running here; nil if none has ever announced itself.
   ///
-  /// - Throws: `TargetError` where several run, and where those that were announced are gone.
+  /// - Throws: `TargetError` if several are running, or if all announced ones are gone.
   private func onlyPlane() throws(TargetError) -> LocalPlane? {
     let planes = try findPlanes()
     if planes.running.count > 1 {
@@ -219,7 +219,7 @@ package struct TargetResolver: Sendable {
     let planes = try findPlanes()
     if let plane = planes.running.first(where: { $0.url == url }) { return plane }
     let meant = planes.running.filter { WorkspaceHost.leads(url, toPlaneAt: $0.url) }
-    if meant.count > 1 { throw choice(of: meant, "\(meant.count) serving planes can be meant by \(url)") }
+    if meant.count > 1 { throw choice(of: meant, "\(url) matches \(meant.count) serving planes") }
     if let plane = meant.first { return plane }
     if let gone = planes.gone.first(where: { WorkspaceHost.leads(url, toPlaneAt: $0.url) }) { throw notRunning(gone) }
     return nil

@@ -1,19 +1,19 @@
-/// A file with a token that whoever serves makes for itself, and that its user's commands read.
+/// A file with a token that a server creates, and that its user's commands read.
 package enum TokenFile {
-  /// The token in the file.
+  /// Returns the token in the file.
   ///
-  /// - Parameter make: makes one where there is no file, which then has mode 0600.
-  /// - Throws: `TargetError` where the file is not this user's alone or holds no token, and what `make` throws.
+  /// - Parameter make: creates a token if there is no file, which then gets mode 0600.
+  /// - Throws: `TargetError` if others can access the file or it contains no token, and the errors of `make`.
   package static func token(at path: String, making make: () throws -> String) throws -> String {
     if let token = try read(path) { return token }
     let token = try make()
     if try SecureFile.create(path, with: Array("\(token)\n".utf8)) { return token }
-    // Another made it in between.
+    // Another process created it in the meantime.
     guard let other = try read(path) else { throw none(path) }
     return other
   }
 
-  /// The token in a file that has to be there.
+  /// Returns the token in a file that must exist.
   package static func token(at path: String) throws(TargetError) -> String {
     guard let token = try read(path) else { throw none(path) }
     return token
@@ -30,6 +30,6 @@ package enum TokenFile {
   }
 
   private static func none(_ path: String) -> TargetError {
-    TargetError("there is no token in \(path)", advice: "a new one is created at the next start")
+    TargetError("no token in \(path)", advice: "a new one is created at the next start")
   }
 }

@@ -4,18 +4,19 @@
   internal import Musl
 #endif
 
-/// Connections to Unix sockets, and who is at their other end (unix(7)).
+/// Connections to Unix sockets, and the processes at their other end (unix(7)).
 package enum UnixSocket {
-  /// The longest path that a socket's address holds.
+  /// The longest path that fits in a socket address.
   package static let longestPath = 107
 
-  /// Connects, which takes no time: the kernel answers for whoever listens.
+  /// Connects, which takes no time: the kernel accepts for the listener.
   ///
-  /// - Returns: the descriptor, to be closed by the caller; nil where nobody listens there, or nobody may.
+  /// - Returns: the descriptor, which the caller must close; nil if nobody listens there, or access is denied.
   package static func connect(to path: String) -> Int32? {
     let bytes = Array(path.utf8)
     guard bytes.count <= longestPath, !bytes.contains(0) else { return nil }
-    // struct sockaddr_un by its bytes: in an optimised build the compiler takes its fields to be another module's.
+    // struct sockaddr_un is written byte by byte: in an optimised build, the compiler takes its fields for another
+    // module's.
     let family = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) }
     let address = family + bytes + [UInt8](repeating: 0, count: longestPath + 1 - bytes.count)
     let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
@@ -32,14 +33,15 @@ package enum UnixSocket {
     return descriptor
   }
 
-  /// Whether somebody listens there.
+  /// Whether a process listens there.
   package static func isListening(_ path: String) -> Bool {
     guard let descriptor = connect(to: path) else { return false }
     close(descriptor)
     return true
   }
 
-  /// The process at the other end of a connection, as the kernel saw it when the two were connected; nil where it does not say.
+  /// Returns the process at the other end, as recorded by the kernel when the connection was made; nil if it does not
+  /// say.
   package static func peer(of descriptor: Int32) -> (processID: Int32, userID: UInt32)? {
     // struct ucred: pid, uid, gid.
     var credentials: [UInt32] = [0, 0, 0]

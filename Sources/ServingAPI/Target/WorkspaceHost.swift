@@ -1,10 +1,10 @@
-/// An address as people write it, made the one that requests are sent to (serving-api.md 1.6).
+/// Converts an address as users write it to the one that requests are sent to (serving-api.md 1.6).
 package enum WorkspaceHost {
-  /// Adds the scheme where it is missing (`https`, and `http` for this machine, where a plane speaks without TLS); drops
-  /// the slash at the end, `:443` of https, `:80` of http, and a query such as `?o=123` that browsers show; lowers the
-  /// host's case; keeps a path.
+  /// Adds a missing scheme (`https`, or `http` for this machine, where a plane has no TLS); removes the trailing slash,
+  /// `:443` of https, `:80` of http, and a query such as `?o=123` that browsers show; converts the host to lower case;
+  /// keeps a path.
   ///
-  /// - Throws: `TargetError` for what is no address of a server.
+  /// - Throws: `TargetError` if the text is not a server's address.
   package static func normalized(_ text: String, source: String) throws(TargetError) -> String {
     let text = text.trimmed
     func refused(_ reason: String) -> TargetError {
@@ -19,7 +19,7 @@ package enum WorkspaceHost {
     if let scheme, scheme != "http", scheme != "https" { throw refused("\"\(scheme)\" is neither http nor https") }
     let withoutQuery = rest.prefix { $0 != "?" && $0 != "#" }
     let authority = withoutQuery.prefix { $0 != "/" }.lowercased()
-    // A password may stand there: it is not repeated.
+    // It may contain a password and is not repeated.
     guard !authority.contains("@") else { throw refused("it contains a user name; use a token instead") }
     guard !authority.isEmpty, !authority.hasPrefix(":"), isValidPort(authority) else {
       throw refused("\"\(text)\" has no host, or no valid port")
@@ -32,13 +32,13 @@ package enum WorkspaceHost {
     return "\(chosen)://\(host)\(path)"
   }
 
-  /// Whether a normalised address is this machine's own.
+  /// Whether a normalised address belongs to this machine.
   package static func isLoopback(_ url: String) -> Bool {
     loopbackNames.contains(hostName(String(split(url).rest.prefix { $0 != "/" })))
   }
 
-  /// Whether a normalised address that a person gave leads to a plane that listens on this machine: `localhost`, `127.0.0.1`
-  /// and `[::1]` are names of one machine, and a plane may listen on all of its addresses.
+  /// Whether a normalised address from the user leads to a plane that listens on this machine: `localhost`, `127.0.0.1`
+  /// and `[::1]` name the same machine, and a plane may listen on all of its addresses.
   package static func leads(_ url: String, toPlaneAt plane: String) -> Bool {
     guard let (asked, askedRest) = local(url, among: loopbackNames),
       let (announced, announcedRest) = local(plane, among: loopbackNames.union(["0.0.0.0", "[::]"]))
@@ -46,7 +46,7 @@ package enum WorkspaceHost {
     return asked == announced && askedRest == announcedRest
   }
 
-  /// Scheme, and what follows the host; nil where the host is none of these.
+  /// Returns the scheme, and what follows the host; nil if the host is none of these.
   private static func local(_ url: String, among names: Set<String>) -> (scheme: String?, rest: Substring)? {
     let (scheme, rest) = split(url)
     let host = hostName(String(rest.prefix { $0 != "/" }))

@@ -1,10 +1,10 @@
 package import Endpoints
 
 extension WirePermissions {
-  /// The body that grants these rights.
+  /// Creates the body that adds these grants.
   package init(_ grants: [Grant]) { self.init(entries: grants.map(WireAccessEntry.init)) }
 
-  /// What was granted on the endpoint itself: inherited rights are not ours (serving-api.md Q25), and of several the
+  /// The grants on the endpoint itself: inherited permissions are not ours (serving-api.md Q25), and of several the
   /// strongest counts.
   package var grants: [Grant] {
     let direct = entries.compactMap { entry in
@@ -49,7 +49,7 @@ extension AccessLevel {
       }
   }
 
-  /// The word on the wire.
+  /// The value on the wire.
   package var word: String {
     switch self {
     case .canView: "CAN_VIEW"
@@ -61,8 +61,8 @@ extension AccessLevel {
 }
 
 extension WireIdentity {
-  /// Whom a right would be granted to so that the caller has it. A service principal's user name is its application id;
-  /// that is how Databricks' own command line tells them apart.
+  /// The principal of a grant for the caller. A service principal's user name is its application id; Databricks' own
+  /// command line distinguishes them the same way.
   package var principal: Principal? {
     guard let userName, !userName.isEmpty else { return nil }
     return ApplicationID.isOne(userName) ? .servicePrincipal(userName) : .user(userName)

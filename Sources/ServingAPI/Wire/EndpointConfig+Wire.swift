@@ -2,8 +2,8 @@ internal import CanonicalJSON
 package import Endpoints
 
 extension WireConfig {
-  /// The request body for a config, and `config` of a create: every name, `scale_to_zero_enabled` and the traffic
-  /// spelled out, since whatever a full replacement leaves out is re-defaulted (serving-api.md E5, Q1).
+  /// Creates the request body for a config, and `config` of a create: every name, `scale_to_zero_enabled` and the
+  /// traffic are explicit, because a full replacement resets omitted members to defaults (serving-api.md E5, Q1).
   package init(_ config: EndpointConfig) {
     self.init()
     servedEntities = config.entities.map(WireServedEntity.init)
@@ -11,8 +11,8 @@ extension WireConfig {
       routes: config.entities.map { WireRoute(servedEntityName: $0.name, trafficPercentage: $0.traffic) })
   }
 
-  /// The meaning of a config as a server reports it or a client sends it, with what the server fills in where a member is
-  /// missing (serving-api.md 3): `CPU`, `Small`, all traffic to a single entity.
+  /// The config that a server reports or a client sends, with the server's defaults for missing members (serving-api.md
+  /// 3): `CPU`, `Small`, all traffic to a single entity.
   package var endpointConfig: EndpointConfig {
     let shares = trafficShares
     let entities = entities
@@ -23,11 +23,11 @@ extension WireConfig {
       })
   }
 
-  /// What makes a rollout and has no place in ``Endpoints/EndpointConfig``, as paths such as
-  /// `served_entities[main].instance_profile_arn`. While there is any, writing the config back would change it.
+  /// Members that cause a rollout but have no field in ``Endpoints/EndpointConfig``, as paths such as
+  /// `served_entities[main].instance_profile_arn`. If there are any, writing the config back would change it.
   package var unrepresentedMembers: [String] {
     let capture = members["auto_capture_config"]
-    // Once it is off it is off for good (serving-api.md E5): nothing is lost with it.
+    // Once it is off, it stays off (serving-api.md E5): nothing is lost with it.
     let isCaptured = capture.map { !$0.isBlank && $0["enabled"] != .bool(false) } ?? false
     return (isCaptured ? ["auto_capture_config"] : [])
       + entities.flatMap { entity in
@@ -35,7 +35,7 @@ extension WireConfig {
       }
   }
 
-  /// Per cent by entity name. A percentage outside of 0...100 is a server's mistake and is cut to it.
+  /// Percentages by entity name. A percentage outside of 0...100 is a server's error and is clamped.
   private var trafficShares: [String: Int] {
     let routes = trafficConfig?.routes ?? []
     return Dictionary(
@@ -46,14 +46,14 @@ extension WireConfig {
 }
 
 extension WireServedEntity {
-  /// The entity as it is sent.
+  /// Creates the entity as sent.
   package init(_ entity: ServedEntity) {
     self.init()
     name = entity.name
     entityName = entity.entityName
     entityVersion = entity.entityVersion
     workloadType = entity.workloadType
-    // A size beside concurrency would be refused (serving-api.md Q5, Q6).
+    // A size in addition to concurrency would be refused (serving-api.md Q5, Q6).
     workloadSize = entity.workloadSize
     minProvisionedConcurrency = entity.concurrency.map { Int64($0.min) }
     maxProvisionedConcurrency = entity.concurrency.map { Int64($0.max) }
@@ -61,7 +61,7 @@ extension WireServedEntity {
     if !entity.environment.isEmpty { environmentVars = entity.environment }
   }
 
-  /// The entity's meaning. `traffic` is told beside it, since the API keeps the split elsewhere.
+  /// Returns the entity. `traffic` is passed separately, because the API keeps the split elsewhere.
   package func servedEntity(traffic: Int) -> ServedEntity {
     ServedEntity(
       name: nonBlankName, entityName: resolvedEntityName, entityVersion: entityVersion ?? "",
@@ -70,12 +70,13 @@ extension WireServedEntity {
       traffic: traffic)
   }
 
-  /// The name under which routes, logs and invocations know the entity: its own, else the server's default.
+  /// The name of the entity in routes, logs and invocations: its own, else the server's default.
   package var resolvedName: String {
     nonBlankName ?? ServedEntity.defaultName(entityName: resolvedEntityName, entityVersion: entityVersion ?? "")
   }
 
-  /// Members that make a rollout and that ``Endpoints/ServedEntity`` has no place for, such as an external model. While one is set, writing the entity back would change it.
+  /// Members that cause a rollout but have no field in ``Endpoints/ServedEntity``, such as an external model. If one is
+  /// set, writing the entity back would change it.
   package var unrepresentedMembers: [String] {
     Self.unrepresentable.filter { key in
       guard let value = members[key], !value.isNull else { return false }
@@ -90,16 +91,17 @@ extension WireServedEntity {
 
   private var nonBlankName: String? { name.flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// An external or foundation model has no entity name of its own kind; its own name stands in.
+  /// An external or foundation model has no entity name; its own name is used instead.
   private var resolvedEntityName: String {
     entityName ?? members["external_model"]?["name"]?.stringValue ?? members["foundation_model"]?["name"]?.stringValue
       ?? ""
   }
 
-  /// Where concurrency rules, the size is blank, or a `Small` that the server filled in (serving-api.md Q16).
+  /// For an entity sized by concurrency, the size is blank, or a `Small` that the server filled in (serving-api.md
+  /// Q16).
   private var resolvedSize: String { workloadSize.flatMap { $0.isEmpty ? nil : $0 } ?? "Small" }
 
-  /// Of two bounds one may be missing in an answer: the lower one is then zero, the upper one the lower.
+  /// A response may omit one of the two bounds: a missing lower one is zero, a missing upper one equals the lower.
   private var concurrency: ProvisionedConcurrency? {
     guard minProvisionedConcurrency != nil || maxProvisionedConcurrency != nil else { return nil }
     let least = Int(clamping: minProvisionedConcurrency ?? 0)

@@ -2,7 +2,8 @@ internal import CanonicalJSON
 package import Endpoints
 
 extension WireGateway {
-  /// The block as it is sent: the settings and, since it replaces what is there, everything else that was told of it.
+  /// Creates the block as sent: the settings and, since it replaces the existing ones, everything else that was read
+  /// from it.
   package init(_ settings: GatewaySettings) {
     self.init(members: settings.other)
     if let limits = settings.rateLimits {
@@ -12,7 +13,7 @@ extension WireGateway {
     if let table = settings.inferenceTable { inferenceTable = WireInferenceTable(table) }
   }
 
-  /// What the block says; nil where it says nothing.
+  /// The settings in the block; nil if it contains none.
   package var settings: GatewaySettings? {
     var other = members
     other["rate_limits"] = nil
@@ -24,7 +25,8 @@ extension WireGateway {
     let settings = GatewaySettings(
       rateLimits: limits.isEmpty ? nil : limits, usageTracking: usage, inferenceTable: table,
       other: other.filter { key, value in
-        // An empty object of another kind is what servers write for nothing; here it is a setting (serving-api.md Q3).
+        // An empty object of another kind is how servers write an unset value; here it is a setting (serving-api.md
+        // Q3).
         key == "usage_tracking_config" && value == .object([:]) || !value.isBlank
       })
     return settings.isEmpty ? nil : settings
@@ -66,7 +68,7 @@ extension WireInferenceTable {
 }
 
 extension JSONValue {
-  /// What servers write for nothing: `null`, `""`, `[]` and `{}` are one (serving-api.md Q18).
+  /// Whether the value is one that servers use for unset: `null`, `""`, `[]` and `{}` are equal (serving-api.md Q18).
   var isBlank: Bool {
     switch self {
     case .null: true

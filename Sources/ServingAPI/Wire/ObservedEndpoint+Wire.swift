@@ -1,10 +1,10 @@
 package import Endpoints
 
 extension WireEndpoint {
-  /// What the answer says of the endpoint. Any piece may be missing (serving-api.md 2.2): an endpoint without config,
-  /// without tags, with states this version does not know.
+  /// Returns the endpoint in the response. Any part may be missing (serving-api.md 2.2): an endpoint may have no
+  /// config, no tags, or states that this version does not know.
   ///
-  /// - Parameter requestedName: stands in where the answer names no endpoint.
+  /// - Parameter requestedName: used if the response does not name the endpoint.
   package func observed(as requestedName: String) -> ObservedEndpoint {
     let state = state ?? WireState()
     return ObservedEndpoint(
@@ -13,13 +13,13 @@ extension WireEndpoint {
       tags: WireTag.dictionary(tags ?? []), lastUpdated: lastUpdatedTimestamp ?? 0, settings: settings)
   }
 
-  /// The config version that an accepted create or update announced: the pending one, or the active one where a server
-  /// has carried the change out already.
+  /// The config version that an accepted create or update announced: the pending one, or the active one if a server has
+  /// already carried out the change.
   package var announcedVersion: Int64? { pendingConfig?.configVersion ?? config?.configVersion }
 }
 
 extension WireConfig {
-  /// Nil for the empty object that some servers send where no config has been activated.
+  /// Nil for the empty object that some servers send if no config has been activated.
   fileprivate var observed: ObservedConfig? {
     guard configVersion != nil || !entities.isEmpty else { return nil }
     return ObservedConfig(

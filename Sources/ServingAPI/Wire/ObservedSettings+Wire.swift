@@ -2,7 +2,7 @@ internal import CanonicalJSON
 package import Endpoints
 
 extension WireEndpoint {
-  /// What the endpoint has beside config and tags; nil where it has nothing, which is nearly always.
+  /// The settings outside config and tags; nil if there are none, which is usual.
   package var settings: ObservedSettings? {
     let settings = ObservedSettings(
       gateway: present("ai_gateway") ? gateway?.settings : nil,

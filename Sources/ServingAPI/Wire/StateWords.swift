@@ -1,7 +1,7 @@
 package import Endpoints
 
 extension Readiness {
-  /// The meaning of `state.ready`. Compared exactly: `NOT_READY` also ends in `READY` (serving-api.md 2.6).
+  /// Parses `state.ready`. Compared exactly: `NOT_READY` also ends in `READY` (serving-api.md 2.6).
   package init(word: String) {
     self =
       switch word {
@@ -11,7 +11,7 @@ extension Readiness {
       }
   }
 
-  /// The word on the wire.
+  /// The value on the wire.
   package var word: String {
     switch self {
     case .ready: "READY"
@@ -22,7 +22,7 @@ extension Readiness {
 }
 
 extension UpdateState {
-  /// The meaning of `state.config_update`.
+  /// Parses `state.config_update`.
   package init(word: String) {
     self =
       switch word {
@@ -34,7 +34,7 @@ extension UpdateState {
       }
   }
 
-  /// The word on the wire.
+  /// The value on the wire.
   package var word: String {
     switch self {
     case .notUpdating: "NOT_UPDATING"

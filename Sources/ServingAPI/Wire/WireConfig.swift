@@ -1,6 +1,6 @@
 package import CanonicalJSON
 
-/// An endpoint's config: the body of serving-api.md E5, `config` of E1, and in answers `config` and `pending_config`.
+/// An endpoint's config: the body of serving-api.md E5, `config` of E1, and in responses `config` and `pending_config`.
 package struct WireConfig: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -11,12 +11,12 @@ package struct WireConfig: WireObject {
     "auto_capture_config": .any,
   ]
 
-  /// Counts up with every accepted change. In answers only.
+  /// Increases with every accepted change. Only in responses.
   package var configVersion: Int64? {
     get { self[number: "config_version"] }
     set { self[number: "config_version"] = newValue }
   }
-  /// Milliseconds since 1970 at which this config's rollout began. In answers only.
+  /// Milliseconds since 1970 at which this config's rollout began. Only in responses.
   package var startTime: Int64? {
     get { self[number: "start_time"] }
     set { self[number: "start_time"] = newValue }
@@ -25,7 +25,7 @@ package struct WireConfig: WireObject {
     get { self[list: "served_entities"] }
     set { self[list: "served_entities"] = newValue }
   }
-  /// The older name for the same thing: mirrored in answers, refused beside `served_entities` in requests
+  /// The older name of `served_entities`: mirrored in responses, refused together with `served_entities` in requests
   /// (serving-api.md Q8).
   package var servedModels: [WireServedEntity]? {
     get { self[list: "served_models"] }
@@ -36,13 +36,13 @@ package struct WireConfig: WireObject {
     set { self[object: "traffic_config"] = newValue }
   }
 
-  /// The served entities under whichever of the two names they came.
+  /// The served entities, under either of the two names.
   package var entities: [WireServedEntity] {
     if let servedEntities, !servedEntities.isEmpty { servedEntities } else { servedModels ?? [] }
   }
 }
 
-/// One served entity: as sent (serving-api.md E5), and as answered with its state beside it.
+/// One served entity: as sent (serving-api.md E5), and with its state in responses.
 package struct WireServedEntity: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -64,7 +64,7 @@ package struct WireServedEntity: WireObject {
     get { self[text: "entity_name"] ?? self[text: "model_name"] }
     set { self[text: "entity_name"] = newValue }
   }
-  /// Always sent as text; read from a number too (serving-api.md Q4).
+  /// Always sent as text; a number is accepted too (serving-api.md Q4).
   package var entityVersion: String? {
     get { self[textOrNumber: "entity_version"] ?? self[textOrNumber: "model_version"] }
     set { self[textOrNumber: "entity_version"] = newValue }
@@ -73,12 +73,12 @@ package struct WireServedEntity: WireObject {
     get { self[text: "workload_type"] }
     set { self[text: "workload_type"] = newValue }
   }
-  /// Blank in answers where the entity is sized by concurrency.
+  /// Blank in responses if the entity is sized by concurrency.
   package var workloadSize: String? {
     get { self[text: "workload_size"] }
     set { self[text: "workload_size"] = newValue }
   }
-  /// Sent always, `false` included (serving-api.md Q1).
+  /// Always sent, including `false` (serving-api.md Q1).
   package var scaleToZeroEnabled: Bool? {
     get { self[flag: "scale_to_zero_enabled"] }
     set { self[flag: "scale_to_zero_enabled"] = newValue }
@@ -104,7 +104,7 @@ package struct WireServedEntity: WireObject {
     get { self[number: "creation_timestamp"] }
     set { self[number: "creation_timestamp"] = newValue }
   }
-  /// A marker such as `UC_MODEL`; answered by live servers, in no SDK.
+  /// A marker such as `UC_MODEL`; returned by live servers, but in no SDK.
   package var type: String? {
     get { self[text: "type"] }
     set { self[text: "type"] = newValue }
@@ -115,8 +115,7 @@ package struct WireServedEntity: WireObject {
   }
 }
 
-/// `state` of a served entity. The message is the only place where the API says why a deployment failed
-/// (serving-api.md 2.1).
+/// `state` of a served entity. Only its message says why a deployment failed (serving-api.md 2.1).
 package struct WireDeploymentState: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -126,12 +125,12 @@ package struct WireDeploymentState: WireObject {
 
   package static let fields: [String: WireField] = ["deployment": .text, "deployment_state_message": .text]
 
-  /// One of ``DeploymentWord``, or a word newer than this version.
+  /// One of ``DeploymentWord``, or a value newer than this version.
   package var deployment: String { self[text: "deployment"] ?? "" }
   package var message: String { self[text: "deployment_state_message"] ?? "" }
 }
 
-/// The words of `state.deployment` that are known.
+/// The known values of `state.deployment`.
 package enum DeploymentWord {
   package static let creating = "DEPLOYMENT_CREATING"
   package static let ready = "DEPLOYMENT_READY"
@@ -156,14 +155,14 @@ package struct WireRoute: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
 
-  /// As a client sends it.
+  /// Creates a route as a client sends it.
   package init(servedEntityName: String, trafficPercentage: Int) {
     self.members = [
       "served_entity_name": .string(servedEntityName), "traffic_percentage": .int(Int64(trafficPercentage)),
     ]
   }
 
-  /// As a server answers it: under both names (serving-api.md Q15).
+  /// Creates a route as a server returns it: under both names (serving-api.md Q15).
   package static func mirrored(servedEntityName: String, trafficPercentage: Int) -> WireRoute {
     var route = WireRoute(servedEntityName: servedEntityName, trafficPercentage: trafficPercentage)
     route[text: "served_model_name"] = servedEntityName
@@ -174,7 +173,7 @@ package struct WireRoute: WireObject {
     "served_entity_name": .text, "served_model_name": .text, "traffic_percentage": .number,
   ]
 
-  /// The entity's name under whichever of the two keys it came.
+  /// The entity's name, under either of the two keys.
   package var servedEntityName: String? { self[text: "served_entity_name"] ?? self[text: "served_model_name"] }
   /// 0...100.
   package var trafficPercentage: Int64? { self[number: "traffic_percentage"] }

@@ -1,8 +1,8 @@
 package import CanonicalJSON
 package import Endpoints
 
-/// One endpoint as the API shows it: the object of serving-api.md E1, E3 and E5, and with fewer members an item
-/// of the list E2 (whose config names the served entities' models only).
+/// One endpoint in the API: the object of serving-api.md E1, E3 and E5, and with fewer members an item of the list E2
+/// (whose config contains only the served entities' models).
 package struct WireEndpoint: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -20,7 +20,7 @@ package struct WireEndpoint: WireObject {
     get { self[text: "name"] }
     set { self[text: "name"] = newValue }
   }
-  /// The provider's id, 32 hex digits; another one under the same name is another endpoint (serving-api.md Q42).
+  /// The provider's id, 32 hex digits; the same name with another id is another endpoint (serving-api.md Q42).
   package var id: String? {
     get { self[text: "id"] }
     set { self[text: "id"] = newValue }
@@ -33,7 +33,7 @@ package struct WireEndpoint: WireObject {
     get { self[text: "description"] }
     set { self[text: "description"] = newValue }
   }
-  /// The caller's own: `CAN_MANAGE`, `CAN_QUERY` or `CAN_VIEW`.
+  /// The caller's permission: `CAN_MANAGE`, `CAN_QUERY` or `CAN_VIEW`.
   package var permissionLevel: String? {
     get { self[text: "permission_level"] }
     set { self[text: "permission_level"] = newValue }
@@ -53,7 +53,7 @@ package struct WireEndpoint: WireObject {
     get { self[number: "last_updated_timestamp"] }
     set { self[number: "last_updated_timestamp"] = newValue }
   }
-  /// Always echoed by a workspace; false when unset.
+  /// Always returned by a workspace; false if unset.
   package var routeOptimized: Bool? {
     get { self[flag: "route_optimized"] }
     set { self[flag: "route_optimized"] = newValue }
@@ -62,7 +62,7 @@ package struct WireEndpoint: WireObject {
     get { self[object: "state"] }
     set { self[object: "state"] = newValue }
   }
-  /// The config that answers requests; absent until a first one has been activated.
+  /// The config that serves requests; absent until the first one has been activated.
   package var config: WireConfig? {
     get { self[object: "config"] }
     set { self[object: "config"] = newValue }
@@ -88,7 +88,7 @@ package struct WireEndpoint: WireObject {
     get { self[object: "telemetry_config"] }
     set { self[object: "telemetry_config"] = newValue }
   }
-  /// The budget policy in force; `budget_policy_id`, which a create sends, is never answered (serving-api.md E1).
+  /// The budget policy in effect; `budget_policy_id`, which a create sends, is never returned (serving-api.md E1).
   package var effectiveBudgetPolicy: String? {
     get { self[text: "effective_budget_policy_id"] }
     set { self[text: "effective_budget_policy_id"] = newValue }
@@ -106,12 +106,12 @@ package struct WireState: WireObject {
 
   package static let fields: [String: WireField] = ["ready": .text, "config_update": .text, "update_state": .text]
 
-  /// A missing word reads as unknown, which is not ready.
+  /// A missing value reads as unknown, which is not ready.
   package var ready: Readiness {
     get { Readiness(word: self[text: "ready"] ?? "") }
     set { self[text: "ready"] = newValue.word }
   }
-  /// A missing word reads as unknown, which counts as updating. Very old servers call it `update_state`
+  /// A missing value reads as unknown, which counts as updating. Very old servers call it `update_state`
   /// (serving-api.md E3).
   package var configUpdate: UpdateState {
     get { UpdateState(word: self[text: "config_update"] ?? self[text: "update_state"] ?? "") }
@@ -119,7 +119,7 @@ package struct WireState: WireObject {
   }
 }
 
-/// A tag of an endpoint. Absent and empty values are the same (serving-api.md E1).
+/// A tag of an endpoint. Absent and empty values are equal (serving-api.md E1).
 package struct WireTag: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -130,18 +130,18 @@ package struct WireTag: WireObject {
   package var key: String? { self[text: "key"] }
   package var value: String { self[text: "value"] ?? "" }
 
-  /// The API's array for a dictionary of tags, sorted by key.
+  /// Returns the API's array for a dictionary of tags, sorted by key.
   package static func list(_ tags: [String: String]) -> [WireTag] {
     tags.sorted { $0.key < $1.key }.map { WireTag(key: $0.key, value: $0.value) }
   }
 
-  /// The dictionary of an array of tags; where a key comes twice the later one counts.
+  /// Returns the dictionary for an array of tags; of duplicate keys, the last one counts.
   package static func dictionary(_ tags: [WireTag]) -> [String: String] {
     Dictionary(tags.compactMap { tag in tag.key.map { ($0, tag.value) } }, uniquingKeysWith: { $1 })
   }
 }
 
-/// The answer to a list (serving-api.md E2). It is not paged.
+/// The response to a list (serving-api.md E2). It is not paged.
 package struct WireEndpointList: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -149,6 +149,6 @@ package struct WireEndpointList: WireObject {
 
   package static let fields: [String: WireField] = ["endpoints": .list(.object(WireEndpoint.self))]
 
-  /// Empty where the server leaves the member out, as it does for a workspace without endpoints.
+  /// Empty if the server omits the member, as it does for a workspace without endpoints.
   package var endpoints: [WireEndpoint] { self[list: "endpoints"] ?? [] }
 }

@@ -1,7 +1,7 @@
 package import CanonicalJSON
 
 /// The AI gateway's block: the body of serving-api.md E7, and `ai_gateway` of an endpoint. The body replaces the whole
-/// block: what it leaves out is gone, and `{}` removes everything.
+/// block: omitted members are removed, and `{}` removes everything.
 package struct WireGateway: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -15,7 +15,7 @@ package struct WireGateway: WireObject {
     get { self[list: "rate_limits"] }
     set { self[list: "rate_limits"] = newValue }
   }
-  /// Present and empty is not the same as absent (serving-api.md Q3).
+  /// Present but empty differs from absent (serving-api.md Q3).
   package var usageTracking: WireSwitch? {
     get { self[object: "usage_tracking_config"] }
     set { self[object: "usage_tracking_config"] = newValue }
@@ -26,7 +26,7 @@ package struct WireGateway: WireObject {
   }
 }
 
-/// A block that is on or off. Sent with `enabled` always, `false` included (serving-api.md Q2).
+/// A block that is on or off. Always sent with `enabled`, including `false` (serving-api.md Q2).
 package struct WireSwitch: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -69,7 +69,7 @@ package struct WireRateLimit: WireObject {
   }
 }
 
-/// The gateway's table of requests and answers. It is switched off before its names can change.
+/// The gateway's table of requests and responses. It must be switched off before its names can change.
 package struct WireInferenceTable: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -90,7 +90,7 @@ package struct WireInferenceTable: WireObject {
     get { self[text: "table_name_prefix"] }
     set { self[text: "table_name_prefix"] = newValue }
   }
-  /// Sent always, `false` included (serving-api.md Q2).
+  /// Always sent, including `false` (serving-api.md Q2).
   package var enabled: Bool? {
     get { self[flag: "enabled"] }
     set { self[flag: "enabled"] = newValue }

@@ -17,12 +17,12 @@ package struct WireRegisteredModel: WireObject {
 
   /// `catalog.schema.name`, or a bare registry name on a plane.
   package var fullName: String? { self[text: "full_name"] ?? self[text: "name"] }
-  /// Sent only where the question said `include_aliases=true` (serving-api.md Q24).
+  /// Sent only if the request has `include_aliases=true` (serving-api.md Q24).
   package var aliases: [WireModelAlias]? {
     get { self[list: "aliases"] }
     set { self[list: "aliases"] = newValue }
   }
-  /// On a plane: what of the model cannot be read.
+  /// On a plane: which part of the model cannot be read.
   package var comment: String? {
     get { self[text: "comment"] }
     set { self[text: "comment"] = newValue }
@@ -43,7 +43,7 @@ package struct WireRegisteredModel: WireObject {
   }
 }
 
-/// An alias of a registered model: which version `@name` means now.
+/// An alias of a registered model: the version that `@name` refers to now.
 package struct WireModelAlias: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -57,7 +57,7 @@ package struct WireModelAlias: WireObject {
   package var versionNum: Int64? { self[number: "version_num"] }
 }
 
-/// A model version of Unity Catalog. Its version is a number here and text in a served entity (serving-api.md Q4).
+/// A model version of Unity Catalog. Its version is a number here, but text in a served entity (serving-api.md Q4).
 package struct WireModelVersion: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -76,9 +76,9 @@ package struct WireModelVersion: WireObject {
 
   package var modelName: String? { self[text: "model_name"] }
   package var version: Int64? { self[textOrNumber: "version"].flatMap { Int64($0) } }
-  /// A missing word reads as unknown.
+  /// A missing value reads as unknown.
   package var status: ModelVersionStatus { ModelVersionStatus(word: self[text: "status"] ?? "") }
-  /// Where the version came from; on a plane the directory it was registered from.
+  /// The source of the version; on a plane, the directory that it was registered from.
   package var source: String? {
     get { self[text: "source"] }
     set { self[text: "source"] = newValue }
@@ -96,17 +96,17 @@ package struct WireModelVersion: WireObject {
     get { self[list: "aliases"] }
     set { self[list: "aliases"] = newValue }
   }
-  /// Of a version that cannot be served, on a plane: why.
+  /// On a plane: why the version cannot be served.
   package var comment: String? {
     get { self[text: "comment"] }
     set { self[text: "comment"] = newValue }
   }
-  /// The server's start command from the model's metadata. A plane shows it; Unity Catalog does not.
+  /// The start command from the model's metadata. A plane returns it; Unity Catalog does not.
   package var entrypoint: String? {
     get { self[text: "entrypoint"] }
     set { self[text: "entrypoint"] = newValue }
   }
-  /// Such as `llm/v1/chat`. A plane shows it; Unity Catalog does not.
+  /// Such as `llm/v1/chat`. A plane returns it; Unity Catalog does not.
   package var task: String? {
     get { self[text: "task"] }
     set { self[text: "task"] = newValue }
@@ -118,7 +118,7 @@ package enum ModelVersionStatus: Hashable, Sendable {
   case pendingRegistration
   case ready
   case failedRegistration
-  /// A word this version does not know, the API's own `MODEL_VERSION_STATUS_UNKNOWN` included.
+  /// A value that this version does not know, including the API's own `MODEL_VERSION_STATUS_UNKNOWN`.
   case unknown(String)
 
   package init(word: String) {
@@ -131,7 +131,7 @@ package enum ModelVersionStatus: Hashable, Sendable {
       }
   }
 
-  /// The word on the wire.
+  /// The value on the wire.
   package var word: String {
     switch self {
     case .pendingRegistration: "PENDING_REGISTRATION"
@@ -153,7 +153,7 @@ package struct WireRegisteredModelPage: WireObject {
   ]
 
   package var models: [WireRegisteredModel] { self[list: "registered_models"] ?? [] }
-  /// Present while there is more, even where this page is empty.
+  /// Present if there is more, even if this page is empty.
   package var nextPageToken: String? { self[text: "next_page_token"] }
 }
 
@@ -172,8 +172,8 @@ package struct WireModelVersionPage: WireObject {
   package var nextPageToken: String? { self[text: "next_page_token"] }
 }
 
-/// The body of `POST …/models/{name}/versions`, a call of the plane's own: registers the directory `source` as the next
-/// version, and makes the registered model where there is none.
+/// The body of `POST …/models/{name}/versions`, the plane's own call: registers the directory `source` as the next
+/// version, and creates the registered model if it does not exist.
 package struct WireRegisterVersionRequest: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -194,16 +194,16 @@ package struct WireRegisterVersionRequest: WireObject {
 
   /// An absolute path on the plane's machine: an artifacts folder, or an MLflow model folder.
   package var source: String? { self[text: "source"] }
-  /// The number that the version is to have, as other registries have it: a number, or one in quotes; nil: the next one.
+  /// The requested version number, as in other registries: a number, or one in quotes; nil: the next one.
   package var version: String? {
     get { self[textOrNumber: "version"] }
     set { self[textOrNumber: "version"] = newValue }
   }
-  /// The start command; nil where the folder tells it.
+  /// The start command; nil if the folder defines it.
   package var entrypoint: String? { self[text: "entrypoint"] }
-  /// Such as `llm/v1/chat`; nil where the folder tells it.
+  /// Such as `llm/v1/chat`; nil if the folder defines it.
   package var task: String? { self[text: "task"] }
-  /// Whether links may lead out of `source`.
+  /// Whether links may lead outside `source`.
   package var followLinks: Bool { self[flag: "follow_links"] ?? false }
 }
 

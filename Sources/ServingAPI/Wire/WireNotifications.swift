@@ -6,7 +6,8 @@ package struct WireNotifications: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
 
-  /// As it is sent: both lists always, since an absent one says nothing and an empty one removes.
+  /// Creates the object as sent: always with both lists, because an absent list changes nothing and an empty one
+  /// removes.
   package init(_ settings: NotificationSettings) {
     self.init()
     self[texts: "on_update_success"] = settings.onUpdateSuccess
@@ -20,7 +21,7 @@ package struct WireNotifications: WireObject {
   package var onUpdateSuccess: [String] { self[texts: "on_update_success"] ?? [] }
   package var onUpdateFailure: [String] { self[texts: "on_update_failure"] ?? [] }
 
-  /// What it says; nil where nobody is told.
+  /// The settings; nil if nobody is notified.
   package var settings: NotificationSettings? {
     let settings = NotificationSettings(onUpdateSuccess: onUpdateSuccess, onUpdateFailure: onUpdateFailure)
     return settings.isEmpty ? nil : settings

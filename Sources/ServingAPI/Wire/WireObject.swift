@@ -1,29 +1,29 @@
 package import CanonicalJSON
 
-/// A JSON object of the serving API with names for the members this version knows. The JSON itself is kept, so that
-/// whatever else a server sends survives reading and writing (serving-api.md 1.0), and `false` is a value like any
-/// other (serving-api.md Q1). Reading is lenient: a member that is missing, `null` or of another type reads as nil. A
-/// server that wants to refuse such a request asks ``typeFindings(path:)`` first.
+/// A JSON object of the serving API, with names for the members that this version knows. The JSON itself is kept, so
+/// that other members survive reading and writing (serving-api.md 1.0), and `false` is a value like any other
+/// (serving-api.md Q1). Reading is lenient: a member that is missing, `null` or of another type reads as nil. A server
+/// that wants to refuse such a request checks ``typeFindings(path:)`` first.
 package protocol WireObject: Hashable, Sendable {
   var members: [String: JSONValue] { get set }
   init(members: [String: JSONValue])
-  /// The type of each member this version knows.
+  /// The type of each member that this version knows.
   static var fields: [String: WireField] { get }
 }
 
 extension WireObject {
   package init() { self.init(members: [:]) }
 
-  /// The object, or nil where the JSON is no object.
+  /// Creates the object; nil if the JSON is not an object.
   package init?(_ json: JSONValue?) {
     guard let members = json?.objectValue else { return nil }
     self.init(members: members)
   }
 
-  /// What is sent: every member, known or not.
+  /// The JSON to send: every member, known or not.
   package var json: JSONValue { .object(members) }
 
-  /// The members this version has no name for.
+  /// The members that this version has no name for.
   package var unknownMembers: [String: JSONValue] { members.filter { Self.fields[$0.key] == nil } }
 
   package subscript(text key: String) -> String? {
@@ -68,7 +68,7 @@ extension WireObject {
     set { members[key] = newValue.map { .object($0.mapValues { .string($0) }) } }
   }
 
-  /// Every known member, here and below, that is of another type than the API wants, as
+  /// Returns every known member, at any depth, whose type differs from the API's, as
   /// `config.served_entities[0].workload_size: expected a string, got a number`; sorted by path.
   package func typeFindings(path: String = "") -> [String] {
     members.sorted { $0.key < $1.key }.flatMap { key, value in
@@ -77,19 +77,19 @@ extension WireObject {
   }
 }
 
-/// What type a member of a ``WireObject`` has on the wire.
+/// The type of a member of a ``WireObject`` on the wire.
 package indirect enum WireField: Sendable {
   case text
-  /// Text, and a number is taken as well.
+  /// Text; a number is accepted as well.
   case textOrNumber
   case number
-  /// A number that need not be whole.
+  /// A number that may have a fraction.
   case fraction
   case flag
   case textMap
   case object(any WireObject.Type)
   case list(WireField)
-  /// Anything; kept and not looked into.
+  /// Any value; kept without being checked.
   case any
 
   fileprivate func findings(in value: JSONValue, path: String) -> [String] {

@@ -1,7 +1,7 @@
 package import CanonicalJSON
 
-/// Who has which right on an endpoint (serving-api.md 1.2): the answer to a reading, and as a body, with
-/// ``WireAccessEntry/permissionLevel`` in each entry, what is to be granted.
+/// The permissions on an endpoint (serving-api.md 1.2): the response to a read, and as a body, with
+/// ``WireAccessEntry/permissionLevel`` in each entry, the grants to make.
 package struct WirePermissions: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -14,7 +14,7 @@ package struct WirePermissions: WireObject {
   package var entries: [WireAccessEntry] { self[list: "access_control_list"] ?? [] }
 }
 
-/// One principal's rights.
+/// One principal's permissions.
 package struct WireAccessEntry: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -37,19 +37,19 @@ package struct WireAccessEntry: WireObject {
     get { self[text: "service_principal_name"] }
     set { self[text: "service_principal_name"] = newValue }
   }
-  /// What is to be granted. In requests only.
+  /// The level to grant. Only in requests.
   package var permissionLevel: String? {
     get { self[text: "permission_level"] }
     set { self[text: "permission_level"] = newValue }
   }
-  /// What the principal has, from wherever. In answers only.
+  /// The principal's permissions, from any source. Only in responses.
   package var allPermissions: [WirePermission]? {
     get { self[list: "all_permissions"] }
     set { self[list: "all_permissions"] = newValue }
   }
 }
 
-/// One right, and whether it comes from elsewhere.
+/// One permission, and whether it is inherited.
 package struct WirePermission: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -66,7 +66,7 @@ package struct WirePermission: WireObject {
   package var isInherited: Bool { self[flag: "inherited"] ?? false }
 }
 
-/// Who the caller is, as SCIM's `Me` answers.
+/// The caller's identity, as returned by SCIM's `Me`.
 package struct WireIdentity: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

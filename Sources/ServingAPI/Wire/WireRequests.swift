@@ -1,6 +1,6 @@
 package import CanonicalJSON
 
-/// The body of a create (serving-api.md E1). Without a config an empty endpoint is made, which is legal.
+/// The body of a create (serving-api.md E1). Without a config, an empty endpoint is created, which is allowed.
 package struct WireCreateRequest: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -31,7 +31,7 @@ package struct WireCreateRequest: WireObject {
     get { self[text: "description"] }
     set { self[text: "description"] = newValue }
   }
-  /// Sent where the person wrote it, `false` included (serving-api.md Q1).
+  /// Sent if the user set it, including `false` (serving-api.md Q1).
   package var routeOptimized: Bool? {
     get { self[flag: "route_optimized"] }
     set { self[flag: "route_optimized"] = newValue }
@@ -50,7 +50,7 @@ package struct WireCreateRequest: WireObject {
   }
 }
 
-/// The body of a tag patch (serving-api.md E6). Adding a key that is there overwrites its value; an empty patch is
+/// The body of a tag patch (serving-api.md E6). Adding an existing key overwrites its value; an empty patch is
 /// harmless.
 package struct WireTagPatch: WireObject {
   package var members: [String: JSONValue]
@@ -70,13 +70,13 @@ package struct WireTagPatch: WireObject {
   package var deleteTags: [String] { self[texts: "delete_tags"] ?? [] }
 }
 
-/// The answer to a tag patch (serving-api.md E6): `{"tags": […]}`; older servers answer the bare array.
+/// The response to a tag patch (serving-api.md E6): `{"tags": […]}`; older servers return the bare array.
 package struct WireTags: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
   package init(tags: [WireTag]) { self.members = ["tags": .array(tags.map(\.json))] }
 
-  /// Reads either form; nil for anything else.
+  /// Parses either form; nil for anything else.
   package init?(answer: JSONValue) {
     switch answer {
     case .array: self.init(members: ["tags": answer])
@@ -90,7 +90,7 @@ package struct WireTags: WireObject {
   package var tags: [WireTag] { self[list: "tags"] ?? [] }
 }
 
-/// The answer to logs and build logs (serving-api.md E14).
+/// The response with logs or build logs (serving-api.md E14).
 package struct WireLogs: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -101,7 +101,7 @@ package struct WireLogs: WireObject {
   package var logs: String { self[text: "logs"] ?? "" }
 }
 
-/// The body of an error answer in its normal shape (serving-api.md 1.7).
+/// The body of an error response in its usual format (serving-api.md 1.7).
 package struct WireErrorBody: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

@@ -1,12 +1,12 @@
 package import CanonicalJSON
 package import Endpoints
 
-/// `telemetry_config` of an endpoint. Table names go in and a profile's id comes out (serving-api.md Q21).
+/// `telemetry_config` of an endpoint. Requests contain table names, responses a profile's id (serving-api.md Q21).
 package struct WireTelemetry: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
 
-  /// As it is sent.
+  /// Creates the object as sent.
   package init(_ settings: TelemetrySettings) {
     self.init()
     let tables = WireTelemetryTables(
@@ -34,7 +34,7 @@ package struct WireTelemetry: WireObject {
     set { self[object: "inference_table_config"] = newValue }
   }
 
-  /// What an answer tells; nil where it tells nothing.
+  /// The telemetry in a response; nil if there is none.
   package var observed: ObservedTelemetry? {
     let observed = ObservedTelemetry(
       profileID: profileID.flatMap { $0.isEmpty ? nil : $0 }, samplingFraction: sampling?.fraction,
@@ -43,7 +43,7 @@ package struct WireTelemetry: WireObject {
   }
 }
 
-/// The tables of telemetry, each as `catalog.schema.table`.
+/// The telemetry tables, each as `catalog.schema.table`.
 package struct WireTelemetryTables: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }
@@ -64,7 +64,7 @@ package struct WireTelemetryTables: WireObject {
   package var traces: String? { self[text: "traces_table"] }
 }
 
-/// Which share of the requests is kept with their payload.
+/// The fraction of requests whose payload is kept.
 package struct WireSampling: WireObject {
   package var members: [String: JSONValue]
   package init(members: [String: JSONValue]) { self.members = members }

@@ -157,7 +157,7 @@ import Testing
       what: "token and client in the environment",
       environment: host.merging(client) { $1 }.merging(["DATABRICKS_TOKEN": "t"]) { $1 },
       expected: .error([
-        "more than one way to authenticate is configured: pat: environment DATABRICKS_TOKEN; oauth-m2m: environment "
+        "more than one authentication method is configured: pat: environment DATABRICKS_TOKEN; oauth-m2m: environment "
           + "DATABRICKS_CLIENT_ID and environment DATABRICKS_CLIENT_SECRET",
         "DATABRICKS_AUTH_TYPE (`auth_type` in a profile): pat, oauth-m2m",
       ])),
@@ -182,14 +182,14 @@ import Testing
     Case(
       what: "a client without its secret", profile: "id-only",
       expected: .error([
-        "client_id in profile id-only", "is set, and there is no client_secret", "DATABRICKS_OIDC_TOKEN_FILEPATH",
+        "client_id in profile id-only", "is set, but client_secret is not set", "DATABRICKS_OIDC_TOKEN_FILEPATH",
       ])),
     Case(
       what: "a secret without its client", environment: host.merging(["DATABRICKS_CLIENT_SECRET": "secret-1"]) { $1 },
-      expected: .error(["environment DATABRICKS_CLIENT_SECRET is set, and there is no client_id"])),
+      expected: .error(["environment DATABRICKS_CLIENT_SECRET is set, but client_id is not set"])),
     Case(
       what: "a choice that is not there", environment: host.merging(["DATABRICKS_AUTH_TYPE": "oauth-m2m"]) { $1 },
-      expected: .error(["environment DATABRICKS_AUTH_TYPE says oauth-m2m, and there is no client_id"])),
+      expected: .error(["environment DATABRICKS_AUTH_TYPE is oauth-m2m, but client_id is not set"])),
     Case(
       what: "a variable that is empty",
       environment: host.merging(["DATABRICKS_OIDC_TOKEN_ENV": "MY_TOKEN", "MY_TOKEN": " "]) { $1 },
@@ -199,14 +199,14 @@ import Testing
       expected: .error(["ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set", "id-token"])),
     Case(
       what: "another tool's login", profile: "cli",
-      expected: .error(["auth_type in profile cli", "says databricks-cli", "pat, oauth-m2m, env-oidc, file-oidc"])),
+      expected: .error(["auth_type in profile cli", "is databricks-cli", "pat, oauth-m2m, env-oidc, file-oidc"])),
     Case(
       what: "a password",
       environment: host.merging(["DATABRICKS_USERNAME": "u", "DATABRICKS_PASSWORD": "secret-1"]) { $1 },
-      expected: .error(["environment DATABRICKS_USERNAME: this way to authenticate is not supported"])),
+      expected: .error(["environment DATABRICKS_USERNAME: this authentication method is not supported"])),
     Case(
       what: "credentials for no host", environment: client,
-      expected: .error(["DATABRICKS_CLIENT_ID is set and DATABRICKS_HOST is not"])),
+      expected: .error(["DATABRICKS_CLIENT_ID is set, but DATABRICKS_HOST is not"])),
     Case(
       what: "nothing", environment: host,
       expected: .error(["no token for https://h.example.com", "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"])),

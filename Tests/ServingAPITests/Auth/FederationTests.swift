@@ -48,7 +48,7 @@ import Testing
     #expect(door.purchases.count == 3)
   }
 
-  @Test(arguments: [(nil, "there is no such file"), (" \n", "the file is empty")])
+  @Test(arguments: [(nil, "file not found"), (" \n", "the file is empty")])
   func `a file without a token is told by its path and who named it`(text: String?, words: String) async throws {
     let door = Door()
     door.files["/run/token"] = text
@@ -92,7 +92,7 @@ import Testing
     let door = Door()
     let client = try door.client(Self.job.merging(["ACTIONS_ID_TOKEN_REQUEST_TOKEN": "sesame-other"]) { $1 })
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
-    #expect(error?.serverMessage.contains("GitHub gave no identity token") == true)
+    #expect(error?.serverMessage.contains("GitHub issued no identity token") == true)
     #expect(error?.advice == "the job needs `permissions: {id-token: write}`")
     #expect(error?.call == "GET https://identity.example.com/t")
   }
@@ -108,6 +108,6 @@ import Testing
     #expect(
       error?.advice
         == "check that the federation policy of service principal sp-1 accepts the OIDC token in "
-        + "DATABRICKS_OIDC_TOKEN: issuer https://i, audience x, subject repo:a/b; it ended 100 s ago")
+        + "DATABRICKS_OIDC_TOKEN: issuer https://i, audience x, subject repo:a/b; it expired 100 s ago")
   }
 }

@@ -3,15 +3,15 @@ internal import Endpoints
 internal import LibYAML
 internal import ServingAPI
 
-/// Endpoints of a Databricks bundle: `resources.model_serving_endpoints` of its files, for one target.
+/// The endpoints of a Databricks bundle: `resources.model_serving_endpoints` of its files, for one target.
 struct BundleFile {
   private(set) var endpoints: [DeclaredEndpoint] = []
-  /// Endpoints of which no manifest is made.
+  /// Endpoints for which no manifest is written.
   private(set) var skipped: [ImportOutcome] = []
   private(set) var findings: [Finding] = []
-  /// What is left out beside the endpoints' own members.
+  /// Omitted parts of the file other than members of endpoints.
   private(set) var omissions: [Finding] = []
-  /// The target that the bundle chose by itself; nil: somebody named one, or there is no choice.
+  /// The target that the bundle chose as its default; nil: the user named one, or there is no choice.
   private(set) var chosenTarget: String?
 
   private var root: SourcedValue
@@ -19,11 +19,11 @@ struct BundleFile {
   private let variables: BundleVariables
 
   /// - Parameters:
-  ///   - files: of one bundle, or its folder; what they and the files that they include say is taken together.
+  ///   - files: files of one bundle, or its folder; they are merged with the files that they include.
   ///   - asked: the name of a target; nil: the bundle's default.
-  ///   - flags: what `--var` was given.
-  /// - Throws: an ``ErrorReport`` for a file that is not a bundle's, a target or a variable that is not there, or where
-  ///   there is no endpoint.
+  ///   - flags: the values of `--var`.
+  /// - Throws: an ``ErrorReport`` for a file that does not belong to a bundle, for an unknown target or variable, or if
+  ///   there are no endpoints.
   init(files: [String], target asked: String?, variables flags: [String], environment: [String: String]) throws {
     let sources = try BundleSources(files)
     let target = try BundleTarget.choose(asked, of: sources.root)
@@ -37,7 +37,7 @@ struct BundleFile {
     addPrefix()
     guard let blocks = root["resources"]?["model_serving_endpoints"]?.members, !blocks.isEmpty else {
       throw ErrorReport(
-        "there are no model_serving_endpoints in \(sources.files.joined(separator: ", "))",
+        "no model_serving_endpoints in \(sources.files.joined(separator: ", "))",
         place: "\(sources.root.location)", next: BundleSources.next)
     }
     for (key, block) in blocks.sorted(by: { $0.key < $1.key }) {
@@ -52,7 +52,7 @@ struct BundleFile {
     addTarget()
   }
 
-  /// `.databricks/bundle/TARGET/variable-overrides.json` beside the root file.
+  /// The path `.databricks/bundle/TARGET/variable-overrides.json` next to the root file.
   private static func overrides(_ target: BundleTarget?, _ sources: BundleSources) throws -> SourcedValue? {
     guard let target, sources.files.first != "-" else { return nil }
     let path = BundleSources.join(sources.folder, ".databricks/bundle/\(target.name)/variable-overrides.json")
@@ -67,7 +67,7 @@ struct BundleFile {
     if target.isBundlesChoice, target.value != nil { chosenTarget = target.name }
   }
 
-  /// The target's prefix goes before the names where it can be known; else that is said.
+  /// Adds the target's prefix to the names if it is known; otherwise adds a finding.
   private mutating func addPrefix() {
     guard let prefix = target.flatMap({ BundlePrefix($0, root: root) }) else { return }
     var open: [References.Open] = []
@@ -98,7 +98,7 @@ struct BundleFile {
     return endpoint
   }
 
-  /// A grant in the API's words. What may be done with a bundle's jobs is, with an endpoint, to ask it.
+  /// Converts a grant to the API's terms. `CAN_RUN` on a bundle's resources is `CAN_QUERY` on an endpoint.
   private static func grant(_ value: SourcedValue, ofBundle: Bool = false) -> SourcedValue {
     guard var members = value.members, let level = members.removeValue(forKey: "level") else { return value }
     let isRun = ofBundle && level.text == "CAN_RUN"
@@ -109,8 +109,8 @@ struct BundleFile {
 
   // MARK: References
 
-  /// `var.NAME`, and parts of it; what the bundle says elsewhere, such as `bundle.name`, `workspace.host` and
-  /// `resources.schemas.ml.name`; and names that are made of literal ones.
+  /// Resolves `var.NAME` and parts of it; other values of the bundle, such as `bundle.name`, `workspace.host` and
+  /// `resources.schemas.ml.name`; and names composed of literals.
   private func value(of path: String) -> SourcedValue? {
     let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
     guard parts.count == 2, let head = parts.first else { return nil }
@@ -154,7 +154,7 @@ struct BundleFile {
 }
 
 extension JoinedList {
-  /// Whether a list of settings has a key twice since it was joined.
+  /// Whether a joined list of settings contains a key twice.
   fileprivate func repeatsKeys(in body: SourcedValue) -> Bool {
     let items = ["tags", "ai_gateway.rate_limits"].filter { path.hasSuffix(".\($0)") }.flatMap {
       body.value(at: $0)?.items ?? []

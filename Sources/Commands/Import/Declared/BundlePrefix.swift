@@ -2,14 +2,15 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import LibYAML
 
-/// What a target puts before the names of what it deploys: `presets.name_prefix`, and in development `[dev USER] `.
+/// The prefix that a target adds to the names of its resources: `presets.name_prefix`, or `[dev USER] ` in development
+/// mode.
 struct BundlePrefix {
-  /// As the file has it; nil: `[dev USER] `, after whoever deploys.
+  /// The prefix in the file; nil: `[dev USER] `, with the name of the deploying user.
   let given: SourcedValue?
   private let location: SourceLocation
   private let target: String
 
-  /// - Returns: nil where the target puts nothing before them.
+  /// - Returns: nil if the target adds no prefix.
   init?(_ target: BundleTarget, root: SourcedValue) {
     let presets = [target.value?["presets"], root["presets"]].compactMap(\.self)
     let given = presets.lazy.compactMap { $0["name_prefix"] }.first { !$0.saysNothing }
@@ -18,16 +19,16 @@ struct BundlePrefix {
     (self.given, location, self.target) = (given, place.location, target.name)
   }
 
-  /// That the names are written without it, since it is known at deployment only.
+  /// Reports that names are written without the prefix, which is known only at deployment.
   var unknown: Finding {
     Finding(
       .warning, at: location, path: "targets.\(target)",
-      "the target adds a prefix to the names of what it deploys: \"\(given?.plainText ?? "[dev USER] ")\". It is "
+      "the target adds a prefix to the names of its resources: \"\(given?.plainText ?? "[dev USER] ")\". The prefix is "
         + "known only at deployment, so the names are used without it",
-      suggestion: "write the names that are meant")
+      suggestion: "write the intended names")
   }
 
-  /// The bundle with the prefix before each name that it applies to.
+  /// Returns the bundle with the prefix added to each name that it applies to.
   ///
   /// - Parameter prefix: in plain words.
   static func applied(_ prefix: String, to root: SourcedValue) -> SourcedValue {
@@ -49,8 +50,8 @@ struct BundlePrefix {
     }
   }
 
-  /// What Databricks makes of a prefix in names that take neither brackets nor blanks: `[dev ann] ` is `dev_ann_`, and `team-`
-  /// is `team`.
+  /// Converts a prefix as Databricks does for names that allow neither brackets nor blanks: `[dev ann] ` becomes
+  /// `dev_ann_`, and `team-` becomes `team`.
   private static func inNames(_ prefix: String) -> String {
     let text = prefix.filter { $0 != "[" }
     let words = text.lowercased().split { !$0.isLetter && !$0.isNumber }.joined(separator: "_")
@@ -59,7 +60,7 @@ struct BundlePrefix {
 }
 
 extension SourcedValue {
-  /// The same with a member changed; as it is where there is none.
+  /// Returns the value with one member changed; unchanged if there is no such member.
   fileprivate func changing(_ key: String, _ change: (SourcedValue) -> SourcedValue) -> SourcedValue {
     guard var members, let member = members[key] else { return self }
     members[key] = change(member)

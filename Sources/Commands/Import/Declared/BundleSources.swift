@@ -3,19 +3,19 @@ internal import Endpoints
 internal import FoundationEssentials
 internal import LibYAML
 
-/// The files of a bundle put together: those that are named, and those that its root file includes.
+/// The merged files of a bundle: the named ones, and those that its root file includes.
 struct BundleSources {
-  /// All that the files say, targets as they are.
+  /// The merged content of all files; targets are not applied.
   private(set) var root: SourcedValue
-  /// The folder of the root file; empty: the current one.
+  /// The folder of the root file; empty: the current folder.
   let folder: String
   /// The files in the order they were read.
   private(set) var files: [String] = []
-  /// What is not read, though a bundle may mean something by it.
+  /// Parts that are not read although they may be meaningful in a bundle.
   private(set) var omissions: [Finding] = []
-  /// What a person should know.
+  /// What the user should know.
   private(set) var findings: [Finding] = []
-  /// Resources that several files declare, which a bundle refuses: where, by path.
+  /// The locations, by path, of resources that several files declare, which a bundle does not allow.
   private(set) var repeated: [String: [SourceLocation]] = [:]
 
   static let next = "pass the databricks.yml of a Databricks bundle, or its folder"
@@ -60,7 +60,7 @@ struct BundleSources {
     throw ErrorReport("\(path) is not a file of a bundle", place: "\(value.location)", next: next)
   }
 
-  /// The files that the root file includes.
+  /// Returns the files that the root file includes.
   private mutating func included() throws -> [String] {
     var files: [String] = []
     for entry in root["include"]?.asList ?? [] {
@@ -111,7 +111,7 @@ struct BundleSources {
     root = root.merging(value, joins: &joins)
   }
 
-  /// A bundle's Python code can make resources too.
+  /// A bundle's Python code can create resources too.
   private mutating func addForeignSources() {
     for path in ["python", "experimental.python", "experimental.pydabs"] {
       guard let python = root.value(at: path), !python.saysNothing else { continue }
@@ -137,15 +137,15 @@ struct BundleSources {
 
   static func join(_ folder: String, _ name: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }
 
-  /// One text for one file, however its path is written.
+  /// Returns the same text for the same file, however its path is written.
   private static func identity(_ path: String) -> String {
     path == "-" ? path : URL(filePath: path).resolvingSymlinksInPath().standardizedFileURL.path
   }
 }
 
 extension SourcedValue {
-  /// Another value over this one, as bundles are put together: objects key by key, lists one behind the other, anything
-  /// else replaced. Lists that were put together are added to `joins`.
+  /// Merges another value over this one as bundles do: objects key by key, lists appended, anything else replaced.
+  /// Joined lists are added to `joins`.
   func merging(_ other: SourcedValue, path: String = "", joins: inout [JoinedList]) -> SourcedValue {
     switch (content, other.content) {
     case (.object(let members), .object(let others)):

@@ -1,17 +1,17 @@
 internal import CanonicalJSON
 internal import Endpoints
 
-/// The target of a bundle whose own words count.
+/// The selected target of a bundle.
 struct BundleTarget {
   let name: String
-  /// Nil: the bundle has no targets, and Databricks calls what it has `default`.
+  /// Nil: the bundle has no targets; Databricks then uses the name `default`.
   let value: SourcedValue?
-  /// Whether the bundle chose it, and not whoever runs the command.
+  /// Whether the bundle chose the target, not the user.
   let isBundlesChoice: Bool
 
   /// - Parameter asked: the target's name; nil: the bundle's default, or its only one.
-  /// - Returns: nil where the bundle has several and calls none its default.
-  /// - Throws: an ``ErrorReport`` for a target that is not there, and for several defaults.
+  /// - Returns: nil if the bundle has several targets and no default.
+  /// - Throws: an ``ErrorReport`` for an unknown target, and for several defaults.
   static func choose(_ asked: String?, of root: SourcedValue) throws -> BundleTarget? {
     let block = root["targets"] ?? root["environments"]
     let targets = block?.members ?? [:]
@@ -37,7 +37,7 @@ struct BundleTarget {
 
   private static let implied = "default"
 
-  /// That the settings of all targets are ignored where none of them counts.
+  /// Reports that the settings of all targets are ignored if none is selected.
   static func leftAside(of root: SourcedValue) -> Finding? {
     let targets = (root["targets"] ?? root["environments"])?.members ?? [:]
     let speaking = targets.filter { $0.value.members?.keys.contains(where: overlaid.contains) ?? false }
@@ -48,10 +48,10 @@ struct BundleTarget {
       suggestion: "choose one with --target")
   }
 
-  /// What a target may say over the bundle.
+  /// The sections that a target may override.
   private static let overlaid = ["resources", "variables", "permissions", "bundle", "workspace", "presets"]
 
-  /// The bundle with what the target says of resources, permissions and the like over it.
+  /// Returns the bundle with the target's resources, permissions and other sections merged over it.
   func applied(to root: SourcedValue, joins: inout [JoinedList]) -> SourcedValue {
     guard let value else { return root }
     let own = (value.members ?? [:]).filter { ["resources", "permissions", "bundle", "workspace"].contains($0.key) }

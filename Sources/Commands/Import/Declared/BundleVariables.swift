@@ -3,7 +3,7 @@ internal import Endpoints
 internal import FoundationEssentials
 internal import LibYAML
 
-/// The values of a bundle's variables, in the order in which Databricks looks for them: `--var`, the environment
+/// The values of a bundle's variables, in Databricks' order of precedence: `--var`, the environment
 /// (`BUNDLE_VAR_NAME`), the target's file of overrides, the target, the default.
 struct BundleVariables {
   private let definitions: SourcedValue?
@@ -13,9 +13,9 @@ struct BundleVariables {
   /// - Parameters:
   ///   - definitions: `variables` of the bundle.
   ///   - target: `variables` of the target.
-  ///   - flags: what `--var` was given: `NAME=VALUE`, or several with commas between them.
-  ///   - overrides: what the target's file of overrides says.
-  /// - Throws: an ``ErrorReport`` for an assignment that means nothing.
+  ///   - flags: the values of `--var`: `NAME=VALUE`, or several separated by commas.
+  ///   - overrides: the content of the target's file of overrides.
+  /// - Throws: an ``ErrorReport`` for an invalid assignment.
   init(
     _ definitions: SourcedValue?, target: SourcedValue?, flags: [String], environment: [String: String],
     overrides: SourcedValue?
@@ -41,7 +41,7 @@ struct BundleVariables {
     self.assigned = assigned
   }
 
-  /// The value of a variable; nil where nobody gives one, or it is looked up in a workspace.
+  /// The value of a variable; nil if it has none, or if it is looked up in a workspace.
   subscript(name: String) -> SourcedValue? {
     if let value = assigned[name] { return value }
     if let own = target?[name] {
@@ -53,7 +53,7 @@ struct BundleVariables {
     return definition?["lookup"] == nil ? definition?["default"] : nil
   }
 
-  /// A target may give the value alone, or a definition as the bundle's own.
+  /// Whether a target's value is a definition like the bundle's own; otherwise it is the value alone.
   private static func isDefinition(_ value: SourcedValue) -> Bool {
     guard let keys = value.members?.keys, !keys.isEmpty else { return false }
     return keys.allSatisfy(["default", "lookup", "type", "description"].contains)
@@ -66,7 +66,7 @@ struct BundleVariables {
       next: "set it in the bundle, in a target, or in the target's variable-overrides.json")
   }
 
-  /// A comma ends a value only where the name of a variable follows it.
+  /// Splits assignments. A comma ends a value only if a variable's name follows it.
   private static func assignments(
     _ flags: [String], known: Set<String>
   ) throws -> [(name: String, value: String)] {

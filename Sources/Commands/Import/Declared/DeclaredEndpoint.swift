@@ -3,36 +3,36 @@ internal import Endpoints
 internal import LibYAML
 internal import ServingAPI
 
-/// An endpoint as another tool's configuration declares it: the body of a create in the API's own words, and what stands
-/// around it.
+/// An endpoint as another tool's configuration declares it: the body of a create request in the API's terms, and its
+/// context.
 struct DeclaredEndpoint {
-  /// What the configuration calls it.
+  /// Its name in the configuration.
   let label: String
-  /// Where it stands, such as `resource.databricks_model_serving.chat`.
+  /// Its path, such as `resource.databricks_model_serving.chat`.
   let path: String
   var body: SourcedValue
-  /// Whom it grants what: objects with a principal and a level, in the API's words.
+  /// The grants: objects with a principal and a level, in the API's terms.
   var grants: [SourcedValue] = []
-  /// Whether the configuration guards it against deletion.
+  /// Whether the configuration protects it from deletion.
   var isRetained = false
-  /// What could not be resolved.
+  /// Fields that could not be resolved.
   var open: [References.Open] = []
-  /// Members of the block that the reader of the file has dealt with, or that say nothing of the endpoint.
+  /// Members of the block that the file's reader has handled, or that do not describe the endpoint.
   var settled: Set<String> = []
-  /// Lists that the configuration puts together from two places.
+  /// Lists that the configuration joins from two places.
   var joined: [JoinedList] = []
-  /// Other things that a person calls it by, such as an address.
+  /// Other names that the user may use for it, such as an address.
   var otherNames: Set<String> = []
 
-  /// The endpoint's name, where it is known.
+  /// The endpoint's name, if it is known.
   var name: String? { body["name"]?.text.flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// Whether a person who asks for that name means it.
+  /// Whether the user means this endpoint by that name.
   func isCalled(_ asked: String) -> Bool {
     asked == label || asked == name || asked == path || otherNames.contains(asked)
   }
 
-  /// The manifest, and what a person should know of the block.
+  /// Returns the manifest, and findings on the block.
   func outcome() -> (ImportOutcome, [Finding]) {
     let request = WireCreateRequest(body.json) ?? WireCreateRequest()
     let faults = request.typeFindings().map { fault in
@@ -59,7 +59,7 @@ struct DeclaredEndpoint {
     }
   }
 
-  /// What could not be resolved, and a name that nobody gave.
+  /// Fields that could not be resolved, including a missing name.
   private var allOpen: [References.Open] {
     guard name == nil, !open.contains(where: { $0.path == "name" }) else { return open }
     return [References.Open(path: "name", on: "", location: body.location)] + open
@@ -68,14 +68,14 @@ struct DeclaredEndpoint {
   private func finding(_ open: References.Open) -> Finding {
     Finding(
       .warning, at: open.location, path: "\(path).\(open.path)",
-      open.on.isEmpty ? "is not given" : "\(open.on) is not known here, so the field is omitted",
+      open.on.isEmpty ? "is not set" : "is unknown (\(open.on)), so the field is omitted",
       suggestion: "add it to the manifest")
   }
 
   private func finding(_ omission: DeclaredOmissions.Item) -> Finding {
     Finding(
       .warning, at: omission.location, path: "\(path).\(omission.path)",
-      "left out: \(omission.why); the endpoint is created without it")
+      "omitted: \(omission.why); the endpoint is created without it")
   }
 
   // MARK: The draft
@@ -100,7 +100,7 @@ struct DeclaredEndpoint {
     }
     if !known.isEmpty { draft.settings.access = AccessSettings(grants: known) }
     draft.remarks += open.map { open in
-      "to be completed by hand: \(open.path), which is \(open.on.isEmpty ? "not given" : open.on) at \(open.location)"
+      "to complete by hand: \(open.path), which is \(open.on.isEmpty ? "not set" : open.on) at \(open.location)"
     }
     for item in omissions.items where !item.isOfDraft { draft.leaveOut(item.path, item.why) }
     return draft
@@ -116,24 +116,24 @@ struct DeclaredEndpoint {
   }
 }
 
-/// A list that a configuration puts together from two places, one behind the other.
+/// A list that a configuration joins from two places.
 struct JoinedList: Hashable, Sendable {
-  /// From the file's root.
+  /// The path from the file's root.
   let path: String
   let first: SourceLocation
   let second: SourceLocation
 
-  /// Whether the list makes the config, where nobody repeats items on purpose.
+  /// Whether the list is part of the config, where items are not repeated on purpose.
   var changesConfig: Bool { ["served_entities", "served_models", "routes"].contains(name) }
 
   private var name: Substring { path.split(separator: ".").last ?? "" }
 
-  var words: String { "its \(name) are two lists joined, the one at \(first) and the one at \(second)" }
+  var words: String { "its \(name) come from two lists, at \(first) and at \(second)" }
 
   var finding: Finding {
     Finding(
       .warning, at: second, path: path,
       "two lists were joined, this one and the one at \(first): a bundle appends a target's list to its own",
-      suggestion: "keep the items in one of them if they are meant to replace each other")
+      suggestion: "if one is meant to replace the other, keep only that one")
   }
 }

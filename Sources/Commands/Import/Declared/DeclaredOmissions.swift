@@ -3,15 +3,15 @@ internal import Endpoints
 internal import LibYAML
 internal import ServingAPI
 
-/// What a declaration says and a manifest cannot, or what has no meaning, each with its place.
+/// Parts of a declaration that a manifest cannot express, or that have no meaning, each with its location.
 struct DeclaredOmissions {
   struct Item {
-    /// In the endpoint's block.
+    /// The path in the endpoint's block.
     let path: String
-    /// A clause.
+    /// The reason, as a clause.
     let why: String
     let location: SourceLocation
-    /// Whether ``ManifestDraft`` notes it by itself, since a live endpoint can have it too.
+    /// Whether ``ManifestDraft`` reports it itself, since a live endpoint can have it too.
     let isOfDraft: Bool
   }
 
@@ -51,7 +51,7 @@ struct DeclaredOmissions {
       add(key, key == "rate_limits" ? "the API no longer returns it; use gateway.rateLimits" : Self.noField)
     }
     for path in OverlookedMembers.paths(in: body, as: WireCreateRequest.self) where path.contains(".") {
-      // The gateway's are kept with it, and named there.
+      // The gateway's members are kept with it and reported there.
       if !path.hasPrefix("ai_gateway.") || path.split(separator: ".").count > 2 { add(path, Self.noField) }
     }
     let annotations = "telemetry_config.table_names.annotations_table"
@@ -126,7 +126,7 @@ struct DeclaredOmissions {
     if case .unknown = grants[0].level {
       add(
         "permissions[\(index)]",
-        "\(principal.description) is given \(level), and a manifest knows CAN_VIEW, CAN_QUERY and CAN_MANAGE",
+        "\(principal.description) has \(level); a manifest supports CAN_VIEW, CAN_QUERY and CAN_MANAGE",
         at: grant.location)
     }
   }

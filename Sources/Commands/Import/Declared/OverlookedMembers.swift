@@ -1,9 +1,9 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// The members of a declared endpoint that no reader of this version knows.
+/// The members of a declared endpoint that this version does not read.
 enum OverlookedMembers {
-  /// Their paths, such as `config.served_entities[0].warm_up`, sorted. What says nothing is passed over: null, an empty
+  /// Returns their paths, such as `config.served_entities[0].warm_up`, sorted. Empty values are skipped: null, an empty
   /// text, list or object, and false.
   static func paths(in value: SourcedValue, as type: any WireObject.Type, path: String = "") -> [String] {
     (value.members ?? [:]).sorted { $0.key < $1.key }.flatMap { key, member -> [String] in

@@ -6,15 +6,16 @@ internal import FoundationEssentials
   internal import Glibc
 #endif
 
-/// A pattern for paths as a bundle's `include` has it: `*`, `?` and `[…]` within one part of a path, so that `**` is as good
-/// as `*`.
+/// A pattern for paths as in a bundle's `include`: `*`, `?` and `[…]` match within one part of a path, so `**` is the
+/// same as `*`.
 struct PathPattern {
   let text: String
 
-  /// Whether it can mean several files.
+  /// Whether it can match several files.
   var hasWildcards: Bool { text.contains { "*?[".contains($0) } }
 
-  /// The files and folders below a folder that match, sorted; an empty folder is the current one. Nothing outside of the pattern's own `..` is looked at.
+  /// Returns the matching files and folders below a folder, sorted; an empty folder is the current one. Only the
+  /// pattern's own `..` can lead out of the folder.
   func matches(in folder: String) -> [String] {
     var found = [folder]
     for part in text.split(separator: "/") where part != "." {

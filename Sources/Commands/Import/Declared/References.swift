@@ -1,31 +1,33 @@
 internal import CanonicalJSON
 internal import LibYAML
 
-/// References in the texts of a configuration, `${…}`, and what stands for them.
+/// Resolves the references `${…}` in the texts of a configuration.
 struct References {
   enum Dialect {
-    /// Any expression stands between the braces; `$${` is no reference; `%{…}` directs, and cannot be followed either.
+    /// Any expression between the braces; `$${` is not a reference; `%{…}` is a directive and cannot be resolved
+    /// either.
     case terraform
-    /// A path stands between the braces; anything else is text.
+    /// A path between the braces; anything else is text.
     case bundle
   }
 
-  /// A value that depends on something that cannot be known here.
+  /// A value that depends on something unknown.
   struct Open: Hashable, Sendable {
-    /// In the endpoint's block, such as `config.served_entities[0].entity_version`.
+    /// The path in the endpoint's block, such as `config.served_entities[0].entity_version`.
     let path: String
-    /// What it depends on, such as `${var.version}`. The text around it may be a secret, and is not told.
+    /// What it depends on, such as `${var.version}`. The text around it may be a secret and is not shown.
     let on: String
     let location: SourceLocation
   }
 
   let dialect: Dialect
-  /// What stands for a reference's inside; nil where it cannot be known.
+  /// Returns the value of a reference; nil if it is unknown.
   let value: (String) -> SourcedValue?
 
-  /// The value with its references replaced, and without what depends on others, which is added to `open`.
+  /// Returns the value with its references replaced. Parts that depend on unknown values are removed and added to
+  /// `open`.
   ///
-  /// - Parameter path: where the value stands in the block, for what is open.
+  /// - Parameter path: the value's path in the block, for `open`.
   func resolve(_ value: SourcedValue, path: String = "", open: inout [Open]) -> SourcedValue? {
     resolve(value, path, depth: 0, &open)
   }
@@ -52,10 +54,10 @@ struct References {
     }
   }
 
-  /// Lists whose items mean something else without one of their members, and so stand whole or not at all.
+  /// Lists whose items change their meaning if a member is missing; such items are kept whole or removed.
   private static let wholeItems = ["tags", "rate_limits", "permissions", "access_control"]
 
-  /// How deep references may lead to references; deeper is a circle.
+  /// The maximum depth of references to references; a deeper one is a cycle.
   private static let deepest = 16
 
   private func resolve(
@@ -79,7 +81,7 @@ struct References {
       return nil
     }
     open += inner
-    // A reference alone stands for a value of any kind.
+    // A text that is only a reference may have a value of any type.
     if pieces.count == 1, let value = values[0] {
       return SourcedValue(value.content, at: location, written: value.written)
     }
@@ -118,7 +120,7 @@ struct References {
     return plain.isEmpty && !pieces.isEmpty ? pieces : pieces + [.text(plain)]
   }
 
-  /// What stands before the closing brace; nil where there is none, or what stands there is no reference.
+  /// Returns the text before the closing brace; nil if there is no brace, or if the text is not a reference.
   private func inside(of text: Substring) -> Substring? {
     var depth = 0
     for index in text.indices {

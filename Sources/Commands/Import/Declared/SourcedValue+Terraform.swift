@@ -1,9 +1,9 @@
 internal import CanonicalJSON
 internal import LibYAML
 
-/// Values as Terraform writes them.
+/// Values in Terraform's notation.
 extension SourcedValue {
-  /// What Terraform holds for nothing.
+  /// Whether Terraform treats the value as unset.
   var isBlank: Bool {
     switch content {
     case .scalar(let value): value.isNull || value == .string("")
@@ -12,12 +12,12 @@ extension SourcedValue {
     }
   }
 
-  /// A value that a plan learns from the apply alone.
+  /// A value that is known only after apply.
   static func knownAfterApply(at location: SourceLocation) -> SourcedValue {
     SourcedValue("${known after apply}", at: location)
   }
 
-  /// Whether a plan's unknown values were put into it.
+  /// Whether it contains unknown values of a plan.
   var holdsUnknown: Bool {
     switch content {
     case .scalar(let value): value == .string("${known after apply}")
@@ -26,11 +26,11 @@ extension SourcedValue {
     }
   }
 
-  /// With references in the place of what a plan does not know yet.
+  /// Returns the value with references in place of values that the plan does not know yet.
   ///
   /// - Parameters:
   ///   - unknown: the plan's `after_unknown` for this value.
-  ///   - keys: what is a person's to say; nil: every member. The rest is the server's to choose where nobody gives it.
+  ///   - keys: the members that the user sets; nil: every member. The server chooses the others if they are not set.
   func filled(from unknown: SourcedValue, keys: Set<String>?) -> SourcedValue {
     switch (content, unknown.content) {
     case (.object(var members), .object(let marks)):
@@ -47,7 +47,7 @@ extension SourcedValue {
       }
       return SourcedValue(.object(members), at: location)
     case (.list(let items), .list(let marks)):
-      // The name of a served entity is the server's to choose where nobody gives one.
+      // The server chooses the name of a served entity if none is set.
       let inner = keys?.subtracting(["name"])
       let filled = items.enumerated().map { marks.indices.contains($0) ? $1.filled(from: marks[$0], keys: inner) : $1 }
       return SourcedValue(.list(filled), at: location)
@@ -55,9 +55,9 @@ extension SourcedValue {
     }
   }
 
-  /// Without what is marked as sensitive.
+  /// Returns the value without the parts marked as sensitive.
   ///
-  /// - Parameter open: what was taken out is added.
+  /// - Parameter open: receives the removed parts.
   func masked(by sensitive: SourcedValue, path: String = "", open: inout [References.Open]) -> SourcedValue? {
     switch (content, sensitive.content) {
     case (_, .scalar(.bool(true))):
@@ -82,23 +82,23 @@ extension SourcedValue {
 
   // MARK: The API's words
 
-  /// Blocks that there is one of, which Terraform's JSON may write as a list of one.
+  /// Blocks that occur once; Terraform's JSON may write them as a list of one.
   private static let single: Set = [
     "config", "traffic_config", "auto_capture_config", "ai_gateway", "email_notifications", "telemetry_config",
     "external_model", "inference_table_config", "usage_tracking_config", "fallback_config", "guardrails",
     "table_names", "lifecycle", "input", "output", "pii",
   ]
-  /// Blocks that there are several of, of which Terraform's JSON may write one without a list.
+  /// Blocks that may occur several times; Terraform's JSON may write a single one without a list.
   private static let several: Set = [
     "served_entities", "served_models", "routes", "tags", "rate_limits", "access_control",
   ]
-  /// Numbers that a state holds as 0 where nothing was set.
+  /// Numbers that a state stores as 0 if they are not set.
   private static let zeroIsUnset: Set = [
     "min_provisioned_throughput", "max_provisioned_throughput", "provisioned_model_units",
     "min_provisioned_concurrency", "max_provisioned_concurrency", "calls", "tokens",
   ]
 
-  /// A resource's block as the API's body.
+  /// A resource's block converted to the API's body.
   var inWordsOfTheAPI: SourcedValue {
     guard let members else { return self }
     var result: [String: SourcedValue] = [:]
@@ -118,7 +118,7 @@ extension SourcedValue {
     return SourcedValue(.object(result), at: location)
   }
 
-  /// In the older block scaling to zero is Terraform's default (serving-api.md 5.2).
+  /// Adds Terraform's default for the older block: scaling to zero (serving-api.md 5.2).
   private var servedModel: SourcedValue {
     let model = inWordsOfTheAPI
     guard var members = model.members, members["scale_to_zero_enabled"] == nil else { return model }

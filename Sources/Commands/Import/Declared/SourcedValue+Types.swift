@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import ServingAPI
 
 extension SourcedValue {
-  /// How a tool writes true and false in a text.
+  /// The texts that a tool uses for true and false.
   struct FlagWords: Sendable {
     let yes: Set<String>
     let no: Set<String>
@@ -11,9 +11,9 @@ extension SourcedValue {
     static let bundle = FlagWords(yes: ["true", "y", "Y", "yes", "on"], no: ["false", "n", "N", "no", "off"])
   }
 
-  /// The value with its scalars in the types that the API wants, since bundles and Terraform convert them: a number or a
-  /// flag becomes the text that was written, and a text a number or a flag where it is one. What cannot be converted
-  /// stays, and is a fault of its type.
+  /// Returns the value with its scalars converted to the API's types, as bundles and Terraform do: a number or a flag
+  /// becomes the text that was written, and a text becomes a number or a flag if it is one. Values that cannot be
+  /// converted are kept and fail the type check.
   func converted(to type: any WireObject.Type, flags: FlagWords) -> SourcedValue {
     converted(to: .object(type), flags)
   }

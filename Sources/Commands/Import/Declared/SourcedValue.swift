@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import LibYAML
 internal import ServingAPI
 
-/// A value of another tool's configuration with the place it was written at.
+/// A value of another tool's configuration, with its location.
 struct SourcedValue: Sendable {
   indirect enum Content: Sendable {
     case scalar(JSONValue)
@@ -13,7 +13,7 @@ struct SourcedValue: Sendable {
 
   let content: Content
   let location: SourceLocation
-  /// The text of a scalar as it was written, which a number does not keep: `1.10` is 1.1.
+  /// The original text of a scalar, which a number does not keep: `1.10` is 1.1.
   let written: String?
 
   init(_ content: Content, at location: SourceLocation, written: String? = nil) {
@@ -33,7 +33,7 @@ struct SourcedValue: Sendable {
   var text: String? { scalar?.stringValue }
   var isNull: Bool { scalar?.isNull ?? false }
 
-  /// The items of a list; anything else stands for a list of itself, as Terraform has it with blocks.
+  /// The items of a list; any other value is treated as a list of one, as Terraform does with blocks.
   var asList: [SourcedValue] { items ?? (isNull ? [] : [self]) }
 
   var json: JSONValue {
@@ -44,10 +44,10 @@ struct SourcedValue: Sendable {
     }
   }
 
-  /// The text of a scalar, whatever it means; nil for anything else, and for null.
+  /// The text of a scalar of any type; nil for null and anything else.
   var plainText: String? { scalar.flatMap { $0.isNull ? nil : $0.stringValue ?? written ?? $0.text() } }
 
-  /// The value at a path such as `config.served_entities[0].name`; nil where there is none.
+  /// Returns the value at a path such as `config.served_entities[0].name`; nil if there is none.
   func value(at path: some StringProtocol) -> SourcedValue? {
     let key = path.prefix { $0 != "." && $0 != "[" }
     let rest = path.dropFirst(key.count)
@@ -60,7 +60,8 @@ struct SourcedValue: Sendable {
     return items[index].value(at: rest.drop { $0 != "]" }.dropFirst())
   }
 
-  /// Where the value at a path such as `config.served_entities[0].name` stands, or the nearest one above it that there is.
+  /// Returns the location of the value at a path such as `config.served_entities[0].name`, or of its nearest existing
+  /// parent.
   func location(of path: some StringProtocol) -> SourceLocation {
     let key = path.prefix { $0 != "." && $0 != "[" }
     let rest = path.dropFirst(key.count)
@@ -79,10 +80,10 @@ struct SourcedValue: Sendable {
 
 extension SourcedValue {
   /// - Parameter path: `-` for standard input.
-  /// - Throws: an ``ErrorReport`` where there is no such file, or not one document of JSON in it.
+  /// - Throws: an ``ErrorReport`` if the file does not exist or is not exactly one JSON document.
   static func json(file path: String, next: String) throws -> SourcedValue {
     do {
-      // What "terraform show" prints of a large state goes far beyond any file that a person writes.
+      // The output of "terraform show" for a large state exceeds the limits for files written by hand.
       let limits = YAMLLimits(bytes: 64 << 20, depth: 200, nodesPerDocument: 5_000_000, aliasedNodesPerFile: 0)
       let documents = try YAMLParser.jsonDocuments(in: try bytes(of: path, next: next), file: path, limits: limits)
       return try only(documents, of: path, next: next)
@@ -91,14 +92,14 @@ extension SourcedValue {
     }
   }
 
-  /// - Returns: nil where there is no such file.
-  /// - Throws: an ``ErrorReport`` where there is not one document of JSON in it.
+  /// - Returns: nil if the file does not exist.
+  /// - Throws: an ``ErrorReport`` if it is not exactly one JSON document.
   static func json(fileIfThere path: String) throws -> SourcedValue? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     return try json(file: path, next: "correct it, or remove it")
   }
 
-  /// - Throws: an ``ErrorReport`` where there is no such file, or not one document of YAML in it.
+  /// - Throws: an ``ErrorReport`` if the file does not exist or is not exactly one YAML document.
   static func yaml(file path: String, next: String) throws -> SourcedValue {
     do {
       return try only(try YAMLParser.documents(in: try bytes(of: path, next: next), file: path), of: path, next: next)
@@ -113,7 +114,7 @@ extension SourcedValue {
       throw ErrorReport("\(path) is empty", place: "\(path):1:1", next: next)
     }
     if documents.count > 1 {
-      throw ErrorReport("\(path) holds several documents", place: "\(documents[1].location)", next: next)
+      throw ErrorReport("\(path) contains several documents", place: "\(documents[1].location)", next: next)
     }
     return SourcedValue(root, SourceFile(path))
   }
@@ -142,7 +143,7 @@ extension SourcedValue {
 }
 
 extension JSONValue {
-  /// What a scalar means to YAML 1.2; on what readers disagree is text.
+  /// Interprets a scalar by YAML 1.2; values on which readers disagree become text.
   fileprivate init(_ scalar: YAMLScalar) {
     self =
       switch scalar.kind {

@@ -3,15 +3,16 @@ internal import Endpoints
 internal import LibYAML
 internal import ServingAPI
 
-/// Endpoints in Terraform's JSON: a configuration (`*.tf.json`), or what `terraform show -json` says of a state or a plan.
+/// The endpoints in Terraform's JSON: a configuration (`*.tf.json`), or the output of `terraform show -json` for a
+/// state or a plan.
 struct TerraformFile {
   private(set) var endpoints: [DeclaredEndpoint] = []
-  /// Endpoints of which no manifest is made.
+  /// Endpoints for which no manifest is written.
   private(set) var skipped: [ImportOutcome] = []
-  /// What is left out beside the endpoints' own members.
+  /// Omitted parts of the file other than members of endpoints.
   private(set) var omissions: [Finding] = []
 
-  /// - Throws: an ``ErrorReport`` for a file that is none of these, or in which there is no endpoint.
+  /// - Throws: an ``ErrorReport`` for a file that is none of these, or that contains no endpoint.
   init(files: [String]) throws {
     let documents = try files.map { file in
       (file, try SourcedValue.json(file: file, next: TerraformResource.next))
@@ -22,13 +23,13 @@ struct TerraformFile {
     omissions = documents.flatMap { TerraformResource.modules(in: $0.1) }
     guard resources.contains(where: { $0.type == TerraformResource.serving }) || !others.isEmpty else {
       throw ErrorReport(
-        "there is no \(TerraformResource.serving) in \(files.joined(separator: ", "))", next: TerraformResource.next)
+        "no \(TerraformResource.serving) in \(files.joined(separator: ", "))", next: TerraformResource.next)
     }
     for serving in servings { endpoints.append(endpoint(serving)) }
     for permissions in resources where permissions.type == "databricks_permissions" { add(permissions, servings) }
     for other in others {
       let name = other.body["name"]?.text ?? other.path
-      skipped.append(.skipped(name: name, why: "it is a \(other.type), which manifests do not describe"))
+      skipped.append(.skipped(name: name, why: "it is a \(other.type), which manifests do not support"))
     }
   }
 
@@ -38,7 +39,7 @@ struct TerraformFile {
     var open: [References.Open] = []
     var body = resource.body
     if let sensitive = resource.sensitive { body = body.masked(by: sensitive, open: &open) ?? body }
-    // The state of a configuration holds values, in which nothing is a reference any more.
+    // The state of a configuration holds values; nothing in it is a reference.
     let dialect = References(dialect: .terraform, value: { _ in nil })
     if resource.isConfiguration || resource.body.holdsUnknown { body = dialect.resolve(body, open: &open) ?? body }
     if let finding = resource.repetition { omissions.append(finding) }
@@ -52,7 +53,7 @@ struct TerraformFile {
     return endpoint
   }
 
-  /// Terraform's own words, and what only it is told.
+  /// Terraform's own members, and settings that concern only Terraform.
   private static let settled: Set = [
     "lifecycle", "provider", "depends_on", "count", "for_each", "timeouts", "connection", "provisioner", "//", "id",
     "serving_endpoint_id", "endpoint_url", "effective_budget_policy_id", "provider_config",
@@ -66,7 +67,7 @@ struct TerraformFile {
       omissions.append(
         Finding(
           .warning, at: id.location, path: "\(permissions.path).serving_endpoint_id",
-          "its endpoint is not known here, so its grants are omitted",
+          "its endpoint is unknown, so its grants are omitted",
           suggestion: "add them under access"))
       return
     }

@@ -6,24 +6,24 @@ internal import LibYAML
 struct TerraformResource {
   let type: String
   let label: String
-  /// Its address as messages name it.
+  /// Its address, as shown in messages.
   let path: String
-  /// The module it stands in, such as `module.serving`; empty: the root.
+  /// The module that contains it, such as `module.serving`; empty: the root.
   var module = ""
-  /// `0` or `"a"`, where `count` or `for_each` made it.
+  /// `0` or `"a"`, if `count` or `for_each` created it.
   var index: String?
   let body: SourcedValue
-  /// What of it is marked as sensitive.
+  /// The parts marked as sensitive.
   var sensitive: SourcedValue?
   let isConfiguration: Bool
-  /// What the configuration of a plan names in `serving_endpoint_id`, where only an apply brings the id.
+  /// The references in `serving_endpoint_id` of a plan's configuration, if the id is known only after apply.
   var references: [String] = []
 
   static let serving = "databricks_model_serving"
   static let next =
     "pass a configuration in JSON (*.tf.json), or the output of \"terraform show -json\" for a state or a plan"
 
-  /// - Throws: an ``ErrorReport`` for a document that is neither a configuration nor a state nor a plan.
+  /// - Throws: an ``ErrorReport`` for a document that is not a configuration, a state or a plan.
   static func all(in root: SourcedValue, _ file: String) throws -> [TerraformResource] {
     if root["resource"] != nil { return declared(in: root) }
     for form in ["values", "planned_values"] {
@@ -36,7 +36,7 @@ struct TerraformResource {
       place: "\(root.location)", next: next)
   }
 
-  /// The modules that a configuration calls, of which nothing is known here.
+  /// Returns a finding for each module that a configuration calls; modules are not read.
   static func modules(in root: SourcedValue) -> [Finding] {
     (root["module"]?.asList ?? []).flatMap { labelled($0) }.map { label, block in
       Finding(
@@ -47,7 +47,7 @@ struct TerraformResource {
 
   // MARK: A configuration
 
-  /// `resource.TYPE.NAME`, where each of the three may be a list.
+  /// Returns the resources under `resource.TYPE.NAME`; each of the three may be a list.
   private static func declared(in root: SourcedValue) -> [TerraformResource] {
     (root["resource"]?.asList ?? []).flatMap { types in
       labelled(types).flatMap { type, names in
@@ -65,10 +65,10 @@ struct TerraformResource {
     }
   }
 
-  /// Whether the configuration makes none of it.
+  /// Whether the configuration creates none of it.
   var isSwitchedOff: Bool { isConfiguration && body["count"]?.plainText == "0" }
 
-  /// That the configuration may make several of it, or none; nil where it makes one.
+  /// Reports that the configuration may create several of it, or none; nil if it creates one.
   var repetition: Finding? {
     guard isConfiguration, let key = ["count", "for_each"].first(where: { body[$0]?.isNull == false }),
       body[key]?.plainText != "1"
@@ -78,7 +78,7 @@ struct TerraformResource {
       suggestion: "import what \"terraform show -json\" prints, where each endpoint is listed separately")
   }
 
-  /// What a person may call it: its address, with and without the module and the index.
+  /// The names that the user may use for it: its address, with and without the module and the index.
   var otherNames: Set<String> {
     let plain = "\(type).\(label)"
     let inModule = module.isEmpty ? plain : "\(module).\(plain)"
@@ -89,7 +89,8 @@ struct TerraformResource {
 
   // MARK: A state or a plan
 
-  /// The resources of a module and of those below it, with what a plan does not know yet as a reference.
+  /// Returns the resources of a module and its submodules, with references in place of values that a plan does not know
+  /// yet.
   private static func shown(in module: SourcedValue, _ root: SourcedValue) -> [TerraformResource] {
     let name = module["address"]?.text ?? ""
     let own = (module["resources"]?.items ?? []).compactMap { resource -> TerraformResource? in
@@ -108,13 +109,13 @@ struct TerraformResource {
     return own + (module["child_modules"]?.items ?? []).flatMap { shown(in: $0, root) }
   }
 
-  /// A plan names the values that only an apply brings in `after_unknown`.
+  /// Adds the values that a plan lists in `after_unknown`, which are known only after apply.
   private static func withUnknown(
     _ values: SourcedValue, of type: String, _ address: String, _ root: SourcedValue
   ) -> SourcedValue {
     let change = root["resource_changes"]?.items?.first { $0["address"]?.text == address }
     guard let unknown = change?["change"]?["after_unknown"] else { return values }
-    // An endpoint's own id is the server's to choose; in permissions it says which endpoint they are for.
+    // The server chooses an endpoint's own id; in permissions the id says which endpoint they are for.
     return values.filled(from: unknown, keys: type == serving ? personal : personal.union(["serving_endpoint_id"]))
   }
 
@@ -154,10 +155,10 @@ struct TerraformResource {
 
   // MARK: Permissions
 
-  /// What says which endpoint permissions are for; nil where they are for something else.
+  /// The id of the endpoint that the permissions are for; nil if they are for something else.
   var servingEndpointID: SourcedValue? { body["serving_endpoint_id"].flatMap { $0.isBlank ? nil : $0 } }
 
-  /// The place of the endpoint that these permissions are for; nil where it cannot be told.
+  /// Returns the index of the endpoint that these permissions are for; nil if it is unknown.
   func subject(among servings: [TerraformResource]) -> Int? {
     guard let id = servingEndpointID?.text else { return nil }
     let texts = isConfiguration ? [id] : references
@@ -173,7 +174,7 @@ struct TerraformResource {
 
   private var holdsUnknownID: Bool { servingEndpointID?.holdsUnknown ?? false }
 
-  /// The endpoints that an expression names: `databricks_model_serving.NAME`, with an index or without.
+  /// Returns the endpoints that an expression refers to: `databricks_model_serving.NAME`, with or without an index.
   private static func mentions(in text: String) -> [(label: String, index: String?)] {
     text.split(separator: "\(serving).", omittingEmptySubsequences: false).dropFirst().map { rest in
       let label = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" }
