@@ -11,7 +11,7 @@ package func decide(
     return .hold(Reason(.blocked, why))
   // Row 2
   case (.present(let endpoint, let rollout), _) where endpoint.suspend:
-    return .hold(Reason(.suspended, "the manifest says suspend: true"), target: rollout)
+    return .hold(Reason(.suspended, "the manifest sets suspend: true"), target: rollout)
   case (.none, .absent):
     return forget(memory, now: now)
   case (.none, .present(let live)):
@@ -81,6 +81,6 @@ extension Decision {
 
 extension TransientFailure {
   var retryWords: String {
-    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); sent again later)"
+    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); will be retried)"
   }
 }

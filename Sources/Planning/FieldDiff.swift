@@ -74,7 +74,7 @@ package enum FieldDiff {
   }
 
   private static func words(_ concurrency: ProvisionedConcurrency) -> String {
-    "\(concurrency.min) to \(concurrency.max) requests at once"
+    "\(concurrency.min) to \(concurrency.max) concurrent requests"
   }
 
   private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }

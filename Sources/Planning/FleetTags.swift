@@ -37,9 +37,9 @@ extension ObservedEndpoint {
   /// - Parameter isKnown: whether this machine remembers that it made or adopted the endpoint.
   func ownerWords(isKnown: Bool) -> String {
     if let fleet { return "it belongs to fleet \"\(fleet)\"" }
-    if isKnown { return "its fleet tag (\(FleetTags.fleet)) is missing: Setpoint made it or took it over" }
+    if isKnown { return "its fleet tag (\(FleetTags.fleet)) is missing: Setpoint created or adopted it" }
     return tags.keys.contains(where: FleetTags.isOwn)
-      ? "its fleet tag (\(FleetTags.fleet)) is missing: it has other tags of Setpoint's" : "no fleet owns it"
+      ? "its fleet tag (\(FleetTags.fleet)) is missing: it has other Setpoint tags" : "no fleet owns it"
   }
 
   /// Whether its manifest asked that it outlives the manifest.

@@ -15,7 +15,7 @@ extension IgnoredDifference {
       guard let twin, twin.givenName == nil, let chosen = entity.givenName else { return nil }
       return IgnoredDifference(
         path: "spec.servedEntities[name=\(chosen)].name", live: chosen,
-        why: "the manifest gives no name, so the live one is kept")
+        why: "the manifest sets no name, so the live one is kept")
     }
   }
 

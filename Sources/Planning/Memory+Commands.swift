@@ -42,7 +42,7 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
         next: "adopt it first: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
     }
     return CommandRefusal(
-      description: "\(live.name) belongs to the fleet \"\(owner)\", and this command acts for fleet \"\(fleet)\"",
+      description: "\(live.name) belongs to fleet \"\(owner)\", and this command acts for fleet \"\(fleet)\"",
       next: "act for its fleet with --fleet")
   }
 }
@@ -119,15 +119,15 @@ extension Memory {
     guard target.digest != present else {
       guard HeldTag(tags: live.tags).held == nil else {
         throw CommandRefusal(
-          description: "revision \(target.number) of \(live.name) is the one that is held",
-          next: "\"setpoint retry \(live.name)\" lifts the hold and goes to it")
+          description: "revision \(target.number) of \(live.name) is held",
+          next: "\"setpoint retry \(live.name)\" lifts the hold and rolls it out")
       }
-      throw CommandRefusal(description: "\(live.name) is at revision \(target.number) already")
+      throw CommandRefusal(description: "\(live.name) is already at revision \(target.number)")
     }
     guard target.config != nil else {
       throw CommandRefusal(
         description:
-          "the config of revision \(target.number) is not available: one of its environment values is not known here")
+          "the config of revision \(target.number) is not available: an environment value is not known on this machine")
     }
     return target
   }
@@ -141,9 +141,9 @@ extension Memory {
     }
     let isTagged = live?.tags[FleetTags.held] != nil
     guard isTagged || hasSomethingToRetry else {
-      let state = attempt == nil ? "" : "; its \(attempt?.kind == .rollback ? "rollback" : "update") is under way"
+      let state = attempt == nil ? "" : "; its \(attempt?.kind == .rollback ? "rollback" : "update") is in progress"
       throw CommandRefusal(
-        description: "\(name) is not held, and no call for it has failed; there is nothing to retry\(state)")
+        description: "\(name) is not held, and no call for it has failed; nothing to retry\(state)")
     }
     return MemoryEdit(
       operation: isTagged ? .patchTags(name: name, TagPatch(remove: [FleetTags.held])) : nil, change: .retried)

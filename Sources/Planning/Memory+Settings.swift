@@ -15,7 +15,7 @@ extension Memory {
     case .accepted:
       if case .telemetry(let telemetry) = change { appliedTelemetry = telemetry?.digest }
       setBack(
-        kind, digest: change.digest, words: "the provider accepted it but reports something else", .futile(at: at))
+        kind, digest: change.digest, words: "the provider accepted it but reports a different value", .futile(at: at))
     case .refused(let words), .missing(let words):
       setBack(kind, digest: change.digest, words: words, .refusal(at: at))
     case .conflict(let words), .lost(let words), .unavailable(let words, _):

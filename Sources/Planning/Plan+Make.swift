@@ -39,7 +39,7 @@ extension Plan {
   package static func massDeletion(_ deletions: Int, of fleetSize: Int) -> String? {
     guard deletions > 1, deletions * 5 > fleetSize else { return nil }
     // Short, since it stands in a table's row and has to be read to its end.
-    return "deleting \(deletions) of \(fleetSize) endpoints (more than 20 %) needs --allow-mass-delete"
+    return "deleting \(deletions) of \(fleetSize) endpoints (more than 20 %) requires --allow-mass-delete"
   }
 }
 

@@ -57,7 +57,7 @@ extension Situation {
   /// A provider may answer a write and still show the old state for a moment.
   private func awaitingTrace(_ attempt: Attempt, since: Timestamp) -> Decision {
     guard now < since + Self.traceGrace else { return closing(attempt, .superseded) }
-    return progressing(attempt, Reason(.updating, "the provider does not show it yet"), next: .wait(.seconds(1)))
+    return progressing(attempt, Reason(.updating, "the provider does not report it yet"), next: .wait(.seconds(1)))
   }
 
   private static let traceGrace: Duration = .seconds(30)
@@ -119,7 +119,7 @@ extension Situation {
           .inconclusive,
           Self.joined(
             stepWords(attempt),
-            "its verification was inconclusive: \(words.clause); \"setpoint retry \(endpoint.name)\" asks again")),
+            "its verification was inconclusive: \(words.clause); \"setpoint retry \(endpoint.name)\" repeats it")),
         target: aim, degraded: "verification inconclusive")
     }
     let nextAsk = found.lastAskedAt + Self.askAgainDelay

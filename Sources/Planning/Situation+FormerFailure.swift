@@ -13,9 +13,9 @@ extension Situation {
   }
 
   private var whyTriedAgain: String {
-    if heldTag.held != nil { return "it is tried again because the manifest has changed" }
+    if heldTag.held != nil { return "it is retried because the manifest has changed" }
     return memory.endpointID == nil
-      ? "it is retried because nothing is held" : "it is tried again because the endpoint was deleted"
+      ? "it is retried because nothing is held" : "it is retried because the endpoint was deleted"
   }
 }
 

@@ -28,7 +28,7 @@ extension Situation {
   }
 
   private var stayingWords: String {
-    "it is sent again when the manifest changes, or by \"setpoint retry \(endpoint.name)\""
+    "it is held until the manifest changes or you run \"setpoint retry \(endpoint.name)\""
   }
 
   /// Row 11: another digest than the held one is desired, so nothing is held any more.
@@ -52,7 +52,7 @@ extension Situation {
     if let live, live.readiness != .ready { return unhealthy(live) }
     guard let held else { return Decision(.none, Reason(.inSync), target: aim, next: .rest) }
     // A person's choice names the revision itself.
-    let stay = held.cause == .rollback ? "" : "; it stays at \(name(of: held.target))"
+    let stay = held.cause == .rollback ? "" : "; the endpoint stays at \(name(of: held.target))"
     return .hold(
       Reason(held.reasonCode, "\(words(of: held))\(stay); \(stayingWords)"),
       target: aim, degraded: held.cause == .rollback ? nil : words(of: held))
@@ -143,8 +143,8 @@ extension Situation {
         return Reason(
           .wentBack,
           moves.isEmpty
-            ? "the manifest was reverted to what revision \(older.number) was"
-            : "\(moves), which is what revision \(older.number) was")
+            ? "the manifest was reverted to revision \(older.number)"
+            : "\(moves), as in revision \(older.number)")
       }
     }
     return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsWords(from: step)))
@@ -176,7 +176,7 @@ extension Situation {
 
   /// Why it is held, with the provider's words where this machine heard them.
   func words(of held: Held) -> String {
-    if held.cause == .rollback { return "a person chose \(name(of: held.target)) instead of this config" }
+    if held.cause == .rollback { return "a user chose \(name(of: held.target)) instead of this config" }
     return heardWords(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
@@ -225,7 +225,7 @@ extension Situation {
     guard let version = live?.active?.version, let last = memory.lastVersion, version > last,
       memory.endpointID == live?.id
     else { return nil }
-    return "config version \(version) was not written from this machine; its last is \(last)"
+    return "config version \(version) was not written by this machine, which last wrote \(last)"
   }
 }
 
@@ -275,7 +275,7 @@ extension Held {
     case .refused: "\(subject) was refused"
     case .verification: "\(subject) failed its verification"
     case .canceled: "\(subject) was canceled at the provider"
-    case .rollback: "a person chose it instead of \(subject)"
+    case .rollback: "a user chose it instead of \(subject)"
     }
   }
 

@@ -67,7 +67,7 @@ extension Situation {
     let setbacks = changes.compactMap { change in transientFailure(of: change).map { (change, $0) } }
     guard let until = setbacks.map(\.1.until).min() else { return decision }
     var copy = decision
-    let refused = setbacks.filter(\.1.isRefusal).map { "\($0.subject) was refused: \($1.words.clause)" }
+    let refused = setbacks.filter(\.1.isRefusal).map { "changing \($0.subject) was refused: \($1.words.clause)" }
     let failed = setbacks.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryWords)" }
     if main.action == .none {
       let words = (refused.isEmpty ? failed : refused).joined(separator: "; ")

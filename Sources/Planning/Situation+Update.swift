@@ -18,13 +18,13 @@ extension Situation {
     return Decision(
       kind,
       isOverdue
-        ? Reason(.overdue, "the update\(version) takes longer than \(deadline.words)")
+        ? Reason(.overdue, "the update\(version) is taking longer than \(deadline.words)")
         : Reason(
           .updating,
           isDesired
             ? update(of: live, at: step)
             : "an update\(version) is in progress; waiting for it to finish"),
-      target: aim, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
+      target: aim, blockedBy: "an update\(version) in progress", next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
       operations: isDesired || kind == .rollback
         ? [] : [.updateConfig(name: live.name, config: desired.config)])

@@ -74,7 +74,7 @@ extension Situation {
     let tagging = Operation.patchTags(name: live.name, patch)
     let isMet = isLive(desired.digest)
     var decision = Decision(
-      .adopt, Reason(.adoption, live.fleet.map { "taken over from the fleet \"\($0)\"" } ?? ""), target: aim,
+      .adopt, Reason(.adoption, live.fleet.map { "taken over from fleet \"\($0)\"" } ?? ""), target: aim,
       tagPatch: patch.merging(endpoint.settingsPatch(on: live.tags)).merging(plan?.marks ?? TagPatch()),
       next: .call(tagging),
       operations: isMet ? [tagging] : [tagging, .updateConfig(name: live.name, config: desired.config)])

@@ -5,7 +5,7 @@ extension ObservedSettings {
   package var words: [String] {
     var lines: [String] = []
     if let description, !description.isEmpty { lines.append("description: \(description)") }
-    if routeOptimized { lines.append("route optimised") }
+    if routeOptimized { lines.append("route optimized") }
     for limit in gateway?.rateLimits ?? [] {
       let whose = [limit.key, limit.principal].compactMap(\.self).joined(separator: " ")
       lines.append("rate limit, \(whose): \(SettingsFields.words(limit))")

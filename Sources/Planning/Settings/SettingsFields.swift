@@ -19,7 +19,7 @@ enum SettingsFields {
     }
     if changes.isEmpty, !plan.steps.isEmpty {
       // Two limits of one key, which no manifest can say.
-      changes = [FieldChange(path: "spec.gateway.rateLimits", from: "repeated", to: "each once", effect: .inPlace)]
+      changes = [FieldChange(path: "spec.gateway.rateLimits", from: "repeated", to: "one per key", effect: .inPlace)]
     }
     return changes
   }
