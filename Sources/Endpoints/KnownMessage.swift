@@ -94,8 +94,8 @@ package struct KnownMessage: Hashable, Sendable {
       advice: "custom LLM serving is not enabled in this workspace; an admin turns it on under Previews",
       [["entrypoint", "not supported"]]),
     KnownMessage(
-      .ours, "this hardware is not offered here",
-      advice: "where the list of choices is empty, the workspace's region or enrolment lacks this hardware; "
+      .ours, "this hardware is not available here",
+      advice: "if the list of choices is empty, the workspace's region or enrolment lacks this hardware; "
         + "otherwise choose a workloadType and size it names",
       [["workload", "size", "not supported"]]),
     KnownMessage(
@@ -103,7 +103,7 @@ package struct KnownMessage: Hashable, Sendable {
       advice: "an endpoint holds at most 15 served entities; split it into several endpoints",
       [["more than 15 elements"]]),
     KnownMessage(
-      .ours, "a version is named twice",
+      .ours, "a version is listed twice",
       advice: "two served entities have the same model and version; list each model version once",
       [["cannot create 2+ served entities"]]),
     KnownMessage(
@@ -117,7 +117,8 @@ package struct KnownMessage: Hashable, Sendable {
     KnownMessage(
       .ours, "a permission is missing",
       advice:
-        "the endpoint's creator needs EXECUTE on the model, USE CATALOG and USE SCHEMA; serving loads as the creator",
+        "the endpoint's creator needs EXECUTE on the model, USE CATALOG and USE SCHEMA; serving loads the model as "
+        + "the creator",
       [
         ["does not have", "execute"], ["does not have", "use schema"], ["does not have", "use catalog"],
         ["does not have", "privilege"], ["insufficient privileges"], ["missing", "grant"],
@@ -165,7 +166,8 @@ package struct KnownMessage: Hashable, Sendable {
       ],
       phrases: ["failed to load", "no such file", "unknown model", "unsupported", "not supported", "bfloat16"]),
     KnownMessage(
-      .ours, "a wrong flag", advice: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
+      .ours, "an invalid flag",
+      advice: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
       equivalents: ["unknown flag", "bad flag value"],
       phrases: ["unrecognized argument", "unknown flag", "invalid choice", "invalid argument"]),
   ]
@@ -175,7 +177,7 @@ package struct KnownMessage: Hashable, Sendable {
 
   private static let theirs = [
     KnownMessage(
-      .theirs, machineFault, advice: "mend it on that machine; it is tried again", phrases: [machineFault]),
+      .theirs, machineFault, advice: "fix it on that machine; it is retried automatically", phrases: [machineFault]),
     KnownMessage(
       .theirs, "no capacity",
       advice: "the cloud has none of this hardware at present; it is retried automatically, and another "

@@ -46,7 +46,7 @@ import Testing
     #expect(twice.brokenNames == ["chat"])
     #expect(
       twice.findings.map(\.description) == [
-        "b.yaml:12:9: error: metadata.name: the endpoint \"chat\" is already described at a.yaml:4:9; keep one of them"
+        "b.yaml:12:9: error: metadata.name: the endpoint \"chat\" is already defined at a.yaml:4:9; keep one of them"
       ])
     let brokenFirst = set(("a.yaml", manifest("model: m")), ("b.yaml", good))
     #expect(brokenFirst.manifests.isEmpty && brokenFirst.brokenNames == ["chat"])

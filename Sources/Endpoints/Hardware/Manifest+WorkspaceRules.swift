@@ -21,21 +21,22 @@ extension Manifest {
     return findings.compactMap(\.self)
   }
 
-  /// Custom LLM serving has no route optimisation; other models on accelerators have.
+  /// Custom LLM serving has no route optimization; other models on accelerators have.
   private func routeOptimizedLLM(_ rules: RuleBook) -> Finding? {
     guard sideSettings.creation.routeOptimized == true, entities.contains(where: { !Workload.isCPU($0.workloadType) })
     else { return nil }
     return rules.finding(
       .routeOptimizedLLM, at: location, path: "spec.routeOptimized",
-      "a model with its own entrypoint has no route optimisation", suggestion: "if yours is one, set it to false")
+      "a model with its own entrypoint does not support route optimization",
+      suggestion: "if yours is one, set it to false")
   }
 
   private func tooLong(_ rules: RuleBook) -> Finding? {
     let most = rules.limit(of: .nameLength)
     guard name.utf8.count > most else { return nil }
     return rules.finding(
-      .nameLength, at: location, path: "metadata.name", "has \(name.utf8.count) characters; a provider accepts \(most)",
-      suggestion: "shorten it")
+      .nameLength, at: location, path: "metadata.name",
+      "has \(name.utf8.count) characters; providers accept at most \(most)", suggestion: "shorten it")
   }
 
   private func tooMany(_ rules: RuleBook) -> Finding? {
@@ -43,7 +44,7 @@ extension Manifest {
     guard entities.count > most else { return nil }
     return rules.finding(
       .maxServedEntities, at: location, path: "spec.servedEntities",
-      "has \(entities.count) entities; a provider accepts \(most)", suggestion: "split it into several endpoints")
+      "has \(entities.count) entities; providers accept at most \(most)", suggestion: "split it into several endpoints")
   }
 }
 
@@ -54,7 +55,7 @@ extension Manifest {
     guard tags > 0, tags + own > most else { return nil }
     return rules.finding(
       .maxTags, at: location, path: "spec.tags",
-      "has \(tags) tags, and Setpoint adds \(own) of its own; an endpoint can have \(most) in all",
+      "has \(tags) tags, and Setpoint adds \(own) of its own; an endpoint can have at most \(most)",
       suggestion: "remove some")
   }
 
@@ -91,7 +92,7 @@ extension ManifestEntity {
     else { return nil }
     return rules.finding(
       .unlistedHardware, at: workloadLocation, path: workloadPath,
-      "\(workloadType) is not listed among what \(site.cloud.name) offers", suggestion: Self.choices(on: site.cloud))
+      "\(workloadType) is not listed for \(site.cloud.name)", suggestion: Self.choices(on: site.cloud))
   }
 
   private static func choices(on cloud: Cloud) -> String {
@@ -110,8 +111,8 @@ extension ManifestEntity {
       !offer.regions.contains(region)
     else { return nil }
     return rules.finding(
-      .regionOfWorkload, at: workloadLocation, path: workloadPath, "no list includes \(offer.description) in \(region)",
-      suggestion: "it is listed in \(offer.regions.sorted().joined(separator: ", "))")
+      .regionOfWorkload, at: workloadLocation, path: workloadPath, "\(offer.description) is not listed for \(region)",
+      suggestion: "it is listed for \(offer.regions.sorted().joined(separator: ", "))")
   }
 
   /// One field report says that workspaces refuse the pair, the documentation does not (serving-api.md Q49).
@@ -133,7 +134,7 @@ extension ManifestEntity {
       .customLLMAutoscaling, at: sizeLocation, path: path + (concurrency == nil ? ".size" : ".concurrency"),
       "\(size ?? "this") is \(replicas); a model with its own entrypoint may get \(replicas.least) that do not scale, "
         + "or be refused",
-      suggestion: concurrency == nil ? "Small is safe" : "min equal to max is safe")
+      suggestion: concurrency == nil ? "use Small to be safe" : "set min equal to max to be safe")
   }
 
   /// Workspaces refuse what is not a multiple of four (serving-api.md Q11).
@@ -156,8 +157,8 @@ extension ManifestEntity {
       if number > most {
         findings.append(
           rules.finding(
-            .maxConcurrency, at: sizeLocation, path: path, "\(number) is more than the \(most) that a model may have",
-            suggestion: "request more before you rely on it"))
+            .maxConcurrency, at: sizeLocation, path: path, "\(number) exceeds the limit of \(most) for a model",
+            suggestion: "request a higher limit before you rely on it"))
       }
       return findings.compactMap(\.self)
     }

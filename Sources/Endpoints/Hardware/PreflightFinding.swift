@@ -111,7 +111,7 @@ package enum PreflightJudgement {
     }
     return rules.preflight(
       .bfloat16OnT4,
-      "the entrypoint of \(entity.version) says --dtype bfloat16, which a T4 does not support: register it with "
+      "the entrypoint of \(entity.version) sets --dtype bfloat16, which a T4 does not support: register it with "
         + "float16, or use other hardware")
   }
 

@@ -91,7 +91,7 @@ package enum PriceFile {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     let isDay =
       parts.map(\.utf8.count) == [4, 2, 2] && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
-    return isDay ? nil : Fault("\(shown(text)) is not a date", suggestion: "such as \"2026-08-22\"")
+    return isDay ? nil : Fault("\(shown(text)) is not a date", suggestion: "for example \"2026-08-22\"")
   }
 
   // MARK: - Its meaning

@@ -70,7 +70,8 @@ extension PriceList {
       return HourlyCost(least: 0, most: 0, gaps: ["no price for \(entity.workloadType)\(place)"])
     }
     guard let replicas = entity.replicas else {
-      return HourlyCost(least: 0, most: 0, gaps: ["no number of replicas for size \(entity.workloadSize ?? "none")"])
+      return HourlyCost(
+        least: 0, most: 0, gaps: ["unknown number of replicas for size \(entity.workloadSize ?? "none")"])
     }
     return HourlyCost(
       least: entity.scaleToZero ? 0 : Double(replicas.least) * price, most: Double(replicas.most) * price)

@@ -31,7 +31,8 @@ package struct RuleBook: Hashable, Sendable {
       let names = WorkspaceRule.allCases.map(\.rawValue)
       let near = Similarity.closest(to: name, among: names)
       throw RuleFault(
-        "there is no rule \(shown(name)); " + (near.map { "did you mean \"\($0)\"?" } ?? names.joined(separator: ", ")))
+        "rule \(shown(name)) not found; "
+          + (near.map { "did you mean \"\($0)\"?" } ?? "known rules: " + names.joined(separator: ", ")))
     }
     if let severity = WorkspaceRule.Severity(rawValue: value) {
       severities[rule] = severity

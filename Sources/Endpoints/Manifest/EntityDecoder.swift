@@ -112,8 +112,8 @@ struct EntityDecoder {
       let own = record.record("engine")?.location(of: "dtype")
       if let location = own ?? spec.record("engine")?.location(of: "dtype") {
         report(
-          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 has no bfloat16",
-          "write float16, or use an A10")
+          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 does not support bfloat16",
+          "use float16, or an A10")
       }
     }
   }
@@ -134,13 +134,13 @@ struct EntityDecoder {
         isComplete = false
         if items.count > 1, record.isAbsent("traffic") {
           report(
-            record.location, "spec.servedEntities[\(index)].traffic", "required with two entities or more, but missing",
+            record.location, "spec.servedEntities[\(index)].traffic", "required with two or more entities, but missing",
             "for example traffic: \(100 / items.count)")
         }
       }
     }
     if isComplete, !items.isEmpty, sum != 100 {
-      report(location, "spec.servedEntities", "the traffic of all entities is \(sum), not 100")
+      report(location, "spec.servedEntities", "the entities' traffic adds up to \(sum), not 100")
     }
   }
 

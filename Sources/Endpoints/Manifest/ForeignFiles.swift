@@ -29,7 +29,7 @@ struct ForeignFiles {
       let summary = Finding(
         first.severity, at: first.location,
         kind == .stranger
-          ? "\(count) files hold no \(ManifestSchema.kind): \(files)"
+          ? "\(count) files contain no \(ManifestSchema.kind): \(files)"
           : "\(count) kustomization files are skipped: \(files)", suggestion: first.suggestion)
       let place = all.firstIndex(of: first) ?? all.endIndex
       return all[..<place] + [summary] + all[place...].filter { !findings.contains($0) }

@@ -60,7 +60,7 @@ package struct Manifest: Sendable, Hashable {
       Finding(
         at: engineLocation, path: "spec.engine",
         "a workspace does not accept engine flags; it runs the model's own entrypoint",
-        suggestion: "write the flags into the model version's entrypoint and remove engine")
+        suggestion: "add the flags to the model version's entrypoint and remove engine")
     ]
   }
 }
@@ -144,7 +144,7 @@ package struct ManifestEntity: Sendable, Hashable {
     let isLatest = version == .latest
     return Finding(
       at: versionLocation, path: path + ".entityVersion",
-      "no version was found for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
+      "no version found for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
       suggestion: "\(isLatest ? "register one" : "set the alias in the registry"), or name a version")
   }
 

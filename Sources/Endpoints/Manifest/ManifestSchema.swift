@@ -125,7 +125,7 @@ package enum ManifestSchema {
     model.required, entityVersion.required, workloadType, size, concurrencyField, scaleToZero,
     Field(
       "traffic", .integer(0...100), otherNames: ["traffic_percentage", "trafficPercentage", "weight"],
-      example: "traffic: 50", doc: "The percentage of requests. Required with two entities or more; the sum is 100."),
+      example: "traffic: 50", doc: "The percentage of requests. Required with two or more entities; the sum is 100."),
     environment, engineField,
   ])
 

@@ -105,7 +105,7 @@ package struct ManifestReader {
       brokenNames.insert(name)
       add(
         Finding(
-          at: location, path: "metadata.name", "the endpoint \"\(name)\" is already described at \(first)",
+          at: location, path: "metadata.name", "the endpoint \"\(name)\" is already defined at \(first)",
           suggestion: "keep one of them"))
     } else {
       named[name] = location

@@ -75,7 +75,7 @@ extension RecordReader {
   private mutating func duration(_ scalar: YAMLScalar, _ node: YAMLNode) -> FieldValue? {
     if scalar.kind == .string, let duration = DurationText.read(scalar.text) { return .duration(duration) }
     if case .integer(let value) = scalar.kind, value > 0 {
-      return wrong(node, expected: DurationText.expectation, suggestion: "with its unit: \(value)s or \(value)m")
+      return wrong(node, expected: DurationText.expectation, suggestion: "add a unit: \(value)s or \(value)m")
     }
     return wrong(node, expected: DurationText.expectation)
   }
@@ -106,7 +106,7 @@ extension RecordReader {
       node.mark,
       Fault(
         "\(shown(scalar.text)) is not a known \(noun); it is sent unchanged",
-        suggestion: "known are " + words.joined(separator: ", "), severity: .warning))
+        suggestion: "known values: " + words.joined(separator: ", "), severity: .warning))
     return .text(scalar.text)
   }
 }
@@ -126,7 +126,7 @@ extension RecordReader {
   private mutating func ambiguous(
     _ scalar: YAMLScalar, _ node: YAMLNode, _ why: YAMLAmbiguity, expected: String
   ) -> FieldValue? {
-    report(node.mark, Fault("expected \(expected); \(scalar.text) is unclear: \(why.explanation)"))
+    report(node.mark, Fault("expected \(expected); \(scalar.text) is ambiguous: \(why.explanation)"))
     return nil
   }
 

@@ -114,7 +114,8 @@ extension RecordReader {
     let other = type.fields.first { $0.otherNames.contains(name) }?.name
     if ["adapters", "adapter", "lora", "loraModules", "lora_modules", "loras"].contains(name) {
       return Fault(
-        "LoRA adapters have no field", suggestion: "write --enable-lora and --lora-modules into engine.extraArgs")
+        "LoRA adapters have no field of their own",
+        suggestion: "add --enable-lora and --lora-modules to engine.extraArgs")
     }
     if let near = other ?? Similarity.closest(to: name, among: type.fields.lazy.map(\.name)) {
       return Fault("unknown field", suggestion: "did you mean \"\(near)\"?")
@@ -123,7 +124,7 @@ extension RecordReader {
     if let first = elsewhere.first {
       return Fault("unknown field here", suggestion: "it belongs at " + first)
     }
-    return Fault("unknown field", suggestion: "known here: " + type.fields.map(\.name).joined(separator: ", "))
+    return Fault("unknown field", suggestion: "known fields: " + type.fields.map(\.name).joined(separator: ", "))
   }
 }
 
@@ -172,7 +173,7 @@ extension RecordReader {
 
   private mutating func texts(_ node: YAMLNode, _ rule: TextMapRule) -> FieldValue? {
     guard case .mapping(let mapping) = node.value else {
-      return wrong(node, expected: "a mapping of texts", .text(rule.value))
+      return wrong(node, expected: "a mapping of text values", .text(rule.value))
     }
     var texts: [String: String] = [:]
     texts.reserveCapacity(mapping.entries.count)

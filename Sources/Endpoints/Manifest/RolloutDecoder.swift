@@ -40,7 +40,7 @@ struct RolloutDecoder {
         findings.append(
           Finding(
             at: step.location(of: "traffic") ?? step.location, path: "spec.rollout.steps[\(index)].traffic",
-            "\(traffic) must be more than the \(last) of the previous step",
+            "\(traffic) must be more than the previous step's \(last)",
             suggestion: "each step must have more traffic than the previous one; 100 % follows automatically"))
       }
       last = max(last, traffic)

@@ -81,7 +81,7 @@ struct SettingsDecoder {
     let needsPrincipal = key == "user_group" || key == "service_principal"
     if needsPrincipal, record.isAbsent("principal") {
       report(
-        record.location, path + ".principal", "required with the key \(key), but missing",
+        record.location, path + ".principal", "required for the key \(key), but missing",
         key == "user_group" ? "name the group" : "name the service principal's application id")
     }
     if let location = record.location(of: "principal") {

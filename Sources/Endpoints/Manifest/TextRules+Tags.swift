@@ -15,8 +15,8 @@ extension TextRule {
     let isKey =
       words.reduce(0) { $0 + $1.count } * 2 > key.unicodeScalars.count && !name.hasPrefix(ReservedNames.tagPrefix)
     return Fault(
-      "\(shown(key)) holds \(shown(String(refused))); a workspace refuses tag keys with . , = / and :",
-      suggestion: isKey ? "such as \"\(name)\"" : "choose another key")
+      "\(shown(key)) contains \(shown(String(refused))); a workspace refuses tag keys with . , = / and :",
+      suggestion: isKey ? "for example \"\(name)\"" : "choose another key")
   }
 
   static let tagValue = TextRule(longest: 1000) { value in
@@ -36,10 +36,10 @@ extension TextRule {
   private static func unfitForTags(_ text: String) -> Fault? {
     let scalars = text.unicodeScalars
     if scalars.first?.properties.isWhitespace == true || scalars.last?.properties.isWhitespace == true {
-      return Fault("\(shown(text)) begins or ends with white space, which a workspace refuses", suggestion: "remove it")
+      return Fault("\(shown(text)) starts or ends with white space, which a workspace refuses", suggestion: "remove it")
     }
     if scalars.contains(where: { $0.properties.generalCategory == .control }) {
-      return Fault("\(shown(text)) holds a line break, a tab or another control character", suggestion: "remove it")
+      return Fault("\(shown(text)) contains a line break, a tab or another control character", suggestion: "remove it")
     }
     return nil
   }

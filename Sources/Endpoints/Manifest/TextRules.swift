@@ -25,10 +25,10 @@ extension TextRule {
       let stranger = name.unicodeScalars.first(where: { !$0.isASCII || !UInt8(ascii: $0).isNameByte })
     {
       return Fault(
-        "\(shown(name)) holds \(shown(String(stranger))); a name may contain letters, digits, \"-\" and \"_\"",
-        suggestion: likeness(of: name).map { "such as \"\($0)\"" })
+        "\(shown(name)) contains \(shown(String(stranger))); a name may contain letters, digits, \"-\" and \"_\"",
+        suggestion: likeness(of: name).map { "for example \"\($0)\"" })
     }
-    return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not begin with a letter or a digit")
+    return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not start with a letter or a digit")
   }
 
   /// A name that somebody who wrote this one may have meant: its words with a dash between them. Nil where too little of it
@@ -52,7 +52,8 @@ extension TextRule {
     if let stranger = name.unicodeScalars.first(where: {
       "/:@".unicodeScalars.contains($0) || $0.properties.isWhitespace
     }) {
-      return Fault("\(shown(name)) holds \(shown(String(stranger))), which is not allowed in a registered model's name")
+      return Fault(
+        "\(shown(name)) contains \(shown(String(stranger))), which is not allowed in a registered model's name")
     }
     let segments = name.split(separator: ".", omittingEmptySubsequences: false)
     if segments.contains(where: \.isEmpty) { return Fault("\(shown(name)) has an empty part between dots") }

@@ -45,10 +45,10 @@ package enum VersionReference: Sendable, Hashable {
     case .ambiguous(.leadingZero):
       let digits = scalar.text.drop { $0 == "0" }
       return refuse(
-        "\(scalar.text) is unclear: \(YAMLAmbiguity.leadingZero.explanation)",
+        "\(scalar.text) is ambiguous: \(YAMLAmbiguity.leadingZero.explanation)",
         digits.isEmpty || digits.first == "-" ? nil : "write \"\(digits)\"")
     case .ambiguous(let why):
-      return refuse("\(scalar.text) is unclear: \(why.explanation)", "a version is text or an integer, such as \"7\"")
+      return refuse("\(scalar.text) is ambiguous: \(why.explanation)", "a version is text or an integer, such as \"7\"")
     }
   }
 
@@ -63,17 +63,17 @@ package enum VersionReference: Sendable, Hashable {
       if first != UInt8(ascii: "0") { return .success(.number(text)) }
       let digits = text.drop { $0 == "0" }
       return refuse(
-        "\(shown(text)) is not in a registry's version format", digits.isEmpty ? nil : "write \"\(digits)\"")
+        "\(shown(text)) is not a valid version number", digits.isEmpty ? nil : "write \"\(digits)\"")
     }
     let digits = text.drop { $0 == "v" || $0 == "V" }
     if digits.count < text.count, case .success = read(String(digits)) {
       return refuse("\(shown(text)) is not a version number", "write \"\(digits)\"")
     }
     if case .success = readAlias(text) {
-      return refuse("\(shown(text)) is not a version number", "an alias is written \"@\(text)\"")
+      return refuse("\(shown(text)) is not a version number", "write an alias as \"@\(text)\"")
     }
     return refuse(
-      "\(shown(text)) is neither a version number nor an alias", "such as \"7\", \"@champion\" or latest")
+      "\(shown(text)) is neither a version number nor an alias", "for example \"7\", \"@champion\" or latest")
   }
 
   private static func readAlias(_ name: String) -> Result<VersionReference, Refusal> {
@@ -84,7 +84,7 @@ package enum VersionReference: Sendable, Hashable {
     if name.lowercased() == latestWord {
       // The look-up could only ever fail.
       return refuse(
-        "\(shown("@" + name)) cannot be an alias: registries reserve the name",
+        "\(shown("@" + name)) cannot be an alias: registries reserve this name",
         "write \(latestWord), without the @, for the newest version")
     }
     return .success(.alias(name))

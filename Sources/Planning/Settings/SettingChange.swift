@@ -40,8 +40,8 @@ package enum SettingChange: Hashable, Sendable {
     switch self {
     case .gateway: "the AI gateway"
     case .notifications: "the notifications"
-    case .telemetry: "telemetry"
-    case .grant, .setAccess: "access"
+    case .telemetry: "the telemetry"
+    case .grant, .setAccess: "the grants"
     }
   }
 
