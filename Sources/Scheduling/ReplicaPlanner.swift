@@ -217,8 +217,8 @@ private struct PlanningRound {
     plan = ReplicaPlan()
     removeEnded()
     let cause = """
-      not enough resources on this machine: \(short) more \(short == 1 ? "GPU" : "GPUs") would have to be free, even with the \
-      replicas of the present config stopped
+      not enough resources on this machine: \(short) more \(short == 1 ? "GPU is" : "GPUs are") needed, even with \
+      the replicas of the current config stopped
       """
     plan.steps.append(.declareFailed(version: target.version, entity: entity.entity, cause: cause))
   }
