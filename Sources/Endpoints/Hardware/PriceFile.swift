@@ -63,7 +63,7 @@ package enum PriceFile {
       doc: "Whether figures are marked as approximate. Default: true."),
     Field(
       "workloads", .list(.object(workload), atMost: 1000), .required, otherNames: ["rates", "hardware"],
-      doc: "The rates by hardware."),
+      doc: "The rates, by hardware."),
   ])
 
   private static let workload = ObjectType([
@@ -76,7 +76,7 @@ package enum PriceFile {
       doc: "The cloud of the rate. Default: every cloud without its own rate."),
     Field(
       "dbuPerHour", .number(amount), .required, otherNames: ["dbu", "dbus", "dbu_per_hour"], example: "dbuPerHour: 20",
-      doc: "Databricks units per hour while it runs."),
+      doc: "Databricks units (DBUs) per hour while it runs."),
     Field(
       "per", .word(PriceList.Unit.allCases.map(\.rawValue)),
       doc:
