@@ -60,7 +60,7 @@ package struct RolloutStep: Hashable, Sendable {
   }
 }
 
-/// What follows when an update fails for a cause of ours.
+/// What happens after an update fails through our fault.
 package enum FailurePolicy: String, Hashable, Sendable, CaseIterable {
   /// Roll back to the last good revision.
   case rollback = "Rollback"

@@ -1,13 +1,13 @@
 internal import LibYAML
 
 extension Manifest {
-  /// What speaks against this manifest's numbers, at a plane as at a workspace.
+  /// Returns findings about the manifest's numbers, for planes and workspaces alike.
   package func limitFindings(_ rules: RuleBook = .standard) -> [Finding] {
     [tooLong(rules), tooMany(rules), tooManyTags(rules)].compactMap(\.self)
       + entities.flatMap { $0.unevenConcurrency(rules) }
   }
 
-  /// What speaks against this manifest's hardware at a workspace, by the rules in force. In the order of its
+  /// Returns findings about the manifest's hardware at a workspace, by the rules in force, in the order of its
   /// entities.
   package func hardwareFindings(on site: WorkspaceSite, rules: RuleBook = .standard) -> [Finding] {
     var findings: [Finding?] = []
@@ -21,7 +21,7 @@ extension Manifest {
     return findings.compactMap(\.self)
   }
 
-  /// Custom LLM serving has no route optimization; other models on accelerators have.
+  /// Checks route optimization: custom LLM serving does not support it; other models on accelerators do.
   private func routeOptimizedLLM(_ rules: RuleBook) -> Finding? {
     guard sideSettings.creation.routeOptimized == true, entities.contains(where: { !Workload.isCPU($0.workloadType) })
     else { return nil }
@@ -59,8 +59,8 @@ extension Manifest {
       suggestion: "remove some")
   }
 
-  /// The tags that Setpoint writes on the endpoint at least: its fleet, whose the other tags are, whether it is retained, and
-  /// which settings are managed.
+  /// The number of tags that Setpoint writes at least: the fleet, the owned keys, the retention, and the managed
+  /// settings.
   private var ownTags: Int {
     let settings = sideSettings
     let hasMore =
@@ -72,7 +72,7 @@ extension Manifest {
 extension ManifestEntity {
   private var workloadPath: String { path + ".workloadType" }
 
-  /// A word of people's for what the cloud does not have.
+  /// Checks for a friendly name of hardware that the cloud does not have.
   fileprivate func missingHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
     guard Workload.isFriendly(workloadWord), site.cloud != .unknown,
       !HardwareOffer.offers(on: site.cloud).contains(where: { $0.word == workloadWord })
@@ -85,7 +85,7 @@ extension ManifestEntity {
       "\(site.cloud.name) has no \(workloadWord)" + (meaning ?? ""), suggestion: Self.choices(on: site.cloud))
   }
 
-  /// A word of the API's that other clouds know and this one does not.
+  /// Checks for an API name that other clouds have and this one does not.
   fileprivate func unlistedHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
     guard !Workload.isFriendly(workloadWord), site.cloud != .unknown, HardwareOffer.isKnown(workloadType),
       HardwareOffer.of(workloadType, on: site.cloud) == nil
@@ -115,7 +115,8 @@ extension ManifestEntity {
       suggestion: "it is listed for \(offer.regions.sorted().joined(separator: ", "))")
   }
 
-  /// One field report says that workspaces refuse the pair, the documentation does not (serving-api.md Q49).
+  /// Checks scale to zero on an H100: one field report says that workspaces refuse it, the documentation does not
+  /// (serving-api.md Q49).
   fileprivate func h100ToZero(_ rules: RuleBook) -> Finding? {
     guard scaleToZero, workloadType.hasPrefix("GPU_XLARGE") else { return nil }
     return rules.finding(
@@ -123,8 +124,7 @@ extension ManifestEntity {
       "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, set it to false")
   }
 
-  /// Field reports say that a model with its own entrypoint is refused what looks like autoscaling
-  /// (serving-api.md Q50).
+  /// Checks autoscaling: field reports say that it is refused for a model with its own entrypoint (serving-api.md Q50).
   fileprivate func autoscaling(_ rules: RuleBook) -> Finding? {
     guard !Workload.isCPU(workloadType),
       let replicas = concurrency.map({ ReplicaRange(concurrency: $0) }) ?? size.flatMap({ ReplicaRange(size: $0) }),
@@ -137,7 +137,7 @@ extension ManifestEntity {
       suggestion: concurrency == nil ? "use Small to be safe" : "set min equal to max to be safe")
   }
 
-  /// Workspaces refuse what is not a multiple of four (serving-api.md Q11).
+  /// Checks concurrency: workspaces refuse numbers that are not multiples of four (serving-api.md Q11).
   fileprivate func unevenConcurrency(_ rules: RuleBook) -> [Finding] {
     guard let concurrency else { return [] }
     let (step, most) = (rules.limit(of: .concurrencyInFours), rules.limit(of: .maxConcurrency))

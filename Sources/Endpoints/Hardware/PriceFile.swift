@@ -1,17 +1,17 @@
 internal import LibYAML
 
-/// Reads a price file: one YAML document, its fields by a table as manifests' are.
+/// Reads a price file: one YAML document, defined by a field table like manifests.
 package enum PriceFile {
-  /// What a price file came to.
+  /// The result of reading a price file.
   package struct Outcome: Sendable {
-    /// Nil where there is an error among the findings.
+    /// The prices; nil if there is an error among the findings.
     package let prices: PriceList?
     package let findings: [Finding]
   }
 
   package static let kind = "Prices"
 
-  /// - Parameter file: the name to put into positions.
+  /// - Parameter file: the file name for positions.
   package static func read(_ bytes: [UInt8], file: String) -> Outcome {
     let source = SourceFile(file)
     let documents: [YAMLDocument]
