@@ -36,7 +36,7 @@ extension RuleBook {
   }
 }
 
-/// The judgments of a preflight on facts that were queried before. Pure.
+/// The judgements of a preflight on facts that were queried before. Pure.
 package enum PreflightJudgement {
   /// Whether the caller may change the endpoint.
   ///

@@ -1,6 +1,6 @@
 import LibYAML
 
-/// Reads the served entities of a spec, flat or listed, and checks the rules between their fields.
+/// Reads the served entities of a spec, in flat form or as a list, and checks the rules between their fields.
 struct EntityDecoder {
   private let spec: Record
   private(set) var entities: [ManifestEntity] = []
@@ -37,7 +37,7 @@ struct EntityDecoder {
     _ suggestion: String? = nil
   ) {
     let finding = Finding(severity, at: location, path: path, message, suggestion: suggestion)
-    // A shared field can be at odds with several entities; it is named once.
+    // A shared field can conflict with several entities; it is reported once.
     if !findings.contains(finding) { findings.append(finding) }
   }
 
@@ -162,7 +162,7 @@ struct EntityDecoder {
 }
 
 extension ManifestEntity {
-  /// The name the entity will have, as far as it can be known before aliases are resolved.
+  /// The name that the entity will have, if it is known before aliases are resolved.
   fileprivate var effectiveName: String? {
     if let name { return name }
     guard case .number(let number) = version else { return nil }

@@ -1,4 +1,4 @@
-/// The fields beside the config: in place, and of a workspace only.
+/// The fields besides the config, most of them for workspaces only.
 extension ManifestSchema {
   static let concurrency = ObjectType([
     Field(

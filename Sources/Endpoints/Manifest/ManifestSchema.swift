@@ -1,10 +1,11 @@
-/// The table of every field a manifest can have. Validation, the Kubernetes schema and the reference page are made of it.
+/// The table of every field of a manifest, from which validation, the Kubernetes schema and the reference are derived.
 package enum ManifestSchema {
   package static let apiVersion = "serving.setpoint.dev/v1alpha1"
-  /// What the versions of our API begin with.
+  /// The prefix of the API's versions.
   static let group = "serving.setpoint.dev/"
   package static let kind = "ServingEndpoint"
-  /// Far above what any server takes, which a rule says (``WorkspaceRule/maxServedEntities``).
+  /// The maximum number of served entities: far above any server's limit, for which there is a rule
+  /// (``WorkspaceRule/maxServedEntities``).
   package static let mostServedEntities = 100
 
   package static let document = ObjectType([
@@ -195,7 +196,7 @@ package enum ManifestSchema {
 }
 
 extension Field {
-  /// The same field where nothing can stand in for it.
+  /// The same field, always required.
   fileprivate var required: Field {
     Field(name, type, .required, support: support, otherNames: otherNames, example: example, doc: doc)
   }

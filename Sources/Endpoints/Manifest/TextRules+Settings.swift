@@ -1,6 +1,6 @@
-/// What texts of the settings beside the config must be like.
+/// The rules for texts in the settings besides the config.
 extension TextRule {
-  /// A name or an id in Unity Catalog or the workspace, without points, slashes and white space.
+  /// A name or an id in Unity Catalog or the workspace, without dots, slashes and white space.
   static let identifier = TextRule(pattern: "^[^./\\s]+$", longest: 255) { text in
     if text.isEmpty { return Fault("is empty") }
     guard let stranger = text.unicodeScalars.first(where: isForeign) else { return nil }
@@ -12,7 +12,7 @@ extension TextRule {
     text.allSatisfy(\.isWhitespace) ? Fault("is empty") : nil
   }
 
-  /// As far as anybody can tell without sending a message there.
+  /// An e-mail address, checked by its form only.
   static let emailAddress = TextRule(pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", longest: 320) { text in
     if text.isEmpty { return Fault("is empty") }
     let parts = text.split(separator: "@", omittingEmptySubsequences: false)

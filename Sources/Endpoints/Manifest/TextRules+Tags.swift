@@ -1,4 +1,4 @@
-/// What tags of an endpoint must be like, so that a workspace takes them: they go on to its billing records.
+/// The rules for an endpoint's tags that make a workspace accept them: they become part of its billing records.
 extension TextRule {
   static let tagKey = TextRule(pattern: "^[^\\s.,=/:]([^.,=/:]*[^\\s.,=/:])?$", longest: 255) { key in
     if key.isEmpty { return Fault("is empty") }
@@ -11,7 +11,7 @@ extension TextRule {
     guard let refused = key.unicodeScalars.first(where: refusedInTagKeys.contains) else { return nil }
     let words = key.unicodeScalars.split(whereSeparator: refusedInTagKeys.contains)
     let name = words.map { String(String.UnicodeScalarView($0)) }.joined(separator: "-")
-    // Of a key of signs too little is left to be one.
+    // Of a key that is mostly punctuation, too little is left.
     let isKey =
       words.reduce(0) { $0 + $1.count } * 2 > key.unicodeScalars.count && !name.hasPrefix(ReservedNames.tagPrefix)
     return Fault(
@@ -27,10 +27,10 @@ extension TextRule {
       suggestion: "shorten it", severity: .warning)
   }
 
-  /// `-` is not among them: Unity Catalog's own tags take none, tags of endpoints do.
+  /// The characters that are not allowed in tag keys. `-` is allowed in endpoint tags, unlike in Unity Catalog's tags.
   private static let refusedInTagKeys: Set<Unicode.Scalar> = [".", ",", "=", "/", ":"]
 
-  /// What every document on tags allows; some allow 1000 for values.
+  /// The length that every documented limit allows; some allow 1000 for values.
   private static let safeTagLength = 256
 
   private static func unfitForTags(_ text: String) -> Fault? {
