@@ -6,7 +6,7 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   package var endsTooEarly = false
 
   package var description: String {
-    endsTooEarly ? "JSON that \(message)" : "not valid JSON at byte \(offset): \(message)"
+    endsTooEarly ? "JSON \(message)" : "not valid JSON at byte \(offset): \(message)"
   }
 }
 
@@ -43,7 +43,7 @@ private struct JSONReader {
   func missing(_ what: String) -> JSONError {
     guard position >= input.count else { return failure("expected \(what)") }
     return JSONError(
-      message: "ends too early, after \(input.count) bytes: expected \(what)", offset: position, endsTooEarly: true)
+      message: "truncated after \(input.count) bytes: expected \(what)", offset: position, endsTooEarly: true)
   }
 
   mutating func skipSpace() {
@@ -59,7 +59,9 @@ private struct JSONReader {
   }
 
   mutating func value(depth: Int) throws(JSONError) -> JSONValue {
-    guard depth < JSONValue.maximumDepth else { throw failure("nested more deeply than \(JSONValue.maximumDepth)") }
+    guard depth < JSONValue.maximumDepth else {
+      throw failure("nested more than \(JSONValue.maximumDepth) levels deep")
+    }
     skipSpace()
     guard let first = peek() else { throw depth == 0 ? failure("the text is empty") : missing("a value") }
     switch first {
@@ -100,7 +102,7 @@ private struct JSONReader {
     if take(UInt8(ascii: "}")) { return .object(members) }
     while true {
       skipSpace()
-      guard peek() == UInt8(ascii: "\"") else { throw missing("a key in quotes") }
+      guard peek() == UInt8(ascii: "\"") else { throw missing("a quoted key") }
       let key = try string()
       skipSpace()
       guard take(UInt8(ascii: ":")) else { throw missing("\":\" after the key") }
@@ -168,7 +170,7 @@ private struct JSONReader {
         position += 1
       }
     }
-    throw missing("the end of a text in quotes")
+    throw missing("the end of a quoted string")
   }
 
   private func decode(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(JSONError) -> String {
@@ -177,7 +179,7 @@ private struct JSONReader {
   }
 
   private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
-    guard let byte = peek() else { throw missing("the end of a text in quotes") }
+    guard let byte = peek() else { throw missing("the end of a quoted string") }
     position += 1
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)

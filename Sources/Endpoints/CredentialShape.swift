@@ -1,17 +1,17 @@
-/// What looks like a credential, whoever's it is: tokens of Databricks, Hugging Face, OpenAI, GitHub, GitLab, AWS and Slack,
-/// JSON web tokens, and the password of a URL.
+/// Recognizes credentials by their shape: tokens of Databricks, Hugging Face, OpenAI, GitHub, GitLab, AWS and Slack,
+/// JSON web tokens, and the password in a URL.
 package enum CredentialShape {
   private static let marks = [
     "dapi", "dose", "hf_", "sk-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "AKIA", "ASIA", "xoxb-", "xoxp-",
     "eyJ",
   ].map { Array($0.utf8) }
-  /// Of a token, its mark included. None of those above is shorter.
+  /// The shortest token, including its mark.
   private static let shortest = 16
 
-  /// Whether a whole value has such a shape.
+  /// Whether a value contains a credential.
   package static func isOne(_ value: String) -> Bool { redacted(value) != value }
 
-  /// The text with all of them cut out.
+  /// Returns the text with all credentials removed.
   package static func redacted(_ text: String) -> String {
     let bytes = Array(text.utf8)
     var result: [UInt8] = []
@@ -24,7 +24,7 @@ package enum CredentialShape {
       } else if bytes[index].isTokenByte {
         var end = bytes[index...].firstIndex { !$0.isTokenByte } ?? bytes.count
         let next = end
-        // A full stop ends a sentence and no token.
+        // A full stop ends a sentence, not a token.
         while end > index, bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: "-") { end -= 1 }
         if isToken(bytes[index..<end]) {
           result += bytes[copied..<index] + Array(Redaction.mark.utf8)
@@ -43,7 +43,7 @@ package enum CredentialShape {
     bytes.count >= shortest && marks.contains { bytes.starts(with: $0) } && bytes.contains { $0 >= 0x30 && $0 <= 0x39 }
   }
 
-  /// The password in `://user:password@host`, where a URL's authority begins here.
+  /// Returns the password in `://user:password@host` if a URL's authority begins here.
   private static func password(in bytes: [UInt8], at index: Int) -> Range<Int>? {
     guard bytes[index] == UInt8(ascii: ":"), bytes[index...].starts(with: Array("://".utf8)) else { return nil }
     let start = index + 3
@@ -52,7 +52,7 @@ package enum CredentialShape {
       let colon = bytes[start..<at].firstIndex(of: UInt8(ascii: ":")), colon + 1 < at
     else { return nil }
     let password = colon + 1..<at
-    // What was cut out already.
+    // Already removed.
     return bytes[password].elementsEqual(Redaction.mark.utf8) ? nil : password
   }
 }

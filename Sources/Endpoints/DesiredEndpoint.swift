@@ -1,17 +1,17 @@
 package import LibYAML
 
-/// A manifest's meaning: defaults filled in, aliases resolved to version numbers, canonical order.
+/// The meaning of a manifest: defaults filled in, aliases resolved to version numbers, in canonical order.
 package struct DesiredEndpoint: Hashable, Sendable {
   package let name: String
   package let config: EndpointConfig
   package let sideSettings: SideSettings
   package let rollout: RolloutPolicy
   package let deletionPolicy: DeletionPolicy
-  /// True: the person asks that this endpoint is left alone.
+  /// Whether the manifest asks that this endpoint is not changed.
   package let suspend: Bool
-  /// Where the manifest stands, for messages; no part of its meaning.
+  /// The location of the manifest, for messages; not part of its meaning.
   package let location: SourceLocation?
-  /// The aliases that were resolved on the way, such as `@champion` → `7`, by served entity name; for plans to show.
+  /// The aliases that were resolved, such as `@champion` → `7`, by served entity name; shown in plans.
   package let resolvedAliases: [String: String]
 
   package init(
@@ -30,7 +30,7 @@ package struct DesiredEndpoint: Hashable, Sendable {
   }
 }
 
-/// What happens to the live endpoint when its manifest goes away.
+/// What happens to the live endpoint when its manifest is removed.
 package enum DeletionPolicy: String, Hashable, Sendable, CaseIterable {
   case delete = "Delete"
   case retain = "Retain"

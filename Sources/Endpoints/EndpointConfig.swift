@@ -1,10 +1,11 @@
 internal import CanonicalJSON
 package import LibCrypto
 
-/// What makes a rollout: the served entities and the split of traffic between them. Changing any of it is a new config
-/// version at the provider; nothing else is.
+/// The part of an endpoint that is rolled out: the served entities and the split of traffic between them. Changing any
+/// of it creates a new config version at the provider; nothing else does.
 package struct EndpointConfig: Hashable, Sendable {
-  /// In canonical order: by model, version, then name. The order in a manifest or an answer carries no meaning.
+  /// The entities in canonical order: by model, version, then name. The order in a manifest or a response has no
+  /// meaning.
   package let entities: [ServedEntity]
 
   package init(entities: [ServedEntity]) {
@@ -17,7 +18,7 @@ package struct EndpointConfig: Hashable, Sendable {
     return one.name < other.name
   }
 
-  /// The canonical JSON that the digest is taken of.
+  /// The canonical JSON that the digest is computed from.
   package var canonicalJSON: [UInt8] {
     var writer = CanonicalWriter()
     writer.object { writer in
@@ -29,11 +30,12 @@ package struct EndpointConfig: Hashable, Sendable {
     return writer.bytes
   }
 
-  /// SHA-256 of the canonical JSON. Two configs with one digest are the same rollout.
+  /// SHA-256 of the canonical JSON. Two configs with the same digest are the same rollout.
   package var digest: ConfigDigest { ConfigDigest(SHA256.hash(canonicalJSON)) }
 
-  /// This config with the entity names of `other` wherever `other` gives none: a live name that the manifest did not
-  /// choose is no drift. Entities pair by model and version, which an endpoint never holds twice (serving-api.md E5).
+  /// Returns this config with default entity names wherever `other` gives none: a live name that the manifest did not
+  /// choose is not drift. Entities are paired by model and version, which an endpoint never holds twice
+  /// (serving-api.md E5).
   package func named(like other: EndpointConfig) -> EndpointConfig {
     EndpointConfig(
       entities: entities.map { entity in
@@ -45,7 +47,7 @@ package struct EndpointConfig: Hashable, Sendable {
       })
   }
 
-  /// Whether a live config is this one in meaning.
+  /// Whether a live config means the same as this one.
   package func isMet(by live: EndpointConfig) -> Bool { live == self || live.named(like: self) == self }
 }
 
@@ -55,7 +57,7 @@ package struct ConfigDigest: Hashable, Sendable, Comparable, CustomStringConvert
 
   package init(_ value: SHA256Digest) { self.value = value }
 
-  /// Reads 64 hex digits; nil for anything else.
+  /// Creates a digest from 64 hex digits; nil for anything else.
   package init?(hex: String) {
     guard let value = SHA256Digest(hex: hex) else { return nil }
     self.value = value

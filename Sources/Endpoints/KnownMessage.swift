@@ -1,24 +1,24 @@
 /// Whose fault a failure is.
 package enum CauseClass: String, Hashable, Sendable {
-  /// The config, the model, its verification: sending the same again would fail again.
+  /// Our fault: the config, the model or its verification. The same config would fail again.
   case ours
-  /// Capacity, quota, the provider's own trouble, the network: sending the same later may do.
+  /// Not our fault: capacity, a quota, a provider failure or the network. The same config may work later.
   case theirs
 }
 
-/// A failure that providers and model servers are known to put into certain words (serving-api.md 1.7 and 4.5): whose
-/// fault, what it is in plain words, and what a person can do.
+/// A failure that is recognized by the words of providers and model servers (serving-api.md 1.7 and 4.5): whose fault
+/// it is, what it means in plain words, and what the user can do.
 package struct KnownMessage: Hashable, Sendable {
   package let cause: CauseClass
   package let plain: String
-  /// What a person can do; nil where the plain words say it.
+  /// What the user can do; nil if the plain words say it.
   package let advice: String?
-  /// Whether it says that something which is named is not there: it may come.
+  /// Whether the message says that a named object does not exist: it may be created later.
   package let isAbsence: Bool
-  /// In lower case. One of these is in the message, each of its parts; of an absence in this order and in one clause, since
-  /// its words are everybody's.
+  /// The signs, in lower case. The message contains all parts of at least one of them; for an absence, in this order
+  /// and in one clause, because its words are common.
   private let signs: [[String]]
-  /// In lower case. Words by which a message says already what ``plain`` says.
+  /// Phrases, in lower case, that already say what ``plain`` says.
   private let equivalents: [String]
 
   private init(
@@ -39,19 +39,19 @@ package struct KnownMessage: Hashable, Sendable {
     self.init(cause, plain, advice: advice, equivalents: equivalents, phrases.map { [$0] })
   }
 
-  /// The known message that these words are, or nil.
+  /// Returns the known failure that a message reports, or nil.
   ///
-  /// A cause that passes beats one that is ours: a message such as "failed to load the model: connection reset" says what
-  /// broke and why, and the why decides whether to try again.
+  /// A temporary cause wins over one that is ours: a message such as "failed to load the model: connection reset" says
+  /// what broke and why, and the reason decides whether to retry.
   package static func found(in message: String) -> KnownMessage? {
     let message = message.lowercased()
-    // A limit of memory is no limit of calls.
+    // A memory limit is not a rate limit.
     let limits = ["memory limit exceeded", "memory limit has been exceeded", "exceeded memory limit"]
     let passing = limits.reduce(message) { $0.replacing($1, with: "out of memory") }
     return all.first { $0.cause == .theirs && $0.isSaid(by: passing) } ?? all.first { $0.isSaid(by: passing) }
   }
 
-  /// The server's words, after what they mean in plain words unless they say that themselves.
+  /// Returns the server's words, introduced by their meaning in plain words unless they already say it.
   package func introducing(_ words: String) -> String {
     let said = words.lowercased()
     return equivalents.contains { said.contains($0) } ? words : "\(plain): \(words)"
@@ -63,7 +63,7 @@ package struct KnownMessage: Hashable, Sendable {
     }
   }
 
-  /// Whether the parts stand in the message one after the other, near enough to belong together.
+  /// Whether the parts follow each other in the message, close enough to belong together.
   private static func holds(_ message: String, _ parts: [String]) -> Bool {
     guard let first = parts.first else { return false }
     var start = message.startIndex
@@ -83,7 +83,7 @@ package struct KnownMessage: Hashable, Sendable {
     return false
   }
 
-  /// A name of a model or an endpoint fits in between.
+  /// Long enough for the name of a model or an endpoint.
   private static let longestGap = 200
 
   private static let all = gates + absences + models + signals + theirs
@@ -94,8 +94,8 @@ package struct KnownMessage: Hashable, Sendable {
       advice: "custom LLM serving is not enabled in this workspace; an admin turns it on under Previews",
       [["entrypoint", "not supported"]]),
     KnownMessage(
-      .ours, "this hardware is not offered here",
-      advice: "where the list of choices is empty, the workspace's region or enrolment lacks this hardware; "
+      .ours, "this hardware is not available here",
+      advice: "if the list of choices is empty, the workspace's region or enrolment lacks this hardware; "
         + "otherwise choose a workloadType and size it names",
       [["workload", "size", "not supported"]]),
     KnownMessage(
@@ -103,7 +103,7 @@ package struct KnownMessage: Hashable, Sendable {
       advice: "an endpoint holds at most 15 served entities; split it into several endpoints",
       [["more than 15 elements"]]),
     KnownMessage(
-      .ours, "a version is named twice",
+      .ours, "a version is listed twice",
       advice: "two served entities have the same model and version; list each model version once",
       [["cannot create 2+ served entities"]]),
     KnownMessage(
@@ -117,14 +117,15 @@ package struct KnownMessage: Hashable, Sendable {
     KnownMessage(
       .ours, "a permission is missing",
       advice:
-        "the endpoint's creator needs EXECUTE on the model, USE CATALOG and USE SCHEMA; serving loads as the creator",
+        "the endpoint's creator needs EXECUTE on the model, USE CATALOG and USE SCHEMA; serving loads the model as "
+        + "the creator",
       [
         ["does not have", "execute"], ["does not have", "use schema"], ["does not have", "use catalog"],
         ["does not have", "privilege"], ["insufficient privileges"], ["missing", "grant"],
       ]),
   ]
 
-  /// What is not there may come: a version that is registered later, a secret that is written later.
+  /// Missing objects that may be created later: a version, a secret.
   private static let absences = [
     KnownMessage(
       .theirs, "a secret is missing", advice: "create the secret; the change is retried automatically", isAbsence: true,
@@ -141,7 +142,7 @@ package struct KnownMessage: Hashable, Sendable {
       ]),
   ]
 
-  /// Ends of a process, as container runtimes and planes report them.
+  /// Terminations by a signal, as container runtimes and planes report them.
   private static let signals = ProcessSignal.all.map { signal in
     KnownMessage(
       signal.isPassing ? .theirs : .ours, "ended by \(signal.name): \(signal.meaning)",
@@ -165,17 +166,18 @@ package struct KnownMessage: Hashable, Sendable {
       ],
       phrases: ["failed to load", "no such file", "unknown model", "unsupported", "not supported", "bfloat16"]),
     KnownMessage(
-      .ours, "a wrong flag", advice: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
+      .ours, "an invalid flag",
+      advice: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
       equivalents: ["unknown flag", "bad flag value"],
       phrases: ["unrecognized argument", "unknown flag", "invalid choice", "invalid argument"]),
   ]
 
-  /// With these words a plane begins to say what its machine lacks, whatever is to run on it.
+  /// The beginning of a plane's message about what its machine lacks, regardless of the model.
   package static let machineFault = "the plane's machine is at fault"
 
   private static let theirs = [
     KnownMessage(
-      .theirs, machineFault, advice: "mend it on that machine; it is tried again", phrases: [machineFault]),
+      .theirs, machineFault, advice: "fix it on that machine; it is retried automatically", phrases: [machineFault]),
     KnownMessage(
       .theirs, "no capacity",
       advice: "the cloud has none of this hardware at present; it is retried automatically, and another "

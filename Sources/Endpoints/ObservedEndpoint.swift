@@ -1,23 +1,23 @@
-/// What the provider reports of one endpoint, at one reading.
+/// One endpoint as the provider reported it at one time.
 package struct ObservedEndpoint: Hashable, Sendable {
   package let name: String
-  /// The provider's own id: another one under the same name is another endpoint (serving-api.md Q42).
+  /// The provider's id: another id under the same name is another endpoint (serving-api.md Q42).
   package let id: String
   package let creator: String?
-  /// The config that answers requests; nil until a first one has been activated.
+  /// The config that answers requests; nil until the first one has been activated.
   package let active: ObservedConfig?
   /// The config being rolled out; whether it is still reported after a failure varies between servers
   /// (serving-api.md 2.2).
   package let pending: ObservedConfig?
   package let readiness: Readiness
   package let update: UpdateState
-  /// Every tag, ours and other people's.
+  /// All tags, Setpoint's and others.
   package var tags: [String: String]
-  /// Milliseconds since 1970 at which the endpoint last changed, by the provider's clock.
+  /// The time when the endpoint last changed, in milliseconds since 1970, by the provider's clock.
   package let lastUpdated: Int64
-  /// What is special about the endpoint beside config and tags; nil: nothing.
+  /// The endpoint's settings besides config and tags; nil if it has none.
   @OutOfLine package var settings: ObservedSettings?
-  /// What was seen of the rollout that failed, while it ran; nil where none failed, or nobody of this process watched.
+  /// The evidence collected during a failed rollout; nil if none failed, or this process did not watch it.
   package var evidence: RolloutEvidence?
 
   package init(
@@ -42,12 +42,12 @@ package struct ObservedEndpoint: Hashable, Sendable {
 package struct ObservedConfig: Hashable, Sendable {
   package let version: Int64
   package let config: EndpointConfig
-  /// Per served entity name, its deployment state and the server's words on it.
+  /// The deployment state and the server's message by served entity name.
   package let deployments: [String: Deployment]
-  /// Milliseconds since 1970 at which the rollout of this config began; nil where not reported.
+  /// The time when the rollout of this config began, in milliseconds since 1970; nil if not reported.
   package let startTime: Int64?
-  /// Members that make a rollout and that no manifest can say, as paths such as
-  /// `served_entities[main].instance_profile_arn`. While there is any, writing the config would take it away.
+  /// Members of the config that no manifest can express, as paths such as
+  /// `served_entities[main].instance_profile_arn`. Writing the config would remove them.
   package let unrepresented: [String]
 
   package init(
@@ -78,7 +78,7 @@ package struct ObservedConfig: Hashable, Sendable {
 package enum Readiness: Hashable, Sendable {
   case ready
   case notReady
-  /// A word this version does not know; treated as not ready, and shown.
+  /// A word that this version does not know; treated as not ready, and shown.
   case unknown(String)
 }
 
@@ -88,10 +88,10 @@ package enum UpdateState: Hashable, Sendable {
   case inProgress
   case failed
   case canceled
-  /// A word this version does not know; treated as still updating, so that nothing is written over it.
+  /// A word that this version does not know; treated as still updating, so that nothing is overwritten.
   case unknown(String)
 
-  /// Whether a write now would meet an update under way.
+  /// Whether an update is in progress.
   package var isUpdating: Bool {
     switch self {
     case .inProgress, .unknown: true

@@ -1,12 +1,12 @@
-/// A signal that ends processes (signal(7), by the numbers of Linux), with what it usually means for a model server.
+/// A signal that terminates processes (signal(7), with Linux's numbers), and its usual meaning for a model server.
 package struct ProcessSignal: Hashable, Sendable {
   /// Such as 9.
   package let number: Int
   /// Such as `SIGKILL`.
   package let name: String
-  /// What usually sends it, as the end of a sentence.
+  /// The usual cause, as the end of a sentence.
   package let meaning: String
-  /// Whether the same start can be expected to work another time.
+  /// Whether the same start can be expected to work later.
   package let isPassing: Bool
 
   private init(_ number: Int, _ name: String, _ meaning: String, isPassing: Bool = false) {
@@ -16,10 +16,10 @@ package struct ProcessSignal: Hashable, Sendable {
     self.isPassing = isPassing
   }
 
-  /// The signal of that number; nil for one that no model server is known to end by.
+  /// Returns the signal with that number; nil if no model server is known to be terminated by it.
   package static func numbered(_ number: Int) -> ProcessSignal? { all.first { $0.number == number } }
 
-  /// The signal that an exit code above 128 stands for: so shells and container runtimes report it.
+  /// Returns the signal for an exit code above 128, as shells and container runtimes report it.
   package static func ofExitCode(_ code: Int) -> ProcessSignal? { code > 128 ? numbered(code - 128) : nil }
 
   package static let all = [

@@ -1,18 +1,18 @@
-/// Which environment values may be read by people: secret references, which name a secret and do not tell it, and the
+/// Decides which environment values may be shown: secret references, which name a secret without revealing it, and the
 /// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
 package enum PublicValue {
   package static func isPublic(variable: String, value: String) -> Bool {
     isSecretReference(value) || variable == EngineArguments.variable && !holdsCredential(value)
   }
 
-  /// Whether the value is one reference, `{{secrets/scope/key}}`, and nothing else.
+  /// Whether the value is exactly one reference, `{{secrets/scope/key}}`.
   package static func isSecretReference(_ value: String) -> Bool {
     guard value.hasPrefix("{{secrets/"), value.hasSuffix("}}") else { return false }
     let parts = value.dropFirst("{{secrets/".count).dropLast(2).split(separator: "/", omittingEmptySubsequences: false)
     return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && !$0.contains { "{} ".contains($0) } }
   }
 
-  /// vLLM has `--api-key` and `--hf-token`, and a URL may hold a password before its `@`.
+  /// Whether flags may contain a credential: vLLM has `--api-key` and `--hf-token`, and a URL may contain a password.
   private static func holdsCredential(_ flags: String) -> Bool {
     let flags = String(flags.lowercased().map { $0 == "_" ? "-" : $0 })
     return ["api-key", "hf-token", "secret", "password", "credential", "@"].contains { flags.contains($0) }
@@ -20,8 +20,8 @@ package enum PublicValue {
 }
 
 extension EndpointConfig {
-  /// Environment values that no output may repeat. Shorter ones are words like `INFO`: to cut those out of a text would
-  /// make it unreadable and hide nothing.
+  /// The environment values that no output may repeat. Shorter ones are words like `INFO`: removing those from a text
+  /// would make it unreadable and hide nothing.
   package var secretValues: [String] {
     entities.flatMap { entity in
       entity.environment.filter { !PublicValue.isPublic(variable: $0.key, value: $0.value) && $0.value.count >= 8 }

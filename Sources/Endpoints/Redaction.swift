@@ -1,12 +1,13 @@
-/// Takes secrets out of what others say: a provider, an engine, a registry. Known values go wherever they stand, and so does
-/// what has the shape of a credential, whoever's it is.
+/// Removes secrets from the texts of others: a provider, an engine, a registry. Known values are removed everywhere,
+/// and so is anything that has the shape of a credential.
 package struct Redaction: Hashable, Sendable {
-  /// What stands in their place.
+  /// The text that replaces a secret.
   package static let mark = "[redacted]"
-  /// Shorter values are words like `INFO`: to cut those out would make messages unreadable and hide nothing.
+  /// The shortest value to remove. Shorter values are words like `INFO`: removing them would make messages unreadable
+  /// and hide nothing.
   private static let shortest = 8
 
-  /// The longest first: one may be a part of another.
+  /// The secrets, longest first, because one may be a part of another.
   private let secrets: [String]
 
   /// - Parameter secrets: values that no text may repeat.
@@ -14,7 +15,7 @@ package struct Redaction: Hashable, Sendable {
     self.secrets = Set(secrets.flatMap(Self.forms)).sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
   }
 
-  /// The text without any of them.
+  /// Returns the text without secrets.
   package func applied(to text: String) -> String {
     if text.isEmpty { return text }
     let known = secrets.reduce(text) { text, secret in
@@ -23,7 +24,7 @@ package struct Redaction: Hashable, Sendable {
     return CredentialShape.redacted(known)
   }
 
-  /// The forms in which a value is repeated: as it is, as JSON writes it, and line by line.
+  /// Returns the forms in which a value may be repeated: unchanged, as JSON writes it, and line by line.
   private static func forms(of secret: String) -> [String] {
     let lines = secret.split(whereSeparator: \.isNewline).map(String.init)
     let escaped = secret.reduce(into: "") { text, character in

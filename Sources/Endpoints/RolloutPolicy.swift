@@ -3,15 +3,16 @@ import LibCrypto
 
 /// How updates are rolled out and verified.
 package struct RolloutPolicy: Hashable, Sendable {
-  /// How long an update may take before it is called overdue; nil: by the workload's class, see ``deadline(for:)``.
+  /// How long an update may take before it is overdue; nil for the default of the workload's class, see
+  /// ``deadline(for:)``.
   package let deadline: Duration?
   package let onFailure: FailurePolicy
-  /// Asked of the new version before it is called good, in this order.
+  /// The checks that the new version must pass before it is considered good, in order.
   package let checks: [VerificationCheck]
-  /// The shares of the traffic that a new model version gets before it gets all of it, strictly increasing; empty: all
-  /// of it at once. How a rollout is walked is no part of what is served: no step is in the config's digest.
+  /// The shares of the traffic that a new model version gets before it gets all of it, strictly increasing; empty for
+  /// all of it at once. Steps are not part of the served config or its digest.
   package let steps: [RolloutStep]
-  /// The version that a new one replaces stays beside it without traffic, so that going back to it needs no new compute.
+  /// Whether the replaced version stays deployed without traffic, so that a rollback needs no new compute.
   package let keepPrevious: Bool
 
   package init(
@@ -25,7 +26,7 @@ package struct RolloutPolicy: Hashable, Sendable {
     self.keepPrevious = keepPrevious
   }
 
-  /// The deadline in force: the manifest's, else the platform's own for the slowest workload class in the config
+  /// Returns the deadline in force: the manifest's, else the platform's for the slowest workload class in the config
   /// (CPU 30, small and medium GPU 60, large GPU 120 minutes: serving-api.md 2.5).
   package func deadline(for config: EndpointConfig) -> Duration {
     deadline ?? config.entities.map { Self.platformDeadline(workloadType: $0.workloadType) }.max() ?? .seconds(30 * 60)
@@ -39,16 +40,16 @@ package struct RolloutPolicy: Hashable, Sendable {
     }
   }
 
-  /// SHA-256 of the checks' canonical JSON: a digest held because verification failed is asked again when the checks
-  /// themselves change.
+  /// SHA-256 of the checks' canonical JSON: a config held because of a failed verification is verified again when the
+  /// checks change.
   package var checksDigest: ConfigDigest {
     ConfigDigest(SHA256.hash(JSONValue.array(checks.map(\.canonicalJSON)).bytes()))
   }
 }
 
-/// One stage of a rollout in steps: the new version has this share of the traffic, the one before it the rest.
+/// One step of a rollout: the new version has this share of the traffic, the previous one the rest.
 package struct RolloutStep: Hashable, Sendable {
-  /// The new version's share in percent, 0 to 99: at 0 it is asked before it gets any traffic.
+  /// The new version's share in percent, 0 to 99. At 0 it is verified before it gets any traffic.
   package let traffic: Int
   /// How long it stays at this share after it has passed its verification (the manifest's `for`).
   package let hold: Duration
@@ -59,20 +60,20 @@ package struct RolloutStep: Hashable, Sendable {
   }
 }
 
-/// What follows when an update fails for a cause of ours.
+/// What happens after an update fails through our fault.
 package enum FailurePolicy: String, Hashable, Sendable, CaseIterable {
-  /// Go back to the last good revision.
+  /// Roll back to the last good revision.
   case rollback = "Rollback"
-  /// Stay where it is and wait for a person.
+  /// Change nothing and wait for a user.
   case hold = "Hold"
 }
 
-/// One question to the new version, and what a good answer is.
+/// One question to the new version, and the expected answer.
 package struct VerificationCheck: Hashable, Sendable {
   /// The user message sent to the served entity.
   package let prompt: String
   package let expectedStatus: Int
-  /// The answer must contain this text; empty: any answer will do.
+  /// The text that the answer must contain; empty if any answer passes.
   package let contains: String
   package let withinSeconds: Double
 

@@ -1,28 +1,28 @@
 import CanonicalJSON
 
-/// One model version with its compute inside an endpoint, in the serving API's words.
+/// One model version with its compute in an endpoint, in the serving API's terms.
 package struct ServedEntity: Hashable, Sendable {
-  /// The name the manifest gave, or nil where it gave none and the server's default stands. A live name equal to the
-  /// default also counts as nil, so that both spellings of one meaning are one value.
+  /// The name that the manifest gave; nil for the server's default. A live name equal to the default also counts as
+  /// nil, so that both spellings are one value.
   package private(set) var givenName: String?
   /// The registered model: `catalog.schema.name`, or a bare registry name.
   package let entityName: String
-  /// The version number as text: the API wants a JSON string (serving-api.md Q4).
+  /// The version number as text: the API requires a JSON string (serving-api.md Q4).
   package let entityVersion: String
-  /// The API's word for the accelerator, such as `GPU_MEDIUM`. An open string.
+  /// The API's name for the accelerator, such as `GPU_MEDIUM`. An open string.
   package let workloadType: String
-  /// `Small`, `Medium`, `Large` or a size of the workspace's own; nil where ``concurrency`` says it.
+  /// `Small`, `Medium`, `Large` or a workspace's own size; nil if ``concurrency`` is set.
   package let workloadSize: String?
-  /// In place of a size; the two exclude each other (serving-api.md Q5).
+  /// The concurrency, instead of a size; the two exclude each other (serving-api.md Q5).
   package let concurrency: ProvisionedConcurrency?
   package let scaleToZero: Bool
-  /// Environment of the model server; secret references stay references (`{{secrets/scope/key}}`).
+  /// The model server's environment; secret references stay references (`{{secrets/scope/key}}`).
   package let environment: [String: String]
-  /// Per cent of the endpoint's traffic, 0...100.
+  /// The percentage of the endpoint's traffic, 0...100.
   package private(set) var traffic: Int
 
-  /// - Parameter concurrency: rules where it is given; `workloadSize` then counts for nothing, since servers echo one
-  ///   that nobody chose (serving-api.md Q16).
+  /// - Parameter concurrency: takes precedence; `workloadSize` is then ignored, because servers return one that nobody
+  ///   chose (serving-api.md Q16).
   package init(
     name: String? = nil, entityName: String, entityVersion: String, workloadType: String = "CPU",
     workloadSize: String? = "Small", concurrency: ProvisionedConcurrency? = nil, scaleToZero: Bool = false,
@@ -41,16 +41,16 @@ package struct ServedEntity: Hashable, Sendable {
     }
   }
 
-  /// How large it is, for people: `Small`, or `concurrency 4-8`; nil where nobody knows.
+  /// The size for people: `Small`, or `concurrency 4-8`; nil if unknown.
   package var sizeText: String? { workloadSize ?? concurrency.map { "concurrency \($0)" } }
 
-  /// The name by which the server knows the entity: the given one, else the default.
+  /// The entity's name at the server: the given one, else the default.
   package var name: String {
     givenName ?? Self.defaultName(entityName: entityName, entityVersion: entityVersion)
   }
 
-  /// The server's default: the model's last segment, a dash and the version, 63 characters at most; served-entity names
-  /// take letters, digits, `-` and `_` only, so anything else becomes `-` (serving-api.md Q13).
+  /// Returns the server's default name: the model's last segment, a dash and the version, at most 63 characters.
+  /// Served-entity names allow only letters, digits, `-` and `_`, so anything else becomes `-` (serving-api.md Q13).
   package static func defaultName(entityName: String, entityVersion: String) -> String {
     let segment = entityName.split(separator: ".").last.map(String.init) ?? entityName
     let suffix = "-" + entityVersion
@@ -60,15 +60,14 @@ package struct ServedEntity: Hashable, Sendable {
     return String(decoding: letters, as: UTF8.self) + suffix
   }
 
-  /// The same entity under the name `other` gives it, for the one comparison in which names may differ without drift.
+  /// Returns the entity with the name of `other`, for the one comparison in which names may differ without drift.
   func named(like other: ServedEntity) -> ServedEntity {
     var copy = self
     copy.givenName = other.givenName
     return copy
   }
 
-  /// The same entity with another share of the traffic and, where one is given, another name: what a rollout in steps
-  /// sends.
+  /// Returns the entity with another share of the traffic and, if given, another name, as a rollout in steps sends it.
   package func serving(_ traffic: Int, as name: String? = nil) -> ServedEntity {
     var copy = self
     copy.traffic = traffic
@@ -78,7 +77,7 @@ package struct ServedEntity: Hashable, Sendable {
     return copy
   }
 
-  /// Writes what the entity adds to a digest: every field that makes a rollout, the default name left out.
+  /// Writes the entity's part of a digest: every field that makes a rollout; the default name is omitted.
   func write(to writer: inout CanonicalWriter) {
     writer.object { writer in
       writer.member("entity_name", entityName)

@@ -15,5 +15,5 @@ enum Algorithms {
 /// Stops the process because OpenSSL refused something that only a lack of memory or a broken installation can refuse.
 func checkOpenSSL(_ result: Int32, _ call: StaticString) {
   // No input reaches this: the algorithm and all sizes are constants of ours.
-  precondition(result == 1, "OpenSSL's \(call) failed: out of memory, or libcrypto has no SHA-256")
+  precondition(result == 1, "OpenSSL's \(call) failed: out of memory, or libcrypto does not provide SHA-256")
 }

@@ -199,7 +199,7 @@ final class ActiveTransfer {
     if isRepetition && !transfer.request.isIdempotent {
       stopReason = (
         .connectionLost,
-        "the connection was lost: the server closed it after the request was sent and before any answer"
+        "the connection was lost: the server closed it after the request was sent and before any response"
       )
       return false
     }

@@ -27,11 +27,11 @@ struct PreparedRequest: Sendable {
       throw refusal(error.reason, url: RequestURL.unreadable)
     }
     guard request.method.isHTTPToken, method != "CONNECT" else {
-      throw refusal("the method is not one that can be sent", url: url.shown)
+      throw refusal("the method is not supported", url: url.shown)
     }
     self.method = method
     guard method != "HEAD" || request.body == nil else {
-      throw refusal("a HEAD request has no body", url: url.shown)
+      throw refusal("a HEAD request must not have a body", url: url.shown)
     }
     if let reason = Self.objection(to: HTTPField("User-Agent", configuration.userAgent)) {
       throw refusal(reason, url: url.shown)
@@ -53,9 +53,9 @@ struct PreparedRequest: Sendable {
   }
 
   private static func objection(to field: HTTPField) -> String? {
-    guard field.name.isHTTPToken else { return "a header's name is empty or has a character that is not allowed" }
+    guard field.name.isHTTPToken else { return "a header name is empty or contains an invalid character" }
     if ["Content-Length", "Transfer-Encoding"].contains(where: field.name.equalsIgnoringASCIICase) {
-      return "the header \(field.name) is set by the client, from the body"
+      return "the client sets the header \(field.name) from the body"
     }
     if let byte = field.value.utf8.first(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) {
       return "the value of the header \(field.name) contains \(byte.controlName)"

@@ -43,5 +43,5 @@ struct RequestURL: Sendable {
   }
 
   /// What stands for a URL that could not be taken apart.
-  static let unreadable = "(unreadable URL)"
+  static let unreadable = "(invalid URL)"
 }

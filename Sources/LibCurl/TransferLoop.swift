@@ -53,7 +53,7 @@ final class TransferLoop: Sendable {
     let code = startThread { loop.run() }
     guard code == 0 else {
       curl_multi_cleanup(multi)
-      throw StartFailure(reason: "no thread could be started: \(String(cString: strerror(code)))")
+      throw StartFailure(reason: "could not start a thread: \(String(cString: strerror(code)))")
     }
     return loop
   }
@@ -117,7 +117,7 @@ final class TransferLoop: Sendable {
     for waiter in waiters { waiter.resume() }
   }
 
-  private static let shutDownMessage = "the client was shut down while the request was under way"
+  private static let shutDownMessage = "the client was shut down while the request was in flight"
 
   private func takeCommands() -> [Command] {
     inbox.withLock { inbox in

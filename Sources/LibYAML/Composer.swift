@@ -80,7 +80,7 @@ struct Composer: ~Copyable {
   private func checkCollectionTag(expected: String, word: String) throws(YAMLError) {
     guard let tag = reader.collectionTag, tag != expected, tag != "!" else { return }
     throw YAMLError(
-      location: reader.location, message: "the tag \(YAMLScalar.short(tag)) has no meaning on \(word) here; remove it")
+      location: reader.location, message: "the tag \(YAMLScalar.short(tag)) is not supported on \(word); remove it")
   }
 
   private mutating func items(depth: Int) throws(YAMLError) -> [YAMLNode] {
@@ -137,7 +137,7 @@ struct Composer: ~Copyable {
     let mark = reader.mark
     let node = try node(depth: depth)
     guard case .scalar(let scalar) = node.value else {
-      throw fault(at: mark, "a key must be a single text, not a list or a mapping")
+      throw fault(at: mark, "a key must be a single value, not a list or a mapping")
     }
     return YAMLKey(text: scalar.text, mark: mark, isPlain: scalar.style == .plain && scalar.tag == nil)
   }

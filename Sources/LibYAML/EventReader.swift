@@ -119,7 +119,7 @@ extension EventReader {
   /// libyaml's error, in its own words, with what it was doing and a word of advice where one is known.
   private func problem() -> YAMLError {
     let state = parser.pointee
-    let words = state.problem.map { String(cString: $0) } ?? "the text is not YAML"
+    let words = state.problem.map { String(cString: $0) } ?? "not valid YAML"
     switch state.error {
     case YAML_MEMORY_ERROR:
       return YAMLError(location: location(state.mark), message: "out of memory while reading YAML")
@@ -135,7 +135,7 @@ extension EventReader {
     let value = String(state.problem_value, radix: 16, uppercase: true)
     if words.hasPrefix("control") {
       let code = String(repeating: "0", count: max(0, 4 - value.count)) + value
-      return "\(words): U+\(code); in a double-quoted text write it as \"\\u\(code)\""
+      return "\(words): U+\(code); in a double-quoted text, write it as \"\\u\(code)\""
     }
     return "not readable as UTF-8: \(words) (byte 0x\(value)); save the file as UTF-8"
   }
@@ -154,7 +154,7 @@ extension EventReader {
 
   private func advice(_ words: String, at mark: yaml_mark_t) -> String {
     if words.hasPrefix("mapping values are not allowed") {
-      return "; if the text itself holds a colon and a space, write it in quotes"
+      return "; if the text itself contains a colon and a space, write it in quotes"
     }
     if words.hasPrefix("found invalid Unicode character escape") {
       return "; YAML writes a character beyond U+FFFF as one escape of eight digits, such as \"\\U0001F600\""

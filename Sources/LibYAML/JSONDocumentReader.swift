@@ -87,7 +87,7 @@ struct JSONDocumentReader {
 
   /// What stands here is not what has to, or nothing stands here any more.
   private mutating func missing(_ what: String) -> YAMLError {
-    failure(position < input.count ? "expected \(what)" : "the file ends too early: expected \(what)")
+    failure(position < input.count ? "expected \(what)" : "unexpected end of file: expected \(what)")
   }
 
   // MARK: Values
@@ -134,7 +134,7 @@ struct JSONDocumentReader {
     if take(UInt8(ascii: "}")) { return YAMLMapping(entries: []) }
     while true {
       skipSpace()
-      guard peek() == UInt8(ascii: "\"") else { throw missing("a key in quotes") }
+      guard peek() == UInt8(ascii: "\"") else { throw missing("a quoted key") }
       let mark = mark()
       try count(depth: depth + 1)
       let key = try string()
@@ -206,14 +206,14 @@ struct JSONDocumentReader {
       switch peek() {
       case UInt8(ascii: "\"")?:
         guard let valid = String(validating: text, as: UTF8.self) else {
-          throw failure("a text that ends here is not UTF-8; save the file as UTF-8")
+          throw failure("the string that ends here is not UTF-8; save the file as UTF-8")
         }
         position += 1
         return valid
       case UInt8(ascii: "\\")?: try escape(into: &text)
       case let byte?:
-        throw failure("control characters are not allowed in a text; write it as \\u00\(Self.hex(byte))")
-      case nil: throw missing("the end of a text in quotes")
+        throw failure("control characters are not allowed in a string; write it as \\u00\(Self.hex(byte))")
+      case nil: throw missing("the end of a quoted string")
       }
     }
   }
@@ -226,7 +226,7 @@ struct JSONDocumentReader {
   private mutating func escape(into text: inout [UInt8]) throws(YAMLError) {
     guard position + 1 < input.count else {
       position = input.count
-      throw missing("the end of a text in quotes")
+      throw missing("the end of a quoted string")
     }
     let letter = input[position + 1]
     if letter == UInt8(ascii: "u") {

@@ -45,7 +45,7 @@ package enum YAMLAmbiguity: Sendable, Hashable {
     case .timestamp: "YAML 1.1 readers read it as a date, YAML 1.2 readers as text"
     case .tooLarge: "it is a number of more than 64 bits"
     case .specialWord: "it has a special meaning to YAML 1.1 readers"
-    case .tag(let tag): "its tag \(tag) does not fit it"
+    case .tag(let tag): "its tag \(tag) does not match it"
     }
   }
 }

@@ -1,26 +1,26 @@
 package import Endpoints
 
-/// A rollout that was recorded, and perhaps sent, and has not been judged. At most one per endpoint.
+/// A rollout that was recorded, and perhaps sent, but not judged yet. There is at most one per endpoint.
 package struct Attempt: Hashable, Sendable {
   package let digest: ConfigDigest
   package let kind: Kind
   /// The number of the revision it rolls out.
   package let revision: Int
-  /// What the endpoint looked like when the attempt was recorded, just before the write.
+  /// The endpoint's state when the attempt was recorded, just before the write.
   package let base: Base
   package let openedAt: Timestamp
-  /// Set when it puts back what somebody changed.
+  /// Set if the attempt reverts drift.
   package let correction: Correction?
-  /// The checks it was opened with, so that a manifest edited meanwhile is not judged by them.
+  /// The digest of the checks that it was opened with, so that they do not judge a manifest edited in the meantime.
   package let checksDigest: ConfigDigest
-  /// The step of the rollout at which it is; its traffic is 100 where all of it goes to the new version and the one
-  /// before stays beside it. Nil: the whole config and nothing else.
+  /// The current step of the rollout; its traffic is 100 if the new version gets all of it and the previous one stays
+  /// beside it. Nil for the whole config alone.
   package let step: RolloutStep?
-  /// The provider's answer that the write was taken; nil: none arrived, whatever happened to the write.
+  /// The provider's acceptance of the write; nil if none arrived, whatever happened to the write.
   package var acceptance: Acceptance?
-  /// The provider's answer that the write was not taken.
+  /// The provider's refusal of the write.
   package var refusal: Refusal?
-  /// What verification has found so far.
+  /// The result of the verification so far.
   package var verification: Verification?
 
   package init(
@@ -41,9 +41,9 @@ package struct Attempt: Hashable, Sendable {
     self.verification = verification
   }
 
-  /// The same rollout at its next step, with nothing sent of it yet.
+  /// Returns the same rollout at its next step, of which nothing has been sent yet.
   ///
-  /// - Parameter step: nil: the whole.
+  /// - Parameter step: the next step; nil for the whole.
   package func going(on step: RolloutStep?, base: Base, at now: Timestamp) -> Attempt {
     Attempt(
       digest: digest, kind: kind, revision: revision, base: base, openedAt: now, correction: nil,
@@ -51,19 +51,19 @@ package struct Attempt: Hashable, Sendable {
   }
 
   package enum Kind: String, Hashable, Sendable {
-    /// Towards what the manifest says: verified, and held when it fails.
+    /// Rolls out the manifest's config; verified, and held on failure.
     case update
-    /// Back to a revision that was good: not verified again, and never followed by another rollback.
+    /// Returns to a good revision; not verified again, and never followed by another rollback.
     case rollback
   }
 
-  /// The endpoint just before a write. While it still looks like this, the write has left no trace.
+  /// The endpoint's state just before a write. While it is unchanged, the write has left no trace.
   package enum Base: Hashable, Sendable {
     case absent
     /// - Parameters:
-    ///   - version: of the active config; nil where there is none.
+    ///   - version: the config version of the active config; nil if there is none.
     ///   - lastUpdated: the provider's time of the last change, in milliseconds since 1970.
-    ///   - hadFailed: whether an earlier update's failure or cancellation was showing already.
+    ///   - hadFailed: whether it already showed the failure or cancellation of an earlier update.
     case present(id: String, version: Int64?, lastUpdated: Int64, hadFailed: Bool = false)
 
     package init(_ endpoint: ObservedEndpoint) {
@@ -75,7 +75,7 @@ package struct Attempt: Hashable, Sendable {
 
   package struct Acceptance: Hashable, Sendable {
     package let at: Timestamp
-    /// The config version that the answer announced; nil where it named none.
+    /// The config version that the response announced; nil if it named none.
     package let version: Int64?
 
     package init(at: Timestamp, version: Int64?) {
@@ -97,9 +97,9 @@ package struct Attempt: Hashable, Sendable {
 
   package struct Verification: Hashable, Sendable {
     package let verdict: Verdict
-    /// Of the checks that were asked.
+    /// The digest of the checks that were run.
     package let checksDigest: ConfigDigest
-    /// When it was first asked, from which the time for an answer counts.
+    /// The time of the first run, from which the time limit counts.
     package let firstAskedAt: Timestamp
     package let lastAskedAt: Timestamp
 
@@ -114,20 +114,20 @@ package struct Attempt: Hashable, Sendable {
   }
 }
 
-/// What a verification found.
+/// The result of a verification.
 package enum Verdict: Hashable, Sendable {
   case passed
-  /// A check got an answer, and it was wrong. Which, in words.
+  /// A check got a wrong answer; described in words.
   case failed(String)
-  /// It could not be measured (404, 429, 503, a time-out): neither promotes nor rolls back. Why, in words.
+  /// No result (404, 429, 503, a timeout): neither promotes nor rolls back. The reason in words.
   case inconclusive(String)
 }
 
-/// One putting back of what somebody else changed.
+/// One revert of drift.
 package struct Correction: Hashable, Sendable {
-  /// What was put back.
+  /// The config that was restored.
   package let target: ConfigDigest
-  /// What was found instead.
+  /// The config that was found instead.
   package let live: ConfigDigest
   package let at: Timestamp
 

@@ -1,17 +1,17 @@
 internal import Endpoints
 
-/// Decides what to do about one endpoint. Pure and total: the same inputs give the same decision, and every combination
-/// of inputs gives one. The rows are those of the table in `docs/architecture.md`; the first that matches wins.
+/// Decides what to do about one endpoint. Pure and total: the same inputs always give the same decision, and every
+/// combination of inputs has one. The rows are those of the table in `docs/architecture.md`; the first match wins.
 package func decide(
   desired: Desired, observed: Observation, memory: Memory, now: Timestamp, options: DecisionOptions
 ) -> Decision {
   switch (desired, observed) {
-  // Row 1: what is not known is not acted on.
+  // Row 1: an unknown state is not acted on.
   case (.unknown(let why), _), (_, .unreadable(let why)):
     return .hold(Reason(.blocked, why))
   // Row 2
   case (.present(let endpoint, let rollout), _) where endpoint.suspend:
-    return .hold(Reason(.suspended, "the manifest says suspend: true"), target: rollout)
+    return .hold(Reason(.suspended, "the manifest sets suspend: true"), target: rollout)
   case (.none, .absent):
     return forget(memory, now: now)
   case (.none, .present(let live)):
@@ -23,7 +23,7 @@ package func decide(
   }
 }
 
-/// Neither manifest nor endpoint: what is still open here is closed, so that it does not surprise a later manifest.
+/// Closes whatever is still open if neither manifest nor endpoint exists, so that no later manifest is affected.
 private func forget(_ memory: Memory, now: Timestamp) -> Decision {
   if memory.attempt != nil {
     return Decision(.none, Reason(.inSync), next: .record(.closed(.init(.superseded, at: now))))
@@ -32,7 +32,7 @@ private func forget(_ memory: Memory, now: Timestamp) -> Decision {
   return Decision(.none, Reason(.inSync), next: .rest)
 }
 
-/// Row 4, for an endpoint that the source, read whole, does not name. A stranger's is none of our business.
+/// Decides row 4: an endpoint that a completely read source does not name. Endpoints of other fleets are ignored.
 private func decideWithoutManifest(
   _ live: ObservedEndpoint, memory: Memory, now: Timestamp, options: DecisionOptions
 ) -> Decision {
@@ -62,8 +62,8 @@ extension Decision {
     Decision(.hold, reason, target: target, next: next, degraded: degraded)
   }
 
-  /// The same decision, but waiting while a former failure of its call is too fresh. A refusal is for a person to look
-  /// at; everything else is tried again by itself.
+  /// Returns the same decision, but waiting while the call's previous failure is too recent. A refusal needs a user's
+  /// attention; everything else is retried automatically.
   func afterSetback(_ setback: TransientFailure?, now: Timestamp) -> Decision {
     guard let setback, now < setback.until else { return self }
     var copy = self
@@ -81,6 +81,6 @@ extension Decision {
 
 extension TransientFailure {
   var retryWords: String {
-    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); sent again later)"
+    "\(words.clause) (failed \(failures == 1 ? "once" : "\(failures) times in a row"); will be retried)"
   }
 }

@@ -1,27 +1,27 @@
 package import Endpoints
 
-/// What to do about one endpoint: what a person is told, and the one next step.
+/// What to do about one endpoint: what the user is told, and the one next step.
 ///
-/// A shell observes, decides, performs the step, records what came of it, and begins again. A call is made at most once
-/// per decision, so that every call rests on a fresh look at the world, and a crash between any two steps is harmless.
+/// A shell observes, decides, performs the step, records the result, and starts over. A call is made at most once per
+/// decision, so that every call is based on a fresh observation, and a crash between any two steps is harmless.
 package struct Decision: Hashable, Sendable {
   package var action: PlanAction
   package var reason: Reason
-  /// The config to be at; nil where none is known or wanted.
+  /// The config to reach; nil if none is known or wanted.
   package let target: Rollout?
-  /// Every tag that differs from what it is to be.
+  /// Every tag that differs from its desired value.
   package var tagPatch: TagPatch
-  /// What differs in the other side settings, in the manifest's own terms.
+  /// The differences in the other side settings, in the manifest's own terms.
   package var settingFields: [FieldChange] = []
-  /// What stands in the way at present, such as an update under way.
+  /// What currently blocks the change, such as an update in progress.
   package let blockedBy: String?
   /// The one next step.
   package var next: Step
-  /// Set when the endpoint is not well, or not moving: for the Degraded condition. Why, in words.
+  /// The reason, in words, if the endpoint is unhealthy or makes no progress; for the Degraded condition.
   package var degraded: String?
-  /// What a person should know beside it.
+  /// Anything else that the user should know.
   package var warnings: [String]
-  /// Every call that carrying it out takes from here on, as far as can be told, in order.
+  /// Every call that the decision still requires, in order, as far as is known.
   package var operations: [Operation]
 
   package init(
@@ -40,16 +40,16 @@ package struct Decision: Hashable, Sendable {
     self.operations = operations
   }
 
-  /// Nothing more happens by itself: all is in sync, or a person has to look.
+  /// Whether nothing more happens automatically: everything is in sync, or a user has to act.
   package var isSettled: Bool { action == .none || action == .hold }
 }
 
-/// What a plan says of an endpoint.
+/// What a plan does with an endpoint.
 package enum PlanAction: String, Hashable, Sendable, CaseIterable {
   case create, update, rollback, delete, adopt, hold, none
 }
 
-/// Why, in a closed vocabulary, with a sentence for people.
+/// The reason for a decision: a code from a closed vocabulary, with a sentence for people.
 package struct Reason: Hashable, Sendable {
   package let code: Code
   /// May be empty.
@@ -60,7 +60,7 @@ package struct Reason: Hashable, Sendable {
     self.detail = detail
   }
 
-  /// The raw value is what machines read in the plan.
+  /// The code of a reason. Programs read its raw value in the plan.
   package enum Code: String, Hashable, Sendable, CaseIterable {
     case inSync = "in sync"
     case doesNotExist = "does not exist"
@@ -82,7 +82,7 @@ package struct Reason: Hashable, Sendable {
     case notThisFleet = "not this fleet's"
     case pruningOff = "pruning is off"
     case notRecordedHere = "not recorded here"
-    /// More of the fleet would be deleted than may be without being asked.
+    /// More of the fleet would be deleted than is allowed without `--allow-mass-delete`.
     case massDeletion = "mass deletion"
     // holds
     case blocked
@@ -96,16 +96,16 @@ package struct Reason: Hashable, Sendable {
     case contested
     case inconclusive
     case refused
-    /// What differs can be set at creation only.
+    /// The difference is in a field that can only be set at creation.
     case needsRecreate = "needs recreate"
   }
 
-  /// Whether a hold for this reason waits for a person, and is more than what a person chose.
+  /// Whether a hold for this reason needs a user to act and was not chosen by a user.
   package var needsPerson: Bool { code.needsPerson }
 }
 
 extension Reason.Code {
-  /// As ``Reason/needsPerson``.
+  /// See ``Reason/needsPerson``.
   package var needsPerson: Bool {
     switch self {
     case .conflict, .quarantined, .unhealthy, .stalled, .contested, .inconclusive, .refused, .needsRecreate,
@@ -116,24 +116,24 @@ extension Reason.Code {
   }
 }
 
-/// One step; each is idempotent.
+/// One step. Each step is idempotent.
 package enum Step: Hashable, Sendable {
   /// Apply the change to this endpoint's memory and persist it before anything else.
   case record(MemoryChange)
   /// Make the call, then record ``MemoryChange/received(_:_:at:)``.
   case call(Operation)
-  /// Ask each entity the checks, then record ``MemoryChange/verified(_:checksDigest:at:)``.
+  /// Run the checks against each entity, then record ``MemoryChange/verified(_:checksDigest:at:)``.
   case verify(VerificationRequest)
   /// Ask the registry whether every version of the config still exists and can be served, then record
-  /// ``MemoryChange/checkedTarget(_:)``; where nobody can tell, without a problem.
+  /// ``MemoryChange/checkedTarget(_:)``; if the registry cannot tell, without a problem.
   case checkTarget(Rollout)
-  /// Look again after this time.
+  /// Check again after this time.
   case wait(Duration)
-  /// Nothing, until something changes.
+  /// Do nothing until something changes.
   case rest
 }
 
-/// What to ask of a new version before it is called good.
+/// The checks that a new version must pass before it is considered good.
 package struct VerificationRequest: Hashable, Sendable {
   package let endpoint: String
   /// The live names of the served entities.

@@ -1,45 +1,46 @@
 package import Endpoints
 
-/// What the source says of one endpoint.
+/// The source's statement about one endpoint.
 package enum Desired: Hashable, Sendable {
-  /// The manifest's meaning, and what it would roll out.
+  /// The meaning of the manifest, and the config that it would roll out.
   indirect case present(DesiredEndpoint, Rollout)
-  /// The source was read whole, and the endpoint is not in it.
+  /// The source was read completely, and the endpoint is not in it.
   case none
-  /// It cannot be told: an alias or registry cannot be reached, or a file of the source is broken. Why, in words.
+  /// Unknown: an alias cannot be resolved, a registry cannot be reached, or a file of the source is invalid. The reason
+  /// in words.
   case unknown(String)
 
-  /// The desired endpoint with its digest computed.
+  /// Creates the desired state of an endpoint and computes its digest.
   package static func present(_ endpoint: DesiredEndpoint) -> Desired {
     .present(endpoint, Rollout(endpoint.config))
   }
 }
 
-/// What the provider says of one endpoint.
+/// The provider's statement about one endpoint.
 package enum Observation: Hashable, Sendable {
-  /// A real 404, never a failure to read.
+  /// A 404, never a failure to read.
   case absent
-  /// It could not be read. Why, in words.
+  /// The endpoint could not be read. The reason in words.
   case unreadable(String)
   indirect case present(ObservedEndpoint)
 }
 
-/// What a person or the controller allows in this pass.
+/// What a user or the controller allows in this pass.
 package struct DecisionOptions: Hashable, Sendable {
-  /// The fleet in whose name this pass acts; only endpoints with its tag are touched.
+  /// The fleet that this pass acts for; only endpoints with its tag are touched.
   package let fleet: String
-  /// Take over endpoints that are desired and carry no tag, or another fleet's.
+  /// Whether to adopt desired endpoints that carry no fleet tag, or another fleet's.
   package let adopt: Bool
-  /// Delete endpoints of the fleet that the source no longer names.
+  /// Whether to delete endpoints of the fleet that the source no longer names.
   package let prune: Bool
-  /// Delete an endpoint and make it again where what differs can be set at creation only.
+  /// Whether to recreate an endpoint if the difference is in a field that can only be set at creation.
   package let allowRecreate: Bool
-  /// Leave every side setting but the tags as it is: for commands that know a rollout and no manifest.
+  /// Whether to leave every side setting except tags unchanged: for commands that know a rollout but no manifest.
   package let leavesSettings: Bool
-  /// The source commit that new revisions are recorded with, where there is one.
+  /// The source commit that new revisions are recorded with, if there is one.
   package let sourceCommit: String?
 
-  /// The fleet of commands that name none.
+  /// The fleet of commands that do not name one.
   package static let defaultFleet = "default"
 
   package init(

@@ -1,23 +1,23 @@
 internal import Endpoints
 
-/// What a plan says of one endpoint.
+/// One endpoint's entry in a plan.
 package struct EndpointChange: Hashable, Sendable {
   package let endpoint: String
   package let action: PlanAction
   package let reason: Reason
-  /// What differs; for a hold, what is being withheld.
+  /// The differences; for a hold, the changes that are withheld.
   package let fields: [FieldChange]
-  /// What was seen to differ and does not count.
+  /// The differences that do not count.
   package let ignored: [IgnoredDifference]
-  /// The calls it takes, as far as can be told.
+  /// The calls that the change requires, as far as is known.
   package let operations: [Operation]
   package let blockedBy: String?
   package let degraded: String?
   package let warnings: [String]
-  /// The endpoint as it was when this was planned; nil where it could not be read.
+  /// The endpoint's state when the change was planned; nil if it could not be read.
   package let world: Attempt.Base?
 
-  /// What carrying it out does to what serves now, in a sentence; empty where nothing is done.
+  /// What the change does to what is serving now, in a sentence; empty if nothing is done.
   package var consequence: String {
     switch action {
     case .create: return "new replicas start; nothing that is serving changes"

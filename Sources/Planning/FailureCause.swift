@@ -3,14 +3,14 @@ package import Endpoints
 /// Why a rollout failed.
 package struct FailureCause: Hashable, Sendable {
   package let cause: CauseClass
-  /// In plain words where the provider's are known, always the provider's own, and advice where there is any.
+  /// The provider's own words, introduced by plain ones if the message is known, and followed by any advice.
   package let words: String
 
-  /// Reads the cause off a failed update: the messages of the deployments that are not ready, of the pending config where
-  /// it is still reported; else what was seen of them while the rollout ran; where no message tells, the logs.
+  /// Determines the cause of a failed update: from the messages of the deployments that are not ready, taken from the
+  /// pending config if it is still reported; else from what was seen while the rollout ran; else from the logs.
   ///
-  /// What nothing is known of counts as ours: the old config serves on either way, and to send again what may never
-  /// come up would start new replicas without end, while a hold costs one look of a person.
+  /// An unknown cause counts as ours: the old config keeps serving either way. Retrying a config that may never come up
+  /// would start new replicas indefinitely, while a hold only costs one check by a user.
   package init(of endpoint: ObservedEndpoint) {
     let findings = Finding.all(of: endpoint)
     let isTheirs = !findings.isEmpty && findings.allSatisfy { $0.known?.cause == .theirs }
@@ -24,10 +24,10 @@ package struct FailureCause: Hashable, Sendable {
   /// One served entity that did not come up.
   private struct Finding {
     let entity: String
-    /// The provider's words; empty where only a log tells.
+    /// The provider's words; empty if only a log explains the failure.
     let message: String
     let known: KnownMessage?
-    /// The line of a log that says what it was, where the message does not.
+    /// The log line that explains the failure, if the message does not.
     let line: String?
 
     init?(_ entity: String, message: String, evidence: RolloutEvidence.Entity?) {
@@ -40,7 +40,7 @@ package struct FailureCause: Hashable, Sendable {
       line = log?.line
     }
 
-    /// The first line that is a known failure: what comes after it is mostly its consequence.
+    /// The first line that is a known failure: the lines after it are mostly its consequences.
     private static func telling(_ evidence: RolloutEvidence.Entity) -> (line: String, known: KnownMessage)? {
       for line in evidence.serverLog + evidence.buildLog {
         if let known = KnownMessage.found(in: line), known.cause == .ours { return (line, known) }

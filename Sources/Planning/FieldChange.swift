@@ -1,8 +1,8 @@
-/// One difference between what is and what is to be, in the manifest's own terms.
+/// One difference between live and desired state, in the manifest's own terms.
 package struct FieldChange: Hashable, Sendable {
   /// Such as `spec.entityVersion`, `spec.servedEntities[name=stable].traffic`, `spec.environment.HF_TOKEN`.
   package let path: String
-  /// Nil: not there. A plain environment value is never shown.
+  /// The live value; nil if absent. A plain environment value is never shown.
   package let from: String?
   package let to: String?
   package let effect: Effect
@@ -14,14 +14,14 @@ package struct FieldChange: Hashable, Sendable {
     self.effect = effect
   }
 
-  /// What a change does to what serves now, mildest first.
+  /// The effect of a change on what is serving now, mildest first.
   package enum Effect: String, Hashable, Sendable, CaseIterable, Comparable {
     case none
     /// Nothing is restarted: traffic, tags.
     case inPlace
-    /// New replicas come up beside the old, then traffic switches.
+    /// New replicas start beside the old ones, then traffic switches.
     case rolling
-    /// Deleted and made again: downtime, and a new id.
+    /// The endpoint is deleted and recreated: downtime, and a new id.
     case recreate
 
     package static func < (one: Effect, other: Effect) -> Bool { one.rank < other.rank }
@@ -36,11 +36,11 @@ package struct FieldChange: Hashable, Sendable {
   }
 }
 
-/// A difference that was seen and does not count, for `--explain`.
+/// A difference that does not count; shown by `--explain`.
 package struct IgnoredDifference: Hashable, Sendable {
   package let path: String
   package let live: String
-  /// Why it is no drift.
+  /// Why it is not drift.
   package let why: String
 
   package init(path: String, live: String, why: String) {

@@ -1,19 +1,19 @@
 package import Endpoints
 
-/// The differences between a live config and one to be at, in the manifest's own terms. Entities pair by meaning, not
-/// by place in a list.
+/// The differences between a live config and a target config, in the manifest's own terms. Entities are paired by
+/// meaning, not by position in a list.
 package enum FieldDiff {
-  /// Empty exactly when `target` is met by `live`.
+  /// Returns the differences; empty exactly when `live` meets `target`.
   ///
   /// - Parameters:
-  ///   - live: nil: there is none; everything is new.
-  ///   - cloud: the workspace's, whose silicon is named; nil: a plane.
+  ///   - live: the live config; nil if there is none and everything is new.
+  ///   - cloud: the workspace's cloud, which determines the names of accelerators; nil for a plane.
   package static func changes(
     from live: EndpointConfig?, to target: EndpointConfig, on cloud: Cloud? = nil
   ) -> [FieldChange] {
     let old = live?.entities ?? []
     if target.entities.count == 1, old.count <= 1, let entity = target.entities.first {
-      // The five flat fields say all there is to one entity, unless it was given a name.
+      // The five flat fields describe one entity completely, unless it was given a name.
       let path = entity.givenName == nil ? "spec" : path(of: entity)
       return EntityDiff(path: path, old: old.first, new: entity, cloud: cloud).changes
     }
@@ -31,7 +31,7 @@ package enum FieldDiff {
     return kept + gone
   }
 
-  /// Changes of tags: those of the manifest; Setpoint's own are shown where they mean something to a person.
+  /// Returns the changes of tags: the manifest's, and those of Setpoint's own that mean something to the user.
   package static func changes(of patch: TagPatch, on live: [String: String]) -> [FieldChange] {
     Set(patch.add.keys).union(patch.remove).sorted().compactMap { key -> FieldChange? in
       let from = live[key]
@@ -48,7 +48,7 @@ package enum FieldDiff {
     }
   }
 
-  /// The tags of an endpoint that is to be created, and whether it is protected; that it is the fleet's goes without saying.
+  /// Returns the tags of a new endpoint, and whether it is protected. The fleet tag is implied and omitted.
   package static func changes(ofNew endpoint: DesiredEndpoint) -> [FieldChange] {
     let tags = endpoint.sideSettings.tags.sorted { $0.key < $1.key }.map { key, value in
       FieldChange(path: "spec.tags.\(key)", from: nil, to: value, effect: .inPlace)
@@ -57,7 +57,7 @@ package enum FieldDiff {
     return tags + [FieldChange(path: "spec.deletionPolicy", from: nil, to: "Retain", effect: .inPlace)]
   }
 
-  /// Each new entity with the old one it continues: by a given name, else by model and version, else by model.
+  /// Pairs each new entity with the old one that it continues: by given name, else by model and version, else by model.
   private static func pairs(old: [ServedEntity], new: [ServedEntity]) -> [(new: ServedEntity, old: ServedEntity?)] {
     var free = old
     var partner: [ServedEntity: ServedEntity] = [:]
@@ -74,7 +74,7 @@ package enum FieldDiff {
   }
 
   private static func words(_ concurrency: ProvisionedConcurrency) -> String {
-    "\(concurrency.min) to \(concurrency.max) requests at once"
+    "\(concurrency.min) to \(concurrency.max) concurrent requests"
   }
 
   private static func path(of entity: ServedEntity) -> String { "spec.servedEntities[name=\(entity.name)]" }
@@ -87,7 +87,7 @@ package enum FieldDiff {
   }
 }
 
-/// One entity before and after.
+/// One entity before and after a change.
 private struct EntityDiff {
   let path: String
   let old: ServedEntity?
@@ -115,7 +115,7 @@ private struct EntityDiff {
     return changes + environment
   }
 
-  /// The variables, and the engine's flags among them.
+  /// The changes of environment variables, including the engine's flags.
   var environment: [FieldChange] {
     let before = old?.environment ?? [:]
     return Set(before.keys).union(new.environment.keys).sorted().compactMap { variable -> FieldChange? in
@@ -124,7 +124,7 @@ private struct EntityDiff {
       let field = variable == EngineArguments.variable ? "engine" : "environment.\(variable)"
       let old = from.map { shown(variable, $0) }
       let new = to.map { shown(variable, $0) }
-      // Two hidden values would look alike; that they are not is all that may be said.
+      // Two hidden values would look alike; all that may be said is that they differ.
       let isChangeHidden = new == Self.hidden && from != nil
       return FieldChange(
         path: "\(path).\(field)", from: old, to: isChangeHidden ? "\(Self.hidden), changed" : new, effect: .rolling)

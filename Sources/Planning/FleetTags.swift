@@ -1,64 +1,65 @@
 package import Endpoints
 
-/// The tags by which a laptop, a CI job and a pod agree on an endpoint. They are no part of a digest, a diff or an
+/// The tags by which a laptop, a CI job and a pod agree on an endpoint. They are not part of a digest, a diff or an
 /// import.
 package enum FleetTags {
   /// The name of the fleet that owns the endpoint.
   package static let fleet = "setpoint-fleet"
-  /// What is held, see ``HeldTag``.
+  /// What is held; see ``HeldTag``.
   package static let held = "setpoint-held"
-  /// There while the manifest's deletion policy is Retain: the manifest itself is gone when it matters.
+  /// Present while the manifest's deletion policy is Retain: by the time it matters, the manifest itself is gone.
   package static let retain = "setpoint-retain"
-  /// Which tag keys the manifest set, see ``OwnedKeys``.
+  /// Which tag keys the manifest set; see ``OwnedKeys``.
   package static let owns = "setpoint-owns"
-  /// Which side settings the manifest set, see ``ManagedSettings``.
+  /// Which side settings the manifest set; see ``ManagedSettings``.
   package static let manages = "setpoint-manages"
-  /// Keys that begin so are Setpoint's own; a manifest cannot set them.
+  /// The prefix of Setpoint's own keys; a manifest cannot set them.
   package static let prefix = "setpoint-"
-  /// How long a tag's value may be, in UTF-8 bytes.
+  /// The maximum length of a tag's value, in UTF-8 bytes.
   package static let longestValue = 256
 
   package static func isOwn(_ key: String) -> Bool { key.hasPrefix(prefix) }
 
-  /// Endpoints with such names belong to the platform and are never touched.
+  /// Whether the name belongs to an endpoint of the platform, which is never touched.
   package static func isReserved(endpoint name: String) -> Bool { name.hasPrefix("databricks-") }
 
-  /// Whether tags say that an endpoint outlives its manifest. Any value but `false` protects.
+  /// Whether tags say that an endpoint outlives its manifest. Any value except `false` protects it.
   package static func isRetained(_ tags: [String: String]) -> Bool { tags[retain].map { $0 != "false" } ?? false }
 }
 
 extension ObservedEndpoint {
-  /// The fleet that owns the endpoint; nil where none has put its tag on it.
+  /// The fleet that owns the endpoint; nil if it carries no fleet tag.
   package var fleet: String? { tags[FleetTags.fleet] }
 
-  /// Whose it is where it is not this fleet's, as a clause: a missing tag does not mean that Setpoint never was here.
+  /// The owner of an endpoint that is not this fleet's, as a clause. A missing tag does not mean that Setpoint never
+  /// managed it.
   package var ownerWords: String { ownerWords(isKnown: false) }
 
-  /// - Parameter isKnown: whether this machine remembers that it made or adopted the endpoint.
+  /// - Parameter isKnown: whether this machine remembers that it created or adopted the endpoint.
   func ownerWords(isKnown: Bool) -> String {
     if let fleet { return "it belongs to fleet \"\(fleet)\"" }
-    if isKnown { return "its fleet tag (\(FleetTags.fleet)) is missing: Setpoint made it or took it over" }
+    if isKnown { return "its fleet tag (\(FleetTags.fleet)) is missing: Setpoint created or adopted it" }
     return tags.keys.contains(where: FleetTags.isOwn)
-      ? "its fleet tag (\(FleetTags.fleet)) is missing: it has other tags of Setpoint's" : "no fleet owns it"
+      ? "its fleet tag (\(FleetTags.fleet)) is missing: it has other Setpoint tags" : "no fleet owns it"
   }
 
-  /// Whether its manifest asked that it outlives the manifest.
+  /// Whether the endpoint is to outlive its manifest.
   package var isRetained: Bool { FleetTags.isRetained(tags) }
 
-  /// Whether the fleet owns it; what belongs to the platform is nobody's.
+  /// Whether the fleet owns it; no fleet owns the platform's endpoints.
   package func belongs(to fleet: String) -> Bool {
     self.fleet == fleet && !FleetTags.isReserved(endpoint: name)
   }
 }
 
 extension DesiredEndpoint {
-  /// The manifest's tags, without such as only Setpoint may set.
+  /// The manifest's tags, without those that only Setpoint may set.
   var managedTags: [String: String] {
     sideSettings.tags.keys.contains(where: FleetTags.isOwn)
       ? sideSettings.tags.filter { !FleetTags.isOwn($0.key) } : sideSettings.tags
   }
 
-  /// Every tag of a new endpoint.
+  /// Returns every tag of a new endpoint.
   func tagsAtCreation(fleet: String) -> [String: String] {
     var tags = guardTags(fleet: fleet).merging(managedTags) { $1 }.merging(OwnedKeys.tags(for: managedTags.keys)) { $1 }
     if sideSettings.hasMore { tags[FleetTags.manages] = ManagedSettings.atCreation(sideSettings).value }
@@ -69,9 +70,9 @@ extension DesiredEndpoint {
     deletionPolicy == .retain ? [FleetTags.fleet: fleet, FleetTags.retain: "true"] : [FleetTags.fleet: fleet]
   }
 
-  /// What must be on the endpoint before anything else is done to it: whose it is, and whether it is protected.
+  /// Returns the tags that must be on the endpoint before anything else is done to it: its owner and its protection.
   func guardPatch(on live: [String: String], fleet: String) -> TagPatch {
-    // Nearly every endpoint is as it is to be.
+    // Nearly every endpoint already matches.
     if live[FleetTags.fleet] == fleet, live[FleetTags.retain] == (deletionPolicy == .retain ? "true" : nil) {
       return TagPatch()
     }
@@ -81,12 +82,12 @@ extension DesiredEndpoint {
       remove: wanted[FleetTags.retain] == nil && live[FleetTags.retain] != nil ? [FleetTags.retain] : [])
   }
 
-  /// The manifest's own tags: set what differs, remove what it set before and no longer names. Other people's stay.
+  /// Returns the patch of the manifest's own tags: sets those that differ, and removes those that it set before and no
+  /// longer names. Other tags stay.
   func settingsPatch(on live: [String: String]) -> TagPatch {
     let managed = managedTags
     let marks = OwnedKeys.tags(for: managed.keys)
-    // Nearly every endpoint bears the marks it is to bear: then nothing was dropped, and the values are all there is to
-    // see.
+    // Nearly every endpoint already carries the right marks: then nothing was dropped, and only the values matter.
     if OwnedKeys.areMarks(marks, on: live) {
       return TagPatch(add: managed.filter { live[$0.key] != $0.value })
     }

@@ -2,16 +2,17 @@ internal import CanonicalJSON
 package import Endpoints
 internal import LibCrypto
 
-/// What the fleet will not send, why, and where to stay instead. Lifted by another digest or by a person's `retry`.
+/// The config that the fleet will not send, the reason, and the revision to stay at. Another digest or a user's `retry`
+/// lifts the hold.
 package struct Held: Hashable, Sendable {
   package let digest: ConfigDigest
   package let cause: Cause
-  /// The digest of the revision to be at while this is held; nil: stay and wait for a person.
+  /// The digest of the revision to roll back to during the hold; nil to stay and wait for a user.
   package let target: ConfigDigest?
-  /// Of the circumstances under which the digest was judged: when they change, it may be judged again, see
+  /// The digest of the circumstances under which the config was judged. When they change, it may be judged again; see
   /// ``circumstances(of:cause:)``.
   package let circumstances: ConfigDigest?
-  /// The way back failed too: nothing is tried until a person or another digest comes.
+  /// Whether the rollback failed too: nothing is tried until a user acts or another digest is desired.
   package let isStalled: Bool
 
   package init(
@@ -26,22 +27,23 @@ package struct Held: Hashable, Sendable {
   }
 
   package enum Cause: String, Hashable, Sendable, CaseIterable {
-    /// The provider gave up on it for a cause of ours.
+    /// The rollout failed at the provider through our fault.
     case failed
     /// The provider refused the write.
     case refused
-    /// It came up and answered wrongly.
+    /// It came up, but failed its verification.
     case verification
-    /// A person cancelled the update at the provider.
+    /// A user canceled the update at the provider.
     case canceled
-    /// A person chose another revision.
+    /// A user chose another revision.
     case rollback
   }
 }
 
 extension Held {
-  /// What else a judgement hung on, besides the config: the checks for a failed verification, tags and settings for a
-  /// create that was refused with them. Nil where nothing else mattered. When it changes, the digest is judged anew.
+  /// Returns the digest of everything but the config that a verdict depended on: the checks of a failed verification,
+  /// the tags and settings of a refused create; nil if nothing else mattered. When it changes, the config is judged
+  /// anew.
   package static func circumstances(of endpoint: DesiredEndpoint, cause: Cause) -> ConfigDigest? {
     switch cause {
     case .verification: endpoint.rollout.checksDigest
@@ -51,7 +53,7 @@ extension Held {
     }
   }
 
-  /// What travels with the config in a create.
+  /// Returns what a create sends along with the config.
   private static func createdWith(_ endpoint: DesiredEndpoint) -> [String: JSONValue] {
     var members = endpoint.sideSettings.tags.mapValues { JSONValue.string($0) }
     let settings = CreateSettings(endpoint.sideSettings)
@@ -60,7 +62,7 @@ extension Held {
     return members
   }
 
-  /// Whether this keeps the endpoint from being rolled out as its manifest says now.
+  /// Whether the hold keeps the manifest's current config from being rolled out.
   package func isInForce(for endpoint: DesiredEndpoint, _ rollout: Rollout) -> Bool {
     guard digest == rollout.digest else { return false }
     guard let circumstances else { return true }

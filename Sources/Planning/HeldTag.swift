@@ -1,10 +1,10 @@
 internal import Endpoints
 
-/// The endpoint's tag that says what is held, so that every machine of the fleet knows.
+/// The endpoint's tag that says what is held, so that every machine of the fleet knows it.
 package enum HeldTag: Hashable, Sendable {
   case nothing
   case held(Held)
-  /// It cannot be read: damaged by hand, or of a newer version. Nothing is sent then. Why, in words.
+  /// The tag cannot be read: damaged by hand, or of a newer version; the reason in words. Nothing is sent then.
   case unreadable(String)
 
   package init(tags: [String: String]) {
@@ -17,7 +17,7 @@ package enum HeldTag: Hashable, Sendable {
 
   package var held: Held? { if case .held(let held) = self { held } else { nil } }
 
-  /// The tag's value: `1:CAUSE:DIGEST:TARGET:CIRCUMSTANCES:STALLED` with `-` for nothing; at most 217 of 256
+  /// Returns the tag's value: `1:CAUSE:DIGEST:TARGET:CIRCUMSTANCES:STALLED` with `-` for nothing; at most 217 of 256
   /// characters, all of them letters, digits, colons and hyphens.
   package static func encode(_ held: Held) -> String {
     [
@@ -40,7 +40,7 @@ package enum HeldTag: Hashable, Sendable {
         digest: digest, cause: cause, target: target, circumstances: circumstances, isStalled: parts[5] == "stalled"))
   }
 
-  /// Nil for neither a digest nor `-`.
+  /// Returns nil for anything that is neither a digest nor `-`.
   private static func optional(_ text: String) -> ConfigDigest?? {
     text == "-" ? .some(nil) : ConfigDigest(hex: text).map { .some($0) }
   }

@@ -1,7 +1,7 @@
 internal import Endpoints
 
 extension IgnoredDifference {
-  /// What differs between manifest and endpoint and is no drift, with the reason.
+  /// Returns the differences between manifest and endpoint that are not drift, with the reasons.
   static func all(between desired: DesiredEndpoint, and live: ObservedEndpoint) -> [IgnoredDifference] {
     names(desired, live) + members(live) + previous(desired, live) + tags(desired, live) + settings(desired, live)
       + leftover(desired, live)
@@ -15,7 +15,7 @@ extension IgnoredDifference {
       guard let twin, twin.givenName == nil, let chosen = entity.givenName else { return nil }
       return IgnoredDifference(
         path: "spec.servedEntities[name=\(chosen)].name", live: chosen,
-        why: "the manifest gives no name, so the live one is kept")
+        why: "the manifest sets no name, so the live one is kept")
     }
   }
 
@@ -27,7 +27,7 @@ extension IgnoredDifference {
     }
   }
 
-  /// The version that a rollout left at no traffic, so that going back is quick.
+  /// The version that a rollout left without traffic, for a fast rollback.
   private static func previous(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
     guard desired.rollout.keepPrevious, desired.config.entities.count == 1 else { return [] }
     return (live.active?.config.entities ?? []).compactMap { entity in

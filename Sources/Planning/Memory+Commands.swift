@@ -1,13 +1,13 @@
 package import Endpoints
 
-/// What a person's command changes: on the endpoint, and in this machine's memory. Nothing is rolled out by it; the
-/// next decision does that.
+/// What a user's command changes on the endpoint and in this machine's memory. The edit itself rolls nothing out; the
+/// next decision does.
 package struct MemoryEdit: Hashable, Sendable {
-  /// The call to make first; nil where none is needed.
+  /// The call to make first; nil if none is needed.
   package let operation: Operation?
-  /// The change to record then.
+  /// The change to record afterwards.
   package let change: MemoryChange
-  /// The revision that a rollback goes to; nil for what is none.
+  /// The target of a rollback; nil for other commands.
   package let goal: RollbackGoal?
 
   init(operation: Operation?, change: MemoryChange, goal: RollbackGoal? = nil) {
@@ -17,17 +17,17 @@ package struct MemoryEdit: Hashable, Sendable {
   }
 }
 
-/// The revision that a rollback goes to.
+/// The target revision of a rollback.
 package struct RollbackGoal: Hashable, Sendable {
   package let revision: Int
-  /// Whether it is newer than what is live: then it is restored, and nothing goes back.
+  /// Whether it is newer than the live revision: then it is called a restore and not a rollback.
   package let isNewer: Bool
 }
 
-/// Why a person's command cannot be done.
+/// Why a user's command cannot be carried out.
 package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
-  /// What to do next; nil where the description says it.
+  /// What to do next; nil if the description says it.
   package let next: String?
 
   package init(description: String, next: String? = nil) {
@@ -42,19 +42,19 @@ package struct CommandRefusal: Error, Hashable, Sendable, CustomStringConvertibl
         next: "adopt it first: \"setpoint import \(live.name) | setpoint apply -f - --adopt\"")
     }
     return CommandRefusal(
-      description: "\(live.name) belongs to the fleet \"\(owner)\", and this command acts for fleet \"\(fleet)\"",
+      description: "\(live.name) belongs to fleet \"\(owner)\", and this command acts for fleet \"\(fleet)\"",
       next: "act for its fleet with --fleet")
   }
 }
 
 extension Memory {
-  /// `rollback NAME [--to N]`: holds what is rolled out at present, with an older good revision as the place to be.
+  /// Carries out `rollback NAME [--to N]`: holds the current config, with another good revision as the target.
   ///
   /// - Parameters:
-  ///   - number: of the revision to go back to; nil: the newest good one that is not live.
-  ///   - live: the endpoint as it is.
-  ///   - fleet: in whose name.
-  /// - Throws: where the endpoint is not the fleet's, or there is no such revision, or its config is not at hand.
+  ///   - number: the number of the target revision; nil for the newest good one that is not live.
+  ///   - live: the live endpoint.
+  ///   - fleet: the fleet that the command acts for.
+  /// - Throws: if the endpoint is not the fleet's, the revision does not exist, or its config is not available.
   package func rollback(
     to number: Int?, live: ObservedEndpoint, fleet: String
   ) throws(CommandRefusal) -> MemoryEdit {
@@ -78,10 +78,10 @@ extension Memory {
     } ?? revisions.last { $0.isLive(in: config) }
   }
 
-  /// What the manifest last said, as far as this machine knows: what is held, else what was last rolled out.
+  /// The manifest's last known config: the held one, else the one that was rolled out last.
   private func heldOrPresentDigest(_ live: ObservedEndpoint) -> ConfigDigest {
     if let held = HeldTag(tags: live.tags).held { return held.digest }
-    // In the middle of its steps a rollout is what is live, whoever has the larger share.
+    // In the middle of its steps, the rollout counts as live, whichever version has the larger share.
     if let attempt, !attempt.isAtTheEnd { return attempt.digest }
     return liveRevision(live)?.digest ?? attempt?.digest ?? revisions.last?.digest ?? live.active?.config.digest
       ?? EndpointConfig(entities: []).digest
@@ -119,37 +119,37 @@ extension Memory {
     guard target.digest != present else {
       guard HeldTag(tags: live.tags).held == nil else {
         throw CommandRefusal(
-          description: "revision \(target.number) of \(live.name) is the one that is held",
-          next: "\"setpoint retry \(live.name)\" lifts the hold and goes to it")
+          description: "revision \(target.number) of \(live.name) is held",
+          next: "\"setpoint retry \(live.name)\" lifts the hold and rolls it out")
       }
-      throw CommandRefusal(description: "\(live.name) is at revision \(target.number) already")
+      throw CommandRefusal(description: "\(live.name) is already at revision \(target.number)")
     }
     guard target.config != nil else {
       throw CommandRefusal(
         description:
-          "the config of revision \(target.number) is not available: one of its environment values is not known here")
+          "the config of revision \(target.number) is not available: an environment value is not known on this machine")
     }
     return target
   }
 
-  /// `retry NAME`: lifts what is held, and lets nothing wait any more.
+  /// Carries out `retry NAME`: lifts the hold and ends every wait.
   ///
-  /// - Throws: where the endpoint is not the fleet's, or there is nothing to try again.
+  /// - Throws: if the endpoint is not the fleet's, or there is nothing to retry.
   package func retry(name: String, live: ObservedEndpoint?, fleet: String) throws(CommandRefusal) -> MemoryEdit {
     if let live, !live.belongs(to: fleet) {
       throw .notOwned(live, by: fleet)
     }
     let isTagged = live?.tags[FleetTags.held] != nil
     guard isTagged || hasSomethingToRetry else {
-      let state = attempt == nil ? "" : "; its \(attempt?.kind == .rollback ? "rollback" : "update") is under way"
+      let state = attempt == nil ? "" : "; its \(attempt?.kind == .rollback ? "rollback" : "update") is in progress"
       throw CommandRefusal(
-        description: "\(name) is not held, and no call for it has failed; there is nothing to retry\(state)")
+        description: "\(name) is not held, and no call for it has failed; nothing to retry\(state)")
     }
     return MemoryEdit(
       operation: isTagged ? .patchTags(name: name, TagPatch(remove: [FleetTags.held])) : nil, change: .retried)
   }
 
-  /// Whether something waits here that a person may cut short.
+  /// Whether there is a wait that a user may cut short.
   private var hasSomethingToRetry: Bool {
     if heldWhileAbsent != nil || !setbacks.isEmpty || corrections.count >= Correction.limit { return true }
     if case .inconclusive = attempt?.verification?.verdict { return true }

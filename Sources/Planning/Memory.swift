@@ -1,26 +1,26 @@
 package import Endpoints
 
-/// What this machine remembers of one endpoint. What must be known everywhere stands in the endpoint's tags instead; a
-/// machine without this memory still decides rightly, but has no way back until it has recorded one.
+/// What this machine remembers of one endpoint. Whatever must be known everywhere is in the endpoint's tags instead. A
+/// machine without this memory still decides correctly, but cannot roll back until it has recorded a revision.
 package struct Memory: Hashable, Sendable {
-  /// By number, oldest first.
+  /// The revisions by number, oldest first.
   package var revisions: [Revision]
   @OutOfLine package var attempt: Attempt?
-  /// What is held while there is no endpoint that could carry the tag: a create that was refused.
+  /// The hold while there is no endpoint to carry the tag: a refused create.
   @OutOfLine package var heldWhileAbsent: Held?
-  /// Calls that failed and are sent again later.
+  /// Failed calls that are retried later.
   package var setbacks: [Operation.Kind: TransientFailure]
-  /// Put-backs of the last hour.
+  /// The reverts of drift in the last hour.
   package var corrections: [Correction]
-  /// The last look whether a rollback's target can still be served.
+  /// The last check whether a rollback's target can still be served.
   @OutOfLine package var targetCheck: TargetCheck?
-  /// The id of the endpoint that this machine last created, changed or adopted under the name.
+  /// The id of the endpoint that this machine last created, changed or adopted under this name.
   package var endpointID: String?
-  /// The config version that this machine last saw become good by its own hand.
+  /// The last config version that this machine sent and saw become good.
   package var lastVersion: Int64?
-  /// The telemetry that this machine last had applied: the provider does not answer it.
+  /// The telemetry that this machine applied last, because the provider does not report it.
   @OutOfLine package var appliedTelemetry: ConfigDigest?
-  /// How the manifest said to roll out what was sent last: for commands that name the endpoint without its manifest.
+  /// The rollout policy of the last config sent, for commands that name the endpoint without its manifest.
   @OutOfLine package var policy: RolloutPolicy?
 
   package init(
@@ -45,7 +45,7 @@ package struct Memory: Hashable, Sendable {
   package struct TargetCheck: Hashable, Sendable {
     package let digest: ConfigDigest
     package let at: Timestamp
-    /// Why it cannot, in words; nil: it can, or nobody can tell.
+    /// Why it cannot be served, in words; nil if it can, or if it is unknown.
     package let problem: String?
 
     package init(digest: ConfigDigest, at: Timestamp, problem: String?) {
@@ -57,10 +57,10 @@ package struct Memory: Hashable, Sendable {
 }
 
 extension Memory {
-  /// The revision that was established last: the one to go back to.
+  /// The revision that was established last: the target of a rollback.
   package var lastGood: Revision? { lastGood(otherThan: nil) }
 
-  /// The newest good revision with another digest.
+  /// Returns the newest good revision with another digest.
   package func lastGood(otherThan digest: ConfigDigest?) -> Revision? {
     var best: Revision?
     for revision in revisions where revision.digest != digest {
@@ -69,12 +69,12 @@ extension Memory {
     return best
   }
 
-  /// The newest revision with this digest; one whose config is at hand before one without.
+  /// Returns the newest revision with this digest, preferring one with a config.
   package func revision(of digest: ConfigDigest) -> Revision? {
     revisions.last { $0.digest == digest && $0.config != nil } ?? revisions.last { $0.digest == digest }
   }
 
-  /// The config of a digest, where a revision has it at hand.
+  /// Returns the config of a digest, if a revision has it.
   package func rollout(of digest: ConfigDigest) -> Rollout? {
     revision(of: digest)?.config.map { Rollout($0, digest: digest) }
   }

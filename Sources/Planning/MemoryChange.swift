@@ -1,32 +1,32 @@
 package import Endpoints
 
-/// One change of a memory: what a decision asks to have recorded, and what the shell reports of a step.
+/// One change of a memory: what a decision records, or what the shell reports about a step.
 package enum MemoryChange: Hashable, Sendable {
-  /// The live config is recorded as a good revision: at adoption, or before something unknown is replaced.
+  /// The live config is recorded as a good revision: at adoption, or before an unknown config is replaced.
   case found(Rollout, id: String, version: Int64?, at: Timestamp)
-  /// An attempt is recorded, before anything is sent, and the revision it rolls out.
+  /// An attempt is recorded before anything is sent, along with the revision that it rolls out.
   case opened(Attempt, Rollout, RolloutOrigin)
-  /// The open attempt goes on to its next step, recorded before anything is sent.
+  /// The open attempt continues with its next step, recorded before anything is sent.
   case advanced(Attempt)
   /// The open attempt is judged.
   case closed(Closing)
-  /// A hold without an endpoint that could carry it is lifted.
+  /// A hold without an endpoint to carry the tag is lifted.
   case liftedWhileAbsent
-  /// A provider call came back, or was given up.
+  /// A provider call ended, or was given up.
   ///
-  /// - Parameter chance: from 0 up to 1; spreads the time of the next try.
+  /// - Parameter chance: from 0 up to 1; spreads the time of the next attempt.
   case received(Receipt, Operation, at: Timestamp, chance: Double = 0)
-  /// A verification answered.
+  /// A verification ended.
   case verified(Verdict, checksDigest: ConfigDigest, at: Timestamp)
   /// The registry was asked whether a rollback's target can be served.
   case checkedTarget(Memory.TargetCheck)
-  /// A person asks to try again: nothing waits any more, and verification begins anew.
+  /// A user ran `retry`: every wait ends, and verification starts over.
   case retried
 
   /// How an attempt ended.
   package struct Closing: Hashable, Sendable {
     package let outcome: RevisionOutcome
-    /// Recorded here when there is no endpoint to carry the tag.
+    /// The hold, recorded here if there is no endpoint to carry the tag.
     package let heldWhileAbsent: Held?
     package let id: String?
     package let version: Int64?
@@ -45,15 +45,14 @@ package enum MemoryChange: Hashable, Sendable {
 }
 
 extension Memory {
-  /// The memory after a change.
+  /// Returns the memory after a change.
   package func applying(_ change: MemoryChange) -> Memory {
     var copy = self
     copy.apply(change)
     return copy
   }
 
-  /// Applies a change. A change that does not fit, such as a verdict without an attempt, leaves the memory as it is: it
-  /// is news that came too late.
+  /// Applies a change. A change that does not fit, such as a verdict without an attempt, came too late and is ignored.
   package mutating func apply(_ change: MemoryChange) {
     switch change {
     case .found(let rollout, let id, let version, let at): found(rollout, id: id, version: version, at: at)
@@ -69,7 +68,7 @@ extension Memory {
       corrections = []
       heldWhileAbsent = nil
       targetCheck = nil
-      // What was found stands; only what waits for an answer is asked anew.
+      // A passed verification stays; only an open one is repeated.
       if attempt?.verification?.verdict != .passed { attempt?.verification = nil }
     }
   }
@@ -122,8 +121,8 @@ extension Memory {
     }
   }
 
-  /// Notes the outcome. What failed through our fault is no way back any more, under whatever number it once was good;
-  /// what became good is the newest way back.
+  /// Records the outcome. A config that failed through our fault is no longer a rollback target, under any number; one
+  /// that became good is the newest target.
   private mutating func judge(digest: ConfigDigest, number: Int, _ outcome: RevisionOutcome) {
     let ordinal = nextOrdinal
     for index in revisions.indices where revisions[index].digest == digest {
@@ -151,7 +150,7 @@ extension Memory {
       } else {
         setbacks[operation.kind] = nil
       }
-    // What is new may yet be registered. What was good and is not there any more is the provider's last word.
+    // A new version may still be registered. One that was good and no longer exists is a final refusal.
     case .missing(let words) where isConfig && attempt?.kind == .update:
       attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words)
       setBack(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
@@ -167,7 +166,7 @@ extension Memory {
         operation.kind, digest: digest, words: words,
         .call(at: at, retryAfter: receipt.retryAfter, chance: chance))
     case .lost(let words):
-      // Nothing is known; the next look tells. If it shows no trace, the call is sent again after the delay.
+      // The result is unknown; the next check tells. If there is no trace, the call is retried after the delay.
       setBack(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
     }
   }
@@ -192,14 +191,14 @@ extension Memory {
 }
 
 extension Correction {
-  /// How far back put-backs are counted.
+  /// The period over which reverts are counted.
   package static let window: Duration = .seconds(3600)
-  /// So many of one drift in the window, and it is contested.
+  /// The number of reverts of one drift in the window from which it is contested.
   package static let limit = 3
 }
 
 extension Receipt {
-  /// How long the server asks to be left alone.
+  /// The server's `Retry-After`.
   var retryAfter: Duration? {
     if case .unavailable(_, let delay) = self { delay } else { nil }
   }

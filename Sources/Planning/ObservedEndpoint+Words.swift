@@ -1,7 +1,7 @@
 package import Endpoints
 
 extension ObservedEndpoint {
-  /// What the served entities that are not ready say of themselves, those of the pending config first.
+  /// The messages of the served entities that are not ready, of the pending config if there is one.
   package var deploymentWords: String {
     let deployments = (pending ?? active)?.deployments ?? [:]
     return deployments.sorted { $0.key < $1.key }

@@ -2,7 +2,7 @@ package import Endpoints
 
 /// One idempotent provider call.
 package enum Operation: Hashable, Sendable {
-  /// Every tag of the new endpoint travels in the call, so that it is never without an owner.
+  /// The call carries every tag of the new endpoint, so that it is never without an owner.
   case create(name: String, config: EndpointConfig, tags: [String: String], settings: CreateSettings)
   case updateConfig(name: String, config: EndpointConfig)
   case patchTags(name: String, TagPatch)
@@ -27,7 +27,7 @@ package enum Operation: Hashable, Sendable {
     }
   }
 
-  /// The call as the serving API spells it.
+  /// The call as written in the serving API.
   package var call: String {
     switch self {
     case .create: "POST /api/2.0/serving-endpoints"
@@ -38,9 +38,9 @@ package enum Operation: Hashable, Sendable {
     }
   }
 
-  /// Which operations share one back-off.
+  /// Operations that share one back-off.
   package enum Kind: String, Hashable, Sendable, CaseIterable {
-    /// What rolls out a config: create, update.
+    /// Operations that roll out a config: create and update.
     case config
     case tags
     case delete
@@ -63,12 +63,12 @@ package struct TagPatch: Hashable, Sendable {
 
   package var isEmpty: Bool { add.isEmpty && remove.isEmpty }
 
-  /// The tags after the patch.
+  /// Returns the tags after the patch.
   package func applied(to tags: [String: String]) -> [String: String] {
     tags.filter { !remove.contains($0.key) }.merging(add) { $1 }
   }
 
-  /// Both in one; where they disagree, `other` counts.
+  /// Returns both patches combined; if they conflict, `other` wins.
   package func merging(_ other: TagPatch) -> TagPatch {
     TagPatch(
       add: add.filter { !other.remove.contains($0.key) }.merging(other.add) { $1 },

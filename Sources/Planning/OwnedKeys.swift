@@ -1,12 +1,12 @@
 internal import LibCrypto
 
-/// Which tag keys the manifest set, as the endpoint's own tags tell: a tag that the manifest drops is removed, somebody
-/// else's stays. Readable while it fits one value; else short hashes, in as many tags as are needed.
+/// The tag keys that the manifest set, as recorded in the endpoint's own tags: a tag that the manifest drops is
+/// removed, others stay. Readable if it fits into one value; else short hashes, in as many tags as needed.
 package struct OwnedKeys: Hashable, Sendable {
   private let plain: Set<Substring>
   private let hashes: Set<Substring>
 
-  /// Reads what is on the endpoint. A value that makes no sense owns nothing: then nothing of anybody's is removed.
+  /// Reads the endpoint's tags. An invalid value owns nothing, so that nothing is removed.
   package init(tags: [String: String]) {
     var plain: Set<Substring> = []
     var hashes: Set<Substring> = []
@@ -25,7 +25,7 @@ package struct OwnedKeys: Hashable, Sendable {
     plain.contains(key[...]) || !hashes.isEmpty && hashes.contains(Self.hash(key)[...])
   }
 
-  /// The tags that say that these keys are owned; none for no keys.
+  /// Returns the tags that record these keys as owned; none for no keys.
   package static func tags(for keys: some Collection<String>) -> [String: String] {
     if keys.isEmpty { return [:] }
     let text = keys.sorted().joined(separator: ",")
@@ -40,17 +40,17 @@ package struct OwnedKeys: Hashable, Sendable {
     return Dictionary(uniqueKeysWithValues: chunks.enumerated().map { (mark($0), $1) })
   }
 
-  /// Whether an endpoint's tags bear exactly these marks.
+  /// Whether an endpoint's tags carry exactly these marks.
   static func areMarks(_ marks: [String: String], on tags: [String: String]) -> Bool {
     tags.keys.count(where: isMark) == marks.count && marks.allSatisfy { tags[$0.key] == $0.value }
   }
 
-  /// Whether a key cannot stand in a readable list: it looks like a hash, or holds the comma that parts two keys.
+  /// Whether a key cannot be in a readable list: it looks like a hash, or contains the comma that separates keys.
   private static func isMistakable(_ key: String) -> Bool {
     key.utf8.first == UInt8(ascii: "#") || key.utf8.contains(UInt8(ascii: ","))
   }
 
-  /// `setpoint-owns`, `setpoint-owns-2`, …
+  /// Whether the key is `setpoint-owns`, `setpoint-owns-2`, …
   static func isMark(_ key: String) -> Bool {
     if key == FleetTags.owns { return true }
     guard key.hasPrefix(FleetTags.owns) else { return false }
@@ -63,6 +63,6 @@ package struct OwnedKeys: Hashable, Sendable {
   }
 
   private static let hashLength = 11
-  /// A mark and 40 bits: enough to tell some dozens of keys apart.
+  /// Returns a mark and 40 bits: enough to distinguish some dozens of keys.
   private static func hash(_ key: String) -> String { "#" + SHA256.hash(key).hexString.prefix(hashLength - 1) }
 }

@@ -1,7 +1,7 @@
 package import CanonicalJSON
 
 extension Plan {
-  /// The object that `diff -o json` prints. Members that would say nothing are left out.
+  /// The object that `diff -o json` prints. Empty members are omitted.
   package var json: JSONValue {
     var members: [String: JSONValue] = [
       "kind": "Plan", "target": .string(target), "summary": summary,

@@ -1,12 +1,12 @@
 internal import Endpoints
 
 extension Plan {
-  /// Plans a whole set. Endpoints that are neither desired nor the fleet's do not appear.
+  /// Plans a whole set. Endpoints that are neither desired nor the fleet's are omitted.
   ///
   /// - Parameters:
   ///   - target: the provider's address, for people and for saved plans.
-  ///   - items: each endpoint once; the desired ones and all that the provider has.
-  ///   - now: the time.
+  ///   - items: each endpoint once: the desired ones and all of the provider's.
+  ///   - now: the current time.
   package static func make(
     target: String, items: [PlanItem], now: Timestamp, options: PlanOptions
   ) -> Plan {
@@ -34,12 +34,12 @@ extension Plan {
       target: target, fleet: decisionOptions.fleet, changes: changes, unchanged: unchanged, blockedDeletions: blocked)
   }
 
-  /// Why so many deletions are not carried out; nil: they are. More than a fifth of the fleet, and more than one, is more
-  /// likely a mistake than a wish.
+  /// Why so many deletions are not carried out; nil if they are. More than a fifth of the fleet, and more than one, is
+  /// more likely a mistake than intended.
   package static func massDeletion(_ deletions: Int, of fleetSize: Int) -> String? {
     guard deletions > 1, deletions * 5 > fleetSize else { return nil }
-    // Short, since it stands in a table's row and has to be read to its end.
-    return "deleting \(deletions) of \(fleetSize) endpoints (more than 20 %) needs --allow-mass-delete"
+    // Short, since it must fit in a table row.
+    return "deleting \(deletions) of \(fleetSize) endpoints (more than 20 %) requires --allow-mass-delete"
   }
 }
 

@@ -1,5 +1,5 @@
 extension Plan {
-  /// The plan of a retry: what was good before and is tried again comes back after a rollback, and nothing goes back.
+  /// The plan of a retry: a config that was good before and is retried is an update, not a rollback.
   package var ofRetry: Plan {
     Plan(
       target: target, fleet: fleet, changes: changes.map(\.ofRetry), unchanged: unchanged,

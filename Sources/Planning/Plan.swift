@@ -1,42 +1,42 @@
 package import Endpoints
 
-/// What is to be done to a set of endpoints, and why. A value: it can be shown, compared, saved.
+/// The changes to a set of endpoints, with reasons. A plan is a value that can be shown, compared and saved.
 package struct Plan: Hashable, Sendable {
   /// The provider's address.
   package let target: String
   package let fleet: String
-  /// By endpoint name; endpoints to which nothing is done are only counted.
+  /// The changes by endpoint name; unchanged endpoints are only counted.
   package let changes: [EndpointChange]
   package let unchanged: Int
-  /// Why no endpoint is deleted although some should be; the rest of the plan applies.
+  /// Why no endpoint is deleted although some should be. The rest of the plan applies.
   package let blockedDeletions: String?
 
-  /// How many endpoints there are with an action, ``PlanAction/none`` included.
+  /// Returns the number of endpoints with an action, including ``PlanAction/none``.
   package func count(_ action: PlanAction) -> Int {
     action == .none ? unchanged : changes.reduce(0) { $0 + ($1.action == action ? 1 : 0) }
   }
 
-  /// Nothing to do and nothing for a person to see.
+  /// Whether there is nothing to do and nothing to show.
   package var isInSync: Bool { changes.isEmpty }
 
   /// Whether anything would be sent or awaited.
   package var hasChanges: Bool { changes.contains { $0.action != .hold && $0.action != .none } }
 
-  /// Whether a person should look: something is held for another reason than that its manifest wishes it, or somebody went back
-  /// from what its manifest says.
+  /// Whether a user should check the plan: something is held for a reason other than its manifest's request, or a user
+  /// rolled back from its manifest.
   package var needsPerson: Bool {
     blockedDeletions != nil
       || changes.contains { $0.action == .hold && ($0.reason.needsPerson || $0.reason.code == .rolledBack) }
   }
 }
 
-/// Everything that is known of one endpoint, for a plan.
+/// Everything that is known of one endpoint when planning.
 package struct PlanItem: Sendable {
   package let name: String
   package let desired: Desired
   package let observed: Observation
   package let memory: Memory
-  /// Which version that is to be rolled out cannot be served now, in words; nil: none, or nobody can tell.
+  /// A version in the rollout that cannot be served now, in words; nil if there is none or it is unknown.
   package let missing: String?
 
   package init(
@@ -50,16 +50,16 @@ package struct PlanItem: Sendable {
   }
 }
 
-/// What holds for a whole plan.
+/// The options of a whole plan.
 package struct PlanOptions: Hashable, Sendable {
   package let decision: DecisionOptions
-  /// Whether every file and object of the source was read. Half of a source deletes nothing.
+  /// Whether every file and object of the source was read. An incomplete source deletes nothing.
   package let isSourceWhole: Bool
-  /// Delete however many there are.
+  /// Whether any number of endpoints may be deleted.
   package let allowMassDelete: Bool
-  /// Also list what was ignored, and why.
+  /// Whether to list ignored differences, with the reasons.
   package let explain: Bool
-  /// The workspace's cloud, whose silicon is named; nil: a plane.
+  /// The workspace's cloud, which determines the names of accelerators; nil for a plane.
   package let cloud: Cloud?
 
   package init(
@@ -73,7 +73,7 @@ package struct PlanOptions: Hashable, Sendable {
     self.cloud = cloud
   }
 
-  /// What each endpoint is decided with.
+  /// The options with which each endpoint is decided.
   var effective: DecisionOptions {
     DecisionOptions(
       fleet: decision.fleet, adopt: decision.adopt, prune: decision.prune && isSourceWhole,

@@ -1,27 +1,27 @@
 internal import Endpoints
 
-/// What came of one provider call.
+/// The result of one provider call.
 package enum Receipt: Hashable, Sendable {
-  /// It was taken. A create or update announces the endpoint's id and the version of the config it began to roll out.
+  /// Accepted. A create or update announces the endpoint's id and the version of the config that it began to roll out.
   case accepted(id: String?, version: Int64?)
-  /// It was not taken, and would not be if sent again: a bad request, missing grants.
+  /// Refused, and would be refused again: a bad request, missing grants.
   case refused(String)
-  /// It was not taken because a model, version or secret that it names is not there, or not yet.
+  /// Not accepted because a model, version or secret that it names does not exist, or not yet.
   case missing(String)
-  /// It was not taken because another change is under way, or the name is taken: check again.
+  /// Not accepted because another change is in progress, or the name is taken: check again.
   case conflict(String)
-  /// It was not taken for now: throttled, the server failed, or the credentials are not good at present.
+  /// Not accepted for now: rate-limited, a server failure, or credentials that are currently invalid.
   case unavailable(String, retryAfter: Duration?)
-  /// No answer came: it may have been taken or not.
+  /// No response: the call may or may not have been accepted.
   case lost(String)
 
-  /// Classifies an error answer of the serving API (serving-api.md 1.7). An `error_code` outranks the status.
+  /// Classifies an error response of the serving API (serving-api.md 1.7). An `error_code` outranks the status.
   ///
   /// - Parameters:
   ///   - status: the HTTP status.
-  ///   - errorCode: the `error_code` of the body, where it has one.
-  ///   - message: the server's words; they are kept as they are.
-  ///   - retryAfter: what the `Retry-After` header asks for.
+  ///   - errorCode: the `error_code` of the body, if it has one.
+  ///   - message: the server's words, kept unchanged.
+  ///   - retryAfter: the value of the `Retry-After` header.
   package init(failure status: Int, errorCode: String? = nil, message: String, retryAfter: Duration? = nil) {
     switch errorCode {
     case "RESOURCE_CONFLICT", "ABORTED", "ALREADY_EXISTS", "RESOURCE_ALREADY_EXISTS": self = .conflict(message)
@@ -36,22 +36,22 @@ package enum Receipt: Hashable, Sendable {
   private static func classify(status: Int, message: String, retryAfter: Duration?) -> Receipt {
     switch status {
     case 409: .conflict(message)
-    // A token that ran out says nothing about what was sent.
+    // An expired token says nothing about the request.
     case 401, 408, 425, 429, 500...: .unavailable(message, retryAfter: retryAfter)
     case 400..<500: classifyRefusal(message: message, retryAfter: retryAfter)
     default: .unavailable(message, retryAfter: retryAfter)
     }
   }
 
-  /// The server's words may say that it is a matter of time: a version still being registered (serving-api.md Q38), a
-  /// quota.
+  /// Classifies a refusal. The server's words may say that it is temporary: a version that is still being registered
+  /// (serving-api.md Q38), a quota.
   private static func classifyRefusal(message: String, retryAfter: Duration?) -> Receipt {
     guard let known = KnownMessage.found(in: message), known.cause == .theirs else { return .refused(message) }
     if known.isAbsence { return isAboutEndpoint(message) ? .refused(message) : .missing(message) }
     return .unavailable(message, retryAfter: retryAfter)
   }
 
-  /// Whether what does not exist is something that may yet be made, and not the endpoint.
+  /// Whether the missing object may still be created, and is not the endpoint.
   private static func namesWhatMayCome(_ message: String) -> Bool {
     !isAboutEndpoint(message) && ["model", "version", "secret"].contains { message.lowercased().contains($0) }
   }

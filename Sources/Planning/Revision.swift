@@ -1,19 +1,20 @@
 package import Endpoints
 
-/// An applied config of one endpoint, numbered per endpoint from 1.
+/// An applied config of one endpoint. Revisions are numbered per endpoint from 1.
 package struct Revision: Hashable, Sendable {
   package let number: Int
   package let digest: ConfigDigest
-  /// The config, where its snapshot is at hand: a value that history keeps only as a code may be lost.
+  /// The config, if its snapshot is available: a value that history keeps only as a code may be lost.
   package var config: EndpointConfig?
   package let recordedAt: Timestamp
-  /// The source commit it came from, where there was one.
+  /// The source commit it came from, if there was one.
   package let sourceCommit: String?
-  /// The versions in it that the manifest named by an alias, when it was last rolled out from one.
+  /// The versions that the manifest named by an alias when it was last rolled out from one.
   package var aliases: [AliasedVersion]
   package var outcome: RevisionOutcome
-  /// Counts up, over all revisions of the endpoint, each time one is established: became ready and passed its
-  /// verification, first or again after a rollback. Nil: never, or it failed since. The highest is the last good one.
+  /// An ordinal that increases over all revisions of the endpoint each time one is established: becomes ready and
+  /// passes its verification, or is restored by a rollback. Nil if never, or if it failed since. The highest is the
+  /// last good one.
   package var established: Int?
 
   package init(
@@ -33,7 +34,7 @@ package struct Revision: Hashable, Sendable {
   package var isGood: Bool { established != nil }
 }
 
-/// What became of the last rollout of a revision.
+/// The outcome of the last rollout of a revision.
 package enum RevisionOutcome: Hashable, Sendable {
   /// Recorded, perhaps sent, not judged.
   case pending
@@ -41,18 +42,18 @@ package enum RevisionOutcome: Hashable, Sendable {
   case good
   /// Found live and ready, and recorded before it was replaced or when the endpoint was adopted.
   case found
-  /// The provider gave up on it, or its verification failed. Whose fault, and the provider's words.
+  /// The rollout failed at the provider, or its verification failed. Whose fault, and the provider's words.
   case failed(CauseClass, String)
   /// The provider refused the write. Its words.
   case refused(String)
-  /// A person cancelled the update at the provider.
+  /// A user canceled the update at the provider.
   case canceled
   /// Something else took its place before it could be judged.
   case superseded
-  /// Recorded and never sent: the world moved first.
+  /// Recorded but never sent: the live state changed first.
   case unsent
 
-  /// The word for tables and machines.
+  /// The word for tables and programs.
   package var word: String {
     switch self {
     case .pending: "pending"
@@ -66,7 +67,7 @@ package enum RevisionOutcome: Hashable, Sendable {
     }
   }
 
-  /// The provider's words, where there are any.
+  /// The provider's words, if there are any.
   package var message: String? {
     switch self {
     case .failed(_, let words), .refused(let words): words

@@ -1,6 +1,6 @@
 package import Endpoints
 
-/// A config with its digest, which is computed once: what one rollout brings.
+/// The config of one rollout with its digest, which is computed once.
 package struct Rollout: Hashable, Sendable {
   package let config: EndpointConfig
   package let digest: ConfigDigest
@@ -10,7 +10,7 @@ package struct Rollout: Hashable, Sendable {
     self.digest = config.digest
   }
 
-  /// A config whose digest is already known, such as one out of history.
+  /// Creates a rollout of a config whose digest is already known, such as one from history.
   package init(_ config: EndpointConfig, digest: ConfigDigest) {
     self.config = config
     self.digest = digest
@@ -22,8 +22,8 @@ package struct Rollout: Hashable, Sendable {
 }
 
 extension Rollout {
-  /// The served entities whose model version nobody is known to have served here: neither the endpoint now, nor a good
-  /// revision. Of these it is worth asking the registry whether they are there yet.
+  /// Returns the served entities whose model version is not known to have been served here, neither by the live
+  /// endpoint nor in a good revision. For these, the registry should be asked whether they exist yet.
   package func unproven(on live: ObservedEndpoint?, _ memory: Memory) -> [ServedEntity] {
     let proven = [live?.active?.config].compactMap(\.self) + memory.revisions.filter(\.isGood).compactMap(\.config)
     return config.entities.filter { entity in !proven.contains { $0.entity(like: entity) != nil } }
@@ -31,13 +31,13 @@ extension Rollout {
 }
 
 extension Decision {
-  /// What is about to be rolled out by it for the first time; nil where it sends nothing yet, or sends again what may be
-  /// under way.
+  /// Returns the config that the decision is about to roll out for the first time; nil if it sends nothing yet, or
+  /// repeats a call that may be in progress.
   package func upcoming(_ memory: Memory) -> Rollout? {
     switch next {
     case .record(.opened(let attempt, let rollout, _)): attempt.kind == .update ? rollout : nil
     case .call(.updateConfig), .call(.create):
-      // It was told before that something is not there.
+      // The provider reported before that something does not exist.
       memory.attempt.flatMap { $0.kind == .update && $0.refusal != nil ? memory.rollout(of: $0.digest) : nil }
     default: nil
     }

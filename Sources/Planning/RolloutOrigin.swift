@@ -1,16 +1,16 @@
 package import Endpoints
 
-/// Where a rollout comes from: what its revision and its events are recorded with.
+/// Where a rollout comes from; recorded with its revision and its events.
 package struct RolloutOrigin: Hashable, Sendable {
-  /// The source commit, where there is one; of a rollback, the commit of what is gone back from.
+  /// The source commit, if there is one; for a rollback, the commit of the config that it leaves.
   package let sourceCommit: String?
   /// The versions that the manifest names by an alias.
   package let aliases: [AliasedVersion]
-  /// Of a rollback: what happened, as a clause such as "revision 3 failed"; else empty.
+  /// For a rollback, what happened, as a clause such as "revision 3 failed"; else empty.
   package let because: String
-  /// The words of the failure, or of the decision; may be empty.
+  /// The words of the failure or of the decision; may be empty.
   package let why: String
-  /// How the manifest says to roll it out; nil for a rollback.
+  /// The manifest's rollout policy; nil for a rollback.
   package let policy: RolloutPolicy?
 
   package init(
@@ -25,11 +25,11 @@ package struct RolloutOrigin: Hashable, Sendable {
   }
 }
 
-/// A version that a manifest names by an alias or by `latest`, and what that meant when it was looked up.
+/// A version that a manifest names by an alias or by `latest`, with the number that it resolved to.
 package struct AliasedVersion: Hashable, Sendable {
   /// The registered model.
   package let model: String
-  /// As the manifest writes it: `@champion` or `latest`.
+  /// The alias as the manifest writes it: `@champion` or `latest`.
   package let alias: String
   package let version: String
 
@@ -39,7 +39,7 @@ package struct AliasedVersion: Hashable, Sendable {
     self.version = version
   }
 
-  /// `the alias @champion of main.support.qwen3`, `latest of model main.support.qwen3`.
+  /// The alias in words: `the alias @champion of main.support.qwen3`, `latest of model main.support.qwen3`.
   package var words: String { alias.hasPrefix("@") ? "the alias \(alias) of \(model)" : "\(alias) of model \(model)" }
 }
 

@@ -12,7 +12,7 @@ extension Situation {
     }
     switch trace(of: attempt, on: live) {
     case .none:
-      // Row 10, and row 8 for a write that was not taken.
+      // Row 10, and row 8 for a write that was not accepted.
       return attempt.acceptance.map { awaitingTrace(attempt, since: $0.at) } ?? sending(attempt)
     case .attempt where live.update == .failed: return judgingFailure(of: attempt, live)
     case .attempt where live.update == .canceled: return failing(attempt, .canceled, cause: .canceled)
@@ -32,10 +32,10 @@ extension Situation {
 
   private enum Trace { case none, attempt, other }
 
-  /// Whose doing the endpoint's present state is: nobody's since the attempt was recorded, the attempt's, or somebody
-  /// else's. `UPDATE_FAILED` alone says nothing: it stays from an earlier update (serving-api.md 2.6). Without an
-  /// announced version or a pending config, a failure is the attempt's if it showed up together with a moved
-  /// last-updated.
+  /// Returns what caused the endpoint's current state since the attempt was recorded: nothing, the attempt, or
+  /// something else. `UPDATE_FAILED` alone means nothing: it stays from an earlier update (serving-api.md 2.6). Without
+  /// an announced version or a pending config, a failure is the attempt's if it appeared together with a changed
+  /// last-updated time.
   private func trace(of attempt: Attempt, on live: ObservedEndpoint) -> Trace {
     guard case .present(let id, let version, let lastUpdated, let hadFailed) = attempt.base else {
       return live.pending.map { means($0.config, attempt) } ?? true ? .attempt : .other
@@ -54,10 +54,10 @@ extension Situation {
     return hadFailed ? .other : .attempt
   }
 
-  /// A provider may answer a write and still show the old state for a moment.
+  /// Waits: a provider may answer a write and still show the old state for a moment.
   private func awaitingTrace(_ attempt: Attempt, since: Timestamp) -> Decision {
     guard now < since + Self.traceGrace else { return closing(attempt, .superseded) }
-    return progressing(attempt, Reason(.updating, "the provider does not show it yet"), next: .wait(.seconds(1)))
+    return progressing(attempt, Reason(.updating, "the provider does not report it yet"), next: .wait(.seconds(1)))
   }
 
   private static let traceGrace: Duration = .seconds(30)
@@ -66,7 +66,7 @@ extension Situation {
 // Row 6
 extension Situation {
   private func startingUp(_ attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
-    // Somebody wants something else than this, and need not wait for it to become ready first.
+    // Something else is wanted now; there is no need to wait for this config to become ready first.
     if attempt.kind == .update, attempt.digest != desired.digest || heldInForce != nil {
       return closing(attempt, .superseded)
     }
@@ -81,7 +81,7 @@ extension Situation {
   private func verifying(_ attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
     if attempt.kind == .rollback { return closing(attempt, .good) }
     guard attempt.digest == desired.digest else {
-      // The manifest moved on, and its checks with it: what had none to pass is good, the rest stays unjudged.
+      // The manifest has changed, and its checks with it: a config without checks is good, others stay unjudged.
       let isGood = attempt.isAtTheEnd && attempt.checksDigest == Self.noChecks
       return closing(attempt, isGood ? .good : .superseded)
     }
@@ -92,7 +92,7 @@ extension Situation {
     switch found?.verdict {
     case .failed(let words): return failing(attempt, .failed(.ours, words), cause: .verification)
     case .passed where attempt.isAtTheEnd: return closing(attempt, .good)
-    // A person went back, or another machine judged first.
+    // A user rolled back, or another machine judged first.
     case _ where heldInForce != nil: return closing(attempt, .superseded)
     case .passed:
       return attempt.step.map { staying(attempt, at: $0, since: found?.lastAskedAt ?? now, live) }
@@ -102,7 +102,7 @@ extension Situation {
     case nil:
       if let step = attempt.step, isNoLongerWanted(step) { return promoting(attempt, from: step, live) }
       guard checks.isEmpty else { return asking(attempt, live, checksDigest) }
-      // The moment from which the step's time counts.
+      // The step's time counts from this moment.
       return progressing(
         attempt, Reason(.verifying, stepWords(attempt)),
         next: .record(.verified(.passed, checksDigest: checksDigest, at: now)))
@@ -119,7 +119,7 @@ extension Situation {
           .inconclusive,
           Self.joined(
             stepWords(attempt),
-            "its verification was inconclusive: \(words.clause); \"setpoint retry \(endpoint.name)\" asks again")),
+            "its verification was inconclusive: \(words.clause); \"setpoint retry \(endpoint.name)\" repeats it")),
         target: aim, degraded: "verification inconclusive")
     }
     let nextAsk = found.lastAskedAt + Self.askAgainDelay
@@ -128,7 +128,7 @@ extension Situation {
       attempt, Reason(.verifying, Self.joined(stepWords(attempt), words)), next: .wait(nextAsk - now))
   }
 
-  /// Asks the new version alone: what was there before has been asked already.
+  /// Verifies only the new version: the previous one was verified already.
   private func asking(_ attempt: Attempt, _ live: ObservedEndpoint, _ checksDigest: ConfigDigest) -> Decision {
     let new = (live.active?.config.entities ?? []).filter { desired.config.entity(like: $0) != nil }
     let request = VerificationRequest(
@@ -140,12 +140,12 @@ extension Situation {
   private static let askAgainDelay: Duration = .seconds(10)
 }
 
-// From step to step
+// Between steps
 extension Situation {
-  /// The manifest has no steps any more: all of the traffic follows at once.
+  /// Whether the manifest has no steps any more, so that all of the traffic follows at once.
   private func isNoLongerWanted(_ step: RolloutStep) -> Bool { !step.isWhole && endpoint.rollout.steps.isEmpty }
 
-  /// What passed stays at its share for the step's time.
+  /// Keeps a version that passed at its share for the step's time.
   private func staying(
     _ attempt: Attempt, at step: RolloutStep, since passed: Timestamp, _ live: ObservedEndpoint
   ) -> Decision {
@@ -157,7 +157,7 @@ extension Situation {
       operations: calls(towards: desired, from: self.step(after: step, of: desired)))
   }
 
-  /// The next step is recorded; the next look sends it.
+  /// Records the next step; the next pass sends it.
   private func promoting(_ attempt: Attempt, from step: RolloutStep, _ live: ObservedEndpoint) -> Decision {
     let next = self.step(after: step, of: desired)
     return progressing(
@@ -166,14 +166,14 @@ extension Situation {
       operations: calls(towards: desired, from: next))
   }
 
-  /// Where a rollout in steps is; empty for one that has none.
+  /// Returns the current step of a rollout in words; empty for a rollout without steps.
   func stepWords(_ attempt: Attempt) -> String { attempt.isAtTheEnd ? "" : words(of: attempt.step) }
 
   static func joined(_ words: String...) -> String { words.filter { !$0.isEmpty }.joined(separator: "; ") }
 }
 
 extension Attempt {
-  /// Whether all of the traffic is the new version's at its step.
+  /// Whether the new version has all of the traffic at its step.
   var isAtTheEnd: Bool { step?.isWhole ?? true }
 }
 
@@ -182,12 +182,12 @@ extension Situation {
   private func judgingFailure(of attempt: Attempt, _ live: ObservedEndpoint) -> Decision {
     let cause = FailureCause(of: live)
     let outcome = RevisionOutcome.failed(cause.cause, cause.words)
-    // Theirs: the attempt is closed with a setback, and the next one waits for it.
+    // Theirs: the attempt is closed with a setback, for which the next attempt waits.
     return cause.cause == .theirs ? closing(attempt, outcome) : failing(attempt, outcome, cause: .failed)
   }
 
-  /// The attempt failed for a cause of ours, or a person stopped it: first the tag says so to every machine, then it is
-  /// closed here. A crash between the two does the first again, to no effect.
+  /// Handles an attempt that failed through our fault or was stopped by a user: first the tag tells every machine, then
+  /// the attempt is closed here. A crash in between repeats the first step without effect.
   private func failing(_ attempt: Attempt, _ outcome: RevisionOutcome, cause: Held.Cause) -> Decision {
     guard let held = hold(after: attempt, cause: cause), !isKnown(held) else { return closing(attempt, outcome) }
     guard let live else { return closing(attempt, outcome, heldWhileAbsent: held) }
@@ -197,12 +197,12 @@ extension Situation {
       .afterSetback(memory.setbacks[.tags], now: now)
   }
 
-  /// What is to be held after it; nil where the manifest has moved on, so that nothing would be kept from anything.
+  /// Returns the hold that follows; nil if the manifest has changed, so that a hold would keep nothing from being sent.
   private func hold(after attempt: Attempt, cause: Held.Cause) -> Held? {
     switch attempt.kind {
     case .rollback:
       guard let held = heldInForce else { return nil }
-      // Stopped by a person: stay here. Failed: there is no further way back.
+      // Stopped by a user: stay here. Failed: there is no other revision to roll back to.
       return cause == .canceled
         ? Held(digest: held.digest, cause: .canceled, target: nil)
         : Held(
@@ -218,7 +218,8 @@ extension Situation {
     }
   }
 
-  /// Whether what is held already says this; another machine of the fleet may have judged first, and its target stands.
+  /// Whether the existing hold already says this. Another machine of the fleet may have judged first; its target
+  /// applies.
   private func isKnown(_ held: Held) -> Bool {
     guard live != nil, let known = heldInForce else { return false }
     if held.isStalled { return known.isStalled }
@@ -228,10 +229,10 @@ extension Situation {
 
 // Row 10
 extension Situation {
-  /// Sends what was recorded, if that is still what is to be sent.
+  /// Sends the recorded attempt if it is still wanted.
   private func sending(_ attempt: Attempt) -> Decision {
     guard let target = wanted, target.digest == attempt.digest, kind == attempt.kind,
-      // What is live became ready only since: it is recorded before it is replaced.
+      // The live config became ready only since then: it is recorded before it is replaced.
       attempt.correction != nil || recordOfUnknownLive == nil,
       let operation = calls(towards: target, from: attempt.step).first
     else { return closing(attempt, isUnderWay(attempt) ? .superseded : .unsent) }
@@ -241,7 +242,7 @@ extension Situation {
     ).afterSetback(transientFailure(of: target), now: now)
   }
 
-  /// Whether an earlier step of it is live.
+  /// Whether an earlier step of the attempt is live.
   private func isUnderWay(_ attempt: Attempt) -> Bool {
     guard attempt.kind == .update, live != nil else { return false }
     return rollout(of: attempt.digest).map(isHalfway) ?? false
@@ -267,6 +268,6 @@ extension Situation {
 }
 
 extension Held {
-  /// What a person is told while it is in force.
+  /// The reason that is reported while the hold is in force.
   var reasonCode: Reason.Code { cause == .rollback ? .rolledBack : .quarantined }
 }

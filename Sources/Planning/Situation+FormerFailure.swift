@@ -1,9 +1,9 @@
 internal import Endpoints
 
-// What this machine remembers of a config that is sent for an endpoint that is not there. A hold is a tag, and a deletion takes
-// it away; what happened is told all the same.
+// What this machine remembers of a config that is sent for a missing endpoint. A hold is a tag and is deleted with the
+// endpoint; the earlier failure is reported all the same.
 extension Situation {
-  /// That the config failed before, and why it is tried again; empty where it did not, or nobody knows here.
+  /// Returns the config's earlier failure and why it is retried; empty if none is known here.
   func formerFailure(of target: Rollout) -> String {
     guard live == nil, let former = memory.revisions.last(where: { $0.digest == target.digest }),
       let failure = former.failureWords
@@ -13,14 +13,14 @@ extension Situation {
   }
 
   private var whyTriedAgain: String {
-    if heldTag.held != nil { return "it is tried again because the manifest has changed" }
+    if heldTag.held != nil { return "it is retried because the manifest has changed" }
     return memory.endpointID == nil
-      ? "it is retried because nothing is held" : "it is tried again because the endpoint was deleted"
+      ? "it is retried because nothing is held" : "it is retried because the endpoint was deleted"
   }
 }
 
 extension Revision {
-  /// What went wrong with it and was a reason to hold it, and the words on that; nil where nothing did.
+  /// The failure that was a reason to hold the revision, and its explanation; nil if there was none.
   fileprivate var failureWords: (what: String, why: String)? {
     switch outcome {
     case .failed(.ours, let words): ("failed", words)

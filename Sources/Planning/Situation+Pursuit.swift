@@ -1,6 +1,6 @@
 internal import Endpoints
 
-// Rows 11 to 14: nothing is open; what is the endpoint to be at, and is it there?
+// Rows 11 to 14: nothing is open; which config is the target, and is it live?
 extension Situation {
   var pursuit: Decision {
     if let held = heldTag.held, heldInForce == nil { return lifting(held) }
@@ -14,7 +14,7 @@ extension Situation {
       return .hold(
         Reason(.quarantined, "\(words(of: held)); \(stayingWords)"), target: aim, degraded: words(of: held))
     }
-    // At its place already: no snapshot is needed to stay.
+    // Already at the target: no snapshot is needed to stay there.
     if isLive(digest) { return resting(held: held) }
     guard let target = rollout(of: digest) else {
       return .hold(
@@ -28,10 +28,10 @@ extension Situation {
   }
 
   private var stayingWords: String {
-    "it is sent again when the manifest changes, or by \"setpoint retry \(endpoint.name)\""
+    "it is held until the manifest changes or you run \"setpoint retry \(endpoint.name)\""
   }
 
-  /// Row 11: another digest than the held one is desired, so nothing is held any more.
+  /// Decides row 11: a digest other than the held one is desired, so the hold is lifted.
   private func lifting(_ held: Held) -> Decision {
     guard let live else { return opening(desired, held: nil).then(.record(.liftedWhileAbsent)) }
     let lift = Operation.patchTags(name: live.name, TagPatch(remove: [FleetTags.held]))
@@ -51,8 +51,8 @@ extension Situation {
   private func resting(held: Held?) -> Decision {
     if let live, live.readiness != .ready { return unhealthy(live) }
     guard let held else { return Decision(.none, Reason(.inSync), target: aim, next: .rest) }
-    // A person's choice names the revision itself.
-    let stay = held.cause == .rollback ? "" : "; it stays at \(name(of: held.target))"
+    // A user's choice names the revision itself.
+    let stay = held.cause == .rollback ? "" : "; the endpoint stays at \(name(of: held.target))"
     return .hold(
       Reason(held.reasonCode, "\(words(of: held))\(stay); \(stayingWords)"),
       target: aim, degraded: held.cause == .rollback ? nil : words(of: held))
@@ -65,8 +65,8 @@ extension Situation {
     return .hold(Reason(.unhealthy, words), target: aim, next: .wait(.seconds(10)), degraded: words)
   }
 
-  // Rows 12 and 14: an attempt is recorded; the next look sends it. Before it what it replaces is recorded, a
-  // rollback's target is looked at, and what is being fought over is left alone.
+  // Rows 12 and 14: an attempt is recorded; the next pass sends it. Before that, the config that it replaces is
+  // recorded, a rollback's target is checked, and a contested change is not made.
   private func opening(_ target: Rollout, held: Held?) -> Decision {
     let kind: Attempt.Kind = held == nil ? .update : .rollback
     let step = firstStep(of: target, kind)
@@ -102,7 +102,7 @@ extension Situation {
     return live == nil ? .create : .update
   }
 
-  /// A rollback, and what is applied again unchanged, keep their number; everything else is a new revision.
+  /// Returns the revision's number. A rollback and an unchanged config keep theirs; everything else is a new revision.
   private func revisionNumber(of target: Rollout, _ kind: Attempt.Kind) -> Int {
     if let last = memory.revisions.last, last.digest == target.digest { return last.number }
     if kind == .rollback, let former = memory.revision(of: target.digest) { return former.number }
@@ -110,9 +110,9 @@ extension Situation {
   }
 }
 
-// What is wanted, and why
+// The target, and the reason for it
 extension Situation {
-  /// What the endpoint is to be at; nil: nothing may be sent.
+  /// The config to reach; nil if nothing may be sent.
   var wanted: Rollout? {
     guard let held = heldTag.held else { return desired }
     guard heldInForce != nil, !held.isStalled, live != nil else { return nil }
@@ -121,12 +121,12 @@ extension Situation {
 
   var kind: Attempt.Kind { heldInForce == nil ? .update : .rollback }
 
-  /// The back-off in force for what is to be sent.
+  /// Returns the back-off in force for the config to send.
   func transientFailure(of target: Rollout) -> TransientFailure? {
     memory.setbacks[.config].flatMap { $0.digest == target.digest ? $0 : nil }
   }
 
-  /// - Parameter step: where the rollout begins.
+  /// - Parameter step: the step at which the rollout begins.
   func reason(for target: Rollout, from step: RolloutStep? = nil) -> Reason {
     if let held = heldInForce { return Reason(held.rollbackCode, words(of: held)) }
     guard live != nil else { return Reason(.doesNotExist, formerFailure(of: target)) }
@@ -143,15 +143,15 @@ extension Situation {
         return Reason(
           .wentBack,
           moves.isEmpty
-            ? "the manifest was reverted to what revision \(older.number) was"
-            : "\(moves), which is what revision \(older.number) was")
+            ? "the manifest was reverted to revision \(older.number)"
+            : "\(moves), as in revision \(older.number)")
       }
     }
     return Reason(.specChanged, Self.joined(aliasMoves(since: target), stepsWords(from: step)))
   }
 
-  /// Which of the manifest's aliases mean another version than in the revision before `target`, in words; empty where none
-  /// does, or nobody has looked them up from here.
+  /// Returns in words which of the manifest's aliases resolve to another version than in the revision before `target`;
+  /// empty if none does, or if they were not resolved here.
   private func aliasMoves(since target: Rollout) -> String {
     guard !endpoint.resolvedAliases.isEmpty,
       let former = memory.revisions.last(where: { $0.digest != target.digest })
@@ -162,7 +162,7 @@ extension Situation {
     }.joined(separator: "; ")
   }
 
-  /// What a rollout is recorded with. Of a rollback that is the story of what it leaves.
+  /// Returns the origin that a rollout is recorded with; for a rollback, that of the config that it leaves.
   private func origin(held: Held?, _ reason: Reason) -> RolloutOrigin {
     guard let held else {
       return RolloutOrigin(
@@ -174,13 +174,13 @@ extension Situation {
       because: held.clause(name(of: held.digest)), why: heardWords(of: held) ?? "")
   }
 
-  /// Why it is held, with the provider's words where this machine heard them.
+  /// Returns why the config is held, with the provider's words if this machine received them.
   func words(of held: Held) -> String {
-    if held.cause == .rollback { return "a person chose \(name(of: held.target)) instead of this config" }
+    if held.cause == .rollback { return "a user chose \(name(of: held.target)) instead of this config" }
     return heardWords(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
-  /// The provider's words on what is held; nil where there are none, or this machine did not hear them.
+  /// Returns the provider's words on the held config; nil if there are none, or this machine did not receive them.
   private func heardWords(of held: Held) -> String? {
     if held.cause == .rollback || held.cause == .canceled { return nil }
     return memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message
@@ -194,12 +194,12 @@ extension Situation {
 
 // Drift and other writers
 extension Situation {
-  /// A put-back: what was established last, or was just sent, is to be sent again, because something else is live.
-  /// Leaving a held config is none.
+  /// Returns the revert of a drift: the config that was established last or just sent is sent again, because something
+  /// else is live. Leaving a held config is not a revert.
   private func correction(towards target: Rollout) -> Correction? {
     guard let active = live?.active else { return nil }
     if let held = heldInForce, isLive(held.digest) || besideLive(desired) != nil { return nil }
-    // Nor is going on with a rollout, or leaving the rest of one.
+    // Neither is continuing a rollout, or leaving an unfinished one.
     if liveStep(of: target) != nil || isLeftover(beside: target) || isKeptForNothing(target) { return nil }
     let last = memory.revisions.last
     guard
@@ -225,14 +225,15 @@ extension Situation {
     guard let version = live?.active?.version, let last = memory.lastVersion, version > last,
       memory.endpointID == live?.id
     else { return nil }
-    return "config version \(version) was not written from this machine; its last is \(last)"
+    return "config version \(version) was not written by this machine, which last wrote \(last)"
   }
 }
 
-// What is said beside it
+// Warnings
 extension Situation {
-  /// What the registry says of a rollback's target; nil: nobody has asked lately. Its word is told and withholds nothing: who
-  /// may not see a model is told that it does not exist, and what serves now is known to be wrong.
+  /// Returns the registry's answer about a rollback's target; nil if there is no recent one. The answer is reported but
+  /// withholds nothing: a caller who may not see a model is told that it does not exist, and the live config is known
+  /// to be bad.
   private func targetCheck(of target: Rollout) -> Memory.TargetCheck? {
     guard let check = memory.targetCheck, check.digest == target.digest, now < check.at + Self.checkLifetime else {
       return nil
@@ -242,7 +243,7 @@ extension Situation {
 
   private static let checkLifetime: Duration = .seconds(600)
 
-  /// That the manifest's steps are not taken, where somebody may wait for them.
+  /// Returns a warning that the manifest's steps are skipped, if a user may expect them.
   private func stepWarnings(
     _ target: Rollout, _ kind: Attempt.Kind, _ step: RolloutStep?, _ held: Held?
   ) -> [String] {
@@ -268,18 +269,18 @@ extension Held {
     }
   }
 
-  /// What happened to what is held, as a clause with a subject: "revision 3 failed".
+  /// Returns what happened to the held config, as a clause with a subject: "revision 3 failed".
   func clause(_ subject: String) -> String {
     switch cause {
     case .failed: "\(subject) failed"
     case .refused: "\(subject) was refused"
     case .verification: "\(subject) failed its verification"
     case .canceled: "\(subject) was canceled at the provider"
-    case .rollback: "a person chose it instead of \(subject)"
+    case .rollback: "a user chose it instead of \(subject)"
     }
   }
 
-  /// Why going back is done.
+  /// The reason for the rollback.
   var rollbackCode: Reason.Code {
     switch cause {
     case .failed, .refused, .canceled: .updateFailed

@@ -1,15 +1,15 @@
 internal import Endpoints
 
-// Beside the table, after the tags: side settings are changed in place, one call a look, each kind with its own back-off.
-// They are never held nor rolled back, and none of them keeps another or a rollout from going on.
+// Beside the table, after the tags: side settings are changed in place, one call per pass, each kind with its own
+// back-off. They are never held or rolled back, and none of them blocks another or a rollout.
 extension Situation {
-  /// What differs in the side settings; nil where nothing is to be looked at.
+  /// The differences in the side settings; nil if they are not compared.
   var settingsPlan: SettingsPlan? {
     guard let live, !options.leavesSettings else { return nil }
     return SettingsPlan(endpoint, live, memory)
   }
 
-  /// The decision on rollout and tags, with the side settings' part added.
+  /// Returns the decision on rollout and tags, with the side settings' part added.
   func withSettings(_ main: Decision, _ plan: SettingsPlan?) -> Decision {
     guard let live else { return withFollowUps(main) }
     var decision = main
@@ -34,7 +34,7 @@ extension Situation {
     return waiting(decision, after: main, for: possible)
   }
 
-  /// Whether the rollout has come to rest, so that a call can be made beside it.
+  /// Whether the rollout is at rest, so that another call can be made.
   func isStill(_ main: Decision) -> Bool {
     switch main.next {
     case .rest: true
@@ -43,31 +43,32 @@ extension Situation {
     }
   }
 
-  /// What of the tag that says which settings are managed is to be written now: a claim before the first step, and all
-  /// else when no step is left but such as wait for a person.
+  /// Returns the part of the managed-settings tag to write now: a claim before the first step, and the rest when the
+  /// only steps left are those that wait for a user.
   func marksNow(_ plan: SettingsPlan) -> TagPatch {
     guard let live, !plan.claims else { return plan.marks }
     let isComing = possible(plan, on: live).contains { !(transientFailure(of: $0)?.isRefusal ?? false) }
     return isComing ? TagPatch() : plan.marks
   }
 
-  /// The next change of each kind, where it can be made: telemetry is taken by endpoints with a config only
+  /// Returns the next change of each kind that can be made: only endpoints with a config accept telemetry
   /// (serving-api.md E10).
   private func possible(_ plan: SettingsPlan, on live: ObservedEndpoint) -> [SettingChange] {
     plan.firsts.filter { plan.claimed.contains($0.kind) && ($0.kind != .telemetry || live.active != nil) }
   }
 
-  /// The back-off in force for this very change.
+  /// Returns the back-off in force for exactly this change.
   private func transientFailure(of change: SettingChange) -> TransientFailure? {
     memory.setbacks[change.kind].flatMap { $0.digest == change.digest && now < $0.until ? $0 : nil }
   }
 
-  /// All that is left has failed too lately. A refusal is for a person to look at; the rest is tried again by itself.
+  /// Waits because every remaining change has failed too recently. A refusal needs a user's attention; the rest is
+  /// retried automatically.
   private func waiting(_ decision: Decision, after main: Decision, for changes: [SettingChange]) -> Decision {
     let setbacks = changes.compactMap { change in transientFailure(of: change).map { (change, $0) } }
     guard let until = setbacks.map(\.1.until).min() else { return decision }
     var copy = decision
-    let refused = setbacks.filter(\.1.isRefusal).map { "\($0.subject) was refused: \($1.words.clause)" }
+    let refused = setbacks.filter(\.1.isRefusal).map { "changing \($0.subject) was refused: \($1.words.clause)" }
     let failed = setbacks.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryWords)" }
     if main.action == .none {
       let words = (refused.isEmpty ? failed : refused).joined(separator: "; ")
@@ -83,7 +84,7 @@ extension Situation {
     return copy
   }
 
-  /// What cannot be read cannot be in sync.
+  /// Blocks the decision: a setting that cannot be read cannot be in sync.
   private func blocked(_ decision: Decision, _ problem: String) -> Decision {
     var copy = decision
     if decision.action == .none {
@@ -99,7 +100,7 @@ extension Situation {
 
   private static let readAgain: Duration = .seconds(30)
 
-  /// What follows a create: the calls that need a settled endpoint and its id.
+  /// Adds the calls that follow a create, because they need a settled endpoint and its id.
   private func withFollowUps(_ main: Decision) -> Decision {
     guard main.action == .create else { return main }
     var decision = main
@@ -118,16 +119,16 @@ extension Situation {
   }
 }
 
-// What can be said at creation only
+// Settings that can only be set at creation
 extension Situation {
-  /// The call that creates the endpoint: all it needs from its first moment on.
+  /// Returns the call that creates the endpoint, with everything that it needs from the start.
   func creation(of config: EndpointConfig) -> Operation {
     .create(
       name: endpoint.name, config: config, tags: endpoint.tagsAtCreation(fleet: options.fleet),
       settings: CreateSettings(endpoint.sideSettings))
   }
 
-  /// A change for which the endpoint would have to be deleted and made again; nil where there is none.
+  /// The decision on a change that requires recreating the endpoint; nil if there is no such change.
   var recreation: Decision? {
     guard let live, let wanted = endpoint.sideSettings.creation.routeOptimized,
       wanted != live.settings?.routeOptimized ?? false
@@ -164,7 +165,7 @@ extension Situation {
     ]
   }
 
-  /// What the manifest says otherwise and no call changes: worth a word, and never a new endpoint.
+  /// Returns warnings about differences that no call can change: worth mentioning, but never worth a new endpoint.
   private func settledWarnings(_ live: ObservedEndpoint) -> [String] {
     let creation = endpoint.sideSettings.creation
     var warnings: [String] = []
@@ -180,7 +181,7 @@ extension Situation {
     return warnings
   }
 
-  /// What a replacement of the config drops, since no manifest can say it.
+  /// Returns a warning about what a replacement of the config drops because no manifest can express it.
   private func lossWarnings(_ live: ObservedEndpoint) -> [String] {
     let members = live.active?.unrepresented ?? []
     return members.isEmpty
@@ -197,7 +198,7 @@ extension Operation {
 }
 
 extension SettingsPlan {
-  /// Of each kind the first step, in order.
+  /// The first step of each kind, in order.
   var firsts: [SettingChange] {
     var seen: Set<Operation.Kind> = []
     return steps.filter { seen.insert($0.kind).inserted }

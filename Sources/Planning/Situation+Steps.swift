@@ -1,8 +1,9 @@
 internal import Endpoints
 
-// Rollouts in steps, and what is kept beside a config: what an attempt means at its step, and which step comes next.
+// Rollouts in steps, and the version kept beside a config: what an attempt means at its step, and the next step.
 extension Situation {
-  /// What is served when `target` is at a step, or is whole for nil; nil where that cannot be told.
+  /// Returns the config that serves `target` at a step, or all of it if the step is nil; nil if it cannot be
+  /// determined.
   func config(of target: Rollout, at step: RolloutStep?) -> EndpointConfig? {
     let active = live?.active?.config
     guard let step else { return StepConfig.config(target.config, live: active) }
@@ -10,9 +11,9 @@ extension Situation {
     return before.flatMap { StepConfig.config(from: $0, to: target.config, share: step.traffic, live: active) }
   }
 
-  /// What `target` takes the place of, step by step: what was last good. Where its version is live beside another one that
-  /// was good, that one, so that machines with different memories go the same way; and where this machine remembers
-  /// nothing good, whatever is beside it.
+  /// Returns the config that `target` replaces step by step: the last good one. If the target's version is live beside
+  /// another good one, that one, so that machines with different memories agree; and if this machine remembers no good
+  /// one, whatever is live beside it.
   func previous(of target: Rollout) -> EndpointConfig? {
     let last = memory.lastGood(otherThan: target.digest)?.config
     // Only the compute of one version changes.
@@ -23,12 +24,13 @@ extension Situation {
     return beside.flatMap(goodConfig) ?? last ?? beside.map { EndpointConfig(entities: [$0]) }
   }
 
-  /// The one entity that is live beside `target`'s version, at all of the traffic.
+  /// Returns the one entity that is live beside `target`'s version, with all of the traffic.
   func besideLive(_ target: Rollout) -> ServedEntity? {
     live?.active?.config.entity(beside: target.config)?.serving(100)
   }
 
-  /// The config of a good revision that is this one entity's version; the very same before another compute of it.
+  /// Returns the config of a good revision that serves only this entity's version; an exact match is preferred to one
+  /// with other compute.
   private func goodConfig(like entity: ServedEntity) -> EndpointConfig? {
     let found = EndpointConfig(entities: [entity])
     let good = memory.revisions.filter { revision in
@@ -39,8 +41,8 @@ extension Situation {
       ?? good.max { $0.established ?? 0 < $1.established ?? 0 })?.config
   }
 
-  /// What is to stay beside the whole `target` without traffic: the one version that it takes the place of, if it is there
-  /// and was good. No new compute is asked for only to be kept.
+  /// Returns the version that stays beside the whole `target` without traffic: the one that it replaces, if that is
+  /// live and was good. No new compute is requested only to be kept.
   private func kept(beside target: Rollout) -> EndpointConfig? {
     guard let active = live?.active?.config else { return nil }
     let previous = previous(of: target)
@@ -49,13 +51,13 @@ extension Situation {
     {
       return active.entity(like: entity) == nil || goodConfig(like: entity) == nil ? nil : previous
     }
-    // Only the compute of one version changes: what is beside it stays.
+    // Only the compute of one version changes: the version beside it stays.
     guard target.config.entities.allSatisfy({ active.entity(like: $0) != nil }) else { return nil }
     return active.entities.first { $0.traffic == 0 && target.config.entity(like: $0) == nil && !isNoGood($0) }
       .map { EndpointConfig(entities: [$0.serving(100)]) }
   }
 
-  /// Whether this machine knows a version, and never as good.
+  /// Whether this machine knows the version, but not as a good one.
   private func isNoGood(_ entity: ServedEntity) -> Bool {
     var isKnown = false
     for revision in memory.revisions where revision.config?.entity(like: entity) != nil {
@@ -66,9 +68,9 @@ extension Situation {
   }
 }
 
-// Which step
+// The step
 extension Situation {
-  /// Where a rollout of `target` begins: at the step that is live, else the first; nil: with the whole.
+  /// Returns the step at which a rollout of `target` begins: the live one, else the first; nil for all at once.
   func firstStep(of target: Rollout, _ kind: Attempt.Kind) -> RolloutStep? {
     guard kind == .update, live?.active != nil else { return nil }
     if let step = liveStep(of: target) { return step }
@@ -76,19 +78,19 @@ extension Situation {
     return lastStep(of: target)
   }
 
-  /// What follows a step; nil: the whole.
+  /// Returns the next step; nil for the whole.
   func step(after step: RolloutStep, of target: Rollout) -> RolloutStep? {
     endpoint.rollout.steps.first { $0.traffic > step.traffic } ?? lastStep(of: target)
   }
 
-  /// The whole of `target` with the version before it kept; nil: the whole alone.
+  /// Returns the step of the whole `target` with the previous version kept; nil for the target alone.
   private func lastStep(of target: Rollout) -> RolloutStep? {
     guard endpoint.rollout.keepPrevious, config(of: target, at: .keeping) != nil else { return nil }
     return .keeping
   }
 
-  /// Whether `target` is rolled out in steps: a new model version, and none that was good already. Where nothing serves
-  /// there is nothing that steps could spare.
+  /// Whether `target` is rolled out in steps: it is a new model version that was not good before. If nothing is
+  /// serving, steps protect nothing.
   private func isInSteps(_ target: Rollout) -> Bool {
     guard let first = endpoint.rollout.steps.first, !isGood(target) else { return false }
     return config(of: target, at: first) != nil
@@ -96,7 +98,7 @@ extension Situation {
 
   func isGood(_ target: Rollout) -> Bool { memory.revisions.contains { $0.digest == target.digest && $0.isGood } }
 
-  /// The step of `target` that is live; nil: none.
+  /// Returns the step of `target` that is live; nil if none is.
   func liveStep(of target: Rollout) -> RolloutStep? {
     guard let active = live?.active?.config, active.entities.count > 1, let new = target.config.entities.first,
       let share = active.entity(like: new)?.traffic,
@@ -105,7 +107,7 @@ extension Situation {
     return config(of: target, at: step)?.isMet(by: active) ?? false ? step : nil
   }
 
-  /// The calls that bring `target` from a step on, that one's included unless it is live.
+  /// Returns the calls that roll out `target` from a step on, including that step's unless it is live.
   func calls(towards target: Rollout, from first: RolloutStep?) -> [Operation] {
     guard let live else {
       return [creation(of: target.config)]
@@ -119,7 +121,7 @@ extension Situation {
     }
   }
 
-  /// Such as "step 2 of 3: 10 % of the traffic".
+  /// Returns the step in words, such as "step 2 of 3: 10 % of the traffic".
   func words(of step: RolloutStep?) -> String {
     guard let step, !step.isWhole else { return "all of the traffic" }
     let steps = endpoint.rollout.steps
@@ -127,7 +129,7 @@ extension Situation {
     return "\(place)\(step.traffic) % of the traffic"
   }
 
-  /// How a rollout that begins at this step goes on, for people; empty for one that has no steps.
+  /// Returns how a rollout that begins at this step continues, in words; empty for a rollout without steps.
   func stepsWords(from first: RolloutStep?) -> String {
     guard let first, !first.isWhole else { return "" }
     let shares = endpoint.rollout.steps.filter { $0.traffic >= first.traffic }.map { "\($0.traffic) %" }
@@ -137,7 +139,7 @@ extension Situation {
 
 // What is live
 extension Situation {
-  /// Whether what an attempt sends is live, at the step where it is.
+  /// Whether the config of an attempt is live at its current step.
   func isLive(_ attempt: Attempt) -> Bool { live?.active.map { means($0.config, attempt) } ?? false }
 
   func means(_ config: EndpointConfig, _ attempt: Attempt) -> Bool {
@@ -146,8 +148,8 @@ extension Situation {
     return target.flatMap { self.config(of: $0, at: step) }?.isMet(by: config) ?? false
   }
 
-  /// Whether the active config is a config with one version beside it that may stay: the manifest's previous one, or
-  /// whatever a former rollout left beside what is gone back to.
+  /// Whether the active config is the given one with one version beside it that may stay: the manifest's previous one,
+  /// or one that an earlier rollout left beside the target of a rollback.
   func isLiveWithKept(_ rollout: Rollout) -> Bool {
     guard let active = live?.active?.config, let kept = active.entity(beside: rollout.config), kept.traffic == 0,
       rollout.config.isMet(by: active.without(kept)), !isNoGood(kept)
@@ -164,7 +166,7 @@ extension Situation {
     return target.config.isMet(by: active.without(kept))
   }
 
-  /// Whether a rollout of the digest is on its way: some of it is live, and not all.
+  /// Whether the rollout is halfway: the target has some of the traffic, but not all.
   func isHalfway(_ target: Rollout) -> Bool {
     guard let active = live?.active?.config, active.entities.count > 1, let new = target.config.entities.first,
       let share = active.entity(like: new)?.traffic, share < 100, !isGood(target)
@@ -172,14 +174,13 @@ extension Situation {
     return config(of: target, at: RolloutStep(traffic: share))?.isMet(by: active) ?? false
   }
 
-  /// Whether something is live that this machine knows as no good, other than `target`'s own: a former rollout left it.
+  /// Whether an earlier rollout left a live version that is not `target`'s and that this machine does not know as good.
   func isLeftover(beside target: Rollout) -> Bool {
     guard let active = live?.active?.config, active.entities.count > 1, isBetweenRevisions else { return false }
     return active.entities.contains { target.config.entity(like: $0) == nil && isNoGood($0) }
   }
 
-  /// Whether all that is live are two configs that this machine knows, the one on the way to the other: nothing of it is
-  /// lost when it is replaced.
+  /// Whether the live config is a step between two configs that this machine knows, so that replacing it loses nothing.
   var isBetweenRevisions: Bool {
     guard let active = live?.active?.config, active.entities.count > 1 else { return false }
     let known = memory.revisions.compactMap(\.config) + [desired.config]
@@ -195,7 +196,7 @@ extension Situation {
 }
 
 extension RolloutStep {
-  /// The whole new version, with the one before it kept beside it.
+  /// The whole new version, with the previous one kept beside it.
   static let keeping = RolloutStep(traffic: 100)
   var isWhole: Bool { traffic >= 100 }
 }

@@ -1,11 +1,11 @@
 internal import Endpoints
 
-// Beside the table: the tags, changed in place, tried again, never held nor rolled back.
+// Beside the table: tags are changed in place and retried, but never held or rolled back.
 extension Situation {
-  /// The decision on the rollout, with the tags' part added. Whose the endpoint is and whether it is protected is put
-  /// right before anything else; the manifest's own tags wait until nothing moves.
+  /// Returns the decision on the rollout, with the tags' part added. Ownership and protection are corrected before
+  /// anything else; the manifest's own tags wait until the rollout is at rest.
   ///
-  /// - Parameter marks: what the tag that says which side settings are managed lacks.
+  /// - Parameter marks: the changes to the tag that says which side settings are managed.
   func withTags(_ main: Decision, marks: TagPatch) -> Decision {
     guard let live else { return main }
     let guardPatch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
@@ -29,8 +29,8 @@ extension Situation {
     return decision.then(.call(.patchTags(name: live.name, patch)))
   }
 
-  /// What of the patches can be sent at this moment. Not while a write may be on its way whose only trace would be that
-  /// the endpoint changed: changing tags may look the same.
+  /// Returns the part of the patches that can be sent now. Nothing is sent while a write may be in flight whose only
+  /// trace would be that the endpoint changed, because changing tags may look the same.
   private func patchNow(_ guardPatch: TagPatch, _ settingsPatch: TagPatch, while main: Decision) -> TagPatch? {
     guard memory.attempt.map({ $0.acceptance != nil }) ?? true else { return nil }
     let patch = isStill(main) && memory.attempt == nil ? guardPatch.merging(settingsPatch) : guardPatch

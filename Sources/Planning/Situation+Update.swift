@@ -1,6 +1,6 @@
 internal import Endpoints
 
-// Row 5: while the provider works, wait. What is merely slow is never written over nor held.
+// Row 5: while the provider is updating, wait. An update that is merely slow is never overwritten or held.
 extension Situation {
   func duringUpdate(of live: ObservedEndpoint) -> Decision {
     let coming = live.pending ?? live.active
@@ -18,31 +18,31 @@ extension Situation {
     return Decision(
       kind,
       isOverdue
-        ? Reason(.overdue, "the update\(version) takes longer than \(deadline.words)")
+        ? Reason(.overdue, "the update\(version) is taking longer than \(deadline.words)")
         : Reason(
           .updating,
           isDesired
             ? update(of: live, at: step)
             : "an update\(version) is in progress; waiting for it to finish"),
-      target: aim, blockedBy: "an update\(version) under way", next: .wait(pollDelay(since: since)),
+      target: aim, blockedBy: "an update\(version) in progress", next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
       operations: isDesired || kind == .rollback
         ? [] : [.updateConfig(name: live.name, config: desired.config)])
   }
 
-  /// Which step is under way, and what the servers say of it; empty where there are no steps, for others to fill in.
+  /// Returns the step in progress and the servers' messages about it; empty if there are no steps.
   private func update(of live: ObservedEndpoint, at step: String) -> String {
     step.isEmpty ? "" : Self.joined(step, live.deploymentWords)
   }
 
-  /// Polls get slower with time, from one second to ten (serving-api.md 2.6).
+  /// Returns the poll interval, which grows with time from one second to ten (serving-api.md 2.6).
   func pollDelay(since: Timestamp) -> Duration {
     min(.seconds(10), max(.seconds(1), (now - since) / 10))
   }
 }
 
 extension Duration {
-  /// Such as "45 minutes" or "90 seconds".
+  /// The duration in words, such as "45 minutes" or "90 seconds".
   var words: String {
     let seconds = components.seconds
     if seconds >= 120, seconds % 60 == 0 { return "\(seconds / 60) minutes" }

@@ -1,18 +1,17 @@
 internal import Endpoints
 
-/// One endpoint that is desired, with everything that is known of it: what rows 3 and 5 to 14 are decided on.
+/// One desired endpoint, with everything that is known of it: the input of rows 3 and 5 to 14.
 struct Situation {
   let endpoint: DesiredEndpoint
-  /// What the manifest says to roll out.
+  /// The config that the manifest asks for.
   let desired: Rollout
-  /// Nil: there is none.
+  /// The live endpoint; nil if there is none.
   let live: ObservedEndpoint?
   let memory: Memory
   let now: Timestamp
   let options: DecisionOptions
   let heldTag: HeldTag
-  /// The hold that keeps the manifest from being rolled out; nil where there is none, or only one that the manifest
-  /// lifts.
+  /// The hold that keeps the manifest from being rolled out; nil if there is none, or only one that the manifest lifts.
   let heldInForce: Held?
 
   init(
@@ -35,7 +34,7 @@ struct Situation {
     return withSettings(withTags(rollout, marks: plan.map(marksNow) ?? TagPatch()), plan)
   }
 
-  /// Rows 5 to 14, the side settings aside.
+  /// The decision of rows 5 to 14, without side settings.
   private var rollout: Decision {
     if let live, live.update.isUpdating { return duringUpdate(of: live) }
     if case .unreadable(let why) = heldTag {
@@ -74,7 +73,7 @@ extension Situation {
     let tagging = Operation.patchTags(name: live.name, patch)
     let isMet = isLive(desired.digest)
     var decision = Decision(
-      .adopt, Reason(.adoption, live.fleet.map { "taken over from the fleet \"\($0)\"" } ?? ""), target: aim,
+      .adopt, Reason(.adoption, live.fleet.map { "taken over from fleet \"\($0)\"" } ?? ""), target: aim,
       tagPatch: patch.merging(endpoint.settingsPatch(on: live.tags)).merging(plan?.marks ?? TagPatch()),
       next: .call(tagging),
       operations: isMet ? [tagging] : [tagging, .updateConfig(name: live.name, config: desired.config)])
@@ -86,8 +85,8 @@ extension Situation {
     return decision.afterSetback(memory.setbacks[.tags], now: now)
   }
 
-  /// What is live, ready and in no revision, to be recorded before it is replaced; nil where that is not so. A config
-  /// that the manifest means is recorded as the manifest spells it, so that both have one digest.
+  /// The change that records a live, ready config that is in no revision before it is replaced; nil if there is none. A
+  /// config that the manifest means is recorded as the manifest spells it, so that both have one digest.
   var recordOfUnknownLive: MemoryChange? {
     guard let live, live.readiness == .ready, let active = live.active else { return nil }
     if let held = heldTag.held, isLive(held.digest) { return nil }
@@ -99,8 +98,8 @@ extension Situation {
     return isKnown || isBetweenRevisions ? nil : .found(found, id: live.id, version: active.version, at: now)
   }
 
-  /// What was good in what is live: of a rollout under way, what it takes the place of; where one of two versions has all
-  /// of the traffic, that one.
+  /// Returns the good part of the live config: during a rollout, the config that is being replaced; if one of two
+  /// versions has all of the traffic, that one.
   private func rolloutFound(in active: EndpointConfig) -> Rollout {
     if isLive(desired.digest) || isKeptForNothing(desired) { return desired }
     if !endpoint.rollout.steps.isEmpty, let previous = besideLive(desired) {
@@ -115,7 +114,7 @@ extension Situation {
 
 // What is live
 extension Situation {
-  /// Whether the active config is the one with this digest, alone or with a version that is kept beside it.
+  /// Whether the active config has this digest, alone or with a version kept beside it.
   func isLive(_ digest: ConfigDigest) -> Bool {
     guard let active = live?.active?.config else { return false }
     if means(active, digest) { return true }
@@ -123,15 +122,14 @@ extension Situation {
     return (digest == desired.digest ? desired : rollout(of: digest)).map(isLiveWithKept) ?? false
   }
 
-  /// Whether a config is the one with this digest. Names that nobody chose do not count where the config itself is at
-  /// hand.
+  /// Whether a config has this digest. Default names do not count if the digest's config is available.
   func means(_ config: EndpointConfig, _ digest: ConfigDigest) -> Bool {
     if digest == desired.digest { return desired.config.isMet(by: config) }
     if let known = memory.revision(of: digest)?.config { return known.isMet(by: config) }
     return config.digest == digest
   }
 
-  /// The config of a digest: out of this machine's history, or live beside something else.
+  /// Returns the config of a digest: from this machine's history, or live beside another one.
   func rollout(of digest: ConfigDigest) -> Rollout? {
     if let known = memory.rollout(of: digest) { return known }
     guard let active = live?.active?.config, active.entities.count > 1 else { return nil }
@@ -145,7 +143,7 @@ extension Situation {
     return nil
   }
 
-  /// What the manifest asks for, with the version that stays beside it: what is shown as the aim.
+  /// The config that the manifest asks for, with the version that stays beside it; shown as the target.
   var aim: Rollout {
     guard endpoint.rollout.keepPrevious else { return desired }
     if isLiveWithKept(desired), let active = live?.active?.config { return Rollout(active, digest: desired.digest) }

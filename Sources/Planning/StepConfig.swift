@@ -1,20 +1,20 @@
 package import Endpoints
 
-/// What an endpoint serves while a new model version takes over step by step: a pure function of what served before,
+/// The config of an endpoint while a new model version takes over step by step: a pure function of the previous config,
 /// the new config and the new version's share.
 package enum StepConfig {
-  /// The config in which the new version has `share` per cent of the traffic, and what served before has the rest, split
-  /// as it was. At 100 per cent what served before is kept beside it, without traffic.
+  /// Returns the config in which the new version has `share` percent of the traffic, and the previous entities have the
+  /// rest, split as before. At 100 percent the previous entities stay beside it without traffic.
   ///
-  /// What is live under a name of its own keeps it, where neither config gives one, so that nothing is restarted for a
-  /// name. Two entities never share one: the new version gives way, under its name with a number behind.
+  /// A live entity with a given name keeps it if neither config gives one, so that nothing is restarted because of a
+  /// name. Two entities never share a name: a number is appended to the new version's.
   ///
   /// - Parameters:
-  ///   - previous: what served before.
-  ///   - target: the new config, whole.
+  ///   - previous: the previous config.
+  ///   - target: the complete new config.
   ///   - share: 0 to 100.
-  ///   - live: what is live, for its names; nil: nothing.
-  /// - Returns: nil where there is nothing to share: `target` serves several entities, or `previous` nothing but its model
+  ///   - live: the live config, for its names; nil if there is none.
+  /// - Returns: nil if there is nothing to split: `target` serves several entities, or `previous` only its model
   ///   version, which an endpoint cannot hold twice.
   package static func config(
     from previous: EndpointConfig, to target: EndpointConfig, share: Int, live: EndpointConfig? = nil
@@ -26,13 +26,13 @@ package enum StepConfig {
     return EndpointConfig(entities: named(rest, new.serving(share), as: live))
   }
 
-  /// The config alone, under the names that are live where it gives none.
+  /// Returns the config alone, with live names where it gives none.
   package static func config(_ target: EndpointConfig, live: EndpointConfig?) -> EndpointConfig {
     guard let live else { return target }
     return EndpointConfig(entities: target.entities.map { named($0, as: live) })
   }
 
-  /// Each entity's part of `total`, in proportion to its traffic; what rounding leaves goes to the largest remainders.
+  /// Returns each entity's part of `total`, in proportion to its traffic; the rest goes to the largest remainders.
   private static func shares(of entities: [ServedEntity], outOf total: Int) -> [Int] {
     let weights = entities.map { max(0, $0.traffic) }
     let sum = weights.reduce(0, +)
@@ -62,18 +62,18 @@ package enum StepConfig {
     return entity.serving(entity.traffic, as: name)
   }
 
-  /// How long a served entity's name may be (serving-api.md Q13).
+  /// The maximum length of a served entity's name (serving-api.md Q13).
   private static let longestName = 63
 }
 
 extension EndpointConfig {
-  /// The entity of the same model version; an endpoint never holds one twice (serving-api.md E5).
+  /// Returns the entity of the same model version; an endpoint never holds one twice (serving-api.md E5).
   func entity(like other: ServedEntity) -> ServedEntity? {
     entities.first { $0.isSameVersion(as: other) }
   }
 
-  /// The one entity that is left when `target`'s are taken away; nil where that is none or several, or `target`'s are not
-  /// all there.
+  /// Returns the one entity that is not `target`'s; nil if there is none or several, or if `target`'s are not all
+  /// present.
   func entity(beside target: EndpointConfig) -> ServedEntity? {
     guard entities.count == target.entities.count + 1,
       target.entities.allSatisfy({ entity(like: $0) != nil })

@@ -1,6 +1,6 @@
 extension Timestamp {
-  /// The moment as RFC 3339 in UTC: `2026-08-23T09:05:00Z`, or `2026-08-23T09:05:00.042Z` with milliseconds. The calendar is
-  /// the Gregorian one, before its time too; a year past 9999 has more digits.
+  /// Returns the time as RFC 3339 in UTC: `2026-08-23T09:05:00Z`, or `2026-08-23T09:05:00.042Z` with milliseconds. The
+  /// calendar is proleptic Gregorian; a year past 9999 has more digits.
   package func text(withMilliseconds: Bool = false) -> String {
     let (days, ofDay) = Self.split(milliseconds, 86_400_000)
     let (year, month, day) = Self.date(days)
@@ -10,7 +10,7 @@ extension Timestamp {
     return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T\(clock)\(fraction)Z"
   }
 
-  /// The date that is so many days after 1970-01-01, counted in years that begin in March, so that a leap day comes last.
+  /// Returns the date a number of days after 1970-01-01. Years are counted from March, so that a leap day comes last.
   private static func date(_ daysSince1970: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let daysOfEra: Int64 = 146_097
     let (era, dayOfEra) = split(daysSince1970 + 719_468, daysOfEra)
@@ -21,7 +21,7 @@ extension Timestamp {
     return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
   }
 
-  /// Quotient and remainder, the remainder never negative.
+  /// Returns quotient and remainder; the remainder is never negative.
   private static func split(_ number: Int64, _ divisor: Int64) -> (Int64, Int64) {
     let (quotient, remainder) = number.quotientAndRemainder(dividingBy: divisor)
     return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

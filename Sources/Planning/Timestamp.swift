@@ -1,4 +1,5 @@
-/// A moment, in milliseconds since 1970 UTC: what the serving API speaks. Passed in wherever a decision needs the time.
+/// A point in time, in milliseconds since 1970 UTC, as in the serving API. Passed in wherever a decision needs the
+/// time.
 package struct Timestamp: Hashable, Comparable, Sendable {
   package let milliseconds: Int64
 
@@ -6,7 +7,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
   package static func < (one: Timestamp, other: Timestamp) -> Bool { one.milliseconds < other.milliseconds }
 
-  /// The moment `duration` later; clamped, so that an absurd duration is for ever and no trap.
+  /// Returns the time `duration` later; clamped, so that an absurd duration means forever and does not trap.
   package static func + (moment: Timestamp, duration: Duration) -> Timestamp {
     let (seconds, attoseconds) = duration.components
     let (whole, overflowed) = seconds.multipliedReportingOverflow(by: 1000)

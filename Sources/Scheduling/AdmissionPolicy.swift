@@ -1,10 +1,10 @@
-/// How much one endpoint takes on before it says no.
+/// The limits on the requests that one endpoint accepts.
 package struct AdmissionPolicy: Hashable, Sendable {
-  /// Requests that may wait at once; one more is refused.
+  /// The maximum number of waiting requests; more are refused.
   package var maxWaiting: Int
-  /// How long one request may wait for a place.
+  /// The maximum time that a request may wait for a place.
   package var maxWait: Duration
-  /// How many replicas one request may be sent to before the endpoint gives up on it.
+  /// The maximum number of replicas that a request is sent to before it fails.
   package var maxAttempts: Int
 
   package init(maxWaiting: Int = 1024, maxWait: Duration = .seconds(300), maxAttempts: Int = 3) {
@@ -14,17 +14,17 @@ package struct AdmissionPolicy: Hashable, Sendable {
   }
 }
 
-/// Why a request was not let through.
+/// Why a request was refused.
 package enum AdmissionRefusal: Hashable, Sendable {
-  /// As many wait as may; `waiting` is how many that is.
+  /// The queue is full; `waiting` is the number of waiting requests.
   case queueFull(waiting: Int)
-  /// It waited for so long and no place came free.
+  /// No place became free in the time that it waited.
   case timedOut(after: Duration)
-  /// No replica is there and none is coming; the reason is in the words of whoever runs the replicas.
+  /// There is no replica and none is starting; with the reason given by whoever runs the replicas.
   case unavailable(reason: String)
-  /// It asked for a served entity that the endpoint does not have.
+  /// The request names a served entity that the endpoint does not have.
   case unknownEntity(String)
-  /// It was sent to as many replicas as allowed and none took it.
+  /// It was sent to as many replicas as allowed, and none accepted it.
   case replicasFailed(attempts: Int)
   /// The server is stopping.
   case stopping

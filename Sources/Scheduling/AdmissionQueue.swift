@@ -1,11 +1,12 @@
-/// Who may go to which replica of one endpoint, and who waits: a machine without clock, lock or task.
+/// Decides which request goes to which replica of one endpoint, and which ones wait: a state machine without clock,
+/// lock or task.
 ///
-/// An event goes in, actions come out; the shell performs them. Times are durations since any origin that stays the same.
+/// An event goes in, actions come out, and the shell performs them. Times are durations since any fixed origin.
 ///
-/// It guarantees that a replica never has more requests than its capacity, that requests for the same served entity go in
-/// the order of their arrival, that nobody waits while a place for them is free, and that each request ends exactly once:
-/// by ``finished(_:now:)`` after a dispatch, by ``left(_:now:)``, or by a refusal. A place is taken at dispatch and given
-/// back in ``release(_:)``, nowhere else.
+/// It guarantees that a replica never has more requests than its capacity, that requests for the same served entity are
+/// sent in order of arrival, that no request waits while a place for it is free, and that each request ends exactly
+/// once: by ``finished(_:now:)`` after a dispatch, by ``left(_:now:)``, or by a refusal. A place is taken at dispatch
+/// and given back in ``release(_:)``, nowhere else.
 package struct AdmissionQueue: Sendable {
   package typealias RequestID = UInt64
   package typealias ReplicaID = String
@@ -14,9 +15,9 @@ package struct AdmissionQueue: Sendable {
   package enum Action: Hashable, Sendable {
     /// Send the request to the replica; its place is reserved.
     case dispatch(RequestID, ReplicaID)
-    /// Answer the request with a refusal; it is over.
+    /// Answer the request with a refusal, which ends it.
     case refuse(RequestID, AdmissionRefusal)
-    /// A request waits and no replica can take it: see that one comes.
+    /// A request waits and no replica can take it: start one.
     case wake
     /// A draining replica has no request left.
     case drained(ReplicaID)
@@ -41,9 +42,9 @@ package struct AdmissionQueue: Sendable {
     var capacity: Int
     var draining = false
     var inFlight = 0
-    /// Until then it gets nothing: it refused a request or could not be reached.
+    /// The time until which it gets no requests, because it refused one or could not be reached.
     var pausedUntil: Duration?
-    /// When it last got a request: breaks ties, so that equally loaded replicas take turns.
+    /// The number of its last dispatch; breaks ties, so that equally loaded replicas take turns.
     var lastDispatch: UInt64 = 0
   }
 
@@ -55,7 +56,7 @@ package struct AdmissionQueue: Sendable {
   private var unavailableReason: String?
   private var isClosed = false
   private var dispatches: UInt64 = 0
-  /// Since when nothing waits and nothing is in flight; nil while something is.
+  /// The time since which nothing waits and nothing is in flight; nil while something is.
   private(set) package var idleSince: Duration?
 
   package init(policy: AdmissionPolicy, now: Duration) {
@@ -65,10 +66,10 @@ package struct AdmissionQueue: Sendable {
 
   // MARK: Events about requests
 
-  /// A request comes.
+  /// Handles the arrival of a request.
   /// - Parameters:
-  ///   - pinned: the served entity it must go to, whatever the traffic split says.
-  ///   - draw: a number from 0 up to 1 that decides its share of the split; kept, so a changed split routes it again.
+  ///   - pinned: the served entity that it must go to, regardless of the traffic split.
+  ///   - draw: a number from 0 up to 1 that selects its entity; kept, so that a changed split routes it again.
   package mutating func arrive(
     _ id: RequestID, pinnedTo pinned: String? = nil, draw: Double, now: Duration
   ) -> [Action] {
@@ -82,7 +83,7 @@ package struct AdmissionQueue: Sendable {
     }
     queue.append(request)
     var actions = dispatchWaiting(now: now)
-    // Judged after the dispatch: a place may be free even where the queue is full of requests for another entity.
+    // Checked after the dispatch: a place may be free even if the queue is full of requests for another entity.
     if queue.count > policy.maxWaiting, let index = queue.lastIndex(where: { $0.id == id }) {
       queue.remove(at: index)
       actions += refuse(request, .queueFull(waiting: queue.count), now: now)
@@ -92,10 +93,10 @@ package struct AdmissionQueue: Sendable {
     return actions
   }
 
-  /// A dispatched request is answered, to its last byte, or its upstream failed for good.
+  /// Handles the end of a dispatched request: it was answered completely, or its upstream failed permanently.
   package mutating func finished(_ id: RequestID, now: Duration) -> [Action] { left(id, now: now) }
 
-  /// The client is gone, wherever its request is. Unknown and ended ones are ignored.
+  /// Handles a client that disconnected, wherever its request is. Unknown and ended requests are ignored.
   package mutating func left(_ id: RequestID, now: Duration) -> [Action] {
     if let index = queue.firstIndex(where: { $0.id == id }) {
       queue.remove(at: index)
@@ -108,8 +109,8 @@ package struct AdmissionQueue: Sendable {
     return actions
   }
 
-  /// The replica did not take the request, and nothing of an answer has been seen: it goes back to the head of the queue,
-  /// with its old deadline, and the replica rests for `pause`.
+  /// Handles a request that the replica did not accept and did not begin to answer: it returns to the head of the queue
+  /// with its old deadline, and the replica is paused for `pause`.
   package mutating func bounced(_ id: RequestID, pause: Duration, now: Duration) -> [Action] {
     guard let freed = release(id) else { return [] }
     replicas[freed.entry.replica]?.pausedUntil = now + pause
@@ -123,7 +124,7 @@ package struct AdmissionQueue: Sendable {
     } else if let pinned = request.pinned, !knows(pinned) {
       actions += refuse(request, .unknownEntity(pinned), now: now)
     } else {
-      // Before everybody who came later, behind those that bounced before it.
+      // Ahead of later arrivals, behind earlier ones that bounced.
       let index = queue.firstIndex { $0.since > request.since || ($0.since == request.since && $0.id > request.id) }
       queue.insert(request, at: index ?? queue.endIndex)
     }
@@ -135,7 +136,8 @@ package struct AdmissionQueue: Sendable {
 
   // MARK: Events about replicas
 
-  /// A replica can take requests, up to `capacity` at once. Told again it updates the capacity and ends a pause.
+  /// Handles a replica that accepts up to `capacity` concurrent requests. A repeated call updates the capacity and ends
+  /// a pause.
   package mutating func replicaReady(
     _ id: ReplicaID, entity: String, capacity: Int, now: Duration
   ) -> [Action] {
@@ -151,7 +153,7 @@ package struct AdmissionQueue: Sendable {
     return dispatchWaiting(now: now)
   }
 
-  /// A replica finishes what it has and gets nothing new.
+  /// Handles a replica that finishes its requests and gets no new ones.
   package mutating func replicaDraining(_ id: ReplicaID, now: Duration) -> [Action] {
     guard var replica = replicas[id] else { return [.drained(id)] }
     replica.draining = true
@@ -159,27 +161,27 @@ package struct AdmissionQueue: Sendable {
     return (replica.inFlight == 0 ? [.drained(id)] : []) + wakeIfNeeded()
   }
 
-  /// A replica is no more. Requests it had end by themselves when their connections break.
+  /// Handles a replica that has ended. Its requests end when their connections break.
   package mutating func replicaGone(_ id: ReplicaID, now: Duration) -> [Action] {
     replicas[id] = nil
     return [.drained(id)] + dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
-  /// The traffic split: weights per served entity, from now on and for those that wait too. An entity of weight 0 is known
-  /// and can be asked for by name. Requests pinned to an entity that is not in it are refused.
+  /// Sets the traffic split: weights per served entity, also for waiting requests. An entity with weight 0 is known and
+  /// can be requested by name. Requests pinned to an entity that is not in the split are refused.
   package mutating func setTraffic(_ weights: [(entity: String, weight: Int)], now: Duration) -> [Action] {
     traffic = weights.map { ($0.entity, max(0, $0.weight)) }
     return dispatchWaiting(now: now) + refuseUnroutable(now: now) + wakeIfNeeded()
   }
 
-  /// No replica is coming (the endpoint failed to start, or is stopped): with a reason, requests that no replica can take
-  /// are refused at once instead of waiting. A replica that becomes ready lifts it, and so does nil.
+  /// Sets the reason why no replica is starting (the endpoint failed to start, or is stopped): requests that no replica
+  /// can take are then refused at once instead of waiting. A replica that becomes ready clears it, and so does nil.
   package mutating func setUnavailable(reason: String?, now: Duration) -> [Action] {
     unavailableReason = reason
     return refuseUnroutable(now: now)
   }
 
-  /// The server is stopping: who waits is refused, and so is who comes. Requests at replicas go on.
+  /// Stops the queue: waiting and new requests are refused. Requests at replicas continue.
   package mutating func close(now: Duration) -> [Action] {
     isClosed = true
     let requests = queue
@@ -189,7 +191,7 @@ package struct AdmissionQueue: Sendable {
 
   // MARK: Time
 
-  /// Deadlines and the ends of pauses; call it at ``nextTick`` or later.
+  /// Handles deadlines and the ends of pauses; to be called at ``nextTick`` or later.
   package mutating func tick(now: Duration) -> [Action] {
     for (id, replica) in replicas where replica.pausedUntil.map({ $0 <= now }) == true {
       replicas[id]?.pausedUntil = nil
@@ -201,7 +203,7 @@ package struct AdmissionQueue: Sendable {
     return actions
   }
 
-  /// When ``tick(now:)`` has something to do.
+  /// The next time at which ``tick(now:)`` has something to do.
   package var nextTick: Duration? {
     guard !queue.isEmpty else { return nil }
     let pauses = replicas.values.lazy.compactMap(\.pausedUntil).min()
@@ -209,29 +211,29 @@ package struct AdmissionQueue: Sendable {
     return [pauses, deadline].compactMap { $0 }.min()
   }
 
-  // MARK: What there is
+  // MARK: State
 
-  /// Requests that wait.
+  /// The number of waiting requests.
   package var waiting: Int { queue.count }
 
-  /// Requests at replicas.
+  /// The number of requests at replicas.
   package var dispatched: Int { inFlight.count }
 
   /// Whether the request waits or is at a replica.
   package func isOpen(_ id: RequestID) -> Bool { inFlight[id] != nil || queue.contains { $0.id == id } }
 
-  /// Requests at one replica; nil for an unknown one.
+  /// Returns the number of requests at a replica; nil for an unknown replica.
   package func load(of replica: ReplicaID) -> Int? { replicas[replica]?.inFlight }
 
-  /// The requests at one replica.
+  /// Returns the requests at a replica.
   package func requests(at replica: ReplicaID) -> [RequestID] {
     inFlight.filter { $0.value.replica == replica }.map(\.key).sorted()
   }
 
-  /// Whether somebody waits whom no replica of the moment can take. True for as long as it is so.
+  /// Whether a request is waiting that no current replica can take.
   package var needsReplica: Bool { queue.contains { candidates(for: $0).isEmpty } }
 
-  /// The entities of the traffic split, in its order, and those of replicas beside it.
+  /// The entities of the traffic split, in its order, followed by those of other replicas.
   package var entities: [String] {
     let split = traffic.map(\.entity)
     let others = Set(replicas.values.filter { !$0.draining }.map(\.entity)).subtracting(split)
@@ -240,12 +242,12 @@ package struct AdmissionQueue: Sendable {
 
   // MARK: The rules
 
-  /// Whether a request for this entity has a way, now or later.
+  /// Whether a request for this entity can be served, now or later.
   package func knows(_ entity: String) -> Bool {
     traffic.contains { $0.entity == entity } || replicas.values.contains { $0.entity == entity && !$0.draining }
   }
 
-  /// Gives the request's place back. The only place that does.
+  /// Releases the request's place; the only function that does.
   private mutating func release(_ id: RequestID) -> (entry: InFlight, actions: [Action])? {
     guard let entry = inFlight.removeValue(forKey: id) else { return nil }
     guard var replica = replicas[entry.replica] else { return (entry, []) }
@@ -263,8 +265,8 @@ package struct AdmissionQueue: Sendable {
     idleSince = queue.isEmpty && inFlight.isEmpty ? idleSince ?? now : nil
   }
 
-  /// The entities a request may go to now, with their weights. An entity without a serving replica leaves its share to the
-  /// others; empty means that the request has to wait.
+  /// Returns the entities that a request may go to now, with their weights. An entity without a serving replica leaves
+  /// its share to the others; empty means that the request has to wait.
   private func candidates(for request: Waiting) -> [(entity: String, weight: Int)] {
     func serves(_ entity: String) -> Bool {
       replicas.values.contains { $0.entity == entity && !$0.draining && $0.capacity > 0 }
@@ -273,7 +275,7 @@ package struct AdmissionQueue: Sendable {
     return traffic.filter { $0.weight > 0 && serves($0.entity) }
   }
 
-  /// The entity that the request's draw falls on.
+  /// Returns the entity that the request's draw selects.
   private func route(_ request: Waiting) -> String? {
     let shares = candidates(for: request)
     var point = request.draw * Double(shares.reduce(0) { $0 + $1.weight })
@@ -284,7 +286,7 @@ package struct AdmissionQueue: Sendable {
     return shares.last?.entity
   }
 
-  /// The least loaded replica of an entity that has a place.
+  /// Returns the least loaded replica of an entity that has a free place.
   private func place(in entity: String, now: Duration) -> ReplicaID? {
     replicas.lazy
       .filter { _, replica in
@@ -295,7 +297,7 @@ package struct AdmissionQueue: Sendable {
       .key
   }
 
-  /// Sends off everybody for whom there is a place, first come first served within an entity.
+  /// Dispatches every request for which there is a place, first come, first served within an entity.
   private mutating func dispatchWaiting(now: Duration) -> [Action] {
     var actions: [Action] = []
     var full: Set<String> = []
@@ -308,7 +310,7 @@ package struct AdmissionQueue: Sendable {
       }
       guard let replica = place(in: entity, now: now) else {
         full.insert(entity)
-        // With one entity, as is the rule, nobody behind can go either.
+        // With one entity, as is usual, no later request can be dispatched either.
         if traffic.count <= 1 && !queue.contains(where: { $0.pinned != nil }) { break }
         index += 1
         continue
@@ -323,7 +325,7 @@ package struct AdmissionQueue: Sendable {
     return actions
   }
 
-  /// Ends those who wait for what will not come.
+  /// Refuses the requests that wait for an entity or a replica that will not come.
   private mutating func refuseUnroutable(now: Duration) -> [Action] {
     var actions: [Action] = []
     for request in queue {

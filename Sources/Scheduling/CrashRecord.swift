@@ -1,21 +1,21 @@
-/// The failures of one launch, in a row: what its next start waits for, and when an update gives up on it.
+/// The consecutive failures of one launch, which determine when it starts next and when an update gives up.
 package struct CrashRecord: Hashable, Sendable {
-  /// Failures without a stable time between them.
+  /// The number of failures without a stable period in between.
   package private(set) var count: Int
-  /// When the last one was.
+  /// The time of the last failure.
   package private(set) var last: Duration
-  /// The last one's cause, in plain words.
+  /// The cause of the last failure, in plain words.
   package private(set) var cause: String
-  /// Whether trying again cannot help: an unknown flag, a model that is not there, weights that do not load.
+  /// Whether retrying cannot help: an unknown flag, a missing model, weights that do not load.
   package private(set) var isPermanent: Bool
-  /// The chance that spreads the waits, drawn once for each failure so that looking twice gives the same time.
+  /// The random number that spreads the delays, drawn once per failure so that the retry time does not change.
   package private(set) var chance: Double
 
-  /// A replica of a launch failed.
+  /// Records that a replica of a launch failed.
   /// - Parameters:
   ///   - earlier: the launch's record so far.
-  ///   - readyFor: how long the replica had been ready; nil when it never was.
-  ///   - stableAfter: after being ready for so long, a failure is the first of a new row.
+  ///   - readyFor: how long the replica had been ready; nil if it never was.
+  ///   - stableAfter: the time of being ready after which a failure counts as the first again.
   package init(
     after earlier: CrashRecord?, cause: String, isPermanent: Bool, readyFor: Duration?,
     stableAfter: Duration = .seconds(600), chance: Double, now: Duration
@@ -28,6 +28,6 @@ package struct CrashRecord: Hashable, Sendable {
     self.chance = chance
   }
 
-  /// When the launch may be started again.
+  /// Returns the time from which the launch may be started again.
   package func retryAt(_ backoff: Backoff) -> Duration { last + backoff.delay(afterFailures: count, chance: chance) }
 }

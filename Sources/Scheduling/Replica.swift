@@ -1,12 +1,12 @@
-/// What a replica is: which launch it runs, and how far it has come.
+/// A replica: the launch that it runs, and its state.
 ///
-/// A launch is everything that its process depends on (model version, environment, hardware, engine flags), as one opaque
-/// text: two configs that name the same launch share its replicas, and a change of traffic alone restarts nothing.
+/// A launch is everything that its process depends on (model version, environment, hardware, engine flags), as one
+/// opaque text: two configs with the same launch share its replicas, and a change of traffic alone restarts nothing.
 package struct Replica: Hashable, Sendable, Identifiable {
   package let id: String
   package let launch: String
   package var state: ReplicaState
-  /// The places of the machine that it holds until it is over: its accelerators.
+  /// The number of the machine's places that it holds until it has ended: its accelerators.
   package let places: Int
 
   package init(id: String, launch: String, state: ReplicaState, places: Int = 1) {
@@ -17,26 +17,26 @@ package struct Replica: Hashable, Sendable, Identifiable {
   }
 }
 
-/// The life of a replica.
+/// The state of a replica.
 package enum ReplicaState: Hashable, Sendable {
-  /// Decided, not launched yet. Goes to starting or failed.
+  /// Planned, but not launched yet. Goes to starting or failed.
   case pending
-  /// Its process runs and answers nothing. Goes to loading, ready or failed.
+  /// Its process is running but does not answer. Goes to loading, ready or failed.
   case starting
-  /// It loads its weights. Goes to ready or failed.
+  /// It is loading its weights. Goes to ready or failed.
   case loading
   /// It has generated a token. Goes to draining or failed.
   case ready
-  /// It finishes the requests that it has and gets no new ones. Goes to stopped.
+  /// It finishes its requests and gets no new ones. Goes to stopped.
   case draining
-  /// Asked to end; its place on the machine is not free yet. Goes to stopped.
+  /// Told to stop; its place on the machine is not free yet. Goes to stopped.
   case stopping
-  /// Ended on request. Goes nowhere.
+  /// Stopped on request. A final state.
   case stopped
-  /// Ended by itself, or never came up. Goes nowhere.
+  /// Exited by itself, or never came up. A final state.
   case failed(cause: String)
 
-  /// On the way to ready.
+  /// Whether it is on the way to ready.
   package var isComing: Bool {
     switch self {
     case .pending, .starting, .loading: true
@@ -44,10 +44,10 @@ package enum ReplicaState: Hashable, Sendable {
     }
   }
 
-  /// On the way out, but still in the way.
+  /// Whether it is ending, but still holds its places.
   package var isLeaving: Bool { self == .draining || self == .stopping }
 
-  /// Ended, one way or another.
+  /// Whether it has ended, one way or another.
   package var isOver: Bool {
     switch self {
     case .stopped, .failed: true

@@ -1,12 +1,12 @@
-/// One served entity of a config, as far as its replicas go.
+/// The replicas of one served entity of a config.
 package struct EntityReplicas: Hashable, Sendable {
   /// The served entity's name.
   package let entity: String
   /// Its launch; see ``Replica``.
   package let launch: String
-  /// How many replicas it should have.
+  /// The desired number of replicas.
   package let count: Int
-  /// The places of the machine that one of them takes: its accelerators, none for one that runs on the CPU.
+  /// The number of the machine's places that each of them takes: its accelerators, or none on a CPU.
   package let places: Int
 
   package init(entity: String, launch: String, count: Int, places: Int = 1) {
@@ -17,7 +17,7 @@ package struct EntityReplicas: Hashable, Sendable {
   }
 }
 
-/// The replicas that a config version asks for.
+/// The desired replicas of a config version.
 package struct ReplicaSet: Hashable, Sendable {
   /// The config version.
   package let version: Int
@@ -29,43 +29,44 @@ package struct ReplicaSet: Hashable, Sendable {
   }
 }
 
-/// One thing to do. Each is safe to do twice.
+/// One step. Each step is idempotent.
 package enum ReplicaStep: Hashable, Sendable {
   /// Create a replica of the launch and start it.
   case start(launch: String)
-  /// No new requests for it; stop it when it has none left or its time is up.
+  /// Send it no new requests, and stop it when it has none left or its time is up.
   case drain(id: String)
-  /// Stop it now: it never served.
+  /// Stop a replica at once that never served.
   case stop(id: String)
   /// Forget an ended replica.
   case remove(id: String)
-  /// Every replica of the target is ready: route by the target, which becomes what is served.
+  /// Route traffic by the target, whose replicas are all ready; it becomes the serving config.
   case switchTraffic(version: Int)
-  /// Give the target up: its entity does not start, for this cause. What is served stays.
+  /// Give up the target, because its entity does not start for this cause. The serving config stays.
   case declareFailed(version: Int, entity: String, cause: String)
 }
 
-/// What to do now, and when to check again if nothing happens before.
+/// The steps to take now, and the time of the next check if nothing happens before.
 package struct ReplicaPlan: Hashable, Sendable {
   package var steps: [ReplicaStep] = []
-  /// The end of a back-off that a start waits for.
+  /// The end of the back-off that a start waits for.
   package var lookAgainAt: Duration?
-  /// Launches that should start and cannot, for want of room on the machine.
+  /// The launches that should start but cannot for lack of resources on the machine.
   package var withoutRoom: [String] = []
 
   package init() {}
 }
 
-/// Decides which replicas of one endpoint start and stop: a pure function of what is asked for and what is there. Nothing
-/// else writes a number of replicas.
+/// Decides which replicas of one endpoint start and stop: a pure function of the desired and the existing ones. Nothing
+/// else decides on a number of replicas.
 ///
-/// A version switch starts the new replicas beside the old ones, waits until all of them are ready, switches the traffic at
-/// once and drains the old. Where the machine cannot hold both, as many of the old as are in the way are drained first. When
-/// a new replica does not come up, the target is declared failed and what is served is restored. Crash loops back off.
+/// A version switch starts the new replicas beside the old ones, waits until all of them are ready, switches the
+/// traffic at once and drains the old ones. If the machine cannot hold both, as many old replicas as necessary are
+/// drained first. If a new replica does not come up, the target is declared failed and the serving config is restored.
+/// Crash loops back off.
 package struct ReplicaPlanner: Hashable, Sendable {
-  /// The wait between starts of a launch that fails.
+  /// The delay between starts of a failing launch.
   package var backoff: Backoff
-  /// How many failures of a launch an update accepts before it is declared failed; a permanent one counts as all of them.
+  /// The number of failures of a launch after which an update is declared failed; a permanent one suffices.
   package var startAttempts: Int
 
   package init(
@@ -75,14 +76,14 @@ package struct ReplicaPlanner: Hashable, Sendable {
     self.startAttempts = max(1, startAttempts)
   }
 
-  /// The plan of this moment.
+  /// Returns the current plan.
   /// - Parameters:
-  ///   - serving: the config that traffic goes by; nil before the first one.
-  ///   - target: the config of an update under way; nil when there is none. To cancel an update, leave it out.
-  ///   - room: how many places of the machine are free, beyond those that are held; nil for no limit.
-  ///   - freeing: how many more are held by replicas of others that are on their way out.
-  ///   - crashes: the failures of each launch. Forget a launch's record when a config that names it is accepted, so that
-  ///     a config sent again gets new tries.
+  ///   - serving: the config that receives traffic; nil before the first one.
+  ///   - target: the config of an update in progress; nil if there is none, or to cancel the update.
+  ///   - room: the number of free places of the machine; nil for no limit.
+  ///   - freeing: the number of places held by other endpoints' replicas that are ending.
+  ///   - crashes: the failures of each launch. A launch's record is to be removed when a config with it is accepted, so
+  ///     that a config sent again gets new attempts.
   package func plan(
     serving: ReplicaSet?, target: ReplicaSet?, replicas: [Replica], room: Int?, freeing: Int = 0,
     crashes: [String: CrashRecord], now: Duration
@@ -94,7 +95,7 @@ package struct ReplicaPlanner: Hashable, Sendable {
     if let target, let failure = failure(of: target, serving: serving, replicas: replicas, crashes: crashes) {
       round.plan.steps.append(
         .declareFailed(version: target.version, entity: failure.entity, cause: failure.cause))
-      // The next pass, without the target, restores what is served.
+      // The next pass, without the target, restores the serving config.
       return round.plan
     }
     if let target, round.allReady(target) {
@@ -109,8 +110,8 @@ package struct ReplicaPlanner: Hashable, Sendable {
     return round.plan
   }
 
-  /// The target's entity that will not start, and why. Launches that already serve crash and back off like any other; they
-  /// do not fail an update, since going back would not help them.
+  /// Returns the target's entity that will not start, and the cause. Launches that already serve crash and back off
+  /// like any other; they do not fail an update, because a rollback would not help them.
   private func failure(
     of target: ReplicaSet, serving: ReplicaSet?, replicas: [Replica], crashes: [String: CrashRecord]
   ) -> (entity: String, cause: String)? {
@@ -123,7 +124,7 @@ package struct ReplicaPlanner: Hashable, Sendable {
   }
 }
 
-/// One pass of the planner: what is left to give out, and what has been decided.
+/// One pass of the planner: the remaining places, and the steps so far.
 private struct PlanningRound {
   var plan = ReplicaPlan()
   let replicas: [Replica]
@@ -132,7 +133,7 @@ private struct PlanningRound {
   let crashes: [String: CrashRecord]
   let backoff: Backoff
   let now: Duration
-  /// The places that one replica of a launch takes.
+  /// The number of places that one replica of a launch takes.
   private var places: [String: Int] = [:]
 
   init(
@@ -160,23 +161,23 @@ private struct PlanningRound {
     }
   }
 
-  /// Replicas of a launch that serve or are about to.
+  /// Returns the replicas of a launch that serve or are about to.
   private func standing(_ launch: String) -> [Replica] {
     replicas.filter { $0.launch == launch && ($0.state == .ready || $0.state.isComing) }
   }
 
-  /// Steady state: so many replicas for each entity, and none besides.
+  /// Plans the steady state: the desired replicas of each entity, and no others.
   mutating func hold(_ entities: [EntityReplicas]) {
     let wanted = Dictionary(entities.map { ($0.launch, $0.count) }, uniquingKeysWith: +)
     for launch in Set(replicas.map(\.launch)).sorted() { shrink(launch, to: wanted[launch] ?? 0) }
     for launch in wanted.keys.sorted() { grow(launch, to: wanted[launch] ?? 0) }
   }
 
-  /// An update: the target's replicas come up beside what is served, and room is made where there is none.
+  /// Plans an update: the target's replicas come up beside the serving ones, and room is made if there is none.
   mutating func update(serving: ReplicaSet?, target: ReplicaSet) {
     let wanted = Dictionary(target.entities.map { ($0.launch, $0.count) }, uniquingKeysWith: +)
     let kept = Dictionary((serving?.entities ?? []).map { ($0.launch, $0.count) }, uniquingKeysWith: +)
-    // What belongs to neither is in the way of both.
+    // Replicas that belong to neither are in the way of both.
     for launch in Set(replicas.map(\.launch)).sorted() where wanted[launch] == nil && kept[launch] == nil {
       shrink(launch, to: 0)
     }
@@ -196,7 +197,8 @@ private struct PlanningRound {
       return fail(target, entity, short: short - freeing - old.reduce(0) { $0 + $1.places })
     }
     makeRoom(short - freeing, from: old)
-    // What is served is repaired only with what the target leaves over, back-off or not: it would be in the way again.
+    // The serving config is repaired only with the room that the target leaves, back-off or not: more would be in the
+    // way.
     room = roomAtFirst.map { max(0, $0 - toCome) }
     let blocked = plan.withoutRoom
     for launch in kept.keys.sorted() where wanted[launch] == nil && blocked.isEmpty {
@@ -205,25 +207,26 @@ private struct PlanningRound {
     plan.withoutRoom = blocked
   }
 
-  /// The places that are missing for what found no room, beyond the free ones and those of replicas on their way out.
+  /// The number of places missing for launches without room, beyond the free ones and those of ending replicas.
   private var placesShort: Int {
     let wanted = plan.withoutRoom.reduce(0) { $0 + places[$1, default: 1] }
     guard wanted > 0 else { return 0 }
     return wanted - (room ?? 0) - replicas.reduce(0) { $0 + ($1.state.isLeaving ? $1.places : 0) }
   }
 
-  /// The machine cannot hold the target even with everything of this endpoint off it: what is served is not sacrificed.
+  /// Declares the target failed: the machine could not hold it even without this endpoint's other replicas, so the
+  /// serving config is not sacrificed.
   private mutating func fail(_ target: ReplicaSet, _ entity: EntityReplicas, short: Int) {
     plan = ReplicaPlan()
     removeEnded()
     let cause = """
-      not enough resources on this machine: \(short) more \(short == 1 ? "GPU" : "GPUs") would have to be free, even with the \
-      replicas of the present config stopped
+      not enough resources on this machine: \(short) more \(short == 1 ? "GPU is" : "GPUs are") needed, even with \
+      the replicas of the current config stopped
       """
     plan.steps.append(.declareFailed(version: target.version, entity: entity.entity, cause: cause))
   }
 
-  /// Drains as many of the old replicas as stand in the way of the new, those first that serve nobody.
+  /// Ends as many old replicas as are in the way of the new ones, those that do not serve first.
   private mutating func makeRoom(_ short: Int, from old: [Replica]) {
     var missing = short
     for replica in old.sorted(by: { ($0.state == .ready ? 1 : 0, $0.id) < ($1.state == .ready ? 1 : 0, $1.id) })
@@ -251,7 +254,7 @@ private struct PlanningRound {
     }
   }
 
-  /// Ends what is too much, those first that do not serve yet.
+  /// Ends surplus replicas, those that do not serve yet first.
   private mutating func shrink(_ launch: String, to count: Int) {
     let present = standing(launch)
     guard present.count > count else { return }

@@ -35,7 +35,7 @@ import Testing
     let error = try #require(throws: JSONError.self) { try JSONValue(parsing: text) }
     #expect(error.endsTooEarly)
     #expect(
-      error.description.hasPrefix("JSON that ends too early, after \(text.utf8.count) bytes: expected "), "\(error)")
+      error.description.hasPrefix("JSON truncated after \(text.utf8.count) bytes: expected "), "\(error)")
   }
 
   @Test(arguments: ["", "  ", "01", "[1,]", "1 2", "\"a\nb\""])

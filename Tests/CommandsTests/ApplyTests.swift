@@ -254,7 +254,7 @@ import Testing
       let run = await bench.apply("--no-wait")
       #expect(run.code == 1, "\(run)")
       #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("chat: in progress"), "\(run)")
-      #expect(!run.output.contains("sent again later"), "\(run)")
+      #expect(!run.output.contains("will be retried"), "\(run)")
       let late = await bench.apply("--timeout", "30s")
       let words = "support-chat: timed out after 30s while waiting to retry: the provider's last response was: "
       #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")

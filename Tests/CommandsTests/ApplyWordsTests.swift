@@ -20,18 +20,18 @@ import Testing
       #expect(onward.code == 0)
       #expect(
         onward.output.hasPrefix("support-chat: restored revision 2")
-          && onward.output.contains(": a person chose revision 2 instead of this config; it is sent again when "),
+          && onward.output.contains(": a user chose revision 2 instead of this config; it is held until "),
         "\(onward)"
       )
       #expect(onward.notes.contains("support-chat: restoring revision 2: PUT "), "\(onward)")
       #expect(!(onward.output + onward.notes).contains("rolled back"), "\(onward)")
       let held = await bench.run("rollback", "support-chat", "--to", "3")
       #expect(held.code == 1)
-      #expect(held.notes.contains("revision 3 of support-chat is the one that is held"), "\(held)")
+      #expect(held.notes.contains("revision 3 of support-chat is held"), "\(held)")
       #expect(held.notes.contains("\"setpoint retry support-chat --state "), "\(held)")
       let story = await bench.run("history", "support-chat", "--events").output
       #expect(story.contains("rolling back to revision 1 ") && story.contains("restoring revision 2 "), "\(story)")
-      #expect(story.contains("because a person chose it instead of revision 3"), "\(story)")
+      #expect(story.contains("because a user chose it instead of revision 3"), "\(story)")
       #expect(story.contains("a newer revision was requested"), "\(story)")
 
       let retried = await bench.run("retry", "support-chat")
@@ -62,7 +62,7 @@ import Testing
       let detail = plan["changes"]?.arrayValue?.first?["detail"]?.stringValue ?? ""
       for text in [planned.output, detail] {
         #expect(text.contains("this config failed as revision 1, recorded 20") && text.contains("incomplete metadata"))
-        #expect(text.contains("; it is tried again because the endpoint was deleted"), "\(text)")
+        #expect(text.contains("; it is retried because the endpoint was deleted"), "\(text)")
       }
       try bench.write(Manifests.chat(version: "1"))
       #expect(!(await bench.diff().output.contains("failed")), "another config has not failed")
@@ -101,7 +101,7 @@ import Testing
       try await provider.patchTags("support-chat", set: [:], remove: ["setpoint-fleet"])
       let known = await bench.diff("--fleet", "default")
       #expect(
-        known.output.contains("its fleet tag (setpoint-fleet) is missing: Setpoint made it or took it over"), "\(known)"
+        known.output.contains("its fleet tag (setpoint-fleet) is missing: Setpoint created or adopted it"), "\(known)"
       )
       let adoption =
         "next: adopt it with \"setpoint apply -f \(bench.manifest) --adopt --state \(bench.directory)/state\"\n"
@@ -110,7 +110,7 @@ import Testing
       let stdin = await CommandRun(
         ["diff", "-f", "-", "--state", "\(bench.directory)/other"], input: Manifests.chat(version: "1"),
         workspace: bench.workspace, timing: bench.workspace.timing)
-      #expect(stdin.output.contains("is missing: it has other tags of Setpoint's; --adopt takes it over"), "\(stdin)")
+      #expect(stdin.output.contains("is missing: it has other Setpoint tags; --adopt takes it over"), "\(stdin)")
       #expect(stdin.output.contains("\"setpoint apply -f - --adopt --state "), "\(stdin)")
       let refused = await bench.run("retry", "support-chat")
       #expect(

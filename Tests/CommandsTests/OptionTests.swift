@@ -48,7 +48,7 @@ import Testing
       try Data(#"{"kind": "Plan", "changes": ["#.utf8).write(to: URL(filePath: "\(directory)/p.json"))
       let run = await CommandRun(["apply", "--plan", "\(directory)/p.json"])
       #expect(run.code == 1)
-      #expect(run.notes.contains("JSON that ends too early, after 29 bytes: expected a value"), "\(run)")
+      #expect(run.notes.contains("JSON truncated after 29 bytes: expected a value"), "\(run)")
     }
   }
 

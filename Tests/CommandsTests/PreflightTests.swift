@@ -209,7 +209,7 @@ import Testing
         to: Self.version + "1")
       let refused = await bench.run("apply")
       #expect(
-        refused.code == 1 && refused.output.contains("says --dtype bfloat16, which a T4 does not support"), "\(refused)"
+        refused.code == 1 && refused.output.contains("sets --dtype bfloat16, which a T4 does not support"), "\(refused)"
       )
       #expect(bench.workspace.writes.isEmpty)
       let forced = await bench.run("apply", "--rule", "bfloat16-on-t4=warn")

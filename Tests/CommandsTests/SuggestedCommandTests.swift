@@ -89,7 +89,7 @@ import Testing
       #expect(await run("diff", "-f", "-", "--fleet", "blue team").output.contains(retry))
       let refused = await run("retry", "support-chat")
       #expect(
-        refused.notes.contains("belongs to the fleet \"blue team\", and this command acts for fleet \"default\""),
+        refused.notes.contains("belongs to fleet \"blue team\", and this command acts for fleet \"default\""),
         "\(refused)")
       #expect(refused.notes.contains("next:  act for its fleet with --fleet"), "\(refused)")
     }

@@ -31,7 +31,7 @@ import Testing
         #expect(run.code == 0, "\(run)")
         #expect(run.notes.contains("waiting for the workspace's write budget (10 per 5s)"))
         #expect(workspace.writes.count { $0.method == method } == 120, "a 429 would have been sent again")
-        #expect(!run.notes.contains("429") && !run.notes.contains("sent again later"))
+        #expect(!run.notes.contains("429") && !run.notes.contains("will be retried"))
       }
     }
   }

@@ -35,7 +35,7 @@ import Testing
     #expect(result.holdCode == .quarantined)
     let memory = try await world.history.memory(of: world.reconciler().key("chat"), values: []).memory
     let message = try #require(memory.revisions.last?.outcome.message)
-    #expect(message.contains("a wrong flag"), "\(message)")
+    #expect(message.contains("an invalid flag"), "\(message)")
     #expect(message.contains("unrecognized arguments: --tensor"))
   }
 

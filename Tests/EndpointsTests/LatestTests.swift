@@ -22,7 +22,7 @@ import Testing
     let error = #expect(throws: InvalidManifest.self) { try manifests("latest").desired() }
     #expect(
       error?.findings.map(\.description) == [
-        "f.yaml:7:18: error: spec.entityVersion: no version was found for latest of model \"a.b.m\"; register one, "
+        "f.yaml:7:18: error: spec.entityVersion: no version found for latest of model \"a.b.m\"; register one, "
           + "or name a version"
       ])
   }

@@ -13,7 +13,7 @@ import Testing
     (
       "rollout: {colour: red}",
       [
-        "8:13: error: spec.rollout.colour: unknown field; known here: deadline, onFailure, verify, steps, keepPrevious"
+        "8:13: error: spec.rollout.colour: unknown field; known fields: deadline, onFailure, verify, steps, keepPrevious"
       ]
     ),
     // Words
@@ -30,7 +30,7 @@ import Testing
     (
       "size: Gigantic",
       [
-        "8:9: warning: spec.size: \"Gigantic\" is not a known size; it is sent unchanged; known are Small, "
+        "8:9: warning: spec.size: \"Gigantic\" is not a known size; it is sent unchanged; known values: Small, "
           + "Medium, Large"
       ]
     ),
@@ -69,12 +69,12 @@ import Testing
     ),
     ("size: [Small]", ["8:9: error: spec.size: expected text, found a list"]),
     ("size: !mine Small", ["8:9: error: spec.size: the tag !mine is not supported here; remove it"]),
-    ("tags: [a]", ["8:9: error: spec.tags: expected a mapping of texts, found a list"]),
+    ("tags: [a]", ["8:9: error: spec.tags: expected a mapping of text values, found a list"]),
     ("rollout: 60m", ["8:12: error: spec.rollout: expected a mapping, found the text \"60m\""]),
     (
       "rollout: {deadline: 60}",
       [
-        "8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found 60; with its "
+        "8:23: error: spec.rollout.deadline: expected a duration such as 90s, 60m or 1h30m, found 60; add a "
           + "unit: 60s or 60m"
       ]
     ),
@@ -98,7 +98,7 @@ import Testing
     (
       "engine: {maxModelLen: 16_384}",
       [
-        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1; 16_384 is unclear: YAML 1.1 "
+        "8:25: error: spec.engine.maxModelLen: expected an integer of at least 1; 16_384 is ambiguous: YAML 1.1 "
           + "readers read it as a number, YAML 1.2 readers as text"
       ]
     ),
@@ -118,7 +118,7 @@ import Testing
     ),
     (
       "workloadType: T4\nengine: {dtype: bfloat16}",
-      ["9:19: error: spec.engine.dtype: a T4 has no bfloat16; write float16, or use an A10"]
+      ["9:19: error: spec.engine.dtype: a T4 does not support bfloat16; use float16, or an A10"]
     ),
     (
       "engine: {extraArgs: [--port, \"8000\"]}",
@@ -167,32 +167,32 @@ import Testing
     (
       "tags: {app.kubernetes.io/name: x}",
       [
-        "8:10: error: spec.tags.\"app.kubernetes.io/name\": \"app.kubernetes.io/name\" holds \".\"; a workspace "
-          + "refuses tag keys with . , = / and :; such as \"app-kubernetes-io-name\""
+        "8:10: error: spec.tags.\"app.kubernetes.io/name\": \"app.kubernetes.io/name\" contains \".\"; a workspace "
+          + "refuses tag keys with . , = / and :; for example \"app-kubernetes-io-name\""
       ]
     ),
     (
       "tags: {\"..a\": x, .setpoint-x: y}",
       [
-        "8:10: error: spec.tags.\"..a\": \"..a\" holds \".\"; a workspace refuses tag keys with . , = / and :; "
+        "8:10: error: spec.tags.\"..a\": \"..a\" contains \".\"; a workspace refuses tag keys with . , = / and :; "
           + "choose another key",
-        "8:20: error: spec.tags.\".setpoint-x\": \".setpoint-x\" holds \".\"; a workspace refuses tag keys with . , "
+        "8:20: error: spec.tags.\".setpoint-x\": \".setpoint-x\" contains \".\"; a workspace refuses tag keys with . , "
           + "= / and :; choose another key",
       ]
     ),
     (
       "tags: {\" team\": x, note: \"a\\nb\"}",
       [
-        "8:10: error: spec.tags.\" team\": \" team\" begins or ends with white space, which a workspace refuses; "
+        "8:10: error: spec.tags.\" team\": \" team\" starts or ends with white space, which a workspace refuses; "
           + "remove it",
-        "8:28: error: spec.tags.note: \"a\\nb\" holds a line break, a tab or another control character; remove it",
+        "8:28: error: spec.tags.note: \"a\\nb\" contains a line break, a tab or another control character; remove it",
       ]
     ),
     (
       "engine: {adapters: [{name: tone}], extraArgs: [--enable-lora, --lora-modules=a=b]}",
       [
-        "8:12: error: spec.engine.adapters: LoRA adapters have no field; write --enable-lora and --lora-modules into "
-          + "engine.extraArgs"
+        "8:12: error: spec.engine.adapters: LoRA adapters have no field of their own; add --enable-lora and --lora-modules "
+          + "to engine.extraArgs"
       ]
     ),
     (
@@ -227,12 +227,12 @@ import Testing
     ("1e3", "1e3 is a number with a fraction or an exponent; a version is text or an integer; write \"1000\""),
     (
       "07",
-      "07 is unclear: with its leading zero it is octal to YAML 1.1 readers and decimal to YAML 1.2 readers; write "
+      "07 is ambiguous: with its leading zero it is octal to YAML 1.1 readers and decimal to YAML 1.2 readers; write "
         + "\"7\""
     ),
     (
       "no",
-      "no is unclear: YAML 1.1 readers read it as false, YAML 1.2 readers as text; a version is text or an integer, "
+      "no is ambiguous: YAML 1.1 readers read it as false, YAML 1.2 readers as text; a version is text or an integer, "
         + "such as \"7\""
     ),
     ("true", "true is a boolean; a version is text or an integer"),
@@ -241,17 +241,18 @@ import Testing
     ("-3", "-3 is not a version; versions count from 1"),
     ("+7", "+7 is not a plain version number; write \"7\""),
     ("0x7", "0x7 is not a plain version number; write \"7\""),
-    ("\"07\"", "\"07\" is not in a registry's version format; write \"7\""),
+    ("\"07\"", "\"07\" is not a valid version number; write \"7\""),
     ("v7", "\"v7\" is not a version number; write \"7\""),
-    ("champion", "\"champion\" is not a version number; an alias is written \"@champion\""),
+    ("champion", "\"champion\" is not a version number; write an alias as \"@champion\""),
     (
       "\"@latest\"",
-      "\"@latest\" cannot be an alias: registries reserve the name; write latest, without the @, for the newest version"
+      "\"@latest\" cannot be an alias: registries reserve this name; write latest, without the @, for the newest "
+        + "version"
     ),
     ("Latest", "\"Latest\" is not a version number; write latest"),
     ("\"@a b\"", "\"@a b\" is not a valid alias; use letters, digits, \"-\" and \"_\""),
     ("[7]", "expected a version, found a list"),
-    ("\"1.2\"", "\"1.2\" is neither a version number nor an alias; such as \"7\", \"@champion\" or latest"),
+    ("\"1.2\"", "\"1.2\" is neither a version number nor an alias; for example \"7\", \"@champion\" or latest"),
   ]
 
   @Test(arguments: versions)
@@ -263,7 +264,7 @@ import Testing
   private static let models: [(model: String, finding: String)] = [
     ("a.b", "\"a.b\" has 2 parts; a model is catalog.schema.name, or a bare name without dots"),
     ("a..c", "\"a..c\" has an empty part between dots"),
-    ("a.b.c d", "\"a.b.c d\" holds \" \", which is not allowed in a registered model's name"),
+    ("a.b.c d", "\"a.b.c d\" contains \" \", which is not allowed in a registered model's name"),
     (
       "a.b.c@champion",
       "\"a.b.c@champion\" contains both model and version; write model: a.b.c and entityVersion: \"@champion\""
@@ -281,17 +282,18 @@ import Testing
   private static let names: [(name: String, finding: String)] = [
     (
       "support.chat",
-      "\"support.chat\" holds \".\"; a name may contain letters, digits, \"-\" and \"_\"; such as \"support-chat\""
+      "\"support.chat\" contains \".\"; a name may contain letters, digits, \"-\" and \"_\"; for example "
+        + "\"support-chat\""
     ),
-    ("chät", "\"chät\" holds \"ä\"; a name may contain letters, digits, \"-\" and \"_\""),
-    ("a b", "\"a b\" holds \" \"; a name may contain letters, digits, \"-\" and \"_\"; such as \"a-b\""),
-    ("s!!!!", "\"s!!!!\" holds \"!\"; a name may contain letters, digits, \"-\" and \"_\""),
+    ("chät", "\"chät\" contains \"ä\"; a name may contain letters, digits, \"-\" and \"_\""),
+    ("a b", "\"a b\" contains \" \"; a name may contain letters, digits, \"-\" and \"_\"; for example \"a-b\""),
+    ("s!!!!", "\"s!!!!\" contains \"!\"; a name may contain letters, digits, \"-\" and \"_\""),
     (
       ".chat. .v2!",
-      "\".chat. .v2!\" holds \".\"; a name may contain letters, digits, \"-\" and \"_\"; such as \"chat-v2\""
+      "\".chat. .v2!\" contains \".\"; a name may contain letters, digits, \"-\" and \"_\"; for example \"chat-v2\""
     ),
-    ("databricks chat", "\"databricks chat\" holds \" \"; a name may contain letters, digits, \"-\" and \"_\""),
-    ("-x", "\"-x\" does not begin with a letter or a digit"),
+    ("databricks chat", "\"databricks chat\" contains \" \"; a name may contain letters, digits, \"-\" and \"_\""),
+    ("-x", "\"-x\" does not start with a letter or a digit"),
     (
       "databricks-chat",
       "names starting with \"databricks-\" are reserved for Databricks' own endpoints; choose another"
@@ -326,7 +328,7 @@ import Testing
     (
       "a: 1\nspec: {}",
       [
-        "1:1: error: a: unknown field; known here: apiVersion, kind, metadata, spec, status",
+        "1:1: error: a: unknown field; known fields: apiVersion, kind, metadata, spec, status",
         "1:1: error: apiVersion: required, but missing; for example apiVersion: serving.setpoint.dev/v1alpha1",
         "1:1: error: kind: required, but missing; for example kind: ServingEndpoint",
         "1:1: error: metadata: required, but missing; for example metadata: {name: support-chat}",

@@ -181,7 +181,7 @@ import Testing
     let error = #expect(throws: InvalidManifest.self) { try manifest.desired { $0.name == "champion" ? "7" : nil } }
     #expect(
       error?.findings.map(\.description) == [
-        "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: no version was found for the alias "
+        "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: no version found for the alias "
           + "\"@challenger\" of model \"a.b.m\"; set the alias in the registry, or name a version"
       ])
     #expect(throws: InvalidManifest.self) { try manifest.desired() }
@@ -207,7 +207,7 @@ import Testing
     #expect(
       flagged.workspaceFindings.map(\.description) == [
         "f.yaml:9:5: error: spec.engine: a workspace does not accept engine flags; it runs the model's own "
-          + "entrypoint; write the flags into the model version's entrypoint and remove engine"
+          + "entrypoint; add the flags to the model version's entrypoint and remove engine"
       ])
   }
 }

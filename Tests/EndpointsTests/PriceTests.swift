@@ -67,7 +67,7 @@ import Testing
     let cost = try #require(read(text).prices).cost(of: config, on: .aws)
     #expect(
       cost.gaps == [
-        "no price for GPU_X on AWS", "no price for GPU_LARGE on AWS", "no number of replicas for size Huge",
+        "no price for GPU_X on AWS", "no price for GPU_LARGE on AWS", "unknown number of replicas for size Huge",
       ])
     #expect(abs(cost.most - 0.7336) < 1e-9)
     let nowhere = try #require(read(text).prices).cost(of: EndpointConfig(entities: [entity("GPU_MEDIUM")]), on: nil)

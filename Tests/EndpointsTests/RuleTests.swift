@@ -49,7 +49,7 @@ import Testing
     let found = try judged(gpu("GPU_MEDIUM"), on: .azure)
     #expect(found.count == 1)
     #expect(
-      found.first?.hasPrefix("8:17: warning: spec.workloadType: GPU_MEDIUM is not listed among what Azure") == true)
+      found.first?.hasPrefix("8:17: warning: spec.workloadType: GPU_MEDIUM is not listed for Azure") == true)
     #expect(try judged(gpu("GPU_MEDIUM"), on: .unknown).isEmpty)
     let open = read(manifest(gpu("GPU_NEXT_4"))).manifests.first
     #expect(open?.hardwareFindings(on: WorkspaceSite(.aws)).isEmpty == true)
@@ -70,7 +70,7 @@ import Testing
   @Test func `a region is judged only where it is known and listed`() throws {
     #expect(try judged(gpu("H100"), on: .aws, region: "us-west-2", "beta-enrolment=off").isEmpty)
     let found = try judged(gpu("H100"), on: .aws, region: "eu-west-1", "beta-enrolment=off")
-    #expect(found.count == 1 && found[0].contains("in eu-west-1; it is listed in us-west-2 (rule region-of-workload"))
+    #expect(found.count == 1 && found[0].contains("for eu-west-1; it is listed for us-west-2 (rule region-of-workload"))
     #expect(try judged(gpu("T4"), on: .aws, region: "eu-west-1").isEmpty, "no list includes regions of a T4")
   }
 
@@ -121,9 +121,11 @@ import Testing
     let spec = "servedEntities:\n" + entities.joined(separator: "\n")
     #expect(try judged(spec, on: .aws).isEmpty)
     let found = try judged(spec, on: .aws, "max-served-entities=2")
-    #expect(found.count == 1 && found[0].contains("error: spec.servedEntities: has 3 entities; a provider accepts 2;"))
+    #expect(
+      found.count == 1 && found[0].contains("error: spec.servedEntities: has 3 entities; providers accept at most 2;"))
     let long = try judged(gpu("T4"), name: "chat-prod", on: .aws, "name-length=8")
-    #expect(long.count == 1 && long[0].hasPrefix("4:9: error: metadata.name: has 9 characters; a provider accepts 8"))
+    #expect(
+      long.count == 1 && long[0].hasPrefix("4:9: error: metadata.name: has 9 characters; providers accept at most 8"))
   }
 
   @Test func `tags are counted with those that Setpoint writes`() throws {
@@ -134,7 +136,7 @@ import Testing
     let found = try judged(gpu("T4", tags(49)), on: .aws)
     #expect(
       found == [
-        "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have 50 in all; "
+        "4:9: warning: spec.tags: has 49 tags, and Setpoint adds 2 of its own; an endpoint can have at most 50; "
           + "remove some (rule max-tags; --rule max-tags=off if yours differs)"
       ])
     #expect(try judged(gpu("T4", tags(48, "deletionPolicy: Retain\n")), on: .aws).count == 1)
@@ -150,7 +152,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("h100-scale-to-zer=off", "there is no rule \"h100-scale-to-zer\"; did you mean \"h100-scale-to-zero\"?"),
+      ("h100-scale-to-zer=off", "rule \"h100-scale-to-zer\" not found; did you mean \"h100-scale-to-zero\"?"),
       ("weights-fit", "\"weights-fit\" does not override a rule: write NAME=off, NAME=warn or NAME=refuse"),
       (
         "weights-fit=",

@@ -9,16 +9,16 @@ import Testing
     (["{model: m, entityVersion: 1, traffic: 0}", "{model: m, entityVersion: 2, traffic: 100}"], []),
     (
       ["{model: m, entityVersion: 1, traffic: 90}"],
-      ["7:3: error: spec.servedEntities: the traffic of all entities is 90, not 100"]
+      ["7:3: error: spec.servedEntities: the entities' traffic adds up to 90, not 100"]
     ),
     (
       ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2, traffic: 20}"],
-      ["7:3: error: spec.servedEntities: the traffic of all entities is 110, not 100"]
+      ["7:3: error: spec.servedEntities: the entities' traffic adds up to 110, not 100"]
     ),
     (
       ["{model: m, entityVersion: 1, traffic: 90}", "{model: m, entityVersion: 2}"],
       [
-        "8:5: error: spec.servedEntities[1].traffic: required with two entities or more, but missing; for example "
+        "8:5: error: spec.servedEntities[1].traffic: required with two or more entities, but missing; for example "
           + "traffic: 50"
       ]
     ),
@@ -57,7 +57,7 @@ import Testing
     (["m"], ["7:5: error: spec.servedEntities[0]: expected a mapping, found the text \"m\""]),
     (
       ["{model: m, entityVersion: 1, workloadType: GPU_SMALL, engine: {dtype: bfloat16}}"],
-      ["7:75: error: spec.servedEntities[0].engine.dtype: a T4 has no bfloat16; write float16, or use an A10"]
+      ["7:75: error: spec.servedEntities[0].engine.dtype: a T4 does not support bfloat16; use float16, or an A10"]
     ),
   ]
 
@@ -95,6 +95,7 @@ import Testing
       - {model: m, entityVersion: 1, workloadType: T4, traffic: 50}
       - {model: m, entityVersion: 2, workloadType: T4, traffic: 50}
       """)
-    #expect(findings(text) == ["6:19: error: spec.engine.dtype: a T4 has no bfloat16; write float16, or use an A10"])
+    #expect(
+      findings(text) == ["6:19: error: spec.engine.dtype: a T4 does not support bfloat16; use float16, or an A10"])
   }
 }

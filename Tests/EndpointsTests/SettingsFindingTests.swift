@@ -39,7 +39,7 @@ import Testing
     (
       "gateway: {rateLimits: [{key: user_group, calls: 1}, {key: endpoint, principal: x, tokens: 1}]}",
       [
-        "8:26: error: spec.gateway.rateLimits[0].principal: required with the key user_group, but missing; name the "
+        "8:26: error: spec.gateway.rateLimits[0].principal: required for the key user_group, but missing; name the "
           + "group",
         "8:82: error: spec.gateway.rateLimits[1].principal: does not apply to the key endpoint; remove it",
       ]
@@ -47,7 +47,7 @@ import Testing
     (
       "gateway: {rateLimits: [{key: user, principal: interns, calls: 1}, {key: user, principal: A@b.org, calls: 1}]}",
       [
-        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is not an e-mail address; such as "
+        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is not an e-mail address; for example "
           + "oncall@example.com"
       ]
     ),
@@ -71,7 +71,7 @@ import Testing
       [
         "8:13: error: spec.gateway.usage_tracking_config: unknown field; did you mean \"usageTracking\"?",
         "8:69: error: spec.gateway.inferenceTable.schema: required, but missing; for example schema: logs",
-        "8:79: error: spec.gateway.inferenceTable.catalog: \"a.b\" holds \".\", which is not allowed in such a name",
+        "8:79: error: spec.gateway.inferenceTable.catalog: \"a.b\" contains \".\", which is not allowed in such a name",
         "8:93: error: spec.gateway.inferenceTable.enabled: no is not clearly a boolean: YAML 1.1 readers read it as "
           + "false, YAML 1.2 readers as text; write false",
       ]
@@ -113,7 +113,7 @@ import Testing
     (
       "access: [{user: oncall, level: CanView}, {servicePrincipal: deployer, level: CanView}]",
       [
-        "8:19: error: spec.access[0].user: \"oncall\" is not an e-mail address; such as oncall@example.com",
+        "8:19: error: spec.access[0].user: \"oncall\" is not an e-mail address; for example oncall@example.com",
         "8:63: warning: spec.access[1].servicePrincipal: \"deployer\" is not an application ID; "
           + "use the service principal's UUID, not its display name",
       ]
@@ -123,13 +123,13 @@ import Testing
       "notifications: {on_update_failure: [], onUpdateSuccess: [a@b, \"a b@c.org\", a@b@c.org, a@.org, a@b.org]}",
       [
         "8:19: error: spec.notifications.on_update_failure: unknown field; did you mean \"onUpdateFailure\"?",
-        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is not an e-mail address; such as "
+        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is not an e-mail address; for example "
           + "oncall@example.com",
         "8:65: error: spec.notifications.onUpdateSuccess[1]: \"a b@c.org\" is not an e-mail address; "
-          + "such as oncall@example.com",
+          + "for example oncall@example.com",
         "8:78: error: spec.notifications.onUpdateSuccess[2]: \"a@b@c.org\" is not an e-mail address; "
-          + "such as oncall@example.com",
-        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is not an e-mail address; such as "
+          + "for example oncall@example.com",
+        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is not an e-mail address; for example "
           + "oncall@example.com",
       ]
     ),
@@ -153,7 +153,7 @@ import Testing
       [
         "8:26: error: spec.telemetry.logsTable: \"logs\" is not a Unity Catalog table; write catalog.schema.table",
         "8:46: error: spec.telemetry.metricsTable: \"a..c\" is not a Unity Catalog table; write catalog.schema.table",
-        "8:65: error: spec.telemetry.tracesTable: \"a.b.ü\" holds \"ü\", which is not allowed in a telemetry table "
+        "8:65: error: spec.telemetry.tracesTable: \"a.b.ü\" contains \"ü\", which is not allowed in a telemetry table "
           + "name",
         "8:90: error: spec.telemetry.samplingFraction: expected a number from 0 to 1, found 1.5",
       ]
@@ -162,9 +162,9 @@ import Testing
     (
       "rollout: {steps: [{traffic: 10}, {traffic: 10, for: 5}, {traffic: 100}, {for: 5m}]}",
       [
-        "8:46: error: spec.rollout.steps[1].traffic: 10 must be more than the 10 of the previous step; "
+        "8:46: error: spec.rollout.steps[1].traffic: 10 must be more than the previous step's 10; "
           + "each step must have more traffic than the previous one; 100 % follows automatically",
-        "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; with its "
+        "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; add a "
           + "unit: 5s or 5m",
         "8:69: error: spec.rollout.steps[2].traffic: expected an integer from 0 to 99, found 100",
         "8:75: error: spec.rollout.steps[3].traffic: required, but missing; for example traffic: 10",
@@ -179,7 +179,10 @@ import Testing
           + "YAML 1.2 readers as text; write true",
       ]
     ),
-    ("budgetPolicy: a b", ["8:17: error: spec.budgetPolicy: \"a b\" holds \" \", which is not allowed in such a name"]),
+    (
+      "budgetPolicy: a b",
+      ["8:17: error: spec.budgetPolicy: \"a b\" contains \" \", which is not allowed in such a name"]
+    ),
     ("route_optimized: true", ["8:3: error: spec.route_optimized: unknown field; did you mean \"routeOptimized\"?"]),
   ]
 

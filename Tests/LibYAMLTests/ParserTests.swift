@@ -138,8 +138,8 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   private static let faults: [(text: String, fault: String)] = [
     ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: duplicate key \"a\"; it is already set at line 1, column 1"),
     ("x: {k: 1, 'k': 2}\n", "f.yaml:1:11: duplicate key \"k\"; it is already set at line 1, column 5"),
-    ("? [a]\n: 1\n", "f.yaml:1:3: a key must be a single text, not a list or a mapping"),
-    ("{a: 1}: 2\n", "f.yaml:1:1: a key must be a single text, not a list or a mapping"),
+    ("? [a]\n: 1\n", "f.yaml:1:3: a key must be a single value, not a list or a mapping"),
+    ("{a: 1}: 2\n", "f.yaml:1:1: a key must be a single value, not a list or a mapping"),
     ("?\n: 1\n", "f.yaml:1:2: a key is missing before the colon"),
     (": 1\n", "f.yaml:1:1: did not find expected key while parsing a block mapping"),
     ("a: *x\n", "f.yaml:1:4: no anchor &x is defined before this alias in the document"),
@@ -150,7 +150,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
       "<<: {a: 1}\n<<: {b: 1}\n",
       "f.yaml:2:1: a second \"<<\" in one mapping; merge a list: <<: [*a, *b]"
     ),
-    ("a: !Ref [x]\n", "f.yaml:1:4: the tag !Ref has no meaning on a list here; remove it"),
+    ("a: !Ref [x]\n", "f.yaml:1:4: the tag !Ref is not supported on a list; remove it"),
     (
       "a:\n\tb: 1\n",
       "f.yaml:2:1: found character that cannot start any token while scanning for the next token"
@@ -168,15 +168,15 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     (
       "a: say: hello\n",
       "f.yaml:1:7: mapping values are not allowed in this context"
-        + "; if the text itself holds a colon and a space, write it in quotes"
+        + "; if the text itself contains a colon and a space, write it in quotes"
     ),
     (
       "a: 1\nb: x\u{7}y\n",
-      "f.yaml:2:5: control characters are not allowed: U+0007; in a double-quoted text write it as \"\\u0007\""
+      "f.yaml:2:5: control characters are not allowed: U+0007; in a double-quoted text, write it as \"\\u0007\""
     ),
     (
       "a: x\0y\n",
-      "f.yaml:1:5: control characters are not allowed: U+0000; in a double-quoted text write it as \"\\u0000\""
+      "f.yaml:1:5: control characters are not allowed: U+0000; in a double-quoted text, write it as \"\\u0000\""
     ),
     ("%YAML 3.0\n---\na: 1\n", "f.yaml:1:1: found incompatible YAML document"),
   ]

@@ -76,7 +76,7 @@ import Testing
     #expect(decision.reason.code == .wentBack)
     #expect(
       decision.reason.detail
-        == "the alias @champion of main.support.qwen3 moved from version 4 to 3, which is what revision 1 was")
+        == "the alias @champion of main.support.qwen3 moved from version 4 to 3, as in revision 1")
   }
 
   @Test func `another alias, another model or a version that was written out is no move`() {
@@ -121,7 +121,7 @@ import Testing
     (Held.Cause.failed, "revision 2 failed", "vLLM stopped"),
     (.refused, "revision 2 was refused", "vLLM stopped"),
     (.verification, "revision 2 failed its verification", "vLLM stopped"),
-    (.rollback, "a person chose it instead of revision 2", ""),
+    (.rollback, "a user chose it instead of revision 2", ""),
   ])
   func `a rollback tells what it leaves, why, and the commit that brought that`(
     cause: Held.Cause, because: String, why: String

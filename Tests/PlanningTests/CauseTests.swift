@@ -13,8 +13,8 @@ import Testing
     ("Insufficient capacity in the region", .theirs, "no capacity"),
     ("The quota for GPU_MEDIUM is used up", .theirs, "quota"),
     ("Internal error. Please try again later", .theirs, "provider"),
-    ("the plane's machine is at fault: vLLM is not installed for python3", .theirs, "it is tried again"),
-    ("the plane's machine is at fault: out of memory, failed to load, no such file", .theirs, "mend it"),
+    ("the plane's machine is at fault: vLLM is not installed for python3", .theirs, "it is retried automatically"),
+    ("the plane's machine is at fault: out of memory, failed to load, no such file", .theirs, "fix it"),
     ("No module named 'vllm'", .ours, ""),
     ("something nobody has seen before", .ours, ""),
   ])
@@ -58,7 +58,7 @@ import Testing
       ])
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.contains("a wrong flag: The container did not become healthy"))
+    #expect(found.words.contains("an invalid flag: The container did not become healthy"))
     #expect(found.words.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
   }
 

@@ -43,10 +43,11 @@ import Testing
     let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "out of memory: CUDA"))))
     #expect(
       decided(endpoint(v2), live(v1, held: held), memory).reason.detail
-        == "this config failed: out of memory: CUDA; it stays at revision 1; it is sent again when the manifest "
-        + "changes, or by \"setpoint retry chat\"")
+        == "this config failed: out of memory: CUDA; the endpoint stays at revision 1; it is held until the manifest "
+        + "changes or you run \"setpoint retry chat\"")
     #expect(
-      decided(endpoint(v2), live(v1, held: held)).reason.detail.hasPrefix("this config failed; it stays at the config"))
+      decided(endpoint(v2), live(v1, held: held)).reason.detail
+        .hasPrefix("this config failed; the endpoint stays at the config"))
   }
 
   @Test func `a config is never its own way back`() {

@@ -134,7 +134,7 @@ import Testing
   @Test func `another writer of the fleet is mentioned when its work is put back`() {
     let memory = Memory(revisions: revisions((v1, .good)), endpointID: "id", lastVersion: 5)
     let decision = decided(endpoint(v1), live(foreign, version: 7), memory)
-    #expect(decision.warnings == ["config version 7 was not written from this machine; its last is 5"])
+    #expect(decision.warnings == ["config version 7 was not written by this machine, which last wrote 5"])
     #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to put back")
   }
 }
@@ -162,7 +162,7 @@ import Testing
   @Test(arguments: [
     (9, "chat has no revision 9; it has 1, 2, 3"),
     (3, "revision 3 of chat was never good (failed)"),
-    (2, "chat is at revision 2 already"),
+    (2, "chat is already at revision 2"),
   ])
   func `a rollback that cannot be says why`(number: Int, words: String) {
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: number, live: live(v2, version: 6), fleet: "f") }
@@ -206,7 +206,7 @@ import Testing
     let refusal = #expect(throws: CommandRefusal.self) {
       try updating.retry(name: "chat", live: live(v1, pending: v2, update: .inProgress), fleet: "f")
     }
-    #expect(refusal?.description.contains("its update is under way") == true)
+    #expect(refusal?.description.contains("its update is in progress") == true)
     let waiting = Memory(setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now, words: "503")]
     )
     _ = try waiting.retry(name: "chat", live: live(v1), fleet: "f")

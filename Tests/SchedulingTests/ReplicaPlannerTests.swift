@@ -69,7 +69,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
       Issue.record("\(plan.steps)")
       return
     }
-    #expect(cause.contains("not enough resources on this machine: 1 more GPU would have to be free"))
+    #expect(cause.contains("not enough resources on this machine: 1 more GPU is needed"))
   }
 
   @Test func `a new version that keeps failing is declared failed and the old goes on`() {

@@ -95,13 +95,13 @@ import Testing
     let error = await error(.answer(status: 200, body: "{\"endpoints\": [{\"name\": \"ch"))
     #expect(error?.kind == .unexpectedAnswer)
     #expect(
-      error?.serverMessage.contains("JSON that ends too early, after 27 bytes: expected the end of a text") == true)
+      error?.serverMessage.contains("JSON truncated after 27 bytes: expected the end of a quoted") == true)
     #expect(error?.advice?.contains("run the command again") == true)
     let network = ScriptedTransport([.answer(status: 200, body: "{\"choices\": [")])
     let asked = await #expect(throws: ServingError.self) {
       try await APIProvider(network.client()).ask("chat", entity: nil, prompt: "hi", timeout: .seconds(9))
     }
-    #expect(asked?.serverMessage == "the response is JSON that ends too early, after 13 bytes: expected a value")
+    #expect(asked?.serverMessage == "the response is JSON truncated after 13 bytes: expected a value")
     #expect(asked?.advice == error?.advice)
   }
 

@@ -59,7 +59,7 @@ struct DeviceTests {
       _ = try await plane.create("four", [entity("hello", 1, type: "MULTIGPU_MEDIUM")])
       let failed = try await plane.waitUntilSettled("four")
       #expect(failed.state["config_update"] == "UPDATE_FAILED")
-      #expect(failed.pendingEntity.deploymentMessage.contains("1 more GPU would have to be free"))
+      #expect(failed.pendingEntity.deploymentMessage.contains("1 more GPU is needed"))
       #expect(try Self.devices(data) == ["0"])
       // A GPU that is about to be given back is waited for.
       _ = try await plane.call("DELETE", "/api/2.0/serving-endpoints/one")

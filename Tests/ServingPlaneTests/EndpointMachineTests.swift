@@ -290,7 +290,7 @@ struct EndpointMachineTests {
       Issue.record("it was started without room")
       return
     }
-    #expect(reason.contains("1 more GPU would have to be free"))
+    #expect(reason.contains("1 more GPU is needed"))
     // GPUs that others are about to give back are waited for.
     stage.freeing = 1
     try stage.put(served(1))

@@ -1,22 +1,22 @@
-/// The cloud that a workspace runs in, which decides what its hardware words mean. A serving plane is in none.
+/// The cloud that a workspace runs in, which determines the meaning of its hardware names. A serving plane has none.
 package enum Cloud: String, Hashable, Sendable, CaseIterable {
   case aws
   case azure
   case gcp
-  /// A workspace behind an address that does not tell.
+  /// The cloud of a workspace whose address does not show it.
   case unknown
 
-  /// The cloud that a person or a profile names: `aws`, `azure`, `gcp` in any case.
+  /// Creates a cloud from a name given by a user or a profile: `aws`, `azure` or `gcp` in any case.
   package init?(word: String) {
     guard let cloud = Self.named.first(where: { $0.rawValue == word.lowercased() }) else { return nil }
     self = cloud
   }
 
-  /// The clouds that have a name of their own.
+  /// The clouds with a name.
   package static let named: [Cloud] = [.aws, .azure, .gcp]
 
-  /// The cloud of a provider's address (serving-api.md 6.2); nil where the address is none of Databricks' own: it may
-  /// be a plane's, or a workspace's own name.
+  /// Creates the cloud of a provider's address (serving-api.md 6.2); nil if the address is not one of Databricks' own:
+  /// it may be a plane's, or a workspace's custom name.
   ///
   /// - Parameter url: such as `https://adb-1.2.azuredatabricks.net`.
   package init?(url: String) {
@@ -26,14 +26,14 @@ package enum Cloud: String, Hashable, Sendable, CaseIterable {
     self = known.cloud
   }
 
-  /// The more particular name before the one it ends with.
+  /// The hosts, the more specific ones first.
   private static let hosts: [(suffix: String, cloud: Cloud)] = [
     (".gcp.databricks.com", .gcp), (".cloud.databricks.com", .aws), (".azuredatabricks.net", .azure),
     (".databricks.us", .aws), (".databricks.azure.us", .azure), (".databricks.azure.cn", .azure),
     (".databricks.com", .unknown),
   ]
 
-  /// As people write it.
+  /// The cloud's display name.
   package var name: String {
     switch self {
     case .aws: "AWS"
@@ -44,10 +44,11 @@ package enum Cloud: String, Hashable, Sendable, CaseIterable {
   }
 }
 
-/// The workspace that a manifest is meant for, as far as its hardware goes.
+/// The cloud and region of the workspace that a manifest is meant for, which determine its hardware.
 package struct WorkspaceSite: Hashable, Sendable {
   package let cloud: Cloud
-  /// The cloud's word for the region, such as `us-west-2`; the API does not tell it, so it is known only where a person says it.
+  /// The cloud's name for the region, such as `us-west-2`. The API does not report it, so it is known only if a user
+  /// sets it.
   package let region: String?
 
   package init(_ cloud: Cloud, region: String? = nil) {

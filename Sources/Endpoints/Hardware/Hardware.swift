@@ -1,9 +1,9 @@
-/// What one of the serving API's words for an accelerator stands for in one cloud (serving-api.md 6.2).
+/// The hardware behind one of the serving API's accelerator names in one cloud (serving-api.md 6.2).
 package struct Hardware: Hashable, Sendable, CustomStringConvertible {
   /// The accelerator's own name, such as `A10G`.
   package let silicon: String
   package let count: Int
-  /// Memory of one accelerator in GB; nil where no source tells it.
+  /// Memory of one accelerator in GB; nil if no source states it.
   package let memoryEach: Int?
 
   package init(_ silicon: String, count: Int = 1, memoryEach: Int?) {
@@ -15,26 +15,26 @@ package struct Hardware: Hashable, Sendable, CustomStringConvertible {
   /// Memory of all accelerators of one replica, in GB.
   package var memory: Int? { memoryEach.map { $0 * count } }
 
-  /// Such as `4x A10G 24 GB`, where the memory is each one's.
+  /// The hardware in words, such as `4x A10G 24 GB`, where the memory is per accelerator.
   package var description: String { "\(count)x \(silicon)" + (memoryEach.map { " \($0) GB" } ?? "") }
 
-  /// What the word stands for there; nil where it stands for nothing that is known.
+  /// Returns the hardware for an API name in a cloud; nil if unknown.
   package static func of(_ apiWord: String, on cloud: Cloud) -> Hardware? {
     HardwareOffer.of(apiWord, on: cloud)?.hardware
   }
 }
 
-/// One line of the table of what workspaces offer: it moved three times in two years, so whatever is not in it passes with
-/// a warning at most.
+/// One row of the table of hardware that workspaces offer. The table changed three times in two years, so hardware that
+/// is not in it causes a warning at most.
 package struct HardwareOffer: Hashable, Sendable {
-  /// The word a manifest may use in the API's place, in this cloud.
+  /// The name that a manifest may use instead of the API's, in this cloud.
   package let word: String?
   package let apiWord: String
   package let cloud: Cloud
   package let hardware: Hardware
-  /// Why not every workspace has it; nil: it is generally available.
+  /// Why not every workspace has it; nil if it is generally available.
   package let gate: String?
-  /// The regions that have it; empty: the sources name none.
+  /// The regions that have it; empty if the sources name none.
   package let regions: [String]
 
   fileprivate init(
@@ -49,7 +49,7 @@ package struct HardwareOffer: Hashable, Sendable {
     self.regions = regions
   }
 
-  /// As people read it: `A10 (GPU_MEDIUM, 1x A10G 24 GB)`.
+  /// The offer in words: `A10 (GPU_MEDIUM, 1x A10G 24 GB)`.
   package var description: String {
     (word.map { $0 + " (" } ?? "") + apiWord + (word == nil ? " (" : ", ") + "\(hardware))"
   }
@@ -66,7 +66,7 @@ package struct HardwareOffer: Hashable, Sendable {
       nil, "GPU_LARGE_RTX", .aws, Hardware("RTX PRO 6000", memoryEach: 96),
       gate: "it is available for custom LLM serving only",
       regions: ["us-east-1", "us-east-2", "us-west-2", "ap-northeast-1", "ap-northeast-2"]),
-    // Named in older lists only, which do not say which of the two A100s it is.
+    // Only in older lists, which do not say which of the two A100s it is.
     HardwareOffer(nil, "GPU_LARGE_8", .aws, Hardware("A100", count: 8, memoryEach: nil)),
     HardwareOffer(
       "H100", "GPU_XLARGE", .aws, Hardware("H100", memoryEach: 80), gate: "it requires enrolment per workspace",
@@ -81,8 +81,8 @@ package struct HardwareOffer: Hashable, Sendable {
     HardwareOffer("L4", "GPU_MEDIUM", .gcp, Hardware("L4", memoryEach: 24)),
   ]
 
-  /// What the word stands for in that cloud. Where the cloud is unknown, what it stands for in every cloud that knows it, if
-  /// that is one thing.
+  /// Returns the offer for an API name in a cloud. If the cloud is unknown, returns the offer of every cloud that has
+  /// the name, provided that they agree.
   package static func of(_ apiWord: String, on cloud: Cloud) -> HardwareOffer? {
     guard cloud == .unknown else { return all.first { $0.apiWord == apiWord && $0.cloud == cloud } }
     let offers = all.filter { $0.apiWord == apiWord }
@@ -90,9 +90,9 @@ package struct HardwareOffer: Hashable, Sendable {
     return first
   }
 
-  /// Everything that a cloud is known to offer.
+  /// Returns everything that a cloud is known to offer.
   package static func offers(on cloud: Cloud) -> [HardwareOffer] { all.filter { $0.cloud == cloud } }
 
-  /// Whether any cloud knows the API's word.
+  /// Whether any cloud has the API's name.
   package static func isKnown(_ apiWord: String) -> Bool { all.contains { $0.apiWord == apiWord } }
 }

@@ -1,13 +1,13 @@
 internal import LibYAML
 
 extension Manifest {
-  /// What speaks against this manifest's numbers, at a plane as at a workspace.
+  /// Returns findings about the manifest's numbers, for planes and workspaces alike.
   package func limitFindings(_ rules: RuleBook = .standard) -> [Finding] {
     [tooLong(rules), tooMany(rules), tooManyTags(rules)].compactMap(\.self)
       + entities.flatMap { $0.unevenConcurrency(rules) }
   }
 
-  /// What speaks against this manifest's hardware at a workspace, by the rules in force. In the order of its
+  /// Returns findings about the manifest's hardware at a workspace, by the rules in force, in the order of its
   /// entities.
   package func hardwareFindings(on site: WorkspaceSite, rules: RuleBook = .standard) -> [Finding] {
     var findings: [Finding?] = []
@@ -21,21 +21,22 @@ extension Manifest {
     return findings.compactMap(\.self)
   }
 
-  /// Custom LLM serving has no route optimisation; other models on accelerators have.
+  /// Checks route optimization: custom LLM serving does not support it; other models on accelerators do.
   private func routeOptimizedLLM(_ rules: RuleBook) -> Finding? {
     guard sideSettings.creation.routeOptimized == true, entities.contains(where: { !Workload.isCPU($0.workloadType) })
     else { return nil }
     return rules.finding(
       .routeOptimizedLLM, at: location, path: "spec.routeOptimized",
-      "a model with its own entrypoint has no route optimisation", suggestion: "if yours is one, set it to false")
+      "a model with its own entrypoint does not support route optimization",
+      suggestion: "if yours is one, set it to false")
   }
 
   private func tooLong(_ rules: RuleBook) -> Finding? {
     let most = rules.limit(of: .nameLength)
     guard name.utf8.count > most else { return nil }
     return rules.finding(
-      .nameLength, at: location, path: "metadata.name", "has \(name.utf8.count) characters; a provider accepts \(most)",
-      suggestion: "shorten it")
+      .nameLength, at: location, path: "metadata.name",
+      "has \(name.utf8.count) characters; providers accept at most \(most)", suggestion: "shorten it")
   }
 
   private func tooMany(_ rules: RuleBook) -> Finding? {
@@ -43,7 +44,7 @@ extension Manifest {
     guard entities.count > most else { return nil }
     return rules.finding(
       .maxServedEntities, at: location, path: "spec.servedEntities",
-      "has \(entities.count) entities; a provider accepts \(most)", suggestion: "split it into several endpoints")
+      "has \(entities.count) entities; providers accept at most \(most)", suggestion: "split it into several endpoints")
   }
 }
 
@@ -54,12 +55,12 @@ extension Manifest {
     guard tags > 0, tags + own > most else { return nil }
     return rules.finding(
       .maxTags, at: location, path: "spec.tags",
-      "has \(tags) tags, and Setpoint adds \(own) of its own; an endpoint can have \(most) in all",
+      "has \(tags) tags, and Setpoint adds \(own) of its own; an endpoint can have at most \(most)",
       suggestion: "remove some")
   }
 
-  /// The tags that Setpoint writes on the endpoint at least: its fleet, whose the other tags are, whether it is retained, and
-  /// which settings are managed.
+  /// The number of tags that Setpoint writes at least: the fleet, the owned keys, the retention, and the managed
+  /// settings.
   private var ownTags: Int {
     let settings = sideSettings
     let hasMore =
@@ -71,7 +72,7 @@ extension Manifest {
 extension ManifestEntity {
   private var workloadPath: String { path + ".workloadType" }
 
-  /// A word of people's for what the cloud does not have.
+  /// Checks for a friendly name of hardware that the cloud does not have.
   fileprivate func missingHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
     guard Workload.isFriendly(workloadWord), site.cloud != .unknown,
       !HardwareOffer.offers(on: site.cloud).contains(where: { $0.word == workloadWord })
@@ -84,14 +85,14 @@ extension ManifestEntity {
       "\(site.cloud.name) has no \(workloadWord)" + (meaning ?? ""), suggestion: Self.choices(on: site.cloud))
   }
 
-  /// A word of the API's that other clouds know and this one does not.
+  /// Checks for an API name that other clouds have and this one does not.
   fileprivate func unlistedHardware(_ site: WorkspaceSite, _ rules: RuleBook) -> Finding? {
     guard !Workload.isFriendly(workloadWord), site.cloud != .unknown, HardwareOffer.isKnown(workloadType),
       HardwareOffer.of(workloadType, on: site.cloud) == nil
     else { return nil }
     return rules.finding(
       .unlistedHardware, at: workloadLocation, path: workloadPath,
-      "\(workloadType) is not listed among what \(site.cloud.name) offers", suggestion: Self.choices(on: site.cloud))
+      "\(workloadType) is not listed for \(site.cloud.name)", suggestion: Self.choices(on: site.cloud))
   }
 
   private static func choices(on cloud: Cloud) -> String {
@@ -110,11 +111,12 @@ extension ManifestEntity {
       !offer.regions.contains(region)
     else { return nil }
     return rules.finding(
-      .regionOfWorkload, at: workloadLocation, path: workloadPath, "no list includes \(offer.description) in \(region)",
-      suggestion: "it is listed in \(offer.regions.sorted().joined(separator: ", "))")
+      .regionOfWorkload, at: workloadLocation, path: workloadPath, "\(offer.description) is not listed for \(region)",
+      suggestion: "it is listed for \(offer.regions.sorted().joined(separator: ", "))")
   }
 
-  /// One field report says that workspaces refuse the pair, the documentation does not (serving-api.md Q49).
+  /// Checks scale to zero on an H100: one field report says that workspaces refuse it, the documentation does not
+  /// (serving-api.md Q49).
   fileprivate func h100ToZero(_ rules: RuleBook) -> Finding? {
     guard scaleToZero, workloadType.hasPrefix("GPU_XLARGE") else { return nil }
     return rules.finding(
@@ -122,8 +124,7 @@ extension ManifestEntity {
       "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, set it to false")
   }
 
-  /// Field reports say that a model with its own entrypoint is refused what looks like autoscaling
-  /// (serving-api.md Q50).
+  /// Checks autoscaling: field reports say that it is refused for a model with its own entrypoint (serving-api.md Q50).
   fileprivate func autoscaling(_ rules: RuleBook) -> Finding? {
     guard !Workload.isCPU(workloadType),
       let replicas = concurrency.map({ ReplicaRange(concurrency: $0) }) ?? size.flatMap({ ReplicaRange(size: $0) }),
@@ -133,10 +134,10 @@ extension ManifestEntity {
       .customLLMAutoscaling, at: sizeLocation, path: path + (concurrency == nil ? ".size" : ".concurrency"),
       "\(size ?? "this") is \(replicas); a model with its own entrypoint may get \(replicas.least) that do not scale, "
         + "or be refused",
-      suggestion: concurrency == nil ? "Small is safe" : "min equal to max is safe")
+      suggestion: concurrency == nil ? "use Small to be safe" : "set min equal to max to be safe")
   }
 
-  /// Workspaces refuse what is not a multiple of four (serving-api.md Q11).
+  /// Checks concurrency: workspaces refuse numbers that are not multiples of four (serving-api.md Q11).
   fileprivate func unevenConcurrency(_ rules: RuleBook) -> [Finding] {
     guard let concurrency else { return [] }
     let (step, most) = (rules.limit(of: .concurrencyInFours), rules.limit(of: .maxConcurrency))
@@ -156,8 +157,8 @@ extension ManifestEntity {
       if number > most {
         findings.append(
           rules.finding(
-            .maxConcurrency, at: sizeLocation, path: path, "\(number) is more than the \(most) that a model may have",
-            suggestion: "request more before you rely on it"))
+            .maxConcurrency, at: sizeLocation, path: path, "\(number) exceeds the limit of \(most) for a model",
+            suggestion: "request a higher limit before you rely on it"))
       }
       return findings.compactMap(\.self)
     }

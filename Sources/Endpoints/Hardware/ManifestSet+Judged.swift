@@ -1,5 +1,6 @@
 extension ManifestSet {
-  /// The set with what rules say of its manifests. One that they refuse is not used, as if it could not be read.
+  /// Returns the set with the rules' findings about its manifests. A refused manifest is not used, as if it were
+  /// invalid.
   package func judged(by judge: (Manifest) -> [Finding]) -> ManifestSet {
     var refused: Set<String> = []
     var found: [Finding] = []

@@ -1,8 +1,8 @@
-/// What a registry tells of a model version, as far as it tells: most tell little.
+/// The facts that a registry reports about a model version. Most report little.
 package struct ModelFacts: Hashable, Sendable {
-  /// Bytes of the weights.
+  /// The size of the weights in bytes.
   package let weights: Int64?
-  /// Such as `llm/v1/chat`.
+  /// The task, such as `llm/v1/chat`.
   package let task: String?
   /// The server's start command.
   package let entrypoint: String?
@@ -13,12 +13,12 @@ package struct ModelFacts: Hashable, Sendable {
     self.entrypoint = entrypoint
   }
 
-  /// Reads what people and MLflow write beside a version.
+  /// Reads the facts that users and MLflow attach to a version.
   ///
   /// - Parameters:
-  ///   - tags: the version's tags and parameters: `model_size_bytes` or `weights_bytes`, else `parameters` (`7B`, `350M`)
-  ///     with `dtype` (16 bits where it is not given); `task`; `entrypoint`.
-  ///   - artifactBytes: the sum of the version's files, where the registry counts them.
+  ///   - tags: the version's tags and parameters: `model_size_bytes` or `weights_bytes`, else `parameters` (`7B`,
+  ///     `350M`) with `dtype` (16 bits if not given); `task`; `entrypoint`.
+  ///   - artifactBytes: the total size of the version's files, if the registry reports it.
   package init(tags: [String: String], artifactBytes: Int64? = nil, task: String? = nil, entrypoint: String? = nil) {
     let counted = artifactBytes ?? (tags["model_size_bytes"] ?? tags["weights_bytes"]).flatMap { Int64($0) }
     self.init(
@@ -26,7 +26,7 @@ package struct ModelFacts: Hashable, Sendable {
       task: task ?? tags["task"], entrypoint: entrypoint ?? tags["entrypoint"])
   }
 
-  /// Parameters times the bytes of one (serving-api.md 6.2).
+  /// Returns the number of parameters times the bytes of one (serving-api.md 6.2).
   static func weights(parameters: String?, dtype: String?) -> Int64? {
     guard let text = parameters?.lowercased(), let unit = text.last else { return nil }
     let factor: Double = unit == "b" ? 1e9 : unit == "m" ? 1e6 : 1
@@ -42,7 +42,7 @@ package struct ModelFacts: Hashable, Sendable {
   }
 }
 
-/// The arguments of a start command, as far as a preflight reads them.
+/// The arguments of a start command that a preflight reads.
 struct EntrypointFlags {
   private let words: [Substring]
 

@@ -1,21 +1,21 @@
-/// What one check found before anything is sent for an endpoint.
+/// The result of one check before anything is sent for an endpoint.
 package struct PreflightFinding: Hashable, Sendable {
   package enum Outcome: String, Hashable, Sendable {
     case passed
     case warning
-    /// Sure to fail: nothing is sent for this endpoint.
+    /// It would certainly fail: nothing is sent for this endpoint.
     case refused
-    /// Not yet, and soon perhaps.
+    /// Not possible yet, but perhaps soon.
     case waiting
-    /// Nobody could be asked; it does not block.
+    /// The query failed; it does not block.
     case notChecked = "not checked"
-    /// Asked, and nobody tells; it does not block.
+    /// The query gave no answer; it does not block.
     case notKnown = "not known"
   }
 
   package let rule: WorkspaceRule
   package let outcome: Outcome
-  /// What was found or why it was not, in a sentence.
+  /// The result, or the reason why there is none, in a sentence.
   package let words: String
 
   package init(_ rule: WorkspaceRule, _ outcome: Outcome, _ words: String) {
@@ -26,7 +26,7 @@ package struct PreflightFinding: Hashable, Sendable {
 }
 
 extension RuleBook {
-  /// A check that found something, with the rule's own severity; nil where it is off.
+  /// Returns a finding with the rule's severity; nil if the rule is off.
   package func preflight(_ rule: WorkspaceRule, _ words: String) -> PreflightFinding? {
     switch severity(of: rule) {
     case .off: nil
@@ -36,11 +36,11 @@ extension RuleBook {
   }
 }
 
-/// The judgements of a preflight, on what was asked before. Pure.
+/// The judgements of a preflight on facts that were queried before. Pure.
 package enum PreflightJudgement {
   /// Whether the caller may change the endpoint.
   ///
-  /// - Parameter level: `permission_level` of the endpoint as the caller sees it; nil where it is not told.
+  /// - Parameter level: the endpoint's `permission_level` for the caller; nil if it is not reported.
   package static func permission(_ level: String?, rules: RuleBook) -> PreflightFinding? {
     switch level {
     case "CAN_MANAGE": PreflightFinding(.callerPermission, .passed, "the caller has CAN_MANAGE")
@@ -50,7 +50,7 @@ package enum PreflightJudgement {
     }
   }
 
-  /// Whether the endpoint runs as who deploys: its creator's grants are what a change is checked against, whoever makes it.
+  /// Whether the endpoint runs as the caller: a change is checked against the creator's grants, whoever makes it.
   package static func creator(_ creator: String?, caller: String?, rules: RuleBook) -> PreflightFinding? {
     guard let creator else {
       return PreflightFinding(.creatorIsDeployer, .notKnown, "the provider does not report the endpoint's creator")
@@ -65,7 +65,7 @@ package enum PreflightJudgement {
         + "and access to the workspace; only recreating it changes that")
   }
 
-  /// What a version's own facts say about its entity at a workspace. Facts that are not known say nothing.
+  /// Returns findings from a version's facts about its entity at a workspace. Unknown facts cause no finding.
   package static func model(
     _ facts: ModelFacts, of entity: ServedEntity, on site: WorkspaceSite, rules: RuleBook
   ) -> [PreflightFinding] {
@@ -96,7 +96,7 @@ package enum PreflightJudgement {
           ? ": they do not fit" : ": less than \(share) % is left for the KV cache"))
   }
 
-  /// One digit behind the point, without a locale.
+  /// Returns gigabytes with one decimal digit, independent of the locale.
   private static func gigabytes(_ bytes: Int64) -> String {
     let tenths = (bytes + 50_000_000) / 100_000_000
     return "\(tenths / 10).\(tenths % 10)"
@@ -111,7 +111,7 @@ package enum PreflightJudgement {
     }
     return rules.preflight(
       .bfloat16OnT4,
-      "the entrypoint of \(entity.version) says --dtype bfloat16, which a T4 does not support: register it with "
+      "the entrypoint of \(entity.version) sets --dtype bfloat16, which a T4 does not support: register it with "
         + "float16, or use other hardware")
   }
 
@@ -126,7 +126,7 @@ package enum PreflightJudgement {
     guard let entrypoint = facts.entrypoint else { return nil }
     let flags = EntrypointFlags(entrypoint)
     let wanted = rules.limit(of: .entrypointPort)
-    // What listens where without a flag is known of vLLM alone.
+    // The default port is known for vLLM only.
     guard let port = flags["--port"] ?? (flags.isVLLM ? "8000" : nil) else { return nil }
     if port == String(wanted) { return PreflightFinding(.entrypointPort, .passed, "the entrypoint listens on \(port)") }
     return rules.preflight(
@@ -138,6 +138,6 @@ package enum PreflightJudgement {
 }
 
 extension ServedEntity {
-  /// As messages name it.
+  /// The version in messages.
   fileprivate var version: String { "\(entityName) version \(entityVersion)" }
 }

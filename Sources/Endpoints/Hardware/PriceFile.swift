@@ -1,17 +1,17 @@
 internal import LibYAML
 
-/// Reads a price file: one YAML document, its fields by a table as manifests' are.
+/// Reads a price file: one YAML document, defined by a field table like manifests.
 package enum PriceFile {
-  /// What a price file came to.
+  /// The result of reading a price file.
   package struct Outcome: Sendable {
-    /// Nil where there is an error among the findings.
+    /// The prices; nil if there is an error among the findings.
     package let prices: PriceList?
     package let findings: [Finding]
   }
 
   package static let kind = "Prices"
 
-  /// - Parameter file: the name to put into positions.
+  /// - Parameter file: the file name for positions.
   package static func read(_ bytes: [UInt8], file: String) -> Outcome {
     let source = SourceFile(file)
     let documents: [YAMLDocument]
@@ -63,7 +63,7 @@ package enum PriceFile {
       doc: "Whether figures are marked as approximate. Default: true."),
     Field(
       "workloads", .list(.object(workload), atMost: 1000), .required, otherNames: ["rates", "hardware"],
-      doc: "The rates by hardware."),
+      doc: "The rates, by hardware."),
   ])
 
   private static let workload = ObjectType([
@@ -76,7 +76,7 @@ package enum PriceFile {
       doc: "The cloud of the rate. Default: every cloud without its own rate."),
     Field(
       "dbuPerHour", .number(amount), .required, otherNames: ["dbu", "dbus", "dbu_per_hour"], example: "dbuPerHour: 20",
-      doc: "Databricks units per hour while it runs."),
+      doc: "Databricks units (DBUs) per hour while it runs."),
     Field(
       "per", .word(PriceList.Unit.allCases.map(\.rawValue)),
       doc:
@@ -91,7 +91,7 @@ package enum PriceFile {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     let isDay =
       parts.map(\.utf8.count) == [4, 2, 2] && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
-    return isDay ? nil : Fault("\(shown(text)) is not a date", suggestion: "such as \"2026-08-22\"")
+    return isDay ? nil : Fault("\(shown(text)) is not a date", suggestion: "for example \"2026-08-22\"")
   }
 
   // MARK: - Its meaning

@@ -1,19 +1,19 @@
-/// What hardware costs, as a person's price file says it: nothing here is known without one.
+/// The prices of hardware from a user's price file. Without one, no prices are known.
 package struct PriceList: Hashable, Sendable {
   /// Such as `USD`.
   package let currency: String
   package let pricePerDBU: Double
-  /// The day the prices are of, as `2026-08-22`.
+  /// The date of the prices, such as `2026-08-22`.
   package let date: String
-  /// Where they are from.
+  /// The source of the prices.
   package let source: String
   package let isApproximate: Bool
   package let rates: [Rate]
 
-  /// What one workload type takes while it runs.
+  /// The rate of one workload type while it runs.
   package struct Rate: Hashable, Sendable {
     package let apiWord: String
-    /// Nil: in every cloud that has no rate of its own.
+    /// The cloud; nil for every cloud without its own rate.
     package let cloud: Cloud?
     package let dbuPerHour: Double
     package let unit: Unit
@@ -26,10 +26,10 @@ package struct PriceList: Hashable, Sendable {
     }
   }
 
-  /// What a rate is for.
+  /// The unit of a rate.
   package enum Unit: String, Hashable, Sendable, CaseIterable {
     case replica
-    /// One unit of provisioned concurrency, of which a replica has four: how processors are billed
+    /// One unit of provisioned concurrency, of which a replica has four, as CPUs are billed
     /// (serving-api.md 6.4).
     case concurrency
   }
@@ -45,7 +45,7 @@ package struct PriceList: Hashable, Sendable {
     self.rates = rates
   }
 
-  /// The price of one replica for an hour; nil where the list does not have it.
+  /// Returns the price of one replica for an hour; nil if the list does not have it.
   func hourOfReplica(_ apiWord: String, on cloud: Cloud?) -> Double? {
     let known = rates.filter { $0.apiWord == apiWord }
     guard
@@ -57,9 +57,9 @@ package struct PriceList: Hashable, Sendable {
 }
 
 extension PriceList {
-  /// What a config costs an hour while nothing is rolled out.
+  /// Returns the hourly cost of a config while nothing is being rolled out.
   ///
-  /// - Parameter cloud: nil: it is not known, and only rates for every cloud count.
+  /// - Parameter cloud: the workspace's cloud; if nil, only rates for every cloud apply.
   package func cost(of config: EndpointConfig, on cloud: Cloud?) -> HourlyCost {
     config.entities.reduce(HourlyCost.nothing) { $0 + cost(of: $1, on: cloud) }
   }
@@ -70,7 +70,8 @@ extension PriceList {
       return HourlyCost(least: 0, most: 0, gaps: ["no price for \(entity.workloadType)\(place)"])
     }
     guard let replicas = entity.replicas else {
-      return HourlyCost(least: 0, most: 0, gaps: ["no number of replicas for size \(entity.workloadSize ?? "none")"])
+      return HourlyCost(
+        least: 0, most: 0, gaps: ["unknown number of replicas for size \(entity.workloadSize ?? "none")"])
     }
     return HourlyCost(
       least: entity.scaleToZero ? 0 : Double(replicas.least) * price, most: Double(replicas.most) * price)
@@ -78,17 +79,17 @@ extension PriceList {
 }
 
 extension ServedEntity {
-  /// How many replicas the entity has at a workspace while it is not scaled to zero; nil where nobody can tell.
+  /// The number of replicas at a workspace while the entity is not scaled to zero; nil if unknown.
   package var replicas: ReplicaRange? {
     concurrency.map { ReplicaRange(concurrency: $0) } ?? workloadSize.flatMap { ReplicaRange(size: $0) }
   }
 }
 
-/// What something costs an hour, at the least and at the most.
+/// The minimum and maximum cost per hour.
 package struct HourlyCost: Hashable, Sendable {
   package let least: Double
   package let most: Double
-  /// What is not in it, in words and without repetition.
+  /// The missing parts, in words and without repetition.
   package let gaps: [String]
 
   package init(least: Double, most: Double, gaps: [String] = []) {

@@ -1,10 +1,10 @@
-/// How many replicas an entity has at a workspace, at the least and at the most, while it is not scaled to zero
+/// The minimum and maximum number of replicas of an entity at a workspace while it is not scaled to zero
 /// (serving-api.md 6.1).
 package struct ReplicaRange: Hashable, Sendable, CustomStringConvertible {
   package let least: Int
   package let most: Int
 
-  /// One replica answers so many requests at once: a unit of provisioned concurrency is one request.
+  /// The number of concurrent requests of one replica: a unit of provisioned concurrency is one request.
   package static let concurrencyOfReplica = 4
 
   package init(least: Int, most: Int) {
@@ -12,7 +12,7 @@ package struct ReplicaRange: Hashable, Sendable, CustomStringConvertible {
     self.most = max(least, most)
   }
 
-  /// The replicas of a size; nil for a size of the workspace's own.
+  /// Creates the range of a size; nil for a workspace's own size.
   package init?(size: String) {
     switch size {
     case "Small": self.init(least: 1, most: 1)
@@ -22,7 +22,7 @@ package struct ReplicaRange: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The replicas of a number of requests at once, a begun replica counted whole.
+  /// Creates the range for a number of concurrent requests, rounded up to whole replicas.
   package init(concurrency: ProvisionedConcurrency) {
     func replicas(_ requests: Int) -> Int {
       requests / Self.concurrencyOfReplica + (requests % Self.concurrencyOfReplica == 0 ? 0 : 1)

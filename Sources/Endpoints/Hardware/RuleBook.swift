@@ -1,22 +1,22 @@
 internal import LibYAML
 
-/// The workspace rules in force: each one's standard, with what a person has overridden.
+/// The workspace rules in force: the defaults, with the user's overrides.
 package struct RuleBook: Hashable, Sendable {
   private var severities: [WorkspaceRule: WorkspaceRule.Severity] = [:]
   private var limits: [WorkspaceRule: Int] = [:]
 
-  /// Every rule as it is in its own right.
+  /// Every rule with its default.
   package static let standard = RuleBook()
 
   private init() {}
 
-  /// - Parameter overrides: each `NAME=off|warn|refuse`, or `NAME=NUMBER` for a rule with a number; later ones count.
-  /// - Throws: ``RuleFault`` for what is none.
+  /// - Parameter overrides: each `NAME=off|warn|refuse`, or `NAME=NUMBER` for a rule with a number; later ones win.
+  /// - Throws: ``RuleFault`` for an invalid override.
   package init(overrides: some Sequence<String>) throws(RuleFault) {
     for text in overrides { try override(text) }
   }
 
-  /// The environment's form of overrides: separated by commas or blanks.
+  /// Splits the overrides of an environment variable, which are separated by commas or white space.
   package static func overrides(in text: String) -> [String] {
     text.split { $0 == "," || $0.isWhitespace }.map { String($0) }
   }
@@ -31,7 +31,8 @@ package struct RuleBook: Hashable, Sendable {
       let names = WorkspaceRule.allCases.map(\.rawValue)
       let near = Similarity.closest(to: name, among: names)
       throw RuleFault(
-        "there is no rule \(shown(name)); " + (near.map { "did you mean \"\($0)\"?" } ?? names.joined(separator: ", ")))
+        "rule \(shown(name)) not found; "
+          + (near.map { "did you mean \"\($0)\"?" } ?? "known rules: " + names.joined(separator: ", ")))
     }
     if let severity = WorkspaceRule.Severity(rawValue: value) {
       severities[rule] = severity
@@ -46,10 +47,10 @@ package struct RuleBook: Hashable, Sendable {
 
   package func severity(of rule: WorkspaceRule) -> WorkspaceRule.Severity { severities[rule] ?? rule.severity }
 
-  /// The number in force; 0 for a rule without one.
+  /// Returns the number in force; 0 for a rule without one.
   package func limit(of rule: WorkspaceRule) -> Int { limits[rule] ?? rule.limit ?? 0 }
 
-  /// What a rule has against a place of a manifest; nil where the rule is off.
+  /// Returns a rule's finding at a location in a manifest; nil if the rule is off.
   func finding(
     _ rule: WorkspaceRule, at location: SourceLocation, path: String, _ message: String, suggestion: String? = nil
   ) -> Finding? {
@@ -60,13 +61,13 @@ package struct RuleBook: Hashable, Sendable {
       suggestion: [suggestion, way(past: rule)].compactMap(\.self).joined(separator: " "))
   }
 
-  /// How a person overrides the rule: the end of its every message.
+  /// Returns how to override the rule, which ends each of its messages.
   package func way(past rule: WorkspaceRule) -> String {
     "(rule \(rule.rawValue); --rule \(rule.rawValue)=\(severity(of: rule) == .refuse ? "warn" : "off") if yours differs)"
   }
 }
 
-/// Why a text overrides no rule.
+/// Why a text is not a valid override.
 package struct RuleFault: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
 

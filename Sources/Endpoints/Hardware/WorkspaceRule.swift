@@ -1,5 +1,5 @@
-/// A limit or a gate of workspaces, by name. They moved three times in two years and differ between workspaces, so each can
-/// be turned off, made a warning or a refusal, and its number changed (``RuleBook``).
+/// A limit or gate of workspaces, by name. They changed three times in two years and differ between workspaces, so each
+/// can be turned off or made a warning or a refusal, and its number can be changed (``RuleBook``).
 package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
   // Of manifests
   case hardwareOfCloud = "hardware-of-cloud"
@@ -25,14 +25,15 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
   case entrypointTask = "entrypoint-task"
   case entrypointPort = "entrypoint-port"
 
-  /// What a rule's finding does.
+  /// The effect of a rule's finding.
   package enum Severity: String, Hashable, Sendable, CaseIterable {
     case off
     case warn
     case refuse
   }
 
-  /// `refuse` where docs/serving-api.md is sure, `warn` where its sources disagree or only one of them says it.
+  /// The default: `refuse` if docs/serving-api.md is certain, `warn` if its sources disagree or only one of them says
+  /// it.
   package var severity: Severity {
     switch self {
     case .hardwareOfCloud, .concurrencyInFours, .maxServedEntities, .nameLength, .nameFree, .modelReady, .modelGrants,
@@ -44,7 +45,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// The number in the rule, where there is one.
+  /// The number in the rule, if it has one.
   package var limit: Int? {
     switch self {
     case .concurrencyInFours: 4
@@ -58,7 +59,7 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// What it demands, for the table of rules.
+  /// The rule's requirement, for the table of rules.
   package var summary: String {
     switch self {
     case .hardwareOfCloud: "the friendly name is hardware that the workspace's cloud has"
@@ -68,11 +69,11 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
     case .h100ScaleToZero: "an H100 (GPU_XLARGE) does not scale to zero (Q49)"
     case .customLLMAutoscaling: "a model with its own entrypoint has a fixed number of replicas (Q50)"
     case .concurrencyInFours: "provisioned concurrency is a multiple of this number (Q11)"
-    case .maxConcurrency: "provisioned concurrency of a model, at most"
-    case .maxServedEntities: "served entities of an endpoint, at most (Q10)"
-    case .nameLength: "characters of an endpoint's name, at most (Q12)"
-    case .maxTags: "tags of an endpoint, at most"
-    case .routeOptimizedLLM: "custom LLM serving does not support route optimisation"
+    case .maxConcurrency: "maximum provisioned concurrency of a model"
+    case .maxServedEntities: "maximum number of served entities of an endpoint (Q10)"
+    case .nameLength: "maximum length of an endpoint's name (Q12)"
+    case .maxTags: "maximum number of tags of an endpoint"
+    case .routeOptimizedLLM: "custom LLM serving does not support route optimization"
     case .nameFree: "the endpoint's name is free, or the endpoint belongs to the fleet"
     case .modelReady: "the model version exists and can be served (Q38)"
     case .modelGrants: "the caller may use the model"

@@ -1,11 +1,11 @@
-/// Durations as manifests write them: hours, minutes and seconds in this order, such as `90s`, `60m` or `1h30m`.
+/// Reads durations in manifests: hours, minutes and seconds in this order, such as `90s`, `60m` or `1h30m`.
 package enum DurationText {
   static let expectation = "a duration such as 90s, 60m or 1h30m"
 
-  /// The longest that a manifest may ask for: a thousand hours.
+  /// The maximum duration: a thousand hours.
   private static let longest = 3_600_000
 
-  /// The duration, or nil when the text is none, is zero or is absurdly long.
+  /// Returns the duration; nil if the text is not a duration, is zero or is too long.
   package static func read(_ text: String) -> Duration? {
     var seconds = 0
     var number: Int?

@@ -1,6 +1,6 @@
 import CanonicalJSON
 
-/// vLLM flags on their way from a manifest to a plane: in one environment variable, as a JSON list of arguments, since the
+/// vLLM flags passed from a manifest to a plane: in one environment variable, as a JSON list of arguments, because the
 /// serving API has no field for them.
 package struct EngineArguments: Sendable, Hashable {
   /// The environment variable that carries the arguments.
@@ -20,7 +20,7 @@ package struct EngineArguments: Sendable, Hashable {
     self.extra = extra
   }
 
-  /// The arguments in vLLM's words, in one fixed order.
+  /// The arguments as vLLM flags, in a fixed order.
   package var flags: [String] {
     var flags: [String] = []
     if let dtype { flags += ["--dtype", dtype] }
@@ -29,20 +29,20 @@ package struct EngineArguments: Sendable, Hashable {
     return flags + (extra ?? [])
   }
 
-  /// The variable's value, or nil when there are no arguments.
+  /// The variable's value; nil if there are no arguments.
   package var text: String? {
     let flags = flags
     return flags.isEmpty ? nil : JSONValue.array(flags.map { .string($0) }).text()
   }
 
-  /// These arguments where they are given, else the shared ones.
+  /// Returns these arguments if given, else the shared ones.
   func over(_ shared: EngineArguments) -> EngineArguments {
     EngineArguments(
       dtype: dtype ?? shared.dtype, maxModelLen: maxModelLen ?? shared.maxModelLen,
       gpuMemoryUtilization: gpuMemoryUtilization ?? shared.gpuMemoryUtilization, extra: extra ?? shared.extra)
   }
 
-  /// What is wrong with an argument as an item of `extraArgs`: flags with a field of their own and flags of the plane's.
+  /// Returns the fault of an argument in `extraArgs`: flags that have their own field, and flags that the plane sets.
   static func fault(inExtra argument: String) -> Fault? {
     if argument.isEmpty { return Fault("is empty") }
     guard argument.hasPrefix("-") else { return nil }

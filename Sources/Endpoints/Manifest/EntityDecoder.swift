@@ -1,6 +1,6 @@
 import LibYAML
 
-/// Reads the served entities of a spec, flat or listed, and checks the rules between their fields.
+/// Reads the served entities of a spec, in flat form or as a list, and checks the rules between their fields.
 struct EntityDecoder {
   private let spec: Record
   private(set) var entities: [ManifestEntity] = []
@@ -37,7 +37,7 @@ struct EntityDecoder {
     _ suggestion: String? = nil
   ) {
     let finding = Finding(severity, at: location, path: path, message, suggestion: suggestion)
-    // A shared field can be at odds with several entities; it is named once.
+    // A shared field can conflict with several entities; it is reported once.
     if !findings.contains(finding) { findings.append(finding) }
   }
 
@@ -112,8 +112,8 @@ struct EntityDecoder {
       let own = record.record("engine")?.location(of: "dtype")
       if let location = own ?? spec.record("engine")?.location(of: "dtype") {
         report(
-          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 has no bfloat16",
-          "write float16, or use an A10")
+          location, (own == nil ? "spec" : path) + ".engine.dtype", "a T4 does not support bfloat16",
+          "use float16, or an A10")
       }
     }
   }
@@ -134,13 +134,13 @@ struct EntityDecoder {
         isComplete = false
         if items.count > 1, record.isAbsent("traffic") {
           report(
-            record.location, "spec.servedEntities[\(index)].traffic", "required with two entities or more, but missing",
+            record.location, "spec.servedEntities[\(index)].traffic", "required with two or more entities, but missing",
             "for example traffic: \(100 / items.count)")
         }
       }
     }
     if isComplete, !items.isEmpty, sum != 100 {
-      report(location, "spec.servedEntities", "the traffic of all entities is \(sum), not 100")
+      report(location, "spec.servedEntities", "the entities' traffic adds up to \(sum), not 100")
     }
   }
 
@@ -162,7 +162,7 @@ struct EntityDecoder {
 }
 
 extension ManifestEntity {
-  /// The name the entity will have, as far as it can be known before aliases are resolved.
+  /// The name that the entity will have, if it is known before aliases are resolved.
   fileprivate var effectiveName: String? {
     if let name { return name }
     guard case .number(let number) = version else { return nil }

@@ -1,16 +1,16 @@
-/// A field of the manifest: the table of these validates manifests and describes them to Kubernetes.
+/// A field of the manifest. The table of fields validates manifests and describes them to Kubernetes.
 package final class Field: Sendable {
   package enum Presence: Sendable, Hashable {
     case required
-    /// Required where the other field of the same mapping is absent.
+    /// Required if the other field of the same mapping is absent.
     case requiredWithout(String)
     case optional
   }
 
-  /// Whether a manifest may use the field today.
+  /// Whether a manifest may use the field.
   package enum Support: Sendable, Hashable {
     case supported
-    /// Written by others into the same file; taken with a warning that says this.
+    /// Written by other tools into the same file; accepted with a warning that says this.
     case withoutMeaning(String)
   }
 
@@ -18,11 +18,11 @@ package final class Field: Sendable {
   package let type: FieldType
   package let presence: Presence
   package let support: Support
-  /// What the field means, its default included; the description in the Kubernetes schema.
+  /// The meaning of the field, including its default; the description in the Kubernetes schema.
   package let doc: String
-  /// The field as one would write it.
+  /// An example of the field.
   package let example: String?
-  /// Names by which people may look for the field; only ever used for suggestions.
+  /// Other names by which users may look for the field; used for suggestions only.
   package let otherNames: [String]
 
   var isSupported: Bool {
@@ -43,7 +43,7 @@ package final class Field: Sendable {
   }
 }
 
-/// What a field holds.
+/// The type of a field's value.
 package indirect enum FieldType: Sendable {
   case text(TextRule)
   /// A version number as text or integer, or an alias.
@@ -55,14 +55,14 @@ package indirect enum FieldType: Sendable {
   case duration
   /// One of these words.
   case word([String])
-  /// One of these words, or one that the provider knows and we do not.
+  /// One of these words, or one that only the provider knows.
   case openWord([String], noun: String)
   case textMap(TextMapRule)
   case list(FieldType, atMost: Int)
   case object(ObjectType)
-  /// An object for which, in a file, the list of that one field may stand. Kubernetes knows the object alone.
+  /// An object that a file may shorten to the list of that one field. Kubernetes knows the object only.
   case objectOrList(ObjectType, field: String)
-  /// Not looked into.
+  /// Any value, not checked.
   case anything
 }
 
@@ -84,12 +84,12 @@ package struct NumberRange: Sendable, Hashable {
   }
 }
 
-/// What a text must be like.
+/// A rule for a text.
 package final class TextRule: Sendable {
-  /// The same rule, as far as a regular expression can say it.
+  /// The rule as far as a regular expression can express it.
   package let pattern: String?
   package let longest: Int
-  /// Never shown in a message.
+  /// Whether the text is never shown in a message.
   package let isSecret: Bool
   let check: @Sendable (String) -> Fault?
 
@@ -104,7 +104,7 @@ package final class TextRule: Sendable {
   }
 }
 
-/// What the keys and values of a mapping from text to text must be like.
+/// A rule for the keys and values of a mapping from text to text.
 package final class TextMapRule: Sendable {
   package let key: TextRule
   package let value: TextRule
@@ -123,10 +123,10 @@ package final class TextMapRule: Sendable {
 /// A mapping with known fields.
 package final class ObjectType: Sendable {
   package let fields: [Field]
-  /// Length and first byte of each name: enough to pass over nearly every other field without comparing texts, which for
-  /// so few is quicker than hashing.
+  /// Length and first byte of each name: enough to skip nearly every other field without comparing texts, which for so
+  /// few is faster than hashing.
   private let marks: [UInt32]
-  /// The fields that can be missed, with their slots.
+  /// The fields that may be required, with their slots.
   let demanding: [(slot: Int, field: Field)]
 
   init(_ fields: [Field]) {
@@ -139,14 +139,14 @@ package final class ObjectType: Sendable {
     UInt32(truncatingIfNeeded: name.utf8.count) << 8 | UInt32(name.utf8.first ?? 0)
   }
 
-  /// The place of a field in `fields`.
+  /// Returns the index of a field in `fields`.
   func slot(_ name: String) -> Int? {
     let mark = Self.mark(name)
     for slot in marks.indices where marks[slot] == mark && fields[slot].name == name { return slot }
     return nil
   }
 
-  /// The paths, relative to this type, at which a field of this name exists.
+  /// Returns the paths, relative to this type, of the fields with this name.
   func paths(toField name: String) -> [String] {
     fields.flatMap { field -> [String] in
       let here = field.name == name ? [field.name] : []

@@ -1,13 +1,13 @@
 package import LibYAML
 
-/// One thing about a manifest that a person should know: where it stands, what is wrong and what would be right.
+/// One problem in a manifest: where it is, what is wrong, and how to correct it.
 ///
-/// Values of environment variables and engine arguments are never part of one.
+/// Findings never contain values of environment variables or engine arguments.
 package struct Finding: Sendable, Hashable, CustomStringConvertible {
   package enum Severity: String, Sendable, Hashable {
     /// The manifest is not used.
     case error
-    /// The manifest is used as it stands.
+    /// The manifest is used as it is.
     case warning
   }
 
@@ -15,9 +15,9 @@ package struct Finding: Sendable, Hashable, CustomStringConvertible {
   package let location: SourceLocation
   /// The field, such as `spec.servedEntities[1].traffic`; empty for the file or document as a whole.
   package let path: String
-  /// What is wrong, without a full stop.
+  /// The problem, without a full stop.
   package let message: String
-  /// What would be right, or nil where the message says it.
+  /// The correction; nil if the message says it.
   package let suggestion: String?
 
   package init(
@@ -31,7 +31,7 @@ package struct Finding: Sendable, Hashable, CustomStringConvertible {
     self.suggestion = suggestion.map { FindingBounds.cut($0) }
   }
 
-  /// What it takes up, about.
+  /// The approximate size.
   var bytes: Int {
     location.file.utf8.count + path.utf8.count + message.utf8.count + (suggestion?.utf8.count ?? 0) + 32
   }
@@ -43,7 +43,7 @@ package struct Finding: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// What a rule has against a value, before the place is known.
+/// A rule's objection to a value, before the location is known.
 package struct Fault: Sendable, Hashable {
   let severity: Finding.Severity
   let message: String
@@ -56,7 +56,7 @@ package struct Fault: Sendable, Hashable {
   }
 }
 
-/// A text from a manifest as a message shows it: in quotes, on one line, not longer than a person reads.
+/// Returns a text from a manifest as messages show it: in quotes, on one line, and shortened.
 func shown(_ text: String) -> String {
   let longest = 60
   let start = String(text.unicodeScalars.prefix(longest))

@@ -1,5 +1,5 @@
-/// How much is told of what is wrong. A file of a few megabytes can hold a million faults: nobody reads them, and they would
-/// take hundreds of times its size wherever they go. What is beyond a bound is counted.
+/// Limits on the number of findings. A file of a few megabytes can contain a million problems: nobody reads them all,
+/// and they would take hundreds of times its size. Findings beyond a limit are only counted.
 package enum FindingBounds {
   /// Findings of one document.
   static let inDocument = 100
@@ -7,19 +7,19 @@ package enum FindingBounds {
   static let inFile = 100
   /// Findings of a whole source.
   package static let inSet = 1000
-  /// Bytes of all of them.
+  /// Bytes of all findings of a source.
   static let bytesInSet = 256 << 10
-  /// After so many documents that cannot be used, the rest of a file is left unread.
+  /// The number of unusable documents after which the rest of a file is not read.
   static let unusableDocuments = 1000
-  /// Files that are named one by one where many have the same fault.
+  /// The number of files that are listed if many have the same problem.
   static let similarFiles = 3
 
-  /// A text of a finding, cut where it is longer than a person reads.
+  /// Returns a finding's text, shortened if it is too long.
   static func cut(_ text: String, to longest: Int = 2000) -> String {
     guard text.utf8.count > longest else { return text }
     return String(text.unicodeScalars.prefix(longest)) + "…"
   }
 
-  /// One line for what is beyond the bound.
+  /// Returns one line for the findings beyond the limit.
   static func rest(_ count: Int) -> String { "\(count) more finding\(count == 1 ? " is" : "s are") not listed" }
 }

@@ -1,15 +1,15 @@
 import LibYAML
 
-/// Files that hold no manifests, told as one line where there are many.
+/// Files that contain no manifests, reported in one line if there are many.
 struct ForeignFiles {
   enum Kind: Hashable, Sendable, CaseIterable {
-    /// Of some other use; it may have been a manifest before, so the set is not complete.
+    /// A file for another use. It may have been a manifest before, so the set is incomplete.
     case stranger
-    /// A file by which kustomize knows a folder: nobody's manifest ever.
+    /// A file by which kustomize recognizes a directory; never a manifest.
     case kustomization
   }
 
-  /// The first few, each of which is a finding of its own where there are no more.
+  /// The first few, each of which is a separate finding if there are no more.
   private var findings: [Kind: [Finding]] = [:]
   private var counts: [Kind: Int] = [:]
 
@@ -20,7 +20,7 @@ struct ForeignFiles {
 
   func areFew(_ kind: Kind) -> Bool { counts[kind, default: 0] <= FindingBounds.similarFiles }
 
-  /// Puts one line in the place of those of many files.
+  /// Replaces the findings of many files by one line.
   func summarized(in all: [Finding]) -> [Finding] {
     Kind.allCases.reduce(all) { all, kind in
       guard !areFew(kind), let findings = findings[kind], let first = findings.first else { return all }
@@ -29,14 +29,14 @@ struct ForeignFiles {
       let summary = Finding(
         first.severity, at: first.location,
         kind == .stranger
-          ? "\(count) files hold no \(ManifestSchema.kind): \(files)"
+          ? "\(count) files contain no \(ManifestSchema.kind): \(files)"
           : "\(count) kustomization files are skipped: \(files)", suggestion: first.suggestion)
       let place = all.firstIndex(of: first) ?? all.endIndex
       return all[..<place] + [summary] + all[place...].filter { !findings.contains($0) }
     }
   }
 
-  /// What to do about a stranger.
+  /// What to do about a foreign file.
   static let advice =
     "move other objects elsewhere, or exclude them with --exclude GLOB or a .setpointignore file"
 }

@@ -1,33 +1,33 @@
 package import LibYAML
 
-/// One valid document of kind ServingEndpoint: what it says, with defaults filled in and places kept, but with its aliases
-/// and `latest` not yet resolved to version numbers.
+/// One valid document of kind ServingEndpoint, with defaults filled in and locations kept, but with aliases and
+/// `latest` not yet resolved to version numbers.
 package struct Manifest: Sendable, Hashable {
   package let name: String
-  /// Where the endpoint's name stands.
+  /// The location of the endpoint's name.
   package let location: SourceLocation
-  /// For people; sent nowhere.
+  /// The labels, for people; not sent to the provider.
   package let labels: [String: String]
   package let entities: [ManifestEntity]
   package let sideSettings: SideSettings
   package let rollout: RolloutPolicy
   package let deletionPolicy: DeletionPolicy
   package let suspend: Bool
-  /// Where `engine` is written, if it is: the first place.
+  /// The first location of `engine`; nil if it is not set.
   package let engineLocation: SourceLocation?
-  /// The fields that a workspace has and a plane has not.
+  /// The fields that workspaces support and planes do not.
   package let workspaceFields: [WrittenField]
 
-  /// The aliases, `latest` among them, that have to be looked up before the manifest means anything; without repetition.
+  /// The aliases, including `latest`, that must be resolved first; without repetition.
   package var aliases: [ModelAlias] {
     var seen: Set<ModelAlias> = []
     return entities.compactMap(\.alias).filter { seen.insert($0).inserted }
   }
 
-  /// The manifest's meaning.
-  /// - Parameter versionOfAlias: the version number an alias stands for now, as text; nil when it cannot be found.
-  /// - Throws: `InvalidManifest` with a finding for each alias without a version, and for two entities that turn out to be
-  ///   the same version.
+  /// Returns the manifest's meaning.
+  /// - Parameter versionOfAlias: returns the version number that an alias resolves to, as text; nil if it is not found.
+  /// - Throws: `InvalidManifest` with a finding for each alias without a version, and for two entities that turn out to
+  ///   be the same version.
   package func desired(
     versionOfAlias: (ModelAlias) -> String? = { _ in nil }
   ) throws(InvalidManifest) -> DesiredEndpoint {
@@ -52,21 +52,21 @@ package struct Manifest: Sendable, Hashable {
       deletionPolicy: deletionPolicy, suspend: suspend, location: location, resolvedAliases: resolved)
   }
 
-  /// What speaks against applying the manifest to a Databricks workspace, which launches vLLM by the model's entrypoint
-  /// and knows nothing of engine arguments.
+  /// The findings against applying the manifest to a Databricks workspace, which starts vLLM by the model's entrypoint
+  /// and does not support engine arguments.
   package var workspaceFindings: [Finding] {
     guard let engineLocation else { return [] }
     return [
       Finding(
         at: engineLocation, path: "spec.engine",
         "a workspace does not accept engine flags; it runs the model's own entrypoint",
-        suggestion: "write the flags into the model version's entrypoint and remove engine")
+        suggestion: "add the flags to the model version's entrypoint and remove engine")
     ]
   }
 }
 
 extension Manifest {
-  /// What speaks against applying the manifest to a plane, which answers the calls behind these fields with "not
+  /// The findings against applying the manifest to a plane, which answers the calls for these fields with "not
   /// implemented".
   package var planeFindings: [Finding] {
     workspaceFields.map { field in
@@ -77,16 +77,16 @@ extension Manifest {
   }
 }
 
-/// Why a manifest has no meaning.
+/// Why a manifest is invalid.
 package struct InvalidManifest: Error, Sendable {
   package let findings: [Finding]
 }
 
-/// What means another version of a registered model when somebody moves it: an alias, or `latest`, which registries keep
-/// from the names of aliases.
+/// A movable name for a version of a registered model: an alias, or `latest`, which registries do not allow as an
+/// alias.
 package struct ModelAlias: Sendable, Hashable {
   package let model: String
-  /// Without the `@`.
+  /// The name without the `@`.
   package let name: String
 
   /// The name for the newest version that can be served.
@@ -103,19 +103,19 @@ package struct ManifestEntity: Sendable, Hashable {
   package let name: String?
   package let model: String
   package let version: VersionReference
-  /// The API's word.
+  /// The API's name.
   package let workloadType: String
-  /// The word as the manifest has it: the API's, or people's for it.
+  /// The name in the manifest: the API's or a friendly one.
   package let workloadWord: String
-  /// Where that word stands; where there is none, the entity's version.
+  /// The location of that name, else of the entity's version.
   package let workloadLocation: SourceLocation
-  /// Nil where ``concurrency`` stands in its place.
+  /// The size; nil if ``concurrency`` is set instead.
   package let size: String?
   package let concurrency: ProvisionedConcurrency?
-  /// Where either of them stands; where neither does, the entity's version.
+  /// The location of either of them, else of the entity's version.
   package let sizeLocation: SourceLocation
   package let scaleToZero: Bool
-  /// The spec's and the entity's own, engine arguments included.
+  /// The environment of the spec and of the entity, including engine arguments.
   package let environment: [String: String]
   package let traffic: Int
   /// `spec`, or `spec.servedEntities[1]`.
@@ -144,7 +144,7 @@ package struct ManifestEntity: Sendable, Hashable {
     let isLatest = version == .latest
     return Finding(
       at: versionLocation, path: path + ".entityVersion",
-      "no version was found for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
+      "no version found for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
       suggestion: "\(isLatest ? "register one" : "set the alias in the registry"), or name a version")
   }
 

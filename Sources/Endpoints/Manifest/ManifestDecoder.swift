@@ -1,25 +1,25 @@
 package import LibYAML
 
-/// Reads one document: its shape by the field table, then the rules between fields. Everything that is wrong is found in
-/// one go.
+/// Reads one document: its structure by the field table, then the rules between fields. All problems are found in one
+/// pass.
 package enum ManifestDecoder {
   package struct Outcome: Sendable {
-    /// Nil when there is an error among the findings.
+    /// The manifest; nil if there is an error among the findings.
     package let manifest: Manifest?
-    /// The endpoint's name, if it can be read, whatever else is wrong.
+    /// The endpoint's name, if it can be read, whatever else is invalid.
     package let name: String?
-    /// Where the name stands.
+    /// The location of the name.
     package let nameLocation: SourceLocation?
     package internal(set) var findings: [Finding]
-    /// Findings beyond the bound.
+    /// The number of findings beyond the limit.
     var omitted = 0
-    /// Whether the document is none of ours at all; the one finding says what it is.
+    /// Whether the document is not a manifest at all; its only finding says what it is.
     var isForeign = false
   }
 
   /// - Parameters:
   ///   - root: the document's content.
-  ///   - source: the file it stands in.
+  ///   - source: the document's file.
   package static func decode(_ root: YAMLNode, in source: SourceFile) -> Outcome {
     if let stranger = stranger(root, in: source) {
       return Outcome(manifest: nil, name: nil, nameLocation: nil, findings: [stranger], isForeign: true)
@@ -38,7 +38,7 @@ package enum ManifestDecoder {
       findings: findings, omitted: reader.omitted.count)
   }
 
-  /// An object of another kind altogether, or no object at all: one finding says so, instead of one for each of its fields.
+  /// Returns one finding for a document of another kind, or for one that is no object, instead of one for each field.
   private static func stranger(_ root: YAMLNode, in source: SourceFile) -> Finding? {
     guard let mapping = root.mapping else {
       return Finding(

@@ -1,19 +1,19 @@
 package import LibYAML
 
-/// What one file says by itself, before it is known what other files say: the part of reading that costs time, and that
-/// can be kept for as long as the file stays as it is. What is wrong with it is bounded (``FindingBounds``).
+/// The content of one file, independent of other files: the expensive part of reading, which can be cached as long as
+/// the file does not change. Its findings are limited (``FindingBounds``).
 package struct ManifestFile: Sendable {
-  /// What the documents came to, in the order of the file; those that are none of ours, but for the first, left out.
+  /// The outcomes of the documents, in the order of the file. Of foreign documents only the first is included.
   private(set) var outcomes: [ManifestDecoder.Outcome] = []
-  /// Findings beyond the bound.
+  /// The number of findings beyond the limit.
   private(set) var omitted = 0
-  /// What the documents are that are none of ours.
+  /// The kind of the foreign documents.
   let foreignKind: ForeignFiles.Kind
   private var foreignDocuments = 0
 
   /// - Parameters:
-  ///   - file: the name to put into positions.
-  ///   - isNamed: whether it was asked for by its own name, and not met in a directory.
+  ///   - file: the file name for positions.
+  ///   - isNamed: whether the file was named explicitly, and not found in a directory.
   package init(parsing bytes: [UInt8], file: String, isNamed: Bool = true, limits: YAMLLimits = .standard) {
     let source = SourceFile(file)
     foreignKind = !isNamed && Self.isKustomization(file) ? .kustomization : .stranger
@@ -50,16 +50,16 @@ package struct ManifestFile: Sendable {
     tellOfForeignDocuments()
   }
 
-  /// A file or directory that could not be read at all.
+  /// Creates the outcome of a file or directory that could not be read at all.
   package init(unreadable file: String, _ message: String) {
     foreignKind = .stranger
     outcomes = [.nothing(but: Finding(at: SourceLocation(file: file, line: 1, column: 1), message))]
   }
 
-  /// What is wrong with a file that holds no document, by its bytes alone.
+  /// Returns the finding about a file without a document, by its bytes alone.
   private static func nothingAtAll(_ bytes: [UInt8], _ source: SourceFile) -> Finding? {
     let start = SourceLocation(source: source, line: 1, column: 1)
-    // A file without a character in it is more likely cut off or half written than meant.
+    // An empty file is more likely truncated or half written than intended.
     if bytes.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) {
       return Finding(at: start, "the file is empty", suggestion: "to remove its endpoint, remove the file")
     }
@@ -94,9 +94,9 @@ extension ManifestDecoder.Outcome {
     Self(manifest: nil, name: nil, nameLocation: nil, findings: [finding])
   }
 
-  /// Leaves out findings beyond a bound, but never the only error, which says that the document is not used.
+  /// Omits findings beyond a limit, but never the only error, which says that the document is not used.
   ///
-  /// - Returns: how many findings are not listed.
+  /// - Returns: the number of findings that are not listed.
   fileprivate mutating func cut(to longest: Int) -> Int {
     let (kept, all) = (findings.prefix(max(0, longest)), findings.count)
     let total = omitted + all - kept.count

@@ -1,4 +1,4 @@
-/// The fields beside the config: in place, and of a workspace only.
+/// The fields besides the config, most of them for workspaces only.
 extension ManifestSchema {
   static let concurrency = ObjectType([
     Field(
@@ -24,7 +24,7 @@ extension ManifestSchema {
   private static let rateLimit = ObjectType([
     Field(
       "key", .word(["endpoint", "user", "user_group", "service_principal"]), .required, example: "key: user",
-      doc: "What the limit applies to: the endpoint, each user, or a named user, group or service principal."),
+      doc: "Who the limit applies to: the whole endpoint, each user, or a named user, group or service principal."),
     Field(
       "principal", .text(.principalName),
       doc: "The user's e-mail address, the group's name, or the service principal's application id."),
@@ -44,18 +44,18 @@ extension ManifestSchema {
       doc: "The schema in the catalog."),
     Field(
       "tableNamePrefix", .text(.identifier), otherNames: ["table_name_prefix", "prefix"],
-      doc: "What the table's name begins with. Default: the server's choice."),
+      doc: "The prefix of the table's name. Default: the server's choice."),
     Field(
       "enabled", .boolean,
-      doc: "Whether rows are written; if false, the names are kept. Default: true."),
+      doc: "Whether rows are written; if false, only the names are kept. Default: true."),
   ])
 
   static let access = ObjectType([
     Field(
       "mode", .word(AccessMode.allCases.map(\.rawValue)),
       doc:
-        "What happens to grants that are not listed: additive keeps them, exact revokes them, except for the "
-        + "permission of whoever applies the manifest to manage the endpoint. Default: additive."),
+        "What happens to grants that are not listed: additive keeps them; exact revokes them, except that whoever "
+        + "applies the manifest may still manage the endpoint. Default: additive."),
     Field(
       "grants", .list(.object(grant), atMost: 1000), .required, otherNames: ["access_control_list"],
       example: "grants: [{group: support, level: CanQuery}]", doc: "The grants, one per principal."),
@@ -88,7 +88,7 @@ extension ManifestSchema {
     Field("tracesTable", .text(.tableName), otherNames: ["traces_table"], doc: "catalog.schema.table for traces."),
     Field(
       "samplingFraction", .number(NumberRange(above: 0, upTo: 1, includesLower: true)),
-      otherNames: ["sampling_fraction"], doc: "The share of requests whose payload is kept, 0 to 1."),
+      otherNames: ["sampling_fraction"], doc: "The share of requests whose payload is kept, from 0 to 1."),
     Field(
       "profileId", .text(.identifier), otherNames: ["telemetry_profile_id", "profileID", "profile"],
       doc: "An existing telemetry profile, instead of tables."),

@@ -1,10 +1,11 @@
-/// The table of every field a manifest can have. Validation, the Kubernetes schema and the reference page are made of it.
+/// The table of every field of a manifest, from which validation, the Kubernetes schema and the reference are derived.
 package enum ManifestSchema {
   package static let apiVersion = "serving.setpoint.dev/v1alpha1"
-  /// What the versions of our API begin with.
+  /// The prefix of the API's versions.
   static let group = "serving.setpoint.dev/"
   package static let kind = "ServingEndpoint"
-  /// Far above what any server takes, which a rule says (``WorkspaceRule/maxServedEntities``).
+  /// The maximum number of served entities: far above any server's limit, for which there is a rule
+  /// (``WorkspaceRule/maxServedEntities``).
   package static let mostServedEntities = 100
 
   package static let document = ObjectType([
@@ -42,13 +43,13 @@ package enum ManifestSchema {
   private static let model = Field(
     "model", .text(.modelName), .requiredWithout("servedEntities"),
     otherNames: ["entity_name", "entityName", "model_name", "modelName"], example: "model: main.support.qwen3",
-    doc: "The registered model: catalog.schema.name, or the bare name of a registry without catalogs.")
+    doc: "The registered model: catalog.schema.name, or a bare name in a registry without catalogs.")
   private static let entityVersion = Field(
     "entityVersion", .version, .requiredWithout("servedEntities"),
     otherNames: ["entity_version", "version", "model_version", "modelVersion"], example: "entityVersion: \"7\"",
     doc:
-      "A version number of the model; or an alias such as \"@champion\", or latest, which are pinned to a number in "
-      + "the plan."
+      "The model's version number, an alias such as \"@champion\", or latest; the plan pins an alias or latest to a "
+      + "number."
   )
   private static let workloadType = Field(
     "workloadType", .openWord(Workload.words, noun: "workload type"),
@@ -72,7 +73,7 @@ package enum ManifestSchema {
     doc: "Environment variables of the model server. A value may refer to a secret: {{secrets/scope/key}}.")
   private static let engineField = Field(
     "engine", .object(engine), otherNames: ["vllm", "args"],
-    doc: "vLLM flags, for serving planes; a workspace uses the model's entrypoint instead.")
+    doc: "vLLM flags, for serving planes; a workspace runs the model's entrypoint instead.")
 
   /// The fields that describe one served entity in the flat form.
   static let flatEntityFields = [model, entityVersion, workloadType, size, concurrencyField, scaleToZero].map(
@@ -84,16 +85,16 @@ package enum ManifestSchema {
       "servedEntities", .list(.object(servedEntity), atMost: mostServedEntities),
       otherNames: ["served_entities", "servedModels", "served_models", "entities"],
       doc:
-        "Several model versions with a split of traffic, instead of the flat fields. environment and engine of the "
-        + "spec apply to each of them."),
+        "Several model versions that share the traffic, instead of the flat fields. The spec's environment and engine "
+        + "apply to each of them."),
     Field("rollout", .object(rollout), doc: "How updates are rolled out and verified."),
     Field(
       "tags", .textMap(TextMapRule(key: .tagKey, value: .tagValue)),
-      doc: "Tags of the endpoint at the provider. Tags not listed here are left alone."),
+      doc: "Tags of the endpoint at the provider. Tags not listed here are not changed."),
     Field(
       "deletionPolicy", .word(DeletionPolicy.allCases.map(\.rawValue)), otherNames: ["reclaimPolicy"],
       doc: "What happens to the endpoint when its manifest is removed: Delete, or Retain it. Default: Delete."),
-    Field("suspend", .boolean, otherNames: ["paused"], doc: "If true, the endpoint is left alone. Default: false."),
+    Field("suspend", .boolean, otherNames: ["paused"], doc: "If true, the endpoint is not changed. Default: false."),
     Field(
       "description", .text(.any), doc: "A description for people. Set at creation; the API cannot change it later."),
     Field(
@@ -103,19 +104,19 @@ package enum ManifestSchema {
       "routeOptimized", .boolean, otherNames: ["route_optimized"],
       doc:
         "Whether a workspace gives the endpoint its own URL, with OAuth only. Changing it requires recreating the "
-        + "endpoint with --allow-recreate. Default: whatever is live, false for a new endpoint."),
+        + "endpoint with --allow-recreate. Default: the live value; false for a new endpoint."),
     Field(
       "gateway", .object(gateway), otherNames: ["ai_gateway", "aiGateway"],
-      doc: "The AI gateway of a workspace. Only the fields given here are managed."),
+      doc: "The AI gateway of a workspace. Only the fields set here are managed."),
     Field(
       "access", .objectOrList(access, field: "grants"), otherNames: ["permissions", "access_control_list"],
       doc: "Permissions on a workspace's endpoint: a list of grants, or mode and grants."),
     Field(
       "notifications", .object(notifications), otherNames: ["email_notifications", "emailNotifications"],
-      doc: "Who is notified of updates by e-mail, for a workspace."),
+      doc: "Who a workspace notifies of updates by e-mail."),
     Field(
       "telemetry", .object(telemetry), otherNames: ["telemetry_config", "telemetryConfig"],
-      doc: "Where a workspace stores logs, metrics and traces: tables of Unity Catalog, or a profile that names them."),
+      doc: "Where a workspace stores logs, metrics and traces: Unity Catalog tables, or a profile that names them."),
   ])
 
   static let servedEntity = ObjectType([
@@ -125,24 +126,24 @@ package enum ManifestSchema {
     model.required, entityVersion.required, workloadType, size, concurrencyField, scaleToZero,
     Field(
       "traffic", .integer(0...100), otherNames: ["traffic_percentage", "trafficPercentage", "weight"],
-      example: "traffic: 50", doc: "The percentage of requests. Required with two entities or more; the sum is 100."),
+      example: "traffic: 50", doc: "The percentage of requests. Required with two or more entities; the sum is 100."),
     environment, engineField,
   ])
 
   static let engine = ObjectType([
     Field(
       "dtype", .word(["auto", "half", "float16", "bfloat16", "float", "float32"]), otherNames: ["data_type"],
-      doc: "vLLM's --dtype. A T4 has no bfloat16."),
+      doc: "vLLM's --dtype. A T4 does not support bfloat16."),
     Field(
       "maxModelLen", .integer(1...(.max)), otherNames: ["max_model_len", "max-model-len", "contextLength"],
-      doc: "vLLM's --max-model-len: the longest context in tokens."),
+      doc: "vLLM's --max-model-len: the maximum context length in tokens."),
     Field(
       "gpuMemoryUtilization", .number(NumberRange(above: 0, upTo: 1)),
       otherNames: ["gpu_memory_utilization", "gpu-memory-utilization"],
       doc: "vLLM's --gpu-memory-utilization: the fraction of GPU memory to use."),
     Field(
       "extraArgs", .list(.text(.engineArgument), atMost: 100), otherNames: ["args", "extra_args", "flags"],
-      doc: "More vLLM flags, one argument per item, passed unchanged."),
+      doc: "Additional vLLM flags, one argument per item, passed unchanged."),
   ])
 
   // MARK: Rollouts
@@ -175,7 +176,7 @@ package enum ManifestSchema {
       doc: "The new version's percentage of traffic; at 0 it is verified before it receives any."),
     Field(
       "for", .duration, otherNames: ["hold", "duration", "pause"],
-      doc: "How long it stays at this share once its verification has passed. Default: 0s."),
+      doc: "How long it stays at this share after its verification has passed. Default: 0s."),
   ])
 
   private static let check = ObjectType([
@@ -190,12 +191,12 @@ package enum ManifestSchema {
     Field("contains", .text(.any), doc: "Text that the answer must contain. Default: empty; any answer passes."),
     Field(
       "withinSeconds", .number(NumberRange(above: 0, upTo: 3600)), otherNames: ["within", "timeoutSeconds"],
-      doc: "How long the answer may take. Default: 30."),
+      doc: "How many seconds the answer may take. Default: 30."),
   ])
 }
 
 extension Field {
-  /// The same field where nothing can stand in for it.
+  /// The same field, always required.
   fileprivate var required: Field {
     Field(name, type, .required, support: support, otherNames: otherNames, example: example, doc: doc)
   }

@@ -1,21 +1,21 @@
 package import LibYAML
 
-/// Everything that a set of files says: the manifests that can be used, and what is to be known about the rest.
+/// The content of a set of files: the manifests that can be used, and the findings about the rest.
 package struct ManifestSet: Sendable {
   /// The valid manifests, in the order of files and documents.
   package let manifests: [Manifest]
-  /// The findings of all files, in the order of files and, in a file, of positions; bounded (``FindingBounds``).
+  /// The findings of all files, in the order of files and of positions in a file; limited (``FindingBounds``).
   package let findings: [Finding]
-  /// How many findings are not listed; the last of those that are says so.
+  /// The number of findings that are not listed; the last listed one says so.
   package let omittedFindings: Int
-  /// Endpoints that are named by a manifest which cannot be used: they are wanted, but it is unknown how.
+  /// The endpoints named by invalid manifests: they are wanted, but their desired state is unknown.
   package let brokenNames: Set<String>
-  /// Whether every document was understood. If not, an endpoint that seems to be missing may stand in what was not, and
+  /// Whether every document was understood. If not, an endpoint that seems to be missing may be in the rest, and
   /// nothing may be pruned.
   package let isComplete: Bool
 
-  /// Reads files that are in memory already.
-  /// - Parameter files: each with the name to put into positions.
+  /// Reads files that are already in memory.
+  /// - Parameter files: each with its name for positions.
   package static func read(
     _ files: some Sequence<(file: String, bytes: [UInt8])>, limits: YAMLLimits = .standard
   ) -> ManifestSet {
@@ -33,25 +33,25 @@ package struct ManifestReader {
   private var findingBytes = 0
   private var omitted = 0
   private var foreign = ForeignFiles()
-  /// Where each endpoint was named first.
+  /// The location where each endpoint was first named.
   private var named: [String: SourceLocation] = [:]
   private var brokenNames: Set<String> = []
   private var isComplete = true
 
   package init(limits: YAMLLimits = .standard) { self.limits = limits }
 
-  /// Reads one file. Whatever is wrong with it, the next one can be read.
+  /// Reads one file. Whatever its problems, the next one can be read.
   ///
-  /// - Parameter isNamed: whether it was asked for by its own name, and not met in a directory.
+  /// - Parameter isNamed: whether the file was named explicitly, and not found in a directory.
   package mutating func read(_ bytes: [UInt8], file: String, isNamed: Bool = true) {
     add(ManifestFile(parsing: bytes, file: file, isNamed: isNamed, limits: limits))
   }
 
-  /// Adds what a file says, which was read just now or earlier. An endpoint that another file named is refused here.
+  /// Adds the content of a file that was read now or earlier. An endpoint that another file named is refused here.
   package mutating func add(_ file: ManifestFile) {
     let firstFinding = findings.count
     omitted += file.omitted
-    // An outcome without manifest stands for an error, listed or not.
+    // An outcome without a manifest means an error, listed or not.
     if file.omitted > 0, file.outcomes.contains(where: { $0.manifest == nil }) { isComplete = false }
     for outcome in file.outcomes {
       guard outcome.isForeign, let finding = outcome.findings.first else {
@@ -60,7 +60,7 @@ package struct ManifestReader {
       }
       if finding.severity == .error { isComplete = false }
       foreign.add(finding, file.foreignKind)
-      // Beyond a few they are told at once, at the end.
+      // If there are more than a few, they are summarized at the end.
       if foreign.areFew(file.foreignKind) { add(finding) }
     }
     findings[firstFinding...].sort { $0.location < $1.location }
@@ -105,7 +105,7 @@ package struct ManifestReader {
       brokenNames.insert(name)
       add(
         Finding(
-          at: location, path: "metadata.name", "the endpoint \"\(name)\" is already described at \(first)",
+          at: location, path: "metadata.name", "the endpoint \"\(name)\" is already defined at \(first)",
           suggestion: "keep one of them"))
     } else {
       named[name] = location

@@ -1,10 +1,10 @@
 import LibYAML
 
-/// A mapping that was read by its table: one slot for each field of the type.
+/// A mapping that was read by its field table: one slot for each field of the type.
 struct Record: Sendable {
   enum Slot: Sendable {
     case absent
-    /// Written, but not usable; a finding says why.
+    /// Present, but not usable; a finding says why.
     case invalid(SourceMark)
     case value(FieldValue, SourceMark)
   }
@@ -24,7 +24,7 @@ struct Record: Sendable {
     return slots[index]
   }
 
-  /// The usable value of a field.
+  /// The value of a field, if it is usable.
   subscript(name: String) -> FieldValue? {
     if case .value(let value, _) = slot(name) { value } else { nil }
   }
@@ -33,7 +33,7 @@ struct Record: Sendable {
     if case .absent = slot(name) { true } else { false }
   }
 
-  /// Where the field's value stands, usable or not.
+  /// Returns the location of the field's value, usable or not.
   func location(of name: String) -> SourceLocation? {
     switch slot(name) {
     case .absent: nil
@@ -78,7 +78,7 @@ struct Record: Sendable {
   }
 }
 
-/// A field's value, of the kind its type says.
+/// A field's value, as defined by its type.
 enum FieldValue: Sendable {
   case text(String)
   case version(VersionReference)
@@ -89,6 +89,6 @@ enum FieldValue: Sendable {
   case texts([String: String])
   case list([Record.Slot])
   case record(Record)
-  /// Read, and of no consequence.
+  /// A value that is read but has no effect.
   case none
 }

@@ -1,6 +1,6 @@
 import LibYAML
 
-/// How scalars are read: by what they clearly mean, and never by guessing.
+/// Reads scalars by their clear meaning, never by guessing.
 extension RecordReader {
   mutating func scalar(_ scalar: YAMLScalar, _ node: YAMLNode, _ type: FieldType) -> FieldValue? {
     switch type {
@@ -44,7 +44,7 @@ extension RecordReader {
   }
 
   private mutating func integer(_ scalar: YAMLScalar, _ node: YAMLNode, _ range: ClosedRange<Int>) -> FieldValue? {
-    // The words are made only where they are needed.
+    // The words are created only if needed.
     if case .integer(let value) = scalar.kind, range.contains(value) { return .integer(value) }
     let expected = "an integer " + range.words
     switch scalar.kind {
@@ -75,7 +75,7 @@ extension RecordReader {
   private mutating func duration(_ scalar: YAMLScalar, _ node: YAMLNode) -> FieldValue? {
     if scalar.kind == .string, let duration = DurationText.read(scalar.text) { return .duration(duration) }
     if case .integer(let value) = scalar.kind, value > 0 {
-      return wrong(node, expected: DurationText.expectation, suggestion: "with its unit: \(value)s or \(value)m")
+      return wrong(node, expected: DurationText.expectation, suggestion: "add a unit: \(value)s or \(value)m")
     }
     return wrong(node, expected: DurationText.expectation)
   }
@@ -106,7 +106,7 @@ extension RecordReader {
       node.mark,
       Fault(
         "\(shown(scalar.text)) is not a known \(noun); it is sent unchanged",
-        suggestion: "known are " + words.joined(separator: ", "), severity: .warning))
+        suggestion: "known values: " + words.joined(separator: ", "), severity: .warning))
     return .text(scalar.text)
   }
 }
@@ -126,7 +126,7 @@ extension RecordReader {
   private mutating func ambiguous(
     _ scalar: YAMLScalar, _ node: YAMLNode, _ why: YAMLAmbiguity, expected: String
   ) -> FieldValue? {
-    report(node.mark, Fault("expected \(expected); \(scalar.text) is unclear: \(why.explanation)"))
+    report(node.mark, Fault("expected \(expected); \(scalar.text) is ambiguous: \(why.explanation)"))
     return nil
   }
 
@@ -139,9 +139,9 @@ extension RecordReader {
     return rule.check(text)
   }
 
-  /// What is wrong with a scalar that should be text and is not clearly that.
+  /// Returns the fault of a scalar that should be text but is not clearly text.
   static func notText(_ kind: ScalarKind, _ text: String, isSecret: Bool) -> Fault? {
-    // Nearly every text is one; no words are made for it.
+    // Nearly every text is one; no words are created for it.
     if case .string = kind { return nil }
     let value = isSecret ? "the value" : text
     let quoted = isSecret ? "write it in quotes" : "write \"\(text)\" in quotes"
@@ -171,7 +171,7 @@ extension RecordReader {
 }
 
 extension FieldType {
-  /// What a scalar of the type is called when something else stands in its place.
+  /// The name of the type in a message about a value of another type.
   var expectation: String {
     switch self {
     case .version: "a version"

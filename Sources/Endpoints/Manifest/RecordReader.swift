@@ -1,6 +1,6 @@
 import LibYAML
 
-/// Reads nodes by the field table. Every fault becomes a finding, and reading goes on.
+/// Reads nodes by the field table. Every fault becomes a finding, and reading continues.
 struct RecordReader {
   private enum Step {
     case field(String)
@@ -8,7 +8,7 @@ struct RecordReader {
   }
 
   private(set) var findings: [Finding] = []
-  /// Findings beyond the bound, and whether an error may be among them.
+  /// The number of findings beyond the limit, and whether an error may be among them.
   private(set) var omitted: (count: Int, areErrors: Bool) = (0, false)
   private var path: [Step] = []
   private let root: ObjectType
@@ -20,7 +20,7 @@ struct RecordReader {
     path.reserveCapacity(8)
   }
 
-  /// The root mapping, or nil when the node is none.
+  /// Reads the root mapping; nil if the node is not a mapping.
   mutating func read(_ node: YAMLNode) -> Record? {
     guard case .mapping(let mapping) = node.value else {
       report(node.mark, Fault("expected a mapping with apiVersion, kind, metadata and spec, found \(found(node))"))
@@ -109,12 +109,13 @@ extension RecordReader {
   }
 
   private func unknown(_ name: String, in type: ObjectType) -> Fault {
-    // What is only counted needs no words.
+    // A finding that is only counted needs no words.
     if isFull { return Fault("unknown field") }
     let other = type.fields.first { $0.otherNames.contains(name) }?.name
     if ["adapters", "adapter", "lora", "loraModules", "lora_modules", "loras"].contains(name) {
       return Fault(
-        "LoRA adapters have no field", suggestion: "write --enable-lora and --lora-modules into engine.extraArgs")
+        "LoRA adapters have no field of their own",
+        suggestion: "add --enable-lora and --lora-modules to engine.extraArgs")
     }
     if let near = other ?? Similarity.closest(to: name, among: type.fields.lazy.map(\.name)) {
       return Fault("unknown field", suggestion: "did you mean \"\(near)\"?")
@@ -123,7 +124,7 @@ extension RecordReader {
     if let first = elsewhere.first {
       return Fault("unknown field here", suggestion: "it belongs at " + first)
     }
-    return Fault("unknown field", suggestion: "known here: " + type.fields.map(\.name).joined(separator: ", "))
+    return Fault("unknown field", suggestion: "known fields: " + type.fields.map(\.name).joined(separator: ", "))
   }
 }
 
@@ -145,7 +146,7 @@ extension RecordReader {
     }
   }
 
-  /// Either form becomes the object.
+  /// Reads either form into the object.
   private mutating func objectOrList(_ node: YAMLNode, _ type: ObjectType, _ name: String) -> FieldValue? {
     switch node.value {
     case .mapping(let mapping): return .record(record(mapping, at: node.mark, type))
@@ -172,7 +173,7 @@ extension RecordReader {
 
   private mutating func texts(_ node: YAMLNode, _ rule: TextMapRule) -> FieldValue? {
     guard case .mapping(let mapping) = node.value else {
-      return wrong(node, expected: "a mapping of texts", .text(rule.value))
+      return wrong(node, expected: "a mapping of text values", .text(rule.value))
     }
     var texts: [String: String] = [:]
     texts.reserveCapacity(mapping.entries.count)

@@ -1,6 +1,6 @@
 import LibYAML
 
-/// Reads how an update is judged, and checks the rules between the fields.
+/// Reads the rollout policy, and checks the rules between its fields.
 struct RolloutDecoder {
   private let spec: Record
   private(set) var findings: [Finding] = []
@@ -17,7 +17,7 @@ struct RolloutDecoder {
       keepPrevious: rollout.boolean("keepPrevious") ?? false)
   }
 
-  /// Steps split the traffic between a new version and the one before it, and so does a list of entities.
+  /// Refuses steps together with a list of entities, because both split the traffic.
   private mutating func refuseSplit(_ rollout: Record) {
     guard !spec.isAbsent("servedEntities") else { return }
     for name in ["steps", "keepPrevious"] {
@@ -40,7 +40,7 @@ struct RolloutDecoder {
         findings.append(
           Finding(
             at: step.location(of: "traffic") ?? step.location, path: "spec.rollout.steps[\(index)].traffic",
-            "\(traffic) must be more than the \(last) of the previous step",
+            "\(traffic) must be more than the previous step's \(last)",
             suggestion: "each step must have more traffic than the previous one; 100 % follows automatically"))
       }
       last = max(last, traffic)

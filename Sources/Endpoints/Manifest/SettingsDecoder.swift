@@ -1,13 +1,13 @@
 package import LibYAML
 
-/// Reads what a spec says beside its entities, and checks the rules between the fields.
+/// Reads the settings of a spec besides its entities, and checks the rules between fields.
 struct SettingsDecoder {
   private let spec: Record
   private(set) var findings: [Finding] = []
 
   init(spec: Record) { self.spec = spec }
 
-  /// The fields that a workspace has and a plane has not, where they are written.
+  /// The fields in the spec that workspaces support and planes do not.
   var workspaceFields: [WrittenField] {
     ["gateway", "access", "notifications", "telemetry", "budgetPolicy", "routeOptimized"].compactMap { name in
       if spec.boolean(name) == false { return nil }
@@ -32,7 +32,7 @@ struct SettingsDecoder {
     findings.append(Finding(severity, at: location, path: path, message, suggestion: suggestion))
   }
 
-  /// The mappings of a list with their paths; what is no mapping has its finding already.
+  /// Returns the mappings of a list with their paths; items that are not mappings already have a finding.
   private static func items(_ record: Record, _ name: String, path: String) -> [(record: Record, path: String)]? {
     record.list(name)?.enumerated().compactMap { index, item in item.record.map { ($0, "\(path)[\(index)]") } }
   }
@@ -81,7 +81,7 @@ struct SettingsDecoder {
     let needsPrincipal = key == "user_group" || key == "service_principal"
     if needsPrincipal, record.isAbsent("principal") {
       report(
-        record.location, path + ".principal", "required with the key \(key), but missing",
+        record.location, path + ".principal", "required for the key \(key), but missing",
         key == "user_group" ? "name the group" : "name the service principal's application id")
     }
     if let location = record.location(of: "principal") {
@@ -118,7 +118,7 @@ struct SettingsDecoder {
     let tables = ["logsTable", "metricsTable", "tracesTable"]
     let isWithoutTable = tables.allSatisfy { record.isAbsent($0) }
     if isWithoutTable, record.isAbsent("profileId") {
-      // The server would take it and do nothing (serving-api.md E10).
+      // The server would accept it and do nothing (serving-api.md E10).
       report(
         record.location, "spec.telemetry", "names neither a table nor a profile, so it has no effect",
         "for example logsTable: main.telemetry.chat_logs")
@@ -137,7 +137,7 @@ struct SettingsDecoder {
   // MARK: Access
 
   private mutating func access(_ record: Record) -> AccessSettings {
-    // The list may stand in the place of the mapping, and then it has no field of its own in the path.
+    // The list may replace the mapping, and then has no field in the path.
     let isBare = record.location == record.location(of: "grants")
     var granted: [Principal: String] = [:]
     let items = Self.items(record, "grants", path: isBare ? "spec.access" : "spec.access.grants") ?? []
@@ -178,9 +178,9 @@ struct SettingsDecoder {
   }
 }
 
-/// A field as it is written in a file.
+/// A field in a file.
 package struct WrittenField: Sendable, Hashable {
-  /// Such as `spec.gateway`.
+  /// The path, such as `spec.gateway`.
   package let path: String
   package let location: SourceLocation
 }

@@ -1,7 +1,7 @@
-/// Finds the word a person probably meant.
+/// Finds the word that a user probably meant.
 package enum Similarity {
-  /// The candidate nearest to `word`, or nil when none is near: the same letters in another case or with other separators,
-  /// else up to one edit in a short word and two in a longer one.
+  /// Returns the candidate closest to `word`, or nil if none is close: the same letters in another case or with other
+  /// separators, else up to one edit in a short word and two in a longer one.
   package static func closest(to word: String, among candidates: some Sequence<String>) -> String? {
     let letters = folded(word)
     let bound = letters.count < 5 ? 1 : 2
@@ -13,20 +13,20 @@ package enum Similarity {
     return best?.word
   }
 
-  /// Whether two words differ in nothing but their digits, as the names of two generations of hardware do.
+  /// Whether two words differ only in their digits, like the names of two generations of hardware.
   static func differOnlyInDigits(_ one: String, _ other: String) -> Bool {
     one.filter { !$0.isNumber } == other.filter { !$0.isNumber }
   }
 
   private static func folded(_ word: String) -> [UInt8] {
-    // Words from a manifest are bounded here, so that a megabyte of text is not compared letter by letter.
+    // Words from a manifest are cut here, so that a megabyte of text is not compared letter by letter.
     word.utf8.prefix(100).filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") }.map {
       $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0
     }
   }
 
-  /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other; nil if more than the
-  /// bound, or if they would replace every letter.
+  /// Returns the number of insertions, deletions, replacements and swaps of adjacent letters between two words; nil if
+  /// it exceeds the bound, or if every letter would be replaced.
   private static func distance(_ one: [UInt8], _ other: [UInt8], atMost bound: Int) -> Int? {
     guard abs(one.count - other.count) <= bound else { return nil }
     var beforeLast: [Int] = []

@@ -1,10 +1,10 @@
-/// What texts of the settings beside the config must be like.
+/// The rules for texts in the settings besides the config.
 extension TextRule {
-  /// A name or an id in Unity Catalog or the workspace, without points, slashes and white space.
+  /// A name or an id in Unity Catalog or the workspace, without dots, slashes and white space.
   static let identifier = TextRule(pattern: "^[^./\\s]+$", longest: 255) { text in
     if text.isEmpty { return Fault("is empty") }
     guard let stranger = text.unicodeScalars.first(where: isForeign) else { return nil }
-    return Fault("\(shown(text)) holds \(shown(String(stranger))), which is not allowed in such a name")
+    return Fault("\(shown(text)) contains \(shown(String(stranger))), which is not allowed in such a name")
   }
 
   /// A group, or a service principal's application id.
@@ -12,7 +12,7 @@ extension TextRule {
     text.allSatisfy(\.isWhitespace) ? Fault("is empty") : nil
   }
 
-  /// As far as anybody can tell without sending a message there.
+  /// An e-mail address, checked by its form only.
   static let emailAddress = TextRule(pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", longest: 320) { text in
     if text.isEmpty { return Fault("is empty") }
     let parts = text.split(separator: "@", omittingEmptySubsequences: false)
@@ -20,7 +20,8 @@ extension TextRule {
     let isAddress =
       parts.count == 2 && !parts[0].isEmpty && labels.count > 1 && !labels.contains(where: \.isEmpty)
       && !text.contains(where: \.isWhitespace)
-    return isAddress ? nil : Fault("\(shown(text)) is not an e-mail address", suggestion: "such as oncall@example.com")
+    return isAddress
+      ? nil : Fault("\(shown(text)) is not an e-mail address", suggestion: "for example oncall@example.com")
   }
 
   /// `catalog.schema.table`.
@@ -33,7 +34,7 @@ extension TextRule {
     guard let stranger = text.unicodeScalars.first(where: { $0 != "." && isForeign($0) || !$0.isASCII }) else {
       return nil
     }
-    return Fault("\(shown(text)) holds \(shown(String(stranger))), which is not allowed in a telemetry table name")
+    return Fault("\(shown(text)) contains \(shown(String(stranger))), which is not allowed in a telemetry table name")
   }
 
   private static func isForeign(_ scalar: Unicode.Scalar) -> Bool {

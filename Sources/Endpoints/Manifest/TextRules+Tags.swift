@@ -1,4 +1,4 @@
-/// What tags of an endpoint must be like, so that a workspace takes them: they go on to its billing records.
+/// The rules for an endpoint's tags that make a workspace accept them: they become part of its billing records.
 extension TextRule {
   static let tagKey = TextRule(pattern: "^[^\\s.,=/:]([^.,=/:]*[^\\s.,=/:])?$", longest: 255) { key in
     if key.isEmpty { return Fault("is empty") }
@@ -11,12 +11,12 @@ extension TextRule {
     guard let refused = key.unicodeScalars.first(where: refusedInTagKeys.contains) else { return nil }
     let words = key.unicodeScalars.split(whereSeparator: refusedInTagKeys.contains)
     let name = words.map { String(String.UnicodeScalarView($0)) }.joined(separator: "-")
-    // Of a key of signs too little is left to be one.
+    // Of a key that is mostly punctuation, too little is left.
     let isKey =
       words.reduce(0) { $0 + $1.count } * 2 > key.unicodeScalars.count && !name.hasPrefix(ReservedNames.tagPrefix)
     return Fault(
-      "\(shown(key)) holds \(shown(String(refused))); a workspace refuses tag keys with . , = / and :",
-      suggestion: isKey ? "such as \"\(name)\"" : "choose another key")
+      "\(shown(key)) contains \(shown(String(refused))); a workspace refuses tag keys with . , = / and :",
+      suggestion: isKey ? "for example \"\(name)\"" : "choose another key")
   }
 
   static let tagValue = TextRule(longest: 1000) { value in
@@ -27,19 +27,19 @@ extension TextRule {
       suggestion: "shorten it", severity: .warning)
   }
 
-  /// `-` is not among them: Unity Catalog's own tags take none, tags of endpoints do.
+  /// The characters that are not allowed in tag keys. `-` is allowed in endpoint tags, unlike in Unity Catalog's tags.
   private static let refusedInTagKeys: Set<Unicode.Scalar> = [".", ",", "=", "/", ":"]
 
-  /// What every document on tags allows; some allow 1000 for values.
+  /// The length that every documented limit allows; some allow 1000 for values.
   private static let safeTagLength = 256
 
   private static func unfitForTags(_ text: String) -> Fault? {
     let scalars = text.unicodeScalars
     if scalars.first?.properties.isWhitespace == true || scalars.last?.properties.isWhitespace == true {
-      return Fault("\(shown(text)) begins or ends with white space, which a workspace refuses", suggestion: "remove it")
+      return Fault("\(shown(text)) starts or ends with white space, which a workspace refuses", suggestion: "remove it")
     }
     if scalars.contains(where: { $0.properties.generalCategory == .control }) {
-      return Fault("\(shown(text)) holds a line break, a tab or another control character", suggestion: "remove it")
+      return Fault("\(shown(text)) contains a line break, a tab or another control character", suggestion: "remove it")
     }
     return nil
   }

@@ -5,8 +5,8 @@ extension TextRule {
 
   static let word = TextRule(longest: 63) { $0.isEmpty ? Fault("is empty") : nil }
 
-  /// Letters, digits, `-` and `_`, not one of the provider's own names (serving-api.md Q12). How many of them a server
-  /// takes is a rule (``WorkspaceRule/nameLength``); Kubernetes takes 253.
+  /// Letters, digits, `-` and `_`, but not one of the provider's own names (serving-api.md Q12). A server's maximum
+  /// length is a rule (``WorkspaceRule/nameLength``); Kubernetes accepts 253.
   static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 253) { name in
     if name.utf8.starts(with: "databricks-".utf8) {
       return Fault(
@@ -16,7 +16,7 @@ extension TextRule {
     return nameFault(name)
   }
 
-  /// The same characters; default names are derived so that they pass (serving-api.md Q13).
+  /// The same characters; default names are derived to match (serving-api.md Q13).
   static let entityName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63, check: nameFault)
 
   private static func nameFault(_ name: String) -> Fault? {
@@ -25,14 +25,14 @@ extension TextRule {
       let stranger = name.unicodeScalars.first(where: { !$0.isASCII || !UInt8(ascii: $0).isNameByte })
     {
       return Fault(
-        "\(shown(name)) holds \(shown(String(stranger))); a name may contain letters, digits, \"-\" and \"_\"",
-        suggestion: likeness(of: name).map { "such as \"\($0)\"" })
+        "\(shown(name)) contains \(shown(String(stranger))); a name may contain letters, digits, \"-\" and \"_\"",
+        suggestion: likeness(of: name).map { "for example \"\($0)\"" })
     }
-    return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not begin with a letter or a digit")
+    return first.isAlphanumeric ? nil : Fault("\(shown(name)) does not start with a letter or a digit")
   }
 
-  /// A name that somebody who wrote this one may have meant: its words with a dash between them. Nil where too little of it
-  /// can be kept, since letters without those that no name takes are no word any more.
+  /// Returns a valid name that the user may have meant: its words joined by dashes; nil if too little of the name would
+  /// remain.
   private static func likeness(of name: String) -> String? {
     guard !name.unicodeScalars.contains(where: { !$0.isASCII && $0.properties.isAlphabetic }) else { return nil }
     let words = name.split { $0.isASCII ? !$0.utf8.allSatisfy { $0.isAlphanumeric || $0 == UInt8(ascii: "_") } : true }
@@ -52,7 +52,8 @@ extension TextRule {
     if let stranger = name.unicodeScalars.first(where: {
       "/:@".unicodeScalars.contains($0) || $0.properties.isWhitespace
     }) {
-      return Fault("\(shown(name)) holds \(shown(String(stranger))), which is not allowed in a registered model's name")
+      return Fault(
+        "\(shown(name)) contains \(shown(String(stranger))), which is not allowed in a registered model's name")
     }
     let segments = name.split(separator: ".", omittingEmptySubsequences: false)
     if segments.contains(where: \.isEmpty) { return Fault("\(shown(name)) has an empty part between dots") }
@@ -63,7 +64,8 @@ extension TextRule {
     return nil
   }
 
-  /// One or three parts of letters, digits, `-` and `_`: nearly every model, and quick to tell.
+  /// Whether the name has one or three parts of letters, digits, `-` and `_`: a quick check that nearly every model
+  /// passes.
   private static func isOrdinaryModel(_ name: String) -> Bool {
     var points = 0
     var part = 0
@@ -80,7 +82,7 @@ extension TextRule {
     return part > 0 && (points == 0 || points == 2)
   }
 
-  /// `models:/m/7`, `m@champion` and `m/7` are how other tools write model and version in one.
+  /// Returns a fault for `models:/m/7`, `m@champion` and `m/7`, in which other tools combine model and version.
   private static func withVersion(_ name: String) -> Fault? {
     let plain = name.hasPrefix("models:/") ? String(name.dropFirst(8)) : name
     guard let mark = plain.lastIndex(where: { $0 == "@" || $0 == "/" }) else { return nil }
@@ -94,15 +96,15 @@ extension TextRule {
 
   static let label = TextRule(longest: 317) { $0.isEmpty ? Fault("is empty") : nil }
 
-  /// One argument of vLLM. Never shown, since flags can carry keys.
+  /// One vLLM argument. Never shown, because flags can contain keys.
   static let engineArgument = TextRule(longest: 4096, isSecret: true) { EngineArguments.fault(inExtra: $0) }
 }
 
-/// Names that Setpoint keeps for itself.
+/// Names that are reserved for Setpoint.
 package enum ReservedNames {
-  /// Keys of the tags that hold a fleet's shared memory.
+  /// The prefix of the tags that hold a fleet's shared memory.
   package static let tagPrefix = "setpoint-"
-  /// Environment variables between Setpoint and its replicas.
+  /// The prefix of the environment variables between Setpoint and its replicas.
   package static let environmentPrefix = "SETPOINT_"
 }
 
@@ -136,7 +138,7 @@ extension TextMapRule {
     ["TOKEN", "KEY", "SECRET", "PASSWORD"].contains { name == $0 || name.hasSuffix("_" + $0) }
   }
 
-  /// `{{secrets/scope/key}}`, whole.
+  /// Whether the value is exactly `{{secrets/scope/key}}`.
   private static func isSecretReference(_ value: String) -> Bool {
     let bytes = value.utf8
     guard bytes.count > 12, bytes.starts(with: "{{secrets/".utf8), bytes.suffix(2).elementsEqual("}}".utf8) else {

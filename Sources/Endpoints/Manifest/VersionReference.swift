@@ -1,15 +1,15 @@
 import LibYAML
 
-/// Which version of a model a manifest asks for.
+/// The version of a model that a manifest asks for.
 package enum VersionReference: Sendable, Hashable {
-  /// A version number, as the API wants it: decimal text without leading zeros.
+  /// A version number as the API requires it: decimal text without leading zeros.
   case number(String)
-  /// The name of an alias, without its `@`; pinned to a number before anything is planned.
+  /// An alias, without its `@`; resolved to a number before anything is planned.
   case alias(String)
-  /// The newest version that can be served; pinned to a number likewise.
+  /// The newest version that can be served; resolved likewise.
   case latest
 
-  /// As a manifest writes it: `7`, `@champion` or `latest`.
+  /// The reference as a manifest writes it: `7`, `@champion` or `latest`.
   package var text: String {
     switch self {
     case .number(let number): number
@@ -18,15 +18,15 @@ package enum VersionReference: Sendable, Hashable {
     }
   }
 
-  /// Registries reserve this word, so it is the name of no alias.
+  /// Registries reserve this word, so no alias has it.
   private static let latestWord = "latest"
 
   struct Refusal: Error {
     let fault: Fault
   }
 
-  /// The version that a scalar names. Text or an integer; what only looks like one, such as `7.0`, is refused, because
-  /// readers of YAML would disagree on which version it is.
+  /// Reads the version that a scalar names: text or an integer. A number such as `7.0` is refused, because YAML readers
+  /// would disagree on the version.
   static func read(_ scalar: YAMLScalar) -> Result<VersionReference, Refusal> {
     switch scalar.kind {
     case .string: return read(scalar.text)
@@ -45,10 +45,10 @@ package enum VersionReference: Sendable, Hashable {
     case .ambiguous(.leadingZero):
       let digits = scalar.text.drop { $0 == "0" }
       return refuse(
-        "\(scalar.text) is unclear: \(YAMLAmbiguity.leadingZero.explanation)",
+        "\(scalar.text) is ambiguous: \(YAMLAmbiguity.leadingZero.explanation)",
         digits.isEmpty || digits.first == "-" ? nil : "write \"\(digits)\"")
     case .ambiguous(let why):
-      return refuse("\(scalar.text) is unclear: \(why.explanation)", "a version is text or an integer, such as \"7\"")
+      return refuse("\(scalar.text) is ambiguous: \(why.explanation)", "a version is text or an integer, such as \"7\"")
     }
   }
 
@@ -63,17 +63,17 @@ package enum VersionReference: Sendable, Hashable {
       if first != UInt8(ascii: "0") { return .success(.number(text)) }
       let digits = text.drop { $0 == "0" }
       return refuse(
-        "\(shown(text)) is not in a registry's version format", digits.isEmpty ? nil : "write \"\(digits)\"")
+        "\(shown(text)) is not a valid version number", digits.isEmpty ? nil : "write \"\(digits)\"")
     }
     let digits = text.drop { $0 == "v" || $0 == "V" }
     if digits.count < text.count, case .success = read(String(digits)) {
       return refuse("\(shown(text)) is not a version number", "write \"\(digits)\"")
     }
     if case .success = readAlias(text) {
-      return refuse("\(shown(text)) is not a version number", "an alias is written \"@\(text)\"")
+      return refuse("\(shown(text)) is not a version number", "write an alias as \"@\(text)\"")
     }
     return refuse(
-      "\(shown(text)) is neither a version number nor an alias", "such as \"7\", \"@champion\" or latest")
+      "\(shown(text)) is neither a version number nor an alias", "for example \"7\", \"@champion\" or latest")
   }
 
   private static func readAlias(_ name: String) -> Result<VersionReference, Refusal> {
@@ -82,9 +82,9 @@ package enum VersionReference: Sendable, Hashable {
       return refuse("\(shown("@" + name)) is not a valid alias; use letters, digits, \"-\" and \"_\"")
     }
     if name.lowercased() == latestWord {
-      // The look-up could only ever fail.
+      // Resolving it would always fail.
       return refuse(
-        "\(shown("@" + name)) cannot be an alias: registries reserve the name",
+        "\(shown("@" + name)) cannot be an alias: registries reserve this name",
         "write \(latestWord), without the @, for the newest version")
     }
     return .success(.alias(name))
@@ -96,7 +96,7 @@ package enum VersionReference: Sendable, Hashable {
 }
 
 extension UInt8 {
-  /// A letter or digit of ASCII, `-` or `_`: what names at the serving API are made of.
+  /// Whether the byte is allowed in names of the serving API: an ASCII letter or digit, `-` or `_`.
   var isNameByte: Bool {
     isAlphanumeric || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
   }

@@ -1,7 +1,7 @@
-/// Who may do what with an endpoint.
+/// The permissions on an endpoint.
 package struct AccessSettings: Hashable, Sendable {
   package let mode: AccessMode
-  /// By principal, which no two of them share; their order carries no meaning.
+  /// The grants, one per principal; their order has no meaning.
   package let grants: [Grant]
 
   package init(mode: AccessMode = .additive, grants: [Grant]) {
@@ -10,15 +10,15 @@ package struct AccessSettings: Hashable, Sendable {
   }
 }
 
-/// What becomes of grants that the manifest does not name.
+/// What happens to grants that the manifest does not name.
 package enum AccessMode: String, Hashable, Sendable, CaseIterable {
-  /// They stay: other tools grant to principals of theirs (serving-api.md Q46).
+  /// They stay: other tools grant permissions to their own principals (serving-api.md Q46).
   case additive
-  /// They are taken back.
+  /// They are revoked.
   case exact
 }
 
-/// A principal's right. Of a live endpoint: the strongest that was granted to it on the endpoint itself.
+/// A principal's permission. For a live endpoint, the strongest one granted on the endpoint itself.
 package struct Grant: Hashable, Sendable, Comparable {
   package let principal: Principal
   package let level: AccessLevel
@@ -33,23 +33,23 @@ package struct Grant: Hashable, Sendable, Comparable {
   }
 }
 
-/// Whom a right is granted to.
+/// The user, group or service principal that a permission is granted to.
 package enum Principal: Hashable, Sendable, Comparable {
-  /// By user name, which is an e-mail address.
+  /// A user by user name, which is an e-mail address.
   case user(String)
   case group(String)
-  /// By application id.
+  /// A service principal by application id.
   case servicePrincipal(String)
 
-  /// Its name without its kind.
+  /// The name without the kind.
   package var name: String {
     switch self {
     case .user(let name), .group(let name), .servicePrincipal(let name): name
     }
   }
 
-  /// In the one spelling that is compared: user names and application ids are the same in any case, and a workspace may
-  /// answer them in another than it was told.
+  /// The principal in the spelling for comparison: user names and application ids are case-insensitive, and a workspace
+  /// may return them in a different case.
   package var folded: Principal {
     switch self {
     case .user(let name): .user(name.lowercased())
@@ -58,7 +58,7 @@ package enum Principal: Hashable, Sendable, Comparable {
     }
   }
 
-  /// As messages name it: `group support`.
+  /// The principal in messages: `group support`.
   package var description: String {
     switch self {
     case .user(let name): "user \(name)"
@@ -68,17 +68,17 @@ package enum Principal: Hashable, Sendable, Comparable {
   }
 }
 
-/// What a principal may do, weakest first; a level this version does not know is no weaker than any.
+/// A permission level, weakest first. A level that this version does not know is not weaker than any other.
 package enum AccessLevel: Hashable, Sendable, Comparable {
   case canView
   case canQuery
   case canManage
-  /// The API's word for a level newer than this version.
+  /// The API's word for a level that is newer than this version.
   case unknown(String)
 }
 
 extension AccessLevel {
-  /// Reads the word that a manifest has for the level.
+  /// Creates a level from a manifest's word.
   package init?(manifestWord: String) {
     switch manifestWord {
     case "CanView": self = .canView
@@ -88,7 +88,7 @@ extension AccessLevel {
     }
   }
 
-  /// The word that a manifest has for the level; the API's own for one that no manifest knows.
+  /// The manifest's word for the level; the API's word for a level that manifests do not know.
   package var manifestWord: String {
     switch self {
     case .canView: "CanView"

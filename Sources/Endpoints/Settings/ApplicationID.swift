@@ -1,4 +1,4 @@
-/// How Databricks names a service principal: by a UUID.
+/// The UUID by which Databricks names a service principal.
 package enum ApplicationID {
   package static func isOne(_ text: String) -> Bool {
     let groups = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)

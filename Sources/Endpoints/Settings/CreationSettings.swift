@@ -1,11 +1,11 @@
-/// What the serving API takes when an endpoint is created and never again (serving-api.md 3).
+/// The settings that the serving API accepts only when an endpoint is created (serving-api.md 3).
 package struct CreationSettings: Hashable, Sendable {
-  /// For people. There is no call that changes it.
+  /// A description for people. No call changes it.
   package var description: String?
-  /// The id of the budget policy that the costs go to. Never answered; what is in force comes back under another name
-  /// (serving-api.md Q19).
+  /// The id of the budget policy that costs are assigned to. It is never returned; the policy in force is returned
+  /// under another name (serving-api.md Q19).
   package var budgetPolicy: String?
-  /// Whether the endpoint has an address of its own for faster routes. Another value needs another endpoint.
+  /// Whether the endpoint has its own address for faster routes. Changing it requires recreating the endpoint.
   package var routeOptimized: Bool?
 
   package init(description: String? = nil, budgetPolicy: String? = nil, routeOptimized: Bool? = nil) {

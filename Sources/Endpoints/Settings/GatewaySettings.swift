@@ -1,16 +1,16 @@
 package import CanonicalJSON
 
-/// The AI gateway's settings. Of a manifest: nil is not managed. Of a live endpoint: what is there.
+/// The AI gateway's settings. In a manifest, nil means not managed. In a live endpoint, nil means not set.
 package struct GatewaySettings: Hashable, Sendable {
-  /// By key and principal, which no two of them share; their order carries no meaning.
+  /// The rate limits, one per key and principal; their order has no meaning.
   package var rateLimits: [RateLimit]? {
     didSet { rateLimits = rateLimits?.sorted() }
   }
   /// Whether usage is recorded in the system tables.
   package var usageTracking: Bool?
   package var inferenceTable: InferenceTable?
-  /// Of a live endpoint only: members of the API's block that no manifest can say, such as `fallback_config`, under the
-  /// API's names. They are sent back when the block is replaced, since a replacement drops what it leaves out.
+  /// In a live endpoint only: members of the API's block that no manifest can express, such as `fallback_config`, under
+  /// the API's names. They are sent back when the block is replaced, because a replacement removes omitted members.
   package var other: [String: JSONValue]
 
   package init(
@@ -23,20 +23,21 @@ package struct GatewaySettings: Hashable, Sendable {
     self.other = other
   }
 
-  /// Whether nothing is there, or nothing managed.
+  /// Whether nothing is set or managed.
   package var isEmpty: Bool { self == GatewaySettings() }
 }
 
-/// How many calls or tokens somebody may spend in a period.
+/// The number of calls or tokens that a client may use in a period.
 package struct RateLimit: Hashable, Sendable, Comparable {
-  /// Whom the limit counts: `endpoint`, `user`, `user_group`, `service_principal`, or a word newer than this version.
+  /// What the limit applies to: `endpoint`, `user`, `user_group`, `service_principal`, or a word newer than this
+  /// version.
   package let key: String
-  /// The group, the user or the service principal, of whom the latter two are the same in any case; nil for the endpoint
+  /// The group, the user or the service principal, of which the latter two are case-insensitive; nil for the endpoint
   /// and for each user.
   package let principal: String?
   package let calls: Int64?
   package let tokens: Int64?
-  /// `minute`, the only period there is (serving-api.md E7).
+  /// The period: `minute`, the only one supported (serving-api.md E7).
   package let renewalPeriod: String
 
   package init(
@@ -62,9 +63,9 @@ package struct RateLimit: Hashable, Sendable, Comparable {
 package struct InferenceTable: Hashable, Sendable {
   package let catalog: String
   package let schema: String
-  /// Nil: the server chooses one.
+  /// The prefix of the table's name; nil if the server chooses one.
   package let tableNamePrefix: String?
-  /// A table whose names are to change is switched off first (serving-api.md E7).
+  /// Whether rows are written. A table must be switched off before its names change (serving-api.md E7).
   package let enabled: Bool
 
   package init(catalog: String, schema: String, tableNamePrefix: String? = nil, enabled: Bool = true) {

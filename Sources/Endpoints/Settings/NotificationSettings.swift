@@ -1,4 +1,4 @@
-/// Who is told by e-mail how an update went. The order of addresses carries no meaning, and each stands once.
+/// The e-mail addresses notified of updates. Their order has no meaning, and each is listed once.
 package struct NotificationSettings: Hashable, Sendable {
   package let onUpdateSuccess: [String]
   package let onUpdateFailure: [String]

@@ -1,4 +1,4 @@
-/// What an endpoint has beside its config and tags.
+/// A live endpoint's settings besides its config and tags.
 package struct ObservedSettings: Hashable, Sendable {
   package var gateway: GatewaySettings?
   package var notifications: NotificationSettings?
@@ -7,7 +7,7 @@ package struct ObservedSettings: Hashable, Sendable {
   package var routeOptimized: Bool
   /// The id of the budget policy in force, whoever chose it.
   package var effectiveBudgetPolicy: String?
-  /// Nil: not asked for in this look.
+  /// The access; nil if it was not queried.
   package var access: ObservedAccess?
 
   package init(
@@ -24,15 +24,15 @@ package struct ObservedSettings: Hashable, Sendable {
     self.access = access
   }
 
-  /// Whether nothing special is there.
+  /// Whether no settings are set.
   package var isEmpty: Bool { self == ObservedSettings() }
 }
 
-/// What a provider tells of telemetry: a profile instead of the tables it was given (serving-api.md Q21).
+/// Telemetry as a provider reports it: a profile instead of the configured tables (serving-api.md Q21).
 package struct ObservedTelemetry: Hashable, Sendable {
   package let profileID: String?
   package let samplingFraction: Double?
-  /// Told by some servers only.
+  /// The logs table; reported by some servers only.
   package let logsTable: String?
 
   package init(profileID: String? = nil, samplingFraction: Double? = nil, logsTable: String? = nil) {
@@ -42,14 +42,14 @@ package struct ObservedTelemetry: Hashable, Sendable {
   }
 }
 
-/// What a provider tells of an endpoint's access.
+/// An endpoint's access as a provider reports it.
 package struct ObservedAccess: Hashable, Sendable {
-  /// What was granted on the endpoint itself, by principal. Inherited rights are not ours and left out
+  /// The grants on the endpoint itself, by principal. Inherited permissions are not managed and are omitted
   /// (serving-api.md Q25).
   package let grants: [Grant]
-  /// Whose token it is; nil where the provider does not say.
+  /// The owner of the token; nil if the provider does not report it.
   package let caller: Principal?
-  /// Why the grants could not be read; they are then not known.
+  /// Why the grants could not be read and are unknown; nil if they were read.
   package let problem: String?
 
   package init(grants: [Grant] = [], caller: Principal? = nil, problem: String? = nil) {

@@ -1,5 +1,4 @@
-/// A value that is seldom there, kept outside of what holds it: a fleet of thousands does not pay for the room of the
-/// few.
+/// Stores a rarely used optional value outside of its container, so that it takes no space in a fleet of thousands.
 @propertyWrapper
 package struct OutOfLine<Value: Hashable & Sendable>: Hashable, Sendable {
   private indirect enum Box: Hashable, Sendable {

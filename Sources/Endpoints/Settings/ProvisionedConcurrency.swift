@@ -1,5 +1,5 @@
-/// How many requests a served entity takes at once, in place of a size. Both are multiples of 4 (serving-api.md 6.1);
-/// equal numbers are a fixed size.
+/// The number of concurrent requests that a served entity handles, instead of a size. Both bounds are multiples of 4
+/// (serving-api.md 6.1); equal bounds mean a fixed size.
 package struct ProvisionedConcurrency: Hashable, Sendable, CustomStringConvertible {
   package let min: Int
   package let max: Int
@@ -9,6 +9,6 @@ package struct ProvisionedConcurrency: Hashable, Sendable, CustomStringConvertib
     self.max = max
   }
 
-  /// `4-8`, or `8` where it is fixed.
+  /// The range, such as `4-8`, or `8` if fixed.
   package var description: String { min == max ? "\(max)" : "\(min)-\(max)" }
 }

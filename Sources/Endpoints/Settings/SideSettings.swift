@@ -1,9 +1,9 @@
-/// What is kept in place beside the config: changed field by field, never quarantined, never rolled back. A setting that
-/// is nil is not managed: whatever is live is no drift.
+/// The settings besides the config. They are changed in place, field by field, and never quarantined or rolled back. A
+/// setting that is nil is not managed: its live value is not drift.
 package struct SideSettings: Hashable, Sendable {
-  /// The tags the manifest sets. Tags it does not name are somebody else's and stay.
+  /// The tags that the manifest sets. Other tags stay.
   package let tags: [String: String]
-  /// Everything else: nearly every manifest has none of it.
+  /// Everything else, which nearly no manifest sets.
   @OutOfLine private var rare: Rare?
 
   package init(

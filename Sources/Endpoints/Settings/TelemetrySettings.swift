@@ -3,11 +3,11 @@ internal import LibCrypto
 
 /// Where logs, metrics and traces of an endpoint go: tables by name, or a profile that names them.
 package struct TelemetrySettings: Hashable, Sendable {
-  /// `catalog.schema.table`, as the other two.
+  /// The table for logs, as `catalog.schema.table`, like the other two.
   package let logsTable: String?
   package let metricsTable: String?
   package let tracesTable: String?
-  /// The share of requests whose payload is kept, 0 to 1.
+  /// The share of requests whose payload is kept, from 0 to 1.
   package let samplingFraction: Double?
   package let profileID: String?
 
@@ -22,8 +22,8 @@ package struct TelemetrySettings: Hashable, Sendable {
     self.profileID = profileID
   }
 
-  /// What stands for the settings where they are not answered: the server keeps a profile's id instead of the tables'
-  /// names (serving-api.md Q21).
+  /// The digest that identifies the settings when they are not reported: the server returns a profile's id instead of
+  /// the tables' names (serving-api.md Q21).
   package var digest: ConfigDigest {
     let texts = [
       "logsTable": logsTable, "metricsTable": metricsTable, "tracesTable": tracesTable, "profileId": profileID,

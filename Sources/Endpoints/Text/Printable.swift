@@ -1,17 +1,17 @@
-/// Text that others wrote, made safe to print.
+/// Makes text that others wrote safe to print.
 ///
-/// A tag, a description, a server's message or a log line may hold terminal controls, line breaks, bidirectional overrides
-/// and characters nobody sees. Printed raw they move the cursor, forge lines, or make a text read as another.
+/// A tag, a description, a server's message or a log line may contain terminal controls, line breaks, bidirectional
+/// overrides and invisible characters. Printed raw, they move the cursor, forge lines, or disguise a text as another.
 package enum Printable {
-  /// The text on one line: everything that does not print as itself is written as an escape, such as `\n` or `\u{202e}`.
+  /// Returns the text on one line: everything that does not print as itself is escaped, such as `\n` or `\u{202e}`.
   package static func line(_ text: String) -> String { escaped(text, where: isInvisible, as: lineEscape) }
 
-  /// A stream for people, such as logs or a model's answer: line breaks and tabs stay, as do the joiners that scripts and
-  /// emoji need; what controls a terminal or turns the reading direction is escaped.
+  /// Returns a stream for people, such as logs or a model's answer: line breaks and tabs stay, as do the joiners that
+  /// scripts and emoji need; terminal controls and changes of the reading direction are escaped.
   package static func stream(_ text: String) -> String { escaped(text, where: controlsStream, as: lineEscape) }
 
-  /// A JSON document with everything invisible inside its strings as `\u` escapes: for a parser the same data. Line breaks
-  /// between the values stay.
+  /// Returns a JSON document with everything invisible in its strings as `\u` escapes: the same data for a parser. Line
+  /// breaks between the values stay.
   package static func json(_ document: String) -> String {
     escaped(document, where: { $0 != "\n" && isInvisible($0, after: $1) }, as: jsonEscape)
   }
@@ -20,8 +20,8 @@ package enum Printable {
 
   private typealias Test = (_ scalar: Unicode.Scalar, _ former: Unicode.Scalar?) -> Bool
 
-  /// Controls, line and paragraph separators, format characters (the bidirectional ones and zero-width ones among them),
-  /// other characters without a glyph (Unicode's default ignorables), private use and noncharacters.
+  /// Whether the character is a control, a line or paragraph separator, a format character (including bidirectional and
+  /// zero-width ones), another character without a glyph (Unicode's default ignorables), private use or a noncharacter.
   private static func isInvisible(_ scalar: Unicode.Scalar, after former: Unicode.Scalar?) -> Bool {
     if scalar.value < 0x7F { return scalar.value < 0x20 }
     let properties = scalar.properties
@@ -33,7 +33,7 @@ package enum Printable {
     return properties.isDefaultIgnorableCodePoint || properties.isNoncharacterCodePoint
   }
 
-  /// The selector that gives the symbol before it its coloured or its plain form, as in `❤️`.
+  /// Whether it is the selector that gives the symbol before it its colored or plain form, as in `❤️`.
   private static func isEmojiStyle(_ scalar: Unicode.Scalar, after former: Unicode.Scalar?) -> Bool {
     guard scalar.value == 0xFE0F || scalar.value == 0xFE0E, let former else { return false }
     return former.value > 0x2000 && former.properties.isEmoji
@@ -43,7 +43,7 @@ package enum Printable {
     switch scalar.value {
     case 0x09, 0x0A: false
     case ..<0x20, 0x7F..<0xA0: true
-    // Embeddings, overrides and isolates: they reorder what stands around them.
+    // Embeddings, overrides and isolates: they reorder the text around them.
     case 0x202A...0x202E, 0x2066...0x2069: true
     default: false
     }

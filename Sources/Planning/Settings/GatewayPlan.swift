@@ -1,18 +1,18 @@
 internal import Endpoints
 
-/// What the AI gateway is to be, and the calls that make it so. Its one call replaces the whole block, so what the
-/// manifest does not manage is carried over from what is live.
+/// The desired AI gateway settings, and the calls that set them. The one call replaces the whole block, so settings
+/// that the manifest does not manage are carried over from the live ones.
 struct GatewayPlan {
   let live: GatewaySettings
   let target: GatewaySettings
-  /// What the manifest sets now.
+  /// The parts that the manifest sets.
   let managed: Set<ManagedSettings.Part>
-  /// What a former manifest set, this one does not, and is still there.
+  /// The live parts that an earlier manifest set and this one does not.
   let dropped: Set<ManagedSettings.Part>
 
   /// - Parameters:
-  ///   - wanted: what the manifest says; nil: nothing of it.
-  ///   - marked: what the endpoint's tag says that the fleet set.
+  ///   - wanted: the manifest's settings; nil if it has none.
+  ///   - marked: the parts that the fleet set, according to the endpoint's tag.
   init(_ wanted: GatewaySettings?, live: GatewaySettings?, marked: Set<ManagedSettings.Part>) {
     let live = live ?? GatewaySettings()
     var target = live
@@ -45,7 +45,7 @@ struct GatewayPlan {
     self.dropped = dropped
   }
 
-  /// The blocks to send, one after the other; empty: it is as it is to be.
+  /// The blocks to send, one after the other; empty if the settings match.
   var steps: [GatewaySettings] {
     guard !target.means(live) else { return [] }
     // The names of a table in use cannot change (serving-api.md E7).
@@ -60,7 +60,7 @@ struct GatewayPlan {
 }
 
 extension GatewaySettings {
-  /// Whether both say the same: no limits are an empty list, no tracking is none, and a table that is off is none.
+  /// Whether both mean the same: no limits equal an empty list, and disabled tracking or a disabled table equals none.
   func means(_ live: GatewaySettings) -> Bool {
     Set(rateLimits ?? []) == Set(live.rateLimits ?? []) && (usageTracking ?? false) == (live.usageTracking ?? false)
       && meansTable(of: live) && other == live.other
@@ -76,13 +76,13 @@ extension GatewaySettings {
 }
 
 extension InferenceTable {
-  /// Whether it is the same table; a prefix that was not chosen is the server's to choose.
+  /// Whether it is the same table; the server chooses a prefix that is not set.
   func hasNames(of live: InferenceTable) -> Bool {
     catalog == live.catalog && schema == live.schema
       && (tableNamePrefix == nil || tableNamePrefix == live.tableNamePrefix)
   }
 
-  /// With the prefix that the server chose, where it is the same table: left out it might be chosen anew.
+  /// Returns the table with the prefix that the server chose, if it is the same table: if omitted, it might change.
   func named(like live: InferenceTable?) -> InferenceTable {
     guard tableNamePrefix == nil, let live, hasNames(of: live), let prefix = live.tableNamePrefix else { return self }
     return InferenceTable(catalog: catalog, schema: schema, tableNamePrefix: prefix, enabled: enabled)

@@ -1,7 +1,7 @@
 internal import Endpoints
 
 extension IgnoredDifference {
-  /// What of the side settings is live and no drift, with the reason.
+  /// Returns the live side settings that are not drift, with the reasons.
   static func settings(_ desired: DesiredEndpoint, _ live: ObservedEndpoint) -> [IgnoredDifference] {
     guard let seen = live.settings else { return [] }
     let marked = ManagedSettings(tags: live.tags).parts
@@ -32,7 +32,7 @@ extension IgnoredDifference {
         ignored.append(
           .init(
             path: "spec.gateway.inferenceTable.tableNamePrefix", live: prefix,
-            why: "the manifest gives none, so the server's choice is kept"))
+            why: "the manifest sets none, so the server's choice is kept"))
       }
     }
     return ignored

@@ -1,17 +1,17 @@
-/// Which side settings the fleet's manifest set, as the endpoint's own tag tells: what the manifest drops is removed, and
-/// what somebody else set stays. A machine without history reads it too.
+/// The side settings that the fleet's manifest set, as recorded in the endpoint's own tag: settings that the manifest
+/// drops are removed, and others stay. A machine without history can read the tag too.
 ///
 /// The tag's value is a list of words, such as `gateway.rateLimits,notifications,telemetry=0f3c9a11b2c4`: at most 110
 /// characters of the 256 a value may have.
 package struct ManagedSettings: Hashable, Sendable {
   package var parts: Set<Part>
-  /// Of the telemetry that was applied last, the first 12 hex digits of its digest, since the provider does not answer
-  /// the tables' names; nil: claimed, and not known to be applied.
+  /// The first 12 hex digits of the digest of the telemetry that was applied last, because the provider does not report
+  /// the tables' names; nil if it is claimed but not known to be applied.
   package var appliedTelemetry: String?
-  /// Words of a newer version, kept as they are.
+  /// The words of a newer version, kept unchanged.
   private let unknown: [String]
 
-  /// What is managed by itself. The raw value is the tag's word.
+  /// A part that is managed separately. The raw value is its word in the tag.
   package enum Part: String, Hashable, Sendable, CaseIterable {
     case rateLimits = "gateway.rateLimits"
     case usageTracking = "gateway.usageTracking"
@@ -27,7 +27,7 @@ package struct ManagedSettings: Hashable, Sendable {
     unknown = []
   }
 
-  /// Reads what is on the endpoint. A value that makes no sense marks nothing: then nothing of anybody's is removed.
+  /// Reads the endpoint's tags. An invalid value marks nothing, so that nothing is removed.
   package init(tags: [String: String]) {
     var parts: Set<Part> = []
     var unknown: [String] = []
@@ -44,7 +44,7 @@ package struct ManagedSettings: Hashable, Sendable {
     self.unknown = unknown
   }
 
-  /// The tag's value; nil where nothing is marked.
+  /// The tag's value; nil if nothing is marked.
   package var value: String? {
     let words = Part.allCases.filter(parts.contains).map { part in
       part == .telemetry ? appliedTelemetry.map { "\(part.rawValue)=\($0)" } ?? part.rawValue : part.rawValue
@@ -56,7 +56,7 @@ package struct ManagedSettings: Hashable, Sendable {
     return value.isEmpty ? nil : value
   }
 
-  /// With other parts marked; what a newer version marked stays.
+  /// Returns a copy with other parts marked; the marks of a newer version stay.
   func marking(_ parts: Set<Part>, appliedTelemetry: String?) -> ManagedSettings {
     var copy = self
     copy.parts = parts

@@ -1,11 +1,11 @@
 package import Endpoints
 
 extension ObservedSettings {
-  /// What is set, a line each, for people; what is as if never set is not told.
+  /// The settings in words, one per line; settings with default values are omitted.
   package var words: [String] {
     var lines: [String] = []
     if let description, !description.isEmpty { lines.append("description: \(description)") }
-    if routeOptimized { lines.append("route optimised") }
+    if routeOptimized { lines.append("route optimized") }
     for limit in gateway?.rateLimits ?? [] {
       let whose = [limit.key, limit.principal].compactMap(\.self).joined(separator: " ")
       lines.append("rate limit, \(whose): \(SettingsFields.words(limit))")

@@ -1,7 +1,7 @@
 internal import Endpoints
 
 extension Principal {
-  /// How a plan names the grant: `group=support`.
+  /// The name of the grant in a plan: `group=support`.
   var key: String {
     switch self {
     case .user(let name): "user=\(name)"

@@ -4,15 +4,15 @@ internal import LibCrypto
 
 /// One call that changes a side setting in place.
 package enum SettingChange: Hashable, Sendable {
-  /// The whole block: what it leaves out is gone.
+  /// Replaces the whole block: omitted settings are removed.
   case gateway(GatewaySettings)
-  /// Both lists of addresses.
+  /// Sets both lists of addresses.
   case notifications(NotificationSettings)
-  /// Nil: no telemetry any more.
+  /// Sets telemetry; nil removes it.
   case telemetry(TelemetrySettings?)
-  /// Grants to add or to change; every other one stays. By the endpoint's id: its name is nothing to the Permissions API.
+  /// Adds or changes grants; others stay. The Permissions API takes the endpoint's id, not its name.
   case grant(endpointID: String, [Grant])
-  /// Every direct grant there is to be.
+  /// Replaces all direct grants.
   case setAccess(endpointID: String, [Grant])
 
   package var kind: Operation.Kind {
@@ -24,7 +24,7 @@ package enum SettingChange: Hashable, Sendable {
     }
   }
 
-  /// The call as the serving API spells it.
+  /// Returns the call as written in the serving API.
   func call(on name: String) -> String {
     switch self {
     case .gateway: "PUT /api/2.0/serving-endpoints/\(name)/ai-gateway"
@@ -35,17 +35,17 @@ package enum SettingChange: Hashable, Sendable {
     }
   }
 
-  /// What is changed, in a person's words.
+  /// The setting in words.
   package var subject: String {
     switch self {
     case .gateway: "the AI gateway"
     case .notifications: "the notifications"
     case .telemetry: "the telemetry"
-    case .grant, .setAccess: "the access"
+    case .grant, .setAccess: "the grants"
     }
   }
 
-  /// The identity of the call's content: a failure of another content lets this one not wait.
+  /// The identity of the call's content: a failure of other content does not delay this one.
   package var digest: ConfigDigest { ConfigDigest(SHA256.hash(json.bytes())) }
 
   private var json: JSONValue {
@@ -63,7 +63,7 @@ package enum SettingChange: Hashable, Sendable {
   }
 }
 
-/// What travels in the call that creates an endpoint, beside config and tags.
+/// The settings in the call that creates an endpoint, besides config and tags.
 package struct CreateSettings: Hashable, Sendable {
   package var creation: CreationSettings
   package var gateway: GatewaySettings?
@@ -78,7 +78,7 @@ package struct CreateSettings: Hashable, Sendable {
     self.notifications = notifications
   }
 
-  /// What a manifest puts into the call. Telemetry and access follow when the endpoint has settled.
+  /// Creates the call's settings from a manifest's. Telemetry and access follow when the endpoint has settled.
   init(_ settings: SideSettings) {
     self.init(
       creation: settings.creation, gateway: settings.gateway,
@@ -87,7 +87,7 @@ package struct CreateSettings: Hashable, Sendable {
 
   package var isEmpty: Bool { self == CreateSettings() }
 
-  /// What stands for the content in a digest.
+  /// The content as it enters a digest.
   var content: JSONValue {
     var members: [String: JSONValue] = [:]
     if let text = creation.description { members["description"] = .string(text) }

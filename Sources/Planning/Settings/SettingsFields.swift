@@ -1,6 +1,6 @@
 internal import Endpoints
 
-/// The differences of side settings in the manifest's own terms: limits by whom they count, grants by principal.
+/// The differences of side settings in the manifest's own terms: limits by key, grants by principal.
 enum SettingsFields {
   static func gateway(_ plan: GatewayPlan) -> [FieldChange] {
     let touched = plan.managed.union(plan.dropped)
@@ -18,8 +18,8 @@ enum SettingsFields {
       changes += table(plan.live.inferenceTable, plan.target.inferenceTable)
     }
     if changes.isEmpty, !plan.steps.isEmpty {
-      // Two limits of one key, which no manifest can say.
-      changes = [FieldChange(path: "spec.gateway.rateLimits", from: "repeated", to: "each once", effect: .inPlace)]
+      // Two limits of one key, which no manifest can express.
+      changes = [FieldChange(path: "spec.gateway.rateLimits", from: "repeated", to: "one per key", effect: .inPlace)]
     }
     return changes
   }
@@ -75,7 +75,7 @@ enum SettingsFields {
     addresses.isEmpty ? nil : addresses.joined(separator: ", ")
   }
 
-  /// Of what a provider does not answer only what it is to be can be told.
+  /// Returns the changes of telemetry. For fields that the provider does not report, only the new value is known.
   static func telemetry(_ plan: TelemetryPlan) -> [FieldChange] {
     guard let wanted = plan.wanted else {
       return [FieldChange(path: "spec.telemetry", from: words(plan.live), to: nil, effect: .inPlace)]
@@ -115,7 +115,7 @@ enum SettingsFields {
     return (named + surplus).sorted { $0.path < $1.path }.compactMap { change($0.path, $0.1, $0.2) }
   }
 
-  /// What a new endpoint is given.
+  /// Returns the settings of a new endpoint.
   static func atCreation(_ settings: SideSettings) -> [FieldChange] {
     var changes = gateway(GatewayPlan(settings.gateway, live: nil, marked: []))
     if let wanted = settings.notifications { changes += notifications(NotificationSettings(), wanted) }

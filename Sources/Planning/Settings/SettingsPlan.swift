@@ -1,22 +1,22 @@
 internal import Endpoints
 
-/// What differs in the side settings of one endpoint, tags aside: three-way, between what the manifest says, what is
-/// live, and what the fleet set before. Pure.
+/// A three-way comparison of one endpoint's side settings, except tags: the manifest's, the live ones, and those that
+/// the fleet set before. Pure.
 struct SettingsPlan {
-  /// The calls it takes, in order; of each kind only the first can be made now.
+  /// The calls that it requires, in order; only the first of each kind can be made now.
   let steps: [SettingChange]
-  /// In the manifest's own terms. Empty exactly when there are no steps.
+  /// The differences in the manifest's own terms; empty exactly when there are no steps.
   let fields: [FieldChange]
-  /// What the tag that says what is managed lacks; empty: it is right.
+  /// The changes to the tag that says what is managed; empty if it is correct.
   let marks: TagPatch
-  /// Whether the tag lacks something without which a step cannot be taken; else it can wait until the steps are done.
+  /// Whether a step requires the tag to be changed first; else the tag can wait until the steps are done.
   let claims: Bool
-  /// The kinds whose marks are on the endpoint already: nothing is set that could not be found again.
+  /// The kinds whose marks are already on the endpoint: nothing is set without a mark to find it again.
   let claimed: Set<Operation.Kind>
-  /// Why it cannot be told whether the access is right.
+  /// Why it is unknown whether the grants match.
   let problem: String?
 
-  /// Nil where there is nothing to plan, as for nearly every endpoint.
+  /// Creates a plan; nil if there is nothing to plan, as for nearly every endpoint.
   init?(_ desired: DesiredEndpoint, _ live: ObservedEndpoint, _ memory: Memory) {
     let settings = desired.sideSettings
     let value = live.tags[FleetTags.manages]
@@ -73,12 +73,12 @@ struct SettingsPlan {
         .filter { $0 != .telemetry || marked.appliedTelemetry == telemetry.mark })
   }
 
-  /// Whether nothing differs, what is not known aside.
+  /// Whether there are no differences and no problem.
   var isEmpty: Bool { steps.isEmpty && marks.isEmpty && problem == nil }
 }
 
 extension ManagedSettings {
-  /// What a new endpoint is marked with.
+  /// Returns the marks of a new endpoint.
   static func atCreation(_ settings: SideSettings) -> ManagedSettings {
     var parts = GatewayPlan(settings.gateway, live: nil, marked: []).managed
     if settings.notifications != nil { parts.insert(.notifications) }
@@ -89,7 +89,7 @@ extension ManagedSettings {
 }
 
 extension ManagedSettings.Part {
-  /// Whose call changes it.
+  /// The kind of the call that changes it.
   var kind: Operation.Kind {
     switch self {
     case .rateLimits, .usageTracking, .inferenceTable: .gateway
@@ -101,6 +101,6 @@ extension ManagedSettings.Part {
 }
 
 extension SideSettings {
-  /// Whether the manifest says more than tags, what is for creation alone aside.
+  /// Whether the manifest sets more than tags and creation-only settings.
   var hasMore: Bool { gateway != nil || notifications != nil || telemetry != nil || access != nil }
 }

@@ -1,17 +1,17 @@
 internal import Endpoints
 
-/// Where telemetry is to go, and whether it does. The provider answers a profile's id and not the tables' names, so that
-/// they were applied is known from the tag, or from this machine's memory where the tag only claims it
+/// The desired telemetry, and whether it is applied. The provider reports a profile's id instead of the tables' names;
+/// that they were applied is known from the tag, or from this machine's memory if the tag only claims it
 /// (serving-api.md Q21).
 struct TelemetryPlan {
-  /// Nil: a former manifest set it and this one does not.
+  /// The manifest's telemetry; nil if an earlier manifest set it and this one does not.
   let wanted: TelemetrySettings?
   let live: ObservedTelemetry?
   let marked: ManagedSettings
-  /// What this machine applied last.
+  /// The digest that this machine applied last.
   let remembered: ConfigDigest?
 
-  /// Whether nothing is to be sent.
+  /// Whether there is nothing to send.
   var isApplied: Bool {
     guard let wanted else { return live == nil }
     guard let live, isEchoed(wanted, live) else { return false }
@@ -19,8 +19,8 @@ struct TelemetryPlan {
     return marked.appliedTelemetry.map { $0 == wanted.digest.description } ?? (remembered == wanted.digest)
   }
 
-  /// What the tag is to say of it: a digest only of what was seen to be applied. What is about to change is only claimed
-  /// first, so that no other machine takes the old digest for the truth.
+  /// The telemetry's mark in the tag: a digest only of telemetry that is known to be applied. Telemetry that is about
+  /// to change is only claimed first, so that no other machine trusts the old digest.
   var mark: String? {
     guard let wanted else { return marked.appliedTelemetry }
     let word = wanted.digest.description
@@ -36,6 +36,6 @@ struct TelemetryPlan {
 }
 
 extension TelemetrySettings {
-  /// Whether it has what no provider answers.
+  /// Whether it names tables, which no provider reports.
   var namesTables: Bool { logsTable != nil || metricsTable != nil || tracesTable != nil }
 }

@@ -1,44 +1,44 @@
-/// How often something may be done: a bucket of tokens, in which each token comes back a fixed time after it was taken.
+/// A rate limit: a bucket of tokens in which each token returns a fixed time after it was taken.
 ///
-/// That makes the bound strict: in **any** window of ``per``, from a moment up to but not including the one `per` later, at
-/// most ``capacity`` tokens are taken. (The usual bucket, refilled drop by drop, gives up to twice as many in the window in
-/// which a full bucket is emptied.) A burst is therefore as large as what is in the bucket, at most `capacity`, and what it
-/// took comes back as the burst went: all at once, `per` later.
+/// This makes the limit strict: in **any** window of ``per``, from a time up to but not including the one `per` later,
+/// at most ``capacity`` tokens are taken. (The usual bucket, refilled continuously, gives up to twice as many in the
+/// window in which a full bucket is emptied.) A burst is therefore at most as large as the bucket's content, up to
+/// `capacity`, and its tokens return as they were taken: all at once, `per` later.
 ///
-/// Who gets no token stands in line. The urgent stand before all others, and within a line it is first come, first served:
-/// a free token is kept for whoever is ahead, so nobody who comes later makes somebody ahead wait longer. The wait that
-/// ``take(for:urgent:now:)`` tells is when the token for that place in line comes back, so that nobody asks in vain unless
-/// somebody urgent came in between. Who does not ask again within ``hold`` after that time loses its place.
+/// A key that gets no token waits in line. Urgent keys are ahead of all others, and within a line it is first come,
+/// first served: a free token is kept for the key ahead, so that later keys never delay earlier ones. The wait returned
+/// by ``take(for:urgent:now:)`` ends when the token for that place in line returns, so that no key asks in vain unless
+/// an urgent one came in between. A key that does not ask again within ``hold`` after that time loses its place.
 ///
-/// Times are durations since any origin that stays the same; a time before the last one counts as the last one.
+/// Times are durations since any fixed origin; a time before the last one counts as the last one.
 package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   package let capacity: Int
   package let per: Duration
-  /// How long a free token is kept for who is to come for it.
+  /// How long a free token is kept for the key at its place in line.
   package let hold: Duration
   private var clock = Duration.zero
-  /// When the tokens that are taken come back, the earliest first; with those in use `capacity` of them at most.
+  /// The return times of the taken tokens, earliest first; together with those in use, at most `capacity`.
   private var returns: [Duration] = []
-  /// Tokens in use: when they come back is not known before ``giveBack(now:)``.
+  /// The number of tokens in use, whose return times are unknown before ``giveBack(now:)``.
   private var inUse = 0
   private var urgent = WaitingLine<Key>()
   private var ordinary = WaitingLine<Key>()
 
   /// - Parameters:
   ///   - capacity: at least 1.
-  ///   - hold: a tenth of `per` where none is given.
+  ///   - hold: a tenth of `per` if not given.
   package init(capacity: Int, per: Duration, hold: Duration? = nil) {
     self.capacity = max(1, capacity)
     self.per = max(.zero, per)
     self.hold = max(.zero, hold ?? per / 10)
   }
 
-  /// Takes a token for `key`, or stands in line for one. The last ask counts: a key that asks less or more urgently than
+  /// Takes a token for `key`, or a place in line for one. The last call counts: a key that is less or more urgent than
   /// before goes to the end of its new line.
   ///
-  /// - Parameter isHeld: whether the token is in use until ``giveBack(now:)``, and comes back ``per`` after that: what is
-  ///   long on its way to where it counts is then bound as strictly as what arrives at once.
-  /// - Returns: nil when a token was taken; else how long to wait before asking again.
+  /// - Parameter isHeld: whether the token is in use until ``giveBack(now:)``, and returns ``per`` after that, so that
+  ///   slow calls are limited as strictly as fast ones.
+  /// - Returns: nil if a token was taken; else how long to wait before asking again.
   package mutating func take(
     for key: Key, urgent isUrgent: Bool, holding isHeld: Bool = false, now: Duration
   ) -> Duration? {
@@ -56,7 +56,7 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     return wait
   }
 
-  /// A token that was held is used no more: it comes back ``per`` from now.
+  /// Releases a held token, which returns ``per`` from now.
   package mutating func giveBack(now: Duration) {
     guard inUse > 0 else { return }
     advance(to: now)
@@ -64,16 +64,16 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     returns.append(clock + per)
   }
 
-  /// The key wants no token any more.
+  /// Removes a key from the line.
   package mutating func leave(_ key: Key) {
     urgent.leave(key)
     ordinary.leave(key)
   }
 
-  /// Tokens in the bucket, as of the last time that was told; some may be kept for who stands in line.
+  /// The number of tokens in the bucket at the last known time; some may be kept for keys in line.
   package var free: Int { capacity - returns.count - inUse }
 
-  /// Keys that stand in line.
+  /// The number of keys in line.
   package var waiting: Int { urgent.count + ordinary.count }
 
   private mutating func advance(to now: Duration) {
@@ -84,8 +84,8 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
     ordinary.dropLapsed(at: clock)
   }
 
-  /// When the token comes that is left after `ahead` others have taken theirs as early as they can: those that are out come
-  /// back one by one, those that are free are taken now and come back `per` later, and so on, round by round.
+  /// Returns the time of the first token left after `ahead` keys have taken theirs as early as possible: taken tokens
+  /// return one by one, free ones are taken now and return `per` later, and so on.
   private func timeOfToken(_ ahead: Int) -> Duration {
     let index = ahead - free
     let place = index % capacity

@@ -1,4 +1,4 @@
-/// Who waits, in the order of their coming, each until a time after which its place lapses.
+/// Waiting keys in order of arrival, each with a time after which its place lapses.
 struct WaitingLine<Key: Hashable & Sendable>: Sendable {
   private struct Place {
     let ticket: UInt64
@@ -6,19 +6,19 @@ struct WaitingLine<Key: Hashable & Sendable>: Sendable {
     var lapse: Duration
   }
 
-  /// By ticket, so that a place is found by halving.
+  /// The places by ticket, for binary search.
   private var places: [Place] = []
   private var tickets: [Key: UInt64] = [:]
   private var lastTicket: UInt64 = 0
-  /// No place lapses before.
+  /// The earliest time at which a place lapses.
   private var firstLapse: Duration?
 
   var count: Int { places.count }
 
-  /// How many stand before the key; everybody, where it does not stand in line.
+  /// Returns the number of keys ahead of the key; all, if it is not in line.
   func ahead(of key: Key) -> Int { index(of: key) ?? places.count }
 
-  /// Keeps the key's place, or gives it the last one, until `lapse`.
+  /// Keeps the key's place, or adds it at the end, until `lapse`.
   mutating func stand(_ key: Key, until lapse: Duration) {
     firstLapse = min(firstLapse ?? lapse, lapse)
     if let index = index(of: key) {

@@ -1,5 +1,5 @@
-/// Slots by time, the earliest first; of one time, what was put first. A binary heap in which every slot's place is known,
-/// so that a slot can also leave early, and nothing that left stays behind. Putting and removing take O(log n).
+/// Slots by time, earliest first; with equal times, in order of insertion. A binary heap in which every slot's place is
+/// known, so that a slot can also be removed early without a trace. Insertion and removal take O(log n).
 struct DelayHeap: Sendable {
   private struct Entry {
     let time: Duration
@@ -18,14 +18,14 @@ struct DelayHeap: Sendable {
 
   var count: Int { entries.count }
 
-  /// The slot whose time comes first.
+  /// The slot with the earliest time.
   var first: (slot: Int, time: Duration)? { entries.first.map { ($0.slot, $0.time) } }
 
   mutating func makeRoom(for slot: Int) {
     while places.count <= slot { places.append(Self.absent) }
   }
 
-  /// Puts a slot that is not in the heap.
+  /// Inserts a slot that is not in the heap.
   mutating func put(_ slot: Int, at time: Duration) {
     puts += 1
     let entry = Entry(time: time, order: puts, slot: slot)
@@ -33,13 +33,13 @@ struct DelayHeap: Sendable {
     rise(entry, from: entries.count - 1)
   }
 
-  /// Takes the slot out, if it is in.
+  /// Removes the slot, if it is in the heap.
   mutating func remove(_ slot: Int) {
     let place = places[slot]
     guard place != Self.absent, let last = entries.popLast() else { return }
     places[slot] = Self.absent
     guard place < entries.count else { return }
-    // The last entry fills the gap, and belongs above or below it.
+    // The last entry fills the gap, then moves up or down.
     if place > 0, last < entries[(place - 1) / 2] { rise(last, from: place) } else { sink(last, from: place) }
   }
 

@@ -1,5 +1,5 @@
-/// Lists of slots, first in, first out, from whose middle a slot can leave. A slot is in one list at most, and everything
-/// but ``slots(in:)`` takes O(1).
+/// First-in, first-out lists of slots that also allow removal from the middle. A slot is in at most one list, and
+/// everything except ``slots(in:)`` takes O(1).
 struct SlotLists: Sendable {
   private struct Link {
     var list = SlotLists.none
@@ -13,7 +13,7 @@ struct SlotLists: Sendable {
     var count = 0
   }
 
-  /// No slot, no list.
+  /// Stands for no slot and no list.
   private static let none = -1
   private var links: [Link] = []
   private var lists: [Ends]
@@ -28,7 +28,7 @@ struct SlotLists: Sendable {
     while links.count <= slot { links.append(Link()) }
   }
 
-  /// Puts the slot, which is in no list, at the end of one.
+  /// Appends a slot, which must not be in a list, to a list.
   mutating func append(_ slot: Int, to list: Int) {
     let last = lists[list].last
     links[slot] = Link(list: list, previous: last, next: Self.none)
@@ -37,7 +37,7 @@ struct SlotLists: Sendable {
     lists[list].count += 1
   }
 
-  /// Takes the slot out of the list in which it is, if any.
+  /// Removes the slot from its list, if any.
   mutating func remove(_ slot: Int) {
     let link = links[slot]
     guard link.list != Self.none else { return }
@@ -51,7 +51,7 @@ struct SlotLists: Sendable {
     links[slot] = Link()
   }
 
-  /// The slots of a list in its order.
+  /// Returns the slots of a list in order.
   func slots(in list: Int) -> some Sequence<Int> {
     sequence(state: lists[list].first) { [links] (slot: inout Int) -> Int? in
       guard slot != Self.none else { return nil }

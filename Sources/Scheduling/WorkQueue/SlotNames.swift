@@ -1,5 +1,5 @@
-/// Which key has which slot. A slot whose key is removed is given to a later key, so that there are never more slots than
-/// keys at once, and a removed key is not kept.
+/// The mapping of keys to slots. The slot of a removed key is reused, so that there are never more slots than keys at
+/// one time, and a removed key is not kept.
 struct SlotNames<Key: Hashable & Sendable>: Sendable {
   private var keys: [Key?] = []
   private var numbers: [Key: Int] = [:]
@@ -11,7 +11,7 @@ struct SlotNames<Key: Hashable & Sendable>: Sendable {
 
   func find(_ key: Key) -> Int? { numbers[key] }
 
-  /// The key's slot; a free one becomes its own.
+  /// Returns the key's slot, or assigns a free one.
   mutating func slot(for key: Key) -> Int {
     if let slot = numbers[key] { return slot }
     let slot = free.popLast() ?? keys.count

@@ -1,6 +1,6 @@
-/// The rules of ``WorkQueue``, on the numbers of slots instead of keys.
+/// The rules of ``WorkQueue``, applied to slot numbers instead of keys.
 struct SlotQueue: Sendable {
-  /// Work that begins.
+  /// A run that begins.
   struct Run {
     let slot: Int
     let priority: WorkPriority
@@ -8,31 +8,31 @@ struct SlotQueue: Sendable {
     let failures: Int
   }
 
-  /// What an add, or adds that merged, ask for.
+  /// The request of one add, or of several merged ones.
   private struct Wish {
     var priority: WorkPriority
     var time: Duration
-    /// Whether back-off does not hold it up.
+    /// Whether it ignores back-off.
     var isUrgent: Bool
   }
 
   private enum State {
-    /// Not queued; at most its failures are remembered. An add makes it delayed or ready.
+    /// Not queued; at most its failures are kept. An add makes it delayed or ready.
     case idle
-    /// In the heap until its time, which makes it ready. An add may bring it forward.
+    /// In the heap until its time, when it becomes ready. An add may bring it forward.
     case delayed(WorkPriority, until: Duration)
-    /// In the list of its priority, until it is taken and runs.
+    /// In the list of its priority until it is taken and runs.
     case ready(WorkPriority, since: Duration)
-    /// In the list of what runs, with what adds asked for meanwhile. The end makes it idle, delayed or ready.
+    /// In the list of running slots, with the adds in the meantime. When it ends, it becomes idle, delayed or ready.
     case running(WorkPriority, since: Duration, added: [Wish])
   }
 
   private struct Slot {
     var state = State.idle
     var failures = 0
-    /// When back-off ends.
+    /// The end of the back-off.
     var backoffEnd = Duration.zero
-    /// The time that a server asked for, which nothing goes before.
+    /// The earliest time that a server allows, also for urgent work.
     var earliest = Duration.zero
   }
 
@@ -41,7 +41,7 @@ struct SlotQueue: Sendable {
   private var clock = Duration.zero
   private var slots: [Slot] = []
   private var delayed = DelayHeap()
-  /// A list for each priority, by its raw value, and the list of what runs, in the order of its beginning.
+  /// A list for each priority, by raw value, and the list of running slots, in the order in which they began.
   private var lists = SlotLists(count: SlotQueue.runningList + 1)
   private(set) var failing = 0
   private(set) var adds = 0
@@ -87,7 +87,7 @@ struct SlotQueue: Sendable {
     for wish in added { enqueue(slot, wish) }
   }
 
-  /// Makes ready whose time has come.
+  /// Makes the slots ready whose time has come.
   mutating func advance(to now: Duration) {
     clock = max(clock, now)
     while let (slot, time) = delayed.first, time <= clock {
@@ -97,7 +97,7 @@ struct SlotQueue: Sendable {
     }
   }
 
-  // MARK: What there is
+  // MARK: State
 
   var nextReady: Duration? {
     for priority in (0..<Self.runningList).reversed() {
@@ -134,7 +134,7 @@ struct SlotQueue: Sendable {
     return (longest, total)
   }
 
-  /// Whether there is nothing to know about the slot.
+  /// Whether the slot has no state.
   func isUnused(_ slot: Int) -> Bool {
     guard case .idle = slots[slot].state else { return false }
     return slots[slot].failures == 0
@@ -142,7 +142,7 @@ struct SlotQueue: Sendable {
 
   // MARK: The rules
 
-  /// Takes note of how a run ended, and says when the slot comes back for it.
+  /// Records the outcome of a run, and returns when the slot is to run again.
   private mutating func judge(
     _ slot: Int, _ outcome: WorkOutcome, ranAt priority: WorkPriority, chance: Double
   ) -> Wish? {
@@ -194,7 +194,7 @@ struct SlotQueue: Sendable {
       delayed.remove(slot)
       place(slot, max(priority, wish.priority), min(old, time))
     case .ready(let priority, let since):
-      // Added while it ran, it may have been wanted since before it was ready.
+      // If added while it ran, it may have been wanted before it was ready.
       slots[slot].state = .ready(priority, since: min(since, time))
       guard wish.priority > priority else { return }
       lists.remove(slot)
@@ -204,13 +204,13 @@ struct SlotQueue: Sendable {
     }
   }
 
-  /// What a wish comes to where the slot has failed.
+  /// Returns the time of a wish with back-off applied.
   private func permitted(_ slot: Int, _ wish: Wish) -> Duration {
     let held = wish.isUrgent ? slots[slot].earliest : max(slots[slot].earliest, slots[slot].backoffEnd)
     return max(wish.time, held)
   }
 
-  /// Two wishes at most are kept: only the run's end shows whether back-off holds up one and not the other.
+  /// Merges a wish. At most two are kept: only the run's end shows whether back-off delays one and not the other.
   private static func merge(_ wish: Wish, into added: [Wish]) -> [Wish] {
     var wishes = added
     guard let same = wishes.firstIndex(where: { $0.isUrgent == wish.isUrgent }) else { return wishes + [wish] }
@@ -219,7 +219,7 @@ struct SlotQueue: Sendable {
     return wishes
   }
 
-  /// Puts a slot that is in no list and not in the heap where it belongs.
+  /// Puts a slot, which is neither in a list nor in the heap, where it belongs.
   private mutating func place(_ slot: Int, _ priority: WorkPriority, _ time: Duration) {
     if time > clock {
       slots[slot].state = .delayed(priority, until: time)

@@ -1,25 +1,26 @@
-/// How urgent the work on a key is.
+/// The urgency of the work on a key.
 package enum WorkPriority: Int, Comparable, Sendable, CaseIterable {
-  /// Looking again to be safe: the first list after a start, and the periodic look at everything.
+  /// A periodic resync, and the first list after a start.
   case resync
-  /// A person changed something, or what waits for a change saw one.
+  /// A user's change, or a change that was waited for.
   case edit
-  /// A rollback, or what a person waits for.
+  /// A rollback, or work that a user is waiting for.
   case rescue
 
   package static func < (one: WorkPriority, other: WorkPriority) -> Bool { one.rawValue < other.rawValue }
 }
 
-/// How the work on a key ended.
+/// The outcome of the work on a key.
 package enum WorkOutcome: Hashable, Sendable {
-  /// With success. Its failures are forgotten, and nothing more is to be done until an add.
+  /// Success. Failures are reset, and nothing more is done until an add.
   case done
-  /// With success. Its failures are forgotten, and it is to be looked at again after this time.
+  /// Success. Failures are reset, and the key is checked again after this time.
   case again(after: Duration, WorkPriority)
-  /// With an error that time may heal: again after back-off.
+  /// A temporary error: retried after back-off.
   case failed
-  /// The same, but when the server said (`Retry-After`), be that sooner or later than back-off; zero: it did not say.
+  /// A temporary error, retried at the server's time (`Retry-After`), whether earlier or later than back-off; zero if
+  /// the server gave none.
   case failedFor(atLeast: Duration)
-  /// With an error that time will not heal: not again until an add. Earlier failures stay counted.
+  /// A permanent error: not retried until an add. Earlier failures stay counted.
   case terminal
 }

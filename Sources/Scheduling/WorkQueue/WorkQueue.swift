@@ -1,32 +1,32 @@
-/// Which keys are to be worked on, in what order, and when again: a machine without clock, lock or task.
+/// Decides which keys are worked on, in which order, and when again: a state machine without clock, lock or task.
 ///
-/// An event carries only a key; whoever takes the key looks at the world anew. So any number of adds become one run.
-/// Times are durations since any origin that stays the same; a time before the last one counts as the last one.
+/// An event carries only a key; whoever takes the key reads the current state. So any number of adds become one run.
+/// Times are durations since any fixed origin; a time before the last one counts as the last one.
 ///
-/// - A key is queued once, and is worked on by one worker. Added while it runs, it runs once more afterwards.
-/// - Adds of one key merge: the earliest time and the highest priority of them hold. Its priority never drops before the
-///   key is taken.
-/// - ``take(now:)`` gives the highest priority that is ready; within a priority, what became ready first. A key that rises
-///   goes to the end of its new priority.
-/// - A failure beats every other wish of its run: the key comes back after exponential back-off with its priority. Only a
-///   success forgets failures. During back-off, an add does not bring the key forward, so that a broken endpoint costs one
-///   run for each step of its back-off; an edit of a person does (``WorkPriority/edit`` or higher, without delay), since
-///   what failed may be put right. Where a server says when to come back, that is kept, and not even an edit goes before it
+/// - A key is queued once, and one worker works on it. If added while it runs, it runs once more afterwards.
+/// - Adds of one key merge: the earliest time and the highest priority apply. The priority never drops before the key
+///   is taken.
+/// - ``take(now:)`` returns the highest priority that is ready; within a priority, the key that became ready first. A
+///   key whose priority rises goes to the end of its new priority.
+/// - A failure overrides every other outcome of its run: the key is retried after exponential back-off with its
+///   priority. Only a success resets failures. During back-off, an add does not bring the key forward, so that a broken
+///   endpoint costs one run per step of its back-off; a user's edit does (``WorkPriority/edit`` or higher, without
+///   delay), because it may have fixed the problem. If a server says when to retry, not even an edit is earlier
 ///   (``WorkOutcome/failedFor(atLeast:)``).
-/// - Keys that are neither queued, running nor failing are not kept.
+/// - Keys that are not queued, running or failing are not kept.
 ///
 /// Every operation takes O(log n) for n queued keys.
 package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
   package typealias Priority = WorkPriority
   package typealias Outcome = WorkOutcome
 
-  /// A key that is to be worked on now; ``WorkQueue/finish(_:_:now:chance:)`` ends the work.
+  /// A key to work on now; ``WorkQueue/finish(_:_:now:chance:)`` ends the work.
   package struct Taken: Hashable, Sendable {
     package let key: Key
     package let priority: Priority
-    /// Since the key became ready, or was added while it ran.
+    /// The time since the key became ready, or was added while it ran.
     package let waited: Duration
-    /// How often in a row its work has failed.
+    /// The number of failures in a row.
     package let failures: Int
 
     package init(key: Key, priority: Priority, waited: Duration, failures: Int) {
@@ -37,7 +37,7 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
     }
   }
 
-  // Keys are names of slots. The decisions are taken on slots, whose numbers cost less to keep in order than keys do.
+  // Keys are names of slots. Decisions are made on slots, because their numbers are cheaper to order than keys.
   private var slots: SlotQueue
   private var names = SlotNames<Key>()
 
@@ -45,10 +45,10 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
 
   // MARK: Events
 
-  // The controller's keys are text. Specialized for it, calls from another module look no types up while they run, which
-  // would take as long as the work itself.
+  // The controller's keys are strings. Specialization avoids type look-ups at run time in calls from other modules,
+  // which would take as long as the work itself.
 
-  /// The key is to be worked on, `after` at the earliest; less than nothing counts as nothing.
+  /// Adds a key to work on after `after` at the earliest; a negative delay counts as zero.
   @specialized(where Key == String)
   package mutating func add(_ key: Key, priority: Priority, after: Duration = .zero, now: Duration) {
     let slot = names.slot(for: key)
@@ -56,14 +56,14 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
     slots.add(slot, priority: priority, after: after, now: now)
   }
 
-  /// The next key, from now on running; nil while none is ready.
+  /// Takes the next key, which is then running; nil if none is ready.
   @specialized(where Key == String)
   package mutating func take(now: Duration) -> Taken? {
     guard let run = slots.take(now: now), let key = names[run.slot] else { return nil }
     return Taken(key: key, priority: run.priority, waited: run.waited, failures: run.failures)
   }
 
-  /// The work on a key has ended. Nothing happens for a key that does not run.
+  /// Ends the work on a key. Does nothing if the key is not running.
   /// - Parameter chance: a number from 0 up to 1, the caller's randomness, which spreads back-off.
   @specialized(where Key == String)
   package mutating func finish(_ key: Key, _ outcome: Outcome, now: Duration, chance: Double) {
@@ -72,44 +72,44 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
     if slots.isUnused(slot) { names.remove(slot) }
   }
 
-  /// Lets time pass, so that the figures are those of `now`.
+  /// Advances the time, so that the figures are those of `now`.
   package mutating func advance(to now: Duration) { slots.advance(to: now) }
 
-  // MARK: What there is
+  // MARK: State
 
-  /// When the next key becomes ready; in the past where one is ready already, nil where none is queued.
+  /// The time when the next key becomes ready; in the past if one is ready already, nil if none is queued.
   package var nextReady: Duration? { slots.nextReady }
 
-  /// Keys that are ready, as of the last time that was told.
+  /// The number of keys that were ready at the last known time.
   package var depth: Int { slots.depth }
 
-  /// Keys of one priority that are ready.
+  /// Returns the number of ready keys of a priority.
   package func depth(of priority: Priority) -> Int { slots.depth(of: priority) }
 
-  /// Keys that are queued for later.
+  /// The number of keys that are queued for later.
   package var waiting: Int { slots.waiting }
 
-  /// Keys that are being worked on.
+  /// The number of running keys.
   package var running: Int { slots.running }
 
-  /// Keys whose last work failed.
+  /// The number of keys whose last run failed.
   package var failing: Int { slots.failing }
 
-  /// Keys that the queue knows, for whatever reason.
+  /// The number of keys that the queue keeps, for any reason.
   package var known: Int { names.count }
 
-  /// How many times a key came onto the queue. Adds that merged with an earlier one do not count.
+  /// The number of times that a key was queued. Adds that merged with an earlier one do not count.
   package var adds: Int { slots.adds }
 
-  /// How many times work was put off because it failed.
+  /// The number of retries after failures.
   package var retries: Int { slots.retries }
 
-  /// How often in a row the key's work has failed.
+  /// Returns the number of failures in a row of a key.
   package func failures(of key: Key) -> Int { names.find(key).map { slots.failures(of: $0) } ?? 0 }
 
-  /// When the key becomes or became ready; nil while it is not queued.
+  /// Returns the time when the key becomes or became ready; nil if it is not queued.
   package func readyTime(of key: Key) -> Duration? { names.find(key).flatMap { slots.readyTime(of: $0) } }
 
-  /// How long the work that has not ended runs: the longest of it, and all together.
+  /// Returns how long unfinished work has been running: the longest, and the total.
   package func unfinished(now: Duration) -> (longest: Duration, total: Duration) { slots.unfinished(now: now) }
 }

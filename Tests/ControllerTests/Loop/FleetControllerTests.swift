@@ -178,7 +178,7 @@ import Testing
     try await rig.run(for: .seconds(600))
     #expect(names.allSatisfy { rig.world.workspace.endpoint($0) != nil })
     let status = try #require(await rig.status("e1"))
-    #expect(status.why == "deleting 2 of 5 endpoints (more than 20 %) needs --allow-mass-delete")
+    #expect(status.why == "deleting 2 of 5 endpoints (more than 20 %) requires --allow-mass-delete")
     #expect(status.phase == .withheld && status.reason == .massDeletion && status.needsPerson)
     // Told once, for the whole fleet, however often it is looked at and whoever goes on.
     rig.restart()

@@ -211,7 +211,7 @@ import Testing
     let set = try await source().read().set
     #expect(set.manifests.map(\.name) == ["good"] && !set.isComplete)
     #expect(set.findings.count == 1, "\(set.findings.count)")
-    #expect(set.findings.first?.message.hasPrefix("4000 files hold no ServingEndpoint: ") == true)
+    #expect(set.findings.first?.message.hasPrefix("4000 files contain no ServingEndpoint: ") == true)
     #expect(set.findings.first?.message.hasSuffix(" and 3997 more") == true)
     #expect(set.findings.first?.suggestion?.contains("--exclude") == true)
   }
