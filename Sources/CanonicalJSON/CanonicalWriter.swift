@@ -1,32 +1,33 @@
-/// Canonical JSON written piece by piece, for documents so frequent that building a ``JSONValue`` first would tell.
+/// Writes canonical JSON piece by piece, for documents so frequent that building a ``JSONValue`` first would be too
+/// slow.
 ///
-/// Whoever writes gives the members of each object in the order of their keys' UTF-8 bytes, each key once.
+/// The caller writes the members of each object in the order of their keys' UTF-8 bytes, each key once.
 package struct CanonicalWriter {
-  /// What has been written.
+  /// The bytes written so far.
   package private(set) var bytes: [UInt8] = []
-  /// Whether the next key or value opens its object or array, or follows its key.
+  /// Whether the next key or value is the first in its object or array, or follows its key.
   private var isFirst = true
 
   package init() { bytes.reserveCapacity(512) }
 
-  /// An object, whose members `members` writes.
+  /// Writes an object; `members` writes its members.
   package mutating func object(_ members: (inout CanonicalWriter) -> Void) {
     enclosed(UInt8(ascii: "{"), UInt8(ascii: "}"), members)
   }
 
-  /// An array, whose elements `elements` writes.
+  /// Writes an array; `elements` writes its elements.
   package mutating func array(_ elements: (inout CanonicalWriter) -> Void) {
     enclosed(UInt8(ascii: "["), UInt8(ascii: "]"), elements)
   }
 
-  /// An object of texts, in any order.
+  /// Writes an object of strings, given in any order.
   package mutating func object(_ members: [String: String]) {
     object { writer in
       for (key, value) in members.sorted(by: { utf8Precedes($0.key, $1.key) }) { writer.member(key, value) }
     }
   }
 
-  /// A key; its value is written next.
+  /// Writes a key; its value is written next.
   package mutating func key(_ key: String) {
     value(key)
     bytes.append(UInt8(ascii: ":"))

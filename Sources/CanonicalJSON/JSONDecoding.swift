@@ -1,8 +1,8 @@
-/// Why a text is no JSON document, and where: `offset` counts bytes from 0.
+/// Why a text is not a JSON document, and where: `offset` counts bytes from 0.
 package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
   package let message: String
   package let offset: Int
-  /// Whether the text ends before the document does, as what was cut off on its way or half written.
+  /// Whether the text ends before the document does, because it was truncated or only half written.
   package var endsTooEarly = false
 
   package var description: String {
@@ -11,10 +11,11 @@ package struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension JSONValue {
-  /// How deep arrays and objects may nest; deeper is an error, so a hostile document cannot exhaust the stack.
+  /// The maximum nesting depth of arrays and objects; deeper is an error, so that a hostile document cannot exhaust the
+  /// stack.
   package static let maximumDepth = 256
 
-  /// Reads one document (RFC 8259, strictly); anything but white space after it is an error.
+  /// Parses one document (strictly by RFC 8259); anything except white space after it is an error.
   package init(parsing bytes: [UInt8]) throws(JSONError) {
     self = try bytes.withUnsafeBufferPointer { buffer -> Result<JSONValue, JSONError> in
       var reader = JSONReader(input: buffer)
@@ -29,7 +30,7 @@ extension JSONValue {
     }.get()
   }
 
-  /// The same from text.
+  /// Parses one document from a string.
   package init(parsing text: String) throws(JSONError) { try self.init(parsing: Array(text.utf8)) }
 }
 
@@ -39,7 +40,7 @@ private struct JSONReader {
 
   func failure(_ message: String) -> JSONError { JSONError(message: message, offset: position) }
 
-  /// What stands here is not what has to, or nothing stands here any more.
+  /// Returns the error for something else here than expected, or for the end of the text.
   func missing(_ what: String) -> JSONError {
     guard position >= input.count else { return failure("expected \(what)") }
     return JSONError(
@@ -106,7 +107,7 @@ private struct JSONReader {
       let key = try string()
       skipSpace()
       guard take(UInt8(ascii: ":")) else { throw missing("\":\" after the key") }
-      // A key given twice: the last one counts, as in most readers; servers are not ours to refuse over it.
+      // For a duplicate key the last value wins, as in most readers; a server's response is not refused because of it.
       members[key] = try value(depth: depth + 1)
       skipSpace()
       if take(UInt8(ascii: "}")) { return .object(members) }
@@ -140,7 +141,7 @@ private struct JSONReader {
     return Int64(exactly: number).map { .int($0) } ?? .double(number)
   }
 
-  /// Skips decimal digits; false where there is none.
+  /// Skips decimal digits; returns false if there are none.
   private mutating func digits() -> Bool {
     let start = position
     while let byte = peek(), (0x30...0x39).contains(byte) { position += 1 }
@@ -193,7 +194,8 @@ private struct JSONReader {
     }
   }
 
-  /// A `\u` escape, or two that make a surrogate pair; a lone surrogate becomes U+FFFD, since it has no UTF-8 form.
+  /// Reads a `\u` escape, or two that form a surrogate pair; a lone surrogate becomes U+FFFD, because it has no UTF-8
+  /// form.
   private mutating func unicodeScalar() throws(JSONError) -> Character {
     let first = try hex4()
     if (0xD800...0xDBFF).contains(first), peek() == UInt8(ascii: "\\"), position + 1 < input.count,

@@ -1,18 +1,19 @@
-/// How a document is written out.
+/// The style in which a document is written.
 package enum JSONStyle: Sendable {
-  /// One line, no spaces: the form that digests are taken of.
+  /// One line without spaces: the form that digests are computed from.
   case compact
-  /// Two-space indents, one member a line: the form people read.
+  /// Two-space indentation, one member per line: the form for people.
   case pretty
 }
 
 extension JSONValue {
-  /// The document's text: keys sorted by UTF-8 bytes, shortest round-tripping numbers, only the escapes JSON demands.
+  /// Returns the document's text: keys sorted by UTF-8 bytes, shortest round-trip numbers, only the escapes that JSON
+  /// requires.
   package func text(_ style: JSONStyle = .compact) -> String {
     String(decoding: bytes(style), as: UTF8.self)
   }
 
-  /// The same as UTF-8 bytes.
+  /// Returns the document's text as UTF-8 bytes.
   package func bytes(_ style: JSONStyle = .compact) -> [UInt8] {
     var writer = JSONWriter(pretty: style == .pretty)
     writer.write(self, depth: 0)
@@ -72,13 +73,13 @@ private struct JSONWriter {
 
   private mutating func raw(_ text: String) { output.append(contentsOf: text.utf8) }
 
-  /// A double that is a whole number prints as the integer, so `1.0` and `1` are the same canonical bytes.
+  /// Writes a double; a whole number is written as an integer, so that `1.0` and `1` are the same canonical bytes.
   private mutating func write(_ number: Double) {
     if let whole = Int64(exactly: number) { raw(String(whole)) } else { raw(number.isFinite ? "\(number)" : "null") }
   }
 }
 
-/// The order of keys in the canonical form: by their UTF-8 bytes.
+/// Compares keys in the order of the canonical form: by their UTF-8 bytes.
 func utf8Precedes(_ one: String, _ other: String) -> Bool {
   let order = one.utf8.withContiguousStorageIfAvailable { one in
     other.utf8.withContiguousStorageIfAvailable { other in
@@ -92,7 +93,7 @@ func utf8Precedes(_ one: String, _ other: String) -> Bool {
 }
 
 extension [UInt8] {
-  /// Appends a text as JSON writes it, in quotes and with only the escapes that JSON demands.
+  /// Appends a JSON string, in quotes and with only the escapes that JSON requires.
   mutating func appendJSON(_ text: String) {
     append(UInt8(ascii: "\""))
     defer { append(UInt8(ascii: "\"")) }

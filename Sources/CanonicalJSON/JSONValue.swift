@@ -1,11 +1,11 @@
-/// A JSON document as a value. Objects keep no order: the canonical form sorts keys, so two documents that mean the same
-/// are the same bytes.
+/// A JSON document as a value. Objects have no order: the canonical form sorts keys, so that two documents with the
+/// same meaning have the same bytes.
 package enum JSONValue: Hashable, Sendable {
   case null
   case bool(Bool)
-  /// A whole number that fits 64 bits, however it was written.
+  /// A whole number that fits into 64 bits, however it was written.
   case int(Int64)
-  /// Any other number. Never NaN nor infinite when it came from a document.
+  /// Any other number. Never NaN or infinite if it came from a document.
   case double(Double)
   case string(String)
   case array([JSONValue])
@@ -13,7 +13,7 @@ package enum JSONValue: Hashable, Sendable {
 }
 
 extension JSONValue {
-  /// The member of an object, or nil where this is no object or has no such member.
+  /// The member of an object; nil if this is not an object or has no such member.
   package subscript(key: String) -> JSONValue? {
     if case .object(let members) = self { members[key] } else { nil }
   }
@@ -23,7 +23,7 @@ extension JSONValue {
   package var arrayValue: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
   package var objectValue: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
 
-  /// The number as an integer; a double counts only when it is whole, since some servers write `1.0` for 1.
+  /// The number as an integer; a double counts if it is whole, because some servers write `1.0` for 1.
   package var intValue: Int64? {
     switch self {
     case .int(let number): number
@@ -53,7 +53,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
   package init(floatLiteral value: Double) { self = .double(value) }
   package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
   package init(nilLiteral: ()) { self = .null }
-  /// A key given twice keeps the later value; literals are the programmer's, documents refuse it.
+  /// Creates an object; for a duplicate key the last value wins.
   package init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(Dictionary(elements, uniquingKeysWith: { $1 }))
   }

@@ -2,7 +2,7 @@ internal import CCrypto
 
 /// HMAC with SHA-256 (RFC 2104, RFC 4231): proves that a message was known to the holder of a key.
 package enum HMACSHA256 {
-  /// The 32-byte code of the message under the key. A key of any length is taken, the empty one included.
+  /// Returns the 32-byte code of the message under the key. The key may have any length, including zero.
   package static func authenticate(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
     // OpenSSL reads a null key as "no key set", and an empty array may have no address: one spare byte gives it one.
     let addressable = key.isEmpty ? [0] : key
@@ -14,18 +14,18 @@ package enum HMACSHA256 {
     }
   }
 
-  /// Whether `code` is the message's code under the key, in a time that does not depend on where they differ.
+  /// Whether `code` is the message's code under the key. The time does not depend on where they differ.
   package static func isValid(_ code: [UInt8], for message: [UInt8], key: [UInt8]) -> Bool {
     constantTimeEquals(code, authenticate(message, key: key))
   }
 }
 
-/// Whether two byte strings are equal, in a time that depends on their lengths only and not on their contents.
+/// Whether two byte strings are equal. The time depends only on their lengths, not on their contents.
 package func constantTimeEquals(_ left: [UInt8], _ right: [UInt8]) -> Bool {
   left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0
 }
 
-/// Whether two texts have the same UTF-8 bytes, in a time that depends on their lengths only.
+/// Whether two texts have the same UTF-8 bytes. The time depends only on their lengths.
 package func constantTimeEquals(_ left: String, _ right: String) -> Bool {
   constantTimeEquals(Array(left.utf8), Array(right.utf8))
 }

@@ -1,6 +1,6 @@
-/// Bytes as lower-case hexadecimal digits and back.
+/// Converts bytes to lower-case hexadecimal digits and back.
 package enum Hexadecimal {
-  /// Two lower-case digits a byte.
+  /// Returns two lower-case digits per byte.
   package static func encode(_ bytes: some Collection<UInt8>) -> String {
     String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
       var count = 0
@@ -13,7 +13,7 @@ package enum Hexadecimal {
     }
   }
 
-  /// The bytes that an even number of hexadecimal digits spells, in either case; nil where it is not that.
+  /// Returns the bytes of an even number of hexadecimal digits in either case; nil for anything else.
   package static func decode(_ text: some StringProtocol) -> [UInt8]? {
     let digits = Array(text.utf8)
     guard digits.count.isMultiple(of: 2) else { return nil }

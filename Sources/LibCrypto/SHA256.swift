@@ -1,14 +1,14 @@
 internal import CCrypto
 
-/// SHA-256 of bytes that are at hand; `SHA256Hasher` takes them piece by piece.
+/// Computes SHA-256 of available bytes; `SHA256Hasher` takes them piece by piece.
 package enum SHA256 {
-  /// The digest of the bytes.
+  /// Returns the digest of the bytes.
   package static func hash(_ bytes: some Sequence<UInt8>) -> SHA256Digest {
     bytes.withContiguousStorageIfAvailable { hash(contiguous: UnsafeRawBufferPointer($0)) }
       ?? Array(bytes).withUnsafeBytes { hash(contiguous: $0) }
   }
 
-  /// The digest of the text's UTF-8 bytes.
+  /// Returns the digest of the text's UTF-8 bytes.
   package static func hash(_ text: some StringProtocol) -> SHA256Digest {
     hash(text.utf8)
   }
@@ -21,11 +21,11 @@ package enum SHA256 {
   }
 }
 
-/// SHA-256 over bytes that arrive piece by piece.
+/// Computes SHA-256 of bytes that arrive piece by piece.
 package struct SHA256Hasher: ~Copyable {
   private let context: OpaquePointer?
 
-  /// A hasher that has seen no bytes.
+  /// Creates a hasher without any bytes.
   package init() {
     context = EVP_MD_CTX_new()
     checkOpenSSL(EVP_DigestInit_ex2(context, Algorithms.sha256, nil), "EVP_DigestInit_ex2")
@@ -33,7 +33,7 @@ package struct SHA256Hasher: ~Copyable {
 
   deinit { EVP_MD_CTX_free(context) }
 
-  /// Appends bytes to what is hashed.
+  /// Appends bytes to the hashed data.
   package mutating func update(_ bytes: some Sequence<UInt8>) {
     let context = context
     func update(contiguous bytes: UnsafeRawBufferPointer) {
@@ -44,7 +44,7 @@ package struct SHA256Hasher: ~Copyable {
     }
   }
 
-  /// The digest of everything appended; the hasher is used up.
+  /// Returns the digest of everything appended, and consumes the hasher.
   package consuming func finalize() -> SHA256Digest {
     let context = context
     return SHA256Digest { output in

@@ -1,4 +1,4 @@
-/// A SHA-256 digest: 32 bytes, compared, sorted and hashed as the number that its hexadecimal form spells.
+/// A SHA-256 digest: 32 bytes, compared, sorted and hashed as one number.
 package struct SHA256Digest: Hashable, Sendable {
   /// The number of bytes in a digest.
   package static let byteCount = 32
@@ -6,19 +6,19 @@ package struct SHA256Digest: Hashable, Sendable {
   // Four big-endian words instead of an array: no allocation, and comparison is four integer comparisons.
   private let words: (UInt64, UInt64, UInt64, UInt64)
 
-  /// A digest from its 32 bytes; nil for any other number of bytes.
+  /// Creates a digest from 32 bytes; nil for any other number of bytes.
   package init?(bytes: some Collection<UInt8>) {
     guard bytes.count == Self.byteCount else { return nil }
     self.init { buffer in _ = buffer.initialize(fromContentsOf: bytes) }
   }
 
-  /// A digest from 64 hexadecimal digits, in either case; nil for anything else.
+  /// Creates a digest from 64 hexadecimal digits in either case; nil for anything else.
   package init?(hex: String) {
     guard let bytes = Hexadecimal.decode(hex) else { return nil }
     self.init(bytes: bytes)
   }
 
-  /// A digest whose 32 bytes `fill` writes into the buffer it is given.
+  /// Creates a digest whose 32 bytes `fill` writes into the given buffer.
   init(filledBy fill: (UnsafeMutableBufferPointer<UInt8>) -> Void) {
     self.words = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.byteCount) { buffer in
       buffer.initialize(repeating: 0)
@@ -42,7 +42,7 @@ package struct SHA256Digest: Hashable, Sendable {
   package static func == (left: Self, right: Self) -> Bool { left.words == right.words }
 
   package func hash(into hasher: inout Hasher) {
-    // The bytes of a digest are uniform already; one word is as good as four.
+    // The bytes of a digest are uniformly distributed; one word is as good as four.
     hasher.combine(words.0)
   }
 }

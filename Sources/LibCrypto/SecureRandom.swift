@@ -1,10 +1,10 @@
 internal import CCrypto
 
-/// Random bytes fit for keys and tokens.
+/// Generates random bytes for keys and tokens.
 package enum SecureRandom {
-  /// Random bytes from OpenSSL's generator, which the operating system seeds.
+  /// Returns random bytes from OpenSSL's generator, which the operating system seeds.
   ///
-  /// - Throws: `SecureRandomUnavailable` when the generator cannot be seeded. Nothing weaker is used instead.
+  /// - Throws: `SecureRandomUnavailable` if the generator cannot be seeded. There is no weaker fallback.
   package static func bytes(count: Int) throws(SecureRandomUnavailable) -> [UInt8] {
     var seeded = false
     let bytes = [UInt8](unsafeUninitializedCapacity: max(count, 0)) { buffer, written in
@@ -15,10 +15,10 @@ package enum SecureRandom {
     return bytes
   }
 
-  /// A random token of `byteCount` bytes in base64url without padding (RFC 4648, section 5): safe in a URL, a file name
-  /// and a header.
+  /// Returns a random token of `byteCount` bytes in base64url without padding (RFC 4648, section 5), which is safe in a
+  /// URL, a file name and a header.
   ///
-  /// - Throws: `SecureRandomUnavailable`, as `bytes(count:)`.
+  /// - Throws: `SecureRandomUnavailable`, like `bytes(count:)`.
   package static func token(byteCount: Int = 32) throws(SecureRandomUnavailable) -> String {
     base64URL(try bytes(count: byteCount))
   }
@@ -44,7 +44,7 @@ package enum SecureRandom {
   }
 }
 
-/// OpenSSL could not gather enough randomness.
+/// The error if OpenSSL could not gather enough randomness.
 package struct SecureRandomUnavailable: Error, CustomStringConvertible {
   /// OpenSSL's own words.
   package let reason: String

@@ -1,6 +1,6 @@
 internal import CCurl
 
-/// A transfer together with the libcurl handle that carries it out. Lives on the client's thread and never leaves it.
+/// A transfer and the libcurl handle that performs it. Stays on the client's thread.
 final class ActiveTransfer {
   struct SetUpFailure: Error {
     let reason: String
@@ -12,13 +12,13 @@ final class ActiveTransfer {
   private let errorBuffer: UnsafeMutablePointer<CChar>
   private var headerList: UnsafeMutablePointer<curl_slist>?
   private var parser: ResponseHeadParser
-  /// A redirect's head, which counts only if libcurl does not follow it.
+  /// The head of a redirect, which counts only if libcurl does not follow it.
   private var redirectHead: ResponseHead?
-  /// Why a callback of ours stopped the transfer.
+  /// Why one of our callbacks stopped the transfer.
   private var stopReason: (code: HTTPClientError.Code, message: String)?
 
   private let totalDeadline: ContinuousClock.Instant?
-  /// When the last byte went either way; nil until the connection stands.
+  /// The time of the last byte in either direction; nil until the connection is established.
   private var lastActivity: ContinuousClock.Instant?
   private var uploaded: Int64 = 0
   private var isPaused = false
@@ -44,7 +44,7 @@ final class ActiveTransfer {
     errorBuffer.deallocate()
   }
 
-  /// The transfer that a libcurl handle belongs to.
+  /// Returns the transfer that a libcurl handle belongs to.
   static func of(_ easy: UnsafeMutableRawPointer) -> ActiveTransfer? {
     var pointer: UnsafeMutableRawPointer?
     guard curl_easy_getinfo_pointer(easy, CURLINFO_PRIVATE, &pointer) == CURLE_OK else { return nil }
@@ -61,7 +61,7 @@ final class ActiveTransfer {
     return curl_easy_pause(easy, CURLPAUSE_CONT)
   }
 
-  /// How the transfer ended, given libcurl's result: nil when the whole response arrived.
+  /// Returns the failure for libcurl's result; nil if the whole response arrived.
   func outcome(_ code: CURLcode) -> (code: HTTPClientError.Code, message: String)? {
     if let stopReason { return stopReason }
     if code == CURLE_OK {
@@ -111,7 +111,7 @@ final class ActiveTransfer {
     try set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
     guard let caFile = configuration.caFile else { return }
     try set(CURLOPT_CAINFO, caFile)
-    // Distributions build libcurl with a directory of authorities that would be trusted beside the file.
+    // Distributions build libcurl with a directory of authorities that would be trusted in addition to the file.
     try set(CURLOPT_CAPATH, nil)
   }
 
@@ -144,9 +144,9 @@ final class ActiveTransfer {
     try check(curl_easy_setopt_pointer(easy, CURLOPT_HTTPHEADER, headerList))
   }
 
-  /// libcurl copies the body: it may have to be sent again on another connection.
+  /// Sets the body, which libcurl copies because it may have to be sent again on another connection.
   private func setBody(_ body: [UInt8]) throws(SetUpFailure) {
-    // An empty array may have no address, and no address would mean that a callback reads the body.
+    // An empty array may have no address, and no address would mean that a callback supplies the body.
     if body.isEmpty { return try set(CURLOPT_COPYPOSTFIELDS, "") }
     let code = body.withUnsafeBytes { bytes in
       curl_easy_setopt_pointer(easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
@@ -190,12 +190,12 @@ final class ActiveTransfer {
       })
   }
 
-  /// Called when a connection stands and the request is about to be written to it.
+  /// Called when the connection is established and the request is about to be written.
   private func mayBeSent() -> Bool {
     lastActivity = .now
     let isRepetition = transfer.noteRequestIsAboutToBeSent()
-    // libcurl repeats a request on a fresh connection when a kept one dies before an answer. The server may have acted
-    // on the first one all the same; whether to repeat what changes something is for the caller to decide.
+    // libcurl repeats a request on a new connection if a kept one breaks before a response. The server may have acted
+    // on the first one nonetheless; whether to repeat a request with side effects is for the caller to decide.
     if isRepetition && !transfer.request.isIdempotent {
       stopReason = (
         .connectionLost,
@@ -249,14 +249,14 @@ final class ActiveTransfer {
 
   // MARK: Time limits
 
-  /// The next moment at which one of our limits runs out if nothing happens, and what to say then.
+  /// The next time at which one of our limits expires if nothing happens, with its message.
   var deadline: (time: ContinuousClock.Instant, kind: HTTPClientError.Timeout, message: String)? {
     let timeouts = transfer.request.timeouts
     let total = totalDeadline.map {
       ($0, HTTPClientError.Timeout.total, "not finished within \((timeouts.total ?? .zero).inSeconds)")
     }
     guard let limit = timeouts.idle, !isPaused else { return total }
-    // Until the connection stands, the connect limit rules; a look after the idle limit finds out whether it does.
+    // Until the connection is established, the connect limit applies; a check after the idle limit shows whether it is.
     let idle = (
       (lastActivity ?? .now) + limit, HTTPClientError.Timeout.idle,
       "the server sent nothing for \(limit.inSeconds)"
@@ -265,7 +265,7 @@ final class ActiveTransfer {
     return total
   }
 
-  /// Counts bytes of the request that have left since the last look as activity.
+  /// Counts bytes of the request sent since the last check as activity.
   func noteUploadProgress(now: ContinuousClock.Instant) {
     var bytes: curl_off_t = 0
     guard curl_easy_getinfo_size(easy, CURLINFO_SIZE_UPLOAD_T, &bytes) == CURLE_OK, bytes > uploaded else { return }

@@ -1,18 +1,18 @@
 internal import CCurl
 
-/// What one of libcurl's result codes means for the caller.
+/// Translates libcurl's result codes for the caller.
 enum CurlFailure {
-  /// libcurl's general words for a code.
+  /// Returns libcurl's description of a code.
   static func words(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }
 
   static func words(_ code: CURLMcode) -> String { String(cString: curl_multi_strerror(code)) }
 
-  /// The kind of failure and a sentence for people.
+  /// Returns the kind of failure and a sentence for people.
   ///
   /// - Parameters:
-  ///   - detail: what libcurl wrote into the transfer's error buffer.
-  ///   - proxyStatus: the proxy's answer to `CONNECT`, 0 where there was none.
-  ///   - isConnected: whether the connection stood and the request was under way.
+  ///   - detail: the content of the transfer's error buffer.
+  ///   - proxyStatus: the status of the proxy's response to `CONNECT`; 0 if there was none.
+  ///   - isConnected: whether the connection was established and the request in flight.
   static func describe(
     _ code: CURLcode, detail: String, proxyStatus: Int, isConnected: Bool, timeouts: HTTPTimeouts
   ) -> (code: HTTPClientError.Code, message: String) {
@@ -22,14 +22,14 @@ enum CurlFailure {
   }
 
   private static func kind(_ code: CURLcode, proxyStatus: Int, isConnected: Bool) -> HTTPClientError.Code {
-    // Before the request is under way, the only one that can have answered is a proxy.
+    // Before the request is in flight, only a proxy can have answered.
     if !isConnected && proxyStatus >= 300 { return .proxy }
     return switch code {
     case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: isConnected ? .other : .invalidRequest
     case CURLE_COULDNT_RESOLVE_HOST: .resolve
     case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY: .proxy
     case CURLE_COULDNT_CONNECT: .connect
-    // libcurl's own clock runs for connections only; idle and total are ours.
+    // libcurl's own timer is for connections only; the idle and total limits are ours.
     case CURLE_OPERATION_TIMEDOUT: .timeout(.connect)
     case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
       CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_ENGINE_INITFAILED,
@@ -56,7 +56,7 @@ enum CurlFailure {
 }
 
 extension Duration {
-  /// Such as `10 s` or `0.25 s`.
+  /// The duration in seconds, such as `10 s` or `0.25 s`.
   var inSeconds: String {
     let (seconds, attoseconds) = components
     let milliseconds = attoseconds / 1_000_000_000_000_000

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// An HTTP client over libcurl: HTTP/1.1, and HTTP/2 over TLS, with connections kept for the next request.
+/// An HTTP client based on libcurl: HTTP/1.1, and HTTP/2 over TLS. Connections are kept for later requests.
 ///
 /// One thread serves all requests of a client. It starts with the first request and ends with `shutdown()`, or when the
 /// client and all its response bodies are gone.
@@ -16,7 +16,7 @@ package final class HTTPClient: Sendable {
     case shutDown(TransferLoop?)
   }
 
-  /// Makes a client; this costs nothing until the first request.
+  /// Creates a client; this costs nothing until the first request.
   package init(configuration: HTTPClientConfiguration = HTTPClientConfiguration()) {
     self.configuration = configuration
   }
@@ -27,9 +27,9 @@ package final class HTTPClient: Sendable {
     }
   }
 
-  /// Sends a request and returns when the response's head is there; its body streams.
+  /// Sends a request and returns when the head of the response has arrived; the body is streamed.
   ///
-  /// A response of any status is returned, redirects included. Cancelling the task ends the transfer at once.
+  /// A response of any status is returned, including redirects. Canceling the task ends the transfer at once.
   ///
   /// - Throws: `HTTPClientError`.
   package func execute(_ request: HTTPRequest) async throws -> HTTPResponse {
@@ -44,7 +44,7 @@ package final class HTTPClient: Sendable {
       body: HTTPBody(transfer, client: self, declaredLength: declaredLength))
   }
 
-  /// Fails what is under way with the code `shutDown`, closes the connections and returns when the thread is done.
+  /// Fails requests in flight with the code `shutDown`, closes the connections and returns when the thread has ended.
   package func shutdown() async {
     let loop = state.withLock { state -> TransferLoop? in
       switch state {

@@ -1,4 +1,4 @@
-/// What holds for every request of a client.
+/// The configuration of a client, which applies to all of its requests.
 package struct HTTPClientConfiguration: Sendable {
   /// Where the client finds its proxy.
   package enum Proxy: Sendable, Hashable {
@@ -6,20 +6,20 @@ package struct HTTPClientConfiguration: Sendable {
     case environment
     /// No proxy, whatever the environment says.
     case none
-    /// This proxy for every request but those to the hosts of `except` (in the format of `no_proxy`).
+    /// This proxy for every request except to the hosts in `except` (in the format of `no_proxy`).
     case url(String, except: String = "")
   }
 
-  /// A PEM file with the authorities to trust *instead of* the system's; nil trusts the system's.
+  /// A PEM file with the authorities to trust *instead of* the system's; nil for the system's.
   package var caFile: String?
   /// Where to find the proxy.
   package var proxy: Proxy
-  /// Limits for requests that bring none of their own.
+  /// Limits for requests without their own.
   package var timeouts: HTTPTimeouts
-  /// The most bytes that `HTTPBody.collect()` takes, counted after decompression.
+  /// The maximum number of bytes that `HTTPBody.collect()` accepts, after decompression.
   package var maximumBufferedBody: Int
-  /// Whether a 3xx answer to a `GET` or `HEAD` is followed, at most ten times and never from https to http. Other
-  /// methods are never repeated elsewhere: their 3xx is returned as it is.
+  /// Whether a 3xx response to a `GET` or `HEAD` is followed, at most ten times and never from https to http. Other
+  /// methods are never redirected: their 3xx response is returned.
   package var followRedirects: Bool
   /// The `User-Agent` to send.
   package var userAgent: String

@@ -1,6 +1,6 @@
-/// Why a request got no response, or an answer stopped short. An answer with a status of 400 or above is no error.
+/// Why a request got no response or an incomplete one. A response with a status of 400 or above is not an error.
 package struct HTTPClientError: Error, Sendable {
-  /// What kind of failure it was. Callers test this and never the message.
+  /// The kind of failure. Callers check this, never the message.
   package enum Code: Sendable, Hashable {
     /// The request cannot be sent as it is written.
     case invalidRequest
@@ -10,19 +10,19 @@ package struct HTTPClientError: Error, Sendable {
     case connect
     /// The TLS handshake failed or the server's certificate was not accepted.
     case tls
-    /// A time limit ran out.
+    /// A time limit expired.
     case timeout(Timeout)
-    /// The body is larger than its reader takes.
+    /// The body is larger than its reader accepts.
     case bodyTooLarge
-    /// The connection broke after it stood; see `requestMayHaveBeenSent` and `responseBytesReceived`.
+    /// An established connection broke; see `requestMayHaveBeenSent` and `responseBytesReceived`.
     case connectionLost
-    /// The task was cancelled, or nobody wanted the body any more.
+    /// The task was canceled, or the body is no longer wanted.
     case cancelled
-    /// The proxy could not be used, or refused.
+    /// The proxy could not be used, or refused the request.
     case proxy
     /// The client was shut down.
     case shutDown
-    /// The server broke the protocol, or this machine ran out of something; the message says it.
+    /// The server violated the protocol, or this machine ran out of a resource; see the message.
     case other
   }
 
@@ -36,9 +36,9 @@ package struct HTTPClientError: Error, Sendable {
     case total
   }
 
-  /// What kind of failure it was.
+  /// The kind of failure.
   package let code: Code
-  /// What happened, in words for people, with curl's own where it gave any.
+  /// A description for people, including curl's own words if there are any.
   package let message: String
   /// The request's method.
   package let method: String
@@ -46,7 +46,7 @@ package struct HTTPClientError: Error, Sendable {
   package let url: String
   /// Whether the server may have seen some or all of the request. When false, sending it again is safe.
   package let requestMayHaveBeenSent: Bool
-  /// How many bytes of the response, head and decompressed body together, had arrived.
+  /// The number of bytes of the response that had arrived: head and decompressed body.
   package let responseBytesReceived: Int
 
   package init(

@@ -1,25 +1,25 @@
-/// The header fields of a response, in the order in which they came.
+/// The header fields of a response, in the order received.
 package struct HTTPHeaders: Sendable, Hashable {
-  /// All fields, repeated ones included.
+  /// All fields, including repeated ones.
   package var fields: [HTTPField]
 
   package init(_ fields: [HTTPField] = []) {
     self.fields = fields
   }
 
-  /// The first value of that name, in whatever case the server wrote it.
+  /// The first value of a name, case-insensitive.
   package subscript(name: String) -> String? {
     fields.first { $0.name.equalsIgnoringASCIICase(name) }?.value
   }
 
-  /// Every value of that name, in order.
+  /// Returns all values of a name, in order.
   package func all(_ name: String) -> [String] {
     fields.filter { $0.name.equalsIgnoringASCIICase(name) }.map(\.value)
   }
 }
 
 extension String {
-  /// Header names are ASCII, and compared without regard to case (RFC 9110, section 5.1).
+  /// Compares header names, which are ASCII and case-insensitive (RFC 9110, section 5.1).
   func equalsIgnoringASCIICase(_ other: String) -> Bool {
     utf8.count == other.utf8.count && zip(utf8, other.utf8).allSatisfy { $0.lowercasedASCII == $1.lowercasedASCII }
   }

@@ -1,16 +1,16 @@
-/// A request as a value. Sent by `HTTPClient.execute(_:)`, which also checks it.
+/// A request. `HTTPClient.execute(_:)` validates and sends it.
 package struct HTTPRequest: Sendable {
   /// The method, spelled as it is sent (`GET`, not `get`).
   package var method: String
-  /// An absolute `http` or `https` URL, percent-encoded where that is needed.
+  /// An absolute `http` or `https` URL, percent-encoded where necessary.
   package var url: String
-  /// Header fields in the order in which they are sent.
+  /// The header fields, in the order in which they are sent.
   package var headers: [HTTPField]
-  /// The body; nil sends none. `POST`, `PUT` and `PATCH` without one say `Content-Length: 0`.
+  /// The body; nil for none. `POST`, `PUT` and `PATCH` without a body send `Content-Length: 0`.
   package var body: [UInt8]?
-  /// Time limits of this request; nil takes the client's.
+  /// The time limits of this request; nil for the client's.
   package var timeouts: HTTPTimeouts?
-  /// The path of a Unix socket to connect to in place of the URL's host, without any proxy; the URL is sent as it is.
+  /// The path of a Unix socket to connect to instead of the URL's host, without a proxy; the URL is sent unchanged.
   package var unixSocket: String?
 
   package init(
@@ -39,15 +39,15 @@ package struct HTTPField: Sendable, Hashable {
   }
 }
 
-/// How long a request may take. Each limit that is nil is not applied.
+/// The time limits of a request. A limit that is nil is not applied.
 package struct HTTPTimeouts: Sendable, Hashable {
-  /// From the start until the connection stands, with name look-up, proxy and TLS handshake. Nil means libcurl's own
-  /// limit of 300 s.
+  /// From the start until the connection is established, including name resolution, proxy and TLS handshake. Nil means
+  /// libcurl's own limit of 300 s.
   package var connect: Duration?
-  /// The longest silence after the connection stands: while the server prepares its answer, and between two pieces of
-  /// the body. Time in which the caller does not read does not count.
+  /// The longest silence on an established connection: before the response, and between two pieces of the body. Time in
+  /// which the caller does not read does not count.
   package var idle: Duration?
-  /// From the start until the last byte of the body, pauses of the caller included.
+  /// From the start until the last byte of the body, including the caller's pauses.
   package var total: Duration?
 
   package init(connect: Duration?, idle: Duration?, total: Duration?) {
@@ -56,7 +56,7 @@ package struct HTTPTimeouts: Sendable, Hashable {
     self.total = total
   }
 
-  /// Ten seconds to connect, a minute of silence, and two minutes for the whole: a server that sends a byte a second is
-  /// never silent, and never done.
+  /// Ten seconds to connect, one minute of silence, and two minutes in total: a server that sends a byte per second is
+  /// never silent and never finishes.
   package static let standard = HTTPTimeouts(connect: .seconds(10), idle: .seconds(60), total: .seconds(120))
 }

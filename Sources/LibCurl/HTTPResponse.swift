@@ -6,23 +6,23 @@ package struct HTTPResponse: Sendable {
   package let version: String
   /// The header fields.
   package let headers: HTTPHeaders
-  /// The URL that answered, which differs from the request's where a redirect was followed. Not fit to be shown: it has
-  /// the query, and may have a password.
+  /// The URL that answered, which differs from the request's if a redirect was followed. Must not be shown: it includes
+  /// the query, and may include a password.
   package let effectiveURL: String
-  /// The body, which can be read once.
+  /// The body. It can be read once.
   package let body: HTTPBody
 }
 
 /// A response's body, decompressed, in pieces as they arrive.
 ///
-/// It can be read once, by one task. Reading slowly slows the server down; dropping the body, or cancelling the task that
+/// It can be read once, by one task. Slow reading slows the server down; dropping the body, or canceling the task that
 /// reads it, ends the transfer. To keep the connection for the next request, read to the end.
 package struct HTTPBody: AsyncSequence, Sendable {
   package typealias Element = [UInt8]
 
   private let stream: Stream
 
-  /// - Parameter client: kept alive until the body is gone, so that a client's end does not cut off a body in use.
+  /// - Parameter client: kept alive as long as the body, so that the end of the client does not cut off a body in use.
   init(_ transfer: Transfer, client: HTTPClient, declaredLength: Int?) {
     stream = Stream(transfer: transfer, client: client, declaredLength: declaredLength)
   }
@@ -31,15 +31,15 @@ package struct HTTPBody: AsyncSequence, Sendable {
     AsyncIterator(stream: stream)
   }
 
-  /// The whole body.
+  /// Returns the whole body.
   ///
-  /// - Parameter limit: the most bytes to take, counted after decompression.
+  /// - Parameter limit: the maximum number of bytes, after decompression.
   /// - Throws: `HTTPClientError`, with the code `bodyTooLarge` as soon as it is known that the body is larger.
   package func collect(upTo limit: Int) async throws -> [UInt8] {
     var body: [UInt8] = []
     if let length = stream.declaredLength {
       guard length <= limit else { throw tooLarge(limit) }
-      // The length is the server's word; no more than this is believed before it arrives.
+      // The length is claimed by the server; no more than this is reserved before it arrives.
       body.reserveCapacity(Swift.min(length, 1 << 20))
     }
     while let bytes = try await stream.transfer.nextBytes() {
@@ -49,7 +49,7 @@ package struct HTTPBody: AsyncSequence, Sendable {
     return body
   }
 
-  /// The whole body, up to the client's `maximumBufferedBody`.
+  /// Returns the whole body, up to the client's `maximumBufferedBody`.
   package func collect() async throws -> [UInt8] {
     try await collect(upTo: stream.client.configuration.maximumBufferedBody)
   }
@@ -64,9 +64,9 @@ package struct HTTPBody: AsyncSequence, Sendable {
   package struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let stream: Stream
 
-    /// The next piece, nil after the last.
+    /// Returns the next piece; nil after the last.
     ///
-    /// - Throws: `HTTPClientError` when the transfer ended early, after everything that arrived was handed out.
+    /// - Throws: `HTTPClientError` if the transfer ended early, after everything that arrived was returned.
     package mutating func next() async throws -> [UInt8]? {
       try await stream.transfer.nextBytes()
     }
@@ -76,7 +76,7 @@ package struct HTTPBody: AsyncSequence, Sendable {
   fileprivate final class Stream: Sendable {
     let transfer: Transfer
     let client: HTTPClient
-    /// `Content-Length`, where the body is not compressed.
+    /// `Content-Length`, if the body is not compressed.
     let declaredLength: Int?
 
     init(transfer: Transfer, client: HTTPClient, declaredLength: Int?) {

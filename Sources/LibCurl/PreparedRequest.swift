@@ -1,7 +1,7 @@
-/// A request that was checked and is ready to be handed to libcurl.
+/// A request that was validated and is ready for libcurl.
 ///
-/// libcurl copies header lines and the method into the request as they are. A line break in one of them would let
-/// whoever wrote the value add headers or whole requests, therefore nothing passes that could end a line.
+/// libcurl copies header lines and the method into the request unchanged. A line break in one of them would let its
+/// author add headers or whole requests, so nothing that could end a line is accepted.
 struct PreparedRequest: Sendable {
   let method: String
   let url: RequestURL
@@ -9,13 +9,13 @@ struct PreparedRequest: Sendable {
   let headerLines: [String]
   let body: [UInt8]?
   let timeouts: HTTPTimeouts
-  /// Where to connect to in place of the URL's host.
+  /// The Unix socket to connect to instead of the URL's host.
   let unixSocket: String?
 
-  /// Whether the request may be repeated without harm when its connection died (RFC 9110, section 9.2.2).
+  /// Whether the request may safely be repeated if its connection broke (RFC 9110, section 9.2.2).
   var isIdempotent: Bool { ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"].contains(method) }
 
-  /// - Throws: `HTTPClientError` with the code `invalidRequest`, naming the part that is wrong but never its value.
+  /// - Throws: `HTTPClientError` with the code `invalidRequest`, which names the invalid part but never its value.
   init(_ request: HTTPRequest, configuration: HTTPClientConfiguration) throws(HTTPClientError) {
     let method = request.method.isHTTPToken ? request.method : "(invalid method)"
     func refusal(_ reason: String, url: String) -> HTTPClientError {
@@ -41,7 +41,7 @@ struct PreparedRequest: Sendable {
       if let reason = Self.objection(to: field) { throw refusal(reason, url: url.shown) }
       lines.append(Self.line(field))
     }
-    // Without these two, libcurl would invent a form's content type and wait a second for "100 Continue".
+    // Without these two, libcurl would set a form's content type and wait a second for "100 Continue".
     for name in ["Content-Type", "Expect"]
     where !request.headers.contains(where: { $0.name.equalsIgnoringASCIICase(name) }) {
       lines.append("\(name):")
@@ -63,14 +63,14 @@ struct PreparedRequest: Sendable {
     return nil
   }
 
-  /// libcurl reads `Name:` as "leave this header out" and `Name;` as "send it without a value".
+  /// Returns a header line. libcurl reads `Name:` as "omit this header" and `Name;` as "send it without a value".
   private static func line(_ field: HTTPField) -> String {
     field.value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 } ? "\(field.name);" : "\(field.name): \(field.value)"
   }
 }
 
 extension String {
-  /// Whether it is a token of RFC 9110, section 5.6.2: the only spelling of methods and header names.
+  /// Whether it is a token as in RFC 9110, section 5.6.2: the syntax of methods and header names.
   var isHTTPToken: Bool {
     !isEmpty
       && utf8.allSatisfy { byte in
@@ -85,7 +85,7 @@ extension String {
 }
 
 extension UInt8 {
-  /// The name of a byte that has no place in a line of text.
+  /// The name of a byte that is not allowed in a line of text.
   var controlName: String {
     switch self {
     case 0x00: "a NUL byte"

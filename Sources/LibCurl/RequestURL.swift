@@ -1,17 +1,17 @@
 internal import CCurl
 
-/// A URL that libcurl's own parser accepts, and the form of it that may be shown.
+/// A URL that libcurl's parser accepts, and its form for display.
 ///
-/// It is taken apart by the parser that sends it, so that what is checked is what is used.
+/// It is parsed by the library that sends it, so that the validated URL is the one that is used.
 struct RequestURL: Sendable {
-  /// The URL as it was given.
+  /// The URL as given.
   let text: String
-  /// Scheme, host, port and path: what an error may say.
+  /// Scheme, host, port and path: the parts that an error may show.
   let shown: String
   /// Whether the scheme is `https`.
   let isSecure: Bool
 
-  /// - Throws: `Malformed` when it is no absolute `http` or `https` URL.
+  /// - Throws: `Malformed` if it is not an absolute `http` or `https` URL.
   init(_ text: String) throws(Malformed) {
     if let byte = text.utf8.first(where: { $0 <= 0x20 || $0 == 0x7F }) {
       throw Malformed(reason: "the URL contains \(byte.controlName); percent-encode it")
@@ -37,11 +37,11 @@ struct RequestURL: Sendable {
     self.shown = "\(scheme)://\(part(CURLUPART_HOST) ?? "")\(port)\(part(CURLUPART_PATH) ?? "")"
   }
 
-  /// A text that is no URL. What it holds is not repeated: a secret may be anywhere in it.
+  /// The error for an invalid URL. It does not repeat the text, which may contain a secret anywhere.
   struct Malformed: Error {
     let reason: String
   }
 
-  /// What stands for a URL that could not be taken apart.
+  /// The placeholder for a URL that could not be parsed.
   static let unreadable = "(invalid URL)"
 }

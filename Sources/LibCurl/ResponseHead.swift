@@ -6,22 +6,22 @@ struct ResponseHead: Sendable, Hashable {
   var effectiveURL = ""
 }
 
-/// Puts a response's head together from the lines that libcurl hands over.
+/// Assembles the head of a response from libcurl's lines.
 ///
-/// There may be several heads before the one that counts: `100 Continue`, early hints, redirects that are followed.
-/// After it there may be trailers, which are left out.
+/// There may be several heads before the final one: `100 Continue`, early hints, followed redirects. Trailers after it
+/// are ignored.
 struct ResponseHeadParser {
-  /// The most bytes that all heads of one response may have together. No server needs it; a hostile one is stopped.
+  /// The maximum total size of all heads of one response in bytes. No server needs it; a hostile one is stopped.
   static let limit = 256 << 10
 
   enum Outcome: Equatable {
     /// More lines are to come.
     case incomplete
-    /// The head that counts.
+    /// The final head.
     case complete(ResponseHead)
-    /// The head that counts, unless libcurl follows it to another place.
+    /// The final head, unless libcurl follows it to another URL.
     case redirect(ResponseHead)
-    /// Heads without end.
+    /// The heads exceed the limit.
     case tooLarge
   }
 
@@ -33,7 +33,7 @@ struct ResponseHeadParser {
     self.followsRedirects = followsRedirects
   }
 
-  /// Takes one line, its line break included.
+  /// Takes one line, including its line break.
   mutating func take(_ line: UnsafeRawBufferPointer) -> Outcome {
     byteCount += line.count
     guard byteCount <= Self.limit else { return .tooLarge }
@@ -77,7 +77,7 @@ struct ResponseHeadParser {
 }
 
 extension String {
-  /// Without the spaces, tabs and line breaks around it.
+  /// The text without surrounding spaces, tabs and line breaks.
   fileprivate var droppingWhitespace: String {
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D || $0 == 0x0A }
     guard let first = utf8.firstIndex(where: { !isSpace($0) }), let last = utf8.lastIndex(where: { !isSpace($0) })

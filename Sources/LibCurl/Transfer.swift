@@ -1,12 +1,12 @@
 internal import Synchronization
 
-/// One request on its way, and the response coming back: where the caller's tasks and the client's thread meet.
+/// One request in flight and its response, shared by the caller's tasks and the client's thread.
 ///
-/// The thread puts head, bytes and end in; the caller takes them out. What the caller has not taken is kept up to
-/// `highWater` bytes; then the thread is told to pause the transfer until the caller has taken them.
+/// The thread supplies head, bytes and end, and the caller takes them. Up to `highWater` bytes are kept for the caller;
+/// beyond that the thread pauses the transfer until the caller has taken them.
 final class Transfer: Sendable {
-  /// Bytes kept for a caller who is slower than the server. More than the kernel's own buffers would not make anything
-  /// faster.
+  /// The number of bytes kept for a caller that is slower than the server. More than the kernel's own buffers would not
+  /// increase the speed.
   static let highWater = 256 << 10
 
   let request: PreparedRequest
@@ -15,7 +15,7 @@ final class Transfer: Sendable {
 
   private struct State {
     var phase = Phase.head(nil)
-    /// Decompressed bytes that wait for the caller.
+    /// Decompressed bytes waiting for the caller.
     var pending: [UInt8] = []
     var isPaused = false
     var requestMayHaveBeenSent = false
@@ -23,11 +23,11 @@ final class Transfer: Sendable {
   }
 
   private enum Phase {
-    /// Waiting for the head, with the caller who asked for it. Goes to `body` or `ended`.
+    /// Waiting for the head, with the waiting caller. Goes to `body` or `ended`.
     case head(CheckedContinuation<ResponseHead, any Error>?)
-    /// The head is handed out; with the caller who waits for bytes. Goes to `ended`.
+    /// The head was returned; with the caller waiting for bytes. Goes to `ended`.
     case body(CheckedContinuation<[UInt8]?, any Error>?)
-    /// Nothing more comes; nil when everything came.
+    /// Nothing more arrives; nil if everything arrived.
     case ended(HTTPClientError?)
   }
 
@@ -58,7 +58,7 @@ final class Transfer: Sendable {
     }
   }
 
-  /// The next bytes of the body, nil at its end. What arrived before a failure is handed out before the failure.
+  /// Returns the next bytes of the body; nil at its end. Bytes that arrived before a failure are returned first.
   func nextBytes() async throws -> [UInt8]? {
     if Task.isCancelled { cancel() }
     if let bytes = takePending() { return bytes }
@@ -69,12 +69,12 @@ final class Transfer: Sendable {
     }
   }
 
-  /// Ends the transfer because the caller wants no more of it.
+  /// Ends the transfer because the caller no longer wants it.
   func cancel() {
     fail(.cancelled, "cancelled")
   }
 
-  /// Ends the transfer with an error of ours: whoever waits gets it at once, and the thread lets go of the connection.
+  /// Ends the transfer with our own error: waiting callers get it at once, and the thread releases the connection.
   func fail(_ code: HTTPClientError.Code, _ message: String) {
     let hadEnded = end { state in
       state.pending = []
@@ -83,7 +83,7 @@ final class Transfer: Sendable {
     if !hadEnded { _ = loop.post(.remove(self)) }
   }
 
-  /// An error about this transfer as it stands.
+  /// Returns an error about this transfer in its current state.
   func error(_ code: HTTPClientError.Code, _ message: String) -> HTTPClientError {
     state.withLock { error(code, message, $0) }
   }
@@ -101,7 +101,7 @@ final class Transfer: Sendable {
   }
 
   private func waitForBytes(_ continuation: CheckedContinuation<[UInt8]?, any Error>) {
-    // Bytes or the end may have come since the caller looked.
+    // Bytes or the end may have arrived since the caller checked.
     if let bytes = takePending() { return continuation.resume(returning: bytes) }
     enum Step { case wait, end, fail(any Error), lookAgain }
     let step = state.withLock { state -> Step in
@@ -126,7 +126,7 @@ final class Transfer: Sendable {
 
   // MARK: The thread's side
 
-  /// Whether nobody waits for anything of this transfer any more.
+  /// Whether the transfer has ended and no caller waits for it.
   var hasEnded: Bool {
     state.withLock { state in
       if case .ended = state.phase { true } else { false }
@@ -139,7 +139,7 @@ final class Transfer: Sendable {
     }
   }
 
-  /// Whether the request was about to be written once before.
+  /// Notes that the request is about to be sent; returns whether that happened before.
   func noteRequestIsAboutToBeSent() -> Bool {
     state.withLock { state in
       defer { state.requestMayHaveBeenSent = true }
@@ -162,7 +162,7 @@ final class Transfer: Sendable {
 
   enum Reception { case taken, pause, unwanted }
 
-  /// Takes a piece of the body, or says why not.
+  /// Takes a piece of the body, or returns why not.
   func receive(_ bytes: UnsafeRawBufferPointer) -> Reception {
     let (reception, waiter) = state.withLock { state -> (Reception, CheckedContinuation<[UInt8]?, any Error>?) in
       guard case .body(let waiter) = state.phase else { return (.unwanted, nil) }
@@ -182,14 +182,14 @@ final class Transfer: Sendable {
     return reception
   }
 
-  /// Ends the transfer as libcurl ended it; nil when the whole response arrived.
+  /// Ends the transfer as libcurl ended it; nil if the whole response arrived.
   func finish(_ failure: (code: HTTPClientError.Code, message: String)?) {
     end { state in failure.map { self.error($0.code, $0.message, state) } }
   }
 
   // MARK: Common
 
-  /// Moves to `ended` once and wakes whoever waits; returns whether the transfer had ended before.
+  /// Moves to `ended` once and wakes waiting callers; returns whether the transfer had ended before.
   @discardableResult
   private func end(_ outcome: (inout State) -> HTTPClientError?) -> Bool {
     let (before, error) = state.withLock { state -> (Phase, HTTPClientError?) in
@@ -202,7 +202,7 @@ final class Transfer: Sendable {
     switch before {
     case .ended: return true
     case .head(let waiter):
-      // Without a head there is always an error; the loop sees to that.
+      // Without a head there is always an error; the loop ensures that.
       if let error { waiter?.resume(throwing: error) }
     case .body(let waiter):
       if let error { waiter?.resume(throwing: error) } else { waiter?.resume(returning: nil) }

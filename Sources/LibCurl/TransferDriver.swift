@@ -1,21 +1,21 @@
 internal import CCurl
 
-/// Drives all transfers of a client through libcurl's multi interface. Lives on the client's thread and never leaves it.
+/// Drives all transfers of a client through libcurl's multi interface. Stays on the client's thread.
 final class TransferDriver {
   private let multi: UnsafeMutableRawPointer
   private let sessions: UnsafeMutableRawPointer?
   private let configuration: HTTPClientConfiguration
   private var active: [ObjectIdentifier: ActiveTransfer] = [:]
   private let clock = ContinuousClock()
-  /// No time limit of ours can run out before this. Activity only moves limits further away, so that it is enough to
-  /// look at all transfers when this time has come.
+  /// The earliest time at which one of our time limits can expire. Activity only postpones limits, so that it suffices
+  /// to check all transfers at this time.
   private var nextLook: ContinuousClock.Instant?
 
   init(multi: UnsafeMutableRawPointer, configuration: HTTPClientConfiguration) {
     self.multi = multi
     self.configuration = configuration
-    // One connection for each transfer at a time, in HTTP/2 also. Several transfers on one connection share its flow
-    // control: a body that nobody reads would hold up the others.
+    // One connection per transfer, also in HTTP/2. Several transfers on one connection would share its flow control: a
+    // body that nobody reads would block the others.
     curl_multi_setopt_long(multi, CURLMOPT_PIPELINING, 0)
     curl_multi_setopt_long(multi, CURLMOPT_MAXCONNECTS, 128)
     // TLS sessions outlive the easy handle that made them. One thread uses them, hence no lock functions.
@@ -49,7 +49,7 @@ final class TransferDriver {
     curl_multi_remove_handle(multi, ended.easy)
   }
 
-  /// One round: moves all transfers on, ends those that are done, then sleeps until something is to be done.
+  /// Performs one round: advances all transfers, ends those that are done, then sleeps until there is something to do.
   func performOnceAndWait() {
     var running: Int32 = 0
     check(curl_multi_perform(multi, &running))
@@ -57,7 +57,7 @@ final class TransferDriver {
     check(curl_multi_poll(multi, nil, 0, failOverdue(), nil))
   }
 
-  /// Fails what is left and gives everything back to libcurl.
+  /// Fails the remaining transfers and releases all of libcurl's resources.
   func end(_ message: String) {
     for left in active.values {
       left.transfer.fail(.shutDown, message)
@@ -79,13 +79,14 @@ final class TransferDriver {
   }
 
   private func finish(_ done: ActiveTransfer, _ code: CURLcode) {
-    // The outcome is read before the handle leaves: leaving resets some of what the handle knows.
+    // The outcome is read before the handle is removed, because removal resets some of its data.
     let failure = done.outcome(code)
     remove(done.transfer)
     done.transfer.finish(failure)
   }
 
-  /// libcurl's multi calls fail only when memory runs out or the handle is broken; all transfers are lost then.
+  /// Checks the result of a multi call, which fails only if memory runs out or the handle is broken; all transfers are
+  /// then lost.
   private func check(_ code: CURLMcode) {
     guard code != CURLM_OK else { return }
     for lost in active.values {
@@ -101,7 +102,8 @@ final class TransferDriver {
     nextLook = nextLook.map { min($0, deadline) } ?? deadline
   }
 
-  /// Fails the transfers whose time has run out; returns how long nothing else can run out, in milliseconds.
+  /// Fails the transfers whose time limit has expired; returns the time until the next limit can expire, in
+  /// milliseconds.
   private func failOverdue() -> Int32 {
     let now = clock.now
     if let due = nextLook, due <= now {

@@ -9,10 +9,10 @@ internal import Synchronization
   internal import Darwin
 #endif
 
-/// The thread that drives a client's transfers, seen from outside: a box for commands, and its end.
+/// The thread that drives a client's transfers, seen from outside: its command queue and its end.
 ///
-/// libcurl's handles belong to one thread at a time. All of them belong to this one; whoever wants something posts a
-/// command and wakes it.
+/// A libcurl handle belongs to one thread at a time, and all of them belong to this one; other threads post commands
+/// and wake it.
 final class TransferLoop: Sendable {
   enum Command {
     case start(Transfer)
@@ -25,7 +25,7 @@ final class TransferLoop: Sendable {
     let reason: String
   }
 
-  // Only the thread uses the handle; others only wake it, under the lock and never after `isOpen` went false.
+  // Only the thread uses the handle; others only wake it, under the lock and never after `isOpen` became false.
   private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
   private let configuration: HTTPClientConfiguration
   private let inbox = Mutex(Inbox())
@@ -37,7 +37,7 @@ final class TransferLoop: Sendable {
     var endWaiters: [CheckedContinuation<Void, Never>] = []
   }
 
-  /// libcurl's own set-up, once for the process and not before it is needed.
+  /// libcurl's global set-up, done once per process when first needed.
   private static let globalSetUp = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
   private init(_ configuration: HTTPClientConfiguration, multi: UnsafeMutableRawPointer) {
@@ -45,7 +45,7 @@ final class TransferLoop: Sendable {
     self.multi = multi
   }
 
-  /// Makes a loop and starts its thread.
+  /// Creates a loop and starts its thread.
   static func start(_ configuration: HTTPClientConfiguration) throws(StartFailure) -> TransferLoop {
     guard globalSetUp == CURLE_OK else { throw StartFailure(reason: CurlFailure.words(globalSetUp)) }
     guard let multi = curl_multi_init() else { throw StartFailure(reason: "out of memory") }
@@ -58,11 +58,11 @@ final class TransferLoop: Sendable {
     return loop
   }
 
-  /// Hands a command to the thread; false when the thread takes none any more.
+  /// Posts a command to the thread; returns false if the thread no longer accepts commands.
   func post(_ command: Command) -> Bool {
     inbox.withLock { inbox in
       guard inbox.isOpen else { return false }
-      // A box that is not empty has woken the thread already.
+      // If the queue is not empty, the thread has been woken already.
       if inbox.commands.isEmpty { curl_multi_wakeup(multi) }
       inbox.commands.append(command)
       return true
@@ -128,7 +128,7 @@ final class TransferLoop: Sendable {
   }
 }
 
-/// Runs `body` on a thread of its own and returns the error number of the attempt, 0 when it was started.
+/// Runs `body` on a new thread and returns the error number; 0 if the thread was started.
 private func startThread(_ body: @escaping @Sendable () -> Void) -> Int32 {
   final class Box: Sendable {
     let body: @Sendable () -> Void
@@ -143,8 +143,8 @@ private func startThread(_ body: @escaping @Sendable () -> Void) -> Int32 {
   let code = pthread_create(
     &thread, nil,
     { argument in
-      // Signals are for the process's other threads. SIGPIPE above all: with CURLOPT_NOSIGNAL, libcurl leaves it to us,
-      // and before libcurl 7.88 OpenSSL wrote by itself to sockets that the server may have closed.
+      // Signals are for the process's other threads, in particular SIGPIPE: with CURLOPT_NOSIGNAL, libcurl leaves it to
+      // us, and before libcurl 7.88 OpenSSL wrote directly to sockets that the server may have closed.
       var all = sigset_t()
       sigfillset(&all)
       pthread_sigmask(SIG_BLOCK, &all, nil)

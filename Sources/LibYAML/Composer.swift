@@ -1,8 +1,8 @@
 internal import CYAML
 
-/// Builds the documents of one buffer out of events: follows aliases, merges, and keeps the limits.
+/// Builds the documents of one buffer from events: resolves aliases, merges, and enforces the limits.
 struct Composer: ~Copyable {
-  /// A node that an alias can stand for, with what it costs to do so.
+  /// A node that aliases can refer to, with its cost.
   private struct Anchor {
     var mark: SourceMark
     /// Nil while the node is still being read.
@@ -15,7 +15,7 @@ struct Composer: ~Copyable {
   private let limits: YAMLLimits
   private var anchors: [String: Anchor] = [:]
   private var nodes = 0
-  /// Nodes that aliases have stood for so far in the file.
+  /// The number of nodes that aliases have referred to so far in the file.
   private(set) var aliasedNodes: Int
   private var deepest = 0
 
@@ -25,7 +25,7 @@ struct Composer: ~Copyable {
     self.aliasedNodes = aliasedNodes
   }
 
-  /// The next document, or nil after the last one.
+  /// Returns the next document; nil after the last one.
   mutating func next() throws(YAMLError) -> YAMLDocument? {
     try reader.advance()
     if reader.type == YAML_STREAM_START_EVENT { try reader.advance() }
@@ -47,7 +47,7 @@ struct Composer: ~Copyable {
     deepest = 0
   }
 
-  /// The node whose first event is current. Ends with that node's last event as the current one.
+  /// Reads the node whose first event is current. Ends with the node's last event as the current one.
   private mutating func node(depth: Int) throws(YAMLError) -> YAMLNode {
     switch reader.type {
     case YAML_ALIAS_EVENT: return try aliased(depth: depth)
@@ -157,7 +157,8 @@ extension Composer {
     return node
   }
 
-  /// The node that the current alias stands for. Its collections are shared, not copied; its nodes are counted all the same.
+  /// Returns the node that the current alias refers to. Its collections are shared, not copied; its nodes are counted
+  /// nonetheless.
   private mutating func aliased(depth: Int) throws(YAMLError) -> YAMLNode {
     let name = reader.aliasName
     guard let anchor = anchors[name] else {
@@ -192,7 +193,8 @@ extension Composer {
     }
   }
 
-  /// Adds the entries of a merge key's value: one mapping, or a list of them where an earlier one wins. Written keys win.
+  /// Adds the entries of a merge key's value: one mapping, or a list of them in which earlier ones win. Explicit keys
+  /// win.
   private func merge(_ value: YAMLNode, into entries: inout UniqueEntries) throws(YAMLError) {
     switch value.value {
     case .mapping(let mapping):

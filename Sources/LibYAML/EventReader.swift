@@ -1,6 +1,6 @@
 internal import CYAML
 
-/// libyaml's parser over one buffer: events in order, and its errors in words with a position.
+/// libyaml's parser on one buffer: events in order, and errors in words with a position.
 ///
 /// The buffer must outlive the reader; libyaml reads it in place. Only one event is alive at a time.
 struct EventReader: ~Copyable {
@@ -8,10 +8,10 @@ struct EventReader: ~Copyable {
   private let event: UnsafeMutablePointer<yaml_event_t>
   private let bytes: UnsafeBufferPointer<UInt8>
   private let source: SourceFile
-  /// Lines of the file that stand before the buffer.
+  /// The number of lines in the file before the buffer.
   private let linesBefore: Int
 
-  /// - Throws: `YAMLError` when libyaml cannot allocate its buffers.
+  /// - Throws: `YAMLError` if libyaml cannot allocate its buffers.
   init(_ bytes: UnsafeBufferPointer<UInt8>, source: SourceFile, linesBefore: Int = 0) throws(YAMLError) {
     let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     guard yaml_parser_initialize(parser) == 1 else {
@@ -45,16 +45,16 @@ struct EventReader: ~Copyable {
 
   var type: yaml_event_type_t { event.pointee.type }
 
-  /// Where the current event begins.
+  /// The start of the current event.
   var mark: SourceMark { mark(event.pointee.start_mark) }
 
-  /// Where the current event begins, with the file.
+  /// The start of the current event, with the file.
   var location: SourceLocation { location(of: mark) }
 
-  /// A mark of this reader's, with the file.
+  /// Returns the location of a mark, with the file.
   func location(of mark: SourceMark) -> SourceLocation { SourceLocation(source: source, mark: mark) }
 
-  /// Where the current event begins in the buffer, in bytes or, where the buffer holds more than ASCII, before that.
+  /// The start of the current event in the buffer, in bytes or, if the buffer contains more than ASCII, before that.
   var characterOffset: Int { event.pointee.start_mark.index }
 
   /// The name that the current alias event refers to.
@@ -79,7 +79,7 @@ struct EventReader: ~Copyable {
     }
   }
 
-  /// The current scalar event is plain, bears neither anchor nor tag, and so can be a key as it stands.
+  /// Whether the current scalar event has neither anchor nor tag, and so can be a key as it is.
   var isBareScalar: Bool {
     event.pointee.data.scalar.anchor == nil && event.pointee.data.scalar.tag == nil
   }
@@ -116,7 +116,7 @@ struct EventReader: ~Copyable {
 }
 
 extension EventReader {
-  /// libyaml's error, in its own words, with what it was doing and a word of advice where one is known.
+  /// Returns libyaml's error in its own words, with its context, and with advice if there is any.
   private func problem() -> YAMLError {
     let state = parser.pointee
     let words = state.problem.map { String(cString: $0) } ?? "not valid YAML"
@@ -167,7 +167,7 @@ extension EventReader {
     }
   }
 
-  /// The byte at a mark, counted from the start of the buffer in characters.
+  /// Returns the byte at a mark, counted from the start of the buffer in characters.
   private func firstByte(at mark: yaml_mark_t) -> UInt8? {
     var characters = 0
     for byte in bytes where byte & 0xC0 != 0x80 {
@@ -177,7 +177,7 @@ extension EventReader {
     return nil
   }
 
-  /// Line and column of a byte that libyaml's reader rejected (it reports no mark for it).
+  /// Returns the line and column of a byte that libyaml's reader rejected, for which it reports no mark.
   private func place(ofByte offset: Int) -> SourceLocation {
     var line = 1
     var column = 1

@@ -1,17 +1,17 @@
-/// Reads JSON (RFC 8259) into the nodes that YAML is read into, with the same limits. JSON is nearly YAML; libyaml refuses
-/// the two `\u` escapes of a surrogate pair, long keys, and some of what JSON writers do with white space.
+/// Reads JSON (RFC 8259) into the same nodes as YAML, with the same limits. JSON is nearly YAML, but libyaml refuses
+/// the two `\u` escapes of a surrogate pair, long keys, and some uses of white space.
 struct JSONDocumentReader {
   private let input: UnsafeBufferPointer<UInt8>
   private let source: SourceFile
   private let limits: YAMLLimits
   private var position: Int
   private var nodes = 0
-  /// The offset whose line and column are known. It only moves forward, so a long line is counted once.
+  /// The offset whose line and column are known. It only moves forward, so that a long line is counted once.
   private var placed: Int
   private var line = 1
   private var column = 1
 
-  /// - Parameter start: the offset of the first byte to read, behind a byte order mark.
+  /// - Parameter start: the offset of the first byte to read, after a byte order mark.
   private init(_ input: UnsafeBufferPointer<UInt8>, from start: Int, source: SourceFile, limits: YAMLLimits) {
     self.input = input
     self.source = source
@@ -20,7 +20,7 @@ struct JSONDocumentReader {
     placed = start
   }
 
-  /// Every document of a text: one value, or several with white space or a line `---` between them.
+  /// Returns all documents of a text: one value, or several separated by white space or a line `---`.
   ///
   /// - Throws: `YAMLError` at the first fault.
   static func documents(
@@ -40,10 +40,10 @@ struct JSONDocumentReader {
     return try result.get()
   }
 
-  /// Whether a text begins as the JSON of an object or an array does.
+  /// Whether a text begins like a JSON object or array.
   static func isMeant(by bytes: [UInt8]) -> Bool {
     let start = bytes.starts(with: YAMLParser.byteOrderMark) ? YAMLParser.byteOrderMark.count : 0
-    // The line `---` may stand above it.
+    // There may be a line `---` before it.
     guard let first = bytes[start...].first(where: { !isSpace($0) && $0 != UInt8(ascii: "-") }) else { return false }
     return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
   }
@@ -57,7 +57,7 @@ struct JSONDocumentReader {
     return YAMLDocument(location: SourceLocation(source: source, mark: mark), root: try value(depth: 1))
   }
 
-  /// `---` alone, as tools write between the documents of a stream.
+  /// Whether there is a `---` alone here, as tools write between the documents of a stream.
   private var isDocumentMark: Bool {
     guard input.count - position >= 3, (position..<position + 3).allSatisfy({ input[$0] == UInt8(ascii: "-") }) else {
       return false
@@ -65,9 +65,9 @@ struct JSONDocumentReader {
     return position + 3 == input.count || Self.isSpace(input[position + 3])
   }
 
-  // MARK: Places and faults
+  // MARK: Positions and faults
 
-  /// Where the next byte stands.
+  /// Returns the position of the next byte.
   private mutating func mark() -> SourceMark {
     while placed < position {
       if input[placed] == UInt8(ascii: "\n") {
@@ -85,7 +85,7 @@ struct JSONDocumentReader {
     YAMLError(location: SourceLocation(source: source, mark: mark()), message: message)
   }
 
-  /// What stands here is not what has to, or nothing stands here any more.
+  /// Returns the error for something else here than expected, or for the end of the file.
   private mutating func missing(_ what: String) -> YAMLError {
     failure(position < input.count ? "expected \(what)" : "unexpected end of file: expected \(what)")
   }
@@ -154,7 +154,7 @@ struct JSONDocumentReader {
 
   // MARK: Words and numbers
 
-  /// `true`, `false`, `null` or a number, as it is written.
+  /// Reads `true`, `false`, `null` or a number, as written.
   private mutating func word() throws(YAMLError) -> String {
     let start = position
     for literal in ["true", "false", "null"] where isNext(literal) {
@@ -187,7 +187,7 @@ struct JSONDocumentReader {
     }
   }
 
-  /// False where there is no digit.
+  /// Skips digits; returns false if there are none.
   private mutating func skipDigits() -> Bool {
     let start = position
     while let byte = peek(), byte.isDigit { position += 1 }
@@ -244,7 +244,7 @@ struct JSONDocumentReader {
     UInt8(ascii: "r"): 0x0D, UInt8(ascii: "t"): 0x09,
   ]
 
-  /// One `\u` escape, or the two of a surrogate pair.
+  /// Reads one `\u` escape, or the two of a surrogate pair.
   private mutating func unicodeEscape() throws(YAMLError) -> Unicode.Scalar {
     let first = try codeUnit(at: position)
     if let scalar = Unicode.Scalar(first) {
@@ -266,7 +266,7 @@ struct JSONDocumentReader {
     throw failure("an unpaired surrogate; a character beyond U+FFFF takes two \\u escapes")
   }
 
-  /// - Parameter offset: of the backslash.
+  /// - Parameter offset: the offset of the backslash.
   private mutating func codeUnit(at offset: Int) throws(YAMLError) -> UInt32 {
     let digits = input[min(offset + 2, input.count)..<min(offset + 6, input.count)]
     guard digits.count == 4, digits.allSatisfy(\.isHexDigit),

@@ -1,16 +1,16 @@
-/// What a scalar means under YAML 1.2's core schema, with the forms set apart on which YAML 1.1 and 1.2 readers disagree:
-/// a manifest has to mean the same to us, to kubectl and to whatever renders it.
+/// The meaning of a scalar under YAML 1.2's core schema. Forms on which YAML 1.1 and 1.2 readers disagree are separate,
+/// because a manifest must mean the same to Setpoint, to kubectl and to the tool that renders it.
 package enum ScalarKind: Sendable, Hashable {
   case null
   case bool(Bool)
   case integer(Int)
   case float(Double)
   case string
-  /// Readers disagree, or a tag contradicts the text; never to be taken silently for any of the above.
+  /// Readers disagree, or a tag contradicts the text; never silently treated as any of the above.
   case ambiguous(YAMLAmbiguity)
 }
 
-/// Why the meaning of a scalar is not settled.
+/// Why the meaning of a scalar is ambiguous.
 package enum YAMLAmbiguity: Sendable, Hashable {
   /// `yes`, `no`, `on`, `off`, `y`, `n`: a boolean in YAML 1.1, text in 1.2.
   case boolean(Bool)
@@ -30,10 +30,10 @@ package enum YAMLAmbiguity: Sendable, Hashable {
   case tooLarge
   /// `=` or `<<` as a value: special in YAML 1.1, text in 1.2.
   case specialWord
-  /// The tag names a type that the text does not have, or one that is not known here.
+  /// The tag names a type that does not match the text, or an unknown one.
   case tag(String)
 
-  /// One clause for a person, to follow the quoted text and a colon.
+  /// One clause for people, to follow the quoted text and a colon.
   package var explanation: String {
     switch self {
     case .boolean(let value): "YAML 1.1 readers read it as \(value), YAML 1.2 readers as text"
@@ -51,7 +51,7 @@ package enum YAMLAmbiguity: Sendable, Hashable {
 }
 
 extension YAMLScalar {
-  /// What the scalar means: quotes and block styles make text, a tag decides before the look of the text.
+  /// The meaning of the scalar: quotes and block styles make it text, and a tag takes precedence over the text's form.
   package var kind: ScalarKind {
     guard let tag else { return style == .plain ? ScalarKind(plain: text) : .string }
     let plain = ScalarKind(plain: text)
@@ -65,7 +65,7 @@ extension YAMLScalar {
     }
   }
 
-  /// `!!int` for the long form, as people write it.
+  /// Returns the short form of a tag, such as `!!int`.
   static func short(_ tag: String) -> String {
     let prefix = "tag:yaml.org,2002:"
     return tag.hasPrefix(prefix) ? "!!" + tag.dropFirst(prefix.count) : tag
@@ -73,7 +73,7 @@ extension YAMLScalar {
 }
 
 extension ScalarKind {
-  /// The kind of a scalar written plain, without quotes and without a tag.
+  /// Creates the kind of a plain scalar, without quotes and without a tag.
   package init(plain text: String) {
     guard let first = text.utf8.first else {
       self = .null
@@ -104,7 +104,7 @@ extension ScalarKind {
     }
   }
 
-  /// The kind of a text that begins like a number; nil when it is not one in any version of YAML.
+  /// Returns the kind of a text that begins like a number; nil if it is not a number in any version of YAML.
   private static func number(_ bytes: [UInt8]) -> ScalarKind? {
     let sign = bytes[0] == UInt8(ascii: "-") || bytes[0] == UInt8(ascii: "+") ? 1 : 0
     let body = bytes[sign...]
@@ -123,7 +123,7 @@ extension ScalarKind {
     }
   }
 
-  /// `0x1F`, `0o7`, `0b1`.
+  /// Reads `0x1F`, `0o7`, `0b1`.
   private static func basedInteger(_ body: ArraySlice<UInt8>, negative: Bool) -> ScalarKind? {
     guard body.count > 2, body[body.startIndex] == UInt8(ascii: "0") else { return nil }
     let digits = body.dropFirst(2)
@@ -143,7 +143,7 @@ extension ScalarKind {
     }
   }
 
-  /// Decimal integers and floats, with the underscores and colons of YAML 1.1.
+  /// Reads decimal integers and floats, with the underscores and colons of YAML 1.1.
   private static func decimal(_ bytes: [UInt8], from start: Int) -> ScalarKind? {
     var index = start
     var digits = 0
@@ -182,7 +182,7 @@ extension ScalarKind {
     return !digits.isEmpty && digits.allSatisfy(\.isDigit)
   }
 
-  /// `2026-01-31`, alone or followed by a time of day.
+  /// Whether the text is a date such as `2026-01-31`, alone or followed by a time of day.
   private static func isTimestamp(_ bytes: [UInt8]) -> Bool {
     guard bytes.count >= 8, bytes[0..<4].allSatisfy(\.isDigit), bytes[4] == UInt8(ascii: "-") else { return false }
     let parts = bytes[5...].split(separator: UInt8(ascii: "-"), maxSplits: 1, omittingEmptySubsequences: false)

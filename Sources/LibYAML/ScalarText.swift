@@ -1,11 +1,11 @@
-/// How a text is written so that it is read back as that text.
+/// Writes a text so that it is read back as that text.
 enum ScalarText {
-  /// On one line: plain where nothing can mistake it, else in double quotes.
+  /// Returns the text on one line: plain if it cannot be misread, else in double quotes.
   static func inline(_ text: String) -> String {
     canBePlain(text) ? text : quoted(text)
   }
 
-  /// Several lines of ordinary characters that a literal block (`|`) keeps as they are.
+  /// Whether the text has several lines of ordinary characters that a literal block (`|`) preserves.
   static func canBeLiteral(_ text: String) -> Bool {
     let body = text.hasSuffix("\n") ? text.dropLast() : text[...]
     guard body.utf8.contains(UInt8(ascii: "\n")), let first = body.utf8.first, let last = body.utf8.last,
@@ -15,13 +15,14 @@ enum ScalarText {
       && body.split(separator: "\n").allSatisfy { !$0.hasSuffix(" ") }
   }
 
-  /// A text for a comment: what would end the line, or the file's being YAML, stands there as an escape.
+  /// Returns a text for a comment: characters that would end the line or are not allowed in YAML are escaped.
   static func oneLine(_ text: String) -> String {
     text.unicodeScalars.reduce(into: "") { $0 += isPrintable($1) ? String($1) : escape($1) }
   }
 
-  /// Narrower than YAML allows: letters, digits and a few signs, beginning with a letter, a digit, `_` or `/`, and nothing
-  /// that looks like a boolean, a null, a number or a date in any version of YAML.
+  /// Whether the text can be plain, more strictly than in YAML: letters, digits and a few signs, beginning with a
+  /// letter, a digit, `_` or `/`, and nothing that looks like a boolean, a null, a number or a date in any version of
+  /// YAML.
   private static func canBePlain(_ text: String) -> Bool {
     let bytes = Array(text.utf8)
     guard let first = bytes.first, let last = bytes.last, first.isWord || first == UInt8(ascii: "/"),
@@ -63,7 +64,7 @@ enum ScalarText {
     return "\\" + letter + String(repeating: "0", count: width - digits.count) + digits
   }
 
-  /// Printable in YAML, and no line break to any version of it.
+  /// Whether the character is printable in YAML and not a line break in any version of it.
   private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD, 0x10000...0x10FFFF: true
@@ -77,7 +78,7 @@ extension UInt8 {
     isDigit || self == UInt8(ascii: "_") || (self | 0x20 >= UInt8(ascii: "a") && self | 0x20 <= UInt8(ascii: "z"))
   }
 
-  /// A byte that occurs in some number, date or time of some version of YAML.
+  /// Whether the byte occurs in a number, date or time in any version of YAML.
   fileprivate var canBeInNumber: Bool {
     isHexDigit || Array("_.:,+-xXoOtTzZ ".utf8).contains(self)
   }

@@ -1,6 +1,7 @@
-/// A file (or standard input) that YAML was read from. One object for all positions in it, so that a position stays small.
+/// A file (or standard input) that YAML was read from. All positions in it share one object, so that a position is
+/// small.
 package final class SourceFile: Sendable, Hashable {
-  /// The name as a person knows it: a path as given, or `-` for standard input.
+  /// The name for people: a path as given, or `-` for standard input.
   package let path: String
 
   package init(_ path: String) {
@@ -16,9 +17,9 @@ package final class SourceFile: Sendable, Hashable {
   }
 }
 
-/// A place within one file. Line and column count from 1; a column is one Unicode scalar, a tab included.
+/// A position within one file. Line and column count from 1; a column is one Unicode scalar, including a tab.
 ///
-/// Nodes have one and their document names the file: thousands of positions need not each hold on to it.
+/// Each node has one, and its document names the file, so that thousands of positions need not each refer to it.
 package struct SourceMark: Sendable, Hashable {
   private let storedLine: UInt32
   private let storedColumn: UInt32
@@ -38,7 +39,7 @@ extension SourceMark: Comparable {
   }
 }
 
-/// A place in a file.
+/// A position in a file.
 package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
   package let source: SourceFile
   package let mark: SourceMark
@@ -52,7 +53,7 @@ package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
     self.init(source: source, mark: SourceMark(line: line, column: column))
   }
 
-  /// A location in a file named once. Where many locations share a file, share its `SourceFile` instead.
+  /// Creates a location in a file. If many locations share a file, share its `SourceFile` instead.
   package init(file: String, line: Int, column: Int) {
     self.init(source: SourceFile(file), line: line, column: column)
   }
@@ -66,7 +67,7 @@ package struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension SourceLocation: Comparable {
-  /// By file name, then by position.
+  /// Orders locations by file name, then by position.
   package static func < (one: SourceLocation, other: SourceLocation) -> Bool {
     if one.source !== other.source, one.file != other.file { return one.file < other.file }
     return one.mark < other.mark

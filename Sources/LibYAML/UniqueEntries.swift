@@ -1,11 +1,11 @@
-/// The entries of a mapping under construction. Few keys are compared one by one; from then on a table finds them.
+/// The entries of a mapping under construction. A few keys are compared one by one; more are found in a table.
 struct UniqueEntries {
   private(set) var list: [YAMLMapping.Entry] = []
   private var places: [String: Int] = [:]
 
   private static let fewKeys = 16
 
-  /// - Returns: nil when it was added, else where the key is set already.
+  /// - Returns: nil if the entry was added, else the position where the key is already set.
   mutating func append(_ key: consuming YAMLKey, _ value: consuming YAMLNode) -> SourceMark? {
     if let place = place(of: key.text) { return list[place].key.mark }
     add(YAMLMapping.Entry(key: key, value: value))
@@ -17,7 +17,7 @@ struct UniqueEntries {
   }
 
   private mutating func add(_ entry: consuming YAMLMapping.Entry) {
-    // Most mappings have a handful of keys: room for them at once is cheaper than growing step by step.
+    // Most mappings have a handful of keys: reserving room once is cheaper than growing step by step.
     if list.isEmpty { list.reserveCapacity(6) }
     list.append(entry)
     if list.count > Self.fewKeys {
@@ -29,7 +29,7 @@ struct UniqueEntries {
 
   private func place(of key: String) -> Int? {
     guard list.count < Self.fewKeys else { return places[key] }
-    // By index, so that only the texts are looked at: a loop over the entries would copy each.
+    // By index, so that only the texts are read: a loop over the entries would copy each.
     for place in list.indices where list[place].key.text == key { return place }
     return nil
   }

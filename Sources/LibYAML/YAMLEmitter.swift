@@ -1,7 +1,7 @@
-/// Writes values as block YAML in one canonical form: the same value gives the same bytes, and every reader of YAML 1.1 or
-/// 1.2 reads each text as that text. Lists stand at their key's indentation, as kubectl writes them.
+/// Writes values as block YAML in one canonical form: the same value gives the same bytes, and every reader of YAML 1.1
+/// or 1.2 reads each text as that text. Lists are indented like their key, as kubectl writes them.
 package enum YAMLEmitter {
-  /// One document without markers, ending in a line break.
+  /// Returns one document without markers, ending in a line break.
   package static func emit(_ value: YAMLValue) -> String {
     var output = ""
     let value = uncommented(value, indent: 0, to: &output)
@@ -13,7 +13,7 @@ package enum YAMLEmitter {
     return output
   }
 
-  /// - Parameter continues: the first entry goes on a line that has begun (behind `- `).
+  /// - Parameter continues: whether the first entry continues a line (after `- `).
   private static func mapping(
     _ entries: [(key: String, value: YAMLValue)], indent: Int, continues: Bool, to output: inout String
   ) {
@@ -23,7 +23,7 @@ package enum YAMLEmitter {
       onLine = false
       let value = uncommented(value, indent: indent, to: &output)
       let written = ScalarText.inline(key)
-      // A key that a colon is to follow on the same line may be 1024 characters long at most.
+      // A key followed by a colon on the same line may have at most 1024 characters.
       if written.unicodeScalars.count > 1000 {
         output += "? \(written)\n"
         pad(indent, &output)
@@ -53,7 +53,7 @@ package enum YAMLEmitter {
     }
   }
 
-  /// What stands behind a key's colon.
+  /// Writes the value after a key's colon.
   private static func child(_ value: YAMLValue, indent: Int, to output: inout String) {
     switch value {
     case .mapping(let entries) where !entries.isEmpty:
@@ -68,7 +68,7 @@ package enum YAMLEmitter {
     }
   }
 
-  /// A value on one line, or a block of lines for a text that has several; ends the line.
+  /// Writes a value on one line, or a block of lines for a text with several; ends the line.
   private static func leaf(_ value: YAMLValue, indent: Int, to output: inout String) {
     switch value {
     case .null: output += "null"
@@ -88,7 +88,7 @@ package enum YAMLEmitter {
     output += "\n"
   }
 
-  /// Writes the comment above a value, on a line that has begun at its indent and begins anew after it; returns the value.
+  /// Writes the comment above a value, from a started line at the right indentation to another one; returns the value.
   private static func uncommented(_ value: YAMLValue, indent: Int, to output: inout String) -> YAMLValue {
     guard case .commented(let lines, let inner) = value else { return value }
     for line in lines {
@@ -108,7 +108,7 @@ package enum YAMLEmitter {
     }
   }
 
-  /// A form that both versions of YAML read as a float: with a point, and with a sign in the exponent.
+  /// Returns a form that both versions of YAML read as a float: with a point, and with a sign in the exponent.
   private static func float(_ value: Double) -> String {
     if value.isNaN { return ".nan" }
     if value.isInfinite { return value < 0 ? "-.inf" : ".inf" }

@@ -1,5 +1,5 @@
-/// Why bytes could not be read as YAML, and where. `message` is one sentence without a full stop; where libyaml found the
-/// fault its own words are in it.
+/// Why bytes could not be read as YAML, and where. `message` is one sentence without a full stop, which includes
+/// libyaml's words if it found the fault.
 package struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
   package let location: SourceLocation
   package let message: String

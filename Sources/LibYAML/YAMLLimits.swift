@@ -1,12 +1,13 @@
-/// Bounds that keep a hostile or runaway file from taking the process down. Past one of them reading stops with an error.
+/// Limits that keep a hostile or runaway file from crashing the process. Beyond one of them, reading stops with an
+/// error.
 package struct YAMLLimits: Sendable, Hashable {
-  /// Bytes of one file.
+  /// The maximum size of one file in bytes.
   package var bytes: Int
-  /// Collections inside collections, aliases followed.
+  /// The maximum nesting depth of collections, including aliases.
   package var depth: Int
-  /// Nodes of one document, where an alias counts as all the nodes it stands for.
+  /// The maximum number of nodes in one document; an alias counts as all nodes that it refers to.
   package var nodesPerDocument: Int
-  /// Nodes that aliases stand for, over all documents of a file.
+  /// The maximum number of nodes that aliases refer to, over all documents of a file.
   package var aliasedNodesPerFile: Int
 
   package init(bytes: Int, depth: Int, nodesPerDocument: Int, aliasedNodesPerFile: Int) {
@@ -16,7 +17,7 @@ package struct YAMLLimits: Sendable, Hashable {
     self.aliasedNodesPerFile = aliasedNodesPerFile
   }
 
-  /// Far above any manifest a person writes: 32 MiB, 64 levels, 100,000 nodes a document.
+  /// Limits far above any hand-written manifest: 32 MiB, 64 levels, 100,000 nodes per document.
   package static let standard = YAMLLimits(
     bytes: 32 << 20, depth: 64, nodesPerDocument: 100_000, aliasedNodesPerFile: 1_000_000)
 }

@@ -1,7 +1,6 @@
-/// One YAML value with the place it was written at in its document's file. A value reached through an alias keeps the place
-/// of its anchor.
+/// One YAML value with its position in the file. A value reached through an alias keeps the position of its anchor.
 package struct YAMLNode: Sendable {
-  /// What a node can be. Aliases and merge keys are already resolved.
+  /// The value of a node. Aliases and merge keys are already resolved.
   package enum Value: Sendable {
     case scalar(YAMLScalar)
     case sequence([YAMLNode])
@@ -28,11 +27,11 @@ package struct YAMLNode: Sendable {
     if case .mapping(let mapping) = value { mapping } else { nil }
   }
 
-  /// The source text of a scalar, whatever it means; nil for a collection.
+  /// The source text of a scalar, whatever its meaning; nil for a collection.
   package var text: String? { scalar?.text }
 }
 
-/// A scalar as written: what its text means is asked with `kind`, and decided by whoever knows the field.
+/// A scalar as written. Its `kind` gives the meaning of its text; the reader of the field decides.
 package struct YAMLScalar: Sendable, Hashable {
   package enum Style: UInt8, Sendable, Hashable {
     case plain, singleQuoted, doubleQuoted, literal, folded
@@ -40,7 +39,7 @@ package struct YAMLScalar: Sendable, Hashable {
 
   package let text: String
   package let style: Style
-  /// The tag written on the scalar, in full (`tag:yaml.org,2002:str`), or nil.
+  /// The full tag of the scalar, such as `tag:yaml.org,2002:str`; nil if it has none.
   package let tag: String?
 
   package init(text: String, style: Style, tag: String? = nil) {
@@ -50,7 +49,7 @@ package struct YAMLScalar: Sendable, Hashable {
   }
 }
 
-/// A mapping in the order it was written. Keys are unique; merged entries follow the written ones.
+/// A mapping in its original order. Keys are unique; merged entries follow the explicit ones.
 package struct YAMLMapping: Sendable {
   /// A key and its value.
   package struct Entry: Sendable {
@@ -69,7 +68,7 @@ package struct YAMLMapping: Sendable {
     self.entries = entries
   }
 
-  /// The value of a key, or nil. Looks through the entries, which are few in anything a person writes.
+  /// The value of a key, or nil. Searches the entries, which are few in hand-written files.
   package subscript(key: String) -> YAMLNode? {
     for place in entries.indices where entries[place].key.text == key { return entries[place].value }
     return nil
@@ -80,7 +79,7 @@ package struct YAMLMapping: Sendable {
 package struct YAMLKey: Sendable, Hashable {
   package let text: String
   package let mark: SourceMark
-  /// Written without quotes and without a tag, so that a reader may take it for something else than text.
+  /// Whether the key has neither quotes nor a tag, so that a reader may not take it for text.
   package let isPlain: Bool
 
   package init(text: String, mark: SourceMark, isPlain: Bool = true) {
@@ -89,15 +88,15 @@ package struct YAMLKey: Sendable, Hashable {
     self.isPlain = isPlain
   }
 
-  /// What YAML readers may take the key for.
+  /// The kind that YAML readers may take the key for.
   package var kind: ScalarKind { isPlain ? ScalarKind(plain: text) : .string }
 }
 
 /// One document of a file.
 package struct YAMLDocument: Sendable {
-  /// Where the document's content begins (the place of its `---` when there is no content).
+  /// The start of the document's content, or the position of its `---` if it has no content.
   package let location: SourceLocation
-  /// Nil when the document holds nothing, or nothing but comments.
+  /// The content; nil if the document is empty or contains only comments.
   package let root: YAMLNode?
 
   package init(location: SourceLocation, root: YAMLNode?) {

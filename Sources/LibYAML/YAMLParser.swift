@@ -1,14 +1,14 @@
 internal import CYAML
 
-/// Reads YAML bytes, and JSON, into documents of positioned nodes.
+/// Reads YAML or JSON bytes into documents of nodes with positions.
 package enum YAMLParser {
   static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-  /// All documents of a file, in order.
+  /// Returns all documents of a file, in order.
   /// - Parameters:
   ///   - bytes: UTF-8, with or without a byte order mark.
-  ///   - file: the name to put into positions.
-  /// - Throws: `YAMLError` at the first fault; see `read` for what comes before and after it.
+  ///   - file: the file name for positions.
+  /// - Throws: `YAMLError` at the first fault; see `read` for the documents before and after it.
   package static func documents(
     in bytes: [UInt8], file: String, limits: YAMLLimits = .standard
   ) throws(YAMLError) -> [YAMLDocument] {
@@ -25,7 +25,7 @@ package enum YAMLParser {
     return documents
   }
 
-  /// The documents of a file that can be nothing but JSON, in order.
+  /// Returns the documents of a file that must be JSON, in order.
   /// - Parameters: as for ``documents(in:file:limits:)``.
   /// - Throws: `YAMLError` at the first fault.
   package static func jsonDocuments(
@@ -36,13 +36,14 @@ package enum YAMLParser {
     return try JSONDocumentReader.documents(in: bytes, file: source, limits: limits)
   }
 
-  /// Hands over the documents of a file one by one, so that only one needs to be in memory, and goes on behind a fault
-  /// at the next line that begins with `---`, so that one fault does not hide the next document's.
+  /// Passes on the documents of a file one by one, so that only one needs to be in memory. After a fault it continues
+  /// at the next line that begins with `---`, so that one fault does not hide those of the next document.
   ///
-  /// A text that is JSON is read as JSON, whatever the file is called. In a file called `.json` a fault is told in terms of
-  /// JSON, unless the text is YAML without a fault.
+  /// A JSON text is read as JSON, whatever the file's name. In a `.json` file, a fault is reported in terms of JSON,
+  /// unless the text is valid YAML.
   ///
-  /// - Parameter body: called for each document and each fault in the order of the file; false ends the reading.
+  /// - Parameter body: called for each document and each fault, in the order of the file; returns false to stop
+  ///   reading.
   package static func read(
     _ bytes: [UInt8], file: SourceFile, limits: YAMLLimits = .standard,
     body: (Result<YAMLDocument, YAMLError>) -> Bool
@@ -58,7 +59,7 @@ package enum YAMLParser {
     }
   }
 
-  /// What a text is as JSON; nil where it is not JSON, and is to be read as YAML.
+  /// Reads a text as JSON; returns nil if it is not JSON and should be read as YAML.
   private static func json(
     _ bytes: [UInt8], file: SourceFile, limits: YAMLLimits
   ) -> Result<[YAMLDocument], YAMLError>? {
@@ -97,10 +98,10 @@ package enum YAMLParser {
     }
   }
 
-  /// After so many faults the rest of a file is left unread: it is hardly meant to be YAML.
+  /// The number of faults after which the rest of a file is not read: it is probably not YAML.
   private static let mostFaultsPerFile = 100
 
-  /// Runs libyaml alone over the bytes: what parsing costs at the least. For measurements.
+  /// Runs only libyaml on the bytes, to measure the minimum cost of parsing.
   /// - Returns: the number of events.
   package static func countEvents(in bytes: [UInt8]) throws(YAMLError) -> Int {
     let result: Result<Int, YAMLError> = bytes.withUnsafeBufferPointer { buffer in
@@ -119,7 +120,7 @@ package enum YAMLParser {
     return try result.get()
   }
 
-  /// Reads until the end (nil), the first fault (which is returned, not handed to `body`) or until `body` says stop (nil).
+  /// Reads until the end (nil), the first fault (returned, not passed to `body`) or until `body` returns false (nil).
   private static func read(
     _ bytes: UnsafeBufferPointer<UInt8>, file: SourceFile, linesBefore: Int, limits: YAMLLimits,
     aliasedNodes: inout Int, body: (Result<YAMLDocument, YAMLError>) -> Bool
@@ -137,7 +138,7 @@ package enum YAMLParser {
     }
   }
 
-  /// What is wrong with the file as a whole, before any parsing.
+  /// Returns the fault of the file as a whole, before any parsing.
   private static func unreadable(_ bytes: [UInt8], file: SourceFile, limits: YAMLLimits) -> YAMLError? {
     let start = SourceLocation(source: file, line: 1, column: 1)
     if bytes.count > limits.bytes {
@@ -150,8 +151,8 @@ package enum YAMLParser {
     return nil
   }
 
-  /// The next line behind a fault that begins a document: its offset and how many lines stand before it. A line that
-  /// begins with `---` begins a document whatever surrounds it, block scalars and open brackets included.
+  /// Returns the next line after a fault that begins a document: its offset and the number of lines before it. A line
+  /// that begins with `---` begins a document in any context, including block scalars and open brackets.
   private static func documentStart(
     in bytes: UnsafeBufferPointer<UInt8>, from start: Int, after fault: YAMLError, _ linesBefore: Int
   ) -> (offset: Int, line: Int)? {

@@ -6,9 +6,9 @@ package enum YAMLValue: Sendable, Equatable {
   case float(Double)
   case string(String)
   case sequence([YAMLValue])
-  /// Written in this order.
+  /// A mapping, written in this order.
   case mapping([(key: String, value: YAMLValue)])
-  /// A value with lines for people above it: above its key, its place in a list, or the document.
+  /// A value with comment lines above it: above its key, its item in a list, or the document.
   indirect case commented([String], YAMLValue)
 
   package static func == (one: YAMLValue, other: YAMLValue) -> Bool {

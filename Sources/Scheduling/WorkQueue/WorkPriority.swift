@@ -2,7 +2,7 @@
 package enum WorkPriority: Int, Comparable, Sendable, CaseIterable {
   /// A periodic resync, and the first list after a start.
   case resync
-  /// A user's change, or a change that was waited for.
+  /// A user's change, or a change that was detected while waiting for one.
   case edit
   /// A rollback, or work that a user is waiting for.
   case rescue

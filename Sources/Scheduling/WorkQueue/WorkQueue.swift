@@ -8,7 +8,7 @@
 ///   is taken.
 /// - ``take(now:)`` returns the highest priority that is ready; within a priority, the key that became ready first. A
 ///   key whose priority rises goes to the end of its new priority.
-/// - A failure overrides every other outcome of its run: the key is retried after exponential back-off with its
+/// - A failure overrides the adds made during its run: the key is retried after exponential back-off with its
 ///   priority. Only a success resets failures. During back-off, an add does not bring the key forward, so that a broken
 ///   endpoint costs one run per step of its back-off; a user's edit does (``WorkPriority/edit`` or higher, without
 ///   delay), because it may have fixed the problem. If a server says when to retry, not even an edit is earlier
