@@ -147,7 +147,7 @@ private struct TopLevelScanner {
   private mutating func key() throws(QueryBody.Malformed) -> String {
     let start = position
     guard position < input.count, input[position] == UInt8(ascii: "\"") else {
-      throw failure("expected a key in quotes")
+      throw failure("expected a quoted key")
     }
     let hasEscapes = try skipString()
     if hasEscapes {

@@ -69,7 +69,7 @@ struct FolderSurvey: Sendable {
     case S_IFDIR:
       guard !ancestors.contains(real) else { throw invalid("\(shown) links to \(real), a folder that contains it") }
       guard ancestors.count < Self.maximumDepth else {
-        throw invalid("\(root) is nested more deeply than \(Self.maximumDepth) folders, at \(shown)")
+        throw invalid("\(root) is nested more than \(Self.maximumDepth) folders deep, at \(shown)")
       }
       try refuse(real, shown)
       items.append(.folder(inside))
