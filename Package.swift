@@ -106,7 +106,17 @@ let package = Package(
       name: "soak", dependencies: ["ControllerKit", "Controller", "History", "Planning", "ServingAPI", "TestKit"],
       path: "Tests/soak"),
     .target(name: "Exploration", dependencies: ["Planning", "Endpoints"], path: "Tests/Exploration"),
-    .executableTarget(name: "explore", dependencies: ["Exploration"], path: "Tests/explore"),
+    .executableTarget(name: "explore", dependencies: ["Exploration", "TestKit"], path: "Tests/explore"),
+    .target(
+      name: "FaultExploration",
+      dependencies: [
+        "ControllerKit", "Controller", "History", "Planning", "ServingAPI", "Endpoints", "CanonicalJSON", "TestKit",
+      ], path: "Tests/FaultExploration"),
+    .executableTarget(name: "faults", dependencies: ["FaultExploration", "TestKit"], path: "Tests/faults"),
+    .target(
+      name: "Fuzzing", dependencies: ["TestKit", "Gateway", "Endpoints", "LibYAML", "CanonicalJSON", nioCore],
+      path: "Tests/Fuzzing"),
+    .executableTarget(name: "fuzz", dependencies: ["Fuzzing", "TestKit"], path: "Tests/fuzz"),
     .executableTarget(
       name: "bench",
       dependencies: [
@@ -117,6 +127,7 @@ let package = Package(
     .testTarget(name: "LibCurlTests", dependencies: ["LibCurl"], resources: [.copy("Server")]),
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
     .testTarget(name: "CanonicalJSONTests", dependencies: ["CanonicalJSON"]),
+    .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"]),
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning", "Endpoints", "Exploration", "CanonicalJSON"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
@@ -137,7 +148,8 @@ let package = Package(
       name: "ControllerTests",
       dependencies: [
         "Controller", "CanonicalJSON", "Endpoints", "Gateway", "LibCrypto", "LibCurl", "LibYAML", "ModelRegistry",
-        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit", hummingbird, nioCore, httpTypes,
+        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit", "FaultExploration", hummingbird,
+        nioCore, httpTypes,
         logging, serviceLifecycle, grdb,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),

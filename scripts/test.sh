@@ -99,7 +99,7 @@ part "the scripts' own tests" python3 -m unittest discover --start-directory Tes
 begin install "vLLM and the SDK clients" scripts/install-python.sh
 
 part "swift build (debug, with tests)" swift build --build-tests || end
-begin release "swift build (release: explore, soak, setpoint)" scripts/build-release.sh explore soak setpoint
+begin release "swift build (release)" scripts/build-release.sh explore soak faults fuzz setpoint
 # One after the other: hundreds of tests at once on two cores, servers and processes among them, measure the machine.
 part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest --no-parallel || true
 
@@ -107,6 +107,8 @@ released=
 if finished release; then
   released=yes
   begin explore "exploration of every reachable state" .build-release/release/explore
+  begin faults "a controller, and every fault at every call" .build-release/release/faults
+  begin fuzz "random text for each parser" .build-release/release/fuzz --executions 500000
   # One arena: with several, memory grows as threads come to use them, more so the more cores there are.
   begin soak "a day of a controller, in virtual time" env MALLOC_ARENA_MAX=1 .build-release/release/soak
 fi
@@ -127,7 +129,7 @@ if finished install; then
 fi
 
 if [ -n "$released" ]; then
-  finished explore || true
+  for job in explore faults fuzz; do finished "$job" || true; done
   finished soak || true
   # Last, so that its closing line is the last count that is read.
   if [ -n "$installed" ]; then

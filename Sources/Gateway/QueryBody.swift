@@ -1,9 +1,9 @@
 import CanonicalJSON
-import NIOCore
+package import NIOCore
 
 /// The parts of a request body that the gateway needs, and their positions: found in one pass over the top level,
 /// without decoding deeper levels. The replica validates the rest.
-struct QueryBody: Sendable {
+package struct QueryBody: Sendable {
   /// A top-level member, as offsets into the body.
   struct Member: Hashable, Sendable {
     /// From the key's first quote to the value's end.
@@ -12,16 +12,16 @@ struct QueryBody: Sendable {
   }
 
   /// Why the gateway refuses a body; `offset` counts bytes from 0.
-  struct Malformed: Error, Hashable {
-    let message: String
-    let offset: Int
+  package struct Malformed: Error, Hashable {
+    package let message: String
+    package let offset: Int
   }
 
   let bytes: ByteBuffer
   /// The value of `model`, if it is a string.
-  private(set) var model: String?
+  package private(set) var model: String?
   /// Whether `stream` is true.
-  private(set) var isStream = false
+  package private(set) var isStream = false
   /// The kind of request, by the members that only this kind has.
   private(set) var task: Task?
   private var modelMember: Member?
@@ -31,7 +31,7 @@ struct QueryBody: Sendable {
     case chat, completion, embedding
   }
 
-  init(scanning bytes: ByteBuffer) throws(Malformed) {
+  package init(scanning bytes: ByteBuffer) throws(Malformed) {
     self.bytes = bytes
     let members = try bytes.withUnsafeReadableBytes { raw -> Result<[(key: String, Member)], Malformed> in
       var scanner = TopLevelScanner(input: raw)
@@ -57,7 +57,7 @@ struct QueryBody: Sendable {
   }
 
   /// The body with `model` replaced by the replica's own name for it, or removed: slices of the client's bytes.
-  func slices(modelName: String?) -> [ByteBuffer] {
+  package func slices(modelName: String?) -> [ByteBuffer] {
     guard let member = modelMember else { return [bytes] }
     if let modelName {
       let name = ByteBuffer(bytes: JSONValue.string(modelName).bytes())
@@ -68,7 +68,7 @@ struct QueryBody: Sendable {
   }
 
   /// The body with `model` set to this name, whether or not the client sent one.
-  func slices(asking model: String) -> [ByteBuffer] {
+  package func slices(asking model: String) -> [ByteBuffer] {
     guard modelMember == nil, let open = bytes.readableBytesView.firstIndex(of: UInt8(ascii: "{")) else {
       return slices(modelName: model)
     }

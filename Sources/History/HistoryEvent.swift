@@ -37,6 +37,12 @@ extension HistoryEvent {
   /// Whether it is the start of a rollout.
   package var isOpening: Bool { Self.openingMarks.contains { what.hasPrefix($0) } }
 
+  /// Whether it is about this revision: a step, its outcome.
+  package func isAbout(revision number: Int) -> Bool {
+    // Earlier versions recorded every outcome with a colon: "revision 3: failed".
+    what.hasPrefix("revision \(number) ") || what.hasPrefix("revision \(number): ")
+  }
+
   /// `putting` is how earlier versions recorded a revert.
   private static let openingMarks = [
     "rolling back to ", "restoring ", "reverting to ", "putting ", "creating with ", "updating to ",

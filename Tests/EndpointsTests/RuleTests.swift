@@ -87,7 +87,9 @@ import Testing
     let found = try judged(gpu("A10", "size: Medium"), on: .aws)
     #expect(
       found.count == 1 && found[0].contains("spec.size: Medium is 2 to 4 replicas; a model with its own entrypoint"))
-    #expect(found.first?.contains("may get 2 that do not scale, or be refused; Small is safe (rule custom-llm") == true)
+    #expect(
+      found.first?.contains("may get 2 that do not scale, or be refused; use Small to be safe (rule custom-llm") == true
+    )
     #expect(try judged(gpu("A10"), on: .aws).isEmpty)
     #expect(try judged(gpu("CPU", "size: Large"), on: .aws).isEmpty)
   }

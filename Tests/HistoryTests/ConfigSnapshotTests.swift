@@ -87,7 +87,7 @@ import Testing
       _ = try snapshot.restored(from: [config(["C": "3", "B": "changed"])], key: key)
     }
     #expect(error?.code == .cannotRestore)
-    #expect(error?.message.contains("A, B are not kept") == true)
+    #expect(error?.message.contains("A, B are not stored in the history") == true)
     #expect(error?.message.contains("C") == false)
   }
 

@@ -1,4 +1,5 @@
 import Exploration
+import TestKit
 
 /// `explore [--break FLAW] [--model NAME] [--limit STATES]`: visits every state of every small world of the decision
 /// core and checks its invariants in each. Exits 1, with the way to it, when one is broken.

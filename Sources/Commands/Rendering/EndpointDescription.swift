@@ -113,7 +113,7 @@ struct EndpointDescription {
   /// Returns when the failure that led to the hold was recorded.
   private func since(_ held: Held) -> Int64? {
     guard let number = recorded.memory.revision(of: held.digest)?.number else { return nil }
-    return events.last { $0.what.hasPrefix("revision \(number): ") }?.at.milliseconds
+    return events.last { $0.isAbout(revision: number) }?.at.milliseconds
   }
 
   private func shown(_ digest: ConfigDigest) -> String {

@@ -121,7 +121,8 @@ import Testing
     let away = try await source.read()
     #expect(away.commit == first && away.names == ["a", "b"])
     #expect(
-      away.problem?.contains("commit \(moved)") == true && away.problem?.contains("there is no \"fleet\"") == true)
+      away.problem?.contains("commit \(moved)") == true
+        && away.problem?.contains("\"fleet\" not found in this commit") == true)
     try await world.commit(["fleet/README.md": "moved"])
     let empty = try await source.read()
     #expect(empty.commit == first && empty.names == ["a", "b"])

@@ -1,10 +1,10 @@
-import Controller
-import ControllerKit
-import Endpoints
-import History
-import Planning
-import ServingAPI
-import TestKit
+internal import Controller
+internal import ControllerKit
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+internal import TestKit
 
 /// Something that happens to a fleet at rest, and what has to come of it whatever goes wrong meanwhile.
 struct FaultScenario: Sendable, CustomStringConvertible {
