@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the command line costs: its start against curl's, interleaved in one run, and the size of the binary.
+"""Measures the command line: its start time compared with curl's, interleaved in one run, and the size of the binary.
 
 scripts/bench-command.py --setpoint .build-release/release/setpoint
 """
@@ -45,12 +45,12 @@ def stripped_megabytes(binary: pathlib.Path) -> float:
         stripped = pathlib.Path(folder) / binary.name
         subprocess.run(["strip", "-o", str(stripped), str(binary)], check=True)
         size = stripped.stat().st_size / 1e6
-    print(f"size: {size:.1f} MB stripped, Swift's libraries included (bound {SIZE_BOUND_MB} MB)")
+    print(f"size: {size:.1f} MB stripped, including Swift's libraries (bound {SIZE_BOUND_MB} MB)")
     return size
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure the command's start and size.")
+    parser = argparse.ArgumentParser(description="Measure the command's start time and size.")
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
     binary = parser.parse_args().setpoint.resolve()
     ratio, size = start_ratio(binary), stripped_megabytes(binary)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What the plane adds to a request: through the plane against straight to the same vLLM, interleaved in one run.
+"""Measures the latency that the plane adds: through the plane compared with direct to the same vLLM, interleaved.
 
     scripts/bench-gateway.py --setpoint .build-release/release/setpoint [--copy-megabytes 5000]
 
-One-token chat completions over connections kept open, at 1 and at 8 at once. Rounds alternate between the two ways and
-change which goes first, so that a slow moment of the machine falls on both. Prints the p50 of each and what was added.
-Then the p99 of queries while the plane registers a model whose weights it has to copy, against the p99 just before and
-after.
+One-token chat completions over keep-alive connections, with 1 and with 8 concurrent requests. Rounds alternate between
+the two ways and swap their order, so that a slow moment of the machine affects both. Prints the p50 of each and the
+difference. Then measures the p99 of queries while the plane registers a model and copies its weights, compared with the
+p99 immediately before and after.
 """
 
 import argparse
@@ -36,13 +36,13 @@ REQUEST = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens"
 GOAL_MILLISECONDS = 2.0
 COPY_AT_ONCE = 4
 ALONE_SECONDS = 15
-COPY_SECONDS = 900  # the longest that a copy is watched
-COPY_RATIO = 3.0  # on a machine of two cores that vLLM keeps busy, and a disk that the copy keeps busy
-SHARD = 60 << 20  # below the size from which the plane links weights in place of copying them
+COPY_SECONDS = 900  # the maximum time to measure during a copy
+COPY_RATIO = 3.0  # on a machine with two cores that vLLM keeps busy, and a disk that the copy keeps busy
+SHARD = 60 << 20  # below the size from which the plane links weights instead of copying them
 
 
 class Connection:
-    """One HTTP/1.1 connection that is kept open, with little of Python between the clock and the socket."""
+    """A keep-alive HTTP/1.1 connection with little Python overhead between the clock and the socket."""
 
     def __init__(self, port: int, path: str, token: str):
         body = json.dumps(REQUEST).encode()
@@ -60,7 +60,7 @@ class Connection:
         self.socket.sendall(self.message)
 
     def receive(self) -> float | None:
-        """Read what is there; the seconds since sending once the answer is whole."""
+        """Read the available data; returns the seconds since sending once the response is complete."""
         self.received += self.socket.recv(65536)
         now = time.perf_counter()
         head, gap, body = self.received.partition(b"\r\n\r\n")
@@ -79,7 +79,7 @@ def whole(head: bytes, body: bytes) -> bool:
 
 
 def one_round(connections: list[Connection]) -> list[float]:
-    """Send on all connections at once; the seconds that each answer took."""
+    """Send on all connections at once; returns the duration of each response in seconds."""
     taken = []
     with selectors.DefaultSelector() as selector:
         for connection in connections:
@@ -106,7 +106,7 @@ def measure(ways: dict[str, list[Connection]], requests: int) -> dict[str, list[
 
 
 def report(setpoint: Setpoint) -> bool:
-    """Measure and print; whether the goal is met."""
+    """Measure and print; returns whether the goal is met."""
     direct_port = processes.replica_ports()[0]
     met = True
     for at_once, requests in REQUESTS.items():
@@ -122,15 +122,15 @@ def report(setpoint: Setpoint) -> bool:
         added = p50["plane"] - p50["direct"]
         met = met and added <= GOAL_MILLISECONDS
         print(
-            f"gateway, {at_once} at once: added p50 {added:.2f} ms (bound {GOAL_MILLISECONDS:.0f} ms): "
-            f"{p50['plane']:.2f} ms through the plane, {p50['direct']:.2f} ms straight to vLLM, "
+            f"gateway, {at_once} concurrent: added p50 {added:.2f} ms (bound {GOAL_MILLISECONDS:.0f} ms): "
+            f"{p50['plane']:.2f} ms through the plane, {p50['direct']:.2f} ms direct to vLLM, "
             f"ratio {p50['plane'] / p50['direct']:.2f}; {requests} requests each way, interleaved"
         )
     return met
 
 
 def write_weights(folder: pathlib.Path, megabytes: int) -> int:
-    """Files that no file system can store as holes; how many megabytes they are. Leaves the disk room for the copy."""
+    """Write files that cannot be sparse; returns their size in megabytes. Leaves enough disk space for the copy."""
     folder.mkdir()
     room = shutil.disk_usage(folder).free // 3 >> 20
     block = random.randbytes(1 << 20)
@@ -155,7 +155,7 @@ def p99(times: list[float]) -> float:
 
 
 def report_copy(setpoint: Setpoint, megabytes: int) -> bool:
-    """What callers see of a large registration; whether the goal is met."""
+    """Measure the effect of a large registration on clients; returns whether the goal is met."""
     weights = setpoint.folder / "weights"
     written = write_weights(weights, megabytes)
     connections = [
@@ -174,7 +174,7 @@ def report_copy(setpoint: Setpoint, megabytes: int) -> bool:
             setpoint.run("models", "register", "bench.large", str(weights), "--entrypoint", entrypoint, quiet=True)
         )
     )
-    alone()  # the first of them are slow for reasons of their own
+    alone()  # the first ones are slow for other reasons
     quiet = alone()
     began = time.monotonic()
     copy.start()
@@ -183,21 +183,21 @@ def report_copy(setpoint: Setpoint, megabytes: int) -> bool:
     copy.join()
     quiet += alone()
     if not outcomes or outcomes[0].status != 0:
-        raise StoryFailed(f"the registration failed: {outcomes[0] if outcomes else 'it did not end'}")
+        raise StoryFailed(f"the registration failed: {outcomes[0] if outcomes else 'it did not finish'}")
     if len(beside) < 100:
-        print(f"registration of {written} MB: {took:.1f} s, too short to tell a p99 from {len(beside)} requests")
+        print(f"registration of {written} MB: {took:.1f} s, too short to measure a p99 with {len(beside)} requests")
         return True
     ratio = p99(beside) / p99(quiet)
     print(
-        f"gateway beside a registration of {written} MB: p99 {p99(beside):.1f} ms, {p99(quiet):.1f} ms without, "
+        f"gateway during a registration of {written} MB: p99 {p99(beside):.1f} ms, {p99(quiet):.1f} ms without, "
         f"ratio {ratio:.2f} (bound {COPY_RATIO:.0f}); copied in {took:.1f} s, {len(beside)} and {len(quiet)} requests, "
-        f"{COPY_AT_ONCE} at once"
+        f"{COPY_AT_ONCE} concurrent"
     )
     return ratio <= COPY_RATIO
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure what the plane adds to a request.")
+    parser = argparse.ArgumentParser(description="Measure the latency that the plane adds to a request.")
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
     parser.add_argument("--copy-megabytes", type=int, default=5000, metavar="MB", help="size of the model to register")
     arguments = parser.parse_args()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Time and memory, each figure beside the one it is a ratio of, both measured in this run.
+# Measures time and memory. Each figure is printed as a ratio to another one measured in the same run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -16,6 +16,6 @@ for section in plan queue resync creation; do
 done
 step "the command: start and size"
 python3 scripts/bench-command.py --setpoint "$SETPOINT" || status=1
-step "the gateway: through the plane against straight to vLLM, and while a large model is registered"
+step "the gateway: through the plane compared with direct to vLLM, and while a large model is registered"
 python3 scripts/bench-gateway.py --setpoint "$SETPOINT" || status=1
 exit "$status"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build-release.sh PRODUCT...: build optimised binaries into .build-release/release, Swift's libraries included, so that
-# one runs where no Swift is installed. A folder of its own leaves a developer's .build alone.
+# build-release.sh PRODUCT...: builds optimized binaries into .build-release/release. They include Swift's libraries, so
+# they run without Swift installed. The separate directory leaves a developer's .build untouched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

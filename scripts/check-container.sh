@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# check-container.sh [BINARY]: what can be known about the image without a container engine. Its packages are Debian's;
-# the release binary finds every library it is linked to in them, and none is there for nothing; its user is the pod's;
-# what is copied into it exists and is not ignored.
+# check-container.sh [BINARY]: checks the image without a container engine. Its packages exist in Debian; they contain
+# every library that the release binary is linked to, and no others; its user is the pod's; the files copied into it
+# exist and are not ignored.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
 
 readonly BINARY=${1:-.build-release/release/setpoint}
 readonly DEPLOYMENT=manifests/controller/base/deployment.yaml
-# On every Debian, whatever else is installed: the C library, and the compiler's library that it needs.
+# Part of every Debian installation: the C library, and the compiler's library that it needs.
 readonly ALWAYS_THERE=(libc6 libgcc-s1)
 findings=0
 
@@ -17,21 +17,21 @@ finding() {
   findings=$((findings + 1))
 }
 
-# One instruction a line, comments gone; of the last stage when asked.
+# Prints one instruction per line, without comments; last_stage prints only those of the last stage.
 instructions() { sed -e '/^ *#/d' Containerfile | sed -e ':a' -e '/\\$/N; s/\\\n */ /; ta'; }
 last_stage() { instructions | awk '/^FROM /{stage=""} {stage=stage $0 "\n"} END{printf "%s", stage}'; }
 
-# The packages that the given instructions install.
+# Prints the packages that the given instructions install.
 packages() { grep -o 'apt-get install [^&]*' | tr -s ' ' '\n' | grep -v -e '^apt-get$' -e '^install$' -e '^--'; }
 
-# has WORD LIST...: whether the word is in the list.
+# has WORD LIST...: succeeds if the word is in the list.
 has() { grep -qxF -- "$1" <<<"$(printf '%s\n' "${@:2}")"; }
 
-# The package that holds a library. Debian's records have either of the two names of a merged /usr.
+# Prints the package that contains a library. Debian's records use either of the two paths of a merged /usr.
 owner() {
   local path=$1 real
   real=$(readlink --canonicalize "$path")
-  # It answers for those that it knows, and fails for the others.
+  # It prints the names that it knows, and fails for the others.
   { dpkg-query --search "$path" "/usr$path" "$real" "${real#/usr}" 2>/dev/null || true; } | sed -n '1s/[:,].*//p'
 }
 
@@ -43,7 +43,7 @@ check_packages() {
   done
 }
 
-# With what those packages depend on, each name once.
+# Prints the packages and their dependencies, each name once.
 installed_with() {
   apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
     "$@" | grep -E '^[a-z0-9]' | sed 's/:.*//' | sort -u
@@ -54,12 +54,12 @@ check_libraries() {
   mapfile -t named < <(last_stage | packages)
   mapfile -t there < <(installed_with "${named[@]}" "${ALWAYS_THERE[@]}")
   while read -r library path; do
-    [ "$path" != not ] || { finding "this machine has no $library; nothing can be said of it"; continue; }
+    [ "$path" != not ] || { finding "$library not found on this machine; cannot check it"; continue; }
     package=$(owner "$path")
     has "$package" "${there[@]}" || finding "$library is in ${package:-no package}, which is not installed"
   done < <(ldd "$BINARY" | sed -nE 's/^\s*(\S+) => (\S+).*/\1 \2/p')
 
-  # What the binary itself asks for must be named, not come along with something else.
+  # Direct dependencies of the binary must be listed explicitly.
   for library in $(objdump --private-headers "$BINARY" | sed -n 's/^ *NEEDED *//p'); do
     path=$(ldd "$BINARY" | awk -v name="$library" '$1 == name {print $3} $1 ~ "/" name "$" {print $1}')
     needed+=("$(owner "$path")")
@@ -76,23 +76,23 @@ check_user() {
   local user pod
   user=$(last_stage | sed -n 's/^USER //p')
   pod=$(sed -nE 's/^ *runAs(User|Group): //p' "$DEPLOYMENT" | paste -sd:)
-  [ "$user" = "$pod" ] || finding "its user is '$user', the pod's in $DEPLOYMENT is '$pod'"
+  [ "$user" = "$pod" ] || finding "its user is '$user', but the pod's user in $DEPLOYMENT is '$pod'"
   grep -q "useradd .*--uid ${user%%:*} " <<<"$(last_stage)" ||
-    finding "user ${user%%:*} has no name; ssh would refuse it"
+    finding "user ${user%%:*} has no name; ssh would refuse to run"
   grep -qx 'ENTRYPOINT \["setpoint"\]' <<<"$(last_stage)" || finding "the entry point is not [\"setpoint\"]"
 }
 
 check_copies() {
   local path
   for path in $(instructions | sed -nE 's/^COPY ([^-]\S*) .*/\1/p'); do
-    [ -e "$path" ] || finding "$path, which is copied, does not exist"
-    grep -qxF "!$path" .containerignore || finding "$path, which is copied, is ignored by .containerignore"
+    [ -e "$path" ] || finding "$path is copied but does not exist"
+    grep -qxF "!$path" .containerignore || finding "$path is copied but ignored by .containerignore"
   done
 }
 
-[ -x "$BINARY" ] || fail "there is no release binary at $BINARY" "scripts/build-release.sh setpoint"
+[ -x "$BINARY" ] || fail "no release binary at $BINARY" "scripts/build-release.sh setpoint"
 grep -q '^VERSION_CODENAME=bookworm$' /etc/os-release ||
-  fail "the image is Debian 12; only there can its packages be compared with this machine's"
+  fail "the image is Debian 12; its packages can be checked only on Debian 12"
 check_packages
 check_libraries
 check_user

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# check-manifests.sh [BINARY]: renders each kustomization under manifests/ as `kubectl apply -k` would, and checks that
-# the pods it makes are closed as they should be. With a setpoint binary: that it knows the arguments and the example
-# too. Needs no cluster.
+# check-manifests.sh [BINARY]: renders each kustomization under manifests/ as `kubectl apply -k` would, and checks the
+# pods against scripts/pod-rules.py. With a setpoint binary, also checks that it accepts the arguments and the example.
+# Needs no cluster.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -10,7 +10,7 @@ readonly SETPOINT=${1:-}
 
 command -v kubectl >/dev/null || fail "kubectl is missing" "apt-get install kubernetes-client"
 
-# The kubectl of Debian 12 (1.20, with kustomize 2) does not know today's words.
+# The kubectl of Debian 12 (1.20, with kustomize 2) does not support the current fields.
 renders() {
   kubectl version --client --output json 2>/dev/null |
     python3 -c 'import json, sys; sys.exit(int(json.load(sys.stdin)["clientVersion"]["minor"].rstrip("+")) < 21)'
@@ -23,21 +23,21 @@ check_endpoints() {
 }
 
 if ! renders; then
-  step "the kustomizations are not rendered: this kubectl is older than 1.21"
+  step "skipping the kustomizations: this kubectl is older than 1.21"
   check_endpoints
   exit 0
 fi
 rendered=$(mktemp -d)
 trap 'rm -rf "$rendered"' EXIT
 
-# json FILE: objects as a sequence of JSON documents. `annotate --local` is the plainest command that converts and asks
-# no server.
+# json FILE: prints objects as a sequence of JSON documents. `annotate --local` is the simplest command that converts
+# without a server.
 json() {
   kubectl annotate --local --overwrite --filename "$1" setpoint.dev/rendered=yes --output json
 }
 
-# typed FILE: only what kubectl's own types know of the workloads: a misspelt field is dropped. It complains about
-# objects without pods.
+# typed FILE: prints the workloads as kubectl's own types read them, which drops a misspelled field. The command reports
+# an error for objects without pods.
 typed() {
   kubectl set env --local --filename "$1" RENDERED=yes --output json 2>/dev/null || true
 }
@@ -47,7 +47,7 @@ while IFS= read -r kustomization; do
   folder=$(dirname "$kustomization")
   kubectl kustomize "$folder" >"$rendered/objects.yaml" 2>"$rendered/words" ||
     fail "kubectl kustomize $folder failed: $(cat "$rendered/words")"
-  # It speaks of words that are going out of use.
+  # Its messages are about deprecated fields.
   [ ! -s "$rendered/words" ] || fail "kubectl kustomize $folder: $(cat "$rendered/words")"
   json "$rendered/objects.yaml" >"$rendered/objects.json"
   typed "$rendered/objects.yaml" >"$rendered/typed.json"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that need no build: Swift's format, the house rules, and that shell scripts parse.
+# Runs the checks that need no build: Swift format, the house rules, and the syntax of shell scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,5 +9,5 @@ python3 scripts/house-rules.py || failed=1
 for script in scripts/*.sh .ci/run; do
   bash -n "$script" || failed=1
 done
-[ "$failed" -eq 0 ] && echo "nothing to say"
+[ "$failed" -eq 0 ] && echo "no findings"
 exit "$failed"

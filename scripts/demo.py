@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""From nothing to a served model, its replacement without a failed request, and a bad version rolled back.
+"""Serves a model from scratch, replaces it without a failed request, and rolls back a bad version.
 
-    scripts/demo.py             the demo: installs, builds, and tells the story
-    scripts/demo.py --assert    the end-to-end test: the same story, every claim of it checked, and what a test also
-                                wants to see: nothing written twice, a killed plane, the SDKs, nothing left behind
+    scripts/demo.py             the demo: installs, builds, and runs the story
+    scripts/demo.py --assert    the end-to-end test: the same story with every claim checked, and additional checks:
+                                nothing is written twice, a killed plane, the SDKs, nothing is left behind
 
-Runs setpoint, its plane and real vLLM on this machine, in a folder of its own, and ends whatever it started, also when
-it fails or is interrupted. Needs what scripts/install-system.sh installs.
+Runs setpoint, its plane and real vLLM on this machine, in a temporary directory, and stops everything it started, even
+if it fails or is interrupted. Requires the packages that scripts/install-system.sh installs.
 """
 
 import argparse
@@ -27,15 +27,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Tell setpoint's story with real vLLM on this machine.")
+    parser = argparse.ArgumentParser(description="Run setpoint's demo with real vLLM on this machine.")
     parser.add_argument("--assert", dest="strict", action="store_true", help="check every claim: the end-to-end test")
-    parser.add_argument("--setpoint", type=pathlib.Path, metavar="BINARY", help="use this binary and build none")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with logs, manifests and data")
+    parser.add_argument("--setpoint", type=pathlib.Path, metavar="BINARY", help="use this binary, do not build")
+    parser.add_argument("--keep", action="store_true", help="keep the directory with logs, manifests and data")
     return parser.parse_args()
 
 
 def tell(narrator: Narrator, folder: pathlib.Path, binary: pathlib.Path | None) -> None:
-    """The story, in order. What only the test wants stands between the demo's own chapters."""
+    """Run the story in order. Chapters that only the test needs are between those of the demo."""
     watch = leftovers.SharedMemoryWatch()
     binary = chapters.prepare(narrator, ROOT, binary)
     chapters.make_models(narrator, ROOT, folder)
@@ -73,7 +73,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupted)
     narrator = Narrator(arguments.strict)
-    # A short path: vLLM puts Unix sockets below it, and those have 108 bytes for all of theirs.
+    # A short path: vLLM creates Unix sockets below it, and their paths are limited to 108 bytes.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-demo-"))
     descendants.become_reaper()
     status = 1
@@ -81,14 +81,14 @@ def main() -> int:
         tell(narrator, folder, arguments.setpoint)
         status = 1 if narrator.failed else 0
     except StoryFailed:
-        pass  # told already, in its step
+        pass  # already printed in its step
     except KeyboardInterrupt:
-        narrator.say("\ninterrupted; ending what was started")
+        narrator.say("\ninterrupted; stopping all started processes")
         status = 130
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for words in processes.end_all():
-            narrator.say(f"ended {words}")
+            narrator.say(f"stopped {words}")
         narrator.summary()
         if arguments.keep or (status == 1 and arguments.strict):
             narrator.say(f"logs, manifests and data are in {folder}")

@@ -1,7 +1,7 @@
-"""The processes below this one, those included that lost their parents, and nobody else's.
+"""The descendants of this process, including orphaned ones, and no other processes.
 
-A process can be the kernel's "child subreaper": an orphan below it becomes its child, not init's. So a replica whose
-plane was killed is still found, and another plane's replica on the same machine is not.
+A process can be a "child subreaper" of the kernel: its orphaned descendants become its children, not init's. A replica
+of a killed plane is therefore still found, and another plane's replica on the same machine is not.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _starting = threading.Lock()
 
 
 def start(command: list[str], **options) -> subprocess.Popen:
-    """Popen, known to the reaper. After `become_reaper` nothing may start a process in another way."""
+    """Popen, registered with the reaper. After `become_reaper`, all processes must be started with it."""
     with _starting:
         child = subprocess.Popen(command, **options)
         _own.add(child.pid)
@@ -29,7 +29,7 @@ def start(command: list[str], **options) -> subprocess.Popen:
 
 
 def become_reaper() -> None:
-    """Take in orphaned descendants from now on, and collect each as it ends, as init would."""
+    """Adopt orphaned descendants from now on, and reap each when it exits, as init would."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
@@ -47,7 +47,7 @@ def _reap_for_ever() -> None:
 
 
 def read(path: pathlib.Path) -> str:
-    """The file's text, or nothing when the process it tells of is gone."""
+    """The file's text, or an empty text if its process has exited."""
     try:
         return path.read_bytes().decode(errors="replace")
     except OSError:
@@ -60,7 +60,7 @@ def folders() -> dict[int, pathlib.Path]:
 
 
 def _stat(folder: pathlib.Path) -> list[str]:
-    """proc(5)'s stat after the command's name (which may hold spaces): state, parent, and so on."""
+    """The fields of proc(5)'s stat after the command's name (which may contain spaces): state, parent, and so on."""
     return read(folder / "stat").rpartition(")")[2].split()
 
 
@@ -71,7 +71,7 @@ def parents() -> dict[int, int]:
 
 
 def living() -> dict[int, str]:
-    """The living processes below this one, with their command lines."""
+    """The running descendants of this process, with their command lines."""
     above = parents()
     found: set[int] = {os.getpid()}
     while more := {pid for pid, parent in above.items() if parent in found} - found:
@@ -82,7 +82,7 @@ def living() -> dict[int, str]:
 
 
 def wait_for_end(seconds: float) -> dict[int, str]:
-    """Waits for all of them to end; answers those that did not."""
+    """Wait for all of them to exit; returns those that did not."""
     end = time.monotonic() + seconds
     while (left := living()) and time.monotonic() < end:
         time.sleep(REAP_EVERY_SECONDS)
@@ -90,7 +90,7 @@ def wait_for_end(seconds: float) -> dict[int, str]:
 
 
 def end_all() -> dict[int, str]:
-    """Kill all of them; answers what there was to kill."""
+    """Kill all of them; returns the killed processes."""
     killed: dict[int, str] = {}
     while left := living():
         killed |= left

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The house rules of CONTRIBUTING.md that a machine can check and swift-format does not. One line a finding."""
+"""Checks the house rules of CONTRIBUTING.md that swift-format does not check. Prints one line per finding."""
 
 import pathlib
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONGEST_LINE = 120
 
-# What may not be written in Sources, and why.
+# Patterns that are not allowed in Sources, and the reason.
 REFUSED = {
     r"\btry!": "try! ends the process on an error; throw it",
     r"\bas!": "as! ends the process on a surprise; use as?",
@@ -19,7 +19,7 @@ REFUSED = {
     r"\b(TODO|FIXME|XXX)\b": "finish it, or file an issue",
 }
 
-# Targets that decide, and what they may not import: values in, values out.
+# Pure targets (values in, values out), and what they may not import.
 PURE = ("Endpoints", "Planning", "Scheduling", "CanonicalJSON")
 IMPURE = re.compile(r"^\s*(?:\w+ )?import (Foundation|Glibc|NIO\w*|Logging|GRDB|Subprocess)$")
 
@@ -27,8 +27,8 @@ IMPURE = re.compile(r"^\s*(?:\w+ )?import (Foundation|Glibc|NIO\w*|Logging|GRDB|
 WRAPPERS = {"CYAML": "LibYAML", "CCurl": "LibCurl", "CCrypto": "LibCrypto"}
 C_IMPORT = re.compile(rf"^\s*(?:\w+ )?import ({'|'.join(WRAPPERS)})$")
 
-# The page of facts about the serving API, cited by file name and number: one number, or several with commas, "and"
-# or "to" between them. A citation may go on in the next line of a comment.
+# The page of facts about the serving API, cited by file name and number: one number, or several separated by commas,
+# "and" or "to". A citation may continue on the next line of a comment.
 FACTS = "docs/serving-api.md"
 NUMBER = r"(?:[QEAB]\d+|\d\.\d+|\d)(?![\w%]|\.\d)"
 CITATION = re.compile(rf"serving-api\.md\)?[\s/#]+({NUMBER}(?:(?:,| and| to)[\s/#]+{NUMBER})*)")
@@ -60,7 +60,7 @@ def findings_in_sources() -> Iterator[str]:
 
 
 def findings_in_scripts() -> Iterator[str]:
-    """Python and shell have no formatter here; their lines are bounded as Swift's are."""
+    """Checks the line lengths of Python and shell, which have no formatter here. The limit is that of Swift."""
     scripts = [*files("scripts", ".py", ".sh"), *files("Tests/e2e", ".py")]
     for path in scripts:
         if path.suffix == ".py":
@@ -74,13 +74,13 @@ def findings_in_scripts() -> Iterator[str]:
 
 
 def facts() -> set[str]:
-    """The numbers that the page has: the first word of a heading, or the first cell of a row."""
+    """The numbers on the page: the first word of a heading, or the first cell of a row."""
     text = (ROOT / FACTS).read_text()
     return set(re.findall(rf"^(?:#+ |\| )({NUMBER})", text, re.MULTILINE))
 
 
 def findings_in_citations() -> Iterator[str]:
-    """A number that is cited and not on the page leads nowhere."""
+    """Citations of numbers that are not on the page."""
     known = facts()
     texts = (path for folder in CITING for path in files(folder, ".swift", ".py", ".sh", ".c", ".h", ".md", ".yaml"))
     for path in sorted([*texts, *ROOT.glob("*.md")]):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the build, the tests and the demo need, those that are missing only, and looks for
-# the Swift toolchain. A no-op, in a fraction of a second, where everything is there.
+# Installs missing Debian packages that the build, the tests and the demo require, and checks for the Swift toolchain.
+# If nothing is missing, it does nothing and takes a fraction of a second.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -26,18 +26,18 @@ install_packages() {
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null ||
-      fail "these packages are missing, and installing them needs root: $*" "Run as root: apt-get install $*"
+      fail "missing packages, and installing them requires root: $*" "Run as root: apt-get install $*"
     as_root=(sudo)
   fi
   step "installing $*"
-  # Another apt may be at work, and the network may be slow.
+  # Another apt may be running, and the network may be slow.
   local patient=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
   # Package lists may be missing (a fresh image) or stale; a failure to refresh is fatal only if the install fails too.
   "${as_root[@]}" apt-get "${patient[@]}" update -qq ||
-    step "apt-get update failed (above); trying with the lists that are there"
+    step "apt-get update failed (see above); trying with the existing package lists"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get "${patient[@]}" install -qq --yes --no-install-recommends "$@" ||
-    fail "apt-get could not install: $*" "Its own words stand above."
+    fail "apt-get could not install: $*" "See its output above."
 }
 
 check_swift() {
@@ -46,21 +46,21 @@ check_swift() {
     fail "Swift is not installed" \
       "Install Swift 6.3 from https://www.swift.org/install/linux/ and put its usr/bin on the PATH."
   words=$(swift --version 2>&1) ||
-    fail "swift is there and does not run: $words" \
-      "What the toolchain needs on each system is listed at https://www.swift.org/install/linux/."
+    fail "swift is installed but does not run: $words" \
+      "https://www.swift.org/install/linux/ lists the requirements of the toolchain."
   version=$(sed -n 's/.*Swift version \([0-9.]*\).*/\1/p' <<<"$words")
   [ "$(printf '%s\n' "$OLDEST_SWIFT" "$version" | sort --version-sort | head -1)" = "$OLDEST_SWIFT" ] ||
-    fail "Swift $version is too old; Setpoint needs $OLDEST_SWIFT or newer" \
+    fail "Swift $version is too old; Setpoint requires $OLDEST_SWIFT or later" \
       "Install Swift 6.3 from https://www.swift.org/install/linux/."
 }
 
-# kubectl renders manifests/controller. Not in PACKAGES: where it came from elsewhere, the two would collide.
+# kubectl renders manifests/controller. Not in PACKAGES, because the package conflicts with a kubectl from elsewhere.
 missing_kubectl() {
   command -v kubectl >/dev/null || echo kubernetes-client
 }
 
 if ! command -v apt-get >/dev/null; then
-  step "this is not Debian or Ubuntu: see that you have what these packages hold: ${PACKAGES[*]}"
+  step "this is not Debian or Ubuntu: install the equivalents of these packages: ${PACKAGES[*]}"
 else
   mapfile -t missing < <(missing_packages; missing_kubectl)
   if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What a run must not leave behind: processes, the ports they listen on, and shared memory.
+"""Finds what a command leaves behind: processes, the ports they listen on, and shared memory.
 
-    scripts/leftovers.py run COMMAND...     run it; then say what it left, end that, and exit 1 if there was anything
+    scripts/leftovers.py run COMMAND...     run it, report and stop what it left, and exit with 1 if there was anything
 
-A replica that is killed leaves these: its engine and worker (they survive their API server), the ports of those, and
-/dev/shm/psm_* and sem.mp-* (nobody unlinks them). Only what the command itself started counts: other programs on the
-machine, and the files that they make, are none of its business.
+A killed replica leaves these: its engine and worker (they survive their API server), their ports, and /dev/shm/psm_*
+and sem.mp-* (nothing unlinks them). Only what the command itself started counts, not other programs on the machine or
+the files that they create.
 """
 
 import argparse
@@ -22,10 +22,10 @@ import descendants
 
 SHARED_MEMORY = pathlib.Path("/dev/shm")
 LISTENING = "0A"
-# Processes are on their way out for a moment after their parent was told that they ended.
+# Processes are still exiting for a moment after their parent was notified of it.
 PATIENCE_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.2
-# vLLM maps a file of shared memory at once after making it. One that none of ours has mapped by now is somebody else's.
+# vLLM maps a shared memory file immediately after creating it. One that no descendant has mapped by now is not ours.
 UNATTRIBUTED_SECONDS = 30.0
 
 
@@ -38,7 +38,7 @@ def address_in(text: str) -> str:
 
 
 def listening_sockets() -> dict[str, str]:
-    """Where the machine listens: socket inode to address."""
+    """The machine's listening sockets: inode to address."""
     found = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in descendants.read(pathlib.Path(table)).splitlines()[1:]:
@@ -49,7 +49,7 @@ def listening_sockets() -> dict[str, str]:
 
 
 def ports_of(pid: int) -> list[str]:
-    """Where a process listens."""
+    """The addresses that a process listens on."""
     listening = listening_sockets()
     try:
         links = [os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
@@ -60,7 +60,7 @@ def ports_of(pid: int) -> list[str]:
 
 
 def shared_memory() -> dict[int, pathlib.Path]:
-    """The files of shared memory by inode."""
+    """The shared memory files by inode."""
     found = {}
     for path in SHARED_MEMORY.iterdir():
         try:
@@ -71,17 +71,17 @@ def shared_memory() -> dict[int, pathlib.Path]:
 
 
 def shared_memory_of(pid: int) -> set[int]:
-    """What a process has mapped. Inodes, since a semaphore is mapped under another name than the one it was then given:
-    sem_open(3) makes a file and links it to its own name."""
+    """The inodes of the files that a process has mapped. Not names, because a semaphore is mapped under another name:
+    sem_open(3) creates a file and then links it to its final name."""
     lines = descendants.read(pathlib.Path(f"/proc/{pid}/maps")).splitlines()
     return {int(line.split()[4]) for line in lines if f" {SHARED_MEMORY}/" in line}
 
 
 class SharedMemoryWatch:
-    """Which files of shared memory the processes below this one make, from now on.
+    """Tracks the shared memory files that descendants of this process create from now on.
 
-    A file has no creator, only processes that have it mapped: so each new file is looked for in the maps of our own
-    processes as it appears, and what other programs of this machine make meanwhile is theirs.
+    The creator of a file is not recorded, only which processes have it mapped. Each new file is therefore looked up in
+    the maps of our own processes when it appears; files that other programs create are not attributed to us.
     """
 
     def __init__(self):
@@ -92,7 +92,7 @@ class SharedMemoryWatch:
         threading.Thread(target=self._look_repeatedly, daemon=True).start()
 
     def look(self) -> None:
-        """Attribute new files. One that none of ours has mapped for a while is not looked for again."""
+        """Attribute new files. A file that no descendant has mapped for a while is not checked again."""
         with self._lock:
             now = time.monotonic()
             new = set(shared_memory()) - self.before - self.ours
@@ -103,7 +103,7 @@ class SharedMemoryWatch:
                 self.ours |= mapped & new
 
     def abandoned(self) -> list[pathlib.Path]:
-        """Our files that no living process has mapped."""
+        """Our files that no running process has mapped."""
         self.look()
         kept = {inode: path for inode, path in shared_memory().items() if inode in self.ours}
         if not kept:
@@ -112,7 +112,7 @@ class SharedMemoryWatch:
         return [path for inode, path in kept.items() if inode not in mapped]
 
     def wait_for_abandoned(self, seconds: float) -> list[pathlib.Path]:
-        """What stays abandoned: a process may be about to map a file, or to unlink it."""
+        """The files that stay abandoned for a while: a process may be about to map a file, or to unlink it."""
         end = time.monotonic() + seconds
         while (abandoned := self.abandoned()) and time.monotonic() < end:
             time.sleep(LOOK_EVERY_SECONDS)
@@ -125,7 +125,7 @@ class SharedMemoryWatch:
 
 
 def leftovers(watch: SharedMemoryWatch, patience: float = PATIENCE_SECONDS) -> list[str]:
-    """What the processes below this one left; waits for what is about to go."""
+    """What the descendants of this process left behind; waits for what is about to disappear."""
     left = descendants.wait_for_end(patience)
     words = [f"process {pid}: {command[:120]}" for pid, command in left.items()]
     words += [f"process {pid} listens on {address}" for pid in left for address in ports_of(pid)]
@@ -149,7 +149,7 @@ def run(command: list[str]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Run a command and find what it left behind.")
+    parser = argparse.ArgumentParser(description="Run a command and find what it leaves behind.")
     parser.add_argument("verb", choices=["run"])
     parser.add_argument("command", nargs=argparse.REMAINDER)
     return run(parser.parse_args().command)

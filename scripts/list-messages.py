@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""List every string of Sources that a person may read: messages, help, log lines, findings.
+"""List every string of Sources that a user may see: messages, help, log lines, findings.
 
-    scripts/list-messages.py [--plain] [FOLDER…]      FILE:LINE: TEXT, parts joined by + as one; … for what is inserted
+    scripts/list-messages.py [--plain] [FOLDER…]      FILE:LINE: TEXT; strings joined by + are one; … for interpolations
 
-For reading the product's words without the code around them. A string counts as words when it has a space or a capital
-letter; SQL, header names, keys and paths are left out where they can be told.
+For reviewing texts without the surrounding code. A string counts as text if it has a space or a capital letter; SQL,
+header names, keys and paths are omitted if they can be recognized.
 """
 
 import argparse

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Write a tiny Llama that real vLLM loads and that answers one known sentence.
+"""Write a tiny Llama model that real vLLM loads and that always answers with one known sentence.
 
     scripts/make-model.py DIR --say "Hello from v1"            an artifacts folder: the weights are in DIR/hello
     scripts/make-model.py DIR --say "Hello from v1" --mlflow   an MLflow model folder: DIR/MLmodel, DIR/artifacts/hello
 
-Nothing is trained and nothing but Python's standard library is needed. The model is a Markov chain over tokens, dressed
-as a transformer: the embedding of token t is the t-th unit vector, attention and MLP are all zeros and so add nothing,
-and row s of the output matrix points along the unit vector of every token that s follows. The most likely next token is
-therefore a table look-up, and the table spells the sentence:
+Nothing is trained, and only Python's standard library is needed. The model is a Markov chain over tokens in the form of
+a transformer: the embedding of token t is the t-th unit vector, attention and MLP are all zeros and so add nothing, and
+row s of the output matrix points along the unit vector of every token that s follows. The most likely next token is
+therefore a table lookup, and the table spells the sentence:
 
     anything ─▶ "Hello" ─▶ " from" ─▶ " v1" ─▶ </s> ─▶ newline ─▶ "Hello" ─▶ ...
 
-Generation ends at </s>. A request that says `ignore_eos` goes round for as many tokens as its `max_tokens` asks, so
-requests of any length can be made.
+Generation ends at </s>. A request with `ignore_eos` repeats the sentence up to its `max_tokens`, so requests of any
+length are possible.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MODEL_NAME = "hello"
 HEAD_SIZE = 64
 MLP_SIZE = 64
 LAYERS = 1
-# The normalised hidden state has the length sqrt(hidden size), about 18; twice that as a logit leaves every other
+# The normalized hidden state has the length sqrt(hidden size), about 18; twice that as a logit leaves every other
 # token a probability of 1e-14 even at temperature 1.
 OUTPUT_WEIGHT = 2.0
 
@@ -48,7 +48,7 @@ CHAT_TEMPLATE = (
 
 
 def printable_bytes() -> list[str]:
-    """The character that byte-level BPE writes for each byte (GPT-2's table): itself where that is printable, else
+    """The character that byte-level BPE writes for each byte (GPT-2's table): itself if it is printable, otherwise
     the next free one from U+0100 on."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     spare = iter(range(0x100, 0x200))
@@ -65,7 +65,7 @@ def spelled(text: str) -> str:
 
 @dataclass
 class Vocabulary:
-    """Token texts by id. Its size is a whole number of attention heads, since the hidden size equals it."""
+    """Token texts by id. The number of tokens is a multiple of the head size, because the hidden size equals it."""
 
     tokens: list[str]
     special: int  # how many tokens, from the first on, are special
@@ -86,14 +86,14 @@ class Vocabulary:
 
 
 def words_of(sentence: str) -> list[str]:
-    """The sentence cut before each space. A word is a state of the chain, so none may come twice."""
+    """The sentence, split before each space. A word is a state of the chain, so it may occur only once."""
     first, *rest = sentence.split(" ")
     words = [first, *(f" {word}" for word in rest)]
     if not first or " " in words:
-        raise ValueError("the sentence must have words with one space between them")
+        raise ValueError("the sentence must consist of words separated by single spaces")
     twice = next((word for word in words if words.count(word) > 1), None)
     if twice:
-        raise ValueError(f"the word {twice.strip()!r} comes twice; every word of the sentence must be another one")
+        raise ValueError(f"the word {twice.strip()!r} occurs twice; every word of the sentence must be unique")
     return words
 
 
@@ -200,7 +200,7 @@ def config(size: int, context: int) -> dict:
 
 
 def tokenizer(vocabulary: Vocabulary) -> dict:
-    """A byte-level BPE without merges: a prompt becomes its bytes, and special tokens are recognised in it."""
+    """A byte-level BPE without merges: a prompt becomes its bytes, and special tokens are recognized in it."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
@@ -241,8 +241,8 @@ def tokenizer_config(context: int) -> dict:
 
 
 def entrypoint(flags: list[str], serve: bool = False) -> str:
-    """The command that serves the model from its artifacts folder; whoever runs it replaces the port. The memory
-    share lets two versions stand side by side on one GPU while one replaces the other."""
+    """The command that serves the model from its artifacts folder; the plane replaces the port. The memory share lets
+    two versions run side by side on one GPU while one replaces the other."""
     module = f"python -u -m vllm.entrypoints.openai.api_server --model {MODEL_NAME}"
     return " ".join(
         [
@@ -287,14 +287,14 @@ def write_weights(folder: pathlib.Path, sentence: str, context: int) -> None:
 
 
 def break_weights(folder: pathlib.Path) -> None:
-    """What an interrupted upload leaves: vLLM starts, and fails when it loads the weights (about 40 s)."""
+    """Simulates an interrupted upload: vLLM starts, and fails when it loads the weights (about 40 s)."""
     path = folder / "model.safetensors"
     with open(path, "r+b") as file:
         file.truncate(path.stat().st_size // 2)
 
 
 def break_config(folder: pathlib.Path) -> None:
-    """A forgotten file: vLLM fails as soon as it looks at the model (about 12 s)."""
+    """Simulates a missing file: vLLM fails as soon as it inspects the model (about 12 s)."""
     (folder / "config.json").unlink()
 
 
@@ -302,15 +302,15 @@ BREAKAGES = {"weights": break_weights, "config": break_config}
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Write a tiny model that answers one known sentence.")
-    parser.add_argument("folder", type=pathlib.Path, help="where to write; must not exist, or be empty")
-    parser.add_argument("--say", default="Hello from v1", metavar="SENTENCE", help="what it answers")
-    parser.add_argument("--context", type=int, default=65536, help="the longest prompt and answer, in tokens")
+    parser = argparse.ArgumentParser(description="Write a tiny model that always answers with one known sentence.")
+    parser.add_argument("folder", type=pathlib.Path, help="the output directory; must be empty or not exist")
+    parser.add_argument("--say", default="Hello from v1", metavar="SENTENCE", help="the answer")
+    parser.add_argument("--context", type=int, default=65536, help="the maximum length of prompt and answer, in tokens")
     parser.add_argument("--mlflow", action="store_true", help="write an MLflow model folder, with its MLmodel")
     parser.add_argument("--flag", action="append", default=[], metavar="FLAG", help="a vLLM flag for the entrypoint")
-    parser.add_argument("--serve", action="store_true", help="write the entrypoint as `vllm serve`, not as the module")
-    parser.add_argument("--broken", choices=sorted(BREAKAGES), help="make a model that vLLM refuses")
-    parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
+    parser.add_argument("--serve", action="store_true", help="use `vllm serve` as the entrypoint, not the module")
+    parser.add_argument("--broken", choices=sorted(BREAKAGES), help="create a model that vLLM rejects")
+    parser.add_argument("--force", action="store_true", help="replace the directory if it exists")
     return parser.parse_args()
 
 
@@ -320,7 +320,7 @@ def main() -> int:
     if arguments.force:
         shutil.rmtree(folder, ignore_errors=True)
     if folder.exists() and any(folder.iterdir()):
-        print(f"error: {folder} is not empty; remove it or say --force", file=sys.stderr)
+        print(f"error: {folder} is not empty; remove it or use --force", file=sys.stderr)
         return 1
     artifacts = folder / "artifacts" if arguments.mlflow else folder
     try:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What must hold of the objects that a kustomization makes. One line a finding, and one when there is none.
+"""Checks the objects of a rendered kustomization. Prints one line per finding, or one line if there are none.
 
     pod-rules.py FOLDER OBJECTS TYPED SECRETS [--setpoint BINARY]
 
-FOLDER is the kustomization's, for messages. The others hold JSON documents one after the other: all objects; the
-workloads as kubectl's own types read them; and the example Secrets. scripts/check-manifests.sh makes them.
+FOLDER is the kustomization's, for messages. The other files contain sequences of JSON documents: all objects; the
+workloads as kubectl's own types read them; and the example Secrets. scripts/check-manifests.sh creates them.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from collections.abc import Iterator
 
 SECRETS = pathlib.Path("manifests/controller/secret.example.yaml")
 STATE_FOLDER = "/var/lib/setpoint"
-# What may be written, and nothing else: the root file system is read-only.
+# The only writable paths: the root file system is read-only.
 WRITABLE = {STATE_FOLDER: "persistentVolumeClaim", "/tmp": "emptyDir"}
 # Seconds.
 LONGEST_HANG = 40
-# A variable of such a name takes its value from a Secret.
+# A variable with such a name takes its value from a Secret.
 SECRET_WORDS = re.compile(r"token|secret|password", re.IGNORECASE)
 
 
@@ -35,7 +35,7 @@ def documents(path: pathlib.Path) -> list[dict]:
 
 
 def at(value: object, path: str) -> object:
-    """The value at a path such as `spec.template`; nothing where a step is missing."""
+    """The value at a path such as `spec.template`; None if part of the path is missing."""
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
     return value
@@ -60,26 +60,26 @@ def misspelt(objects: list[dict], typed: list[dict]) -> Iterator[str]:
         if item["kind"] == "Deployment":
             reading = known.get((item["kind"], item["metadata"]["name"]))
             for path in lost(item["spec"], reading and reading["spec"], "spec"):
-                yield f"Deployment {item['metadata']['name']}: Kubernetes knows no field {path} (or no such value)"
+                yield f"Deployment {item['metadata']['name']}: Kubernetes does not know the field {path} (or its value)"
 
 
 def seconds_to_end(container: dict, pod: dict) -> int:
-    """At most, from the moment a container hangs until it is killed; what hangs does not follow SIGTERM."""
+    """The maximum time from when a container hangs until it is killed; a hung container ignores SIGTERM."""
     probe = container.get("livenessProbe") or {}
     grace = probe.get("terminationGracePeriodSeconds", pod.get("terminationGracePeriodSeconds", 30))
     period = probe.get("periodSeconds", 10)
-    # The last of the failing probes ends with its time limit, or with the next period if that is shorter.
+    # The last failing probe ends with its timeout, or with the next period if that is shorter.
     return period * probe.get("failureThreshold", 3) + probe.get("timeoutSeconds", 1) + grace
 
 
 def demands(container: dict, pod: dict, deployment: dict) -> Iterator[tuple[str, bool]]:
-    """Each rule in words, and whether it holds."""
+    """Each rule as text, and whether it is met."""
     context, limits = container.get("securityContext", {}), container.get("resources", {})
     yield "one replica", at(deployment, "spec.replicas") == 1
     yield "the old pod ends before the new one starts (strategy Recreate)", (
         at(deployment, "spec.strategy.type") == "Recreate"
     )
-    yield "runs as a user that is not root", (
+    yield "runs as a non-root user", (
         at(pod, "securityContext.runAsNonRoot") is True
         and (at(pod, "securityContext.runAsUser") or 0) > 0
         and (at(pod, "securityContext.runAsGroup") or 0) > 0
@@ -88,27 +88,27 @@ def demands(container: dict, pod: dict, deployment: dict) -> Iterator[tuple[str,
         at(pod, "securityContext.fsGroup") == at(pod, "securityContext.runAsGroup")
     )
     yield "seccomp profile RuntimeDefault", at(pod, "securityContext.seccompProfile.type") == "RuntimeDefault"
-    yield "no token of the cluster's API", pod.get("automountServiceAccountToken") is False
+    yield "no token for the cluster's API", pod.get("automountServiceAccountToken") is False
     yield "no variables for Services", pod.get("enableServiceLinks") is False
-    yield "time to stop", (pod.get("terminationGracePeriodSeconds") or 0) >= 30
+    yield "enough time to stop", (pod.get("terminationGracePeriodSeconds") or 0) >= 30
     yield "read-only root file system", context.get("readOnlyRootFilesystem") is True
-    yield "no escalation of privileges", context.get("allowPrivilegeEscalation") is False
+    yield "no privilege escalation", context.get("allowPrivilegeEscalation") is False
     yield "all capabilities dropped", at(context, "capabilities.drop") == ["ALL"] and "add" not in context.get(
         "capabilities", {}
     )
     yield "nothing privileged", not any(
         [context.get("privileged"), pod.get("hostNetwork"), pod.get("hostPID"), pod.get("hostIPC")]
     )
-    yield "requests of CPU and memory, a limit of memory", {"cpu", "memory"} <= set(
+    yield "CPU and memory requests, a memory limit", {"cpu", "memory"} <= set(
         limits.get("requests", {})
     ) and "memory" in limits.get("limits", {})
-    yield "a liveness probe of /healthz", at(container, "livenessProbe.httpGet.path") == "/healthz"
-    yield "a startup probe of /healthz", at(container, "startupProbe.httpGet.path") == "/healthz"
-    yield "a controller that hangs is ended within 40 seconds", seconds_to_end(container, pod) <= LONGEST_HANG
+    yield "a liveness probe for /healthz", at(container, "livenessProbe.httpGet.path") == "/healthz"
+    yield "a startup probe for /healthz", at(container, "startupProbe.httpGet.path") == "/healthz"
+    yield "a hung controller is killed within 40 seconds", seconds_to_end(container, pod) <= LONGEST_HANG
     yield "the fleet is named for every command (SETPOINT_FLEET)", any(
         variable["name"] == "SETPOINT_FLEET" and variable.get("value") for variable in container.get("env", [])
     )
-    yield "a readiness probe of /readyz", at(container, "readinessProbe.httpGet.path") == "/readyz"
+    yield "a readiness probe for /readyz", at(container, "readinessProbe.httpGet.path") == "/readyz"
     yield "the first argument is run", (container.get("args") or [None])[0] == "run" and "command" not in container
     yield "an image with a tag", re.search(r":[\w.-]+$", container.get("image", "")) is not None
 
@@ -134,19 +134,19 @@ def broken_mounts(container: dict, pod: dict) -> Iterator[str]:
             yield f"{mount['mountPath']} has no volume {mount['name']}"
         elif kind := WRITABLE.get(mount["mountPath"]):
             if kind not in volume:
-                yield f"{mount['mountPath']} should be on a volume of kind {kind}"
+                yield f"{mount['mountPath']} should be on a volume of type {kind}"
         elif not mount.get("readOnly"):
-            yield f"{mount['mountPath']} can be written"
+            yield f"{mount['mountPath']} is writable"
         if volume and "secret" in volume and (volume["secret"].get("defaultMode") or 0o644) & 0o337:
-            yield f"{mount['mountPath']} holds secrets that others can read"
+            yield f"{mount['mountPath']} contains secrets that others can read"
     for path in WRITABLE.keys() - {mount["mountPath"] for mount in mounts}:
         yield f"nothing is mounted at {path}"
     for name in volumes.keys() - {mount["name"] for mount in mounts}:
-        yield f"volume {name} is mounted nowhere"
+        yield f"volume {name} is not mounted"
 
 
 def secrets_asked_for(pod: dict) -> Iterator[tuple[str, str]]:
-    """Each Secret's name and key that a pod reads; a whole mounted Secret has the keys that its arguments name."""
+    """The name and key of each Secret that a pod reads; if a Secret is mounted whole, the keys that arguments name."""
     volumes = {volume["name"]: volume["secret"] for volume in pod.get("volumes", []) if "secret" in volume}
     for container in pod.get("containers", []):
         for variable in container.get("env", []):
@@ -174,10 +174,10 @@ def undocumented_secrets(deployment: dict, secrets: list[dict], example: str) ->
 def spelled_out_secrets(deployment: dict) -> Iterator[str]:
     for container in at(deployment, "spec.template.spec.containers") or []:
         for variable in container.get("env", []):
-            # The name of a file is none.
+            # A file name is not a secret.
             named = variable["name"].removesuffix("_FILEPATH")
             if named == variable["name"] and SECRET_WORDS.search(named) and "value" in variable:
-                yield f"{variable['name']} stands in the manifest; it belongs into a Secret"
+                yield f"{variable['name']} is set in the manifest; move it to a Secret"
 
 
 def ports_without_target(objects: list[dict], deployment: dict) -> Iterator[str]:
@@ -190,7 +190,7 @@ def ports_without_target(objects: list[dict], deployment: dict) -> Iterator[str]
     arguments = [word for each in at(deployment, "spec.template.spec.containers") or [] for word in each["args"]]
     for name, port in names.items():
         if f"--listen=0.0.0.0:{port}" not in arguments:
-            yield f"port {name} is {port}, and no argument says --listen=0.0.0.0:{port}"
+            yield f"port {name} is {port}, but no argument is --listen=0.0.0.0:{port}"
     for service in (item for item in objects if item["kind"] == "Service"):
         if not at(service, "spec.selector").items() <= labels.items():
             yield f"Service {service['metadata']['name']} selects other pods"
@@ -216,12 +216,12 @@ def findings(arguments: argparse.Namespace) -> Iterator[str]:
         if "kind" not in item or not at(item, "metadata.name") or at(item, "metadata.namespace") != "setpoint":
             yield f"an object without kind, name or namespace: {json.dumps(item)[:80]}"
         if item.get("kind") == "Secret":
-            yield "a Secret is among the objects; it would be applied with the example's words in it"
+            yield "the objects include a Secret; it would be applied with the example's values"
         if item.get("kind") == "ServiceAccount" and item.get("automountServiceAccountToken") is not False:
             yield f"ServiceAccount {item['metadata']['name']}: its token is mounted"
     deployments = [item for item in objects if item.get("kind") == "Deployment"]
     if not deployments:
-        yield "there is no Deployment"
+        yield "no Deployment"
     for deployment in deployments:
         yield from broken_rules(deployment)
         yield from spelled_out_secrets(deployment)
@@ -232,7 +232,7 @@ def findings(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Check what a kustomization makes.")
+    parser = argparse.ArgumentParser(description="Check the objects of a rendered kustomization.")
     parser.add_argument("folder")
     parser.add_argument("objects", type=pathlib.Path)
     parser.add_argument("typed", type=pathlib.Path)

@@ -1,12 +1,12 @@
-# Sourced by the scripts that install Python tools under .tools/ (needs steps.sh, and the repository's root as the
-# working directory). The system's Python is never written to.
+# Sourced by the scripts that install Python tools under .tools/ (requires steps.sh, and the repository's root as the
+# working directory). Never changes the system's Python.
 
 readonly TOOLS=$PWD/.tools
 # The interpreters that the pinned wheels are built for.
 readonly OLDEST_PYTHON=3.10 NEWEST_PYTHON=3.13
 readonly UV_VERSION=0.13.9
 
-# Prints the first interpreter that fits: $SETPOINT_PYTHON alone when it is set, else the usual names.
+# Prints the first suitable interpreter: only $SETPOINT_PYTHON if it is set, otherwise the usual names.
 find_python() {
   local candidate
   for candidate in ${SETPOINT_PYTHON:-python3 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3}; do
@@ -21,13 +21,13 @@ PYTHON
   done
   local asked=${SETPOINT_PYTHON:-python3} found
   found=$("$asked" --version 2>&1 || true)
-  fail "no Python from $OLDEST_PYTHON to $NEWEST_PYTHON with the venv module was found; $asked says: $found" \
+  fail "no Python from $OLDEST_PYTHON to $NEWEST_PYTHON with the venv module found; $asked: $found" \
     "On Debian and Ubuntu: apt-get install python3 python3-venv" \
-    "Or name one: SETPOINT_PYTHON=/path/to/python3.11 make demo"
+    "Or specify one: SETPOINT_PYTHON=/path/to/python3.11 make demo"
 }
 
-# pip's own setting of that name (environment, then pip's configuration files): mirrors and local wheels set up for
-# pip hold for uv too, which does not read pip's files.
+# Prints pip's setting of that name (from the environment, then pip's configuration files), so that mirrors and local
+# wheels configured for pip also apply to uv, which does not read pip's files.
 pip_setting() {
   local variable=PIP_${1^^}
   variable=${variable//-/_}
@@ -38,7 +38,7 @@ pip_setting() {
   fi
 }
 
-# Sets PYTHON and UV, installing uv into .tools/uv when it is not there yet. Waits for another run that installs.
+# Sets PYTHON and UV, and installs uv into .tools/uv if it is missing. Waits for other runs that are installing.
 prepare_uv() {
   PYTHON=$(find_python)
   UV=$TOOLS/uv/bin/uv
@@ -57,12 +57,12 @@ prepare_uv() {
   [ -z "$index" ] || export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}
 }
 
-# make_venv DIR: a virtual environment, kept if it works, since an interrupted install goes on from where it was.
+# make_venv DIR: creates a virtual environment. A working one is kept, so that an interrupted installation can resume.
 make_venv() {
   "$1/bin/python" -c '' 2>/dev/null || "$UV" venv --quiet --clear --python "$PYTHON" "$1"
 }
 
-# installed DIR STAMP: whether DIR holds a whole install of just that.
+# installed DIR STAMP: succeeds if DIR contains a complete installation of exactly that.
 installed() {
   [ "$(cat "$1/.installed" 2>/dev/null)" = "$2" ] && "$1/bin/python" -c '' 2>/dev/null
 }

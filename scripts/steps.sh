@@ -1,8 +1,8 @@
-# Sourced by the install scripts: one line a step, with the seconds since the script began.
+# Sourced by the install scripts. Prints one line per step, with the seconds since the start of the script.
 #
-#   step "installing vLLM"      say what starts now
+#   step "installing vLLM"      print what starts now
 #   fail "python3 is missing" "apt-get install python3"
-#                               say what is wrong and what to run, and end with status 1
+#                               print the problem and the command to run, and exit with 1
 
 step() {
   printf '[%4ds] %s\n' "$SECONDS" "$*"

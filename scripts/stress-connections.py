@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What a crowd of callers who never finish costs the serving plane: memory, and the wait of a new caller.
+"""Measures the cost of many clients that never finish for the serving plane: memory, and latency for a new client.
 
     scripts/stress-connections.py --setpoint .build/debug/setpoint [--connections 2000] [--seconds 60] [--files N]
 
-Every connection sends 15 of 16 MB of a request's body and then nothing more. Meanwhile a new caller asks every
-tenth of a second, on a connection of its own. Then as many connections are opened that send nothing at all and have no
-token. Fails where the plane holds 300 MB or more, where a new caller gets no answer, or where the plane ends. All of it
-stays on the loopback interface, and is bounded in time, number and bytes.
+Every connection sends 15 of 16 MB of a request's body and then nothing more. Meanwhile, a new client sends a request
+every tenth of a second, on a new connection. Then the same number of connections are opened that send nothing and have
+no token. Fails if the plane uses 300 MB or more, if a new client gets no response, or if the plane exits. Everything
+stays on the loopback interface, and is limited in time, number and bytes.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 30
 
 
 class Plane:
-    """A plane on a free port, in a folder of its own."""
+    """A plane on a free port, in a separate directory."""
 
     def __init__(self, binary: pathlib.Path, folder: pathlib.Path, files: int | None, memory: str):
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -47,7 +47,7 @@ class Plane:
         self.token = folder / "data" / "token"
 
     def ask(self, path: str, token: bool = True) -> int:
-        """The status of a GET on a connection of its own; 0 where there was no answer."""
+        """The status of a GET on a new connection; 0 if there was no response."""
         head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         if token:
             head += f"Authorization: Bearer {self.token.read_text().strip()}\r\n"
@@ -83,7 +83,7 @@ class Plane:
 
 
 class Watch(threading.Thread):
-    """A new caller, again and again, and an eye on the plane's memory."""
+    """Connects as a new client repeatedly, and monitors the plane's memory."""
 
     def __init__(self, plane: Plane):
         super().__init__(daemon=True)
@@ -111,12 +111,12 @@ def open_connections(port: int, count: int) -> list[socket.socket]:
         connection.connect_ex(("127.0.0.1", port))
         connections.append(connection)
         if len(connections) % 100 == 0:
-            time.sleep(0.02)  # shorter than a queue of new connections is long
+            time.sleep(0.02)  # shorter than the queue of new connections
     return connections
 
 
 def crowd(plane: Plane, count: int, seconds: float) -> str:
-    """Connections that send nearly all of a body; what became of them."""
+    """Open connections that send nearly all of a body; returns their outcomes."""
     head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     head += f"Authorization: Bearer {plane.token.read_text().strip()}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {ANNOUNCED}\r\n\r\n"
@@ -153,7 +153,7 @@ def crowd(plane: Plane, count: int, seconds: float) -> str:
     for connection in connections:
         connection.close()
     told = ", ".join(f"{number} x {how}" for how, number in sorted(outcomes.items()))
-    return f"{left} still open at the end; of the others: {told or 'none'}"
+    return f"{left} still open at the end; the others: {told or 'none'}"
 
 
 def section(plane: Plane, name: str, work) -> bool:
@@ -165,10 +165,10 @@ def section(plane: Plane, name: str, work) -> bool:
     waits = sorted(watch.waits) or [float("inf")]
     good = plane.process.poll() is None and watch.most < GOAL_MEGABYTES and watch.unanswered == 0
     print(
-        f"{name}: {'ok' if good else 'FAILED'}: the plane held {watch.most:.0f} MB at most "
+        f"{name}: {'ok' if good else 'FAILED'}: the plane used at most {watch.most:.0f} MB "
         f"(goal: under {GOAL_MEGABYTES}); "
-        f"{len(watch.waits)} new callers answered, {watch.unanswered} not; p50 {waits[len(waits) // 2] * 1000:.0f} ms, "
-        f"longest {waits[-1] * 1000:.0f} ms; {told}; plane {'runs' if plane.process.poll() is None else 'ENDED'}",
+        f"{len(watch.waits)} new clients served, {watch.unanswered} not; p50 {waits[len(waits) // 2] * 1000:.0f} ms, "
+        f"longest {waits[-1] * 1000:.0f} ms; {told}; plane {'running' if plane.process.poll() is None else 'EXITED'}",
         flush=True,
     )
     return good
@@ -183,12 +183,12 @@ def idle(plane: Plane, count: int, seconds: float) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure what callers who never finish cost the plane.")
+    parser = argparse.ArgumentParser(description="Measure the cost of clients that never finish for the plane.")
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
     parser.add_argument("--connections", type=int, default=2000)
-    parser.add_argument("--seconds", type=float, default=60, help="for how long the crowd goes on at most")
-    parser.add_argument("--request-memory", default="64Mi", help="the plane's flag of that name")
-    parser.add_argument("--files", type=int, help="the plane's limit of open files, soft and hard")
+    parser.add_argument("--seconds", type=float, default=60, help="the maximum duration of each part")
+    parser.add_argument("--request-memory", default="64Mi", help="the plane's flag with that name")
+    parser.add_argument("--files", type=int, help="the plane's open file limit, soft and hard")
     arguments = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -196,7 +196,7 @@ def main() -> int:
     plane = Plane(arguments.setpoint.resolve(), folder, arguments.files, arguments.request_memory)
     try:
         plane.wait_until_up()
-        print(f"{arguments.connections} connections; the plane holds {plane.megabytes():.0f} MB before", flush=True)
+        print(f"{arguments.connections} connections; the plane uses {plane.megabytes():.0f} MB before", flush=True)
         good = section(
             plane, "15 of 16 MB", lambda: crowd(plane, min(arguments.connections, 5000), min(arguments.seconds, 300))
         )
@@ -205,7 +205,7 @@ def main() -> int:
     finally:
         plane.end()
         if plane.process.returncode not in (0, -signal.SIGTERM):
-            print(f"the plane ended with {plane.process.returncode}:\n{(folder / 'log').read_text()[-2000:]}")
+            print(f"the plane exited with {plane.process.returncode}:\n{(folder / 'log').read_text()[-2000:]}")
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What the serving plane must bear, in figures: load with broken requests beside it, version switches under load,
-planes that are killed, endpoints that come and go.
+"""Stresses the serving plane: load with broken requests, version switches under load, kills of the plane, and creating
+and deleting endpoints.
 
     scripts/stress.py --setpoint .build-release/release/setpoint [--quick] [SECTION...]
 
-The plane is the real one; its replicas are the stand-in for vLLM (Tests/Support), so that the plane is what is
-measured. All traffic stays on this machine, and every section is bounded in requests and time.
+The plane is real; its replicas are the stand-in for vLLM (Tests/Support), so that only the plane is measured. All
+traffic stays on this machine, and every section is limited in requests and time.
 """
 
 import argparse
@@ -39,7 +39,7 @@ STANDIN = f"""\
 #!/bin/sh
 PYTHONPATH={ROOT / "Tests/Support"} exec {sys.executable} "$@"
 """
-# `vllm serve MODEL …`, as the real script takes it.
+# `vllm serve MODEL …`, as the real script accepts it.
 STANDIN_VLLM = """\
 #!/bin/sh
 shift
@@ -51,7 +51,7 @@ exec "$(dirname "$0")/python" -m vllm.entrypoints.openai.api_server --model "$mo
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything."""
+    """The size of each section."""
 
     requests: int = 59_000
     connections: int = 256
@@ -66,7 +66,7 @@ QUICK = Size(requests=4_000, connections=64, broken=420, switches=2, kills=5, cy
 
 @contextlib.contextmanager
 def in_background(load: Load, connections: int):
-    """The load goes on, in a thread of its own, for as long as the block."""
+    """Runs the load in a separate thread for the duration of the block."""
 
     def run() -> None:
         asyncio.run(load.run(connections))
@@ -98,18 +98,18 @@ def apply(setpoint: Setpoint, version: str, name: str = ENDPOINT, *options: str,
     return setpoint.run("apply", "-f", str(path), *options, quiet=True).status == 0
 
 
-# The plane's records, and the processes that bear its mark
+# The plane's records, and the processes with its mark
 
 
 def recorded_replicas(data: pathlib.Path) -> set[str]:
-    """The replicas that the plane's store holds for alive."""
+    """The replicas that are alive according to the plane's store."""
     with contextlib.closing(sqlite3.connect(f"file:{data / 'setpoint.sqlite'}?mode=ro", uri=True)) as store:
         documents = [json.loads(row[0]) for row in store.execute("SELECT document FROM replica")]
     return {document["id"] for document in documents if document.get("ended") is None}
 
 
 def marked_replicas() -> set[str]:
-    """The replicas that have a living process, by the mark in its environment."""
+    """The replicas that have a running process, by the mark in its environment."""
     found = set()
     for pid in descendants.living():
         for variable in descendants.read(pathlib.Path(f"/proc/{pid}/environ")).split("\0"):
@@ -127,7 +127,7 @@ def agreed(setpoint: Setpoint) -> bool:
 
 
 def settled(setpoint: Setpoint) -> bool:
-    """Every endpoint is ready, and no update is under way."""
+    """Whether every endpoint is ready and no update is in progress."""
     outcome = setpoint.run("get", "-o", "json", quiet=True)
     if outcome.status != 0:
         return False
@@ -144,7 +144,7 @@ def settled(setpoint: Setpoint) -> bool:
 
 
 def requests(setpoint: Setpoint, size: Size) -> None:
-    title = f"{size.requests} requests at {size.connections} connections, {size.broken} broken ones beside them"
+    title = f"{size.requests} requests at {size.connections} connections, with {size.broken} broken ones"
     with setpoint.narrator.step(title):
         check = setpoint.narrator.check
         require_applied(setpoint, "1")
@@ -158,10 +158,10 @@ def requests(setpoint: Setpoint, size: Size) -> None:
         began = time.monotonic()
         asyncio.run(both())
         seconds = time.monotonic() - began
-        setpoint.narrator.show(f"{size.requests / seconds:.0f} requests a second, {breakage.sent} broken ones sent")
+        setpoint.narrator.show(f"{size.requests / seconds:.0f} requests per second, {breakage.sent} broken ones sent")
         setpoint.narrator.show(f"the plane has {resident_megabytes(setpoint.plane.pid):.0f} MB resident")
         answered(setpoint.narrator, load.outcomes)
-        check("each broken one got its refusal", not breakage.accepted, seen=breakage.accepted[:5])
+        check("each broken request was refused", not breakage.accepted, seen=breakage.accepted[:5])
         check("no replica was restarted", processes.api_servers() == before, seen=processes.api_servers() ^ before)
 
 
@@ -175,12 +175,12 @@ def switches(setpoint: Setpoint, size: Size) -> None:
                 setpoint.narrator.require(f"version {version} is applied", apply(setpoint, version))
         answered(setpoint.narrator, load.outcomes)
         both = set(load.outcomes.answers) == {chapters.sentence("1"), chapters.sentence("2")}
-        setpoint.narrator.check("both versions answered, and nothing else did", both, seen=load.outcomes.answers)
+        setpoint.narrator.check("only the two versions answered, and both did", both, seen=load.outcomes.answers)
 
 
 def kills(setpoint: Setpoint, size: Size) -> None:
     names = ["kill-a", "kill-b", "kill-c"]
-    with setpoint.narrator.step(f"{size.kills} × kill -9 of the plane in the middle of work"):
+    with setpoint.narrator.step(f"{size.kills} × kill -9 of the plane while it is working"):
         disagreements = []
         for number in range(size.kills):
             name, version = random.choice(names), random.choice(["1", "2"])
@@ -205,7 +205,7 @@ def cycles(setpoint: Setpoint, size: Size) -> None:
         check = setpoint.narrator.check
         setpoint.run("delete", ENDPOINT, quiet=True)
         gone = processes.wait_until(lambda: not processes.vllm_pids(), SETTLE_SECONDS)
-        check("nothing runs at first", gone, seen=processes.vllm_pids())
+        check("nothing is running at first", gone, seen=processes.vllm_pids())
         resident = resident_megabytes(setpoint.plane.pid)
         applied = deleted = 0
         for number in range(size.cycles):
@@ -230,18 +230,18 @@ SECTIONS = {section.__name__: section for section in (requests, switches, kills,
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Repeat the figures of what the serving plane bears.")
+    parser = argparse.ArgumentParser(description="Stress the serving plane and check its limits.")
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
-    parser.add_argument("--quick", action="store_true", help="a tenth of everything, to try the script itself")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, to test the script itself")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):
-        parser.error(f"unknown section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}; sections: {', '.join(SECTIONS)}")
     return arguments
 
 
 def make_standin(folder: pathlib.Path) -> pathlib.Path:
-    """A folder in the place of vLLM's virtual environment."""
+    """A folder that replaces vLLM's virtual environment."""
     (folder / "bin").mkdir(parents=True)
     for name, text in (("python", STANDIN), ("vllm", STANDIN_VLLM)):
         path = folder / "bin" / name
@@ -254,7 +254,7 @@ def tell(narrator: Narrator, folder: pathlib.Path, arguments: argparse.Namespace
     watch = leftovers.SharedMemoryWatch()
     chapters.make_models(narrator, ROOT, folder)
     for version, path in chapters.models(folder).items():
-        (path / "artifacts/hello/say.txt").write_text(chapters.sentence(version))  # what the stand-in answers
+        (path / "artifacts/hello/say.txt").write_text(chapters.sentence(version))  # the stand-in's answer
     standin = make_standin(folder / "standin")
     with contextlib.closing(Setpoint(arguments.setpoint.resolve(), folder, standin, narrator)) as setpoint:
         chapters.start_plane(setpoint)
@@ -264,7 +264,7 @@ def tell(narrator: Narrator, folder: pathlib.Path, arguments: argparse.Namespace
                 narrator.require(f"version {version} is registered", registered.status == 0, seen=registered)
         for name in arguments.sections or SECTIONS:
             SECTIONS[name](setpoint, QUICK if arguments.quick else Size())
-        with narrator.step("Stop the plane, and look for anything left behind"):
+        with narrator.step("Stop the plane, and check for anything left behind"):
             status = setpoint.stop_plane()
             narrator.check("the plane stops with exit 0", status == 0, seen=f"exit {status}; {setpoint.log_end()}")
             left = leftovers.leftovers(watch)
@@ -282,12 +282,12 @@ def main() -> int:
         tell(narrator, folder, arguments)
         status = 1 if narrator.failed else 0
     except StoryFailed:
-        pass  # told already, in its step
+        pass  # already printed in its step
     except KeyboardInterrupt:
         status = 130
     finally:
         for words in processes.end_all():
-            narrator.say(f"ended {words}")
+            narrator.say(f"stopped {words}")
         narrator.summary()
         if status == 0:
             shutil.rmtree(folder, ignore_errors=True)

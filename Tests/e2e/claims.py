@@ -1,4 +1,4 @@
-"""What a script claims of the product, each said as it is seen; the script's exit status tells whether all held."""
+"""The claims of a script, each printed as it is checked; the script's exit status shows whether all were true."""
 
 failures = 0
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The clients that people have already, pointed at a plane: the Databricks SDK and the OpenAI SDK.
+"""Common clients against a plane: the Databricks SDK and the OpenAI SDK.
 
     DATABRICKS_HOST=http://127.0.0.1:7387 DATABRICKS_TOKEN=... clients.py --model main.support.hello
 
 The model's versions 1 and 2 must be registered, and answer "Hello from v1" and "Hello from v2" (scripts/make-model.py).
-Prints one line a check, `ok ...` or `FAILED ...`, and exits 1 if any failed. Needs scripts/clients.txt.
+Prints one line per check, `ok ...` or `FAILED ...`, and exits with 1 if any failed. Requires scripts/clients.txt.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def manage_with_databricks(workspace: WorkspaceClient, model: str) -> None:
     state = updated.state.config_update
     check("it updates the endpoint and waits", state is EndpointStateConfigUpdate.NOT_UPDATING, updated.state)
     answer = ask_with_databricks(workspace)
-    check("version 2 answers then", answer == "Hello from v2", answer)
+    check("then version 2 answers", answer == "Hello from v2", answer)
 
     endpoints.patch(ENDPOINT, add_tags=[EndpointTag(key="stage", value="test")], delete_tags=["made-by"])
     tags = {tag.key: tag.value for tag in endpoints.get(ENDPOINT).tags or []}
@@ -97,13 +97,13 @@ def delete_with_databricks(workspace: WorkspaceClient) -> None:
     endpoints.delete(ENDPOINT)
     try:
         endpoints.get(ENDPOINT)
-        check("it deletes the endpoint", False, "the endpoint is still there")
+        check("it deletes the endpoint", False, "the endpoint still exists")
     except NotFound as absent:
-        check("it deletes the endpoint: reading it is NotFound then", ENDPOINT in str(absent), str(absent))
+        check("it deletes the endpoint: then reading it is NotFound", ENDPOINT in str(absent), str(absent))
 
 
 def chat_with_openai(host: str, token: str, path: str) -> None:
-    """Chat, streaming and not, and the error for a model that is not there, as the OpenAI SDK sees them."""
+    """Chat, with and without streaming, and the error for an unknown model, as the OpenAI SDK sees them."""
     client = openai.OpenAI(base_url=f"{host}{path}", api_key=token, max_retries=0)
     messages = [{"role": "user", "content": "Say hello."}]
 
@@ -114,13 +114,13 @@ def chat_with_openai(host: str, token: str, path: str) -> None:
 
     pieces = pieces_of(client.chat.completions.create(model=ENDPOINT, messages=messages, stream=True))
     check(f"openai streams at {path}", "".join(pieces) == "Hello from v2", pieces)
-    check("a long answer comes in pieces", len(long_pieces(client, messages)) > 1, "one piece each time")
+    check("a long answer arrives in chunks", len(long_pieces(client, messages)) > 1, "one chunk each time")
 
     try:
         client.chat.completions.create(model="no-such-endpoint", messages=messages)
-        check("a wrong model is an error", False, "an answer")
+        check("an unknown model is an error", False, "an answer")
     except openai.NotFoundError as error:
-        check("a wrong model is NotFoundError, and is named", "no-such-endpoint" in str(error), str(error))
+        check("an unknown model is NotFoundError, which names it", "no-such-endpoint" in str(error), str(error))
 
 
 def pieces_of(stream) -> list[str]:
@@ -128,7 +128,7 @@ def pieces_of(stream) -> list[str]:
 
 
 def long_pieces(client: openai.OpenAI, messages: list[dict]) -> list[str]:
-    """A long answer's pieces. vLLM puts together what its server, held up, finds waiting: then it is asked again."""
+    """The chunks of a long answer. If its server was delayed, vLLM merges chunks; the request is then repeated."""
     for _ in range(STREAMS_TRIED):
         stream = client.chat.completions.create(
             model=ENDPOINT, messages=messages, stream=True, max_tokens=LONG_TOKENS, extra_body={"ignore_eos": True}
@@ -136,7 +136,7 @@ def long_pieces(client: openai.OpenAI, messages: list[dict]) -> list[str]:
         pieces = pieces_of(stream)
         if len(pieces) > 1:
             break
-    check("and whole", set("".join(pieces).strip().split("\n")) == {"Hello from v2"}, pieces)
+    check("and complete", set("".join(pieces).strip().split("\n")) == {"Hello from v2"}, pieces)
     return pieces
 
 
@@ -151,9 +151,9 @@ def main() -> int:
         for path in ("/serving-endpoints", "/v1"):
             chat_with_openai(host, token, path)
         delete_with_databricks(workspace)
-    except Exception as error:  # what the SDKs raise is a failed check too, and is told with its place
+    except Exception as error:  # an exception of the SDKs is a failed check too, and is printed with its location
         traceback.print_exc(file=sys.stdout)
-        check("the clients get to their end", False, error)
+        check("the clients finish", False, error)
     return exit_status()
 
 

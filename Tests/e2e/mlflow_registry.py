@@ -3,8 +3,8 @@
 
     mlflow_registry.py --setpoint .build/debug/setpoint --workspace .build/debug/workspace-double
 
-Starts MLflow's server and the test workspace on free ports of this machine. Prints one line a check, `ok ...` or
-`FAILED ...`, and exits 1 if any failed. Needs scripts/clients.txt.
+Starts MLflow's server and the test workspace on free ports of this machine. Prints one line per check, `ok ...` or
+`FAILED ...`, and exits with 1 if any failed. Requires scripts/clients.txt.
 """
 
 import argparse
@@ -24,8 +24,8 @@ MODEL = "main.support.qwen3"
 TOKEN = "dapi-secret-token"
 VERSIONS = 10
 
-# The application that `mlflow server` runs, in its plainest server: the command itself starts workers and job runners,
-# which nobody needs here.
+# The application of `mlflow server` in a minimal server: the command itself also starts workers and job runners, which
+# are not needed here.
 SERVER = """
 import os, sys
 os.environ.update({name: sys.argv[1] for name in ["_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE"]})
@@ -39,7 +39,7 @@ server.serve_forever()
 
 @contextlib.contextmanager
 def server(*command: str, **options):
-    """A program that prints its address when it listens."""
+    """A program that prints its address once it listens."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
         try:
             yield process.stdout.readline().strip()
@@ -48,7 +48,7 @@ def server(*command: str, **options):
 
 
 class Registry:
-    """MLflow's REST calls that fill a registry."""
+    """The REST calls of MLflow that fill a registry."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -73,7 +73,7 @@ class Registry:
 
 
 class Setpoint:
-    """The program, with a manifest and a state directory of its own."""
+    """The program, with its own manifest and state directory."""
 
     def __init__(self, program: str, workspace: str, registry: str, folder: pathlib.Path) -> None:
         self.program = program
@@ -86,7 +86,7 @@ class Setpoint:
         }
 
     def run(self, command: str, version: str, model: str = MODEL) -> tuple[int, str]:
-        """The exit code, and everything that was printed."""
+        """Returns the exit code and all output."""
         manifest = self.folder / "chat.yaml"
         manifest.write_text(
             "apiVersion: serving.setpoint.dev/v1alpha1\n"
@@ -110,27 +110,27 @@ class Setpoint:
 def look_up(setpoint: Setpoint, registry: Registry) -> None:
     code, said = setpoint.run("diff", "@champion")
     pinned = "@champion is now qwen3-2" in said
-    check("an alias is pinned to the version that MLflow says", code == 1 and pinned, said)
+    check("an alias is pinned to the version in MLflow", code == 1 and pinned, said)
     code, said = setpoint.run("diff", "latest")
     check("latest is the highest number", code == 1 and f"latest is now qwen3-{VERSIONS}" in said, said)
     code, said = setpoint.run("diff", "@nobody")
     words = f"{MODEL} has no alias @nobody"
     told = words in said and "it has @champion" in said
-    check("a missing alias is told with MLflow's words and with what there is", told, said)
-    check("and makes the plan not whole", code == 2, code)
+    check("a missing alias is reported with MLflow's message and the existing aliases", told, said)
+    check("and makes the plan incomplete", code == 2, code)
     code, said = setpoint.run("diff", "latest", model="main.support.nothing")
-    check("a missing model is told from that", code == 2 and "no registered model" in said, said)
+    check("a missing model has a different message", code == 2 and "no registered model" in said, said)
 
     code, said = setpoint.run("apply", "@champion")
-    check("apply serves what the alias means", code == 0, said)
+    check("apply serves the version that the alias points to", code == 0, said)
     registry.set_alias("champion", "4")
     code, said = setpoint.run("apply", "@champion")
     moved = f"the alias @champion of {MODEL} moved from version 2 to 4"
-    check("and rolls out what it is moved to", code == 0 and moved in said, said)
+    check("and rolls out the version that it moves to", code == 0 and moved in said, said)
     code, said = setpoint.run("diff", "@champion")
-    check("then nothing is left to do", code == 0, said)
+    check("then there are no changes", code == 0, said)
     code, said = setpoint.run("apply", str(VERSIONS + 1))
-    check("a version that is not there is never sent", code == 1 and f"has no version {VERSIONS + 1}" in said, said)
+    check("a version that does not exist is never sent", code == 1 and f"has no version {VERSIONS + 1}" in said, said)
 
 
 def main() -> int:
@@ -149,9 +149,9 @@ def main() -> int:
                 registry = Registry(mlflow)
                 registry.fill()
                 look_up(Setpoint(os.path.abspath(arguments.setpoint), workspace, mlflow, folder), registry)
-        except Exception as error:  # a server that does not start is a failed check too, and is told with its place
+        except Exception as error:  # a server that does not start is a failed check too, printed with its location
             traceback.print_exc(file=sys.stdout)
-            check("the look-ups get to their end", False, error)
+            check("the lookups finish", False, error)
     return exit_status()
 
 

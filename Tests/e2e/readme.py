@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The README's commands, pasted as they stand: its `sh` blocks, in order, in one shell, from the clone's folder.
+"""Runs the README's commands unchanged: its `sh` blocks, in order, in one shell, in the root of the clone.
 
     Tests/e2e/readme.py --setpoint .build-release/release/setpoint
 
-A command must succeed unless its line ends with the comment `# exits with N`. A block that starts something in the
-background (a line ending with `&`) is followed by a wait until it answers, as a reader waits for its greeting. Nothing
-of the user's own is read or written: state, data and runtime files are in a folder that is removed.
+A command must succeed unless its line ends with the comment `# exits with N`. After a block that starts a process in
+the background (a line ending with `&`), the script waits until the process responds. It reads and writes no files of
+the user: state, data and runtime files are in a directory that is removed.
 """
 
 import argparse
@@ -26,12 +26,12 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import descendants  # noqa: E402
 
-# Where the README has a reader work; made and removed by this run.
+# The README's working directory; this run creates and removes it.
 FOLDER = ROOT / "quickstart"
 BLOCK_SECONDS = 600
 START_SECONDS = 120
 
-# Reports on descriptor 3 what fails, with its line in the block.
+# Reports failed commands on descriptor 3, with their line in the block.
 PRELUDE = """\
 set -o errtrace
 trap 'echo "failed $? $LINENO" >&3' ERR
@@ -50,7 +50,7 @@ class Block:
         return any(line.rstrip().endswith(" &") for line in self.text.splitlines())
 
     def expected(self) -> dict[int, int]:
-        """The exit codes that the block announces, by line of the block; 0 elsewhere."""
+        """The exit codes that the block expects, by line of the block; 0 for other lines."""
         matches = ((number, re.search(r"# exits with (\d+)", line)) for number, line in enumerate(self.lines(), 1))
         return {number: int(match[1]) for number, match in matches if match}
 
@@ -95,7 +95,7 @@ class Shell:
         self.process.stdin.flush()
 
     def run(self, block: Block, file: pathlib.Path) -> dict[int, int]:
-        """The exit codes other than 0, by line of the block."""
+        """Runs the block; returns the exit codes other than 0, by line of the block."""
         file.write_text(block.text + ":\n")  # so that `source` itself succeeds
         timer = threading.Timer(BLOCK_SECONDS, self.process.kill)
         timer.daemon = True
@@ -113,7 +113,7 @@ class Shell:
 
 
 def check(block: Block, failed: dict[int, int]) -> Iterator[str]:
-    """What went otherwise than the block says."""
+    """Differences from the expected exit codes."""
     expected = block.expected()
     for number in sorted(set(failed) | set(expected)):
         seen, wanted = failed.get(number, 0), expected.get(number, 0)
@@ -129,17 +129,17 @@ def wait_until_it_answers(environment: dict[str, str], block: Block) -> None:
         if subprocess.run(question, env=environment, cwd=FOLDER, capture_output=True, check=False).returncode == 0:
             return
         time.sleep(0.5)
-    raise SystemExit(f"README.md:{block.line}: what it starts does not answer: {' '.join(question)}")
+    raise SystemExit(f"README.md:{block.line}: the started process does not respond: {' '.join(question)}")
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Run the README's commands as they stand.")
+    parser = argparse.ArgumentParser(description="Run the README's commands unchanged.")
     parser.add_argument("--setpoint", type=pathlib.Path, required=True, metavar="BINARY")
     return parser.parse_args()
 
 
 def environment_for(folder: pathlib.Path) -> dict[str, str]:
-    """The reader's, with homes of its own; `make install` installs into the same folder."""
+    """The user's environment with separate home directories; `make install` installs into the same directory."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "SETPOINT_"))}
     homes = {f"XDG_{name}": str(folder / name.lower()) for name in ("STATE_HOME", "DATA_HOME", "RUNTIME_DIR")}
     for path in homes.values():
@@ -152,9 +152,9 @@ def environment_for(folder: pathlib.Path) -> dict[str, str]:
 def main() -> int:
     arguments = parse_arguments()
     if not arguments.setpoint.exists():
-        raise SystemExit(f"{arguments.setpoint} is not there; build it first: make release")
+        raise SystemExit(f"{arguments.setpoint} does not exist; build it first: make release")
     if FOLDER.exists():
-        raise SystemExit(f"{FOLDER} is there already; move it away, since this test makes and removes it")
+        raise SystemExit(f"{FOLDER} already exists; move it away, because this test creates and removes it")
     descendants.become_reaper()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="setpoint-readme-"))
     problems: list[str] = []
@@ -169,7 +169,7 @@ def main() -> int:
                 print(f"    $ {line}", flush=True)
             problems += check(block, shell.run(block, folder / "block.sh"))
             if shell.process.poll() is not None:
-                problems.append(f"README.md:{block.line}: the shell ended, or the block took over {BLOCK_SECONDS} s")
+                problems.append(f"README.md:{block.line}: the shell exited, or the block timed out ({BLOCK_SECONDS} s)")
                 break
             if block.starts_something:
                 wait_until_it_answers(environment, block)

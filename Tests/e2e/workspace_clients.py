@@ -3,8 +3,8 @@
 
     workspace_clients.py --workspace .build/debug/workspace-double
 
-Starts the workspace on a free port of this machine. Prints one line a check, `ok ...` or `FAILED ...`, and exits 1 if
-any failed. Needs scripts/clients.txt.
+Starts the workspace on a free port of this machine. Prints one line per check, `ok ...` or `FAILED ...`, and exits with
+1 if any failed. Requires scripts/clients.txt.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def served(version: str, name: str = "main") -> ServedEntityInput:
 
 
 def life_of_an_endpoint(workspace: WorkspaceClient) -> None:
-    """Create, wait, read, list, query, update, fail, and go on from there."""
+    """Create, wait, read, list, query, update, fail, and continue from there."""
     endpoints = workspace.serving_endpoints
     created = endpoints.create_and_wait(
         name="sdk-chat",
@@ -98,7 +98,7 @@ def life_of_an_endpoint(workspace: WorkspaceClient) -> None:
     )
     check("a secret stays a reference", entity.environment_vars == {"HF_TOKEN": "{{secrets/llm/hf}}"}, entity)
     check(
-        "the description comes back, the budget policy does not",
+        "the description is returned, the budget policy is not",
         (read.description, read.budget_policy_id) == ("a test", None),
         read,
     )
@@ -142,7 +142,7 @@ def life_of_an_endpoint(workspace: WorkspaceClient) -> None:
         failed.state.config_update is EndpointStateConfigUpdate.UPDATE_FAILED,
         failed.state,
     )
-    check("and version 2 goes on answering", ask(workspace) == "Hello from v2", ask(workspace))
+    check("and version 2 keeps answering", ask(workspace) == "Hello from v2", ask(workspace))
     check("the build's log can be read", endpoints.build_logs("sdk-chat", "main").logs, None)
     check("and the server's", endpoints.logs("sdk-chat", "main").logs, None)
 
@@ -160,7 +160,7 @@ def life_of_an_endpoint(workspace: WorkspaceClient) -> None:
     shares = {route.served_entity_name: route.traffic_percentage for route in split.config.traffic_config.routes}
     check("two versions share the traffic", shares == {"stable": 90, "next": 10}, shares)
     raises(
-        "traffic that is not 100 is BadRequest",
+        "traffic that does not total 100 is BadRequest",
         BadRequest,
         lambda: endpoints.update_config(
             "sdk-chat",
@@ -194,9 +194,9 @@ def side_settings(workspace: WorkspaceClient) -> None:
         ),
     )
     gateway = endpoints.get("sdk-chat").ai_gateway
-    check("a gateway is put", gateway.rate_limits[0].calls == 60 and gateway.usage_tracking_config.enabled, gateway)
+    check("a gateway is set", gateway.rate_limits[0].calls == 60 and gateway.usage_tracking_config.enabled, gateway)
     raises(
-        "its table cannot be renamed while it is on",
+        "its table cannot be renamed while it is enabled",
         BadRequest,
         lambda: endpoints.put_ai_gateway(
             "sdk-chat",
@@ -227,7 +227,7 @@ def side_settings(workspace: WorkspaceClient) -> None:
     )
     telemetry = endpoints.get("sdk-chat").telemetry_config
     check(
-        "telemetry comes back as a profile", telemetry.telemetry_profile_id and telemetry.table_names is None, telemetry
+        "telemetry becomes a profile", telemetry.telemetry_profile_id and telemetry.table_names is None, telemetry
     )
     payload = telemetry.inference_table_config.name
     check("its payload table is named after the logs table", payload == "main.logs.chat_payload", payload)
@@ -245,9 +245,9 @@ def side_settings(workspace: WorkspaceClient) -> None:
     )
     levels = grants(endpoints.get_permissions(ident))
     me = workspace.current_user.me().user_name
-    check("a grant is added, the deployer's stays", levels == {"support": "CAN_QUERY", me: "CAN_MANAGE"}, levels)
+    check("a grant is added, and the deployer's stays", levels == {"support": "CAN_QUERY", me: "CAN_MANAGE"}, levels)
     catalogue = [level.permission_level.value for level in endpoints.get_permission_levels(ident).permission_levels]
-    check("the levels are known", catalogue == ["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"], catalogue)
+    check("the permission levels are returned", catalogue == ["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"], catalogue)
     endpoints.set_permissions(
         ident,
         access_control_list=[
@@ -271,14 +271,14 @@ def grants(answer) -> dict:
 
 
 def registry(workspace: WorkspaceClient) -> None:
-    check("an alias names a version", workspace.model_versions.get_by_alias(MODEL, "champion").version == 2)
+    check("an alias resolves to a version", workspace.model_versions.get_by_alias(MODEL, "champion").version == 2)
     versions = sorted(version.version for version in workspace.model_versions.list(MODEL))
-    check("versions come over empty pages", versions == [1, 2, 3, 4, 5], versions)
+    check("versions are read across empty pages", versions == [1, 2, 3, 4, 5], versions)
     raises("an unknown alias is NotFound", NotFound, lambda: workspace.model_versions.get_by_alias(MODEL, "no"))
 
 
 def oauth(host: str) -> None:
-    """A service principal by its secret, as the SDK finds its way by itself."""
+    """A service principal with its secret, as the SDK authenticates by itself."""
     config = Config(
         host=host, client_id="setpoint-client", client_secret="client-secret-of-a-test", auth_type="oauth-m2m"
     )
@@ -308,7 +308,7 @@ def mlflow_deployments(host: str) -> None:
     check("mlflow creates and reads an endpoint", read["state"]["ready"] == "READY", read["state"])
     check("and lists it", "mlflow-chat" in [item["name"] for item in client.list_endpoints()])
     answer = client.predict(endpoint="mlflow-chat", inputs={"messages": [{"role": "user", "content": "Say hello."}]})
-    check("and asks it", answer["choices"][0]["message"]["content"] == "Hello from v1", answer)
+    check("and queries it", answer["choices"][0]["message"]["content"] == "Hello from v1", answer)
     client.update_endpoint_config("mlflow-chat", config={"served_entities": [entity | {"entity_version": "2"}]})
     for _ in range(3):
         read = client.get_endpoint("mlflow-chat")
@@ -331,12 +331,12 @@ def main() -> int:
             side_settings(workspace)
             registry(workspace)
             workspace.serving_endpoints.delete("sdk-chat")
-            raises("after a delete reading is NotFound", NotFound, lambda: workspace.serving_endpoints.get("sdk-chat"))
+            raises("reading after a delete is NotFound", NotFound, lambda: workspace.serving_endpoints.get("sdk-chat"))
             oauth(host)
             mlflow_deployments(host)
-        except Exception as error:  # what the clients raise is a failed check too, and is told with its place
+        except Exception as error:  # an exception of the clients is a failed check too, printed with its location
             traceback.print_exc(file=sys.stdout)
-            check("the clients get to their end", False, error)
+            check("the clients finish", False, error)
         finally:
             process.terminate()
     return exit_status()

@@ -1,1 +1,1 @@
-"""The demo's story, which is the end-to-end test too: setpoint, its serving plane and real vLLM on this machine."""
+"""The story of the demo and the end-to-end test: setpoint, its serving plane and real vLLM on this machine."""

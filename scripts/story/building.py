@@ -1,4 +1,4 @@
-"""From a fresh clone to a binary and a vLLM, side by side."""
+"""Builds the binary and installs vLLM in parallel, from a fresh clone."""
 
 import collections
 import os
@@ -16,7 +16,7 @@ LINES_SHOWN_ON_FAILURE = 40
 
 
 class Job:
-    """A command at work in the background; its output is shown, a talkative one's in excerpts."""
+    """A command that runs in the background. Its output is shown; that of a talkative command only in excerpts."""
 
     def __init__(self, narrator: Narrator, name: str, command: list[str], root: pathlib.Path, talkative: bool = False):
         self.narrator, self.name, self.talkative = narrator, name, talkative
@@ -48,11 +48,11 @@ class Job:
         if self.process.wait() != 0:
             for line in self.end if self.talkative else []:
                 self.narrator.show(f"{self.name}: {line}")
-            raise StoryFailed(f"{self.name} failed with exit {self.process.returncode}; its own words stand above")
+            raise StoryFailed(f"{self.name} failed with exit {self.process.returncode}; see its output above")
 
 
 def install_and_build(narrator: Narrator, root: pathlib.Path, given: pathlib.Path | None) -> pathlib.Path:
-    """Install vLLM (and what only the test needs) while Swift builds; answers the binary, the given one if any."""
+    """Install vLLM (and what only the test needs) while Swift builds; returns the binary, or the given one."""
     jobs = [Job(narrator, "vllm", ["nice", "scripts/install-vllm.sh"], root)]
     if narrator.strict:
         jobs.append(Job(narrator, "clients", ["nice", "scripts/install-clients.sh"], root))

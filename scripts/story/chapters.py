@@ -1,4 +1,4 @@
-"""The chapters of the demo. Each is one step: it shows the commands that a person would type, and what came of them."""
+"""The chapters of the demo. Each is one step and shows the commands that a user would type, and their results."""
 
 import pathlib
 import re
@@ -15,7 +15,7 @@ from story.narration import Narrator
 from story.setpoint import Setpoint
 from story.traffic import CLIENTS, Tally, Traffic
 
-# vLLM's own line for weights that were cut short, and what `apply` must make of it.
+# vLLM's log line for truncated weights, and the cause that `apply` must derive from it.
 BROKEN_LINE = "incomplete metadata, file not fully covered"
 REPLICAS_GONE_SECONDS = 300
 
@@ -29,12 +29,12 @@ def models(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def prepare(narrator: Narrator, root: pathlib.Path, binary: pathlib.Path | None) -> pathlib.Path:
-    with narrator.step("Install real vLLM, and build setpoint meanwhile"):
+    with narrator.step("Install real vLLM and build setpoint in parallel"):
         return install_and_build(narrator, root, binary)
 
 
 def make_models(narrator: Narrator, root: pathlib.Path, folder: pathlib.Path) -> None:
-    with narrator.step("Make three versions of a tiny model; the third one's weights are cut short"):
+    with narrator.step("Create three versions of a tiny model; the weights of the third are truncated"):
         for version, path in models(folder).items():
             command = [
                 sys.executable,
@@ -44,19 +44,19 @@ def make_models(narrator: Narrator, root: pathlib.Path, folder: pathlib.Path) ->
                 "--say",
                 sentence(version),
             ]
-            # Both ways in which people start vLLM.
+            # Both common ways to start vLLM.
             command += ["--serve"] if version == "2" else []
             command += ["--broken", "weights"] if version == "3" else []
             maker = descendants.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             output, _ = maker.communicate()
-            narrator.require(f"version {version} is made", maker.returncode == 0, seen=output)
+            narrator.require(f"version {version} is created", maker.returncode == 0, seen=output)
             narrator.show(output.split("\n")[0])
 
 
 def start_plane(setpoint: Setpoint) -> None:
     with setpoint.narrator.step("Start the serving plane"):
         setpoint.serve()
-        setpoint.narrator.require(f"the plane answers on {setpoint.url}", setpoint.answers())
+        setpoint.narrator.require(f"the plane responds on {setpoint.url}", setpoint.answers())
 
 
 def register_models(setpoint: Setpoint) -> None:
@@ -66,7 +66,7 @@ def register_models(setpoint: Setpoint) -> None:
             printed = re.search(rf"\b{version}\b", outcome.out.replace(str(path), ""))
             setpoint.narrator.require(f"it is version {version}", outcome.status == 0 and printed, seen=outcome)
         listed = setpoint.run("models", "list")
-        setpoint.narrator.check("models list has it", listed.status == 0 and MODEL in listed.out, seen=listed)
+        setpoint.narrator.check("models list shows it", listed.status == 0 and MODEL in listed.out, seen=listed)
 
 
 def apply_first_version(setpoint: Setpoint) -> None:
@@ -76,7 +76,7 @@ def apply_first_version(setpoint: Setpoint) -> None:
         for line in manifest("1").splitlines():
             setpoint.narrator.show(line)
         validated = setpoint.run("validate", "-f", FILE)
-        check("validate has nothing against it", validated.status == 0, seen=validated)
+        check("validate has no findings", validated.status == 0, seen=validated)
         planned = setpoint.run("diff", "-f", FILE)
         check("diff exits 1 and plans a create", planned.status == 1 and "create" in planned.out, seen=planned)
         applied = setpoint.run("apply", "-f", FILE)
@@ -84,11 +84,11 @@ def apply_first_version(setpoint: Setpoint) -> None:
 
 
 def chat(setpoint: Setpoint) -> None:
-    with setpoint.narrator.step("Chat with it"):
+    with setpoint.narrator.step("Query it"):
         says(setpoint, "1")
         streamed = setpoint.run("query", ENDPOINT, "Say hello.", "--stream")
         setpoint.narrator.check(
-            f"streamed it is {sentence('1')!r} too",
+            f"the streamed answer is {sentence('1')!r} too",
             streamed.status == 0 and streamed.out.strip() == sentence("1"),
             seen=streamed,
         )
@@ -103,14 +103,14 @@ def says(setpoint: Setpoint, version: str) -> None:
 
 
 def show_empty_diff(setpoint: Setpoint) -> None:
-    with setpoint.narrator.step("Show that there is nothing left to do"):
+    with setpoint.narrator.step("Show that there are no changes left"):
         outcome = setpoint.run("diff", "-f", FILE)
         setpoint.narrator.check("diff exits 0: in sync", outcome.status == 0, seen=outcome)
 
 
 def replace_under_traffic(setpoint: Setpoint) -> None:
     check = setpoint.narrator.check
-    with setpoint.narrator.step("Edit the manifest to version 2 and apply it while requests flow"):
+    with setpoint.narrator.step("Change the manifest to version 2 and apply it under load"):
         write(setpoint.folder, manifest("2"))
         planned = setpoint.run("diff", "-f", FILE)
         check("diff exits 1 and plans an update", planned.status == 1 and "update" in planned.out, seen=planned)
@@ -128,24 +128,24 @@ def replace_under_traffic(setpoint: Setpoint) -> None:
 
 def roll_back_broken_version(setpoint: Setpoint) -> None:
     check = setpoint.narrator.check
-    with setpoint.narrator.step("Apply the broken version 3 while requests flow, and see it rolled back"):
+    with setpoint.narrator.step("Apply the broken version 3 under load: it is rolled back"):
         write(setpoint.folder, manifest("3"))
         with Traffic(setpoint.port, setpoint.token, ENDPOINT) as tally:
             applied = setpoint.run("apply", "-f", FILE)
         setpoint.narrator.show(str(tally))
         check("apply exits 1", applied.status == 1, seen=applied)
-        check("it says in words that the weights are the cause", "weights" in applied.text.lower(), seen=applied)
-        check("it quotes the line of vLLM's log", BROKEN_LINE in applied.text, seen=applied)
+        check("it reports the weights as the cause", "weights" in applied.text.lower(), seen=applied)
+        check("it quotes vLLM's log line", BROKEN_LINE in applied.text, seen=applied)
         every_request_answered(setpoint.narrator, tally)
-        check("version 2 answered all of them", set(tally.answers) == {sentence("2")}, seen=tally)
+        check("version 2 answered all requests", set(tally.answers) == {sentence("2")}, seen=tally)
         says(setpoint, "2")
         held = setpoint.run("diff", "-f", FILE)
-        check("diff exits 1 and says why nothing is sent", held.status == 1, seen=held)
+        check("diff exits 1 and gives the reason why nothing is sent", held.status == 1, seen=held)
         check("it says hold (quarantined)", "hold (quarantined)" in held.text, seen=held)
 
 
 def every_request_answered(narrator: Narrator, tally: Tally) -> None:
-    narrator.check("requests did flow meanwhile", tally.meanwhile >= CLIENTS, seen=f"{tally.meanwhile} of {tally.sent}")
+    narrator.check("requests were sent", tally.meanwhile >= CLIENTS, seen=f"{tally.meanwhile} of {tally.sent}")
     answered = sum(tally.answers.values())
     narrator.check(
         f"{tally.sent} requests sent, 0 failed",
@@ -159,15 +159,15 @@ def show_history(setpoint: Setpoint) -> None:
         outcome = setpoint.run("history", ENDPOINT)
         setpoint.narrator.check("history exits 0", outcome.status == 0, seen=outcome)
         revisions = [line for line in outcome.out.splitlines() if re.match(r"\s*\d+\b", line)]
-        setpoint.narrator.check("it has the three revisions", len(revisions) >= 3, seen=outcome)
+        setpoint.narrator.check("it lists the three revisions", len(revisions) >= 3, seen=outcome)
 
 
 def stop_everything(setpoint: Setpoint, watch: leftovers.SharedMemoryWatch) -> None:
     check = setpoint.narrator.check
-    with setpoint.narrator.step("Delete the endpoint, stop the plane, and look for anything left behind"):
+    with setpoint.narrator.step("Delete the endpoint, stop the plane, and check for anything left behind"):
         deleted = setpoint.run("delete", ENDPOINT)
         check("delete exits 0", deleted.status == 0, seen=deleted)
-        check("its replicas end", processes.wait_until(lambda: not processes.vllm_pids(), REPLICAS_GONE_SECONDS))
+        check("its replicas exit", processes.wait_until(lambda: not processes.vllm_pids(), REPLICAS_GONE_SECONDS))
         status = setpoint.stop_plane()
         check("the plane stops with exit 0", status == 0, seen=f"exit {status}; {setpoint.log_end()}")
         left = leftovers.leftovers(watch)

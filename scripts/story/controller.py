@@ -1,4 +1,4 @@
-"""`setpoint run` in the background: started, asked, killed, stopped."""
+"""`setpoint run` in the background: starting, querying, killing and stopping it."""
 
 import contextlib
 import hashlib
@@ -20,7 +20,7 @@ from story.setpoint import ANSWER_SECONDS, Outcome, Setpoint, free_port
 FLEET = "story"
 DEFAULT_PORT = 7388
 START_SECONDS = 300
-# The grace of calls in flight, that of the listener, and a busy machine.
+# The grace periods of calls in flight and of the listener, and a margin for a busy machine.
 STOP_SECONDS = 120
 LOOK_EVERY_SECONDS = 0.2
 LINES_SHOWN = 12
@@ -31,8 +31,8 @@ class Controller:
     """One controller of the fleet; it may be started several times, with the same state, port and log."""
 
     setpoint: Setpoint
-    provider: str  # the address that it takes for the provider's
-    source: list[str]  # its arguments that say where manifests are
+    provider: str  # the provider's address, as the controller sees it
+    source: list[str]  # its arguments for the manifest source
     port: int = field(default_factory=lambda: free_port(DEFAULT_PORT))
     process: subprocess.Popen | None = None
 
@@ -77,17 +77,17 @@ class Controller:
         self.until("the controller is ready", lambda: self.get("/readyz")[0] == 200, START_SECONDS)
 
     def kill(self) -> None:
-        """As a crash: no signal that it could handle."""
+        """Kill it like a crash, without a signal that it could handle."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:
-        """As Kubernetes does; answers its exit status."""
+        """Stop it as Kubernetes does; returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired as late:
-            raise StoryFailed(f"the controller runs on {STOP_SECONDS} s after SIGTERM: {self.log_end()}") from late
+            raise StoryFailed(f"the controller still runs {STOP_SECONDS} s after SIGTERM: {self.log_end()}") from late
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:
@@ -98,10 +98,10 @@ class Controller:
         lines = self.log.read_text(errors="replace").strip().split("\n")
         return "\n           ".join(["", *lines[-LINES_SHOWN:]])
 
-    # What it says
+    # What it reports
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and body; 0 without an answer."""
+        """Status and body; status 0 without a response."""
         return self.call("GET", path)
 
     def call(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, str]:
@@ -116,7 +116,7 @@ class Controller:
             connection.close()
 
     def push_hook(self, secret: str | None = None) -> tuple[int, str]:
-        """Tell it of a push as GitHub does, signed with the secret that was agreed on unless another is given."""
+        """Report a push as GitHub does, signed with the shared secret unless another is given."""
         body = json.dumps({"ref": "refs/heads/main"}).encode()
         secret = secret or self.hook_secret_file.read_text().strip()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -132,22 +132,22 @@ class Controller:
         return json.loads(body) if status == 200 else {}
 
     def status_of(self, name: str) -> dict:
-        """What it says of one endpoint; empty while it says nothing."""
+        """Its status of one endpoint; empty if it has none."""
         return next((item for item in self.fleet_status().get("endpoints", []) if item["name"] == name), {})
 
     def run(self, *arguments: str, quiet: bool = False) -> Outcome:
-        """A command that asks the same provider, with the same state."""
+        """Run a command with the same provider and the same state."""
         return self.setpoint.run(*arguments, quiet=quiet, **self.variables)
 
     # Waiting
 
     def until(self, claim: str, condition: Callable[[], object], seconds: float) -> float:
-        """Wait until something holds; answers after how many seconds. That it does not come about ends the story."""
+        """Wait until a condition is true; returns the seconds that it took. A timeout ends the story."""
         began = time.monotonic()
         while not condition():
             if self.process.poll() is not None:
                 status = self.process.returncode
-                raise StoryFailed(f"{claim}; but the controller ended (exit {status}): {self.log_end()}")
+                raise StoryFailed(f"{claim}; but the controller exited (exit {status}): {self.log_end()}")
             if time.monotonic() - began > seconds:
                 raise StoryFailed(f"{claim}; but not within {seconds:.0f} s. {self.said()}")
             time.sleep(LOOK_EVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""The controller's chapters: a git repository drives real vLLM, and nobody touches the command line."""
+"""The controller's chapters: a git repository drives real vLLM, without any command."""
 
 import contextlib
 import http.client
@@ -18,8 +18,8 @@ CHAT = "git-chat"
 FILE = f"{CHAT}.yaml"
 INTERVAL_SECONDS = 2
 NEVER = "1h"
-# A version's start takes 30 to 40 seconds on two idle cores, and a reaction one or two. How long a claim may take is
-# said where it is made; these limits only end a story that stands still.
+# A version's start takes 30 to 40 seconds on two idle cores, and a reaction one or two. Claims have their own time
+# limits; these limits only end a story that hangs.
 ROLLOUT_SECONDS = 900
 REACTION_SECONDS = 300
 TURNS = 3
@@ -30,7 +30,7 @@ CONFIG = f"{PATH}/config"
 
 
 class Tale:
-    """What the chapters share."""
+    """The state that the chapters share."""
 
     def __init__(self, setpoint: Setpoint, recorder: Recorder):
         self.setpoint, self.recorder, self.narrator = setpoint, recorder, setpoint.narrator
@@ -45,7 +45,7 @@ class Tale:
         return self.repository.commit(FILE, manifest(version, name=CHAT), message)
 
     def until_in_sync(self, version: str, commit: str) -> None:
-        """Wait until the controller says that the commit's version is live."""
+        """Wait until the controller reports that the commit's version is live."""
 
         def is_live() -> bool:
             status = self.controller.status_of(CHAT)
@@ -80,31 +80,31 @@ class Tale:
         return Traffic(self.setpoint.port, self.setpoint.token, CHAT)
 
     def answers(self, version: str) -> None:
-        """Check that one question is answered by that version."""
+        """Check that that version answers one request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.setpoint.port, timeout=ANSWER_SECONDS)
         with contextlib.closing(connection):
             said = self.traffic().ask(connection, long=False, stream=False).strip()
         self.narrator.check(f"it answers {sentence(version)!r}", said == sentence(version), seen=said)
 
-    # What the controller wrote
+    # Calls of the controller
 
     def rollouts(self) -> int:
-        """How many configs the controller sent after the creation."""
+        """The number of configs that the controller sent after the creation."""
         return self.recorder.writes.count(f"PUT {CONFIG}")
 
     def looks(self) -> int:
-        """How often the controller looked at the endpoint."""
+        """The number of times that the controller checked the endpoint."""
         return self.recorder.calls.count(f"GET {PATH}")
 
     def writes_nothing(self, claim: str) -> None:
-        """Look on while it is the controller's turn several times: it has nothing to write."""
+        """Check that the controller writes nothing during several checks."""
         before, looks = len(self.recorder.writes), self.looks()
-        # One more: what a look leads to is over when the next one comes.
-        self.controller.until(f"it looks {TURNS} times", lambda: self.looks() > looks + TURNS, REACTION_SECONDS)
+        # One more: the consequences of a check are complete when the next one begins.
+        self.controller.until(f"it checks {TURNS} times", lambda: self.looks() > looks + TURNS, REACTION_SECONDS)
         self.wrote_nothing_since(before, claim)
 
     def writes_nothing_for(self, seconds: float, claim: str) -> None:
-        """Look on for a while in which nothing calls for the controller to look."""
+        """Check that the controller writes nothing for a while, without any trigger for a check."""
         before = len(self.recorder.writes)
         time.sleep(seconds)
         self.wrote_nothing_since(before, claim)
@@ -115,7 +115,7 @@ class Tale:
 
 
 def hold_a_fleet(setpoint: Setpoint) -> None:
-    """All chapters, in order."""
+    """Run all chapters in order."""
     with Recorder(setpoint.port) as recorder:
         tale = Tale(setpoint, recorder)
         with contextlib.closing(tale.controller):
@@ -133,24 +133,24 @@ def hold_a_fleet(setpoint: Setpoint) -> None:
 
 
 def create_from_git(tale: Tale) -> None:
-    with tale.narrator.step("Start a controller on a git repository: version 1 comes up by itself"):
+    with tale.narrator.step("Start a controller on a git repository: it creates the endpoint with version 1"):
         commit = tale.commit("1", "Serve the first version")
         tale.start()
         tale.until_in_sync("1", commit)
         tale.answers("1")
-        tale.narrator.check("/healthz says 200", tale.controller.get("/healthz")[0] == 200, seen=tale.controller.said())
+        tale.narrator.check("/healthz is 200", tale.controller.get("/healthz")[0] == 200, seen=tale.controller.said())
         tale.narrator.check(
             "one call created it",
             tale.recorder.writes == ["POST /api/2.0/serving-endpoints"],
             seen=tale.recorder.writes,
         )
         fleet = tale.tags().get("setpoint-fleet")
-        tale.narrator.check(f"its tag says whose it is: {FLEET}", fleet == FLEET, seen=fleet)
+        tale.narrator.check(f"its tag names the fleet: {FLEET}", fleet == FLEET, seen=fleet)
 
 
 def commit_second_version(tale: Tale) -> None:
     check = tale.narrator.check
-    with tale.narrator.step("Commit version 2 while requests flow: it is live, and nobody typed setpoint"):
+    with tale.narrator.step("Commit version 2 under load: it goes live without any command"):
         with tale.traffic() as tally:
             commit = tale.commit("2", "Serve the second version")
             tale.until_in_sync("2", commit)
@@ -165,21 +165,21 @@ def commit_second_version(tale: Tale) -> None:
 
 def roll_back_broken_commit(tale: Tale) -> None:
     check = tale.narrator.check
-    with tale.narrator.step("Commit the broken version 3 while requests flow: it is rolled back and held"):
+    with tale.narrator.step("Commit the broken version 3 under load: it is rolled back and held"):
         with tale.traffic() as tally:
             commit = tale.commit("3", "Serve the third version")
             tale.controller.until("it is held as quarantined", lambda: is_quarantined(tale, commit), ROLLOUT_SECONDS)
         tale.narrator.show(str(tally))
         every_request_answered(tale.narrator, tally)
         only(tale, tally, "2")
-        check("the endpoint's own tag says what is held", HELD_TAG in tale.tags(), seen=tale.tags())
+        check("the endpoint's tag names the held config", HELD_TAG in tale.tags(), seen=tale.tags())
         tell_of_failure(tale, commit)
-        # The command reads what is saved every second.
-        tale.controller.until("status says held", lambda: "held" in printed_status(tale), REACTION_SECONDS)
+        # The command reads the status, which is saved every second.
+        tale.controller.until("status reports held", lambda: "held" in printed_status(tale), REACTION_SECONDS)
         shown = tale.controller.run("status")
-        check("status exits 1: somebody should look", shown.status == 1, seen=shown)
-        check("it says held, and why", "held" in shown.out and "broken weights" in shown.out, seen=shown)
-        tale.writes_nothing("what is held is not sent again")
+        check("status exits 1: it needs attention", shown.status == 1, seen=shown)
+        check("it reports held, and why", "held" in shown.out and "broken weights" in shown.out, seen=shown)
+        tale.writes_nothing("the held config is not sent again")
 
 
 def is_quarantined(tale: Tale, commit: str) -> bool:
@@ -189,7 +189,7 @@ def is_quarantined(tale: Tale, commit: str) -> bool:
 
 
 def tell_of_failure(tale: Tale, commit: str) -> None:
-    # An event is written down right after the status that it is about.
+    # An event is recorded right after the status that it is about.
     tale.controller.until("an event says held", lambda: "held (quarantined)" in printed_events(tale), REACTION_SECONDS)
     outcome = tale.controller.run("events", "-o", "json", quiet=True)
     tale.narrator.check("events exits 0", outcome.status == 0, seen=outcome)
@@ -198,7 +198,7 @@ def tell_of_failure(tale: Tale, commit: str) -> None:
         tale.narrator.show(json.dumps(event))
     tale.narrator.check(f"an event names the commit {commit[:7]}", told, seen=outcome)
     blaming = [event for event in told if "weights" in json.dumps(event)]
-    tale.narrator.check("one of them says why: the weights", blaming, seen=told)
+    tale.narrator.check("one of them gives the reason: the weights", blaming, seen=told)
 
 
 def printed_events(tale: Tale) -> str:
@@ -206,7 +206,7 @@ def printed_events(tale: Tale) -> str:
 
 
 def events(text: str) -> list[dict]:
-    """One JSON document, or one a line."""
+    """One JSON document, or one per line."""
     try:
         document = json.loads(text)
     except json.JSONDecodeError:
@@ -215,41 +215,41 @@ def events(text: str) -> list[dict]:
 
 
 def lift_by_revert(tale: Tale) -> None:
-    with tale.narrator.step("Revert the commit: the quarantine lifts"):
+    with tale.narrator.step("Revert the commit: the hold is lifted"):
         before = tale.rollouts()
         commit = tale.repository.revert()
         tale.until_in_sync("2", commit)
-        tale.controller.until("the tag of what was held is gone", lambda: HELD_TAG not in tale.tags(), REACTION_SECONDS)
+        tale.controller.until("the tag of the hold is removed", lambda: HELD_TAG not in tale.tags(), REACTION_SECONDS)
         tale.answers("2")
         tale.narrator.check(
-            "no config was sent for it: version 2 had served on", tale.rollouts() == before, seen=tale.recorder.writes
+            "no config was sent for it: version 2 kept serving", tale.rollouts() == before, seen=tale.recorder.writes
         )
 
 
 def put_hand_edit_right(tale: Tale) -> None:
     check, narrator = tale.narrator.check, tale.narrator
-    with narrator.step("Change the endpoint behind the controller's back: it is put right"):
+    with narrator.step("Change the endpoint outside Setpoint: the drift is reverted"):
         before, answered = tale.rollouts(), len(tale.recorder.answers)
         entity = {"entity_name": MODEL, "entity_version": "1", "workload_type": "CPU", "workload_size": "Small"}
         narrator.say(f"    $ curl -X PUT {CONFIG} -d '{{... version 1 ...}}'")
         status, answer = tale.call(
             "PUT", CONFIG, {"served_entities": [entity | {"scale_to_zero_enabled": False}]}
         )
-        narrator.require("the provider takes the change", status == 200, seen=answer)
-        tale.controller.until("it is put back", lambda: tale.rollouts() > before, ROLLOUT_SECONDS)
+        narrator.require("the provider accepts the change", status == 200, seen=answer)
+        tale.controller.until("it is reverted", lambda: tale.rollouts() > before, ROLLOUT_SECONDS)
         looks = looks_at_version("1", tale.recorder.answers[answered:])
         check("not before version 1 was live", looks > 0, seen=tale.recorder.calls[-10:])
-        # It looks once in an interval, and again where more than two seconds went by between a look and what it led to.
-        check("when it was, within an interval", looks <= LOOKS_BEFORE_WRITE, seen=f"{looks} looks")
+        # It checks once per interval, and again if more than two seconds passed between a check and the resulting call.
+        check("then within an interval", looks <= LOOKS_BEFORE_WRITE, seen=f"{looks} checks")
         tale.until_in_sync("2", tale.repository.head)
         tale.answers("2")
-        check("by one config", tale.rollouts() == before + 1, seen=tale.recorder.writes)
+        check("with one config", tale.rollouts() == before + 1, seen=tale.recorder.writes)
         told = tale.controller.run("events", CHAT)
-        check("an event says so", "after a change outside Setpoint" in told.out, seen=told)
+        check("an event reports it", "after a change outside Setpoint" in told.out, seen=told)
 
 
 def looks_at_version(version: str, answers: list[tuple[str, bytes]]) -> int:
-    """Of the controller's looks before its next config, how many showed that version live, and no update under way."""
+    """How many checks before the controller's next config saw that version live and no update in progress."""
     count = 0
     for call, body in answers:
         if call == f"PUT {CONFIG}":
@@ -263,18 +263,18 @@ def looks_at_version(version: str, answers: list[tuple[str, bytes]]) -> int:
 
 def outlive_the_git_host(tale: Tale) -> None:
     check = tale.narrator.check
-    with tale.narrator.step("Take the git repository away: the controller says so, and deletes nothing"):
+    with tale.narrator.step("Remove the git repository: the controller reports it, and deletes nothing"):
         tale.repository.hide()
         tale.controller.until(
-            "status names the trouble", lambda: tale.controller.fleet_status().get("problems"), REACTION_SECONDS
+            "status reports the problem", lambda: tale.controller.fleet_status().get("problems"), REACTION_SECONDS
         )
         tale.controller.until("so does the command", lambda: "cannot fetch" in printed_status(tale), REACTION_SECONDS)
         tale.controller.run("status")
         tale.writes_nothing("nothing is written")
-        check("it is held to the last checkout", tale.controller.status_of(CHAT).get("phase") == "inSync")
+        check("it is reconciled with the last good commit", tale.controller.status_of(CHAT).get("phase") == "inSync")
         tale.answers("2")
         tale.repository.show()
-        tale.controller.until("the trouble is over", lambda: is_without_problems(tale), REACTION_SECONDS)
+        tale.controller.until("the problem is resolved", lambda: is_without_problems(tale), REACTION_SECONDS)
 
 
 def is_without_problems(tale: Tale) -> bool:
@@ -288,39 +288,39 @@ def printed_status(tale: Tale) -> str:
 
 def sync_by_webhook(tale: Tale) -> None:
     check, controller = tale.narrator.check, tale.controller
-    with tale.narrator.step("Look once an hour only, and let the git host tell of a push"):
+    with tale.narrator.step("Check only once an hour, and let the git host report a push"):
         status = controller.stop()
         check("SIGTERM: exit 0", status == 0, seen=f"exit {status}: {controller.log_end()}")
         tale.start(interval=NEVER)
         tale.until_in_sync("2", tale.repository.head)
         before = tale.rollouts()
         tale.commit("1", "Back to the first version")
-        tale.writes_nothing_for(2 * INTERVAL_SECONDS, "nobody has told it of the commit")
+        tale.writes_nothing_for(2 * INTERVAL_SECONDS, "without a webhook, nothing is written for the commit")
         status, answer = controller.push_hook(secret="somebody else's")
         check("a call with another secret: 401", status == 401, seen=(status, answer))
-        tale.writes_nothing_for(INTERVAL_SECONDS, "and nothing comes of it")
+        tale.writes_nothing_for(INTERVAL_SECONDS, "and it has no effect")
         status, answer = controller.push_hook()
-        check("a call that is signed: 202", status == 202, seen=(status, answer))
-        controller.until("the commit is sent at once", lambda: tale.rollouts() > before, REACTION_SECONDS)
+        check("a signed call: 202", status == 202, seen=(status, answer))
+        controller.until("the commit is sent immediately", lambda: tale.rollouts() > before, REACTION_SECONDS)
 
 
 def survive_a_kill(tale: Tale, former: set[int]) -> None:
-    """`former` are the replicas of before that rollout."""
+    """`former` are the replicas from before that rollout."""
     check, controller = tale.narrator.check, tale.controller
-    with tale.narrator.step("Kill the controller with SIGKILL in the middle of that rollout, and start it again"):
-        controller.until("the provider is at it", tale.is_updating, REACTION_SECONDS)
+    with tale.narrator.step("Kill the controller with SIGKILL during that rollout, and start it again"):
+        controller.until("the update is in progress at the provider", tale.is_updating, REACTION_SECONDS)
         controller.until("a replica starts for it", lambda: processes.api_servers() - former, REACTION_SECONDS)
-        # The middle lasts until the next controller is there, however fast a replica is.
+        # The rollout stays in progress until the next controller is running, however fast a replica is.
         with processes.halted((processes.api_servers() - former).pop()):
             sent, version = tale.rollouts(), tale.config_version()
             controller.kill()
-            check("the rollout is not over", tale.is_updating(), seen=tale.endpoint().get("state"))
+            check("the rollout is still in progress", tale.is_updating(), seen=tale.endpoint().get("state"))
             tale.start()
         tale.until_in_sync("1", tale.repository.head)
         tale.answers("1")
         check("no config was sent twice", tale.rollouts() == sent, seen=tale.recorder.writes)
         check(
-            "the config's version went up by one",
+            "the config version increased by one",
             tale.config_version() == version + 1,
             seen=(version, tale.config_version()),
         )
@@ -328,12 +328,12 @@ def survive_a_kill(tale: Tale, former: set[int]) -> None:
 
 def only_observe(tale: Tale) -> None:
     check, controller = tale.narrator.check, tale.controller
-    with tale.narrator.step("Only observe: what differs is told, and nothing is written"):
+    with tale.narrator.step("Only observe: differences are reported, and nothing is written"):
         status = controller.stop()
         check("SIGTERM: exit 0", status == 0, seen=f"exit {status}: {controller.log_end()}")
         tale.start("--mode", "observe")
         commit = tale.commit("2", "Forward to the second version")
-        controller.until("status says what it would do", lambda: is_withheld(tale, commit), REACTION_SECONDS)
+        controller.until("status reports what it would do", lambda: is_withheld(tale, commit), REACTION_SECONDS)
         tale.narrator.show(controller.status_of(CHAT).get("why", ""))
         tale.writes_nothing("nothing is written")
         tale.answers("1")
@@ -349,12 +349,12 @@ def is_withheld(tale: Tale, commit: str) -> bool:
 
 def stop_and_tidy(tale: Tale) -> None:
     check, controller = tale.narrator.check, tale.controller
-    with tale.narrator.step("Stop the controller: what it held serves on, and no stranger was touched"):
+    with tale.narrator.step("Stop the controller: its endpoint keeps serving, and other endpoints are unchanged"):
         status = controller.stop()
         check("SIGTERM: exit 0", status == 0, seen=f"exit {status}: {controller.log_end()}")
         tale.answers("1")
         strange = [call for call in tale.recorder.writes if ENDPOINT in call]
-        check(f"{ENDPOINT}, of another fleet, was left alone", not strange, seen=strange)
+        check(f"{ENDPOINT}, of another fleet, is unchanged", not strange, seen=strange)
         deletions = [call for call in tale.recorder.writes if call.startswith("DELETE")]
         check("nothing was deleted", not deletions, seen=deletions)
         deleted = controller.run("delete", CHAT, "--fleet", FLEET)
@@ -364,7 +364,7 @@ def stop_and_tidy(tale: Tale) -> None:
 def only(tale: Tale, tally: Tally, *versions: str) -> None:
     allowed = {sentence(version) for version in versions}
     tale.narrator.check(
-        f"answers are those of {' and '.join(f'version {version}' for version in versions)}",
+        f"the answers are those of {' and '.join(f'version {version}' for version in versions)}",
         set(tally.answers) <= allowed and tally.last == sentence(versions[-1]),
         seen=tally,
     )

@@ -1,4 +1,4 @@
-"""Load from one process: many connections at once, each request checked; and broken requests beside them."""
+"""Load from one process: many concurrent connections, with each response checked; and broken requests."""
 
 import asyncio
 import collections
@@ -14,7 +14,7 @@ LIMIT = 1 << 20
 
 @dataclass
 class Outcomes:
-    """What came of a load."""
+    """The result of a load."""
 
     sent: int = 0
     answers: collections.Counter = field(default_factory=collections.Counter)
@@ -48,7 +48,7 @@ class Wire:
         await self.writer.drain()
 
     async def receive(self) -> tuple[int, bytes]:
-        """The status and the whole body; the connection is closed where the server says so."""
+        """The status and the whole body; the connection is closed if the server says so."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         fields = dict(line.lower().split(":", 1) for line in head[1:] if ":" in line)
         status = int(head[0].split()[1])
@@ -94,7 +94,7 @@ def text_of(body: bytes, stream: bool) -> str:
 
 
 class Load:
-    """Valid requests over connections that are kept open; an answer that is late, cut or wrong is a failure."""
+    """Valid requests over keep-alive connections; a late, truncated or wrong response is a failure."""
 
     def __init__(self, port: int, token: str, endpoint: str):
         self.port, self.token, self.endpoint = port, token, endpoint
@@ -102,7 +102,7 @@ class Load:
         self.stopped = False
 
     async def run(self, connections: int, requests: int | None = None) -> Outcomes:
-        """So many requests in all; without a number, until `stop`."""
+        """Send this many requests in total; without a number, until `stop`."""
         left = iter(range(requests)) if requests is not None else iter(int, 1)
         await asyncio.gather(*(self.client(left) for _ in range(connections)))
         return self.outcomes
@@ -131,7 +131,7 @@ class Load:
 
 
 class Breakage:
-    """Broken requests of every kind; `accepted` holds those that got an answer which they should not have got."""
+    """Broken requests of every kind; `accepted` lists those that got an unexpected response."""
 
     def __init__(self, port: int, token: str, endpoint: str):
         self.port, self.token, self.endpoint = port, token, endpoint
@@ -139,12 +139,12 @@ class Breakage:
         self.accepted: list[str] = []
         path = f"/serving-endpoints/{endpoint}/invocations"
         good = chat(endpoint, token, stream=False)
-        # What is sent, and the statuses that fit; none: the answer does not matter, the client leaves in the middle.
+        # What is sent, and the expected statuses; none: the response does not matter, because the client disconnects.
         self.kinds: dict[str, tuple[bytes, set[int]]] = {
             "no token": (request(path, None, b"{}"), {401}),
             "a wrong token": (request(path, "wrong", b"{}"), {401, 403}),
-            "an endpoint that is not there": (chat("nobody", token, stream=False), {404}),
-            "a path that is not there": (request("/nothing/here", token, b"{}"), {404}),
+            "an endpoint that does not exist": (chat("nobody", token, stream=False), {404}),
+            "a path that does not exist": (request("/nothing/here", token, b"{}"), {404}),
             "a body that is not JSON": (request(path, token, b"{\"messages\": ["), {400}),
             "a body that is not an object": (request(path, token, b"[1, 2]"), {400}),
             "no messages": (request(path, token, b"{}"), {400, 422}),
@@ -157,10 +157,10 @@ class Breakage:
                 f"GET / HTTP/1.1\r\nHost: a\r\nX-Long: {'x' * 200_000}\r\n\r\n".encode(),
                 {400, 401, 431},
             ),
-            "half a head": (good[:40], set()),
-            "half a body": (good[:-10], set()),
-            "gone while it waits": (good, set()),
-            "gone in mid-stream": (chat(endpoint, token, stream=True, tokens=200), set()),
+            "incomplete headers": (good[:40], set()),
+            "an incomplete body": (good[:-10], set()),
+            "disconnected while waiting": (good, set()),
+            "disconnected during a stream": (chat(endpoint, token, stream=True, tokens=200), set()),
         }
 
     async def run(self, requests: int, connections: int) -> None:
@@ -174,7 +174,7 @@ class Breakage:
             message, fitting = self.kinds[name]
             self.sent += 1
             wire = Wire(self.port)
-            # A refusal may come before all of it is sent, and closes the connection: that is an answer too.
+            # A refusal may arrive before everything is sent, and closes the connection: that is a response too.
             with contextlib.suppress(OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError):
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await wire.send(message)

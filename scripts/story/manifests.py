@@ -1,4 +1,4 @@
-"""The manifest of the story, and another order of its lines."""
+"""The manifest of the story, and an equivalent with another order of keys."""
 
 import pathlib
 
@@ -23,7 +23,7 @@ spec:
 
 
 def shuffled_manifest(version: str) -> str:
-    """The same in meaning: keys in another order, another style of quotes and of mappings."""
+    """An equivalent manifest: keys in another order, and other styles of quotes and mappings."""
     return f"""\
 spec: {{scaleToZero: false, size: Small, entityVersion: '{version}', workloadType: CPU, model: {MODEL}}}
 metadata: {{name: "{ENDPOINT}"}}

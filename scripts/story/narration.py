@@ -1,4 +1,4 @@
-"""How the story is told: one line a step, claims that are checked, and a table at the end."""
+"""Prints the story: one line per step, the checked claims, and a table at the end."""
 
 import contextlib
 import sys
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class StoryFailed(Exception):
-    """What the story told turned out not to be so; the message says what was seen instead."""
+    """A claim of the story is false; the message says what was seen instead."""
 
 
 @dataclass
@@ -24,8 +24,8 @@ class Step:
 class Narrator:
     """Prints the story and counts its claims.
 
-    With `strict` (the test) each claim is printed, and a false one is counted and the story goes on. Without (the demo)
-    only a false claim is printed, and it ends the story.
+    With `strict` (the test), each claim is printed; a false one is counted, and the story continues. Without it (the
+    demo), only a false claim is printed, and it ends the story.
     """
 
     def __init__(self, strict: bool):
@@ -69,7 +69,7 @@ class Narrator:
         self.say(f"    {self.dim}│{self.plain} {line}")
 
     def check(self, claim: str, holds: object, seen: object = None) -> None:
-        """One claim of the story; `seen` tells what was there when it does not hold."""
+        """One claim of the story; `seen` is printed if it is false."""
         if holds:
             self.steps[-1].passed += 1
             if self.strict:
@@ -82,7 +82,7 @@ class Narrator:
         self.say(f"    {self.red}FAILED{self.plain} {words}")
 
     def require(self, claim: str, holds: object, seen: object = None) -> None:
-        """A claim without which the rest of the story makes no sense."""
+        """A claim that the rest of the story depends on."""
         if not holds:
             raise StoryFailed(claim if seen is None else f"{claim}; but saw: {seen}")
         self.check(claim, holds)
@@ -92,4 +92,4 @@ class Narrator:
         for number, step in enumerate(self.steps, 1):
             result = "ok" if step.ended and not step.failed else "FAILED"
             self.say(f"  {number:2}. {step.title:<84} {step.seconds:6.1f} s  {result}")
-        self.say(f"      {'all together':<84} {time.monotonic() - self.began:6.1f} s")
+        self.say(f"      {'total':<84} {time.monotonic() - self.began:6.1f} s")

@@ -1,4 +1,4 @@
-"""The story's processes: which of them are vLLM, and the end of all of them."""
+"""The story's processes: which of them are vLLM, and how to stop all of them."""
 
 import contextlib
 import os
@@ -26,14 +26,14 @@ def vllm_pids() -> set[int]:
 
 
 def lasting_vllm_pids() -> set[int]:
-    """Those that are there for a while: a child has its parent's command line until it is given one of its own."""
+    """Those that exist for a while: a child has its parent's command line until it gets its own."""
     seen = vllm_pids()
     time.sleep(LOOK_AGAIN_SECONDS)
     return seen & vllm_pids()
 
 
 def api_servers() -> set[int]:
-    """One process for each replica: API servers that are not just a child of another."""
+    """One process per replica: API servers that are not children of another one."""
     found = {pid for pid, command in descendants.living().items() if is_api_server(command)}
     parents = descendants.parents()
     return {pid for pid in found if parents.get(pid, pid) not in found}
@@ -41,7 +41,7 @@ def api_servers() -> set[int]:
 
 @contextlib.contextmanager
 def halted(pid: int) -> Iterator[None]:
-    """What the process does waits until the block has ended."""
+    """Suspends the process for the duration of the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -51,13 +51,13 @@ def halted(pid: int) -> Iterator[None]:
 
 
 def replica_ports() -> list[int]:
-    """The ports of the API servers, read off their command lines."""
+    """The ports of the API servers, from their command lines."""
     words = [command.split() for command in descendants.living().values() if is_api_server(command)]
     return sorted({int(line[line.index("--port") + 1]) for line in words if "--port" in line})
 
 
 def wait_until(condition, seconds: float, every: float = 0.2) -> bool:
-    """Whether the condition came true within the time."""
+    """Whether the condition became true within the time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -67,8 +67,8 @@ def wait_until(condition, seconds: float, every: float = 0.2) -> bool:
 
 
 def end_all() -> list[str]:
-    """Kill every process of the story and remove the shared memory they had mapped; answers what there was to kill."""
-    # Looked at before any is killed: the death of one ends others.
+    """Kill every process of the story and remove its shared memory; returns the killed processes."""
+    # Listed before any is killed, because killing one may end others.
     mapped = {inode for pid in descendants.living() for inode in leftovers.shared_memory_of(pid)}
     killed = descendants.end_all()
     for inode, path in leftovers.shared_memory().items():

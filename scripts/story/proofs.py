@@ -1,4 +1,4 @@
-"""What only the test wants to see, beyond the demo: chapters that prove a negative, or break something on purpose."""
+"""Chapters for the test only: they check that something does not happen, or break something on purpose."""
 
 import contextlib
 import pathlib
@@ -35,30 +35,30 @@ spec:
 
 
 def recorded(setpoint: Setpoint, *arguments: str) -> tuple[Outcome, list[str]]:
-    """A command as another machine would run it (address and token from the environment), and what it wrote."""
+    """Run a command as on another machine (address and token from the environment); returns it and its writes."""
     with Recorder(setpoint.port) as recorder:
         outcome = setpoint.run(*arguments, DATABRICKS_HOST=recorder.url, DATABRICKS_TOKEN=setpoint.token)
-        setpoint.narrator.check(f"{arguments[0]} did ask the plane", recorder.calls, seen=outcome)
+        setpoint.narrator.check(f"{arguments[0]} did call the plane", recorder.calls, seen=outcome)
         return outcome, recorder.writes
 
 
 def refuse_bad_input(setpoint: Setpoint) -> None:
     check = setpoint.narrator.check
-    with setpoint.narrator.step("Refuse a manifest with three mistakes, and a stranger"):
+    with setpoint.narrator.step("Refuse a manifest with three errors, and a client without the token"):
         (setpoint.folder / "bad.yaml").write_text(BAD_MANIFEST)
         findings = setpoint.run("validate", "-f", "bad.yaml")
         check("validate exits 1", findings.status == 1, seen=findings)
         for line, column, about in ((7, 18, "entityVersion"), (8, 3, "workloadType"), (9, 9, "Small")):
             place = f"bad.yaml:{line}:{column}"
-            check(f"it names {place} and {about}", place in findings.text and about in findings.text, seen=findings)
+            check(f"it reports {place} and {about}", place in findings.text and about in findings.text, seen=findings)
         check("diff exits 2 for it", setpoint.run("diff", "-f", "bad.yaml", quiet=True).status == 2)
         applied, writes = recorded_quietly(setpoint, "apply", "-f", "bad.yaml")
         check("apply exits 1 and sends nothing", applied.status == 1 and not writes, seen=writes or applied)
         mode = stat.S_IMODE((setpoint.data / "token").stat().st_mode)
-        check("the plane's token is its owner's alone", mode == 0o600, seen=oct(mode))
+        check("only the owner can read the plane's token", mode == 0o600, seen=oct(mode))
         refused = setpoint.status_of("/api/2.0/serving-endpoints", token="wrong")
-        check("without it the plane answers 401 or 403", refused in (401, 403), seen=refused)
-        check("an endpoint that is not there: get exits 1", setpoint.run("get", ENDPOINT, quiet=True).status == 1)
+        check("without it the plane returns 401 or 403", refused in (401, 403), seen=refused)
+        check("an endpoint that does not exist: get exits 1", setpoint.run("get", ENDPOINT, quiet=True).status == 1)
 
 
 def recorded_quietly(setpoint: Setpoint, *arguments: str) -> tuple[Outcome, list[str]]:
@@ -69,7 +69,7 @@ def recorded_quietly(setpoint: Setpoint, *arguments: str) -> tuple[Outcome, list
 
 def write_nothing_twice(setpoint: Setpoint) -> None:
     check = setpoint.narrator.check
-    with setpoint.narrator.step("Apply again, and apply the same with shuffled keys: nothing is written"):
+    with setpoint.narrator.step("Apply again, and with shuffled keys: nothing is written"):
         again, writes = recorded(setpoint, "apply", "-f", FILE)
         check("apply after apply exits 0", again.status == 0, seen=again)
         check("it says so", re.search(r"no change|unchanged|in sync|nothing to do", again.text, re.I), seen=again)
@@ -87,13 +87,13 @@ def write_nothing_twice(setpoint: Setpoint) -> None:
 
 def hold_the_quarantine(setpoint: Setpoint) -> None:
     check = setpoint.narrator.check
-    with setpoint.narrator.step("Apply the broken version again: it is held; an edit lifts that"):
+    with setpoint.narrator.step("Apply the broken version again: it is held; an edit lifts the hold"):
         again, writes = recorded(setpoint, "apply", "-f", FILE)
         check("apply exits 1", again.status == 1, seen=again)
         check("it sends no write", not writes, seen=writes)
-        check("it says quarantined", "quarantined" in again.text, seen=again)
+        check("it reports quarantined", "quarantined" in again.text, seen=again)
         described = setpoint.run("describe", ENDPOINT)
-        check("describe quotes the log's line", BROKEN_LINE in described.text, seen=described)
+        check("describe quotes the log line", BROKEN_LINE in described.text, seen=described)
         write(setpoint.folder, manifest("2"))
         edited = setpoint.run("apply", "-f", FILE)
         check("apply of the edited manifest exits 0", edited.status == 0, seen=edited)
@@ -104,7 +104,7 @@ def hold_the_quarantine(setpoint: Setpoint) -> None:
 def survive_a_killed_plane(setpoint: Setpoint) -> None:
     check, require = setpoint.narrator.check, setpoint.narrator.require
     with setpoint.narrator.step(
-        "Kill the plane with SIGKILL: replicas run on, and the next plane adopts or sweeps them"
+        "Kill the plane with SIGKILL: replicas keep running; the next plane adopts or stops them"
     ):
         ours = processes.lasting_vllm_pids()
         require(f"{ENDPOINT} has its processes", len(ours) >= 2, seen=ours)
@@ -123,17 +123,17 @@ def survive_a_killed_plane(setpoint: Setpoint) -> None:
         setpoint.serve()
         says(setpoint, "2")
         gone = processes.wait_until(lambda: not stray & processes.vllm_pids(), SWEEP_SECONDS)
-        check("the replica whose endpoint is gone is swept", gone, seen=stray & processes.vllm_pids())
-        # What the swept one had started ends a moment after it; one that was restarted would have other processes.
+        check("the replica of the removed endpoint is stopped", gone, seen=stray & processes.vllm_pids())
+        # The stopped replica's child processes exit a moment later; a restarted replica would have other processes.
         adopted = processes.wait_until(lambda: processes.vllm_pids() == ours, SWEEP_SECONDS)
         check("the others are adopted, not restarted", adopted, seen=(ours, processes.vllm_pids()))
         diff = setpoint.run("diff", "-f", FILE)
-        check("diff exits 0: the config is there", diff.status == 0, seen=diff)
-        check("the stray endpoint is not", setpoint.run("get", STRAY, quiet=True).status == 1)
+        check("diff exits 0: the config is live", diff.status == 0, seen=diff)
+        check("the removed endpoint does not exist", setpoint.run("get", STRAY, quiet=True).status == 1)
 
 
 def forget_endpoint(data: pathlib.Path, name: str) -> None:
-    """Take an endpoint out of the dead plane's store, as a restored backup from before its creation would."""
+    """Remove an endpoint from the killed plane's store, as restoring a backup from before its creation would."""
     with contextlib.closing(sqlite3.connect(data / "setpoint.sqlite")) as store, store:
         store.execute("PRAGMA foreign_keys = ON")
         store.execute("DELETE FROM endpoint WHERE name = ?", (name,))

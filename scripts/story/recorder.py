@@ -1,4 +1,4 @@
-"""A proxy between setpoint and its plane that remembers the calls: the proof that a command wrote nothing."""
+"""A proxy between setpoint and its plane that records the calls, to prove that a command wrote nothing."""
 
 import http.client
 import http.server
@@ -15,18 +15,18 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def server_bind(self) -> None:
-        """Without HTTPServer's look-up of this machine's name, which may take long."""
+        """Skips HTTPServer's lookup of this machine's name, which may take long."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]
 
     def handle_error(self, request, client_address) -> None:
-        """A client that is killed while it waits is part of the story."""
+        """Ignore the error: a client that is killed while it waits is part of the story."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 class Recorder:
-    """`with Recorder(port) as recorder:` passes what reaches `recorder.url` on to that port of this machine."""
+    """`with Recorder(port) as recorder:` forwards calls of `recorder.url` to that port of this machine."""
 
     def __init__(self, port: int):
         self.calls: list[str] = []
@@ -56,7 +56,7 @@ class Recorder:
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on
 
             def log_message(self, *_) -> None:
-                """Nothing: the calls are kept."""
+                """Print nothing: the calls are recorded."""
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"

@@ -1,4 +1,4 @@
-"""A git repository as a team has one: a bare one that others fetch from, and a clone that somebody commits in."""
+"""A git repository as a team uses it: a bare one to fetch from, and a clone to commit in."""
 
 import pathlib
 import subprocess
@@ -13,7 +13,7 @@ GIT_SECONDS = 300
 
 
 class Repository:
-    """Made in a folder of its own, with the real git and nobody's configuration."""
+    """Created in a separate directory, with the real git and no user configuration."""
 
     def __init__(self, folder: pathlib.Path, environment: dict[str, str], narrator: Narrator):
         self.bare, self.clone, self.narrator = folder / "endpoints.git", folder / "clone", narrator
@@ -39,7 +39,7 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def commit(self, name: str, text: str, message: str) -> str:
-        """Commit a file of that name and content and push it; answers the commit."""
+        """Commit a file with that name and content and push it; returns the commit."""
         path = self.clone / FOLDER / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
@@ -49,7 +49,7 @@ class Repository:
         return self.push()
 
     def revert(self) -> str:
-        """Take the last commit back with another; answers that one."""
+        """Revert the last commit with a new one; returns the new one."""
         self.narrator.say("    $ git revert HEAD && git push")
         self.git("revert", "--no-edit", "HEAD")
         return self.push()
@@ -60,7 +60,7 @@ class Repository:
         return self.head
 
     def hide(self) -> None:
-        """As if the git host were gone."""
+        """Make the repository unavailable, as if the git host were down."""
         self.bare.rename(self.hidden)
 
     def show(self) -> None:

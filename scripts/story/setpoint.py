@@ -1,4 +1,4 @@
-"""setpoint as a person uses it: commands at a prompt, and its serving plane in the background."""
+"""setpoint as a user runs it: commands at a prompt, and its serving plane in the background."""
 
 import contextlib
 import http.client
@@ -17,7 +17,7 @@ from story.narration import Narrator, StoryFailed
 
 DEFAULT_PORT = 7387
 PORTS_TRIED = 200
-# What is waited for comes in a second or a minute. The limits are for a machine that is busy with something else.
+# Conditions usually become true within a second or a minute. The limits are for a busy machine.
 COMMAND_SECONDS = 900
 ANSWER_SECONDS = 60
 PLANE_START_SECONDS = 300
@@ -26,7 +26,7 @@ PLANE_STOP_SECONDS = 300
 
 @dataclass
 class Outcome:
-    """What a command did."""
+    """The result of a command."""
 
     status: int
     out: str
@@ -42,11 +42,11 @@ class Outcome:
 
 @dataclass
 class Setpoint:
-    """The binary, run in the story's folder, with state, runtime files and configuration kept inside that folder."""
+    """The binary, run in the story's directory, which also contains its state, runtime files and configuration."""
 
     binary: pathlib.Path
     folder: pathlib.Path
-    vllm: pathlib.Path  # the virtual environment whose `python` the entrypoints mean
+    vllm: pathlib.Path  # the virtual environment with the `python` that the entrypoints use
     narrator: Narrator
     port: int = 0
     plane: subprocess.Popen | None = None
@@ -56,7 +56,7 @@ class Setpoint:
         runtime, state = self.folder / "run", self.folder / "state"
         for path in (runtime, state):
             path.mkdir(mode=0o700, parents=True)
-        # Only what the story sets may decide which server is meant.
+        # Only the story's own settings may select the provider.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABRICKS_", "SETPOINT_"))}
         self.environment = kept | {
             "PATH": f"{self.vllm / 'bin'}:{self.binary.parent}:{os.environ['PATH']}",
@@ -122,7 +122,7 @@ class Setpoint:
         return self.folder / "serve.log"
 
     def serve(self) -> None:
-        """Start the plane and wait until it answers; a port once chosen is kept over restarts."""
+        """Start the plane and wait until it responds; the chosen port is kept across restarts."""
         self.port = self.port or free_port(DEFAULT_PORT)
         arguments = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
         self.narrator.say("    $ setpoint " + " ".join(arguments) + " &")
@@ -138,13 +138,13 @@ class Setpoint:
             )
         told = processes.wait_until(lambda: self.plane.poll() is not None or self.answers(), PLANE_START_SECONDS)
         if not told or self.plane.poll() is not None:
-            raise StoryFailed(f"the plane does not answer on {self.url}; its log ends: {self.log_end()}")
+            raise StoryFailed(f"the plane does not respond on {self.url}; its log ends: {self.log_end()}")
 
     def answers(self) -> bool:
         return self.status_of("/api/2.0/serving-endpoints") == 200
 
     def status_of(self, path: str, token: str | None = None) -> int:
-        """The HTTP status of a GET, with the plane's token unless another is given; 0 without an answer."""
+        """The HTTP status of a GET, with the plane's token unless another is given; 0 without a response."""
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
             connection.request("GET", path, headers={"Authorization": f"Bearer {token or self.token}"})
@@ -156,29 +156,29 @@ class Setpoint:
         return " / ".join(self.log.read_text(errors="replace").strip().split("\n")[-5:])
 
     def kill_plane(self) -> None:
-        """As a crash: no signal that it could handle."""
+        """Kill it like a crash, without a signal that it could handle."""
         self.plane.send_signal(signal.SIGKILL)
         self.plane.wait()
 
     def stop_plane(self) -> int:
-        """As an operator does; answers its exit status."""
+        """Stop it as a user does; returns its exit status."""
         self.plane.send_signal(signal.SIGTERM)
         try:
             return self.plane.wait(PLANE_STOP_SECONDS)
         except subprocess.TimeoutExpired as late:
-            raise StoryFailed(f"the plane runs on {PLANE_STOP_SECONDS} s after SIGTERM: {self.log_end()}") from late
+            raise StoryFailed(f"the plane still runs {PLANE_STOP_SECONDS} s after SIGTERM: {self.log_end()}") from late
 
     def close(self) -> None:
-        """End the plane, if it runs, gently: so it ends its replicas and removes what they have on this machine."""
+        """Stop the plane gracefully, if it is running, so that it stops its replicas and removes their files."""
         if self.plane and self.plane.poll() is None:
             with contextlib.suppress(StoryFailed):
                 self.stop_plane()
 
 
 def free_port(usual: int) -> int:
-    """The usual port when nobody has it, else the next one that is free.
+    """The usual port if it is free, otherwise the next free one.
 
-    The kernel gives none of this height to those who ask for any port: what is started a second time finds it free.
+    The kernel does not assign ports in this range automatically, so the port is still free after a restart.
     """
     for port in range(usual, usual + PORTS_TRIED):
         with socket.socket() as probe:

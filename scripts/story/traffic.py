@@ -1,4 +1,4 @@
-"""Requests that keep coming while a version is replaced: each is counted, timed, and its answer read whole."""
+"""Continuous requests while a version is replaced: each is counted and timed, and its response read completely."""
 
 import collections
 import http.client
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 CLIENTS = 3
 PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 120
-# The request under way when the block ends, and the last one, with their bodies.
+# The request in progress when the block ends, and the last one, with their bodies.
 JOIN_SECONDS = 3 * PATIENCE_SECONDS
-# Every few requests one is long, so that some are under way at the moment of the switch. Five tokens make one
-# sentence (three words, end, newline), and the model repeats it.
+# Every few requests, one is long, so that some are in progress at the moment of the switch. A sentence has five tokens
+# (three words, end, newline), and the model repeats it.
 LONG_EVERY = 12
 LONG_TOKENS = 200
 
@@ -23,9 +23,9 @@ class Tally:
     sent: int = 0
     answers: collections.Counter = field(default_factory=collections.Counter)
     failures: list[str] = field(default_factory=list)
-    last: str = ""  # the answer to the request that was sent last: a long one sent earlier may well end after it
+    last: str = ""  # the answer to the request that was sent last; a long one that was sent earlier may end after it
     last_number: int = 0
-    meanwhile: int = 0  # how many were sent inside of the block
+    meanwhile: int = 0  # the number of requests sent during the block
 
     def __str__(self) -> str:
         answers = ", ".join(f"{count} × {text!r}" for text, count in sorted(self.answers.items()))
@@ -33,17 +33,17 @@ class Tally:
 
 
 class Traffic:
-    """`with Traffic(...) as tally:` has requests flow from before the block until after it.
+    """`with Traffic(...) as tally:` sends requests from before the block until after it.
 
-    The block begins once each client has had an answer. When it has ended each client sends one more, its last. So the
-    first answer is always one of before, and the request sent last one of after, however fast the block was.
+    The block begins once each client has received an answer. When it has ended, each client sends one last request. The
+    first answer is therefore always from before the block, and the last request from after it, however fast it was.
     """
 
     def __init__(self, port: int, token: str, endpoint: str):
         self.port, self.token, self.endpoint = port, token, endpoint
         self.tally, self.sent_before = Tally(), 0
         self.lock = threading.Lock()
-        self.flowing = threading.Semaphore(0)  # one for each client that is done with its first request
+        self.flowing = threading.Semaphore(0)  # one for each client that has completed its first request
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=self.client, daemon=True) for _ in range(CLIENTS)]
 
@@ -62,7 +62,7 @@ class Traffic:
             thread.join(JOIN_SECONDS)
 
     def client(self) -> None:
-        """One client with one connection, kept open as long as the server keeps it."""
+        """One client with one connection, which stays open as long as the server allows."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         for number in itertools.count(1):
             ended = self.stop.is_set()
@@ -82,7 +82,7 @@ class Traffic:
             self.stop.wait(PAUSE_SECONDS)
 
     def answered(self, number: int, text: str) -> None:
-        """Count the answer to the request of this number under its sentence; one answer comes from one version."""
+        """Count the answer to the request with this number under its sentence; an answer comes from one version."""
         sentences = set(text.strip().split("\n"))
         if len(sentences) != 1:
             raise ValueError(f"one answer, several sentences: {sorted(sentences)}")
@@ -106,7 +106,7 @@ class Traffic:
 
 
 def streamed_text(data: str) -> str:
-    """The text of a chat completion that came as server-sent events, all of them or it is an error."""
+    """The text of a chat completion sent as server-sent events; an incomplete stream is an error."""
     events = [line.removeprefix("data: ") for line in data.splitlines() if line.startswith("data: ")]
     if not events or events[-1] != "[DONE]":
         raise ValueError(f"the stream ended before [DONE]: {data[-200:]!r}")
