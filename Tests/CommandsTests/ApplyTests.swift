@@ -9,7 +9,7 @@ import Testing
 
 /// diff and apply against a workspace in memory, each command with the state directory of the test.
 @Suite struct ApplyTests {
-  @Test func `what is missing is created, and then nothing is left to do`() async throws {
+  @Test func `a missing endpoint is created, and a second apply has nothing to do`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let planned = await bench.diff()
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test func `a version that fails is rolled back, held, and lifted by an edit`() async throws {
+  @Test func `a version that fails is rolled back and held, and an edit lifts the hold`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
@@ -74,7 +74,7 @@ import Testing
     }
   }
 
-  @Test func `going back is a decision that the next apply respects`() async throws {
+  @Test func `the next apply respects a rollback`() async throws {
     try await withApplyBench { bench in
       for version in ["1", "2"] {
         try bench.write(Manifests.chat(version: version))
@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  @Test func `a stranger's endpoint is left alone until it is adopted`() async throws {
+  @Test func `an endpoint outside the fleet is left alone until it is adopted`() async throws {
     try await withApplyBench { bench in
       try await bench.workspace.serve("support-chat", version: "1")
       try bench.write(Manifests.chat(version: "2"))
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func `a broken manifest changes nothing, and its exit code is the command's own for errors`() async throws {
+  @Test func `an invalid manifest changes nothing, and the exit code is the command's own for errors`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
       for (run, code) in [
@@ -140,7 +140,7 @@ import Testing
     }
   }
 
-  @Test func `diff counts errors and changes as terraform does when asked to`() async throws {
+  @Test func `diff reports errors and changes in its exit code as terraform does, when asked to`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.diff("--detailed-exitcode").code == 2)
@@ -165,7 +165,7 @@ import Testing
     }
   }
 
-  @Test func `json is one object and holds nothing but machine words`() async throws {
+  @Test func `json output is one object and contains only machine-readable terms`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  @Test func `a saved plan is carried out, once`() async throws {
+  @Test func `a saved plan is executed once`() async throws {
     try await withApplyBench { bench in
       let secret = "  environment: {PASSWORD: hunter2-hunter2}"
       try bench.write(Manifests.chat(version: "1", more: secret))
@@ -214,7 +214,7 @@ import Testing
     }
   }
 
-  @Test func `what the manifests no longer name goes only when pruning is asked for`() async throws {
+  @Test func `an endpoint without a manifest is deleted only with pruning`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
       #expect(await bench.apply().code == 0)
@@ -245,7 +245,7 @@ import Testing
     }
   }
 
-  @Test func `a call that the provider refused leaves nothing under way`() async throws {
+  @Test func `a call that the provider refused leaves no attempt in progress`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setFate(
         .refused(message: "There is no secret llm/hf yet; try again later: temporarily unavailable"),
@@ -262,7 +262,7 @@ import Testing
     }
   }
 
-  @Test func `more than a fifth of a fleet is not deleted unless that is said`() async throws {
+  @Test func `more than a fifth of a fleet is deleted only if the command allows it`() async throws {
     try await withApplyBench { bench in
       let names = ["a", "b", "c"]
       try bench.write(names.map { Manifests.chat($0, version: "1") }.joined(separator: "---\n"))
@@ -278,7 +278,7 @@ import Testing
     }
   }
 
-  @Test func `without waiting it returns once everything is sent`() async throws {
+  @Test func `without waiting, apply returns once everything is sent`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
@@ -299,7 +299,7 @@ import Testing
     ("setting up\nthe last of it\n", "support-chat: hold (quarantined)", true),
     ("vllm serve: error: unrecognized arguments: --tensor\n", "its log: vllm serve: error: unrecognized", false),
   ])
-  func `a failure is told with what the logs ended with, unless the reason quotes them`(
+  func `a failure is reported with the last lines of the logs, unless the reason quotes them`(
     build: String, words: String, isWhole: Bool
   ) async throws {
     try await withApplyBench { bench in
@@ -331,7 +331,7 @@ import Testing
     }
   }
 
-  @Test func `interrupted, it says what is in flight, and the next run goes on`() async throws {
+  @Test func `an interrupted apply says what is in flight, and the next run continues`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
@@ -359,7 +359,7 @@ import Testing
     }
   }
 
-  @Test func `an alias that nobody set is an error that names its place`() async throws {
+  @Test func `an alias that is not set is an error that names its location`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setModel("main.support.hello", versions: [1: .ready], aliases: ["champion": 1])
       try bench.write(Manifests.chat(version: "@champoin"))
@@ -373,7 +373,7 @@ import Testing
   }
 
   @Test(arguments: [["diff"], ["apply"], ["apply", "--dry-run"]])
-  func `no value of the environment is printed`(command: [String]) async throws {
+  func `no environment value is printed`(command: [String]) async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
       let run = await CommandRun(

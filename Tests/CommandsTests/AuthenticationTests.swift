@@ -45,8 +45,7 @@ import Testing
   }
 
   @Test(arguments: [-60, 0, 60])
-  func `an apply of a minute outlives tokens of five seconds, whatever the server's clock says`(skew: Int) async throws
-  {
+  func `an apply of one minute outlasts tokens of five seconds, whatever the server's clock`(skew: Int) async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) {
         $0.lifetime = .seconds(5)
@@ -72,7 +71,7 @@ import Testing
     ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
     .error(403, "403", "Invalid access token. [ReqId: 1]"),
   ])
-  func `tokens that are refused in the middle of a wait fail no apply`(refusal: ScriptedTransport.Answer) async throws {
+  func `tokens that are refused during a wait do not fail an apply`(refusal: ScriptedTransport.Answer) async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { $0.refusal = refusal }
       let applied = await bench.run("apply") { request in
@@ -89,7 +88,7 @@ import Testing
     }
   }
 
-  @Test func `a write whose token is refused is sent once more, and once only does it land`() async throws {
+  @Test func `a write whose token is refused is retried once and takes effect only once`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let applied = await bench.run("apply") { request in
@@ -104,7 +103,7 @@ import Testing
     }
   }
 
-  @Test func `a token service that is away in the middle of a wait fails no apply`() async throws {
+  @Test func `a token service that is unavailable during a wait does not fail an apply`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { $0.lifetime = .seconds(5) }
       bench.oauth.planTokenAnswers(
@@ -114,7 +113,7 @@ import Testing
     }
   }
 
-  @Test func `a refused token holds no version, even where the workspace says 403`() async throws {
+  @Test func `a refused token does not hold a version, even if the workspace answers 403`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let token = CommandRun.environment
@@ -133,7 +132,7 @@ import Testing
     }
   }
 
-  @Test func `the target's line says how one gets in and as whom`() async throws {
+  @Test func `the target line shows the authentication method and the identity`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let diff = await bench.run("diff")
@@ -145,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func `a client that is not let in is told what to check, and not its secret`() async throws {
+  @Test func `a client that is refused is told what to check, and its secret is not shown`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       bench.oauth.changeClientSecret(to: "another")
@@ -160,7 +159,8 @@ import Testing
     }
   }
 
-  @Test func `two ways at once are an error that names both, before anything is asked`() async throws {
+  @Test
+  func `two authentication methods at once are an error that names both, before any request is sent`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let refused = await bench.run(

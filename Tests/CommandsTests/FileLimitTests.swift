@@ -9,11 +9,11 @@ import Testing
   /// More than the limit allows, and far fewer than a test may have open.
   static let crowd = 400
 
-  @Test func `serve outlives more idle connections than it may have files open, and answers meanwhile`() async throws {
+  @Test func `serve survives more idle connections than its open file limit, and answers meanwhile`() async throws {
     try await run(["serve", "--data", "data"], isUp: "/health")
   }
 
-  @Test func `run outlives more idle connections than it may have files open, and answers meanwhile`() async throws {
+  @Test func `run survives more idle connections than its open file limit, and answers meanwhile`() async throws {
     try await run(
       ["run", "-f", "manifests", "--fleet", "limits", "--host", "http://127.0.0.1:1", "--state", "state"],
       isUp: "/healthz")

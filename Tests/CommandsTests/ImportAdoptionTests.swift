@@ -11,7 +11,7 @@ import Testing
   private static let count = 50
 
   @Test(arguments: [WorkspaceOrder.descending, .random(seed: 7)])
-  func `fifty varied endpoints are imported, adopted and in sync, and only tags are written`(
+  func `fifty varied endpoints are imported, adopted and in sync, and only tags change`(
     order: WorkspaceOrder
   ) async throws {
     var habits = WorkspaceHabits()

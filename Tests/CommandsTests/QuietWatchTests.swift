@@ -7,7 +7,7 @@ import Testing
 
 /// A command that waits for an answer says so.
 @Suite struct QuietWatchTests {
-  @Test func `a provider that does not answer is named before fifteen seconds are over`() async throws {
+  @Test func `a provider that does not answer is named within fifteen seconds`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     let double = workspace.transport
@@ -43,7 +43,7 @@ import Testing
     #expect(run.output.contains("support-chat"))
   }
 
-  @Test func `what goes on until it is stopped is left alone`() async throws {
+  @Test func `a command that runs until it is stopped prints no such notice`() async throws {
     try await withTemporaryDirectory { state in
       let timing = TestTiming()
       let run = await CommandRun(

@@ -11,7 +11,7 @@ import Testing
   private static let words = "the engine said \(value) and \(token)"
   private static let model = "main.support.hello"
 
-  @Test func `no command prints what an endpoint's environment holds, or another credential, for a provider`()
+  @Test func `no command prints an endpoint's environment values or any other credential, for any provider`()
     async throws
   {
     try await withTemporaryDirectory { directory in

@@ -33,7 +33,7 @@ import Testing
   }
 
   /// A process that is killed leaves its word and its lease's file as they were, and the kernel gives the lock back.
-  @Test func `a controller that was killed is not running, at once`() async throws {
+  @Test func `a killed controller is reported as not running at once`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)
       let now = at(0)
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test func `a controller whose lease was another machine's is not called dead`() async throws {
+  @Test func `a controller whose lease belonged to another machine is not reported as stopped`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)
       let now = at(0)
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test func `get, describe and events -f know of a controller that was killed`() async throws {
+  @Test func `get, describe and events -f report a killed controller`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("champion", tags: ["setpoint-fleet": "support"])
     try await withTemporaryDirectory { directory in
@@ -95,7 +95,8 @@ import Testing
     }
   }
 
-  @Test func `a deletion of many that is withheld needs somebody, and its row says the whole remedy`() async throws {
+  @Test
+  func `a withheld deletion of many endpoints needs attention, and its row shows the whole remedy`() async throws {
     try await withTemporaryDirectory { directory in
       let words = try #require(Plan.massDeletion(2000, of: 5000))
       let going = ["e1", "e2"].map {
@@ -117,7 +118,7 @@ import Testing
     }
   }
 
-  @Test func `a long reason is cut between two words`() async throws {
+  @Test func `a long reason is truncated between two words`() async throws {
     try await withTemporaryDirectory { directory in
       let why = String(repeating: "no ", count: 23) + "remedy --allow-mass-delete does it"
       let cut = EndpointStatus(

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 @Suite struct WriteBudgetTests {
-  @Test func `120 endpoints are created and changed within the write budget, and progress says what they wait for`()
+  @Test func `120 endpoints are created and updated within the write budget, and progress says what they wait for`()
     async throws
   {
     try await withTemporaryDirectory { directory in
@@ -46,7 +46,7 @@ import Testing
       }, jitter: timing.jitter)
   }
 
-  @Test func `a budget that is none is refused, and nothing is sent`() async throws {
+  @Test func `an invalid budget is refused, and nothing is sent`() async throws {
     try await withTemporaryDirectory { directory in
       var environment = CommandRun.environment
       environment["SETPOINT_WRITE_BUDGET"] = "many"
