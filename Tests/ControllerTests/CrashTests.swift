@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [WorkspaceDouble.Fault.crashBefore, .crashAfter, .loseAnswer, .loseRequest, .refuseConnection])
-  func `a fault at any call changes nothing about where it ends`(fault: WorkspaceDouble.Fault) async throws {
+  func `a fault at any call does not change the outcome`(fault: WorkspaceDouble.Fault) async throws {
     for scenario in scenarios() {
       let undisturbed = try await world()
       try await settle(scenario, in: undisturbed)

@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: Door.allCases)
-  func `what others say is kept and told without secrets`(door: Door) async throws {
+  func `text from outside is stored and reported without secrets`(door: Door) async throws {
     let rig = try await rig(door)
     let world = rig.world
     let key = world.reconciler().key("chat")

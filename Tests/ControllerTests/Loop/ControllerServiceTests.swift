@@ -89,7 +89,7 @@ import Testing
     return world
   }
 
-  @Test func `a change of the source is acted on at once, and what is seen is saved when it stops`() async throws {
+  @Test func `a change of the source is acted on at once, and the observed state is saved on stop`() async throws {
     let (world, source) = (try world(), WakingSource())
     source.set(version: "1")
     try await run(TestLease(), source, world) { _ in

@@ -5,7 +5,8 @@ import Testing
 
 /// Whatever a call meets, and wherever the process is killed, the controller ends where the undisturbed one does.
 @Suite struct FaultExplorerTests {
-  @Test func `every fault at every call of every scenario ends where the undisturbed run ends`() async throws {
+  @Test
+  func `every fault at every call of every scenario ends in the same state as the undisturbed run`() async throws {
     let clock = ContinuousClock()
     let begun = clock.now
     let findings = try await withThrowingTaskGroup(of: Findings.self) { group in

@@ -6,7 +6,7 @@ import Testing
   private let why =
     "there is no registered model main.support.missing (`setpoint models list` shows the models there are)"
 
-  @Test func `a long reason is logged in whole once, and its beginning afterwards`() {
+  @Test func `a long reason is logged in full once, and truncated afterwards`() {
     var logged = LoggedReasons()
     #expect(logged.words("chat.yaml:3:18: \(why)", of: "chat") == "chat.yaml:3:18: \(why)")
     let short = "there is no registered model main.support.missing… (see above)"
@@ -17,7 +17,7 @@ import Testing
     #expect(logged.words(why, of: "chat") == why)
   }
 
-  @Test func `a short reason is logged each time, and so is another one`() {
+  @Test func `a short reason is logged each time, and so is a different one`() {
     var logged = LoggedReasons()
     #expect(logged.words("does not exist", of: "chat") == "does not exist")
     #expect(logged.words("does not exist", of: "chat") == "does not exist")

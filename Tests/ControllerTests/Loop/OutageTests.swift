@@ -62,7 +62,7 @@ import Testing
   enum Stage: String, CaseIterable, Sendable { case inSync, updating }
 
   @Test(arguments: outages, Stage.allCases)
-  func `an hour's outage costs one call for each step of the back-off, and is told in plain words`(
+  func `an outage of one hour costs one call for each step of the backoff and is reported in plain words`(
     outage: Outage, stage: Stage
   ) async throws {
     let workspace = WorkspaceDouble()

@@ -53,7 +53,7 @@ import Testing
       })
   }
 
-  @Test func `a provider that fails at every third call costs at most two and a half times the calls`() async throws {
+  @Test func `a provider that fails every third call costs at most two and a half times the calls`() async throws {
     let clock = ContinuousClock()
     let begun = clock.now
     let calm = try await rig()

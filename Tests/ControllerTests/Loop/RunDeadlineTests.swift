@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(.timeLimit(.minutes(1)))
-  func `a run that hangs is ended and told of, and the only worker goes on`() async throws {
+  func `a reconcile that hangs is ended and reported, and the only worker continues`() async throws {
     let world = try World()
     world.workspace.setModel(World.model, versions: [1: .ready])
     // It binds the run that does not hang as well.

@@ -76,7 +76,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.idleWorkers == 0)
   }
 
-  @Test func `what is ready is taken without waiting`() async {
+  @Test func `a ready key is taken without waiting`() async {
     #expect(queue.takeReady() == nil)
     queue.add("a", priority: .resync)
     queue.add("b", priority: .edit)
@@ -85,7 +85,7 @@ private final class Ledger: Sendable {
     #expect(queue.takeReady() == nil)
   }
 
-  @Test func `a key that is ready wakes one worker`() async {
+  @Test func `one ready key wakes one worker`() async {
     await withTaskGroup { group in
       for _ in 0..<4 { group.addTask { await queue.next()?.key } }
       await untilIdle(4)
@@ -97,7 +97,7 @@ private final class Ledger: Sendable {
     }
   }
 
-  @Test func `a key that ends while it was added again goes to a worker that waits`() async {
+  @Test func `a key that was added again during its run goes to a waiting worker`() async {
     queue.add("a", priority: .edit)
     #expect(queue.takeReady()?.key == "a")
     async let taken = queue.next()
@@ -110,7 +110,7 @@ private final class Ledger: Sendable {
 
   // MARK: Time
 
-  @Test func `one of the waiting workers sleeps until the next key is ready`() async {
+  @Test func `one of the waiting workers sleeps until the next key is due`() async {
     queue.add("a", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<4 { group.addTask { await queue.next()?.key } }
@@ -128,7 +128,7 @@ private final class Ledger: Sendable {
     #expect(clock.sleeps == 1)
   }
 
-  @Test func `a key for an earlier time wakes whoever sleeps`() async {
+  @Test func `a key for an earlier time wakes the sleeping worker`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     async let taken = queue.next()
     await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
@@ -138,7 +138,7 @@ private final class Ledger: Sendable {
     #expect(await taken?.key == "early")
   }
 
-  @Test func `who sleeps and gets other work leaves the sleeping to another`() async {
+  @Test func `a sleeping worker that gets other work hands the sleep to another`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<2 { group.addTask { await queue.next()?.key } }
@@ -157,7 +157,7 @@ private final class Ledger: Sendable {
     #expect(clock.sleepers == 0)
   }
 
-  @Test func `a cancelled sleeper leaves the sleeping to another`() async {
+  @Test func `a canceled sleeper hands the sleep to another`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       // The first to wait is the one that sleeps.
@@ -175,7 +175,7 @@ private final class Ledger: Sendable {
 
   // MARK: The end
 
-  @Test func `a cancelled worker gets nothing and leaves nothing behind`() async {
+  @Test func `a canceled worker gets nothing and leaves nothing behind`() async {
     let waiting = Task { await queue.next()?.key }
     await untilIdle(1)
     waiting.cancel()
@@ -185,7 +185,7 @@ private final class Ledger: Sendable {
     #expect(queue.takeReady()?.key == "a", "the key is not lost to a worker that is gone")
   }
 
-  @Test func `a worker cancelled before it comes takes nothing`() async {
+  @Test func `a worker that is canceled before it asks takes nothing`() async {
     queue.add("a", priority: .edit)
     let worker = Task {
       await until("it is cancelled") { Task.isCancelled }
@@ -196,7 +196,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.depth == 1)
   }
 
-  @Test func `after the end nobody gets work, and work that runs can end`() async {
+  @Test func `after shutdown, nobody gets work, and running work can finish`() async {
     for key in ["running", "ready"] { queue.add(key, priority: .edit) }
     queue.add("late", priority: .edit, after: .seconds(30))
     #expect(queue.takeReady()?.key == "running")
@@ -208,7 +208,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.depth == 1, "what is queued stays to be counted")
   }
 
-  @Test func `the end wakes everybody who waits or sleeps`() async {
+  @Test func `shutdown wakes every waiting or sleeping worker`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<5 { group.addTask { await queue.next()?.key } }
@@ -222,7 +222,7 @@ private final class Ledger: Sendable {
 
   // MARK: Figures
 
-  @Test func `figures tell of what is ready, late, running and failing`() {
+  @Test func `the statistics count ready, late, running and failing keys`() {
     for key in ["a", "b", "c"] { queue.add(key, priority: .edit) }
     queue.add("d", priority: .resync)
     queue.add("d", priority: .resync)
@@ -241,7 +241,7 @@ private final class Ledger: Sendable {
 
   // MARK: Many workers
 
-  @Test func `every key goes through all its outcomes, whoever works on it and whenever`() async {
+  @Test func `every key goes through all its outcomes, whichever worker runs it and whenever`() async {
     let script: [WorkOutcome] = [
       .failed, .failedFor(atLeast: .seconds(25)), .again(after: .seconds(7), .resync), .done,
     ]
@@ -272,7 +272,7 @@ private final class Ledger: Sendable {
     #expect(clock.now == .seconds(4 + 10 + 25 + 7))
   }
 
-  @Test func `every add is followed by a run that begins after it`() async {
+  @Test func `every add is followed by a run that starts after it`() async {
     let keys = (0..<20).map { "key \($0)" }
     let ledger = Ledger()
     await withTaskGroup { group in
@@ -305,7 +305,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.running == 0)
   }
 
-  @Test func `workers that are cancelled again and again lose no key`() async {
+  @Test func `workers that are canceled again and again lose no key`() async {
     let ledger = Ledger()
     for number in 0..<300 {
       await withTaskGroup { group in

@@ -42,7 +42,7 @@ import Testing
     #expect(rig.world.liveVersion("last") == "1")
   }
 
-  @Test func `follows a folder that became a link within the repository`() async throws {
+  @Test func `a controller that prunes follows a folder that became a link within the repository`() async throws {
     let rig = try await begin()
     try world.folder.move("work/fleet/team", to: "work/common")
     try world.folder.link("work/fleet/team", to: "../common")
@@ -52,9 +52,7 @@ import Testing
     #expect(await rig.controller.fleetStatus.report.problems.isEmpty)
   }
 
-  @Test func `deletes nothing where a folder became a link to nowhere, and deletes it when it is really gone`()
-    async throws
-  {
+  @Test func `a folder that became a dangling link deletes nothing until it is really gone`() async throws {
     let rig = try await begin()
     try world.folder.remove("work/fleet/team")
     try world.folder.link("work/fleet/team", to: "../gone")
@@ -65,7 +63,7 @@ import Testing
     #expect(rig.world.workspace.endpoint("last") == nil)
   }
 
-  @Test func `deletes nothing where a folder became a submodule`() async throws {
+  @Test func `a folder that became a submodule deletes nothing`() async throws {
     let rig = try await begin()
     try await world.git("init", "--quiet", "--initial-branch=main", world.folder("part"), in: ".")
     try await world.git("commit", "--quiet", "--allow-empty", "-m", "part", in: "part")
