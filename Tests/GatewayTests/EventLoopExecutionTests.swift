@@ -7,8 +7,7 @@ import Testing
 @testable import Gateway
 
 @Suite struct EventLoopExecutionTests {
-  @Test func `requests are handled on their connection's event loop, and off it where that is asked for`() async throws
-  {
+  @Test func `requests are handled on their connection's event loop, and off it on request`() async throws {
     let router = Router(context: GatewayContext.self)
     let isOnLoop: @Sendable (Request, GatewayContext) async -> String = { _, context in
       // After a real suspension too.

@@ -26,7 +26,7 @@ import Testing
   ]
 
   @Test(arguments: malformed)
-  func `a head that could be read in two ways is refused with 400`(head: String, words: String) async throws {
+  func `an ambiguous head is refused with 400`(head: String, words: String) async throws {
     try await GatewayHarness().run { client in
       let answer = try await RawClient(port: client.port).exchange(head + Self.body)
       #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(answer)")
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test func `a body that would be refused is not asked for`() async throws {
+  @Test func `the body of a request that would be refused is not requested`() async throws {
     try await GatewayHarness().run { client in
       let raw = RawClient(port: client.port)
       let expect = "Expect: 100-continue\r\n"
@@ -70,7 +70,8 @@ import Testing
     }
   }
 
-  @Test func `an answer that comes before the body is whole ends the connection, and arrives`() async throws {
+  @Test
+  func `an answer that is sent before the body is complete closes the connection and still arrives`() async throws {
     var limits = CallerLimits()
     limits.linger = .seconds(60)
     let harness = GatewayHarness(callers: limits)
@@ -87,7 +88,7 @@ import Testing
     }
   }
 
-  @Test func `requests that are sent at once are answered in turn`() async throws {
+  @Test func `pipelined requests are answered in order`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)

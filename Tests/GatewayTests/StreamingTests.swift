@@ -18,7 +18,7 @@ private func eventStream(
 }
 
 @Suite struct StreamingTests {
-  @Test func `a stream passes chunk by chunk`() async throws {
+  @Test func `a stream is passed on chunk by chunk`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let gates = (0..<5).map { _ in Gate() }
     let answer = eventStream { writer in
@@ -47,7 +47,7 @@ private func eventStream(
     #expect(harness.lastRecord?.status == 200 && harness.admission.snapshot.inFlight == 0)
   }
 
-  @Test func `a stream of vLLM arrives whole, the role first and DONE last`() async throws {
+  @Test func `a stream of vLLM arrives whole, with the role first and DONE last`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run { standIn in
       harness.ready("r1", port: standIn.port)
@@ -61,7 +61,7 @@ private func eventStream(
     }
   }
 
-  @Test func `a client that leaves in mid stream frees its place and the replica`() async throws {
+  @Test func `a client that disconnects in the middle of a stream frees its place and the replica`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["token_ms": 20]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -82,7 +82,7 @@ private func eventStream(
     #expect(harness.lastRecord?.status == 499 && harness.records.count == 1)
   }
 
-  @Test func `a client that leaves before the answer frees its place and the replica`() async throws {
+  @Test func `a client that disconnects before the answer frees its place and the replica`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["first_token_ms": 60000]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -97,7 +97,7 @@ private func eventStream(
     #expect(harness.lastRecord?.status == 499)
   }
 
-  @Test func `a replica that breaks off in mid stream ends it with an error event`() async throws {
+  @Test func `a replica that fails in the middle of a stream ends it with an error event`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["drop_after_tokens": 2]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -112,7 +112,7 @@ private func eventStream(
     #expect(record.status == 200 && record.errorCode == "INTERNAL_ERROR" && harness.admission.snapshot.inFlight == 0)
   }
 
-  @Test func `vLLM's own error in mid stream passes and is recorded`() async throws {
+  @Test func `vLLM's own error in the middle of a stream is passed on and recorded`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["stream_error_after_tokens": 2]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -125,7 +125,7 @@ private func eventStream(
     #expect(harness.lastRecord?.error?.hasPrefix("EngineCore encountered an issue") == true)
   }
 
-  @Test func `a replica that is cut off ends its streams with an error event`() async throws {
+  @Test func `a replica that is disconnected ends its streams with an error event`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["token_ms": 20]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -144,7 +144,7 @@ private func eventStream(
     }
   }
 
-  @Test func `a slow reader slows the replica down and loses nothing`() async throws {
+  @Test func `a slow reader slows down the replica and loses nothing`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let piece = String(repeating: "x", count: 1 << 16)
     // The kernel's own buffers, of two connections, may hold 75 MB by themselves where tcp_rmem allows 32 MiB each.
@@ -175,7 +175,7 @@ private func eventStream(
     }
   }
 
-  @Test func `a replica that says nothing for too long is given up`() async throws {
+  @Test func `a replica that is silent for too long is given up`() async throws {
     var limits = GatewayLimits()
     limits.silence = .milliseconds(100)
     let harness = GatewayHarness(limits: limits)

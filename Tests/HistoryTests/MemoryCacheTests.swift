@@ -17,7 +17,7 @@ import Testing
     .found(Rollout(config), id: "e1", version: 1, at: at(0))
   }
 
-  @Test func `what another process writes is seen at once`() async throws {
+  @Test func `a write of another process is visible at once`() async throws {
     try await withTemporaryDirectory { path in
       let one = try HistoryStore.open(in: StateDirectory(path: path))
       let other = try HistoryStore.open(in: StateDirectory(path: path))
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func `a write of our own is seen, and spares what was read of other endpoints`() async throws {
+  @Test func `a write of this process is visible and keeps what was read for other endpoints`() async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       let neighbour = EndpointKey(host: key.host, name: "neighbour")
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func `values are looked for anew when others are offered`() async throws {
+  @Test func `values are looked up again when others are offered`() async throws {
     let store = try HistoryStore.passing()
     let redacted = config("1", ["LEVEL": "INFO"])
     try await store.record([found(redacted)], of: key, at: at(0))
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test func `a change that fails leaves what was read as it was`() async throws {
+  @Test func `a change that fails leaves the cached memory as it was`() async throws {
     let store = try HistoryStore.passing()
     try await store.record([found(config("1"))], of: key, at: at(0))
     let before = try await store.memory(of: key)
@@ -67,7 +67,7 @@ import Testing
     #expect(try await store.memory(of: key) == before)
   }
 
-  @Test func `an event that makes the endpoint known makes its memory known`() async throws {
+  @Test func `an event that creates the endpoint's record loads its memory too`() async throws {
     let store = try HistoryStore.passing()
     #expect(try await store.memory(of: key).version == 0)
     try await store.note(HistoryEvent(at: at(0), what: "x"), of: key)
@@ -76,7 +76,7 @@ import Testing
 
   /// `memories(host:)` reads the file each time; whatever two processes do, `memory(of:)` must say the same.
   @Test(arguments: 0..<4)
-  func `whoever writes what in which order, what is kept is what is there`(seed: UInt64) async throws {
+  func `whoever writes in whatever order, the cache equals the stored content`(seed: UInt64) async throws {
     try await withTemporaryDirectory { path in
       var dice = Dice(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
       let stores = try (0..<2).map { _ in try HistoryStore.open(in: StateDirectory(path: path)) }
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func `readers and writers at once see every version in order`() async throws {
+  @Test func `readers and writers running concurrently see every version in order`() async throws {
     try await withTemporaryDirectory { path in
       let stores = try (0..<2).map { _ in try HistoryStore.open(in: StateDirectory(path: path)) }
       try await withThrowingTaskGroup(of: Void.self) { group in

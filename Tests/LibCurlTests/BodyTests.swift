@@ -10,7 +10,7 @@ import Testing
     client = server.client()
   }
 
-  @Test func `comes piece by piece before its end`() async throws {
+  @Test func `a body arrives piece by piece before its end`() async throws {
     let key = uniqueKey()
     let response = try await client.execute(HTTPRequest(url: server.url("/stream?key=\(key)")))
     var pieces: [String] = []
@@ -23,13 +23,13 @@ import Testing
     #expect(response.headers["X-Trailer"] == nil)
   }
 
-  @Test func `of many megabytes comes whole and in order`() async throws {
+  @Test func `a body of many megabytes arrives whole and in order`() async throws {
     let body = try await client.execute(HTTPRequest(url: server.url("/bytes?count=30000000"))).body.collect()
     #expect(body.count == 30_000_000)
     #expect(body.allSatisfy { $0 == UInt8(ascii: "x") })
   }
 
-  @Test func `that nobody reads is held back and holds up nobody else`() async throws {
+  @Test func `a body that nobody reads is held back and does not hold up others`() async throws {
     let key = uniqueKey()
     var unread: HTTPResponse? = try await client.execute(HTTPRequest(url: server.url("/flood?key=\(key)")))
     for _ in 0..<200 { _ = try await client.text(server.url("/connection")) }
@@ -41,7 +41,7 @@ import Testing
     #expect(facts.bytes < 32 << 20)
   }
 
-  @Test func `that was held back goes on where it stopped`() async throws {
+  @Test func `a body that was held back continues where it stopped`() async throws {
     let body = try await client.execute(HTTPRequest(url: server.url("/bytes?count=8000000"))).body
     for _ in 0..<50 { _ = try await client.text(server.url("/connection")) }
     var count = 0
@@ -49,7 +49,7 @@ import Testing
     #expect(count == 8_000_000)
   }
 
-  @Test func `that is dropped after some pieces ends the transfer`() async throws {
+  @Test func `dropping a body after some pieces ends the transfer`() async throws {
     let key = uniqueKey()
     for try await bytes in try await client.execute(HTTPRequest(url: server.url("/flood?key=\(key)"))).body
     where !bytes.isEmpty { break }
@@ -57,12 +57,12 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `outlives the client's last reference`() async throws {
+  @Test func `a body outlives the client's last reference`() async throws {
     let body = try await server.client().execute(HTTPRequest(url: server.url("/bytes?count=3000000"))).body
     #expect(try await body.collect().count == 3_000_000)
   }
 
-  @Test func `is refused as soon as it is known to be too large`() async throws {
+  @Test func `a body is refused as soon as it is known to be too large`() async throws {
     let declared = try await failure {
       _ = try await client.execute(HTTPRequest(url: server.url("/bytes?count=1001"))).body.collect(upTo: 1000)
     }
@@ -80,7 +80,7 @@ import Testing
     )
   }
 
-  @Test func `is counted after decompression`() async throws {
+  @Test func `the size of a body is counted after decompression`() async throws {
     let request = HTTPRequest(url: server.url("/bomb?megabytes=300"))
     let error = try await failure { _ = try await client.execute(request).body.collect() }
     #expect(error.code == .bodyTooLarge)
@@ -89,7 +89,7 @@ import Testing
     #expect(try await client.execute(small).body.collect() == [UInt8](repeating: 0, count: 5 << 20))
   }
 
-  @Test func `cannot be read by two tasks at once`() async throws {
+  @Test func `a body cannot be read by two tasks at once`() async throws {
     let key = uniqueKey()
     let body = try await client.execute(HTTPRequest(url: server.url("/stream?key=\(key)"))).body
     var first = body.makeAsyncIterator()
@@ -116,7 +116,7 @@ import Testing
   }
 }
 
-@Suite struct `Cancelling a task` {
+@Suite struct `Canceling a task` {
   let server: TestServer
   let client: HTTPClient
 
@@ -125,7 +125,7 @@ import Testing
     client = server.client()
   }
 
-  @Test func `ends a request that waits for its answer`() async throws {
+  @Test func `cancellation ends a request that waits for its response`() async throws {
     let key = uniqueKey()
     let task = Task { [client, server] in
       try await client.execute(HTTPRequest(url: server.url("/silent?key=\(key)")))
@@ -140,7 +140,7 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `ends a body that is being read`() async throws {
+  @Test func `cancellation ends a body that is being read`() async throws {
     let key = uniqueKey()
     let (firstPieces, started) = AsyncStream.makeStream(of: Void.self)
     let task = Task { [client, server] in
@@ -155,7 +155,7 @@ import Testing
     #expect(error.responseBytesReceived > 0)
   }
 
-  @Test func `is seen by the server in the middle of a body`() async throws {
+  @Test func `cancellation is visible to the server in the middle of a body`() async throws {
     let key = uniqueKey()
     let (pieces, started) = AsyncStream.makeStream(of: Void.self)
     let task = Task { [client, server] in
@@ -170,7 +170,7 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `before the request begins sends nothing`() async throws {
+  @Test func `cancellation before the request begins sends nothing`() async throws {
     let key = uniqueKey()
     let task = Task { [client, server] in
       withUnsafeCurrentTask { $0?.cancel() }

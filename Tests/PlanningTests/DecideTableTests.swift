@@ -75,7 +75,7 @@ import Testing
       observed: live(v1, tags: [FleetTags.fleet: "default"]), memory: Memory(endpointID: "old"), prune: true,
       fleet: "default", action: .none, reason: .notRecordedHere, next: "rest"),
   ])
-  func `rows 2 to 4: whose endpoint it is`(_ row: Case) { row.check() }
+  func `rows 2 to 4: which fleet owns the endpoint`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
@@ -164,7 +164,7 @@ import Testing
       memory: Memory(attempt: attempt(v2, age: .seconds(600), announced: 6)), action: .hold, reason: .unhealthy,
       next: "wait"),
   ])
-  func `row 6: live is what was attempted`(_ row: Case) { row.check() }
+  func `row 6: the live config is the attempted one`(_ row: Case) { row.check() }
 
   static let failed = live(v1, pending: v2, update: .failed, message: "CUDA out of memory", lastUpdated: 200)
 
@@ -276,7 +276,7 @@ import Testing
         setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
       action: .update, reason: .retrying, next: "wait"),
   ])
-  func `row 10: an attempt without an outcome`(_ row: Case) { row.check() }
+  func `row 10: an attempt has no outcome`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
@@ -313,7 +313,7 @@ import Testing
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
   ])
-  func `a failure is judged only when it is the attempt's own`(_ row: Case) { row.check() }
+  func `a failure counts only if it belongs to the attempt`(_ row: Case) { row.check() }
 
   static func held(
     _ rollout: Rollout, _ cause: Held.Cause, to target: Rollout?, stalled: Bool = false
@@ -403,9 +403,9 @@ import Testing
       why: "14: an endpoint without any config gets one", observed: live(nil, ready: .notReady), action: .update,
       reason: .specChanged, next: "open update"),
   ])
-  func `rows 11 to 14: what is the endpoint to be at`(_ row: Case) { row.check() }
+  func `rows 11 to 14: which config the endpoint gets`(_ row: Case) { row.check() }
 
-  @Test func `row 1: what cannot be read is not acted on, whatever else is known`() {
+  @Test func `row 1: an endpoint that cannot be read is not acted on, whatever else is known`() {
     let memory = Memory(revisions: revisions((v1, .good)), attempt: attempt(v2))
     let options = DecisionOptions(fleet: "f", adopt: true, prune: true)
     let unreadable = decide(
@@ -418,7 +418,7 @@ import Testing
     #expect(unknown.next == .rest)
   }
 
-  @Test func `what the registry says against a rollback is told, and it is sent all the same`() {
+  @Test func `the registry's objection to a rollback is reported, and the rollback is sent anyway`() {
     let memory = Memory(
       revisions: revisions((v1, .good), (v2, .good)),
       targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted"))

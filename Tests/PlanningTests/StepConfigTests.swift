@@ -55,14 +55,14 @@ import Testing
       why: "a chosen name gives way too, until it is free", previous: [entity("1", name: "main")],
       target: [entity("2", name: "main")], share: 10, shape: ["main-2:10", "main:90"]),
   ])
-  func `what is served at a step`(_ row: Case) {
+  func `each step has its served entities`(_ row: Case) {
     let config = StepConfig.config(
       from: EndpointConfig(entities: row.previous), to: EndpointConfig(entities: row.target), share: row.share,
       live: row.live.map { EndpointConfig(entities: $0) })
     #expect(shape(config) == row.shape, "\(row.why)")
   }
 
-  @Test func `every step of every split adds up, names are unique, and nothing but shares and names changes`() throws {
+  @Test func `every step of every split adds up, names are unique, and only shares and names change`() throws {
     let splits: [[Int]] = [
       [100], [0, 100], [50, 50], [1, 99], [33, 33, 34], [10, 20, 30, 40], [0, 0, 100], [25, 75],
     ]
@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  @Test func `a step's config is met by itself, whatever its names`() throws {
+  @Test func `a step's config matches itself, whatever its names`() throws {
     let step = try #require(
       StepConfig.config(from: v1.config, to: v2.config, share: 10, live: config("1", name: "main")))
     #expect(step.isMet(by: step))
@@ -93,7 +93,7 @@ import Testing
     #expect(again == step)
   }
 
-  @Test func `a name of 63 letters gives way without growing`() throws {
+  @Test func `a name of 63 letters is shortened without growing`() throws {
     let model = String(repeating: "x", count: 70)
     let step = try #require(
       StepConfig.config(

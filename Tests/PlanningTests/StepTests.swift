@@ -106,7 +106,7 @@ import Testing
       why: "what is live and unknown is recorded before its first step", memory: Memory(), action: .update,
       reason: .specChanged, next: "record found"),
   ])
-  func `where a rollout begins`(_ row: Case) { row.check() }
+  func `a rollout begins at its first step`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
@@ -200,7 +200,7 @@ import Testing
       memory: Memory(revisions: both, attempt: at(steps[1], announced: nil)), action: .update, reason: .promoting,
       next: "put", shares: "1:90 2:10"),
   ])
-  func `from step to step`(_ row: Case) { row.check() }
+  func `a rollout advances from step to step`(_ row: Case) { row.check() }
 
   static let failed = Held(digest: v2.digest, cause: .verification, target: v1.digest)
   static let after = Memory(
@@ -249,7 +249,7 @@ import Testing
       memory: Memory(revisions: good, targetCheck: .init(digest: v1.digest, at: now, problem: nil)), action: .rollback,
       reason: .verificationFailed, next: "open", shares: "1:100"),
   ])
-  func `after a step`(_ row: Case) { row.check() }
+  func `a failed or finished step leads to the next decision`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
@@ -305,7 +305,7 @@ import Testing
   ])
   func `the previous version is kept`(_ row: Case) { row.check() }
 
-  @Test func `only the new version is asked`() {
+  @Test func `only the new version is verified`() {
     let decision = decided(
       Self.wanted(), live(Self.mix(10), version: 6), Memory(revisions: Self.both, attempt: Self.at(Self.steps[1])))
     guard case .verify(let request) = decision.next else {
@@ -315,7 +315,7 @@ import Testing
     #expect(request.entities == ["qwen3-2"])
   }
 
-  @Test func `people are told where a rollout is`() {
+  @Test func `the status shows the step of a rollout`() {
     let memory = Memory(
       revisions: Self.both, attempt: Self.at(Self.steps[1], verification: Self.passed(.seconds(240))))
     let held = decided(Self.wanted(), live(Self.mix(10), version: 6), memory)
@@ -330,7 +330,7 @@ import Testing
         == ["1:100 2:0", "1:90 2:10", "1:50 2:50", "2:100"])
   }
 
-  @Test func `the name of what was there before stays, and nothing is restarted for a name`() {
+  @Test func `the previous entity keeps its name, and nothing is restarted for a name`() {
     let named = Rollout(config("1", name: "main"))
     let decision = decided(Self.wanted(), live(named), Memory(revisions: Self.good))
     let first = decision.operations.first.flatMap(Self.sent)
@@ -345,7 +345,7 @@ import Testing
   }
 
   @Test(arguments: [(10, false), (100, true)])
-  func `going back from a step or to a kept version is a change of traffic, and the plan says so`(
+  func `a rollback from a step or to a kept version is a change of traffic, and the plan says so`(
     share: Int, keeps: Bool
   ) {
     let plan = Plan.make(
@@ -359,7 +359,7 @@ import Testing
     #expect(plan.changes.first?.consequence == "traffic only: no replica is restarted")
   }
 
-  @Test func `a kept version is in no diff`() {
+  @Test func `a kept version does not appear in a diff`() {
     let tagged = DesiredEndpoint(
       name: "chat", config: v2.config, sideSettings: SideSettings(tags: ["team": "x"]),
       rollout: RolloutPolicy(keepPrevious: true))
@@ -373,7 +373,8 @@ import Testing
     #expect(plan.changes.first?.fields.map(\.path) == ["spec.tags.team"])
   }
 
-  @Test func `a person goes back from the middle of a rollout, and from a version with a kept one beside it`() throws {
+  @Test
+  func `a user can roll back from the middle of a rollout, and from a version with a kept one beside it`() throws {
     let midway = Memory(revisions: Self.both, attempt: Self.at(Self.steps[0]))
     let held = HeldTag.encode(Held(digest: v2.digest, cause: .rollback, target: v1.digest))
     #expect(
@@ -385,7 +386,7 @@ import Testing
         == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: held])))
   }
 
-  @Test func `a retry asks anew what could not be measured, and keeps what passed`() {
+  @Test func `a retry measures again what could not be measured, and keeps what passed`() {
     var memory = Memory(revisions: Self.both, attempt: Self.at(Self.steps[1], verification: Self.passed()))
     memory.apply(.retried)
     #expect(memory.attempt?.verification?.verdict == .passed)
@@ -394,7 +395,7 @@ import Testing
     #expect(memory.attempt?.verification == nil)
   }
 
-  @Test func `going on begins with nothing sent, and is no news for another attempt`() {
+  @Test func `advancing starts with nothing sent, and does not affect another attempt`() {
     let attempt = Self.at(Self.steps[1], verification: Self.passed())
     var memory = Memory(revisions: Self.both, attempt: attempt)
     let next = attempt.going(on: Self.steps[2], base: base, at: now + .seconds(600))

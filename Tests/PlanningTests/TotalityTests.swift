@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test(arguments: [false, true], [false, true])
-  func `there is one decision for everything, and it breaks no promise`(adopt: Bool, prune: Bool) {
+  func `every input has exactly one decision, and it breaks no guarantee`(adopt: Bool, prune: Bool) {
     let options = DecisionOptions(fleet: "f", adopt: adopt, prune: prune)
     for desired in Self.desired {
       for observed in Self.observed {
