@@ -133,7 +133,7 @@ private struct Ledger {
 }
 
 @Suite struct AdmissionQueueProperties {
-  @Test func `random events leak no place, exceed no capacity and end each request once`() {
+  @Test func `random events leak no place, never exceed a capacity, and end each request once`() {
     for seed in 0..<400 {
       var random = SeededGenerator(state: UInt64(seed))
       var ledger = Ledger(AdmissionPolicy(maxWaiting: 6, maxWait: .milliseconds(200), maxAttempts: 3))
@@ -158,7 +158,7 @@ private struct Ledger {
     }
   }
 
-  @Test func `every short sequence of events keeps the account`() {
+  @Test func `every short sequence of events keeps the accounting correct`() {
     // All 11 events, each with two draws, three deep, from a queue with one small replica: 10,648 sequences.
     var start = Ledger(AdmissionPolicy(maxWaiting: 1, maxWait: .milliseconds(3), maxAttempts: 2))
     start.event(6, 0, 0)
@@ -182,7 +182,7 @@ private struct Ledger {
     #expect(visited == 1 + 22 + 22 * 22 + 22 * 22 * 22)
   }
 
-  @Test func `within an entity nobody overtakes`() {
+  @Test func `requests of one entity never overtake one another`() {
     var random = SeededGenerator(state: 7)
     var queue = AdmissionQueue(policy: AdmissionPolicy(maxWaiting: 1000), now: .zero)
     _ = queue.setTraffic([("v1", 1)], now: .zero)

@@ -124,7 +124,7 @@ private struct World: Hashable {
   }
 
   @Test(arguments: [(1, 1), (1, 2), (2, 1), (2, 2)], [nil, 1, 2, 3, 4])
-  func `from every reachable state an update ends, in bounds, served by the right version`(
+  func `from every reachable state, an update ends within bounds and serves the right version`(
     counts: (old: Int, new: Int), places: Int?
   ) {
     var visited: Set<World> = []

@@ -46,7 +46,7 @@ import Testing
     return "\(directory)/\(name)"
   }
 
-  @Test func `what a plane announces is found, and closed to everybody else`() throws {
+  @Test func `a plane's announcement is found, and closed to other users`() throws {
     try withDirectory { directory in
       #expect(try LocalPlane.announced(in: directory) == LocalPlanes())
       try plane.announce(in: directory)
@@ -78,7 +78,7 @@ import Testing
     }
   }
 
-  @Test func `two planes on one machine stand side by side, and neither erases the other`() throws {
+  @Test func `two planes run on one machine, and neither erases the other`() throws {
     try withDirectory { directory in
       try announce(plane, other, in: directory)
       try listening(on: plane.socket(in: directory)) {
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func `a plane that starts again takes the place of its own announcement`() throws {
+  @Test func `a plane that restarts replaces its own announcement`() throws {
     try withDirectory { directory in
       let next = LocalPlane(
         url: "http://127.0.0.1:9", tokenFile: "/data/token", processID: 44, dataDirectory: plane.dataDirectory)
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test func `a dead plane's announcement is told apart, and swept by the next plane`() throws {
+  @Test func `a dead plane's announcement is distinguished, and removed by the next plane`() throws {
     try withDirectory { directory in
       try announce(plane, other, in: directory)
       // One was killed and left its socket, the other one not even that.
@@ -120,7 +120,7 @@ import Testing
   }
 
   @Test(arguments: [(0o755, 0o600), (0o700, 0o644), (0o770, 0o600), (0o700, 0o620)])
-  func `what others can use is not believed`(directoryMode: Int, fileMode: Int) throws {
+  func `files that others can use are not trusted`(directoryMode: Int, fileMode: Int) throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       try FileManager.default.setAttributes([.posixPermissions: fileMode], ofItemAtPath: file(directory))
@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  @Test func `a directory whose parent other users can write to is not believed`() throws {
+  @Test func `a directory whose parent other users can write to is not trusted`() throws {
     try withDirectory { parent in
       try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: false)
       let directory = parent + "/setpoint"
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test func `a socket that others may use, or that is no socket, is not believed`() throws {
+  @Test func `a socket that others may use, or that is not a socket, is not trusted`() throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       try listening(on: plane.socket(in: directory)) {
@@ -159,7 +159,7 @@ import Testing
     }
   }
 
-  @Test func `a link in the place of the file or the directory is not followed`() throws {
+  @Test func `a link instead of the file or the directory is not followed`() throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       let file = try file(directory)
@@ -196,7 +196,7 @@ import Testing
     #expect(LocalPlane.runtimeDirectory(environment: environment, userID: 7) == expected)
   }
 
-  @Test func `a command finds the plane of this machine, its token and its socket`() throws {
+  @Test func `a command finds the plane on this machine, its token and its socket`() throws {
     try withDirectory { directory in
       let data = directory + "-data"
       defer { try? FileManager.default.removeItem(atPath: data) }

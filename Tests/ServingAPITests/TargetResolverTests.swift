@@ -217,7 +217,7 @@ import Testing
       expected: .error("/home/a/.databrickscfg:2: expected KEY = VALUE")),
     Case(what: "a host that is none", host: "ftp://x", expected: .error("neither http nor https")),
   ])
-  func `the target is chosen by what was said first`(item: Case) throws {
+  func `the most specific setting selects the target`(item: Case) throws {
     let resolver = TargetResolver(
       environment: ["HOME": "/home/a"].merging(item.environment) { $1 },
       readFile: { path throws(TargetError) in
@@ -258,7 +258,7 @@ import Testing
     (" 127.0.0.1:7387 ", "http://127.0.0.1:7387"), ("localhost:1", "http://localhost:1"), ("[::1]:1", "http://[::1]:1"),
     ("HTTPS://h", "https://h"),
   ])
-  func `a host is read as people write it`(written: String, expected: String) throws {
+  func `a host is accepted in the forms that people write`(written: String, expected: String) throws {
     let resolver = TargetResolver(
       environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
       findPlanes: { () throws(TargetError) in LocalPlanes() })
@@ -268,7 +268,7 @@ import Testing
   @Test(arguments: [
     "ftp://h", "https://", "https://user:pass@h", "h:port", "h:99999", "a b", "https://:1", "hé",
   ])
-  func `what is no host is refused, and no password is repeated`(written: String) {
+  func `an invalid host is refused, and no password is repeated`(written: String) {
     let resolver = TargetResolver(
       environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
       findPlanes: { () throws(TargetError) in LocalPlanes() })

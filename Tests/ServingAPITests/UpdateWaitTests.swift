@@ -61,13 +61,13 @@ import Testing
     #expect(UpdateWait(announcedVersion: 5, wanted: Self.new).judge(observed) == expected)
   }
 
-  @Test func `without an announced version the content tells`() {
+  @Test func `without an announced version, the config's content decides`() {
     let wait = UpdateWait(announcedVersion: nil, wanted: Self.new)
     #expect(wait.judge(Self.observed(active: (5, Self.new), update: .notUpdating)) == .done)
     #expect(wait.judge(Self.observed(active: (5, Self.old), update: .notUpdating)) == .waiting([:]))
   }
 
-  @Test func `looks come further and further apart, up to ten seconds`() {
+  @Test func `checks become less frequent, up to every ten seconds`() {
     #expect([0, 1, 2, 10, 11, 500].map(UpdateWait.pollInterval) == [1, 1, 2, 10, 10, 10].map { .seconds($0) })
   }
 }

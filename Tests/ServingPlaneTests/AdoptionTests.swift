@@ -10,7 +10,7 @@ struct AdoptionTests {
     Set(try data.replicaProcesses().filter { $0.identity.pid == $0.session }.map(\.identity))
   }
 
-  @Test func `a plane that was killed finds its endpoints and adopts its replicas`() async throws {
+  @Test func `a plane that was killed finds its endpoints again and adopts its replicas`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello"))
@@ -37,7 +37,7 @@ struct AdoptionTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `an update goes on where the killed plane left it`() async throws {
+  @Test func `an update continues where the killed plane left it`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "one"))
@@ -59,7 +59,7 @@ struct AdoptionTests {
     }
   }
 
-  @Test func `replicas of an endpoint that is gone are swept, and so are strays with the mark`() async throws {
+  @Test func `replicas of a deleted endpoint are removed, and so are stray processes with the mark`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -93,7 +93,7 @@ struct AdoptionTests {
     }
   }
 
-  @Test func `a number that by now is somebody else's is not adopted`() async throws {
+  @Test func `a process id that was reused by another process is not adopted`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello"))
@@ -117,7 +117,7 @@ struct AdoptionTests {
     }
   }
 
-  @Test func `workers whose server died while the plane was away are ended`() async throws {
+  @Test func `worker processes whose server died while the plane was away are ended`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model())

@@ -6,7 +6,7 @@ import Testing
 @testable import ServingPlane
 
 @Suite(.timeLimit(.minutes(5))) struct BlockingWorkTests {
-  @Test func `calls that only look are answered while the store waits for its disk`() async throws {
+  @Test func `read calls are answered while the store waits for its disk`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.call("POST", "/api/2.0/serving-endpoints", ["name": "chat"])
@@ -39,16 +39,16 @@ import Testing
     return answer.status
   }
 
-  @Test func `changes go one at a time and in the order they came`() async {
+  @Test func `changes are executed one at a time and in order`() async {
     let steps = await Steps().play(changes: 50)
     #expect(steps == (0..<50).flatMap { ["begin \($0)", "end \($0)"] })
   }
 
-  @Test func `a change that fails lets the next one in`() async {
+  @Test func `a failed change lets the next one in`() async {
     #expect(await Steps().failThenSucceed() == ["failed", "done"])
   }
 
-  @Test func `work that was begun ends although nobody waits for it any more`() async {
+  @Test func `work that was started finishes although nobody waits for it any more`() async {
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
       return await BlockingWork.brief.run { 7 }

@@ -20,7 +20,7 @@ struct DeviceTests {
     }.sorted()
   }
 
-  @Test func `two replicas whose entrypoint names GPU 0 get a GPU each`() async throws {
+  @Test func `two replicas whose entrypoint names GPU 0 get one GPU each`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(2) }) { plane in
       _ = try await plane.register(
@@ -36,7 +36,7 @@ struct DeviceTests {
     }
   }
 
-  @Test func `a type with more GPUs than there are is refused with what there is`() async throws {
+  @Test func `a workload type with more GPUs than the machine has is refused with the number of GPUs`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(2) }) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -50,7 +50,7 @@ struct DeviceTests {
     }
   }
 
-  @Test func `a large endpoint made while a GPU is in use does not get that one`() async throws {
+  @Test func `a large endpoint that is created while a GPU is in use does not get that GPU`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(4) }) { plane in
       _ = try await plane.register("hello", try data.model())

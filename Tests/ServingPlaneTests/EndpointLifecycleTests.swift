@@ -8,7 +8,7 @@ import Testing
 
 @Suite(.serialized)
 struct EndpointLifecycleTests {
-  @Test func `a created endpoint deploys, answers and shows what it is`() async throws {
+  @Test func `a created endpoint is deployed, answers and shows its state`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let version = try await plane.register("main.demo.hello", try data.model(say: "Hello from v1"))
@@ -54,7 +54,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `names that were encoded for a path are told, and refused, as they were given`() async throws {
+  @Test func `names that were encoded for a path are shown, and refused, as they were given`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let base = "/api/2.0/serving-endpoints"
@@ -110,7 +110,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a version that does not start leaves the old one serving and says why`() async throws {
+  @Test func `a version that does not start leaves the old one serving and reports why`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello from v1"))
@@ -144,7 +144,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a first deployment that fails leaves an endpoint that an update repairs`() async throws {
+  @Test func `after a failed first deployment, an update repairs the endpoint`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(switches: ["start_failure": "unknown_flag"]))
@@ -167,7 +167,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a second update is refused while the first one runs`() async throws {
+  @Test func `a second update is refused during the first one`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -217,7 +217,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a size means so many replicas`() async throws {
+  @Test func `a size sets the number of replicas`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -282,7 +282,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `nothing is left when the plane was stopped`() async throws {
+  @Test func `nothing is left after the plane was stopped`() async throws {
     let data = TestData()
     let shared = try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -304,7 +304,7 @@ struct EndpointLifecycleTests {
     #expect(records.filter { access($0.temporary, F_OK) == 0 }.map(\.id) == [])
   }
 
-  @Test func `what a replica killed from outside leaves is removed`() async throws {
+  @Test func `files of a replica that was killed from outside are removed`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -324,7 +324,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a long request ends on the version on which it began`() async throws {
+  @Test func `a long request finishes on the version on which it began`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let words = (1...20).map { "w\($0)" }.joined(separator: " ")

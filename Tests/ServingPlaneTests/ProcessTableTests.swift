@@ -5,7 +5,7 @@ import Testing
 @testable import ServingPlane
 
 @Suite struct ProcessTableTests {
-  @Test func `what cannot be looked at is not dead`() throws {
+  @Test func `a process that cannot be inspected is not dead`() throws {
     let own = try #require(ProcessTable.entry(getpid())).identity
     #expect(ProcessTable.isAlive(own))
     // As where no descriptor is free.
@@ -17,7 +17,8 @@ import Testing
     #expect(ProcessTable.look(1 << 30) == .gone)
   }
 
-  @Test func `a replica that cannot be looked at is not ended until it can, and was not gone before`() async throws {
+  @Test
+  func `a replica that cannot be inspected is not ended until it can be, and does not count as gone`() async throws {
     let sleeper = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "3600"], environment: ["\(ReplicaMark.variable)": "plane.replica"],
       directory: "/", output: "/dev/null")

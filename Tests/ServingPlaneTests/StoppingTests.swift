@@ -88,7 +88,7 @@ struct StoppingTests {
     }
   }
 
-  @Test func `requests under way are answered before replicas stop, and those that wait get 503 with Retry-After`()
+  @Test func `requests in flight are answered before replicas stop, and queued ones get 503 with Retry-After`()
     async throws
   {
     let data = TestData()
@@ -120,7 +120,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `a replica that will not stop is killed within the time of the stop`() async throws {
+  @Test func `a replica that does not stop is killed within the stop timeout`() async throws {
     let data = TestData()
     let said = try await withPlane(
       data,
@@ -136,7 +136,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `who asks a second time is not kept waiting: requests are cut off and replicas killed`() async throws {
+  @Test func `a second stop request is not kept waiting, requests are aborted and replicas killed`() async throws {
     let data = TestData()
     let said = try await withPlane(
       data,
@@ -163,7 +163,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `by default a stop fits into the 30 s that Kubernetes gives`() {
+  @Test func `by default, a stop fits into the 30 s that Kubernetes allows`() {
     let settings = PlaneConfiguration(dataDirectory: "/d", user: "u", environment: [:])
     #expect(settings.shutdownGrace <= .seconds(27))
     #expect(settings.requestGrace >= .seconds(15))

@@ -107,7 +107,7 @@ struct TakeoverTests {
     (["--takeover", "--port", "1"], "a takeover keeps the address"), ([], "--takeover"),
     (["--no-such-flag"], "Unknown option"),
   ])
-  func `a new plane that does not come up disturbs nothing`(options: [String], reason: String) async throws {
+  func `a new plane that fails to start disturbs nothing`(options: [String], reason: String) async throws {
     let data = TestData()
     let plane = try BinaryRun.serve(data, "--port", "0")
     let client = PlaneClient(url: try await plane.listening(), token: try token(data))
@@ -125,7 +125,7 @@ struct TakeoverTests {
   enum Death: CaseIterable { case afterHello, afterReady, afterTake, withAnotherProtocol }
 
   @Test(arguments: Death.allCases)
-  func `a new plane that dies before it has everything leaves the old one serving`(death: Death) async throws {
+  func `a new plane that dies before the takeover is complete leaves the old one serving`(death: Death) async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello"))
@@ -174,7 +174,7 @@ struct TakeoverTests {
     return TakeoverChannel(try #require(descriptor))
   }
 
-  @Test func `the door to a takeover is its user's alone`() async throws {
+  @Test func `the takeover socket belongs to its user alone`() async throws {
     let data = TestData()
     try await withPlane(data) { _ in
       let mode = try FileManager.default.attributesOfItem(atPath: data.settings.takeoverPath)[.posixPermissions] as? Int
@@ -183,7 +183,7 @@ struct TakeoverTests {
     #expect(!FileManager.default.fileExists(atPath: data.settings.takeoverPath))
   }
 
-  @Test func `requests that wait in the old plane's queue keep their place and are answered`() async throws {
+  @Test func `requests in the old plane's queue keep their place and are answered`() async throws {
     let data = TestData()
     var settings = data.settings
     settings.requestsPerReplica = 1
@@ -222,7 +222,7 @@ struct TakeoverTests {
     try await withPlane(data, adjust: { $0 = settings }) { try await body($0.url) }
   }
 
-  @Test func `serve in the background tells the service manager who the service is, and its caller how it went`()
+  @Test func `serve in the background reports the new process to the service manager and the result to its caller`()
     async throws
   {
     let data = TestData()

@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  @Test func `what is made is for its user alone, and what was there stays as it is`() throws {
+  @Test func `a created folder belongs to its user alone, and an existing one is not changed`() throws {
     try withFolder { root in
       #expect(chmod(root, 0o755) == 0)
       try folder(root + "/a/b").make()
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test func `a folder of another group that may write, or of another user, is refused`() throws {
+  @Test func `a folder that another group may write to or that another user owns is refused`() throws {
     try #require(geteuid() == 0, "only root can give a folder away")
     try withFolder { root in
       #expect(chmod(root, 0o770) == 0)
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func `a volume of a pod is the pod's own whatever its mode is`() throws {
+  @Test func `a volume of a pod counts as the pod's own whatever its mode`() throws {
     // A mount point of root's that everybody may write to.
     try #require(mode("/dev/shm") & 0o002 != 0)
     #expect(refusal("/dev/shm") != nil)
@@ -77,7 +77,7 @@ import Testing
     #expect(!PrivateFolder.isInPod([:]))
   }
 
-  @Test func `a file in its place is refused`() throws {
+  @Test func `a file at the folder's path is refused`() throws {
     try withFolder { root in
       try Data().write(to: URL(filePath: root + "/file"))
       #expect(refusal(root + "/file")?.message.contains("not a directory") == true)

@@ -9,7 +9,7 @@ import Testing
 /// The life of an endpoint with settings of every kind, under each switch of the workspace.
 @Suite struct SwitchTests {
   @Test(arguments: WorkspaceSwitch.all)
-  func `create, update, drift, rollback and delete end right, and the second diff is empty`(
+  func `create, update, drift, rollback and delete end correctly, and the second diff is empty`(
     workspaceSwitch: WorkspaceSwitch
   ) async throws {
     let rig = try WorkspaceRig()
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(arguments: [ErrorForm.html, .empty])
-  func `a 404 that does not speak the API's language makes nothing and deletes nothing`(form: ErrorForm) async throws {
+  func `a 404 that is not in the API's form creates nothing and deletes nothing`(form: ErrorForm) async throws {
     let rig = try WorkspaceRig { $0.errorForm = form }
     let result = try await rig.apply(.chat("1"))
     #expect(result?.holdCode == .blocked)

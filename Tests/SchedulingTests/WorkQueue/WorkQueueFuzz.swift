@@ -105,7 +105,7 @@ private final class Comparison {
 
 @Suite struct WorkQueueFuzz {
   @Test(arguments: 0..<8)
-  func `random events never find the queue different from its model`(part: UInt64) {
+  func `after any random events, the queue equals its model`(part: UInt64) {
     for seed in (part * 25)..<(part * 25 + 25) {
       let comparison = Comparison(seed: seed)
       for step in 0..<2_000 {

@@ -211,7 +211,7 @@ import Testing
       what: "nothing", environment: host,
       expected: .error(["no token for https://h.example.com", "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"])),
   ])
-  func `one way to authenticate is taken, or the error names what was said where`(item: Case) throws {
+  func `one authentication method is used, or the error names which settings were found`(item: Case) throws {
     let door = Door()
     door.files["/home/a/.databrickscfg"] = Self.file
     let resolver = door.resolver(item.environment)
@@ -229,7 +229,7 @@ import Testing
     }
   }
 
-  @Test func `a target says how one gets in, and as whom`() throws {
+  @Test func `a target reports the authentication method and the identity`() throws {
     let door = Door()
     #expect(
       "\(try door.resolver(Self.host.merging(Self.client) { $1 }).resolve().target)"
@@ -237,7 +237,7 @@ import Testing
         + "(environment DATABRICKS_CLIENT_ID, environment DATABRICKS_CLIENT_SECRET)")
   }
 
-  @Test func `which workspace is meant goes along with each call where it was said`() async throws {
+  @Test func `the workspace id is sent with each call if it was given`() async throws {
     let door = Door()
     door.files["/home/a/.databrickscfg"] = "[p]\nhost = \(Door.host)\ntoken = dapi-secret-token\nworkspace_id = 42\n"
     for (environment, expected) in [

@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test(arguments: ways)
-  func `an error repeats no secret, even where the server does`(environment: [String: String]) async throws {
+  func `an error contains no secret, even if the server repeats it`(environment: [String: String]) async throws {
     for part in ["", "/oidc/v1/token", "/api/2.0/x", "identity.example.com"] {
       for status in [200, 302, 400, 401, 403, 404, 500, 503] {
         let door = Door()
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(arguments: ways)
-  func `an error of the network repeats no secret`(environment: [String: String]) async throws {
+  func `a network error contains no secret`(environment: [String: String]) async throws {
     for part in ["/oidc/v1/token", "/api/2.0/x", "identity.example.com"] {
       let door = Door()
       door.files["/run/token"] = OAuthDouble.identity
@@ -71,7 +71,7 @@ import Testing
   }
 
   @Test(arguments: ways)
-  func `what is resolved shows no secret, printed or dumped`(environment: [String: String]) throws {
+  func `resolved credentials show no secret, printed or dumped`(environment: [String: String]) throws {
     let access = try Door().resolver(environment).resolve()
     expectNoSecret(in: access)
     expectNoSecret(in: access.credentials)
