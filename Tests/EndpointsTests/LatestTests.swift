@@ -2,7 +2,7 @@ import Endpoints
 import LibYAML
 import Testing
 
-@Suite struct `The word latest` {
+@Suite struct `The version latest` {
   private func manifests(_ version: String) throws -> Manifest {
     let set = read(manifest("model: a.b.m\nentityVersion: \(version)"))
     #expect(set.findings.isEmpty, "\(set.findings)")

@@ -1,7 +1,7 @@
 import Endpoints
 import Testing
 
-@Suite struct `What is wrong with a manifest` {
+@Suite struct `Findings about a manifest` {
   /// Added to a valid spec from line 8 on, and what is said of it.
   private static let additions: [(spec: String, findings: [String])] = [
     ("scaleToZer: true", ["8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?"]),

@@ -1,7 +1,7 @@
 import Endpoints
 import Testing
 
-@Suite struct `What is wrong with a manifest's settings` {
+@Suite struct `Findings about a manifest's settings` {
   private static let head = "model: a.b.m\nentityVersion: \"7\"\n"
 
   /// Added to a valid spec from line 8 on, and what is said of it.

@@ -1,7 +1,7 @@
 import LibYAML
 import Testing
 
-@Suite struct `What a scalar means` {
+@Suite struct `The meaning of a scalar` {
   private static let plain: [(text: String, kind: ScalarKind)] = [
     ("", .null), ("~", .null), ("null", .null), ("Null", .null), ("nULL", .string),
     ("true", .bool(true)), ("False", .bool(false)), ("tRUE", .string),

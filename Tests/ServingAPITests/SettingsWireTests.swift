@@ -5,7 +5,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-@Suite struct `Settings beside the config, on the wire` {
+@Suite struct `Settings besides the config, on the wire` {
   // MARK: - Encoding
 
   private static let gateways: [(settings: GatewaySettings, body: String, why: String)] = [

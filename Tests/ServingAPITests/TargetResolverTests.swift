@@ -217,7 +217,7 @@ import Testing
       expected: .error("/home/a/.databrickscfg:2: expected KEY = VALUE")),
     Case(what: "a host that is none", host: "ftp://x", expected: .error("neither http nor https")),
   ])
-  func `the most specific setting selects the target`(item: Case) throws {
+  func `the setting with the highest precedence selects the target`(item: Case) throws {
     let resolver = TargetResolver(
       environment: ["HOME": "/home/a"].merging(item.environment) { $1 },
       readFile: { path throws(TargetError) in

@@ -36,7 +36,7 @@ struct DeviceTests {
     }
   }
 
-  @Test func `a workload type with more GPUs than the machine has is refused with the number of GPUs`() async throws {
+  @Test func `a workload type with more GPUs than the machine has is refused with the available ones`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(2) }) { plane in
       _ = try await plane.register("hello", try data.model())

@@ -69,7 +69,7 @@ struct LaunchCommandTests {
       ])
   }
 
-  @Test func `a replica's environment, its entrypoint's assignments included, is an allow-list`() {
+  @Test func `only allow-listed variables of the plane reach a replica, also through its entrypoint`() {
     let plane = [
       "PATH": "/bin", "LD_LIBRARY_PATH": "/cuda", "LD_AUDIT": "/x.so", "HF_HOME": "/hf", "HF_TOKEN": "hf_secret",
       "AWS_SECRET_ACCESS_KEY": "s", "CUDA_VISIBLE_DEVICES": "7", "BASH_ENV": "/x", "XDG_RUNTIME_DIR": "/run",

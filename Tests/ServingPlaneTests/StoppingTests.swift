@@ -136,7 +136,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `a second stop request is not kept waiting, requests are aborted and replicas killed`() async throws {
+  @Test func `a second stop request aborts requests and kills replicas at once`() async throws {
     let data = TestData()
     let said = try await withPlane(
       data,
