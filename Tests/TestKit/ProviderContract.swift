@@ -1,8 +1,8 @@
 package import Endpoints
 package import ServingAPI
 
-/// What every provider owes, whatever is behind it. One suite for the double and for real ones, so that what is tested
-/// against the double holds against a plane.
+/// What every provider guarantees, whatever is behind it. The double and the real providers run the same suite, so what
+/// is tested against the double holds against a plane.
 package struct ProviderContract: Sendable, CustomStringConvertible {
   package let name: String
   /// - Throws: ``ContractViolation``, or the provider's own error.
@@ -11,18 +11,18 @@ package struct ProviderContract: Sendable, CustomStringConvertible {
   package var description: String { name }
 }
 
-/// A provider to be tested, and models it can serve.
+/// A provider to be tested, and models that it can serve.
 package struct ContractFixture: Sendable {
   package let provider: any ServingProvider
-  /// The name of an endpoint that does not exist yet and that the test may make.
+  /// The name of an endpoint that does not exist yet and that the test may create.
   package let endpoint: String
   /// Two versions of a model that can be served, and one that is accepted and then fails.
   package let good: ServedEntity
   package let better: ServedEntity
   package let failing: ServedEntity
-  /// Pauses between two looks.
+  /// The pause between two checks.
   package let pause: @Sendable () async throws -> Void
-  /// How many looks an update may take.
+  /// How many checks an update may take.
   package let looks: Int
 
   package init(
@@ -39,7 +39,7 @@ package struct ContractFixture: Sendable {
   }
 }
 
-/// A provider does not do what the contract says.
+/// A provider does not do what the contract requires.
 package struct ContractViolation: Error, CustomStringConvertible {
   package let description: String
 }
@@ -195,7 +195,7 @@ extension ContractFixture {
     return endpoint
   }
 
-  /// Looks until no update is under way.
+  /// Checks until no update is in progress.
   func settled() async throws -> ObservedEndpoint {
     for _ in 0..<looks {
       guard case .present(let found) = try await observe() else {
