@@ -25,7 +25,7 @@ package final class ControllerRig: Sendable {
   /// From 0 up to 1, for backoff and the jitter of intervals.
   private let chance: @Sendable () -> Double
 
-  /// The order of what a controller does concurrently and a rig does in sequence.
+  /// What a controller does concurrently and a rig does in sequence.
   package enum Job: Hashable, Sendable, CaseIterable { case sync, list, work }
 
   private struct State {

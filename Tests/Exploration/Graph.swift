@@ -1,8 +1,8 @@
 internal import Endpoints
 internal import Planning
 
-/// The worlds of a model and the ways between them, found as they are needed and each only once: histories differ in
-/// what may still go wrong far more often than in the world itself.
+/// The worlds of a model and the transitions between them, computed on demand and each only once: histories differ far
+/// more often in what may still go wrong than in the world itself.
 struct Graph {
   let model: Model
   let decide: Decide
@@ -13,17 +13,17 @@ struct Graph {
   private(set) var labels: [String] = []
   private var labelNumbers: [String: UInt16] = [:]
 
-  /// One way out of a world.
+  /// One transition out of a world.
   struct Edge {
     let label: UInt16
     let world: UInt32
-    /// What it uses up; nil: nothing.
+    /// The fault that it uses; nil: none.
     let fault: Fault?
     /// Whether a config was sent.
     var sends = false
   }
 
-  /// What the controller does in a world. The first edge is what happens when nothing goes wrong.
+  /// What the controller does in a world. The first edge is what happens if nothing goes wrong.
   struct Node {
     let edges: [Edge]
     let rest: Rest
@@ -150,7 +150,7 @@ struct Graph {
     )
   }
 
-  /// The exploration may take a renamed world for the real one only if both are decided alike.
+  /// The exploration may use a renamed world instead of the real one only if the decision is the same for both.
   private func unlike(_ world: World, _ renamed: World, _ manifest: Int) -> String? {
     if renamed == world { return nil }
     func shape(_ world: World) -> String {
@@ -163,7 +163,7 @@ struct Graph {
     return one == other ? nil : "the model itself: a world is decided otherwise than its renaming: \(one) / \(other)"
   }
 
-  // Everybody else's steps
+  // The steps of everybody else
 
   mutating func surroundings(of number: UInt32) -> [Edge] {
     if let edges = surroundings[number] { return edges }
@@ -178,7 +178,7 @@ struct Graph {
     return edges
   }
 
-  /// What the provider, people and time do. The provider's own progress comes first.
+  /// What the provider, users and time do. The provider's own progress comes first.
   private func happenings(in world: World) -> [(String, World, Fault?)] {
     var ways: [(String, World, Fault?)] = []
     func then(_ label: String, _ fault: Fault?, _ provider: Provider) {
@@ -234,7 +234,7 @@ extension EndpointConfig {
 }
 
 extension Provider {
-  /// Whether every entity that is asked gives a good answer.
+  /// Whether every queried entity answers correctly.
   fileprivate func answersRightly(_ request: VerificationRequest) -> Bool {
     (live?.active?.config.entities ?? []).filter { request.entities.contains($0.name) }.allSatisfy { entity in
       switch Version.of(entity) {

@@ -1,8 +1,8 @@
 internal import Endpoints
 internal import Planning
 
-/// The promises of the decision core, looked at for every decision in every reachable world. Each answers with what is
-/// broken, or nil.
+/// The guarantees of the decision core, checked for every decision in every reachable world. Each returns the
+/// violation, or nil.
 struct Invariants {
   let world: World
   let manifest: Manifest
@@ -72,8 +72,8 @@ struct Invariants {
     return isRecorded ?? false ? nil : "invariant 5: \(shown(config)) is sent and not recorded first"
   }
 
-  /// What serves and may be good is in the revisions before something else takes its place. A put-back replaces what
-  /// somebody else did, and a rollback what failed.
+  /// A config that is live and may be good is in the revisions before another one replaces it. A revert replaces what
+  /// another client changed, and a rollback replaces what failed.
   private func neverLosesTheWayBack(_ operation: Operation) -> String? {
     guard let config = operation.config, let live, live.readiness == .ready, let active = live.active else {
       return nil
@@ -105,7 +105,8 @@ struct Invariants {
     guard let version = manifest.version else { return nil }
     let isSame = live?.active.map { isMet(version, by: $0.config) } ?? false
     var aim = version.rollout.config
-    // What is shown is the difference to what is aimed at; while that is something else, the kept version is none either.
+    // The plan shows the difference to the target config; while that is a different one, the kept version is not part
+    // of it.
     if isSame {
       aim = decision.target == version.rollout ? decision.target?.config ?? aim : live?.active?.config ?? aim
     }
@@ -117,7 +118,7 @@ struct Invariants {
       + (isInSync ? "in sync" : "not in sync")
   }
 
-  /// Alone, or with the version before it kept; a version that is known as no good is not kept.
+  /// Alone, or with the previous version kept; a version that is known to be bad is not kept.
   private func isMet(_ version: Version, by active: EndpointConfig) -> Bool {
     if version.rollout.config.isMet(by: active) { return true }
     guard manifest.keepsPrevious, active.entities.count == 2, active.share(of: version) == 100,
@@ -151,8 +152,8 @@ struct Invariants {
       ? "\(version.rawValue) is called good, and it is not" : nil
   }
 
-  /// A new version gets its shares one after the other, no more than it has shown to be worth, and beside it is only what
-  /// was good.
+  /// A new version gets its shares one after another, never more than it has earned, and the rest goes only to a good
+  /// version.
   private func goesStepByStep(_ operation: Operation) -> String? {
     guard let config = operation.config else { return nil }
     if Set(config.entities.map(\.name)).count < config.entities.count { return "two entities share a name" }
@@ -195,7 +196,7 @@ struct Invariants {
     return nil
   }
 
-  /// Nobody is held for what somebody else did.
+  /// No config is held because of another client's change.
   private func heldForAReason() -> String? {
     guard let held = live.flatMap({ HeldTag(tags: $0.tags).held }) ?? memory.heldWhileAbsent,
       let version = Version.of(held.digest)
@@ -216,7 +217,7 @@ extension EndpointConfig {
 }
 
 extension Operation {
-  /// What it rolls out.
+  /// The config that it rolls out.
   var config: EndpointConfig? {
     switch self {
     case .create(_, let config, _, _), .updateConfig(_, let config): config

@@ -1,7 +1,7 @@
 internal import Endpoints
 internal import Planning
 
-// How a trace reads.
+// The text of a trace.
 
 extension Operation {
   var words: String {
@@ -41,7 +41,7 @@ extension MemoryChange {
 }
 
 extension Step {
-  /// Without anything that a renaming changes.
+  /// Without anything that renaming changes.
   var shape: String {
     switch self {
     case .record(let change): change.words

@@ -1,7 +1,7 @@
 import Exploration
 
 /// `explore [--break FLAW] [--model NAME] [--limit STATES]`: visits every state of every small world of the decision
-/// core and checks its invariants in each. Exits 1, with the way to it, when one is broken.
+/// core and checks its invariants in each. Exits with 1 and a trace if one is broken.
 @main
 struct Explore {
   static func main() async {
@@ -47,7 +47,7 @@ struct Explore {
         report(findings, clock.now - start)
         all.append(findings)
         if findings.violation != nil {
-          // One way into trouble is enough.
+          // One trace to the problem is enough.
           group.cancelAll()
           break
         }

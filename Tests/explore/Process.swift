@@ -9,7 +9,7 @@
 /// Ends the program with this status.
 func exitNow(_ status: Int32) -> Never { exit(status) }
 
-/// Lets what was printed be seen, also through a pipe.
+/// Flushes the output, also through a pipe.
 func flushOutput() { fflush(nil) }
 
 func processorCount() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
