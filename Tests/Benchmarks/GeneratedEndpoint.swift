@@ -10,7 +10,7 @@ struct GeneratedEndpoint {
   static let now = Timestamp(milliseconds: 1_760_000_000_000)
   private static let teams = ["claims", "fraud", "legal", "logistics", "marketing", "search", "support"]
 
-  /// Sorted by name in the order of numbers, which is the order of files in a directory.
+  /// Numbered in the order of names, which is the order of files in a directory.
   private let index: Int
   /// The value of the manifest's tag, if it has tags: what a user edits.
   var tier = "gold"

@@ -7,7 +7,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// diff and apply against a workspace in memory, each command with the state directory of the test.
+/// diff and apply against a workspace in memory, each command with the test's state directory.
 @Suite struct ApplyTests {
   @Test func `a missing endpoint is created, and a second apply has nothing to do`() async throws {
     try await withApplyBench { bench in
@@ -322,7 +322,7 @@ import Testing
       #expect(described.lines.contains("  \(last)"), "\(described)")
       let events = await bench.run("history", "support-chat", "--events")
       #expect(events.output.contains("last lines of \(title)"), "\(events)")
-      // Once something else serves well, what failed before is a matter of the history.
+      // Once another config serves well, the earlier failure belongs to the history.
       try bench.write(Manifests.chat(version: "4"))
       #expect(await bench.apply().code == 0)
       let well = await bench.run("describe", "support-chat")
@@ -336,8 +336,8 @@ import Testing
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
       let workspace = bench.workspace
-      // The person loses patience once the create is sent. The clock of the test makes no pauses, so the wait for that is a
-      // look at the calls between yields.
+      // The user interrupts once the create is sent. The test's clock does not pause, so waiting for that means
+      // checking the calls between yields.
       let run = await CommandRun(
         ["apply", "-f", bench.manifest, "--state", "\(bench.directory)/state", "--timeout", "100000h"],
         workspace: workspace, timing: workspace.timing,
@@ -352,7 +352,7 @@ import Testing
       workspace.forgetCalls()
       let next = await bench.diff()
       #expect(next.code == 1)
-      // The clock of the test runs while the walk waits, past the deadline where the interruption comes late.
+      // The test's clock runs while apply waits, past the deadline if the interrupt comes late.
       let phases = ["updating", "starting up", "overdue"]
       #expect(phases.contains { next.output.contains($0) }, "\(next)")
       #expect(workspace.writes.isEmpty)

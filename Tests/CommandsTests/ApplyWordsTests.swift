@@ -4,7 +4,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// By which words people are told what a command did, and why.
+/// How a command reports what it did, and why.
 @Suite struct ApplyWordsTests {
   @Test func `a return to a newer revision is reported as a restore, and a retry as a retry`() async throws {
     try await withApplyBench { bench in

@@ -6,14 +6,14 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Commands against a workspace that takes OAuth tokens only: an apply outlives its tokens.
+/// Commands against a workspace that accepts only OAuth tokens: an apply outlasts its tokens.
 @Suite struct AuthenticationTests {
   private static let environment = [
     "DATABRICKS_HOST": "https://workspace.example.com", "DATABRICKS_CLIENT_ID": OAuthDouble.clientID,
     "DATABRICKS_CLIENT_SECRET": OAuthDouble.clientSecret,
   ]
 
-  /// A workspace whose rollouts take about a minute, a door before it, and a manifest.
+  /// A workspace whose rollouts take about a minute, its OAuth front, and a manifest.
   private struct Bench {
     let workspace = WorkspaceDouble()
     let oauth: OAuthDouble
@@ -60,7 +60,7 @@ import Testing
         expectNoSecret(in: applied)
       }
       #expect(bench.oauth.sold > 40)
-      // Nobody was turned away: each token was replaced before it ended.
+      // No call was refused: each token was refreshed before it expired.
       #expect(bench.workspace.writes.map(\.method) == ["POST", "PUT"])
       let diff = await bench.run("diff")
       #expect(diff.code == 0, "\(diff)")
@@ -75,7 +75,7 @@ import Testing
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { $0.refusal = refusal }
       let applied = await bench.run("apply") { request in
-        // Every fifth look finds that somebody has ended all tokens.
+        // At every fifth read, all tokens have been revoked.
         let looks = bench.workspace.calls.filter { $0.method == "GET" }.count
         if request.method == "GET", looks > 0, looks.isMultiple(of: 5), bench.oauth.sold <= looks / 5 {
           bench.oauth.endAllTokens()

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-/// The pages that compare Setpoint with its peers, and that say what it withstands, claim nothing that no test shows.
+/// The pages that compare Setpoint with its peers and describe its security claim nothing without a test.
 @Suite struct ComparisonTests {
   private static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

@@ -135,7 +135,7 @@ import Testing
     }
   }
 
-  /// Events are noted while the command waits, and the last wait is when the person has seen enough.
+  /// Events are recorded while the command waits, and at the last wait the user stops it.
   @Test(arguments: [true, false])
   func `following shows each new event once and exits with 0 on Ctrl-C`(isThere: Bool) async throws {
     try await withTemporaryDirectory { directory in
@@ -154,7 +154,7 @@ import Testing
         case 1, 2, 4: try await HistoryStore.open(in: state).note(event("event \(wait)", at: Int64(wait)), of: chat)
         case 6:
           interrupt.yield()
-          // What a sleeper does when its task is cancelled.
+          // What a sleeper does when its task is canceled.
           try await Task.sleep(for: .seconds(3600))
         default: break
         }

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-/// The built program under a low limit of open files, soft and hard.
+/// The real binary under a low limit of open files, soft and hard.
 @Suite(.serialized) struct FileLimitTests {
   static let files = 256
   /// More than the limit allows, and far fewer than a test may have open.
@@ -57,7 +57,7 @@ import Testing
     #expect(try #require(open) < Self.files - 30, "descriptors are left for /proc and the store")
   }
 
-  /// The program that was built beside the tests.
+  /// The binary that was built together with the tests.
   private static let program: String = {
     var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
     while folder.path != "/", !FileManager.default.isExecutableFile(atPath: folder.appending(path: "setpoint").path) {
@@ -78,7 +78,7 @@ import Testing
     return false
   }
 
-  /// The status of a GET on a connection of its own; nil where there is no answer within a minute.
+  /// The status of a GET on its own connection; nil if there is no response within a minute.
   private static func status(_ port: UInt16, _ path: String) -> Int? {
     guard let descriptor = connect(port) else { return nil }
     defer { close(descriptor) }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// What a bundle says in other places than its databricks.yml, and by whom its variables are set.
+/// What a bundle defines outside its databricks.yml, and what sets its variables.
 @Suite struct ImportBundleFilesTests {
   private static func endpoint(_ name: String, model: String = "ml.prod.qwen", version: String = "4") -> String {
     """
@@ -17,7 +17,7 @@ import Testing
     """
   }
 
-  /// Runs the command on a bundle with these files.
+  /// Runs the command on a bundle of these files.
   private func importing(
     _ files: [String: String], _ arguments: String..., file: String = "databricks.yml",
     environment: [String: String] = [:]

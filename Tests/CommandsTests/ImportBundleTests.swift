@@ -3,7 +3,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// Manifests out of a Databricks bundle. No provider is asked.
+/// Manifests from a Databricks bundle. No provider is called.
 @Suite struct ImportBundleTests {
   private static let bundle = """
     bundle:

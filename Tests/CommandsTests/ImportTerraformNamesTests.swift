@@ -80,7 +80,7 @@ import Testing
 
   // MARK: A plan
 
-  /// A plan that makes an endpoint in a module, once for each index, with permissions whose endpoint has no id yet.
+  /// A plan that creates an endpoint in a module, once per index, with permissions whose endpoint has no id yet.
   private static func plan(references: String, indices: [String] = [""]) -> String {
     func resources(_ type: String, _ label: String, _ values: String) -> [String] {
       indices.map { index in

@@ -3,7 +3,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// Manifests out of Terraform's JSON. No provider is asked.
+/// Manifests from Terraform's JSON. No provider is called.
 @Suite struct ImportTerraformTests {
   @Test func `a configuration in JSON becomes a manifest, whether its blocks are objects or lists of one`() async {
     let serving = """

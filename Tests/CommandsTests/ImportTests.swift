@@ -277,9 +277,9 @@ import Testing
 }
 
 extension WorkspaceDouble {
-  /// Somebody else makes an endpoint, whose rollout has ended.
+  /// Another client creates an endpoint, whose rollout has ended.
   ///
-  /// - Parameter body: of the call that creates it.
+  /// - Parameter body: the body of the call that creates it.
   func make(_ body: String, by user: String = "deployer@example.com") throws {
     let json = try JSONValue(parsing: body)
     let status = foreign("POST", "/api/2.0/serving-endpoints", json, by: user)
@@ -288,7 +288,7 @@ extension WorkspaceDouble {
     for _ in 0..<5 { foreign("GET", "/api/2.0/serving-endpoints/\(name)", by: user) }
   }
 
-  /// Somebody else grants rights.
+  /// Another client grants permissions.
   func grant(_ entries: [[String: JSONValue]], on name: String) {
     guard let id = endpoint(name)?.id else { return }
     foreign(

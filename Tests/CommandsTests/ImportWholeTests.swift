@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// Exit 0 means that everything was said: what is left out, open or converted.
+/// Exit 0 means that everything was reported: what is omitted, unresolved or converted.
 @Suite struct ImportWholeTests {
   private static func bundle(_ block: String) -> String {
     """

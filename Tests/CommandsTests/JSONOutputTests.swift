@@ -4,7 +4,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Every command that prints something prints it for programs, too.
+/// Every command that prints something can print it as JSON, too.
 @Suite struct JSONOutputTests {
   private func json(_ run: CommandRun, _ place: SourceLocation = #_sourceLocation) throws -> JSONValue {
     try #require(try? JSONValue(parsing: run.output), "\(run)", sourceLocation: place)

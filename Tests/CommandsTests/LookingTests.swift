@@ -5,7 +5,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Commands that look and change nothing.
+/// Commands that read and change nothing.
 @Suite struct LookingTests {
   @Test(arguments: [["get"], ["get", "support-chat"], ["describe", "support-chat"], ["logs", "support-chat"]])
   func `a command first names the provider that it uses`(arguments: [String]) async throws {

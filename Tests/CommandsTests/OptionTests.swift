@@ -2,7 +2,7 @@ import Commands
 import FoundationEssentials
 import Testing
 
-/// Options as a person types them, judged by what the command says of them.
+/// Options as a user types them, and the command's response to them.
 @Suite struct OptionTests {
   @Test(arguments: ["90", "90s", "2m", "1h30m", "2d", "0"])
   func `durations are numbers with units`(span: String) async {

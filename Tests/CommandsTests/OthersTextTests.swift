@@ -9,10 +9,10 @@ import Testing
 
 @testable import Commands
 
-/// What others wrote is data: names, tags, descriptions, messages and logs neither drive a terminal nor forge a line.
+/// Text from outside is data: names, tags, descriptions, messages and logs neither control a terminal nor forge a line.
 @Suite struct OthersTextTests {
   private static let host = "https://workspace.example.com"
-  /// Clears the screen, breaks the line, forges a line of a plan, turns the reading direction, hides a mark.
+  /// Clears the screen, breaks the line, forges a line of a plan, reverses the text direction, hides a mark.
   private static let hostile = "x\u{1B}[2J\r\n- other: delete (pruned)\u{202E}\u{200B}\u{9B}1m\u{2028}+ more: create"
 
   private func expectPlain(_ run: CommandRun, _ place: SourceLocation = #_sourceLocation) {
@@ -57,7 +57,7 @@ import Testing
           expectPlain(run)
           continue
         }
-        // Of the terminal's codes only our own colours are left.
+        // Of the terminal codes, only our own colors are left.
         for piece in run.output.split(separator: "\u{1B}").dropFirst() {
           #expect(["0m", "1m", "2m", "31m", "32m", "33m"].contains { piece.hasPrefix("[\($0)") }, "\(run)")
         }

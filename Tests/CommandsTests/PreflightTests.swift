@@ -7,9 +7,9 @@ import Synchronization
 import TestKit
 import Testing
 
-/// What is asked before the first call, against a workspace in memory.
+/// The checks before the first call, against a workspace in memory.
 @Suite struct PreflightTests {
-  /// Answers put in the place of the workspace's own, by the end of their paths.
+  /// Responses that replace the workspace's own, by the end of their paths.
   private final class Answers: Sendable {
     private let edits = Mutex<[(path: String, edit: @Sendable (JSONValue) -> (Int, JSONValue))]>([])
     private let workspace: WorkspaceDouble
@@ -20,7 +20,7 @@ import Testing
       edits.withLock { $0.insert((path, edit), at: 0) }
     }
 
-    /// Members put over what the workspace answers.
+    /// Members that override the workspace's response.
     func add(_ members: [String: JSONValue], to path: String) {
       set(path) { answer in (200, .object((answer.objectValue ?? [:]).merging(members) { $1 })) }
     }

@@ -6,7 +6,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// What `--prices` adds, with a workspace in memory that is said to be AWS'.
+/// What `--prices` adds, with a workspace in memory that is declared to be on AWS.
 @Suite struct PriceCommandTests {
   private static let prices = """
     kind: Prices

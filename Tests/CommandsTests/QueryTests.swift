@@ -6,7 +6,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// Asking an endpoint that does not answer.
+/// A query of an endpoint that does not answer.
 @Suite struct QueryTests {
   private static let outage = WorkspaceDouble.Fault.answer(
     status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "try later")
@@ -33,7 +33,7 @@ import Testing
   @Test func `the command does not wait for it until the timeout`() async throws {
     let workspace = try await failing()
     let double = workspace.transport
-    // The provider holds the request; what is seen of the endpoint meanwhile ends the wait.
+    // The provider holds the request; the endpoint's state meanwhile ends the wait.
     let run = await CommandRun(
       ["query", "support-chat", "hi"], workspace: workspace,
       transport: { request in
@@ -61,7 +61,7 @@ import Testing
             looks += 1
             return looks
           }
-          // What the first look showed has been told by the second.
+          // What the first check found has been reported by the second.
           if count == 2 { look.finish() }
           return try await double(request)
         }

@@ -5,7 +5,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// A command that waits for an answer says so.
+/// A command that waits for a response says so.
 @Suite struct QuietWatchTests {
   @Test func `a provider that does not answer is named within fifteen seconds`() async throws {
     let workspace = WorkspaceDouble()
@@ -25,7 +25,7 @@ import Testing
       heartbeat: {
         await Task.yield()
         guard isAsked.withLock({ $0 }) else { return !Task.isCancelled }
-        // A second a beat; what a beat is due to say has been said by the next.
+        // One second per beat; what is due at a beat has been printed by the next one.
         timing.advance(by: .seconds(1))
         let count = beats.withLock { beats in
           beats += 1

@@ -6,11 +6,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Versions that are looked up: by commands, in the workspace's registry and in an MLflow server's.
+/// Versions that commands look up in the workspace's registry and in an MLflow server's.
 @Suite struct RegistryTests {
   private static let model = "main.support.hello"
 
-  /// A workspace, an MLflow server beside it, and a manifest with its state directory.
+  /// A workspace, an MLflow server, and a manifest with its state directory.
   private struct Bench {
     let workspace = WorkspaceDouble()
     let mlflow = WorkspaceDouble()
@@ -147,7 +147,7 @@ import Testing
       #expect(bench.live == "2")
       let said = place == "--registry" ? place : "environment SETPOINT_REGISTRY"
       #expect(applied.notes.contains("registry: MLflow at http://mlflow:5000 (\(said))"), "\(applied)")
-      // The alias, and before it is sent whether its version can be served.
+      // The alias first, and before sending, whether its version can be served.
       #expect(
         bench.mlflow.calls.map(\.path) == [
           "/api/2.0/mlflow/registered-models/alias", "/api/2.0/mlflow/model-versions/get",

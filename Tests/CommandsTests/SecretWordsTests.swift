@@ -4,7 +4,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// What a provider says repeats no secret, whichever command prints it.
+/// No secret in a provider's message is repeated, whichever command prints it.
 @Suite struct SecretWordsTests {
   private static let value = "correct-horse-battery"
   private static let token = "hf_abcDEF0123456789xyz"

@@ -10,11 +10,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// `status`, and what a controller's word adds to `get` and `describe`.
+/// `status`, and what a controller's report adds to `get` and `describe`.
 @Suite struct StatusTests {
   private static let host = "https://workspace.example.com"
 
-  /// The time that a command run shows, so many seconds later.
+  /// The time as a command shows it, this many seconds later.
   private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000) }
 
   private var champion: EndpointStatus {

@@ -8,11 +8,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// `status` and its like, where a controller was killed, or holds something back that somebody has to decide.
+/// `status` and similar commands if a controller was killed, or withholds something that a user has to decide.
 @Suite struct StatusTroubleTests {
   private static let host = "https://workspace.example.com"
 
-  /// The time that a command run shows, so many seconds later.
+  /// The time as a command shows it, this many seconds later.
   private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000) }
 
   private var champion: EndpointStatus {
@@ -32,7 +32,7 @@ import Testing
     await CommandRun(["status", "--state", directory] + arguments, environment: [:])
   }
 
-  /// A process that is killed leaves its word and its lease's file as they were, and the kernel gives the lock back.
+  /// A process that is killed leaves its report and its lease's file as they were, and the kernel releases the lock.
   @Test func `a killed controller is reported as not running at once`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)

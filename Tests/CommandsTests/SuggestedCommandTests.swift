@@ -5,7 +5,7 @@ import Testing
 
 @testable import Commands
 
-/// What a message tells a person to run works as printed.
+/// The command that a message suggests works as printed.
 @Suite struct SuggestedCommandTests {
   private var given: SuggestedCommands {
     var given = SuggestedCommands()

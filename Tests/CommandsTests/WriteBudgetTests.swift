@@ -25,7 +25,7 @@ import Testing
       }
       for (version, method) in [("1", "POST"), ("2", "PUT")] {
         workspace.forgetCalls()
-        // One process knows nothing of what another has just written.
+        // One process does not know what another has just written.
         workspace.timing.advance(by: .seconds(5))
         let run = try await apply(version: version)
         #expect(run.code == 0, "\(run)")
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  /// Waits that take no time still let those go on whose calls are on their way.
+  /// Waits that take no time still let calls in flight continue.
   private static func yielding(_ timing: Timing) -> Timing {
     Timing(
       elapsed: timing.elapsed, secondsSince1970: timing.secondsSince1970,

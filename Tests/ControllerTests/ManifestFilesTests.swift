@@ -15,7 +15,7 @@ import Testing
     """
   }
 
-  /// A directory of its own for one test, gone at its end.
+  /// A temporary directory for one test, removed at its end.
   private func withDirectory(_ body: (URL) throws -> Void) throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("manifests-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

@@ -7,11 +7,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// A provider may show nothing of a rollout once it has failed; what was seen before has to do.
+/// A provider may show nothing about a rollout after it failed; then what was observed before is used.
 @Suite struct RolloutWitnessTests {
   typealias World = ControllerWorld
 
-  /// Serves version 1, and lets version 3 fail after a while without a word.
+  /// Serves version 1, and lets version 3 fail after a while without a message.
   private func failing(build: String, habits: WorkspaceHabits = WorkspaceHabits()) async throws -> (
     World, ConvergenceResult
   ) {

@@ -9,7 +9,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// Side settings against the workspace double: what is sent, what comes back, and that the second diff is empty.
+/// Side settings against the workspace double: what is sent, what is read back, and that the second diff is empty.
 @Suite struct SettingsWalkTests {
   typealias World = ControllerWorld
 

@@ -105,8 +105,8 @@ struct Invariants {
     guard let version = manifest.version else { return nil }
     let isSame = live?.active.map { isMet(version, by: $0.config) } ?? false
     var aim = version.rollout.config
-    // The plan shows the difference to the target config; while that is a different one, the kept version is not part
-    // of it.
+    // The diff is against the target config. If live state meets the manifest without being that target, a kept version
+    // is not a difference.
     if isSame {
       aim = decision.target == version.rollout ? decision.target?.config ?? aim : live?.active?.config ?? aim
     }

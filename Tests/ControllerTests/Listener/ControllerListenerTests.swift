@@ -151,7 +151,7 @@ import Testing
     #expect(harness.world.withLock { $0.hooks.count } == (status == 202 ? 1 : 0))
   }
 
-  // MARK: - Who may
+  // MARK: - Access
 
   @Test(arguments: [
     [HTTPField("Origin", "https://evil.example")], [HTTPField("Origin", "null")],
@@ -213,7 +213,7 @@ import Testing
     #expect(answer.status == 202)
   }
 
-  /// The harness listens on 127.0.0.1, and so does whoever asks.
+  /// The harness listens on 127.0.0.1, and so do the clients.
   @Test(arguments: ["/pause", "/resume", "/sync"])
   func `an address grants no permission, and without the token nothing is changed even on loopback`(path: String)
     async throws
@@ -276,7 +276,7 @@ import Testing
     #expect(!unreadable.text.contains("/etc/token"))
   }
 
-  // MARK: - Beginning and end
+  // MARK: - Start and stop
 
   @Test func `a port in use is named`() async throws {
     let failure = try await harness.run { url, _ in

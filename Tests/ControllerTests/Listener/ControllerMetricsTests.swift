@@ -211,7 +211,8 @@ import Testing
     var text = ""
     let times = (0..<3).map { _ in clock.measure { text = metrics.text(now: Timestamp(milliseconds: 0)) } }
     #expect(text.utf8.count > 50_000 * 20)
-    // A scrape's usual limit is ten seconds; this is an unoptimised build on a busy machine, and the best of three.
+    // A scrape usually times out after ten seconds; this is an unoptimized build on a busy machine, and the best of
+    // three.
     #expect(times.contains { $0 < .seconds(5) }, "\(times)")
   }
 }

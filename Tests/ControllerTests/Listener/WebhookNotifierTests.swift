@@ -13,7 +13,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// A receiver of webhooks on a free port that answers as it was told, and in the end with 200.
+/// A receiver of webhooks on a free port that answers as configured, and finally with 200.
 private final class Receiver: Sendable {
   struct Answer: Sendable {
     var status: HTTPTypes.HTTPResponse.Status
@@ -29,7 +29,7 @@ private final class Receiver: Sendable {
 
   private let answers: Mutex<[Answer]>
   private let received = Mutex<[Received]>([])
-  /// An element for each request.
+  /// One element per request.
   let arrivals: AsyncStream<Void>
   private let arrive: AsyncStream<Void>.Continuation
 
@@ -78,7 +78,7 @@ private final class Receiver: Sendable {
   }
 }
 
-/// Keeps what is logged.
+/// Records what is logged.
 private struct KeptLog: LogHandler {
   final class Lines: Sendable {
     private let lines = Mutex<[String]>([])
@@ -146,7 +146,7 @@ private struct KeptLog: LogHandler {
       record: { [deliveries] in deliveries.add.yield($0) })
   }
 
-  /// Runs a notifier for the time of a closure.
+  /// Runs a notifier while a closure runs.
   private func run<Value: Sendable>(
     _ notifier: WebhookNotifier, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
@@ -191,7 +191,7 @@ private struct KeptLog: LogHandler {
     let receiver = Receiver([.init(status: .serviceUnavailable)])
     _ = try await receiver.run { url in
       let addresses = Mutex(try ["old", "new"].map { try WebhookURL("\(url)/\($0)") })
-      // Asked for each try: the first has the old one.
+      // Read for each attempt: the first one gets the old address.
       let notifier = self.notifier(
         to: { addresses.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] } }, timing: TestTiming(jitter: 0.5).timing)
       notifier.post(Self.notice("a"))
@@ -276,7 +276,7 @@ private struct KeptLog: LogHandler {
       notifier.post(Self.notice("a"))
       notifier.post(Self.notice("b"))
       try await Self.serve(notifier) { stop in
-        // Whether the pause has begun by then or begins afterwards, it is not waited for.
+        // Whether the delay has started by then or starts afterwards, it is not waited for.
         _ = await receiver.arrivals.first { _ in true }
         await stop()
       }

@@ -7,16 +7,16 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// What goes wrong in one run of a scenario.
+/// The fault in one run of a scenario.
 enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   case none
-  /// At the call of this number.
+  /// At the call with this number.
   case call(Int, WorkspaceDouble.Fault)
   /// The process ends at this commit of the history.
   case commit(MortalHistory.Death)
-  /// The process ends at a call, and the next one at one of its own.
+  /// The process ends at one call, and the next process at one of its own.
   case twice(Int, Int)
-  /// The source does not say that it changed.
+  /// The source does not report its change.
   case noNotice
 
   static let busy = WorkspaceDouble.Fault.reply(
@@ -25,7 +25,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   static let unavailable = WorkspaceDouble.Fault.answer(
     status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "try again later")
 
-  /// Each fault that a call can meet.
+  /// Each fault that can hit a call.
   static let faults: [WorkspaceDouble.Fault] = [
     .crashBefore, .crashAfter, .loseRequest, .loseAnswer, .refuseConnection, unavailable, busy, .stale,
   ]
@@ -48,7 +48,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// How many calls more may be sent: those that did not arrive, or of which nobody knows any more that they were refused.
+  /// How many more calls may be sent: those that did not arrive, or that nobody remembers as refused.
   var mayRepeat: Int {
     switch self {
     case .none, .noNotice: 0
@@ -57,15 +57,15 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// How many writes more may land. An old copy of an endpoint cannot be told from a change by hand, so that the same config
-  /// or tags may be put there once more; an old list must do no harm at all.
+  /// How many more writes may take effect. A stale copy of an endpoint cannot be distinguished from a manual change, so
+  /// the same config or tags may be written once more; a stale list must do no harm at all.
   func mayLand(_ calls: [WorkspaceDouble.Call]) -> Int {
     guard case .call(let number, .stale) = self, calls.indices.contains(number) else { return 0 }
     return calls[number].path.hasSuffix("/serving-endpoints") ? 0 : 1
   }
 }
 
-/// Runs one scenario again and again from the same beginning.
+/// Runs one scenario repeatedly from the same starting point.
 final class FaultExplorer: Sendable {
   let scenario: FaultScenario
   private let workspace: WorkspaceDouble
@@ -75,7 +75,7 @@ final class FaultExplorer: Sendable {
 
   private static let strangers = ["stranger", "sales-chat"]
 
-  /// Brings the fleet to where the scenario begins.
+  /// Brings the fleet to the start of the scenario.
   init(_ scenario: FaultScenario, order: [ControllerRig.Job] = ControllerRig.Job.allCases) async throws {
     self.scenario = scenario
     self.order = order
@@ -103,14 +103,14 @@ final class FaultExplorer: Sendable {
     Dictionary(manifests.map { ($0.file, $0.text) }, uniquingKeysWith: { $1 })
   }
 
-  /// What came of a run.
+  /// The result of a run.
   struct Ending: Sendable {
-    /// Everything that has to be the same whatever went wrong, a line each.
+    /// Everything that has to be the same whatever failed, one line each.
     var state: [String] = []
     var calls: [WorkspaceDouble.Call] = []
     var landed: [WorkspaceDouble.Call] = []
     var commits = 0
-    /// What must not be, whatever else holds.
+    /// What must never happen.
     var problems: [String] = []
 
     var writes: [WorkspaceDouble.Call] { calls.filter(\.isWrite) }
@@ -143,7 +143,7 @@ final class FaultExplorer: Sendable {
       let isAgain = crashes == 1
       workspace.setPlan { number, _ in isAgain && number == sent + second ? .crashAfter : nil }
     }
-    // What an old copy hides is seen an interval later.
+    // What a stale copy hides is seen one interval later.
     var intervals = 1.2
     if case .call(_, .stale) = disturbance { intervals = 2.4 }
     let end = world.now + scenario.options.interval * intervals

@@ -182,7 +182,7 @@ import Testing
     let status = try #require(await rig.status("e1"))
     #expect(status.why == "deleting 2 of 5 endpoints (more than 20 %) requires --allow-mass-delete")
     #expect(status.phase == .withheld && status.reason == .massDeletion && status.needsPerson)
-    // Told once, for the whole fleet, however often it is looked at and whoever goes on.
+    // Reported once for the whole fleet, however often it is checked and whoever continues.
     rig.restart()
     try await rig.run(for: .seconds(600))
     #expect(rig.notices.all.map(\.kind) == [.failure] && rig.notices.all.first?.endpoint == nil)

@@ -8,7 +8,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// A thousand endpoints and a provider that fails at every third call.
+/// A thousand endpoints and a provider that fails every third call.
 @Suite struct RandomFaultTests {
   private static let names = (0..<1010).map { "e\($0)" }
 
@@ -19,8 +19,8 @@ import Testing
       })
   }
 
-  /// A fleet at rest, endpoints 0 to 509. In the new manifests 0 to 9 are gone, the next 20 have a version that fails, the
-  /// next 280 one that works, 200 stay as they are, and 500 are new.
+  /// A fleet at rest, endpoints 0 to 509. In the new manifests, 0 to 9 are gone, the next 20 have a version that fails,
+  /// the next 280 one that works, 200 are unchanged, and 500 are new.
   private func rig() async throws -> ControllerRig {
     var habits = WorkspaceHabits()
     habits.keepsPendingAfterFailure = true
@@ -41,7 +41,7 @@ import Testing
     return rig
   }
 
-  /// Where each endpoint is to be in the end: what is live, its tags, and what is said of it.
+  /// The required final state of each endpoint: what is live, its tags, and its status.
   private func goal(_ rig: ControllerRig, _ names: some Sequence<String>) async throws -> [String: [String]] {
     let statuses = Dictionary(
       await rig.controller.fleetStatus.endpoints.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
@@ -89,7 +89,7 @@ import Testing
     #expect(wanted.count { $0.contains("status: held quarantined") } == 20)
     let difference = ControllerRig.difference(found, from: wanted)
     #expect(difference.isEmpty, "\(difference.count) lines: \(difference.prefix(20).joined(separator: "\n"))")
-    // Nothing that had landed was sent again, and nothing that was there was taken for absent.
+    // Nothing that had taken effect was sent again, and no existing endpoint was taken for absent.
     let landed = { (rig: ControllerRig) in rig.world.workspace.landed.map(\.description).sorted() }
     #expect(landed(rough) == landed(calm))
     #expect(rough.world.workspace.text(of: "stranger") == stranger)

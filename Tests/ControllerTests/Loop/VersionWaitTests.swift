@@ -7,7 +7,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// A version that is not there yet is waited for, as an alias without a version is.
+/// A version that does not exist yet is waited for, like an alias without a version.
 @Suite struct VersionWaitTests {
   typealias World = ControllerWorld
 
@@ -85,7 +85,7 @@ import Testing
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")])
     try await rig.run(for: .seconds(180))
     #expect(await rig.status()?.reason == .quarantined)
-    // Somebody moves the endpoint elsewhere: the way back is a PUT.
+    // Another client moves the endpoint to another version: the way back is a PUT.
     rig.world.workspace.setFate(.ready(polls: 1), model: World.model, version: "2")
     rig.world.workspace.foreignEdit("chat", config: World.config("2"))
     rig.world.workspace.setPlan { _, call in call.path.contains("/unity-catalog/") ? hidden : nil }

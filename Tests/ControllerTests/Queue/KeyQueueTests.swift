@@ -3,7 +3,7 @@ import Scheduling
 import Synchronization
 import Testing
 
-/// Lets the other tasks go on until something is so. No time passes meanwhile.
+/// Lets the other tasks run until a condition holds. No time passes meanwhile.
 private func until(
   _ what: String, _ location: SourceLocation = #_sourceLocation, _ isSo: () -> Bool
 ) async {
@@ -14,7 +14,7 @@ private func until(
   Issue.record("never came about: \(what)", sourceLocation: location)
 }
 
-/// Who works on what, as the workers themselves saw it.
+/// Who works on what, as the workers themselves observed it.
 private final class Ledger: Sendable {
   private struct State {
     var wanted: [String: Int] = [:]
@@ -25,15 +25,15 @@ private final class Ledger: Sendable {
 
   private let state = Mutex(State())
 
-  /// How often each key was worked on.
+  /// How often each key was processed.
   var runs: [String: Int] { state.withLock { $0.runs } }
 
-  /// Whether the last run of each key began after the last wish for it.
+  /// Whether the last run of each key started after its last add.
   var isEverythingSeen: Bool { state.withLock { $0.wanted == $0.seen } }
 
   func want(_ key: String) { state.withLock { $0.wanted[key, default: 0] += 1 } }
 
-  /// The number of this run of the key, from one on; complains where the key runs already.
+  /// The number of this run of the key, starting with one; fails if the key is already running.
   func begin(_ key: String) -> Int {
     let (run, isAlone) = state.withLock { state in
       state.seen[key] = state.wanted[key]
@@ -160,7 +160,7 @@ private final class Ledger: Sendable {
   @Test func `a canceled sleeper hands the sleep to another`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
-      // The first to wait is the one that sleeps.
+      // The first one that waits is the one that sleeps.
       let sleeper = Task { await queue.next()?.key }
       await until("it sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
       group.addTask { await queue.next()?.key }
@@ -173,7 +173,7 @@ private final class Ledger: Sendable {
     }
   }
 
-  // MARK: The end
+  // MARK: Shutdown
 
   @Test func `a canceled worker gets nothing and leaves nothing behind`() async {
     let waiting = Task { await queue.next()?.key }
@@ -220,7 +220,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.idleWorkers == 0)
   }
 
-  // MARK: Figures
+  // MARK: Statistics
 
   @Test func `the statistics count ready, late, running and failing keys`() {
     for key in ["a", "b", "c"] { queue.add(key, priority: .edit) }
@@ -321,7 +321,7 @@ private final class Ledger: Sendable {
         queue.add("key \(number)", priority: .edit)
         group.cancelAll()
       }
-      // The key that its cancelled worker did not get any more is still there.
+      // The key that its canceled worker no longer got is still there.
       while let taken = queue.takeReady() {
         _ = ledger.begin(taken.key)
         ledger.end(taken.key)

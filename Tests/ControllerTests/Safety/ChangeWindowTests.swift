@@ -20,13 +20,13 @@ private func moment(_ text: String) throws -> Timestamp {
     ("Mon-Fri 09:00-17:00 Europe/Berlin", "2026-03-28T10:00:00Z", false),
     ("Mon-Fri 09:00-17:00 Europe/Berlin", "2026-03-30T07:00:00Z", true),
     ("Mon-Fri 09:00-17:00 Europe/Berlin", "2026-03-30T15:00:00Z", false),
-    // The day is that of the place, not that of Greenwich.
+    // The day is the local one, not that of UTC.
     ("Mon 00:00-06:00 Asia/Tokyo", "2026-03-29T16:00:00Z", true),
     ("Sun 18:00-24:00 America/Los_Angeles", "2026-03-30T06:59:59Z", true),
     ("Sun 18:00-24:00 America/Los_Angeles", "2026-03-30T07:00:00Z", false),
     ("daily 09:00-17:00 Asia/Kolkata", "2026-06-01T03:29:59Z", false),
     ("daily 09:00-17:00 Asia/Kolkata", "2026-06-01T03:30:00Z", true),
-    // Over midnight it belongs to the day on which it begins.
+    // Past midnight it belongs to the day on which it begins.
     ("Sat 22:00-04:00 UTC", "2026-03-29T03:59:59Z", true), ("Sat 22:00-04:00 UTC", "2026-03-29T04:00:00Z", false),
     ("Sat 22:00-04:00 UTC", "2026-03-28T03:00:00Z", false), ("Sat 22:00-04:00 UTC", "2026-03-28T22:00:00Z", true),
     ("Sun 22:00-04:00 UTC", "2026-03-30T03:00:00Z", true), ("Sun 22:00-00:00 UTC", "2026-03-30T00:00:00Z", false),
@@ -39,7 +39,7 @@ private func moment(_ text: String) throws -> Timestamp {
     ("daily 22:00-04:00 America/New_York", "2026-11-01T02:00:00Z", true),
     ("daily 22:00-04:00 America/New_York", "2026-11-01T08:59:59Z", true),
     ("daily 22:00-04:00 America/New_York", "2026-11-01T09:00:00Z", false),
-    // An hour that is skipped, and one that comes twice.
+    // An hour that is skipped, and one that occurs twice.
     ("daily 02:15-02:45 Europe/Berlin", "2026-03-29T00:59:59Z", false),
     ("daily 02:15-02:45 Europe/Berlin", "2026-03-29T01:15:00Z", false),
     ("daily 02:15-02:45 Europe/Berlin", "2026-10-25T00:15:00Z", true),
@@ -75,7 +75,7 @@ private func moment(_ text: String) throws -> Timestamp {
     ("daily 02:15-02:45 Europe/Berlin", "2026-10-25T00:20:00Z", "2026-10-25T01:15:00Z"),
     ("daily 02:30-04:00 Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
     ("daily 01:00-02:30 Europe/Berlin", "2026-10-24T23:30:00Z", "2026-10-25T01:00:00Z"),
-    // From one whole day to the next nothing opens.
+    // A full day that follows a full day opens nothing.
     ("Mon-Tue 00:00-24:00 UTC", "2026-03-29T12:00:00Z", "2026-03-30T00:00:00Z"),
     ("Mon-Tue 00:00-24:00 UTC", "2026-03-30T12:00:00Z", "2026-04-06T00:00:00Z"),
   ])
@@ -98,7 +98,7 @@ private func moment(_ text: String) throws -> Timestamp {
     #expect(window.nextOpening(after: Timestamp(milliseconds: milliseconds)) == nil)
   }
 
-  /// Around the days on which clocks are changed, minute by minute.
+  /// Around the days of clock changes, minute by minute.
   @Test(arguments: [
     ("daily 02:30-03:30 Europe/Berlin", "2026-03-28T03:00:00Z"),
     ("daily 02:00-03:00 Europe/Berlin", "2026-10-24T01:30:00Z"),

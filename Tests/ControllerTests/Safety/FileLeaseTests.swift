@@ -131,7 +131,7 @@ import Testing
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
     #expect(lease().holding() == .held(by: await one?.holder))
-    // As the kernel does it when a process is killed: nothing is written any more.
+    // As the kernel does when a process is killed: nothing more is written.
     one = nil
     #expect(lease().holding() == .free)
     let two = lease()

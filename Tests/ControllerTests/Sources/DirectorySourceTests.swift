@@ -149,7 +149,7 @@ import Testing
     for mode in [0o000, 0o400] {
       try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder("team"))
       defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder("team")) }
-      // Root may look everywhere.
+      // Root may read everything.
       guard access(folder("team/deep"), R_OK) != 0 else { return }
       let set = try await source().read().set
       #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete, "\(mode)")
@@ -158,7 +158,7 @@ import Testing
 
   @Test func `manifests that the system cannot read do not count as deleted`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
-    // Not even root reads the first page of a process.
+    // Not even root can read the first page of a process.
     try folder.link("c.yaml", to: "/proc/self/mem")
     let set = try await source().read().set
     #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete)
@@ -254,7 +254,7 @@ import Testing
     try await withThrowingTaskGroup { group in
       group.addTask { [folder, ending] in
         while !ending.isSet.load(ordering: .relaxed), !Task.isCancelled {
-          // Into what is listed late and back into what was listed early.
+          // Into a directory that is listed late and back into one that was listed early.
           try folder.move("a/m.yaml", to: "c/m.yaml")
           try folder.move("c/m.yaml", to: "a/m.yaml")
           await Task.yield()

@@ -3,13 +3,13 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A change that is not noticed ends these by their time limit: they wait for the next element, and none is a failure.
+/// A missed change makes these tests time out: they wait for the next element, and none is a failure.
 @Suite(.timeLimit(.minutes(2))) struct `Changes of a directory` {
   private let folder: Folder
 
   init() throws { folder = try Folder() }
 
-  /// Waits until the watches stand, then makes each change and waits until it is told.
+  /// Waits until the watches are set up, then makes each change and waits until it is reported.
   private func expectNotice(_ path: String, _ changes: (() throws -> Void)...) async throws {
     let source = DirectorySource(paths: [folder(path)], warn: { Issue.record("\($0)") })
     var notices = source.changes().makeAsyncIterator()

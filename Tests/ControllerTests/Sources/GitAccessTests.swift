@@ -70,18 +70,18 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `A private repository` {
   private let world: GitWorld
-  /// Another for each test, since command lines of the whole machine are looked at.
+  /// A different one for each test, because the command lines of the whole machine are searched.
   private let token = "s3cret%token/\(UUID().uuidString)"
 
   init() async throws {
     world = try await GitWorld()
     try await world.commit(["fleet/a.yaml": manifestText("a")])
-    // As git's own HTTP server asks for it.
+    // Git's own HTTP server requires it.
     try await world.git("config", "http.uploadpack", "true")
   }
 
-  /// Runs `body` with two servers of the repository: the first asks for the token, the second sends everybody to the first.
-  /// - Returns: what they saw: a line for each `Authorization` header, and for each command line with the token in it.
+  /// Runs `body` with two servers for the repository: the first requires the token, the second redirects to the first.
+  /// - Returns: what they received: a line per `Authorization` header, and per command line that contains the token.
   private func withServers(_ body: @escaping @Sendable (_ asking: Int, _ sending: Int) async throws -> Void)
     async throws
     -> String
@@ -99,7 +99,7 @@ import Testing
       }
       try #require(ports.count == 2)
       try await body(ports[0], ports[1])
-      // It ends with its standard input.
+      // The server ends with its standard input.
       try await execution.standardInputWriter.finish()
     }
     return try String(contentsOfFile: log, encoding: .utf8)
@@ -213,7 +213,7 @@ import Testing
     #expect(!problem.contains("Please make sure"))
   }
 
-  /// Two HTTP servers for one repository: its root, the token, and a log to write to.
+  /// Two HTTP servers for one repository. The arguments are its root, the token, and a log file.
   private static let server = #"""
     import base64, glob, os, subprocess, sys, threading, urllib.parse
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -58,7 +58,7 @@ import Testing
     #expect(try second.commit == good && second.version(of: "a") == "1")
     #expect(second.problem?.contains("commit \(strange)") == true)
     #expect(second.problem?.contains("its signature is not valid") == true)
-    // The same commit counts from the moment its signer does.
+    // The same commit is valid from the moment its signer is.
     try allow("ada", "eve")
     let third = try await source.read()
     #expect(try third.commit == strange && third.version(of: "a") == "3" && third.problem == nil)

@@ -92,7 +92,7 @@ import Testing
     let problem = try #require(reading.problem)
     #expect(problem.contains("cannot fetch branch or tag \"main\" of \(world.address)"))
     #expect(problem.contains("does not appear to be a git repository") && problem.contains("\(first) stays in force"))
-    // A controller that starts while it is away has the commit from an earlier one.
+    // A controller that starts during the outage has the commit of an earlier one.
     let later = try await world.source().read()
     #expect(later.names == ["a", "b"] && later.set.isComplete && later.commit == first && later.problem == problem)
     try world.folder.move("away", to: "work")
@@ -144,7 +144,7 @@ import Testing
     try world.folder.remove(repository + "/objects")
     let mended = try await world.source().read()
     #expect(mended.commit == third && mended.problem == nil)
-    // An interrupted making of the store is no obstacle either.
+    // An interrupted creation of the store is not an obstacle either.
     try world.folder.remove(repository)
     try world.folder.write("rubbish", repository + "/HEAD")
     try world.folder.write("rubbish", repository + ".new/HEAD")
@@ -225,7 +225,7 @@ import Testing
     #expect(reading.problem?.contains("git ls-remote did not finish within 1.0 seconds and was killed") == true)
     try await Processes.ends("127.0.0.1:\(hanging.port)")
 
-    // An ssh that takes no hint, and has a child that takes none.
+    // An ssh that ignores signals, with a child that does too.
     try world.folder.write(
       """
       #!/bin/sh
@@ -296,7 +296,7 @@ import Testing
   }
 }
 
-/// A port at which connections are taken and never answered.
+/// A port that accepts connections and never answers.
 private final class SilentServer: Sendable {
   let port: UInt16
   private let descriptor: Int32
@@ -320,16 +320,16 @@ private final class SilentServer: Sendable {
 }
 
 private enum Processes {
-  /// Waits until none runs with the text on its command line: a killed one takes a moment to be gone.
+  /// Waits until no process has the text on its command line: a killed one takes a moment to disappear.
   static func ends(_ text: String) async throws {
     while try anyRuns(with: text) { try await Task.sleep(for: .milliseconds(5)) }
   }
 
-  /// Whether a process of this machine, one that has not ended, has the text on its command line.
+  /// Whether a running process of this machine has the text on its command line.
   static func anyRuns(with text: String) throws -> Bool {
     try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.contains { pid in
       guard let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else { return false }
-      // A process that ended and was not collected has an empty one.
+      // A process that ended and was not reaped has an empty one.
       return String(decoding: line, as: UTF8.self).contains(text)
     }
   }

@@ -4,7 +4,7 @@ import Foundation
 import LibYAML
 import Testing
 
-/// Which files of a commit are read, and what stands in the place of manifests that are no longer there.
+/// Which files of a commit are read, and what replaces manifests that are no longer there.
 @Suite(.timeLimit(.minutes(2))) struct `A commit's manifests` {
   private let world: GitWorld
 
@@ -63,7 +63,7 @@ import Testing
     #expect(reading.commit == commit && reading.names == ["a", "b"] && !reading.set.isComplete)
     #expect(reading.set.findings.first?.description.contains("fleet/team:1:1: error") == true)
     #expect(reading.set.findings.first?.message.contains("submodule") == true)
-    // Named among what is left out, it is nobody's manifest.
+    // With an ignore pattern, it is not a manifest.
     try await world.commit(["fleet/.setpointignore": "team/\n"])
     let without = try await source.read()
     #expect(without.names == ["a", "b"] && without.set.isComplete)

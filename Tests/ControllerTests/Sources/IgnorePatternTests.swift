@@ -28,7 +28,7 @@ import Testing
     "[]x].yaml", "*/*/*.yaml", "/team/x/y/../y/z.yaml", "./a.yaml",
   ]
 
-  /// What git itself leaves out, for each set of patterns: git check-ignore asks the same of the same names.
+  /// What git itself ignores, for each set of patterns: git check-ignore is asked about the same names.
   @Test(arguments: patterns) func `a pattern matches what git ignores`(text: String) async throws {
     let world = try await GitWorld()
     for file in Self.files { try world.folder.write("", "work/" + file) }

@@ -36,7 +36,7 @@ import Testing
     #expect(!rig.world.workspace.writes.contains { $0.method == "DELETE" })
     let problems = await rig.controller.fleetStatus.report.problems
     #expect(problems.contains { $0.contains(place) }, "\(problems)")
-    // What was wanted stays in force.
+    // The desired state remains in force.
     rig.world.workspace.foreignEdit("last", config: ControllerWorld.config("2"))
     try await rig.run(for: .seconds(300))
     #expect(rig.world.liveVersion("last") == "1")
