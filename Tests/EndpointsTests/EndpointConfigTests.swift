@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func `the digest of a config with a size does not change`() {
-    // As recorded in tags and histories of earlier versions.
+    // As recorded in tags and histories of previous versions.
     #expect(
       EndpointConfig(entities: [entity("7")]).digest.hex
         == "b030f7c8c66bd639ff2bac72f89514f011b57ba8505a000b712e70d130ca6e31")

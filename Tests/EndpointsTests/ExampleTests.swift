@@ -13,7 +13,7 @@ import Testing
 
   @Test func `every example validates without findings and means something`() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: Self.directory.path).filter {
-      // Prices are no manifests.
+      // Price files are not manifests.
       $0.hasSuffix(".yaml") && $0 != "prices.yaml"
     }
     #expect(files.count >= 4)

@@ -4,7 +4,7 @@ import Testing
 @Suite struct `A flood of findings` {
   private let good = manifest(name: "good", "model: m\nentityVersion: 7")
 
-  /// About what the findings of a set take up.
+  /// The approximate size of a set's findings.
   private func bytes(_ set: ManifestSet) -> Int { set.findings.reduce(0) { $0 + $1.description.utf8.count } }
 
   @Test(arguments: [4 << 20, 31 << 20])

@@ -32,7 +32,7 @@ import Testing
     ("GPU_LARGE_8", .azure, "GPU_LARGE_8 (8x A100 80 GB)"), ("GPU_LARGE_8", .aws, "GPU_LARGE_8 (8x A100)"),
     ("GPU_XLARGE", .aws, "H100 (GPU_XLARGE, 1x H100 80 GB)"), ("GPU_XLARGE_8", .aws, "GPU_XLARGE_8 (8x H100 80 GB)"),
     ("GPU_XLARGE", .azure, "GPU_XLARGE"), ("CPU", .aws, "CPU"), ("GPU_NEXT", .aws, "GPU_NEXT"),
-    // Where the cloud is unknown only what is the same everywhere is said.
+    // If the cloud is unknown, only what is the same everywhere is reported.
     ("GPU_SMALL", .unknown, "T4 (GPU_SMALL, 1x T4 16 GB)"), ("GPU_LARGE", .unknown, "GPU_LARGE"),
     ("GPU_MEDIUM", .unknown, "GPU_MEDIUM"),
   ]) func `an API value is shown with its hardware, which differs by cloud`(word: String, cloud: Cloud, shown: String) {

@@ -2,7 +2,7 @@ import Endpoints
 import Testing
 
 @Suite struct `Findings about a manifest` {
-  /// Added to a valid spec from line 8 on, and what is said of it.
+  /// Added to a valid spec from line 8 on, and the expected findings.
   private static let additions: [(spec: String, findings: [String])] = [
     ("scaleToZer: true", ["8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?"]),
     ("workload_size: Small", ["8:3: error: spec.workload_size: unknown field; did you mean \"size\"?"]),
@@ -221,7 +221,7 @@ import Testing
     #expect(findings(manifest("model: a.b.m\nentityVersion: \"7\"\n" + spec)) == expected)
   }
 
-  /// A version as written in line 7, and what is said of it.
+  /// A version as written in line 7, and the expected finding.
   private static let versions: [(version: String, finding: String)] = [
     ("7.0", "7.0 is a number with a fraction or an exponent; a version is text or an integer; write \"7\""),
     ("1e3", "1e3 is a number with a fraction or an exponent; a version is text or an integer; write \"1000\""),

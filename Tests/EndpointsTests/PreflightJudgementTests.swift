@@ -15,7 +15,7 @@ import Testing
   }
 
   @Test(arguments: [
-    // A 7B model in 16 bit leaves a T4 too little; a 4B one has room.
+    // A 7B model in 16 bit leaves too little of a T4; a 4B one fits.
     (Int64(14_000_000_000), "GPU_SMALL", PreflightFinding.Outcome.warning), (8_000_000_000, "GPU_SMALL", .passed),
     (13_600_000_000, "GPU_SMALL", .passed), (13_600_000_001, "GPU_SMALL", .warning),
     (14_000_000_000, "GPU_MEDIUM", .passed), (70_000_000_000, "MULTIGPU_MEDIUM", .passed),

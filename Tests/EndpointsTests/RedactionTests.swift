@@ -1,7 +1,7 @@
 import Endpoints
 import Testing
 
-/// What others say is shown without secrets.
+/// Text from outside is shown without secrets.
 @Suite struct RedactionTests {
   @Test(arguments: [
     ("the key swordfish-12 was refused", "the key [redacted] was refused"),

@@ -2,7 +2,7 @@ import Endpoints
 import Testing
 
 @Suite struct `Workspace rules` {
-  /// What the rules say of a manifest with this spec, the file name left out.
+  /// The findings of the rules about a manifest with this spec, without the file name.
   private func judged(
     _ spec: String, name: String = "chat", on cloud: Cloud, region: String? = nil, _ overrides: String...
   ) throws -> [String] {

@@ -2,7 +2,7 @@ import Endpoints
 import Testing
 
 @Suite struct `Several served entities` {
-  /// The items of `servedEntities`, which begin in line 7, and what is said of them.
+  /// The items of `servedEntities`, which begin in line 7, and the expected findings.
   private static let lists: [(items: [String], findings: [String])] = [
     (["{model: m, entityVersion: 1}"], []),
     (["{model: m, entityVersion: 1, traffic: 100}"], []),

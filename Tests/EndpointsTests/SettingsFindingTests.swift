@@ -4,7 +4,7 @@ import Testing
 @Suite struct `Findings about a manifest's settings` {
   private static let head = "model: a.b.m\nentityVersion: \"7\"\n"
 
-  /// Added to a valid spec from line 8 on, and what is said of it.
+  /// Added to a valid spec from line 8 on, and the expected findings.
   private static let additions: [(spec: String, findings: [String])] = [
     // Concurrency
     (

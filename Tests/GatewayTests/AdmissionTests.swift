@@ -164,7 +164,7 @@ import Testing
             for _ in 0..<6 {
               group.addTask {
                 var answers: [(Int, String?, Bool)] = []
-                // However fast they are: until one was asked for after the switch.
+                // However fast they are: until a request arrived after the switch.
                 while answers.count < 40 || answers.last?.2 == false {
                   let isAfter = switched.isOpen
                   let answer = try await client.post("/v1/chat/completions")
@@ -180,7 +180,7 @@ import Testing
               switched.open()
               harness.admission.replicaDraining("old")
               await harness.admission.drained("old")
-              // Only now may the old one go: nothing is left at it.
+              // Only now may the old replica stop: it has no request left.
               let left = try await old.counters()["running"]
               #expect(left == 0)
               harness.admission.replicaGone("old")

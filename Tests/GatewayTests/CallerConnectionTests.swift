@@ -61,7 +61,7 @@ import Testing
     let answer = Response(
       status: .ok, headers: [.contentType: "text/event-stream"],
       body: ResponseBody { writer in
-        // Far more than the kernel's buffers hold.
+        // Much more than the kernel's buffers hold.
         for _ in 0..<8192 { try await writer.write(piece) }
         try await writer.finish(nil)
       })
@@ -92,7 +92,7 @@ import Testing
       try await harness.run { client in
         async let answer = client.post("/v1/chat/completions")
         #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
-        // Meanwhile idle connections are let go, one after the other.
+        // Meanwhile idle connections are closed, one after another.
         for _ in 0..<4 { #expect(try await RawClient(port: client.port).exchange("") == "") }
         gate.open()
         let text = try await answer.text
@@ -164,7 +164,7 @@ import Testing
             }
           }
           var refused = 0
-          // Those that fit wait for ever.
+          // Those that fit wait forever.
           while refused < 56, let answer = try await group.next() {
             #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.lowercased().contains("retry-after: 2"), "\(answer)")
             refused += 1

@@ -9,7 +9,7 @@ import Testing
     ledger.becameBusy(1)
     ledger.becameBusy(2)
     ledger.becameIdle(2)
-    // 3 has been idle since before 2 became so again.
+    // 3 has been idle since before 2 became idle again.
     #expect(ledger.opened(4) == .inPlaceOf(3))
     #expect(ledger.opened(5) == .inPlaceOf(2))
     ledger.becameBusy(4)
@@ -23,7 +23,7 @@ import Testing
     var ledger = CallerLedger(limit: 1)
     #expect(ledger.opened(1) == .welcome)
     #expect(ledger.opened(2) == .inPlaceOf(1))
-    // The first one hears of it later.
+    // The first one learns of it later.
     ledger.becameBusy(1)
     ledger.becameIdle(1)
     ledger.closed(1)

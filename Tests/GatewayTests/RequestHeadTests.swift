@@ -32,7 +32,7 @@ import Testing
       #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(answer)")
       #expect(answer.lowercased().contains("connection: close"))
       #expect(answer.contains(words) && answer.contains("\"error_code\":\"MALFORMED_REQUEST\""), "\(answer)")
-      // What followed the head was not taken for a request.
+      // What followed the head was not read as a request.
       #expect(answer.ranges(of: "HTTP/1.1 4").count == 1)
     }
   }
@@ -83,7 +83,7 @@ import Testing
         return await inbound.rest()
       }
       #expect(answer.hasPrefix("HTTP/1.1 401 ") && answer.lowercased().contains("connection: close"))
-      // Its body was dropped as it came.
+      // Its body was discarded as it arrived.
       #expect(harness.callers.heldBytes == 0)
     }
   }
@@ -97,7 +97,7 @@ import Testing
         let last = RawClient.post(Self.length + "Connection: close\r\n") + Self.body
         let answer = try await RawClient(port: client.port).exchange(one + one + one + last)
         #expect(answer.ranges(of: "HTTP/1.1 200 OK").count == 4)
-        // A malformed one does not take the answers before it along.
+        // A malformed request does not lose the answers before it.
         let mixed = try await RawClient(port: client.port).exchange(one + RawClient.post(Self.length, host: ""))
         #expect(mixed.hasPrefix("HTTP/1.1 200 OK") && mixed.contains("HTTP/1.1 400 "))
       }

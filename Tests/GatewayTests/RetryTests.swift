@@ -79,7 +79,7 @@ import Testing
 
   @Test func `a kept-alive connection that the replica closed is replaced without the client noticing`() async throws {
     let harness = GatewayHarness()
-    // The replica closes what is unused after 50 ms; the gateway believes in 3 s.
+    // The replica closes unused connections after 50 ms; the gateway assumes 3 s.
     try await StandIn.run(["keep_alive_s": 0.05]) { standIn in
       harness.ready("a", port: standIn.port)
       try await harness.run { client in
@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test func `a reused connection that closes without an answer does not cause a second send`() async throws {
-    // On a busy machine the two requests may be far apart: neither side is to give the connection up meanwhile.
+    // On a busy machine, the two requests may be far apart: neither side may close the connection meanwhile.
     var limits = GatewayLimits()
     limits.idleConnection = .seconds(600)
     let harness = GatewayHarness(limits: limits)
@@ -107,7 +107,7 @@ import Testing
       harness.ready("a", port: standIn.port)
       try await harness.run { client in
         try await client.connect().executeThenClose { inbound, outbound in
-          // One client connection, so that both requests share an event loop and its kept connection.
+          // One client connection, so that both requests share an event loop and its kept-alive connection.
           var parts = inbound.makeAsyncIterator()
           try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
           #expect(try await TestClient.receive(&parts).status == 200)
@@ -135,7 +135,7 @@ import Testing
             let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
               for _ in 0..<8 {
                 group.addTask {
-                  // On one connection, as clients do: the connections to the replicas are kept and used again.
+                  // On one connection, as clients do: the connections to the replicas are kept and reused.
                   try await client.connect().executeThenClose { inbound, outbound in
                     var (parts, statuses) = (inbound.makeAsyncIterator(), [Int]())
                     while !isOver.isOpen || statuses.last != 200 {
@@ -157,7 +157,7 @@ import Testing
               return try await group.reduce(into: []) { $0 += $1 }
             }
             #expect(replicas.count(where: \.isRunning) == 2)
-            // What was at the dead replica at that moment is told so; nobody else notices.
+            // The requests at the dead replica at that moment are told so; no other request is affected.
             #expect(statuses.allSatisfy { $0 == 200 || $0 == 502 } && statuses.count { $0 == 502 } <= 8)
             let poisoned = harness.records.filter { $0.status == 502 }
             #expect(Set(poisoned.map(\.replica)).count == 1)

@@ -24,7 +24,7 @@ private func eventStream(
     let answer = eventStream { writer in
       for (index, gate) in gates.enumerated() {
         try await writer.write(ByteBuffer(string: "data: \(index)\n\n"))
-        // The next one is sent when the client has this one: nothing between may hold it back.
+        // The next chunk is sent when the client has this one: nothing in between may hold it back.
         await gate.pass()
       }
       try await writer.finish(nil)
@@ -75,7 +75,7 @@ private func eventStream(
         let isAborted = await eventually { (try? await standIn.counters()["aborted"]) == 1 }
         let counters = try await standIn.counters()
         #expect(isAborted, "\(counters.text())")
-        // To its end the stream would take more than a minute and a half.
+        // In full, the stream would take more than a minute and a half.
         #expect(.now - left < .seconds(45))
       }
     }
@@ -147,7 +147,7 @@ private func eventStream(
   @Test func `a slow reader slows down the replica and loses nothing`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let piece = String(repeating: "x", count: 1 << 16)
-    // The kernel's own buffers, of two connections, may hold 75 MB by themselves where tcp_rmem allows 32 MiB each.
+    // The kernel's own buffers, of two connections, may hold 75 MB by themselves if tcp_rmem allows 32 MiB each.
     let pieces = 3072
     let written = Mutex(0)
     let answer = eventStream { writer in
@@ -161,7 +161,7 @@ private func eventStream(
       harness.ready("r1", port: port)
       try await harness.run { client in
         let length = try await client.open("/v1/chat/completions") { parts in
-          // Nothing is read for as long as the replica gets anywhere.
+          // Nothing is read as long as the replica makes progress.
           var before = -1
           while before != written.withLock({ $0 }) {
             before = written.withLock { $0 }

@@ -154,7 +154,7 @@ import Testing
 }
 
 private enum FirstVersion {
-  /// As the first release made them.
+  /// As the first release created them.
   static let tables = """
     CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
     INSERT INTO grdb_migrations VALUES ('1: endpoints, revisions, attempts, events');

@@ -6,7 +6,7 @@ import Testing
 
 @testable import History
 
-/// A history that is kept for years: stores of former versions, what is let go of, and rows that cannot be read.
+/// A history that is kept for years: stores of previous versions, removal of old records, and rows that cannot be read.
 @Suite struct GrowthTests {
   private let key = EndpointKey(host: "http://127.0.0.1:7387", name: "support-chat")
   private let neighbour = EndpointKey(host: "http://127.0.0.1:7387", name: "wiki")
@@ -33,9 +33,9 @@ import Testing
         checksDigest: RolloutPolicy().checksDigest), Rollout(config(version)), RolloutOrigin())
   }
 
-  // MARK: Former versions
+  // MARK: Previous versions
 
-  /// Made by the version before ``Schema``'s third migration.
+  /// Created by the version before ``Schema``'s third migration.
   private func formerHistory(_ body: (String) async throws -> Void) async throws {
     let stores = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Support/stores").path
@@ -65,7 +65,7 @@ import Testing
       #expect(try await store.events(fleet: "prod").map(\.event.what).contains("lost the lease"))
       let status = try #require(try await store.status(of: FleetKey(host: key.host, name: "prod")))
       #expect(status.endpoints.map(\.warnings) == [["a word"]])
-      // It goes on from there.
+      // It continues from there.
       try await store.record([.closed(.init(.good, id: "e1", version: 3, at: day(1)))], of: key, at: day(1))
       #expect(try await store.memory(of: key, values: values).memory.lastGood?.number == 3)
     }
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  // MARK: What is let go of
+  // MARK: What is removed
 
   @Test func `revisions are limited in number, and the last good one is kept`() async throws {
     let store = try HistoryStore.passing()
@@ -106,7 +106,7 @@ import Testing
     #expect(memory.lastGood?.number == 1)
     #expect(memory.lastGood?.config == config(1))
     #expect(memory.revisions.last?.number == 300)
-    // Numbers are not given twice.
+    // Numbers are not assigned twice.
     try await store.record([found(301, at: day(2))], of: key, at: day(2))
     #expect(try await store.memory(of: key).memory.revisions.last?.number == 301)
   }
@@ -204,7 +204,7 @@ import Testing
       #expect(recorded.memory.revisions.map(\.number) == [1, 3])
       #expect(Array(recorded.unreadable.keys) == [2])
       #expect(recorded.unreadable[2]?.message.contains("revision 2 of support-chat") == true)
-      // Nothing that is recorded later mixes with it.
+      // Nothing that is recorded later is mixed with it.
       try await store.record([found(4, at: day(1))], of: key, at: day(1))
       #expect(try await store.memory(of: key).memory.revisions.map(\.number) == [1, 3, 4])
     }

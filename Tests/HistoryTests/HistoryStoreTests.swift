@@ -24,7 +24,7 @@ import Testing
         checksDigest: RolloutPolicy().checksDigest), Rollout(config), RolloutOrigin(sourceCommit: commit))
   }
 
-  /// Changes that fill every corner of a memory.
+  /// Changes that use every part of a memory.
   private var everything: [MemoryChange] {
     let one = config("1")
     let two = config("2", ["LEVEL": "INFO"])

@@ -3,7 +3,7 @@ import History
 import Planning
 import Testing
 
-/// What a store has read before must never be told when it is no longer so.
+/// A store must never return what it has read before once it is out of date.
 @Suite struct MemoryCacheTests {
   private let key = EndpointKey(host: "http://127.0.0.1:7387", name: "support-chat")
 
@@ -74,7 +74,7 @@ import Testing
     #expect(try await store.memory(of: key).version == 1)
   }
 
-  /// `memories(host:)` reads the file each time; whatever two processes do, `memory(of:)` must say the same.
+  /// `memories(host:)` reads the file each time; whatever two processes do, `memory(of:)` must return the same.
   @Test(arguments: 0..<4)
   func `whoever writes in whatever order, the cache equals the stored content`(seed: UInt64) async throws {
     try await withTemporaryDirectory { path in
@@ -125,7 +125,7 @@ import Testing
   }
 }
 
-/// A small generator with a seed (xorshift64*), so that a failure can be run again.
+/// A small generator with a seed (xorshift64*), so that a failure can be reproduced.
 private struct Dice {
   var state: UInt64
 

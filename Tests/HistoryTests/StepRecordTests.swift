@@ -3,7 +3,7 @@ import History
 import Planning
 import Testing
 
-/// A rollout in steps survives the process that began it.
+/// A rollout in steps survives the process that started it.
 @Suite struct StepRecordTests {
   private let key = EndpointKey(host: "http://127.0.0.1:7387", name: "chat")
   private let config = EndpointConfig(entities: [ServedEntity(entityName: "m", entityVersion: "2")])

@@ -16,7 +16,7 @@ import Testing
     var pieces: [String] = []
     for try await bytes in response.body {
       pieces.append(String(decoding: bytes, as: UTF8.self))
-      // The server sends the next piece only now: the one before must have come through on its own.
+      // The server sends the next piece only now: the previous one must have arrived on its own.
       if pieces.count < 3 { try await server.release(key, piece: pieces.count) }
     }
     #expect(pieces == ["piece 0", "piece 1", "piece 2"])
@@ -37,7 +37,7 @@ import Testing
     unread = nil
     let facts: Facts = try await server.ask("closed", about: key)
     #expect(facts.closed == true)
-    // What the kernel's buffers and ours take, and no more: without back pressure it would be gigabytes.
+    // What the kernel's buffers and ours hold, and no more: without backpressure it would be gigabytes.
     #expect(facts.bytes < 32 << 20)
   }
 
@@ -106,7 +106,7 @@ import Testing
           }
         }
       }
-      // One of them waits and one is refused; the refused one comes first, for the server sends nothing yet.
+      // One of them waits and one is refused; the refused one comes first, because the server sends nothing yet.
       var codes = [await group.next() ?? nil]
       try? await server.release(key, piece: 1)
       codes.append(await group.next() ?? nil)

@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func `a failure to resolve a host names it`() async throws {
-    // A label of more than 63 letters is no host name: the resolver says so without asking anybody.
+    // A label of more than 63 letters is not a valid host name: the resolver says so without a query.
     let host = String(repeating: "a", count: 70) + ".invalid"
     let error = try await failure { _ = try await client.execute(HTTPRequest(url: "http://\(host)/")) }
     #expect(error.code == .resolve)
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  /// libcurl leaves SIGPIPE to its user when it may not use signals. By default it ends the process.
+  /// libcurl leaves SIGPIPE to its user if it may not use signals. By default SIGPIPE ends the process.
   @Test func `a server's refusal of an upload over TLS does not end the process`() async throws {
     let (url, caFile) = (server.secureURL("/reset-upload"), server.caFile)
     await #expect(processExitsWith: .success) { [url = url as String, caFile = caFile as String] in

@@ -48,7 +48,7 @@ import Testing
     let url = server.url("/connection")
     await #expect(processExitsWith: .success) { [url = url as String] in
       let configuration = HTTPClientConfiguration(proxy: .none)
-      // The first client brings what stays: the runtime's threads, libcurl's and OpenSSL's own set-up.
+      // The first client adds what stays: the threads of the runtime, and the setup of libcurl and OpenSSL.
       let first = HTTPClient(configuration: configuration)
       _ = try await first.text(url)
       await first.shutdown()
@@ -64,7 +64,7 @@ import Testing
         await client.shutdown()
       }
       for _ in 0..<100 { _ = try await HTTPClient(configuration: configuration).text(url) }
-      // A thread that was told to end takes a moment to be gone.
+      // A thread that was told to end takes a moment to disappear.
       let patience = ContinuousClock.now + .seconds(30)
       while try count("task") >= threads + 50 || count("fd") >= files + 50, .now < patience { await Task.yield() }
       #expect(try count("task") < threads + 50)

@@ -2,13 +2,13 @@ import Foundation
 import LibCurl
 import Testing
 
-/// What the test proxy answers to a plain request instead of passing it on.
+/// The test proxy's response to a plain request instead of passing it on.
 struct Proxied: Codable, Equatable {
   let proxied: String
   let user: String
 }
 
-/// In a process that uses a client and has default signals, as a command-line tool does.
+/// In a process that uses a client and has default signals, like a command-line tool.
 func restoreDefaultSIGPIPE() {
   signal(SIGPIPE, SIG_DFL)
 }
@@ -26,7 +26,7 @@ func restoreDefaultSIGPIPE() {
 
   @Test func `a proxy in the environment is used, except for the hosts in no_proxy`() async throws {
     let (proxy, url) = ("http://aladdin:opensesame@127.0.0.1:\(server.ports.proxy)", server.url("/connection"))
-    // The environment belongs to the whole process, therefore a process of its own.
+    // The environment belongs to the whole process, so this needs its own process.
     await #expect(processExitsWith: .success) { [proxy = proxy as String, url = url as String] in
       for name in ["no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"] { unsetenv(name) }
       setenv("http_proxy", proxy, 1)

@@ -47,7 +47,7 @@ import Testing
   @Test(arguments: [("POST", ["0"]), ("PUT", ["0"]), ("PATCH", ["0"]), ("DELETE", []), ("OPTIONS-LIKE", [])])
   func `a request without a body says so if its method requires it`(method: String, length: [String]) async throws {
     guard method != "OPTIONS-LIKE" else {
-      // A method that this server does not know: sent as it is, and answered by the server.
+      // A method that this server does not know: it is sent as it is, and answered by the server.
       let response = try await client.execute(HTTPRequest(method: method, url: server.url("/echo")))
       #expect(response.status == 501)
       return

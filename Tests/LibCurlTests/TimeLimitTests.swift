@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test func `the idle timeout does not run while the caller is not reading`() async throws {
-    // More than a busy server pauses in the middle of an answer.
+    // Longer than a busy server pauses in the middle of a response.
     let timeouts = HTTPTimeouts(connect: nil, idle: .seconds(6), total: nil)
     let request = HTTPRequest(url: server.url("/bytes?count=30000000"), timeouts: timeouts)
     let body = try await client.execute(request).body

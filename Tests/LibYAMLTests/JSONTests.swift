@@ -14,7 +14,7 @@ private func fault(_ text: String, file: String = "f.json") -> String {
   }
 }
 
-/// A tree in one line, to compare at a glance: keys and scalars with their places.
+/// A tree in one line, to compare at a glance: keys and scalars with their positions.
 private func render(_ node: YAMLNode) -> String {
   let place = "@\(node.mark.line):\(node.mark.column)"
   switch node.value {

@@ -243,14 +243,14 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   }
 }
 
-/// The shortest time of several that something took: of the others the machine may have been busy with something else.
+/// The shortest of several measured times: during the others, the machine may have been busy.
 private func quickest(_ action: () -> Void) -> Duration {
   let clock = ContinuousClock()
   return (0..<5).map { _ in clock.measure(action) }.min() ?? .zero
 }
 
 @Suite struct `Limits` {
-  /// Nine levels of nine aliases: three hundred million nodes when followed.
+  /// Nine levels of nine aliases: three hundred million nodes if followed.
   private static let billionLaughs: String =
     "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
     + (1...9).map { level in
@@ -331,7 +331,7 @@ private func quickest(_ action: () -> Void) -> Duration {
   }
 }
 
-/// A small deterministic generator (SplitMix64), so that a failure can be repeated.
+/// A small deterministic generator (SplitMix64), so that a failure can be reproduced.
 struct Random: RandomNumberGenerator {
   private var state: UInt64
 

@@ -53,7 +53,7 @@ import Testing
     aliasMissing, .error(404, "RESOURCE_DOES_NOT_EXIST", "Registered model alias next not found."),
   ])
   func `a missing alias may be answered with 400 or 404`(answer: ScriptedTransport.Answer) async {
-    // A bad request is followed by a look at the model, and the advice by another.
+    // A bad request is followed by a read of the model, and the advice by another.
     let network = ScriptedTransport([answer, .json(Self.model)])
     let error = await #expect(throws: ModelRegistryError.self) {
       try await resolver(network).resolve(model: "chat", alias: "next")
@@ -83,7 +83,7 @@ import Testing
     #expect(network.requests.map(\.url) == [address, address + "&page_token=a", address + "&page_token=b"])
   }
 
-  // MARK: - Who asks
+  // MARK: - Credentials
 
   private static let proofs: [(environment: [String: String], header: String?)] = [
     ([:], nil), (["MLFLOW_TRACKING_TOKEN": ""], nil),

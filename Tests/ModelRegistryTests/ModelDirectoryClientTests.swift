@@ -57,7 +57,7 @@ import Testing
     #expect(network.requests.count == 2)
   }
 
-  /// A network that answers each call with one more page.
+  /// A network that answers each call with another page.
   private func endless(_ items: String = "", timing: TestTiming = TestTiming(), page: Duration = .zero) -> ServingClient
   {
     let transport: Transport = { request in

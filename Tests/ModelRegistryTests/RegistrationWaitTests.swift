@@ -61,7 +61,7 @@ import Testing
     #expect(error?.kind == .notYetRegistered)
     #expect(error?.message == Self.words + ", after 25 seconds of waiting")
     #expect(workspace.timing.pauses.count == 2)
-    // The time is that of all waits together: the next one has none left.
+    // The timeout covers all waits together: nothing of it is left for the next one.
     await #expect(throws: ModelRegistryError.self) {
       try await resolver.resolve(model: Self.model, alias: "next", wait)
     }

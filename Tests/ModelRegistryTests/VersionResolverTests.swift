@@ -5,7 +5,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// The registries that one and the same workspace double plays.
+/// The registries that one workspace double simulates.
 enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   case unityCatalog
   case mlflow
@@ -56,7 +56,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     ("main.support.empty", "latest", .noSuchVersion, "has no versions"),
   ]
 
-  // An alias that is not there is a 404 to Unity Catalog and a 400 to MLflow (serving-api.md 1.5).
+  // A missing alias is a 404 in Unity Catalog and a 400 in MLflow (serving-api.md 1.5).
   @Test(arguments: TestedRegistry.allCases, refusals)
   func `an alias of a version that cannot be served is distinguished from the others`(
     registry: TestedRegistry, refusal: (model: String, alias: String, kind: ModelRegistryError.Kind, text: String)
@@ -78,7 +78,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
 
   private static let newest: [(versions: [Int64: ModelVersionStatus], newest: ResolvedVersion)] = [
     ([1: .ready], ResolvedVersion("1")),
-    // By number and not as text, and whatever order the registry gives them in.
+    // By number and not as text, in whatever order the registry returns them.
     ([1: .ready, 2: .ready, 9: .ready, 10: .ready], ResolvedVersion("10")),
     ([7: .ready, 8: .pendingRegistration, 9: .pendingRegistration], ResolvedVersion("7", registering: ["9", "8"])),
     ([5: .pendingRegistration, 7: .ready], ResolvedVersion("7")),
@@ -174,7 +174,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 }
 
-/// Names without dots: the registry of a workspace before Unity Catalog, or the directory of a plane.
+/// Names without dots: the workspace registry from before Unity Catalog, or the model directory of a plane.
 @Suite struct `A bare model name` {
   private let workspace = WorkspaceDouble()
   private var resolver: VersionResolver { VersionResolver(workspace.client) }

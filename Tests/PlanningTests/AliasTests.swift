@@ -3,7 +3,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// What a manifest names by an alias, and what is told when the alias moves.
+/// Aliases in manifests, and what is reported when an alias moves.
 @Suite struct AliasTests {
   private let champion = AliasedVersion(model: "main.support.qwen3", alias: "@champion", version: "3")
 

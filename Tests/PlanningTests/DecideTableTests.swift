@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// The table of the decision core, row by row: what is known, and the one thing that follows.
+/// The table of the decision core, row by row: the situation, and the one decision that follows.
 @Suite struct DecideTableTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let why: String

@@ -3,7 +3,7 @@ import Planning
 import Testing
 
 /// The whole exploration is the program `explore`, in release mode. Here: small worlds that a debug build visits in
-/// seconds, and that a decision with a flaw is found out.
+/// seconds, and a check that a flawed decision is found.
 @Suite struct ExplorationTests {
   @Test func `every invariant holds in every state of a small world`() {
     let model = Model(

@@ -95,7 +95,7 @@ import Testing
     #expect(tags.map { "\($0.path): \($0.to ?? "-")" } == ["spec.tags.cost-center: 4411", "spec.tags.team: y"])
   }
 
-  /// Every pair of a set of configs that differ in one thing or another.
+  /// Every pair from a set of configs that differ in one field or another.
   static let configs: [EndpointConfig] = [
     config("7"), config("8"), config("7", name: "main"), config("7", type: "GPU_SMALL"), config("7", size: "Large"),
     config("7", environment: ["A": "1"]), config("7", environment: ["A": "2"]), config("7", model: "x.y.z"),

@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test(arguments: [
-    // fleet, of which to delete, allowed?
+    // fleet size, how many of them to delete, allowed?
     (10, 2, true), (10, 3, false), (1, 1, true), (2, 1, true), (2, 2, false), (5, 1, true), (9, 2, false),
     (100, 20, true),
     (100, 21, false), (4, 0, true),

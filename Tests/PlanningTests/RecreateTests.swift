@@ -82,7 +82,7 @@ import Testing
     let decision = decided(kept, live(v1, tags: tags), known, allow: true)
     #expect(decision.action == .hold)
     #expect(decision.reason.code == .needsRecreate)
-    // The manifest lets go of it: first the tag, and only then the endpoint.
+    // The manifest no longer retains it: first the tag is removed, and only then the endpoint.
     #expect(decided(optimized, live(v1, tags: tags), known, allow: true).next.word == "tags -setpoint-retain")
   }
 

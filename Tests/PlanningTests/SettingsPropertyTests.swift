@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// Every combination of a few values of each setting, wanted and live, with every subset of marks that matters.
+/// Every combination of a few values of each setting, desired and live, with every subset of marks that matters.
 @Suite struct SettingsPropertyTests {
   private static let gateways: [GatewaySettings?] = [
     nil, GatewaySettings(usageTracking: false), GatewaySettings(rateLimits: [sixtyCalls], usageTracking: true),
@@ -157,7 +157,7 @@ import Testing
 }
 
 extension SettingsSimulator {
-  /// Another machine, without any history.
+  /// Another machine, without a history.
   static func looking(at world: SettingsSimulator) -> SettingsSimulator {
     var other = SettingsSimulator(world.live)
     other.grants = world.grants

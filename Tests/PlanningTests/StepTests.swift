@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// Rollouts in steps, and the version that is kept: what is known, and the one thing that follows.
+/// Rollouts in steps, and the kept version: the situation, and the one decision that follows.
 @Suite struct StepTests {
   static let steps = [
     RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600)), RolloutStep(traffic: 50),
@@ -20,7 +20,7 @@ import Testing
         deadline: .seconds(600), onFailure: onFailure, checks: checks, steps: steps, keepPrevious: keeps))
   }
 
-  /// The new version's share, beside what was there before.
+  /// The new version's share, and the previous version.
   static func mix(_ share: Int) -> Rollout {
     Rollout(StepConfig.config(from: v1.config, to: v2.config, share: share) ?? v2.config)
   }
@@ -47,7 +47,7 @@ import Testing
     let action: PlanAction
     let reason: Reason.Code
     let next: String
-    /// The shares of the config that is sent or recorded to be sent, such as `1:90 2:10`.
+    /// The shares in the config that is sent or recorded for sending, such as `1:90 2:10`.
     var shares: String?
     var testDescription: String { why }
 
@@ -407,11 +407,11 @@ import Testing
   }
 }
 
-/// Another size of a version.
+/// A different size of a version.
 private func larger(_ version: String) -> EndpointConfig { config(version, size: "Large") }
 
 extension Step {
-  /// As ``word``, with the share at which a rollout is recorded.
+  /// Like ``word``, with the share at which a rollout is recorded.
   fileprivate var stepWord: String {
     switch self {
     case .record(.opened(let attempt, _, _)): "open" + (attempt.step.map { " at \($0.traffic)" } ?? "")

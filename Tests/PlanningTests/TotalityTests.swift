@@ -3,7 +3,7 @@ import Planning
 import Testing
 
 /// Combinations that no history leads to, too: memories of other machines, tags edited by hand, providers that
-/// misbehave. Whatever comes, there is one decision, and it breaks no promise.
+/// misbehave. For every input there is one decision, and it breaks no guarantee.
 @Suite struct TotalityTests {
   private static let desired: [Desired] = [
     .none, .unknown("registry down"), .present(endpoint(v1)), .present(endpoint(v2, tags: ["team": "x"])),

@@ -1,7 +1,7 @@
 import Scheduling
 import Testing
 
-/// A small generator with a seed, so that a failing run can be run again.
+/// A small generator with a seed, so that a failing run can be reproduced.
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64
 
@@ -14,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// The queue under test beside the plainest possible account of what happened to whom.
+/// The queue under test and the simplest possible record of what happened to each request.
 private struct Ledger {
   static let entities = ["v1", "v2"]
   var queue: AdmissionQueue
@@ -71,7 +71,7 @@ private struct Ledger {
     if (queue.idleSince != nil) != idle { violations.append("idle is \(!idle) wrongly") }
   }
 
-  /// After a tick far in the future nothing is paused: whoever still waits must have no free place of its own.
+  /// After a tick far in the future nothing is paused: a request that still waits must not have a free place.
   mutating func checkNobodyIsForgotten() {
     let free = Set(
       replicas.filter { id, r in !r.draining && atReplica.values.count { $0 == id } < r.capacity }.map(\.value.entity))
@@ -100,7 +100,7 @@ private struct Ledger {
       let open = waiting + atReplica.keys.sorted()
       guard !open.isEmpty else { return }
       let id = open[pick % open.count]
-      // Told twice on purpose: the second must change nothing.
+      // Reported twice on purpose: the second report must change nothing.
       let actions = queue.left(id, now: now)
       end(id)
       apply(actions)
@@ -147,7 +147,7 @@ private struct Ledger {
       ledger.apply(ledger.queue.tick(now: ledger.now + .milliseconds(6)))
       ledger.checkNobodyIsForgotten()
       #expect(ledger.violations.isEmpty, "\(ledger.violations), seed \(seed), events \(trace)")
-      // When nothing comes any more, everything ends and every place is free.
+      // When no more events arrive, everything ends and every place is free.
       ledger.apply(ledger.queue.tick(now: ledger.now + .seconds(1)))
       for id in Array(ledger.atReplica.keys) {
         let actions = ledger.queue.finished(id, now: ledger.now)

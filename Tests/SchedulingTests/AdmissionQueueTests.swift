@@ -138,7 +138,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.arrive(2, pinnedTo: "other", draw: 0, now: .zero) == [.refuse(2, .unknownEntity("other"))])
     #expect(queue.replicaReady("n", entity: "next", capacity: 1, now: .zero) == [.dispatch(1, "n")])
     _ = queue.arrive(3, pinnedTo: "next", draw: 0, now: .zero)
-    // Its entity is taken out of the config while it waits.
+    // Its entity is removed from the config while it waits.
     _ = queue.replicaDraining("n", now: .zero)
     #expect(queue.setTraffic([("v1", 100)], now: .zero) == [.refuse(3, .unknownEntity("next"))])
   }

@@ -53,7 +53,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     let three = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "m-1", launch: "one", count: 3)])
     let old = ["o1", "o2", "o3"].map { replica($0, "one", .ready) }
     #expect(steps(serving: three, target: v2, old, room: 1) == [.start(launch: "two"), .drain(id: "o1")])
-    // Nothing more is drained while the first is on its way out, and it is not started again either.
+    // Nothing more is drained while the first one is draining, and it is not started again either.
     let leaving = [replica("o1", "one", .draining), old[1], old[2], replica("a", "two", .starting)]
     #expect(steps(serving: three, target: v2, leaving, room: 0) == [])
     #expect(
@@ -75,7 +75,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
   @Test func `a new version that keeps failing is declared failed, and the old one stays`() {
     let old = replica("o", "one", .ready)
     let failed = replica("a", "two", .failed(cause: "no such flag"))
-    // The first failure is waited out.
+    // After the first failure, there is a delay.
     let once = planner.plan(
       serving: v1, target: v2, replicas: [old, failed], room: nil, crashes: ["two": crash(1)], now: .seconds(1))
     #expect(once.steps == [.remove(id: "a")])
@@ -87,7 +87,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     let verdict = ReplicaStep.declareFailed(version: 2, entity: "m-2", cause: "no such flag")
     #expect(steps(serving: v1, target: v2, [old], crashes: ["two": crash(2)]) == [verdict])
     #expect(steps(serving: v1, target: v2, [old], crashes: ["two": crash(1, permanent: true)]) == [verdict])
-    // And then what is left of the new goes.
+    // Then the remaining new replicas are stopped.
     #expect(steps(serving: v1, [old, replica("b", "two", .starting)]) == [.stop(id: "b")])
   }
 
@@ -148,7 +148,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
       steps(serving: three, target: set(2, "two", count: 1, places: 2), old, room: 0) == [
         .drain(id: "o1"), .drain(id: "o2"),
       ])
-    // One that is on its way out still has its places.
+    // A draining replica still has its places.
     let leaving = [replica("o1", "one", .stopping), replica("o2", "one", .draining), old[2]]
     #expect(steps(serving: three, target: set(2, "two", count: 1, places: 2), leaving, room: 0) == [])
   }

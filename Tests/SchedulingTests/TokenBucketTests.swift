@@ -1,7 +1,7 @@
 import Scheduling
 import Testing
 
-/// Three tokens in five minutes. A class, so that expectations can call what changes it.
+/// Three tokens per five minutes. A class, so that expectations can call mutating methods.
 private final class Bucket {
   var tokens = TokenBucket<String>(capacity: 3, per: .seconds(300))
 
@@ -128,7 +128,7 @@ private final class Bucket {
     var now = Duration.zero
     var grants: [Duration] = []
     for _ in 0..<5_000 {
-      // Bursts and pauses: many asks at one moment, then a while of nothing.
+      // Bursts and pauses: many requests at one moment, then nothing for a while.
       now +=
         random.next() % 8 == 0 ? .milliseconds(Int(random.next() % 60_000)) : .milliseconds(Int(random.next() % 40))
       let key = Int(random.next() % 120)

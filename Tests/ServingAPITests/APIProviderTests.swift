@@ -64,7 +64,7 @@ import Testing
       ])
   }
 
-  // MARK: - Lost answers
+  // MARK: - Lost responses
 
   @Test func `a create whose response is lost finds the endpoint`() async throws {
     let workspace = WorkspaceDouble()
@@ -206,7 +206,7 @@ import Testing
     #expect(error?.serverMessage == "bad value [redacted] for PASSWORD, [redacted]")
   }
 
-  // MARK: - Asking
+  // MARK: - Queries
 
   @Test func `an error response of the model is a result and is never retried`() async throws {
     let (provider, network) = provider(.error(429, "REQUEST_LIMIT_EXCEEDED", "slow down"))

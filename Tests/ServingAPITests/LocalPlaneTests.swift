@@ -9,7 +9,7 @@ import Testing
   private let other = LocalPlane(
     url: "http://127.0.0.1:7400", tokenFile: "/other/token", processID: 43, dataDirectory: "/other")
 
-  /// Runs the body with a directory of its own that does not exist yet. Short, for sockets are in it.
+  /// Runs the body with a directory that does not exist yet. Its path is short, because it contains sockets.
   private func withDirectory(_ body: (String) throws -> Void) throws {
     let directory = "/tmp/sp-\(UInt32.random(in: .min ... .max))"
     defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -96,7 +96,7 @@ import Testing
       let next = LocalPlane(
         url: "http://127.0.0.1:9", tokenFile: "/data/token", processID: 44, dataDirectory: plane.dataDirectory)
       try announce(plane, next, in: directory)
-      // What it withdraws by now is another's.
+      // By now, what it withdraws belongs to another plane.
       try plane.withdraw(from: directory)
       try listening(on: next.socket(in: directory)) {
         let found = try LocalPlane.announced(in: directory)
@@ -111,7 +111,7 @@ import Testing
   @Test func `a dead plane's announcement is distinguished, and removed by the next plane`() throws {
     try withDirectory { directory in
       try announce(plane, other, in: directory)
-      // One was killed and left its socket, the other one not even that.
+      // One was killed and left its socket, the other one left not even that.
       try listening(on: plane.socket(in: directory)) {}
       #expect(try Set(LocalPlane.announced(in: directory).gone) == [plane, other])
       try LocalPlane.sweep(directory)
@@ -139,7 +139,7 @@ import Testing
       let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
       #expect(error?.description.contains("other users can write to \(parent)") == true)
       #expect(throws: TargetError.self) { try plane.announce(in: directory) }
-      // Sticky, as /tmp is: nobody can put something else in the directory's place.
+      // Sticky, as /tmp is: nobody else can replace the directory.
       #expect(chmod(parent, 0o1777) == 0)
       #expect(try LocalPlane.announced(in: directory).gone == [plane])
     }

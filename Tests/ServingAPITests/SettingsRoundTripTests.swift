@@ -3,7 +3,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// What is sent comes back with the meaning it had, however a workspace writes it.
+/// What is sent is read back with the same meaning, whatever form the workspace returns.
 @Suite struct `Settings that a workspace keeps` {
   private static let config = EndpointConfig(entities: [ServedEntity(entityName: "a.b.m", entityVersion: "1")])
   private static let gateway = GatewaySettings(

@@ -240,7 +240,7 @@ import Testing
       #expect(access.target.source == source)
       #expect(access.credentials.proof == .token(Secret(token)))
       #expect(access.target.isLocalPlane == (token == "plane-token"))
-      // A plane's token goes through a socket that only its user can listen on; any other goes where its owner said.
+      // A plane's token goes through a socket that only its user can listen on; any other goes to the configured host.
       #expect((access.target.socket != nil) == (token == "plane-token"))
     case .error(let text):
       let error = #expect(throws: TargetError.self) { try resolver.resolve(host: item.host, profile: item.profile) }

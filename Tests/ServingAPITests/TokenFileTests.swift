@@ -2,7 +2,7 @@ import Foundation
 import ServingAPI
 import Testing
 
-/// A token that a plane or a controller makes for itself, and that its user's commands read.
+/// A token that a plane or a controller creates for itself, and that its user's commands read.
 @Suite struct TokenFileTests {
   private func withFile(_ body: (String) throws -> Void) throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "token-\(UUID().uuidString)")

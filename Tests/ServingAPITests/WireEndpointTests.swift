@@ -4,7 +4,7 @@ import ServingAPI
 import Testing
 
 @Suite struct WireEndpointTests {
-  /// The detailed object of a workspace in the middle of an update, with members no SDK documents.
+  /// The detailed object of a workspace during an update, with members that no SDK documents.
   static let golden = """
     {"name":"chat-prod","id":"0f3c00000000000000000000000000aa","creator":"deployer@example.com","task":"llm/v1/chat",
      "creation_timestamp":1767225600000,"last_updated_timestamp":1767229200000,"permission_level":"CAN_MANAGE",

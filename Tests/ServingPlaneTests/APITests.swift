@@ -29,7 +29,7 @@ struct APITests {
       }
       let query = try await plane.call("POST", "/serving-endpoints/x/invocations", [:], headers: [])
       #expect(query.status == 401)
-      // What needs no token.
+      // The calls that need no token.
       let health = try await status("/health", nil)
       #expect(health.status == 200)
       let discovery = try await status("/.well-known/databricks-config", nil)
@@ -183,7 +183,7 @@ struct APITests {
         ("POST", "/api/2.0/serving-endpoints", ["name": "chat"]),
         ("PUT", "/api/2.0/serving-endpoints/chat/config", ["served_entities": [entity("hello", 1)]]),
       ]
-      // This test is on the plane's machine, as a proxy is that brings strangers.
+      // This test runs on the plane's machine, like a proxy that forwards requests from outside.
       for (method, path, body) in calls {
         for headers in [
           [], [HTTPField("X-Forwarded-For", "127.0.0.1")], [HTTPField("X-Forwarded-For", "203.0.113.9")],

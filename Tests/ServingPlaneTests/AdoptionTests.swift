@@ -26,7 +26,7 @@ struct AdoptionTests {
       let sentence = try await plane.chat("chat").sentence
       #expect(sentence == "Hello")
       #expect(try servers(data) == left)
-      // What was adopted is watched and stopped like any other.
+      // An adopted replica is monitored and stopped like any other.
       let victim = try #require(left.first)
       kill(victim.pid, SIGKILL)
       try await eventually("it is replaced") {
@@ -76,7 +76,7 @@ struct AdoptionTests {
     let stray = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "60"],
       environment: [ReplicaMark.variable: "\(store.planeID).0123456789abcdef"], directory: "/", output: "/dev/null")
-    // Bears the mark of another plane: none of ours.
+    // Has the mark of another plane: not ours.
     let stranger = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "60"],
       environment: [ReplicaMark.variable: "0000.0123456789abcdef"],
@@ -100,7 +100,7 @@ struct AdoptionTests {
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
     }
-    // Every process of the replica dies, the record then names a living process that is not its own.
+    // Every process of the replica dies; the record then names a live process that is not its own.
     let store = try EndpointStore(path: data.settings.storePath)
     var record = try #require(try store.replicas().first)
     for entry in try data.replicaProcesses() { kill(entry.identity.pid, SIGKILL) }

@@ -14,7 +14,7 @@ import Testing
       var configuration = Configuration()
       configuration.allowsUnsafeTransactions = true
       let other = try DatabaseQueue(path: data.settings.storePath, configuration: configuration)
-      // Another writer keeps the store's file to itself, as a disk does that takes long over a commit.
+      // Another writer locks the store's file, like a disk that is slow to commit.
       try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
       async let patched = Self.patch(plane, isPatched)
       for _ in 0..<3 {
@@ -24,7 +24,7 @@ import Testing
         #expect(try await plane.call("GET", "/health").status == 200)
       }
       #expect(isPatched.withLock { $0 } == false)
-      // What is not written down yet is not told either.
+      // What is not stored yet is not reported either.
       #expect(try await plane.get("chat").json["tags"]?.arrayValue?.isEmpty != false)
       try await other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
       #expect(try await patched == 200)
@@ -57,7 +57,7 @@ import Testing
   }
 }
 
-/// An actor with a queue of changes, each of which lets go of the actor in its middle.
+/// An actor with a queue of changes, each of which suspends in the middle.
 private actor Steps {
   private let changes = ChangeQueue()
   private var steps: [String] = []
@@ -65,7 +65,7 @@ private actor Steps {
   func play(changes count: Int) async -> [String] {
     await withDiscardingTaskGroup { group in
       for number in 0..<count {
-        // One after the other into the queue: each begins to wait before the next one is made.
+        // Into the queue one at a time: each starts waiting before the next one is created.
         group.addImmediateTask { await self.change(number) }
       }
     }

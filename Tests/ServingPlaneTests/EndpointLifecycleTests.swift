@@ -48,7 +48,7 @@ struct EndpointLifecycleTests {
       let listed = try await plane.call("GET", "/api/2.0/serving-endpoints/")
       #expect(listed.json["endpoints"]?.arrayValue?.map { $0["name"] } == ["chat"])
 
-      // What is logged of requests is no part of how the server came up.
+      // Logged requests are not part of the startup output.
       let build = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-1/build-logs")
       #expect(build.json["logs"]?.stringValue?.hasSuffix("Application startup complete.\n") == true, "\(build.text)")
     }
@@ -103,7 +103,7 @@ struct EndpointLifecycleTests {
       #expect(Set(answers.map(\.sentence)) == ["Hello from v1", "Hello from v2"])
       let settled = try await plane.waitUntilSettled("chat")
       #expect(settled["config"]?["config_version"] == 2)
-      // The old one is gone once it was drained.
+      // The old one is gone after it was drained.
       try await eventually("one replica is left") {
         try data.replicaProcesses().count { $0.identity.pid == $0.session } == 1
       }
@@ -181,7 +181,7 @@ struct EndpointLifecycleTests {
       let twice = try await plane.create("chat", [entity("hello", 1)])
       #expect(twice.status == 409)
       #expect(twice.code == "RESOURCE_ALREADY_EXISTS")
-      // Deleting is allowed at any time, and takes the hanging one along.
+      // Deleting is always allowed, and also removes the hanging one.
       let deleted = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
       #expect(deleted.status == 200)
       let gone = try await plane.get("chat")
@@ -204,7 +204,7 @@ struct EndpointLifecycleTests {
       let before = Set(try data.replicaProcesses().map(\.identity))
       let first = try await plane.chat("chat").sentence
       #expect(first == "one")
-      // An entity without traffic can be asked by name.
+      // An entity without traffic can be queried by name.
       let pinned = try await plane.chat("chat", path: "/serving-endpoints/chat/served-models/b/invocations")
       #expect(pinned.sentence == "two")
 
@@ -224,7 +224,7 @@ struct EndpointLifecycleTests {
       _ = try await plane.create("chat", [entity("hello", 1, size: "Medium")])
       _ = try await plane.waitUntilSettled("chat")
       #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
-      // Growing keeps the two that run.
+      // Scaling up keeps the two that are running.
       let before = Set(try data.replicaProcesses().map(\.identity))
       _ = try await plane.put("chat", [entity("hello", 1, size: "Large")])
       _ = try await plane.waitUntilSettled("chat")
@@ -252,7 +252,7 @@ struct EndpointLifecycleTests {
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
       let first = try #require(try data.replicaProcesses().first { $0.identity.pid == $0.session }).identity
-      // The plane's own looks are requests too: the failure comes by itself.
+      // The plane's own probes are requests too: the failure happens by itself.
       let recovering = try await plane.wait("chat") { $0.activeEntity.deployment == "DEPLOYMENT_RECOVERING" }
       #expect(recovering.activeEntity.deploymentMessage.contains("0 of 1 replicas are ready"))
       #expect(recovering.state["config_update"] == "NOT_UPDATING")
@@ -343,9 +343,9 @@ struct EndpointLifecycleTests {
       #expect(settled["config"]?["config_version"] == 2)
       let short = try await plane.chat("chat").sentence
       #expect(short == "short")
-      // The old replica still has its request, and gives its whole answer before it goes.
+      // The old replica still has its request, and completes its answer before it stops.
       #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
-      // Left alone it would take 40 s, so that all of the above comes before its end.
+      // Left alone, it would take 40 s, so all of the above happens before its end.
       let hurry: JSONValue = ["token_ms": 0]
       _ = try await plane.http.execute(
         HTTPRequest(method: "POST", url: "http://127.0.0.1:\(port)/standin", body: hurry.bytes())

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// A machine with the world it thinks it is in: time, ids, and what was asked of the shell.
+/// A machine and its simulated world: time, ids, and what was requested of the shell.
 private struct Stage {
   var machine: EndpointMachine
   var now: Duration = .zero
@@ -111,7 +111,7 @@ struct EndpointMachineTests {
     #expect(stage.asked == [.save, .route, .drain(id: "r1")])
     #expect(stage.machine.routing.targets.map(\.replica) == ["r2"])
     #expect(stage.states == ["r1": .draining, "r2": .ready])
-    // What the old one says on its way out changes nothing.
+    // What the old one reports while it stops changes nothing.
     stage.replica("r1", became: .ready)
     #expect(stage.states["r1"] == .draining)
     stage.replica("r1", failed: "it fell over while it drained")
@@ -140,7 +140,7 @@ struct EndpointMachineTests {
     #expect(stage.asked.contains(.save))
     #expect(stage.asked.contains(.drain(id: "r2")))
     #expect(stage.states["r1"] == .ready)
-    // The failure stays; the next config is tried, be it the same.
+    // The failure stays; the next config is attempted, even if it is the same.
     stage.look(after: .seconds(3600))
     #expect(stage.machine.record.update.target == nil)
     try stage.put(served(3, name: "b"))
@@ -201,7 +201,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.routing.shares.map(\.weight) == [10, 90])
     #expect(Set(stage.machine.routing.targets.map(\.entity)) == ["x", "b"])
     #expect(stage.states.count == 2)
-    // Another environment is another launch.
+    // A different environment is a different launch.
     try stage.put(served(1, name: "x", traffic: 10, environment: ["A": "1"]), served(2, name: "b", traffic: 90))
     #expect(stage.started == ["r3"])
   }
@@ -291,7 +291,7 @@ struct EndpointMachineTests {
       return
     }
     #expect(reason.contains("1 more GPU is needed"))
-    // GPUs that others are about to give back are waited for.
+    // GPUs that others are about to release are waited for.
     stage.freeing = 1
     try stage.put(served(1))
     #expect(stage.started == [])

@@ -8,20 +8,20 @@ struct EnvironmentRuleTests {
   }
 
   @Test(arguments: [
-    // The loader's and the C library's.
+    // Of the loader and the C library.
     "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "ld_preload", "DYLD_INSERT_LIBRARIES", "GCONV_PATH", "LOCPATH",
     "GLIBC_TUNABLES", "OPENSSL_CONF", "KRB5_CONFIG",
-    // Interpreters'.
+    // Of interpreters.
     "PYTHONPATH", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONBREAKPOINT",
     "PYTHONUSERBASE",
     "PERL5OPT", "PERL5LIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "MPLBACKEND",
     "COVERAGE_PROCESS_START",
-    // Shells'.
+    // Of shells.
     "BASH_ENV", "ENV", "IFS", "PS4", "SHELLOPTS", "BASH_FUNC_ls", "SHELL", "ZDOTDIR",
     // Programs and folders.
     "PATH", "BROWSER", "EDITOR", "PAGER", "CC", "CXX", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "SSH_ASKPASS",
     "CUDA_HOME", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR", "TMP", "AWS_CONFIG_FILE", "KUBECONFIG",
-    // With a known-good prefix, and all the same.
+    // Refused although the prefix is known to be harmless.
     "VLLM_PLUGINS", "VLLM_ALLOW_INSECURE_SERIALIZATION", "VLLM_LOGGING_CONFIG_PATH", "VLLM_NCCL_SO_PATH",
     "VLLM_RUST_FRONTEND_PATH", "VLLM_CACHE_ROOT", "VLLM_SERVER_DEV_MODE", "HF_MODULES_CACHE",
     "HF_DATASETS_TRUST_REMOTE_CODE", "TRUST_REMOTE_CODE", "USE_HUB_KERNELS", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD",
@@ -29,7 +29,7 @@ struct EnvironmentRuleTests {
     "OMP_TOOL_LIBRARIES", "NCCL_NET_PLUGIN", "NCCL_TUNER_PLUGIN", "NCCL_PROFILER_PLUGIN", "NCCL_CONF_FILE",
     "TRITON_PTXAS_PATH", "TRITON_CACHE_MANAGER", "TRITON_CACHE_DIR", "HSA_TOOLS_LIB", "OMPI_MCA_plm_rsh_agent",
     "RAY_RUNTIME_ENV_HOOK", "MLFLOW_PYTHON_BIN",
-    // The plane's own.
+    // Of the plane itself.
     "PORT", "SETPOINT_REPLICA", "SETPOINT_ANYTHING",
     // Devices.
     "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",

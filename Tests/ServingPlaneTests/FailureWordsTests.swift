@@ -6,7 +6,8 @@ import Testing
 
 @testable import ServingPlane
 
-/// What a replica's end is called, what passes by itself, and what no words of an engine may tell.
+/// How the end of a replica is described, which failures are temporary, and what is never repeated from an engine's
+/// output.
 struct FailureWordsTests {
   @Test(arguments: ["reject_first", "drain_500_first"])
   func `a 5xx on the first token is retried and does not end the rollout`(switch name: String) async throws {
@@ -34,7 +35,7 @@ struct FailureWordsTests {
             + "vLLM ended with exit code 137, which stands for SIGKILL: it was killed"),
         "\(answer.message)")
       #expect(answer.message.contains("it is not retried"))
-      // The next one is answered by the replica that takes its place.
+      // The next one is answered by the replacement.
       _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
     }
   }
@@ -98,7 +99,7 @@ struct FailureWordsTests {
       executable: "/bin/sh", arguments: ["sh", "-c", "exit 7"], environment: [:], directory: "/",
       output: data.path + "/output")
     let note = ExitNote()
-    // As two waits of one replica do: the first to ask takes it from the kernel.
+    // Like two waits for one replica: the first one takes the status from the kernel.
     try await eventually("it ends") { note.collect(pid) != nil }
     #expect(note.collect(pid) == .code(7))
     #expect(ProcessSpawn.collect(pid) == nil, "the kernel tells it once")

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.serialized)
 struct ListenerTests {
-  /// The stand-in in a shell, with words of its own for host and port.
+  /// The stand-in in a shell, with its own values for host and port.
   private static func inShell(_ host: String, _ port: String, before: String = "") -> String {
     let server = TestData.entrypoint.replacing(" --host 0.0.0.0 --port 8000", with: "")
       .replacing("python3 '", with: "python3 \"").replacing(".py'", with: ".py\"")

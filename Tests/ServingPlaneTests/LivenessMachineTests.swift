@@ -20,7 +20,7 @@ struct LivenessMachineTests {
     var machine = machine()
     #expect(machine.observe(.metrics(running: 0, progress: 5), now: .seconds(10)) == .askForToken)
     #expect(machine.observe(.token, now: .seconds(11)) == .lookAgain)
-    // Not at every look: a token every ten seconds would keep a machine from resting.
+    // Not at every check: a token every ten seconds would keep a machine from idling.
     #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(20)) == .lookAgain)
     #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(41)) == .askForToken)
   }

@@ -7,7 +7,7 @@ import Testing
 /// The real binary as commands and as planes on one machine.
 @Suite(.serialized)
 struct LocalPlanesTests {
-  /// What `setpoint get` says, and whether it succeeded.
+  /// The output of `setpoint get`, and whether it succeeded.
   private func get(_ data: TestData, _ options: String...) async throws -> (isWell: Bool, text: String) {
     let run = try BinaryRun(data, ["get"] + options)
     return (try await run.ended() == .code(0), run.text)

@@ -39,7 +39,7 @@ struct ModelDirectoryTests {
     #expect(version.task == "llm/v1/chat")
     #expect(version.created == 1_700_000_000_000)
     #expect(FileManager.default.fileExists(atPath: version.artifacts + "/qwen3/config.json"))
-    // What was given by hand goes before what stands in the file.
+    // What was given explicitly takes precedence over the file.
     let second = try directory.register("main.a.qwen3", from: data.path + "/src", entrypoint: "vllm serve qwen3")
     #expect(second.number == 2)
     #expect(second.entrypoint == "vllm serve qwen3")
@@ -58,7 +58,7 @@ struct ModelDirectoryTests {
     let version = try directory.register("q", from: data.path + "/src", entrypoint: "vllm serve m")
     #expect(inode(version.artifacts + "/m/model.safetensors") == inode(big))
     #expect(inode(version.artifacts + "/m/config.json") != inode(data.path + "/src/m/config.json"))
-    // An edit at the source does not reach the version.
+    // An edit of the source does not change the version.
     try write("changed", "src/m/config.json")
     #expect(try String(contentsOfFile: version.artifacts + "/m/config.json", encoding: .utf8) == "small")
     var status = stat()

@@ -8,12 +8,12 @@ import Testing
   @Test func `a process that cannot be inspected is not dead`() throws {
     let own = try #require(ProcessTable.entry(getpid())).identity
     #expect(ProcessTable.isAlive(own))
-    // As where no descriptor is free.
+    // As if no descriptor were free.
     #expect(ProcessTable.isAlive(own, by: .unknown))
     #expect(!ProcessTable.isAlive(own, by: .gone))
     let other = ProcessTable.Identity(pid: own.pid, startTicks: own.startTicks + 1)
     #expect(!ProcessTable.isAlive(other))
-    // No process has a number beyond pid_max.
+    // No process has an id above pid_max.
     #expect(ProcessTable.look(1 << 30) == .gone)
   }
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// What a registration takes, what it refuses, and what is left of one that fails.
+/// What a registration accepts, what it refuses, and what a failed one leaves.
 struct RegistrationTests {
   private let data = TestData()
   private let models: String
@@ -38,7 +38,7 @@ struct RegistrationTests {
     try directory.register("q", from: source, entrypoint: "vllm serve m", followsLinks: followsLinks, copy: copy)
   }
 
-  /// What a registration says that must fail; checks that nothing is left of it.
+  /// The error of a registration that must fail; checks that nothing of it is left.
   private func refusal(
     _ source: String, followsLinks: Bool = false, copy: FolderCopy = FolderCopy(),
     sourceLocation: SourceLocation = #_sourceLocation
@@ -53,7 +53,7 @@ struct RegistrationTests {
     return try #require(error, sourceLocation: sourceLocation)
   }
 
-  // MARK: Where from
+  // MARK: Sources
 
   @Test(arguments: [
     "/", "/proc", "/proc/self", "/proc/1/fd", "/sys", "/sys/kernel", "/dev", "/dev/pts", "/proc/../proc/",
@@ -61,7 +61,7 @@ struct RegistrationTests {
   func `system folders cannot be registered`(_ path: String) throws {
     guard access(path, F_OK) == 0 else { return }
     #expect(try refusal(path).description.contains("cannot be registered"))
-    // Nor through a link, even where links are followed.
+    // Nor through a link, even if links are followed.
     try FileManager.default.createSymbolicLink(atPath: source + "/link", withDestinationPath: path)
     for follows in [true, false] {
       let error = try refusal(source, followsLinks: follows)
@@ -169,7 +169,7 @@ struct RegistrationTests {
   @Test(arguments: ["..", "a/../../b", "%2e%2e", "a%2Fb", "a\u{0}b", "x\u{202E}y", "-", ".", "a.", "versions/1"])
   func `names that could lead out of the models folder are refused everywhere`(_ name: String) throws {
     if name == "-" {
-      // Odd, and harmless.
+      // Unusual, and harmless.
       #expect(try directory.register(name, from: source, entrypoint: "v").artifacts.hasPrefix(models + "/-/"))
       return
     }
@@ -208,7 +208,7 @@ struct RegistrationTests {
     #expect(error?.code == .damaged)
     #expect(error?.description.contains(file) == true)
     #expect(try directory.version("q", 3).number == 3)
-    // Its number is not given to another one.
+    // Its number is not assigned again.
     #expect(try register(source).number == 4)
   }
 
@@ -278,7 +278,7 @@ struct RegistrationTests {
     let error = try refusal(source, copy: copy)
     #expect(error.code == .storage)
     #expect(error.description.contains("4 MB must be copied, and only 2 MB are free"), "\(error)")
-    // What is only linked needs no room.
+    // Linked files need no space.
     copy.linkFrom = 1
     #expect(try register(source, copy: copy).number == 1)
   }
@@ -295,7 +295,7 @@ struct RegistrationTests {
   }
 
   @Test func `a client that disconnects during a copy gets no version, and nothing is left`() async throws {
-    // Below the size from which files are linked, and without a byte on the disk.
+    // Below the size at which files are linked, and without a byte on the disk.
     for number in 0..<12 {
       let shard = source + "/shard-\(number).bin"
       try write("", shard)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// Folders of weights that are registered without a word on how they are served.
+/// Folders of weights that are registered without serving instructions.
 @Suite struct ServingInstructionsTests {
   private let data = TestData()
   private var directory: ModelDirectory { ModelDirectory(path: data.path + "/models", now: { 0 }) }

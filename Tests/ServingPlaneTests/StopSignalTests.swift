@@ -32,7 +32,7 @@ struct StopSignalTests {
   @Test func `a stop request at the moment of readiness is never lost, in ten thousand runs`() async {
     for _ in 0..<10_000 {
       let signal = StopSignal()
-      // As in a replica's life: a wait for the stop and one for readiness race, and the loser is cancelled.
+      // As in a replica's life: a wait for the stop and one for readiness race, and the loser is canceled.
       async let sent: Void = signal.send(.now)
       let first = await withTaskGroup(of: StopRequest?.self) { group in
         group.addTask { await signal.next() }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// Keeps what a plane says in its log.
+/// Records a plane's log.
 private struct Listener: LogHandler {
   final class Said: Sendable {
     private let state = Mutex<[String]>([])
@@ -29,7 +29,7 @@ private struct Listener: LogHandler {
 
 @Suite(.serialized)
 struct StoppingTests {
-  /// Runs a plane that the test stops by itself, and returns what it said.
+  /// Runs a plane that the test stops by itself, and returns its log.
   private func withPlane(
     _ data: TestData, adjust: (inout PlaneConfiguration) -> Void,
     _ body: @Sendable @escaping (PlaneClient, PlaneService, ServiceGroup) async throws -> Void
@@ -101,7 +101,7 @@ struct StoppingTests {
       },
       { plane, _, group in
         try await serve(plane, data, [:])
-        // Another connection, which stands before the plane stops to listen.
+        // Another connection, which is open before the plane stops listening.
         let second = PlaneClient(url: plane.url, token: plane.token)
         _ = try await second.get("chat")
         async let first = plane.chat("chat")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// The plane's store over the years: former and later versions, damage, growth, and who may read it.
+/// The plane's store over the years: previous and later versions, damage, growth, and access.
 @Suite(.timeLimit(.minutes(5))) struct StoreTests {
   private let data = TestData()
 
@@ -24,7 +24,7 @@ import Testing
     return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
   }
 
-  /// Why a plane on the data does not start.
+  /// The reason why a plane on the data does not start.
   private func startError() async throws -> PlaneStartError {
     let error = await #expect(throws: PlaneStartError.self) {
       try await withPlane(data) { _ in }
@@ -182,7 +182,7 @@ import Testing
     #expect(try versions() == [1, 101])
   }
 
-  // MARK: Who may read and write
+  // MARK: Access
 
   @Test
   func `the store, logs and replica folders belong to the plane's user alone, whatever they were before`() async throws

@@ -8,7 +8,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// Clients that ask without a pause, each on connections of its own, and count what is not answered.
+/// Clients that send requests without a pause, each on its own connections, and count those that are not answered.
 private final class Load: Sendable {
   private let state = Mutex<(answered: Int, failures: [String])>((0, []))
   private let isOver = Mutex(false)
@@ -71,7 +71,7 @@ struct TakeoverTests {
       }
       defer { load.stop() }
       for _ in 0..<3 {
-        // An answer that begins under the old plane and ends when the new one has long been there.
+        // An answer that begins under the old plane and ends long after the new one has taken over.
         async let long = client.call(
           "POST", "/serving-endpoints/chat/invocations",
           ["messages": [["role": "user", "content": "Hi"]], "max_tokens": 500, "ignore_eos": true])
@@ -141,7 +141,7 @@ struct TakeoverTests {
         if death == .afterTake {
           let taken = try #require(try await channel?.receive(.take, within: .seconds(60)))
           #expect(taken.descriptors.count >= 2)
-          // Held, not lost: a change and a new connection wait until it is clear who answers them.
+          // Held, not lost: a change and a new connection wait until it is decided which plane answers them.
           let other = PlaneClient(url: plane.url, token: plane.token)
           async let change = other.call(
             "PATCH", "/api/2.0/serving-endpoints/chat/tags", ["add_tags": [["key": "k", "value": "v"]]])
@@ -205,7 +205,7 @@ struct TakeoverTests {
         try await withNext(data, next) { url in
           #expect(url == plane.url)
           try await eventually("all are answered") { load.answered + load.failures.count == 8 }
-          // A connection that was made before is answered by the new plane, through the old one.
+          // A connection that was opened before is answered by the new plane, through the old one.
           let found = try await plane.get("chat")
           #expect(found.status == 200, "\(found.text)")
         }
@@ -266,7 +266,7 @@ private final class ServiceManager: Sendable {
 
   deinit { close(descriptor) }
 
-  /// The next process that says it is the service, ready to serve.
+  /// The next process that reports itself as the service, ready to serve.
   func mainProcess() async throws -> Int32 {
     var pid: Int32?
     try await eventually("the service says that it is ready") {

@@ -24,7 +24,7 @@ struct WholeReplicaTests {
       #expect(daemon.parent != daemon.session)
       _ = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
       try await eventually("no process is left") { try data.replicaProcesses().isEmpty }
-      // Also when the server dies by itself.
+      // Also if the server dies by itself.
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
       let second = try #require(try daemons(data).first)
@@ -97,7 +97,7 @@ struct WholeReplicaTests {
         try await eventually("it runs") {
           try data.replicaProcesses().contains { $0.identity.pid == $0.session }
         }
-        // Between the start of the process and some time after it is ready, differently in each round.
+        // Between the start of the process and some time after it is ready, at a different time in each round.
         for _ in 0..<(round * 3) { _ = try await plane.get("chat-\(round)") }
         let deleted = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat-\(round)")
         #expect(deleted.status == 200)

@@ -27,7 +27,7 @@ import Testing
 
   @Test func `a database is created complete, for its user alone, and opens again with its content`() throws {
     try withFolder { folder in
-      // What a process left that was killed while it made one.
+      // The remains of a process that was killed while it created one.
       try Data("half".utf8).write(to: URL(filePath: folder + "/a.sqlite.new"))
       try file(folder).open().write { try $0.execute(sql: "INSERT INTO thing1 (word) VALUES ('hello')") }
       let again = try file(folder).open()

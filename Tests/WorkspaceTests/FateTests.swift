@@ -6,7 +6,7 @@ import Planning
 import TestKit
 import Testing
 
-/// What may become of a rollout or of an endpoint, beside the switches.
+/// What may happen to a rollout or an endpoint, besides the switches.
 @Suite struct FateTests {
   private typealias World = ControllerWorld
 

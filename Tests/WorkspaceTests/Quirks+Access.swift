@@ -5,7 +5,7 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// 4.7: how a person's settings lead to a token, and what becomes of it.
+/// 4.7: how a user's settings lead to a token, and what happens to it.
 extension Quirk {
   static let access: [Quirk] = [
     .checked(75, "two kinds of credentials are an error that names both") {
@@ -77,7 +77,7 @@ extension Quirk {
     },
   ]
 
-  /// Why these settings lead nowhere.
+  /// The reason why these settings are refused.
   private static func refusal(_ environment: [String: String]) -> String {
     let resolver = TargetResolver(
       environment: environment, readFile: { _ throws(TargetError) in nil },

@@ -8,11 +8,11 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// 4.2: what comes back differs from what was sent and is no drift.
+/// 4.2: what is read back differs from what was sent and is not drift.
 extension Quirk {
   static let echo: [Quirk] = [
     .removable(14, "the traffic of a single entity is filled in") { handling in
-      // Our own bodies say it; here it gets lost on the way, and the server fills it in.
+      // Our own bodies contain it; here it is lost in transit, and the server fills it in.
       let rig = try WorkspaceRig(.config { $0.set("traffic_config", nil) })
       let endpoint = DesiredEndpoint.chat("1")
       let result = try await rig.apply(endpoint)
@@ -35,7 +35,7 @@ extension Quirk {
     },
     echoed(19, "budget_policy_id is never echoed", "budget_policy_id", .chat("1")),
     .checked(20, "burst_scaling_enabled and plaintext secrets are never echoed") {
-      // No manifest can say them: where somebody else's endpoint has them, it is not taken over.
+      // No manifest can express them: if an endpoint outside the fleet has them, it is not adopted.
       let rig = try WorkspaceRig()
       rig.workspace.foreign(
         "POST", "/api/2.0/serving-endpoints",
@@ -152,7 +152,7 @@ extension Quirk {
     },
   ]
 
-  /// With our diff nothing differs after an apply; with one that knows no meaning, this path does.
+  /// With our diff nothing differs after an apply; with one that does not know the meaning of fields, this path does.
   private static func echoed(
     _ number: Int, _ what: String, _ path: String, _ endpoint: DesiredEndpoint? = nil,
     _ habits: @escaping @Sendable (inout WorkspaceHabits) -> Void = { _ in }

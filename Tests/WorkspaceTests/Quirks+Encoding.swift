@@ -7,7 +7,7 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// 4.1: what a request has to look like.
+/// 4.1: the required form of a request.
 extension Quirk {
   static let encoding: [Quirk] = [
     .removable(1, "an omitted scale_to_zero_enabled: false is refused") { handling in
@@ -112,7 +112,7 @@ extension Quirk {
     },
   ]
 
-  /// An endpoint comes up and goes on to its next version, or the server refuses.
+  /// An endpoint becomes ready and updates to its next version, or the server refuses.
   static func createsAndUpdates(
     _ handling: Handling, _ undoing: Meddling, concurrency: ProvisionedConcurrency? = nil
   ) async throws {
@@ -146,7 +146,7 @@ extension Quirk {
     """
   }
 
-  /// What a person is told of a manifest before anything is sent, rules included.
+  /// What a user is told about a manifest before anything is sent, rules included.
   static func findings(_ text: String) -> [Finding] {
     let set = ManifestSet.read([(file: "chat.yaml", bytes: Array(text.utf8))])
     return set.findings + set.manifests.flatMap { $0.limitFindings() }

@@ -8,7 +8,7 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// 4.4: what things are called and who they are.
+/// 4.4: names and identities.
 extension Quirk {
   static let names: [Quirk] = [
     .removable(41, "the default name of an entity holds its version, and routes must follow") { handling in
@@ -38,7 +38,7 @@ extension Quirk {
       try await rig.requireNoDrift(endpoint, "made again")
     },
     .checked(43, "the creator is the runtime's identity, whoever updates") {
-      // The live creator is part of what is observed, for the preflight's rule and for people.
+      // The live creator is part of the observation, for the preflight rule and for users.
       let rig = try WorkspaceRig()
       rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "somebody@example.com")
       let live = try await APIProvider(rig.client).details("chat").creator

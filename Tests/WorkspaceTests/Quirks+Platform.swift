@@ -115,7 +115,7 @@ extension Quirk {
 
   private typealias World = ControllerWorld
 
-  /// The server's words reach whoever applied, and nothing is sent again.
+  /// The server's words reach the user who applied, and nothing is sent again.
   private static func requireTold(_ words: String, _ rig: WorkspaceRig) async throws {
     let result = try await rig.apply(.chat("1"))
     let told = result?.last?.decision.reason.detail ?? ""

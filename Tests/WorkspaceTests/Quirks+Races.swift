@@ -9,7 +9,7 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// 4.3: the world moves meanwhile.
+/// 4.3: live state changes meanwhile.
 extension Quirk {
   static let races: [Quirk] = [
     .removable(30, "a config update while another runs is a conflict") { handling in
@@ -43,7 +43,7 @@ extension Quirk {
       let retagged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "other"]))
       let result = try await rig.apply(retagged)
       if handling == .takenOut {
-        // A waiter that looks at the state alone.
+        // A waiter that checks only the state.
         let state = rig.shown()?["state"]?["config_update"]?.stringValue ?? ""
         try require(state != "UPDATE_FAILED", "the apply failed: \(state)")
       }
@@ -136,7 +136,7 @@ extension Quirk {
 
   private typealias World = ControllerWorld
 
-  /// The manifest whose version is `@champion`, as it is resolved now.
+  /// The manifest whose version is `@champion`, as it resolves now.
   private static func byAlias(_ rig: WorkspaceRig) async throws -> DesiredFleet {
     let text = manifest(flat("size: Small", version: "\"@champion\""))
     let set = ManifestSet.read([(file: "chat.yaml", bytes: Array(text.utf8))])
@@ -144,7 +144,7 @@ extension Quirk {
     return try await DesiredFleet.resolve(set) { try await resolver.resolve(model: $0.model, alias: $0.name) }
   }
 
-  /// Shows every endpoint as if nothing were under way.
+  /// Shows every endpoint as if no update were in progress.
   private static let hidesUpdates = Meddling.answers { _, json in
     guard var state = json["state"], json["config"] != nil else { return }
     state.set("config_update", "NOT_UPDATING")

@@ -57,8 +57,8 @@ struct EndpointLife {
     try requireLive("2", "update")
   }
 
-  /// Applies until nothing is under way: some errors cannot be told from passing trouble, and the walk then ends with what
-  /// it knows, for the next one to go on from.
+  /// Applies until nothing is in progress: some errors cannot be distinguished from temporary ones, and the apply then
+  /// ends with what it knows, for the next one to continue.
   private func applied(_ version: String) async throws -> ConvergenceResult? {
     var result: ConvergenceResult?
     for _ in 0..<Self.applies {

@@ -4,7 +4,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// One way in which a workspace may differ from the plainest one, for a life of an endpoint under it.
+/// One way in which a workspace may differ from the simplest one, for the life of an endpoint under it.
 struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
   let name: String
   /// The section or quirk of docs/serving-api.md.
@@ -31,7 +31,7 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
     WorkspaceSwitch(name, contract, concurrency: concurrency) { $0.workspace.change(change) }
   }
 
-  /// The first try of each create and config update goes wrong.
+  /// The first attempt of each create and config update fails.
   static func eachWrite(
     _ name: String, _ contract: String, _ fault: @escaping @Sendable (WorkspaceRig) -> WorkspaceDouble.Fault
   ) -> WorkspaceSwitch {
@@ -48,7 +48,7 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// The look that follows a create or a config update goes wrong.
+  /// The read that follows a create or a config update fails.
   static func lookAfterWrite(_ name: String, _ contract: String, _ fault: WorkspaceDouble.Fault) -> WorkspaceSwitch {
     WorkspaceSwitch(name, contract) { rig in
       let isArmed = Mutex(false)
@@ -110,7 +110,7 @@ extension WorkspaceSwitch {
       .habit("in no order, seed \(seed)", "Q22, 1.2") { $0.order = .random(seed: seed) }
     }
 
-  /// A 404 that does not come in the API's own words is not believed (Q74), so the last two forms have a test of their own.
+  /// A 404 that is not in the API's own form is not trusted (Q74), so the last two forms have their own test.
   private static let errorForms = ErrorForm.allCases.filter { ![.html, .empty].contains($0) }.map { form in
     WorkspaceSwitch.habit("errors as \(form.rawValue)", "1.7") { $0.errorForm = form }
   }

@@ -1,7 +1,7 @@
 import Scheduling
 import Testing
 
-/// A queue beside the time of its test. A class, so that expectations can call what changes it.
+/// A queue and the time of its test. A class, so that expectations can call mutating methods.
 private final class Bench {
   var queue: WorkQueue<String>
   var now: Duration = .zero
@@ -17,7 +17,7 @@ private final class Bench {
 
   func takeKey() -> String? { take()?.key }
 
-  /// Everything that is ready, in its order; all of it is running then.
+  /// Everything that is ready, in order; all of it is running then.
   func takeAll() -> [String] {
     var keys: [String] = []
     while let key = takeKey() { keys.append(key) }
@@ -327,7 +327,7 @@ private final class Bench {
     #expect(bench.queue.known == 0)
   }
 
-  // MARK: Figures
+  // MARK: Statistics
 
   @Test func `unfinished work is measured`() {
     for key in ["a", "b"] {

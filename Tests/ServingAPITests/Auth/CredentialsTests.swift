@@ -4,7 +4,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Which credentials are taken out of everything that was said, seen from where a command line sees it.
+/// Which of several configured credentials are used, from the point of view of a command line.
 @Suite struct CredentialsTests {
   private static let host = ["DATABRICKS_HOST": "https://h.example.com"]
   private static let client = ["DATABRICKS_CLIENT_ID": "id-1", "DATABRICKS_CLIENT_SECRET": "secret-1"]
@@ -64,7 +64,7 @@ import Testing
 
     enum Expected {
       case proof(Credentials.Proof, says: String)
-      /// Every one of these is a part of the error's text.
+      /// Each of these is a part of the error's text.
       case error([String])
     }
   }

@@ -4,7 +4,8 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Nothing that is thrown, described or dumped holds a token or a secret. Every secret of ``OAuthDouble`` has its mark.
+/// Nothing that is thrown, described or dumped contains a token or a secret. Every secret of ``OAuthDouble`` has its
+/// mark.
 @Suite struct SecrecyTests {
   private static let ways: [[String: String]] = [
     Door.client,
@@ -18,7 +19,7 @@ import Testing
     ["DATABRICKS_HOST": Door.host, "DATABRICKS_TOKEN": "sesame-personal-token"],
   ]
 
-  /// Answers that repeat all they were shown: headers and body.
+  /// Responses that repeat everything they were sent: headers and body.
   private static func parrot(_ status: Int, only part: String = "", door: Door) -> Transport {
     { request in
       guard request.url.contains(part) else { return try await door.oauth.transport(request) }

@@ -22,7 +22,7 @@ import Testing
 
   @Test func `many concurrent calls cause one token request`() async throws {
     let door = Door()
-    // The purchase takes long enough for every caller to have come.
+    // The token request takes long enough for every caller to arrive.
     let client = try door.client(transport: { request in
       if request.method == "POST", request.url.hasSuffix("/token") {
         for _ in 0..<200 { await Task.yield() }
@@ -77,12 +77,12 @@ import Testing
   }
 
   @Test(arguments: [
-    // An hour: the last 20 minutes are for replacing it, the last 40 seconds for nothing else.
+    // One hour: the token is refreshed in its last 20 minutes, and not used in its last 40 seconds.
     Age(lifetime: 3600, age: 2399, purchases: 1, isNew: false),
     Age(lifetime: 3600, age: 2401, purchases: 2, isNew: true),
     // Ten minutes: half of it.
     Age(lifetime: 600, age: 299, purchases: 1, isNew: false), Age(lifetime: 600, age: 301, purchases: 2, isNew: true),
-    // Seventy seconds, and five: half of them, and then no call goes out with it.
+    // Seventy seconds, and five: refresh after half of them, and then no call uses the old one.
     Age(lifetime: 70, age: 34, purchases: 1, isNew: false), Age(lifetime: 70, age: 36, purchases: 2, isNew: true),
     Age(lifetime: 5, age: 2, purchases: 1, isNew: false), Age(lifetime: 5, age: 3, purchases: 2, isNew: true),
     Age(lifetime: 5, age: 500, purchases: 2, isNew: true),
@@ -97,9 +97,9 @@ import Testing
   }
 
   @Test(arguments: [
-    // While it may still be used, a service that is away costs nothing, and is not asked at each call.
+    // While the token is usable, an unavailable token service costs nothing, and is not called each time.
     (2500, true), (3400, true),
-    // In the last 40 seconds there is nothing to go on with.
+    // In the last 40 seconds there is no token to continue with.
     (3580, false),
   ])
   func `an early refresh that fails leaves the old token in use`(age: Int, isLetIn: Bool) async throws {
@@ -117,7 +117,7 @@ import Testing
     } else {
       let error = await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(error?.kind == .unavailable)
-      // The others hear the same for a moment, and nobody asks again.
+      // For a moment the others get the same error, and there is no second request.
       await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(door.purchases.count == 2)
       door.timing.advance(by: .seconds(2))
@@ -249,7 +249,7 @@ import Testing
     try await client.ask()
     #expect(door.oauth.sold == 2)
 
-    // The profile is for another host now: what it holds is not this host's.
+    // The profile is for another host now: its credentials are not for this host.
     write("sesame-three", host: "https://other.example.com")
     door.timing.advance(by: .seconds(3600))
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
@@ -268,7 +268,7 @@ import Testing
       try await client.ask()
       door.timing.advance(by: .seconds(10))
     }
-    // Ten minutes of two-minute tokens, each replaced at its half.
+    // Ten minutes of two-minute tokens, each refreshed at half its life.
     #expect((5...11).contains(door.oauth.sold))
     #expect(door.workspace.requests.count == 60)
   }
@@ -350,7 +350,7 @@ import Testing
     try await client.ask()
     #expect(door.oauth.sold == 1)
     #expect(door.oauth.requests.first?.url == "https://workspace.example.com/.well-known/databricks-config")
-    // The documents are public: no credentials go along.
+    // The documents are public: no credentials are sent.
     for request in door.oauth.requests where request.method == "GET" {
       #expect(HTTPHeaders(request.headers)["Authorization"] == nil)
     }
