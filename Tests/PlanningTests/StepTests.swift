@@ -77,43 +77,43 @@ import Testing
       why: "a new version begins at the first step", action: .update, reason: .specChanged, next: "open at 0",
       shares: "1:100 2:0"),
     Case(
-      why: "which is sent", memory: Memory(revisions: both, attempt: at(steps[0], announced: nil)), action: .update,
+      why: "it is sent", memory: Memory(revisions: both, attempt: at(steps[0], announced: nil)), action: .update,
       reason: .specChanged, next: "put", shares: "1:100 2:0"),
     Case(
       why: "a first create has no steps", observed: nil, memory: Memory(), action: .create, reason: .doesNotExist,
       next: "open"),
     Case(
-      why: "nor has another size of the same version", desired: wanted(Rollout(larger("1"))), action: .update,
+      why: "nor has another size of a version", desired: wanted(Rollout(larger("1"))), action: .update,
       reason: .specChanged, next: "open", shares: "1:100"),
     Case(
-      why: "nor what was good before", observed: live(v3, version: 6),
+      why: "nor has a version that was good before", observed: live(v3, version: 6),
       memory: Memory(revisions: revisions((v2, .good), (v3, .good))), action: .rollback, reason: .wentBack,
       next: "open",
       shares: "2:100"),
     Case(
-      why: "nor the putting back of drift", desired: wanted(v1), observed: live(foreign, version: 6), action: .update,
+      why: "nor has a revert of drift", desired: wanted(v1), observed: live(foreign, version: 6), action: .update,
       reason: .drift, next: "open", shares: "1:100"),
     Case(
-      why: "nor a rollback",
+      why: "nor has a rollback",
       observed: live(v2, version: 6, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .good)), targetCheck: .init(digest: v1.digest, at: now, problem: nil)),
       action: .rollback, reason: .askedFor, next: "open", shares: "1:100"),
     Case(
-      why: "nor what comes where nothing is ready", observed: live(v1, ready: .notReady), action: .update,
+      why: "nor has an update while nothing is ready", observed: live(v1, ready: .notReady), action: .update,
       reason: .specChanged, next: "open", shares: "2:100"),
     Case(
-      why: "what is live and unknown is recorded before its first step", memory: Memory(), action: .update,
+      why: "an unknown live config is recorded before the first step", memory: Memory(), action: .update,
       reason: .specChanged, next: "record found"),
   ])
   func `a rollout begins at its first step`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
-      why: "live at its step, it is asked", observed: live(mix(10), version: 6),
+      why: "live at its step, it is verified", observed: live(mix(10), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .verifying, next: "verify"),
     Case(
-      why: "passed, it stays for the step's time", observed: live(mix(10), version: 6),
+      why: "after it passed, it stays for the step's duration", observed: live(mix(10), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed(.seconds(240)))), action: .update,
       reason: .promoting, next: "wait", shares: "1:50 2:50"),
     Case(
@@ -121,27 +121,27 @@ import Testing
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed(.seconds(600)))), action: .update,
       reason: .promoting, next: "go on to 50", shares: "1:50 2:50"),
     Case(
-      why: "and sent", observed: live(mix(10), version: 5),
+      why: "and then sent", observed: live(mix(10), version: 5),
       memory: Memory(revisions: both, attempt: at(steps[2], announced: nil)), action: .update, reason: .promoting,
       next: "put", shares: "1:50 2:50"),
     Case(
-      why: "a step without time is left at once", observed: live(mix(0), version: 6),
+      why: "a step without a duration ends at once", observed: live(mix(0), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[0], verification: passed())), action: .update,
       reason: .promoting, next: "go on to 10"),
     Case(
-      why: "after the last step comes the whole", observed: live(mix(50), version: 6),
+      why: "after the last step comes all of the traffic", observed: live(mix(50), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[2], verification: passed())), action: .update,
       reason: .promoting, next: "go on", shares: "2:100"),
     Case(
-      why: "which is asked again before it is good", observed: live(v2, version: 8),
+      why: "the whole is verified again before it is good", observed: live(v2, version: 8),
       memory: Memory(revisions: both, attempt: at(nil, announced: 8)), action: .update, reason: .verifying,
       next: "verify"),
     Case(
-      why: "without checks a step's time counts from when it was seen", desired: wanted(checks: []),
+      why: "without checks, a step's duration counts from when it was observed", desired: wanted(checks: []),
       observed: live(mix(10), version: 6), memory: Memory(revisions: both, attempt: at(steps[1], checks: [])),
       action: .update, reason: .verifying, next: "record"),
     Case(
-      why: "not ready yet, it is given time", observed: live(mix(10), version: 6, ready: .notReady),
+      why: "not ready yet: it gets time", observed: live(mix(10), version: 6, ready: .notReady),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .startingUp, next: "wait"),
     Case(
       why: "failed: held before anything else", observed: live(mix(10), version: 6),
@@ -149,7 +149,7 @@ import Testing
       action: .update,
       reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "inconclusive: neither promoted nor gone back", observed: live(mix(10), version: 6),
+      why: "inconclusive: neither promoted nor rolled back", observed: live(mix(10), version: 6),
       memory: Memory(
         revisions: both, attempt: at(steps[1], verification: verification(.inconclusive("503"), age: .seconds(600)))),
       action: .hold, reason: .inconclusive, next: "rest"),
@@ -160,43 +160,43 @@ import Testing
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
     Case(
-      why: "the provider has no capacity at a step: later again",
+      why: "the provider has no capacity at a step: retried later",
       observed: live(
         mix(0), pending: mix(10), update: .failed, message: "insufficient capacity", lastUpdated: 200),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .updating, next: "close failed"),
     Case(
-      why: "cancelled by a person at a step: held",
+      why: "canceled by a user at a step: held",
       observed: live(mix(0), pending: mix(10), update: .canceled, lastUpdated: 200),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
     Case(
-      why: "a person went back: it ends here",
+      why: "a user rolled back: the rollout ends here",
       observed: live(mix(10), version: 6, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed())), action: .update,
       reason: .updating, next: "close superseded"),
     Case(
-      why: "the manifest is edited: what is half-promoted is never good", desired: wanted(v3),
+      why: "the manifest is edited: a half-promoted version is never good", desired: wanted(v3),
       observed: live(mix(10), version: 6), memory: Memory(revisions: both, attempt: at(steps[1], checks: [])),
       action: .update, reason: .updating, next: "close superseded"),
     Case(
-      why: "also when it is not ready", desired: wanted(v3), observed: live(mix(10), version: 6, ready: .notReady),
+      why: "also if it is not ready", desired: wanted(v3), observed: live(mix(10), version: 6, ready: .notReady),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "steps taken out of the manifest: the rest follows at once", desired: wanted(steps: []),
+      why: "steps removed from the manifest: the rest follows at once", desired: wanted(steps: []),
       observed: live(mix(10), version: 6), memory: Memory(revisions: both, attempt: at(steps[1])), action: .update,
       reason: .promoting, next: "go on", shares: "2:100"),
     Case(
-      why: "other steps in the manifest: the next of those", desired: wanted(steps: [RolloutStep(traffic: 30)]),
+      why: "other steps in the manifest: the next one of those", desired: wanted(steps: [RolloutStep(traffic: 30)]),
       observed: live(mix(10), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed(.seconds(600)))), action: .update,
       reason: .promoting, next: "go on to 30"),
     Case(
-      why: "somebody else moves the traffic: not this attempt's", observed: live(mix(33), version: 7),
+      why: "another client moves the traffic: not this attempt's change", observed: live(mix(33), version: 7),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "a write that was lost is sent again", observed: live(mix(0), version: 5),
+      why: "a lost write is sent again", observed: live(mix(0), version: 5),
       memory: Memory(revisions: both, attempt: at(steps[1], announced: nil)), action: .update, reason: .promoting,
       next: "put", shares: "1:90 2:10"),
   ])
@@ -209,42 +209,42 @@ import Testing
 
   @Test(arguments: [
     Case(
-      why: "failed: back to what was good", observed: live(mix(10), version: 6, held: failed), memory: after,
+      why: "failed: back to the good revision", observed: live(mix(10), version: 6, held: failed), memory: after,
       action: .rollback, reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
-      why: "failed before any traffic: its entity goes too", observed: live(mix(0), version: 6, held: failed),
+      why: "failed before any traffic: its entity is removed too", observed: live(mix(0), version: 6, held: failed),
       memory: after, action: .rollback, reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
-      why: "at its place", observed: live(v1, version: 7, held: failed), memory: after, action: .hold,
+      why: "at the rollback target", observed: live(v1, version: 7, held: failed), memory: after, action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
-      why: "cancelled: stays as it is",
+      why: "canceled: stays as it is",
       observed: live(mix(10), version: 6, held: Held(digest: v2.digest, cause: .canceled, target: nil)), memory: after,
       action: .hold, reason: .quarantined, next: "rest"),
     Case(
-      why: "a new manifest starts again from what was good", desired: wanted(v3), observed: live(mix(10), version: 6),
+      why: "a new manifest starts from the good revision", desired: wanted(v3), observed: live(mix(10), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .superseded))), action: .update, reason: .specChanged,
       next: "open at 0", shares: "1:100 3:0"),
     Case(
-      why: "the manifest goes back in mid-steps", desired: wanted(v1), observed: live(mix(10), version: 6),
+      why: "the manifest is reverted at a step", desired: wanted(v1), observed: live(mix(10), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .superseded))), action: .rollback, reason: .wentBack,
       next: "open", shares: "1:100"),
     Case(
-      why: "somebody moved the traffic: it begins anew", observed: live(mix(33), version: 7),
+      why: "another client moved the traffic: the rollout starts over", observed: live(mix(33), version: 7),
       memory: Memory(revisions: revisions((v1, .good), (v2, .superseded))), action: .update, reason: .specChanged,
       next: "open at 0", shares: "1:100 2:0"),
     Case(
-      why: "lifted by a retry: it goes on where it is", observed: live(mix(10), version: 6),
+      why: "lifted by a retry: it continues where it is", observed: live(mix(10), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "no")))), action: .update,
       reason: .promoting, next: "open at 10", shares: "1:50 2:50"),
     Case(
-      why: "another machine records first what was there before", observed: live(mix(10), version: 6),
+      why: "another machine first records the previous config", observed: live(mix(10), version: 6),
       memory: Memory(), action: .update, reason: .promoting, next: "record found"),
     Case(
-      why: "and goes on where it is", observed: live(mix(10), version: 6), action: .update, reason: .promoting,
+      why: "and continues where it is", observed: live(mix(10), version: 6), action: .update, reason: .promoting,
       next: "open at 10"),
     Case(
-      why: "another machine goes back without a history of its own",
+      why: "another machine rolls back without a history of its own",
       observed: live(mix(10), version: 6, held: failed),
       memory: Memory(revisions: good, targetCheck: .init(digest: v1.digest, at: now, problem: nil)), action: .rollback,
       reason: .verificationFailed, next: "open", shares: "1:100"),
@@ -256,50 +256,50 @@ import Testing
       why: "without steps: all of the traffic, and the previous version stays", desired: wanted(steps: [], keeps: true),
       action: .update, reason: .specChanged, next: "open at 100", shares: "1:0 2:100"),
     Case(
-      why: "with steps it is the last of them", desired: wanted(keeps: true), observed: live(mix(50), version: 6),
+      why: "with steps, that is the last step", desired: wanted(keeps: true), observed: live(mix(50), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[2], verification: passed())), action: .update,
       reason: .promoting, next: "go on to 100", shares: "1:0 2:100"),
     Case(
-      why: "live with it: in sync", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
+      why: "live with the kept version: in sync", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .none, reason: .inSync, next: "rest"),
     Case(
-      why: "so it is for a machine without memory", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
+      why: "also for a machine without a memory", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
       memory: Memory(), action: .none, reason: .inSync, next: "rest"),
     Case(
-      why: "and so is the version alone: nothing is started only to be kept", desired: wanted(keeps: true),
+      why: "the version alone is in sync too: nothing is started only to be kept", desired: wanted(keeps: true),
       observed: live(v2, version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .none,
       reason: .inSync, next: "rest"),
     Case(
-      why: "what failed is not kept", desired: wanted(v1, keeps: true), observed: live(mix(0), version: 6),
+      why: "a failed version is not kept", desired: wanted(v1, keeps: true), observed: live(mix(0), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "no")))), action: .rollback,
       reason: .wentBack, next: "open", shares: "1:100"),
     Case(
-      why: "no longer wanted: removed in place", desired: wanted(steps: []), observed: live(mix(100), version: 6),
+      why: "no longer desired: removed in place", desired: wanted(steps: []), observed: live(mix(100), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .update, reason: .specChanged,
       next: "open", shares: "2:100"),
     Case(
-      why: "a later update keeps its own", desired: wanted(v3, steps: [], keeps: true),
+      why: "a later update keeps its own previous version", desired: wanted(v3, steps: [], keeps: true),
       observed: live(mix(100), version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .update, reason: .specChanged, next: "open at 100", shares: "2:0 3:100"),
     Case(
-      why: "the manifest goes back: a change of traffic", desired: wanted(v1, keeps: true),
+      why: "the manifest is reverted: a change of traffic", desired: wanted(v1, keeps: true),
       observed: live(mix(100), version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .rollback, reason: .wentBack, next: "open at 100", shares: "1:100 2:0"),
     Case(
-      why: "failed with it: back by traffic alone", desired: wanted(keeps: true),
+      why: "failed with a kept version: rolled back by traffic alone", desired: wanted(keeps: true),
       observed: live(mix(100), version: 6, held: failed), memory: after, action: .rollback,
       reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
-      why: "a failed update leaves what was kept before", desired: wanted(v3, keeps: true),
+      why: "a failed update leaves the previously kept version", desired: wanted(v3, keeps: true),
       observed: live(mix(100), version: 6, held: Held(digest: v3.digest, cause: .failed, target: v2.digest)),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good), (v3, .failed(.ours, "no")))), action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
-      why: "somebody gave the kept one traffic: put back", desired: wanted(keeps: true),
+      why: "another client gave the kept version traffic: reverted", desired: wanted(keeps: true),
       observed: live(mix(60), version: 7), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .update, reason: .drift, next: "open at 100", shares: "1:0 2:100"),
     Case(
-      why: "another size of the version leaves the kept one", desired: wanted(Rollout(larger("2")), keeps: true),
+      why: "another size does not change the kept version", desired: wanted(Rollout(larger("2")), keeps: true),
       observed: live(mix(100), version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .update, reason: .specChanged, next: "open at 100", shares: "1:0 2:100"),
   ])

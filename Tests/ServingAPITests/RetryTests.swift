@@ -29,7 +29,7 @@ import Testing
     Case(what: "a lost answer", method: "POST", answer: .lost(), isRetried: false),
     Case(what: "a request that was never sent", method: "POST", answer: .lost(mayHaveBeenSent: false), isRetried: true),
     Case(
-      what: "an answer that took too long as a whole", method: "GET",
+      what: "a response that exceeded the total timeout", method: "GET",
       answer: .failure(
         HTTPClientError(
           code: .timeout(.total), message: "not finished within 120 s", method: "", url: "",
@@ -46,10 +46,10 @@ import Testing
       what: "a bad certificate", method: "GET",
       answer: .failure(HTTPClientError(code: .tls, message: "", method: "", url: "")), isRetried: false),
     Case(
-      what: "400 with a passing trouble", method: "GET",
+      what: "400 with a temporary cause", method: "GET",
       answer: .error(400, "INVALID_STATE", "ClusterNotReadyException: wait"), isRetried: true),
     Case(
-      what: "500 with a passing trouble", method: "PUT",
+      what: "500 with a temporary cause", method: "PUT",
       answer: .error(500, "INTERNAL_ERROR", "RPC token bucket limit has been exceeded."), isRetried: true),
   ])
   func `temporary failures are retried, and nothing else`(item: Case) async throws {

@@ -38,7 +38,7 @@ extension Quirk {
       let waited = rig.world.now - before
       try require(waited >= .seconds(120), "waited \(waited)")
     },
-    .removable(78, "a token ends in the middle of a wait") { handling in
+    .removable(78, "a token expires during a wait") { handling in
       let rig = try WorkspaceRig { $0.tokenLife = .seconds(5) }
       rig.workspace.setFate(.readyAfter(.seconds(60)), model: ControllerWorld.model, version: "1")
       rig.workspace.setPersonalToken("token-without-renewal", of: "deployer@example.com")
@@ -61,7 +61,7 @@ extension Quirk {
       let result = await rig.world.converge(["chat"], of: fleet, reconciler, ConvergenceLimits(timeout: .seconds(600)))
         .first
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
-      try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were asked for")
+      try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were requested")
     },
     .checked(79, "a login page may come with status 200") {
       for page in [WorkspaceDouble.Fault.loginPage, .privateLink] {

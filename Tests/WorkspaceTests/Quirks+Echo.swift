@@ -26,7 +26,7 @@ extension Quirk {
     },
     echoed(15, "both names come back on routes", "config.traffic_config.routes[0].served_model_name"),
     echoed(
-      16, "Small comes back beside concurrency", "config.served_entities[0].workload_size",
+      16, "Small is returned beside concurrency", "config.served_entities[0].workload_size",
       .chat([.llm("1", concurrency: ProvisionedConcurrency(min: 4, max: 4))])
     ) { $0.namesSizeBesideConcurrency = true },
     echoed(17, "route_optimized and description come back where nobody set them", "route_optimized"),
@@ -55,10 +55,10 @@ extension Quirk {
         ])
       _ = rig.shown()
       let result = try await rig.apply(.chat("1"), .rigAdopting)
-      try require(result?.isInSync != true, "it was taken over")
+      try require(result?.isInSync != true, "it was adopted")
       try require(rig.workspace.writes.allSatisfy { $0.method != "PUT" }, "its config was replaced")
     },
-    .removable(21, "table_names come back as a profile; a profile nobody asked for stays") { handling in
+    .removable(21, "table_names are returned as a profile; a profile that nobody requested stays") { handling in
       let rig = try WorkspaceRig { $0.givesTelemetry = true }
       let unmanaged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "nlp"]))
       try await rig.requireInSync(unmanaged, try await rig.apply(unmanaged), "unmanaged")
@@ -81,13 +81,13 @@ extension Quirk {
     .noConcern(
       23, "scale_to_zero_enabled is forced to false for some system.ai models",
       "those are pay-per-token and provisioned throughput; custom models, which Setpoint serves, keep what was sent"),
-    .removable(24, "aliases come back only where they are asked for") { handling in
+    .removable(24, "aliases are returned only on request") { handling in
       let forget = Meddling(request: { $0.url = $0.url.replacing("include_aliases=true", with: "") })
       let rig = try WorkspaceRig(handling == .takenOut ? forget : Meddling())
       let aliases = try await ModelDirectoryClient(rig.client).model(ControllerWorld.model).aliases ?? []
       try require(aliases.map(\.aliasName) == ["champion"], "the aliases are \(aliases.map(\.aliasName))")
     },
-    .removable(25, "inherited grants and the deployer's own are no drift") { handling in
+    .removable(25, "inherited grants and the deployer's own are not drift") { handling in
       let flatten = Meddling.answers { path, json in
         guard path.contains("/permissions/") else { return }
         json.changeEach("access_control_list") { entry in
@@ -105,7 +105,7 @@ extension Quirk {
         grants == ["support": "CAN_QUERY", "deployer@example.com": "CAN_MANAGE"], "the grants are \(grants)")
     },
     echoed(26, "members appear that nobody knows", "a_member_of_the_future") { $0.speaksOfTheFuture = true },
-    .removable(27, "a list compared by place tells of the wrong element") { handling in
+    .removable(27, "a list compared by index reports the wrong element") { handling in
       let three = ["a", "b", "c"].enumerated().map { index, name in
         ServedEntity.llm("\(index + 1)", name: name, traffic: index == 0 ? 100 : 0)
       }

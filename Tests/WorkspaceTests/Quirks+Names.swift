@@ -11,13 +11,13 @@ import TestKit
 /// 4.4: names and identities.
 extension Quirk {
   static let names: [Quirk] = [
-    .removable(41, "the default name of an entity holds its version, and routes must follow") { handling in
+    .removable(41, "the default name of an entity contains its version, and routes must follow") { handling in
       let lag = Meddling.body("PUT", "/config") { body in
         body.set("traffic_config", ["routes": [["served_entity_name": "qwen3-1", "traffic_percentage": 100]]])
       }
       try await createsAndUpdates(handling, lag)
     },
-    .removable(42, "permissions go by an id that a recreated endpoint does not keep") { handling in
+    .removable(42, "permissions use an id that a recreated endpoint does not keep") { handling in
       let first = Mutex("")
       let stale = Meddling(request: { request in
         guard let range = request.url.firstRange(of: "/permissions/serving-endpoints/") else { return }
@@ -46,14 +46,14 @@ extension Quirk {
       try require(WorkspaceRule.creatorIsDeployer.severity != .off, "no rule compares the creator")
     },
     .noConcern(
-      44, "endpoints of a service principal are hidden in the web page's default list",
+      44, "endpoints of a service principal are hidden in the web UI's default list",
       "only a person's view of the web page; our list asks the API, which shows all"),
     .checked(45, "a file that is renamed renames no endpoint") {
       let text = Array(manifest(flat("size: Small")).utf8)
       let names = ["a.yaml", "b.yaml"].map { ManifestSet.read([(file: $0, bytes: text)]).manifests.map(\.name) }
       try require(names == [["chat"], ["chat"]], "\(names)")
     },
-    .removable(46, "replacing an ACL wipes the grants that others gave") { handling in
+    .removable(46, "replacing an ACL removes the grants of others") { handling in
       let replace = Meddling(request: { request in
         if request.method == "PATCH", request.url.contains("/permissions/") { request.method = "PUT" }
       })

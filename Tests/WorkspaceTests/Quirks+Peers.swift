@@ -31,7 +31,7 @@ extension Quirk {
       let table = rig.workspace.member("telemetry_config", of: "chat")?["inference_table_config"]?["name"]
       try require(table == "main.logs.other_payload", "the payload table is \(table?.text() ?? "none")")
     },
-    .removable(66, "a gateway's fallback must not get lost in an update of another part") { handling in
+    .removable(66, "a gateway's fallback must not be lost in an update of another part") { handling in
       let drop = Meddling.body("PUT", "/ai-gateway") { $0.set("fallback_config", nil) }
       let rig = try WorkspaceRig(handling == .takenOut ? drop : Meddling())
       func endpoint(_ calls: Int64) -> DesiredEndpoint {
@@ -79,7 +79,7 @@ extension Quirk {
       let changed = DesiredEndpoint.chat([.llm("1", environment: ["PASSWORD": secret + "-2", "HF": "{{secrets/a/b}}"])])
       let plan = try await rig.diff(changed)
       let fields = plan.changes.flatMap(\.fields)
-      try require(fields.contains { $0.path.contains("PASSWORD") }, "nothing says that it changes: \(fields)")
+      try require(fields.contains { $0.path.contains("PASSWORD") }, "the change is not shown: \(fields)")
       try require(fields.allSatisfy { !"\($0)".contains(secret) }, "\(fields)")
       try require(fields.contains { "\($0)".contains("{{secrets/a/b}}") }, "a reference may be shown: \(fields)")
     },
@@ -97,7 +97,7 @@ extension Quirk {
         try await rig.apply(.chat("1"))
         let result = try await rig.apply(.chat("3"))
         let told = result?.last?.decision.reason.detail ?? ""
-        try require(told.contains("unsupported dtype"), "told was: \(told)")
+        try require(told.contains("unsupported dtype"), "reported: \(told)")
       }
     },
     .checked(72, "a manifest without a config is refused, and not taken for an order to do nothing") {
@@ -110,7 +110,7 @@ extension Quirk {
       let result = try await rig.apply(
         ControllerWorld.fleet(), .rigPruning, limits: ConvergenceLimits(timeout: .seconds(60))
       ).first
-      try require(result?.isInSync != true, "the delete was called done")
+      try require(result?.isInSync != true, "the delete was reported as done")
       try require(rig.workspace.endpoint("chat") != nil, "it is gone")
     },
     .checked(74, "only a real 404 means absent") {

@@ -41,7 +41,7 @@ extension Quirk {
     },
     .noConcern(
       52, "a web framework that is too new breaks vLLM's health check", "a matter of the model's own environment"),
-    .noConcern(53, "the serving image has no compiler", "a matter of the model's own environment and variables"),
+    .noConcern(53, "the serving image has no compiler", "depends on the model's own environment and variables"),
     .noConcern(
       54, "uploads over 5 minutes need a newer SDK", "models are uploaded and registered before Setpoint sees them"),
     .checked(55, "somebody deletes endpoints that do not scale to zero every day") {
@@ -70,7 +70,7 @@ extension Quirk {
       try await rig.requireInSync(.chat([other]), try await rig.apply(.chat([other])), "another type")
     },
     .noConcern(
-      58, "the base image changes under a fixed spec", "nothing in the API tells of it, so nothing can compare it"),
+      58, "the base image changes under a fixed spec", "the API does not report it, so it cannot be compared"),
     .checked(59, "a failed first deployment leaves an endpoint without config") {
       for hides in [false, true] {
         let rig = try WorkspaceRig { $0.hidesFirstFailure = hides }
@@ -100,7 +100,7 @@ extension Quirk {
       try require(rig.count(429) == 0, "\(rig.count(429)) calls were refused")
     },
     .noConcern(
-      62, "rows of inference tables come late", "the tables are the readers' concern; Setpoint only switches them on"),
+      62, "inference tables get rows late", "the tables are the readers' concern; Setpoint only switches them on"),
     .checked(63, "a server's log is empty after a failed deployment: the build's log is read meanwhile") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
@@ -119,13 +119,13 @@ extension Quirk {
   private static func requireTold(_ words: String, _ rig: WorkspaceRig) async throws {
     let result = try await rig.apply(.chat("1"))
     let told = result?.last?.decision.reason.detail ?? ""
-    try require(told.contains(words), "told was: \(told)")
+    try require(told.contains(words), "reported: \(told)")
     rig.forget()
     _ = try await rig.apply(.chat("1"))
     try require(rig.workspace.writes.isEmpty, "it was sent again")
   }
 
   private static func requireAdvice(_ words: String) throws {
-    try require(KnownMessage.found(in: words)?.advice != nil, "there is no advice for: \(words)")
+    try require(KnownMessage.found(in: words)?.advice != nil, "no advice for: \(words)")
   }
 }

@@ -22,7 +22,7 @@ extension Quirk {
       try require(rig.count(409) == 0, "\(rig.count(409)) calls were refused as conflicts")
       try await rig.requireNoDrift(.chat("4"), "after somebody else's update")
     },
-    .removable(31, "telemetry is refused while an update runs") { handling in
+    .removable(31, "telemetry is refused during an update") { handling in
       let rig = try WorkspaceRig(handling == .takenOut ? hidesUpdates : Meddling())
       let plain = SideSettings(tags: ["team": "nlp"])
       try await rig.apply(.chat("1", settings: plain))
@@ -50,12 +50,12 @@ extension Quirk {
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
       try require(rig.workspace.endpoint("chat")?.tags["team"] == "other", "the tag is missing")
     },
-    .removable(33, "an endpoint without config is NOT_UPDATING from birth") { handling in
+    .removable(33, "an endpoint without a config is NOT_UPDATING from the start") { handling in
       let rig = try WorkspaceRig()
       rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "deployer@example.com")
       if handling == .takenOut {
         let isDone = rig.shown()?["state"]?["config_update"] == "NOT_UPDATING"
-        try require(!isDone || rig.world.liveVersion() == "1", "a waiter calls an empty endpoint done")
+        try require(!isDone || rig.world.liveVersion() == "1", "a waiter takes an empty endpoint for done")
       }
       let endpoint = DesiredEndpoint.chat([.llm("1")])
       try await rig.requireInSync(endpoint, try await rig.apply(endpoint, .rigAdopting), "an empty endpoint")
@@ -66,7 +66,7 @@ extension Quirk {
       rig.workspace.fail("POST", path: "/serving-endpoints", with: .loseAnswer)
       let result = try await rig.apply(.chat("1"))
       let made = rig.workspace.landed.count { $0.method == "POST" }
-      try require(made == 1, "it was made \(made) times")
+      try require(made == 1, "it was created \(made) times")
       try await rig.requireInSync(.chat("1"), result, "a lost answer")
     },
     .checked(35, "a deleted name may be taken for a while") {
@@ -91,7 +91,7 @@ extension Quirk {
       rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("4")]))
       _ = try await rig.diff(.chat("2"))
       let moved = saved.movements(now: try await reconciler.survey(fleet), replanned: try await reconciler.plan(fleet))
-      try require(moved.contains { $0.contains("chat") }, "nobody says that it moved: \(moved)")
+      try require(moved.contains { $0.contains("chat") }, "the move is not reported: \(moved)")
     },
     .removable(37, "nothing arbitrates between two reconcilers") { handling in
       let claim = Meddling.answers { _, json in
@@ -101,7 +101,7 @@ extension Quirk {
       rig.workspace.foreignEdit(
         "chat", config: EndpointConfig(entities: [.llm("1")]), tags: ["setpoint-fleet": "another"])
       _ = try await rig.apply(.chat("2"))
-      try require(rig.workspace.writes.isEmpty, "a stranger's endpoint was written to: \(rig.workspace.writes)")
+      try require(rig.workspace.writes.isEmpty, "an endpoint outside the fleet was written to: \(rig.workspace.writes)")
     },
     .checked(38, "a version may be registering for half an hour") {
       let rig = try WorkspaceRig()

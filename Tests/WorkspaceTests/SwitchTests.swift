@@ -110,7 +110,7 @@ struct EndpointLife {
     let plan = try await rig.diff(World.fleet(), .rigPruning)
     try require(plan.isInSync, "delete: the second diff says \(plan.changes.map(\.reason))")
     try await rig.requireInSync(endpoint("1"), try await applied("1"), "make again")
-    try require(rig.workspace.endpoint("chat")?.id != before, "make again: the id is the old one")
-    try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "make again: the grants are missing")
+    try require(rig.workspace.endpoint("chat")?.id != before, "create again: the id is the old one")
+    try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "create again: the grants are missing")
   }
 }

@@ -133,10 +133,10 @@ struct FaultScenario: Sendable, CustomStringConvertible {
       prepare: { $0.foreignEdit("chat", config: asManifest("1"), tags: ["owner": "somebody"]) },
       after: [rest, chat("2")], version: "2", phase: .inSync, writes: [patch, put]),
     FaultScenario(
-      description: "drift put back", change: { $0.foreignEdit("chat", config: ControllerWorld.config("2")) },
+      description: "drift reverted", change: { $0.foreignEdit("chat", config: ControllerWorld.config("2")) },
       version: "1", phase: .inSync, writes: [put]),
     FaultScenario(
-      description: "tags put back",
+      description: "tags reverted",
       before: [[rest, chat("1", extra: "  tags: {team: support}")]],
       change: { $0.foreignTags("chat", set: ["team": "sales"]) }, version: "1", phase: .inSync, writes: [patch]),
     FaultScenario(
