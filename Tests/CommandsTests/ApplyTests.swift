@@ -92,7 +92,7 @@ import Testing
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
       let applied = await bench.apply()
       #expect(applied.output.contains("hold (rolled back)"), "\(applied)")
-      #expect(await bench.diff().code == 1, "the manifest says something else than what a person decided")
+      #expect(await bench.diff().code == 1, "the manifest differs from the user's decision")
 
       let retried = await bench.run("retry", "support-chat")
       #expect(retried.code == 0, "\(retried)")
@@ -148,7 +148,7 @@ import Testing
       let failed = await bench.diff("--detailed-exitcode")
       #expect(failed.code == 1, "\(failed)")
       #expect(failed.notes.contains("boom"))
-      #expect(await bench.run("diff").code == 2, "a usage error of diff is no change")
+      #expect(await bench.run("diff").code == 2, "a usage error of diff is not a change")
     }
   }
 

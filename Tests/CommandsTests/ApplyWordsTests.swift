@@ -82,7 +82,7 @@ import Testing
       #expect(ends.hasPrefix("support-chat: created (") && ends.hasSuffix("s)"), "\(run)")
       #expect(!run.notes.contains("support-chat: created"), "\(run)")
       if isLive {
-        #expect(run.notes.hasSuffix("\u{1B}[1F\u{1B}[J"), "the line is taken off the terminal")
+        #expect(run.notes.hasSuffix("\u{1B}[1F\u{1B}[J"), "the line is removed from the terminal")
       } else {
         #expect(run.notes.contains("support-chat: creating: POST"))
       }

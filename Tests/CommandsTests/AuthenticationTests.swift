@@ -123,7 +123,7 @@ import Testing
       bench.workspace.fail(
         "PUT", with: .answer(status: 403, errorCode: "403", message: "Invalid access token. [ReqId: 1]"))
       let refused = await bench.run("apply", environment: token, transport: workspace)
-      #expect(refused.code == 0, "it is sent again, and nothing is held: \(refused)")
+      #expect(refused.code == 0, "it is retried, and nothing is held: \(refused)")
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
       let applied = await bench.run("apply", environment: token, transport: workspace)
       #expect(applied.code == 0, "\(applied)")

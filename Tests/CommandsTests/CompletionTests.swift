@@ -25,7 +25,7 @@ import Testing
       timing: timing)
     #expect(run.code == 0, "\(run)")
     #expect(run.notes == "")
-    #expect(timing.pauses.isEmpty, "it is asked once")
+    #expect(timing.pauses.isEmpty, "one request")
   }
 
   @Test

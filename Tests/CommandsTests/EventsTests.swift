@@ -61,7 +61,7 @@ import Testing
       #expect(await what("--host", "127.0.0.1:7387") == ["other"])
       #expect(await what("--fleet", "support") == ["fleet"])
       let both = await events(directory, "--since", "1h")
-      #expect(both.lines[1].contains("other at http://127.0.0.1:7387"), "where there are two providers, each is named")
+      #expect(both.lines[1].contains("other at http://127.0.0.1:7387"), "with two providers, each is named")
     }
   }
 
@@ -95,7 +95,7 @@ import Testing
       #expect(await run("delete", "chat").code == 0)
       let all = await what()
       #expect(all.last == "deleted", "\(all)")
-      #expect(all == (await what("")), "nothing is told to all that the fleet is not reported")
+      #expect(all == (await what("")), "the list of all events has none that the fleet list lacks")
       #expect(await what("other") == [])
     }
   }

@@ -32,7 +32,7 @@ import Testing
       }
 
       let imported = await CommandRun(["import", "--all", "--out", fleet], workspace: workspace)
-      #expect(imported.code == 1, "a fallback of the gateway is left out: \(imported)")
+      #expect(imported.code == 1, "a fallback of the gateway is omitted: \(imported)")
       #expect(imported.lines.count == Self.count)
 
       let planned = await run("diff", "--adopt", "-o", "json")

@@ -88,7 +88,7 @@ import Testing
 
   @Test func `a bundle becomes a manifest, with its variables resolved by their defaults`() async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle)
-    #expect(run.code == 1, "what the targets say is left aside: \(run)")
+    #expect(run.code == 1, "the settings of the targets are ignored: \(run)")
     #expect(run.output == manifest(version: "4"))
     #expect(
       run.notes.contains(
@@ -97,7 +97,7 @@ import Testing
 
   @Test func `a target's own settings apply if it is named`() async {
     let dev = await CommandRun(["import", "--from-bundle", "-", "--target", "dev"], input: Self.bundle)
-    #expect(dev.code == 0, "nothing is left out: \(dev)")
+    #expect(dev.code == 0, "nothing is omitted: \(dev)")
     #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
     #expect(
       dev.notes.contains(
@@ -166,7 +166,7 @@ import Testing
         -:9:20: warning: resources.model_serving_endpoints.chat.description: is unknown \
         (${workspace.current_user.userName}), so
         """), "\(run)")
-    #expect(run.notes.contains("served_entities[0].entity_name: is unknown (${var.a})"), "a circle ends")
+    #expect(run.notes.contains("served_entities[0].entity_name: is unknown (${var.a})"), "a cycle ends")
     #expect(run.notes.contains("served_entities[0].entity_version: is unknown (${var.looked})"))
     #expect(run.output.contains("name: chat"))
   }

@@ -89,12 +89,12 @@ import Testing
         manifest
         """), "\(run)")
     #expect(run.notes.contains("-:2:11: warning: resource.databricks_model_serving.chat.name: is unknown (${var.p"))
-    #expect(!(run.output + run.notes).contains("hunter2"), "what stands around a reference may be a secret")
+    #expect(!(run.output + run.notes).contains("hunter2"), "the text around a reference may be a secret")
     #expect(run.output.contains("# to complete by hand: name, which is ${var.prefix} at -:2:11\n"))
     #expect(run.output.contains("  model: ml.prod.qwen\n"))
     #expect(!run.output.contains("tags:"), "a tag without its value would be another tag")
     let checked = await CommandRun(["validate", "-f", "-"], input: run.output)
-    #expect(checked.code == 1, "an open manifest cannot be applied by mistake")
+    #expect(checked.code == 1, "an incomplete manifest cannot be applied by mistake")
     #expect(checked.output.contains("spec.entityVersion: required"))
   }
 

@@ -42,7 +42,7 @@ import Testing
     #expect(run.notes.contains("chat: omitted: \(path)"), "\(run)")
     #expect(run.output.contains("# omitted: \(path): "))
     #expect(run.output.contains("the endpoint is created without it"))
-    #expect(!run.output.contains("stays"), "nothing is there that could stay")
+    #expect(!run.output.contains("stays"), "nothing is left to keep")
   }
 
   @Test(arguments: [

@@ -59,7 +59,7 @@ import Testing
     json().error("\(words)", metadata: ["why": "\(words)"])
     #expect(lines.all.split(separator: "\n", omittingEmptySubsequences: false).count == 2)
     let printed = lines.all.dropLast()
-    #expect(Printable.line(String(printed)) == printed, "and it is safe to look at")
+    #expect(Printable.line(String(printed)) == printed, "and it is safe to print")
     let line = try JSONValue(parsing: lines.all)
     #expect(line["msg"]?.stringValue == words)
     #expect(line["why"]?.stringValue == words)

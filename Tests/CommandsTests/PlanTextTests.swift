@@ -43,7 +43,7 @@ import Testing
     #expect(lines.contains { $0.hasPrefix("    effect: ") && $0.contains("new replicas") })
     #expect(lines.contains("    calls: PUT /api/2.0/serving-endpoints/chat/config"))
     #expect(lines.last == "1 to update, 0 unchanged.")
-    #expect(!lines.joined().contains("new") || !lines.joined().contains("old → new"), "no value of the environment")
+    #expect(!lines.joined().contains("new") || !lines.joined().contains("old → new"), "no environment value")
   }
 
   @Test func `a create shows its fields without an effect, because nothing is running yet`() {

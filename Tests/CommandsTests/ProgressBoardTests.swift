@@ -18,7 +18,7 @@ import Testing
 
   @Test func `without a terminal, a wait is reported at least every fifteen seconds`() {
     var board = ProgressBoard()
-    #expect(board.reminder(now: 60_000) == nil, "nothing is waited for")
+    #expect(board.reminder(now: 60_000) == nil, "no waiting")
     _ = board.note(waiting("chat", "replica 1 loads"), now: 0)
     var said: [Int64] = [0]
     var lines: [String] = []

@@ -97,7 +97,7 @@ import Testing
       #expect(run.notes.contains("error: no controller has run with the state directory \(directory)/none"))
       #expect(run.notes.contains("setpoint run"))
       #expect(run.notes.contains("--controller"))
-      #expect(!FileManager.default.fileExists(atPath: "\(directory)/none"), "looking makes no files")
+      #expect(!FileManager.default.fileExists(atPath: "\(directory)/none"), "reading creates no files")
     }
   }
 

@@ -42,7 +42,7 @@ import Testing
     ] as [(String, String)])
   func `a suggested command carries the options it needs, quoted for a shell`(text: String, completed: String) {
     #expect(given.completed(text) == completed)
-    #expect(given.completed(completed) == completed, "twice is once")
+    #expect(given.completed(completed) == completed, "twice counts as once")
   }
 
   @Test func `a suggestion has a placeholder for the manifests`() {

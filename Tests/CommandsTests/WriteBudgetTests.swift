@@ -30,7 +30,7 @@ import Testing
         let run = try await apply(version: version)
         #expect(run.code == 0, "\(run)")
         #expect(run.notes.contains("waiting for the workspace's write budget (10 per 5s)"))
-        #expect(workspace.writes.count { $0.method == method } == 120, "a 429 would have been sent again")
+        #expect(workspace.writes.count { $0.method == method } == 120, "a 429 would have been retried")
         #expect(!run.notes.contains("429") && !run.notes.contains("will be retried"))
       }
     }

@@ -50,7 +50,7 @@ import Testing
       _ = try? await world.apply(scenario.fleet)
       if !world.workspace.isCrashed { return }
     }
-    Issue.record("\(scenario): crashed again and again")
+    Issue.record("\(scenario): crashed repeatedly")
   }
 
   private func rollouts(_ world: World) -> Int {

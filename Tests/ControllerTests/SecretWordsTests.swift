@@ -77,6 +77,6 @@ import Testing
       #expect(!text.contains(Self.value), "\(exit): \(text)")
       #expect(!text.contains(Self.token), "\(exit): \(text)")
     }
-    #expect(exits.contains { $0.1.contains(Redaction.mark) }, "the words themselves came through")
+    #expect(exits.contains { $0.1.contains(Redaction.mark) }, "the message itself arrived")
   }
 }

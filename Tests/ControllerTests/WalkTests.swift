@@ -114,7 +114,7 @@ import Testing
     let reconciler = world.reconciler()
     try await reconciler.rollBack("chat", to: nil)
     _ = await world.converge(["chat"], of: try await reconciler.standing("chat"), reconciler)
-    #expect(world.liveVersion() == "1", "what was adopted is a way back")
+    #expect(world.liveVersion() == "1", "the adopted config is a rollback target")
   }
 
   @Test
@@ -127,7 +127,7 @@ import Testing
     let prune = DecisionOptions(fleet: "test", prune: true)
 
     try await world.apply(World.fleet(keep, isComplete: false), options: prune)
-    #expect(world.workspace.endpoint("gone") != nil, "a source that was not read whole deletes nothing")
+    #expect(world.workspace.endpoint("gone") != nil, "an incomplete source deletes nothing")
 
     try await world.apply(World.fleet(keep), options: prune)
     #expect(world.workspace.endpoint("gone") == nil)

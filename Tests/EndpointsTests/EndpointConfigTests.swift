@@ -62,7 +62,7 @@ import Testing
     let live = EndpointConfig(entities: [entity("7", name: "main")])
     #expect(desired.isMet(by: live))
     #expect(desired.digest != live.digest)
-    #expect(!live.isMet(by: desired), "a name that was chosen is meant")
+    #expect(!live.isMet(by: desired), "an explicit name counts")
   }
 
   @Test(arguments: [

@@ -234,7 +234,7 @@ import Testing
         == "f.yaml:8:12: error: spec.gateway: serving planes do not support this setting; Databricks workspaces do; "
         + "remove it for endpoints on a plane")
     let plain = try #require(read(manifest(Self.head + "routeOptimized: false")).manifests.first)
-    #expect(plain.planeFindings.isEmpty, "that is what a plane's endpoint is")
+    #expect(plain.planeFindings.isEmpty, "a plane's endpoint is always like that")
   }
 }
 
@@ -288,9 +288,9 @@ import Testing
   @Test func `omitted settings are not managed`() throws {
     let silent = try settings("gateway:\naccess: ~\nnotifications:\ntelemetry:\ndescription: \"\"")
     #expect(silent == SideSettings())
-    #expect(try settings("gateway: {}") == SideSettings(), "nothing in it is written")
+    #expect(try settings("gateway: {}") == SideSettings(), "no field in it")
     #expect(try settings("gateway: {rateLimits: []}").gateway == GatewaySettings(rateLimits: []), "no limits, managed")
-    #expect(try settings("notifications: {}").notifications == NotificationSettings(), "nobody is told")
+    #expect(try settings("notifications: {}").notifications == NotificationSettings(), "no notifications")
   }
 
   @Test func `settings may consist of grants alone`() throws {

@@ -167,7 +167,7 @@ private func eventStream(
             before = written.withLock { $0 }
             try await Task.sleep(for: .milliseconds(300))
           }
-          #expect(before < 1600, "of \(pieces / 16) MiB, \(before / 16) were sent to a client that reads nothing")
+          #expect(before < 1600, "\(before / 16) of \(pieces / 16) MiB were sent to a client that reads nothing")
           return try await parts.rest().utf8.count
         }
         #expect(length == pieces << 16)

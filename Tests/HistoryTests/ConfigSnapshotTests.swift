@@ -61,7 +61,7 @@ import Testing
     let snapshot = try stored(original)
     #expect(try snapshot.restored(from: [], key: key) == original)
     #expect(snapshot.outline.entities.first?.concurrency == ProvisionedConcurrency(min: 4, max: 16))
-    #expect(!ConfigSnapshot(of: config([:]), key: key).json.text().contains("concurrency"), "a size stays as it was")
+    #expect(!ConfigSnapshot(of: config([:]), key: key).json.text().contains("concurrency"), "a size is unchanged")
   }
 
   @Test func `records from before concurrency are still readable`() throws {

@@ -106,7 +106,7 @@ import Testing
     #expect(what(try await store.events(names: ["chat"])) == ["one", "three"])
     #expect(what(try await store.events(host: host, names: ["chat", "other"], since: at(2))) == ["four"])
     try await store.save([], removing: ["chat"], fleet: "f", host: host, at: at(6))
-    #expect(what(try await store.events(fleet: "f")) == ["one", "two"], "what is gone keeps its story")
+    #expect(what(try await store.events(fleet: "f")) == ["one", "two"], "a deleted endpoint keeps its history")
   }
 
   @Test func `a fleet's events are limited to the newest`() async throws {

@@ -38,7 +38,7 @@ struct TestServer: Sendable {
     var line = Data()
     while line.last != UInt8(ascii: "\n") {
       let more = output.fileHandleForReading.availableData
-      try #require(!more.isEmpty, "the test server ended before it said its ports; it needs python3 and openssl")
+      try #require(!more.isEmpty, "the test server ended before it printed its ports; it needs python3 and openssl")
       line += more
     }
     let address = try JSONDecoder().decode(Address.self, from: line)

@@ -108,10 +108,10 @@ import Testing
     memory.apply(opened(.update, [champion]))
     memory.apply(.closed(.init(.good, at: now)))
     memory.apply(opened(.rollback, []))
-    #expect(memory.revisions.first?.aliases == [champion], "a rollback asks no alias")
+    #expect(memory.revisions.first?.aliases == [champion], "a rollback resolves no alias")
     memory.apply(.closed(.init(.good, at: now)))
     memory.apply(opened(.update, []))
-    #expect(memory.revisions.first?.aliases == [], "the version is written out now")
+    #expect(memory.revisions.first?.aliases == [], "the version is explicit now")
   }
 }
 

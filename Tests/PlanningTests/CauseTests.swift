@@ -37,7 +37,7 @@ import Testing
       name: "chat", id: "id", pending: pending, readiness: .notReady, update: .failed)
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.hasPrefix("a: no capacity ("), "whose words, and what to do")
+    #expect(found.words.hasPrefix("a: no capacity ("), "the source of the message, and what to do")
     #expect(found.words.contains("); b: out of memory ("))
   }
 
@@ -166,7 +166,7 @@ import Testing
     #expect(decision.next == .wait(.seconds(1)), "and never held")
     var goingBack = Memory(attempt: attempt(v2, .rollback))
     goingBack.apply(.received(receipt, put, at: now))
-    #expect(goingBack.attempt?.refusal?.cause == .ours, "what was good and is gone is the provider's last word")
+    #expect(goingBack.attempt?.refusal?.cause == .ours, "for a rollback, a missing version is a final refusal")
   }
 
   @Test(arguments: [

@@ -85,7 +85,7 @@ import Testing
     spread.apply(.received(.unavailable("503", retryAfter: nil), put, at: now, chance: 0.5))
     #expect(spread.setbacks[.config]?.until == now + .milliseconds(1100))
     spread.apply(.received(.unavailable("503", retryAfter: .seconds(20)), put, at: now, chance: 0.5))
-    #expect(spread.setbacks[.config]?.until == now + .seconds(22), "never sooner than the server says")
+    #expect(spread.setbacks[.config]?.until == now + .seconds(22), "never before the server's Retry-After")
   }
 
   @Test func `a lost response leaves the attempt open, without a version`() {
@@ -135,7 +135,7 @@ import Testing
     let memory = Memory(revisions: revisions((v1, .good)), endpointID: "id", lastVersion: 5)
     let decision = decided(endpoint(v1), live(foreign, version: 7), memory)
     #expect(decision.warnings == ["config version 7 was not written by this machine, which last wrote 5"])
-    #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to put back")
+    #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to revert")
   }
 }
 

@@ -107,6 +107,6 @@ import Testing
     #expect(decision.warnings.contains { $0.contains("old words") })
     #expect(decision.warnings.contains { $0.contains("b-2") })
     observed.settings = ObservedSettings(description: "new words")
-    #expect(decided(desired, observed, known, allow: true).warnings.isEmpty, "a policy is never answered: no news")
+    #expect(decided(desired, observed, known, allow: true).warnings.isEmpty, "the API never returns a policy")
   }
 }

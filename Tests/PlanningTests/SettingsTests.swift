@@ -189,7 +189,7 @@ import Testing
 
     var other = everything
     other.gateway = GatewaySettings(usageTracking: true)
-    #expect(world.look(manifest(other)).next.word == "set gateway", "another content does not wait")
+    #expect(world.look(manifest(other)).next.word == "set gateway", "other content does not wait")
   }
 
   @Test func `an accepted call without effect is sent again at growing intervals`() {
@@ -217,7 +217,7 @@ import Testing
     #expect(delays == [.seconds(15), .seconds(30), .seconds(60)])
     world.now = world.now + .seconds(2 * 3600)
     world.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: world.now))
-    #expect(world.look(desired).next == .wait(.seconds(15)), "hours later it is news")
+    #expect(world.look(desired).next == .wait(.seconds(15)), "hours later it counts as new")
   }
 
   @Test func `an outage of one kind of setting does not stop the others`() {

@@ -71,7 +71,7 @@ import Testing
     #expect(inSync.action == .hold)
     #expect(inSync.reason == Reason(.refused, "403 tag policy"))
     let changed = decided(endpoint(v2, deletionPolicy: .retain), live(v1), refused)
-    #expect(changed.next.word == "open update", "the rollout goes on")
+    #expect(changed.next.word == "open update", "the rollout continues")
     #expect(changed.warnings == ["the tags could not be changed: 403 tag policy"])
   }
 

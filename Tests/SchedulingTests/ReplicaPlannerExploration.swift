@@ -143,7 +143,7 @@ private struct World: Hashable {
         #expect(wrong.isEmpty, "\(wrong) in \(world)")
         let surge = places.map { $0 >= counts.old + counts.new } ?? true
         if surge, world.crashesLeft == 3, planned.target != nil || planned.verdict == "failed" {
-          #expect(planned.ready("old") == counts.old, "the old must serve on: \(planned)")
+          #expect(planned.ready("old") == counts.old, "the old version must keep serving: \(planned)")
         }
         frontier += planned.successors(faults: true)
         check(end: settle(planned), of: planned, counts: counts, places: places)

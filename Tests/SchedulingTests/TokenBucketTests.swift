@@ -28,7 +28,7 @@ private final class Bucket {
     for second in [0, 10, 20] { #expect(take("first", at: second) == nil) }
     let waits = (0..<7).map { take("key \($0)", at: 100) }
     #expect(waits == [200, 210, 220, 500, 510, 520, 800].map { .seconds($0) })
-    #expect(take("key 5", at: 100) == .seconds(520), "asking again keeps the place")
+    #expect(take("key 5", at: 100) == .seconds(520), "asking again keeps the position")
   }
 
   @Test func `a caller that asks at the time it was told gets its token`() {
@@ -56,7 +56,7 @@ private final class Bucket {
     #expect(tokens.take(for: "last", urgent: false, now: .seconds(701)) == .seconds(299), "one is still in use")
     tokens.giveBack(now: .seconds(800))
     tokens.giveBack(now: .seconds(800))
-    #expect(tokens.free == 0, "no more is given back than was held")
+    #expect(tokens.free == 0, "no more tokens are returned than were held")
     #expect(tokens.take(for: "last", urgent: false, now: .seconds(1000)) == nil)
     #expect(tokens.free == 0)
     #expect(tokens.take(for: "end", urgent: false, now: .seconds(1100)) == nil)
@@ -67,7 +67,7 @@ private final class Bucket {
     #expect(take("edit", at: 1) == .seconds(299))
     #expect(take("rollback", urgent: true, at: 2) == .seconds(298))
     #expect(take("rollback 2", urgent: true, at: 3) == .seconds(297))
-    #expect(take("rollback 2", urgent: true, at: 300) == nil, "there are tokens enough for both")
+    #expect(take("rollback 2", urgent: true, at: 300) == nil, "there are enough tokens for both")
     #expect(take("edit", at: 300) == nil, "and one more than the one that is kept")
     #expect(take("edit 2", at: 300) == .seconds(300))
     #expect(take("rollback", urgent: true, at: 301) == nil)

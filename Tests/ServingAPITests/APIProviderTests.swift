@@ -250,7 +250,7 @@ import Testing
       try await provider.ask("e", entity: nil, prompt: "hi", timeout: .seconds(5))
     }
     #expect(error?.kind == .timeout)
-    #expect(error?.advice == nil, "the address is not what is wrong")
+    #expect(error?.advice == nil, "the address is not the problem")
   }
 
   @Test func `a stream is reassembled however its bytes are split`() async throws {

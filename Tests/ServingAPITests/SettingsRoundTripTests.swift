@@ -60,7 +60,7 @@ import Testing
     try await provider.patchNotifications("e", NotificationSettings())
     let rest = try await settled(workspace).settings
     #expect(rest?.gateway == nil && rest?.notifications == nil)
-    #expect(try await settled(workspace).active?.version == 1, "no setting makes a config version")
+    #expect(try await settled(workspace).active?.version == 1, "no setting creates a config version")
   }
 
   @Test func `telemetry waits for the update's end, comes back as a profile, and can be removed`() async throws {
@@ -93,7 +93,7 @@ import Testing
     let deployer = Principal.user("deployer@example.com")
     let start = try await provider.access(id: id)
     #expect(start.caller == deployer)
-    #expect(start.grants == [Grant(deployer, .canManage)], "what administrators inherit is not ours")
+    #expect(start.grants == [Grant(deployer, .canManage)], "inherited grants of administrators are not ours")
     try await provider.patchAccess(
       id: id, [Grant(.group("support"), .canQuery), Grant(.user("lead@example.com"), .canView)])
     try await provider.patchAccess(id: id, [Grant(.user("lead@example.com"), .canManage)])

@@ -20,7 +20,7 @@ import Testing
       let attributes = try FileManager.default.attributesOfItem(atPath: file)
       #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
       let folder = (file as NSString).deletingLastPathComponent
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["token"], "nothing is left beside it")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["token"], "no other file is left")
     }
   }
 

@@ -123,7 +123,7 @@ import Testing
         "served_entities[main].provisioned_model_units",
       ])
     config.members["auto_capture_config"] = ["enabled": false, "catalog_name": "c"]
-    #expect(!config.unrepresentedMembers.contains("auto_capture_config"), "what is off for good is no loss")
+    #expect(!config.unrepresentedMembers.contains("auto_capture_config"), "a member that is always off is no loss")
   }
 
   @Test func `every member of a wrong type is found, with its location`() throws {

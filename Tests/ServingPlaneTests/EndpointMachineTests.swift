@@ -76,7 +76,7 @@ struct EndpointMachineTests {
     stage.look(after: .seconds(30))
     let second = try #require(stage.started.first ?? stage.machine.replicas.keys.first)
     stage.replica(second, became: .ready)
-    #expect(stage.machine.lastFailure(entity) == nil, "that has been overcome")
+    #expect(stage.machine.lastFailure(entity) == nil, "that cause is in the past")
     stage.now += .seconds(10)
     stage.replica(second, failed: "the engine is frozen", repeats: true)
     #expect(stage.machine.lastFailure(entity) == "the engine is frozen")

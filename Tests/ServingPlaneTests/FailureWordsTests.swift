@@ -102,6 +102,6 @@ struct FailureWordsTests {
     // Like two waits for one replica: the first one takes the status from the kernel.
     try await eventually("it ends") { note.collect(pid) != nil }
     #expect(note.collect(pid) == .code(7))
-    #expect(ProcessSpawn.collect(pid) == nil, "the kernel tells it once")
+    #expect(ProcessSpawn.collect(pid) == nil, "the kernel reports it once")
   }
 }

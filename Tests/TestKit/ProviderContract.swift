@@ -75,7 +75,7 @@ extension ProviderContract {
       try expect(endpoint.active?.version == receipt.announcedVersion, "the announced version")
       try expect(fixture.config(fixture.better).isMet(by: endpoint.active?.config), "the config that was sent")
       try expect(endpoint.id == before.id, "the same endpoint")
-      try expect(endpoint.lastUpdated >= before.lastUpdated, "a time that does not go back")
+      try expect(endpoint.lastUpdated >= before.lastUpdated, "a time that does not decrease")
     },
     ProviderContract(name: "a second change during an update is a conflict") { fixture in
       try await fixture.createAndSettle(fixture.good)
@@ -94,7 +94,7 @@ extension ProviderContract {
         try expect(endpoint.readiness == .ready && endpoint.active == before.active, "the old config, ready")
       }
       let answer = try await fixture.ask()
-      try expect(answer.status == 200, "an answer of the old version, got \(answer.status): \(answer.text)")
+      try expect(answer.status == 200, "a response of the old version, got \(answer.status): \(answer.text)")
     },
     ProviderContract(name: "after a failed update the next one may be sent") { fixture in
       try await fixture.createAndSettle(fixture.good)
@@ -102,7 +102,7 @@ extension ProviderContract {
       _ = try await fixture.settled()
       _ = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.better))
       let endpoint = try await fixture.settled()
-      try expect(endpoint.update == .notUpdating, "no failure any more")
+      try expect(endpoint.update == .notUpdating, "no failure left")
       try expect(fixture.config(fixture.better).isMet(by: endpoint.active?.config), "the better config")
     },
     ProviderContract(name: "a failed first deployment leaves an endpoint that can be updated") { fixture in

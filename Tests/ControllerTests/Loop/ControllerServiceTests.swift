@@ -80,7 +80,7 @@ import Testing
       if try await condition() { return }
       try await Task.sleep(for: .milliseconds(10))
     }
-    Issue.record("did not come true: \(what)")
+    Issue.record("never happened: \(what)")
   }
 
   private func world() throws -> World {

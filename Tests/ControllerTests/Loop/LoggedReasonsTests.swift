@@ -12,7 +12,7 @@ import Testing
     let short = "there is no registered model main.support.missing… (see above)"
     #expect(logged.words(why, of: "chat") == short)
     #expect(logged.words(why, of: "chat") == short, "also the third time")
-    #expect(logged.words(why, of: "other") == why, "nobody has said it of the other one")
+    #expect(logged.words(why, of: "other") == why, "not logged for the other one yet")
     logged.forget("chat")
     #expect(logged.words(why, of: "chat") == why)
   }

@@ -43,7 +43,7 @@ import Testing
     let status = try #require(await rig.status())
     #expect(status.phase == .blocked && status.reason == .blocked)
     #expect(status.why.contains("version 2"))
-    #expect(status.desired?.contains("/2") == true, "what it waits for stays to be seen")
+    #expect(status.desired?.contains("/2") == true, "what it waits for remains visible")
     rig.world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready])
     try await rig.run(for: .seconds(120))
     #expect(rig.world.liveVersion() == "2")
@@ -108,7 +108,7 @@ import Testing
     while rig.world.workspace.landed.isEmpty, rig.world.now - began < .seconds(60) {
       try await rig.run(for: .milliseconds(100))
     }
-    #expect(rig.world.now - began < .seconds(6), "four times a second, and no back-off of ours")
+    #expect(rig.world.now - began < .seconds(6), "four waits of one second, and no backoff of our own")
   }
 
   @Test func `a registry that does not answer is reported once as that, and not as an invalid manifest`() async throws {

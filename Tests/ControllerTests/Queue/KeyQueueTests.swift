@@ -11,7 +11,7 @@ private func until(
     if isSo() { return }
     await Task.yield()
   }
-  Issue.record("never came about: \(what)", sourceLocation: location)
+  Issue.record("never happened: \(what)", sourceLocation: location)
 }
 
 /// Who works on what, as the workers themselves observed it.
@@ -116,7 +116,7 @@ private final class Ledger: Sendable {
       for _ in 0..<4 { group.addTask { await queue.next()?.key } }
       await untilIdle(4)
       await until("somebody sleeps") { clock.sleepers == 1 }
-      #expect(clock.sleeps == 1, "and nobody asks again and again")
+      #expect(clock.sleeps == 1, "and nobody polls")
       clock.advance(to: .seconds(29))
       #expect(queue.takeReady() == nil)
       clock.advance(to: .seconds(30))
@@ -182,7 +182,7 @@ private final class Ledger: Sendable {
     #expect(await waiting.value == nil)
     #expect(queue.figures.idleWorkers == 0)
     queue.add("a", priority: .edit)
-    #expect(queue.takeReady()?.key == "a", "the key is not lost to a worker that is gone")
+    #expect(queue.takeReady()?.key == "a", "the key is not lost to a canceled worker")
   }
 
   @Test func `a worker that is canceled before it asks takes nothing`() async {
@@ -205,7 +205,7 @@ private final class Ledger: Sendable {
     #expect(await queue.next() == nil)
     queue.finish("running", .done)
     #expect(queue.figures.running == 0)
-    #expect(queue.figures.depth == 1, "what is queued stays to be counted")
+    #expect(queue.figures.depth == 1, "queued keys are still counted")
   }
 
   @Test func `shutdown wakes every waiting or sleeping worker`() async {

@@ -126,7 +126,7 @@ import Testing
   }
 
   @Test func `an observer is told whether a process holds the lease, and does not take it`() async throws {
-    #expect(lease().holding() == .unknown, "there is no file, and none is made")
+    #expect(lease().holding() == .unknown, "there is no file, and none is created")
     #expect(try scratch.names.isEmpty)
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
@@ -137,7 +137,7 @@ import Testing
     let two = lease()
     #expect(try await two.acquire())
     await two.release()
-    #expect(lease().holding() == .free, "also where it was given back")
+    #expect(lease().holding() == .free, "also after its release")
   }
 
   @Test func `a lease that another machine held last is not reported as free`() async throws {
@@ -156,8 +156,8 @@ import Testing
     await one.release()
     let looking = open(one.path, O_RDONLY | O_CLOEXEC)
     #expect(flock(looking, LOCK_SH | LOCK_NB) == 0)
-    #expect(lease().holding() == .free, "two may look at once")
-    #expect(try await !lease().acquire(), "it is tried again a moment later")
+    #expect(lease().holding() == .free, "two may observe at the same time")
+    #expect(try await !lease().acquire(), "it is retried a moment later")
     close(looking)
     #expect(try await one.acquire())
   }

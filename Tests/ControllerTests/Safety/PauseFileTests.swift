@@ -24,7 +24,7 @@ import Testing
     #expect(file.reason() == "incident 4711")
     try file.pause(reason: "moving house")
     #expect(file.reason() == "moving house")
-    #expect(try scratch.names == ["pause"], "and no draft stays behind")
+    #expect(try scratch.names == ["pause"], "and no temporary file is left")
     try file.resume()
     #expect(!file.isPaused())
   }

@@ -288,7 +288,7 @@ import Testing
   @Test func `a repository reports no changes by itself and lets its listener end`() async throws {
     let source = try world.source()
     let listener = Task {
-      for await _ in source.changes() { Issue.record("a repository tells nothing") }
+      for await _ in source.changes() { Issue.record("a repository reports no changes") }
       return Task.isCancelled
     }
     listener.cancel()

@@ -290,7 +290,7 @@ private final class Bench {
     bench.add("a", .edit, after: 5)
     bench.add("a", .resync)
     bench.finish("a", .failed)
-    #expect(bench.queue.nextReady == .seconds(10), "neither is an edit of now")
+    #expect(bench.queue.nextReady == .seconds(10), "neither is an immediate edit")
   }
 
   @Test func `nothing runs before the time that a server asked for`() {
@@ -302,7 +302,7 @@ private final class Bench {
     bench.wait(45)
     #expect(bench.takeKey() == "a")
     bench.finish("a", .failedFor(atLeast: .seconds(1)))
-    #expect(bench.queue.nextReady == .seconds(46), "a short pause is short, however often it failed before")
+    #expect(bench.queue.nextReady == .seconds(46), "a short pause stays short, however often it failed before")
   }
 
   @Test func `a terminal error waits for an add and keeps the earlier failures`() {
@@ -314,7 +314,7 @@ private final class Bench {
     bench.finish("a", .terminal)
     #expect(bench.queue.nextReady == nil)
     bench.add("a", .resync)
-    #expect(bench.take()?.failures == 1, "at once, since nothing is being waited for")
+    #expect(bench.take()?.failures == 1, "at once, because nothing is pending")
   }
 
   @Test func `an add during a run that ends with a terminal error causes another run`() {

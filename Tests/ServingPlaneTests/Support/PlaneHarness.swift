@@ -196,7 +196,7 @@ struct PlaneClient: Sendable {
       if condition(last) { return last }
       try await Task.sleep(for: .milliseconds(30))
     }
-    Issue.record("\(name) never became as wanted: \(last.text())", sourceLocation: sourceLocation)
+    Issue.record("\(name) never reached the expected state: \(last.text())", sourceLocation: sourceLocation)
     throw CancellationError()
   }
 
@@ -254,7 +254,7 @@ func eventually(
     if try await condition() { return }
     try await Task.sleep(for: .milliseconds(30))
   }
-  Issue.record("not so in time: \(what)", sourceLocation: sourceLocation)
+  Issue.record("timed out: \(what)", sourceLocation: sourceLocation)
 }
 
 extension JSONValue {
