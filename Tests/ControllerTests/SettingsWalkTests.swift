@@ -49,12 +49,12 @@ import Testing
     Habit(name: "another order") { $0.order = .random(seed: 7) },
     Habit(name: "no defaults filled") { $0.fillsDefaults = false },
     Habit(name: "null for empty") { $0.writesNullForEmpty = true },
-    Habit(name: "a description left out") { $0.omitsEmptyDescription = true },
+    Habit(name: "a description omitted") { $0.omitsEmptyDescription = true },
     Habit(name: "the logs table answered") { $0.echoesLogsTable = true },
-    Habit(name: "telemetry that nobody asked for") { $0.givesTelemetry = true },
+    Habit(name: "telemetry that nobody requested") { $0.givesTelemetry = true },
     Habit(name: "members of the future") { $0.speaksOfTheFuture = true },
     Habit(name: "tags as an array") { $0.answersTagsAsArray = true },
-    Habit(name: "copies that lag behind") { $0.staleReads = 1 },
+    Habit(name: "stale reads") { $0.staleReads = 1 },
   ]
 
   @Test(arguments: habits)

@@ -121,12 +121,12 @@ struct Graph {
     var ways: [(String, World, Fault?, Bool)] = [
       (name, after(provider, receipt), nil, sends),
       (
-        "\(name), and dies before the answer is recorded", World(provider: provider, memory: world.memory), .crash,
+        "\(name), and dies before the response is recorded", World(provider: provider, memory: world.memory), .crash,
         sends
       ),
-      ("\(name), whose answer is lost", after(provider, .lost("lost")), .crash, sends),
-      ("\(name), which is lost on its way", after(world.provider, .lost("lost")), .crash, false),
-      ("\(name), refused for now", after(world.provider, .unavailable("503", retryAfter: nil)), .outage, false),
+      ("\(name), whose response is lost", after(provider, .lost("lost")), .crash, sends),
+      ("\(name), which is lost in transit", after(world.provider, .lost("lost")), .crash, false),
+      ("\(name), refused temporarily", after(world.provider, .unavailable("503", retryAfter: nil)), .outage, false),
     ]
     ways.append(("\(name), refused", after(world.provider, .refused("400")), .refusal, false))
     return ways
@@ -145,7 +145,7 @@ struct Graph {
   ) -> (String, World, Fault?, Bool) {
     let check = Memory.TargetCheck(digest: target.digest, at: ModelTime.now, problem: problem)
     return (
-      "the registry \(problem == nil ? "has" : "no longer has") the version to go back to",
+      "the registry \(problem == nil ? "has" : "no longer has") the version of the rollback target",
       world.remembering(.checkedTarget(check)), fault, false
     )
   }
@@ -160,7 +160,7 @@ struct Graph {
       return "\(decision.action) \(decision.reason.code) \(decision.next.shape)"
     }
     let (one, other) = (shape(world), shape(renamed))
-    return one == other ? nil : "the model itself: a world is decided otherwise than its renaming: \(one) / \(other)"
+    return one == other ? nil : "the model itself: a world and its renaming differ: \(one) / \(other)"
   }
 
   // The steps of everybody else
@@ -186,18 +186,18 @@ struct Graph {
     }
     if let (label, provider) = world.provider.progressed(habits) { then(label, nil, provider) }
     ways.append(("time passes", world.aged(model), nil))
-    if let provider = world.provider.canceled(habits) { then("a person cancels the update", .cancel, provider) }
+    if let provider = world.provider.canceled(habits) { then("a user cancels the update", .cancel, provider) }
     if let live = world.provider.live {
       if !live.update.isUpdating {
         let foreign = Operation.updateConfig(name: live.name, config: Version.foreign.rollout.config)
-        then("somebody else writes C", .foreignEdit, world.provider.performing(foreign, habits).0)
+        then("another client writes C", .foreignEdit, world.provider.performing(foreign, habits).0)
         if let swapped = live.active?.config.swapped {
           let moved = Operation.updateConfig(name: live.name, config: swapped)
-          then("somebody else swaps the traffic", .foreignEdit, world.provider.performing(moved, habits).0)
+          then("another client swaps the traffic", .foreignEdit, world.provider.performing(moved, habits).0)
         }
       }
       then(
-        "somebody else deletes the endpoint", .foreignDeletion,
+        "another client deletes the endpoint", .foreignDeletion,
         world.provider.performing(.delete(name: live.name), habits).0)
       if live.active != nil {
         let isReady = live.readiness == .ready
@@ -207,7 +207,7 @@ struct Graph {
       }
     }
     ways += commands(in: world)
-    ways.append(("another machine goes on", World(provider: world.provider, memory: Memory()), .amnesia))
+    ways.append(("another machine takes over", World(provider: world.provider, memory: Memory()), .amnesia))
     return ways
   }
 

@@ -32,7 +32,7 @@ struct Invariants {
     guard let version = memory.attempt.flatMap({ Version.of($0.digest) }) else { return nil }
     let asked = (live?.active?.config.entities ?? []).filter { request.entities.contains($0.name) }
     return asked.count == 1 && asked.allSatisfy { Version.of($0) == version }
-      ? nil : "\(request.entities.joined(separator: ", ")) is asked, and not \(version.rawValue) alone"
+      ? nil : "\(request.entities.joined(separator: ", ")) is verified, and not \(version.rawValue) alone"
   }
 
   private func neverHarmsStrangers(_ operation: Operation) -> String? {
@@ -42,13 +42,13 @@ struct Invariants {
     {
       return nil
     }
-    return "invariant 3, never harms strangers: \(operation.call) on an endpoint of \(live.fleet ?? "nobody")"
+    return "invariant 3, never touches other fleets: \(operation.call) on an endpoint of \(live.fleet ?? "nobody")"
   }
 
   private func isProtected(_ operation: Operation) -> String? {
     guard case .delete = operation else { return nil }
     if live?.isRetained ?? false { return "invariant 6, protected means protected: a retained endpoint is deleted" }
-    if manifest.version != nil { return "invariant 7: an endpoint is deleted that the source names" }
+    if manifest.version != nil { return "invariant 7: an endpoint in the source is deleted" }
     return options.prune ? nil : "invariant 7: an endpoint is deleted while pruning is off"
   }
 
@@ -87,18 +87,18 @@ struct Invariants {
     let isRecorded = active.config.entities.filter { $0.traffic > 0 }.allSatisfy { isKnown($0) { _ in true } }
     return isRecorded
       ? nil
-      : "invariant 4, never loses the way back: \(shown(active.config)) is replaced by \(shown(config)) unrecorded"
+      : "invariant 4, never loses its target: \(shown(active.config)) is replaced by \(shown(config)) unrecorded"
   }
 
   private func liftsOnlyWhatIsOver(_ operation: Operation) -> String? {
     guard case .patchTags(_, let patch) = operation, patch.remove.contains(FleetTags.held), let live,
       let held = HeldTag(tags: live.tags).held, held.digest == manifest.version?.rollout.digest
     else { return nil }
-    return "invariant 2: the hold of what the manifest still says is lifted"
+    return "invariant 2: the hold on the manifest's own config is lifted"
   }
 
   private func idempotent(_ decision: Decision) -> String? {
-    self.decision() == decision ? nil : "invariant 9, idempotent: deciding again decides otherwise"
+    self.decision() == decision ? nil : "invariant 9, idempotent: a second decision differs"
   }
 
   private func emptyDiffMeansInSync(_ decision: Decision) -> String? {
@@ -146,10 +146,10 @@ struct Invariants {
       attempt.kind == .update, let version = Version.of(attempt.digest)
     else { return nil }
     if live?.active?.config.share(of: version) != 100 {
-      return "\(version.rawValue) is called good before it has all of the traffic"
+      return "\(version.rawValue) is recorded as good before it has all of the traffic"
     }
     return [.broken, .wrong, .hanging, .fragile, .shy].contains(version)
-      ? "\(version.rawValue) is called good, and it is not" : nil
+      ? "\(version.rawValue) is recorded as good, and it is not" : nil
   }
 
   /// A new version gets its shares one after another, never more than it has earned, and the rest goes only to a good
@@ -179,7 +179,7 @@ struct Invariants {
     if let due, share > due { return "\(version.rawValue) gets \(share) % after it failed at \(due) %" }
     guard let before = steps.last(where: { $0 < share }) else { return nil }
     return active.share(of: version) == before || share == active.share(of: version)
-      ? nil : "a step is left out: \(shown(config)) over \(shown(active))"
+      ? nil : "a step is skipped: \(shown(config)) over \(shown(active))"
   }
 
   /// Invariant 7, and row 1 of the table.
@@ -188,7 +188,7 @@ struct Invariants {
     if unreadable.next != .rest { return "an unreadable provider is acted on: \(unreadable.next.shape)" }
     let unknown = decide(.unknown("half-read"), observed, memory, ModelTime.now, options)
     if unknown.next != .rest {
-      return "invariant 7: a source that was not read whole is acted on: \(unknown.next.shape)"
+      return "invariant 7: an incomplete source is acted on: \(unknown.next.shape)"
     }
     let keeping = DecisionOptions(fleet: options.fleet, adopt: options.adopt, prune: false)
     let unpruned = decide(manifest.desired, observed, memory, ModelTime.now, keeping)

@@ -32,7 +32,7 @@ extension MemoryChange {
     switch self {
     case .found(let rollout, _, _, _): "records that \(name(rollout.digest)) was found"
     case .opened(let attempt, _, _): "records an attempt: \(attempt.kind.rawValue) to \(name(attempt.digest))"
-    case .advanced(let attempt): "goes on to \(attempt.step.map { "\($0.traffic) %" } ?? "the whole")"
+    case .advanced(let attempt): "advances to \(attempt.step.map { "\($0.traffic) %" } ?? "the whole")"
     case .closed(let closing): "closes the attempt: \(closing.outcome.word)"
     case .liftedWhileAbsent: "lifts the hold"
     case .received, .verified, .checkedTarget, .retried: "records"
@@ -96,7 +96,7 @@ extension Memory {
       if let verification = attempt.verification { words += " (\(verification.verdict.word))" }
     }
     if let heldWhileAbsent { words += ", \(heldWhileAbsent.trace)" }
-    if !corrections.isEmpty { words += ", \(corrections.count) put-backs" }
+    if !corrections.isEmpty { words += ", \(corrections.count) reverts" }
     for kind in setbacks.keys.sorted(by: { $0.rawValue < $1.rawValue }) { words += ", \(kind.rawValue) set back" }
     return words
   }

@@ -132,7 +132,7 @@ import Testing
       name: "limits in another order", wanted: .init(rateLimits: [sixtyCalls, RateLimit(key: "endpoint", calls: 1)]),
       live: .init(rateLimits: [RateLimit(key: "endpoint", calls: 1), sixtyCalls])),
     Sameness(
-      name: "what nobody manages", wanted: .init(usageTracking: true),
+      name: "unmanaged settings", wanted: .init(usageTracking: true),
       live: .init(rateLimits: [sixtyCalls], usageTracking: true, inferenceTable: table)),
   ])
   func `equivalent gateway settings are not a difference`(sameness: Sameness) {

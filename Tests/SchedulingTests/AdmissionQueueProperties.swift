@@ -80,9 +80,9 @@ private struct Ledger {
     }
     let serving = Set(replicas.values.filter { !$0.draining && $0.capacity > 0 }.map(\.entity))
     if !serving.isEmpty, free.isSuperset(of: serving), waiting.contains(where: { pinned[$0] == nil }) {
-      violations.append("somebody waits while every entity has a free place")
+      violations.append("a request waits while every entity has a free place")
     }
-    if queue.nextTick == nil, !waiting.isEmpty { violations.append("no tick is due for those who wait") }
+    if queue.nextTick == nil, !waiting.isEmpty { violations.append("no tick is due for the waiting requests") }
   }
 
   /// One of the events, with the numbers that the caller drew.

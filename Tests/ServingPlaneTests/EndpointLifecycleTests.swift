@@ -90,7 +90,7 @@ struct EndpointLifecycleTests {
             return answers
           }
         }
-        try await eventually("requests flow") { answered.value > 8 }
+        try await eventually("requests are answered") { answered.value > 8 }
         let put = try await plane.put("chat", [entity("hello", 2, name: "main")])
         #expect(put.status == 200)
         #expect(put.json["pending_config"]?["config_version"] == 2)
@@ -334,7 +334,7 @@ struct EndpointLifecycleTests {
       _ = try await plane.waitUntilSettled("chat")
       async let long = plane.chat("chat")
       let port = try #require(try EndpointStore(path: data.settings.storePath).replicas().first).port
-      try await eventually("the long one is under way") {
+      try await eventually("the long request is in flight") {
         let metrics = try await plane.http.execute(HTTPRequest(url: "http://127.0.0.1:\(port)/metrics")).body.collect()
         return EngineMetrics(String(decoding: metrics, as: UTF8.self)).running > 0
       }

@@ -167,7 +167,7 @@ struct TakeoverTests {
   /// Connects to the running plane as a new one would.
   private func knock(_ data: TestData) async throws -> TakeoverChannel {
     var descriptor: Int32?
-    try await eventually("the door is open") {
+    try await eventually("the takeover socket is open") {
       descriptor = UnixSocket.connect(to: data.settings.takeoverPath)
       return descriptor != nil
     }

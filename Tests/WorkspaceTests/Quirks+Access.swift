@@ -63,13 +63,13 @@ extension Quirk {
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
       try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were requested")
     },
-    .checked(79, "a login page may come with status 200") {
+    .checked(79, "a login page may have status 200") {
       for page in [WorkspaceDouble.Fault.loginPage, .privateLink] {
         let rig = try WorkspaceRig()
         rig.workspace.setPlan { _, _ in page }
         do {
           _ = try await APIProvider(rig.client).list()
-          throw QuirkViolation(description: "\(page) was taken for a list")
+          throw QuirkViolation(description: "\(page) was read as a list")
         } catch let error as ServingError {
           try require(error.kind == .permissionDenied, "\(page) is \(error.kind)")
         }

@@ -24,12 +24,12 @@ extension Quirk {
       }
       try await rig.requireInSync(endpoint, result, "filled in")
     },
-    echoed(15, "both names come back on routes", "config.traffic_config.routes[0].served_model_name"),
+    echoed(15, "both names are returned on routes", "config.traffic_config.routes[0].served_model_name"),
     echoed(
       16, "Small is returned beside concurrency", "config.served_entities[0].workload_size",
       .chat([.llm("1", concurrency: ProvisionedConcurrency(min: 4, max: 4))])
     ) { $0.namesSizeBesideConcurrency = true },
-    echoed(17, "route_optimized and description come back where nobody set them", "route_optimized"),
+    echoed(17, "route_optimized and description are returned although nobody set them", "route_optimized"),
     echoed(18, "null and empty are the same", "description", .chat("1", settings: SideSettings())) {
       $0.writesNullForEmpty = true
     },
@@ -75,7 +75,7 @@ extension Quirk {
       try await rig.requireNoDrift(managed, "managed")
     },
     echoed(
-      22, "entities and tags come in an order of the server's own", "config.served_entities[0].name",
+      22, "entities and tags are returned in the server's own order", "config.served_entities[0].name",
       .chat([.llm("1", name: "a", traffic: 50), .llm("2", name: "b", traffic: 50)])
     ) { $0.order = .descending },
     .noConcern(
@@ -104,7 +104,7 @@ extension Quirk {
       try require(
         grants == ["support": "CAN_QUERY", "deployer@example.com": "CAN_MANAGE"], "the grants are \(grants)")
     },
-    echoed(26, "members appear that nobody knows", "a_member_of_the_future") { $0.speaksOfTheFuture = true },
+    echoed(26, "unknown members appear", "a_member_of_the_future") { $0.speaksOfTheFuture = true },
     .removable(27, "a list compared by index reports the wrong element") { handling in
       let three = ["a", "b", "c"].enumerated().map { index, name in
         ServedEntity.llm("\(index + 1)", name: name, traffic: index == 0 ? 100 : 0)

@@ -86,17 +86,17 @@ extension Quirk {
       ])
       try await rig.requireInSync(split, try await rig.apply(split), "two entities")
     },
-    .checked(10, "15 entities at most, each model and version once") {
+    .checked(10, "at most 15 entities, each model and version once") {
       let sixteen = (1...16).map {
         "    - {name: e\($0), model: a.b.m, entityVersion: \"\($0)\", workloadType: CPU, size: Small, "
           + "scaleToZero: false, traffic: \($0 == 1 ? 100 : 0)}"
       }
       try requireFinding("15", in: manifest("  servedEntities:\n" + sixteen.joined(separator: "\n")))
     },
-    .checked(11, "concurrency comes in fours") {
+    .checked(11, "concurrency is a multiple of four") {
       try requireFinding("4", in: manifest(flat("concurrency: {min: 3, max: 6}")))
     },
-    .checked(12, "names have a charset and a length, and databricks- is reserved") {
+    .checked(12, "names have a character set and a length limit, and databricks- is reserved") {
       try requireFinding("databricks-", in: manifest(flat("size: Small"), name: "databricks-chat"))
       try requireFinding("63", in: manifest(flat("size: Small"), name: String(repeating: "a", count: 64)))
       try requireFinding("name", in: manifest(flat("size: Small"), name: "a.b"))

@@ -35,7 +35,7 @@ extension Quirk {
       rig.workspace.foreignDelete("chat")
       _ = try await rig.apply(endpoint)
       try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "the new endpoint has no such grant")
-      try await rig.requireNoDrift(endpoint, "made again")
+      try await rig.requireNoDrift(endpoint, "recreated")
     },
     .checked(43, "the creator is the runtime's identity, whoever updates") {
       // The live creator is part of the observation, for the preflight rule and for users.
@@ -48,7 +48,7 @@ extension Quirk {
     .noConcern(
       44, "endpoints of a service principal are hidden in the web UI's default list",
       "only a person's view of the web page; our list asks the API, which shows all"),
-    .checked(45, "a file that is renamed renames no endpoint") {
+    .checked(45, "renaming a file does not rename the endpoint") {
       let text = Array(manifest(flat("size: Small")).utf8)
       let names = ["a.yaml", "b.yaml"].map { ManifestSet.read([(file: $0, bytes: text)]).manifests.map(\.name) }
       try require(names == [["chat"], ["chat"]], "\(names)")

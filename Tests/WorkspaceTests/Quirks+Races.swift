@@ -20,7 +20,7 @@ extension Quirk {
       rig.forget()
       _ = try await rig.apply(.chat("4"))
       try require(rig.count(409) == 0, "\(rig.count(409)) calls were refused as conflicts")
-      try await rig.requireNoDrift(.chat("4"), "after somebody else's update")
+      try await rig.requireNoDrift(.chat("4"), "after another client's update")
     },
     .removable(31, "telemetry is refused during an update") { handling in
       let rig = try WorkspaceRig(handling == .takenOut ? hidesUpdates : Meddling())
@@ -61,7 +61,7 @@ extension Quirk {
       try await rig.requireInSync(endpoint, try await rig.apply(endpoint, .rigAdopting), "an empty endpoint")
       try require(rig.world.liveVersion() == "1", "nothing is served")
     },
-    .checked(34, "a create whose answer was lost is a conflict when it is sent again") {
+    .checked(34, "a create whose response was lost is a conflict when it is retried") {
       let rig = try WorkspaceRig()
       rig.workspace.fail("POST", path: "/serving-endpoints", with: .loseAnswer)
       let result = try await rig.apply(.chat("1"))
@@ -69,7 +69,7 @@ extension Quirk {
       try require(made == 1, "it was created \(made) times")
       try await rig.requireInSync(.chat("1"), result, "a lost answer")
     },
-    .checked(35, "a deleted name may be taken for a while") {
+    .checked(35, "a deleted name may stay in use for a while") {
       let rig = try WorkspaceRig { $0.nameLingers = 3 }
       func endpoint(_ routeOptimized: Bool) -> DesiredEndpoint {
         .chat("1", settings: SideSettings(creation: CreationSettings(routeOptimized: routeOptimized)))
@@ -80,7 +80,7 @@ extension Quirk {
       try await rig.requireInSync(endpoint(true), result, "recreated")
       try require(rig.workspace.endpoint("chat")?.id != id, "the id is the old one")
     },
-    .checked(36, "the world moves between plan and apply") {
+    .checked(36, "live state changes between plan and apply") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       let fleet = ControllerWorld.fleet(.chat("2"))
@@ -109,7 +109,7 @@ extension Quirk {
       let resolver = VersionResolver(rig.client)
       do {
         try await resolver.requireServable(model: World.model, version: "2")
-        throw QuirkViolation(description: "a version that is registering was called servable")
+        throw QuirkViolation(description: "a version that is registering was reported as servable")
       } catch let error as ModelRegistryError {
         try require(error.kind == .notYetRegistered, "\(error)")
       }

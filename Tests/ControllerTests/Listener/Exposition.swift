@@ -33,7 +33,7 @@ struct Exposition {
           throw Broken(description: "type: \(line)")
         }
         guard ["counter", "gauge", "histogram"].contains(parts[1]) else { throw Broken(description: "type: \(line)") }
-        guard families[told.name] == nil else { throw Broken(description: "\(told.name) comes twice") }
+        guard families[told.name] == nil else { throw Broken(description: "\(told.name) occurs twice") }
         guard Self.isName(told.name) else { throw Broken(description: "name: \(told.name)") }
         families[told.name] = Family(type: String(parts[1]), help: told.text)
         current = told.name
@@ -62,7 +62,7 @@ struct Exposition {
       throw Broken(description: "\(sample.name) stands under \(family)")
     }
     let isNew = families[family]?.samples.contains { $0.name == sample.name && $0.labels == sample.labels } == false
-    guard isNew else { throw Broken(description: "\(sample) comes twice") }
+    guard isNew else { throw Broken(description: "\(sample) occurs twice") }
     families[family]?.samples.append(sample)
   }
 

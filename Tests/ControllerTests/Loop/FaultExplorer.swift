@@ -164,7 +164,7 @@ final class FaultExplorer: Sendable {
     if workspace.writes.count > ending.writes.count {
       ending.problems.append("at rest it sent \(workspace.writes.dropFirst(ending.writes.count))")
     }
-    if Self.strangers.map({ workspace.text(of: $0) }) != strangers { ending.problems.append("a stranger was touched") }
+    if Self.strangers.map({ workspace.text(of: $0) }) != strangers { ending.problems.append("another fleet changed") }
     return ending
   }
 

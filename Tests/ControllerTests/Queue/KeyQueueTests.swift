@@ -115,14 +115,14 @@ private final class Ledger: Sendable {
     await withTaskGroup { group in
       for _ in 0..<4 { group.addTask { await queue.next()?.key } }
       await untilIdle(4)
-      await until("somebody sleeps") { clock.sleepers == 1 }
+      await until("a worker sleeps") { clock.sleepers == 1 }
       #expect(clock.sleeps == 1, "and nobody polls")
       clock.advance(to: .seconds(29))
       #expect(queue.takeReady() == nil)
       clock.advance(to: .seconds(30))
       #expect(await group.next() == "a")
       await untilIdle(3)
-      await until("nobody sleeps for nothing") { clock.sleepers == 0 }
+      await until("no worker sleeps") { clock.sleepers == 0 }
       queue.shutDown()
     }
     #expect(clock.sleeps == 1)
@@ -131,9 +131,9 @@ private final class Ledger: Sendable {
   @Test func `a key for an earlier time wakes the sleeping worker`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     async let taken = queue.next()
-    await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    await until("a worker sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
     queue.add("early", priority: .edit, after: .seconds(10))
-    await until("it sleeps anew") { clock.sleeps == 2 && clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    await until("it sleeps again") { clock.sleeps == 2 && clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
     clock.advance(to: .seconds(10))
     #expect(await taken?.key == "early")
   }
@@ -142,7 +142,7 @@ private final class Ledger: Sendable {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<2 { group.addTask { await queue.next()?.key } }
-      await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 2 }
+      await until("a worker sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 2 }
       queue.add("now 1", priority: .edit)
       #expect(await group.next() == "now 1")
       group.addTask { await queue.next()?.key }
@@ -188,7 +188,7 @@ private final class Ledger: Sendable {
   @Test func `a worker that is canceled before it asks takes nothing`() async {
     queue.add("a", priority: .edit)
     let worker = Task {
-      await until("it is cancelled") { Task.isCancelled }
+      await until("it is canceled") { Task.isCancelled }
       return await queue.next()?.key
     }
     worker.cancel()
