@@ -25,7 +25,7 @@ import Testing
       timing: timing)
     #expect(run.code == 0, "\(run)")
     #expect(run.notes == "")
-    #expect(timing.pauses.isEmpty, "one request")
+    #expect(timing.pauses.isEmpty, "no retry")
   }
 
   @Test
