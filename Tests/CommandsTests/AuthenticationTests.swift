@@ -144,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func `a client that is refused is told what to check, and its secret is not shown`() async throws {
+  @Test func `a refused client is told what to check, and its secret is not shown`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       bench.oauth.changeClientSecret(to: "another")

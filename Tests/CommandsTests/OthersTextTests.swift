@@ -76,7 +76,7 @@ import Testing
       let lines = events.lines
       #expect(lines.count == 1)
       #expect(try JSONValue(parsing: lines.first ?? "")["why"]?.stringValue == Self.hostile)
-      for line in lines { #expect(Printable.line(line) == line, "and it is safe to look at") }
+      for line in lines { #expect(Printable.line(line) == line, "and it is safe to print") }
     }
   }
 

@@ -39,7 +39,7 @@ import Testing
     #expect(TimeText.age(milliseconds: seconds * 1000) == age)
   }
 
-  @Test func `an error shows what, where, why and the next step, and keeps the lines of a log`() {
+  @Test func `an error shows what happened, where, why and what to do next, and keeps the lines of a log`() {
     let report = ErrorReport(
       "the update of support-chat failed", place: "m.yaml:3:7", why: "exit 1\nValueError: no such model",
       next: "correct the manifest")

@@ -50,9 +50,9 @@ import Testing
     Habit(name: "no defaults filled") { $0.fillsDefaults = false },
     Habit(name: "null for empty") { $0.writesNullForEmpty = true },
     Habit(name: "a description omitted") { $0.omitsEmptyDescription = true },
-    Habit(name: "the logs table answered") { $0.echoesLogsTable = true },
+    Habit(name: "the logs table returned") { $0.echoesLogsTable = true },
     Habit(name: "telemetry that nobody requested") { $0.givesTelemetry = true },
-    Habit(name: "members of the future") { $0.speaksOfTheFuture = true },
+    Habit(name: "unknown members") { $0.speaksOfTheFuture = true },
     Habit(name: "tags as an array") { $0.answersTagsAsArray = true },
     Habit(name: "stale reads") { $0.staleReads = 1 },
   ]
@@ -228,7 +228,8 @@ import Testing
     #expect(world.workspace.endpoint("chat")?.id == id)
   }
 
-  @Test func `grants on the deleted id are not looked for after somebody recreated the endpoint`() async throws {
+  @Test
+  func `after the endpoint is recreated by someone else, grants on the deleted id are not looked for`() async throws {
     let world = try world()
     let fleet = World.fleet(
       Self.endpoint(SideSettings(access: AccessSettings(grants: [Grant(.group("support"), .canQuery)]))))

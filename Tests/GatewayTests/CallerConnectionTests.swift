@@ -122,7 +122,7 @@ import Testing
     }
   }
 
-  @Test func `if all connections are busy, a new one is told so`() async throws {
+  @Test func `if all connections are busy, a new client is refused with the reason`() async throws {
     var limits = CallerLimits()
     limits.maxConnections = 2
     let (harness, replica, gate) = (GatewayHarness(callers: limits), ScriptedReplica(), Gate())

@@ -33,7 +33,7 @@ import Testing
 
   private let put = Operation.updateConfig(name: "chat", config: EndpointConfig(entities: []))
 
-  @Test func `a status shows the desired state, the live state, the reason, and what comes next and when`() throws {
+  @Test func `a status shows the desired and live state, the reason, and the next step with its time`() throws {
     let shown = try #require(
       status(Decision(.update, Reason(.specChanged, "the alias moved"), next: .call(put), operations: [put])))
     #expect(shown.desired == "main.support.qwen3/4 (@champion), A10 Small")

@@ -234,7 +234,7 @@ import Testing
     "UPDATE status SET warnings = '{'", "UPDATE status SET since = 'then'", "UPDATE status SET next_at = 'soon'",
     "UPDATE fleet SET problems = 'x'",
   ])
-  func `an unreadable status is reported in its place`(_ damage: String) async throws {
+  func `an unreadable status is reported under its endpoint`(_ damage: String) async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       let statuses = ["a", "b"].map { name in

@@ -55,7 +55,7 @@ import Testing
     ]
   }
 
-  @Test func `a memory read from disk is what its changes made it`() async throws {
+  @Test func `a memory read from disk equals the one that its changes produced`() async throws {
     try await withTemporaryDirectory { path in
       var expected = Memory()
       let writer = try HistoryStore.open(in: StateDirectory(path: path))

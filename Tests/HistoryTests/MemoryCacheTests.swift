@@ -76,7 +76,7 @@ import Testing
 
   /// `memories(host:)` reads the file each time; whatever two processes do, `memory(of:)` must return the same.
   @Test(arguments: 0..<4)
-  func `whoever writes in whatever order, the cache equals the stored content`(seed: UInt64) async throws {
+  func `whichever process writes in whatever order, the cache equals the stored content`(seed: UInt64) async throws {
     try await withTemporaryDirectory { path in
       var dice = Dice(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
       let stores = try (0..<2).map { _ in try HistoryStore.open(in: StateDirectory(path: path)) }

@@ -123,7 +123,7 @@ import Testing
     (.verification, "revision 2 failed its verification", "vLLM stopped"),
     (.rollback, "a user chose it instead of revision 2", ""),
   ])
-  func `a rollback reports what it leaves, why, and the commit that introduced it`(
+  func `a rollback reports the config that it leaves, the reason, and the commit that introduced it`(
     cause: Held.Cause, because: String, why: String
   ) {
     let failed = Revision(

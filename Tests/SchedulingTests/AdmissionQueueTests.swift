@@ -123,7 +123,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.arrive(1, draw: 0.1, now: .zero) == [.dispatch(1, "b")])
   }
 
-  @Test func `a waiting request is routed anew when the traffic moves`() {
+  @Test func `a waiting request is rerouted when the traffic moves`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.replicaReady("b", entity: "v2", capacity: 1, now: .zero)
     _ = queue.arrive(1, draw: 0, now: .zero)

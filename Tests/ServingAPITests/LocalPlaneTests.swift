@@ -120,7 +120,7 @@ import Testing
   }
 
   @Test(arguments: [(0o755, 0o600), (0o700, 0o644), (0o770, 0o600), (0o700, 0o620)])
-  func `files that others can use are not trusted`(directoryMode: Int, fileMode: Int) throws {
+  func `files that other users can access are not trusted`(directoryMode: Int, fileMode: Int) throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       try FileManager.default.setAttributes([.posixPermissions: fileMode], ofItemAtPath: file(directory))
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test func `a socket that others may use, or that is not a socket, is not trusted`() throws {
+  @Test func `a socket that other users can access, or that is not a socket, is not trusted`() throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       try listening(on: plane.socket(in: directory)) {

@@ -48,7 +48,7 @@ import Testing
     #expect(await Steps().failThenSucceed() == ["failed", "done"])
   }
 
-  @Test func `work that was started finishes although nobody waits for it any more`() async {
+  @Test func `started work finishes even if its caller stops waiting`() async {
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
       return await BlockingWork.brief.run { 7 }

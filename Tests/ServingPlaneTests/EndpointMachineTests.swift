@@ -233,7 +233,7 @@ struct EndpointMachineTests {
     #expect(!one.key.contains("hunter2"))
   }
 
-  @Test func `a replica that was told to stop is told again at each check until it has ended`() throws {
+  @Test func `a replica that was told to stop is told again at each check until it ends`() throws {
     var stage = Stage()
     try stage.put(served(1))
     stage.replica("r1", became: .ready)

@@ -196,7 +196,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.depth == 1)
   }
 
-  @Test func `after shutdown, nobody gets work, and running work can finish`() async {
+  @Test func `after shutdown, no worker gets a key, and running work can finish`() async {
     for key in ["running", "ready"] { queue.add(key, priority: .edit) }
     queue.add("late", priority: .edit, after: .seconds(30))
     #expect(queue.takeReady()?.key == "running")

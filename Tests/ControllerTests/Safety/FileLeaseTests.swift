@@ -16,7 +16,7 @@ import Testing
       now: { Timestamp(milliseconds: 1_767_225_600_000) })
   }
 
-  @Test func `one of two processes has the lease, and the other is told which`() async throws {
+  @Test func `one of two processes has the lease, and the other is told the holder`() async throws {
     let (one, two) = (lease(), lease())
     #expect(try await one.acquire())
     #expect(try await one.acquire(), "and keeps it when it asks again")
