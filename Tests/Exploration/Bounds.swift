@@ -153,7 +153,7 @@ extension Model {
   }
 
   private static func adoption(_ start: Start, adopt: Bool) -> Model {
-    let what = start == .unowned ? "an endpoint without an owner" : "another fleet's endpoint"
+    let what = start == .unowned ? "nobody's endpoint" : "another fleet's endpoint"
     var model = Model(
       "\(what), \(adopt ? "with" : "without") --adopt",
       [.init(.broken), .init(.good), .init(.good, isRetained: true, tag: "x"), .init(nil)],

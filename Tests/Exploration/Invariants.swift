@@ -42,7 +42,7 @@ struct Invariants {
     {
       return nil
     }
-    return "invariant 3, never touches other fleets: \(operation.call) on an endpoint of \(live.fleet ?? "nobody")"
+    return "invariant 3, never harms strangers: \(operation.call) on an endpoint of \(live.fleet ?? "nobody")"
   }
 
   private func isProtected(_ operation: Operation) -> String? {
@@ -87,7 +87,7 @@ struct Invariants {
     let isRecorded = active.config.entities.filter { $0.traffic > 0 }.allSatisfy { isKnown($0) { _ in true } }
     return isRecorded
       ? nil
-      : "invariant 4, never loses its target: \(shown(active.config)) is replaced by \(shown(config)) unrecorded"
+      : "invariant 4, never loses the way back: \(shown(active.config)) is replaced by \(shown(config)) unrecorded"
   }
 
   private func liftsOnlyWhatIsOver(_ operation: Operation) -> String? {
@@ -146,10 +146,10 @@ struct Invariants {
       attempt.kind == .update, let version = Version.of(attempt.digest)
     else { return nil }
     if live?.active?.config.share(of: version) != 100 {
-      return "\(version.rawValue) is recorded as good before it has all of the traffic"
+      return "\(version.rawValue) is called good before it has all of the traffic"
     }
     return [.broken, .wrong, .hanging, .fragile, .shy].contains(version)
-      ? "\(version.rawValue) is recorded as good, and it is not" : nil
+      ? "\(version.rawValue) is called good, and it is not" : nil
   }
 
   /// A new version gets its shares one after another, never more than it has earned, and the rest goes only to a good
@@ -188,7 +188,7 @@ struct Invariants {
     if unreadable.next != .rest { return "an unreadable provider is acted on: \(unreadable.next.shape)" }
     let unknown = decide(.unknown("half-read"), observed, memory, ModelTime.now, options)
     if unknown.next != .rest {
-      return "invariant 7: an incomplete source is acted on: \(unknown.next.shape)"
+      return "invariant 7: a source that was not read whole is acted on: \(unknown.next.shape)"
     }
     let keeping = DecisionOptions(fleet: options.fleet, adopt: options.adopt, prune: false)
     let unpruned = decide(manifest.desired, observed, memory, ModelTime.now, keeping)

@@ -30,7 +30,7 @@ struct Settling {
         break
       }
       guard onPath.insert(key).inserted else {
-        return problem("invariant 1, converges: it loops forever", edges, graph)
+        return problem("invariant 1, converges: it goes round for ever", edges, graph)
       }
       let node = graph.node(current, manifest)
       if let broken = node.broken { return problem(broken, edges, graph) }

@@ -17,7 +17,7 @@ import Testing
   private static func world(for flaw: Flaw) -> Model {
     switch flaw {
     case .ownership:
-      var model = Model("outside the fleet", [Manifest(.broken), Manifest(.good)], [:])
+      var model = Model("stranger's", [Manifest(.broken), Manifest(.good)], [:])
       model.start = .otherFleet
       return model
     case .retain, .halfRead:
@@ -42,14 +42,14 @@ import Testing
 
   static let symptoms: [(Flaw, String)] = [
     (.quarantine, "invariant 2, never flaps: B is sent while it is held"),
-    (.verify, "V is recorded as good, and it is not"),
-    (.ownership, "invariant 3, never touches other fleets"),
-    (.baseCheck, "invariant 1, converges: it loops forever"),
+    (.verify, "V is called good, and it is not"),
+    (.ownership, "invariant 3, never harms strangers"),
+    (.baseCheck, "invariant 1, converges: it goes round for ever"),
     (.retain, "invariant 6, protected means protected"),
     (.patience, "invariant 5, one at a time: H is sent during an update"),
-    (.wayBack, "invariant 4, never loses its target"),
-    (.halfRead, "invariant 7: an incomplete source is acted on"),
-    (.stepFailure, "invariant 1, converges: it loops forever"),
+    (.wayBack, "invariant 4, never loses the way back"),
+    (.halfRead, "invariant 7: a source that was not read whole is acted on"),
+    (.stepFailure, "invariant 1, converges: it goes round for ever"),
     (.haste, "S gets 100 % after it failed at 10 %"),
     (.halfway, "a half-promoted version stays: "),
     (.kept, "invariant 8: the diff is not empty, wrongly"),
@@ -76,7 +76,7 @@ import Testing
     let violation = try #require(explorer.explore().violation)
     #expect(
       violation.description == """
-        VIOLATION: V is recorded as good, and it is not
+        VIOLATION: V is called good, and it is not
           1. it begins   [manifest V; no endpoint; remembers nothing good]
           2. then records an attempt: update to V   [no endpoint; remembers nothing good, update to V open]
           3. then POST V   [live - not ready, pending V@1, updating, of f; remembers nothing good, update to V open \
