@@ -1,10 +1,10 @@
-/// `bench SECTION...`: speed and memory, each figure beside its bound. Exits 1 past a bound.
+/// `bench SECTION...`: speed and memory, each figure with its bound. Exits with 1 if a bound is exceeded.
 ///
-/// Memory is that of the process, of which a section that ran before has had its part; so `make bench` gives each section
-/// a process of its own.
+/// Memory is that of the process, including the sections that ran before; so `make bench` runs each section in its own
+/// process.
 @main
 struct Bench {
-  /// - Returns: whether all bounds are kept.
+  /// - Returns: whether all bounds are met.
   private typealias Section = @Sendable () async throws -> Bool
 
   private static let sections: [(name: String, run: Section)] = [
@@ -45,7 +45,7 @@ struct Bench {
   }
 }
 
-/// What was measured is not what was meant to be.
+/// The measurement is not the intended one.
 struct Wrong: Error, CustomStringConvertible {
   let description: String
 

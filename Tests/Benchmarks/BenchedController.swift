@@ -7,8 +7,8 @@ import Planning
 import Scheduling
 import ServingAPI
 
-/// A controller as `setpoint run` puts it together, over a simulated provider: real queue, workers, history on disk,
-/// lease, statuses and metrics.
+/// A controller as `setpoint run` assembles it, over a simulated provider: real queue, workers, history on disk, lease,
+/// statuses and metrics.
 struct BenchedController: Sendable {
   let provider: SimulatedProvider
   let source: GeneratedSource
@@ -16,7 +16,7 @@ struct BenchedController: Sendable {
   let queue: KeyQueue
   private let service: ControllerService
 
-  /// - Parameter directory: where its state lies.
+  /// - Parameter directory: where its state is stored.
   init(_ provider: SimulatedProvider, _ source: GeneratedSource, directory: String) throws {
     self.provider = provider
     self.source = source
@@ -59,18 +59,18 @@ struct BenchedController: Sendable {
     }
   }
 
-  /// Returns as soon as no endpoint is worked on nor to be worked on, and there were so many looks in all.
+  /// Returns as soon as no endpoint is being processed or queued, and this many checks were made in all.
   func settled(looks: Int) async throws {
     while true {
       try await Task.sleep(for: .milliseconds(10))
-      // The figures cost a little, which the controller is not to be charged with.
+      // Reading the metrics costs a little, which does not count against the controller.
       guard provider.looks >= looks else { continue }
       let figures = queue.figures
       if figures.depth == 0, figures.running == 0 { return }
     }
   }
 
-  /// - Throws: where not so many endpoints are in sync, and none that is not.
+  /// - Throws: if this many endpoints are not in sync, or any endpoint is not.
   func check(inSync count: Int) async throws {
     let endpoints = await controller.fleetStatus.endpoints
     if let other = endpoints.first(where: { $0.phase != .inSync }) {

@@ -1,4 +1,4 @@
-/// With so many places behind the point.
+/// With this many decimal places.
 func fixed(_ value: Double, _ places: Int) -> String {
   guard value.isFinite else { return "?" }
   let scale = (0..<places).reduce(1) { scale, _ in scale * 10 }
@@ -11,7 +11,7 @@ func median(_ values: [Double]) -> Double {
   values.isEmpty ? .nan : values.sorted()[values.count / 2]
 }
 
-/// The least value that this part of all values does not exceed.
+/// The smallest value that this fraction of all values does not exceed.
 func percentile(_ values: [Double], _ part: Double) -> Double {
   guard !values.isEmpty else { return .nan }
   let rank = Int((part * Double(values.count)).rounded(.up))

@@ -1,7 +1,8 @@
 import Endpoints
 import Planning
 
-/// The way of `setpoint diff` from a fleet's files to its plan, with what the provider and the history would tell at hand.
+/// What `setpoint diff` does from a fleet's files to its plan, with the answers of the provider and the history at
+/// hand.
 struct FleetPlan {
   enum Stage {
     /// Parse and validate.
@@ -13,7 +14,7 @@ struct FleetPlan {
   private let observations: [String: Observation]
   private let memories: [String: Memory]
 
-  /// A fleet of this many endpoints, all as their manifests say.
+  /// A fleet of this many endpoints, all in sync with their manifests.
   init(of count: Int) {
     let fleet = (0..<count).map(GeneratedEndpoint.init)
     observations = Dictionary(uniqueKeysWithValues: fleet.lazy.map { ($0.name, .present($0.observed)) })

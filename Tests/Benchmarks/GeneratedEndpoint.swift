@@ -3,16 +3,16 @@ import Planning
 
 typealias ManifestFile = (file: String, bytes: [UInt8])
 
-/// One endpoint of the benchmark's fleet: the manifest that a team would keep, and what a provider and the history tell
-/// of it once it is applied. Nearly all manifests are the five flat fields; every few have more.
+/// One endpoint of the benchmark's fleet: the manifest that a team would keep, and what the provider and the history
+/// report about it after it is applied. Nearly all manifests are the five flat fields; a few have more.
 struct GeneratedEndpoint {
   static let fleet = "benchmark"
   static let now = Timestamp(milliseconds: 1_760_000_000_000)
   private static let teams = ["claims", "fraud", "legal", "logistics", "marketing", "search", "support"]
 
-  /// Counts in the order of names, which is the order of files in a directory.
+  /// Numbered in the order of names, which is the order of files in a directory.
   private let index: Int
-  /// What a tag of the manifest says, where it has tags: what a person edits.
+  /// The value of the manifest's tag, if it has tags: what a user edits.
   var tier = "gold"
 
   init(_ index: Int) { self.index = index }
@@ -31,7 +31,7 @@ struct GeneratedEndpoint {
   private var hasChecks: Bool { every(5) }
   private var hasComments: Bool { every(3) }
 
-  /// What the registry tells of an alias of a model.
+  /// The registry's answer about an alias of a model.
   static func version(of alias: ModelAlias) -> String? { alias.name == "champion" ? "31" : nil }
 }
 
@@ -96,14 +96,14 @@ extension GeneratedEndpoint {
   }
 }
 
-// The world
+// Live state
 extension GeneratedEndpoint {
   private var id: String {
     let digits = String(index, radix: 16)
     return "0f3c9a7e52d14b86" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
-  /// As a provider's answer is read: default names written out, every text a string of its own.
+  /// As a provider's response is read: default names spelled out, every string separate.
   private var config: EndpointConfig {
     if hasEntities {
       return EndpointConfig(entities: [
@@ -152,7 +152,7 @@ extension GeneratedEndpoint {
       readiness: .ready, update: .notUpdating, tags: tags, lastUpdated: Self.now.milliseconds)
   }
 
-  /// Of the machine that applied the manifest, and an older version before it.
+  /// From the machine that applied the manifest, with an older version before it.
   var memory: Memory {
     let config = config
     let older = EndpointConfig(entities: [entity(name: "older", version: "32", traffic: 100)])

@@ -2,8 +2,8 @@ import Controller
 import Endpoints
 import Synchronization
 
-/// The manifests of a generated fleet as a source that keeps what it parsed, as a watched directory does: after an edit
-/// only the edited manifest is parsed again.
+/// The manifests of a generated fleet as a source that caches what it parsed, as a watched directory does: after an
+/// edit, only the edited manifest is parsed again.
 final class GeneratedSource: ManifestSource {
   let description = "a generated fleet"
   private let state: Mutex<State>
@@ -12,7 +12,7 @@ final class GeneratedSource: ManifestSource {
 
   private struct State {
     var fleet: [GeneratedEndpoint]
-    /// Empty until the first reading.
+    /// Empty until the first read.
     var files: [Endpoints.ManifestFile] = []
   }
 
@@ -34,7 +34,7 @@ final class GeneratedSource: ManifestSource {
   /// For one listener.
   func changes() -> AsyncStream<Void> { wakes }
 
-  /// Somebody saves one manifest with another tag.
+  /// A user saves one manifest with a different tag.
   func edit(_ index: Int) {
     state.withLock { state in
       state.fleet[index].tier = state.fleet[index].tier == "gold" ? "silver" : "gold"

@@ -1,8 +1,8 @@
 import LibYAML
 import Planning
 
-/// What a plan of 10,000 manifests against 10,000 endpoints in sync costs, beside libyaml's bare parse of the same
-/// bytes, both in one run, and how much memory it takes.
+/// The cost of a plan of 10,000 manifests against 10,000 endpoints in sync, compared with libyaml's bare parse of the
+/// same bytes in the same run, and how much memory it takes.
 enum PlanBench {
   private static let endpoints = 10_000
   private static let rounds = 9
@@ -10,7 +10,7 @@ enum PlanBench {
   private static let ratioGoal = 4.0
   private static let memoryBound = 60.0
 
-  /// - Returns: whether both bounds are kept.
+  /// - Returns: whether both bounds are met.
   static func run() throws -> Bool {
     // Before anything else: a peak only ever rises.
     let bare = Process.peakMegabytes
@@ -19,7 +19,7 @@ enum PlanBench {
     return isMemoryKept && isTimeKept
   }
 
-  /// The files are made one by one, as a command reads them one by one.
+  /// The files are generated one at a time, as a command reads them one at a time.
   private static func measureMemory(above bare: Double?) throws -> Bool {
     let plan = FleetPlan(of: endpoints).plan(files: (0..<endpoints).lazy.map { GeneratedEndpoint($0).file })
     try check(plan)
@@ -37,10 +37,10 @@ enum PlanBench {
     let files = (0..<endpoints).map { GeneratedEndpoint($0).file }
     let pass = FleetPlan(of: endpoints)
     var times = Times()
-    // The first round warms caches and allocator and does not count.
+    // The first round warms up caches and the allocator and does not count.
     for round in 0...rounds {
       var taken = Times()
-      // libyaml before and after, so that a slow moment of the machine falls on both.
+      // libyaml before and after, so that a slow moment of the machine affects both.
       let before = try Process.seconds { try parse(files) }
       taken.trees = [try Process.seconds { try readTrees(files) }]
       try measurePass(pass, files, &taken)
@@ -66,7 +66,7 @@ enum PlanBench {
       }
       last = now
     }
-    // What the stages leave to be freed counts as well.
+    // Freeing what the stages left behind counts as well.
     taken.whole = [Process.threadSeconds - start]
     try check(plan)
   }
@@ -126,7 +126,7 @@ private struct Times {
     whole += other.whole
   }
 
-  /// The median, over the rounds, of what a time is beside libyaml's in the same round.
+  /// The median, over the rounds, of a time relative to libyaml's in the same round.
   func ratio(_ times: KeyPath<Times, [Double]>) -> Double {
     median(zip(self[keyPath: times], bare).map { $0 / $1 })
   }

@@ -6,9 +6,9 @@
   import Darwin
 #endif
 
-/// What the system tells of this process.
+/// What the system reports about this process.
 enum Process {
-  /// Processor time of the calling thread. Unlike the time of day it is the same on a machine that others use too.
+  /// Processor time of the calling thread. Unlike the wall clock, it is also the same on a machine that others use.
   static var threadSeconds: Double {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
@@ -36,11 +36,11 @@ enum Process {
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 
-  /// The most memory that was resident at once since the program was started; nil where there is no `/proc`.
-  /// `getrusage` would also count what the parent process held before the program took its place.
+  /// The peak resident memory since the program was started; nil without `/proc`. `getrusage` would also count what the
+  /// parent process held before the program replaced it.
   static var peakMegabytes: Double? { megabytes("VmHWM:") }
 
-  /// The memory that is resident now; nil where there is no `/proc`.
+  /// The current resident memory; nil without `/proc`.
   static var residentMegabytes: Double? { megabytes("VmRSS:") }
 
   private static func megabytes(_ field: String) -> Double? {

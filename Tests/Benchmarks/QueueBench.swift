@@ -1,18 +1,18 @@
 import Scheduling
 
-/// The work queue's throughput, beside the same work through an actor that holds its keys in an array.
+/// The work queue's throughput, compared with the same work through an actor that holds its keys in an array.
 ///
-/// Both are called as actors, so that what is compared is how they keep their keys and not how they are called; the queue
-/// is also measured by itself. A round of a key is add, take and done; ten thousand keys are queued all the time, most of
-/// them for a resync, which is what a queue holds while a large fleet is looked at again.
+/// Both are called as actors, so that the comparison is about how they keep their keys and not how they are called; the
+/// queue is also measured by itself. A round of a key is add, take and done; ten thousand keys are queued all the time,
+/// most of them for a resync, which is what a queue holds during a resync of a large fleet.
 enum QueueBench {
   private static let keys = (0..<10_000).map { "endpoint-\($0)" }
   private static let rounds = 1_000_000
-  /// The array does a part of the rounds, since it walks over all keys in each.
+  /// The array does only a part of the rounds, since it scans all keys in each.
   private static let roundsOfArray = 10_000
   private static let repetitions = 3
 
-  /// - Throws: where a queue does not give what was put in.
+  /// - Throws: if a queue does not return what was put in.
   static func run() async throws {
     var (alone, actor, array): ([Double], [Double], [Double]) = ([], [], [])
     for _ in 0..<repetitions {
@@ -62,12 +62,12 @@ enum QueueBench {
   }
 }
 
-/// A queue gave nothing, or lost something, while all its keys were in it.
+/// A queue returned nothing, or lost something, while all its keys were in it.
 private struct QueueIsEmpty: Error, CustomStringConvertible {
   let description = "the work queue lost a key"
 }
 
-/// What a worker asks of a queue.
+/// What a worker needs from a queue.
 private protocol KeyedQueue: Sendable {
   func add(_ key: String, _ priority: WorkPriority) async
   func take() async -> String?
@@ -85,8 +85,8 @@ private actor QueueActor: KeyedQueue {
   func done(_ key: String) { queue.finish(key, .done, now: .zero, chance: 0.5) }
 }
 
-/// What one writes first: every key once, the highest priority first, the oldest of it first, and no key twice at once. It
-/// knows neither delays nor back-off.
+/// The first version that one would write: every key once, the highest priority first, the oldest of it first, and no
+/// key twice at once. It supports neither delays nor backoff.
 private actor ArrayActor: KeyedQueue {
   private var waiting: [(key: String, priority: WorkPriority)] = []
   private var queued: Set<String> = []

@@ -2,7 +2,7 @@ import Controller
 import Planning
 import Scheduling
 
-/// What it costs to look after 10,000 endpoints in sync, and how long a person's edit waits meanwhile.
+/// The cost of a resync of 10,000 endpoints in sync, and how long a user's edit waits meanwhile.
 enum ResyncBench {
   private static let endpoints = 10_000
   private static let edits = 200
@@ -10,14 +10,14 @@ enum ResyncBench {
   private static let memoryBound = 20.0
   private static let editBound = 100.0
 
-  /// - Returns: whether all bounds are kept.
+  /// - Returns: whether all bounds are met.
   static func run() async throws -> Bool {
     let bare = Process.residentMegabytes
     let provider = SimulatedProvider((0..<endpoints).lazy.map(GeneratedEndpoint.init), latency: .milliseconds(50))
     return try await withTemporaryDirectory { directory in
       let benched = try BenchedController(provider, GeneratedSource(of: endpoints), directory: directory)
       return try await benched.run {
-        // The first time each endpoint is found, recorded and told of.
+        // The first time, each endpoint is found, recorded and reported.
         try await benched.settled(looks: endpoints)
         try await benched.check(inSync: endpoints)
         let isMemoryKept = reportMemory(bare, Process.residentMegabytes)
@@ -64,13 +64,13 @@ enum ResyncBench {
     return perEndpoint <= processorBound
   }
 
-  /// The processor time that the simulation takes: as many sleeps as a resync has, sixteen at a time.
+  /// The processor time of the simulation itself: as many sleeps as a resync has, sixteen at a time.
   private static func waiting(_ provider: SimulatedProvider) async throws -> Double {
     let start = Process.processSeconds
     try await withThrowingTaskGroup(of: Void.self) { group in
       for number in 0..<16 {
         group.addTask {
-          // One after the other as a controller's are: those that wake together cost less.
+          // One after another, as a controller's are: sleeps that end together cost less.
           try await Task.sleep(for: .milliseconds(3) * number)
           for _ in 0..<(endpoints / 16) { try await provider.wait() }
         }
@@ -92,8 +92,8 @@ enum ResyncBench {
     for index in 0..<endpoints { benched.queue.add(GeneratedEndpoint(index).name, priority: .resync) }
   }
 
-  /// Edits one by one, spread over a full resync: by turns one that is put into the queue, as the bound has it, and one
-  /// that is made in a manifest, with all that lies between that and the first call.
+  /// Edits one at a time, spread over a full resync: alternately one that is put into the queue, as the bound requires,
+  /// and one that is made in a manifest, with everything between that and the first call.
   private static func measureEdits(_ benched: BenchedController) async throws -> Bool {
     let looks = benched.provider.looks
     var queued: [String] = []
@@ -124,7 +124,7 @@ enum ResyncBench {
     return late < editBound
   }
 
-  /// All edits together take a little less than a resync at 50 ms a call, sixteen at a time.
+  /// All edits together take slightly less than a resync at 50 ms per call, sixteen at a time.
   private static let pause = Duration.milliseconds(68)
 
   private static func milliseconds(_ name: String, _ benched: BenchedController) throws -> Double {

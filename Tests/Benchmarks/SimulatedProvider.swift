@@ -4,21 +4,21 @@ import Planning
 import ServingAPI
 import Synchronization
 
-/// A provider in this process: each call takes its time by a real sleep and is answered with JSON, which is read as a
-/// server's is. An endpoint is ready as soon as it was written.
+/// A provider in this process: each call takes its time through a real sleep and is answered with JSON, which is parsed
+/// like a server's. An endpoint is ready as soon as it is written.
 final class SimulatedProvider: ServingProvider {
   let target = ProviderTarget(url: "https://simulated.example.com", source: "benchmark", tokenSource: "none")
   private let latency: Duration
   private let state: Mutex<State>
 
   private struct State {
-    /// By name, as they go over the wire.
+    /// By name, as sent over the wire.
     var answers: [String: [UInt8]] = [:]
-    /// The answer to a list; nil: it is to be written anew.
+    /// The response to a list; nil: it has to be encoded again.
     var listing: [UInt8]?
     var calls = 0
     var looks = 0
-    /// Whose next call is timed, and from when.
+    /// The endpoint whose next call is timed, and the start time.
     var awaited: [String: ContinuousClock.Instant] = [:]
     var timed: [String: Duration] = [:]
     /// By the endpoint's id.
@@ -30,20 +30,20 @@ final class SimulatedProvider: ServingProvider {
     state = Mutex(State(answers: Dictionary(uniqueKeysWithValues: endpoints.map { ($0.name, $0.wire.json.bytes()) })))
   }
 
-  /// How many calls there were.
+  /// The number of calls.
   var calls: Int { state.withLock { $0.calls } }
-  /// How many of them asked for one endpoint.
+  /// How many of them read one endpoint.
   var looks: Int { state.withLock { $0.looks } }
 
-  /// Times how long the endpoint's next call is in coming, from now on.
+  /// Measures the time until the endpoint's next call, from now on.
   func time(_ name: String) { state.withLock { $0.awaited[name] = .now } }
 
-  /// How long it was; nil: it has not come.
+  /// The measured time; nil: the call has not arrived.
   func timed(_ name: String) -> Duration? { state.withLock { $0.timed[name] } }
 
-  // MARK: - Answers
+  // MARK: - Responses
 
-  /// Reads the answers of one look at each endpoint, and of one list: what a resync cannot do without.
+  /// Parses the responses of one read of each endpoint, and of one list: the minimum for a resync.
   func decodeAll() throws -> Int {
     let (answers, listing) = state.withLock { (Array($0.answers), $0.listing) }
     var count = 0
@@ -225,11 +225,11 @@ final class SimulatedProvider: ServingProvider {
   }
 }
 
-/// Something was asked for that is not there, or is no JSON of the API.
+/// The requested item does not exist, or is not JSON of the API.
 private struct NoSuchAnswer: Error {}
 
 extension GeneratedEndpoint {
-  /// The endpoint in sync with its manifest, as a server tells of it.
+  /// The endpoint in sync with its manifest, as a server reports it.
   fileprivate var wire: WireEndpoint {
     let observed = observed
     return WireEndpoint(
@@ -239,7 +239,7 @@ extension GeneratedEndpoint {
 }
 
 extension WireEndpoint {
-  /// With all that a workspace tells of an endpoint that answers.
+  /// With everything that a workspace reports about a ready endpoint.
   fileprivate init(ready name: String, id: String, version: Int64, config: EndpointConfig, tags: [String: String]) {
     let time = GeneratedEndpoint.now.milliseconds
     self.init()
@@ -267,7 +267,7 @@ extension WireEndpoint {
     self.config = wire
   }
 
-  /// As an item of a list, which says less.
+  /// As an item of a list, which contains less.
   fileprivate var listed: WireEndpoint {
     var item = self
     item.config?.servedEntities = config?.servedEntities?.map { entity in

@@ -28,7 +28,7 @@ struct ApplyBench {
   }
 }
 
-/// Runs a test with a workspace that has versions 1 to 5 of a model, of which 3 fails.
+/// Runs a test with a workspace that has versions 1 to 5 of a model; version 3 fails.
 func withApplyBench(_ body: (ApplyBench) async throws -> Void) async throws {
   try await withTemporaryDirectory { directory in
     var habits = WorkspaceHabits()

@@ -7,9 +7,9 @@ import Synchronization
 import TestKit
 import Testing
 
-/// diff and apply against a workspace in memory, each command with the state directory of the test.
+/// diff and apply against a workspace in memory, each command with the test's state directory.
 @Suite struct ApplyTests {
-  @Test func `what is missing is created, and then nothing is left to do`() async throws {
+  @Test func `a missing endpoint is created, and a second apply has nothing to do`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let planned = await bench.diff()
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test func `a version that fails is rolled back, held, and lifted by an edit`() async throws {
+  @Test func `a version that fails is rolled back and held, and an edit lifts the hold`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
@@ -74,7 +74,7 @@ import Testing
     }
   }
 
-  @Test func `going back is a decision that the next apply respects`() async throws {
+  @Test func `the next apply respects a rollback`() async throws {
     try await withApplyBench { bench in
       for version in ["1", "2"] {
         try bench.write(Manifests.chat(version: version))
@@ -92,7 +92,7 @@ import Testing
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
       let applied = await bench.apply()
       #expect(applied.output.contains("hold (rolled back)"), "\(applied)")
-      #expect(await bench.diff().code == 1, "the manifest says something else than what a person decided")
+      #expect(await bench.diff().code == 1, "the manifest differs from the user's decision")
 
       let retried = await bench.run("retry", "support-chat")
       #expect(retried.code == 0, "\(retried)")
@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  @Test func `a stranger's endpoint is left alone until it is adopted`() async throws {
+  @Test func `an endpoint outside the fleet is left alone until it is adopted`() async throws {
     try await withApplyBench { bench in
       try await bench.workspace.serve("support-chat", version: "1")
       try bench.write(Manifests.chat(version: "2"))
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func `a broken manifest changes nothing, and its exit code is the command's own for errors`() async throws {
+  @Test func `an invalid manifest changes nothing, and the exit code is the command's own for errors`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
       for (run, code) in [
@@ -140,7 +140,7 @@ import Testing
     }
   }
 
-  @Test func `diff counts errors and changes as terraform does when asked to`() async throws {
+  @Test func `diff reports errors and changes in its exit code as terraform does, when asked to`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.diff("--detailed-exitcode").code == 2)
@@ -148,7 +148,7 @@ import Testing
       let failed = await bench.diff("--detailed-exitcode")
       #expect(failed.code == 1, "\(failed)")
       #expect(failed.notes.contains("boom"))
-      #expect(await bench.run("diff").code == 2, "a usage error of diff is no change")
+      #expect(await bench.run("diff").code == 2, "a usage error of diff is not a change")
     }
   }
 
@@ -165,7 +165,7 @@ import Testing
     }
   }
 
-  @Test func `json is one object and holds nothing but machine words`() async throws {
+  @Test func `json output is one object and contains only machine-readable terms`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  @Test func `a saved plan is carried out, once`() async throws {
+  @Test func `a saved plan is executed once`() async throws {
     try await withApplyBench { bench in
       let secret = "  environment: {PASSWORD: hunter2-hunter2}"
       try bench.write(Manifests.chat(version: "1", more: secret))
@@ -214,7 +214,7 @@ import Testing
     }
   }
 
-  @Test func `what the manifests no longer name goes only when pruning is asked for`() async throws {
+  @Test func `an endpoint without a manifest is deleted only with pruning`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
       #expect(await bench.apply().code == 0)
@@ -245,7 +245,7 @@ import Testing
     }
   }
 
-  @Test func `a call that the provider refused leaves nothing under way`() async throws {
+  @Test func `a call that the provider refused leaves no attempt in progress`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setFate(
         .refused(message: "There is no secret llm/hf yet; try again later: temporarily unavailable"),
@@ -262,7 +262,7 @@ import Testing
     }
   }
 
-  @Test func `more than a fifth of a fleet is not deleted unless that is said`() async throws {
+  @Test func `more than a fifth of a fleet is deleted only if the command allows it`() async throws {
     try await withApplyBench { bench in
       let names = ["a", "b", "c"]
       try bench.write(names.map { Manifests.chat($0, version: "1") }.joined(separator: "---\n"))
@@ -278,7 +278,7 @@ import Testing
     }
   }
 
-  @Test func `without waiting it returns once everything is sent`() async throws {
+  @Test func `without waiting, apply returns once everything is sent`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
@@ -299,7 +299,7 @@ import Testing
     ("setting up\nthe last of it\n", "support-chat: hold (quarantined)", true),
     ("vllm serve: error: unrecognized arguments: --tensor\n", "its log: vllm serve: error: unrecognized", false),
   ])
-  func `a failure is told with what the logs ended with, unless the reason quotes them`(
+  func `a failure is reported with the last lines of the logs, unless the reason quotes them`(
     build: String, words: String, isWhole: Bool
   ) async throws {
     try await withApplyBench { bench in
@@ -322,7 +322,7 @@ import Testing
       #expect(described.lines.contains("  \(last)"), "\(described)")
       let events = await bench.run("history", "support-chat", "--events")
       #expect(events.output.contains("last lines of \(title)"), "\(events)")
-      // Once something else serves well, what failed before is a matter of the history.
+      // Once another config serves well, the earlier failure belongs to the history.
       try bench.write(Manifests.chat(version: "4"))
       #expect(await bench.apply().code == 0)
       let well = await bench.run("describe", "support-chat")
@@ -331,13 +331,13 @@ import Testing
     }
   }
 
-  @Test func `interrupted, it says what is in flight, and the next run goes on`() async throws {
+  @Test func `an interrupted apply says what is in flight, and the next run continues`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
       try bench.write(Manifests.chat(version: "5"))
       let workspace = bench.workspace
-      // The person loses patience once the create is sent. The clock of the test makes no pauses, so the wait for that is a
-      // look at the calls between yields.
+      // The user interrupts once the create is sent. The test's clock does not pause, so waiting for that means
+      // checking the calls between yields.
       let run = await CommandRun(
         ["apply", "-f", bench.manifest, "--state", "\(bench.directory)/state", "--timeout", "100000h"],
         workspace: workspace, timing: workspace.timing,
@@ -352,14 +352,14 @@ import Testing
       workspace.forgetCalls()
       let next = await bench.diff()
       #expect(next.code == 1)
-      // The clock of the test runs while the walk waits, past the deadline where the interruption comes late.
+      // The test's clock runs while apply waits, past the deadline if the interrupt comes late.
       let phases = ["updating", "starting up", "overdue"]
       #expect(phases.contains { next.output.contains($0) }, "\(next)")
       #expect(workspace.writes.isEmpty)
     }
   }
 
-  @Test func `an alias that nobody set is an error that names its place`() async throws {
+  @Test func `an alias that is not set is an error that names its location`() async throws {
     try await withApplyBench { bench in
       bench.workspace.setModel("main.support.hello", versions: [1: .ready], aliases: ["champion": 1])
       try bench.write(Manifests.chat(version: "@champoin"))
@@ -373,7 +373,7 @@ import Testing
   }
 
   @Test(arguments: [["diff"], ["apply"], ["apply", "--dry-run"]])
-  func `no value of the environment is printed`(command: [String]) async throws {
+  func `no environment value is printed`(command: [String]) async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
       let run = await CommandRun(

@@ -4,9 +4,9 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// By which words people are told what a command did, and why.
+/// How a command reports what it did, and why.
 @Suite struct ApplyWordsTests {
-  @Test func `what goes to a newer revision restores it, and what is tried again is told as that`() async throws {
+  @Test func `a return to a newer revision is reported as a restore, and a retry as a retry`() async throws {
     try await withApplyBench { bench in
       for version in ["1", "2", "4"] {
         try bench.write(Manifests.chat(version: version))
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test func `a create names the earlier failure of its config, which a deletion by hand lets be tried again`()
+  @Test func `a create names the earlier failure of its config, and deleting the endpoint by hand allows a retry`()
     async throws
   {
     try await withApplyBench { bench in
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func `how it ended is told once where both streams are read as one`(isLive: Bool) async throws {
+  func `the outcome is printed once if both streams go to the same place`(isLive: Bool) async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       bench.workspace.setFate(.ready(polls: 3), model: "main.support.hello", version: "1")
@@ -82,7 +82,7 @@ import Testing
       #expect(ends.hasPrefix("support-chat: created (") && ends.hasSuffix("s)"), "\(run)")
       #expect(!run.notes.contains("support-chat: created"), "\(run)")
       if isLive {
-        #expect(run.notes.hasSuffix("\u{1B}[1F\u{1B}[J"), "the line is taken off the terminal")
+        #expect(run.notes.hasSuffix("\u{1B}[1F\u{1B}[J"), "the line is removed from the terminal")
       } else {
         #expect(run.notes.contains("support-chat: creating: POST"))
       }
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  @Test func `an endpoint that lost its fleet tag is told as that, with a command that takes it over`() async throws {
+  @Test func `an endpoint that lost its fleet tag is reported as such, with the command that adopts it`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply().code == 0)
@@ -122,7 +122,8 @@ import Testing
     }
   }
 
-  @Test func `an endpoint of another fleet names both ways on: to adopt it, and to act for its fleet`() async throws {
+  @Test
+  func `for an endpoint of another fleet, both options are named, to adopt it and to act for its fleet`() async throws {
     try await withApplyBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.apply("--fleet", "other").code == 0)

@@ -6,14 +6,14 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Commands against a workspace that takes OAuth tokens only: an apply outlives its tokens.
+/// Commands against a workspace that accepts only OAuth tokens: an apply outlasts its tokens.
 @Suite struct AuthenticationTests {
   private static let environment = [
     "DATABRICKS_HOST": "https://workspace.example.com", "DATABRICKS_CLIENT_ID": OAuthDouble.clientID,
     "DATABRICKS_CLIENT_SECRET": OAuthDouble.clientSecret,
   ]
 
-  /// A workspace whose rollouts take about a minute, a door before it, and a manifest.
+  /// A workspace whose rollouts take about a minute, its OAuth front, and a manifest.
   private struct Bench {
     let workspace = WorkspaceDouble()
     let oauth: OAuthDouble
@@ -45,8 +45,7 @@ import Testing
   }
 
   @Test(arguments: [-60, 0, 60])
-  func `an apply of a minute outlives tokens of five seconds, whatever the server's clock says`(skew: Int) async throws
-  {
+  func `an apply of one minute outlasts tokens of five seconds, whatever the server's clock`(skew: Int) async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) {
         $0.lifetime = .seconds(5)
@@ -61,7 +60,7 @@ import Testing
         expectNoSecret(in: applied)
       }
       #expect(bench.oauth.sold > 40)
-      // Nobody was turned away: each token was replaced before it ended.
+      // No call was refused: each token was refreshed before it expired.
       #expect(bench.workspace.writes.map(\.method) == ["POST", "PUT"])
       let diff = await bench.run("diff")
       #expect(diff.code == 0, "\(diff)")
@@ -72,11 +71,11 @@ import Testing
     ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
     .error(403, "403", "Invalid access token. [ReqId: 1]"),
   ])
-  func `tokens that are refused in the middle of a wait fail no apply`(refusal: ScriptedTransport.Answer) async throws {
+  func `tokens that are refused during a wait do not fail an apply`(refusal: ScriptedTransport.Answer) async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { $0.refusal = refusal }
       let applied = await bench.run("apply") { request in
-        // Every fifth look finds that somebody has ended all tokens.
+        // At every fifth read, all tokens have been revoked.
         let looks = bench.workspace.calls.filter { $0.method == "GET" }.count
         if request.method == "GET", looks > 0, looks.isMultiple(of: 5), bench.oauth.sold <= looks / 5 {
           bench.oauth.endAllTokens()
@@ -89,7 +88,7 @@ import Testing
     }
   }
 
-  @Test func `a write whose token is refused is sent once more, and once only does it land`() async throws {
+  @Test func `a write whose token is refused is retried once and takes effect only once`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let applied = await bench.run("apply") { request in
@@ -104,7 +103,7 @@ import Testing
     }
   }
 
-  @Test func `a token service that is away in the middle of a wait fails no apply`() async throws {
+  @Test func `a token service that is unavailable during a wait does not fail an apply`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { $0.lifetime = .seconds(5) }
       bench.oauth.planTokenAnswers(
@@ -114,7 +113,7 @@ import Testing
     }
   }
 
-  @Test func `a refused token holds no version, even where the workspace says 403`() async throws {
+  @Test func `a refused token does not hold a version, even if the workspace answers 403`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let token = CommandRun.environment
@@ -124,7 +123,7 @@ import Testing
       bench.workspace.fail(
         "PUT", with: .answer(status: 403, errorCode: "403", message: "Invalid access token. [ReqId: 1]"))
       let refused = await bench.run("apply", environment: token, transport: workspace)
-      #expect(refused.code == 0, "it is sent again, and nothing is held: \(refused)")
+      #expect(refused.code == 0, "it is retried, and nothing is held: \(refused)")
       #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
       let applied = await bench.run("apply", environment: token, transport: workspace)
       #expect(applied.code == 0, "\(applied)")
@@ -133,7 +132,7 @@ import Testing
     }
   }
 
-  @Test func `the target's line says how one gets in and as whom`() async throws {
+  @Test func `the target line shows the authentication method and the identity`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let diff = await bench.run("diff")
@@ -145,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func `a client that is not let in is told what to check, and not its secret`() async throws {
+  @Test func `a refused client is told what to check, and its secret is not shown`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       bench.oauth.changeClientSecret(to: "another")
@@ -160,7 +159,8 @@ import Testing
     }
   }
 
-  @Test func `two ways at once are an error that names both, before anything is asked`() async throws {
+  @Test
+  func `two authentication methods at once are an error that names both, before any request is sent`() async throws {
     try await withTemporaryDirectory { directory in
       let bench = try Bench(directory: directory) { _ in }
       let refused = await bench.run(

@@ -3,19 +3,19 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// A command run in the test's own process, as a person would run it: arguments in, what it printed and its exit code out.
+/// A command run in the test's own process, as a user would run it: arguments in, output and exit code out.
 struct CommandRun: CustomStringConvertible {
   let code: Int32
   let output: String
   let notes: String
 
   /// - Parameters:
-  ///   - workspace: what answers at the address that the environment names.
-  ///   - transport: what answers in its place; nil: the workspace.
-  ///   - isOutputTerminal: whether a person reads standard output from a terminal.
-  ///   - isLive: whether a terminal shows standard error.
-  ///   - isOneStream: whether both go to one place.
-  ///   - followed: clocks and pauses in the place of `timing`'s.
+  ///   - workspace: what answers at the address in the environment.
+  ///   - transport: what answers instead; nil: the workspace.
+  ///   - isOutputTerminal: whether standard output is a terminal.
+  ///   - isLive: whether standard error is a terminal.
+  ///   - isOneStream: whether both streams go to the same place.
+  ///   - followed: clocks and pauses that replace those of `timing`.
   init(
     _ arguments: [String], environment: [String: String] = Self.environment, input: String = "",
     workspace: WorkspaceDouble = WorkspaceDouble(), transport: Transport? = nil, timing: TestTiming = TestTiming(),

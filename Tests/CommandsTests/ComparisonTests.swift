@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Testing
 
-/// The pages that compare Setpoint with its peers, and that say what it withstands, claim nothing that no test shows.
+/// The pages that compare Setpoint with its peers and describe its security claim nothing without a test.
 @Suite struct ComparisonTests {
   private static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(arguments: [("docs/comparison.md", 60), ("docs/security.md", 50)])
-  func `every test that a page names is there`(page: String, atLeast: Int) throws {
+  func `every test that a page cites exists`(page: String, atLeast: Int) throws {
     let claims = claims(in: try text(page))
     #expect(claims.count > atLeast)
     for claim in claims {
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test func `every attack has its test`() throws {
+  @Test func `every attack has a test`() throws {
     let page = try text("docs/security.md")
     let attacks = try #require(page.split(separator: "\n## Attacks\n").last).split(separator: "\n## ").first ?? ""
     let rows = attacks.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasPrefix("| tried ") }
@@ -36,7 +36,7 @@ import Testing
     for row in rows { #expect(!claims(in: String(row)).isEmpty, "\(row.prefix(60))") }
   }
 
-  @Test func `every row of a table has its test`() throws {
+  @Test func `every row of a table has a test`() throws {
     let rows = try text("docs/comparison.md").split(separator: "\n").filter { $0.hasPrefix("| ") }
       .filter { !$0.hasPrefix("| Area ") }
     #expect(rows.count > 40)

@@ -6,7 +6,7 @@ import Testing
 @testable import Commands
 
 @Suite struct CompletionTests {
-  @Test func `names of endpoints come from the provider, and the platform's own are left out`() async throws {
+  @Test func `endpoint names come from the provider, without the platform's own`() async throws {
     let workspace = WorkspaceDouble()
     for name in ["support-chat", "support-rag", "other"] { try await workspace.serve(name) }
     let run = await CommandRun(
@@ -25,10 +25,11 @@ import Testing
       timing: timing)
     #expect(run.code == 0, "\(run)")
     #expect(run.notes == "")
-    #expect(timing.pauses.isEmpty, "it is asked once")
+    #expect(timing.pauses.isEmpty, "no retry")
   }
 
-  @Test func `every call of a completion has a short limit, at the provider that the line names`() async throws {
+  @Test
+  func `every call of a completion has a short timeout and goes to the provider on the command line`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("chat")
     let double = workspace.transport

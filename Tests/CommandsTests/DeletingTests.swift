@@ -27,7 +27,7 @@ import Testing
       (["setpoint-fleet": "default", "setpoint-retain": "true"], ["support-chat"], "--retained"),
       (["setpoint-fleet": "default"], ["support-chat", "nobody"], "endpoint nobody not found"),
     ] as [([String: String], [String], String)])
-  func `what is not to be deleted stays`(tags: [String: String], names: [String], words: String) async throws {
+  func `endpoints that may not be deleted stay`(tags: [String: String], names: [String], words: String) async throws {
     let (run, workspace) = try await delete(names, tags: tags)
     #expect(run.code == 1)
     #expect(run.notes.contains(words), "\(run)")
@@ -37,7 +37,7 @@ import Testing
   @Test(arguments: [
     ["support-chat", "nobody"], ["nobody", "support-chat"], ["support-chat", "nobody", "-o", "json"],
   ])
-  func `a wrong name among several deletes nothing, and that is said`(arguments: [String]) async throws {
+  func `one wrong name among several deletes nothing, and the command says so`(arguments: [String]) async throws {
     let (run, workspace) = try await delete(arguments, tags: ["setpoint-fleet": "default"])
     #expect(run.code == 1)
     #expect(run.notes.contains("endpoint nobody not found at https://workspace.example.com; nothing was deleted\n"))
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(arguments: [[], ["-o", "json"]])
-  func `what was deleted before a failure is told`(format: [String]) async throws {
+  func `endpoints deleted before a failure are reported`(format: [String]) async throws {
     let workspace = WorkspaceDouble()
     for name in ["one", "two", "three"] { try await workspace.serve(name, tags: ["setpoint-fleet": "default"]) }
     let transport: Transport = { request in
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func `a protected endpoint is deleted when that is said`() async throws {
+  @Test func `a protected endpoint is deleted if the command says so explicitly`() async throws {
     let (run, workspace) = try await delete(
       ["support-chat", "--retained"], tags: ["setpoint-fleet": "default", "setpoint-retain": "true"])
     #expect(run.code == 0, "\(run)")

@@ -22,7 +22,7 @@ import Testing
     await CommandRun(["events", "--state", directory] + arguments, environment: [:])
   }
 
-  @Test func `the story of a failed version names its commit and why it went back`() async throws {
+  @Test func `the history of a failed version names its commit and the reason for the rollback`() async throws {
     try await withTemporaryDirectory { directory in
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       let words = "broken weights: incomplete metadata"
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `names, time and fleet narrow it`() async throws {
+  @Test func `endpoint names, a time and a fleet narrow the list`() async throws {
     try await withTemporaryDirectory { directory in
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       try await history.note(event("old", at: -7200), of: chat)
@@ -61,11 +61,11 @@ import Testing
       #expect(await what("--host", "127.0.0.1:7387") == ["other"])
       #expect(await what("--fleet", "support") == ["fleet"])
       let both = await events(directory, "--since", "1h")
-      #expect(both.lines[1].contains("other at http://127.0.0.1:7387"), "where there are two providers, each is named")
+      #expect(both.lines[1].contains("other at http://127.0.0.1:7387"), "with two providers, each is named")
     }
   }
 
-  @Test func `what commands did to a fleet's endpoints is among the fleet's events`() async throws {
+  @Test func `changes that commands made to a fleet's endpoints are among the fleet's events`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
     try await withTemporaryDirectory { directory in
@@ -95,12 +95,12 @@ import Testing
       #expect(await run("delete", "chat").code == 0)
       let all = await what()
       #expect(all.last == "deleted", "\(all)")
-      #expect(all == (await what("")), "nothing is told to all that the fleet is not reported")
+      #expect(all == (await what("")), "the list of all events has none that the fleet list lacks")
       #expect(await what("other") == [])
     }
   }
 
-  @Test func `a long time shows every event in it`() async throws {
+  @Test func `a long time span shows every event in it`() async throws {
     try await withTemporaryDirectory { directory in
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       for index in 0..<250 { try await history.note(event("\(index)"), of: chat) }
@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  @Test func `one object on each line says everything`() async throws {
+  @Test func `JSON output is one complete object per line`() async throws {
     try await withTemporaryDirectory { directory in
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       try await history.note(event("held", why: "x", commit: "abc"), of: chat)
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func `nothing yet is said, with what to do next`() async throws {
+  @Test func `if there are no events yet, the command says so and what to do next`() async throws {
     try await withTemporaryDirectory { directory in
       let empty = await events("\(directory)/none")
       #expect(empty.code == 0)
@@ -135,9 +135,9 @@ import Testing
     }
   }
 
-  /// Events are noted while the command waits, and the last wait is when the person has seen enough.
+  /// Events are recorded while the command waits, and at the last wait the user stops it.
   @Test(arguments: [true, false])
-  func `following shows what comes, once, and ends with 0 by Ctrl-C`(isThere: Bool) async throws {
+  func `following shows each new event once and exits with 0 on Ctrl-C`(isThere: Bool) async throws {
     try await withTemporaryDirectory { directory in
       let state = StateDirectory(path: directory + "/state")
       if isThere { try await HistoryStore.open(in: state).note(event("zero"), of: chat) }
@@ -154,7 +154,7 @@ import Testing
         case 1, 2, 4: try await HistoryStore.open(in: state).note(event("event \(wait)", at: Int64(wait)), of: chat)
         case 6:
           interrupt.yield()
-          // What a sleeper does when its task is cancelled.
+          // What a sleeper does when its task is canceled.
           try await Task.sleep(for: .seconds(3600))
         default: break
         }

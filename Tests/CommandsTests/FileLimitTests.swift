@@ -3,17 +3,17 @@ import Glibc
 import Synchronization
 import Testing
 
-/// The built program under a low limit of open files, soft and hard.
+/// The real binary under a low limit of open files, soft and hard.
 @Suite(.serialized) struct FileLimitTests {
   static let files = 256
   /// More than the limit allows, and far fewer than a test may have open.
   static let crowd = 400
 
-  @Test func `serve outlives more idle connections than it may have files open, and answers meanwhile`() async throws {
+  @Test func `serve survives more idle connections than its open file limit, and answers meanwhile`() async throws {
     try await run(["serve", "--data", "data"], isUp: "/health")
   }
 
-  @Test func `run outlives more idle connections than it may have files open, and answers meanwhile`() async throws {
+  @Test func `run survives more idle connections than its open file limit, and answers meanwhile`() async throws {
     try await run(
       ["run", "-f", "manifests", "--fleet", "limits", "--host", "http://127.0.0.1:1", "--state", "state"],
       isUp: "/healthz")
@@ -57,7 +57,7 @@ import Testing
     #expect(try #require(open) < Self.files - 30, "descriptors are left for /proc and the store")
   }
 
-  /// The program that was built beside the tests.
+  /// The binary that was built together with the tests.
   private static let program: String = {
     var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
     while folder.path != "/", !FileManager.default.isExecutableFile(atPath: folder.appending(path: "setpoint").path) {
@@ -78,7 +78,7 @@ import Testing
     return false
   }
 
-  /// The status of a GET on a connection of its own; nil where there is no answer within a minute.
+  /// The status of a GET on its own connection; nil if there is no response within a minute.
   private static func status(_ port: UInt16, _ path: String) -> Int? {
     guard let descriptor = connect(port) else { return nil }
     defer { close(descriptor) }

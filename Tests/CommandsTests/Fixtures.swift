@@ -28,7 +28,7 @@ enum Manifests {
   }
 }
 
-/// Runs a test with a directory of its own, which is gone afterwards.
+/// Runs a test with a temporary directory, which is removed afterwards.
 func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
   let path = FileManager.default.temporaryDirectory.appending(path: "setpoint-commands-\(UUID().uuidString)").path
   try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -37,7 +37,7 @@ func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async
 }
 
 extension WorkspaceDouble {
-  /// An endpoint that is there and ready, without tags of a fleet unless they are given.
+  /// An existing, ready endpoint, without fleet tags unless they are given.
   func serve(
     _ name: String, version: String = "1", environment: [String: String] = [:], tags: [String: String] = [:]
   ) async throws {

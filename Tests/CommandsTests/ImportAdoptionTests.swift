@@ -5,13 +5,12 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// A workspace full of endpoints that people made by hand is taken over, and nothing of it changes but the marks of who
-/// owns it.
+/// A workspace full of endpoints that users created by hand is adopted, and nothing but ownership tags changes.
 @Suite struct ImportAdoptionTests {
   private static let count = 50
 
   @Test(arguments: [WorkspaceOrder.descending, .random(seed: 7)])
-  func `fifty varied endpoints are imported, adopted and in sync, and only tags are written`(
+  func `fifty varied endpoints are imported, adopted and in sync, and only tags change`(
     order: WorkspaceOrder
   ) async throws {
     var habits = WorkspaceHabits()
@@ -33,7 +32,7 @@ import Testing
       }
 
       let imported = await CommandRun(["import", "--all", "--out", fleet], workspace: workspace)
-      #expect(imported.code == 1, "a fallback of the gateway is left out: \(imported)")
+      #expect(imported.code == 1, "a fallback of the gateway is omitted: \(imported)")
       #expect(imported.lines.count == Self.count)
 
       let planned = await run("diff", "--adopt", "-o", "json")
@@ -67,7 +66,7 @@ import Testing
   }
 }
 
-/// Everything of an endpoint that an adoption is to leave alone.
+/// Everything about an endpoint that an adoption must not change.
 private struct Standing: Equatable {
   let name: String
   let members: [String: JSONValue]
@@ -86,7 +85,7 @@ private struct Standing: Equatable {
     grants = workspace.grants(on: name)
   }
 
-  /// The workspace gives lists in an order of its own.
+  /// The workspace returns lists in its own order.
   private static func unordered(_ value: JSONValue) -> JSONValue {
     switch value {
     case .array(let items): .array(items.map(unordered).sorted { $0.text() < $1.text() })
@@ -96,7 +95,7 @@ private struct Standing: Equatable {
   }
 }
 
-/// One of many endpoints, each with another mixture of what endpoints have.
+/// One of many endpoints, each with a different mixture of settings.
 private struct VariedEndpoint {
   static let model = "main.support.hello"
   let number: Int
@@ -171,7 +170,7 @@ private struct VariedEndpoint {
   private var config: [String: JSONValue] {
     let count = [1, 1, 2, 1, 3][number % 5]
     let entities = (0..<count).map { JSONValue.object(entity($0)) }
-    // Some were made years ago, with the older words.
+    // Some were created years ago, with the older field names.
     let isOld = number % 10 == 3
     var config: [String: JSONValue] = [isOld ? "served_models" : "served_entities": .array(entities)]
     if count > 1 {
@@ -186,7 +185,7 @@ private struct VariedEndpoint {
     return config
   }
 
-  /// Every second endpoint leaves its entities' names to the server.
+  /// Every second endpoint leaves the names of its entities to the server.
   private func entityName(_ index: Int) -> String {
     number % 2 == 0 ? "hello-\(number + index + 1)" : "role_\(index)"
   }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// What a bundle says in other places than its databricks.yml, and by whom its variables are set.
+/// What a bundle defines outside its databricks.yml, and what sets its variables.
 @Suite struct ImportBundleFilesTests {
   private static func endpoint(_ name: String, model: String = "ml.prod.qwen", version: String = "4") -> String {
     """
@@ -17,7 +17,7 @@ import Testing
     """
   }
 
-  /// Runs the command on a bundle with these files.
+  /// Runs the command on a bundle of these files.
   private func importing(
     _ files: [String: String], _ arguments: String..., file: String = "databricks.yml",
     environment: [String: String] = [:]
@@ -39,7 +39,7 @@ import Testing
   // MARK: Includes
 
   @Test(arguments: ["databricks.yml", ""])
-  func `what the root file includes is read, by several patterns, once each, in folders and JSON`(
+  func `files that the root file includes are read once each, by several patterns, in folders and as JSON`(
     file: String
   ) async throws {
     let run = try await importing(
@@ -65,7 +65,7 @@ import Testing
     #expect(run.output.contains("😀"))
   }
 
-  @Test func `files that are named as well as included are read once`() async throws {
+  @Test func `files that are both named and included are read once`() async throws {
     try await withTemporaryDirectory { directory in
       let parts = [
         "databricks.yml": "include: ['*.yml']\nvariables: {v: {default: '3'}}\n",
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  @Test func `an include inside of an included file is ignored, as by Databricks, and said`() async throws {
+  @Test func `an include inside an included file is ignored, as Databricks does, and reported`() async throws {
     let run = try await importing([
       "bundle/databricks.yml": "include: [a.yml]\n",
       "bundle/a.yml": "include: [b.yml]\n" + Self.endpoint("a"), "bundle/b.yml": Self.endpoint("b"),
@@ -94,7 +94,7 @@ import Testing
     ("include: [nowhere.yml]", "includes nowhere.yml, which does not exist"), ("include: [/etc/x.yml]", "relative"),
     ("include: ['*.py']", "only files that end in .yml, .yaml or .json"), ("include: [{a: 1}]", "must be a path"),
   ])
-  func `an include that cannot be followed is an error with its place`(root: String, words: String) async throws {
+  func `an include that cannot be followed is an error with its location`(root: String, words: String) async throws {
     let run = try await importing(["bundle/databricks.yml": root + "\n" + Self.endpoint("a"), "bundle/x.py": ""])
     #expect(run.code == 1)
     #expect(run.output == "")
@@ -102,7 +102,7 @@ import Testing
     #expect(run.notes.contains("databricks.yml:1:11"), "\(run)")
   }
 
-  @Test func `an endpoint that two files declare is skipped, with both places`() async throws {
+  @Test func `an endpoint that two files declare is skipped, with both locations`() async throws {
     let run = try await importing([
       "bundle/databricks.yml": "include: ['r/*.yml']\n" + Self.endpoint("a"),
       "bundle/r/1.yml": Self.endpoint("a"), "bundle/r/2.yml": Self.endpoint("b"),
@@ -113,7 +113,7 @@ import Testing
     #expect(run.output.contains("name: b\n"))
   }
 
-  @Test func `endpoints that Python makes are told of`() async throws {
+  @Test func `endpoints that Python code creates are reported`() async throws {
     let run = try await importing([
       "bundle/databricks.yml": "python: {resources: ['resources:load']}\n" + Self.endpoint("a")
     ])
@@ -137,7 +137,7 @@ import Testing
 
     """ + endpoint("chat", version: "${var.v}")
 
-  @Test func `the default target counts where none is named`() async throws {
+  @Test func `the default target is used if none is named`() async throws {
     let run = try await importing(["bundle/databricks.yml": Self.targets])
     #expect(run.code == 0, "\(run)")
     #expect(run.notes.contains("bundle target: prod (the default)"))
@@ -150,7 +150,7 @@ import Testing
     #expect(!dev.output.contains("access:"))
   }
 
-  @Test func `the only target counts, and of several without a default what they grant is not lost in silence`()
+  @Test func `the only target is used, and if several have no default, the grants they would add are reported`()
     async throws
   {
     let only = "targets: {dev: {permissions: [{group_name: ops, level: CAN_VIEW}]}}\n" + Self.endpoint("chat")
@@ -168,7 +168,7 @@ import Testing
     #expect(both.notes.contains("several default targets"), "\(both)")
   }
 
-  @Test func `two lists that were joined are told, with both places`() async throws {
+  @Test func `two lists that were joined are reported, with both locations`() async throws {
     let text =
       Self.endpoint("chat") + """
         targets:
@@ -228,14 +228,14 @@ import Testing
     (["--var", "nobody=1"], "the bundle has no variable nobody"), (["--var", "v"], "--var v assigns nothing"),
     (["--var", "c=1"], "the variable c is complex"),
   ])
-  func `an assignment that means nothing is an error`(arguments: [String], words: String) async throws {
+  func `a meaningless assignment is an error`(arguments: [String], words: String) async throws {
     let files = ["bundle/databricks.yml": "variables: {v: {}, c: {type: complex}}\n" + Self.endpoint("a")]
     let run = try await importing(files, arguments[0], arguments[1])
     #expect(run.code == 1)
     #expect(run.notes.contains(words), "\(run)")
   }
 
-  @Test func `literal values of the bundle's other resources are resolved, others are open`() async throws {
+  @Test func `literal values of the bundle's other resources are resolved, others stay unresolved`() async throws {
     let run = try await importing([
       "bundle/databricks.yml": """
       bundle: {name: support}

@@ -3,7 +3,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// Manifests out of a Databricks bundle. No provider is asked.
+/// Manifests from a Databricks bundle. No provider is called.
 @Suite struct ImportBundleTests {
   private static let bundle = """
     bundle:
@@ -86,18 +86,18 @@ import Testing
     """
   }
 
-  @Test func `a bundle becomes a manifest, its variables resolved by their defaults`() async {
+  @Test func `a bundle becomes a manifest, with its variables resolved by their defaults`() async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle)
-    #expect(run.code == 1, "what the targets say is left aside: \(run)")
+    #expect(run.code == 1, "the settings of the targets are ignored: \(run)")
     #expect(run.output == manifest(version: "4"))
     #expect(
       run.notes.contains(
         "-:39:5: warning: targets: the settings of the targets dev, prod are ignored; choose one with"))
   }
 
-  @Test func `a target's own words count where it is named`() async {
+  @Test func `a target's own settings apply if it is named`() async {
     let dev = await CommandRun(["import", "--from-bundle", "-", "--target", "dev"], input: Self.bundle)
-    #expect(dev.code == 0, "nothing is left out: \(dev)")
+    #expect(dev.code == 0, "nothing is omitted: \(dev)")
     #expect(dev.output == manifest(version: "5", description: "  description: In dev.\n"))
     #expect(
       dev.notes.contains(
@@ -117,7 +117,7 @@ import Testing
     ("presets: {name_prefix: \"${workspace.current_user.short_name}_\"}", "", "${workspace.current_user.short_name}_"),
     ("{mode: development, presets: {name_prefix: \"\"}}", "", "[dev USER] "),
   ])
-  func `a target's prefix is put before names as at deployment, or said where only that knows it`(
+  func `a target's prefix is added to names as in a deployment, or reported if only a deployment knows it`(
     target: String, word: String, unknown: String
   ) async {
     let text = """
@@ -143,7 +143,7 @@ import Testing
     #expect(run.notes.contains(unknown))
   }
 
-  @Test func `what cannot be resolved is left out and said with its place`() async {
+  @Test func `a value that cannot be resolved is omitted and reported with its location`() async {
     let text = """
       variables:
         a: {default: "${var.b}"}
@@ -166,7 +166,7 @@ import Testing
         -:9:20: warning: resources.model_serving_endpoints.chat.description: is unknown \
         (${workspace.current_user.userName}), so
         """), "\(run)")
-    #expect(run.notes.contains("served_entities[0].entity_name: is unknown (${var.a})"), "a circle ends")
+    #expect(run.notes.contains("served_entities[0].entity_name: is unknown (${var.a})"), "a cycle ends")
     #expect(run.notes.contains("served_entities[0].entity_version: is unknown (${var.looked})"))
     #expect(run.output.contains("name: chat"))
   }
@@ -177,7 +177,7 @@ import Testing
     ("- a\n", "where: -:1:1", "is not a file of a bundle"), ("", "is empty", "pass the databricks.yml"),
     ("bundle: {name: x}\n", "where: -:1:1", "no model_serving_endpoints in -"),
   ])
-  func `a file that is no bundle says where it goes wrong`(text: String, words: String, more: String) async {
+  func `a file that is not a bundle is refused with the location`(text: String, words: String, more: String) async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: text)
     #expect(run.code == 1)
     #expect(run.output == "")
@@ -185,7 +185,7 @@ import Testing
     #expect(run.notes.contains(more), "\(run)")
   }
 
-  @Test func `a target that is not there names those that are`() async {
+  @Test func `for a target that does not exist, the existing ones are named`() async {
     let run = await CommandRun(["import", "--from-bundle", "-", "--target", "stage"], input: Self.bundle)
     #expect(run.code == 1)
     #expect(run.notes.contains("the bundle has no target stage"), "\(run)")

@@ -19,7 +19,7 @@ import Testing
     "${one(databricks_model_serving.agent[*].serving_endpoint_id)}",
     "${databricks_model_serving.agent[count.index].serving_endpoint_id}",
   ])
-  func `permissions belong to the endpoint that they name, with an index or without`(id: String) async {
+  func `permissions belong to the endpoint that they name, with or without an index`(id: String) async {
     let run = await importing(
       """
       {"resource": {"databricks_model_serving": {
@@ -32,7 +32,7 @@ import Testing
       run.output.contains("name: agent\nspec:\n  model: m\n  entityVersion: \"1\"\n  access:\n  - group: support"))
   }
 
-  @Test func `permissions whose endpoint is not known exit 1`() async {
+  @Test func `permissions of an unknown endpoint exit with 1`() async {
     let run = await importing(
       """
       {"resource": {"databricks_model_serving": {"agent": {"name": "agent", \(Self.config)}},
@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test(arguments: ["agent", "agent[0]", "databricks_model_serving.agent", "databricks_model_serving.agent[0]", "chat"])
-  func `an endpoint is picked by its address too`(name: String) async {
+  func `an endpoint can also be selected by its address`(name: String) async {
     let run = await importing(
       #"{"resource": {"databricks_model_serving": {"agent": {"name": "chat", "count": 1, \#(Self.config)}}}}"#, name)
     #expect(run.code == 0, "\(run)")
@@ -54,7 +54,7 @@ import Testing
     (#""count": "${var.enabled ? 1 : 0}","#, 1, true), (#""for_each": "${var.names}","#, 1, true),
     (#""for_each": ["a"],"#, 1, true), (#""count": 1,"#, 0, true), (#""count": 0,"#, 0, false),
   ])
-  func `a block that may make several endpoints exits 1, and one that makes none is none`(
+  func `a block that may create several endpoints exits with 1, and one that creates none yields none`(
     repetition: String, code: Int32, isThere: Bool
   ) async {
     let run = await importing(
@@ -64,7 +64,7 @@ import Testing
     #expect(run.notes.contains("creates any number of endpoints from one block") == (code == 1))
   }
 
-  @Test func `a module that is called, and an endpoint of another kind, are told of`() async {
+  @Test func `a called module and an endpoint of another kind are reported`() async {
     let run = await importing(
       """
       {"module": {"serving": {"source": "./serving"}},
@@ -80,7 +80,7 @@ import Testing
 
   // MARK: A plan
 
-  /// A plan that makes an endpoint in a module, once for each index, with permissions whose endpoint has no id yet.
+  /// A plan that creates an endpoint in a module, once per index, with permissions whose endpoint has no id yet.
   private static func plan(references: String, indices: [String] = [""]) -> String {
     func resources(_ type: String, _ label: String, _ values: String) -> [String] {
       indices.map { index in
@@ -110,7 +110,7 @@ import Testing
       """
   }
 
-  @Test func `permissions of an endpoint that is planned are its own, by what the configuration refers to`() async {
+  @Test func `permissions of a planned endpoint are matched by the references in the configuration`() async {
     let references = #""databricks_model_serving.agent.serving_endpoint_id", "databricks_model_serving.agent""#
     let one = await importing(Self.plan(references: references))
     #expect(one.code == 0, "\(one)")
@@ -132,7 +132,7 @@ import Testing
       unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: its endpoint is unknown"))
   }
 
-  @Test func `variables and tags that only an apply brings are open`() async {
+  @Test func `variables and tags that are known only after an apply stay unresolved`() async {
     let text = """
       {"planned_values": {"root_module": {"resources": [
         {"address": "databricks_model_serving.chat", "mode": "managed", "type": "databricks_model_serving",

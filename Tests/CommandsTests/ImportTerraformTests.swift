@@ -3,9 +3,9 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// Manifests out of Terraform's JSON. No provider is asked.
+/// Manifests from Terraform's JSON. No provider is called.
 @Suite struct ImportTerraformTests {
-  @Test func `a configuration in JSON becomes a manifest, whether blocks are objects or lists of one`() async {
+  @Test func `a configuration in JSON becomes a manifest, whether its blocks are objects or lists of one`() async {
     let serving = """
       "name": "chat", "route_optimized": true, "tags": [{"key": "team", "value": "nlp"}, {"key": "empty"}],
       "email_notifications": [{"on_update_failure": ["oncall@example.com"]}],
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func `what only Terraform can work out is left out, and said with its place`() async {
+  @Test func `a value that only Terraform can compute is omitted and reported with its location`() async {
     let text = """
       {"resource": {"databricks_model_serving": {"chat": {
         "name": "${var.prefix}-chat",
@@ -89,16 +89,17 @@ import Testing
         manifest
         """), "\(run)")
     #expect(run.notes.contains("-:2:11: warning: resource.databricks_model_serving.chat.name: is unknown (${var.p"))
-    #expect(!(run.output + run.notes).contains("hunter2"), "what stands around a reference may be a secret")
+    #expect(!(run.output + run.notes).contains("hunter2"), "the text around a reference may be a secret")
     #expect(run.output.contains("# to complete by hand: name, which is ${var.prefix} at -:2:11\n"))
     #expect(run.output.contains("  model: ml.prod.qwen\n"))
     #expect(!run.output.contains("tags:"), "a tag without its value would be another tag")
     let checked = await CommandRun(["validate", "-f", "-"], input: run.output)
-    #expect(checked.code == 1, "an open manifest cannot be applied by mistake")
+    #expect(checked.code == 1, "an incomplete manifest cannot be applied by mistake")
     #expect(checked.output.contains("spec.entityVersion: required"))
   }
 
-  @Test func `a shown state is resolved, in modules too, with its permissions, and keeps secrets`() async {
+  @Test
+  func `the output of terraform show is resolved, modules and permissions included, and secrets stay secret`() async {
     let text = """
       {"format_version": "1.0", "terraform_version": "1.9.0", "values": {"root_module": {
         "resources": [
@@ -160,7 +161,7 @@ import Testing
         """)
   }
 
-  @Test func `a plan says what is known after the apply only`() async {
+  @Test func `a plan marks what is known only after the apply`() async {
     let text = """
       {"planned_values": {"root_module": {"resources": [
         {"address": "databricks_model_serving.chat", "mode": "managed", "type": "databricks_model_serving",
@@ -176,7 +177,8 @@ import Testing
     #expect(run.notes.contains("chat: to complete by hand: config[0].served_entities[0].entity_version\n"))
   }
 
-  @Test func `what has no place is a comment, and a block of another shape is an error with its place`() async {
+  @Test
+  func `a field with no place in a manifest is a comment, and a malformed block is an error with its location`() async {
     let text = """
       {"resource": {"databricks_model_serving": {
         "chat": {"name": "chat", "rate_limits": [{"calls": 5, "key": "user", "renewal_period": "minute"}],
@@ -206,7 +208,7 @@ import Testing
         "resource.databricks_model_serving.many.for_each: creates any number of endpoints from one block"))
   }
 
-  @Test func `endpoints can be picked by what the file calls them`() async {
+  @Test func `endpoints can be selected by their names in the file`() async {
     let text = """
       {"resource": {"databricks_model_serving": {
         "a": {"name": "chat-a", "config": {"served_entities": [{"entity_name": "m", "entity_version": "1"}]}},
@@ -227,7 +229,7 @@ import Testing
     ("{\"resource\": {\"aws_instance\": {}}}", "no databricks_model_serving in -", "terraform show -json"),
     ("[1]", "contains no Terraform resources", "*.tf.json"),
   ])
-  func `a file that is none of these says where it goes wrong and what would be right`(
+  func `a file of another kind is refused with the location of the problem and the expected form`(
     text: String, words: String, next: String
   ) async {
     let run = await CommandRun(["import", "--from-terraform", "-"], input: text)
@@ -237,7 +239,7 @@ import Testing
     #expect(run.notes.contains(next), "\(run)")
   }
 
-  @Test func `a file that is not there is an error that names it`() async {
+  @Test func `a missing file is an error that names it`() async {
     let run = await CommandRun(["import", "--from-terraform", "/nowhere/main.tf.json"])
     #expect(run.code == 1)
     #expect(run.notes.contains("error: cannot read /nowhere/main.tf.json"), "\(run)")

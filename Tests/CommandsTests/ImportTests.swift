@@ -7,7 +7,7 @@ import Testing
 
 /// Manifests of live endpoints.
 @Suite struct ImportTests {
-  @Test func `a plain endpoint is five lines, and nothing that is a default`() async throws {
+  @Test func `a plain endpoint is five lines without any default`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", version: "7", tags: ["setpoint-fleet": "x", "setpoint-owns": "a"])
     let run = await CommandRun(["import", "support-chat"], workspace: workspace)
@@ -27,7 +27,7 @@ import Testing
     #expect(workspace.writes.isEmpty)
   }
 
-  @Test func `everything a manifest can say is said, and the rest is a comment`() async throws {
+  @Test func `everything that a manifest can express is in it, and the rest is a comment`() async throws {
     let workspace = WorkspaceDouble()
     try workspace.make(
       #"""
@@ -115,7 +115,7 @@ import Testing
     ("HF_TOKEN", "hunter2-hunter2"), ("ENDPOINT", "https://me:hunter2-hunter2@example.com"),
     ("LICENCE", "dapi0123456789hunter2-hunter2"), ("SETPOINT_ENGINE_ARGS", #"["--api-key","hunter2-hunter2"]"#),
   ])
-  func `what may be a credential is in no output`(variable: String, value: String) async throws {
+  func `a possible credential is in no output`(variable: String, value: String) async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("chat", environment: [variable: value, "MONKEY": "see"])
     for command in [["import", "chat"], ["get", "chat", "-o", "yaml"], ["get", "chat", "-o", "json"]] {
@@ -129,7 +129,7 @@ import Testing
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0, "\(run)")
   }
 
-  @Test func `what a server says cannot leave a comment`() async throws {
+  @Test func `a server's text cannot escape from a comment`() async throws {
     let workspace = WorkspaceDouble()
     try workspace.make(
       #"""
@@ -142,7 +142,7 @@ import Testing
     #expect(try ManifestSet.read([("-", Array(run.output.utf8))]).manifests.first?.desired().suspend == false)
   }
 
-  @Test func `what a manifest does not take is left out, and the rest stands`() async throws {
+  @Test func `fields that a manifest does not accept are omitted, and the rest is kept`() async throws {
     let workspace = WorkspaceDouble()
     try workspace.make(
       #"""
@@ -158,7 +158,8 @@ import Testing
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0)
   }
 
-  @Test func `endpoints that no manifest describes are named with the reason, and the others come`() async throws {
+  @Test
+  func `endpoints that no manifest can describe are named with the reason, and the others are imported`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("good")
     try workspace.make(#"{"name": "empty"}"#)
@@ -185,7 +186,7 @@ import Testing
     #expect(ManifestSet.read([("-", Array(run.output.utf8))]).manifests.map(\.name) == ["good"])
   }
 
-  @Test func `Databricks' own endpoints are left out of all, and refused by name`() async throws {
+  @Test func `Databricks' own endpoints are skipped with --all and refused by name`() async throws {
     var habits = WorkspaceHabits()
     habits.hasFoundationEndpoints = true
     let workspace = WorkspaceDouble(habits: habits)
@@ -199,7 +200,7 @@ import Testing
     #expect(one.output == "")
   }
 
-  @Test func `an endpoint that is not there, and one that may not be read, leave the others alone`() async throws {
+  @Test func `a missing endpoint and an unreadable one do not affect the others`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("good")
     try await workspace.serve("closed")
@@ -213,7 +214,7 @@ import Testing
     #expect(run.output.contains("name: good"))
   }
 
-  @Test func `access that may not be read is a comment`() async throws {
+  @Test func `permissions that may not be read become a comment`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("good")
     workspace.setPlan { _, call in
@@ -225,7 +226,7 @@ import Testing
     #expect(run.output.contains("# omitted: access: permissions cannot be read: ask an admin"))
   }
 
-  @Test func `a first rollout under way is imported from what is coming`() async throws {
+  @Test func `a first rollout in progress is imported from the pending config`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setFate(.hangs, model: "main.support.hello", version: "2")
     _ = try await workspace.provider.create("chat", config: Manifests.config(version: "2"), tags: [:])
@@ -237,7 +238,7 @@ import Testing
 
   // MARK: - Files
 
-  @Test func `each manifest has a file of its own, which is never written over unasked`() async throws {
+  @Test func `each manifest has its own file, which is overwritten only on request`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("one")
     try await workspace.serve("two", version: "2")
@@ -268,7 +269,7 @@ import Testing
     (["import", "a", "--target", "dev"], "--target requires --from-bundle."),
     (["import", "--from-bundle", "x", "--from-terraform", "y"], "not both"),
   ])
-  func `a command that contradicts itself is a usage error`(arguments: [String], words: String) async {
+  func `contradictory options are a usage error`(arguments: [String], words: String) async {
     let run = await CommandRun(arguments)
     #expect(run.code == 64)
     #expect(run.notes.contains(words), "\(run)")
@@ -276,9 +277,9 @@ import Testing
 }
 
 extension WorkspaceDouble {
-  /// Somebody else makes an endpoint, whose rollout has ended.
+  /// Another client creates an endpoint, whose rollout has ended.
   ///
-  /// - Parameter body: of the call that creates it.
+  /// - Parameter body: the body of the call that creates it.
   func make(_ body: String, by user: String = "deployer@example.com") throws {
     let json = try JSONValue(parsing: body)
     let status = foreign("POST", "/api/2.0/serving-endpoints", json, by: user)
@@ -287,7 +288,7 @@ extension WorkspaceDouble {
     for _ in 0..<5 { foreign("GET", "/api/2.0/serving-endpoints/\(name)", by: user) }
   }
 
-  /// Somebody else grants rights.
+  /// Another client grants permissions.
   func grant(_ entries: [[String: JSONValue]], on name: String) {
     guard let id = endpoint(name)?.id else { return }
     foreign(

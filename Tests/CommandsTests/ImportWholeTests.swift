@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestKit
 import Testing
 
-/// Exit 0 means that everything was said: what is left out, open or converted.
+/// Exit 0 means that everything was reported: what is omitted, unresolved or converted.
 @Suite struct ImportWholeTests {
   private static func bundle(_ block: String) -> String {
     """
@@ -32,7 +32,7 @@ import Testing
     ("      tags: [{key: a, value: x}, {key: a, value: z}]", "tags[1]"),
     ("      uc_system_metrics_export_state: FIRST_PARTY_EXPORT_ENABLED", "uc_system_metrics_export_state"),
   ])
-  func `a setting that a manifest cannot say is told on standard error, with its place, and exits 1`(
+  func `a setting that a manifest cannot express is reported on standard error with its location, and exits with 1`(
     line: String, path: String
   ) async {
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle(Self.config + "\n" + line))
@@ -42,7 +42,7 @@ import Testing
     #expect(run.notes.contains("chat: omitted: \(path)"), "\(run)")
     #expect(run.output.contains("# omitted: \(path): "))
     #expect(run.output.contains("the endpoint is created without it"))
-    #expect(!run.output.contains("stays"), "nothing is there that could stay")
+    #expect(!run.output.contains("stays"), "nothing is left to keep")
   }
 
   @Test(arguments: [
@@ -54,7 +54,7 @@ import Testing
     ("traffic_config: {routes: [{traffic_percentage: 100}]}", "config.traffic_config.routes[0]"),
     ("served_models: [{model_name: m, model_version: '1'}]", "config.served_models"),
   ])
-  func `so is what stands in the config`(line: String, path: String) async {
+  func `a field of the config is reported as well`(line: String, path: String) async {
     let run = await CommandRun(
       ["import", "--from-bundle", "-"], input: Self.bundle(Self.config + "\n        " + line))
     #expect(run.code == 1, "\(run)")
@@ -67,7 +67,7 @@ import Testing
     ("burst_scaling_enabled: true", "burst_scaling_enabled"), ("warm_up: {seconds: 5}", "warm_up"),
     ("environment_vars: {A: , B: x}", "environment_vars.A"),
   ])
-  func `so is what stands in a served entity`(line: String, member: String) async {
+  func `a field of a served entity is reported as well`(line: String, member: String) async {
     let config = """
             config:
               served_entities:
@@ -83,7 +83,7 @@ import Testing
     #expect(run.output.contains("omitted: ") && run.output.contains(member))
   }
 
-  @Test func `what says nothing is not missed`() async {
+  @Test func `empty settings are not reported`() async {
     let lines = """
 
             ai_gateway: {guardrails: {}, usage_tracking_config: {enabled: false}}
@@ -96,7 +96,7 @@ import Testing
     #expect(run.notes == "")
   }
 
-  @Test func `scalars are converted, the text as it is written`() async {
+  @Test func `scalars are converted as their text is written`() async {
     let block = """
             tags: [{key: cost-center, value: 4411}, {key: rate, value: 1.10}, {key: on, value: true}]
             route_optimized: "true"
@@ -146,7 +146,7 @@ import Testing
     }
   }
 
-  @Test func `what cannot be converted is an error with its place`() async {
+  @Test func `a value that cannot be converted is an error with its location`() async {
     let block = """
             config:
               served_entities:
@@ -160,7 +160,7 @@ import Testing
 
   // MARK: Names
 
-  @Test func `a name that nobody gives is open, and no file's name begins with a dash`() async throws {
+  @Test func `an unresolved name is left to complete by hand, and no file name begins with a dash`() async throws {
     let text = """
       resources:
         model_serving_endpoints:
@@ -184,7 +184,7 @@ import Testing
     }
   }
 
-  @Test func `an entity without a version is named whole`() async {
+  @Test func `an entity without a version is named in full`() async {
     let text = Self.bundle("      config: {served_entities: [{entity_name: main.rag.wiki-rag}]}")
     let run = await CommandRun(["import", "--from-bundle", "-"], input: text)
     #expect(run.code == 1)

@@ -4,13 +4,13 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Every command that prints something prints it for programs, too.
+/// Every command that prints something can print it as JSON, too.
 @Suite struct JSONOutputTests {
   private func json(_ run: CommandRun, _ place: SourceLocation = #_sourceLocation) throws -> JSONValue {
     try #require(try? JSONValue(parsing: run.output), "\(run)", sourceLocation: place)
   }
 
-  @Test func `validate tells its findings with their places`() async throws {
+  @Test func `validate reports its findings with their locations`() async throws {
     let good = try json(await CommandRun(["validate", "-f", "-", "-o", "json"], input: Manifests.chat(version: "1")))
     #expect(good["valid"] == true)
     #expect(good["endpoints"] == ["support-chat"])
@@ -23,11 +23,11 @@ import Testing
     #expect(finding["path"] == "spec.sizee")
   }
 
-  @Test func `the version`() async throws {
+  @Test func `version is one JSON object`() async throws {
     #expect(try json(await CommandRun(["version", "-o", "json"]))["version"] == .string(SetpointVersion.number))
   }
 
-  @Test func `rollout, rollback, retry, wait, describe, query, logs and delete`() async throws {
+  @Test func `rollout, rollback, retry, wait, describe, query, logs and delete print JSON`() async throws {
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func `what failed says so in JSON, with the next step`() async throws {
+  @Test func `a failure is reported in JSON with the next step`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setFate(.fails(message: "out of memory"), model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])

@@ -35,7 +35,7 @@ import Testing
         + "\n")
   }
 
-  @Test func `facts keep their types, and those inside of others are told by dotted names`() throws {
+  @Test func `fields keep their types, and nested fields get dotted names`() throws {
     json().info(
       "done",
       metadata: [
@@ -55,17 +55,17 @@ import Testing
     "two\nlines\r\n", "\"quoted\" \\ back", "\u{1B}[31mred\u{0}", "naïve 🙂 \u{2028}",
     "right\u{202E}left\u{200B}\u{7F}\u{E0041}",
   ])
-  func `whatever is said, a line of the JSON log is one valid object that says it`(words: String) throws {
+  func `a line of the JSON log is one valid object, whatever the message contains`(words: String) throws {
     json().error("\(words)", metadata: ["why": "\(words)"])
     #expect(lines.all.split(separator: "\n", omittingEmptySubsequences: false).count == 2)
     let printed = lines.all.dropLast()
-    #expect(Printable.line(String(printed)) == printed, "and it is safe to look at")
+    #expect(Printable.line(String(printed)) == printed, "and it is safe to print")
     let line = try JSONValue(parsing: lines.all)
     #expect(line["msg"]?.stringValue == words)
     #expect(line["why"]?.stringValue == words)
   }
 
-  @Test func `a fact does not take the place of time, level or message, nor one the other's`() throws {
+  @Test func `a field does not replace the time, level or message, and no field replaces another`() throws {
     struct Trouble: Error {}
     json().info(
       "real", error: Trouble(),
@@ -78,13 +78,13 @@ import Testing
     #expect(Set([line["a.b"]?.stringValue, line["a.b_"]?.stringValue]) == ["1", "2"])
   }
 
-  @Test func `what is below the level is not said`() {
+  @Test func `messages below the level are not logged`() {
     json().debug("quiet")
     text().debug("quiet")
     #expect(lines.all.isEmpty)
   }
 
-  @Test func `a line for people has the endpoint first and the reconcile id last`() {
+  @Test func `a line of the text log has the endpoint first and the reconcile id last`() {
     var log = text()
     log[metadataKey: "reconcile"] = "a1-7"
     log.info("updating", metadata: ["why": "spec changed", "endpoint": "chat", "commit": "4f1c2d9", "calls": "3"])
@@ -93,7 +93,7 @@ import Testing
         == "2026-01-01T00:00:00Z updating endpoint=chat calls=3 why=\"spec changed\" commit=4f1c2d9 reconcile=a1-7\n")
   }
 
-  @Test func `lists and facts inside of others are readable, and quotes and empty facts can be told apart`() {
+  @Test func `lists and nested fields are readable, and quotes and empty fields can be told apart`() {
     text().warning(
       "odd", metadata: ["names": ["a", "b"], "budget": ["of": "50", "left": "7"], "why": "say \"hi\"", "none": ""])
     #expect(
@@ -101,7 +101,7 @@ import Testing
         == "2026-01-01T00:00:00Z warning: odd budget=left=7,of=50 names=a,b none=\"\" why=\"say \\\"hi\\\"\"\n")
   }
 
-  @Test func `what a server says stays on its line and does not drive the terminal`() {
+  @Test func `a server's text stays on one line and does not control the terminal`() {
     text().error("failed", metadata: ["why": "one\r\ntwo\u{1B}[2J\u{9B}x"])
     #expect(lines.all == "2026-01-01T00:00:00Z error: failed why=one\\r\\ntwo\\u{1b}[2J\\u{9b}x\n")
   }

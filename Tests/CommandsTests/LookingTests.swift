@@ -5,10 +5,10 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Commands that look and change nothing.
+/// Commands that read and change nothing.
 @Suite struct LookingTests {
   @Test(arguments: [["get"], ["get", "support-chat"], ["describe", "support-chat"], ["logs", "support-chat"]])
-  func `a command says first which provider it talks to`(arguments: [String]) async throws {
+  func `a command first names the provider that it uses`(arguments: [String]) async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     try await withTemporaryDirectory { state in
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test func `without a provider it says how to get one`() async {
+  @Test func `without a provider, the command says how to configure one`() async {
     let run = await CommandRun(["get"], environment: ["HOME": "/nowhere", "XDG_RUNTIME_DIR": "/nowhere"])
     #expect(run.code == 1)
     #expect(run.output == "")
@@ -46,7 +46,7 @@ import Testing
     #expect(run.lines.last?.contains("default") == true)
   }
 
-  @Test func `describe shows what an endpoint has beside its config`() async throws {
+  @Test func `describe shows what an endpoint has besides its config`() async throws {
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready])
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test func `a missing endpoint is named and the others are shown`() async throws {
+  @Test func `a missing endpoint is named, and the others are shown`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     let run = await CommandRun(["get", "support-chat", "nobody"], workspace: workspace)
@@ -76,7 +76,7 @@ import Testing
     #expect(run.notes.contains("endpoint nobody not found"))
   }
 
-  @Test func `yaml is a manifest that validates and means the same`() async throws {
+  @Test func `yaml output is a manifest that validates and means the same`() async throws {
     let workspace = WorkspaceDouble()
     let flags = #"["--dtype","float16","--max-model-len","4096","--enforce-eager"]"#
     try await workspace.serve(
@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test(arguments: ["yaml", "json"])
-  func `a plain credential is not printed`(format: String) async throws {
+  func `a plaintext credential is not printed`(format: String) async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", environment: ["HF_TOKEN": "hunter2-hunter2", "MONKEY": "see"])
     let run = await CommandRun(["get", "support-chat", "-o", format], workspace: workspace)
@@ -124,7 +124,7 @@ import Testing
     #expect(run.output.contains("see"), "MONKEY only ends in a word that a credential has")
   }
 
-  @Test func `json is what the provider says, unknown members included`() async throws {
+  @Test func `json output is the provider's response, unknown members included`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     let one = try JSONValue(
@@ -135,7 +135,7 @@ import Testing
     #expect(list["items"]?.arrayValue?.count == 1)
   }
 
-  @Test func `a refused token says so, where, why and what next`() async throws {
+  @Test func `a refused token is reported with the location, the cause and the next step`() async throws {
     let workspace = WorkspaceDouble()
     workspace.fail(
       "GET", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "User does not have CAN_VIEW"))
@@ -148,7 +148,7 @@ import Testing
     #expect(!run.notes.contains("ServingError"))
   }
 
-  @Test func `a question is answered, whole or streamed`() async throws {
+  @Test func `a query is answered, whole or streamed`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", version: "3")
     for stream in [[], ["--stream"]] {
@@ -158,7 +158,7 @@ import Testing
     }
   }
 
-  @Test func `an error answer of the model is an error with the server's words`() async throws {
+  @Test func `an error response of the model is an error with the server's words`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", version: "3")
     workspace.setAnswer("the engine is dead", status: 500, model: "main.support.hello", version: "3")
@@ -168,7 +168,7 @@ import Testing
     #expect(run.notes.contains("the engine is dead"))
   }
 
-  @Test func `waiting ends when the endpoint is ready`() async throws {
+  @Test func `wait returns when the endpoint is ready`() async throws {
     let workspace = WorkspaceDouble()
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "1"), tags: [:])
     let run = await CommandRun(["wait", "support-chat", "--for", "ready"], workspace: workspace)
@@ -177,7 +177,8 @@ import Testing
     #expect(run.output == "")
   }
 
-  @Test func `a wait for a deletion says at once that nothing is deleting the endpoint, and what does`() async throws {
+  @Test
+  func `waiting for a deletion that nothing started says so at once and names the command to run`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     let run = await CommandRun(
@@ -192,7 +193,7 @@ import Testing
     #expect(await CommandRun(["wait", "nobody", "--for", "deleted"], workspace: workspace).code == 0)
   }
 
-  @Test func `waiting for what cannot come ends at once and says why`() async throws {
+  @Test func `waiting for something that cannot happen fails at once and says why`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setFate(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])

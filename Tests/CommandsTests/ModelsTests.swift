@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 @Suite struct ModelsTests {
-  @Test func `a version is registered under the number it has elsewhere`() async {
+  @Test func `a version is registered under the number that it has elsewhere`() async {
     let network = ScriptedTransport([.json(["model_name": "m", "version": 7, "status": "READY"])])
     let run = await CommandRun(["models", "register", "m", "/src", "--version", "7"], transport: network.transport)
     #expect(run.code == 0, "\(run)")

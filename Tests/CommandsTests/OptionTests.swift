@@ -2,17 +2,17 @@ import Commands
 import FoundationEssentials
 import Testing
 
-/// Options as a person types them, judged by what the command says of them.
+/// Options as a user types them, and the command's response to them.
 @Suite struct OptionTests {
   @Test(arguments: ["90", "90s", "2m", "1h30m", "2d", "0"])
-  func `spans of time are numbers with units`(span: String) async {
+  func `durations are numbers with units`(span: String) async {
     let run = await CommandRun(["wait", "nobody", "--timeout", span])
     #expect(run.code == 1, "\(run)")
     #expect(run.notes.contains("no such endpoint"))
   }
 
   @Test(arguments: ["", "m", "5x", "1h30", "-3s", "1.5h", "99999999999999999999s", "9999999999999999d"])
-  func `anything else is a usage error`(span: String) async {
+  func `any other duration is a usage error`(span: String) async {
     let run = await CommandRun(["wait", "nobody", "--timeout=\(span)"])
     #expect(run.code == 64, "\(run)")
     #expect(run.notes.contains("--timeout"))
@@ -29,13 +29,13 @@ import Testing
     #expect(await CommandRun(["get", "--fleet", ""]).code == 64)
   }
 
-  @Test func `what belongs to a saved plan cannot be said beside it`() async {
+  @Test func `options that a saved plan already contains cannot be given with it`() async {
     let run = await CommandRun(["apply", "--plan", "p.json", "--prune"])
     #expect(run.code == 64)
     #expect(run.notes.contains("--prune"))
   }
 
-  @Test func `a plan that is not there, or is none, is an error that says how to make one`() async {
+  @Test func `a missing or invalid plan is an error that says how to create one`() async {
     for plan in ["/nowhere/plan.json", "/dev/null"] {
       let run = await CommandRun(["apply", "--plan", plan])
       #expect(run.code == 1)
@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test func `a plan that is cut off says so`() async throws {
+  @Test func `a truncated plan is reported as truncated`() async throws {
     try await withTemporaryDirectory { directory in
       try Data(#"{"kind": "Plan", "changes": ["#.utf8).write(to: URL(filePath: "\(directory)/p.json"))
       let run = await CommandRun(["apply", "--plan", "\(directory)/p.json"])
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test func `a state directory that cannot be made is an error that names it`() async {
+  @Test func `a state directory that cannot be created is an error that names it`() async {
     let run = await CommandRun(["apply", "-f", "-", "--state", "/dev/null/state"], input: Manifests.chat(version: "1"))
     #expect(run.code == 1)
     #expect(run.notes.contains("/dev/null"), "\(run)")

@@ -9,10 +9,10 @@ import Testing
 
 @testable import Commands
 
-/// What others wrote is data: names, tags, descriptions, messages and logs neither drive a terminal nor forge a line.
+/// Text from outside is data: names, tags, descriptions, messages and logs neither control a terminal nor forge a line.
 @Suite struct OthersTextTests {
   private static let host = "https://workspace.example.com"
-  /// Clears the screen, breaks the line, forges a line of a plan, turns the reading direction, hides a mark.
+  /// Clears the screen, breaks the line, forges a line of a plan, reverses the text direction, hides a mark.
   private static let hostile = "x\u{1B}[2J\r\n- other: delete (pruned)\u{202E}\u{200B}\u{9B}1m\u{2028}+ more: create"
 
   private func expectPlain(_ run: CommandRun, _ place: SourceLocation = #_sourceLocation) {
@@ -49,7 +49,7 @@ import Testing
       ["get"], ["get", "-o", "wide"], ["describe", "support-chat"], ["status"], ["status", "-o", "wide"], ["events"],
       ["history", "support-chat", "--events"],
     ])
-  func `no command prints what others wrote raw`(arguments: [String]) async throws {
+  func `no command prints text from outside unescaped`(arguments: [String]) async throws {
     try await withWorld { workspace, state in
       for palette in [Palette.plain, Palette(isColoured: true)] {
         let run = await CommandRun(arguments + ["--state", state], workspace: workspace, palette: palette)
@@ -57,7 +57,7 @@ import Testing
           expectPlain(run)
           continue
         }
-        // Of the terminal's codes only our own colours are left.
+        // Of the terminal codes, only our own colors are left.
         for piece in run.output.split(separator: "\u{1B}").dropFirst() {
           #expect(["0m", "1m", "2m", "31m", "32m", "33m"].contains { piece.hasPrefix("[\($0)") }, "\(run)")
         }
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func `machine output holds the data exactly`() async throws {
+  @Test func `machine-readable output contains the exact data`() async throws {
     try await withWorld { workspace, state in
       let got = await CommandRun(["get", "support-chat", "-o", "json", "--state", state], workspace: workspace)
       let json = try JSONValue(parsing: got.output)
@@ -76,11 +76,11 @@ import Testing
       let lines = events.lines
       #expect(lines.count == 1)
       #expect(try JSONValue(parsing: lines.first ?? "")["why"]?.stringValue == Self.hostile)
-      for line in lines { #expect(Printable.line(line) == line, "and it is safe to look at") }
+      for line in lines { #expect(Printable.line(line) == line, "and it is safe to print") }
     }
   }
 
-  @Test func `a description in a manifest cannot put a line into a plan`() async throws {
+  @Test func `a description in a manifest cannot add a line to a plan`() async throws {
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready])
@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  @Test func `adoption shows the tags and description that are live as data`() async throws {
+  @Test func `adoption shows the live tags and description as data`() async throws {
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready])
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test func `a server's words over several lines stand deeper than a plan's own`() async throws {
+  @Test func `a server's message of several lines is indented below the plan`() async throws {
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
@@ -136,7 +136,7 @@ import Testing
     }
   }
 
-  @Test func `findings and errors quote what others wrote as data`() async throws {
+  @Test func `findings and errors quote text from outside as data`() async throws {
     let name = "\"ch\\e[2Jat\\n- other: delete (pruned)\""
     let run = await CommandRun(["validate", "-f", "-"], input: Manifests.chat(name, version: "1"))
     #expect(run.code == 1)
@@ -150,7 +150,7 @@ import Testing
 
   // MARK: - Streams
 
-  @Test func `logs and answers control no terminal, and a pipe gets every byte`() async throws {
+  @Test func `logs and answers do not control the terminal, and a pipe gets every byte`() async throws {
     let workspace = WorkspaceDouble()
     let said = "50%\r\u{1B}[32mINFO\u{1B}[0m\u{202E} done"
     workspace.setLogs(server: "\(said)\n", build: "", model: "main.support.hello", version: "1")

@@ -32,7 +32,7 @@ import Testing
       options: PlanOptions(DecisionOptions(fleet: "default", prune: prune), isSourceWhole: true, explain: explain))
   }
 
-  @Test func `an update shows its fields, what they do to what serves, and the calls`() {
+  @Test func `an update shows its fields, their effect on the running replicas, and the calls`() {
     let item = PlanItem(
       name: "chat", desired: desired("chat", version: "2", environment: ["TOKEN": "new"], tags: ["team": "a"]),
       observed: observed("chat", version: "1", environment: ["TOKEN": "old"]))
@@ -43,17 +43,17 @@ import Testing
     #expect(lines.contains { $0.hasPrefix("    effect: ") && $0.contains("new replicas") })
     #expect(lines.contains("    calls: PUT /api/2.0/serving-endpoints/chat/config"))
     #expect(lines.last == "1 to update, 0 unchanged.")
-    #expect(!lines.joined().contains("new") || !lines.joined().contains("old → new"), "no value of the environment")
+    #expect(!lines.joined().contains("new") || !lines.joined().contains("old → new"), "no environment value")
   }
 
-  @Test func `a create shows its fields without an effect on what does not serve yet`() {
+  @Test func `a create shows its fields without an effect, because nothing is running yet`() {
     let lines = PlanText.lines(
       plan([PlanItem(name: "chat", desired: desired("chat", version: "2"), observed: .absent)]))
     #expect(lines.first == "+ chat: create (does not exist)")
     #expect(!lines.joined().contains("[rolling]"))
   }
 
-  @Test func `a hold says why, what is withheld and what to do, and a cause is told in the provider's words`() {
+  @Test func `a hold shows the reason, what is withheld and what to do, and the cause in the provider's words`() {
     let failed = Manifests.config(version: "2").digest
     let good = Manifests.config(version: "1")
     let held = HeldTag.encode(Held(digest: failed, cause: .failed, target: good.digest))
@@ -99,7 +99,7 @@ import Testing
     #expect(PlanText.lines(plan(items)) == [line])
   }
 
-  @Test func `colours are painted on a colour terminal only`() {
+  @Test func `colors are used only on a color terminal`() {
     let plan = plan([PlanItem(name: "chat", desired: desired("chat", version: "2"), observed: .absent)])
     #expect(!PlanText.lines(plan).joined().contains("\u{1B}"))
     let palette = Palette(isColoured: true)

@@ -7,9 +7,9 @@ import Synchronization
 import TestKit
 import Testing
 
-/// What is asked before the first call, against a workspace in memory.
+/// The checks before the first call, against a workspace in memory.
 @Suite struct PreflightTests {
-  /// Answers put in the place of the workspace's own, by the end of their paths.
+  /// Responses that replace the workspace's own, by the end of their paths.
   private final class Answers: Sendable {
     private let edits = Mutex<[(path: String, edit: @Sendable (JSONValue) -> (Int, JSONValue))]>([])
     private let workspace: WorkspaceDouble
@@ -20,7 +20,7 @@ import Testing
       edits.withLock { $0.insert((path, edit), at: 0) }
     }
 
-    /// Members put over what the workspace answers.
+    /// Members that override the workspace's response.
     func add(_ members: [String: JSONValue], to path: String) {
       set(path) { answer in (200, .object((answer.objectValue ?? [:]).merging(members) { $1 })) }
     }
@@ -74,7 +74,7 @@ import Testing
     Manifests.chat(version: version).replacing("workloadType: CPU", with: "workloadType: \(type)")
   }
 
-  @Test func `a version that is not there blocks its own endpoint and no other`() async throws {
+  @Test func `a missing version blocks only its own endpoint`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "9"))
       try bench.write(Manifests.chat("other-chat", version: "1"), "other-chat")
@@ -88,7 +88,7 @@ import Testing
     }
   }
 
-  @Test func `a failed registration is refused, unless nobody asks`() async throws {
+  @Test func `a version whose registration failed is refused, unless the check is off`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "4"))
       let refused = await bench.run("apply", "--no-wait")
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func `a version that is still being registered is waited for`() async throws {
+  @Test func `apply waits for a version that is still being registered`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "3"))
       let workspace = bench.workspace
@@ -120,7 +120,7 @@ import Testing
     }
   }
 
-  @Test func `the wait for a registration ends with the walk's own`() async throws {
+  @Test func `waiting for a registration counts toward the apply's own timeout`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "3"))
       let run = await bench.run("apply", "--timeout", "60s")
@@ -134,7 +134,7 @@ import Testing
     }
   }
 
-  @Test func `who may not manage the endpoint is told before anything is sent`() async throws {
+  @Test func `a caller without the permission to manage the endpoint is told before any write`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.run("apply").code == 0)
@@ -149,7 +149,7 @@ import Testing
     }
   }
 
-  @Test func `another creator than the deployer is a warning at a workspace`() async throws {
+  @Test func `in a workspace, a creator other than the deployer is a warning`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.run("apply").code == 0)
@@ -166,7 +166,7 @@ import Testing
     }
   }
 
-  @Test func `a model that the caller may not see is refused for a new endpoint`() async throws {
+  @Test func `for a new endpoint, a model that the caller may not see is refused`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       bench.answers.set(Self.version + "1") { _ in
@@ -178,7 +178,7 @@ import Testing
     }
   }
 
-  @Test func `a registry that cannot be asked blocks nothing, and says why`() async throws {
+  @Test func `an unreachable registry blocks nothing and is reported with the reason`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       bench.answers.set(Self.version + "1") { _ in (500, ["error_code": "INTERNAL_ERROR", "message": "out of order"]) }
@@ -188,7 +188,7 @@ import Testing
     }
   }
 
-  @Test func `what the registry tells of a model is judged against the hardware`() async throws {
+  @Test func `the registry's data about a model is checked against the hardware`() async throws {
     try await withBench { bench in
       try bench.write(gpu("T4"))
       bench.answers.add(
@@ -217,7 +217,7 @@ import Testing
     }
   }
 
-  @Test func `machines get what was found for each change`() async throws {
+  @Test func `JSON output contains the findings for each change`() async throws {
     try await withBench { bench in
       try bench.write(gpu("T4"))
       let plan = try JSONValue(parsing: await bench.run("diff", "--preflight", "-o", "json").output)
@@ -229,7 +229,7 @@ import Testing
     }
   }
 
-  @Test func `what runs already is not asked for again`() async throws {
+  @Test func `a version that is already running is not checked again`() async throws {
     try await withBench { bench in
       try bench.write(Manifests.chat(version: "1"))
       #expect(await bench.run("apply").code == 0)

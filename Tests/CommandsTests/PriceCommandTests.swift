@@ -6,7 +6,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// What `--prices` adds, with a workspace in memory that is said to be AWS'.
+/// What `--prices` adds, with a workspace in memory that is declared to be on AWS.
 @Suite struct PriceCommandTests {
   private static let prices = """
     kind: Prices
@@ -54,7 +54,7 @@ import Testing
       .replacing("size: Small", with: "size: \(size)").replacing("scaleToZero: false", with: "scaleToZero: \(zero)")
   }
 
-  @Test func `diff shows the cost before and after, and while both run`() async throws {
+  @Test func `diff shows the cost before, after, and while both versions run`() async throws {
     try await withBench { bench in
       try bench.write(manifest("A10"), to: "chat.yaml")
       let created = await bench.run("diff")
@@ -78,7 +78,7 @@ import Testing
     }
   }
 
-  @Test func `the cloud decides the price, and what has none is named`() async throws {
+  @Test func `the cloud determines the price, and hardware without a price is named`() async throws {
     try await withBench { bench in
       try bench.write(manifest("GPU_MEDIUM"), to: "chat.yaml")
       #expect(await bench.run("diff", cloud: "gcp").lines.last == "  total          0.00   0.35")
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func `machines get the cost of each change and of the whole`() async throws {
+  @Test func `JSON output contains the cost of each change and the total`() async throws {
     try await withBench { bench in
       try bench.write(manifest("A10"), to: "chat.yaml")
       #expect(await bench.run("apply").code == 0)
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test func `get totals what is live`() async throws {
+  @Test func `get shows the total cost of the live endpoints`() async throws {
     try await withBench { bench in
       try await bench.workspace.serve("one")
       try await bench.workspace.serve("two")
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func `a price file with faults stops the command before anything is asked`() async throws {
+  @Test func `a price file with errors stops the command before any request is sent`() async throws {
     try await withBench { bench in
       try bench.write(manifest("A10"), to: "chat.yaml")
       try bench.write(Self.prices.replacing("0.07", with: "dear"), to: "prices.yaml")

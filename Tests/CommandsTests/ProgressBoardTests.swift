@@ -8,7 +8,7 @@ import Testing
 
   private let size = TerminalSize(columns: 80, rows: 24)
 
-  @Test func `away from a terminal each change is a line, and no change is none`() {
+  @Test func `without a terminal, each change is one line, and no change prints nothing`() {
     var board = ProgressBoard()
     #expect(board.note(waiting("chat", "replica 1 loads"), now: 0) == "chat: updating: replica 1 loads")
     #expect(board.note(waiting("chat", "replica 1 loads"), now: 5000) == nil)
@@ -16,9 +16,9 @@ import Testing
     #expect(board.note(done, now: 65000) == "chat: updated (1m05s)")
   }
 
-  @Test func `away from a terminal a wait is told at least every fifteen seconds`() {
+  @Test func `without a terminal, a wait is reported at least every fifteen seconds`() {
     var board = ProgressBoard()
-    #expect(board.reminder(now: 60_000) == nil, "nothing is waited for")
+    #expect(board.reminder(now: 60_000) == nil, "no waiting")
     _ = board.note(waiting("chat", "replica 1 loads"), now: 0)
     var said: [Int64] = [0]
     var lines: [String] = []
@@ -35,7 +35,7 @@ import Testing
     #expect(board.reminder(now: 100_000) == nil)
   }
 
-  @Test func `a reminder of several endpoints is one short line, whatever their words`() {
+  @Test func `a reminder about several endpoints is one short line, whatever their messages`() {
     var board = ProgressBoard()
     for index in 1...7 { _ = board.note(waiting("chat-\(index)", String(repeating: "long ", count: 99)), now: 0) }
     let line = board.reminder(now: 12_000) ?? ""
@@ -63,7 +63,7 @@ import Testing
     #expect(lines.allSatisfy { $0.count < 40 })
   }
 
-  @Test func `where endpoints are more than rows, those at work are shown and the rest counted`() {
+  @Test func `with more endpoints than rows, the active ones are shown and the rest counted`() {
     var board = ProgressBoard()
     for index in 0..<9 {
       _ = board.note(EndpointProgress(endpoint: "done-\(index)", phase: .done, state: "updated"), now: 0)

@@ -6,7 +6,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// Asking an endpoint that does not answer.
+/// A query of an endpoint that does not answer.
 @Suite struct QueryTests {
   private static let outage = WorkspaceDouble.Fault.answer(
     status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "try later")
@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: [[], ["--stream"]])
-  func `an endpoint that will not come up is told with its cause, not with a bare status`(more: [String]) async throws {
+  func `an endpoint that cannot become ready is reported with its cause, not only status`(more: [String]) async throws {
     let workspace = try await failing()
     workspace.fail("POST", path: "invocations", with: Self.outage)
     let run = await CommandRun(["query", "support-chat", "hi"] + more, workspace: workspace)
@@ -30,10 +30,10 @@ import Testing
     #expect(run.notes.contains("\"setpoint describe support-chat\""), "\(run)")
   }
 
-  @Test func `it is not waited for until the time is over`() async throws {
+  @Test func `the command does not wait for it until the timeout`() async throws {
     let workspace = try await failing()
     let double = workspace.transport
-    // The provider holds the request; what is seen of the endpoint meanwhile ends the wait.
+    // The provider holds the request; the endpoint's state meanwhile ends the wait.
     let run = await CommandRun(
       ["query", "support-chat", "hi"], workspace: workspace,
       transport: { request in
@@ -46,7 +46,7 @@ import Testing
     #expect(run.notes.contains("out of memory"), "\(run)")
   }
 
-  @Test func `while an endpoint starts, its state is told`() async throws {
+  @Test func `while an endpoint starts, its state is reported`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setFate(.hangs, model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
@@ -61,7 +61,7 @@ import Testing
             looks += 1
             return looks
           }
-          // What the first look showed has been told by the second.
+          // What the first check found has been reported by the second.
           if count == 2 { look.finish() }
           return try await double(request)
         }
@@ -75,7 +75,7 @@ import Testing
     #expect(run.notes.contains("support-chat: updating"), "\(run)")
   }
 
-  @Test func `one that is not ready yet says how to wait for it`() async throws {
+  @Test func `for an endpoint that is not ready yet, the command says how to wait for it`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setFate(.hangs, model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
@@ -86,7 +86,7 @@ import Testing
     #expect(run.notes.contains("\"setpoint wait support-chat\""), "\(run)")
   }
 
-  @Test func `one that is not there is told as that`() async throws {
+  @Test func `a missing endpoint is reported as not found`() async throws {
     let run = await CommandRun(["query", "nobody", "hi"], workspace: WorkspaceDouble())
     #expect(run.code == 1)
     #expect(run.notes.contains("error: endpoint nobody not found at https://workspace.example.com"), "\(run)")

@@ -5,9 +5,9 @@ import Synchronization
 import TestKit
 import Testing
 
-/// A command that waits for an answer says so.
+/// A command that waits for a response says so.
 @Suite struct QuietWatchTests {
-  @Test func `a provider that does not answer is named before fifteen seconds are over`() async throws {
+  @Test func `a provider that does not answer is named within fifteen seconds`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
     let double = workspace.transport
@@ -25,7 +25,7 @@ import Testing
       heartbeat: {
         await Task.yield()
         guard isAsked.withLock({ $0 }) else { return !Task.isCancelled }
-        // A second a beat; what a beat is due to say has been said by the next.
+        // One second per beat; what is due at a beat has been printed by the next one.
         timing.advance(by: .seconds(1))
         let count = beats.withLock { beats in
           beats += 1
@@ -43,7 +43,7 @@ import Testing
     #expect(run.output.contains("support-chat"))
   }
 
-  @Test func `what goes on until it is stopped is left alone`() async throws {
+  @Test func `a command that runs until it is stopped prints no such notice`() async throws {
     try await withTemporaryDirectory { state in
       let timing = TestTiming()
       let run = await CommandRun(

@@ -6,11 +6,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Versions that are looked up: by commands, in the workspace's registry and in an MLflow server's.
+/// Versions that commands look up in the workspace's registry and in an MLflow server's.
 @Suite struct RegistryTests {
   private static let model = "main.support.hello"
 
-  /// A workspace, an MLflow server beside it, and a manifest with its state directory.
+  /// A workspace, an MLflow server, and a manifest with its state directory.
   private struct Bench {
     let workspace = WorkspaceDouble()
     let mlflow = WorkspaceDouble()
@@ -47,7 +47,7 @@ import Testing
     try await withTemporaryDirectory { try await body(Bench(directory: $0)) }
   }
 
-  @Test func `latest is pinned in the plan, and a newer version is a change that says so`() async throws {
+  @Test func `latest is pinned in the plan, and a newer version is reported as a change`() async throws {
     try await withBench { bench in
       try bench.write("latest")
       let planned = await bench.run("diff")
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func `a newer version that is still being registered is mentioned and not taken`() async throws {
+  @Test func `a newer version that is still being registered is mentioned and not used`() async throws {
     try await withBench { bench in
       bench.setModel([1: .ready, 2: .pendingRegistration])
       try bench.write("latest")
@@ -98,7 +98,7 @@ import Testing
     }
   }
 
-  @Test func `apply waits no longer than it is told to, and then says what it waited for`() async throws {
+  @Test func `apply waits no longer than its timeout and then says what it waited for`() async throws {
     try await withBench { bench in
       bench.setModel([1: .ready, 2: .pendingRegistration], aliases: ["next": 2])
       try bench.write("@next")
@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  @Test func `a saved plan carries out its versions, and says which alias has moved since`() async throws {
+  @Test func `a saved plan deploys its versions and says which alias has moved since`() async throws {
     try await withBench { bench in
       bench.setModel([1: .ready, 2: .ready], aliases: ["champion": 1])
       try bench.write("@champion")
@@ -134,7 +134,7 @@ import Testing
   private static let proof = ["MLFLOW_TRACKING_TOKEN": "dapi-secret-token"]
 
   @Test(arguments: ["--registry", "SETPOINT_REGISTRY"])
-  func `versions are looked up at the MLflow server that is named`(place: String) async throws {
+  func `versions are looked up at the MLflow server that is configured`(place: String) async throws {
     try await withBench { bench in
       bench.mlflow.setModel(Self.model, versions: [1: .ready, 2: .ready], aliases: ["champion": 2])
       try bench.write("@champion")
@@ -147,7 +147,7 @@ import Testing
       #expect(bench.live == "2")
       let said = place == "--registry" ? place : "environment SETPOINT_REGISTRY"
       #expect(applied.notes.contains("registry: MLflow at http://mlflow:5000 (\(said))"), "\(applied)")
-      // The alias, and before it is sent whether its version can be served.
+      // The alias first, and before sending, whether its version can be served.
       #expect(
         bench.mlflow.calls.map(\.path) == [
           "/api/2.0/mlflow/registered-models/alias", "/api/2.0/mlflow/model-versions/get",
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  @Test func `a rollback asks it whether the former version can be served`() async throws {
+  @Test func `a rollback asks the registry whether the previous version can be served`() async throws {
     try await withBench { bench in
       bench.mlflow.setModel(Self.model, versions: [1: .ready, 2: .ready])
       for version in ["1", "2"] {
@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  @Test func `a registry that cannot be asked blocks what is looked up there`() async throws {
+  @Test func `an unreachable registry blocks the endpoints that need a lookup`() async throws {
     try await withBench { bench in
       bench.mlflow.fail("GET", times: 100, with: .refuseConnection)
       try bench.write("latest")
@@ -183,7 +183,7 @@ import Testing
     }
   }
 
-  @Test func `a registry that is none is refused before anything is asked`() async throws {
+  @Test func `an invalid registry is refused before any request is sent`() async throws {
     try await withBench { bench in
       try bench.write("latest")
       let run = await bench.run("apply", "--registry", "http://mlflow:5000")
@@ -193,7 +193,7 @@ import Testing
     }
   }
 
-  @Test func `diff asks the registry: an unknown version is shown as what apply runs into`() async throws {
+  @Test func `diff asks the registry and shows an unknown version as the failure that apply would hit`() async throws {
     try await withBench { bench in
       try bench.write("1")
       #expect(await bench.run("apply").code == 0)
@@ -203,9 +203,9 @@ import Testing
       #expect(planned.code == 2, "\(planned)")
       #expect(planned.output.contains("! support-chat: hold (blocked)"), "\(planned)")
       #expect(planned.output.contains("main.support.hello has no version 9 (it has "), "\(planned)")
-      #expect(planned.description.split(separator: "has no version 9").count == 2, "said once: \(planned)")
+      #expect(planned.description.split(separator: "has no version 9").count == 2, "printed once: \(planned)")
       #expect(planned.output.contains("it has 2 and 1"), "\(planned)")
-      #expect(planned.output.contains("spec.entityVersion  1 → 9"), "what would change is shown too")
+      #expect(planned.output.contains("spec.entityVersion  1 → 9"), "the change is shown too")
       let applied = await bench.run("apply", "--no-wait")
       #expect(applied.code == 1 && applied.output.contains("main.support.hello has no version 9"), "\(applied)")
       #expect(bench.workspace.writes.isEmpty)
@@ -213,7 +213,7 @@ import Testing
     }
   }
 
-  @Test func `diff asks the registry: an unknown model of an endpoint to be made`() async throws {
+  @Test func `diff asks the registry about the unknown model of an endpoint to be created`() async throws {
     try await withBench { bench in
       bench.workspace.setModel(Self.model, versions: [:])
       try bench.write("1")
@@ -223,7 +223,7 @@ import Testing
     }
   }
 
-  @Test func `a version that is registered while apply waits is created and called so`() async throws {
+  @Test func `a version that is registered while apply waits is created and reported as created`() async throws {
     try await withBench { bench in
       bench.workspace.setModel(Self.model, versions: [1: .ready])
       bench.workspace.setRegistering(Self.model, version: 1, looks: 3)

@@ -4,14 +4,14 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// What a provider says repeats no secret, whichever command prints it.
+/// No secret in a provider's message is repeated, whichever command prints it.
 @Suite struct SecretWordsTests {
   private static let value = "correct-horse-battery"
   private static let token = "hf_abcDEF0123456789xyz"
   private static let words = "the engine said \(value) and \(token)"
   private static let model = "main.support.hello"
 
-  @Test func `no command prints what an endpoint's environment holds, or another credential, for a provider`()
+  @Test func `no command prints an endpoint's environment values or any other credential, for any provider`()
     async throws
   {
     try await withTemporaryDirectory { directory in

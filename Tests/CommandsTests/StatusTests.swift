@@ -10,11 +10,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// `status`, and what a controller's word adds to `get` and `describe`.
+/// `status`, and what a controller's report adds to `get` and `describe`.
 @Suite struct StatusTests {
   private static let host = "https://workspace.example.com"
 
-  /// The time that a command run shows, so many seconds later.
+  /// The time as a command shows it, this many seconds later.
   private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000) }
 
   private var champion: EndpointStatus {
@@ -50,7 +50,7 @@ import Testing
     await CommandRun(["status", "--state", directory] + arguments, environment: [:], workspace: workspace)
   }
 
-  @Test func `the fleet's health is seen at a glance, what needs somebody first`() async throws {
+  @Test func `the fleet's health is visible at a glance, with endpoints that need attention first`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, updating, held], to: directory)
       let run = await status(directory)
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func `when all is well it exits with 0, and wide shows more`() async throws {
+  @Test func `if all is well, status exits with 0, and wide output shows more`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, updating], to: directory)
       let run = await status(directory, "-o", "wide")
@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  @Test func `without a controller it says so, and what to do`() async throws {
+  @Test func `without a controller, status says so and what to do`() async throws {
     try await withTemporaryDirectory { directory in
       let run = await status("\(directory)/none")
       #expect(run.code == 1)
@@ -97,7 +97,7 @@ import Testing
       #expect(run.notes.contains("error: no controller has run with the state directory \(directory)/none"))
       #expect(run.notes.contains("setpoint run"))
       #expect(run.notes.contains("--controller"))
-      #expect(!FileManager.default.fileExists(atPath: "\(directory)/none"), "looking makes no files")
+      #expect(!FileManager.default.fileExists(atPath: "\(directory)/none"), "reading creates no files")
     }
   }
 
@@ -106,7 +106,7 @@ import Testing
     (-8, FleetReport(stoppedAt: Timestamp(milliseconds: 1_767_225_300_000)), "the controller stopped 5m ago"),
     (-8, FleetReport(problems: ["the source cannot be read:\nno such host"]), "problem: the source cannot be read:"),
   ])
-  func `a controller that does not do its work is seen, and is not well`(
+  func `a controller that does no work is detected and reported as unhealthy`(
     lookedAt: Int64, report: FleetReport, words: String
   ) async throws {
     try await withTemporaryDirectory { directory in
@@ -117,14 +117,14 @@ import Testing
     }
   }
 
-  @Test func `a long interval is no silence`() async throws {
+  @Test func `a long interval does not count as a missing heartbeat`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory, lookedAt: -1500, report: FleetReport(interval: .seconds(600)))
       #expect(await status(directory).code == 0)
     }
   }
 
-  @Test func `a fleet without endpoints says so`() async throws {
+  @Test func `a fleet without endpoints is reported as empty`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([], to: directory)
       let run = await status(directory)
@@ -134,7 +134,7 @@ import Testing
     }
   }
 
-  @Test func `names, fleet and host narrow it, and what is not known is named`() async throws {
+  @Test func `names, fleet and provider narrow the list, and an unknown one is named`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, held], to: directory)
       try await write([updating], to: directory, fleet: "other", host: "http://127.0.0.1:7387")
@@ -157,7 +157,7 @@ import Testing
     }
   }
 
-  @Test func `SETPOINT_FLEET names the fleet, and --fleet outranks it`() async throws {
+  @Test func `SETPOINT_FLEET sets the fleet, and --fleet overrides it`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)
       try await write([updating], to: directory, fleet: "other")
@@ -171,7 +171,7 @@ import Testing
     }
   }
 
-  @Test func `a fleet that no controller looks after is forgotten, and its revisions stay`() async throws {
+  @Test func `a fleet without a controller can be forgotten, and its revisions stay`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, held], to: directory)
       try await write([updating], to: directory, fleet: "other")
@@ -191,8 +191,8 @@ import Testing
     }
   }
 
-  @Test func `a fleet is not forgotten while a controller looks after it, or where several have the name`() async throws
-  {
+  @Test
+  func `a fleet is not forgotten while a controller runs for it, or if several fleets have the name`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)
       let now = at(0)
@@ -209,7 +209,7 @@ import Testing
     }
   }
 
-  @Test func `json is what a controller answers`() async throws {
+  @Test func `json output is the controller's response`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, held], to: directory)
       let run = await status(directory, "-o", "json")
@@ -222,7 +222,7 @@ import Testing
     }
   }
 
-  @Test func `a running controller is asked, and its word is shown`() async throws {
+  @Test func `a running controller is asked, and its answer is shown`() async throws {
     let fleet = FleetStatus(fleet: "support", target: Self.host, lastSync: at(-8), endpoints: [champion])
     let script = ScriptedTransport([.json(fleet.json)])
     let run = await CommandRun(["status", "--controller", "127.0.0.1"], transport: script.transport)
@@ -235,7 +235,7 @@ import Testing
     #expect(other.notes.contains("manages fleet support"))
   }
 
-  @Test func `what does not answer, or is no controller, is told with what to do`() async {
+  @Test func `an address that does not answer or is not a controller is reported with what to do`() async {
     let answers: [(ScriptedTransport.Answer, String)] = [
       (.lost(), "the controller does not answer"),
       (
@@ -254,7 +254,7 @@ import Testing
   }
 
   @Test(arguments: ["ftp://host", "http://", ":7388", "host:port", "a b"])
-  func `what is no address is a usage error`(address: String) async {
+  func `an invalid address is a usage error`(address: String) async {
     #expect(await CommandRun(["status", "--controller", address]).code == 64)
   }
 
@@ -262,13 +262,13 @@ import Testing
     ("h", "http://h:7388"), ("h:9", "http://h:9"), ("https://h", "https://h:7388"), ("[::1]", "http://[::1]:7388"),
     ("[::1]:9", "http://[::1]:9"), ("http://h:9/setpoint/", "http://h:9/setpoint"),
   ])
-  func `an address without a port means the standard one`(text: String, url: String) async {
+  func `an address without a port uses the default port`(text: String, url: String) async {
     let script = ScriptedTransport([.lost()])
     _ = await CommandRun(["status", "--controller", text], transport: script.transport)
     #expect(script.requests.map(\.url) == ["\(url)/status"])
   }
 
-  @Test func `get and describe show what the controller says, while it looks`() async throws {
+  @Test func `get and describe show the controller's status while the controller runs`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", tags: ["setpoint-fleet": "support"])
     try await workspace.serve("stranger")

@@ -8,11 +8,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// `status` and its like, where a controller was killed, or holds something back that somebody has to decide.
+/// `status` and similar commands if a controller was killed, or withholds something that a user has to decide.
 @Suite struct StatusTroubleTests {
   private static let host = "https://workspace.example.com"
 
-  /// The time that a command run shows, so many seconds later.
+  /// The time as a command shows it, this many seconds later.
   private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000) }
 
   private var champion: EndpointStatus {
@@ -32,8 +32,8 @@ import Testing
     await CommandRun(["status", "--state", directory] + arguments, environment: [:])
   }
 
-  /// A process that is killed leaves its word and its lease's file as they were, and the kernel gives the lock back.
-  @Test func `a controller that was killed is not running, at once`() async throws {
+  /// A process that is killed leaves its report and its lease's file as they were, and the kernel releases the lock.
+  @Test func `a killed controller is reported as not running at once`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)
       let now = at(0)
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test func `a controller whose lease was another machine's is not called dead`() async throws {
+  @Test func `a controller whose lease belonged to another machine is not reported as stopped`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion], to: directory)
       let now = at(0)
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test func `get, describe and events -f know of a controller that was killed`() async throws {
+  @Test func `get, describe and events -f report a killed controller`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("champion", tags: ["setpoint-fleet": "support"])
     try await withTemporaryDirectory { directory in
@@ -95,7 +95,8 @@ import Testing
     }
   }
 
-  @Test func `a deletion of many that is withheld needs somebody, and its row says the whole remedy`() async throws {
+  @Test
+  func `a withheld deletion of many endpoints needs attention, and its row shows the whole remedy`() async throws {
     try await withTemporaryDirectory { directory in
       let words = try #require(Plan.massDeletion(2000, of: 5000))
       let going = ["e1", "e2"].map {
@@ -117,7 +118,7 @@ import Testing
     }
   }
 
-  @Test func `a long reason is cut between two words`() async throws {
+  @Test func `a long reason is truncated between two words`() async throws {
     try await withTemporaryDirectory { directory in
       let why = String(repeating: "no ", count: 23) + "remedy --allow-mass-delete does it"
       let cut = EndpointStatus(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Commands
 
-/// What a message tells a person to run works as printed.
+/// The command that a message suggests works as printed.
 @Suite struct SuggestedCommandTests {
   private var given: SuggestedCommands {
     var given = SuggestedCommands()
@@ -40,12 +40,12 @@ import Testing
       ("an older setpoint get wrote it", "an older setpoint get wrote it"),
       ("broken \"setpoint get", "broken \"setpoint get"),
     ] as [(String, String)])
-  func `a suggested command carries what it needs, quoted for a shell`(text: String, completed: String) {
+  func `a suggested command carries the options it needs, quoted for a shell`(text: String, completed: String) {
     #expect(given.completed(text) == completed)
-    #expect(given.completed(completed) == completed, "twice is once")
+    #expect(given.completed(completed) == completed, "twice counts as once")
   }
 
-  @Test func `manifests stand where a suggestion leaves them open`() {
+  @Test func `a suggestion has a placeholder for the manifests`() {
     var given = SuggestedCommands()
     #expect(given.completed("\"setpoint apply -f ... --adopt\"") == "\"setpoint apply -f FILE --adopt\"")
     given.paths = ["my endpoints", "b.yaml"]
@@ -62,12 +62,12 @@ import Testing
       ("plain-1.0_x/y:z@a", "plain-1.0_x/y:z@a"), ("", "''"), ("two words", "'two words'"), ("it's", #"'it'\''s'"#),
       ("$(rm)", "'$(rm)'"), ("a;b", "'a;b'"), ("naïve", "'naïve'"),
     ] as [(String, String)])
-  func `words are quoted as a shell reads them`(word: String, quoted: String) {
+  func `arguments are quoted for a shell`(word: String, quoted: String) {
     #expect(ShellWord.quoted(word) == quoted)
   }
 
-  @Test func `what is suggested acts for the fleet that owns the endpoint, though the command named none`() async throws
-  {
+  @Test
+  func `a suggested command acts for the fleet that owns the endpoint, even if the command named none`() async throws {
     try await withTemporaryDirectory { directory in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test func `a conflict and an endpoint that is not there name the next command`() async throws {
+  @Test func `a conflict and a missing endpoint name the next command`() async throws {
     try await withTemporaryDirectory { directory in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready])
@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  @Test func `operating system errors are told in words`() async throws {
+  @Test func `operating system errors are described in words`() async throws {
     try await withTemporaryDirectory { directory in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready])
@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  @Test func `a saved plan names the command that carries it out`() {
+  @Test func `a saved plan names the command that applies it`() {
     #expect(
       given.command(["apply", "--plan", "my plan"])
         == "setpoint apply --plan 'my plan' --fleet 'blue team' --host https://w.example.com --state '/var/lib/my "

@@ -48,7 +48,7 @@ import Testing
       (["diff"], "\"setpoint diff --help\" shows its usage"),
       (["query", "chat"], "\"setpoint query --help\" shows its usage"),
     ] as [([String], String)])
-  func `a command line that cannot be run says what would be right`(arguments: [String], next: String) async {
+  func `an invalid command line is refused with the correct form`(arguments: [String], next: String) async {
     let run = await CommandRun(arguments)
     #expect(run.code == (arguments[0] == "diff" ? 2 : 64))
     #expect(run.output == "")
@@ -65,7 +65,7 @@ import Testing
       (["aply", "--help"], "did you mean \"setpoint apply\"?"),
       (["models", "nope", "-h"], "unknown command \"nope\" for \"setpoint models\""),
     ] as [([String], String)])
-  func `help on what there is not is a usage error`(arguments: [String], words: String) async {
+  func `help on an unknown command is a usage error`(arguments: [String], words: String) async {
     let run = await CommandRun(arguments)
     #expect(run.code == 64)
     #expect(run.output == "")
@@ -76,7 +76,7 @@ import Testing
     ["help"], ["help", "get"], ["help", "models", "register"], ["get", "--help"], ["models", "-h"],
     ["query", "chat", "--", "--help"],
   ])
-  func `help on what there is stays a result`(arguments: [String]) async {
+  func `help on a known command is a result`(arguments: [String]) async {
     let run = await CommandRun(arguments)
     #expect(run.output.contains("USAGE: setpoint") == !arguments.contains("--"), "\(run)")
   }
@@ -111,7 +111,7 @@ import Testing
       (["serve", "--port", "99999"], "--port", "write a port from 0 to 65535"),
       (["serve", "--request-memory", "much"], "--request-memory", "write a number of bytes like 64Mi"),
     ] as [([String], String, String)])
-  func `a value that cannot be read comes with how it is written`(
+  func `a value that cannot be parsed is refused with the expected form`(
     arguments: [String], what: String, next: String
   ) async {
     let run = await CommandRun(arguments)
@@ -119,7 +119,7 @@ import Testing
     #expect(run.notes.contains(what) && run.notes.contains(next), "\(run)")
   }
 
-  @Test func `the help that is suggested carries no options`() async {
+  @Test func `the suggested help command carries no options`() async {
     let run = await CommandRun(["validate", "-f", "x", "--rule", "nope=off"])
     #expect(run.notes.contains("\"setpoint validate --help\" shows its usage"), "\(run)")
   }

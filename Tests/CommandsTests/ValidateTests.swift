@@ -2,14 +2,14 @@ import Foundation
 import Testing
 
 @Suite struct ValidateTests {
-  @Test func `a good manifest has no findings`() async {
+  @Test func `a valid manifest has no findings`() async {
     let run = await CommandRun(["validate", "-f", "-"], input: Manifests.chat(version: "1"))
     #expect(run.code == 0)
     #expect(run.output == "")
     #expect(run.notes == "1 valid endpoint\n")
   }
 
-  @Test func `every finding is printed with its place, and the exit code is 1`() async {
+  @Test func `every finding is printed with its location, and the exit code is 1`() async {
     let text = Manifests.chat(version: "1").replacing("size: Small", with: "size: Smal").replacing(
       "workloadType:", with: "workloadTyp:")
     let run = await CommandRun(["validate", "-f", "-"], input: text)
@@ -19,20 +19,20 @@ import Testing
     #expect(run.output.contains("-:9:9: "))
   }
 
-  @Test func `a file that is not there is a finding`() async {
+  @Test func `a missing file is a finding`() async {
     let run = await CommandRun(["validate", "-f", "/nowhere/at/all.yaml"])
     #expect(run.code == 1)
     #expect(run.output.contains("/nowhere/at/all.yaml"))
   }
 
-  @Test func `manifests must be named`() async {
+  @Test func `at least one manifest must be named`() async {
     let run = await CommandRun(["validate"])
     #expect(run.code == 64)
     #expect(run.notes.contains("-f"))
   }
 
   @Test(arguments: ["validate", "diff", "apply"])
-  func `foreign files are left out alike`(command: String) async throws {
+  func `files that are not manifests are skipped in every command`(command: String) async throws {
     try await withTemporaryDirectory { directory in
       func write(_ text: String, _ name: String) throws {
         try text.write(toFile: "\(directory)/\(name)", atomically: false, encoding: .utf8)
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  @Test func `what is no pattern is a usage error`() async {
+  @Test func `an invalid pattern is a usage error`() async {
     #expect(await CommandRun(["validate", "-f", "x", "--exclude", "# values"]).code == 64)
   }
 }

@@ -17,7 +17,7 @@ import Testing
     (#"{"workspace_id": "1", "served_by": "setpoint"}"#, 200, true), (#"{"workspace_id": "1"}"#, 200, false),
     (#"{"served_by": "setpoint"}"#, 404, false), ("<html>", 200, false),
   ])
-  func `a plane at any address says what it is, and is told apart from a workspace`(
+  func `a plane at any address identifies itself and is not mistaken for a workspace`(
     document: String, status: Int, isPlane: Bool
   ) async throws {
     try await withTemporaryDirectory { directory in
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func `validate judges by the cloud that is said, and without one by no cloud`() async {
+  @Test func `validate applies the rules of the cloud that is given, and none without a cloud`() async {
     #expect(await CommandRun(["validate", "-f", "-"], input: a10).code == 0)
     let refused = await CommandRun(["validate", "-f", "-", "--cloud", "azure"], input: a10)
     #expect(refused.code == 1)
@@ -58,7 +58,7 @@ import Testing
   @Test(arguments: [
     ["DATABRICKS_CLOUD": "Azure"], ["DATABRICKS_HOST": "https://adb-1.2.azuredatabricks.net"],
     ["DATABRICKS_CLOUD": "azure", "DATABRICKS_HOST": "https://dbc-1.cloud.databricks.com"],
-  ]) func `the environment says the cloud, and its word outranks the address`(more: [String: String]) async {
+  ]) func `the environment sets the cloud and overrides the address`(more: [String: String]) async {
     let run = await CommandRun(["validate", "-f", "-"], environment: environment(more), input: a10)
     #expect(run.code == 1 && run.output.contains("Azure has no A10"), "\(run)")
     let flag = await CommandRun(
@@ -66,7 +66,7 @@ import Testing
     #expect(flag.code == 0, "\(flag)")
   }
 
-  @Test func `a rule is overridden by flag before environment`() async {
+  @Test func `a rule is overridden by the flag before the environment`() async {
     let off = environment(["SETPOINT_RULES": "hardware-of-cloud=off"])
     let arguments = ["validate", "-f", "-", "--cloud", "azure"]
     #expect(await CommandRun(arguments, environment: off, input: a10).output == "")
@@ -81,7 +81,7 @@ import Testing
       ([], ["SETPOINT_RULES": "nonsense"], "write NAME=off"),
       ([], ["DATABRICKS_CLOUD": "ibm"], "The cloud is \"ibm\""),
       (["--cloud", "ibm"], [:], "aws"),
-    ] as [([String], [String: String], String)]) func `what is no rule and no cloud is a usage error`(
+    ] as [([String], [String: String], String)]) func `an invalid rule or cloud is a usage error`(
       arguments: [String], more: [String: String], words: String
     ) async
   {
@@ -90,7 +90,7 @@ import Testing
     #expect(run.notes.contains(words), "\(run)")
   }
 
-  @Test func `diff and apply ask nothing where a rule refuses`() async throws {
+  @Test func `diff and apply send no request if a rule refuses a manifest`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setModel("main.support.hello", versions: [1: .ready])
     try await withTemporaryDirectory { directory in
@@ -113,7 +113,7 @@ import Testing
   ]
 
   @Test(arguments: silicon)
-  func `a plan names the silicon of its cloud`(arguments: [String], shown: String) async throws {
+  func `a plan names the cloud's hardware`(arguments: [String], shown: String) async throws {
     let text = a10.replacing("A10", with: "GPU_LARGE")
     let workspace = WorkspaceDouble()
     workspace.setModel("main.support.hello", versions: [1: .ready])
@@ -125,7 +125,7 @@ import Testing
     }
   }
 
-  @Test func `limits hold wherever the endpoints are to live`() async {
+  @Test func `limits apply wherever the endpoints are served`() async {
     let long = a10.replacing("name: support-chat", with: "name: \(String(repeating: "n", count: 64))")
     let run = await CommandRun(["validate", "-f", "-"], input: long)
     #expect(

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 @Suite struct WriteBudgetTests {
-  @Test func `120 endpoints are created and changed within the write budget, and progress says what they wait for`()
+  @Test func `120 endpoints are created and updated within the write budget, and progress says what they wait for`()
     async throws
   {
     try await withTemporaryDirectory { directory in
@@ -25,18 +25,18 @@ import Testing
       }
       for (version, method) in [("1", "POST"), ("2", "PUT")] {
         workspace.forgetCalls()
-        // One process knows nothing of what another has just written.
+        // One process does not know what another has just written.
         workspace.timing.advance(by: .seconds(5))
         let run = try await apply(version: version)
         #expect(run.code == 0, "\(run)")
         #expect(run.notes.contains("waiting for the workspace's write budget (10 per 5s)"))
-        #expect(workspace.writes.count { $0.method == method } == 120, "a 429 would have been sent again")
+        #expect(workspace.writes.count { $0.method == method } == 120, "a 429 would have been retried")
         #expect(!run.notes.contains("429") && !run.notes.contains("will be retried"))
       }
     }
   }
 
-  /// Waits that take no time still let those go on whose calls are on their way.
+  /// Waits that take no time still let calls in flight continue.
   private static func yielding(_ timing: Timing) -> Timing {
     Timing(
       elapsed: timing.elapsed, secondsSince1970: timing.secondsSince1970,
@@ -46,7 +46,7 @@ import Testing
       }, jitter: timing.jitter)
   }
 
-  @Test func `a budget that is none is refused, and nothing is sent`() async throws {
+  @Test func `an invalid budget is refused, and nothing is sent`() async throws {
     try await withTemporaryDirectory { directory in
       var environment = CommandRun.environment
       environment["SETPOINT_WRITE_BUDGET"] = "many"

@@ -9,8 +9,8 @@ internal import ServingAPI
 internal import Synchronization
 internal import TestKit
 
-/// A controller over a ``ControllerWorld``, worked by hand: time stands still while it works, and jumps to whatever is due
-/// next. It speaks to the provider as `setpoint run` does, one try a call.
+/// A controller over a ``ControllerWorld``, driven step by step: time stands still while it works, and jumps to the
+/// next due event. It calls the provider as `setpoint run` does, one attempt per call.
 package final class ControllerRig: Sendable {
   package let world: ControllerWorld
   package let source: TestSource
@@ -19,13 +19,13 @@ package final class ControllerRig: Sendable {
   package let pause = TestPause()
   package let metrics: ControllerMetrics
   package let options: ControllerOptions
-  /// Which of the jobs that are due is done first.
+  /// Which of the due jobs is done first.
   package let order: [Job]
   private let state: Mutex<State>
-  /// From 0 up to 1, for back-off and the spread of intervals.
+  /// From 0 up to 1, for backoff and the jitter of intervals.
   private let chance: @Sendable () -> Double
 
-  /// What a controller does concurrently, and a rig one after the other.
+  /// What a controller does concurrently and a rig does in sequence.
   package enum Job: Hashable, Sendable, CaseIterable { case sync, list, work }
 
   private struct State {
@@ -74,24 +74,24 @@ package final class ControllerRig: Sendable {
       controller: FleetController(world.controllerReconciler(), options, parts, queue: queue), queue: queue)
   }
 
-  /// A new controller over the same world and history, as after the end of the process.
+  /// A new controller over the same world and history, as after a restart of the process.
   package func restart() {
     let fresh = Self.state(world, options, source, notices, lease, metrics, pause, chance)
     state.withLock { $0 = fresh }
   }
 
-  /// The source says that it changed.
+  /// The source reports a change.
   package func noticeChange() { state.withLock { $0.nextSync = world.now } }
 
-  /// Works for so long in virtual time, or until its process ends.
+  /// Runs for this long in virtual time, or until its process ends.
   package func run(for duration: Duration) async throws {
     let end = world.now + duration
     while try await step(until: end) {}
   }
 
-  /// Works until every endpoint rests until its next interval, or its process ends.
+  /// Runs until every endpoint waits for its next interval, or its process ends.
   ///
-  /// - Returns: whether it came to rest.
+  /// - Returns: whether every endpoint came to rest.
   @discardableResult
   package func settle(within limit: Duration = .seconds(24 * 3600)) async throws -> Bool {
     let end = world.now + limit
@@ -107,13 +107,13 @@ package final class ControllerRig: Sendable {
     return state.withLock { $0.nextSync > world.now && $0.nextList > world.now && $0.lastSave == world.now }
   }
 
-  /// One piece of work, or a jump to the next; false at the end.
+  /// Does one piece of work, or jumps to the next; false at the end.
   private func step(until end: Timestamp) async throws -> Bool {
     guard world.now < end, !world.workspace.isCrashed else { return false }
     do {
       try await act(until: end)
     } catch  where world.workspace.isCrashed {
-      // The process ended in the middle of it.
+      // The process ended in the middle of the work.
     }
     return !world.workspace.isCrashed
   }
@@ -131,7 +131,7 @@ package final class ControllerRig: Sendable {
     }
     let due = state.withLock { [$0.nextSync, $0.nextList] }
     let ready = queue.nextReady.map { ControllerWorld.beginning + $0 }
-    // A queue that is shut down hands out nothing, however long it has been ready.
+    // A queue that is shut down hands out nothing, however long a key has been ready.
     let next = (due + [ready, end].compactMap(\.self)).filter { $0 > now }.min() ?? end
     world.advance(max(.milliseconds(1), next - now))
   }

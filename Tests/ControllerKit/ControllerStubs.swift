@@ -1,7 +1,7 @@
 package import Controller
 internal import Synchronization
 
-/// Keeps what is posted.
+/// Records the notices that are posted.
 package final class TestNotices: NoticeSink {
   package init() {}
 
@@ -22,7 +22,7 @@ package final class TestLease: Lease {
   package func take() { held.withLock { $0 = false } }
 }
 
-/// Says why everything is paused, where a test wants that.
+/// Reports a reason to pause everything if a test sets one.
 package final class TestPause: Sendable {
   package init() {}
 

@@ -7,7 +7,7 @@ package import ServingAPI
 internal import Synchronization
 package import TestKit
 
-/// A workspace, a history and a clock that only waiting moves: everything a reconciler touches.
+/// A workspace, a history and a clock that only waiting advances: everything that a reconciler uses.
 package final class ControllerWorld: Sendable {
   package let workspace: WorkspaceDouble
   private let store: Mutex<HistoryStore>
@@ -29,7 +29,7 @@ package final class ControllerWorld: Sendable {
 
   package var history: HistoryStore { store.withLock(\.self) }
 
-  /// What a new process opens in the place of what the last one had open.
+  /// What a new process opens instead of what the previous one had open.
   package func reopen(_ history: HistoryStore) { store.withLock { $0 = history } }
 
   package static let model = "main.support.qwen3"
@@ -60,7 +60,7 @@ package final class ControllerWorld: Sendable {
       now: { self.now })
   }
 
-  /// How versions of the model behave: 1 and 2 work, 3 cannot be loaded, 4 talks nonsense, 5 is refused.
+  /// How versions of the model behave: 1 and 2 work, 3 cannot be loaded, 4 answers nonsense, 5 is refused.
   package static func setVersions(_ workspace: WorkspaceDouble, champion: Int64 = 1) {
     workspace.setModel(
       model, versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }), aliases: ["champion": champion])
@@ -69,7 +69,7 @@ package final class ControllerWorld: Sendable {
     workspace.setFate(.refused(message: "no such GPU"), model: model, version: "5")
   }
 
-  /// The same by a client as `setpoint run` has one, with this world's clock.
+  /// The same through a client such as `setpoint run` has, with this world's clock.
   package func controllerReconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
     let client = controllerClient
     let resolver = VersionResolver(client)
@@ -80,7 +80,7 @@ package final class ControllerWorld: Sendable {
   }
 
   package var controllerClient: ServingClient {
-    // A clock that stood still between two readings would let a call be sent again at once, for ever.
+    // With a clock that stands still between two readings, a call would be retried at once, forever.
     let readings = Mutex(Int64(0))
     return workspace.controllerClient(
       timing: Timing(
@@ -100,7 +100,7 @@ package final class ControllerWorld: Sendable {
 
   package func advance(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
 
-  /// Plans and carries out, as `apply` does.
+  /// Plans and executes, as `apply` does.
   @discardableResult
   package func apply(
     _ fleet: DesiredFleet, options: DecisionOptions = DecisionOptions(fleet: "test"),
@@ -124,7 +124,7 @@ package final class ControllerWorld: Sendable {
     try await reconciler(options).plan(fleet)
   }
 
-  /// The version that answers requests.
+  /// The version that answers queries.
   package func liveVersion(_ name: String = "chat") -> String? {
     workspace.endpoint(name)?.active?.config.entities.first?.entityVersion
   }

@@ -3,7 +3,7 @@ internal import Planning
 internal import Synchronization
 internal import TestKit
 
-/// Throws dice for each call: a provider in bad shape, always the same for a seed.
+/// Picks a random fault for each call: a provider in bad shape, always the same for a seed.
 package final class RandomFaults: Sendable {
   private struct State {
     var dice: Dice
@@ -14,14 +14,14 @@ package final class RandomFaults: Sendable {
   private let world: ControllerWorld
   private let share: Double
 
-  /// - Parameter share: how many of all calls go wrong, from 0 up to 1.
+  /// - Parameter share: how many of all calls fail, from 0 up to 1.
   package init(_ world: ControllerWorld, share: Double, seed: UInt64) {
     self.world = world
     self.share = share
     state = Mutex(State(dice: Dice(seed: seed)))
   }
 
-  /// How often each fault was thrown.
+  /// How often each fault was picked.
   package var counts: [String: Int] { state.withLock(\.counts) }
 
   package func begin() {
@@ -60,13 +60,13 @@ package final class RandomFaults: Sendable {
     }
   }
 
-  /// The answer takes its time, and is the right one.
+  /// The response takes time, and is correct.
   private func slow() -> WorkspaceDouble.Fault? {
     world.advance(.milliseconds(2500))
     return nil
   }
 
-  /// As HTTP writes a moment. Good for January 2026, in which this world begins.
+  /// A time in HTTP format. Valid for January 2026, in which this world begins.
   private static func date(_ moment: Timestamp) -> String {
     let seconds = (moment - ControllerWorld.beginning).components.seconds
     func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -2,7 +2,7 @@ package import Controller
 internal import Endpoints
 internal import Synchronization
 
-/// A source that says what a test puts into it.
+/// A source that returns what a test puts into it.
 package final class TestSource: ManifestSource {
   package let description = "a test"
   private let reading: Mutex<SourceReading>
@@ -13,7 +13,7 @@ package final class TestSource: ManifestSource {
     other = nil
   }
 
-  /// Says what another source says.
+  /// Returns what another source returns.
   package init(_ other: any ManifestSource) {
     reading = Mutex(Self.reading([:], nil, nil))
     self.other = other
@@ -26,7 +26,7 @@ package final class TestSource: ManifestSource {
 
   package func changes() -> AsyncStream<Void> { AsyncStream { $0.finish() } }
 
-  /// Puts these files in the place of all others.
+  /// Replaces all files with these.
   package func set(_ files: [String: String], commit: String? = nil, problem: String? = nil) {
     reading.withLock { $0 = Self.reading(files, commit, problem) }
   }

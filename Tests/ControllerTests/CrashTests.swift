@@ -6,8 +6,8 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Whatever call a crash or a lost answer meets, running again ends where the undisturbed run ends, and nothing that landed
-/// is sent twice.
+/// Whatever call a crash or a lost response hits, running again ends where the undisturbed run ends, and nothing that
+/// took effect is sent twice.
 @Suite struct CrashTests {
   typealias World = ControllerWorld
 
@@ -15,7 +15,7 @@ import Testing
     let description: String
     let fleet: DesiredFleet
     let liveVersion: String
-    /// How many PUTs and POSTs the undisturbed run takes.
+    /// The number of PUTs and POSTs in the undisturbed run.
     let rollouts: Int
   }
 
@@ -50,7 +50,7 @@ import Testing
       _ = try? await world.apply(scenario.fleet)
       if !world.workspace.isCrashed { return }
     }
-    Issue.record("\(scenario): crashed again and again")
+    Issue.record("\(scenario): crashed repeatedly")
   }
 
   private func rollouts(_ world: World) -> Int {
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [WorkspaceDouble.Fault.crashBefore, .crashAfter, .loseAnswer, .loseRequest, .refuseConnection])
-  func `a fault at any call changes nothing about where it ends`(fault: WorkspaceDouble.Fault) async throws {
+  func `a fault at any call does not change the outcome`(fault: WorkspaceDouble.Fault) async throws {
     for scenario in scenarios() {
       let undisturbed = try await world()
       try await settle(scenario, in: undisturbed)
@@ -71,7 +71,7 @@ import Testing
         let world = try await world()
         world.workspace.setPlan { number, _ in number == disturbed ? fault : nil }
         try await settle(scenario, in: world)
-        // A run that only gave up at a refused connection is run again, as a person would.
+        // A run that only gave up at a refused connection is repeated, as a user would.
         world.workspace.setPlan { _, _ in nil }
         try await settle(scenario, in: world)
         #expect(world.liveVersion(name) == scenario.liveVersion, "\(scenario), \(fault) at call \(disturbed)")

@@ -15,7 +15,7 @@ import Testing
     """
   }
 
-  /// A directory of its own for one test, gone at its end.
+  /// A temporary directory for one test, removed at its end.
   private func withDirectory(_ body: (URL) throws -> Void) throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("manifests-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -29,7 +29,7 @@ import Testing
     try Data(text.utf8).write(to: file)
   }
 
-  @Test func `a directory stands for every manifest below it, in the order of names`() throws {
+  @Test func `a directory stands for every manifest below it, in order of name`() throws {
     try withDirectory { directory in
       try write(manifest("b"), directory, "b.yaml")
       try write(manifest("a"), directory, "deep/er/a.yml")
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test func `one bad file hides no other and leaves the set incomplete`() throws {
+  @Test func `one invalid file does not hide the others and leaves the set incomplete`() throws {
     try withDirectory { directory in
       try write("kind: [", directory, "a.yaml")
       try write(manifest("good"), directory, "b.yaml")
@@ -52,13 +52,13 @@ import Testing
     }
   }
 
-  @Test func `a path that is not there is a finding, and nothing may be pruned`() throws {
+  @Test func `a missing path is a finding, and nothing may be pruned`() throws {
     let set = ManifestFiles.read(["/nowhere/at/all.yaml"])
     #expect(!set.isComplete)
     #expect(set.findings.map(\.message) == ["cannot read it: No such file or directory"])
   }
 
-  @Test func `an empty directory is no empty fleet`() throws {
+  @Test func `an empty directory is not an empty fleet`() throws {
     try withDirectory { directory in
       let set = ManifestFiles.read([directory.path])
       #expect(!set.isComplete)
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func `a file that is named twice is read once, and a loop of links ends`() throws {
+  @Test func `a file that is named twice is read once, and a cycle of links ends`() throws {
     try withDirectory { directory in
       try write(manifest("a"), directory, "a.yaml")
       try FileManager.default.createSymbolicLink(
@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  @Test func `a link to nowhere that looks like a manifest leaves the set incomplete`() throws {
+  @Test func `a dangling link that looks like a manifest leaves the set incomplete`() throws {
     try withDirectory { directory in
       try write(manifest("a"), directory, "a.yaml")
       try FileManager.default.createSymbolicLink(
@@ -88,7 +88,7 @@ import Testing
     }
   }
 
-  @Test func `standard input is read once and named by its dash`() {
+  @Test func `standard input is read once and shown as a dash`() {
     var asked = 0
     let set = ManifestFiles.read(["-", "-"]) {
       asked += 1

@@ -7,11 +7,11 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// A provider may show nothing of a rollout once it has failed; what was seen before has to do.
+/// A provider may show nothing about a rollout after it failed; then what was observed before is used.
 @Suite struct RolloutWitnessTests {
   typealias World = ControllerWorld
 
-  /// Serves version 1, and lets version 3 fail after a while without a word.
+  /// Serves version 1, and lets version 3 fail after a while without a message.
   private func failing(build: String, habits: WorkspaceHabits = WorkspaceHabits()) async throws -> (
     World, ConvergenceResult
   ) {
@@ -30,7 +30,7 @@ import Testing
   private static let build =
     "step 1\nvllm serve: error: unrecognized arguments: --tensor hf_very_secret_token\nstep 3\n"
 
-  @Test func `a failure that the provider gives no reason for has the one its log tells`() async throws {
+  @Test func `a failure without a reason from the provider gets the reason that its log shows`() async throws {
     let (world, result) = try await failing(build: Self.build)
     #expect(result.holdCode == .quarantined)
     let memory = try await world.history.memory(of: world.reconciler().key("chat"), values: []).memory
@@ -39,7 +39,7 @@ import Testing
     #expect(message.contains("unrecognized arguments: --tensor"))
   }
 
-  @Test func `what the logs ended with is kept as events and told at the end, without secrets`() async throws {
+  @Test func `the last log lines are kept as events and reported at the end, without secrets`() async throws {
     let (world, result) = try await failing(build: Self.build)
     let tails = try #require(result.evidence?.tails)
     #expect(tails.map(\.title) == ["qwen3-3, build log"])
@@ -51,19 +51,19 @@ import Testing
     #expect(!everything.contains("hf_very_secret_token"))
   }
 
-  @Test func `a line that is cut off in the middle of a secret shows no part of it`() async throws {
+  @Test func `a line that is truncated inside a secret shows no part of it`() async throws {
     let (_, result) = try await failing(build: String(repeating: "x", count: 490) + "hf_very_secret_token\n")
     let lines = try #require(result.evidence?.tails).flatMap(\.lines)
     #expect(lines == [String(repeating: "x", count: 490) + "[redacted]"])
   }
 
-  @Test func `words on an entity that is under way are no reason for its failure`() async throws {
+  @Test func `a message about an entity that is still deploying is not the reason for its failure`() async throws {
     let (world, _) = try await failing(build: "")
     let memory = try await world.history.memory(of: world.reconciler().key("chat"), values: []).memory
     #expect(memory.revisions.last?.outcome.message == "the provider gave no reason")
   }
 
-  @Test func `logs are read now and then while it waits, and once when it has failed`() async throws {
+  @Test func `logs are read periodically during the wait, and once after a failure`() async throws {
     let (world, _) = try await failing(build: Self.build)
     let readings = world.workspace.calls.filter { $0.path.hasSuffix("/build-logs") }.count
     let looks = world.workspace.calls.filter { $0.method == "GET" && $0.path.hasSuffix("/chat") }.count

@@ -41,7 +41,7 @@ import Testing
     #expect(try SavedPlan(json: JSONValue(parsing: text)) == plan)
   }
 
-  @Test func `the value of a plain variable comes from the manifest or the live config, or the plan is refused`()
+  @Test func `the value of a plaintext variable comes from the manifest or the live config, or the plan is refused`()
     async throws
   {
     let world = try World()
@@ -53,7 +53,7 @@ import Testing
     } throws: { "\($0)".contains("PASSWORD") }
   }
 
-  @Test func `a plan is refused when the world has moved, and says what moved`() async throws {
+  @Test func `a plan is refused if live state has changed since, and says what changed`() async throws {
     let world = try World()
     let plan = try await saved(World.endpoint("1"), world)
     func movements() async throws -> [String] {
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(arguments: ["{}", #"{"kind": "SavedPlan"}"#, #"{"kind": "SavedPlan", "form": 2}"#, "[]"])
-  func `a file that is no plan is refused in words`(text: String) throws {
+  func `a file that is not a plan is refused with an explanation`(text: String) throws {
     let json = try JSONValue(parsing: text)
     #expect(throws: SavedPlanError.self) { try SavedPlan(json: json) }
   }

@@ -8,15 +8,15 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// A provider, an engine or a model may repeat what an endpoint's environment holds, or any other credential. Nothing of it
-/// gets past the provider's door: neither into the status, nor events, notices, or what history keeps.
+/// A provider, an engine or a model may repeat an endpoint's environment or any other credential. None of it gets past
+/// the provider's boundary: neither into the status nor into events, notices or the history.
 @Suite struct SecretWordsTests {
   typealias World = ControllerWorld
   private static let value = "correct horse battery"
   private static let token = "hf_abcDEF0123456789xyz"
   private static let words = "refused: \(value) and \(token)"
 
-  /// How foreign words come in.
+  /// How text from outside arrives.
   enum Door: String, CaseIterable { case deployment, refusal, unavailable, verification, log, look }
 
   private func rig(_ door: Door) async throws -> ControllerRig {
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: Door.allCases)
-  func `what others say is kept and told without secrets`(door: Door) async throws {
+  func `text from outside is stored and reported without secrets`(door: Door) async throws {
     let rig = try await rig(door)
     let world = rig.world
     let key = world.reconciler().key("chat")
@@ -77,6 +77,6 @@ import Testing
       #expect(!text.contains(Self.value), "\(exit): \(text)")
       #expect(!text.contains(Self.token), "\(exit): \(text)")
     }
-    #expect(exits.contains { $0.1.contains(Redaction.mark) }, "the words themselves came through")
+    #expect(exits.contains { $0.1.contains(Redaction.mark) }, "the message itself arrived")
   }
 }

@@ -9,7 +9,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// Side settings against the workspace double: what is sent, what comes back, and that the second diff is empty.
+/// Side settings against the workspace double: what is sent, what is read back, and that the second diff is empty.
 @Suite struct SettingsWalkTests {
   typealias World = ControllerWorld
 
@@ -49,16 +49,16 @@ import Testing
     Habit(name: "another order") { $0.order = .random(seed: 7) },
     Habit(name: "no defaults filled") { $0.fillsDefaults = false },
     Habit(name: "null for empty") { $0.writesNullForEmpty = true },
-    Habit(name: "a description left out") { $0.omitsEmptyDescription = true },
-    Habit(name: "the logs table answered") { $0.echoesLogsTable = true },
-    Habit(name: "telemetry that nobody asked for") { $0.givesTelemetry = true },
-    Habit(name: "members of the future") { $0.speaksOfTheFuture = true },
+    Habit(name: "a description omitted") { $0.omitsEmptyDescription = true },
+    Habit(name: "the logs table returned") { $0.echoesLogsTable = true },
+    Habit(name: "telemetry that nobody requested") { $0.givesTelemetry = true },
+    Habit(name: "unknown members") { $0.speaksOfTheFuture = true },
     Habit(name: "tags as an array") { $0.answersTagsAsArray = true },
-    Habit(name: "copies that lag behind") { $0.staleReads = 1 },
+    Habit(name: "stale reads") { $0.staleReads = 1 },
   ]
 
   @Test(arguments: habits)
-  func `everything is set, and the second diff is empty`(habit: Habit) async throws {
+  func `all settings are applied, and the second diff is empty`(habit: Habit) async throws {
     var habits = WorkspaceHabits()
     habit.turn(&habits)
     let world = try world(habits)
@@ -81,7 +81,7 @@ import Testing
     #expect(try await world.diff(bare).isInSync)
   }
 
-  @Test func `the calls of a new endpoint and of a change come in order`() async throws {
+  @Test func `the calls for a new endpoint and for an update come in order`() async throws {
     let world = try world()
     try await world.apply(World.fleet(Self.endpoint()))
     let id = world.workspace.endpoint("chat")?.id ?? ""
@@ -108,7 +108,7 @@ import Testing
     #expect(world.workspace.grants(on: "chat") == ["support": "CAN_VIEW", "deployer@example.com": "CAN_MANAGE"])
   }
 
-  @Test func `what others changed is put back, and what they added stays`() async throws {
+  @Test func `drift is reverted, and additions by others stay`() async throws {
     let world = try world()
     let fleet = World.fleet(Self.endpoint())
     try await world.apply(fleet)
@@ -135,7 +135,8 @@ import Testing
     #expect(try await world.diff(fleet).isInSync)
   }
 
-  @Test func `a refused part of the gateway holds nothing else up, and the server's words are told`() async throws {
+  @Test
+  func `a refused part of the gateway does not hold up the rest, and the server's words are reported`() async throws {
     let world = try world()
     try await world.apply(World.fleet(Self.endpoint(SideSettings())))
     world.workspace.change { $0.refusedGatewayBlocks = ["rate_limits"] }
@@ -148,7 +149,7 @@ import Testing
     #expect(reason.detail.contains("rate_limits"), "\(reason.detail)")
   }
 
-  @Test func `a create whose answer is lost is found again with all it carried`() async throws {
+  @Test func `a create whose response is lost is found again with all its settings`() async throws {
     let world = try world()
     world.workspace.fail("POST", path: "/serving-endpoints", with: .loseAnswer)
     let results = try await world.apply(World.fleet(Self.endpoint()))
@@ -158,7 +159,7 @@ import Testing
     #expect(try await world.diff(World.fleet(Self.endpoint())).isInSync)
   }
 
-  @Test func `a stranger's endpoint of the name is not taken for a lost create's`() async throws {
+  @Test func `an endpoint of the same name outside the fleet is not mistaken for a lost create`() async throws {
     let world = try world()
     world.workspace.fail("POST", path: "/serving-endpoints", with: .loseRequest)
     world.workspace.foreignEdit("chat", config: World.config("1"))
@@ -167,7 +168,7 @@ import Testing
     #expect(world.workspace.landed.isEmpty)
   }
 
-  @Test func `adoption writes marks of ownership and nothing else`() async throws {
+  @Test func `adoption writes only ownership tags`() async throws {
     let world = try world()
     world.workspace.foreignEdit("chat", config: World.config("1"), tags: ["team": "support", "theirs": "x"])
     _ = try await world.reconciler().observe("chat", desired: .none)
@@ -195,7 +196,7 @@ import Testing
     #expect(try await world.diff(fleet).isInSync)
   }
 
-  @Test func `what can be set at creation only is made again where that is allowed, and gets its grants again`()
+  @Test func `a setting that is fixed at creation recreates the endpoint if allowed, and its grants are applied again`()
     async throws
   {
     let world = try world()
@@ -227,7 +228,8 @@ import Testing
     #expect(world.workspace.endpoint("chat")?.id == id)
   }
 
-  @Test func `grants made on the dead id are not looked for after somebody made the endpoint again`() async throws {
+  @Test
+  func `after the endpoint is recreated by someone else, grants on the deleted id are not looked for`() async throws {
     let world = try world()
     let fleet = World.fleet(
       Self.endpoint(SideSettings(access: AccessSettings(grants: [Grant(.group("support"), .canQuery)]))))
@@ -240,7 +242,7 @@ import Testing
     #expect(try await world.diff(fleet).isInSync)
   }
 
-  @Test func `a rollback leaves the side settings as they are`() async throws {
+  @Test func `a rollback does not change the side settings`() async throws {
     let world = try world()
     try await world.apply(World.fleet(Self.endpoint()))
     try await world.apply(World.fleet(Self.endpoint(version: "2")))
@@ -274,7 +276,7 @@ import Testing
     #expect(restored.sideSettings == Self.settings)
   }
 
-  @Test func `however many endpoints change at once, no more writes go out than the budget has`() async throws {
+  @Test func `however many endpoints change at once, no more writes are sent than the budget allows`() async throws {
     var habits = WorkspaceHabits()
     habits.writeLimit = WriteLimit(10, per: .seconds(5))
     let world = try world(habits)

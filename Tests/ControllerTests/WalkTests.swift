@@ -15,7 +15,7 @@ import Testing
     return world
   }
 
-  @Test func `applying a new manifest creates the endpoint and ends when it serves`() async throws {
+  @Test func `applying a new manifest creates the endpoint and ends when it is ready`() async throws {
     let world = try world()
     let results = try await world.apply(World.fleet(World.endpoint("1")))
     #expect(results.map(\.isInSync) == [true])
@@ -35,7 +35,7 @@ import Testing
     #expect(try await world.diff(fleet).isInSync)
   }
 
-  @Test func `an update is one PUT and a broken one goes back by itself and is held`() async throws {
+  @Test func `an update is one PUT, and a failed one is rolled back automatically and held`() async throws {
     let world = try world()
     try await world.apply(World.fleet(World.endpoint("1")))
     world.workspace.setFate(.fails(message: "out of memory: CUDA out of memory"), model: World.model, version: "3")
@@ -59,7 +59,7 @@ import Testing
     #expect(world.workspace.endpoint("chat")?.tags["setpoint-held"] == nil)
   }
 
-  @Test func `a version that answers wrongly is rolled back although it came up`() async throws {
+  @Test func `a version that answers incorrectly is rolled back although it became ready`() async throws {
     let world = try world()
     let check = VerificationCheck(prompt: "Say hello.", contains: "Hello")
     let policy = RolloutPolicy(checks: [check])
@@ -70,7 +70,7 @@ import Testing
     #expect(world.liveVersion() == "1")
   }
 
-  @Test func `onFailure Hold stays where it is and waits for a person`() async throws {
+  @Test func `with onFailure Hold, the failed config stays and waits for a user`() async throws {
     let world = try world()
     let policy = RolloutPolicy(onFailure: .hold, checks: [VerificationCheck(prompt: "hi", contains: "Hello")])
     try await world.apply(World.fleet(World.endpoint("1", rollout: policy)))
@@ -80,7 +80,7 @@ import Testing
     #expect(world.liveVersion() == "2")
   }
 
-  @Test func `a person goes back, the loop leaves it so, and retry undoes it`() async throws {
+  @Test func `a user's rollback stays in force, and retry undoes it`() async throws {
     let world = try world()
     try await world.apply(World.fleet(World.endpoint("1")))
     let second = World.fleet(World.endpoint("2"))
@@ -99,7 +99,7 @@ import Testing
     #expect(world.liveVersion() == "2")
   }
 
-  @Test func `an endpoint of somebody else is left alone unless adopted`() async throws {
+  @Test func `an endpoint outside the fleet is left alone unless adopted`() async throws {
     let world = try world()
     world.workspace.foreignEdit("chat", config: World.config("1"))
     _ = try await world.workspace.provider.observe("chat")
@@ -114,10 +114,11 @@ import Testing
     let reconciler = world.reconciler()
     try await reconciler.rollBack("chat", to: nil)
     _ = await world.converge(["chat"], of: try await reconciler.standing("chat"), reconciler)
-    #expect(world.liveVersion() == "1", "what was adopted is a way back")
+    #expect(world.liveVersion() == "1", "the adopted config is a rollback target")
   }
 
-  @Test func `pruning deletes only what is the fleet's, unprotected and surely gone from the source`() async throws {
+  @Test
+  func `pruning deletes only unprotected endpoints of the fleet that are surely gone from the source`() async throws {
     let world = try world()
     let keep = World.endpoint("1", name: "keep")
     let retained = World.endpoint("1", name: "retained", deletionPolicy: .retain)
@@ -126,7 +127,7 @@ import Testing
     let prune = DecisionOptions(fleet: "test", prune: true)
 
     try await world.apply(World.fleet(keep, isComplete: false), options: prune)
-    #expect(world.workspace.endpoint("gone") != nil, "a source that was not read whole deletes nothing")
+    #expect(world.workspace.endpoint("gone") != nil, "an incomplete source deletes nothing")
 
     try await world.apply(World.fleet(keep), options: prune)
     #expect(world.workspace.endpoint("gone") == nil)
@@ -135,7 +136,7 @@ import Testing
     #expect(world.workspace.endpoint("keep") != nil)
   }
 
-  @Test func `without waiting, apply ends with what it sent and the next one goes on`() async throws {
+  @Test func `without waiting, apply ends with what it sent, and the next apply continues`() async throws {
     let world = try world()
     let fleet = World.fleet(World.endpoint("1"))
     let first = try await world.apply(fleet, limits: ConvergenceLimits(waits: false))
@@ -146,7 +147,7 @@ import Testing
     #expect(world.workspace.writes.isEmpty)
   }
 
-  @Test func `a rollout that never ends is called so when the time is over, and is left alone`() async throws {
+  @Test func `a rollout that never ends is reported as timed out and left alone`() async throws {
     let world = try world()
     world.workspace.setFate(.hangs, model: World.model, version: "1")
     let results = try await world.apply(
@@ -159,7 +160,7 @@ import Testing
     #expect(world.workspace.endpoint("chat") != nil)
   }
 
-  @Test func `a provider that cannot be read for a moment ends no walk`() async throws {
+  @Test func `a provider that is briefly unreadable does not end an apply`() async throws {
     let world = try world()
     let reconciler = world.reconciler()
     world.workspace.setFate(.ready(polls: 4), model: World.model, version: "1")
@@ -170,7 +171,7 @@ import Testing
     #expect(results.map(\.isInSync) == [true])
   }
 
-  @Test func `after a retry a rollout with steps goes in steps again, with its checks`() async throws {
+  @Test func `after a retry, a rollout with steps goes through its steps and checks again`() async throws {
     let world = try world()
     let steps = [RolloutStep(traffic: 0), RolloutStep(traffic: 10)]
     let policy = RolloutPolicy(checks: [VerificationCheck(prompt: "hi", contains: "Hello")], steps: steps)
@@ -188,7 +189,7 @@ import Testing
     #expect(world.workspace.writes.count { $0.path.hasSuffix("/config") } == 3, "0 %, 10 %, all of it")
   }
 
-  @Test func `a retry of what was good before says plainly that it takes no steps`() async throws {
+  @Test func `a retry of a previously good config says plainly that it skips the steps`() async throws {
     let world = try world()
     let policy = RolloutPolicy(steps: [RolloutStep(traffic: 10)])
     try await world.apply(World.fleet(World.endpoint("1", rollout: policy)))
@@ -203,7 +204,7 @@ import Testing
       again.changes.first?.warnings == ["all of the traffic moves at once, without steps: revision 2 was good before"])
   }
 
-  @Test func `retry of a version that is not there any more sends nothing and says so`() async throws {
+  @Test func `a retry of a version that no longer exists sends nothing and says so`() async throws {
     let world = try world()
     try await world.apply(World.fleet(World.endpoint("1")))
     world.workspace.setFate(.fails(message: "unsupported dtype"), model: World.model, version: "3")

@@ -6,21 +6,21 @@ import Testing
     ServedEntity(name: name, entityName: "main.support.qwen3", entityVersion: version, traffic: traffic)
   }
 
-  @Test func `the order of entities is no part of a config`() {
+  @Test func `the order of entities does not matter to a config`() {
     let one = EndpointConfig(entities: [entity("7", traffic: 90), entity("8", traffic: 10)])
     let other = EndpointConfig(entities: [entity("8", traffic: 10), entity("7", traffic: 90)])
     #expect(one == other)
     #expect(one.digest == other.digest)
   }
 
-  @Test func `naming the default name changes nothing`() {
+  @Test func `spelling out the default name changes nothing`() {
     let silent = EndpointConfig(entities: [entity("7")])
     let spoken = EndpointConfig(entities: [entity("7", name: "qwen3-7")])
     #expect(silent == spoken)
     #expect(silent.digest == spoken.digest)
   }
 
-  @Test func `a digest is taken of canonical JSON, in which every byte is settled`() {
+  @Test func `a digest is taken of canonical JSON, in which every byte is determined`() {
     let config = EndpointConfig(entities: [
       ServedEntity(entityName: "main.s.m", entityVersion: "8", workloadSize: nil, traffic: 10),
       ServedEntity(
@@ -37,7 +37,7 @@ import Testing
     #expect(EndpointConfig(entities: []).canonicalJSON == Array(#"{"served_entities":[]}"#.utf8))
   }
 
-  @Test func `concurrency has its place in the canonical JSON, and a size beside it counts for nothing`() {
+  @Test func `concurrency has its position in the canonical JSON, and a size beside it is ignored`() {
     let concurrency = ProvisionedConcurrency(min: 4, max: 16)
     let silent = ServedEntity(entityName: "m", entityVersion: "1", concurrency: concurrency)
     let echoed = ServedEntity(entityName: "m", entityVersion: "1", workloadSize: "Large", concurrency: concurrency)
@@ -50,19 +50,19 @@ import Testing
         """#)
   }
 
-  @Test func `the digest of a config with a size stays what it was`() {
-    // As recorded in tags and histories of earlier versions.
+  @Test func `the digest of a config with a size does not change`() {
+    // As recorded in tags and histories of previous versions.
     #expect(
       EndpointConfig(entities: [entity("7")]).digest.hex
         == "b030f7c8c66bd639ff2bac72f89514f011b57ba8505a000b712e70d130ca6e31")
   }
 
-  @Test func `a live name that the manifest did not choose is no drift`() {
+  @Test func `a live name that the manifest did not choose is not drift`() {
     let desired = EndpointConfig(entities: [entity("7")])
     let live = EndpointConfig(entities: [entity("7", name: "main")])
     #expect(desired.isMet(by: live))
     #expect(desired.digest != live.digest)
-    #expect(!live.isMet(by: desired), "a name that was chosen is meant")
+    #expect(!live.isMet(by: desired), "an explicit name counts")
   }
 
   @Test(arguments: [
@@ -78,7 +78,7 @@ import Testing
     (ServedEntity(entityName: "a.b.m", entityVersion: "1", environment: ["A": "1"]), "the environment"),
     (ServedEntity(name: "x", entityName: "a.b.m", entityVersion: "1"), "a chosen name"),
   ])
-  func `every field that makes a rollout moves the digest`(changed: ServedEntity, what: String) {
+  func `every field that causes a rollout changes the digest`(changed: ServedEntity, what: String) {
     let base = EndpointConfig(entities: [ServedEntity(entityName: "a.b.m", entityVersion: "1")])
     #expect(EndpointConfig(entities: [changed]).digest != base.digest, "\(what)")
   }

@@ -11,9 +11,9 @@ import Testing
     return ManifestSet.read([(file: file, bytes: bytes)])
   }
 
-  @Test func `are all without a finding, and mean something`() throws {
+  @Test func `every example validates without findings and means something`() throws {
     let files = try FileManager.default.contentsOfDirectory(atPath: Self.directory.path).filter {
-      // Prices are no manifests.
+      // Price files are not manifests.
       $0.hasSuffix(".yaml") && $0 != "prices.yaml"
     }
     #expect(files.count >= 4)
@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  @Test func `have prices beside them, of hardware that is known`() throws {
+  @Test func `the examples have prices for hardware that is known`() throws {
     let bytes = [UInt8](try Data(contentsOf: Self.directory.appending(path: "prices.yaml")))
     let outcome = PriceFile.read(bytes, file: "prices.yaml")
     #expect(outcome.findings.isEmpty, "\(outcome.findings)")
@@ -36,20 +36,20 @@ import Testing
     }
   }
 
-  @Test func `show several endpoints, and a split of traffic`() throws {
+  @Test func `the examples show several endpoints and a traffic split`() throws {
     #expect(try set("fleet.yaml").manifests.map(\.name) == ["support-chat", "support-summaries", "search-embeddings"])
     let split = try #require(try set("traffic-split.yaml").manifests.first).desired()
     #expect(split.config.entities.map(\.traffic) == [90, 10])
   }
 
-  @Test func `leave no field out of the full one and the one for workspaces`() throws {
+  @Test func `the full example and the workspace example cover every field`() throws {
     let text = try ["full.yaml", "workspace.yaml"].map {
       try String(contentsOf: Self.directory.appending(path: $0), encoding: .utf8)
     }.joined()
     let spec = try #require(ManifestSchema.document.fields.first { $0.name == "spec" })
     for name in spec.supportedNames { #expect(text.contains(name + ":"), "\(name)") }
     #expect(spec.supportedNames.count > 60)
-    #expect(try set("full.yaml").manifests.flatMap(\.planeFindings).isEmpty, "a plane takes the full one")
+    #expect(try set("full.yaml").manifests.flatMap(\.planeFindings).isEmpty, "a plane accepts the full example")
   }
 }
 

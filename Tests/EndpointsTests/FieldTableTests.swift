@@ -14,13 +14,13 @@ import Testing
     }
   }
 
-  @Test func `says of every field what it means`() {
+  @Test func `every field has a description`() {
     let fields = every(ManifestSchema.document)
     #expect(fields.count > 90)
     for field in fields { #expect(field.doc.hasSuffix("."), "\(field.name)") }
   }
 
-  @Test func `gives an example of every required field with a single value`() {
+  @Test func `every required field with a single value has an example`() {
     for field in every(ManifestSchema.document) where field.presence != .optional {
       switch field.type {
       case .text, .version: #expect(field.example?.hasPrefix(field.name + ": ") == true, "\(field.name)")
@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test func `names no field twice in one mapping, its other names included`() {
+  @Test func `no field appears twice in one mapping, aliases included`() {
     func check(_ type: ObjectType) {
       let names = type.fields.flatMap { [$0.name] + $0.otherNames }
       #expect(Set(names).count == names.count, "\(names)")
@@ -45,7 +45,7 @@ import Testing
     check(ManifestSchema.document)
   }
 
-  @Test func `has the list of a field that may stand alone`() {
+  @Test func `a field that may be one object or a list has that list`() {
     for field in every(ManifestSchema.document) {
       guard case .objectOrList(let type, let name) = field.type else { continue }
       let listed = type.fields.first { $0.name == name }

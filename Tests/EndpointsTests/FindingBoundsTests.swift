@@ -4,11 +4,11 @@ import Testing
 @Suite struct `A flood of findings` {
   private let good = manifest(name: "good", "model: m\nentityVersion: 7")
 
-  /// About what the findings of a set take up.
+  /// The approximate size of a set's findings.
   private func bytes(_ set: ManifestSet) -> Int { set.findings.reduce(0) { $0 + $1.description.utf8.count } }
 
   @Test(arguments: [4 << 20, 31 << 20])
-  func `of a: b documents is one finding, and a good file beside it is read`(size: Int) {
+  func `a flood of a: b documents is one finding, and a valid file beside it is read`(size: Int) {
     var flood: [UInt8] = []
     flood.reserveCapacity(size)
     while flood.count < size { flood += "a: b\n---\n".utf8 }
@@ -23,7 +23,7 @@ import Testing
     "kind: ServingEndpoint\n", "kind: ServingEndpoint\nspec: {a: 1, b: 2, c: 3, d: 4}\n",
     "kind: ServingEndpoint\nx: [\n",
     "- a\n", "apiVersion: serving.setpoint.dev/v2\n", "metadata: {name: \"-\"}\n",
-  ]) func `of any documents is bounded in number and bytes`(document: String) {
+  ]) func `findings are limited in number and bytes for any documents`(document: String) {
     let text = String(repeating: document + "---\n", count: 20_000)
     let set = ManifestSet.read((0..<30).map { (file: "f\($0).yaml", bytes: Array(text.utf8)) })
     #expect(!set.isComplete && set.findings.count <= 1001 && bytes(set) < 600 << 10)
@@ -32,21 +32,21 @@ import Testing
     }
   }
 
-  @Test func `in one document is bounded, and the document is not used`() {
+  @Test func `findings in one document are limited, and the document is not used`() {
     let fields = (0..<20_000).map { "  field\($0): 1\n" }.joined()
     let set = ManifestSet.read([(file: "f.yaml", bytes: Array((good + fields).utf8))])
     #expect(set.manifests.isEmpty && set.brokenNames == ["good"] && !set.isComplete)
     #expect(set.findings.count == 101 && set.omittedFindings == 19_900)
   }
 
-  @Test func `of warnings is bounded, and leaves a set complete`() {
+  @Test func `warnings are limited, and the set stays complete`() {
     let texts = (0..<400).map { manifest(name: "e\($0)", "model: m\nentityVersion: 7\nsize: Gigantic") }
     let set = ManifestSet.read([(file: "f.yaml", bytes: Array(texts.joined(separator: "---\n").utf8))])
     #expect(set.isComplete && set.manifests.count == 400)
     #expect(set.findings.count == 101 && set.findings.allSatisfy { $0.severity == .warning })
   }
 
-  @Test func `of one endless name is cut`() {
+  @Test func `an extremely long name is truncated in findings`() {
     let name = String(repeating: "n", count: 1 << 20)
     let set = ManifestSet.read([
       (file: "a.yaml", bytes: Array("spec: {\(name): {\(name): 1}}".utf8)),

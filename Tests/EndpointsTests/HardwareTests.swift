@@ -10,12 +10,12 @@ import Testing
       ("HTTPS://ADB-12.3.AzureDatabricks.net", .azure),
       ("https://workspace.example.com", nil), ("http://127.0.0.1:7387", nil),
       ("https://azuredatabricks.net.example.com", nil), ("https://notazuredatabricks.net", nil), ("", nil),
-    ] as [(String, Cloud?)]) func `a cloud is known by the workspace's address`(url: String, cloud: Cloud?)
+    ] as [(String, Cloud?)]) func `a cloud is identified by the workspace's address`(url: String, cloud: Cloud?)
   {
     #expect(Cloud(url: url) == cloud)
   }
 
-  @Test func `a cloud is named in any case, and no other word names one`() {
+  @Test func `a cloud's name is accepted in any case, and no other word is`() {
     #expect(Cloud(word: "AWS") == .aws && Cloud(word: "Azure") == .azure && Cloud(word: "gcp") == .gcp)
     #expect(Cloud(word: "unknown") == nil && Cloud(word: "") == nil && Cloud(word: "ibm") == nil)
   }
@@ -32,22 +32,20 @@ import Testing
     ("GPU_LARGE_8", .azure, "GPU_LARGE_8 (8x A100 80 GB)"), ("GPU_LARGE_8", .aws, "GPU_LARGE_8 (8x A100)"),
     ("GPU_XLARGE", .aws, "H100 (GPU_XLARGE, 1x H100 80 GB)"), ("GPU_XLARGE_8", .aws, "GPU_XLARGE_8 (8x H100 80 GB)"),
     ("GPU_XLARGE", .azure, "GPU_XLARGE"), ("CPU", .aws, "CPU"), ("GPU_NEXT", .aws, "GPU_NEXT"),
-    // Where the cloud is unknown only what is the same everywhere is said.
+    // If the cloud is unknown, only what is the same everywhere is reported.
     ("GPU_SMALL", .unknown, "T4 (GPU_SMALL, 1x T4 16 GB)"), ("GPU_LARGE", .unknown, "GPU_LARGE"),
     ("GPU_MEDIUM", .unknown, "GPU_MEDIUM"),
-  ]) func `a word of the API is shown with its silicon, which differs by cloud`(
-    word: String, cloud: Cloud, shown: String
-  ) {
+  ]) func `an API value is shown with its hardware, which differs by cloud`(word: String, cloud: Cloud, shown: String) {
     #expect(Workload.shown(word, on: cloud) == shown)
   }
 
-  @Test func `a plane has classes of hardware, not a cloud's silicon`() {
+  @Test func `a plane has hardware classes, not a cloud's hardware`() {
     #expect(Workload.shown("GPU_LARGE") == "A100 (GPU_LARGE)")
     #expect(Workload.shown("GPU_MEDIUM") == "A10 (GPU_MEDIUM)")
     #expect(Workload.shown("GPU_LARGE_2") == "GPU_LARGE_2")
   }
 
-  @Test func `a friendly word means the API's word that its cloud lists`() {
+  @Test func `a friendly name means the API value that its cloud lists`() {
     for offer in HardwareOffer.all {
       guard let word = offer.word else { continue }
       #expect(Workload.apiWord(word) == offer.apiWord, "\(word) on \(offer.cloud)")
@@ -62,7 +60,7 @@ import Testing
     #expect(entity.replicas == ReplicaRange(least: least, most: most))
   }
 
-  @Test func `provisioned concurrency is a range of replicas, and a size of one's own is none`() {
+  @Test func `provisioned concurrency is a range of replicas, and an unknown size is not`() {
     func entity(_ least: Int, _ most: Int) -> ServedEntity {
       ServedEntity(
         entityName: "m", entityVersion: "1", concurrency: ProvisionedConcurrency(min: least, max: most))

@@ -2,7 +2,7 @@ import Endpoints
 import LibYAML
 import Testing
 
-@Suite struct `The word latest` {
+@Suite struct `The version latest` {
   private func manifests(_ version: String) throws -> Manifest {
     let set = read(manifest("model: a.b.m\nentityVersion: \(version)"))
     #expect(set.findings.isEmpty, "\(set.findings)")
@@ -10,7 +10,7 @@ import Testing
   }
 
   @Test(arguments: ["latest", "\"latest\""])
-  func `is looked up as an alias is, and pinned to the number`(version: String) throws {
+  func `latest is looked up like an alias and pinned to the number`(version: String) throws {
     let manifest = try manifests(version)
     #expect(manifest.aliases == [ModelAlias(model: "a.b.m", name: "latest")])
     let endpoint = try manifest.desired { _ in "12" }
@@ -18,7 +18,7 @@ import Testing
     #expect(endpoint.resolvedAliases == ["m-12": "latest"])
   }
 
-  @Test func `without a version is named with its place`() throws {
+  @Test func `latest without a version is reported with its location`() throws {
     let error = #expect(throws: InvalidManifest.self) { try manifests("latest").desired() }
     #expect(
       error?.findings.map(\.description) == [

@@ -1,8 +1,8 @@
 import Endpoints
 import Testing
 
-@Suite struct `What is wrong with a manifest` {
-  /// Added to a valid spec from line 8 on, and what is said of it.
+@Suite struct `Findings about a manifest` {
+  /// Added to a valid spec from line 8 on, and the expected findings.
   private static let additions: [(spec: String, findings: [String])] = [
     ("scaleToZer: true", ["8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?"]),
     ("workload_size: Small", ["8:3: error: spec.workload_size: unknown field; did you mean \"size\"?"]),
@@ -217,11 +217,11 @@ import Testing
   ]
 
   @Test(arguments: additions)
-  func `is said with place, path and remedy`(spec: String, expected: [String]) {
+  func `an invalid field is reported with location, path and remedy`(spec: String, expected: [String]) {
     #expect(findings(manifest("model: a.b.m\nentityVersion: \"7\"\n" + spec)) == expected)
   }
 
-  /// A version as written in line 7, and what is said of it.
+  /// A version as written in line 7, and the expected finding.
   private static let versions: [(version: String, finding: String)] = [
     ("7.0", "7.0 is a number with a fraction or an exponent; a version is text or an integer; write \"7\""),
     ("1e3", "1e3 is a number with a fraction or an exponent; a version is text or an integer; write \"1000\""),
@@ -256,7 +256,7 @@ import Testing
   ]
 
   @Test(arguments: versions)
-  func `a version is text or an integer, and never guessed`(version: String, expected: String) {
+  func `a version is a string or an integer and is never guessed`(version: String, expected: String) {
     let found = findings(manifest("model: m\nentityVersion: \(version)")).map { $0.drop { $0 != " " } }
     #expect(found == [" error: spec.entityVersion: \(expected)"])
   }
@@ -274,7 +274,8 @@ import Testing
     ("\"\"", "is empty; for example main.support.qwen3"),
   ]
 
-  @Test(arguments: models) func `a model is one that a registry can hold`(model: String, expected: String) {
+  @Test(arguments: models)
+  func `a model name that a registry cannot hold is a finding`(model: String, expected: String) {
     #expect(findings(manifest("model: \(model)\nentityVersion: 7")).count == 1)
     #expect(findings(manifest("model: \(model)\nentityVersion: 7")).first?.hasSuffix("spec.model: " + expected) == true)
   }
@@ -302,7 +303,8 @@ import Testing
     ("7", "7 is a number, not text; write \"7\" in quotes"),
   ]
 
-  @Test(arguments: names) func `a name is one that the provider takes`(name: String, expected: String) {
+  @Test(arguments: names)
+  func `an endpoint name that the provider does not accept is a finding`(name: String, expected: String) {
     #expect(
       findings(manifest(name: name, "model: m\nentityVersion: 7")) == ["4:9: error: metadata.name: " + expected])
     #expect(read(manifest(name: String(repeating: "n", count: 253), "model: m\nentityVersion: 7")).isComplete)
@@ -367,7 +369,8 @@ import Testing
     ),
   ]
 
-  @Test(arguments: heads) func `is checked like everything else`(text: String, expected: [String]) {
+  @Test(arguments: heads)
+  func `the head of a manifest is checked like everything else`(text: String, expected: [String]) {
     #expect(findings(text).sorted() == expected.sorted())
   }
 }
@@ -388,13 +391,13 @@ import Testing
     "engine: {extraArgs: [\"--api-key hunter2\"]}",
     "engine: {extraArgs: [{--api-key: hunter2}]}",
     "environment: {A: \"hunter2\\0\"}",
-  ]) func `never appear in a finding`(line: String) {
+  ]) func `secrets never appear in a finding`(line: String) {
     let found = findings(manifest("model: m\nentityVersion: 7\n" + line.replacing("!hunter2x", with: "!x")))
     #expect(!found.joined().contains("hunter2"), "\(found)")
     #expect(!found.isEmpty)
   }
 
-  @Test func `in plain text are warned of`() {
+  @Test func `secrets in plaintext are a warning`() {
     #expect(
       findings(
         manifest("model: m\nentityVersion: 7\nenvironment: {HF_TOKEN: hunter2, TOKENIZERS_PARALLELISM: off-ish}")) == [
@@ -403,7 +406,7 @@ import Testing
         ])
   }
 
-  @Test func `that are numbers are still not shown`() {
+  @Test func `secrets that are numbers are not shown either`() {
     #expect(
       findings(manifest("model: m\nentityVersion: 7\nenvironment: {PIN: 4711}")) == [
         "8:22: error: spec.environment.PIN: the value is a number, not text; write it in quotes"

@@ -8,14 +8,14 @@ import Testing
     ManifestSet.read(files.map { (file: $0.0, bytes: Array($0.1.utf8)) })
   }
 
-  @Test func `holds several documents of a file, empty ones skipped`() {
+  @Test func `a set contains several documents of a file and skips empty ones`() {
     let text = "---\n# none\n---\n" + good + "---\n~\n---\n" + manifest(name: "other", "model: m\nentityVersion: 8")
     let set = set(("f.yaml", text))
     #expect(set.manifests.map(\.name) == ["chat", "other"])
     #expect(set.findings.isEmpty && set.isComplete && set.brokenNames.isEmpty)
   }
 
-  @Test func `says everything that is wrong in all files at once, and keeps what is right`() {
+  @Test func `every error in every file is reported at once, and valid manifests are kept`() {
     let set = set(
       ("a.yaml", good),
       ("b.yaml", manifest(name: "broken", "model: m\nentityVersion: 7.0\nscaleToZer: true")),
@@ -40,7 +40,7 @@ import Testing
       ])
   }
 
-  @Test func `refuses one name twice, naming both places, and uses neither`() {
+  @Test func `a name that is used twice is refused with both locations, and neither manifest is used`() {
     let twice = set(("a.yaml", good), ("b.yaml", manifest(name: "z", "model: m\nentityVersion: 1") + "---\n" + good))
     #expect(twice.manifests.map(\.name) == ["z"])
     #expect(twice.brokenNames == ["chat"])
@@ -53,7 +53,7 @@ import Testing
     #expect(brokenFirst.findings.count == 2)
   }
 
-  @Test func `takes a file without a character for one that was cut off`() {
+  @Test func `a file without a character counts as truncated`() {
     let set = set(("a.yaml", good), ("b.yaml", " \n"), ("c.yaml", "# nothing yet\n"))
     #expect(!set.isComplete)
     #expect(set.manifests.count == 1)
@@ -63,13 +63,13 @@ import Testing
       ])
   }
 
-  @Test func `stays complete over warnings`() {
+  @Test func `warnings leave a set complete`() {
     let set = set(("a.yaml", manifest("model: m\nentityVersion: 7\nsize: Gigantic")))
     #expect(set.isComplete && set.manifests.count == 1)
     #expect(set.findings.map(\.severity) == [.warning])
   }
 
-  @Test func `records a file that could not be read`() {
+  @Test func `an unreadable file is recorded`() {
     var reader = ManifestReader()
     reader.read(Array(good.utf8), file: "a.yaml")
     reader.fail(file: "b.yaml", "permission denied")
@@ -78,8 +78,8 @@ import Testing
     #expect(set.findings.map(\.description) == ["b.yaml:1:1: error: permission denied"])
   }
 
-  @Test(arguments: 0..<8 as Range<UInt64>) func `survives any bytes, and never calls broken ones complete`(seed: UInt64)
-  {
+  @Test(arguments: 0..<8 as Range<UInt64>)
+  func `any bytes are read without a crash, and an invalid set is never called complete`(seed: UInt64) {
     var random = Random(seed: seed)
     let whole = Array(
       (manifest(

@@ -9,7 +9,7 @@ import Testing
     return try #require(set.manifests.first).desired()
   }
 
-  @Test func `of five fields means what it says`() throws {
+  @Test func `a manifest of five fields means what it says`() throws {
     let endpoint = try desired(
       manifest("model: main.support.qwen3\nentityVersion: \"7\"\nworkloadType: A10\nsize: Medium\nscaleToZero: true"))
     #expect(endpoint.name == "chat")
@@ -22,14 +22,14 @@ import Testing
     #expect(endpoint.location?.description == "f.yaml:4:9")
   }
 
-  @Test func `needs only model and version`() throws {
+  @Test func `a spec needs only model and version`() throws {
     let endpoint = try desired(manifest("model: m\nentityVersion: 7"))
     #expect(endpoint.config.entities == [ServedEntity(entityName: "m", entityVersion: "7")])
     #expect(endpoint.rollout == RolloutPolicy())
     #expect(endpoint.deletionPolicy == .delete && !endpoint.suspend && endpoint.sideSettings.tags.isEmpty)
   }
 
-  @Test func `with every field means what it says`() throws {
+  @Test func `a manifest with every field means what it says`() throws {
     let text = manifest(
       """
       environment: {VLLM_LOGGING_LEVEL: INFO, HF_TOKEN: "{{secrets/llm/hf}}"}
@@ -86,7 +86,7 @@ import Testing
     #expect(endpoint.deletionPolicy == .retain && endpoint.suspend)
   }
 
-  @Test func `keeps its labels to itself`() throws {
+  @Test func `labels are not sent to the provider`() throws {
     let text = manifest("model: m\nentityVersion: 7").replacing(
       "  name: chat", with: "  name: chat\n  labels: {team: support}")
     let labelled = try #require(read(text).manifests.first)
@@ -98,16 +98,16 @@ import Testing
     ("T4", "GPU_SMALL"), ("A10", "GPU_MEDIUM"), ("L4", "GPU_MEDIUM"), ("A100", "GPU_LARGE"), ("H100", "GPU_XLARGE"),
     ("CPU", "CPU"), ("GPU_LARGE_8", "GPU_LARGE_8"), ("MULTIGPU_MEDIUM", "MULTIGPU_MEDIUM"),
   ])
-  func `says the accelerator in people's words or the API's`(word: String, apiWord: String) throws {
+  func `the accelerator can be written as a friendly name or as the API value`(word: String, apiWord: String) throws {
     let endpoint = try desired(manifest("model: m\nentityVersion: 7\nworkloadType: \(word)"))
     #expect(endpoint.config.entities.map(\.workloadType) == [apiWord])
   }
 
-  @Test func `may leave optional mappings and lists without a value`() throws {
+  @Test func `optional mappings and lists may be left without a value`() throws {
     _ = try desired(manifest("model: m\nentityVersion: 7\nenvironment:\ntags:\nrollout:\n  verify:\nengine: ~"))
   }
 
-  @Test func `may be written with anchors and merge keys`() throws {
+  @Test func `anchors and merge keys may be used`() throws {
     let text = manifest(
       """
       servedEntities:
@@ -120,7 +120,7 @@ import Testing
     #expect(config.entities.map(\.workloadType) == ["GPU_MEDIUM", "GPU_MEDIUM"])
   }
 
-  @Test(arguments: ["90s", "60m", "1h30m", "2h5s"]) func `takes durations in hours, minutes and seconds`(text: String)
+  @Test(arguments: ["90s", "60m", "1h30m", "2h5s"]) func `durations are in hours, minutes and seconds`(text: String)
     throws
   {
     let expected = ["90s": 90, "60m": 3600, "1h30m": 5400, "2h5s": 7205][text]
@@ -128,7 +128,7 @@ import Testing
     #expect(endpoint.rollout.deadline == expected.map { .seconds($0) })
   }
 
-  @Test(arguments: 0..<20 as Range<UInt64>) func `means the same in any order of its keys`(seed: UInt64) throws {
+  @Test(arguments: 0..<20 as Range<UInt64>) func `the order of keys does not matter`(seed: UInt64) throws {
     var random = Random(seed: seed)
     let spec: [[String]] = [
       ["tags:", "  a: v", "  b: w"],
@@ -165,7 +165,7 @@ import Testing
       - {model: a.b.m, entityVersion: "@challenger", traffic: 50}
     """)
 
-  @Test func `is pinned to the number it stands for`() throws {
+  @Test func `an alias is pinned to the number that it stands for`() throws {
     let manifest = try #require(read(text).manifests.first)
     #expect(
       manifest.aliases == [
@@ -176,7 +176,7 @@ import Testing
     #expect(endpoint.resolvedAliases == ["m-7": "@champion", "m-12": "@challenger"])
   }
 
-  @Test func `without a version is named with its place, each one`() throws {
+  @Test func `each alias without a version is reported with its location`() throws {
     let manifest = try #require(read(text).manifests.first)
     let error = #expect(throws: InvalidManifest.self) { try manifest.desired { $0.name == "champion" ? "7" : nil } }
     #expect(
@@ -187,7 +187,7 @@ import Testing
     #expect(throws: InvalidManifest.self) { try manifest.desired() }
   }
 
-  @Test func `that stands for a version served already is refused`() throws {
+  @Test func `an alias for a version that is already served is refused`() throws {
     let manifest = try #require(read(text).manifests.first)
     let error = #expect(throws: InvalidManifest.self) { try manifest.desired { _ in "7" } }
     #expect(
@@ -199,7 +199,7 @@ import Testing
 }
 
 @Suite struct `Engine flags` {
-  @Test func `are a finding for a workspace, which takes them from the model`() throws {
+  @Test func `engine flags are a finding for a workspace, which takes them from the model`() throws {
     let plain = try #require(read(manifest("model: m\nentityVersion: 7")).manifests.first)
     #expect(plain.workspaceFindings.isEmpty)
     let flagged = try #require(

@@ -14,17 +14,17 @@ func manifest(name: String = "chat", _ spec: String) -> String {
     """
 }
 
-/// What reading the text as the file `f.yaml` gives.
+/// The result of reading the text as the file `f.yaml`.
 func read(_ text: String) -> ManifestSet {
   ManifestSet.read([(file: "f.yaml", bytes: Array(text.utf8))])
 }
 
-/// The findings as lines, the file name left out.
+/// The findings as lines, without the file name.
 func findings(_ text: String) -> [String] {
   read(text).findings.map { String($0.description.dropFirst("f.yaml:".count)) }
 }
 
-/// A small deterministic generator (SplitMix64), so that a failure can be repeated.
+/// A small deterministic generator (SplitMix64), so that a failure can be reproduced.
 struct Random: RandomNumberGenerator {
   private var state: UInt64
 

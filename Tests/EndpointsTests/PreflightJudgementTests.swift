@@ -1,7 +1,7 @@
 import Endpoints
 import Testing
 
-@Suite struct `A preflight's judgement` {
+@Suite struct `Preflight findings` {
   private func entity(_ type: String) -> ServedEntity {
     ServedEntity(entityName: "main.a.qwen", entityVersion: "7", workloadType: type)
   }
@@ -15,17 +15,18 @@ import Testing
   }
 
   @Test(arguments: [
-    // A 7B model in 16 bit leaves a T4 too little; a 4B one has room.
+    // A 7B model in 16 bit leaves too little of a T4; a 4B one fits.
     (Int64(14_000_000_000), "GPU_SMALL", PreflightFinding.Outcome.warning), (8_000_000_000, "GPU_SMALL", .passed),
     (13_600_000_000, "GPU_SMALL", .passed), (13_600_000_001, "GPU_SMALL", .warning),
     (14_000_000_000, "GPU_MEDIUM", .passed), (70_000_000_000, "MULTIGPU_MEDIUM", .passed),
     (140_000_000_000, "MULTIGPU_MEDIUM", .warning),
     (1, "GPU_NEXT", .notKnown), (1, "GPU_LARGE_8", .notKnown),
-  ]) func `weights leave a share of the memory`(bytes: Int64, type: String, outcome: PreflightFinding.Outcome) throws {
+  ])
+  func `weights leave a share of memory free`(bytes: Int64, type: String, outcome: PreflightFinding.Outcome) throws {
     #expect(try judged(ModelFacts(weights: bytes), on: type)[.weightsFit] == outcome)
   }
 
-  @Test func `weights are refused where a person says so, and the share can be set`() throws {
+  @Test func `weights that do not fit are refused if a user says so, and the share can be set`() throws {
     let facts = ModelFacts(weights: 14_000_000_000)
     #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=refuse")[.weightsFit] == .refused)
     #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=10")[.weightsFit] == .passed)
@@ -34,7 +35,7 @@ import Testing
     #expect(try judged(ModelFacts(), on: "CPU")[.weightsFit] == nil)
   }
 
-  @Test func `words on weights have the numbers`() throws {
+  @Test func `messages about weights contain the numbers`() throws {
     let found = PreflightJudgement.model(
       ModelFacts(weights: 14_240_000_000), of: entity("GPU_SMALL"), on: WorkspaceSite(.azure), rules: .standard)
     #expect(
@@ -59,18 +60,18 @@ import Testing
   @Test(arguments: [
     ("vllm serve . --port 8080", PreflightFinding.Outcome.passed), ("vllm serve . --port=8080", .passed),
     ("vllm serve . --port 8000", .warning), ("vllm serve .", .warning), ("python server.py --port 9000", .warning),
-  ]) func `an entrypoint listens where the workspace asks`(
+  ]) func `an entrypoint has to listen where the workspace expects it`(
     entrypoint: String, outcome: PreflightFinding.Outcome
   ) throws {
     #expect(try judged(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.entrypointPort] == outcome)
   }
 
-  @Test func `what listens where without a flag is known of vLLM alone`() throws {
+  @Test func `without a flag, the address is known for vLLM only`() throws {
     #expect(try judged(ModelFacts(entrypoint: "python server.py"), on: "GPU_MEDIUM")[.entrypointPort] == nil)
     #expect(try judged(ModelFacts(), on: "GPU_MEDIUM")[.entrypointPort] == nil)
   }
 
-  @Test func `a task of another kind is a warning, and a model without one says nothing`() throws {
+  @Test func `another kind of task is a warning, and a model without a task is not`() throws {
     #expect(try judged(ModelFacts(task: "llm/v1/chat"), on: "GPU_MEDIUM")[.entrypointTask] == .passed)
     #expect(try judged(ModelFacts(task: "llm/v1/embeddings"), on: "GPU_MEDIUM")[.entrypointTask] == .warning)
     #expect(try judged(ModelFacts(), on: "GPU_MEDIUM")[.entrypointTask] == nil)
@@ -81,7 +82,7 @@ import Testing
     arguments: [
       ("CAN_MANAGE", PreflightFinding.Outcome.passed), ("CAN_QUERY", .refused), ("CAN_VIEW", .refused),
       (nil, .notKnown),
-    ] as [(String?, PreflightFinding.Outcome)]) func `a change takes CAN_MANAGE`(
+    ] as [(String?, PreflightFinding.Outcome)]) func `an update needs CAN_MANAGE`(
       level: String?, outcome: PreflightFinding.Outcome
     )
   {
@@ -92,7 +93,7 @@ import Testing
     arguments: [
       ("a@x", "a@x", PreflightFinding.Outcome.passed), ("a@x", "b@x", .warning), (nil, "b@x", .notKnown),
       ("a@x", nil, .notKnown),
-    ] as [(String?, String?, PreflightFinding.Outcome)]) func `another creator than the deployer is a warning`(
+    ] as [(String?, String?, PreflightFinding.Outcome)]) func `a creator other than the deployer is a warning`(
       creator: String?, caller: String?, outcome: PreflightFinding.Outcome
     )
   {
@@ -107,14 +108,14 @@ import Testing
       (["parameters": "8B", "dtype": "awq"], 4_000_000_000),
       (["parameters": "1000"], 2000), (["parameters": "many"], nil), (["parameters": "-7B"], nil), ([:], nil),
       (["parameters": "nanB"], nil), (["parameters": "1e30B"], nil),
-    ] as [([String: String], Int64?)]) func `weights are read from what is written beside a version`(
+    ] as [([String: String], Int64?)]) func `the size of the weights is read from a version's tags`(
       tags: [String: String], bytes: Int64?
     )
   {
     #expect(ModelFacts(tags: tags).weights == bytes)
   }
 
-  @Test func `counted files outrank what tags say`() {
+  @Test func `counted files take precedence over tags`() {
     #expect(ModelFacts(tags: ["model_size_bytes": "5", "task": "x"], artifactBytes: 7, task: "y").weights == 7)
     #expect(ModelFacts(tags: ["task": "x"], task: "y").task == "y")
     #expect(ModelFacts(tags: ["task": "x", "entrypoint": "vllm"]).entrypoint == "vllm")

@@ -26,7 +26,7 @@ import Testing
       traffic: traffic)
   }
 
-  @Test func `a file says currency, price, day and source`() throws {
+  @Test func `a price file has a currency, prices, a date and a source`() throws {
     let outcome = read(text)
     #expect(outcome.findings.isEmpty, "\(outcome.findings)")
     let prices = try #require(outcome.prices)
@@ -42,7 +42,7 @@ import Testing
     ("GPU_MEDIUM", "Small", false, .aws, 1.4, 1.4), ("GPU_MEDIUM", "Small", true, .aws, 0, 1.4),
     ("GPU_MEDIUM", "Medium", false, .aws, 2.8, 5.6), ("GPU_LARGE", "Large", true, .azure, 0, 88.032),
     ("GPU_SMALL", "Small", false, .azure, 0.7336, 0.7336), ("GPU_SMALL", "Small", false, .gcp, 70, 70),
-  ]) func `an hour costs replicas times units times price`(
+  ]) func `the cost of an hour is replicas times units times price`(
     type: String, size: String, zero: Bool, cloud: Cloud, least: Double, most: Double
   ) throws {
     let config = EndpointConfig(entities: [entity(type, size: size, zero: zero)])
@@ -51,7 +51,7 @@ import Testing
     #expect(cost.gaps.isEmpty)
   }
 
-  @Test func `every entity is billed, whatever its share of the traffic`() throws {
+  @Test func `every entity is billed, whatever its share of traffic`() throws {
     let config = EndpointConfig(entities: [
       entity("GPU_MEDIUM", version: "1", traffic: 100), entity("GPU_MEDIUM", zero: true, version: "2", traffic: 0),
     ])
@@ -59,7 +59,7 @@ import Testing
     #expect(abs(cost.least - 1.4) < 1e-9 && abs(cost.most - 2.8) < 1e-9)
   }
 
-  @Test func `what the list does not have is said, once, and the rest is counted`() throws {
+  @Test func `hardware without a price is reported once, and the rest is counted`() throws {
     let config = EndpointConfig(entities: [
       entity("GPU_X", version: "1"), entity("GPU_X", version: "2"), entity("GPU_LARGE", version: "3"),
       entity("CPU", size: "Huge", version: "4"), entity("GPU_SMALL", version: "5"),
@@ -82,13 +82,13 @@ import Testing
       "kind: Prices\n---\nkind: Prices",
       "p.yaml:3:1: error: a price file must be one document; a second one begins here"
     ),
-  ]) func `what is no price file is refused with its place`(text: String, message: String) {
+  ]) func `a file that is not a price file is refused with the location`(text: String, message: String) {
     let outcome = read(text)
     #expect(outcome.prices == nil)
     #expect(outcome.findings.first?.description.hasPrefix(message) == true, "\(outcome.findings)")
   }
 
-  @Test func `every fault of a price file is found in one go`() {
+  @Test func `every error of a price file is found in one pass`() {
     let bad = """
       kind: Prices
       currency: USD

@@ -21,7 +21,7 @@ import Testing
       ("private\u{E000}\u{F0000}", #"private\u{e000}\u{f0000}"#),
       ("", ""),
     ] as [(String, String)])
-  func `what does not print as itself is escaped in a line`(text: String, line: String) {
+  func `unprintable characters are escaped within a line`(text: String, line: String) {
     #expect(Printable.line(text) == line)
     #expect(Printable.line(line) == line)
   }
@@ -32,7 +32,7 @@ import Testing
     #expect(Printable.line("a\(scalar)b") == "a\\u{\(String(value, radix: 16))}b")
   }
 
-  @Test func `a stream keeps its lines, tabs and joiners, and controls nothing`() {
+  @Test func `a stream keeps its lines, tabs and joiners, and does not control the terminal`() {
     #expect(Printable.stream("a\tb\nنمی\u{200C}خواهم 👩\u{200D}💻\n") == "a\tb\nنمی\u{200C}خواهم 👩\u{200D}💻\n")
     #expect(
       Printable.stream("50%\r\u{1B}]0;title\u{7}\u{9B}2J\u{202E}x") == #"50%\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}x"#)
@@ -47,7 +47,7 @@ import Testing
     ("a reason.", "a reason"), ("a reason. \n", "a reason"), ("a reason", "a reason"), ("a reason...", "a reason..."),
     ("Stopped. Why?", "Stopped. Why?"), ("", ""), (".", ""),
   ])
-  func `a sentence that becomes a part of another loses its full stop`(text: String, clause: String) {
+  func `a sentence that is embedded in another loses its full stop`(text: String, clause: String) {
     #expect(text.clause == clause)
   }
 }

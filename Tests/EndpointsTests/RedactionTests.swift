@@ -1,7 +1,7 @@
 import Endpoints
 import Testing
 
-/// What others say is shown without secrets.
+/// Text from outside is shown without secrets.
 @Suite struct RedactionTests {
   @Test(arguments: [
     ("the key swordfish-12 was refused", "the key [redacted] was refused"),
@@ -11,7 +11,7 @@ import Testing
     (#"quoted: a \"quoted\" one"#, "quoted: [redacted]"),
     ("level INFO stays", "level INFO stays"),
   ])
-  func `a known value goes wherever it stands, and however it is written`(text: String, shown: String) {
+  func `a known value is redacted everywhere, however it is written`(text: String, shown: String) {
     let redaction = Redaction([
       "swordfish-12", "swordfish-123", "line one of it\nline two of it", "a \"quoted\" one", "INFO",
     ])
@@ -27,7 +27,7 @@ import Testing
     ("GET https://user:s3cr3t-word@host:8080/path failed", "GET https://user:[redacted]@host:8080/path failed"),
     ("redis://:pass1word@cache", "redis://:[redacted]@cache"),
   ])
-  func `what has the shape of a credential goes too, whoever's it is`(text: String, shown: String) {
+  func `text with the shape of a credential is redacted too, whoever owns it`(text: String, shown: String) {
     #expect(Redaction([]).applied(to: text) == shown)
   }
 
@@ -36,5 +36,5 @@ import Testing
     "main.support.qwen3 version 7", "unrecognized arguments: --tensor-parallel-size 2", "größer als 5 € 😀",
     "model hf_3 on host-1.example.com", "https://example.com/?q=a:b@c",
   ])
-  func `words stay words`(text: String) { #expect(Redaction([]).applied(to: text) == text) }
+  func `ordinary words are not redacted`(text: String) { #expect(Redaction([]).applied(to: text) == text) }
 }

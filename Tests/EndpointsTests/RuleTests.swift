@@ -2,7 +2,7 @@ import Endpoints
 import Testing
 
 @Suite struct `Workspace rules` {
-  /// What the rules say of a manifest with this spec, the file name left out.
+  /// The findings of the rules about a manifest with this spec, without the file name.
   private func judged(
     _ spec: String, name: String = "chat", on cloud: Cloud, region: String? = nil, _ overrides: String...
   ) throws -> [String] {
@@ -19,7 +19,7 @@ import Testing
     "model: m\nentityVersion: \"7\"\nworkloadType: \(word)\n\(more)"
   }
 
-  @Test func `an A10 on Azure is refused with what there is`() throws {
+  @Test func `an A10 on Azure is refused with the available hardware`() throws {
     #expect(
       try judged(gpu("A10"), on: .azure) == [
         "8:17: error: spec.workloadType: Azure has no A10; it has T4 (GPU_SMALL, 1x T4 16 GB), "
@@ -32,7 +32,7 @@ import Testing
     ("T4", Cloud.aws, true), ("T4", .azure, true), ("T4", .gcp, false), ("A10", .aws, true), ("A10", .gcp, false),
     ("L4", .gcp, true), ("L4", .aws, false), ("A100", .azure, true), ("A100", .aws, false), ("H100", .aws, true),
     ("H100", .azure, false), ("CPU", .gcp, true), ("A10", .unknown, true),
-  ]) func `a friendly word is refused where the cloud has no such thing`(
+  ]) func `a friendly name is refused if the cloud has no such hardware`(
     word: String, cloud: Cloud, isThere: Bool
   ) throws {
     let found = try judged(gpu(word), on: cloud)
@@ -40,12 +40,12 @@ import Testing
     #expect(found.allSatisfy { $0.contains(": error: ") == $0.contains("hardware-of-cloud") }, "\(found)")
   }
 
-  @Test func `what the word means there instead is said`() throws {
+  @Test func `the cloud's meaning of the name is reported instead`() throws {
     let found = try judged(gpu("A100"), on: .aws)
     #expect(found.first?.contains("AWS has no A100; GPU_LARGE is 1x L40-class 48 GB there; it has T4 (") == true)
   }
 
-  @Test func `an API word that only other clouds list is a warning, and an open word passes`() throws {
+  @Test func `an API value that only other clouds list is a warning, and an unknown value passes`() throws {
     let found = try judged(gpu("GPU_MEDIUM"), on: .azure)
     #expect(found.count == 1)
     #expect(
@@ -55,7 +55,7 @@ import Testing
     #expect(open?.hardwareFindings(on: WorkspaceSite(.aws)).isEmpty == true)
   }
 
-  @Test func `hardware in Beta is a warning that says what it waits for`() throws {
+  @Test func `hardware in beta is a warning that says what it requires`() throws {
     let found = try judged(gpu("H100"), on: .aws)
     #expect(
       found == [
@@ -67,14 +67,14 @@ import Testing
     #expect(try judged(gpu("GPU_LARGE"), on: .azure).isEmpty, "an A100 needs no enrolment")
   }
 
-  @Test func `a region is judged only where it is known and listed`() throws {
+  @Test func `a region is checked only if it is known and listed`() throws {
     #expect(try judged(gpu("H100"), on: .aws, region: "us-west-2", "beta-enrolment=off").isEmpty)
     let found = try judged(gpu("H100"), on: .aws, region: "eu-west-1", "beta-enrolment=off")
     #expect(found.count == 1 && found[0].contains("for eu-west-1; it is listed for us-west-2 (rule region-of-workload"))
     #expect(try judged(gpu("T4"), on: .aws, region: "eu-west-1").isEmpty, "no list includes regions of a T4")
   }
 
-  @Test func `an H100 that scales to zero is a warning until it is made a refusal`() throws {
+  @Test func `an H100 that scales to zero is a warning until the rule is set to refuse`() throws {
     let spec = gpu("H100", "scaleToZero: true")
     let found = try judged(spec, on: .aws, "beta-enrolment=off")
     #expect(found.count == 1 && found[0].hasPrefix("8:17: warning: spec.scaleToZero: some workspaces refuse"))
@@ -83,7 +83,7 @@ import Testing
     #expect(refused.first?.hasSuffix("--rule h100-scale-to-zero=warn if yours differs)") == true)
   }
 
-  @Test func `a size that scales is a warning on accelerators, with what it may come to`() throws {
+  @Test func `a size that scales is a warning on accelerators, with its maximum`() throws {
     let found = try judged(gpu("A10", "size: Medium"), on: .aws)
     #expect(
       found.count == 1 && found[0].contains("spec.size: Medium is 2 to 4 replicas; a model with its own entrypoint"))
@@ -94,7 +94,7 @@ import Testing
     #expect(try judged(gpu("CPU", "size: Large"), on: .aws).isEmpty)
   }
 
-  @Test func `concurrency comes in fours, and may be a range like a size`() throws {
+  @Test func `concurrency is a multiple of four, and may be a range like a size`() throws {
     let uneven = try judged(gpu("T4", "concurrency: {min: 6, max: 6}"), on: .aws)
     #expect(
       uneven
@@ -111,7 +111,7 @@ import Testing
     #expect(huge.count == 2 && huge.allSatisfy { $0.contains("warning: ") && $0.contains("(rule max-concurrency;") })
   }
 
-  @Test func `a model on accelerators may have no route optimisation`() throws {
+  @Test func `a model on accelerators cannot have route optimization`() throws {
     let found = try judged(gpu("T4", "routeOptimized: true"), on: .aws)
     #expect(
       found.count == 1 && found[0].hasPrefix("4:9: warning: spec.routeOptimized: a model with its own entrypoint"))
@@ -130,7 +130,7 @@ import Testing
       long.count == 1 && long[0].hasPrefix("4:9: error: metadata.name: has 9 characters; providers accept at most 8"))
   }
 
-  @Test func `tags are counted with those that Setpoint writes`() throws {
+  @Test func `tags are counted together with those that Setpoint adds`() throws {
     func tags(_ count: Int, _ more: String = "") -> String {
       "\(more)tags: {\((1...count).map { "k\($0): v" }.joined(separator: ", "))}"
     }
@@ -148,7 +148,7 @@ import Testing
     #expect(try judged(gpu("T4"), on: .aws, "max-tags=1").isEmpty, "a manifest without tags has none to remove")
   }
 
-  @Test func `the last override counts, and what is off is silent`() throws {
+  @Test func `the last override wins, and a rule that is off reports nothing`() throws {
     #expect(try judged(gpu("A10"), on: .azure, "hardware-of-cloud=warn", "hardware-of-cloud=off").isEmpty)
   }
 
@@ -162,7 +162,7 @@ import Testing
       ),
       ("beta-enrolment=3", "\"3\" is not a valid value for beta-enrolment: write off, warn or refuse"),
       ("max-served-entities=-1", nil), ("max-served-entities=0", nil), ("=off", nil), ("", nil), ("a=b=c", nil),
-    ] as [(String, String?)]) func `an override that is none is refused with what can be written`(
+    ] as [(String, String?)]) func `an invalid override is refused with the accepted values`(
       text: String, message: String?
     )
   {
@@ -170,7 +170,7 @@ import Testing
     if let message { #expect(fault?.description == message) }
   }
 
-  @Test func `a manifest that is refused counts as one that cannot be read`() throws {
+  @Test func `a refused manifest counts as unreadable`() throws {
     let set = read(
       manifest(name: "one", gpu("A10")) + "---\n" + manifest(name: "two", gpu("T4", "size: Medium")))
     let judged = set.judged { $0.hardwareFindings(on: WorkspaceSite(.azure)) }
@@ -181,7 +181,7 @@ import Testing
     #expect(warned.manifests.count == 2 && warned.isComplete && warned.findings.count == 1)
   }
 
-  @Test func `the environment names overrides between commas or blanks`() {
+  @Test func `the environment lists overrides separated by commas or blanks`() {
     #expect(RuleBook.overrides(in: " a=off, b=warn  c=3,") == ["a=off", "b=warn", "c=3"])
     #expect(RuleBook.overrides(in: "").isEmpty)
   }

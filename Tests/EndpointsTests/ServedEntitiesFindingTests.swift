@@ -2,7 +2,7 @@ import Endpoints
 import Testing
 
 @Suite struct `Several served entities` {
-  /// The items of `servedEntities`, which begin in line 7, and what is said of them.
+  /// The items of `servedEntities`, which begin in line 7, and the expected findings.
   private static let lists: [(items: [String], findings: [String])] = [
     (["{model: m, entityVersion: 1}"], []),
     (["{model: m, entityVersion: 1, traffic: 100}"], []),
@@ -61,12 +61,13 @@ import Testing
     ),
   ]
 
-  @Test(arguments: lists) func `split the traffic and are told apart`(items: [String], expected: [String]) {
+  @Test(arguments: lists)
+  func `entities split the traffic and have distinct names and versions`(items: [String], expected: [String]) {
     let text = manifest("servedEntities:\n" + items.map { "- " + $0 }.joined(separator: "\n"))
     #expect(findings(text) == expected)
   }
 
-  @Test func `are a hundred at most, and of providers fewer by a rule`() {
+  @Test func `an endpoint has at most a hundred entities, and a rule lowers the limit for providers`() {
     func text(_ count: Int) -> String {
       manifest(
         "servedEntities:\n"
@@ -80,14 +81,14 @@ import Testing
     #expect(more?.limitFindings().map(\.path) == ["spec.servedEntities"])
   }
 
-  @Test func `must be at least one`() {
+  @Test func `an endpoint has at least one entity`() {
     #expect(
       findings(manifest("servedEntities: []")) == [
         "6:19: error: spec.servedEntities: is empty; name at least one entity, or use the flat fields"
       ])
   }
 
-  @Test func `share the spec's engine, which is named once when it does not fit`() {
+  @Test func `entities share the spec's engine, and one that does not fit is reported once`() {
     let text = manifest(
       """
       engine: {dtype: bfloat16}

@@ -1,10 +1,10 @@
 import Endpoints
 import Testing
 
-@Suite struct `What is wrong with a manifest's settings` {
+@Suite struct `Findings about a manifest's settings` {
   private static let head = "model: a.b.m\nentityVersion: \"7\"\n"
 
-  /// Added to a valid spec from line 8 on, and what is said of it.
+  /// Added to a valid spec from line 8 on, and the expected findings.
   private static let additions: [(spec: String, findings: [String])] = [
     // Concurrency
     (
@@ -187,11 +187,11 @@ import Testing
   ]
 
   @Test(arguments: additions)
-  func `is said with place, path and remedy`(spec: String, expected: [String]) {
+  func `an invalid setting is reported with location, path and remedy`(spec: String, expected: [String]) {
     #expect(findings(manifest(Self.head + spec)) == expected)
   }
 
-  @Test func `a rollout in steps is none of several entities`() {
+  @Test func `a rollout in steps cannot be combined with several entities`() {
     let text = manifest(
       """
       servedEntities:
@@ -211,7 +211,7 @@ import Testing
       ])
   }
 
-  @Test func `what a plane has not is said before anything is sent`() throws {
+  @Test func `settings that a plane does not support are reported before anything is sent`() throws {
     let text = manifest(
       Self.head + """
         gateway: {usageTracking: false}
@@ -234,7 +234,7 @@ import Testing
         == "f.yaml:8:12: error: spec.gateway: serving planes do not support this setting; Databricks workspaces do; "
         + "remove it for endpoints on a plane")
     let plain = try #require(read(manifest(Self.head + "routeOptimized: false")).manifests.first)
-    #expect(plain.planeFindings.isEmpty, "that is what a plane's endpoint is")
+    #expect(plain.planeFindings.isEmpty, "a plane's endpoint is always like that")
   }
 }
 
@@ -245,7 +245,7 @@ import Testing
     return try #require(set.manifests.first).desired().sideSettings
   }
 
-  @Test func `are read whole`() throws {
+  @Test func `every setting is read`() throws {
     let read = try settings(
       """
       tags: {team: nlp}
@@ -285,21 +285,21 @@ import Testing
             ]), creation: CreationSettings(description: "For support.", budgetPolicy: "b-1", routeOptimized: false)))
   }
 
-  @Test func `that are not written are not managed`() throws {
+  @Test func `omitted settings are not managed`() throws {
     let silent = try settings("gateway:\naccess: ~\nnotifications:\ntelemetry:\ndescription: \"\"")
     #expect(silent == SideSettings())
-    #expect(try settings("gateway: {}") == SideSettings(), "nothing in it is written")
+    #expect(try settings("gateway: {}") == SideSettings(), "no field in it")
     #expect(try settings("gateway: {rateLimits: []}").gateway == GatewaySettings(rateLimits: []), "no limits, managed")
-    #expect(try settings("notifications: {}").notifications == NotificationSettings(), "nobody is told")
+    #expect(try settings("notifications: {}").notifications == NotificationSettings(), "no notifications")
   }
 
-  @Test func `may name the grants alone`() throws {
+  @Test func `settings may consist of grants alone`() throws {
     let bare = try settings("access: [{group: support, level: CanQuery}]")
     #expect(bare == (try settings("access: {grants: [{group: support, level: CanQuery}]}")))
     #expect(bare.access == AccessSettings(mode: .additive, grants: [Grant(.group("support"), .canQuery)]))
   }
 
-  @Test func `name a user in any case, and a group in its own`() throws {
+  @Test func `a user's name is not case-sensitive, and a group's name is`() throws {
     let id = "5B1E7C1E-6F0E-4D54-9D1B-0A3C6A1F2B3C"
     let read = try settings(
       "access: [{user: Lead@Example.com, level: CanView}, {group: Support, level: CanView}, "
@@ -318,7 +318,7 @@ import Testing
         ])
   }
 
-  @Test func `are the same in any order`() throws {
+  @Test func `the order of limits and grants does not matter`() throws {
     let limits = ["{key: user, calls: 5}", "{key: endpoint, tokens: 9}", "{key: user_group, principal: g, calls: 1}"]
     let grants = ["{user: a@b.org, level: CanView}", "{group: a, level: CanManage}", "{group: b, level: CanQuery}"]
     func text(_ limits: [String], _ grants: [String]) -> String {
@@ -331,7 +331,7 @@ import Testing
     }
   }
 
-  @Test func `of a telemetry have a digest, which each of them moves`() {
+  @Test func `every telemetry setting changes the digest`() {
     let base = TelemetrySettings(logsTable: "a.b.c")
     let others = [
       TelemetrySettings(metricsTable: "a.b.c"), TelemetrySettings(tracesTable: "a.b.c"),
@@ -342,7 +342,7 @@ import Testing
     #expect(base.digest == TelemetrySettings(logsTable: "a.b.c").digest)
   }
 
-  @Test func `say how a new version gets its traffic`() throws {
+  @Test func `the rollout settings say how a new version gets its traffic`() throws {
     let text = manifest(
       """
       model: m
@@ -359,7 +359,7 @@ import Testing
     #expect(endpoint.config.entities.first?.workloadSize == nil)
   }
 
-  @Test func `of entities in any order make one digest`() throws {
+  @Test func `entities in any order have the same digest`() throws {
     let entities = (1...6).map {
       "- {model: a.b.m\($0 % 2), entityVersion: \($0), traffic: \($0 == 1 ? 50 : 10), concurrency: {min: 4, max: "
         + "\($0 * 4)}}"

@@ -1,31 +1,31 @@
 internal import Endpoints
 package import Planning
 
-/// What may go wrong, or be changed by people, and is bounded: each at most three times in one history.
+/// Failures and user actions that are bounded: each occurs at most three times in one history.
 package enum Fault: Int, CaseIterable, Sendable {
-  /// The manifest is edited, its removal included.
+  /// The manifest is edited or removed.
   case edit
-  /// Somebody else changes the config.
+  /// Another client changes the config.
   case foreignEdit
-  /// Somebody else deletes the endpoint.
+  /// Another client deletes the endpoint.
   case foreignDeletion
-  /// A person cancels an update at the provider.
+  /// A user cancels an update at the provider.
   case cancel
-  /// The process dies after a call and before its record, or a request or its response is lost.
+  /// The process dies between a call and its record, or a request or its response is lost.
   case crash
   /// `setpoint retry`.
   case retry
   /// `setpoint rollback`.
   case rollback
-  /// The provider refuses a write for good.
+  /// The provider refuses a write permanently.
   case refusal
-  /// The provider refuses a call for now.
+  /// The provider refuses a call temporarily.
   case outage
   /// A verification cannot be measured.
   case inconclusive
-  /// The version to go back to is gone from the registry.
+  /// The rollback target is no longer in the registry.
   case missingTarget
-  /// Another machine, which remembers nothing, goes on.
+  /// Another machine, without a memory, takes over.
   case amnesia
   /// The endpoint stops being ready; it may recover at any time.
   case illness
@@ -51,7 +51,7 @@ package enum Fault: Int, CaseIterable, Sendable {
   }
 }
 
-/// One small world to be explored whole.
+/// One small world that is explored completely.
 package struct Model: Sendable {
   package let name: String
   package let manifests: [Manifest]
@@ -65,7 +65,7 @@ package struct Model: Sendable {
 
   package enum Start: Sendable, CaseIterable {
     case absent
-    /// An endpoint without an owner, at a version the manifests name and at another.
+    /// An endpoint without an owner, at a version in the manifests and at another one.
     case unowned
     /// An endpoint of another fleet.
     case otherFleet
@@ -88,7 +88,7 @@ package struct Model: Sendable {
 }
 
 extension Model {
-  /// The small worlds that together make the exploration.
+  /// The small worlds that make up the exploration.
   package static var all: [Model] {
     var dropping = Model(
       "no pending config after a failure", [.init(.good), .init(.broken), .init(.wrong)],
@@ -157,7 +157,7 @@ extension Model {
     var model = Model(
       "\(what), \(adopt ? "with" : "without") --adopt",
       [.init(.broken), .init(.good), .init(.good, isRetained: true, tag: "x"), .init(nil)],
-      // Once it is taken over, whose it was makes no difference any more.
+      // After adoption, the previous owner makes no difference.
       start == .unowned
         ? [.edit: 2, .foreignEdit: 1, .crash: 1, .outage: 1, .refusal: 1] : [.edit: 2, .foreignEdit: 1, .crash: 1])
     model.start = start

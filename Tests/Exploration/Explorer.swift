@@ -1,15 +1,15 @@
 internal import Endpoints
 internal import Planning
 
-/// What an exploration found.
+/// The result of an exploration.
 package struct Findings: Sendable {
   package let model: String
   package let bounds: String
   package var states = 0
   package var worlds = 0
-  /// The most configs sent, from any state, until all is settled.
+  /// The most configs sent from any state until everything is settled.
   package var longestRecovery = 0
-  /// The first violation: what is broken, and how it came to it.
+  /// The first violation: the broken invariant, and the trace that leads to it.
   package var violation: Violation?
 
   package struct Violation: Sendable, CustomStringConvertible {
@@ -30,7 +30,7 @@ package struct Explorer {
   private var settling = Settling()
   private let model: Model
 
-  /// How a state was reached; the world, the manifest and what was used up are the key.
+  /// How a state was reached; the world, the manifest and the faults used are the key.
   private struct State {
     let key: UInt64
     let parent: UInt32
@@ -48,9 +48,9 @@ package struct Explorer {
   }
   private static let faultMask: UInt64 = (1 << 26) - 1
 
-  /// Explores until every state is visited or something is broken.
+  /// Explores until every state is visited or an invariant is broken.
   ///
-  /// - Parameter limit: of states, for small bounds in tests; nil: none.
+  /// - Parameter limit: the number of states, for small bounds in tests; nil: no limit.
   package mutating func explore(limit: Int? = nil) -> Findings {
     var findings = Findings(model: model.name, bounds: model.bounds)
     for world in model.startingWorlds {
@@ -104,7 +104,7 @@ package struct Explorer {
     visit(Self.key(world: edge.world, manifest: manifest, used: used), from: UInt32(index), by: edge.label)
   }
 
-  /// The faults used with one more; nil when there is none of that kind left.
+  /// The faults used, with one more; nil if none of that kind is left.
   private func using(_ fault: Fault, _ used: UInt64) -> UInt64? {
     let count = used >> fault.shift & 3
     return count < UInt64(model.faults[fault] ?? 0) ? used + (1 << fault.shift) : nil

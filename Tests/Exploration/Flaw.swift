@@ -11,36 +11,36 @@ package let realDecide: Decide = {
 
 /// A named flaw around the real decision, to show that the exploration would find it.
 package enum Flaw: String, CaseIterable, Sendable {
-  /// What is held is not looked at.
+  /// Holds are ignored.
   case quarantine
-  /// What comes up is good without being asked.
+  /// Whatever becomes ready is good without verification.
   case verify
-  /// Everybody's endpoints are ours.
+  /// The endpoints of other fleets count as ours.
   case ownership
-  /// An attempt is sent again whatever the world looks like.
+  /// An attempt is sent again whatever the live state is.
   case baseCheck = "base-check"
-  /// The tag that protects from deletion is not looked at.
+  /// The tag that protects from deletion is ignored.
   case retain
-  /// What is overdue is written over.
+  /// An overdue update is overwritten.
   case patience
-  /// What is replaced is not recorded first.
+  /// The config that is replaced is not recorded first.
   case wayBack = "way-back"
-  /// A source that cannot be read counts as empty.
+  /// An unreadable source counts as empty.
   case halfRead = "half-read"
-  /// What fails at a step is not held.
+  /// A config that fails at a step is not held.
   case stepFailure = "step-failure"
   /// The next step is sent before this one is verified.
   case haste
-  /// A rollout in steps begins from what is live, half-promoted or not.
+  /// A rollout in steps begins from the live config, half-promoted or not.
   case halfway
-  /// A version that is kept counts as drift.
+  /// A kept version counts as drift.
   case kept
 
   package func around(_ decide: @escaping Decide) -> Decide {
     switch self {
     case .quarantine:
       { desired, observed, memory, now, options in
-        // Only what decides what to send; judging still sees the tag.
+        // Only the part that decides what to send; the judgment of an update still sees the tag.
         if let attempt = memory.attempt, attempt.acceptance != nil || attempt.refusal != nil {
           return decide(desired, observed, memory, now, options)
         }

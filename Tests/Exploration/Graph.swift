@@ -1,8 +1,8 @@
 internal import Endpoints
 internal import Planning
 
-/// The worlds of a model and the ways between them, found as they are needed and each only once: histories differ in
-/// what may still go wrong far more often than in the world itself.
+/// The worlds of a model and the transitions between them, computed on demand and each only once: histories differ far
+/// more often in what may still go wrong than in the world itself.
 struct Graph {
   let model: Model
   let decide: Decide
@@ -13,17 +13,17 @@ struct Graph {
   private(set) var labels: [String] = []
   private var labelNumbers: [String: UInt16] = [:]
 
-  /// One way out of a world.
+  /// One transition out of a world.
   struct Edge {
     let label: UInt16
     let world: UInt32
-    /// What it uses up; nil: nothing.
+    /// The fault that it uses; nil: none.
     let fault: Fault?
     /// Whether a config was sent.
     var sends = false
   }
 
-  /// What the controller does in a world. The first edge is what happens when nothing goes wrong.
+  /// What the controller does in a world. The first edge is what happens if nothing goes wrong.
   struct Node {
     let edges: [Edge]
     let rest: Rest
@@ -121,12 +121,12 @@ struct Graph {
     var ways: [(String, World, Fault?, Bool)] = [
       (name, after(provider, receipt), nil, sends),
       (
-        "\(name), and dies before the answer is recorded", World(provider: provider, memory: world.memory), .crash,
+        "\(name), and dies before the response is recorded", World(provider: provider, memory: world.memory), .crash,
         sends
       ),
-      ("\(name), whose answer is lost", after(provider, .lost("lost")), .crash, sends),
-      ("\(name), which is lost on its way", after(world.provider, .lost("lost")), .crash, false),
-      ("\(name), refused for now", after(world.provider, .unavailable("503", retryAfter: nil)), .outage, false),
+      ("\(name), whose response is lost", after(provider, .lost("lost")), .crash, sends),
+      ("\(name), which is lost in transit", after(world.provider, .lost("lost")), .crash, false),
+      ("\(name), refused temporarily", after(world.provider, .unavailable("503", retryAfter: nil)), .outage, false),
     ]
     ways.append(("\(name), refused", after(world.provider, .refused("400")), .refusal, false))
     return ways
@@ -145,12 +145,12 @@ struct Graph {
   ) -> (String, World, Fault?, Bool) {
     let check = Memory.TargetCheck(digest: target.digest, at: ModelTime.now, problem: problem)
     return (
-      "the registry \(problem == nil ? "has" : "no longer has") the version to go back to",
+      "the registry \(problem == nil ? "has" : "no longer has") the version of the rollback target",
       world.remembering(.checkedTarget(check)), fault, false
     )
   }
 
-  /// The exploration may take a renamed world for the real one only if both are decided alike.
+  /// The exploration may use a renamed world instead of the real one only if the decision is the same for both.
   private func unlike(_ world: World, _ renamed: World, _ manifest: Int) -> String? {
     if renamed == world { return nil }
     func shape(_ world: World) -> String {
@@ -160,10 +160,10 @@ struct Graph {
       return "\(decision.action) \(decision.reason.code) \(decision.next.shape)"
     }
     let (one, other) = (shape(world), shape(renamed))
-    return one == other ? nil : "the model itself: a world is decided otherwise than its renaming: \(one) / \(other)"
+    return one == other ? nil : "the model itself: a world and its renaming differ: \(one) / \(other)"
   }
 
-  // Everybody else's steps
+  // The steps of everybody else
 
   mutating func surroundings(of number: UInt32) -> [Edge] {
     if let edges = surroundings[number] { return edges }
@@ -178,7 +178,7 @@ struct Graph {
     return edges
   }
 
-  /// What the provider, people and time do. The provider's own progress comes first.
+  /// What the provider, users and time do. The provider's own progress comes first.
   private func happenings(in world: World) -> [(String, World, Fault?)] {
     var ways: [(String, World, Fault?)] = []
     func then(_ label: String, _ fault: Fault?, _ provider: Provider) {
@@ -186,18 +186,18 @@ struct Graph {
     }
     if let (label, provider) = world.provider.progressed(habits) { then(label, nil, provider) }
     ways.append(("time passes", world.aged(model), nil))
-    if let provider = world.provider.canceled(habits) { then("a person cancels the update", .cancel, provider) }
+    if let provider = world.provider.canceled(habits) { then("a user cancels the update", .cancel, provider) }
     if let live = world.provider.live {
       if !live.update.isUpdating {
         let foreign = Operation.updateConfig(name: live.name, config: Version.foreign.rollout.config)
-        then("somebody else writes C", .foreignEdit, world.provider.performing(foreign, habits).0)
+        then("another client writes C", .foreignEdit, world.provider.performing(foreign, habits).0)
         if let swapped = live.active?.config.swapped {
           let moved = Operation.updateConfig(name: live.name, config: swapped)
-          then("somebody else swaps the traffic", .foreignEdit, world.provider.performing(moved, habits).0)
+          then("another client swaps the traffic", .foreignEdit, world.provider.performing(moved, habits).0)
         }
       }
       then(
-        "somebody else deletes the endpoint", .foreignDeletion,
+        "another client deletes the endpoint", .foreignDeletion,
         world.provider.performing(.delete(name: live.name), habits).0)
       if live.active != nil {
         let isReady = live.readiness == .ready
@@ -207,7 +207,7 @@ struct Graph {
       }
     }
     ways += commands(in: world)
-    ways.append(("another machine goes on", World(provider: world.provider, memory: Memory()), .amnesia))
+    ways.append(("another machine takes over", World(provider: world.provider, memory: Memory()), .amnesia))
     return ways
   }
 
@@ -234,7 +234,7 @@ extension EndpointConfig {
 }
 
 extension Provider {
-  /// Whether every entity that is asked gives a good answer.
+  /// Whether every queried entity answers correctly.
   fileprivate func answersRightly(_ request: VerificationRequest) -> Bool {
     (live?.active?.config.entities ?? []).filter { request.entities.contains($0.name) }.allSatisfy { entity in
       switch Version.of(entity) {

@@ -1,8 +1,8 @@
 internal import Endpoints
 internal import Planning
 
-/// The promises of the decision core, looked at for every decision in every reachable world. Each answers with what is
-/// broken, or nil.
+/// The guarantees of the decision core, checked for every decision in every reachable world. Each returns the
+/// violation, or nil.
 struct Invariants {
   let world: World
   let manifest: Manifest
@@ -32,7 +32,7 @@ struct Invariants {
     guard let version = memory.attempt.flatMap({ Version.of($0.digest) }) else { return nil }
     let asked = (live?.active?.config.entities ?? []).filter { request.entities.contains($0.name) }
     return asked.count == 1 && asked.allSatisfy { Version.of($0) == version }
-      ? nil : "\(request.entities.joined(separator: ", ")) is asked, and not \(version.rawValue) alone"
+      ? nil : "\(request.entities.joined(separator: ", ")) is verified, and not \(version.rawValue) alone"
   }
 
   private func neverHarmsStrangers(_ operation: Operation) -> String? {
@@ -48,7 +48,7 @@ struct Invariants {
   private func isProtected(_ operation: Operation) -> String? {
     guard case .delete = operation else { return nil }
     if live?.isRetained ?? false { return "invariant 6, protected means protected: a retained endpoint is deleted" }
-    if manifest.version != nil { return "invariant 7: an endpoint is deleted that the source names" }
+    if manifest.version != nil { return "invariant 7: an endpoint in the source is deleted" }
     return options.prune ? nil : "invariant 7: an endpoint is deleted while pruning is off"
   }
 
@@ -72,8 +72,8 @@ struct Invariants {
     return isRecorded ?? false ? nil : "invariant 5: \(shown(config)) is sent and not recorded first"
   }
 
-  /// What serves and may be good is in the revisions before something else takes its place. A put-back replaces what
-  /// somebody else did, and a rollback what failed.
+  /// A config that is live and may be good is in the revisions before another one replaces it. A revert replaces what
+  /// another client changed, and a rollback replaces what failed.
   private func neverLosesTheWayBack(_ operation: Operation) -> String? {
     guard let config = operation.config, let live, live.readiness == .ready, let active = live.active else {
       return nil
@@ -94,18 +94,19 @@ struct Invariants {
     guard case .patchTags(_, let patch) = operation, patch.remove.contains(FleetTags.held), let live,
       let held = HeldTag(tags: live.tags).held, held.digest == manifest.version?.rollout.digest
     else { return nil }
-    return "invariant 2: the hold of what the manifest still says is lifted"
+    return "invariant 2: the hold on the manifest's own config is lifted"
   }
 
   private func idempotent(_ decision: Decision) -> String? {
-    self.decision() == decision ? nil : "invariant 9, idempotent: deciding again decides otherwise"
+    self.decision() == decision ? nil : "invariant 9, idempotent: a second decision differs"
   }
 
   private func emptyDiffMeansInSync(_ decision: Decision) -> String? {
     guard let version = manifest.version else { return nil }
     let isSame = live?.active.map { isMet(version, by: $0.config) } ?? false
     var aim = version.rollout.config
-    // What is shown is the difference to what is aimed at; while that is something else, the kept version is none either.
+    // The diff is against the target config. If live state meets the manifest without being that target, a kept version
+    // is not a difference.
     if isSame {
       aim = decision.target == version.rollout ? decision.target?.config ?? aim : live?.active?.config ?? aim
     }
@@ -117,7 +118,7 @@ struct Invariants {
       + (isInSync ? "in sync" : "not in sync")
   }
 
-  /// Alone, or with the version before it kept; a version that is known as no good is not kept.
+  /// Alone, or with the previous version kept; a version that is known to be bad is not kept.
   private func isMet(_ version: Version, by active: EndpointConfig) -> Bool {
     if version.rollout.config.isMet(by: active) { return true }
     guard manifest.keepsPrevious, active.entities.count == 2, active.share(of: version) == 100,
@@ -151,8 +152,8 @@ struct Invariants {
       ? "\(version.rawValue) is called good, and it is not" : nil
   }
 
-  /// A new version gets its shares one after the other, no more than it has shown to be worth, and beside it is only what
-  /// was good.
+  /// A new version gets its shares one after another, never more than it has earned, and the rest goes only to a good
+  /// version.
   private func goesStepByStep(_ operation: Operation) -> String? {
     guard let config = operation.config else { return nil }
     if Set(config.entities.map(\.name)).count < config.entities.count { return "two entities share a name" }
@@ -178,7 +179,7 @@ struct Invariants {
     if let due, share > due { return "\(version.rawValue) gets \(share) % after it failed at \(due) %" }
     guard let before = steps.last(where: { $0 < share }) else { return nil }
     return active.share(of: version) == before || share == active.share(of: version)
-      ? nil : "a step is left out: \(shown(config)) over \(shown(active))"
+      ? nil : "a step is skipped: \(shown(config)) over \(shown(active))"
   }
 
   /// Invariant 7, and row 1 of the table.
@@ -195,7 +196,7 @@ struct Invariants {
     return nil
   }
 
-  /// Nobody is held for what somebody else did.
+  /// No config is held because of another client's change.
   private func heldForAReason() -> String? {
     guard let held = live.flatMap({ HeldTag(tags: $0.tags).held }) ?? memory.heldWhileAbsent,
       let version = Version.of(held.digest)
@@ -216,7 +217,7 @@ extension EndpointConfig {
 }
 
 extension Operation {
-  /// What it rolls out.
+  /// The config that it rolls out.
   var config: EndpointConfig? {
     switch self {
     case .create(_, let config, _, _), .updateConfig(_, let config): config

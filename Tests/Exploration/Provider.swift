@@ -1,15 +1,15 @@
 internal import Endpoints
 internal import Planning
 
-/// The serving API in small: one endpoint, with the state machine of serving-api.md 2.
+/// A small model of the serving API: one endpoint, with the state machine of serving-api.md 2.
 struct Provider: Hashable, Sendable {
   var live: ObservedEndpoint?
-  /// The highest config version given out.
+  /// The highest config version that was assigned.
   var lastVersion: Int64 = 0
   /// How many more times the unlucky version fails.
   var bad: Int
 
-  /// What differs between servers, and must not matter.
+  /// Differences between servers that must not matter.
   struct Habits: Hashable, Sendable {
     /// Whether the config of a failed update is still reported.
     var keepsPending = true
@@ -45,7 +45,7 @@ struct Provider: Hashable, Sendable {
     case .delete:
       live = nil
       return .accepted(id: nil, version: nil)
-    // The explored manifests have no side settings but tags.
+    // The explored manifests have no side settings except tags.
     case .changeSetting: return .refused("not explored")
     }
   }
@@ -54,7 +54,7 @@ struct Provider: Hashable, Sendable {
     ObservedConfig(version: lastVersion, config: config, startTime: ModelTime.now.milliseconds)
   }
 
-  /// The update under way comes to its end; nil where there is none, or it never ends.
+  /// The end of the update in progress; nil if there is none, or it never ends.
   func progressed(_ habits: Habits) -> (label: String, Provider)? {
     guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
     let update = "the update to \(shown(pending.config))"
@@ -71,7 +71,7 @@ struct Provider: Hashable, Sendable {
 
   private enum Fate { case lands, hangs, fails, hasBadLuck }
 
-  /// What becomes of an update is what becomes of the worst of its entities.
+  /// The outcome of an update is the outcome of its worst entity.
   private func fate(of config: EndpointConfig) -> Fate {
     let fates = config.entities.map { entity -> Fate in
       switch Version.of(entity) {
@@ -103,7 +103,7 @@ struct Provider: Hashable, Sendable {
     return copy
   }
 
-  /// A person cancels the update under way.
+  /// A user cancels the update in progress.
   func canceled(_ habits: Habits) -> Provider? {
     guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
     var copy = self

@@ -1,14 +1,14 @@
 internal import Endpoints
 internal import Planning
 
-/// Invariant 1: from every world, when nothing goes wrong any more and nobody interferes, finitely many steps reach
+/// Invariant 1: from every world, if nothing goes wrong any more and nobody interferes, finitely many steps lead to
 /// rest, a hold, or an overdue wait for a provider that never answers; and few configs are sent on the way.
 struct Settling {
-  /// Configs sent until settled, per world and manifest.
+  /// The number of configs sent until settled, per world and manifest.
   private var sent: [UInt64: UInt8] = [:]
   private(set) var longest = 0
 
-  /// More than this is no recovery but thrashing: there, back, and there again, each step of the way counted.
+  /// More than this is not recovery but thrashing: there, back, and there again, with each step counted.
   static func mostSends(_ model: Model) -> Int { 3 + (model.manifests.map(\.steps.count).max() ?? 0) }
 
   struct Problem {
@@ -16,7 +16,7 @@ struct Settling {
     let steps: [String]
   }
 
-  /// What keeps this world from settling; nil: nothing.
+  /// What prevents this world from settling; nil: nothing.
   mutating func problem(from world: UInt32, _ manifest: Int, in graph: inout Graph) -> Problem? {
     var path: [(key: UInt64, sends: Bool)] = []
     var onPath: Set<UInt64> = []
@@ -57,7 +57,7 @@ struct Settling {
       steps: edges.map { "then \(graph.labels[Int($0.label)])   [\(graph.world($0.world).words)]" })
   }
 
-  /// What happens next when nothing goes wrong; nil: nothing any more.
+  /// What happens next if nothing goes wrong; nil: nothing more.
   private func onward(_ node: Graph.Node, _ world: UInt32, in graph: inout Graph) -> Graph.Edge? {
     if let step = node.edges.first { return step }
     let surroundings = graph.surroundings(of: world).filter { $0.fault == nil }

@@ -1,25 +1,25 @@
 package import Endpoints
 package import Planning
 
-/// A model version of the small world, by what becomes of it.
+/// A model version of the small world, by its outcome.
 package enum Version: String, CaseIterable, Sendable {
-  /// Comes up and answers rightly.
+  /// Becomes ready and answers correctly.
   case good = "A"
-  /// Another that does.
+  /// Another one that does.
   case alsoGood = "G"
-  /// Never comes up, for a cause of ours.
+  /// Never becomes ready, through our fault.
   case broken = "B"
-  /// Comes up and fails its verification.
+  /// Becomes ready and fails its verification.
   case wrong = "V"
-  /// Fails for a cause of the provider's a given number of times, then comes up.
+  /// Fails a given number of times through the provider's fault, then becomes ready.
   case unlucky = "T"
-  /// Comes up, and never with any traffic, for a cause of ours.
+  /// Becomes ready, but never with any traffic, through our fault.
   case fragile = "F"
-  /// Comes up, and answers rightly until it gets traffic.
+  /// Becomes ready, and answers correctly until it gets traffic.
   case shy = "S"
   /// Never finishes.
   case hanging = "H"
-  /// What a stranger writes; comes up.
+  /// What another client writes; becomes ready.
   case foreign = "C"
 
   package var rollout: Rollout { Self.rollouts[self] ?? Rollout(config) }
@@ -37,7 +37,7 @@ package enum Version: String, CaseIterable, Sendable {
   static func of(_ digest: ConfigDigest) -> Version? { byDigest[digest] }
 }
 
-/// What the source says in the small world.
+/// The content of the source in the small world.
 package struct Manifest: Hashable, Sendable {
   /// Nil: the endpoint is not in the source.
   package let version: Version?
@@ -59,7 +59,7 @@ package struct Manifest: Hashable, Sendable {
     self.keepsPrevious = keepsPrevious
   }
 
-  /// Before any traffic, then at a share that is kept for longer than a moment and shorter than a tick.
+  /// First without traffic, then at a share that is held for longer than a moment and shorter than a tick.
   package static let steps = [RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600))]
 
   static let check = VerificationCheck(prompt: "Say hello.")
@@ -85,9 +85,9 @@ package struct Manifest: Hashable, Sendable {
   }
 }
 
-/// Time in the small world: it is always now, and everything else lies no, one or two ticks back. One tick is longer
-/// than every short delay (back-off, grace, asking again) and shorter than the deadline and the hour of put-backs; two
-/// are longer than both. So a handful of values stand for all of time.
+/// Time in the small world: it is always now, and every other time is zero, one or two ticks ago. One tick is longer
+/// than every short delay (backoff, grace period, repeated verification) and shorter than the deadline and the hour in
+/// which reverts are counted; two ticks are longer than both. So a handful of values represent all of time.
 enum ModelTime {
   static let now = Timestamp(milliseconds: 1_000_000_000_000)
   static let tick: Duration = .seconds(35 * 60)

@@ -1,7 +1,7 @@
 internal import Endpoints
 internal import Planning
 
-// How a trace reads.
+// The text of a trace.
 
 extension Operation {
   var words: String {
@@ -32,7 +32,7 @@ extension MemoryChange {
     switch self {
     case .found(let rollout, _, _, _): "records that \(name(rollout.digest)) was found"
     case .opened(let attempt, _, _): "records an attempt: \(attempt.kind.rawValue) to \(name(attempt.digest))"
-    case .advanced(let attempt): "goes on to \(attempt.step.map { "\($0.traffic) %" } ?? "the whole")"
+    case .advanced(let attempt): "advances to \(attempt.step.map { "\($0.traffic) %" } ?? "the whole")"
     case .closed(let closing): "closes the attempt: \(closing.outcome.word)"
     case .liftedWhileAbsent: "lifts the hold"
     case .received, .verified, .checkedTarget, .retried: "records"
@@ -41,7 +41,7 @@ extension MemoryChange {
 }
 
 extension Step {
-  /// Without anything that a renaming changes.
+  /// Without anything that renaming changes.
   var shape: String {
     switch self {
     case .record(let change): change.words
@@ -96,7 +96,7 @@ extension Memory {
       if let verification = attempt.verification { words += " (\(verification.verdict.word))" }
     }
     if let heldWhileAbsent { words += ", \(heldWhileAbsent.trace)" }
-    if !corrections.isEmpty { words += ", \(corrections.count) put-backs" }
+    if !corrections.isEmpty { words += ", \(corrections.count) reverts" }
     for kind in setbacks.keys.sorted(by: { $0.rawValue < $1.rawValue }) { words += ", \(kind.rawValue) set back" }
     return words
   }

@@ -1,16 +1,16 @@
 internal import Endpoints
 internal import Planning
 
-/// The provider and the memory, together: what a decision sees and changes.
+/// The provider and the memory together: what a decision reads and changes.
 struct World: Hashable, Sendable {
   var provider: Provider
   var memory: Memory
 }
 
 extension World {
-  /// The same world with everything renamed that a decision cannot tell apart: version numbers keep their order, ids
-  /// and last-updated their equality, revisions their ranks. It makes the world small; the explorer checks for each
-  /// world that the real one and the renamed one are decided alike.
+  /// The same world with everything renamed that a decision cannot distinguish: version numbers keep their order, ids
+  /// and last-updated times their equality, revisions their ranks. This keeps the number of worlds small; the explorer
+  /// checks for each world that the decision is the same for the real one and the renamed one.
   func canonical(_ model: Model) -> World {
     var copy = self
     copy.forgetWhatNobodyReads(model)
@@ -22,7 +22,7 @@ extension World {
     return copy
   }
 
-  /// The world a tick later.
+  /// The world one tick later.
   func aged(_ model: Model) -> World {
     var copy = self
     if let live = provider.live {
@@ -33,12 +33,12 @@ extension World {
     return copy.canonical(model)
   }
 
-  /// Members that are for people only, and times that others outrank.
+  /// Members that are only for users, and times that others supersede.
   private mutating func forgetWhatNobodyReads(_ model: Model) {
     memory.lastVersion = nil
     memory.endpointID = nil
     memory.policy = nil
-    // It takes three put-backs of what others did to be contested.
+    // It takes three reverts of other clients' changes to be contested.
     if model.faults[.foreignEdit] ?? 0 <= 1 { memory.corrections = [] }
     guard let attempt = memory.attempt else {
       forgetFormerUpdate(model)
@@ -72,8 +72,8 @@ extension World {
     }
   }
 
-  /// The outcome of an update that is judged: where failures keep showing their config, the next one is told by that,
-  /// and where they do not, by whether one was showing before.
+  /// The outcome of an update that is judged: if failures keep showing their config, the next one is recognized by it,
+  /// and otherwise by whether one was showing before.
   private mutating func forgetFormerUpdate(_ model: Model) {
     guard let live = provider.live, !live.update.isUpdating else { return }
     provider.live = live.with(
@@ -155,7 +155,7 @@ extension Attempt {
 }
 
 extension Memory {
-  /// One revision per digest, the newest, with the best standing of them; numbered in order of standing, the newest
+  /// One revision per digest, the newest, with the best standing among them; numbered in order of standing, the newest
   /// last.
   fileprivate mutating func tidyRevisions() {
     guard let last = revisions.last else { return }
@@ -184,7 +184,7 @@ extension Memory {
     }
   }
 
-  /// What lies behind and can change nothing any more is forgotten, and a back-off is as long as any.
+  /// Past times that cannot change anything any more are forgotten, and all backoffs have the same length.
   fileprivate mutating func tidyTimes() {
     for (kind, setback) in setbacks {
       setbacks[kind] =
@@ -219,14 +219,14 @@ extension Memory {
 }
 
 extension Revision {
-  /// What can never be live need not be known.
+  /// Configs that can never be live need not be recorded.
   fileprivate func isForgettable(besides last: Revision, _ attempt: Attempt?) -> Bool {
     guard let version = Version.of(digest), [.broken, .hanging].contains(version) else { return false }
     return digest != attempt?.digest && !(digest == last.digest && last.outcome == .superseded)
   }
 }
 
-/// A world as a key: its hash is computed once, and looking it up copies a reference and no world.
+/// A world as a key: its hash is computed once, and looking it up copies a reference and not the world.
 final class WorldKey: Hashable, Sendable {
   let world: World
   private let hashed: Int
@@ -246,7 +246,7 @@ final class WorldKey: Hashable, Sendable {
   func hash(into hasher: inout Hasher) { hasher.combine(hashed) }
 }
 
-// What tells worlds apart; hashing every config in them whole would cost more than the rest of the exploration.
+// What distinguishes worlds; hashing every config in them in full would cost more than the rest of the exploration.
 
 extension Provider {
   fileprivate func combine(into hasher: inout Hasher) {

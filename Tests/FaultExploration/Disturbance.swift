@@ -1,16 +1,16 @@
 internal import ControllerKit
 internal import TestKit
 
-/// What goes wrong in one run of a scenario.
+/// The fault in one run of a scenario.
 enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   case none
-  /// At the call of this number.
+  /// At the call with this number.
   case call(Int, WorkspaceDouble.Fault)
   /// The process ends at this commit of the history.
   case commit(MortalHistory.Death)
-  /// The process ends at a call, and the next one at one of its own.
+  /// The process ends at one call, and the next process at one of its own.
   case twice(Int, Int)
-  /// The source does not say that it changed.
+  /// The source does not report its change.
   case noNotice
 
   static let busy = WorkspaceDouble.Fault.reply(
@@ -19,7 +19,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   static let unavailable = WorkspaceDouble.Fault.answer(
     status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "try again later")
 
-  /// Each fault that a call can meet.
+  /// Each fault that can hit a call.
   static let faults: [WorkspaceDouble.Fault] = [
     .crashBefore, .crashAfter, .loseRequest, .loseAnswer, .refuseConnection, unavailable, busy, .stale,
   ]
@@ -42,7 +42,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// How many calls more may be sent: those that did not arrive, or of which nobody knows any more that they were refused.
+  /// How many more calls may be sent: those that did not arrive, or that nobody remembers as refused.
   var mayRepeat: Int {
     switch self {
     case .none, .noNotice: 0
@@ -51,8 +51,8 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// How many writes more may land. An old copy of an endpoint cannot be told from a change by hand, so that the same config
-  /// or tags may be put there once more; an old list must do no harm at all.
+  /// How many more writes may take effect. A stale copy of an endpoint cannot be distinguished from a manual change, so
+  /// the same config or tags may be written once more; a stale list must do no harm at all.
   func mayLand(_ calls: [WorkspaceDouble.Call]) -> Int {
     guard case .call(let number, .stale) = self, calls.indices.contains(number) else { return 0 }
     return calls[number].path.hasSuffix("/serving-endpoints") ? 0 : 1

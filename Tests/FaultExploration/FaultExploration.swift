@@ -1,7 +1,7 @@
 internal import ControllerKit
 internal import TestKit
 
-/// Whatever a call meets, and wherever the process is killed, the controller ends where the undisturbed one does.
+/// Whatever fault hits a call, and wherever the process is killed, the controller ends in the same state as without it.
 package enum FaultExploration {
   /// The names of the scenarios.
   package static let scenarios = FaultScenario.all.map(\.description)
@@ -48,8 +48,8 @@ package enum FaultExploration {
     order: [ControllerRig.Job], disturbances: @Sendable (FaultExplorer.Ending) -> [Disturbance]
   )
 
-  /// What a controller does at the same time, one after the other in each way that differs. After a crash that matters: a
-  /// new process may look at endpoints that an earlier one knew before it has read the source.
+  /// The concurrent jobs of a controller, in every sequence that makes a difference. After a crash this matters: a new
+  /// process may observe endpoints that an earlier one knew before it has read the source.
   private static let roads: [Road] = [
     ([.sync, .list, .work], { [.noNotice] + faults($0) }),
     ([.work, .list, .sync], { crashes($0) + deaths($0) }),

@@ -7,7 +7,7 @@ internal import Planning
 internal import ServingAPI
 internal import TestKit
 
-/// Runs one scenario again and again from the same beginning.
+/// Runs one scenario repeatedly from the same starting point.
 final class FaultExplorer: Sendable {
   let scenario: FaultScenario
   private let workspace: WorkspaceDouble
@@ -17,7 +17,7 @@ final class FaultExplorer: Sendable {
 
   private static let strangers = ["stranger", "sales-chat"]
 
-  /// Brings the fleet to where the scenario begins.
+  /// Brings the fleet to the start of the scenario.
   init(_ scenario: FaultScenario, order: [ControllerRig.Job] = ControllerRig.Job.allCases) async throws {
     self.scenario = scenario
     self.order = order
@@ -45,14 +45,14 @@ final class FaultExplorer: Sendable {
     Dictionary(manifests.map { ($0.file, $0.text) }, uniquingKeysWith: { $1 })
   }
 
-  /// What came of a run.
+  /// The result of a run.
   struct Ending: Sendable {
-    /// Everything that has to be the same whatever went wrong, a line each.
+    /// Everything that has to be the same whatever failed, one line each.
     var state: [String] = []
     var calls: [WorkspaceDouble.Call] = []
     var landed: [WorkspaceDouble.Call] = []
     var commits = 0
-    /// What must not be, whatever else holds.
+    /// What must never happen.
     var problems: [String] = []
 
     var writes: [WorkspaceDouble.Call] { calls.filter(\.isWrite) }
@@ -85,7 +85,7 @@ final class FaultExplorer: Sendable {
       let isAgain = crashes == 1
       workspace.setPlan { number, _ in isAgain && number == sent + second ? .crashAfter : nil }
     }
-    // What an old copy hides is seen an interval later.
+    // What a stale copy hides is seen one interval later.
     var intervals = 1.2
     if case .call(_, .stale) = disturbance { intervals = 2.4 }
     let end = world.now + scenario.options.interval * intervals
@@ -106,7 +106,7 @@ final class FaultExplorer: Sendable {
     if workspace.writes.count > ending.writes.count {
       ending.problems.append("at rest it sent \(workspace.writes.dropFirst(ending.writes.count))")
     }
-    if Self.strangers.map({ workspace.text(of: $0) }) != strangers { ending.problems.append("a stranger was touched") }
+    if Self.strangers.map({ workspace.text(of: $0) }) != strangers { ending.problems.append("another fleet changed") }
     return ending
   }
 

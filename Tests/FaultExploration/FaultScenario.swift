@@ -6,25 +6,25 @@ internal import Planning
 internal import ServingAPI
 internal import TestKit
 
-/// Something that happens to a fleet at rest, and what has to come of it whatever goes wrong meanwhile.
+/// Something that happens to a fleet at rest, and the required result, whatever fails meanwhile.
 struct FaultScenario: Sendable, CustomStringConvertible {
   let description: String
   var options = ControllerOptions(fleet: "test", interval: .seconds(600), writeBudget: nil)
-  /// The manifests at first, and what they became one after the other.
+  /// The manifests at the start, and their later states in order.
   var before = [[Self.rest, Self.chat("1")]]
-  /// Done to the workspace before the controller first sees it.
+  /// Applied to the workspace before the controller first reads it.
   var prepare: @Sendable (WorkspaceDouble) -> Void = { _ in }
-  /// The manifests afterwards; nil: the same.
+  /// The manifests afterwards; nil: unchanged.
   var after: [Manifest]?
   /// What else happens.
   var change: @Sendable (WorkspaceDouble) -> Void = { _ in }
-  /// What is live in the end, as the version of "chat"; nil: there is none.
+  /// What is live at the end, as the version of "chat"; nil: nothing.
   let version: String?
-  /// What the controller says of "chat" in the end.
+  /// What the controller reports about "chat" at the end.
   let phase: Phase?
-  /// What is sent of it all, in order.
+  /// What is sent for all of it, in order.
   let writes: [String]
-  /// Whether what failed keeps what follows it from being sent: side settings overtake each other.
+  /// Whether a failure keeps the following calls from being sent: side settings overtake one another.
   var keepsOrder = true
 
   /// A file of the source, with its name.
@@ -36,7 +36,7 @@ struct FaultScenario: Sendable, CustomStringConvertible {
     ("chat.yaml", TestSource.manifest(version: version, extra: extra))
   }
 
-  /// What a manifest of that version asks for.
+  /// What a manifest of that version requests.
   private static func asManifest(_ version: String) -> EndpointConfig {
     EndpointConfig(entities: [
       ServedEntity(entityName: ControllerWorld.model, entityVersion: version, workloadType: "GPU_SMALL")
@@ -133,10 +133,10 @@ struct FaultScenario: Sendable, CustomStringConvertible {
       prepare: { $0.foreignEdit("chat", config: asManifest("1"), tags: ["owner": "somebody"]) },
       after: [rest, chat("2")], version: "2", phase: .inSync, writes: [patch, put]),
     FaultScenario(
-      description: "drift put back", change: { $0.foreignEdit("chat", config: ControllerWorld.config("2")) },
+      description: "drift reverted", change: { $0.foreignEdit("chat", config: ControllerWorld.config("2")) },
       version: "1", phase: .inSync, writes: [put]),
     FaultScenario(
-      description: "tags put back",
+      description: "tags reverted",
       before: [[rest, chat("1", extra: "  tags: {team: support}")]],
       change: { $0.foreignTags("chat", set: ["team": "sales"]) }, version: "1", phase: .inSync, writes: [patch]),
     FaultScenario(

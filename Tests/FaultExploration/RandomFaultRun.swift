@@ -7,7 +7,7 @@ internal import ServingAPI
 internal import Synchronization
 internal import TestKit
 
-/// A fleet of endpoints and a provider that fails at every third call, beside the same fleet without a fault.
+/// A fleet of endpoints and a provider that fails every third call, compared with the same fleet without faults.
 package struct RandomFaultRun: Sendable {
   /// A hundredth of the endpoints that are deleted, changed, kept or created.
   private let unit: Int
@@ -55,7 +55,7 @@ package struct RandomFaultRun: Sendable {
 
   private struct Unsettled: Error {}
 
-  /// Where each endpoint is to be in the end: what is live, its tags, and its reported status.
+  /// The required final state of each endpoint: what is live, its tags, and its status.
   private func goal(_ rig: ControllerRig, _ names: some Sequence<String>) async throws -> [String: [String]] {
     let statuses = Dictionary(
       await rig.controller.fleetStatus.endpoints.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
@@ -110,7 +110,7 @@ package struct RandomFaultRun: Sendable {
     // Nothing that had landed was sent again, and nothing that existed was taken for absent.
     let landed = { (rig: ControllerRig) in rig.world.workspace.landed.map(\.description).sorted() }
     require(landed(rough) == landed(calm), "other writes landed than without faults")
-    require(rough.world.workspace.text(of: "stranger") == stranger, "a stranger was touched")
+    require(rough.world.workspace.text(of: "stranger") == stranger, "another fleet changed")
     return Findings(summary: summary, problems: problems)
   }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import Gateway
 
 @Suite struct AdmissionTests {
-  @Test func `a request waits for the first replica, asks for it, and is answered`() async throws {
+  @Test func `a request waits for the first replica, causes its start, and is answered`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("woken") }) { port in
       try await harness.run { client in
@@ -25,7 +25,7 @@ import Testing
     #expect(record.queued > .zero && record.queued <= record.latency)
   }
 
-  @Test func `beyond the queue's length requests are refused with Retry-After`() async throws {
+  @Test func `beyond the queue's length, requests are refused with Retry-After`() async throws {
     let harness = GatewayHarness(policy: AdmissionPolicy(maxWaiting: 1))
     let gate = Gate()
     let replica = ScriptedReplica()
@@ -49,7 +49,7 @@ import Testing
     #expect(replica.load.most == 1)
   }
 
-  @Test func `who waits past the deadline gets 503 with Retry-After`() async throws {
+  @Test func `a request that waits past the deadline gets 503 with Retry-After`() async throws {
     let harness = GatewayHarness(policy: AdmissionPolicy(maxWait: .milliseconds(80)))
     try await harness.run { client in
       let start = ContinuousClock.now
@@ -61,7 +61,7 @@ import Testing
     #expect(harness.admission.snapshot.waiting == 0)
   }
 
-  @Test func `an endpoint that cannot come up refuses with its reason`() async throws {
+  @Test func `an endpoint that cannot become ready refuses requests with its reason`() async throws {
     let harness = GatewayHarness()
     try await harness.run { client in
       async let waiting = client.post("/v1/chat/completions")
@@ -75,8 +75,8 @@ import Testing
     }
   }
 
-  @Test func `who waits when the server stops gets 503 with Retry-After, and requests at replicas go on`() async throws
-  {
+  @Test
+  func `requests in the queue get 503 with Retry-After on shutdown, and requests at replicas continue`() async throws {
     let (harness, replica, gate) = (GatewayHarness(), ScriptedReplica(), Gate())
     try await replica.run(answer: { _ in
       await gate.pass()
@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  @Test func `five hundred at once are all answered with the defaults`() async throws {
+  @Test func `five hundred concurrent requests are all answered with the defaults`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port, capacity: 256)
@@ -115,7 +115,7 @@ import Testing
     }
   }
 
-  @Test func `a client that leaves while it waits frees its place in the queue`() async throws {
+  @Test func `a client that leaves the queue frees its place`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       try await harness.run { client in
@@ -131,7 +131,8 @@ import Testing
     #expect(harness.records.map(\.status) == [499, 200])
   }
 
-  @Test func `two hundred at once are all answered and no replica has more than its share`() async throws {
+  @Test
+  func `two hundred concurrent requests are all answered, and no replica gets more than its share`() async throws {
     let harness = GatewayHarness(policy: AdmissionPolicy(maxWaiting: 200))
     let (one, two) = (ScriptedReplica(), ScriptedReplica())
     try await one.run(answer: { _ in ScriptedReplica.completion("hi") }) { first in
@@ -152,7 +153,7 @@ import Testing
     #expect(harness.admission.snapshot.inFlight == 0 && harness.records.count == 200)
   }
 
-  @Test func `a switch of traffic under load loses no request`() async throws {
+  @Test func `a traffic switch under load loses no request`() async throws {
     let harness = GatewayHarness()
     let switched = Gate()
     try await StandIn.run(say: "Hello from v1", ["token_ms": 2]) { old in
@@ -163,7 +164,7 @@ import Testing
             for _ in 0..<6 {
               group.addTask {
                 var answers: [(Int, String?, Bool)] = []
-                // However fast they are: until one was asked for after the switch.
+                // However fast they are: until a request arrived after the switch.
                 while answers.count < 40 || answers.last?.2 == false {
                   let isAfter = switched.isOpen
                   let answer = try await client.post("/v1/chat/completions")
@@ -179,7 +180,7 @@ import Testing
               switched.open()
               harness.admission.replicaDraining("old")
               await harness.admission.drained("old")
-              // Only now may the old one go: nothing is left at it.
+              // Only now may the old replica stop: it has no request left.
               let left = try await old.counters()["running"]
               #expect(left == 0)
               harness.admission.replicaGone("old")
@@ -196,7 +197,7 @@ import Testing
     }
   }
 
-  @Test func `drained returns at once for who has nothing, and when its task is cancelled`() async throws {
+  @Test func `drained returns at once for an idle replica and when its task is canceled`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let gate = Gate()
     try await replica.run(answer: { _ in

@@ -27,7 +27,7 @@ private func rewrite(_ pieces: [String], _ framing: AnswerModelName.Framing) -> 
   ]
 
   @Test(arguments: answers)
-  func `an answer names the endpoint, wherever it is cut`(given: String, right: String) {
+  func `an answer carries the endpoint's name, however it is split`(given: String, right: String) {
     for cut in 0...given.utf8.count {
       let index = given.utf8.index(given.startIndex, offsetBy: cut)
       let pieces = rewrite([String(given[..<index]), String(given[index...])], .object)
@@ -35,7 +35,7 @@ private func rewrite(_ pieces: [String], _ framing: AnswerModelName.Framing) -> 
     }
   }
 
-  @Test func `each event of a stream names the endpoint, and no piece is held back`() {
+  @Test func `each event of a stream carries the endpoint's name, and no piece is held back`() {
     let events = [
       "data: {\"id\":\"1\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\\n\"}}]}\n\n", ": keep-alive\n\n",
       "data:{\"model\":\"m\"}\r\n\r\n", "event: x\ndata: {\"error\":{\"model\":\"m\"}}\n\n", "data: [DONE]\n\n",
@@ -56,7 +56,7 @@ private func rewrite(_ pieces: [String], _ framing: AnswerModelName.Framing) -> 
     }
   }
 
-  @Test func `answers of a replica name the endpoint, whole and streamed`() async throws {
+  @Test func `answers of a replica carry the endpoint's name, whole and streamed`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run { standIn in
       harness.ready("r1", port: standIn.port)

@@ -21,7 +21,7 @@ import Testing
     return limits
   }
 
-  @Test func `who sends nothing, or only half a head, is let go`() async throws {
+  @Test func `a client that sends nothing, or only half a head, is disconnected`() async throws {
     try await GatewayHarness(callers: Self.short).run { client in
       let raw = RawClient(port: client.port)
       let nothing = try await raw.exchange("")
@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(arguments: ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
-  func `a body that does not come is answered with 408, and its bytes are given back`(framing: String) async throws {
+  func `a body that does not arrive is answered with 408, and its bytes are released`(framing: String) async throws {
     let harness = GatewayHarness(callers: Self.short)
     try await harness.run { client in
       let answer = try await RawClient(port: client.port).exchange(RawClient.post(framing) + "3e8\r\n{\"model\":")
@@ -61,7 +61,7 @@ import Testing
     let answer = Response(
       status: .ok, headers: [.contentType: "text/event-stream"],
       body: ResponseBody { writer in
-        // Far more than the kernel's buffers hold.
+        // Much more than the kernel's buffers hold.
         for _ in 0..<8192 { try await writer.write(piece) }
         try await writer.finish(nil)
       })
@@ -82,7 +82,7 @@ import Testing
     #expect(harness.lastRecord?.status == 499)
   }
 
-  @Test func `an answer that is waited for is no idle connection`() async throws {
+  @Test func `a connection that waits for an answer is not idle`() async throws {
     let (harness, replica, gate) = (GatewayHarness(callers: Self.short), ScriptedReplica(), Gate())
     try await replica.run(answer: { _ in
       await gate.pass()
@@ -92,7 +92,7 @@ import Testing
       try await harness.run { client in
         async let answer = client.post("/v1/chat/completions")
         #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
-        // Meanwhile idle connections are let go, one after the other.
+        // Meanwhile idle connections are closed, one after another.
         for _ in 0..<4 { #expect(try await RawClient(port: client.port).exchange("") == "") }
         gate.open()
         let text = try await answer.text
@@ -101,7 +101,8 @@ import Testing
     }
   }
 
-  @Test func `beyond the bound the longest idle connection makes room, and a caller is answered`() async throws {
+  @Test
+  func `at the connection limit, the longest idle connection closes, and a new client is answered`() async throws {
     var limits = CallerLimits()
     limits.maxConnections = 8
     let harness = GatewayHarness(callers: limits)
@@ -121,7 +122,7 @@ import Testing
     }
   }
 
-  @Test func `where all connections are in use, one more is told so`() async throws {
+  @Test func `if all connections are busy, a new client is refused with the reason`() async throws {
     var limits = CallerLimits()
     limits.maxConnections = 2
     let (harness, replica, gate) = (GatewayHarness(callers: limits), ScriptedReplica(), Gate())
@@ -143,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func `bodies that are never whole hold no more than the budget, and a new caller is answered`() async throws {
+  @Test func `incomplete bodies hold no more than the budget, and a new client is answered`() async throws {
     var limits = CallerLimits()
     limits.heldBytes = 1 << 20
     let (harness, replica) = (GatewayHarness(callers: limits), ScriptedReplica())
@@ -163,7 +164,7 @@ import Testing
             }
           }
           var refused = 0
-          // Those that fit wait for ever.
+          // Those that fit wait forever.
           while refused < 56, let answer = try await group.next() {
             #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.lowercased().contains("retry-after: 2"), "\(answer)")
             refused += 1
@@ -180,7 +181,7 @@ import Testing
     }
   }
 
-  @Test func `bodies that wait for a place count until their answer begins`() async throws {
+  @Test func `bodies of queued requests count until their answer begins`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       try await harness.run { client in

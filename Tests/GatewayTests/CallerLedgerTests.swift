@@ -3,13 +3,13 @@ import Testing
 @testable import Gateway
 
 @Suite struct CallerLedgerTests {
-  @Test func `the longest idle connection goes for a new one, and nobody with a request does`() {
+  @Test func `the longest idle connection is closed for a new one, and none with a request is`() {
     var ledger = CallerLedger(limit: 3)
     for id in 1...3 as ClosedRange<CallerLedger.ID> { #expect(ledger.opened(id) == .welcome) }
     ledger.becameBusy(1)
     ledger.becameBusy(2)
     ledger.becameIdle(2)
-    // 3 has been idle since before 2 became so again.
+    // 3 has been idle since before 2 became idle again.
     #expect(ledger.opened(4) == .inPlaceOf(3))
     #expect(ledger.opened(5) == .inPlaceOf(2))
     ledger.becameBusy(4)
@@ -19,11 +19,11 @@ import Testing
     #expect(ledger.opened(7) == .welcome && ledger.count == 3)
   }
 
-  @Test func `what was closed or made room is not counted again`() {
+  @Test func `a connection that was closed or evicted is not counted again`() {
     var ledger = CallerLedger(limit: 1)
     #expect(ledger.opened(1) == .welcome)
     #expect(ledger.opened(2) == .inPlaceOf(1))
-    // The first one hears of it later.
+    // The first one learns of it later.
     ledger.becameBusy(1)
     ledger.becameIdle(1)
     ledger.closed(1)
@@ -43,7 +43,7 @@ import Testing
     #expect(ledger.opened(11) == .inPlaceOf(1))
   }
 
-  @Test func `connections are bounded well below the limit of open files`() {
+  @Test func `connections are limited well below the open file limit`() {
     for files in [256, 1024, 20_000, 1_000_000] {
       let limit = OpenFileLimit(files: files)
       let connections = limit.connections(perCaller: 2, cores: 2)

@@ -7,11 +7,10 @@ import Testing
 @testable import Gateway
 
 @Suite struct EventLoopExecutionTests {
-  @Test func `requests are handled on their connection's event loop, and off it where that is asked for`() async throws
-  {
+  @Test func `requests are handled on their connection's event loop, and off it on request`() async throws {
     let router = Router(context: GatewayContext.self)
     let isOnLoop: @Sendable (Request, GatewayContext) async -> String = { _, context in
-      // After a real suspension too.
+      // Also after a real suspension.
       try? await context.channel.eventLoop.flatSubmit { context.channel.eventLoop.makeSucceededVoidFuture() }.get()
       return String(context.channel.eventLoop.inEventLoop)
     }

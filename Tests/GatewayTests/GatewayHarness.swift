@@ -11,7 +11,7 @@ import Testing
 
 @testable import Gateway
 
-/// Runs a server for the time of a closure, on a free port.
+/// Runs a server on a free port while a closure runs.
 func withServer<Context: RequestContext, Value: Sendable>(
   _ router: Router<Context>, _ server: HTTPServerBuilder = .http1(), callers: CallerConnections? = nil,
   _ body: @escaping @Sendable (_ port: Int) async throws -> Value
@@ -42,7 +42,7 @@ func withServer<Context: RequestContext, Value: Sendable>(
   }
 }
 
-/// A gateway with one endpoint, `chat`, whose only entity with traffic is `m-1`; and what came out of it.
+/// A gateway with one endpoint, `chat`, whose only entity with traffic is `m-1`; and a record of its results.
 final class GatewayHarness: Sendable {
   let table = EndpointTable()
   let admission: EndpointAdmission
@@ -75,7 +75,7 @@ final class GatewayHarness: Sendable {
     table.insert(QueryableEndpoint(name: "chat", created: 1_700_000_000, admission: admission))
   }
 
-  /// Makes a replica that listens on `port` ready.
+  /// Marks a replica that listens on `port` as ready.
   func ready(
     _ id: String, port: Int, entity: String = "m-1", version: String = "1", capacity: Int = 4, modelName: String? = "m",
     models: [String] = []
@@ -102,7 +102,7 @@ final class GatewayHarness: Sendable {
   var lastRecord: RequestRecord? { records.last }
 }
 
-/// A replica inside the test: it answers with a closure, and knows how many requests it has had and has at once.
+/// A replica inside the test: it answers with a closure, and counts its requests, in total and in flight.
 final class ScriptedReplica: Sendable {
   struct Load: Sendable {
     var now = 0
@@ -156,7 +156,7 @@ final class ScriptedReplica: Sendable {
   }
 }
 
-/// Waits until a condition holds; false when it does not within the time.
+/// Waits until a condition holds; false if it does not within the timeout.
 func eventually(
   within limit: Duration = .seconds(60), _ condition: @Sendable () async throws -> Bool
 ) async rethrows -> Bool {

@@ -22,7 +22,7 @@ import Testing
     ("/v1/completions", "/v1/completions"),
     ("/v1/embeddings/", "/v1/embeddings"),
   ])
-  func `every query path reaches the replica under its own name for the model`(path: String, upstream: String)
+  func `every query path reaches the replica with the replica's own model name`(path: String, upstream: String)
     async throws
   {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
@@ -38,13 +38,13 @@ import Testing
     let head = try #require(replica.heads.first)
     #expect(head.path == upstream)
     #expect(head.headerFields[.requestID] == "my-req-42")
-    // The plane's token and the client's cookies are not the replica's business.
+    // The plane's token and the client's cookies are not passed to the replica.
     #expect(head.headerFields[.authorization] == nil && head.headerFields[.cookie] == nil)
     let sent = try JSONValue(parsing: replica.bodies.first ?? "")
     #expect(sent["model"] == "m" && sent["max_tokens"] == 8)
   }
 
-  @Test func `the body's shape says what an invocation is`() async throws {
+  @Test func `the body's shape determines the type of an invocation`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port, modelName: nil)
@@ -58,7 +58,7 @@ import Testing
     #expect(replica.bodies.first == #"{"prompt":"x"}"#)
   }
 
-  @Test func `the models are the endpoints`() async throws {
+  @Test func `the list of models is the list of endpoints`() async throws {
     let harness = GatewayHarness()
     try await harness.run { client in
       for path in ["/v1/models", "/serving-endpoints/models", "/v1/models/"] {
@@ -95,7 +95,7 @@ import Testing
     #expect(harness.records.count == 5)
   }
 
-  @Test func `an adapter that a replica lists is asked for by its name`() async throws {
+  @Test func `an adapter that a replica lists can be queried by its name`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in
       let body = #"{"id":"1","model":"tone","choices":[{"message":{"role":"assistant","content":"hi"}}]}"#
@@ -129,7 +129,7 @@ import Testing
     #expect(names == ["tone", "tone", "tone", "tone", "m"])
   }
 
-  @Test func `an adapter goes to the served entity that has it, whatever the traffic split`() async throws {
+  @Test func `a query for an adapter goes to its served entity, whatever the traffic split`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.admission.setTraffic([("m-1", 100), ("m-2", 0)])
@@ -183,7 +183,7 @@ import Testing
     Refusal(body: #"{"model":"#, status: 400, code: "BAD_REQUEST", words: "at byte 9"),
     Refusal(body: "hello", status: 400, code: "BAD_REQUEST", words: "the request body must be a JSON object"),
   ])
-  func `a refusal says what is wrong in both clients' shapes`(refusal: Refusal) async throws {
+  func `a refusal explains the problem in the form of both clients`(refusal: Refusal) async throws {
     let harness = GatewayHarness()
     try await harness.run { client in
       let answer = try await client.post(
@@ -198,7 +198,7 @@ import Testing
     #expect(harness.lastRecord?.status == refusal.status && harness.lastRecord?.errorCode == refusal.code)
   }
 
-  @Test func `curl's basic user token is let in`() async throws {
+  @Test func `curl's basic user token is accepted`() async throws {
     let harness = GatewayHarness()
     try await harness.run { client in
       let answer = try await client.post(
@@ -207,7 +207,7 @@ import Testing
     }
   }
 
-  @Test func `a body beyond the limit is refused, announced or not`() async throws {
+  @Test func `a body beyond the limit is refused, whether its length is announced or not`() async throws {
     var limits = GatewayLimits()
     limits.maxBodyBytes = 1000
     let harness = GatewayHarness(limits: limits)
@@ -239,7 +239,7 @@ import Testing
     #expect(replica.bodies.first == #"{"messages":["\#(text)"],"model":"m"}"#)
   }
 
-  @Test func `a replica's error keeps its words and gains an error code`() async throws {
+  @Test func `a replica's error keeps its message and gains an error code`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run { standIn in
       harness.ready("r1", port: standIn.port)

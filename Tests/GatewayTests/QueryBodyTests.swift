@@ -20,7 +20,7 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     (#"{"model":7,"dataframe_split":{}}"#, nil, false, nil),
     ("{}", nil, false, nil),
   ])
-  func `only the top level counts`(text: String, model: String?, isStream: Bool, task: QueryBody.Task?) throws {
+  func `only top-level members count`(text: String, model: String?, isStream: Bool, task: QueryBody.Task?) throws {
     let body = try scan(text)
     #expect(body.model == model)
     #expect(body.isStream == isStream)
@@ -31,11 +31,11 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     "", "[]", "{", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{"a":1}}"#, #"{"a":"x}"#, #"{"a":[1,2}"#, #"{a:1}"#,
     #"{"model":"a","model":"b"}"#, #"{"a":1 "b":2}"#, "null",
   ])
-  func `what is no JSON object is refused`(text: String) {
+  func `a body that is not a JSON object is refused`(text: String) {
     #expect(throws: QueryBody.Malformed.self) { try scan(text) }
   }
 
-  @Test func `a refusal says where`() {
+  @Test func `a refusal includes the position`() {
     #expect(throws: QueryBody.Malformed(message: "\"model\" appears twice", offset: 13)) {
       try scan(#"{"model":"a","model":"b"}"#)
     }
@@ -45,7 +45,7 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     #"{"model":"a","messages":[1]}"#, #"{"messages":[1],"model":"a"}"#, #"{"messages":[1] , "model" : "a" , "n":1}"#,
     #"{"model":"a"}"#, #"{ "model" : "a" }"#, #"{"messages":"a,b","model":"x,y","n":","}"#,
   ])
-  func `the model is renamed or left out and nothing else changes`(text: String) throws {
+  func `the model is renamed or removed, and nothing else changes`(text: String) throws {
     let body = try scan(text)
     guard case .object(var members) = try JSONValue(parsing: text) else { return }
     members["model"] = "re\"named"
@@ -54,7 +54,7 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     #expect(try joined(body.slices(modelName: nil)) == .object(members))
   }
 
-  @Test func `a body without model stays as it is`() throws {
+  @Test func `a body without a model is unchanged`() throws {
     let body = try scan(#"{"messages":[]}"#)
     #expect(body.slices(modelName: "m") == [body.bytes])
   }
@@ -76,7 +76,7 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     #expect(tail().usage == nil)
   }
 
-  @Test func `an error in mid stream is found`() {
+  @Test func `an error in the middle of a stream is found`() {
     let message = tail("data: {\"error\":{\"message\":\"engine died\",\"code\":500}}\n\n", "data: [DONE]\n\n").lateError
     #expect(message == "engine died")
     #expect(tail("data: {\"choices\":[]}\n\n").lateError == nil)
@@ -88,7 +88,7 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     ("Bearer abc", "abc"), ("bearer  abc", "abc"), ("Basic dG9rZW46YWJj", "abc"), ("Basic dXNlcjphYmM=", nil),
     ("Basic ???", nil), ("Bearer ", nil), ("Digest abc", nil), ("abc", nil), (nil, nil),
   ])
-  func `bearer and basic with the user token are understood`(header: String?, token: String?) {
+  func `bearer and basic authentication with the user token are accepted`(header: String?, token: String?) {
     #expect(AccessToken.read(fromAuthorization: header) == token)
   }
 }

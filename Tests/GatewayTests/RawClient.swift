@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// A client that sends any bytes at all, and shows what comes back as text.
+/// A client that can send any bytes, and shows the response as text.
 struct RawClient: Sendable {
   typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
@@ -14,7 +14,7 @@ struct RawClient: Sendable {
       }
   }
 
-  /// Sends a text, and returns everything that comes until the server closes.
+  /// Sends a text, and returns everything that arrives until the server closes the connection.
   func exchange(_ text: String) async throws -> String {
     try await connect().executeThenClose { inbound, outbound in
       if !text.isEmpty { try await outbound.write(ByteBuffer(string: text)) }
@@ -22,14 +22,14 @@ struct RawClient: Sendable {
     }
   }
 
-  /// The head of a POST of a query, with the token, and what follows it.
+  /// The head of a POST of a query, with the token, and the given rest.
   static func post(_ headers: String = "", host: String = "Host: localhost\r\n") -> String {
     "POST /v1/chat/completions HTTP/1.1\r\n\(host)Authorization: Bearer secret\r\n\(headers)\r\n"
   }
 }
 
 extension NIOAsyncChannelInboundStream<ByteBuffer> {
-  /// Everything up to the end, however it comes about.
+  /// Everything up to the end, whatever ends it.
   func rest() async -> String {
     var text = ""
     do {

@@ -26,13 +26,13 @@ import Testing
   ]
 
   @Test(arguments: malformed)
-  func `a head that could be read in two ways is refused with 400`(head: String, words: String) async throws {
+  func `an ambiguous head is refused with 400`(head: String, words: String) async throws {
     try await GatewayHarness().run { client in
       let answer = try await RawClient(port: client.port).exchange(head + Self.body)
       #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(answer)")
       #expect(answer.lowercased().contains("connection: close"))
       #expect(answer.contains(words) && answer.contains("\"error_code\":\"MALFORMED_REQUEST\""), "\(answer)")
-      // What followed the head was not taken for a request.
+      // What followed the head was not read as a request.
       #expect(answer.ranges(of: "HTTP/1.1 4").count == 1)
     }
   }
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test func `a body that would be refused is not asked for`() async throws {
+  @Test func `the body of a request that would be refused is not requested`() async throws {
     try await GatewayHarness().run { client in
       let raw = RawClient(port: client.port)
       let expect = "Expect: 100-continue\r\n"
@@ -70,7 +70,8 @@ import Testing
     }
   }
 
-  @Test func `an answer that comes before the body is whole ends the connection, and arrives`() async throws {
+  @Test
+  func `an answer that is sent before the body is complete closes the connection and still arrives`() async throws {
     var limits = CallerLimits()
     limits.linger = .seconds(60)
     let harness = GatewayHarness(callers: limits)
@@ -82,12 +83,12 @@ import Testing
         return await inbound.rest()
       }
       #expect(answer.hasPrefix("HTTP/1.1 401 ") && answer.lowercased().contains("connection: close"))
-      // Its body was dropped as it came.
+      // Its body was discarded as it arrived.
       #expect(harness.callers.heldBytes == 0)
     }
   }
 
-  @Test func `requests that are sent at once are answered in turn`() async throws {
+  @Test func `pipelined requests are answered in order`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)
@@ -96,7 +97,7 @@ import Testing
         let last = RawClient.post(Self.length + "Connection: close\r\n") + Self.body
         let answer = try await RawClient(port: client.port).exchange(one + one + one + last)
         #expect(answer.ranges(of: "HTTP/1.1 200 OK").count == 4)
-        // A malformed one does not take the answers before it along.
+        // A malformed request does not lose the answers before it.
         let mixed = try await RawClient(port: client.port).exchange(one + RawClient.post(Self.length, host: ""))
         #expect(mixed.hasPrefix("HTTP/1.1 200 OK") && mixed.contains("HTTP/1.1 400 "))
       }

@@ -14,7 +14,7 @@ import Testing
   /// Port 1 of the loopback, where nothing listens.
   static let nowhere = 1
 
-  @Test func `a replica that cannot be reached is passed over`() async throws {
+  @Test func `an unreachable replica is skipped`() async throws {
     var limits = GatewayLimits()
     limits.unreachablePause = .seconds(60)
     let (harness, replica) = (GatewayHarness(limits: limits), ScriptedReplica())
@@ -33,7 +33,7 @@ import Testing
     #expect(harness.records.allSatisfy { $0.replica == "b-alive" })
   }
 
-  @Test func `a request that no replica takes is given up with the last reason`() async throws {
+  @Test func `a request that no replica accepts fails with the last reason`() async throws {
     var limits = GatewayLimits()
     limits.unreachablePause = .milliseconds(5)
     let harness = GatewayHarness(limits: limits)
@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test(arguments: ["reject_first", "drain_500_first"])
-  func `a replica that turns a request away is passed over`(kind: String) async throws {
+  func `a replica that refuses a request is skipped`(kind: String) async throws {
     let harness = GatewayHarness()
     try await StandIn.run(say: "Hello from a", .object([kind: 1])) { first in
       try await StandIn.run(say: "Hello from b") { second in
@@ -65,7 +65,7 @@ import Testing
     #expect(harness.records.map(\.attempts) == [2, 1] && harness.troubles == ["a"])
   }
 
-  @Test func `the only replica is asked again after a pause when it was busy`() async throws {
+  @Test func `the only replica is retried after a pause if it was busy`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["reject_first": 2]) { standIn in
       harness.ready("a", port: standIn.port)
@@ -77,9 +77,9 @@ import Testing
     #expect(harness.lastRecord?.attempts == 3)
   }
 
-  @Test func `a kept connection that the replica closed is replaced without the client's notice`() async throws {
+  @Test func `a kept-alive connection that the replica closed is replaced without the client noticing`() async throws {
     let harness = GatewayHarness()
-    // The replica closes what is unused after 50 ms; the gateway believes in 3 s.
+    // The replica closes unused connections after 50 ms; the gateway assumes 3 s.
     try await StandIn.run(["keep_alive_s": 0.05]) { standIn in
       harness.ready("a", port: standIn.port)
       try await harness.run { client in
@@ -98,8 +98,8 @@ import Testing
     #expect(harness.records.allSatisfy { $0.attempts == 1 } && harness.troubles.isEmpty)
   }
 
-  @Test func `a reused connection that ends unanswered is no reason to send the request twice`() async throws {
-    // On a busy machine the two requests may be far apart: neither side is to give the connection up meanwhile.
+  @Test func `a reused connection that closes without an answer does not cause a second send`() async throws {
+    // On a busy machine, the two requests may be far apart: neither side may close the connection meanwhile.
     var limits = GatewayLimits()
     limits.idleConnection = .seconds(600)
     let harness = GatewayHarness(limits: limits)
@@ -107,7 +107,7 @@ import Testing
       harness.ready("a", port: standIn.port)
       try await harness.run { client in
         try await client.connect().executeThenClose { inbound, outbound in
-          // One client connection, so that both requests share an event loop and its kept connection.
+          // One client connection, so that both requests share an event loop and its kept-alive connection.
           var parts = inbound.makeAsyncIterator()
           try await TestClient.send(outbound, "/v1/chat/completions", TestClient.hello)
           #expect(try await TestClient.receive(&parts).status == 200)
@@ -122,7 +122,7 @@ import Testing
     }
   }
 
-  @Test func `a poison request under load costs one replica and is answered with 502`() async throws {
+  @Test func `a request that kills its replica costs one replica under load and is answered with 502`() async throws {
     let harness = GatewayHarness()
     let switches: JSONValue = ["die_on": "poison", "token_ms": 1]
     try await StandIn.run(switches) { one in
@@ -135,7 +135,7 @@ import Testing
             let statuses = try await withThrowingTaskGroup(of: [Int].self) { group in
               for _ in 0..<8 {
                 group.addTask {
-                  // On one connection, as clients do: the connections to the replicas are kept and used again.
+                  // On one connection, as clients do: the connections to the replicas are kept and reused.
                   try await client.connect().executeThenClose { inbound, outbound in
                     var (parts, statuses) = (inbound.makeAsyncIterator(), [Int]())
                     while !isOver.isOpen || statuses.last != 200 {
@@ -157,7 +157,7 @@ import Testing
               return try await group.reduce(into: []) { $0 += $1 }
             }
             #expect(replicas.count(where: \.isRunning) == 2)
-            // What was at the dead replica at that moment is told so; nobody else notices.
+            // The requests at the dead replica at that moment are told so; no other request is affected.
             #expect(statuses.allSatisfy { $0 == 200 || $0 == 502 } && statuses.count { $0 == 502 } <= 8)
             let poisoned = harness.records.filter { $0.status == 502 }
             #expect(Set(poisoned.map(\.replica)).count == 1)
@@ -167,7 +167,7 @@ import Testing
     }
   }
 
-  @Test func `a new connection that ends unanswered is no reason to send the request twice`() async throws {
+  @Test func `a new connection that closes without an answer does not cause a second send`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["drop_first": 1]) { standIn in
       harness.ready("a", port: standIn.port)
@@ -179,7 +179,7 @@ import Testing
     }
   }
 
-  @Test func `a request that its replica did not survive is told why the replica ended`() async throws {
+  @Test func `the error of a request whose replica died says why the replica ended`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["die_on": "poison"]) { standIn in
       harness.ready("a", port: standIn.port)
@@ -197,7 +197,7 @@ import Testing
     #expect(harness.records.map(\.attempts) == [1])
   }
 
-  @Test func `a stream that its replica did not survive ends with the cause`() async throws {
+  @Test func `a stream whose replica died ends with the cause`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(say: "one two three four five", ["drop_after_tokens": 3]) { standIn in
       harness.ready("a", port: standIn.port)
@@ -210,7 +210,7 @@ import Testing
     #expect(harness.lastRecord?.error?.contains("SIGKILL") == true)
   }
 
-  @Test func `the cause of an end is waited for, and not for ever`() async throws {
+  @Test func `the gateway waits for the cause of an exit, but not forever`() async throws {
     let endings = ReplicaEndings(eventLoop: MultiThreadedEventLoopGroup.singleton.next())
     async let late = endings.cause(of: "a", within: .seconds(600))
     async let never = endings.cause(of: "b", within: .milliseconds(1))
@@ -220,7 +220,7 @@ import Testing
     #expect(await endings.cause(of: "a", within: .seconds(600)) == "killed")
   }
 
-  @Test func `an answer that breaks off half way is an error and not a shorter answer`() async throws {
+  @Test func `an answer that breaks off is an error and not a shorter answer`() async throws {
     let harness = GatewayHarness()
     let replica = ScriptedReplica()
     try await replica.run(answer: { _ in
@@ -240,7 +240,7 @@ import Testing
     }
   }
 
-  @Test func `a replica on a unix socket is reached`() async throws {
+  @Test func `a replica on a Unix socket is reachable`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(onUnixSocket: true) { standIn in
       harness.admission.replicaReady(

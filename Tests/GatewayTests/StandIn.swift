@@ -27,7 +27,7 @@ struct StandIn: Sendable {
     ]
     let socketPath = folder.appending(path: "s").path
     process.arguments? += onUnixSocket ? ["--uds", socketPath] : ["--host", "127.0.0.1", "--port", String(port)]
-    // One process is enough here: what it is made of is the supervisor's concern.
+    // One process is enough here: its process tree is tested with the supervisor.
     var all = switches.objectValue ?? [:]
     all["children"] = false
     all["stop_ms"] = 0
@@ -50,14 +50,14 @@ struct StandIn: Sendable {
     }
   }
 
-  /// Asks it to end, and makes it: with a request in flight it would freeze, as the real one does.
+  /// Asks it to end, and then forces it: with a request in flight it would freeze, as the real one does.
   func stop() async {
     guard process.isRunning else { return }
     process.terminate()
     if await !eventually(within: .seconds(2), { !process.isRunning }) { kill(process.processIdentifier, SIGKILL) }
   }
 
-  /// Whether it listens on its socket: the file alone is there earlier, and refuses.
+  /// Whether it listens on its socket: the file exists earlier, but refuses connections.
   private var hasSocket: Bool {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }

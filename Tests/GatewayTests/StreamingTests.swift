@@ -18,13 +18,13 @@ private func eventStream(
 }
 
 @Suite struct StreamingTests {
-  @Test func `a stream passes chunk by chunk`() async throws {
+  @Test func `a stream is passed on chunk by chunk`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let gates = (0..<5).map { _ in Gate() }
     let answer = eventStream { writer in
       for (index, gate) in gates.enumerated() {
         try await writer.write(ByteBuffer(string: "data: \(index)\n\n"))
-        // The next one is sent when the client has this one: nothing between may hold it back.
+        // The next chunk is sent when the client has this one: nothing in between may hold it back.
         await gate.pass()
       }
       try await writer.finish(nil)
@@ -47,7 +47,7 @@ private func eventStream(
     #expect(harness.lastRecord?.status == 200 && harness.admission.snapshot.inFlight == 0)
   }
 
-  @Test func `a stream of vLLM arrives whole, the role first and DONE last`() async throws {
+  @Test func `a stream of vLLM arrives whole, with the role first and DONE last`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run { standIn in
       harness.ready("r1", port: standIn.port)
@@ -61,7 +61,7 @@ private func eventStream(
     }
   }
 
-  @Test func `a client that leaves in mid stream frees its place and the replica`() async throws {
+  @Test func `a client that disconnects in the middle of a stream frees its place and the replica`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["token_ms": 20]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -75,14 +75,14 @@ private func eventStream(
         let isAborted = await eventually { (try? await standIn.counters()["aborted"]) == 1 }
         let counters = try await standIn.counters()
         #expect(isAborted, "\(counters.text())")
-        // To its end the stream would take more than a minute and a half.
+        // In full, the stream would take more than a minute and a half.
         #expect(.now - left < .seconds(45))
       }
     }
     #expect(harness.lastRecord?.status == 499 && harness.records.count == 1)
   }
 
-  @Test func `a client that leaves before the answer frees its place and the replica`() async throws {
+  @Test func `a client that disconnects before the answer frees its place and the replica`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["first_token_ms": 60000]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -97,7 +97,7 @@ private func eventStream(
     #expect(harness.lastRecord?.status == 499)
   }
 
-  @Test func `a replica that breaks off in mid stream ends it with an error event`() async throws {
+  @Test func `a replica that fails in the middle of a stream ends it with an error event`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["drop_after_tokens": 2]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -112,7 +112,7 @@ private func eventStream(
     #expect(record.status == 200 && record.errorCode == "INTERNAL_ERROR" && harness.admission.snapshot.inFlight == 0)
   }
 
-  @Test func `vLLM's own error in mid stream passes and is recorded`() async throws {
+  @Test func `vLLM's own error in the middle of a stream is passed on and recorded`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["stream_error_after_tokens": 2]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -125,7 +125,7 @@ private func eventStream(
     #expect(harness.lastRecord?.error?.hasPrefix("EngineCore encountered an issue") == true)
   }
 
-  @Test func `a replica that is cut off ends its streams with an error event`() async throws {
+  @Test func `a replica that is disconnected ends its streams with an error event`() async throws {
     let harness = GatewayHarness()
     try await StandIn.run(["token_ms": 20]) { standIn in
       harness.ready("r1", port: standIn.port)
@@ -144,10 +144,10 @@ private func eventStream(
     }
   }
 
-  @Test func `a slow reader slows the replica down and loses nothing`() async throws {
+  @Test func `a slow reader slows down the replica and loses nothing`() async throws {
     let (harness, replica) = (GatewayHarness(), ScriptedReplica())
     let piece = String(repeating: "x", count: 1 << 16)
-    // The kernel's own buffers, of two connections, may hold 75 MB by themselves where tcp_rmem allows 32 MiB each.
+    // The kernel's own buffers, of two connections, may hold 75 MB by themselves if tcp_rmem allows 32 MiB each.
     let pieces = 3072
     let written = Mutex(0)
     let answer = eventStream { writer in
@@ -161,13 +161,13 @@ private func eventStream(
       harness.ready("r1", port: port)
       try await harness.run { client in
         let length = try await client.open("/v1/chat/completions") { parts in
-          // Nothing is read for as long as the replica gets anywhere.
+          // Nothing is read as long as the replica makes progress.
           var before = -1
           while before != written.withLock({ $0 }) {
             before = written.withLock { $0 }
             try await Task.sleep(for: .milliseconds(300))
           }
-          #expect(before < 1600, "of \(pieces / 16) MiB, \(before / 16) were sent to a client that reads nothing")
+          #expect(before < 1600, "\(before / 16) of \(pieces / 16) MiB were sent to a client that reads nothing")
           return try await parts.rest().utf8.count
         }
         #expect(length == pieces << 16)
@@ -175,7 +175,7 @@ private func eventStream(
     }
   }
 
-  @Test func `a replica that says nothing for too long is given up`() async throws {
+  @Test func `a replica that is silent for too long is given up`() async throws {
     var limits = GatewayLimits()
     limits.silence = .milliseconds(100)
     let harness = GatewayHarness(limits: limits)

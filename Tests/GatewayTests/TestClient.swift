@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// A plain HTTP client that shows the bytes as they come.
+/// A plain HTTP client that shows the bytes as they arrive.
 struct TestClient: Sendable {
   struct Answer: Sendable {
     let status: Int
@@ -69,7 +69,7 @@ struct TestClient: Sendable {
     throw ChannelError.eof
   }
 
-  /// One request on a connection of its own.
+  /// One request on its own connection.
   func post(
     _ path: String, _ body: String = hello, headers: HTTPHeaders = [:], token: String? = "secret",
     method: HTTPMethod = .POST
@@ -81,7 +81,7 @@ struct TestClient: Sendable {
     }
   }
 
-  /// Sends a request, lets the closure look at the answer's pieces, and closes the connection when it returns.
+  /// Sends a request, passes the response's pieces to the closure, and closes the connection when it returns.
   func open<Value: Sendable>(
     _ path: String, _ body: String = streamed,
     _ look:

@@ -18,7 +18,7 @@ import Testing
     try ConfigSnapshot(json: JSONValue(parsing: ConfigSnapshot(of: config, key: key).json.text()))
   }
 
-  @Test func `a plain environment value is not in what is written down`() {
+  @Test func `a plaintext environment value is not recorded`() {
     let text = ConfigSnapshot(of: config(["PASSWORD": "hunter2", "LEVEL": "INFO"]), key: key).json.text()
     #expect(!text.contains("hunter2"))
     #expect(!text.contains("INFO"))
@@ -35,7 +35,7 @@ import Testing
     ("SETPOINT_ENGINE_ARGS", #"["--hf_token=abc"]"#, false),
     ("SETPOINT_ENGINE_ARGS", #"["--otlp-traces-endpoint","http://a:b@c"]"#, false),
   ])
-  func `secret references and engine flags are kept as written, credentials never`(
+  func `secret references and engine flags are recorded as written, credentials never`(
     variable: String, value: String, isKept: Bool
   ) throws {
     let original = config([variable: value])
@@ -43,7 +43,7 @@ import Testing
     if isKept { #expect(try stored(original).restored(from: [], key: key) == original) }
   }
 
-  @Test func `a config comes back whole when somebody still holds its values`() throws {
+  @Test func `a config is restored in full while its values are still available`() throws {
     let original = config(["LEVEL": "INFO", "HF_TOKEN": "{{secrets/llm/hf}}"])
     let manifest = config(version: "8", ["LEVEL": "DEBUG"])
     let live = config(version: "8", ["LEVEL": "INFO"])
@@ -52,7 +52,7 @@ import Testing
     #expect(restored.digest == original.digest)
   }
 
-  @Test func `concurrency in place of a size comes back`() throws {
+  @Test func `concurrency instead of a size is restored`() throws {
     let original = EndpointConfig(entities: [
       ServedEntity(
         entityName: "m", entityVersion: "1", concurrency: ProvisionedConcurrency(min: 4, max: 16),
@@ -61,10 +61,10 @@ import Testing
     let snapshot = try stored(original)
     #expect(try snapshot.restored(from: [], key: key) == original)
     #expect(snapshot.outline.entities.first?.concurrency == ProvisionedConcurrency(min: 4, max: 16))
-    #expect(!ConfigSnapshot(of: config([:]), key: key).json.text().contains("concurrency"), "a size stays as it was")
+    #expect(!ConfigSnapshot(of: config([:]), key: key).json.text().contains("concurrency"), "a size is unchanged")
   }
 
-  @Test func `what versions before concurrency wrote is still read`() throws {
+  @Test func `records from before concurrency are still readable`() throws {
     let entity = #"""
       {"entity_name":"m","entity_version":"1","environment_vars":{},"scale_to_zero_enabled":false,
        "traffic_percentage":100,"workload_type":"CPU"
@@ -80,7 +80,7 @@ import Testing
     #expect(unsized.entities.first?.workloadSize == nil && unsized.entities.first?.concurrency == nil)
   }
 
-  @Test func `values that nobody holds are named, every one of them`() async throws {
+  @Test func `every value that is no longer available is named`() async throws {
     let original = config(["B": "2", "A": "1", "C": "3"])
     let snapshot = try stored(original)
     let error = await historyError {
@@ -91,13 +91,13 @@ import Testing
     #expect(error?.message.contains("C") == false)
   }
 
-  @Test func `the value of another variable is no stand-in`() async throws {
+  @Test func `the value of another variable is not used instead`() async throws {
     let snapshot = try stored(config(["A": "same"]))
     let error = await historyError { _ = try snapshot.restored(from: [config(["B": "same"])], key: key) }
     #expect(error?.code == .cannotRestore)
   }
 
-  @Test func `another key proves nothing`() async throws {
+  @Test func `a different key proves nothing`() async throws {
     let original = config(["A": "1"])
     let snapshot = try stored(original)
     let other = RedactionKey(bytes: Array(1..<33))
@@ -111,7 +111,7 @@ import Testing
     (#"{"format":1,"served_entities":[{}]}"#, .corrupt),
     (#"{"format":2,"served_entities":[]}"#, .newerSchema),
   ])
-  func `a damaged record is an error with a reason`(text: String, code: HistoryError.Code) async {
+  func `a damaged record is an error with the reason`(text: String, code: HistoryError.Code) async {
     let error = await historyError { _ = try ConfigSnapshot(json: JSONValue(parsing: text)) }
     #expect(error?.code == code)
   }

@@ -33,7 +33,7 @@ import Testing
 
   private let put = Operation.updateConfig(name: "chat", config: EndpointConfig(entities: []))
 
-  @Test func `a status says what is wanted, what is live, why, and what comes next and when`() throws {
+  @Test func `a status shows the desired and live state, the reason, and the next step with its time`() throws {
     let shown = try #require(
       status(Decision(.update, Reason(.specChanged, "the alias moved"), next: .call(put), operations: [put])))
     #expect(shown.desired == "main.support.qwen3/4 (@champion), A10 Small")
@@ -45,7 +45,7 @@ import Testing
     #expect(shown.commit == "1a2b3c4")
   }
 
-  @Test func `while the provider works, its servers say why`() {
+  @Test func `while the provider works, its replicas' messages give the reason`() {
     let waiting = Decision(.update, Reason(.updating), next: .wait(.seconds(10)))
     let shown = status(waiting, observed: .present(live("3", message: "loading weights")))
     #expect(shown?.why == "qwen3-4: loading weights")
@@ -78,14 +78,14 @@ import Testing
     #expect(phase == .inSync || shown?.why.isEmpty == false)
   }
 
-  @Test func `what cannot be told is the source's trouble or the provider's`() {
+  @Test func `an endpoint that cannot be compared names the source or the provider as the cause`() {
     let blocked = Decision(.hold, Reason(.blocked, "x"), next: .rest)
     #expect(status(blocked, desired: .unknown("no such alias"))?.phase == .blocked)
     #expect(status(blocked, observed: .unreadable("503"))?.phase == .degraded)
     #expect(status(blocked, desired: .unknown("no such alias"))?.desired == nil)
   }
 
-  @Test func `what is withheld says why, and announces no send`() {
+  @Test func `a withheld change has its reason and announces no write`() {
     let update = Decision(.update, Reason(.specChanged), next: .call(put), operations: [put])
     let later = now + .seconds(3600)
     let withheld = status(update, withheld: "the change window opens at 09:00", nextLook: later)
@@ -95,7 +95,7 @@ import Testing
     #expect(withheld?.nextAt == later)
   }
 
-  @Test func `since is carried on while phase and reason stay`() throws {
+  @Test func `since is kept while phase and reason stay the same`() throws {
     let hold = Decision(.hold, Reason(.quarantined, "x"), next: .rest)
     let first = try #require(status(hold))
     let earlier = EndpointStatus(
@@ -104,12 +104,12 @@ import Testing
     #expect(status(Decision(.hold, Reason(.stalled, "x"), next: .rest), former: earlier)?.since == now)
   }
 
-  @Test func `a stranger and what is neither wanted nor there have no status`() {
+  @Test func `an endpoint of another fleet, or one neither desired nor live, has no status`() {
     #expect(status(Decision(.none, Reason(.notThisFleet), next: .rest), desired: Desired.none) == nil)
     #expect(status(Decision(.none, Reason(.inSync), next: .rest), desired: Desired.none, observed: .absent) == nil)
   }
 
-  @Test func `only the times of looking do not count as news`() throws {
+  @Test func `observation times alone do not make a status new`() throws {
     let wait = Decision(.update, Reason(.updating, "x"), next: .wait(.seconds(10)))
     let one = try #require(status(wait))
     let later = EndpointStatus(
@@ -120,7 +120,7 @@ import Testing
     #expect(!other.says(sameAs: one))
   }
 
-  @Test func `a fleet's status is the same after a trip as JSON`() throws {
+  @Test func `a fleet's status survives a round trip through JSON`() throws {
     let full = EndpointStatus(
       name: "chat", desired: "d", live: "l", phase: .held, reason: .quarantined, why: "w", since: now,
       next: "check again", nextAt: Timestamp(milliseconds: 1_767_225_600_042), commit: "c", lastLook: now,
@@ -147,7 +147,7 @@ import Testing
     (#"{"fleet":"f","target":"t","endpoints":[{"phase":"held"}]}"#, "an endpoint's status has no name"),
     (#"{"fleet":"f","target":"t","endpoints":[{"name":"a","phase":"held","why":""}]}"#, "the status of a has no since"),
   ])
-  func `what is no status says what is missing`(text: String, words: String) throws {
+  func `an invalid status reports what is missing`(text: String, words: String) throws {
     let json = try JSONValue(parsing: text)
     do {
       _ = try FleetStatus(json: json)
@@ -159,7 +159,7 @@ import Testing
 
   @Test(
     arguments: [0, -1, 1, 1_767_225_600_042, 951_782_400_000, 951_868_799_999, -62_135_596_800_000] as [Int64])
-  func `a time is the same after a trip as text`(milliseconds: Int64) {
+  func `a time survives a round trip through text`(milliseconds: Int64) {
     let time = Timestamp(milliseconds: milliseconds)
     #expect(Timestamp(exactText: time.exactText) == time)
   }
@@ -168,7 +168,7 @@ import Testing
     "", "2026-01-01", "2026-02-30T00:00:00Z", "2026-01-01T25:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01 00:00:00Z",
     "2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00.1Z", "+026-01-01T00:00:00Z",
   ])
-  func `what is no time is refused`(text: String) {
+  func `an invalid time is refused`(text: String) {
     #expect(Timestamp(exactText: text) == nil)
   }
 }

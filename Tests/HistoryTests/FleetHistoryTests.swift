@@ -20,7 +20,7 @@ import Testing
       commit: "1a2b3c4", lastLook: at(4), warnings: ["one", "two"])
   }
 
-  @Test func `statuses come back as they were saved, by name, until they are removed`() async throws {
+  @Test func `statuses are kept as they were saved, by name, until they are removed`() async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       try await store.save([status("zeta"), full], fleet: "f", host: host, at: at(5))
@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  @Test func `what a controller reports stays until it reports anew`() async throws {
+  @Test func `a controller's report is kept until its next report`() async throws {
     let store = try HistoryStore.passing()
     let report = FleetReport(
       interval: .milliseconds(90_500), commit: "abc", problems: ["the source cannot be read"], stoppedAt: at(8))
@@ -51,7 +51,7 @@ import Testing
     #expect(try await store.status(of: key)?.report == FleetReport())
   }
 
-  @Test func `fleets are told apart by provider and name, and one that only has events was never looked after`()
+  @Test func `fleets are distinguished by provider and name, and a fleet with only events does not count`()
     async throws
   {
     let store = try HistoryStore.passing()
@@ -71,7 +71,7 @@ import Testing
     #expect(both.map(\.status.phase) == [.inSync, .held])
   }
 
-  @Test func `a word of a later version reads as unknown`() async throws {
+  @Test func `a value from a later version reads as unknown`() async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       try await store.save([full], fleet: "f", host: host, at: at(1))
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test func `events of fleets and endpoints are one story, read on from an id`() async throws {
+  @Test func `events of fleets and endpoints are one sequence and can be read on from an id`() async throws {
     let store = try HistoryStore.passing()
     let chat = EndpointKey(host: host, name: "chat")
     let elsewhere = EndpointKey(host: "https://elsewhere", name: "chat")
@@ -106,10 +106,10 @@ import Testing
     #expect(what(try await store.events(names: ["chat"])) == ["one", "three"])
     #expect(what(try await store.events(host: host, names: ["chat", "other"], since: at(2))) == ["four"])
     try await store.save([], removing: ["chat"], fleet: "f", host: host, at: at(6))
-    #expect(what(try await store.events(fleet: "f")) == ["one", "two"], "what is gone keeps its story")
+    #expect(what(try await store.events(fleet: "f")) == ["one", "two"], "a deleted endpoint keeps its history")
   }
 
-  @Test func `a fleet's events are bounded and the newest stay`() async throws {
+  @Test func `a fleet's events are limited to the newest`() async throws {
     let store = try HistoryStore.passing()
     for index in 0..<1003 { try await store.note(HistoryEvent(at: at(0), what: "\(index)"), fleet: "f", host: host) }
     let events = try await store.events(limit: 5000)
@@ -118,7 +118,7 @@ import Testing
     #expect(events.last?.event.what == "1002")
   }
 
-  @Test func `a history of the first version is brought up to date and keeps everything`() async throws {
+  @Test func `a history of the first version is migrated and loses nothing`() async throws {
     try await withTemporaryDirectory { path in
       let digest = EndpointConfig(entities: []).digest
       try runSQL(FirstVersion.tables, on: "\(path)/history.sqlite")
@@ -154,7 +154,7 @@ import Testing
 }
 
 private enum FirstVersion {
-  /// As the first release made them.
+  /// As the first release created them.
   static let tables = """
     CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY);
     INSERT INTO grdb_migrations VALUES ('1: endpoints, revisions, attempts, events');

@@ -6,7 +6,7 @@ import Testing
 
 @testable import History
 
-/// A history that is kept for years: stores of former versions, what is let go of, and rows that cannot be read.
+/// A history that is kept for years: stores of previous versions, removal of old records, and rows that cannot be read.
 @Suite struct GrowthTests {
   private let key = EndpointKey(host: "http://127.0.0.1:7387", name: "support-chat")
   private let neighbour = EndpointKey(host: "http://127.0.0.1:7387", name: "wiki")
@@ -33,9 +33,9 @@ import Testing
         checksDigest: RolloutPolicy().checksDigest), Rollout(config(version)), RolloutOrigin())
   }
 
-  // MARK: Former versions
+  // MARK: Previous versions
 
-  /// Made by the version before ``Schema``'s third migration.
+  /// Created by the version before ``Schema``'s third migration.
   private func formerHistory(_ body: (String) async throws -> Void) async throws {
     let stores = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Support/stores").path
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func `a history written by the version before opens with all that is in it`() async throws {
+  @Test func `a history of the previous version opens with all its content`() async throws {
     try await formerHistory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       let values = [
@@ -65,7 +65,7 @@ import Testing
       #expect(try await store.events(fleet: "prod").map(\.event.what).contains("lost the lease"))
       let status = try #require(try await store.status(of: FleetKey(host: key.host, name: "prod")))
       #expect(status.endpoints.map(\.warnings) == [["a word"]])
-      // It goes on from there.
+      // It continues from there.
       try await store.record([.closed(.init(.good, id: "e1", version: 3, at: day(1)))], of: key, at: day(1))
       #expect(try await store.memory(of: key, values: values).memory.lastGood?.number == 3)
     }
@@ -91,9 +91,9 @@ import Testing
     }
   }
 
-  // MARK: What is let go of
+  // MARK: What is removed
 
-  @Test func `revisions are bounded in number, and the last good one stays`() async throws {
+  @Test func `revisions are limited in number, and the last good one is kept`() async throws {
     let store = try HistoryStore.passing()
     try await store.record([found(1, at: day(0))], of: key, at: day(0))
     for version in 2...300 {
@@ -106,12 +106,12 @@ import Testing
     #expect(memory.lastGood?.number == 1)
     #expect(memory.lastGood?.config == config(1))
     #expect(memory.revisions.last?.number == 300)
-    // Numbers are not given twice.
+    // Numbers are not assigned twice.
     try await store.record([found(301, at: day(2))], of: key, at: day(2))
     #expect(try await store.memory(of: key).memory.revisions.last?.number == 301)
   }
 
-  @Test func `old revisions go, and the newest and what an attempt or a hold names stay`() async throws {
+  @Test func `old revisions are removed, except the newest and those of an attempt or a hold`() async throws {
     let store = try HistoryStore.passing()
     for version in 1...60 { try await store.record([found(version, at: day(0))], of: key, at: day(0)) }
     try await store.record([opened(3, revision: 3, kind: .rollback, at: day(400))], of: key, at: day(400))
@@ -124,7 +124,7 @@ import Testing
     #expect(memory.attempt?.revision == 3)
   }
 
-  @Test func `events are bounded by age too`() async throws {
+  @Test func `events are limited by age too`() async throws {
     let store = try HistoryStore.passing()
     for number in 0..<300 {
       try await store.note(HistoryEvent(at: day(0), what: "old \(number)"), of: key)
@@ -157,7 +157,7 @@ import Testing
     #expect(try await store.memory(of: quiet).memory.lastGood?.number == 1)
   }
 
-  @Test func `events since a moment are found by their index`() async throws {
+  @Test func `events since a time are found by their index`() async throws {
     try await withTemporaryDirectory { path in
       _ = try HistoryStore.open(in: StateDirectory(path: path))
       let database = try DatabaseQueue(path: "\(path)/history.sqlite")
@@ -176,7 +176,7 @@ import Testing
     }
   }
 
-  @Test func `events since a moment come oldest first, the newest of them`() async throws {
+  @Test func `events since a time are the newest ones, listed oldest first`() async throws {
     let store = try HistoryStore.passing()
     for number in 0..<10 {
       try await store.note(HistoryEvent(at: day(Int64(number)), what: "\(number)"), of: number < 5 ? key : neighbour)
@@ -195,7 +195,7 @@ import Testing
     "UPDATE revision SET recorded_at = 'yesterday' WHERE number = 2",
     "UPDATE revision SET established = 'no' WHERE number = 2", "UPDATE revision SET aliases = '{' WHERE number = 2",
   ])
-  func `an unreadable revision hides only itself and is named`(_ damage: String) async throws {
+  func `an unreadable revision affects only itself and is named`(_ damage: String) async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       for version in 1...3 { try await store.record([found(version, at: day(0))], of: key, at: day(0)) }
@@ -204,7 +204,7 @@ import Testing
       #expect(recorded.memory.revisions.map(\.number) == [1, 3])
       #expect(Array(recorded.unreadable.keys) == [2])
       #expect(recorded.unreadable[2]?.message.contains("revision 2 of support-chat") == true)
-      // Nothing that is recorded later mixes with it.
+      // Nothing that is recorded later is mixed with it.
       try await store.record([found(4, at: day(1))], of: key, at: day(1))
       #expect(try await store.memory(of: key).memory.revisions.map(\.number) == [1, 3, 4])
     }
@@ -214,7 +214,7 @@ import Testing
     "UPDATE attempt SET digest = 'x'", "UPDATE attempt SET details = '{'", "UPDATE attempt SET opened_at = 'now'",
     "UPDATE endpoint SET notes = '{' WHERE name = 'support-chat'",
   ])
-  func `an endpoint whose attempt or notes are unreadable is named and keeps no other from being read`(
+  func `an endpoint with an unreadable attempt or notes is named and does not affect the others`(
     _ damage: String
   ) async throws {
     try await withTemporaryDirectory { path in
@@ -234,7 +234,7 @@ import Testing
     "UPDATE status SET warnings = '{'", "UPDATE status SET since = 'then'", "UPDATE status SET next_at = 'soon'",
     "UPDATE fleet SET problems = 'x'",
   ])
-  func `an unreadable status is told in its place`(_ damage: String) async throws {
+  func `an unreadable status is reported under its endpoint`(_ damage: String) async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       let statuses = ["a", "b"].map { name in

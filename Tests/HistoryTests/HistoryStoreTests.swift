@@ -24,7 +24,7 @@ import Testing
         checksDigest: RolloutPolicy().checksDigest), Rollout(config), RolloutOrigin(sourceCommit: commit))
   }
 
-  /// Changes that fill every corner of a memory.
+  /// Changes that use every part of a memory.
   private var everything: [MemoryChange] {
     let one = config("1")
     let two = config("2", ["LEVEL": "INFO"])
@@ -55,7 +55,7 @@ import Testing
     ]
   }
 
-  @Test func `a memory comes back from disk as the changes made it`() async throws {
+  @Test func `a memory read from disk equals the one that its changes produced`() async throws {
     try await withTemporaryDirectory { path in
       var expected = Memory()
       let writer = try HistoryStore.open(in: StateDirectory(path: path))
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test func `recording changes together or one by one is the same`() async throws {
+  @Test func `recording changes together or one at a time has the same result`() async throws {
     let together = try HistoryStore.passing()
     let oneByOne = try HistoryStore.passing()
     try await together.record(everything, of: key, at: at(0))
@@ -96,7 +96,7 @@ import Testing
     .closed(.init(.failed(.ours, "vLLM stopped"), at: Timestamp(milliseconds: 9))),
     .found(Rollout(EndpointConfig(entities: [])), id: "e7", version: nil, at: Timestamp(milliseconds: 9)),
   ])
-  func `every ending is kept`(change: MemoryChange) async throws {
+  func `every outcome is recorded`(change: MemoryChange) async throws {
     let store = try HistoryStore.passing()
     var expected = Memory()
     for change in [opened(config("1"), revision: 1), change] {
@@ -106,7 +106,7 @@ import Testing
     #expect(try await store.memory(of: key).memory == expected)
   }
 
-  @Test func `values that are not kept are taken from the live config, and missed by name`() async throws {
+  @Test func `values that are not recorded are taken from the live config, and missing ones are named`() async throws {
     let store = try HistoryStore.passing()
     try await store.record([opened(config("1", ["LEVEL": "INFO"]), revision: 1)], of: key, at: at(0))
     let without = try await store.memory(of: key)
@@ -116,7 +116,7 @@ import Testing
     #expect(with.memory.revisions.first?.config == config("1", ["LEVEL": "INFO"]))
   }
 
-  @Test func `a later change keeps a config that could not be put together`() async throws {
+  @Test func `a later change keeps a config that could not be restored`() async throws {
     let store = try HistoryStore.passing()
     let redacted = config("1", ["LEVEL": "INFO"])
     try await store.record([opened(redacted, revision: 1)], of: key, at: at(0))
@@ -126,7 +126,7 @@ import Testing
     #expect(revision?.outcome == .good)
   }
 
-  @Test func `two processes do not both open an attempt`() async throws {
+  @Test func `two processes cannot both open an attempt`() async throws {
     try await withTemporaryDirectory { path in
       let one = try HistoryStore.open(in: StateDirectory(path: path))
       let other = try HistoryStore.open(in: StateDirectory(path: path))
@@ -142,7 +142,7 @@ import Testing
     }
   }
 
-  @Test func `many processes that begin and write at once lose nothing`() async throws {
+  @Test func `many processes that open the store and write at once lose nothing`() async throws {
     try await withTemporaryDirectory { path in
       try await withThrowingTaskGroup(of: Void.self) { group in
         for index in 0..<8 {
@@ -160,7 +160,7 @@ import Testing
     }
   }
 
-  @Test func `a failed change leaves nothing of its company behind`() async throws {
+  @Test func `a failed change leaves none of its companion changes behind`() async throws {
     let store = try HistoryStore.passing()
     try await store.record([opened(config("1"), revision: 1)], of: key, at: at(0))
     let before = try await store.memory(of: key)
@@ -176,7 +176,7 @@ import Testing
     #expect(try await store.memory(of: key) == before)
   }
 
-  @Test func `the story of an endpoint can be read`() async throws {
+  @Test func `the history of an endpoint can be read`() async throws {
     let store = try HistoryStore.passing()
     try await store.record(everything, of: key, at: at(0))
     let events = try await store.events(of: key)
@@ -200,7 +200,7 @@ import Testing
     #expect(events.map(\.at) == events.map(\.at).sorted())
   }
 
-  @Test func `after a failure the story names the commits, and says why it went back`() async throws {
+  @Test func `after a failure, the history names the commits and the reason for the rollback`() async throws {
     let store = try HistoryStore.passing()
     let (two, three) = (config("2"), config("3"))
     let base = Attempt.Base.present(id: "e1", version: 2, lastUpdated: 5)
@@ -233,7 +233,7 @@ import Testing
       ])
   }
 
-  @Test func `events are bounded and the newest stay`() async throws {
+  @Test func `events are limited to the newest`() async throws {
     let store = try HistoryStore.passing()
     for index in 0..<1010 { try await store.note(HistoryEvent(at: at(0), what: "\(index)"), of: key) }
     let events = try await store.events(of: key, newest: 5000)
@@ -242,7 +242,7 @@ import Testing
     #expect(events.last?.what == "1009")
   }
 
-  @Test func `endpoints are told apart by provider, and listed by it`() async throws {
+  @Test func `endpoints are distinguished by provider and listed by it`() async throws {
     let store = try HistoryStore.passing()
     let elsewhere = EndpointKey(host: "https://elsewhere", name: key.name)
     try await store.record([.found(Rollout(config("1")), id: "e1", version: 1, at: at(0))], of: key, at: at(0))
@@ -253,7 +253,7 @@ import Testing
     #expect(try await store.memory(of: EndpointKey(host: key.host, name: "other")) == .nothing)
   }
 
-  @Test func `no value of the environment is in any file`() async throws {
+  @Test func `no environment value is in any file`() async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       try await store.record([opened(config("1", ["PASSWORD": "hunter2-hunter2"]), revision: 1)], of: key, at: at(0))
@@ -264,7 +264,7 @@ import Testing
     }
   }
 
-  @Test func `a history of a later version is refused and left as it is`() async throws {
+  @Test func `a history of a later version is refused and not changed`() async throws {
     try await withTemporaryDirectory { path in
       _ = try HistoryStore.open(in: StateDirectory(path: path))
       try runSQL("INSERT INTO grdb_migrations VALUES ('999: from the future')", on: "\(path)/history.sqlite")

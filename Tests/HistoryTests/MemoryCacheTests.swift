@@ -3,7 +3,7 @@ import History
 import Planning
 import Testing
 
-/// What a store has read before must never be told when it is no longer so.
+/// A store must never return what it has read before once it is out of date.
 @Suite struct MemoryCacheTests {
   private let key = EndpointKey(host: "http://127.0.0.1:7387", name: "support-chat")
 
@@ -17,7 +17,7 @@ import Testing
     .found(Rollout(config), id: "e1", version: 1, at: at(0))
   }
 
-  @Test func `what another process writes is seen at once`() async throws {
+  @Test func `a write of another process is visible at once`() async throws {
     try await withTemporaryDirectory { path in
       let one = try HistoryStore.open(in: StateDirectory(path: path))
       let other = try HistoryStore.open(in: StateDirectory(path: path))
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func `a write of our own is seen, and spares what was read of other endpoints`() async throws {
+  @Test func `a write of this process is visible and keeps what was read for other endpoints`() async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       let neighbour = EndpointKey(host: key.host, name: "neighbour")
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func `values are looked for anew when others are offered`() async throws {
+  @Test func `values are looked up again when others are offered`() async throws {
     let store = try HistoryStore.passing()
     let redacted = config("1", ["LEVEL": "INFO"])
     try await store.record([found(redacted)], of: key, at: at(0))
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test func `a change that fails leaves what was read as it was`() async throws {
+  @Test func `a change that fails leaves the cached memory as it was`() async throws {
     let store = try HistoryStore.passing()
     try await store.record([found(config("1"))], of: key, at: at(0))
     let before = try await store.memory(of: key)
@@ -67,16 +67,16 @@ import Testing
     #expect(try await store.memory(of: key) == before)
   }
 
-  @Test func `an event that makes the endpoint known makes its memory known`() async throws {
+  @Test func `an event that creates the endpoint's record loads its memory too`() async throws {
     let store = try HistoryStore.passing()
     #expect(try await store.memory(of: key).version == 0)
     try await store.note(HistoryEvent(at: at(0), what: "x"), of: key)
     #expect(try await store.memory(of: key).version == 1)
   }
 
-  /// `memories(host:)` reads the file each time; whatever two processes do, `memory(of:)` must say the same.
+  /// `memories(host:)` reads the file each time; whatever two processes do, `memory(of:)` must return the same.
   @Test(arguments: 0..<4)
-  func `whoever writes what in which order, what is kept is what is there`(seed: UInt64) async throws {
+  func `whichever process writes in whatever order, the cache equals the stored content`(seed: UInt64) async throws {
     try await withTemporaryDirectory { path in
       var dice = Dice(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
       let stores = try (0..<2).map { _ in try HistoryStore.open(in: StateDirectory(path: path)) }
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func `readers and writers at once see every version in order`() async throws {
+  @Test func `readers and writers running concurrently see every version in order`() async throws {
     try await withTemporaryDirectory { path in
       let stores = try (0..<2).map { _ in try HistoryStore.open(in: StateDirectory(path: path)) }
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -125,7 +125,7 @@ import Testing
   }
 }
 
-/// A small generator with a seed (xorshift64*), so that a failure can be run again.
+/// A small generator with a seed (xorshift64*), so that a failure can be reproduced.
 private struct Dice {
   var state: UInt64
 

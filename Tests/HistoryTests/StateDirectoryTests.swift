@@ -20,13 +20,13 @@ import Testing
     #expect(try StateDirectory(named: named, environment: environment).path == path, "\(why)")
   }
 
-  @Test func `without a home the flag is asked for`() async {
+  @Test func `without a home directory, the flag is required`() async {
     let error = await historyError { _ = try StateDirectory(named: nil, environment: [:]) }
     #expect(error?.code == .noStateDirectory)
     #expect(error?.next?.contains("--state") == true)
   }
 
-  @Test func `only the owner can read what is made`() async throws {
+  @Test func `only the owner can read the created files`() async throws {
     try await withTemporaryDirectory { root in
       let path = "\(root)/a/b"
       _ = try HistoryStore.open(in: StateDirectory(path: path))
@@ -38,14 +38,14 @@ import Testing
     }
   }
 
-  @Test func `looking where nothing was recorded makes no files`() async throws {
+  @Test func `reading an empty history creates no files`() async throws {
     try await withTemporaryDirectory { root in
       _ = try HistoryStore.openToRead(in: StateDirectory(path: "\(root)/state"))
       #expect(!FileManager.default.fileExists(atPath: "\(root)/state"))
     }
   }
 
-  @Test func `a file that is no database is refused and left as it is`() async throws {
+  @Test func `a file that is not a database is refused and not changed`() async throws {
     try await withTemporaryDirectory { root in
       let file = "\(root)/history.sqlite"
       let contents = Data("this is not a database, but somebody's notes ".utf8 + Array(repeating: 7, count: 4096))
@@ -58,7 +58,8 @@ import Testing
     }
   }
 
-  @Test func `a state directory that cannot be made says which part failed`() async throws {
+  @Test
+  func `a state directory that cannot be created is named`() async throws {
     try await withTemporaryDirectory { root in
       try Data().write(to: URL(filePath: "\(root)/file"))
       let error = await historyError { _ = try HistoryStore.open(in: StateDirectory(path: "\(root)/file/state")) }
@@ -76,7 +77,7 @@ import Testing
     }
   }
 
-  @Test func `a key that others could read is theirs no longer`() async throws {
+  @Test func `a key that others could read is made private`() async throws {
     try await withTemporaryDirectory { root in
       let key = "\(root)/history.key"
       try Data(repeating: 9, count: 32).write(to: URL(filePath: key))

@@ -3,7 +3,7 @@ import History
 import Planning
 import Testing
 
-/// A rollout in steps survives the process that began it.
+/// A rollout in steps survives the process that started it.
 @Suite struct StepRecordTests {
   private let key = EndpointKey(host: "http://127.0.0.1:7387", name: "chat")
   private let config = EndpointConfig(entities: [ServedEntity(entityName: "m", entityVersion: "2")])
@@ -19,7 +19,7 @@ import Testing
   @Test(arguments: [
     nil, RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .milliseconds(1500)), RolloutStep(traffic: 100),
   ])
-  func `the step of an attempt comes back from disk`(step: RolloutStep?) async throws {
+  func `the step of an attempt is restored from disk`(step: RolloutStep?) async throws {
     try await withTemporaryDirectory { path in
       let writer = try HistoryStore.open(in: StateDirectory(path: path))
       try await writer.record([.opened(attempt(step), Rollout(config), RolloutOrigin())], of: key, at: at(0))
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test func `each step is an event, and what was asked of nobody is none`() async throws {
+  @Test func `each step is an event, and a verification without requests is not`() async throws {
     try await withTemporaryDirectory { path in
       let store = try HistoryStore.open(in: StateDirectory(path: path))
       let first = attempt(RolloutStep(traffic: 0))
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test func `how the manifest wants it rolled out comes back from disk`() async throws {
+  @Test func `the manifest's rollout policy is restored from disk`() async throws {
     let policy = RolloutPolicy(
       deadline: .seconds(900), onFailure: .hold,
       checks: [VerificationCheck(prompt: "hi", expectedStatus: 201, contains: "Hello", withinSeconds: 2.5)],

@@ -2,7 +2,7 @@ import FoundationEssentials
 import GRDB
 import History
 
-/// Runs a test with a directory of its own, which is gone afterwards.
+/// Runs a test with a temporary directory, which is removed afterwards.
 func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
   let path = FileManager.default.temporaryDirectory.appending(path: "setpoint-history-\(UUID().uuidString)").path
   try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -16,7 +16,7 @@ func mode(of path: String) throws -> Int {
   return (attributes[.posixPermissions] as? Int ?? 0) & 0o777
 }
 
-/// What a throwing call threw, when that is a HistoryError.
+/// What a throwing call threw, if that is a HistoryError.
 func historyError(_ body: () async throws -> Void) async -> HistoryError? {
   do {
     try await body()
@@ -33,7 +33,7 @@ func allFiles(in path: String) throws -> [(name: String, contents: String)] {
   }
 }
 
-/// Changes a database behind the back of the program.
+/// Changes a database without the program's knowledge.
 func runSQL(_ sql: String, on file: String) throws {
   try DatabaseQueue(path: file).write { try $0.execute(sql: sql) }
 }

@@ -24,7 +24,7 @@ import Testing
   ]
 
   @Test(arguments: published)
-  func `of published messages is the published code`(key: [UInt8], message: [UInt8], hex: String) {
+  func `the code of published messages is the published code`(key: [UInt8], message: [UInt8], hex: String) {
     let code = HMACSHA256.authenticate(message, key: key)
     #expect(Hexadecimal.encode(code) == hex)
     #expect(HMACSHA256.isValid(code, for: message, key: key))
@@ -33,7 +33,7 @@ import Testing
     #expect(!HMACSHA256.isValid(Array(code.dropLast()), for: message, key: key))
   }
 
-  @Test func `equality in constant time is equality`() {
+  @Test func `comparison in constant time is equality`() {
     #expect(constantTimeEquals([], []))
     #expect(constantTimeEquals([1, 2, 3], [1, 2, 3]))
     #expect(!constantTimeEquals([1, 2, 3], [1, 2, 4]))

@@ -16,20 +16,20 @@ import Testing
   ]
 
   @Test(arguments: known)
-  func `of known texts is the published digest`(text: String, hex: String) {
+  func `the digest of known texts is the published digest`(text: String, hex: String) {
     #expect(SHA256.hash(text).hexString == hex)
     #expect(SHA256.hash(Array(text.utf8)).hexString == hex)
     #expect(SHA256.hash(text[...]).hexString == hex)
     #expect(SHA256.hash(AnySequence(text.utf8)).hexString == hex)
   }
 
-  @Test func `of a million letters is the published digest`() {
+  @Test func `the digest of a million letters is the published digest`() {
     let digest = SHA256.hash(String(repeating: "a", count: 1_000_000))
     #expect(digest.hexString == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
   }
 
   @Test(arguments: [1, 3, 63, 64, 65, 1000])
-  func `of pieces is the digest of the whole`(size: Int) {
+  func `the digest of pieces is the digest of the whole`(size: Int) {
     let bytes = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     var hasher = SHA256Hasher()
     for start in stride(from: 0, to: bytes.count, by: size) {
@@ -39,11 +39,11 @@ import Testing
     #expect(hasher.finalize() == SHA256.hash(bytes))
   }
 
-  @Test func `of nothing appended is the digest of the empty text`() {
+  @Test func `the digest of no pieces is the digest of the empty text`() {
     #expect(SHA256Hasher().finalize() == SHA256.hash(""))
   }
 
-  @Test func `survives the way to text and back in either case`() {
+  @Test func `a digest survives a round trip through text in either case`() {
     let digest = SHA256.hash("abc")
     #expect(SHA256Digest(hex: digest.hexString) == digest)
     #expect(SHA256Digest(hex: digest.hexString.uppercased()) == digest)
@@ -52,17 +52,17 @@ import Testing
   }
 
   @Test(arguments: ["", "ba", String(abc.dropLast()), abc + "00", "zz" + abc.dropFirst(2), "é" + abc.dropFirst(2)])
-  func `is not read from text that is no digest`(text: String) {
+  func `text that is not a digest is refused`(text: String) {
     #expect(SHA256Digest(hex: text) == nil)
   }
 
-  @Test func `sorts as its hexadecimal form`() {
+  @Test func `digests sort in the order of their hexadecimal form`() {
     let digests = (0..<200).map { SHA256.hash("\($0)") }
     #expect(digests.sorted().map(\.hexString) == digests.map(\.hexString).sorted())
     #expect(Set(digests).count == 200)
   }
 
-  @Test func `from many tasks at once is right`() async {
+  @Test func `digests computed in many tasks at once are right`() async {
     let expected = (0..<64).map { SHA256.hash("\($0)") }
     await withTaskGroup(of: Bool.self) { group in
       for task in 0..<8 {

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct `Secure random` {
   @Test(arguments: [0, 1, 2, 3, 16, 32, 100_000])
-  func `gives as many bytes as were asked for`(count: Int) throws {
+  func `the requested number of bytes is returned`(count: Int) throws {
     #expect(try SecureRandom.bytes(count: count).count == count)
   }
 

@@ -10,26 +10,26 @@ import Testing
     client = server.client()
   }
 
-  @Test func `comes piece by piece before its end`() async throws {
+  @Test func `a body arrives piece by piece before its end`() async throws {
     let key = uniqueKey()
     let response = try await client.execute(HTTPRequest(url: server.url("/stream?key=\(key)")))
     var pieces: [String] = []
     for try await bytes in response.body {
       pieces.append(String(decoding: bytes, as: UTF8.self))
-      // The server sends the next piece only now: the one before must have come through on its own.
+      // The server sends the next piece only now: the previous one must have arrived on its own.
       if pieces.count < 3 { try await server.release(key, piece: pieces.count) }
     }
     #expect(pieces == ["piece 0", "piece 1", "piece 2"])
     #expect(response.headers["X-Trailer"] == nil)
   }
 
-  @Test func `of many megabytes comes whole and in order`() async throws {
+  @Test func `a body of many megabytes arrives whole and in order`() async throws {
     let body = try await client.execute(HTTPRequest(url: server.url("/bytes?count=30000000"))).body.collect()
     #expect(body.count == 30_000_000)
     #expect(body.allSatisfy { $0 == UInt8(ascii: "x") })
   }
 
-  @Test func `that nobody reads is held back and holds up nobody else`() async throws {
+  @Test func `a body that nobody reads is held back and does not hold up others`() async throws {
     let key = uniqueKey()
     var unread: HTTPResponse? = try await client.execute(HTTPRequest(url: server.url("/flood?key=\(key)")))
     for _ in 0..<200 { _ = try await client.text(server.url("/connection")) }
@@ -37,11 +37,11 @@ import Testing
     unread = nil
     let facts: Facts = try await server.ask("closed", about: key)
     #expect(facts.closed == true)
-    // What the kernel's buffers and ours take, and no more: without back pressure it would be gigabytes.
+    // What the kernel's buffers and ours hold, and no more: without backpressure it would be gigabytes.
     #expect(facts.bytes < 32 << 20)
   }
 
-  @Test func `that was held back goes on where it stopped`() async throws {
+  @Test func `a body that was held back continues where it stopped`() async throws {
     let body = try await client.execute(HTTPRequest(url: server.url("/bytes?count=8000000"))).body
     for _ in 0..<50 { _ = try await client.text(server.url("/connection")) }
     var count = 0
@@ -49,7 +49,7 @@ import Testing
     #expect(count == 8_000_000)
   }
 
-  @Test func `that is dropped after some pieces ends the transfer`() async throws {
+  @Test func `dropping a body after some pieces ends the transfer`() async throws {
     let key = uniqueKey()
     for try await bytes in try await client.execute(HTTPRequest(url: server.url("/flood?key=\(key)"))).body
     where !bytes.isEmpty { break }
@@ -57,12 +57,12 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `outlives the client's last reference`() async throws {
+  @Test func `a body outlives the client's last reference`() async throws {
     let body = try await server.client().execute(HTTPRequest(url: server.url("/bytes?count=3000000"))).body
     #expect(try await body.collect().count == 3_000_000)
   }
 
-  @Test func `is refused as soon as it is known to be too large`() async throws {
+  @Test func `a body is refused as soon as it is known to be too large`() async throws {
     let declared = try await failure {
       _ = try await client.execute(HTTPRequest(url: server.url("/bytes?count=1001"))).body.collect(upTo: 1000)
     }
@@ -80,7 +80,7 @@ import Testing
     )
   }
 
-  @Test func `is counted after decompression`() async throws {
+  @Test func `the size of a body is counted after decompression`() async throws {
     let request = HTTPRequest(url: server.url("/bomb?megabytes=300"))
     let error = try await failure { _ = try await client.execute(request).body.collect() }
     #expect(error.code == .bodyTooLarge)
@@ -89,7 +89,7 @@ import Testing
     #expect(try await client.execute(small).body.collect() == [UInt8](repeating: 0, count: 5 << 20))
   }
 
-  @Test func `cannot be read by two tasks at once`() async throws {
+  @Test func `a body cannot be read by two tasks at once`() async throws {
     let key = uniqueKey()
     let body = try await client.execute(HTTPRequest(url: server.url("/stream?key=\(key)"))).body
     var first = body.makeAsyncIterator()
@@ -106,7 +106,7 @@ import Testing
           }
         }
       }
-      // One of them waits and one is refused; the refused one comes first, for the server sends nothing yet.
+      // One of them waits and one is refused; the refused one comes first, because the server sends nothing yet.
       var codes = [await group.next() ?? nil]
       try? await server.release(key, piece: 1)
       codes.append(await group.next() ?? nil)
@@ -116,7 +116,7 @@ import Testing
   }
 }
 
-@Suite struct `Cancelling a task` {
+@Suite struct `Canceling a task` {
   let server: TestServer
   let client: HTTPClient
 
@@ -125,7 +125,7 @@ import Testing
     client = server.client()
   }
 
-  @Test func `ends a request that waits for its answer`() async throws {
+  @Test func `cancellation ends a request that waits for its response`() async throws {
     let key = uniqueKey()
     let task = Task { [client, server] in
       try await client.execute(HTTPRequest(url: server.url("/silent?key=\(key)")))
@@ -140,7 +140,7 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `ends a body that is being read`() async throws {
+  @Test func `cancellation ends a body that is being read`() async throws {
     let key = uniqueKey()
     let (firstPieces, started) = AsyncStream.makeStream(of: Void.self)
     let task = Task { [client, server] in
@@ -155,7 +155,7 @@ import Testing
     #expect(error.responseBytesReceived > 0)
   }
 
-  @Test func `is seen by the server in the middle of a body`() async throws {
+  @Test func `cancellation is visible to the server in the middle of a body`() async throws {
     let key = uniqueKey()
     let (pieces, started) = AsyncStream.makeStream(of: Void.self)
     let task = Task { [client, server] in
@@ -170,7 +170,7 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `before the request begins sends nothing`() async throws {
+  @Test func `cancellation before the request begins sends nothing`() async throws {
     let key = uniqueKey()
     let task = Task { [client, server] in
       withUnsafeCurrentTask { $0?.cancel() }

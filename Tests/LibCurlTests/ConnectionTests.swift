@@ -11,14 +11,14 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `are used again for the next request`(secure: Bool) async throws {
+  func `a connection is reused for the next request`(secure: Bool) async throws {
     let url = secure ? server.secureURL("/connection") : server.url("/connection")
     let first = try await client.text(url)
     for _ in 0..<20 { #expect(try await client.text(url) == first) }
     #expect(try await server.client().text(url) != first)
   }
 
-  @Test func `that die under a repeatable request are replaced unseen`() async throws {
+  @Test func `a connection that is lost during a repeatable request is replaced unnoticed`() async throws {
     let key = uniqueKey()
     let url = server.url("/hang-up-when-reused?key=\(key)")
     #expect(try await client.text(url) == "fresh")
@@ -27,7 +27,7 @@ import Testing
     #expect(facts.requests == 3)
   }
 
-  @Test func `that die under a POST are reported, and it is not sent twice`() async throws {
+  @Test func `a connection that is lost during a POST is reported, and the POST is not sent twice`() async throws {
     let key = uniqueKey()
     let request = HTTPRequest(method: "POST", url: server.url("/hang-up-when-reused?key=\(key)"), body: [1, 2, 3])
     #expect(try await client.execute(request).body.collect() == Array("fresh".utf8))
@@ -39,7 +39,7 @@ import Testing
     #expect(try await client.execute(request).body.collect() == Array("fresh".utf8))
   }
 
-  @Test func `carry five hundred requests at once`() async throws {
+  @Test func `five hundred requests at once are answered`() async throws {
     let answers = try await withThrowingTaskGroup(of: (Int, String).self) { group in
       for number in 0..<500 {
         group.addTask { [client, server] in
@@ -53,7 +53,7 @@ import Testing
     #expect(answers.allSatisfy { number, body in body == "body \(number)" })
   }
 
-  @Test func `speak HTTP/2 over TLS where the server does`() async throws {
+  @Test func `HTTP/2 is used over TLS if the server supports it`() async throws {
     let url = "https://127.0.0.1:\(server.ports.http2)/"
     let response = try await client.execute(HTTPRequest(url: url))
     #expect(response.version == "HTTP/2")
@@ -62,7 +62,7 @@ import Testing
     #expect(try await client.text(url) == first)
   }
 
-  @Test func `of HTTP/2 are not shared with a body that nobody reads`() async throws {
+  @Test func `an HTTP/2 connection is not shared with a body that nobody reads`() async throws {
     let url = "https://127.0.0.1:\(server.ports.http2)/"
     let first = try await client.text(url)
     let unread = try await client.execute(HTTPRequest(url: url + "endless"))
@@ -80,21 +80,21 @@ import Testing
     server = try TestServer.running()
   }
 
-  @Test func `is not followed unless asked for`() async throws {
+  @Test func `a redirect is not followed unless requested`() async throws {
     let response = try await server.client().execute(HTTPRequest(url: server.url("/redirect")))
     #expect(response.status == 302)
     #expect(response.headers["location"] == "/connection")
     #expect(try await response.body.collect() == Array("moved".utf8))
   }
 
-  @Test func `is followed when asked for`() async throws {
+  @Test func `a redirect is followed on request`() async throws {
     let response = try await server.client(followRedirects: true).execute(HTTPRequest(url: server.url("/redirect")))
     #expect(response.status == 200)
     #expect(response.effectiveURL == server.url("/connection"))
     #expect(response.headers["location"] == nil)
   }
 
-  @Test func `does not carry a secret to another place`() async throws {
+  @Test func `a redirect does not carry a secret to another host`() async throws {
     let other = "http://localhost:\(server.ports.plain)/echo"
     let client = server.client(followRedirects: true)
     let request = HTTPRequest(
@@ -103,18 +103,18 @@ import Testing
     #expect(echo.values("Authorization") == [])
   }
 
-  @Test func `of a write is never followed`() async throws {
+  @Test func `a redirect of a write is never followed`() async throws {
     let request = HTTPRequest(method: "POST", url: server.url("/redirect"), body: [1])
     #expect(try await server.client(followRedirects: true).execute(request).status == 302)
   }
 
-  @Test func `without a location is an answer as any other`() async throws {
+  @Test func `a redirect without a location is an ordinary response`() async throws {
     let client = server.client(followRedirects: true)
     #expect(try await client.text(server.url("/redirect-nowhere")) == "multiple choices")
   }
 
   @Test(arguments: ["file:///etc/passwd", "ftp://127.0.0.1/"])
-  func `to another protocol is refused`(target: String) async throws {
+  func `a redirect to another protocol is refused`(target: String) async throws {
     let client = server.client(followRedirects: true)
     let error = try await failure {
       _ = try await client.execute(HTTPRequest(url: server.url("/redirect?to=\(target)")))
@@ -122,7 +122,7 @@ import Testing
     #expect(error.code == .other)
   }
 
-  @Test func `from https to http is refused`() async throws {
+  @Test func `a redirect from https to http is refused`() async throws {
     let client = server.client(followRedirects: true)
     let error = try await failure {
       let target = server.url("/connection")
@@ -131,7 +131,7 @@ import Testing
     #expect(error.code == .other)
   }
 
-  @Test func `in a circle ends`() async throws {
+  @Test func `a redirect loop ends`() async throws {
     let client = server.client(followRedirects: true)
     let error = try await failure {
       _ = try await client.execute(HTTPRequest(url: server.url("/circle")))

@@ -14,7 +14,7 @@ import Testing
     _ = try await client.execute(HTTPRequest(url: server.url(path))).body.collect()
   }
 
-  @Test func `to connect says where and that nothing was sent`() async throws {
+  @Test func `a failure to connect says where, and that nothing was sent`() async throws {
     let error = try await failure {
       _ = try await client.execute(HTTPRequest(url: "http://127.0.0.1:\(server.ports.closed)/path"))
     }
@@ -24,8 +24,8 @@ import Testing
     #expect("\(error)".hasPrefix("GET http://127.0.0.1:\(server.ports.closed)/path: could not connect: "))
   }
 
-  @Test func `to find the host names it`() async throws {
-    // A label of more than 63 letters is no host name: the resolver says so without asking anybody.
+  @Test func `a failure to resolve a host names it`() async throws {
+    // A label of more than 63 letters is not a valid host name: the resolver says so without a query.
     let host = String(repeating: "a", count: 70) + ".invalid"
     let error = try await failure { _ = try await client.execute(HTTPRequest(url: "http://\(host)/")) }
     #expect(error.code == .resolve)
@@ -33,7 +33,7 @@ import Testing
     #expect(!error.requestMayHaveBeenSent)
   }
 
-  @Test func `in the middle of a body comes after what had arrived`() async throws {
+  @Test func `a failure in the middle of a body comes after the bytes that had arrived`() async throws {
     let key = uniqueKey()
     var iterator = try await client.execute(HTTPRequest(url: server.url("/reset?key=\(key)"))).body.makeAsyncIterator()
     #expect(try await iterator.next() == Array("ten bytes.".utf8))
@@ -44,31 +44,31 @@ import Testing
     #expect(error.responseBytesReceived > 10)
   }
 
-  @Test func `to send the whole body is no short body`() async throws {
+  @Test func `an incomplete body is a failure and not a short body`() async throws {
     let error = try await failure { try await get("/truncate") }
     #expect(error.code == .connectionLost)
   }
 
-  @Test func `to answer at all leaves open whether the request was seen`() async throws {
+  @Test func `a missing response leaves open whether the request was seen`() async throws {
     let error = try await failure { try await get("/hang-up") }
     #expect(error.code == .connectionLost)
     #expect(error.requestMayHaveBeenSent)
     #expect(error.responseBytesReceived == 0)
   }
 
-  @Test func `to stop sending headers is bounded`() async throws {
+  @Test func `endless headers are a failure at the limit`() async throws {
     let error = try await failure { try await get("/endless-headers") }
     #expect(error.code == .other)
     #expect(error.message.contains("headers are larger than the limit"))
   }
 
-  @Test func `to speak HTTP is told`() async throws {
+  @Test func `a response that is not HTTP is reported`() async throws {
     let error = try await failure { try await get("/not-http") }
     #expect(error.code == .other)
     #expect(error.message.contains("HTTP/0.9"))
   }
 
-  @Test func `tells no secret`() async throws {
+  @Test func `a failure message contains no secret`() async throws {
     let address = "user:hunter2@127.0.0.1:\(server.ports.closed)/path?token=swordfish#part"
     for url in ["http://\(address)", "gopher://\(address)", "http:// \(address)", "http://\(address)\r\n", address] {
       let request = HTTPRequest(url: url, headers: [HTTPField("Authorization", "Bearer opensesame")])
@@ -80,8 +80,8 @@ import Testing
     }
   }
 
-  /// libcurl leaves SIGPIPE to its user when it may not use signals. By default it ends the process.
-  @Test func `of the server to take an upload over TLS does not end the process`() async throws {
+  /// libcurl leaves SIGPIPE to its user if it may not use signals. By default SIGPIPE ends the process.
+  @Test func `a server's refusal of an upload over TLS does not end the process`() async throws {
     let (url, caFile) = (server.secureURL("/reset-upload"), server.caFile)
     await #expect(processExitsWith: .success) { [url = url as String, caFile = caFile as String] in
       restoreDefaultSIGPIPE()

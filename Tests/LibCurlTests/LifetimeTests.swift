@@ -9,7 +9,7 @@ import Testing
     server = try TestServer.running()
   }
 
-  @Test func `that was shut down takes no request`() async throws {
+  @Test func `a client that was shut down accepts no request`() async throws {
     let client = server.client()
     _ = try await client.text(server.url("/connection"))
     await client.shutdown()
@@ -19,13 +19,13 @@ import Testing
     #expect(!error.requestMayHaveBeenSent)
   }
 
-  @Test func `that was shut down before its first request takes none either`() async throws {
+  @Test func `a client that was shut down before its first request accepts none either`() async throws {
     let client = server.client()
     await client.shutdown()
     #expect(try await failure { _ = try await client.text(server.url("/connection")) }.code == .shutDown)
   }
 
-  @Test func `that is shut down fails what is under way`() async throws {
+  @Test func `shutting down a client fails its requests in flight`() async throws {
     let client = server.client()
     let (waiting, reading) = (uniqueKey(), uniqueKey())
     let body = try await client.execute(HTTPRequest(url: server.url("/stall?key=\(reading)"))).body
@@ -43,11 +43,12 @@ import Testing
     }
   }
 
-  @Test func `starts no thread and opens nothing before its first request, and leaves neither behind`() async throws {
+  @Test
+  func `a client starts no thread before its first request and leaves none behind`() async throws {
     let url = server.url("/connection")
     await #expect(processExitsWith: .success) { [url = url as String] in
       let configuration = HTTPClientConfiguration(proxy: .none)
-      // The first client brings what stays: the runtime's threads, libcurl's and OpenSSL's own set-up.
+      // The first client adds what stays: the threads of the runtime, and the setup of libcurl and OpenSSL.
       let first = HTTPClient(configuration: configuration)
       _ = try await first.text(url)
       await first.shutdown()
@@ -63,7 +64,7 @@ import Testing
         await client.shutdown()
       }
       for _ in 0..<100 { _ = try await HTTPClient(configuration: configuration).text(url) }
-      // A thread that was told to end takes a moment to be gone.
+      // A thread that was told to end takes a moment to disappear.
       let patience = ContinuousClock.now + .seconds(30)
       while try count("task") >= threads + 50 || count("fd") >= files + 50, .now < patience { await Task.yield() }
       #expect(try count("task") < threads + 50)

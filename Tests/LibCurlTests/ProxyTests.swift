@@ -2,13 +2,13 @@ import Foundation
 import LibCurl
 import Testing
 
-/// What the test proxy answers to a plain request instead of passing it on.
+/// The test proxy's response to a plain request instead of passing it on.
 struct Proxied: Codable, Equatable {
   let proxied: String
   let user: String
 }
 
-/// In a process that uses a client and has default signals, as a command-line tool does.
+/// In a process that uses a client and has default signals, like a command-line tool.
 func restoreDefaultSIGPIPE() {
   signal(SIGPIPE, SIG_DFL)
 }
@@ -24,9 +24,9 @@ func restoreDefaultSIGPIPE() {
     HTTPClient(configuration: HTTPClientConfiguration(caFile: server.caFile, proxy: proxy))
   }
 
-  @Test func `named in the environment is used, and not for the hosts of no_proxy`() async throws {
+  @Test func `a proxy in the environment is used, except for the hosts in no_proxy`() async throws {
     let (proxy, url) = ("http://aladdin:opensesame@127.0.0.1:\(server.ports.proxy)", server.url("/connection"))
-    // The environment belongs to the whole process, therefore a process of its own.
+    // The environment belongs to the whole process, so this needs its own process.
     await #expect(processExitsWith: .success) { [proxy = proxy as String, url = url as String] in
       for name in ["no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"] { unsetenv(name) }
       setenv("http_proxy", proxy, 1)
@@ -40,7 +40,7 @@ func restoreDefaultSIGPIPE() {
     }
   }
 
-  @Test func `named in the configuration is used, with its exceptions`() async throws {
+  @Test func `a proxy in the configuration is used, with its exceptions`() async throws {
     let proxy = "http://127.0.0.1:\(server.ports.proxy)"
     let url = server.url("/connection")
     let seen: Proxied = try await client(.url(proxy)).json(HTTPRequest(url: url))
@@ -48,7 +48,7 @@ func restoreDefaultSIGPIPE() {
     #expect(Int(try await client(.url(proxy, except: "127.0.0.1")).text(url)) != nil)
   }
 
-  @Test func `tunnels TLS, and its own headers are not taken for the answer's`() async throws {
+  @Test func `a proxy tunnels TLS, and its own headers are not mistaken for the response's`() async throws {
     let client = client(.url("http://127.0.0.1:\(server.ports.proxy)"))
     let response = try await client.execute(HTTPRequest(url: server.secureURL("/connection")))
     #expect(response.status == 200)
@@ -57,7 +57,7 @@ func restoreDefaultSIGPIPE() {
     #expect(try await client.execute(HTTPRequest(url: server.secureURL("/connection"))).body.collect() == first)
   }
 
-  @Test func `that refuses is named as the cause, without its password`() async throws {
+  @Test func `a proxy that refuses is named as the cause, without its password`() async throws {
     let client = client(.url("http://denied:hunter2@127.0.0.1:\(server.ports.proxy)"))
     let error = try await failure { _ = try await client.execute(HTTPRequest(url: server.secureURL("/connection"))) }
     #expect(error.code == .proxy)
@@ -66,7 +66,7 @@ func restoreDefaultSIGPIPE() {
     #expect(!error.requestMayHaveBeenSent)
   }
 
-  @Test func `that is not there is a failure to connect`() async throws {
+  @Test func `a missing proxy is a failure to connect`() async throws {
     let client = client(.url("http://127.0.0.1:\(server.ports.closed)"))
     let error = try await failure { _ = try await client.execute(HTTPRequest(url: server.url("/connection"))) }
     #expect(error.code == .connect)

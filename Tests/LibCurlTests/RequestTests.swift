@@ -10,7 +10,7 @@ import Testing
     client = server.client()
   }
 
-  @Test func `of the simplest kind is a GET without a body`() async throws {
+  @Test func `a simple request is a GET without a body`() async throws {
     let response = try await client.execute(HTTPRequest(url: server.url("/echo?a=1&b=%20")))
     #expect(response.status == 200)
     #expect(response.version == "HTTP/1.1")
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(arguments: ["POST", "PUT", "PATCH", "DELETE", "GET"])
-  func `carries its body and headers with any method`(method: String) async throws {
+  func `a request carries its body and headers with any method`(method: String) async throws {
     let body = #"{"name": "support-chat", "note": "größer"}"#
     let echo: Echo = try await client.json(
       HTTPRequest(
@@ -45,9 +45,9 @@ import Testing
   }
 
   @Test(arguments: [("POST", ["0"]), ("PUT", ["0"]), ("PATCH", ["0"]), ("DELETE", []), ("OPTIONS-LIKE", [])])
-  func `without a body says so where its method needs it`(method: String, length: [String]) async throws {
+  func `a request without a body says so if its method requires it`(method: String, length: [String]) async throws {
     guard method != "OPTIONS-LIKE" else {
-      // A method that this server does not know: sent as it is, and answered by the server.
+      // A method that this server does not know: it is sent as it is, and answered by the server.
       let response = try await client.execute(HTTPRequest(method: method, url: server.url("/echo")))
       #expect(response.status == 501)
       return
@@ -59,14 +59,14 @@ import Testing
     #expect(echo.values("Expect") == [])
   }
 
-  @Test func `with the method HEAD gets headers and no body`() async throws {
+  @Test func `a HEAD request gets headers and no body`() async throws {
     let response = try await client.execute(HTTPRequest(method: "HEAD", url: server.url("/bytes?count=500")))
     #expect(response.status == 200)
     #expect(response.headers["Content-Length"] == "500")
     #expect(try await response.body.collect().isEmpty)
   }
 
-  @Test func `with a body of many megabytes arrives whole`() async throws {
+  @Test func `a request with a body of many megabytes arrives whole`() async throws {
     struct Length: Decodable {
       let length: Int
     }
@@ -76,12 +76,12 @@ import Testing
   }
 
   @Test(arguments: [200, 204, 301, 304, 400, 404, 418, 429, 500, 503])
-  func `is answered by whatever status the server gives`(status: Int) async throws {
+  func `a request returns whatever status the server sends`(status: Int) async throws {
     let response = try await client.execute(HTTPRequest(url: server.url("/status?code=\(status)")))
     #expect(response.status == status)
   }
 
-  @Test func `sees the headers of its answer in order and in any case`() async throws {
+  @Test func `the headers of a response are in order and found in any case`() async throws {
     let headers = try await client.execute(HTTPRequest(url: server.url("/fields"))).headers
     #expect(headers["set-cookie"] == "a=1")
     #expect(headers.all("SET-COOKIE") == ["a=1", "b=2"])
@@ -91,7 +91,7 @@ import Testing
     #expect(headers.all("X-Absent") == [])
   }
 
-  @Test func `does not take early hints for the answer`() async throws {
+  @Test func `early hints are not mistaken for the response`() async throws {
     let response = try await client.execute(HTTPRequest(url: server.url("/early-hints")))
     #expect(response.status == 200)
     #expect(response.headers["X-Real"] == "yes")
@@ -99,7 +99,7 @@ import Testing
     #expect(try await response.body.collect() == Array("after the hints".utf8))
   }
 
-  @Test func `gets compressed bodies decompressed`() async throws {
+  @Test func `compressed bodies are decompressed`() async throws {
     #expect(try await client.text(server.url("/gzip")) == "small text")
     let echo: Echo = try await client.json(HTTPRequest(url: server.url("/echo")))
     #expect(echo.values("Accept-Encoding").first?.contains("gzip") == true)
@@ -137,7 +137,7 @@ import Testing
   ]
 
   @Test(arguments: refused.indices)
-  func `is refused with the reason`(index: Int) async throws {
+  func `a request that cannot be sent is refused with the reason`(index: Int) async throws {
     let (request, reason) = Self.refused[index]
     let client = HTTPClient()
     let error = try await failure { _ = try await client.execute(request) }
@@ -148,7 +148,7 @@ import Testing
     #expect(!"\(error)".contains("\r"))
   }
 
-  @Test func `because of the client's user agent is refused too`() async throws {
+  @Test func `a request with an invalid user agent of the client is refused too`() async throws {
     let client = HTTPClient(configuration: HTTPClientConfiguration(userAgent: "a\r\nX-Evil: 1"))
     let error = try await failure { _ = try await client.execute(HTTPRequest(url: Self.url)) }
     #expect(error.code == .invalidRequest)

@@ -13,13 +13,13 @@ import Testing
     return try await client.execute(HTTPRequest(url: url)).status
   }
 
-  @Test func `accepts a server whose authority is in the file`() async throws {
+  @Test func `a server whose authority is in the file is accepted`() async throws {
     #expect(try await get(server.secureURL("/connection"), caFile: server.caFile) == 200)
     let byName = "https://localhost:\(server.ports.secure)/connection"
     #expect(try await get(byName, caFile: server.caFile) == 200)
   }
 
-  @Test func `refuses a server of an unknown authority`() async throws {
+  @Test func `a server of an unknown authority is refused`() async throws {
     let error = try await failure { _ = try await get(server.secureURL("/connection?key=unsent"), caFile: nil) }
     #expect(error.code == .tls)
     #expect(error.message.contains("certificate"))
@@ -28,20 +28,20 @@ import Testing
     #expect(facts.requests == 0)
   }
 
-  @Test func `refuses a certificate of another host`() async throws {
+  @Test func `a certificate of another host is refused`() async throws {
     let url = "https://127.0.0.1:\(server.ports.stranger)/connection"
     let error = try await failure { _ = try await get(url, caFile: server.caFile) }
     #expect(error.code == .tls)
     #expect(error.message.contains("127.0.0.1"))
   }
 
-  @Test func `says when the authorities' file cannot be read`() async throws {
+  @Test func `an unreadable file of authorities is reported`() async throws {
     let error = try await failure { _ = try await get(server.secureURL("/"), caFile: "/no/such/authorities.pem") }
     #expect(error.code == .tls)
     #expect(error.message.contains("/no/such/authorities.pem"))
   }
 
-  @Test func `does not talk to a server without it`() async throws {
+  @Test func `a plaintext server is refused`() async throws {
     let error = try await failure {
       _ = try await get("https://127.0.0.1:\(server.ports.plain)/connection", caFile: server.caFile)
     }

@@ -19,7 +19,7 @@ struct TestServer: Sendable {
 
   static func running() throws -> TestServer { try shared.get() }
 
-  /// A second server, for tests that measure time: the load of the others does not slow it.
+  /// A second server, for tests that measure time: the load of the others does not slow it down.
   static func quiet() throws -> TestServer { try unloaded.get() }
 
   private static let shared = Result { try TestServer() }
@@ -38,7 +38,7 @@ struct TestServer: Sendable {
     var line = Data()
     while line.last != UInt8(ascii: "\n") {
       let more = output.fileHandleForReading.availableData
-      try #require(!more.isEmpty, "the test server ended before it said its ports; it needs python3 and openssl")
+      try #require(!more.isEmpty, "the test server ended before it printed its ports; it needs python3 and openssl")
       line += more
     }
     let address = try JSONDecoder().decode(Address.self, from: line)
@@ -51,13 +51,13 @@ struct TestServer: Sendable {
 
   func secureURL(_ path: String) -> String { "https://127.0.0.1:\(ports.secure)\(path)" }
 
-  /// A client that trusts the server and uses no proxy of the machine the tests run on.
+  /// A client that trusts the server and ignores the proxy settings of the machine.
   func client(followRedirects: Bool = false) -> HTTPClient {
     HTTPClient(
       configuration: HTTPClientConfiguration(caFile: caFile, proxy: .none, followRedirects: followRedirects))
   }
 
-  /// Asks the server something about the request with a key, over a client of its own.
+  /// Asks the server about the request with a key, over a separate client.
   func ask<Answer: Decodable>(_ question: String, about key: String, as: Answer.Type = Answer.self) async throws
     -> Answer
   {
@@ -101,7 +101,7 @@ extension HTTPClient {
   }
 }
 
-/// A key under which the server remembers one request.
+/// A key under which the server records one request.
 func uniqueKey() -> String { UUID().uuidString }
 
 /// The `HTTPClientError` that `body` must throw.

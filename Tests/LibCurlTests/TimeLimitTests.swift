@@ -16,7 +16,7 @@ import Testing
     _ = try await client.execute(HTTPRequest(url: url, timeouts: timeouts)).body.collect()
   }
 
-  @Test func `for the connection covers the TLS handshake, and idle does not count before`() async throws {
+  @Test func `the connect timeout covers the TLS handshake, and the idle timeout starts after it`() async throws {
     let error = try await failure {
       let url = "https://127.0.0.1:\(server.ports.mute)/"
       try await limited(url, connect: .milliseconds(400), idle: .milliseconds(100), total: nil)
@@ -26,7 +26,7 @@ import Testing
     #expect(!error.requestMayHaveBeenSent)
   }
 
-  @Test func `for silence runs while the answer is awaited`() async throws {
+  @Test func `the idle timeout runs while waiting for the response`() async throws {
     let key = uniqueKey()
     let error = try await failure {
       try await limited(server.url("/silent?key=\(key)"), idle: .milliseconds(200), total: nil)
@@ -38,15 +38,15 @@ import Testing
     #expect(facts.closed == true)
   }
 
-  @Test func `for silence runs in the middle of a body`() async throws {
+  @Test func `the idle timeout runs in the middle of a body`() async throws {
     let error = try await failure {
       try await limited(server.url("/stall?key=\(uniqueKey())"), idle: .milliseconds(200), total: .seconds(60))
     }
     #expect(error.code == .timeout(.idle))
   }
 
-  @Test func `for silence does not count while the caller is the one who waits`() async throws {
-    // More than a busy server pauses in the middle of an answer.
+  @Test func `the idle timeout does not run while the caller is not reading`() async throws {
+    // Longer than a busy server pauses in the middle of a response.
     let timeouts = HTTPTimeouts(connect: nil, idle: .seconds(6), total: nil)
     let request = HTTPRequest(url: server.url("/bytes?count=30000000"), timeouts: timeouts)
     let body = try await client.execute(request).body
@@ -57,11 +57,11 @@ import Testing
     #expect(try await body.collect().count == 30_000_000)
   }
 
-  @Test func `for the whole is set where nobody sets one, so that a byte a second comes to an end`() {
+  @Test func `a total timeout is set by default, so that a body of one byte per second ends`() {
     #expect(HTTPClientConfiguration().timeouts.total == .seconds(120))
   }
 
-  @Test func `for the whole ends a body that never ends`() async throws {
+  @Test func `the total timeout ends a body that never ends`() async throws {
     let error = try await failure {
       try await limited(server.url("/drip?key=\(uniqueKey())"), idle: .seconds(30), total: .milliseconds(300))
     }
@@ -69,7 +69,7 @@ import Testing
     #expect(error.message == "not finished within 0.3 s")
   }
 
-  @Test func `for the whole runs from the start`() async throws {
+  @Test func `the total timeout runs from the start`() async throws {
     let error = try await failure {
       try await limited("https://127.0.0.1:\(server.ports.mute)/", idle: nil, total: .milliseconds(200))
     }
@@ -77,7 +77,7 @@ import Testing
     #expect(!error.requestMayHaveBeenSent)
   }
 
-  @Test func `of the client holds where the request has none`() async throws {
+  @Test func `the client's timeout applies if the request has none`() async throws {
     var configuration = HTTPClientConfiguration(proxy: .none)
     configuration.timeouts.idle = .milliseconds(200)
     let client = HTTPClient(configuration: configuration)

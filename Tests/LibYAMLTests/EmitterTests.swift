@@ -2,7 +2,7 @@ import LibYAML
 import Testing
 
 @Suite struct `Writing YAML` {
-  @Test func `a manifest looks as kubectl would write it`() {
+  @Test func `a manifest is formatted as kubectl would write it`() {
     let value = YAMLValue.mapping([
       ("apiVersion", .string("serving.setpoint.dev/v1alpha1")),
       ("metadata", .mapping([("name", .string("support-chat")), ("labels", .mapping([]))])),
@@ -66,7 +66,7 @@ import Testing
   ]
 
   @Test(arguments: texts)
-  func `a text is quoted when any reader could take it for something else`(text: String, written: String) {
+  func `text is quoted if any reader could read it as something else`(text: String, written: String) {
     #expect(YAMLEmitter.emit(.string(text)) == written + "\n")
   }
 
@@ -75,11 +75,11 @@ import Testing
   ]
 
   @Test(arguments: floats)
-  func `a float is a float to both versions of YAML`(value: Double, written: String) {
+  func `a float is a float in both versions of YAML`(value: Double, written: String) {
     #expect(YAMLEmitter.emit(.float(value)) == written + "\n")
   }
 
-  @Test(arguments: 0..<20 as Range<UInt64>) func `what is written is read back as it was`(seed: UInt64) throws {
+  @Test(arguments: 0..<20 as Range<UInt64>) func `written values are read back unchanged`(seed: UInt64) throws {
     var random = Random(seed: seed)
     for _ in 0..<40 {
       let value = anyValue(depth: 4, &random)
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test(arguments: 0..<20 as Range<UInt64>)
-  func `comments, whatever they hold, change nothing of what is read back`(seed: UInt64) throws {
+  func `comments do not change what is read back, whatever they contain`(seed: UInt64) throws {
     var random = Random(seed: seed)
     for _ in 0..<40 {
       let value = anyValue(depth: 4, &random)

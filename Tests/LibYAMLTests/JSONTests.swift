@@ -14,7 +14,7 @@ private func fault(_ text: String, file: String = "f.json") -> String {
   }
 }
 
-/// A tree in one line, to compare at a glance: keys and scalars with their places.
+/// A tree in one line, to compare at a glance: keys and scalars with their positions.
 private func render(_ node: YAMLNode) -> String {
   let place = "@\(node.mark.line):\(node.mark.column)"
   switch node.value {
@@ -28,13 +28,13 @@ private func render(_ node: YAMLNode) -> String {
 
 @Suite struct `Reading JSON` {
   @Test(arguments: ["f.json", "F.JSON", "f.yaml", "-"])
-  func `surrogate pairs are joined, whatever the file is called`(file: String) throws {
+  func `surrogate pairs are joined, whatever the file's name`(file: String) throws {
     let root = try #require(try documents(#"{"a": "\ud83d\ude00 \u00e9\/\b\f\n\r\t\"\\"}"#, file: file).first?.root)
     #expect(root.mapping?["a"]?.text == "😀 é/\u{8}\u{c}\n\r\t\"\\")
     #expect(root.mapping?["a"]?.scalar?.kind == .string)
   }
 
-  @Test func `every key and value has its place, in columns of characters`() throws {
+  @Test func `every key and value has its position, in columns of characters`() throws {
     let text = "{\n\t\"é\": [1, \"x\"],\r\n  \"b\":{\"c\":null}\n}\n"
     #expect(
       try render(#require(documents(text).first?.root))
@@ -55,14 +55,14 @@ private func render(_ node: YAMLNode) -> String {
       ])
   }
 
-  @Test func `long keys, tabs and deep nesting within the limit are read`() throws {
+  @Test func `long keys, tabs and deep nesting within the limit are accepted`() throws {
     let key = String(repeating: "k", count: 5000)
     #expect(try documents("{\t\"\(key)\"\t:\t1}").first?.root?.mapping?[key]?.text == "1")
     #expect(fault(String(repeating: "[", count: 64) + String(repeating: "]", count: 64)) == "no error")
     #expect(fault(String(repeating: "[", count: 100_000)) == "f.json:1:65: nested more than 64 levels deep")
   }
 
-  @Test func `several documents may follow each other`() throws {
+  @Test func `several documents may follow one another`() throws {
     #expect(try documents("{\"a\": 1}\n{\"b\": 2} [3]").count == 3)
     #expect(try documents("---\n{\"a\": \"\\ud83d\\ude00\"}\n---\n{\"b\": 2}\n", file: "-").count == 2)
     #expect(try documents(" \n").isEmpty)
@@ -90,11 +90,11 @@ private func render(_ node: YAMLNode) -> String {
     ("{\"a\"", "f.json:1:5: unexpected end of file: expected \":\" after the key"),
     ("{\"a\": [1 {}]}", "f.json:1:10: expected \",\" or \"]\""),
   ])
-  func `a fault is told in terms of JSON, unless the text is YAML without one`(text: String, expected: String) {
+  func `an error is described in terms of JSON, unless the text is valid YAML`(text: String, expected: String) {
     #expect(fault(text) == expected)
   }
 
-  @Test func `YAML in flow style is no JSON and is read as before`() throws {
+  @Test func `YAML in flow style is not JSON and is read as YAML`() throws {
     #expect(try documents("{a: 1, 'b': [x, y,],}", file: "f.yaml").first?.root?.mapping?["a"]?.text == "1")
     #expect(try documents("{a: 1}", file: "f.json").first?.root?.mapping?["a"]?.text == "1")
     #expect(fault("{\"a\": \"\\ud83d\\ude00\", b: 1}", file: "f.yaml").contains("\"\\U0001F600\""))
@@ -105,7 +105,7 @@ private func render(_ node: YAMLNode) -> String {
     #expect(throws: YAMLError.self) { try YAMLParser.documents(in: bytes, file: "f.json") }
   }
 
-  @Test func `one long line is read in time that grows with its length alone`() throws {
+  @Test func `one long line is read in linear time`() throws {
     let items = (0..<90_000).map { _ in "1" }.joined(separator: ",")
     let clock = ContinuousClock()
     var count = 0

@@ -37,7 +37,7 @@ private func fault(_ bytes: [UInt8], limits: YAMLLimits = .standard) -> String {
 private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { fault(Array(text.utf8), limits: limits) }
 
 @Suite struct `Reading YAML` {
-  @Test func `every scalar, key and collection carries its line and column`() throws {
+  @Test func `every scalar, key and collection has its line and column`() throws {
     let tree = try root("a: 1\nlist:\n  - x\n  - {k: \"v\", é: w}\n")
     #expect(
       render(tree) == """
@@ -56,19 +56,19 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
         """)
   }
 
-  @Test func `a document names its file and the place where it begins`() throws {
+  @Test func `a document has its file and the position where it begins`() throws {
     let documents = try YAMLParser.documents(in: Array("# none\n\na: 1\n".utf8), file: "f.yaml")
     #expect(documents.first?.location.description == "f.yaml:3:1")
   }
 
-  @Test func `a file holds several documents, empty ones included`() throws {
+  @Test func `a file contains several documents, empty ones included`() throws {
     let all = try documents("# only a comment\n---\na: 1\n---\n---\n~\n...\n--- two\n")
     #expect(all.map { $0.root?.mark.line } == [3, nil, 6, 8])
     #expect(try documents("").isEmpty)
     #expect(try documents("# nothing\n").isEmpty)
   }
 
-  @Test func `line breaks of Windows and a byte order mark change no position`() throws {
+  @Test func `Windows line breaks and a byte order mark do not change positions`() throws {
     #expect(try render(root("a: 1\r\nb:\r\n  c: 2\r\n")) == render(root("a: 1\nb:\n  c: 2\n")))
     let marked = try YAMLParser.documents(in: [0xEF, 0xBB, 0xBF] + Array("a: 1".utf8), file: "f")
     #expect(try render(#require(marked.first?.root)) == render(root("a: 1")))
@@ -92,7 +92,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
 }
 
 @Suite struct `Anchors and merge keys` {
-  @Test func `an alias stands for its anchor's node, at the anchor's place`() throws {
+  @Test func `an alias stands for its anchor's node, at the anchor's position`() throws {
     #expect(
       try render(root("a: &x {k: v}\nb: *x\n")) == """
         map @1:1
@@ -128,7 +128,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     #expect(entries.map { "\($0.key.text)=\($0.value.text ?? "?")" } == expected)
   }
 
-  @Test func `anchors do not reach into the next document`() {
+  @Test func `an anchor does not apply to the next document`() {
     #expect(
       fault("a: &x 1\n---\nb: *x\n") == "f.yaml:3:4: no anchor &x is defined before this alias in the document")
   }
@@ -182,7 +182,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   ]
 
   @Test(arguments: faults)
-  func `a fault is named with its place, in libyaml's words where libyaml found it`(text: String, expected: String) {
+  func `an error has its position, in libyaml's words if libyaml found it`(text: String, expected: String) {
     #expect(fault(text) == expected)
   }
 
@@ -195,12 +195,12 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   ]
 
   @Test(arguments: notUTF8)
-  func `bytes that are not UTF-8 are named with their place`(text: String, bytes: [UInt8], expected: String) {
+  func `bytes that are not UTF-8 are reported with their position`(text: String, bytes: [UInt8], expected: String) {
     #expect(fault(Array(text.utf8) + bytes).hasPrefix(expected))
     #expect(fault(Array(text.utf8) + bytes).contains("save"))
   }
 
-  @Test func `a fault in one document does not hide the next documents`() {
+  @Test func `an error in one document does not hide the next documents`() {
     let text = """
       a: 1
       ---
@@ -227,7 +227,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     #expect(seen == ["1 1", "fault in line 4", "5 1", "fault in line 7", "fault in line 10", "12 1"])
   }
 
-  @Test func `reading stops when it is told to, and after a hundred faults`() {
+  @Test func `reading stops when told to, and after a hundred errors`() {
     var faults = 0
     let text = Array(String(repeating: "---\n@\n", count: 1000).utf8)
     YAMLParser.read(text, file: SourceFile("f")) { _ in
@@ -243,35 +243,35 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   }
 }
 
-/// The shortest time of several that something took: of the others the machine may have been busy with something else.
+/// The shortest of several measured times: during the others, the machine may have been busy.
 private func quickest(_ action: () -> Void) -> Duration {
   let clock = ContinuousClock()
   return (0..<5).map { _ in clock.measure(action) }.min() ?? .zero
 }
 
 @Suite struct `Limits` {
-  /// Nine levels of nine aliases: three hundred million nodes when followed.
+  /// Nine levels of nine aliases: three hundred million nodes if followed.
   private static let billionLaughs: String =
     "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
     + (1...9).map { level in
       "a\(level): &a\(level) [\((0..<9).map { _ in "*a\(level - 1)" }.joined(separator: ", "))]\n"
     }.joined()
 
-  @Test func `a billion laughs are refused in under a tenth of a second`() {
+  @Test func `a billion laughs attack is refused in under a tenth of a second`() {
     var message = ""
     let taken = quickest { message = fault(Self.billionLaughs) }
     #expect(message == "f.yaml:6:10: the document has more than 100000 nodes, including aliases")
     #expect(taken < .milliseconds(100))
   }
 
-  @Test func `merging does not get around the bound`() {
+  @Test func `merging does not get around the limit`() {
     let text =
       "a: &a {\((0..<1000).map { "k\($0): 1" }.joined(separator: ", "))}\nb:\n"
       + String(repeating: "  - {<<: [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]}\n", count: 100)
     #expect(fault(text).contains("the document has more than 100000 nodes"))
   }
 
-  @Test func `aliases are bounded over all documents of a file`() {
+  @Test func `aliases are limited over all documents of a file`() {
     let document = "---\na: &a [\((0..<100).map { _ in "x" }.joined(separator: ", "))]\nb: [*a, *a, *a]\n"
     var limits = YAMLLimits.standard
     limits.aliasedNodesPerFile = 1000
@@ -281,21 +281,21 @@ private func quickest(_ action: () -> Void) -> Duration {
         == "f.yaml:12:5: the aliases of this file expand to more than 1000 nodes")
   }
 
-  @Test func `depth is bounded, aliases followed`() {
+  @Test func `depth is limited, with aliases followed`() {
     #expect(fault(String(repeating: "[", count: 64) + String(repeating: "]", count: 64)) == "no error")
     #expect(fault(String(repeating: "[", count: 100_000)) == "f.yaml:1:65: nested more than 64 levels deep")
     let chain = "a0: &a0 [x]\n" + (1...70).map { "a\($0): &a\($0) [*a\($0 - 1)]\n" }.joined()
     #expect(fault(chain) == "f.yaml:63:12: nested more than 64 levels deep")
   }
 
-  @Test func `size is bounded`() {
+  @Test func `size is limited`() {
     var limits = YAMLLimits.standard
     limits.bytes = 10
     #expect(fault("a: 1234567", limits: limits) == "no error")
     #expect(fault("a: 12345678", limits: limits) == "f.yaml:1:1: the file has 11 bytes; at most 10 are read")
   }
 
-  @Test func `a mapping of many keys is read in no time and still refuses a duplicate`() {
+  @Test func `a mapping of many keys is read quickly, and a duplicate is still refused`() {
     let keys = (0..<20_000).map { "key\($0): 1\n" }.joined()
     var message = ""
     let taken = quickest { message = fault(keys + "key19000: 2\n") }
@@ -304,8 +304,8 @@ private func quickest(_ action: () -> Void) -> Duration {
   }
 }
 
-@Suite struct `Broken bytes` {
-  @Test(arguments: 0..<8 as Range<UInt64>) func `never crash the reader`(seed: UInt64) {
+@Suite struct `Damaged bytes` {
+  @Test(arguments: 0..<8 as Range<UInt64>) func `damaged bytes never crash the reader`(seed: UInt64) {
     var random = Random(seed: seed)
     let whole = Array(
       "%YAML 1.2\n---\na: &x {b: [1, 'c', \"d\\n\"], <<: {e: |\n  f\n}}\n? g\n: *x\n--- !t >-\n h\n...\n".utf8)
@@ -331,7 +331,7 @@ private func quickest(_ action: () -> Void) -> Duration {
   }
 }
 
-/// A small deterministic generator (SplitMix64), so that a failure can be repeated.
+/// A small deterministic generator (SplitMix64), so that a failure can be reproduced.
 struct Random: RandomNumberGenerator {
   private var state: UInt64
 

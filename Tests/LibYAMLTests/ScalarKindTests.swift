@@ -1,7 +1,7 @@
 import LibYAML
 import Testing
 
-@Suite struct `What a scalar means` {
+@Suite struct `The meaning of a scalar` {
   private static let plain: [(text: String, kind: ScalarKind)] = [
     ("", .null), ("~", .null), ("null", .null), ("Null", .null), ("nULL", .string),
     ("true", .bool(true)), ("False", .bool(false)), ("tRUE", .string),
@@ -27,7 +27,7 @@ import Testing
   ]
 
   @Test(arguments: plain)
-  func `plain text follows YAML 1.2, and what 1.1 reads otherwise is set apart`(text: String, kind: ScalarKind) {
+  func `plain text follows YAML 1.2, and text that 1.1 reads differently is marked`(text: String, kind: ScalarKind) {
     #expect(ScalarKind(plain: text) == kind)
   }
 
@@ -47,7 +47,7 @@ import Testing
   ]
 
   @Test(arguments: marked)
-  func `quotes make text, a tag decides before the look`(text: String, kind: ScalarKind) throws {
+  func `quotes make a string, and a tag takes precedence over the form`(text: String, kind: ScalarKind) throws {
     let document = try #require(try YAMLParser.documents(in: Array(text.utf8), file: "f").first)
     #expect(document.root?.scalar?.kind == kind)
   }

@@ -22,7 +22,7 @@ import Testing
     "registered_model": ["name": "chat", "aliases": [["alias": "champion", "version": "7"]]]
   ]
 
-  @Test func `its calls go below the address, names encoded`() async throws {
+  @Test func `its calls go below the address, with names encoded`() async throws {
     let network = ScriptedTransport([.json(Self.ready)])
     _ = try await resolver(network).resolve(model: "a b&c", alias: "champion")
     try await resolver(network).requireServable(model: "chat", version: "7")
@@ -33,14 +33,14 @@ import Testing
       ])
   }
 
-  @Test func `a version is a text or a number, and READY where nothing is said`() async throws {
+  @Test func `a version is a string or a number, and READY if it has no status`() async throws {
     for version: JSONValue in ["7", 7] {
       let network = ScriptedTransport([.json(["model_version": ["version": version]])])
       #expect(try await resolver(network).resolve(model: "chat", alias: "champion") == ResolvedVersion("7"))
     }
   }
 
-  @Test func `its words on a version's status are kept`() async {
+  @Test func `its message about a version's status is kept`() async {
     let version: JSONValue = ["version": "7", "status": "FAILED_REGISTRATION", "status_message": "the disk is full"]
     let network = ScriptedTransport([.json(["model_version": version])])
     let error = await #expect(throws: ModelRegistryError.self) {
@@ -52,8 +52,8 @@ import Testing
   @Test(arguments: [
     aliasMissing, .error(404, "RESOURCE_DOES_NOT_EXIST", "Registered model alias next not found."),
   ])
-  func `a missing alias may be a bad request or not found`(answer: ScriptedTransport.Answer) async {
-    // A bad request is followed by a look at the model, and the advice by another.
+  func `a missing alias may be answered with 400 or 404`(answer: ScriptedTransport.Answer) async {
+    // A bad request is followed by a read of the model, and the advice by another.
     let network = ScriptedTransport([answer, .json(Self.model)])
     let error = await #expect(throws: ModelRegistryError.self) {
       try await resolver(network).resolve(model: "chat", alias: "next")
@@ -63,7 +63,7 @@ import Testing
     #expect(error?.advice == "it has @champion")
   }
 
-  @Test func `another bad request about an alias that is there is no missing alias`() async {
+  @Test func `another 400 about an existing alias is not a missing alias`() async {
     let network = ScriptedTransport([
       .error(400, "INVALID_PARAMETER_VALUE", "Invalid alias name."), .json(Self.model),
     ])
@@ -83,7 +83,7 @@ import Testing
     #expect(network.requests.map(\.url) == [address, address + "&page_token=a", address + "&page_token=b"])
   }
 
-  // MARK: - Who asks
+  // MARK: - Credentials
 
   private static let proofs: [(environment: [String: String], header: String?)] = [
     ([:], nil), (["MLFLOW_TRACKING_TOKEN": ""], nil),
@@ -101,7 +101,7 @@ import Testing
   ]
 
   @Test(arguments: proofs)
-  func `it is shown what MLflow's own client would show`(
+  func `it receives the credentials that MLflow's own client would send`(
     environment: [String: String], header: String?
   ) async throws {
     let network = ScriptedTransport([.json(Self.ready)])
@@ -115,7 +115,7 @@ import Testing
     ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_PASSWORD is not"),
     ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_PASSWORD is set, but MLFLOW_TRACKING_USERNAME is not"),
   ])
-  func `half of a name and password is an error`(variable: String, message: String) {
+  func `a user name without a password, or the reverse, is an error`(variable: String, message: String) {
     let error = #expect(throws: TargetError.self) { try MLflowCredentials(environment: [variable: "s3cret-words"]) }
     #expect(error?.message == message)
   }
@@ -124,7 +124,7 @@ import Testing
     (MLflowCredentials.token(Secret("s3cret-words")), "s3cret-words, or s3cret-words"),
     (.password(user: "ada", Secret("s3cret-words")), "s3cret-words, or YWRhOnMzY3JldC13b3Jkcw=="),
   ])
-  func `no message repeats them`(credentials: MLflowCredentials, sent: String) async {
+  func `no message contains the credentials`(credentials: MLflowCredentials, sent: String) async {
     let network = ScriptedTransport([.error(400, "BAD_REQUEST", "you said \(sent)")])
     let error = await #expect(throws: ServingError.self) {
       try await resolver(network, credentials).resolve(model: "chat", alias: "champion")
@@ -160,7 +160,7 @@ import Testing
   ]
 
   @Test(arguments: troubles)
-  func `the advice is one for an MLflow server`(
+  func `the advice fits an MLflow server`(
     trouble: (answer: ScriptedTransport.Answer, credentials: MLflowCredentials, advice: String)
   ) async {
     let error = await #expect(throws: ServingError.self) {
@@ -178,7 +178,7 @@ import Testing
     ("mlflow:https://mlflow.example.com/base/", .mlflow(url: "https://mlflow.example.com/base", source: "a test")),
     ("mlflow:127.0.0.1:5000", .mlflow(url: "http://127.0.0.1:5000", source: "a test")),
   ])
-  func `is read`(text: String, choice: RegistryChoice) throws {
+  func `a valid registry is accepted`(text: String, choice: RegistryChoice) throws {
     #expect(try RegistryChoice(text, source: "a test") == choice)
   }
 
@@ -187,7 +187,7 @@ import Testing
     ("http://mlflow:5000", "write workspace, or mlflow:"), ("mlflow:", "it is empty"),
     ("mlflow:ftp://x", "neither http nor https"), ("mlflow:http://ada:s3cret@mlflow:5000", "it contains a user name"),
   ])
-  func `is refused with what would be right`(text: String, words: String) {
+  func `an invalid registry is refused with the expected form`(text: String, words: String) {
     let error = #expect(throws: TargetError.self) { try RegistryChoice(text, source: "a test") }
     #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     #expect(error?.description.contains("s3cret") == false)

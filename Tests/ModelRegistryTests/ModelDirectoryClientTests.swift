@@ -9,26 +9,26 @@ import Testing
   private let workspace = WorkspaceDouble()
   private var directory: ModelDirectoryClient { ModelDirectoryClient(workspace.client) }
 
-  @Test func `registering counts up from 1 and makes the model`() async throws {
+  @Test func `registering counts up from 1 and creates the model`() async throws {
     #expect(try await directory.register("chat", source: "/models/v1", entrypoint: "vllm serve .").version == 1)
     #expect(try await directory.register("chat", source: "/models/v2").version == 2)
     #expect(try await directory.models().map(\.fullName) == ["chat"])
   }
 
-  @Test func `a registration whose answer is lost is not sent twice`() async throws {
+  @Test func `a registration whose response is lost is not sent twice`() async throws {
     workspace.fail("POST", with: .loseAnswer)
     let error = await #expect(throws: ServingError.self) { try await directory.register("chat", source: "/models/v1") }
     #expect(error?.outcomeUnknown == true)
     #expect(workspace.writes.count == 1)
   }
 
-  @Test func `a refused registration brings the server's words`() async throws {
+  @Test func `a refused registration returns the server's words`() async throws {
     let error = await #expect(throws: ServingError.self) { try await directory.register("chat", source: "relative") }
     #expect(error?.kind == .invalid)
     #expect(error?.serverMessage == "source: an absolute path is needed")
   }
 
-  @Test func `versions are gathered over empty pages and put in order`() async throws {
+  @Test func `versions are collected over empty pages and sorted`() async throws {
     workspace.setModel("chat", versions: [1: .ready, 2: .failedRegistration, 10: .ready])
     let versions = try await directory.versions(of: "chat")
     #expect(versions.map(\.version) == [1, 2, 10])
@@ -48,7 +48,7 @@ import Testing
     #expect(error?.kind == .notFound)
   }
 
-  @Test func `a page's token that comes again ends the list and is named`() async throws {
+  @Test func `a repeated page token ends the list with an error that names it`() async throws {
     let network = ScriptedTransport([.json(["model_versions": [], "next_page_token": "again"])])
     let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(network.client()).versions(of: "chat")
@@ -57,7 +57,7 @@ import Testing
     #expect(network.requests.count == 2)
   }
 
-  /// A network that answers each call with one more page.
+  /// A network that answers each call with another page.
   private func endless(_ items: String = "", timing: TestTiming = TestTiming(), page: Duration = .zero) -> ServingClient
   {
     let transport: Transport = { request in
@@ -74,7 +74,7 @@ import Testing
     return ServingClient(.test, version: "1", transport: transport, timing: timing.timing)
   }
 
-  @Test func `a list that has a next page for ever ends after a thousand`() async throws {
+  @Test func `an endless list of pages ends after a thousand`() async throws {
     let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(endless(#"{"version": 1}"#)).versions(of: "chat")
     }
@@ -82,7 +82,7 @@ import Testing
     #expect(error?.serverMessage == "the list has not ended after 1000 pages with 1000 items")
   }
 
-  @Test func `a list of large pages ends at its bytes`() async throws {
+  @Test func `a list of large pages ends at the byte limit`() async throws {
     let comment = String(repeating: "x", count: 30 << 20)
     let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(endless(#"{"comment": "\#(comment)"}"#)).versions(of: "chat")
@@ -90,7 +90,7 @@ import Testing
     #expect(error?.serverMessage == "the list has not ended after 3 pages with 3 items and more than 64 MB")
   }
 
-  @Test func `a list of slow pages ends at its time`() async throws {
+  @Test func `a list of slow pages ends at the time limit`() async throws {
     let error = await #expect(throws: ServingError.self) {
       try await ModelDirectoryClient(endless(page: .seconds(50))).versions(of: "chat")
     }

@@ -26,7 +26,7 @@ import Testing
     RegistrationWait(limit: limit, timing: workspace.timing.timing) { [story] in story.append($0, $1) }
   }
 
-  @Test func `a version is asked for every ten seconds until it is registered`() async throws {
+  @Test func `a version is checked every ten seconds until it is registered`() async throws {
     workspace.setRegistering(Self.model, version: 8, looks: 3)
     let found = try await VersionResolver(workspace.client).resolve(model: Self.model, alias: "next", wait())
     #expect(found == ResolvedVersion("8"))
@@ -35,7 +35,7 @@ import Testing
     #expect(story.all.map(\.event) == [.waits(Self.words), .waits(Self.words), .waits(Self.words), .ended])
   }
 
-  @Test func `what is registered already is not spoken of`() async throws {
+  @Test func `a version that is already registered is not mentioned`() async throws {
     _ = try await VersionResolver(workspace.client).resolve(model: Self.model, alias: "latest", wait())
     #expect(story.all.isEmpty && workspace.timing.pauses.isEmpty)
   }
@@ -52,7 +52,7 @@ import Testing
     #expect(story.all.map(\.name) == ["latest of main.support.qwen3", "latest of main.support.qwen3"])
   }
 
-  @Test func `when the time is over it says for how long it waited`() async throws {
+  @Test func `on timeout, the error says how long it waited`() async throws {
     let resolver = VersionResolver(workspace.client)
     let wait = wait(.seconds(25))
     let error = await #expect(throws: ModelRegistryError.self) {
@@ -61,7 +61,7 @@ import Testing
     #expect(error?.kind == .notYetRegistered)
     #expect(error?.message == Self.words + ", after 25 seconds of waiting")
     #expect(workspace.timing.pauses.count == 2)
-    // The time is that of all waits together: the next one has none left.
+    // The timeout covers all waits together: nothing of it is left for the next one.
     await #expect(throws: ModelRegistryError.self) {
       try await resolver.resolve(model: Self.model, alias: "next", wait)
     }

@@ -5,7 +5,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// The registries that one and the same workspace double plays.
+/// The registries that one workspace double simulates.
 enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   case unityCatalog
   case mlflow
@@ -39,7 +39,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: TestedRegistry.allCases, ["champion", "@champion"])
-  func `an alias means a version number, in one call`(registry: TestedRegistry, alias: String) async throws {
+  func `an alias resolves to a version number in one call`(registry: TestedRegistry, alias: String) async throws {
     #expect(
       try await registry.resolver(workspace).resolve(model: Self.model, alias: alias) == ResolvedVersion("7"))
     #expect(workspace.calls.count == 1)
@@ -56,9 +56,9 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     ("main.support.empty", "latest", .noSuchVersion, "has no versions"),
   ]
 
-  // An alias that is not there is a 404 to Unity Catalog and a 400 to MLflow (serving-api.md 1.5).
+  // A missing alias is a 404 in Unity Catalog and a 400 in MLflow (serving-api.md 1.5).
   @Test(arguments: TestedRegistry.allCases, refusals)
-  func `an alias that means no servable version is told from the others`(
+  func `an alias of a version that cannot be served is distinguished from the others`(
     registry: TestedRegistry, refusal: (model: String, alias: String, kind: ModelRegistryError.Kind, text: String)
   ) async {
     let error = await #expect(throws: ModelRegistryError.self) {
@@ -69,7 +69,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: TestedRegistry.allCases)
-  func `what is missing is said once, and not again in the server's words`(registry: TestedRegistry) async {
+  func `a missing item is reported once, and not again in the server's words`(registry: TestedRegistry) async {
     let error = await #expect(throws: ModelRegistryError.self) {
       try await registry.resolver(workspace).resolve(model: Self.model, alias: "chapion")
     }
@@ -78,7 +78,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
 
   private static let newest: [(versions: [Int64: ModelVersionStatus], newest: ResolvedVersion)] = [
     ([1: .ready], ResolvedVersion("1")),
-    // By number and not as text, and whatever order the registry gives them in.
+    // By number and not as text, in whatever order the registry returns them.
     ([1: .ready, 2: .ready, 9: .ready, 10: .ready], ResolvedVersion("10")),
     ([7: .ready, 8: .pendingRegistration, 9: .pendingRegistration], ResolvedVersion("7", registering: ["9", "8"])),
     ([5: .pendingRegistration, 7: .ready], ResolvedVersion("7")),
@@ -94,7 +94,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
       try await registry.resolver(workspace).resolve(model: "main.support.moving", alias: "latest") == item.newest)
   }
 
-  @Test func `of a newer version that is still being registered is told`() {
+  @Test func `a newer version that is still being registered is reported`() {
     #expect(ResolvedVersion("7").remark(on: "m") == nil)
     #expect(
       ResolvedVersion("7", registering: ["8"]).remark(on: "m")
@@ -111,7 +111,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
       ([6: .failedRegistration, 8: .pendingRegistration], .notYetRegistered, "(version 8)"),
       ([6: .failedRegistration, 5: .failedRegistration], .notServable, "(version 6) cannot be served"),
     ])
-  func `latest of versions of which none can be served says which is the newest, and why`(
+  func `if no version can be served, latest says which is the newest, and why`(
     registry: TestedRegistry, item: (versions: [Int64: ModelVersionStatus], kind: ModelRegistryError.Kind, text: String)
   ) async {
     workspace.setModel("main.support.moving", versions: item.versions)
@@ -128,7 +128,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
       ("7", ModelRegistryError.Kind?.none, ""), ("8", .notYetRegistered, "wait until it is READY, then try again"),
       ("6", .notServable, "register the model again"), ("10", .noSuchVersion, "it has 9, 8, 7 and 6"),
     ])
-  func `a version is servable when it is READY`(
+  func `a version can be served if it is READY`(
     registry: TestedRegistry, item: (version: String, kind: ModelRegistryError.Kind?, advice: String)
   ) async throws {
     do {
@@ -141,7 +141,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 
   @Test(arguments: TestedRegistry.allCases)
-  func `a version of a model that is not there is a model that is not there`(registry: TestedRegistry) async {
+  func `a version of a missing model is reported as a missing model`(registry: TestedRegistry) async {
     let error = await #expect(throws: ModelRegistryError.self) {
       try await registry.resolver(workspace).requireServable(model: "main.support.missing", version: "1")
     }
@@ -154,7 +154,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
       WorkspaceDouble.Fault.answer(status: 403, errorCode: "PERMISSION_DENIED", message: "EXECUTE is missing"),
       .answer(status: 404, errorCode: "ENDPOINT_NOT_FOUND", message: "No API found"), .refuseConnection,
     ])
-  func `a registry that cannot be asked says nothing about the alias`(
+  func `an unreachable registry says nothing about the alias`(
     registry: TestedRegistry, fault: WorkspaceDouble.Fault
   ) async {
     workspace.fail("GET", times: 100, with: fault)
@@ -165,7 +165,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test func `an answer that names no version is no version`() async {
+  @Test func `a response that names no version is not a version`() async {
     let network = ScriptedTransport([.json(["model_name": "main.a.b", "status": "READY"])])
     let error = await #expect(throws: ServingError.self) {
       try await VersionResolver(network.client()).resolve(model: "main.a.b", alias: "champion")
@@ -174,7 +174,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
   }
 }
 
-/// Names without dots: the registry of a workspace before Unity Catalog, or the directory of a plane.
+/// Names without dots: the workspace registry from before Unity Catalog, or the model directory of a plane.
 @Suite struct `A bare model name` {
   private let workspace = WorkspaceDouble()
   private var resolver: VersionResolver { VersionResolver(workspace.client) }
@@ -184,13 +184,13 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
       "chat", versions: [2: .ready, 10: .ready, 11: .pendingRegistration], aliases: ["champion": 2])
   }
 
-  @Test func `is asked for in the workspace's registry`() async throws {
+  @Test func `a bare model name is looked up in the workspace's registry`() async throws {
     try await resolver.requireServable(model: "chat", version: "2")
     #expect(try await resolver.resolve(model: "chat", alias: "latest") == ResolvedVersion("10", registering: ["11"]))
     #expect(workspace.calls.allSatisfy { $0.path.hasPrefix("/api/2.0/mlflow/") }, "\(workspace.calls)")
   }
 
-  @Test func `has no aliases there, which is said`() async {
+  @Test func `the workspace's registry has no aliases, and the error says so`() async {
     let error = await #expect(throws: ModelRegistryError.self) {
       try await resolver.resolve(model: "chat", alias: "champion")
     }
@@ -203,7 +203,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     #expect(missing?.kind == .noSuchModel)
   }
 
-  @Test func `is a plane's where the address has no calls of MLflow's`() async throws {
+  @Test func `a bare model name is looked up in a plane if the address does not have MLflow's API`() async throws {
     workspace.setPlan { _, call in
       call.path.hasPrefix("/api/2.0/mlflow/")
         ? .answer(status: 404, errorCode: "ENDPOINT_NOT_FOUND", message: "No API found") : nil
@@ -213,7 +213,7 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
     try await resolver.requireServable(model: "chat", version: "10")
   }
 
-  @Test func `at the plane of this machine is the plane's at once`() async throws {
+  @Test func `at the plane on this machine, a bare model name is looked up there directly`() async throws {
     let network = ScriptedTransport([.json(["model_name": "chat", "version": 3, "status": "READY"])])
     let target = ProviderTarget(
       url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "a file", isLocalPlane: true)

@@ -3,7 +3,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// What a manifest names by an alias, and what is told when the alias moves.
+/// Aliases in manifests, and what is reported when an alias moves.
 @Suite struct AliasTests {
   private let champion = AliasedVersion(model: "main.support.qwen3", alias: "@champion", version: "3")
 
@@ -24,7 +24,7 @@ import Testing
     return Memory(revisions: all)
   }
 
-  @Test func `a moved alias is an update that says from where to where`() throws {
+  @Test func `a moved alias is an update that shows the old and the new version`() throws {
     let decision = decided(following(rollout("4")), live(v3), memory((v3, .good), aliases: [[champion]]))
     let words = "the alias @champion of main.support.qwen3 moved from version 3 to 4"
     #expect(decision.action == .update)
@@ -46,7 +46,7 @@ import Testing
     #expect(plan.json["changes"]?.arrayValue?.first?["detail"] == .string(words))
   }
 
-  @Test func `a newer version is an update that says from where latest moved`() {
+  @Test func `a newer version is an update that shows which version latest had`() {
     let former = AliasedVersion(model: champion.model, alias: "latest", version: "3")
     let decision = decided(
       following(rollout("4"), alias: "latest"), live(v3), memory((v3, .good), aliases: [[former]]))
@@ -60,7 +60,7 @@ import Testing
     #expect(origin.aliases == [AliasedVersion(model: champion.model, alias: "latest", version: "4")])
   }
 
-  @Test func `the words stay while the update is sent`() {
+  @Test func `the message stays while the update is sent`() {
     var memory = memory((v3, .good), aliases: [[champion]])
     let first = decided(following(rollout("4")), live(v3), memory)
     if let change = first.next.change { memory.apply(change) }
@@ -69,7 +69,7 @@ import Testing
     #expect(second.reason == first.reason)
   }
 
-  @Test func `an alias that moves back goes back, and says both`() {
+  @Test func `an alias that moves back is an update back, and shows both versions`() {
     let four = AliasedVersion(model: champion.model, alias: "@champion", version: "4")
     let memory = memory((v3, .good), (rollout("4"), .good), aliases: [[champion], [four]])
     let decision = decided(following(v3), live(rollout("4")), memory)
@@ -79,7 +79,7 @@ import Testing
         == "the alias @champion of main.support.qwen3 moved from version 4 to 3, as in revision 1")
   }
 
-  @Test func `another alias, another model or a version that was written out is no move`() {
+  @Test func `another alias, another model or an explicit version is not an alias move`() {
     let others = [
       [AliasedVersion(model: champion.model, alias: "@challenger", version: "3")],
       [AliasedVersion(model: "main.support.other", alias: "@champion", version: "3")], [],
@@ -92,7 +92,7 @@ import Testing
     #expect(pinned.reason == Reason(.specChanged))
   }
 
-  @Test func `after a failed version the next move of its alias is told from there`() {
+  @Test func `after a failed version, the next move of its alias is reported from that version`() {
     let four = AliasedVersion(model: champion.model, alias: "@champion", version: "4")
     let memory = memory((v3, .good), (rollout("4"), .failed(.ours, "x")), aliases: [[champion], [four]])
     let held = Held(digest: rollout("4").digest, cause: .failed, target: v3.digest)
@@ -108,10 +108,10 @@ import Testing
     memory.apply(opened(.update, [champion]))
     memory.apply(.closed(.init(.good, at: now)))
     memory.apply(opened(.rollback, []))
-    #expect(memory.revisions.first?.aliases == [champion], "a rollback asks no alias")
+    #expect(memory.revisions.first?.aliases == [champion], "a rollback resolves no alias")
     memory.apply(.closed(.init(.good, at: now)))
     memory.apply(opened(.update, []))
-    #expect(memory.revisions.first?.aliases == [], "the version is written out now")
+    #expect(memory.revisions.first?.aliases == [], "the version is explicit now")
   }
 }
 
@@ -123,7 +123,7 @@ import Testing
     (.verification, "revision 2 failed its verification", "vLLM stopped"),
     (.rollback, "a user chose it instead of revision 2", ""),
   ])
-  func `a rollback tells what it leaves, why, and the commit that brought that`(
+  func `a rollback reports the config that it leaves, the reason, and the commit that introduced it`(
     cause: Held.Cause, because: String, why: String
   ) {
     let failed = Revision(

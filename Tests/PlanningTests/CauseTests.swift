@@ -18,14 +18,14 @@ import Testing
     ("No module named 'vllm'", .ours, ""),
     ("something nobody has seen before", .ours, ""),
   ])
-  func `a message says whose fault it was`(message: String, cause: CauseClass, plain: String) {
+  func `a message determines whose fault a failure is`(message: String, cause: CauseClass, plain: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == cause)
     #expect(found.words.contains(message), "the provider's words are kept")
     #expect(plain.isEmpty || found.words.contains(plain))
   }
 
-  @Test func `one entity through our fault is enough`() {
+  @Test func `one entity that failed through our fault is enough`() {
     let pending = ObservedConfig(
       version: 6, config: v2.config,
       deployments: [
@@ -37,11 +37,11 @@ import Testing
       name: "chat", id: "id", pending: pending, readiness: .notReady, update: .failed)
     let found = FailureCause(of: failed)
     #expect(found.cause == .ours)
-    #expect(found.words.hasPrefix("a: no capacity ("), "whose words, and what to do")
+    #expect(found.words.hasPrefix("a: no capacity ("), "the source of the message, and what to do")
     #expect(found.words.contains("); b: out of memory ("))
   }
 
-  @Test func `what was seen while it ran counts where the provider shows nothing any more`() {
+  @Test func `messages seen during the update count if the provider no longer shows them`() {
     var failed = live(v1, update: .failed)
     failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(message: "Insufficient capacity in the region")])
     let found = FailureCause(of: failed)
@@ -49,7 +49,7 @@ import Testing
     #expect(found.words.contains("Insufficient capacity in the region"))
   }
 
-  @Test func `where the provider's words say nothing, a line of the log does`() {
+  @Test func `if the provider's message says nothing, a log line does`() {
     var failed = live(v1, pending: v2, update: .failed, message: "The container did not become healthy")
     let entity = failed.pending?.deployments.keys.first ?? ""
     failed.evidence = RolloutEvidence(
@@ -62,7 +62,7 @@ import Testing
     #expect(found.words.contains("its log: vllm serve: error: unrecognized arguments: --tensor"))
   }
 
-  @Test func `a log that speaks of the network does not make a failure theirs`() {
+  @Test func `a log that mentions the network does not make a failure the provider's`() {
     var failed = live(v1, update: .failed)
     failed.evidence = RolloutEvidence(entities: ["qwen3-2": .init(serverLog: ["connection reset by peer"])])
     let found = FailureCause(of: failed)
@@ -70,7 +70,7 @@ import Testing
     #expect(found.words == "the provider gave no reason")
   }
 
-  @Test func `no message counts as ours: nothing is sent again for ever`() {
+  @Test func `a failure without a message counts as ours, so nothing is sent again forever`() {
     let found = FailureCause(of: live(v1, update: .failed))
     #expect(found == FailureCause(of: live(v1, update: .failed)))
     #expect(found.cause == .ours)
@@ -83,7 +83,7 @@ import Testing
     (408, nil, "unavailable"), (429, nil, "unavailable"), (500, nil, "unavailable"), (503, nil, "unavailable"),
     (400, "RESOURCE_EXHAUSTED", "unavailable"), (302, nil, "unavailable"),
   ])
-  func `a refused write is ours, a conflict or theirs`(status: Int, code: String?, word: String) {
+  func `a refused write is ours, a conflict or the provider's`(status: Int, code: String?, word: String) {
     let receipt = Receipt(failure: status, errorCode: code, message: "words", retryAfter: .seconds(3))
     switch receipt {
     case .refused(let words): #expect(word == "refused" && words == "words")
@@ -94,7 +94,7 @@ import Testing
     }
   }
 
-  @Test func `a version still being registered is a matter of time`() {
+  @Test func `a version that is still being registered is a temporary cause`() {
     let receipt = Receipt(failure: 400, message: "version 3 is PENDING_REGISTRATION")
     #expect(receipt == .unavailable("version 3 is PENDING_REGISTRATION", retryAfter: nil))
   }
@@ -106,7 +106,7 @@ import Testing
     ("No such file: connection reset by peer while it was fetched", "the network failed"),
     ("unrecognized arguments in an internal error", "provider's own failure"),
   ])
-  func `a cause that passes beats one that is ours in the same message`(message: String, plain: String) {
+  func `a temporary cause takes precedence over ours in the same message`(message: String, plain: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == .theirs)
     #expect(found.words.contains(plain))
@@ -116,7 +116,7 @@ import Testing
     "Container was OOMKilled: memory limit exceeded", "exceeded memory limit of 16Gi",
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has a total capacity of 22 GiB",
   ])
-  func `a limit of memory is no quota`(message: String) {
+  func `a memory limit is not a quota`(message: String) {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
     #expect(found.cause == .ours)
     #expect(found.words.contains("out of memory") || found.words.contains("OutOfMemory"))
@@ -127,7 +127,7 @@ import Testing
     "unsupported dtype: this GPU has no bfloat16", "There is no capacity: no capacity in the region",
     "vLLM ended with exit code 137, which stands for SIGKILL: out of memory",
   ])
-  func `the class of a cause is said once`(message: String) {
+  func `the class of a cause is named once`(message: String) {
     let words = FailureCause(of: live(v1, pending: v2, update: .failed, message: message)).words
     #expect(words.hasPrefix(message))
   }
@@ -136,7 +136,7 @@ import Testing
     ("Container exited with code 137", "SIGKILL", CauseClass.ours), ("exit status 139", "SIGSEGV", .ours),
     ("the server was ended by SIGTERM", "SIGTERM", .theirs), ("exit code: 134", "SIGABRT", .ours),
   ])
-  func `an exit by signal is told by its name and what it usually means`(
+  func `an exit by a signal is reported with its name and usual meaning`(
     message: String, name: String, cause: CauseClass
   ) throws {
     let found = FailureCause(of: live(v1, pending: v2, update: .failed, message: message))
@@ -154,7 +154,7 @@ import Testing
     (400, "INVALID_PARAMETER_VALUE", "environment_vars: there is no secret llm/hf on this plane; write it"),
     (404, nil, "Secret does not exist with scope: llm and key: hf"),
   ])
-  func `a model version or a secret that is not there yet is waited for`(status: Int, code: String?, words: String) {
+  func `a model version or a secret that does not exist yet is waited for`(status: Int, code: String?, words: String) {
     let receipt = Receipt(failure: status, errorCode: code, message: words)
     #expect(receipt == .missing(words))
     let put = Operation.updateConfig(name: "chat", config: v2.config)
@@ -166,7 +166,7 @@ import Testing
     #expect(decision.next == .wait(.seconds(1)), "and never held")
     var goingBack = Memory(attempt: attempt(v2, .rollback))
     goingBack.apply(.received(receipt, put, at: now))
-    #expect(goingBack.attempt?.refusal?.cause == .ours, "what was good and is gone is the provider's last word")
+    #expect(goingBack.attempt?.refusal?.cause == .ours, "for a rollback, a missing version is a final refusal")
   }
 
   @Test(arguments: [
@@ -174,7 +174,7 @@ import Testing
     "unknown model path: the entrypoint names a folder that does not exist",
     "INVALID_PARAMETER_VALUE: the secret reference is no reference; the model does not exist in words only",
   ])
-  func `not everything that does not exist is waited for`(message: String) {
+  func `not everything that is missing is waited for`(message: String) {
     #expect(Receipt(failure: 400, message: message) == .refused(message))
   }
 }

@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// The table of the decision core, row by row: what is known, and the one thing that follows.
+/// The table of the decision core, row by row: the situation, and the one decision that follows.
 @Suite struct DecideTableTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let why: String
@@ -31,16 +31,16 @@ import Testing
       why: "2: a suspended endpoint is left alone", desired: endpoint(v2, suspend: true), action: .hold,
       reason: .suspended, next: "rest"),
     Case(
-      why: "3: an endpoint without an owner is a stranger's", observed: live(v1, tags: [:]), action: .hold,
+      why: "3: an endpoint without an owner is outside the fleet", observed: live(v1, tags: [:]), action: .hold,
       reason: .conflict, next: "rest"),
     Case(
-      why: "3: another fleet's endpoint is a stranger's", observed: live(v1, tags: [FleetTags.fleet: "g"]),
+      why: "3: another fleet's endpoint is outside the fleet", observed: live(v1, tags: [FleetTags.fleet: "g"]),
       action: .hold, reason: .conflict, next: "rest"),
     Case(
-      why: "3: adopting records first what is live", observed: live(v1, tags: [:]), memory: Memory(), adopt: true,
+      why: "3: adopting first records the live config", observed: live(v1, tags: [:]), memory: Memory(), adopt: true,
       action: .adopt, reason: .adoption, next: "record found"),
     Case(
-      why: "3: what is live and not ready is nothing to go back to", observed: live(v1, ready: .notReady, tags: [:]),
+      why: "3: a live config that is not ready is no rollback target", observed: live(v1, ready: .notReady, tags: [:]),
       memory: Memory(), adopt: true, action: .adopt, reason: .adoption, next: "tags +setpoint-fleet"),
     Case(
       why: "3: then adopting writes the tags", desired: endpoint(v2, deletionPolicy: .retain),
@@ -51,12 +51,12 @@ import Testing
       observed: live(v1, tags: [:], name: "databricks-llama"), adopt: true, action: .hold, reason: .conflict,
       next: "rest"),
     Case(
-      why: "4: a stranger's endpoint that nobody desires does not concern us", desired: nil,
+      why: "4: an endpoint outside the fleet and the manifests is ignored", desired: nil,
       observed: live(v1, tags: [:]), prune: true, action: .none, reason: .notThisFleet, next: "rest"),
     Case(
-      why: "4: without pruning nothing is deleted", desired: nil, action: .none, reason: .pruningOff, next: "rest"),
+      why: "4: without pruning, nothing is deleted", desired: nil, action: .none, reason: .pruningOff, next: "rest"),
     Case(
-      why: "4: with pruning the fleet's own is deleted", desired: nil, prune: true, action: .delete,
+      why: "4: with pruning, the fleet's own endpoint is deleted", desired: nil, prune: true, action: .delete,
       reason: .manifestRemoved, next: "delete"),
     Case(
       why: "4: a retained endpoint outlives its manifest", desired: nil,
@@ -67,29 +67,29 @@ import Testing
       observed: live(v1, tags: [FleetTags.fleet: "default"]), prune: true, fleet: "default", action: .none,
       reason: .notRecordedHere, next: "rest"),
     Case(
-      why: "4: which this one was", desired: nil, observed: live(v1, tags: [FleetTags.fleet: "default"]),
+      why: "4: this machine recorded it", desired: nil, observed: live(v1, tags: [FleetTags.fleet: "default"]),
       memory: Memory(endpointID: "id"), prune: true, fleet: "default", action: .delete, reason: .manifestRemoved,
       next: "delete"),
     Case(
-      why: "4: under the same name, but another endpoint", desired: nil,
+      why: "4: another endpoint under the same name", desired: nil,
       observed: live(v1, tags: [FleetTags.fleet: "default"]), memory: Memory(endpointID: "old"), prune: true,
       fleet: "default", action: .none, reason: .notRecordedHere, next: "rest"),
   ])
-  func `rows 2 to 4: whose endpoint it is`(_ row: Case) { row.check() }
+  func `rows 2 to 4: which fleet owns the endpoint`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
       why: "5: our update is waited for", observed: live(v1, pending: v2, update: .inProgress),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "wait"),
     Case(
-      why: "5: so is somebody else's", observed: live(v1, pending: v3, startedAt: now, update: .inProgress),
+      why: "5: so is another client's update", observed: live(v1, pending: v3, startedAt: now, update: .inProgress),
       action: .update, reason: .updating, next: "wait"),
     Case(
-      why: "5: a state nobody knows counts as updating",
+      why: "5: an unknown state counts as updating",
       observed: live(v1, update: .unknown("UPDATE_PAUSED"), lastUpdated: now.milliseconds), action: .update,
       reason: .updating, next: "wait"),
     Case(
-      why: "5: past the deadline it is still waited for", observed: live(v1, pending: v2, update: .inProgress),
+      why: "5: past the deadline, the update is still waited for", observed: live(v1, pending: v2, update: .inProgress),
       memory: Memory(attempt: attempt(v2, age: .seconds(601), announced: 6)), action: .update, reason: .overdue,
       next: "wait"),
     Case(
@@ -97,7 +97,7 @@ import Testing
       observed: live(v1, pending: v2, update: .inProgress), memory: Memory(attempt: attempt(v2, announced: 6)),
       action: .update, reason: .updating, next: "tags +setpoint-retain"),
     Case(
-      why: "5: but for a write that may be on its way", desired: endpoint(v2, deletionPolicy: .retain),
+      why: "5: but for a write that may be in flight", desired: endpoint(v2, deletionPolicy: .retain),
       observed: live(v1, pending: v2, update: .inProgress), memory: Memory(attempt: attempt(v2)),
       action: .update, reason: .updating, next: "wait"),
   ])
@@ -105,10 +105,10 @@ import Testing
 
   @Test(arguments: [
     Case(
-      why: "6: without checks what is ready is good", observed: live(v2, version: 6),
+      why: "6: without checks, a ready config is good", observed: live(v2, version: 6),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "close good"),
     Case(
-      why: "6: with checks it is asked first", desired: endpoint(v2, checks: [check]), observed: live(v2, version: 6),
+      why: "6: with checks, verified first", desired: endpoint(v2, checks: [check]), observed: live(v2, version: 6),
       memory: Memory(attempt: attempt(v2, announced: 6, checks: [check])), action: .update, reason: .verifying,
       next: "verify"),
     Case(
@@ -116,30 +116,30 @@ import Testing
       memory: Memory(attempt: attempt(v2, verification: verification(.passed))), action: .update, reason: .updating,
       next: "close good"),
     Case(
-      why: "6: failed is written on the endpoint before it is closed", desired: endpoint(v2, checks: [check]),
+      why: "6: a failure is tagged on the endpoint before the close", desired: endpoint(v2, checks: [check]),
       observed: live(v2, version: 6),
       memory: Memory(
         revisions: revisions((v1, .good)), attempt: attempt(v2, verification: verification(.failed("no")))),
       action: .update, reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "6: inconclusive is asked again after a while", desired: endpoint(v2, checks: [check]),
+      why: "6: an inconclusive verification is repeated after a while", desired: endpoint(v2, checks: [check]),
       observed: live(v2, version: 6),
       memory: Memory(attempt: attempt(v2, verification: verification(.inconclusive("503"), lastAge: .seconds(3)))),
       action: .update, reason: .verifying, next: "wait"),
     Case(
-      why: "6: and then asked", desired: endpoint(v2, checks: [check]), observed: live(v2, version: 6),
+      why: "6: and then verified", desired: endpoint(v2, checks: [check]), observed: live(v2, version: 6),
       memory: Memory(
         attempt: attempt(
           v2, verification: verification(.inconclusive("503"), age: .seconds(30), lastAge: .seconds(11)))),
       action: .update, reason: .verifying, next: "verify"),
     Case(
-      why: "6: until the deadline; then a person decides", desired: endpoint(v2, checks: [check]),
+      why: "6: until the deadline; then a user decides", desired: endpoint(v2, checks: [check]),
       observed: live(v2, version: 6),
       memory: Memory(
         attempt: attempt(v2, verification: verification(.inconclusive("503"), age: .seconds(600)))),
       action: .hold, reason: .inconclusive, next: "rest"),
     Case(
-      why: "6: checks that were edited are asked anew",
+      why: "6: edited checks are run again",
       desired: endpoint(v2, checks: [VerificationCheck(prompt: "Another?")]), observed: live(v2, version: 6),
       memory: Memory(attempt: attempt(v2, verification: verification(.failed("no")))), action: .update,
       reason: .verifying, next: "verify"),
@@ -148,23 +148,23 @@ import Testing
       memory: Memory(revisions: revisions((v1, .good)), attempt: attempt(v1, .rollback, announced: 5)),
       action: .rollback, reason: .updating, next: "close good"),
     Case(
-      why: "6: a manifest that moved on judges nobody by its new checks", desired: endpoint(v3, checks: [check]),
+      why: "6: a manifest for another config does not apply its new checks", desired: endpoint(v3, checks: [check]),
       observed: live(v2, version: 6),
       memory: Memory(revisions: revisions((v2, .pending)), attempt: attempt(v2, announced: 6, checks: [check])),
       action: .update, reason: .updating, next: "close superseded"),
     Case(
-      why: "6: what had no checks is good though", desired: endpoint(v3), observed: live(v2, version: 6),
+      why: "6: a config without checks is good though", desired: endpoint(v3), observed: live(v2, version: 6),
       memory: Memory(revisions: revisions((v2, .pending)), attempt: attempt(v2, announced: 6)),
       action: .update, reason: .updating, next: "close good"),
     Case(
-      why: "6: live and not ready is given time", observed: live(v2, version: 6, ready: .notReady),
+      why: "6: a live config that is not ready gets time", observed: live(v2, version: 6, ready: .notReady),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .startingUp, next: "wait"),
     Case(
-      why: "6: and then called unhealthy, and still not judged", observed: live(v2, version: 6, ready: .notReady),
+      why: "6: and is then unhealthy, and still not judged", observed: live(v2, version: 6, ready: .notReady),
       memory: Memory(attempt: attempt(v2, age: .seconds(600), announced: 6)), action: .hold, reason: .unhealthy,
       next: "wait"),
   ])
-  func `row 6: live is what was attempted`(_ row: Case) { row.check() }
+  func `row 6: the live config is the attempted one`(_ row: Case) { row.check() }
 
   static let failed = live(v1, pending: v2, update: .failed, message: "CUDA out of memory", lastUpdated: 200)
 
@@ -174,7 +174,7 @@ import Testing
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
     Case(
-      why: "7: held already: closed",
+      why: "7: already held: closed",
       observed: live(
         v1, pending: v2, update: .failed, held: Held(digest: v2.digest, cause: .failed, target: v1.digest),
         message: "out of memory", lastUpdated: 200),
@@ -184,11 +184,11 @@ import Testing
       memory: Memory(attempt: attempt(v2, refusal: .init(cause: .ours, words: "400"))), action: .update,
       reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "7: a refused create is held here, where there is no endpoint to say so", observed: nil,
+      why: "7: a refused create is held in memory, since there is no endpoint to tag", observed: nil,
       memory: Memory(attempt: attempt(v2, base: .absent, refusal: .init(cause: .ours, words: "400"))), action: .create,
       reason: .updating, next: "close refused"),
     Case(
-      why: "7: a rollback that fails is the end of the road",
+      why: "7: after a failed rollback, no other target is tried",
       observed: live(
         v2, pending: v1, pendingVersion: 7, update: .failed,
         held: Held(digest: v2.digest, cause: .verification, target: v1.digest), message: "out of memory",
@@ -197,7 +197,7 @@ import Testing
         revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v1, .rollback, announced: 7)),
       action: .rollback, reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "8: failed through their fault: closed with a setback",
+      why: "8: failed through the provider's fault: closed with a setback",
       observed: live(v1, pending: v2, update: .failed, message: "insufficient capacity", lastUpdated: 200),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "close failed"),
     Case(
@@ -216,12 +216,12 @@ import Testing
         ]),
       action: .update, reason: .specChanged, next: "open update"),
     Case(
-      why: "9: cancelled by a person: held without a target",
+      why: "9: canceled by a user: held without a target",
       observed: live(v1, pending: v2, update: .canceled, lastUpdated: 200),
       memory: Memory(revisions: revisions((v1, .good)), attempt: attempt(v2, announced: 6)), action: .update,
       reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "7: what failed and is no longer desired holds nobody up", desired: endpoint(v3), observed: failed,
+      why: "7: a failed config that is no longer desired holds nothing up", desired: endpoint(v3), observed: failed,
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "close failed"),
   ])
   func `rows 7 to 9: an attempt failed`(_ row: Case) { row.check() }
@@ -234,22 +234,22 @@ import Testing
       why: "10: no trace of a create: sent", observed: nil, memory: Memory(attempt: attempt(v2, base: .absent)),
       action: .create, reason: .doesNotExist, next: "create"),
     Case(
-      why: "10: an old failure that stays is no trace", observed: live(v1, update: .failed),
+      why: "10: an old failure that stays visible is not a trace", observed: live(v1, update: .failed),
       memory: Memory(
         revisions: revisions((v1, .good)),
         attempt: attempt(v2, base: .present(id: "id", version: 5, lastUpdated: 100, hadFailed: true))),
       action: .update, reason: .specChanged, next: "put"),
     Case(
-      why: "10: the manifest moved on: never sent", desired: endpoint(v3),
+      why: "10: the manifest has changed: never sent", desired: endpoint(v3),
       memory: Memory(revisions: revisions((v1, .good)), attempt: attempt(v2)), action: .update, reason: .updating,
       next: "close unsent"),
     Case(
-      why: "10: a person went back meanwhile: never sent",
+      why: "10: a user rolled back meanwhile: never sent",
       observed: live(v1, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: revisions((v1, .good)), attempt: attempt(v2)), action: .update, reason: .updating,
       next: "close unsent"),
     Case(
-      why: "10: the config moved: superseded", observed: live(foreign, version: 6, lastUpdated: 200),
+      why: "10: the config has changed: superseded", observed: live(foreign, version: 6, lastUpdated: 200),
       memory: Memory(revisions: revisions((v1, .good)), attempt: attempt(v2)), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
@@ -259,32 +259,32 @@ import Testing
       why: "10: the endpoint is gone: superseded", observed: nil, memory: Memory(attempt: attempt(v2, announced: 6)),
       action: .update, reason: .updating, next: "close superseded"),
     Case(
-      why: "10: accepted a moment ago and not shown yet: looked for again",
+      why: "10: accepted a moment ago and not visible yet: checked again",
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "wait"),
     Case(
-      why: "10: accepted long ago and never shown: superseded",
+      why: "10: accepted long ago and never visible: superseded",
       memory: Memory(attempt: attempt(v2, age: .seconds(31), announced: 6)), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "10: created a moment ago and not shown yet", observed: nil,
+      why: "10: created a moment ago and not visible yet", observed: nil,
       memory: Memory(attempt: attempt(v2, base: .absent, announced: 1)), action: .create, reason: .updating,
       next: "wait"),
     Case(
-      why: "10: throttled: sent again after the back-off",
+      why: "10: throttled: sent again after the backoff",
       memory: Memory(
         revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, words: "429")),
         setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
       action: .update, reason: .retrying, next: "wait"),
   ])
-  func `row 10: an attempt without an outcome`(_ row: Case) { row.check() }
+  func `row 10: an attempt has no outcome`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
-      why: "no announced version, no pending config: a moved last-updated says that it was ours",
+      why: "no announced version, no pending config: a changed last-updated time shows that it was ours",
       observed: live(v1, update: .failed, message: "out of memory", lastUpdated: 200),
       memory: Memory(attempt: attempt(v2)), action: .update, reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "unless a failure was showing before", observed: live(v1, update: .failed, lastUpdated: 200),
+      why: "unless a failure was visible before", observed: live(v1, update: .failed, lastUpdated: 200),
       memory: Memory(
         attempt: attempt(v2, base: .present(id: "id", version: 5, lastUpdated: 100, hadFailed: true))),
       action: .update, reason: .updating, next: "close superseded"),
@@ -293,27 +293,27 @@ import Testing
       observed: live(v1, pending: v2, update: .failed, message: "out of memory", lastUpdated: 200),
       memory: Memory(attempt: attempt(v2)), action: .update, reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "the pending config is somebody else's",
+      why: "the pending config is another client's",
       observed: live(v1, pending: foreign, update: .failed, message: "out of memory", lastUpdated: 200),
       memory: Memory(attempt: attempt(v2)), action: .update, reason: .updating, next: "close superseded"),
     Case(
-      why: "another version than the announced one failed",
+      why: "a version other than the announced one failed",
       observed: live(
         v1, pending: v2, pendingVersion: 7, update: .failed, message: "out of memory", lastUpdated: 200),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "a later version is live: the failure is a later one's",
+      why: "a later version is live: the failure belongs to a later one",
       observed: live(foreign, version: 7, update: .failed, lastUpdated: 200),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "a provider that does not touch last-updated at a failure",
+      why: "a provider that does not change last-updated on a failure",
       observed: live(v1, pending: v2, update: .failed, message: "out of memory"),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
   ])
-  func `a failure is judged only when it is the attempt's own`(_ row: Case) { row.check() }
+  func `a failure counts only if it belongs to the attempt`(_ row: Case) { row.check() }
 
   static func held(
     _ rollout: Rollout, _ cause: Held.Cause, to target: Rollout?, stalled: Bool = false
@@ -326,7 +326,7 @@ import Testing
       why: "11: another digest lifts the hold", desired: endpoint(v3), observed: held(v2, .failed, to: v1),
       action: .update, reason: .specChanged, next: "tags -setpoint-held"),
     Case(
-      why: "11: even when that digest is live", desired: endpoint(v1), observed: held(v2, .failed, to: v1),
+      why: "11: even if that digest is live", desired: endpoint(v1), observed: held(v2, .failed, to: v1),
       action: .update, reason: .settingsChanged, next: "tags -setpoint-held"),
     Case(
       why: "11: held without a target", observed: held(v2, .canceled, to: nil), action: .hold, reason: .quarantined,
@@ -335,13 +335,13 @@ import Testing
       why: "11: stalled", observed: held(v2, .verification, to: v1, stalled: true), action: .hold, reason: .stalled,
       next: "rest"),
     Case(
-      why: "11: the way back is not in this machine's history", observed: held(v2, .verification, to: v3),
+      why: "11: the rollback target is not in this machine's history", observed: held(v2, .verification, to: v3),
       action: .hold, reason: .stalled, next: "rest"),
     Case(
-      why: "11: a hold that cannot be read", observed: live(v1, tags: [FleetTags.fleet: "f", FleetTags.held: "x"]),
+      why: "11: an unreadable hold", observed: live(v1, tags: [FleetTags.fleet: "f", FleetTags.held: "x"]),
       action: .hold, reason: .stalled, next: "rest"),
     Case(
-      why: "11: a refused create waits for a person", observed: nil,
+      why: "11: a refused create waits for a user", observed: nil,
       memory: Memory(heldWhileAbsent: Held(digest: v2.digest, cause: .refused, target: nil)), action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
@@ -354,35 +354,35 @@ import Testing
     Case(
       why: "13: in sync", desired: endpoint(v1), action: .none, reason: .inSync, next: "rest"),
     Case(
-      why: "13: an old failure that stays does not matter", desired: endpoint(v1), observed: live(v1, update: .failed),
+      why: "13: an old visible failure does not matter", desired: endpoint(v1), observed: live(v1, update: .failed),
       action: .none, reason: .inSync, next: "rest"),
     Case(
       why: "13: in sync and not ready: no write", desired: endpoint(v1), observed: live(v1, ready: .notReady),
       action: .hold, reason: .unhealthy, next: "wait"),
     Case(
-      why: "13: a readiness nobody knows is not ready", desired: endpoint(v1),
+      why: "13: an unknown readiness is not ready", desired: endpoint(v1),
       observed: live(v1, ready: .unknown("WARM")), action: .hold, reason: .unhealthy, next: "wait"),
     Case(
-      why: "13: quarantined, at its place", observed: held(v2, .failed, to: v1), action: .hold, reason: .quarantined,
+      why: "13: quarantined, at the target", observed: held(v2, .failed, to: v1), action: .hold, reason: .quarantined,
       next: "rest"),
     Case(
-      why: "13: a person went back", observed: held(v2, .rollback, to: v1), action: .hold, reason: .rolledBack,
+      why: "13: a user rolled back", observed: held(v2, .rollback, to: v1), action: .hold, reason: .rolledBack,
       next: "rest"),
     Case(
       why: "14: the spec changed", memory: Memory(revisions: revisions((v1, .good))), action: .update,
       reason: .specChanged, next: "open update"),
     Case(
-      why: "14: what is live and unknown is recorded before it is replaced", memory: Memory(), action: .update,
+      why: "14: an unknown live config is recorded before it is replaced", memory: Memory(), action: .update,
       reason: .specChanged, next: "record found"),
     Case(
       why: "14: drift", desired: endpoint(v1), observed: live(foreign, version: 6),
       memory: Memory(revisions: revisions((v1, .good))), action: .update, reason: .drift, next: "open update"),
     Case(
-      why: "14: the manifest went back", desired: endpoint(v1), observed: live(v2, version: 6),
+      why: "14: the manifest was reverted", desired: endpoint(v1), observed: live(v2, version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .rollback, reason: .wentBack,
       next: "open update"),
     Case(
-      why: "14: back from what failed its verification: the target is looked at first",
+      why: "14: rolled back after a failed verification: the target is checked first",
       observed: live(v2, held: Held(digest: v2.digest, cause: .verification, target: v1.digest)), action: .rollback,
       reason: .verificationFailed, next: "check"),
     Case(
@@ -403,9 +403,9 @@ import Testing
       why: "14: an endpoint without any config gets one", observed: live(nil, ready: .notReady), action: .update,
       reason: .specChanged, next: "open update"),
   ])
-  func `rows 11 to 14: what is the endpoint to be at`(_ row: Case) { row.check() }
+  func `rows 11 to 14: which config the endpoint gets`(_ row: Case) { row.check() }
 
-  @Test func `row 1: what cannot be read is not acted on, whatever else is known`() {
+  @Test func `row 1: an endpoint that cannot be read is not acted on, whatever else is known`() {
     let memory = Memory(revisions: revisions((v1, .good)), attempt: attempt(v2))
     let options = DecisionOptions(fleet: "f", adopt: true, prune: true)
     let unreadable = decide(
@@ -418,7 +418,7 @@ import Testing
     #expect(unknown.next == .rest)
   }
 
-  @Test func `what the registry says against a rollback is told, and it is sent all the same`() {
+  @Test func `the registry's objection to a rollback is reported, and the rollback is sent anyway`() {
     let memory = Memory(
       revisions: revisions((v1, .good), (v2, .good)),
       targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted"))

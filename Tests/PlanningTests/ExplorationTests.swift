@@ -3,7 +3,7 @@ import Planning
 import Testing
 
 /// The whole exploration is the program `explore`, in release mode. Here: small worlds that a debug build visits in
-/// seconds, and that a decision with a flaw is found out.
+/// seconds, and a check that a flawed decision is found.
 @Suite struct ExplorationTests {
   @Test func `every invariant holds in every state of a small world`() {
     let model = Model(
@@ -56,7 +56,7 @@ import Testing
   ]
 
   @Test(arguments: symptoms)
-  func `a decision with a flaw is found out, with the way there`(flaw: Flaw, symptom: String) throws {
+  func `a flawed decision is found, with the trace that leads to it`(flaw: Flaw, symptom: String) throws {
     let model = Self.world(for: flaw)
     var sound = Explorer(model)
     #expect(sound.explore().violation == nil, "the same world without the flaw")
@@ -71,7 +71,7 @@ import Testing
     #expect(Set(Self.symptoms.map(\.0)) == Set(Flaw.allCases))
   }
 
-  @Test func `a trace can be read`() throws {
+  @Test func `a trace is readable`() throws {
     var explorer = Explorer(Self.world(for: .verify), decide: Flaw.verify.around(realDecide))
     let violation = try #require(explorer.explore().violation)
     #expect(

@@ -7,7 +7,7 @@ import Testing
     FieldDiff.changes(from: old, to: new).map { "\($0.path): \($0.from ?? "-") -> \($0.to ?? "-") (\($0.effect))" }
   }
 
-  @Test func `one entity is spoken of in the five flat fields`() {
+  @Test func `a single entity is shown in the five flat fields`() {
     #expect(lines(config("7"), config("8")) == ["spec.entityVersion: 7 -> 8 (rolling)"])
     #expect(
       lines(config("7"), config("7", model: "main.b.c", type: "GPU_MEDIUM", size: "Large")) == [
@@ -25,7 +25,7 @@ import Testing
       ])
   }
 
-  @Test func `environment values are not shown, secret references and engine flags are`() {
+  @Test func `environment values are not shown, but secret references and engine flags are`() {
     let old = config("7", environment: ["A": "s3cret", "B": "same", "HF": "{{secrets/llm/hf}}", "GONE": "s3cret"])
     let new = config(
       "7",
@@ -48,7 +48,7 @@ import Testing
     ServedEntity(name: name, entityName: "a.b.m", entityVersion: version, traffic: traffic)
   }
 
-  @Test func `several entities pair by name, and moving traffic restarts nothing`() {
+  @Test func `several entities are matched by name, and moving traffic restarts nothing`() {
     let old = EndpointConfig(entities: [entity("stable", "7", 90), entity("next", "8", 10)])
     let new = EndpointConfig(entities: [entity("next", "8", 50), entity("stable", "7", 50)])
     #expect(
@@ -58,7 +58,7 @@ import Testing
       ])
   }
 
-  @Test func `entities come and go`() {
+  @Test func `added and removed entities are shown`() {
     let old = EndpointConfig(entities: [entity("stable", "7", 100)])
     let new = EndpointConfig(entities: [entity("stable", "7", 90), entity("next", "8", 10)])
     #expect(
@@ -86,7 +86,7 @@ import Testing
       ])
   }
 
-  @Test func `the tags of an endpoint that is to be created are listed`() {
+  @Test func `the tags of an endpoint to be created are listed`() {
     let item = PlanItem(
       name: "chat", desired: .present(endpoint(v1, tags: ["team": "y", "cost-center": "4411"])), observed: .absent)
     let plan = Plan.make(
@@ -95,7 +95,7 @@ import Testing
     #expect(tags.map { "\($0.path): \($0.to ?? "-")" } == ["spec.tags.cost-center: 4411", "spec.tags.team: y"])
   }
 
-  /// Every pair of a set of configs that differ in one thing or another.
+  /// Every pair from a set of configs that differ in one field or another.
   static let configs: [EndpointConfig] = [
     config("7"), config("8"), config("7", name: "main"), config("7", type: "GPU_SMALL"), config("7", size: "Large"),
     config("7", environment: ["A": "1"]), config("7", environment: ["A": "2"]), config("7", model: "x.y.z"),
@@ -115,13 +115,13 @@ import Testing
   ]
 
   @Test(arguments: configs, configs)
-  func `the diff is empty exactly when the live config means the desired one`(
+  func `the diff is empty exactly when the live config equals the desired one`(
     old: EndpointConfig, new: EndpointConfig
   ) {
     #expect(FieldDiff.changes(from: old, to: new).isEmpty == new.isMet(by: old))
   }
 
-  @Test func `what is ignored is listed with its reason`() {
+  @Test func `ignored settings are listed with the reason`() {
     let observed = live(
       Rollout(config("1", name: "main")), update: .failed, tags: [FleetTags.fleet: "f", "theirs": "x", "team": "y"])
     let item = PlanItem(

@@ -104,7 +104,7 @@ extension Step {
   var closing: RevisionOutcome? { if case .closed(let closing) = change { closing.outcome } else { nil } }
   var opened: Attempt? { if case .opened(let attempt, _, _) = change { attempt } else { nil } }
 
-  /// In a word, for tables.
+  /// As one word, for tables.
   var word: String {
     switch self {
     case .record(.found): "record found"

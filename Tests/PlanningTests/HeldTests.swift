@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct HeldTests {
   @Test(arguments: Held.Cause.allCases, [nil, v1.digest])
-  func `what is held survives its tag`(cause: Held.Cause, target: ConfigDigest?) {
+  func `a hold survives a round trip through its tag`(cause: Held.Cause, target: ConfigDigest?) {
     for isStalled in [false, true] {
       for circumstances in [nil, v3.digest] {
         let held = Held(
@@ -23,7 +23,7 @@ import Testing
     "", "1", "x", "true", "1:failed", "1:failed:zz:-:-:-", "1:unknown:\(hex):-:-:-", "1:failed:\(hex):-:-:maybe",
     "1:failed:\(hex):x:-:-", "1:failed:\(hex):-:-", "1:failed:\(hex):-:-:-:-", "\u{0}\u{FFFF}", "::::::",
   ])
-  func `a damaged tag is a hold with words, and no crash`(text: String) {
+  func `a damaged tag is a hold with an explanation, and no crash`(text: String) {
     guard case .unreadable = HeldTag.decode(text) else {
       Issue.record("\(text) was read")
       return
@@ -34,11 +34,11 @@ import Testing
     #expect(decision.next == .rest)
   }
 
-  @Test func `a tag of a newer version says so`() {
+  @Test func `a tag of a later version is reported as such`() {
     #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer version of setpoint"))
   }
 
-  @Test func `a quarantine repeats what the provider said, where this machine heard it`() {
+  @Test func `a quarantine repeats the provider's words if this machine received them`() {
     let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
     let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "out of memory: CUDA"))))
     #expect(
@@ -50,11 +50,11 @@ import Testing
         .hasPrefix("this config failed; the endpoint stays at the config"))
   }
 
-  @Test func `a config is never its own way back`() {
+  @Test func `a config is never its own rollback target`() {
     #expect(Held(digest: v1.digest, cause: .failed, target: v1.digest).target == nil)
   }
 
-  @Test func `other checks lift what failed its verification, and nothing else does`() {
+  @Test func `a changed verification lifts a hold for failed verification, and nothing else does`() {
     let checked = endpoint(v2, checks: [check])
     let other = endpoint(v2, checks: [VerificationCheck(prompt: "Another?")])
     let memory = Memory(revisions: revisions((v1, .good)))
@@ -68,7 +68,7 @@ import Testing
     #expect(decided(other, live(v1, held: failed), memory).reason.code == .quarantined)
   }
 
-  @Test func `other tags lift a create that was refused with them`() {
+  @Test func `changed tags lift a create that was refused because of its tags`() {
     let refused = attempt(v1, base: .absent, refusal: .init(cause: .ours, words: "tag policy"), revision: 1)
     var memory = Memory(attempt: refused)
     let closing = decided(endpoint(v1, tags: ["team": "x"]), nil, memory)
@@ -84,7 +84,7 @@ import Testing
   @Test(arguments: [
     (FailurePolicy.rollback, v1.digest as ConfigDigest?), (.hold, nil),
   ])
-  func `where to stay after a failure follows the manifest`(policy: FailurePolicy, target: ConfigDigest?) {
+  func `the config after a failure follows the manifest`(policy: FailurePolicy, target: ConfigDigest?) {
     let failed = live(v1, pending: v2, update: .failed, message: "out of memory", lastUpdated: 200)
     let memory = Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, announced: 6))
     let decision = decided(endpoint(v2, onFailure: policy), failed, memory)
@@ -95,7 +95,7 @@ import Testing
     #expect(HeldTag(tags: patch.add).held == Held(digest: v2.digest, cause: .failed, target: target))
   }
 
-  @Test func `a person who stops a rollback is asked, and the failed config stays held`() {
+  @Test func `after a rollback is canceled, the user decides, and the failed config stays held`() {
     let held = Held(digest: v2.digest, cause: .verification, target: v1.digest)
     let canceled = live(
       v2, version: 6, pending: v1, pendingVersion: 7, update: .canceled, held: held, lastUpdated: 200)

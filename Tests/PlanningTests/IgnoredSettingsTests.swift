@@ -11,7 +11,7 @@ import Testing
     return plan.changes.flatMap { $0.ignored.map { "\($0.path) is \($0.live): \($0.why)" } }
   }
 
-  @Test func `what is live and not managed is listed with its reason, and is no change`() {
+  @Test func `live settings that are not managed are listed with the reason, and are not a change`() {
     var observed = live(v1)
     observed.settings = ObservedSettings(
       gateway: GatewaySettings(
@@ -36,7 +36,7 @@ import Testing
     #expect(decided(desired, observed).action == .none)
   }
 
-  @Test func `what the server chose, and grants of others, are listed too`() {
+  @Test func `values that the server chose, and grants of others, are listed too`() {
     var observed = live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "gateway.inferenceTable,access"])
     let caller = Principal.user("ci@example.com")
     observed.settings = ObservedSettings(
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test
-  func `members that no manifest can say are listed on an own endpoint, and keep a stranger's from being adopted`() {
+  func `settings that no manifest can express are listed on an endpoint of the fleet, and block adoption of others`() {
     func observed(_ tags: [String: String]) -> ObservedEndpoint {
       ObservedEndpoint(
         name: "chat", id: "id",
@@ -82,7 +82,7 @@ import Testing
     #expect(adoption.reason.detail.contains("served_entities[a].instance_profile_arn"))
   }
 
-  @Test func `adoption of what is equal writes marks of ownership alone`() {
+  @Test func `adoption of an identical endpoint writes only ownership tags`() {
     var stranger = live(v1, tags: ["team": "support", "theirs": "x"])
     stranger.settings = ObservedSettings(gateway: GatewaySettings(rateLimits: [sixtyCalls], usageTracking: true))
     let desired = manifest(

@@ -3,7 +3,7 @@ import Planning
 import Testing
 
 @Suite struct MemoryTests {
-  @Test func `an attempt adds a revision, and sending the same again does not`() {
+  @Test func `an attempt adds a revision, and sending the same config again does not`() {
     var memory = Memory()
     memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin(sourceCommit: "abc")))
     #expect(memory.revisions.map(\.number) == [1])
@@ -14,7 +14,7 @@ import Testing
     #expect(memory.revisions.first?.outcome == .pending)
   }
 
-  @Test func `the last good revision is the one established last, also after going back`() {
+  @Test func `the last good revision is the one established last, also after a rollback`() {
     var memory = Memory(revisions: revisions((v1, .good), (v2, .good)))
     #expect(memory.lastGood?.digest == v2.digest)
     memory.apply(.opened(attempt(v1, .rollback, revision: 1), v1, RolloutOrigin()))
@@ -25,7 +25,7 @@ import Testing
     #expect(memory.revisions.count == 2)
   }
 
-  @Test func `what failed through our fault is no way back, under whatever number it once was good`() {
+  @Test func `a config that failed through our fault is no rollback target, under any number`() {
     var memory = Memory(revisions: revisions((v1, .good), (v2, .good), (v1, .pending)))
     memory.apply(.opened(attempt(v1, revision: 3), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.failed(.ours, "out of memory"), at: now)))
@@ -34,7 +34,7 @@ import Testing
     #expect(memory.revisions.map(\.outcome.word) == ["good", "good", "failed"])
   }
 
-  @Test func `what failed through theirs stays as good as it was`() {
+  @Test func `a config that failed through the provider's fault stays as good as it was`() {
     var memory = Memory(revisions: revisions((v1, .good)))
     memory.apply(.opened(attempt(v1, revision: 1), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
@@ -55,7 +55,7 @@ import Testing
     #expect(memory.setbacks.isEmpty)
   }
 
-  @Test func `a server that says when to come back is believed`() {
+  @Test func `a server's Retry-After is honored`() {
     var memory = Memory(attempt: attempt(v1))
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     memory.apply(.received(.unavailable("429", retryAfter: .seconds(77)), put, at: now))
@@ -63,7 +63,7 @@ import Testing
     #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429"))
   }
 
-  @Test func `a short Retry-After is short, however often it is said`() {
+  @Test func `a short Retry-After is honored as it is, however often it is sent`() {
     var memory = Memory(attempt: attempt(v1))
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     for _ in 0..<4 {
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test func `without the server's word the first try is after a second, then doubling, spread by chance`() {
+  @Test func `without Retry-After, the first retry is after a second, then the delay doubles, with jitter`() {
     var memory = Memory(attempt: attempt(v1))
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     var delays: [Duration] = []
@@ -85,17 +85,17 @@ import Testing
     spread.apply(.received(.unavailable("503", retryAfter: nil), put, at: now, chance: 0.5))
     #expect(spread.setbacks[.config]?.until == now + .milliseconds(1100))
     spread.apply(.received(.unavailable("503", retryAfter: .seconds(20)), put, at: now, chance: 0.5))
-    #expect(spread.setbacks[.config]?.until == now + .seconds(22), "never sooner than the server says")
+    #expect(spread.setbacks[.config]?.until == now + .seconds(22), "never before the server's Retry-After")
   }
 
-  @Test func `a lost answer leaves the attempt open, without a version`() {
+  @Test func `a lost response leaves the attempt open, without a version`() {
     var memory = Memory(attempt: attempt(v1))
     memory.apply(.received(.lost("timed out"), .updateConfig(name: "chat", config: v1.config), at: now))
     #expect(memory.attempt?.acceptance == nil)
     #expect(memory.attempt?.refusal == nil)
   }
 
-  @Test func `news that comes too late changes nothing`() {
+  @Test func `a late outcome changes nothing`() {
     let memory = Memory(revisions: revisions((v1, .good)))
     let late: [MemoryChange] = [
       .closed(.init(.good, at: now)), .verified(.passed, checksDigest: v1.digest, at: now),
@@ -104,7 +104,7 @@ import Testing
     for change in late { #expect(memory.applying(change) == memory) }
   }
 
-  @Test func `three put-backs of the same drift in an hour are contested`() {
+  @Test func `three reverts of the same drift in an hour are contested`() {
     let drifted = live(foreign, version: 6)
     let corrections = [59, 30, 1].map { minutes in
       Correction(target: v1.digest, live: foreign.digest, at: now + .seconds(-60 * minutes))
@@ -119,7 +119,7 @@ import Testing
     #expect(decided(endpoint(v1), drifted, memory).next.opened?.correction?.live == foreign.digest)
   }
 
-  @Test func `a put-back counts when it is taken, not when it is meant`() {
+  @Test func `a revert counts when it is accepted, not when it is planned`() {
     let opened = Attempt(
       digest: v1.digest, kind: .update, revision: 1, base: base, openedAt: now,
       correction: Correction(target: v1.digest, live: foreign.digest, at: now), checksDigest: v1.digest)
@@ -131,18 +131,18 @@ import Testing
     #expect(memory.corrections.count == 1)
   }
 
-  @Test func `another writer of the fleet is mentioned when its work is put back`() {
+  @Test func `another writer of the fleet is named when its change is reverted`() {
     let memory = Memory(revisions: revisions((v1, .good)), endpointID: "id", lastVersion: 5)
     let decision = decided(endpoint(v1), live(foreign, version: 7), memory)
     #expect(decision.warnings == ["config version 7 was not written by this machine, which last wrote 5"])
-    #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to put back")
+    #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to revert")
   }
 }
 
 @Suite struct CommandTests {
   private let memory = Memory(revisions: revisions((v1, .good), (v2, .good), (v3, .failed(.ours, "x"))))
 
-  @Test func `a rollback holds what is rolled out, and goes to the newest other good revision`() throws {
+  @Test func `a rollback holds the current config and goes to the newest other good revision`() throws {
     let edit = try memory.rollback(to: nil, live: live(v2, version: 6), fleet: "f")
     let held = Held(digest: v2.digest, cause: .rollback, target: v1.digest)
     #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(held)])))
@@ -152,7 +152,7 @@ import Testing
     #expect(decided(endpoint(v3), after, memory).next.word == "tags -setpoint-held", "another manifest lifts it")
   }
 
-  @Test func `a rollback during a quarantine keeps what is held and goes elsewhere`() throws {
+  @Test func `a rollback during a quarantine keeps the hold and goes to another revision`() throws {
     let held = Held(digest: v3.digest, cause: .failed, target: v2.digest)
     let edit = try memory.rollback(to: 1, live: live(v2, version: 6, held: held), fleet: "f")
     let moved = Held(digest: v3.digest, cause: .rollback, target: v1.digest)
@@ -164,7 +164,7 @@ import Testing
     (3, "revision 3 of chat was never good (failed)"),
     (2, "chat is already at revision 2"),
   ])
-  func `a rollback that cannot be says why`(number: Int, words: String) {
+  func `a rollback that is not possible says why`(number: Int, words: String) {
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: number, live: live(v2, version: 6), fleet: "f") }
     do {
       _ = try memory.rollback(to: number, live: live(v2, version: 6), fleet: "f")
@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  @Test func `a rollback without anything to go back to says so`() {
+  @Test func `a rollback without a target says so`() {
     #expect(throws: CommandRefusal.self) { try Memory().rollback(to: nil, live: live(v2), fleet: "f") }
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: nil, live: live(v2), fleet: "g") }
     var bare = memory
@@ -181,7 +181,7 @@ import Testing
     #expect(throws: CommandRefusal.self) { try bare.rollback(to: 1, live: live(v2), fleet: "f") }
   }
 
-  @Test func `a retry lifts the hold and every wait`() throws {
+  @Test func `a retry lifts the hold and ends every wait`() throws {
     let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
     var memory = memory
     memory.setbacks[.config] = TransientFailure(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
@@ -199,7 +199,7 @@ import Testing
     #expect(decided(endpoint(v1), nil, memory.applying(edit.change)).next.word == "open update")
   }
 
-  @Test func `retry on what is not held says so`() throws {
+  @Test func `retry of a config that is not held says so`() throws {
     let memory = Memory(revisions: revisions((v1, .good)))
     #expect(throws: CommandRefusal.self) { try memory.retry(name: "chat", live: live(v1), fleet: "f") }
     let updating = Memory(revisions: revisions((v1, .good)), attempt: attempt(v2, announced: 6))
@@ -212,7 +212,7 @@ import Testing
     _ = try waiting.retry(name: "chat", live: live(v1), fleet: "f")
   }
 
-  @Test func `how the manifest wants it rolled out is remembered, and a rollback leaves it`() {
+  @Test func `the manifest's rollout policy is remembered, and a rollback does not change it`() {
     let policy = RolloutPolicy(checks: [check], steps: [RolloutStep(traffic: 10)])
     var memory = Memory()
     memory.apply(.opened(attempt(v2), v2, RolloutOrigin(policy: policy)))
@@ -221,7 +221,7 @@ import Testing
     #expect(memory.policy == policy)
   }
 
-  @Test func `what nobody is known to have served is asked for, and nothing else`() {
+  @Test func `only a version that is not known to have served is looked up in the registry`() {
     let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "no"))))
     #expect(v3.unproven(on: live(v1), memory).map(\.entityVersion) == ["3"])
     #expect(v2.unproven(on: live(v1), memory).map(\.entityVersion) == ["2"], "it failed")

@@ -24,7 +24,7 @@ import Testing
         DecisionOptions(fleet: "f", prune: prune), isSourceWhole: whole, allowMassDelete: allowMassDelete))
   }
 
-  @Test func `the JSON of a plan is what the manual shows`() throws {
+  @Test func `the JSON of a plan is as documented`() throws {
     let seven = Rollout(config("7"))
     let memory = Memory(revisions: revisions((seven, .good)))
     let plan = plan([
@@ -49,24 +49,24 @@ import Testing
     #expect(plan.unchanged == 2)
   }
 
-  @Test func `strangers do not appear`() {
+  @Test func `endpoints outside the fleet do not appear`() {
     let plan = plan([item("a", nil, v1, tags: [:]), item("databricks-x", nil, v1)], prune: true)
     #expect(plan.isInSync)
     #expect(plan.unchanged == 0)
   }
 
-  @Test func `the order of what is given does not matter`() {
+  @Test func `the order of the input does not matter`() {
     let items = [item("c", v1, v2), item("a", v1, nil), item("b", nil, v1), item("d", v1, v1)]
     #expect(plan(items, prune: true) == plan(items.reversed(), prune: true))
   }
 
   @Test(arguments: [
-    // fleet, of which to delete, allowed?
+    // fleet size, how many of them to delete, allowed?
     (10, 2, true), (10, 3, false), (1, 1, true), (2, 1, true), (2, 2, false), (5, 1, true), (9, 2, false),
     (100, 20, true),
     (100, 21, false), (4, 0, true),
   ])
-  func `more than a fifth of the fleet, and more than one, is not deleted unasked`(
+  func `more than a fifth of the fleet, and more than one endpoint, is not deleted without permission`(
     fleet: Int, gone: Int, isAllowed: Bool
   ) {
     let items = (0..<fleet).map { item("e\($0)", $0 < gone ? nil : v2, $0 < gone ? v1 : nil ?? v1) }
@@ -78,19 +78,19 @@ import Testing
     #expect(plan(items, prune: true, allowMassDelete: true).count(.delete) == gone)
   }
 
-  @Test func `another fleet's endpoints do not make ours larger`() {
+  @Test func `endpoints of another fleet do not count toward the fleet's size`() {
     let items =
       (0..<2).map { item("ours\($0)", nil, v1) }
       + (0..<50).map { item("theirs\($0)", nil, v1, tags: [FleetTags.fleet: "g"]) }
     #expect(plan(items, prune: true).count(.delete) == 0)
   }
 
-  @Test func `half of a source deletes nothing`() {
+  @Test func `an incomplete source deletes nothing`() {
     #expect(plan([item("a", nil, v1)], prune: true, whole: false).isInSync)
     #expect(plan([item("a", nil, v1)], prune: true).count(.delete) == 1)
   }
 
-  @Test func `a retained endpoint blocks its own deletion alone`() {
+  @Test func `a retained endpoint blocks only its own deletion`() {
     let plan = plan(
       [item("a", nil, v1, tags: [FleetTags.fleet: "f", FleetTags.retain: "true"]), item("b", nil, v1)]
         + (0..<8).map { item("e\($0)", v1, v1) },
@@ -104,7 +104,7 @@ import Testing
     (nil, v2, "new replicas start; nothing that is serving changes"),
     (v1, nil, "the endpoint, its URL and its grants are removed"),
   ])
-  func `a plan says what it does to what serves`(active: Rollout?, desired: Rollout?, words: String) {
+  func `a plan shows the effect on running replicas`(active: Rollout?, desired: Rollout?, words: String) {
     #expect(plan([item("a", desired, active)], prune: true).changes.first?.consequence == words)
   }
 
@@ -128,7 +128,7 @@ import Testing
   @Test(arguments: [
     Held.Cause.failed, .verification, .rollback,
   ])
-  func `a hold is a person's business, that of a rollback too: the manifest says something else`(cause: Held.Cause) {
+  func `a hold needs attention, also one by a rollback, because the manifest says something else`(cause: Held.Cause) {
     let held = Held(digest: v2.digest, cause: cause, target: v1.digest)
     let item = PlanItem(
       name: "chat", desired: .present(endpoint(v2)), observed: .present(live(v1, held: held)),
@@ -150,7 +150,7 @@ import Testing
     #expect(decided(desired, observed).action == .none)
   }
 
-  @Test func `a version that is not there is shown with what it would change, and withheld`() {
+  @Test func `a missing version is shown with the change it would make, and withheld`() {
     let item = PlanItem(
       name: "chat", desired: .present(endpoint(v2)), observed: .present(live(v1)),
       memory: Memory(revisions: revisions((v1, .good))), missing: "there is no version 2")

@@ -15,7 +15,7 @@ import Testing
 
   private let known = Memory(revisions: revisions((v1, .good)))
 
-  @Test func `what can be set at creation only is held, in words that name the flag`() {
+  @Test func `a change to a setting that is fixed at creation is held, and the reason names the flag`() {
     let decision = decided(optimized, live(v1), known, allow: false)
     #expect(decision.action == .hold)
     #expect(decision.reason.code == .needsRecreate)
@@ -27,7 +27,7 @@ import Testing
         == [FieldChange(path: "spec.routeOptimized", from: "false", to: "true", effect: .recreate)])
   }
 
-  @Test func `with the flag it is deleted and made again`() {
+  @Test func `with the flag, the endpoint is deleted and created again`() {
     let decision = decided(optimized, live(v1), known, allow: true)
     #expect(decision.action == .update)
     #expect(decision.next == .call(.delete(name: "chat")))
@@ -59,7 +59,7 @@ import Testing
     #expect(settings.creation.routeOptimized == true)
   }
 
-  @Test func `a name that is still taken after the delete is asked for again, later and later`() {
+  @Test func `a create whose name is still taken after the delete is retried at growing intervals`() {
     var memory = known
     memory.apply(.opened(attempt(v1, base: .absent), v1, RolloutOrigin()))
     guard let create = decided(optimized, nil, memory, allow: true).next.operation else {
@@ -76,17 +76,17 @@ import Testing
     #expect(later.next == .call(create))
   }
 
-  @Test func `what is to outlive its manifest is never made again`() {
+  @Test func `an endpoint with deletion policy Retain is never recreated`() {
     let kept = manifest(SideSettings(creation: CreationSettings(routeOptimized: true)), deletionPolicy: .retain)
     let tags = [FleetTags.fleet: "f", FleetTags.retain: "true"]
     let decision = decided(kept, live(v1, tags: tags), known, allow: true)
     #expect(decision.action == .hold)
     #expect(decision.reason.code == .needsRecreate)
-    // The manifest lets go of it: first the tag, and only then the endpoint.
+    // The manifest no longer retains it: first the tag is removed, and only then the endpoint.
     #expect(decided(optimized, live(v1, tags: tags), known, allow: true).next.word == "tags -setpoint-retain")
   }
 
-  @Test func `a stranger, an open attempt and a way back come first`() {
+  @Test func `ownership, an open attempt and a rollback take precedence`() {
     #expect(decided(optimized, live(v1, tags: [:]), allow: true).reason.code == .conflict)
     let open = Memory(revisions: revisions((v1, .good)), attempt: attempt(v1))
     #expect(decided(optimized, live(v1), open, allow: true).next.word == "close good")
@@ -96,7 +96,7 @@ import Testing
     #expect(back.action == .rollback)
   }
 
-  @Test func `description and budget policy that differ are a warning, and no change`() {
+  @Test func `a different description or budget policy is a warning, and not a change`() {
     let desired = manifest(
       SideSettings(creation: CreationSettings(description: "new words", budgetPolicy: "b-1")))
     var observed = live(v1)
@@ -107,6 +107,6 @@ import Testing
     #expect(decision.warnings.contains { $0.contains("old words") })
     #expect(decision.warnings.contains { $0.contains("b-2") })
     observed.settings = ObservedSettings(description: "new words")
-    #expect(decided(desired, observed, known, allow: true).warnings.isEmpty, "a policy is never answered: no news")
+    #expect(decided(desired, observed, known, allow: true).warnings.isEmpty, "the API never returns a policy")
   }
 }

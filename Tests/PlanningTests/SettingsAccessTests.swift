@@ -16,7 +16,7 @@ import Testing
     return world
   }
 
-  @Test func `additive adds and changes what it names, and takes nothing back`() {
+  @Test func `additive access adds and changes the grants it names, and removes none`() {
     let others = [Grant(.user("boss@example.com"), .canManage), Grant(.servicePrincipal("app-1"), .canQuery)]
     let wanted = [support, Grant(.user("a@example.com"), .canManage)]
     var world = world(.additive, wanted, live: others + [Grant(.user("a@example.com"), .canView)])
@@ -35,7 +35,7 @@ import Testing
     #expect(world.grants == (others + wanted).sorted(), "additive never removes")
   }
 
-  @Test func `exact takes back what it does not name, and the deployer stays a manager`() {
+  @Test func `exact access removes other grants, and the deployer stays a manager`() {
     let stranger = Grant(.user("old@example.com"), .canManage)
     var world = world(.exact, [support], live: [Grant(me, .canManage), stranger])
     let decision = world.look(desired(.exact, [support]))
@@ -50,14 +50,14 @@ import Testing
     #expect(world.grants == [support, Grant(me, .canManage)].sorted())
   }
 
-  @Test func `a manifest cannot take the deployer's own right away`() {
+  @Test func `a manifest cannot remove the deployer's own permission`() {
     let lower = [Grant(me, .canQuery), support]
     var world = world(.exact, lower, live: [Grant(me, .canManage)])
     #expect(world.settle(desired(.exact, lower)).action == .none)
     #expect(world.grants == [Grant(me, .canManage), support].sorted())
   }
 
-  @Test func `the creator counts as the deployer where nobody says whose token it is`() {
+  @Test func `the creator counts as the deployer if the token's owner is unknown`() {
     let creator = "a1b2-app"
     let observed = ObservedEndpoint(
       name: "chat", id: "id", creator: creator, active: ObservedConfig(version: 5, config: v1.config),
@@ -73,7 +73,7 @@ import Testing
             .setAccess(endpointID: "id", [support, Grant(.servicePrincipal(creator), .canManage)].sorted()))))
   }
 
-  @Test func `the id is the one of the present reading`() {
+  @Test func `the endpoint id is the one of the current observation`() {
     var world = world(.additive, [support], live: [])
     world.live = live(v1, tags: world.live.tags, id: "made-again")
     let decision = world.look(desired(.additive, [support]))
@@ -81,7 +81,7 @@ import Testing
     #expect(decision.next.operation?.call == "PATCH /api/2.0/permissions/serving-endpoints/made-again")
   }
 
-  @Test func `grants that cannot be read are neither in sync nor written over`() {
+  @Test func `unreadable grants are neither in sync nor overwritten`() {
     var observed = live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "access"])
     observed.settings = ObservedSettings(access: ObservedAccess(problem: "403 you may not read the ACL"))
     let decision = decided(desired(.exact, [support]), observed)
@@ -91,7 +91,7 @@ import Testing
     #expect(decision.operations.isEmpty)
   }
 
-  @Test func `when the manifest drops access the grants stay and the mark goes`() {
+  @Test func `when the manifest drops access, the grants stay and the mark is removed`() {
     var world = world(.exact, [support], live: [Grant(me, .canManage)])
     world.settle(desired(.exact, [support]))
     let before = world.grants

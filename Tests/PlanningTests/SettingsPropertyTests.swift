@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// Every combination of a few values of each setting, wanted and live, with every subset of marks that matters.
+/// Every combination of a few values of each setting, desired and live, with every subset of marks that matters.
 @Suite struct SettingsPropertyTests {
   private static let gateways: [GatewaySettings?] = [
     nil, GatewaySettings(usageTracking: false), GatewaySettings(rateLimits: [sixtyCalls], usageTracking: true),
@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  @Test func `from everywhere it comes to rest, and then there is nothing to do on any machine`() {
+  @Test func `every state converges, and then nothing is left to do on any machine`() {
     for settings in Self.wanted {
       for start in Self.worlds {
         var world = start
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func `a diff is empty exactly when there is no call, and every call has its field`() {
+  @Test func `a diff is empty exactly when there are no calls, and every call has its field`() {
     for settings in Self.wanted {
       for world in Self.worlds {
         let decision = world.look(manifest(settings))
@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  @Test func `what is not managed and not marked never changes`() {
+  @Test func `settings that are not managed and not marked never change`() {
     for settings in Self.wanted {
       for start in Self.worlds {
         let marked = ManagedSettings(tags: start.live.tags).parts
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test func `the order of limits and grants says nothing`() {
+  @Test func `the order of limits and grants does not matter`() {
     let limits = [
       sixtyCalls, RateLimit(key: "endpoint", calls: 5), RateLimit(key: "user_group", principal: "g", calls: 1),
     ]
@@ -135,7 +135,7 @@ import Testing
   @Test(arguments: [
     "", ",,,", "telemetry=", "telemetry=zzz", "gateway", "notifications=yes", "=", "\u{0}", "unknown,words",
   ])
-  func `a damaged mark removes nothing of anybody's`(value: String) {
+  func `a damaged mark removes nothing`(value: String) {
     var observed = live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: value])
     observed.settings = ObservedSettings(
       gateway: GatewaySettings(rateLimits: [sixtyCalls], usageTracking: true),
@@ -146,7 +146,7 @@ import Testing
     #expect(world.live.settings == observed.settings)
   }
 
-  @Test func `the mark fits a tag's value, and what a newer version wrote stays`() {
+  @Test func `the mark fits in a tag value, and a mark of a later version stays`() {
     let all = ManagedSettings(Set(ManagedSettings.Part.allCases), appliedTelemetry: "0123456789ab")
     #expect((all.value?.utf8.count ?? 0) <= 128)
     let newer = ManagedSettings(tags: [FleetTags.manages: "notifications,serving.mesh=7,telemetry"])
@@ -157,7 +157,7 @@ import Testing
 }
 
 extension SettingsSimulator {
-  /// Another machine, without any history.
+  /// Another machine, without a history.
   static func looking(at world: SettingsSimulator) -> SettingsSimulator {
     var other = SettingsSimulator(world.live)
     other.grants = world.grants

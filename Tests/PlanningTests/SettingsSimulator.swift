@@ -2,22 +2,22 @@ import CanonicalJSON
 import Endpoints
 import Planning
 
-/// A provider's side settings in small: it takes each call as serving-api.md 1.1 says, and nothing else ever moves.
-/// Whatever is to be done to endpoint "chat" is done, one call a look, with the time that it takes.
+/// A small model of a provider's side settings: it accepts each call as serving-api.md 1.1 says, and nothing else ever
+/// changes. Everything to be done to endpoint "chat" is done, one call per check, and time advances accordingly.
 struct SettingsSimulator {
   var live: ObservedEndpoint
   var memory = Memory()
   var now = PlanningTests.now
   /// Each call as `kind`, in order.
   private(set) var calls: [Operation] = []
-  /// What kinds of calls are refused, with the server's words.
+  /// The kinds of calls that are refused, with the server's words.
   var refusals: [Operation.Kind: String] = [:]
-  /// Told instead of the tables that a telemetry call named.
+  /// Returned instead of the tables that a telemetry call named.
   private var profiles = 0
 
   init(_ live: ObservedEndpoint) { self.live = live }
 
-  /// An endpoint of the fleet, in sync with version 1, as a new one is: with what a create carries.
+  /// An endpoint of the fleet, in sync with version 1, as a new one is: with the settings that a create contains.
   static func created(_ desired: DesiredEndpoint) -> SettingsSimulator {
     var simulator = SettingsSimulator(PlanningTests.live(v1))
     guard
@@ -31,7 +31,7 @@ struct SettingsSimulator {
     return simulator
   }
 
-  /// Looks and acts until nothing is left to do but to wait for a person.
+  /// Checks and acts until nothing is left to do but wait for a user.
   ///
   /// - Returns: the last decision.
   @discardableResult
@@ -54,7 +54,7 @@ struct SettingsSimulator {
     return decision
   }
 
-  /// The grants are read only for a manifest that speaks of them.
+  /// The grants are read only for a manifest that has access settings.
   var grants: [Grant] = []
   var caller: Principal? = .user("ci@example.com")
 

@@ -11,7 +11,7 @@ import Testing
   // MARK: - Order
 
   @Test
-  func `a manifest with every setting is carried out in the order tags, gateway, notifications, telemetry, access`() {
+  func `a manifest with every setting is applied in the order tags, gateway, notifications, telemetry, access`() {
     var world = SettingsSimulator(live(v1))
     let decision = world.settle(manifest(everything))
     #expect(decision.action == .none)
@@ -28,7 +28,7 @@ import Testing
         + "telemetry=\(everything.telemetry?.digest.description ?? ""),access")
   }
 
-  @Test func `a create carries what it can, and telemetry and access follow`() {
+  @Test func `a create contains what it can, and telemetry and access follow`() {
     let creating = decided(manifest(everything), nil)
     #expect(
       creating.operations.map(\.call) == [
@@ -41,7 +41,7 @@ import Testing
     #expect(world.kinds == [.telemetry, .access, .tags])
   }
 
-  @Test func `nothing is set before the tag says that it is ours`() {
+  @Test func `nothing is set before the tag marks the endpoint as the fleet's`() {
     var world = SettingsSimulator(live(v1))
     world.refusals[.tags] = "tag policy"
     let decision = world.settle(manifest(everything))
@@ -50,7 +50,7 @@ import Testing
     #expect(world.kinds == [.tags])
   }
 
-  @Test func `no setting is touched while a rollout is open or under way`() {
+  @Test func `no setting is changed while a rollout is open or in progress`() {
     let desired = DesiredEndpoint(name: "chat", config: v2.config, sideSettings: everything)
     let marked = [
       FleetTags.fleet: "f", FleetTags.manages: ManagedSettings(Set(ManagedSettings.Part.allCases)).value ?? "",
@@ -65,7 +65,7 @@ import Testing
     #expect(waiting.operations.contains { $0.kind == .gateway }, "the plan shows what remains")
   }
 
-  @Test func `beside a quarantine the settings are kept right`() {
+  @Test func `settings are kept in sync during a quarantine`() {
     let held = Held(digest: v1.digest, cause: .failed, target: v3.digest)
     let marked = [FleetTags.fleet: "f", FleetTags.manages: "gateway.usageTracking"]
     let decision = decided(
@@ -78,7 +78,7 @@ import Testing
 
   // MARK: - Gateway
 
-  @Test func `what the manifest does not manage is carried over when the block is replaced`() {
+  @Test func `unmanaged settings are carried over when the block is replaced`() {
     var observed = live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "gateway.rateLimits"])
     let fallback: JSONValue = ["enabled": true]
     observed.settings = ObservedSettings(
@@ -132,10 +132,10 @@ import Testing
       name: "limits in another order", wanted: .init(rateLimits: [sixtyCalls, RateLimit(key: "endpoint", calls: 1)]),
       live: .init(rateLimits: [RateLimit(key: "endpoint", calls: 1), sixtyCalls])),
     Sameness(
-      name: "what nobody manages", wanted: .init(usageTracking: true),
+      name: "unmanaged settings", wanted: .init(usageTracking: true),
       live: .init(rateLimits: [sixtyCalls], usageTracking: true, inferenceTable: table)),
   ])
-  func `these mean the same`(sameness: Sameness) {
+  func `equivalent gateway settings are not a difference`(sameness: Sameness) {
     let desired = manifest(SideSettings(gateway: sameness.wanted))
     var world = SettingsSimulator.created(desired)
     world.live.settings = ObservedSettings(gateway: sameness.live)
@@ -144,8 +144,7 @@ import Testing
     #expect(decision.settingFields.isEmpty)
   }
 
-  @Test func `what a former manifest set is removed, also by a machine without history, and what strangers set stays`()
-  {
+  @Test func `settings of a previous manifest are removed, also without history, and settings of others stay`() {
     var world = SettingsSimulator(live(v1))
     let before = SideSettings(
       gateway: GatewaySettings(rateLimits: [sixtyCalls], inferenceTable: table),
@@ -171,7 +170,7 @@ import Testing
 
   // MARK: - Failures
 
-  @Test func `a refused setting is a person's to mend, and stops neither the others nor a rollout`() {
+  @Test func `a refused setting needs attention, and stops neither the others nor a rollout`() {
     var world = SettingsSimulator(live(v1))
     world.refusals[.gateway] = "AI Gateway is not supported for this endpoint"
     let decision = world.settle(manifest(everything))
@@ -190,10 +189,10 @@ import Testing
 
     var other = everything
     other.gateway = GatewaySettings(usageTracking: true)
-    #expect(world.look(manifest(other)).next.word == "set gateway", "another content does not wait")
+    #expect(world.look(manifest(other)).next.word == "set gateway", "other content does not wait")
   }
 
-  @Test func `a call that is taken to no effect is sent again later and later`() {
+  @Test func `an accepted call without effect is sent again at growing intervals`() {
     var world = SettingsSimulator.created(manifest(SideSettings(gateway: GatewaySettings(usageTracking: true))))
     world.live.settings = nil
     let desired = manifest(SideSettings(gateway: GatewaySettings(usageTracking: true)))
@@ -218,10 +217,10 @@ import Testing
     #expect(delays == [.seconds(15), .seconds(30), .seconds(60)])
     world.now = world.now + .seconds(2 * 3600)
     world.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: world.now))
-    #expect(world.look(desired).next == .wait(.seconds(15)), "hours later it is news")
+    #expect(world.look(desired).next == .wait(.seconds(15)), "hours later it counts as new")
   }
 
-  @Test func `an outage of one kind lets the others go on`() {
+  @Test func `an outage of one kind of setting does not stop the others`() {
     var world = SettingsSimulator(live(v1))
     var settings = everything
     settings.access = nil
@@ -253,7 +252,7 @@ import Testing
     #expect(decided(desired, failed, held).next.operation?.kind != .telemetry)
   }
 
-  @Test func `tables that are not answered are known from the tag, and drift of what is answered shows`() {
+  @Test func `tables that the provider does not return are known from the tag, and drift of the others shows`() {
     let settings = SideSettings(telemetry: TelemetrySettings(logsTable: "a.b.c", samplingFraction: 0.5))
     var world = SettingsSimulator(live(v1))
     world.settle(manifest(settings))
@@ -266,7 +265,7 @@ import Testing
     #expect(elsewhere.kinds == [.telemetry])
   }
 
-  @Test func `a machine that applied other tables before does not take them for these`() {
+  @Test func `a machine that applied other tables before does not confuse them with these`() {
     let (a, b) = (TelemetrySettings(logsTable: "a.b.a"), TelemetrySettings(logsTable: "a.b.b"))
     var here = SettingsSimulator(live(v1))
     here.settle(manifest(SideSettings(telemetry: a)))
@@ -278,14 +277,14 @@ import Testing
     #expect(here.calls[before...].map(\.kind) == [.tags, .telemetry, .tags])
   }
 
-  @Test func `telemetry that nobody asked for stays`() {
+  @Test func `unmanaged telemetry stays`() {
     var observed = live(v1)
     observed.settings = ObservedSettings(telemetry: ObservedTelemetry(profileID: "p"))
     #expect(decided(manifest(SideSettings()), observed).action == .none)
     #expect(decided(manifest(SideSettings(tags: [:], gateway: nil)), observed).settingFields.isEmpty)
   }
 
-  @Test func `a profile that the manifest names is seen, so no memory is needed`() {
+  @Test func `a profile that the manifest names is visible, so no memory is needed`() {
     var observed = live(v1)
     observed.settings = ObservedSettings(telemetry: ObservedTelemetry(profileID: "p"))
     var world = SettingsSimulator(observed)

@@ -20,29 +20,29 @@ import Testing
 
   @Test(arguments: [
     Case(why: "before any traffic", share: 0, shape: ["m-1:100", "m-2:0"]),
-    Case(why: "a share of it", share: 10, shape: ["m-1:90", "m-2:10"]),
-    Case(why: "all of it, and the version before is kept", share: 100, shape: ["m-1:0", "m-2:100"]),
+    Case(why: "a share of the traffic", share: 10, shape: ["m-1:90", "m-2:10"]),
+    Case(why: "all of the traffic, and the previous version is kept", share: 100, shape: ["m-1:0", "m-2:100"]),
     Case(
       why: "several versions share the rest as before",
       previous: [entity("1", traffic: 75), entity("3", traffic: 25)], share: 20,
       shape: ["m-1:60", "m-2:20", "m-3:20"]),
     Case(
-      why: "what rounding leaves goes to the largest remainder",
+      why: "the rounding rest goes to the largest remainder",
       previous: [entity("1", traffic: 33), entity("3", traffic: 33), entity("4", traffic: 34)], share: 10,
       shape: ["m-1:30", "m-2:10", "m-3:30", "m-4:30"]),
     Case(
-      why: "a version that was there already gets the share from where it is",
+      why: "an existing version gets the share from its current one",
       previous: [entity("1", traffic: 90), entity("2", traffic: 10)], share: 50, shape: ["m-1:50", "m-2:50"]),
     Case(why: "only the same version: nothing to share", previous: [entity("2")], share: 10, shape: nil),
     Case(why: "nothing served before", previous: [], share: 10, shape: nil),
     Case(
-      why: "several versions wanted: they say their shares themselves",
+      why: "several desired versions: they set their shares themselves",
       target: [entity("2", traffic: 50), entity("3", traffic: 50)], share: 10, shape: nil),
     Case(
-      why: "what is live under a name keeps it", live: [entity("1", name: "main")], share: 10,
+      why: "a live entity keeps its name", live: [entity("1", name: "main")], share: 10,
       shape: ["m-2:10", "main:90"]),
     Case(
-      why: "the new version gives way where its default name is taken", live: [entity("1", name: "m-2")], share: 10,
+      why: "the new version is renamed if its default name is taken", live: [entity("1", name: "m-2")], share: 10,
       shape: ["m-2-2:10", "m-2:90"]),
     Case(
       why: "and keeps the name it got",
@@ -52,17 +52,17 @@ import Testing
       why: "a model that moved to another schema has the same default name", previous: [entity("2", model: "a.m")],
       target: [entity("2", model: "b.m")], share: 10, shape: ["m-2-2:10", "m-2:90"]),
     Case(
-      why: "a chosen name gives way too, until it is free", previous: [entity("1", name: "main")],
+      why: "a chosen name is replaced too, until it is free", previous: [entity("1", name: "main")],
       target: [entity("2", name: "main")], share: 10, shape: ["main-2:10", "main:90"]),
   ])
-  func `what is served at a step`(_ row: Case) {
+  func `each step has its served entities`(_ row: Case) {
     let config = StepConfig.config(
       from: EndpointConfig(entities: row.previous), to: EndpointConfig(entities: row.target), share: row.share,
       live: row.live.map { EndpointConfig(entities: $0) })
     #expect(shape(config) == row.shape, "\(row.why)")
   }
 
-  @Test func `every step of every split adds up, names are unique, and nothing but shares and names changes`() throws {
+  @Test func `every step of every split adds up, names are unique, and only shares and names change`() throws {
     let splits: [[Int]] = [
       [100], [0, 100], [50, 50], [1, 99], [33, 33, 34], [10, 20, 30, 40], [0, 0, 100], [25, 75],
     ]
@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  @Test func `a step's config is met by itself, whatever its names`() throws {
+  @Test func `a step's config matches itself, whatever its names`() throws {
     let step = try #require(
       StepConfig.config(from: v1.config, to: v2.config, share: 10, live: config("1", name: "main")))
     #expect(step.isMet(by: step))
@@ -93,7 +93,7 @@ import Testing
     #expect(again == step)
   }
 
-  @Test func `a name of 63 letters gives way without growing`() throws {
+  @Test func `a name of 63 letters is shortened without growing`() throws {
     let model = String(repeating: "x", count: 70)
     let step = try #require(
       StepConfig.config(

@@ -2,7 +2,7 @@ import Endpoints
 import Planning
 import Testing
 
-/// Rollouts in steps, and the version that is kept: what is known, and the one thing that follows.
+/// Rollouts in steps, and the kept version: the situation, and the one decision that follows.
 @Suite struct StepTests {
   static let steps = [
     RolloutStep(traffic: 0), RolloutStep(traffic: 10, hold: .seconds(600)), RolloutStep(traffic: 50),
@@ -20,7 +20,7 @@ import Testing
         deadline: .seconds(600), onFailure: onFailure, checks: checks, steps: steps, keepPrevious: keeps))
   }
 
-  /// The new version's share, beside what was there before.
+  /// The new version's share, and the previous version.
   static func mix(_ share: Int) -> Rollout {
     Rollout(StepConfig.config(from: v1.config, to: v2.config, share: share) ?? v2.config)
   }
@@ -47,7 +47,7 @@ import Testing
     let action: PlanAction
     let reason: Reason.Code
     let next: String
-    /// The shares of the config that is sent or recorded to be sent, such as `1:90 2:10`.
+    /// The shares in the config that is sent or recorded for sending, such as `1:90 2:10`.
     var shares: String?
     var testDescription: String { why }
 
@@ -77,43 +77,43 @@ import Testing
       why: "a new version begins at the first step", action: .update, reason: .specChanged, next: "open at 0",
       shares: "1:100 2:0"),
     Case(
-      why: "which is sent", memory: Memory(revisions: both, attempt: at(steps[0], announced: nil)), action: .update,
+      why: "it is sent", memory: Memory(revisions: both, attempt: at(steps[0], announced: nil)), action: .update,
       reason: .specChanged, next: "put", shares: "1:100 2:0"),
     Case(
       why: "a first create has no steps", observed: nil, memory: Memory(), action: .create, reason: .doesNotExist,
       next: "open"),
     Case(
-      why: "nor has another size of the same version", desired: wanted(Rollout(larger("1"))), action: .update,
+      why: "nor has another size of a version", desired: wanted(Rollout(larger("1"))), action: .update,
       reason: .specChanged, next: "open", shares: "1:100"),
     Case(
-      why: "nor what was good before", observed: live(v3, version: 6),
+      why: "nor has a version that was good before", observed: live(v3, version: 6),
       memory: Memory(revisions: revisions((v2, .good), (v3, .good))), action: .rollback, reason: .wentBack,
       next: "open",
       shares: "2:100"),
     Case(
-      why: "nor the putting back of drift", desired: wanted(v1), observed: live(foreign, version: 6), action: .update,
+      why: "nor has a revert of drift", desired: wanted(v1), observed: live(foreign, version: 6), action: .update,
       reason: .drift, next: "open", shares: "1:100"),
     Case(
-      why: "nor a rollback",
+      why: "nor has a rollback",
       observed: live(v2, version: 6, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .good)), targetCheck: .init(digest: v1.digest, at: now, problem: nil)),
       action: .rollback, reason: .askedFor, next: "open", shares: "1:100"),
     Case(
-      why: "nor what comes where nothing is ready", observed: live(v1, ready: .notReady), action: .update,
+      why: "nor has an update while nothing is ready", observed: live(v1, ready: .notReady), action: .update,
       reason: .specChanged, next: "open", shares: "2:100"),
     Case(
-      why: "what is live and unknown is recorded before its first step", memory: Memory(), action: .update,
+      why: "an unknown live config is recorded before the first step", memory: Memory(), action: .update,
       reason: .specChanged, next: "record found"),
   ])
-  func `where a rollout begins`(_ row: Case) { row.check() }
+  func `a rollout begins at its first step`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
-      why: "live at its step, it is asked", observed: live(mix(10), version: 6),
+      why: "live at its step, it is verified", observed: live(mix(10), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .verifying, next: "verify"),
     Case(
-      why: "passed, it stays for the step's time", observed: live(mix(10), version: 6),
+      why: "after it passed, it stays for the step's duration", observed: live(mix(10), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed(.seconds(240)))), action: .update,
       reason: .promoting, next: "wait", shares: "1:50 2:50"),
     Case(
@@ -121,27 +121,27 @@ import Testing
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed(.seconds(600)))), action: .update,
       reason: .promoting, next: "go on to 50", shares: "1:50 2:50"),
     Case(
-      why: "and sent", observed: live(mix(10), version: 5),
+      why: "and then sent", observed: live(mix(10), version: 5),
       memory: Memory(revisions: both, attempt: at(steps[2], announced: nil)), action: .update, reason: .promoting,
       next: "put", shares: "1:50 2:50"),
     Case(
-      why: "a step without time is left at once", observed: live(mix(0), version: 6),
+      why: "a step without a duration ends at once", observed: live(mix(0), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[0], verification: passed())), action: .update,
       reason: .promoting, next: "go on to 10"),
     Case(
-      why: "after the last step comes the whole", observed: live(mix(50), version: 6),
+      why: "after the last step comes all of the traffic", observed: live(mix(50), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[2], verification: passed())), action: .update,
       reason: .promoting, next: "go on", shares: "2:100"),
     Case(
-      why: "which is asked again before it is good", observed: live(v2, version: 8),
+      why: "the whole is verified again before it is good", observed: live(v2, version: 8),
       memory: Memory(revisions: both, attempt: at(nil, announced: 8)), action: .update, reason: .verifying,
       next: "verify"),
     Case(
-      why: "without checks a step's time counts from when it was seen", desired: wanted(checks: []),
+      why: "without checks, a step's duration counts from when it was observed", desired: wanted(checks: []),
       observed: live(mix(10), version: 6), memory: Memory(revisions: both, attempt: at(steps[1], checks: [])),
       action: .update, reason: .verifying, next: "record"),
     Case(
-      why: "not ready yet, it is given time", observed: live(mix(10), version: 6, ready: .notReady),
+      why: "not ready yet: it gets time", observed: live(mix(10), version: 6, ready: .notReady),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .startingUp, next: "wait"),
     Case(
       why: "failed: held before anything else", observed: live(mix(10), version: 6),
@@ -149,7 +149,7 @@ import Testing
       action: .update,
       reason: .quarantined, next: "tags +setpoint-held"),
     Case(
-      why: "inconclusive: neither promoted nor gone back", observed: live(mix(10), version: 6),
+      why: "inconclusive: neither promoted nor rolled back", observed: live(mix(10), version: 6),
       memory: Memory(
         revisions: both, attempt: at(steps[1], verification: verification(.inconclusive("503"), age: .seconds(600)))),
       action: .hold, reason: .inconclusive, next: "rest"),
@@ -160,47 +160,47 @@ import Testing
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
     Case(
-      why: "the provider has no capacity at a step: later again",
+      why: "the provider has no capacity at a step: retried later",
       observed: live(
         mix(0), pending: mix(10), update: .failed, message: "insufficient capacity", lastUpdated: 200),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .updating, next: "close failed"),
     Case(
-      why: "cancelled by a person at a step: held",
+      why: "canceled by a user at a step: held",
       observed: live(mix(0), pending: mix(10), update: .canceled, lastUpdated: 200),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .quarantined,
       next: "tags +setpoint-held"),
     Case(
-      why: "a person went back: it ends here",
+      why: "a user rolled back: the rollout ends here",
       observed: live(mix(10), version: 6, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed())), action: .update,
       reason: .updating, next: "close superseded"),
     Case(
-      why: "the manifest is edited: what is half-promoted is never good", desired: wanted(v3),
+      why: "the manifest is edited: a half-promoted version is never good", desired: wanted(v3),
       observed: live(mix(10), version: 6), memory: Memory(revisions: both, attempt: at(steps[1], checks: [])),
       action: .update, reason: .updating, next: "close superseded"),
     Case(
-      why: "also when it is not ready", desired: wanted(v3), observed: live(mix(10), version: 6, ready: .notReady),
+      why: "also if it is not ready", desired: wanted(v3), observed: live(mix(10), version: 6, ready: .notReady),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "steps taken out of the manifest: the rest follows at once", desired: wanted(steps: []),
+      why: "steps removed from the manifest: the rest follows at once", desired: wanted(steps: []),
       observed: live(mix(10), version: 6), memory: Memory(revisions: both, attempt: at(steps[1])), action: .update,
       reason: .promoting, next: "go on", shares: "2:100"),
     Case(
-      why: "other steps in the manifest: the next of those", desired: wanted(steps: [RolloutStep(traffic: 30)]),
+      why: "other steps in the manifest: the next one of those", desired: wanted(steps: [RolloutStep(traffic: 30)]),
       observed: live(mix(10), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed(.seconds(600)))), action: .update,
       reason: .promoting, next: "go on to 30"),
     Case(
-      why: "somebody else moves the traffic: not this attempt's", observed: live(mix(33), version: 7),
+      why: "another client moves the traffic: not this attempt's change", observed: live(mix(33), version: 7),
       memory: Memory(revisions: both, attempt: at(steps[1])), action: .update, reason: .updating,
       next: "close superseded"),
     Case(
-      why: "a write that was lost is sent again", observed: live(mix(0), version: 5),
+      why: "a lost write is sent again", observed: live(mix(0), version: 5),
       memory: Memory(revisions: both, attempt: at(steps[1], announced: nil)), action: .update, reason: .promoting,
       next: "put", shares: "1:90 2:10"),
   ])
-  func `from step to step`(_ row: Case) { row.check() }
+  func `a rollout advances from step to step`(_ row: Case) { row.check() }
 
   static let failed = Held(digest: v2.digest, cause: .verification, target: v1.digest)
   static let after = Memory(
@@ -209,103 +209,103 @@ import Testing
 
   @Test(arguments: [
     Case(
-      why: "failed: back to what was good", observed: live(mix(10), version: 6, held: failed), memory: after,
+      why: "failed: back to the good revision", observed: live(mix(10), version: 6, held: failed), memory: after,
       action: .rollback, reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
-      why: "failed before any traffic: its entity goes too", observed: live(mix(0), version: 6, held: failed),
+      why: "failed before any traffic: its entity is removed too", observed: live(mix(0), version: 6, held: failed),
       memory: after, action: .rollback, reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
-      why: "at its place", observed: live(v1, version: 7, held: failed), memory: after, action: .hold,
+      why: "at the rollback target", observed: live(v1, version: 7, held: failed), memory: after, action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
-      why: "cancelled: stays as it is",
+      why: "canceled: stays as it is",
       observed: live(mix(10), version: 6, held: Held(digest: v2.digest, cause: .canceled, target: nil)), memory: after,
       action: .hold, reason: .quarantined, next: "rest"),
     Case(
-      why: "a new manifest starts again from what was good", desired: wanted(v3), observed: live(mix(10), version: 6),
+      why: "a new manifest starts from the good revision", desired: wanted(v3), observed: live(mix(10), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .superseded))), action: .update, reason: .specChanged,
       next: "open at 0", shares: "1:100 3:0"),
     Case(
-      why: "the manifest goes back in mid-steps", desired: wanted(v1), observed: live(mix(10), version: 6),
+      why: "the manifest is reverted at a step", desired: wanted(v1), observed: live(mix(10), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .superseded))), action: .rollback, reason: .wentBack,
       next: "open", shares: "1:100"),
     Case(
-      why: "somebody moved the traffic: it begins anew", observed: live(mix(33), version: 7),
+      why: "another client moved the traffic: the rollout starts over", observed: live(mix(33), version: 7),
       memory: Memory(revisions: revisions((v1, .good), (v2, .superseded))), action: .update, reason: .specChanged,
       next: "open at 0", shares: "1:100 2:0"),
     Case(
-      why: "lifted by a retry: it goes on where it is", observed: live(mix(10), version: 6),
+      why: "lifted by a retry: it continues where it is", observed: live(mix(10), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "no")))), action: .update,
       reason: .promoting, next: "open at 10", shares: "1:50 2:50"),
     Case(
-      why: "another machine records first what was there before", observed: live(mix(10), version: 6),
+      why: "another machine first records the previous config", observed: live(mix(10), version: 6),
       memory: Memory(), action: .update, reason: .promoting, next: "record found"),
     Case(
-      why: "and goes on where it is", observed: live(mix(10), version: 6), action: .update, reason: .promoting,
+      why: "and continues where it is", observed: live(mix(10), version: 6), action: .update, reason: .promoting,
       next: "open at 10"),
     Case(
-      why: "another machine goes back without a history of its own",
+      why: "another machine rolls back without a history of its own",
       observed: live(mix(10), version: 6, held: failed),
       memory: Memory(revisions: good, targetCheck: .init(digest: v1.digest, at: now, problem: nil)), action: .rollback,
       reason: .verificationFailed, next: "open", shares: "1:100"),
   ])
-  func `after a step`(_ row: Case) { row.check() }
+  func `a failed or finished step leads to the next decision`(_ row: Case) { row.check() }
 
   @Test(arguments: [
     Case(
       why: "without steps: all of the traffic, and the previous version stays", desired: wanted(steps: [], keeps: true),
       action: .update, reason: .specChanged, next: "open at 100", shares: "1:0 2:100"),
     Case(
-      why: "with steps it is the last of them", desired: wanted(keeps: true), observed: live(mix(50), version: 6),
+      why: "with steps, that is the last step", desired: wanted(keeps: true), observed: live(mix(50), version: 6),
       memory: Memory(revisions: both, attempt: at(steps[2], verification: passed())), action: .update,
       reason: .promoting, next: "go on to 100", shares: "1:0 2:100"),
     Case(
-      why: "live with it: in sync", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
+      why: "live with the kept version: in sync", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .none, reason: .inSync, next: "rest"),
     Case(
-      why: "so it is for a machine without memory", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
+      why: "also for a machine without a memory", desired: wanted(keeps: true), observed: live(mix(100), version: 6),
       memory: Memory(), action: .none, reason: .inSync, next: "rest"),
     Case(
-      why: "and so is the version alone: nothing is started only to be kept", desired: wanted(keeps: true),
+      why: "the version alone is in sync too: nothing is started only to be kept", desired: wanted(keeps: true),
       observed: live(v2, version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .none,
       reason: .inSync, next: "rest"),
     Case(
-      why: "what failed is not kept", desired: wanted(v1, keeps: true), observed: live(mix(0), version: 6),
+      why: "a failed version is not kept", desired: wanted(v1, keeps: true), observed: live(mix(0), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "no")))), action: .rollback,
       reason: .wentBack, next: "open", shares: "1:100"),
     Case(
-      why: "no longer wanted: removed in place", desired: wanted(steps: []), observed: live(mix(100), version: 6),
+      why: "no longer desired: removed in place", desired: wanted(steps: []), observed: live(mix(100), version: 6),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good))), action: .update, reason: .specChanged,
       next: "open", shares: "2:100"),
     Case(
-      why: "a later update keeps its own", desired: wanted(v3, steps: [], keeps: true),
+      why: "a later update keeps its own previous version", desired: wanted(v3, steps: [], keeps: true),
       observed: live(mix(100), version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .update, reason: .specChanged, next: "open at 100", shares: "2:0 3:100"),
     Case(
-      why: "the manifest goes back: a change of traffic", desired: wanted(v1, keeps: true),
+      why: "the manifest is reverted: a change of traffic", desired: wanted(v1, keeps: true),
       observed: live(mix(100), version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .rollback, reason: .wentBack, next: "open at 100", shares: "1:100 2:0"),
     Case(
-      why: "failed with it: back by traffic alone", desired: wanted(keeps: true),
+      why: "failed with a kept version: rolled back by traffic alone", desired: wanted(keeps: true),
       observed: live(mix(100), version: 6, held: failed), memory: after, action: .rollback,
       reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
-      why: "a failed update leaves what was kept before", desired: wanted(v3, keeps: true),
+      why: "a failed update leaves the previously kept version", desired: wanted(v3, keeps: true),
       observed: live(mix(100), version: 6, held: Held(digest: v3.digest, cause: .failed, target: v2.digest)),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good), (v3, .failed(.ours, "no")))), action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
-      why: "somebody gave the kept one traffic: put back", desired: wanted(keeps: true),
+      why: "another client gave the kept version traffic: reverted", desired: wanted(keeps: true),
       observed: live(mix(60), version: 7), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .update, reason: .drift, next: "open at 100", shares: "1:0 2:100"),
     Case(
-      why: "another size of the version leaves the kept one", desired: wanted(Rollout(larger("2")), keeps: true),
+      why: "another size does not change the kept version", desired: wanted(Rollout(larger("2")), keeps: true),
       observed: live(mix(100), version: 6), memory: Memory(revisions: revisions((v1, .good), (v2, .good))),
       action: .update, reason: .specChanged, next: "open at 100", shares: "1:0 2:100"),
   ])
   func `the previous version is kept`(_ row: Case) { row.check() }
 
-  @Test func `only the new version is asked`() {
+  @Test func `only the new version is verified`() {
     let decision = decided(
       Self.wanted(), live(Self.mix(10), version: 6), Memory(revisions: Self.both, attempt: Self.at(Self.steps[1])))
     guard case .verify(let request) = decision.next else {
@@ -315,7 +315,7 @@ import Testing
     #expect(request.entities == ["qwen3-2"])
   }
 
-  @Test func `people are told where a rollout is`() {
+  @Test func `the status shows the step of a rollout`() {
     let memory = Memory(
       revisions: Self.both, attempt: Self.at(Self.steps[1], verification: Self.passed(.seconds(240))))
     let held = decided(Self.wanted(), live(Self.mix(10), version: 6), memory)
@@ -330,7 +330,7 @@ import Testing
         == ["1:100 2:0", "1:90 2:10", "1:50 2:50", "2:100"])
   }
 
-  @Test func `the name of what was there before stays, and nothing is restarted for a name`() {
+  @Test func `the previous entity keeps its name, and nothing is restarted for a name`() {
     let named = Rollout(config("1", name: "main"))
     let decision = decided(Self.wanted(), live(named), Memory(revisions: Self.good))
     let first = decision.operations.first.flatMap(Self.sent)
@@ -345,7 +345,7 @@ import Testing
   }
 
   @Test(arguments: [(10, false), (100, true)])
-  func `going back from a step or to a kept version is a change of traffic, and the plan says so`(
+  func `a rollback from a step or to a kept version is a change of traffic, and the plan says so`(
     share: Int, keeps: Bool
   ) {
     let plan = Plan.make(
@@ -359,7 +359,7 @@ import Testing
     #expect(plan.changes.first?.consequence == "traffic only: no replica is restarted")
   }
 
-  @Test func `a kept version is in no diff`() {
+  @Test func `a kept version does not appear in a diff`() {
     let tagged = DesiredEndpoint(
       name: "chat", config: v2.config, sideSettings: SideSettings(tags: ["team": "x"]),
       rollout: RolloutPolicy(keepPrevious: true))
@@ -373,7 +373,8 @@ import Testing
     #expect(plan.changes.first?.fields.map(\.path) == ["spec.tags.team"])
   }
 
-  @Test func `a person goes back from the middle of a rollout, and from a version with a kept one beside it`() throws {
+  @Test
+  func `a user can roll back from the middle of a rollout, and from a version with a kept one beside it`() throws {
     let midway = Memory(revisions: Self.both, attempt: Self.at(Self.steps[0]))
     let held = HeldTag.encode(Held(digest: v2.digest, cause: .rollback, target: v1.digest))
     #expect(
@@ -385,7 +386,7 @@ import Testing
         == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: held])))
   }
 
-  @Test func `a retry asks anew what could not be measured, and keeps what passed`() {
+  @Test func `a retry measures again what could not be measured, and keeps what passed`() {
     var memory = Memory(revisions: Self.both, attempt: Self.at(Self.steps[1], verification: Self.passed()))
     memory.apply(.retried)
     #expect(memory.attempt?.verification?.verdict == .passed)
@@ -394,7 +395,7 @@ import Testing
     #expect(memory.attempt?.verification == nil)
   }
 
-  @Test func `going on begins with nothing sent, and is no news for another attempt`() {
+  @Test func `advancing starts with nothing sent, and does not affect another attempt`() {
     let attempt = Self.at(Self.steps[1], verification: Self.passed())
     var memory = Memory(revisions: Self.both, attempt: attempt)
     let next = attempt.going(on: Self.steps[2], base: base, at: now + .seconds(600))
@@ -406,11 +407,11 @@ import Testing
   }
 }
 
-/// Another size of a version.
+/// A different size of a version.
 private func larger(_ version: String) -> EndpointConfig { config(version, size: "Large") }
 
 extension Step {
-  /// As ``word``, with the share at which a rollout is recorded.
+  /// Like ``word``, with the share at which a rollout is recorded.
   fileprivate var stepWord: String {
     switch self {
     case .record(.opened(let attempt, _, _)): "open" + (attempt.step.map { " at \($0.traffic)" } ?? "")

@@ -3,7 +3,7 @@ import Planning
 import Testing
 
 @Suite struct TagTests {
-  @Test func `a new endpoint carries its owner and every tag from the first moment`() {
+  @Test func `a new endpoint has its owner and every tag from the start`() {
     let desired = endpoint(v1, tags: ["team": "support", "cost": "1"], deletionPolicy: .retain)
     let decision = decided(desired, nil, Memory(attempt: attempt(v1, base: .absent)))
     #expect(
@@ -17,7 +17,7 @@ import Testing
             ], settings: CreateSettings())))
   }
 
-  @Test func `tags are set, changed and removed in one call, and other people's stay`() {
+  @Test func `tags are set, changed and removed in one call, and tags of others stay`() {
     let tags = [
       FleetTags.fleet: "f", FleetTags.owns: "gone,team", "gone": "1", "team": "old", "theirs": "x",
     ]
@@ -33,13 +33,13 @@ import Testing
     #expect(decided(endpoint(v1, tags: ["team": "new", "cost": "1"]), after).action == .none)
   }
 
-  @Test func `without any tags of the manifest nothing is owned any more`() {
+  @Test func `without tags in the manifest, nothing is owned any more`() {
     let tags = [FleetTags.fleet: "f", FleetTags.owns: "team", "team": "x", "theirs": "x"]
     let decision = decided(endpoint(v1), live(v1, tags: tags))
     #expect(decision.next.word == "tags -setpoint-owns -team")
   }
 
-  @Test func `a tag that only Setpoint may set cannot be set by a manifest`() {
+  @Test func `a manifest cannot set a tag that is reserved for Setpoint`() {
     let decision = decided(endpoint(v1, tags: [FleetTags.fleet: "other"]), live(v1))
     #expect(decision.action == .none)
   }
@@ -53,14 +53,14 @@ import Testing
     #expect(decision.operations.map(\.call).map { $0.split(separator: " ").first } == ["PATCH", "PUT"])
   }
 
-  @Test func `tags are kept right beside a quarantine`() {
+  @Test func `tags are kept in sync during a quarantine`() {
     let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
     let decision = decided(endpoint(v2, tags: ["team": "x"]), live(v1, held: held))
     #expect(decision.action == .hold)
     #expect(decision.next.word == "tags +setpoint-owns +team")
   }
 
-  @Test func `tags that are refused hold nothing up, and are a person's to mend`() {
+  @Test func `refused tags hold nothing up and need attention`() {
     let refused = Memory(
       revisions: revisions((v1, .good)),
       setbacks: [
@@ -71,11 +71,11 @@ import Testing
     #expect(inSync.action == .hold)
     #expect(inSync.reason == Reason(.refused, "403 tag policy"))
     let changed = decided(endpoint(v2, deletionPolicy: .retain), live(v1), refused)
-    #expect(changed.next.word == "open update", "the rollout goes on")
+    #expect(changed.next.word == "open update", "the rollout continues")
     #expect(changed.warnings == ["the tags could not be changed: 403 tag policy"])
   }
 
-  @Test func `many or odd keys are owned by their hashes, in as many tags as it takes`() {
+  @Test func `many or unusual keys are owned by their hashes, in as many tags as needed`() {
     for keys in [
       (0..<100).map { "a-rather-long-tag-key-\($0)" }, ["comma,inside", "x"], ["#mark"],
       (0..<21).map { "team-\($0)-of-the-support-organisation" },
@@ -107,7 +107,7 @@ import Testing
   }
 
   @Test(arguments: ["", ",,,", "#", "#zz,", "\u{0}"])
-  func `a damaged list of owned keys owns nothing of anybody's`(value: String) {
+  func `a damaged list of owned keys owns nothing`(value: String) {
     let tags = [FleetTags.fleet: "f", FleetTags.owns: value, "theirs": "x"]
     let decision = decided(endpoint(v1), live(v1, tags: tags))
     if case .call(.patchTags(_, let patch)) = decision.next { #expect(!patch.remove.contains("theirs")) }

@@ -10,12 +10,12 @@ import Testing
       (951_868_799_999, "2000-02-29T23:59:59.999Z"), (-62_135_596_800_000, "0001-01-01T00:00:00.000Z"),
       (253_402_300_800_000, "10000-01-01T00:00:00.000Z"),
     ] as [(Int64, String)])
-  func `a moment is told in RFC 3339, to the millisecond where that is asked for`(milliseconds: Int64, text: String) {
+  func `a time is written in RFC 3339, to the millisecond on request`(milliseconds: Int64, text: String) {
     #expect(Timestamp(milliseconds: milliseconds).text(withMilliseconds: true) == text)
     #expect(Timestamp(milliseconds: milliseconds).text() == text.prefix(text.count - 5) + "Z")
   }
 
-  @Test func `every day of 800 years has the date that Foundation gives it`() {
+  @Test func `every day of 800 years has the date that Foundation computes`() {
     // From 1600 to 2399; Foundation counts in the Julian calendar before October 1582.
     for day in Int64(-135_140)..<157_054 {
       let text = Date(timeIntervalSince1970: Double(day * 86_400)).formatted(.iso8601)
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func `the ends of time are told without a trap`() {
+  @Test func `the earliest and latest times are written without a trap`() {
     #expect(Timestamp(milliseconds: .max).text().hasPrefix("292278994-"))
     #expect(Timestamp(milliseconds: .min).text().hasPrefix("-"))
   }

@@ -3,7 +3,7 @@ import Planning
 import Testing
 
 /// Combinations that no history leads to, too: memories of other machines, tags edited by hand, providers that
-/// misbehave. Whatever comes, there is one decision, and it breaks no promise.
+/// misbehave. For every input there is one decision, and it breaks no guarantee.
 @Suite struct TotalityTests {
   private static let desired: [Desired] = [
     .none, .unknown("registry down"), .present(endpoint(v1)), .present(endpoint(v2, tags: ["team": "x"])),
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test(arguments: [false, true], [false, true])
-  func `there is one decision for everything, and it breaks no promise`(adopt: Bool, prune: Bool) {
+  func `every input has exactly one decision, and it breaks no guarantee`(adopt: Bool, prune: Bool) {
     let options = DecisionOptions(fleet: "f", adopt: adopt, prune: prune)
     for desired in Self.desired {
       for observed in Self.observed {
@@ -79,28 +79,28 @@ import Testing
     _ decision: Decision, _ again: Decision, _ desired: Desired, _ observed: Observation, _ memory: Memory,
     _ options: DecisionOptions
   ) -> String? {
-    if decision != again { return "deciding again decides otherwise" }
+    if decision != again { return "a second decision differs" }
     if case .record(let change) = decision.next, memory.applying(change) == memory { return "a record of nothing" }
     guard let operation = decision.next.operation else { return nil }
-    if case .unknown = desired { return "a call on what is not known" }
+    if case .unknown = desired { return "a call on an unknown desired state" }
     guard case .present(let live) = observed else {
       if case .create = operation { return nil }
-      return "a call on what is not there"
+      return "a call on a missing endpoint"
     }
-    if FleetTags.isReserved(endpoint: live.name) { return "a call on the platform's own" }
+    if FleetTags.isReserved(endpoint: live.name) { return "a call on the platform's own endpoint" }
     switch operation {
-    case .create: return "a create of what exists"
+    case .create: return "a create of an existing endpoint"
     case .delete:
-      if live.isRetained || live.fleet != "f" || !options.prune || desired != .none { return "a deletion unasked" }
+      if live.isRetained || live.fleet != "f" || !options.prune || desired != .none { return "a forbidden deletion" }
     case .updateConfig(_, let config):
-      if live.fleet != "f" { return "a stranger is written" }
-      if live.update.isUpdating { return "an update is written over" }
-      if HeldTag(tags: live.tags).held?.digest == config.digest { return "what is held is sent" }
-      if memory.attempt?.digest != config.digest { return "it is sent unrecorded" }
+      if live.fleet != "f" { return "another fleet is written" }
+      if live.update.isUpdating { return "an update is overwritten" }
+      if HeldTag(tags: live.tags).held?.digest == config.digest { return "a held config is sent" }
+      if memory.attempt?.digest != config.digest { return "it is sent without a record" }
     case .patchTags(_, let patch):
-      if live.fleet != "f", !options.adopt || patch.add[FleetTags.fleet] != "f" { return "a stranger is marked" }
+      if live.fleet != "f", !options.adopt || patch.add[FleetTags.fleet] != "f" { return "another fleet is tagged" }
       if patch.applied(to: live.tags) == live.tags { return "a patch of nothing" }
-    case .changeSetting: return "a setting that nobody manages is changed"
+    case .changeSetting: return "an unmanaged setting is changed"
     }
     return nil
   }

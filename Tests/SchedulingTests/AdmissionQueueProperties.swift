@@ -1,7 +1,7 @@
 import Scheduling
 import Testing
 
-/// A small generator with a seed, so that a failing run can be run again.
+/// A small generator with a seed, so that a failing run can be reproduced.
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64
 
@@ -14,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// The queue under test beside the plainest possible account of what happened to whom.
+/// The queue under test and the simplest possible record of what happened to each request.
 private struct Ledger {
   static let entities = ["v1", "v2"]
   var queue: AdmissionQueue
@@ -71,7 +71,7 @@ private struct Ledger {
     if (queue.idleSince != nil) != idle { violations.append("idle is \(!idle) wrongly") }
   }
 
-  /// After a tick far in the future nothing is paused: whoever still waits must have no free place of its own.
+  /// After a tick far in the future nothing is paused: a request that still waits must not have a free place.
   mutating func checkNobodyIsForgotten() {
     let free = Set(
       replicas.filter { id, r in !r.draining && atReplica.values.count { $0 == id } < r.capacity }.map(\.value.entity))
@@ -80,9 +80,9 @@ private struct Ledger {
     }
     let serving = Set(replicas.values.filter { !$0.draining && $0.capacity > 0 }.map(\.entity))
     if !serving.isEmpty, free.isSuperset(of: serving), waiting.contains(where: { pinned[$0] == nil }) {
-      violations.append("somebody waits while every entity has a free place")
+      violations.append("a request waits while every entity has a free place")
     }
-    if queue.nextTick == nil, !waiting.isEmpty { violations.append("no tick is due for those who wait") }
+    if queue.nextTick == nil, !waiting.isEmpty { violations.append("no tick is due for the waiting requests") }
   }
 
   /// One of the events, with the numbers that the caller drew.
@@ -100,7 +100,7 @@ private struct Ledger {
       let open = waiting + atReplica.keys.sorted()
       guard !open.isEmpty else { return }
       let id = open[pick % open.count]
-      // Told twice on purpose: the second must change nothing.
+      // Reported twice on purpose: the second report must change nothing.
       let actions = queue.left(id, now: now)
       end(id)
       apply(actions)
@@ -133,7 +133,7 @@ private struct Ledger {
 }
 
 @Suite struct AdmissionQueueProperties {
-  @Test func `random events leak no place, exceed no capacity and end each request once`() {
+  @Test func `random events leak no place, never exceed a capacity, and end each request once`() {
     for seed in 0..<400 {
       var random = SeededGenerator(state: UInt64(seed))
       var ledger = Ledger(AdmissionPolicy(maxWaiting: 6, maxWait: .milliseconds(200), maxAttempts: 3))
@@ -147,7 +147,7 @@ private struct Ledger {
       ledger.apply(ledger.queue.tick(now: ledger.now + .milliseconds(6)))
       ledger.checkNobodyIsForgotten()
       #expect(ledger.violations.isEmpty, "\(ledger.violations), seed \(seed), events \(trace)")
-      // When nothing comes any more, everything ends and every place is free.
+      // When no more events arrive, everything ends and every place is free.
       ledger.apply(ledger.queue.tick(now: ledger.now + .seconds(1)))
       for id in Array(ledger.atReplica.keys) {
         let actions = ledger.queue.finished(id, now: ledger.now)
@@ -158,7 +158,7 @@ private struct Ledger {
     }
   }
 
-  @Test func `every short sequence of events keeps the account`() {
+  @Test func `every short sequence of events keeps the accounting correct`() {
     // All 11 events, each with two draws, three deep, from a queue with one small replica: 10,648 sequences.
     var start = Ledger(AdmissionPolicy(maxWaiting: 1, maxWait: .milliseconds(3), maxAttempts: 2))
     start.event(6, 0, 0)
@@ -182,7 +182,7 @@ private struct Ledger {
     #expect(visited == 1 + 22 + 22 * 22 + 22 * 22 * 22)
   }
 
-  @Test func `within an entity nobody overtakes`() {
+  @Test func `requests of one entity never overtake one another`() {
     var random = SeededGenerator(state: 7)
     var queue = AdmissionQueue(policy: AdmissionPolicy(maxWaiting: 1000), now: .zero)
     _ = queue.setTraffic([("v1", 1)], now: .zero)

@@ -10,7 +10,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
 }
 
 @Suite struct AdmissionQueueTests {
-  @Test func `the least loaded replica gets the request, and equals take turns`() {
+  @Test func `the least loaded replica gets the request, and equally loaded ones take turns`() {
     var queue = makeQueue(ready: [("a", 4), ("b", 4)])
     var targets: [String] = []
     for id in 1...4 {
@@ -21,7 +21,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.arrive(5, draw: 0, now: .zero) == [.dispatch(5, "b")])
   }
 
-  @Test func `beyond the capacity requests wait and go in the order of their arrival`() {
+  @Test func `beyond the capacity, requests wait and proceed in order of arrival`() {
     var queue = makeQueue(ready: [("a", 1)])
     #expect(queue.arrive(1, draw: 0, now: .zero) == [.dispatch(1, "a")])
     #expect(queue.arrive(2, draw: 0, now: .zero) == [])
@@ -30,7 +30,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.finished(2, now: .zero) == [.dispatch(3, "a")])
   }
 
-  @Test func `a place is given back once, however often the end is told`() {
+  @Test func `a place is released once, however often the end is reported`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .zero)
@@ -41,7 +41,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.load(of: "a") == 1)
   }
 
-  @Test func `a full queue refuses, and a client that left makes room`() {
+  @Test func `a full queue refuses, and a client that left frees its place`() {
     var queue = makeQueue(AdmissionPolicy(maxWaiting: 1), ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .zero)
@@ -51,13 +51,13 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.finished(1, now: .zero) == [.dispatch(4, "a")])
   }
 
-  @Test func `a queue of length zero still lets through what finds a place`() {
+  @Test func `a queue of length zero still admits a request that finds a free place`() {
     var queue = makeQueue(AdmissionPolicy(maxWaiting: 0), ready: [("a", 1)])
     #expect(queue.arrive(1, draw: 0, now: .zero) == [.dispatch(1, "a")])
     #expect(queue.arrive(2, draw: 0, now: .zero) == [.refuse(2, .queueFull(waiting: 0))])
   }
 
-  @Test func `who waits too long is refused at the deadline and not before`() {
+  @Test func `a request that waits too long is refused at the deadline and not before`() {
     var queue = makeQueue(AdmissionPolicy(maxWait: .seconds(10)), ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .seconds(1))
@@ -67,7 +67,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.nextTick == nil)
   }
 
-  @Test func `without a replica a request asks for one and waits for it`() {
+  @Test func `without a replica, a request asks for one and waits for it`() {
     var queue = makeQueue()
     #expect(queue.arrive(1, draw: 0, now: .zero) == [.wake])
     #expect(queue.needsReplica)
@@ -75,21 +75,21 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(!queue.needsReplica)
   }
 
-  @Test func `the last replica's end asks for another when somebody waits`() {
+  @Test func `when the last replica ends, another one is requested if requests wait`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .zero)
     #expect(queue.replicaGone("a", now: .zero) == [.drained("a"), .wake])
   }
 
-  @Test func `a drain that leaves nobody for those who wait asks for another replica`() {
+  @Test func `a drain that leaves no replica for waiting requests asks for another one`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.arrive(2, draw: 0, now: .zero)
     #expect(queue.replicaDraining("a", now: .zero) == [.wake])
   }
 
-  @Test func `what will not come is refused with its reason, those who wait included`() {
+  @Test func `requests for an unavailable entity are refused with its reason, those in the queue included`() {
     var queue = makeQueue()
     _ = queue.arrive(1, draw: 0, now: .zero)
     #expect(
@@ -99,7 +99,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.arrive(3, draw: 0, now: .zero) == [.dispatch(3, "a")])
   }
 
-  @Test func `a draining replica finishes what it has and gets nothing new`() {
+  @Test func `a draining replica finishes its requests and gets no new ones`() {
     var queue = makeQueue(ready: [("a", 2)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     #expect(queue.replicaDraining("a", now: .zero) == [])
@@ -116,14 +116,14 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(["v1", "v2", "v3"].map { queue.load(of: $0) } == [900, 100, 0])
   }
 
-  @Test func `an entity without a replica leaves its share to the others`() {
+  @Test func `an entity without a replica passes its share to the others`() {
     var queue = AdmissionQueue(policy: AdmissionPolicy(), now: .zero)
     _ = queue.setTraffic([("v1", 50), ("v2", 50)], now: .zero)
     _ = queue.replicaReady("b", entity: "v2", capacity: 10, now: .zero)
     #expect(queue.arrive(1, draw: 0.1, now: .zero) == [.dispatch(1, "b")])
   }
 
-  @Test func `who waits is routed anew when the traffic moves`() {
+  @Test func `a waiting request is rerouted when the traffic moves`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.replicaReady("b", entity: "v2", capacity: 1, now: .zero)
     _ = queue.arrive(1, draw: 0, now: .zero)
@@ -131,14 +131,14 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.setTraffic([("v2", 100)], now: .zero) == [.dispatch(2, "b")])
   }
 
-  @Test func `a pinned request goes to its entity whatever its weight, or is told that there is none`() {
+  @Test func `a pinned request goes to its entity whatever the weight, or is told that it does not exist`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.setTraffic([("v1", 100), ("next", 0)], now: .zero)
     #expect(queue.arrive(1, pinnedTo: "next", draw: 0, now: .zero) == [.wake])
     #expect(queue.arrive(2, pinnedTo: "other", draw: 0, now: .zero) == [.refuse(2, .unknownEntity("other"))])
     #expect(queue.replicaReady("n", entity: "next", capacity: 1, now: .zero) == [.dispatch(1, "n")])
     _ = queue.arrive(3, pinnedTo: "next", draw: 0, now: .zero)
-    // Its entity is taken out of the config while it waits.
+    // Its entity is removed from the config while it waits.
     _ = queue.replicaDraining("n", now: .zero)
     #expect(queue.setTraffic([("v1", 100)], now: .zero) == [.refuse(3, .unknownEntity("next"))])
   }
@@ -166,7 +166,7 @@ private func makeQueue(_ policy: AdmissionPolicy = AdmissionPolicy(), ready: [(S
     #expect(queue.dispatched == 0)
   }
 
-  @Test func `a replica that returns under its name still has its old requests`() {
+  @Test func `a replica that returns under its name keeps its earlier requests`() {
     var queue = makeQueue(ready: [("a", 1)])
     _ = queue.arrive(1, draw: 0, now: .zero)
     _ = queue.replicaGone("a", now: .zero)

@@ -9,12 +9,12 @@ import Testing
     (7, 0.5, .seconds(300)), (1_000_000, 0.5, .seconds(300)), (1, 0, .seconds(4)), (1, 1, .seconds(6)),
     (7, 1, .seconds(300)),
   ])
-  func `waits grow to the cap and never beyond`(failures: Int, chance: Double, expected: Duration) {
+  func `delays grow to the cap and never beyond it`(failures: Int, chance: Double, expected: Duration) {
     let wait = backoff.delay(afterFailures: failures, chance: chance)
     #expect(wait >= expected - .milliseconds(1) && wait <= expected + .milliseconds(1))
   }
 
-  @Test func `a failure after a stable time is the first of a new row`() {
+  @Test func `a failure after a stable period starts a new series`() {
     let first = CrashRecord(after: nil, cause: "x", isPermanent: false, readyFor: nil, chance: 0.5, now: .seconds(1))
     let second = CrashRecord(
       after: first, cause: "x", isPermanent: false, readyFor: .seconds(3), chance: 0.5, now: .seconds(9))

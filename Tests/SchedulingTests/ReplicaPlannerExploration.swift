@@ -1,13 +1,13 @@
 import Scheduling
 import Testing
 
-/// A small world around the planner: a machine of a few places, one update, launches that work or fail, and crashes.
+/// A small world around the planner: a machine with a few places, one update, launches that work or fail, and crashes.
 private struct World: Hashable {
   var serving: ReplicaSet?
   var target: ReplicaSet?
   var replicas: [Replica] = []
   var places: Int?
-  /// Whether the target's launch comes up.
+  /// Whether the target's launch becomes ready.
   var newWorks: Bool
   var crashesLeft: Int
   var failures: [String: Int] = [:]
@@ -28,7 +28,7 @@ private struct World: Hashable {
 
   func ready(_ launch: String) -> Int { replicas.count { $0.launch == launch && $0.state == .ready } }
 
-  /// Does what the planner says, at once, with all waits over; returns what was wrong with it.
+  /// Executes the planner's steps at once, with all waits over; returns what was wrong with them.
   mutating func obey(_ planner: ReplicaPlanner) -> [String] {
     let plan = planner.plan(
       serving: serving, target: target, replicas: replicas, room: room, crashes: records, now: .seconds(1_000_000))
@@ -69,7 +69,7 @@ private struct World: Hashable {
     return []
   }
 
-  /// What may happen to a replica next. `faults` adds the crash of one that works.
+  /// What may happen to a replica next. `faults` adds the crash of a working one.
   func successors(faults: Bool) -> [World] {
     var worlds: [World] = []
     for index in replicas.indices {
@@ -98,7 +98,7 @@ private struct World: Hashable {
     return worlds
   }
 
-  /// Names do not matter, only who is in which state: fewer worlds to visit.
+  /// Names do not matter, only the replicas' states: fewer worlds to visit.
   var canonical: World {
     var world = self
     world.replicas = replicas.sorted { ("\($0.launch) \($0.state)", $0.id) < ("\($1.launch) \($1.state)", $1.id) }
@@ -112,7 +112,7 @@ private struct World: Hashable {
 @Suite struct ReplicaPlannerExploration {
   private static let planner = ReplicaPlanner(startAttempts: 2)
 
-  /// Runs on without faults, whatever order things happen in being the first one; the rounds it took, or nil.
+  /// Continues without faults, with the first possible order of events; returns the rounds it took, or nil.
   private func settle(_ start: World) -> World? {
     var world = start
     for _ in 0..<200 {
@@ -124,7 +124,7 @@ private struct World: Hashable {
   }
 
   @Test(arguments: [(1, 1), (1, 2), (2, 1), (2, 2)], [nil, 1, 2, 3, 4])
-  func `from every reachable state an update ends, in bounds, served by the right version`(
+  func `from every reachable state, an update ends within bounds and serves the right version`(
     counts: (old: Int, new: Int), places: Int?
   ) {
     var visited: Set<World> = []
@@ -143,7 +143,7 @@ private struct World: Hashable {
         #expect(wrong.isEmpty, "\(wrong) in \(world)")
         let surge = places.map { $0 >= counts.old + counts.new } ?? true
         if surge, world.crashesLeft == 3, planned.target != nil || planned.verdict == "failed" {
-          #expect(planned.ready("old") == counts.old, "the old must serve on: \(planned)")
+          #expect(planned.ready("old") == counts.old, "the old version must keep serving: \(planned)")
         }
         frontier += planned.successors(faults: true)
         check(end: settle(planned), of: planned, counts: counts, places: places)

@@ -27,14 +27,14 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     planner.plan(serving: serving, target: target, replicas: replicas, room: room, crashes: crashes, now: now).steps
   }
 
-  @Test func `a first config starts its replicas and is served when all are ready`() {
+  @Test func `a first config starts its replicas and is served when all of them are ready`() {
     #expect(steps(target: v2, []) == [.start(launch: "two"), .start(launch: "two")])
     #expect(steps(target: v2, [replica("a", "two", .ready), replica("b", "two", .loading)]) == [])
     #expect(
       steps(target: v2, [replica("a", "two", .ready), replica("b", "two", .ready)]) == [.switchTraffic(version: 2)])
   }
 
-  @Test func `a version switch keeps the old until all of the new are ready and then drains it`() {
+  @Test func `a version switch keeps the old replicas until all new ones are ready, and then drains them`() {
     let old = replica("o", "one", .ready)
     #expect(steps(serving: v1, target: v2, [old]) == [.start(launch: "two"), .start(launch: "two")])
     let halfway = [old, replica("a", "two", .ready), replica("b", "two", .starting)]
@@ -44,16 +44,16 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(steps(serving: v2, ready) == [.drain(id: "o")])
   }
 
-  @Test func `a change of traffic alone moves no replica`() {
+  @Test func `a change of traffic alone starts and stops no replica`() {
     let again = ReplicaSet(version: 2, entities: v1.entities)
     #expect(steps(serving: v1, target: again, [replica("o", "one", .ready)]) == [.switchTraffic(version: 2)])
   }
 
-  @Test func `where there is no room only as many of the old go as are in the way`() {
+  @Test func `if there is no room, only as many old replicas are drained as needed`() {
     let three = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "m-1", launch: "one", count: 3)])
     let old = ["o1", "o2", "o3"].map { replica($0, "one", .ready) }
     #expect(steps(serving: three, target: v2, old, room: 1) == [.start(launch: "two"), .drain(id: "o1")])
-    // Nothing more is drained while the first is on its way out, and it is not started again either.
+    // Nothing more is drained while the first one is draining, and it is not started again either.
     let leaving = [replica("o1", "one", .draining), old[1], old[2], replica("a", "two", .starting)]
     #expect(steps(serving: three, target: v2, leaving, room: 0) == [])
     #expect(
@@ -62,7 +62,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
       ])
   }
 
-  @Test func `a target that fits in no case fails and the old is not sacrificed`() {
+  @Test func `a target that can never fit fails, and the old replicas are kept`() {
     let plan = planner.plan(
       serving: v1, target: v2, replicas: [replica("o", "one", .ready)], room: 0, crashes: [:], now: .zero)
     guard case .declareFailed(2, "m-2", let cause) = plan.steps.first, plan.steps.count == 1 else {
@@ -72,10 +72,10 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(cause.contains("not enough resources on this machine: 1 more GPU is needed"))
   }
 
-  @Test func `a new version that keeps failing is declared failed and the old goes on`() {
+  @Test func `a new version that keeps failing is declared failed, and the old one stays`() {
     let old = replica("o", "one", .ready)
     let failed = replica("a", "two", .failed(cause: "no such flag"))
-    // The first failure is waited out.
+    // After the first failure, there is a delay.
     let once = planner.plan(
       serving: v1, target: v2, replicas: [old, failed], room: nil, crashes: ["two": crash(1)], now: .seconds(1))
     #expect(once.steps == [.remove(id: "a")])
@@ -87,11 +87,11 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     let verdict = ReplicaStep.declareFailed(version: 2, entity: "m-2", cause: "no such flag")
     #expect(steps(serving: v1, target: v2, [old], crashes: ["two": crash(2)]) == [verdict])
     #expect(steps(serving: v1, target: v2, [old], crashes: ["two": crash(1, permanent: true)]) == [verdict])
-    // And then what is left of the new goes.
+    // Then the remaining new replicas are stopped.
     #expect(steps(serving: v1, [old, replica("b", "two", .starting)]) == [.stop(id: "b")])
   }
 
-  @Test func `a crash loop of what is served backs off and never fails an update`() {
+  @Test func `a crash loop of the served version backs off and never fails an update`() {
     let record = ["one": crash(3)]
     #expect(steps(serving: v1, [], crashes: record, now: .seconds(39)) == [])
     #expect(steps(serving: v1, [], crashes: record, now: .seconds(40)) == [.start(launch: "one")])
@@ -99,18 +99,18 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(steps(serving: v1, target: traffic, [], crashes: record, now: .seconds(40)) == [.start(launch: "one")])
   }
 
-  @Test func `too many replicas are cut from those that do not serve yet`() {
+  @Test func `excess replicas are removed first from those that are not ready yet`() {
     let present = [replica("a", "one", .ready), replica("b", "one", .loading), replica("c", "one", .pending)]
     #expect(steps(serving: v1, present) == [.stop(id: "b"), .stop(id: "c")])
   }
 
-  @Test func `a place that is missing is reported`() {
+  @Test func `a missing place is reported`() {
     let plan = planner.plan(serving: v2, target: nil, replicas: [], room: 1, crashes: [:], now: .zero)
     #expect(plan.steps == [.start(launch: "two")])
     #expect(plan.withoutRoom == ["two"])
   }
 
-  @Test func `nothing asked for means nothing kept`() {
+  @Test func `without a config, no replica is kept`() {
     let present = [replica("a", "one", .ready), replica("b", "one", .starting), replica("c", "one", .draining)]
     #expect(steps(serving: nil, present) == [.stop(id: "b"), .drain(id: "a")])
   }
@@ -120,7 +120,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
       version: version, entities: [EntityReplicas(entity: "e", launch: launch, count: count, places: places)])
   }
 
-  @Test func `a replica takes as many places as it has GPUs, and one on the CPU none`() {
+  @Test func `a replica takes as many places as it has GPUs, and one on the CPU takes none`() {
     #expect(steps(target: set(1, "four", count: 1, places: 4), [], room: 4) == [.start(launch: "four")])
     #expect(steps(target: set(1, "cpu", count: 3, places: 0), [], room: 0).count == 3)
     let plan = planner.plan(
@@ -132,7 +132,7 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(cause.contains("1 more GPU "))
   }
 
-  @Test func `places that others give back are waited for, and nothing is drained for them`() {
+  @Test func `places that other replicas are releasing are waited for, and nothing is drained for them`() {
     let old = replica("o", "one", .ready)
     let plan = planner.plan(
       serving: v1, target: set(2, "four", count: 1, places: 4), replicas: [old], room: 0, freeing: 4, crashes: [:],
@@ -141,14 +141,14 @@ private func crash(_ count: Int, permanent: Bool = false, now: Duration = .zero)
     #expect(plan.withoutRoom == ["four"])
   }
 
-  @Test func `as many small replicas go as a large one needs places`() {
+  @Test func `as many small replicas are drained as a large one needs places`() {
     let three = ReplicaSet(version: 1, entities: [EntityReplicas(entity: "m-1", launch: "one", count: 3)])
     let old = ["o1", "o2", "o3"].map { replica($0, "one", .ready) }
     #expect(
       steps(serving: three, target: set(2, "two", count: 1, places: 2), old, room: 0) == [
         .drain(id: "o1"), .drain(id: "o2"),
       ])
-    // One that is on its way out still has its places.
+    // A draining replica still has its places.
     let leaving = [replica("o1", "one", .stopping), replica("o2", "one", .draining), old[2]]
     #expect(steps(serving: three, target: set(2, "two", count: 1, places: 2), leaving, room: 0) == [])
   }

@@ -1,7 +1,7 @@
 import Scheduling
 import Testing
 
-/// Three tokens in five minutes. A class, so that expectations can call what changes it.
+/// Three tokens per five minutes. A class, so that expectations can call mutating methods.
 private final class Bucket {
   var tokens = TokenBucket<String>(capacity: 3, per: .seconds(300))
 
@@ -17,21 +17,21 @@ private final class Bucket {
     bucket.take(key, urgent: urgent, at: seconds)
   }
 
-  @Test func `a burst of its capacity is granted, and each token comes back when its time is over`() {
+  @Test func `a burst up to the capacity is granted, and each token returns after its period`() {
     for second in 0..<3 { #expect(take("a", at: second) == nil) }
     #expect(take("b", at: 3) == .seconds(297))
     #expect(take("b", at: 300) == nil)
     #expect(take("c", at: 300) == .seconds(1))
   }
 
-  @Test func `each place in line is told when its own token comes, round by round`() {
+  @Test func `each caller in line is told when its own token is due, round by round`() {
     for second in [0, 10, 20] { #expect(take("first", at: second) == nil) }
     let waits = (0..<7).map { take("key \($0)", at: 100) }
     #expect(waits == [200, 210, 220, 500, 510, 520, 800].map { .seconds($0) })
-    #expect(take("key 5", at: 100) == .seconds(520), "asking again keeps the place")
+    #expect(take("key 5", at: 100) == .seconds(520), "asking again keeps the position")
   }
 
-  @Test func `who asks at the time it was told gets its token`() {
+  @Test func `a caller that asks at the time it was told gets its token`() {
     for second in [0, 10, 20] { #expect(take("first", at: second) == nil) }
     var asks = (0..<20).map { (key: "key \($0)", at: 100) }
     var asked = 0
@@ -45,7 +45,7 @@ private final class Bucket {
     #expect(bucket.tokens.waiting == 0)
   }
 
-  @Test func `a token that is held comes back its time after it was given back, however long that took`() {
+  @Test func `a held token returns one period after its release, however long it was held`() {
     var tokens = TokenBucket<String>(capacity: 2, per: .seconds(300))
     #expect(tokens.take(for: "slow", urgent: false, holding: true, now: .zero) == nil)
     #expect(tokens.take(for: "quick", urgent: false, holding: true, now: .zero) == nil)
@@ -56,24 +56,24 @@ private final class Bucket {
     #expect(tokens.take(for: "last", urgent: false, now: .seconds(701)) == .seconds(299), "one is still in use")
     tokens.giveBack(now: .seconds(800))
     tokens.giveBack(now: .seconds(800))
-    #expect(tokens.free == 0, "no more is given back than was held")
+    #expect(tokens.free == 0, "no more tokens are returned than were held")
     #expect(tokens.take(for: "last", urgent: false, now: .seconds(1000)) == nil)
     #expect(tokens.free == 0)
     #expect(tokens.take(for: "end", urgent: false, now: .seconds(1100)) == nil)
   }
 
-  @Test func `the urgent stand before all others, in the order of their coming`() {
+  @Test func `urgent callers are ahead of all others, in order of arrival`() {
     for _ in 0..<3 { #expect(take("first", at: 0) == nil) }
     #expect(take("edit", at: 1) == .seconds(299))
     #expect(take("rollback", urgent: true, at: 2) == .seconds(298))
     #expect(take("rollback 2", urgent: true, at: 3) == .seconds(297))
-    #expect(take("rollback 2", urgent: true, at: 300) == nil, "there are tokens enough for both")
+    #expect(take("rollback 2", urgent: true, at: 300) == nil, "there are enough tokens for both")
     #expect(take("edit", at: 300) == nil, "and one more than the one that is kept")
     #expect(take("edit 2", at: 300) == .seconds(300))
     #expect(take("rollback", urgent: true, at: 301) == nil)
   }
 
-  @Test func `a free token is kept for the urgent one that waits`() {
+  @Test func `a free token is kept for a waiting urgent caller`() {
     for second in [0, 100, 200] { #expect(take("first", at: second) == nil) }
     #expect(take("rollback", urgent: true, at: 250) == .seconds(50))
     #expect(take("edit", at: 305) == .seconds(95))
@@ -81,7 +81,7 @@ private final class Bucket {
     #expect(take("edit", at: 400) == nil)
   }
 
-  @Test func `a place lapses where nobody comes for the token`() {
+  @Test func `a place lapses if nobody collects the token`() {
     for second in [0, 100, 200] { #expect(take("first", at: second) == nil) }
     #expect(take("rollback", urgent: true, at: 250) == .seconds(50))
     #expect(take("edit", at: 330) == .seconds(70))
@@ -89,7 +89,7 @@ private final class Bucket {
     #expect(bucket.tokens.waiting == 0)
   }
 
-  @Test func `who leaves the line stands in nobody's way`() {
+  @Test func `a caller that leaves the line does not hold up anybody`() {
     for second in [0, 100, 200] { #expect(take("first", at: second) == nil) }
     #expect(take("rollback", urgent: true, at: 250) == .seconds(50))
     #expect(take("edit", at: 300) == .seconds(100))
@@ -98,7 +98,7 @@ private final class Bucket {
     #expect(take("edit", at: 300) == nil)
   }
 
-  @Test func `a key whose wish becomes urgent leaves its old line`() {
+  @Test func `a key whose request becomes urgent leaves its old place in line`() {
     for _ in 0..<3 { #expect(take("first", at: 0) == nil) }
     for key in ["a", "b", "c", "d"] { #expect(take(key, at: 1) != nil) }
     #expect(take("d", urgent: true, at: 1) == .seconds(299))
@@ -107,14 +107,14 @@ private final class Bucket {
     #expect(take("d", at: 1) == .seconds(599), "and goes back to the end")
   }
 
-  @Test func `time that goes back gives nothing back`() {
+  @Test func `a clock that goes back grants nothing`() {
     for _ in 0..<3 { #expect(take("a", at: 1_000) == nil) }
     #expect(take("b", at: 10) == .seconds(300))
     #expect(bucket.tokens.free == 0)
   }
 
   @Test(arguments: [(0, Duration.seconds(10)), (-5, .seconds(10)), (1, .seconds(10))])
-  func `a capacity below one is one`(capacity: Int, per: Duration) {
+  func `a capacity below one counts as one`(capacity: Int, per: Duration) {
     var bucket = TokenBucket<Int>(capacity: capacity, per: per)
     let waits = [1, 2].map { bucket.take(for: $0, urgent: false, now: .zero) }
     #expect(waits == [nil, per])
@@ -128,7 +128,7 @@ private final class Bucket {
     var now = Duration.zero
     var grants: [Duration] = []
     for _ in 0..<5_000 {
-      // Bursts and pauses: many asks at one moment, then a while of nothing.
+      // Bursts and pauses: many requests at one moment, then nothing for a while.
       now +=
         random.next() % 8 == 0 ? .milliseconds(Int(random.next() % 60_000)) : .milliseconds(Int(random.next() % 40))
       let key = Int(random.next() % 120)

@@ -46,14 +46,14 @@ import Testing
     }
   }
 
-  @Test func `an empty name is refused before it becomes another question`() async throws {
+  @Test func `an empty name is refused before it becomes a different request`() async throws {
     let (provider, network) = provider(.json(["endpoints": []]))
     await #expect(throws: ServingError.self) { try await provider.observe("") }
     await #expect(throws: ServingError.self) { try await provider.delete("") }
     #expect(network.requests.isEmpty)
   }
 
-  @Test func `a name is one segment of the path, whatever is in it`() async throws {
+  @Test func `a name is one path segment, whatever it contains`() async throws {
     let (provider, network) = provider(.error(404, "RESOURCE_DOES_NOT_EXIST", "no"))
     for name in ["a/b", "..", "é x?y#z"] { _ = try await provider.observe(name) }
     #expect(
@@ -64,9 +64,9 @@ import Testing
       ])
   }
 
-  // MARK: - Lost answers
+  // MARK: - Lost responses
 
-  @Test func `a create whose answer is lost finds the endpoint there`() async throws {
+  @Test func `a create whose response is lost finds the endpoint`() async throws {
     let workspace = WorkspaceDouble()
     workspace.fail("POST", with: .loseAnswer)
     guard case .alreadyThere(let endpoint) = try await workspace.provider.create("e", config: good, tags: ["t": "1"])
@@ -90,7 +90,7 @@ import Testing
     #expect(workspace.writes.count == 2)
   }
 
-  @Test func `a create that is lost every time ends, and says that its outcome is unknown`() async throws {
+  @Test func `a create that is lost every time ends with an unknown outcome`() async throws {
     let workspace = WorkspaceDouble()
     workspace.fail("POST", times: 10, with: .loseRequest)
     let error = await #expect(throws: ServingError.self) {
@@ -100,7 +100,7 @@ import Testing
     #expect(workspace.writes.count == 3)
   }
 
-  @Test func `a create that clashes with its own first try is read back`() async throws {
+  @Test func `a create that conflicts with its own first attempt is read back`() async throws {
     let endpoint: JSONValue = [
       "name": "e", "id": "1", "state": ["ready": "NOT_READY", "config_update": "IN_PROGRESS"],
     ]
@@ -114,7 +114,7 @@ import Testing
     #expect(network.requests.map(\.method) == ["POST", "POST", "GET"])
   }
 
-  @Test func `a clean conflict on create is the caller's to hear`() async throws {
+  @Test func `a definite conflict on create is reported to the caller`() async throws {
     let (provider, network) = provider(.error(409, "RESOURCE_ALREADY_EXISTS", "Endpoint 'e' already exists."))
     let error = await #expect(throws: ServingError.self) { try await provider.create("e", config: good, tags: [:]) }
     #expect(error?.kind == .conflict)
@@ -122,7 +122,7 @@ import Testing
     #expect(network.requests.count == 1)
   }
 
-  @Test func `an update whose answer is lost is found under way`() async throws {
+  @Test func `an update whose response is lost is found in progress`() async throws {
     let workspace = try await workspace()
     workspace.fail("PUT", with: .loseAnswer)
     let receipt = try await workspace.provider.updateConfig("e", to: better)
@@ -130,7 +130,7 @@ import Testing
     #expect(workspace.writes.count == 1)
   }
 
-  @Test func `an update that may have been lost is not sent twice, and says so`() async throws {
+  @Test func `an update that may have been lost is not sent twice, and the error says so`() async throws {
     let workspace = try await workspace()
     workspace.fail("PUT", with: .loseRequest)
     let error = await #expect(throws: ServingError.self) { try await workspace.provider.updateConfig("e", to: better) }
@@ -138,7 +138,7 @@ import Testing
     #expect(workspace.writes.count == 1)
   }
 
-  @Test func `an update whose look afterwards fails as well keeps its own error`() async throws {
+  @Test func `an update whose check afterwards fails as well reports its own error`() async throws {
     let workspace = try await workspace()
     workspace.fail("PUT", with: .loseAnswer)
     workspace.fail("GET", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "no look for you"))
@@ -147,7 +147,7 @@ import Testing
     #expect(error?.call == "PUT /api/2.0/serving-endpoints/e/config")
   }
 
-  @Test func `another update under way is not taken for the lost one`() async throws {
+  @Test func `another update in progress is not mistaken for the lost one`() async throws {
     let workspace = try await workspace()
     workspace.fail("PUT", with: .loseRequest)
     workspace.foreignEdit("e", config: EndpointConfig(entities: [ServedEntity(entityName: "x", entityVersion: "9")]))
@@ -158,7 +158,7 @@ import Testing
     WorkspaceDouble.Fault.loseAnswer, .loseRequest,
     .answer(status: 503, errorCode: "TEMPORARILY_UNAVAILABLE", message: "busy"),
   ])
-  func `a delete may be sent again, and one that is gone is gone`(fault: WorkspaceDouble.Fault) async throws {
+  func `a delete may be sent again, and one of a missing endpoint succeeds`(fault: WorkspaceDouble.Fault) async throws {
     let workspace = try await workspace()
     workspace.fail("DELETE", with: fault)
     try await workspace.provider.delete("e")
@@ -166,7 +166,7 @@ import Testing
     #expect(workspace.writes.count == 2)
   }
 
-  @Test func `a delete that failed with a server error is settled by a look`() async throws {
+  @Test func `a delete that failed with a server error is settled by a read`() async throws {
     let (gone, _) = provider(.error(500, "INTERNAL_ERROR", "oops"), .error(404, "RESOURCE_DOES_NOT_EXIST", "no"))
     try await gone.delete("e")
     let (there, _) = provider(.error(500, "INTERNAL_ERROR", "oops"), .json(["name": "e"]))
@@ -174,7 +174,7 @@ import Testing
     #expect(error?.serverMessage == "oops")
   }
 
-  @Test func `a delete that is not allowed is an error, never gone`() async throws {
+  @Test func `a delete that is not allowed is an error and never counts as done`() async throws {
     let (provider, _) = provider(.error(403, "PERMISSION_DENIED", "no"))
     let error = await #expect(throws: ServingError.self) { try await provider.delete("e") }
     #expect(error?.kind == .permissionDenied)
@@ -182,7 +182,7 @@ import Testing
 
   // MARK: - What is sent
 
-  @Test func `a live size that cannot be sent is refused, not re-defaulted`() async throws {
+  @Test func `a live size that cannot be sent is refused and not replaced by a default`() async throws {
     let (provider, network) = provider(.json([:]))
     let config = EndpointConfig(entities: [ServedEntity(entityName: "m", entityVersion: "1", workloadSize: nil)])
     let error = await #expect(throws: ServingError.self) { try await provider.updateConfig("e", to: config) }
@@ -196,7 +196,7 @@ import Testing
     #expect(network.requests.isEmpty)
   }
 
-  @Test func `a server that repeats an environment value does not get it into the message`() async throws {
+  @Test func `an environment value that the server repeats is not in the message`() async throws {
     let (provider, _) = provider(
       .error(400, "INVALID_PARAMETER_VALUE", "bad value hunter2-hunter2 for PASSWORD, dapi-secret-token"))
     let config = EndpointConfig(entities: [
@@ -206,9 +206,9 @@ import Testing
     #expect(error?.serverMessage == "bad value [redacted] for PASSWORD, [redacted]")
   }
 
-  // MARK: - Asking
+  // MARK: - Queries
 
-  @Test func `an error answer of the model is a result and is never asked again`() async throws {
+  @Test func `an error response of the model is a result and is never retried`() async throws {
     let (provider, network) = provider(.error(429, "REQUEST_LIMIT_EXCEEDED", "slow down"))
     let answer = try await provider.ask("e", entity: "main", prompt: "hi", timeout: .seconds(5))
     #expect(answer.status == 429)
@@ -220,7 +220,7 @@ import Testing
     #expect(network.requests.first?.timeouts?.total == .seconds(5))
   }
 
-  @Test func `a page is not taken for something that the model said`() async throws {
+  @Test func `an HTML page is not mistaken for the model's answer`() async throws {
     let (provider, _) = provider(.answer(status: 200, body: "<html><title>Sign in</title></html>"))
     let error = await #expect(throws: ServingError.self) {
       try await provider.ask("e", entity: nil, prompt: "hi", timeout: .seconds(5))
@@ -241,7 +241,7 @@ import Testing
     #expect(answer.servedEntity == "m-1")
   }
 
-  @Test func `a time-out of the model is thrown as one`() async throws {
+  @Test func `a timeout of the model is thrown as a timeout`() async throws {
     let (provider, _) = provider(
       .failure(
         HTTPClientError(
@@ -250,10 +250,10 @@ import Testing
       try await provider.ask("e", entity: nil, prompt: "hi", timeout: .seconds(5))
     }
     #expect(error?.kind == .timeout)
-    #expect(error?.advice == nil, "the address is not what is wrong")
+    #expect(error?.advice == nil, "the address is not the problem")
   }
 
-  @Test func `a stream is put together however its bytes are cut`() async throws {
+  @Test func `a stream is reassembled however its bytes are split`() async throws {
     let (provider, _) = provider(
       .pieces([
         ": beat\n\nda", "ta: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\r", "\n\r\n",
@@ -274,7 +274,7 @@ import Testing
     (["data: {\"error\":{\"message\":\"engine died\",\"type\":\"InternalError\"}}\n\n"], "engine died"),
     (["data: what\n\n"], "what"),
   ])
-  func `a stream that does not end well says so`(pieces: [String], message: String) async throws {
+  func `a stream that does not end properly says so`(pieces: [String], message: String) async throws {
     let (provider, _) = provider(.pieces(pieces))
     let error = await #expect(throws: ServingError.self) {
       for try await _ in try await provider.streamChat("e", entity: nil, prompt: "hi") {}
@@ -282,7 +282,7 @@ import Testing
     #expect(error?.serverMessage == message)
   }
 
-  @Test func `a stream that breaks off names the connection's failure`() async throws {
+  @Test func `a stream that breaks off reports the connection failure`() async throws {
     let (provider, _) = provider(
       .pieces(
         ["data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"],
@@ -295,7 +295,7 @@ import Testing
     #expect(error?.kind == .network)
   }
 
-  @Test func `a stream that is refused throws the server's words`() async throws {
+  @Test func `a refused stream throws the server's words`() async throws {
     let (provider, _) = provider(.error(404, "RESOURCE_DOES_NOT_EXIST", "no entity main"))
     let error = await #expect(throws: ServingError.self) {
       _ = try await provider.streamChat("e", entity: "main", prompt: "hi")

@@ -9,7 +9,7 @@ import Testing
   private let other = LocalPlane(
     url: "http://127.0.0.1:7400", tokenFile: "/other/token", processID: 43, dataDirectory: "/other")
 
-  /// Runs the body with a directory of its own that does not exist yet. Short, for sockets are in it.
+  /// Runs the body with a directory that does not exist yet. Its path is short, because it contains sockets.
   private func withDirectory(_ body: (String) throws -> Void) throws {
     let directory = "/tmp/sp-\(UInt32.random(in: .min ... .max))"
     defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -46,7 +46,7 @@ import Testing
     return "\(directory)/\(name)"
   }
 
-  @Test func `what a plane announces is found, and closed to everybody else`() throws {
+  @Test func `a plane's announcement is found, and closed to other users`() throws {
     try withDirectory { directory in
       #expect(try LocalPlane.announced(in: directory) == LocalPlanes())
       try plane.announce(in: directory)
@@ -78,7 +78,7 @@ import Testing
     }
   }
 
-  @Test func `two planes on one machine stand side by side, and neither erases the other`() throws {
+  @Test func `two planes run on one machine, and neither erases the other`() throws {
     try withDirectory { directory in
       try announce(plane, other, in: directory)
       try listening(on: plane.socket(in: directory)) {
@@ -91,12 +91,12 @@ import Testing
     }
   }
 
-  @Test func `a plane that starts again takes the place of its own announcement`() throws {
+  @Test func `a plane that restarts replaces its own announcement`() throws {
     try withDirectory { directory in
       let next = LocalPlane(
         url: "http://127.0.0.1:9", tokenFile: "/data/token", processID: 44, dataDirectory: plane.dataDirectory)
       try announce(plane, next, in: directory)
-      // What it withdraws by now is another's.
+      // By now, what it withdraws belongs to another plane.
       try plane.withdraw(from: directory)
       try listening(on: next.socket(in: directory)) {
         let found = try LocalPlane.announced(in: directory)
@@ -108,10 +108,10 @@ import Testing
     }
   }
 
-  @Test func `a dead plane's announcement is told apart, and swept by the next plane`() throws {
+  @Test func `a dead plane's announcement is distinguished, and removed by the next plane`() throws {
     try withDirectory { directory in
       try announce(plane, other, in: directory)
-      // One was killed and left its socket, the other one not even that.
+      // One was killed and left its socket, the other one left not even that.
       try listening(on: plane.socket(in: directory)) {}
       #expect(try Set(LocalPlane.announced(in: directory).gone) == [plane, other])
       try LocalPlane.sweep(directory)
@@ -120,7 +120,7 @@ import Testing
   }
 
   @Test(arguments: [(0o755, 0o600), (0o700, 0o644), (0o770, 0o600), (0o700, 0o620)])
-  func `what others can use is not believed`(directoryMode: Int, fileMode: Int) throws {
+  func `files that other users can access are not trusted`(directoryMode: Int, fileMode: Int) throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       try FileManager.default.setAttributes([.posixPermissions: fileMode], ofItemAtPath: file(directory))
@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  @Test func `a directory whose parent other users can write to is not believed`() throws {
+  @Test func `a directory whose parent other users can write to is not trusted`() throws {
     try withDirectory { parent in
       try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: false)
       let directory = parent + "/setpoint"
@@ -139,13 +139,13 @@ import Testing
       let error = #expect(throws: TargetError.self) { try LocalPlane.announced(in: directory) }
       #expect(error?.description.contains("other users can write to \(parent)") == true)
       #expect(throws: TargetError.self) { try plane.announce(in: directory) }
-      // Sticky, as /tmp is: nobody can put something else in the directory's place.
+      // Sticky, as /tmp is: nobody else can replace the directory.
       #expect(chmod(parent, 0o1777) == 0)
       #expect(try LocalPlane.announced(in: directory).gone == [plane])
     }
   }
 
-  @Test func `a socket that others may use, or that is no socket, is not believed`() throws {
+  @Test func `a socket that other users can access, or that is not a socket, is not trusted`() throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       try listening(on: plane.socket(in: directory)) {
@@ -159,7 +159,7 @@ import Testing
     }
   }
 
-  @Test func `a link in the place of the file or the directory is not followed`() throws {
+  @Test func `a link instead of the file or the directory is not followed`() throws {
     try withDirectory { directory in
       try plane.announce(in: directory)
       let file = try file(directory)
@@ -196,7 +196,7 @@ import Testing
     #expect(LocalPlane.runtimeDirectory(environment: environment, userID: 7) == expected)
   }
 
-  @Test func `a command finds the plane of this machine, its token and its socket`() throws {
+  @Test func `a command finds the plane on this machine, its token and its socket`() throws {
     try withDirectory { directory in
       let data = directory + "-data"
       defer { try? FileManager.default.removeItem(atPath: data) }

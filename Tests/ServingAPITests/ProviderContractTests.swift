@@ -23,14 +23,12 @@ import Testing
   }
 
   @Test(arguments: ProviderContract.clauses)
-  func `the double keeps the contract`(clause: ProviderContract) async throws {
+  func `the workspace double keeps the contract`(clause: ProviderContract) async throws {
     try await clause.check(Self.fixture(Self.workspace()))
   }
 
   @Test(arguments: ProviderContract.clauses)
-  func `the contract holds for a server of the future that shows a failed config`(
-    clause: ProviderContract
-  ) async throws {
+  func `the contract holds for a future server that shows a failed config`(clause: ProviderContract) async throws {
     let workspace = Self.workspace {
       $0.speaksOfTheFuture = true
       $0.keepsPendingAfterFailure = true
@@ -40,7 +38,7 @@ import Testing
     try await clause.check(Self.fixture(workspace))
   }
 
-  @Test func `a provider that breaks the contract is found out`() async throws {
+  @Test func `a provider that breaks the contract is detected`() async throws {
     let workspace = Self.workspace()
     workspace.setAnswer("no", status: 400, model: "a.b.m", version: "1")
     let clause = try #require(ProviderContract.clauses.first { $0.name.hasPrefix("an endpoint answers") })

@@ -29,7 +29,7 @@ import Testing
     Case(what: "a lost answer", method: "POST", answer: .lost(), isRetried: false),
     Case(what: "a request that was never sent", method: "POST", answer: .lost(mayHaveBeenSent: false), isRetried: true),
     Case(
-      what: "an answer that took too long as a whole", method: "GET",
+      what: "a response that exceeded the total timeout", method: "GET",
       answer: .failure(
         HTTPClientError(
           code: .timeout(.total), message: "not finished within 120 s", method: "", url: "",
@@ -46,13 +46,13 @@ import Testing
       what: "a bad certificate", method: "GET",
       answer: .failure(HTTPClientError(code: .tls, message: "", method: "", url: "")), isRetried: false),
     Case(
-      what: "400 with a passing trouble", method: "GET",
+      what: "400 with a temporary cause", method: "GET",
       answer: .error(400, "INVALID_STATE", "ClusterNotReadyException: wait"), isRetried: true),
     Case(
-      what: "500 with a passing trouble", method: "PUT",
+      what: "500 with a temporary cause", method: "PUT",
       answer: .error(500, "INTERNAL_ERROR", "RPC token bucket limit has been exceeded."), isRetried: true),
   ])
-  func `what may pass is sent again, and nothing else`(item: Case) async throws {
+  func `temporary failures are retried, and nothing else`(item: Case) async throws {
     let network = ScriptedTransport([item.answer, Self.done])
     let client = network.client()
     let result = try? await client.json(APICall(item.method, "/x", body: ["a": 1]))
@@ -65,7 +65,7 @@ import Testing
     ("3", 3), ("0", 0), ("Thu, 01 Jan 2026 00:00:07 GMT", 7), ("Wed, 31 Dec 2025 23:59:00 GMT", 0), ("soon", 1),
     ("-5", 1), ("Thu, 32 Jan 2026 00:00:07 GMT", 1), ("Thu, 29 Feb 2024 00:00:00 GMT", 0),
   ])
-  func `a pause that the server asks for is kept, in seconds or as a date`(header: String, seconds: Int) async throws {
+  func `a Retry-After is honored, in seconds or as a date`(header: String, seconds: Int) async throws {
     let timing = TestTiming()
     let network = ScriptedTransport([
       .answer(status: 429, headers: [HTTPField("retry-after", header)]), Self.done,
@@ -74,7 +74,7 @@ import Testing
     #expect(timing.pauses == [.seconds(seconds)])
   }
 
-  @Test func `a short Retry-After is short, however often it is said, and never cut`() async throws {
+  @Test func `a short Retry-After is honored as it is, however often it is sent`() async throws {
     let timing = TestTiming(jitter: 0.5)
     let answer = ScriptedTransport.Answer.answer(status: 503, headers: [HTTPField("Retry-After", "1")])
     let network = ScriptedTransport([answer, answer, answer, answer, Self.done])
@@ -82,7 +82,7 @@ import Testing
     #expect(timing.pauses == Array(repeating: .milliseconds(1100), count: 4))
   }
 
-  @Test func `a pause in the error's details is kept`() async throws {
+  @Test func `a retry delay in the error's details is honored`() async throws {
     let timing = TestTiming()
     let network = ScriptedTransport([
       .answer(
@@ -95,7 +95,7 @@ import Testing
     #expect(timing.pauses == [.milliseconds(2500)])
   }
 
-  @Test func `pauses grow to ten seconds and end with the budget`() async throws {
+  @Test func `delays grow to ten seconds and end with the budget`() async throws {
     let timing = TestTiming(jitter: 0.5)
     let network = ScriptedTransport([Self.busy])
     let error = await #expect(throws: ServingError.self) {
@@ -113,7 +113,7 @@ import Testing
     ("https://workspace.example.com", Duration.seconds(15), 5), ("http://127.0.0.1:7387", .seconds(3), 3),
     ("http://[::1]:7387/base", .seconds(3), 3), ("https://127.0.0.1.example.com", .seconds(15), 5),
   ])
-  func `a server that cannot be reached is given up soon, and sooner on this machine`(
+  func `an unreachable server is given up soon, and sooner on this machine`(
     url: String, longest: Duration, tries: Int
   ) async throws {
     let timing = TestTiming()
@@ -126,7 +126,7 @@ import Testing
     #expect(error?.advice?.contains("does not answer") == true)
   }
 
-  @Test func `a pause longer than the budget is not begun`() async throws {
+  @Test func `a delay longer than the budget is not started`() async throws {
     let timing = TestTiming()
     let network = ScriptedTransport([.answer(status: 429, headers: [HTTPField("Retry-After", "301")]), Self.done])
     let error = await #expect(throws: ServingError.self) {
@@ -136,14 +136,14 @@ import Testing
     #expect(error?.retryAfter == .seconds(301))
   }
 
-  @Test func `a body that breaks off is asked for again`() async throws {
+  @Test func `a body that breaks off is requested again`() async throws {
     let broken = HTTPClientError(
       code: .connectionLost, message: "reset", method: "GET", url: "", requestMayHaveBeenSent: true)
     let network = ScriptedTransport([.pieces([#"{"a":"#], then: broken), .pieces([#"{"a":"#, "1}"])])
     #expect(try await network.client().json(APICall("GET", "/x")) == ["a": 1])
   }
 
-  @Test func `a call that is to be sent once is sent once`() async throws {
+  @Test func `a call that may be sent only once is sent once`() async throws {
     let network = ScriptedTransport([Self.busy, Self.done])
     await #expect(throws: ServingError.self) {
       try await network.client().json(APICall("POST", "/x", retries: .never))
@@ -151,7 +151,7 @@ import Testing
     #expect(network.requests.count == 1)
   }
 
-  @Test func `every call says who is calling, with what right, and what it wants`() async throws {
+  @Test func `every call carries its user agent, its token and the accepted format`() async throws {
     let network = ScriptedTransport([Self.done])
     _ = try await network.client().json(APICall("PUT", "/x", query: [("a b", "c&d")], body: [:]))
     let request = try #require(network.requests.first)

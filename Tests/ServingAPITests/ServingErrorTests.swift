@@ -47,7 +47,7 @@ import Testing
     ),
     (418, #"["a list"]"#, .invalid, nil, #"["a list"]"#, "JSON that is no object"),
   ])
-  func `every shape of an error is read`(
+  func `every form of an error response is read`(
     status: Int, body: String, kind: ServingError.Kind, code: String?, message: String, what: String
   ) async {
     let error = await error(.answer(status: status, body: body))
@@ -66,7 +66,7 @@ import Testing
     (408, "", .timeout), (409, "", .conflict), (429, "", .throttled), (499, "", .cancelledByServer),
     (501, "", .unimplemented), (503, "", .unavailable), (504, "", .timeout), (599, "", .internalError),
   ])
-  func `a known code outranks the status`(status: Int, code: String, kind: ServingError.Kind) async {
+  func `a known error code takes precedence over the status`(status: Int, code: String, kind: ServingError.Kind) async {
     #expect(await error(.error(status, code, "words"))?.kind == kind)
   }
 
@@ -74,7 +74,7 @@ import Testing
     "<html><title>Sign in</title></html>", "  <!DOCTYPE html><form><input type=\"password\"></form>",
     "<!doctype html>\n<html><head><title>Login - Databricks</title></head></html>",
   ])
-  func `a login page with status 200 is a refused permission`(page: String) async {
+  func `a login page with status 200 is a denied permission`(page: String) async {
     for method in ["GET", "PUT"] {
       let page = await error(.answer(status: 200, body: page), APICall(method, "/x"))
       #expect(page?.kind == .permissionDenied)
@@ -85,13 +85,13 @@ import Testing
   }
 
   @Test(arguments: ["<html><title>Welcome</title>Hello</html>", "<p>", "OK"])
-  func `another page with status 200 is no answer of the API`(body: String) async {
+  func `another page with status 200 is not an API response`(body: String) async {
     let error = await error(.answer(status: 200, body: body))
     #expect(error?.kind == .unexpectedAnswer)
     #expect(error?.advice?.contains("https://workspace.example.com is a workspace") == true)
   }
 
-  @Test func `an answer that ends too early says so, and does not doubt the server`() async throws {
+  @Test func `a response that ends too early says so, and does not put the server in doubt`() async throws {
     let error = await error(.answer(status: 200, body: "{\"endpoints\": [{\"name\": \"ch"))
     #expect(error?.kind == .unexpectedAnswer)
     #expect(
@@ -106,7 +106,7 @@ import Testing
   }
 
   @Test(arguments: ["ma in.x.y", "a/b", "é?#", "100%", ".."])
-  func `a call is told with the names as they were given`(name: String) async {
+  func `a call is described with the names as they were given`(name: String) async {
     let call = APICall("GET", "/api/2.1/unity-catalog/models/\(name)/versions")
     #expect(
       await error(.error(400, "INVALID_PARAMETER_VALUE", "no"), call)?.call.hasSuffix("/models/\(name)/versions")
@@ -120,14 +120,14 @@ import Testing
     .answer(
       status: 303, headers: [HTTPField("location", "/login.html?error=private-link-validation-error:123")]),
   ])
-  func `a private link's login page is a refused permission`(answer: ScriptedTransport.Answer) async {
+  func `a private link's login page is a denied permission`(answer: ScriptedTransport.Answer) async {
     let error = await error(answer)
     #expect(error?.kind == .permissionDenied)
     #expect(error?.advice?.contains("private link reaches") == true)
   }
 
   @Test(arguments: ["/login.html?next=/x", "https://h/oidc/oauth2/v2.0/authorize?a=b", "https://h/aad/auth", "/login"])
-  func `a redirect to where one logs in is a refused permission`(place: String) async {
+  func `a redirect to a login page is a denied permission`(place: String) async {
     let error = await error(.answer(status: 302, headers: [HTTPField("Location", place)]))
     #expect(error?.kind == .permissionDenied)
     #expect(error?.serverMessage.contains("login page") == true)
@@ -139,21 +139,21 @@ import Testing
     #expect(asked?.kind == .permissionDenied)
   }
 
-  @Test func `a redirect names its place without the query, and is not followed`() async {
+  @Test func `a redirect shows its target without the query, and is not followed`() async {
     let error = await error(
       .answer(status: 302, headers: [HTTPField("Location", "https://sso.example.com/in?session=secret")]))
     #expect(error?.kind == .unexpectedAnswer)
     #expect(error?.serverMessage == "the server redirected the request to https://sso.example.com/in")
   }
 
-  @Test func `a server that repeats the token does not get it into a message`() async {
+  @Test func `a token that the server repeats is not in a message`() async {
     let error = await error(.answer(status: 401, body: "token dapi-secret-token is no good"))
     #expect(error?.serverMessage == "token [redacted] is no good")
     #expect(error.map { "\($0)" }?.contains("dapi-secret-token") == false)
     #expect(error?.advice == "the token was rejected; it came from environment DATABRICKS_TOKEN")
   }
 
-  @Test func `a token that is cut off with a long text does not get half of itself into a message`() async {
+  @Test func `a token that is truncated with a long text is not shown in part`() async {
     for (status, length) in [(500, 1990), (200, 190)] {
       let error = await error(
         .answer(status: status, body: String(repeating: "x", count: length) + "dapi-secret-token and more"))
@@ -165,14 +165,14 @@ import Testing
   @Test(arguments: [
     "Invalid access token. [ReqId: 1]", "Token is expiring within 30 seconds. (token expired)", "Token is expired",
   ])
-  func `a 403 about the token itself is one about the token`(words: String) async {
+  func `a 403 about the token itself is a token error`(words: String) async {
     let error = await error(.error(403, "403", words))
     #expect(error?.kind == .unauthenticated)
     #expect(error?.advice == "the token was rejected; it came from environment DATABRICKS_TOKEN")
     #expect(await self.error(.error(403, "PERMISSION_DENIED", "No grant on it"))?.kind == .permissionDenied)
   }
 
-  @Test func `an access never shows its token`() {
+  @Test func `provider access never shows its token`() {
     var dumped = ""
     dump(ProviderAccess.test, to: &dumped)
     for text in ["\(ProviderAccess.test)", String(reflecting: ProviderAccess.test), dumped] {
@@ -180,7 +180,7 @@ import Testing
     }
   }
 
-  @Test func `an error reads as what was asked, what came, and what to do`() async {
+  @Test func `an error shows the request, the response, and what to do`() async {
     let error = await error(
       .error(409, "RESOURCE_CONFLICT", "Endpoint is currently updating."),
       APICall("PUT", "/api/2.0/serving-endpoints/\("x")/config"))
@@ -198,7 +198,7 @@ import Testing
     ("Cannot create 2+ served entities with the same entity", "same model and version"),
     ("Model is not eligible for Provisioned Throughput", "model units"),
   ])
-  func `known words of a workspace come with advice`(message: String, advice: String) async {
+  func `known messages of a workspace come with advice`(message: String, advice: String) async {
     let error = await error(.error(400, "BAD_REQUEST", message))
     #expect(error?.serverMessage == message)
     #expect(error?.advice?.contains(advice) == true)
@@ -209,7 +209,7 @@ import Testing
     (.timeout(.idle), .timeout), (.timeout(.connect), .timeout), (.tls, .untrustedServer),
     (.invalidRequest, .refusedLocally), (.bodyTooLarge, .unexpectedAnswer), (.proxy, .network), (.other, .network),
   ])
-  func `a failure of the network is told by its kind, with curl's words`(
+  func `a network failure is reported by its kind, with curl's words`(
     code: HTTPClientError.Code, kind: ServingError.Kind
   ) async {
     let error = await error(.failure(HTTPClientError(code: code, message: "curl says", method: "GET", url: "")))
@@ -218,13 +218,13 @@ import Testing
     #expect(error?.serverMessage == "curl says")
   }
 
-  @Test func `a cancelled call is a cancellation`() async {
+  @Test func `a canceled call is a cancellation`() async {
     let failure = HTTPClientError(code: .cancelled, message: "", method: "GET", url: "")
     let client = ScriptedTransport([.failure(failure)]).client()
     await #expect(throws: CancellationError.self) { try await client.json(APICall("GET", "/x")) }
   }
 
-  @Test func `a plane that is not running is told by the command that starts it`() async {
+  @Test func `a plane that is not running is reported with the command that starts it`() async {
     let network = ScriptedTransport([
       .failure(HTTPClientError(code: .connect, message: "refused", method: "GET", url: ""))
     ])

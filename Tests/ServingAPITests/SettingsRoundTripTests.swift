@@ -3,7 +3,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// What is sent comes back with the meaning it had, however a workspace writes it.
+/// What is sent is read back with the same meaning, whatever form the workspace returns.
 @Suite struct `Settings that a workspace keeps` {
   private static let config = EndpointConfig(entities: [ServedEntity(entityName: "a.b.m", entityVersion: "1")])
   private static let gateway = GatewaySettings(
@@ -35,7 +35,7 @@ import Testing
   private struct Gone: Error {}
 
   @Test(arguments: orders)
-  func `of a creation are read as they were sent, in whatever order`(order: WorkspaceOrder) async throws {
+  func `settings in a create are read back as they were sent, in any order`(order: WorkspaceOrder) async throws {
     var habits = WorkspaceHabits()
     habits.order = order
     let settings = try #require(try await settled(workspace(habits)).settings)
@@ -48,7 +48,7 @@ import Testing
     #expect(settings.telemetry == nil && settings.access == nil)
   }
 
-  @Test func `are replaced, switched off and removed each by its own call`() async throws {
+  @Test func `settings are replaced, switched off and removed each by its own call`() async throws {
     let workspace = try await workspace(WorkspaceHabits())
     let provider = workspace.provider
     var gateway = try #require(try await settled(workspace).settings?.gateway)
@@ -60,10 +60,10 @@ import Testing
     try await provider.patchNotifications("e", NotificationSettings())
     let rest = try await settled(workspace).settings
     #expect(rest?.gateway == nil && rest?.notifications == nil)
-    #expect(try await settled(workspace).active?.version == 1, "no setting makes a config version")
+    #expect(try await settled(workspace).active?.version == 1, "no setting creates a config version")
   }
 
-  @Test func `of telemetry wait for the update's end, come back as a profile, and go`() async throws {
+  @Test func `telemetry waits for the update's end, comes back as a profile, and can be removed`() async throws {
     let workspace = try await workspace(WorkspaceHabits())
     let provider = workspace.provider
     let tables = TelemetrySettings(logsTable: "main.t.logs", metricsTable: "main.t.metrics", samplingFraction: 0.5)
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test(arguments: orders)
-  func `of access are granted beside the others, or in their place`(order: WorkspaceOrder) async throws {
+  func `grants are added to the others, or replace them`(order: WorkspaceOrder) async throws {
     var habits = WorkspaceHabits()
     habits.order = order
     let workspace = try await workspace(habits)
@@ -93,7 +93,7 @@ import Testing
     let deployer = Principal.user("deployer@example.com")
     let start = try await provider.access(id: id)
     #expect(start.caller == deployer)
-    #expect(start.grants == [Grant(deployer, .canManage)], "what administrators inherit is not ours")
+    #expect(start.grants == [Grant(deployer, .canManage)], "inherited grants of administrators are not ours")
     try await provider.patchAccess(
       id: id, [Grant(.group("support"), .canQuery), Grant(.user("lead@example.com"), .canView)])
     try await provider.patchAccess(id: id, [Grant(.user("lead@example.com"), .canManage)])
@@ -109,7 +109,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func `of size are concurrency, whatever size is shown beside it`(isNamed: Bool) async throws {
+  func `concurrency is read back, whatever size is shown with it`(isNamed: Bool) async throws {
     var habits = WorkspaceHabits()
     habits.namesSizeBesideConcurrency = isNamed
     let workspace = WorkspaceDouble(habits: habits)
@@ -124,7 +124,7 @@ import Testing
     #expect(try await settled(workspace).active?.config == wanted, "what was read can be sent back (Q6)")
   }
 
-  @Test func `are none on an endpoint that has nothing but blanks`() async throws {
+  @Test func `an endpoint with only blank settings has none`() async throws {
     var habits = WorkspaceHabits()
     habits.writesNullForEmpty = true
     let workspace = WorkspaceDouble(habits: habits)

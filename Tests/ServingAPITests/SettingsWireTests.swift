@@ -5,7 +5,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-@Suite struct `Settings beside the config, on the wire` {
+@Suite struct `Settings besides the config, on the wire` {
   // MARK: - Encoding
 
   private static let gateways: [(settings: GatewaySettings, body: String, why: String)] = [
@@ -42,11 +42,11 @@ import Testing
   ]
 
   @Test(arguments: gateways)
-  func `the gateway's block is sent as the API reads it`(settings: GatewaySettings, body: String, why: String) throws {
+  func `the gateway block is sent as the API reads it`(settings: GatewaySettings, body: String, why: String) throws {
     #expect(WireGateway(settings).json == (try JSONValue(parsing: body)), "\(why)")
   }
 
-  @Test func `a creation says only what the manifest says, and a false that it says`() async throws {
+  @Test func `a create contains only what the manifest contains, an explicit false included`() async throws {
     let network = ScriptedTransport([.json(["name": "e", "id": "1"])])
     let config = EndpointConfig(entities: [
       ServedEntity(entityName: "m", entityVersion: "1", concurrency: ProvisionedConcurrency(min: 4, max: 8))
@@ -128,7 +128,7 @@ import Testing
     #expect(network.requests.count == 1)
   }
 
-  @Test func `granting nothing sends nothing, and an endpoint without id is refused`() async throws {
+  @Test func `granting nothing sends nothing, and an endpoint without an id is refused`() async throws {
     let network = ScriptedTransport([.json([:])])
     let provider = APIProvider(network.client())
     try await provider.patchAccess(id: "4f", [])
@@ -137,7 +137,7 @@ import Testing
     #expect(network.requests.isEmpty)
   }
 
-  @Test func `telemetry that is refused during an update stays a conflict, and is sent once`() async throws {
+  @Test func `telemetry that is refused during an update stays a conflict and is sent once`() async throws {
     let network = ScriptedTransport([.error(409, "RESOURCE_CONFLICT", "Endpoint e is currently updating.")])
     let error = await #expect(throws: ServingError.self) {
       try await APIProvider(network.client()).patchTelemetry("e", nil)
@@ -202,7 +202,7 @@ import Testing
   ]
 
   @Test(arguments: answers)
-  func `what an endpoint has is read, and nothing where it has nothing`(
+  func `an endpoint's settings are read, and missing ones are read as none`(
     members: String, settings: ObservedSettings?, why: String
   ) throws {
     let json = try JSONValue(parsing: #"{"name":"e"\#(members.isEmpty ? "" : ",")\#(members)}"#)
@@ -211,7 +211,7 @@ import Testing
   }
 
   @Test(arguments: gateways)
-  func `a gateway that was sent is read back as it was`(settings: GatewaySettings, body: String, why: String) throws {
+  func `a gateway block is read back as it was sent`(settings: GatewaySettings, body: String, why: String) throws {
     let read = WireGateway(settings).settings ?? GatewaySettings()
     var expected = settings
     if expected.rateLimits == [] { expected.rateLimits = nil }
@@ -219,7 +219,7 @@ import Testing
     #expect(read == expected)
   }
 
-  @Test func `what an active config holds that no manifest can say is told with it`() throws {
+  @Test func `fields of an active config that no manifest can express are reported with it`() throws {
     let json = try JSONValue(
       parsing: #"""
         {"name":"e","config":{"config_version":1,"served_entities":[
@@ -265,7 +265,7 @@ import Testing
     return (try await APIProvider(network.client()).access(id: "4f"), network)
   }
 
-  @Test func `only what was granted on the endpoint itself counts, the strongest of a principal's`() async throws {
+  @Test func `only grants on the endpoint itself count, and of each principal's the strongest`() async throws {
     let (access, network) = try await access(.json(["userName": "me@EXAMPLE.com"]))
     #expect(
       access.grants == [
@@ -287,7 +287,7 @@ import Testing
     (.json(["userName": ""]), nil), (.json([:]), nil), (.error(403, "PERMISSION_DENIED", "no"), nil),
     (.error(404, "ENDPOINT_NOT_FOUND", "no"), nil), (.answer(status: 200, body: "<html></html>"), nil),
   ])
-  func `who the caller is may stay unknown`(me: ScriptedTransport.Answer, caller: Principal?) async throws {
+  func `the caller's identity may be unknown`(me: ScriptedTransport.Answer, caller: Principal?) async throws {
     #expect(try await access(me).0.caller == caller)
   }
 
@@ -295,7 +295,7 @@ import Testing
     (ScriptedTransport.Answer.json(["userName": "me@example.com"]), 1), (.error(403, "PERMISSION_DENIED", "no"), 1),
     (.answer(status: 200, body: "<html></html>"), 2),
   ])
-  func `who the caller is is asked once, unless there was no answer`(
+  func `the caller's identity is requested once, unless there was no response`(
     me: ScriptedTransport.Answer, asked: Int
   ) async throws {
     let network = ScriptedTransport([.json(Self.answer), me, .json(Self.answer), me])
@@ -305,7 +305,7 @@ import Testing
     #expect(network.requests.count { $0.url.hasSuffix("/Me") } == asked)
   }
 
-  @Test func `a refused reading says so, and is not taken for an empty list`() async throws {
+  @Test func `a refused read says so, and is not mistaken for an empty list`() async throws {
     let network = ScriptedTransport([.error(501, "NOT_IMPLEMENTED", "Permissions are not supported.")])
     let error = await #expect(throws: ServingError.self) {
       try await APIProvider(network.client()).access(id: "4f")

@@ -74,7 +74,7 @@ import Testing
       host: "https://other.example.com",
       expected: .error("credentials belong to DATABRICKS_HOST (https://env.example.com)")),
     Case(
-      what: "a host flag with a token that no host is given for", environment: ["DATABRICKS_TOKEN": "env-token"],
+      what: "a host flag with a token without a host", environment: ["DATABRICKS_TOKEN": "env-token"],
       host: "https://other.example.com",
       expected: .target("https://other.example.com", token: "env-token", source: "flag --host")),
     Case(
@@ -110,12 +110,12 @@ import Testing
       environment: ["DATABRICKS_HOST": "https://dev.example.com", "DATABRICKS_CONFIG_PROFILE": "dev"],
       expected: .target("https://dev.example.com", token: "dev-token", source: "environment DATABRICKS_HOST")),
     Case(
-      what: "a profile that is not there", profile: "prod",
+      what: "a missing profile", profile: "prod",
       expected: .error("it contains: DEFAULT, both, chosen, cli, dev, hostless, tokenless")),
     Case(what: "a profile without a file", profile: "dev", file: nil, expected: .error("file not found")),
     Case(
-      what: "a profile without host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
-    Case(what: "a profile without token", profile: "tokenless", expected: .error("has no token")),
+      what: "a profile without a host: DEFAULT is not inherited", profile: "hostless", expected: .error("has no host")),
+    Case(what: "a profile without a token", profile: "tokenless", expected: .error("has no token")),
     Case(what: "another kind of authentication", profile: "cli", expected: .error("is databricks-cli")),
     Case(what: "two kinds in a profile", profile: "both", expected: .error("more than one authentication method")),
     Case(
@@ -132,14 +132,14 @@ import Testing
       environment: environmentHost.merging(["DATABRICKS_AUTH_TYPE": "azure-cli"]) { $1 },
       expected: .error("environment DATABRICKS_AUTH_TYPE is azure-cli")),
     Case(
-      what: "a host without token", environment: ["DATABRICKS_HOST": "https://env.example.com"], plane: plane,
+      what: "a host without a token", environment: ["DATABRICKS_HOST": "https://env.example.com"], plane: plane,
       expected: .error("DATABRICKS_TOKEN is not set")),
     Case(
-      what: "the plane's address in the environment, without token",
+      what: "the plane's address in the environment, without a token",
       environment: ["DATABRICKS_HOST": "http://127.0.0.1:7387"], plane: plane,
       expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "environment DATABRICKS_HOST")),
     Case(
-      what: "a token without host", environment: ["DATABRICKS_TOKEN": "t"], plane: plane,
+      what: "a token without a host", environment: ["DATABRICKS_TOKEN": "t"], plane: plane,
       expected: .error("DATABRICKS_TOKEN is set, but DATABRICKS_HOST is not")),
     Case(
       what: "the plane on this machine", plane: plane,
@@ -154,10 +154,10 @@ import Testing
         "https://dev.example.com", token: "dev-token",
         source: "profile dev of /home/a/.databrickscfg")),
     Case(
-      what: "a default profile that is not there", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
+      what: "a missing default profile", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
       expected: .error("it contains: dev")),
     Case(
-      what: "nothing: DEFAULT counts only where it is named", expected: .error("start a plane with `setpoint serve`")),
+      what: "nothing: DEFAULT counts only if it is named", expected: .error("start a plane with `setpoint serve`")),
     Case(
       what: "two planes on this machine", file: nil, plane: plane, second: other,
       expected: .error("--host http://127.0.0.1:7400  (data in /data/b)")),
@@ -193,7 +193,7 @@ import Testing
       what: "another machine", host: "http://h.example.com:7387", file: nil, plane: everywhere,
       expected: .error("no token for http://h.example.com:7387")),
     Case(
-      what: "a plane that is gone, by another name of this machine", host: "localhost:7400", file: nil, gone: other,
+      what: "a stopped plane, by another name of this machine", host: "localhost:7400", file: nil, gone: other,
       expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
     Case(
       what: "one of two planes, chosen in the environment", environment: ["DATABRICKS_HOST": "127.0.0.1:7387"],
@@ -201,23 +201,23 @@ import Testing
       plane: plane, second: other,
       expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "environment DATABRICKS_HOST")),
     Case(
-      what: "a plane beside the leftovers of another", file: nil, plane: plane, gone: other,
+      what: "a plane beside the remains of another one", file: nil, plane: plane, gone: other,
       expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "the plane on this machine")),
     Case(
-      what: "a plane that is gone", file: nil, gone: other, expected: .error("setpoint serve --data /data/b")),
+      what: "a stopped plane", file: nil, gone: other, expected: .error("setpoint serve --data /data/b")),
     Case(
-      what: "a plane that is gone, by its address", host: "http://127.0.0.1:7400", file: nil, gone: other,
+      what: "a stopped plane, by its address", host: "http://127.0.0.1:7400", file: nil, gone: other,
       expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
     Case(what: "nothing at all", file: nil, expected: .error("start a plane with `setpoint serve`")),
     Case(
-      what: "another place for the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
+      what: "another path of the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
       profile: "dev", expected: .error("file not found: /home/b/other")),
     Case(
-      what: "a line that is none", profile: "dev", file: "[dev]\ndapi-oops-a-token\n",
+      what: "an invalid line", profile: "dev", file: "[dev]\ndapi-oops-a-token\n",
       expected: .error("/home/a/.databrickscfg:2: expected KEY = VALUE")),
-    Case(what: "a host that is none", host: "ftp://x", expected: .error("neither http nor https")),
+    Case(what: "an invalid host", host: "ftp://x", expected: .error("neither http nor https")),
   ])
-  func `the target is chosen by what was said first`(item: Case) throws {
+  func `the setting with the highest precedence selects the target`(item: Case) throws {
     let resolver = TargetResolver(
       environment: ["HOME": "/home/a"].merging(item.environment) { $1 },
       readFile: { path throws(TargetError) in
@@ -240,7 +240,7 @@ import Testing
       #expect(access.target.source == source)
       #expect(access.credentials.proof == .token(Secret(token)))
       #expect(access.target.isLocalPlane == (token == "plane-token"))
-      // A plane's token goes through a socket that only its user can listen on; any other goes where its owner said.
+      // A plane's token goes through a socket that only its user can listen on; any other goes to the configured host.
       #expect((access.target.socket != nil) == (token == "plane-token"))
     case .error(let text):
       let error = #expect(throws: TargetError.self) { try resolver.resolve(host: item.host, profile: item.profile) }
@@ -258,7 +258,7 @@ import Testing
     (" 127.0.0.1:7387 ", "http://127.0.0.1:7387"), ("localhost:1", "http://localhost:1"), ("[::1]:1", "http://[::1]:1"),
     ("HTTPS://h", "https://h"),
   ])
-  func `a host is read as people write it`(written: String, expected: String) throws {
+  func `a host is accepted in the forms that people write`(written: String, expected: String) throws {
     let resolver = TargetResolver(
       environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
       findPlanes: { () throws(TargetError) in LocalPlanes() })
@@ -268,7 +268,7 @@ import Testing
   @Test(arguments: [
     "ftp://h", "https://", "https://user:pass@h", "h:port", "h:99999", "a b", "https://:1", "hé",
   ])
-  func `what is no host is refused, and no password is repeated`(written: String) {
+  func `an invalid host is refused, and no password is repeated`(written: String) {
     let resolver = TargetResolver(
       environment: ["DATABRICKS_HOST": written, "DATABRICKS_TOKEN": "t"], readFile: { _ throws(TargetError) in nil },
       findPlanes: { () throws(TargetError) in LocalPlanes() })

@@ -2,7 +2,7 @@ import Foundation
 import ServingAPI
 import Testing
 
-/// A token that a plane or a controller makes for itself, and that its user's commands read.
+/// A token that a plane or a controller creates for itself, and that its user's commands read.
 @Suite struct TokenFileTests {
   private func withFile(_ body: (String) throws -> Void) throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "token-\(UUID().uuidString)")
@@ -11,7 +11,7 @@ import Testing
     try body(directory.appending(path: "token").path)
   }
 
-  @Test func `a token is made once, for its user alone, and read afterwards`() throws {
+  @Test func `a token is created once, for its user alone, and read afterwards`() throws {
     try withFile { file in
       let first = try TokenFile.token(at: file) { "a-token-of-tests-1" }
       let second = try TokenFile.token(at: file) { "a-token-of-tests-2" }
@@ -20,11 +20,11 @@ import Testing
       let attributes = try FileManager.default.attributesOfItem(atPath: file)
       #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600)
       let folder = (file as NSString).deletingLastPathComponent
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["token"], "nothing is left beside it")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["token"], "no other file is left")
     }
   }
 
-  @Test func `of two that make one at the same time, both have the first`() throws {
+  @Test func `two processes that create a token at the same time both use the first one`() throws {
     try withFile { file in
       let token = try TokenFile.token(at: file) {
         _ = try TokenFile.token(at: file) { "a-token-of-the-other" }
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test func `a token that others may read, an empty file and none are refused with what to do`() throws {
+  @Test func `a token that others may read, an empty file and a missing one are refused with what to do`() throws {
     try withFile { file in
       #expect(throws: TargetError.self) { try TokenFile.token(at: file) }
       _ = try TokenFile.token(at: file) { "a-token-of-tests-1" }

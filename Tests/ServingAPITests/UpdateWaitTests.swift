@@ -29,29 +29,29 @@ import Testing
     (observed(active: (5, new), .notReady, update: .notUpdating), .waiting([:]), "active, not ready"),
     (
       observed(active: (5, new), .unknown("NEARLY"), update: .notUpdating), .waiting([:]),
-      "a readiness word of the future"
+      "an unknown readiness"
     ),
     (
       observed(active: (4, old), pending: (5, new), update: .inProgress, words: "pulling"),
       .waiting(["m-2": "pulling"]),
-      "under way"
+      "in progress"
     ),
     (
       observed(active: (4, old), pending: (5, new), update: .unknown("THINKING")), .waiting([:]),
-      "a state word of the future"
+      "an unknown state"
     ),
-    (observed(active: (4, old), update: .notUpdating), .waiting([:]), "a copy that lags behind"),
-    (observed(active: nil, .notReady, update: .notUpdating), .waiting([:]), "an empty endpoint is no success"),
+    (observed(active: (4, old), update: .notUpdating), .waiting([:]), "a stale read"),
+    (observed(active: nil, .notReady, update: .notUpdating), .waiting([:]), "an empty endpoint is not a success"),
     (
       observed(active: (4, old), pending: (5, new), update: .failed, words: "OOM"), .failed(["m-2": "OOM"]),
       "failed, shown"
     ),
     (observed(active: (4, old), update: .failed), .failed([:]), "failed, no longer shown"),
     (observed(active: nil, .notReady, update: .failed), .failed([:]), "the first deployment failed"),
-    (observed(active: (4, old), update: .canceled), .cancelled, "cancelled"),
-    (observed(active: (4, old), pending: (6, foreign), update: .inProgress), .superseded, "another one under way"),
+    (observed(active: (4, old), update: .canceled), .cancelled, "canceled"),
+    (observed(active: (4, old), pending: (6, foreign), update: .inProgress), .superseded, "another one in progress"),
     (observed(active: (6, foreign), update: .notUpdating), .superseded, "another one active"),
-    (observed(active: (6, new), update: .notUpdating), .done, "sent again by somebody else"),
+    (observed(active: (6, new), update: .notUpdating), .done, "sent again by another client"),
     (observed(active: (5, new), update: .failed), .done, "a failure that a later attempt left"),
     (.absent, .vanished, "deleted"),
   ])
@@ -61,13 +61,13 @@ import Testing
     #expect(UpdateWait(announcedVersion: 5, wanted: Self.new).judge(observed) == expected)
   }
 
-  @Test func `without an announced version the content tells`() {
+  @Test func `without an announced version, the config's content decides`() {
     let wait = UpdateWait(announcedVersion: nil, wanted: Self.new)
     #expect(wait.judge(Self.observed(active: (5, Self.new), update: .notUpdating)) == .done)
     #expect(wait.judge(Self.observed(active: (5, Self.old), update: .notUpdating)) == .waiting([:]))
   }
 
-  @Test func `looks come further and further apart, up to ten seconds`() {
+  @Test func `checks become less frequent, up to every ten seconds`() {
     #expect([0, 1, 2, 10, 11, 500].map(UpdateWait.pollInterval) == [1, 1, 2, 10, 10, 10].map { .seconds($0) })
   }
 }

@@ -27,7 +27,7 @@ import Testing
     #expect(WireConfig(config).json.text().contains(#""scale_to_zero_enabled":false"#))
   }
 
-  @Test func `what is sent reads back as the same config`() {
+  @Test func `a config that is sent reads back as the same config`() {
     let config = EndpointConfig(entities: [
       ServedEntity(
         name: "a", entityName: "c.s.m", entityVersion: "1", workloadType: "GPU_SMALL", workloadSize: "Large",
@@ -92,11 +92,11 @@ import Testing
       ServedEntity(name: "gpt", entityName: "gpt-x", entityVersion: "", workloadSize: "Small"), "an external model"
     ),
   ])
-  func `one entity is read in every form a server gives it`(text: String, expected: ServedEntity, what: String) throws {
+  func `a single entity is read in every form of a server`(text: String, expected: ServedEntity, what: String) throws {
     #expect(try config(text) == EndpointConfig(entities: [expected]))
   }
 
-  @Test func `a split is read by name, whatever the order, and an entity without a route gets nothing`() throws {
+  @Test func `a split is read by name in any order, and an entity without a route gets no traffic`() throws {
     let split = try config(
       """
       {"served_entities":[{"name":"b","entity_name":"m","entity_version":"2"},
@@ -108,7 +108,7 @@ import Testing
     #expect(split.entities.map(\.traffic) == [90, 10, 0])
   }
 
-  @Test func `what a served entity cannot hold is named`() throws {
+  @Test func `fields that a served entity cannot hold are named`() throws {
     let json = try JSONValue(
       parsing:
         #"{"provisioned_model_units":4,"external_model":{},"burst_scaling_enabled":false,"instance_profile_arn":"arn"}"#
@@ -123,10 +123,10 @@ import Testing
         "served_entities[main].provisioned_model_units",
       ])
     config.members["auto_capture_config"] = ["enabled": false, "catalog_name": "c"]
-    #expect(!config.unrepresentedMembers.contains("auto_capture_config"), "what is off for good is no loss")
+    #expect(!config.unrepresentedMembers.contains("auto_capture_config"), "a member that is always off is no loss")
   }
 
-  @Test func `every member of a wrong type is found, with its place`() throws {
+  @Test func `every member of a wrong type is found, with its location`() throws {
     let json = try JSONValue(
       parsing: """
         {"name":7,"tags":[{"key":"a","value":1},"x"],"unheard":{},
@@ -144,7 +144,7 @@ import Testing
       ])
   }
 
-  @Test func `a create request and a tag patch carry only what was given`() {
+  @Test func `a create request and a tag patch contain only the given fields`() {
     #expect(WireCreateRequest(name: "e", config: nil).json == ["name": "e"])
     #expect(WireTagPatch(add: [], delete: []).json == [:])
     #expect(

@@ -4,7 +4,7 @@ import ServingAPI
 import Testing
 
 @Suite struct WireEndpointTests {
-  /// The detailed object of a workspace in the middle of an update, with members no SDK documents.
+  /// The detailed object of a workspace during an update, with members that no SDK documents.
   static let golden = """
     {"name":"chat-prod","id":"0f3c00000000000000000000000000aa","creator":"deployer@example.com","task":"llm/v1/chat",
      "creation_timestamp":1767225600000,"last_updated_timestamp":1767229200000,"permission_level":"CAN_MANAGE",
@@ -30,7 +30,7 @@ import Testing
     try #require(WireEndpoint(try JSONValue(parsing: text)))
   }
 
-  @Test func `an endpoint in the middle of an update is observed whole`() throws {
+  @Test func `an endpoint is read in full during an update`() throws {
     let observed = try wire(Self.golden).observed(as: "chat-prod")
     let active = ServedEntity(
       name: "main", entityName: "ml.prod.qwen", entityVersion: "4", workloadType: "GPU_MEDIUM", workloadSize: "Small",
@@ -54,7 +54,7 @@ import Testing
     #expect(try wire(Self.golden).announcedVersion == 8)
   }
 
-  @Test func `what this version does not know survives reading, changing and writing`() throws {
+  @Test func `unknown members survive reading, changing and writing`() throws {
     let before = try JSONValue(parsing: Self.golden)
     var endpoint = try wire(Self.golden)
     #expect(endpoint.json == before)
@@ -70,7 +70,7 @@ import Testing
     #expect(endpoint.unknownMembers.keys.sorted() == ["creator_kind"])
   }
 
-  @Test func `a state word from the future is kept, and is neither ready nor settled`() throws {
+  @Test func `an unknown state is kept, and is neither ready nor settled`() throws {
     let observed = try wire(#"{"name":"e","state":{"ready":"ALMOST_READY","config_update":"THINKING"}}"#)
       .observed(as: "e")
     #expect(observed.readiness == .unknown("ALMOST_READY"))
@@ -86,7 +86,7 @@ import Testing
     (#"{"config":null,"pending_config":null,"tags":null,"state":{"config_update":"NOT_UPDATING"}}"#, "nulls", false),
     (#"{"tags":[],"state":{"ready":"NOT_READY","update_state":"NOT_UPDATING"}}"#, "a very old server", false),
   ])
-  func `a missing piece is no config, not an error`(text: String, what: String, updating: Bool) throws {
+  func `a missing member means no config, and is not an error`(text: String, what: String, updating: Bool) throws {
     let observed = try wire(text).observed(as: "asked")
     #expect(observed.name == "asked")
     #expect(observed.active == nil)
@@ -96,12 +96,12 @@ import Testing
     #expect(observed.tags.isEmpty)
   }
 
-  @Test func `tags are read with repeated keys, missing values and foreign members`() throws {
+  @Test func `tags are read with repeated keys, missing values and unknown members`() throws {
     let endpoint = try wire(#"{"tags":[{"key":"a","value":"1","by":"x"},{"value":"lost"},{"key":"a","value":"2"},7]}"#)
     #expect(WireTag.dictionary(endpoint.tags ?? []) == ["a": "2"])
   }
 
-  @Test func `both forms of the answer to a tag patch are read`() throws {
+  @Test func `both forms of the response to a tag patch are read`() throws {
     let array = try JSONValue(parsing: #"[{"key":"a","value":"1"}]"#)
     #expect(WireTags(answer: array)?.tags == [WireTag(key: "a", value: "1")])
     #expect(WireTags(answer: ["tags": array])?.tags == [WireTag(key: "a", value: "1")])

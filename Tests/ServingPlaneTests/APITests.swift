@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.serialized)
 struct APITests {
-  @Test func `only those with the token are let in, and the others are not told where it is`() async throws {
+  @Test func `only clients with the token are admitted, and the others are not told where it is`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       func status(_ path: String, _ authorization: String?) async throws -> PlaneClient.Answer {
@@ -29,7 +29,7 @@ struct APITests {
       }
       let query = try await plane.call("POST", "/serving-endpoints/x/invocations", [:], headers: [])
       #expect(query.status == 401)
-      // What needs no token.
+      // The calls that need no token.
       let health = try await status("/health", nil)
       #expect(health.status == 200)
       let discovery = try await status("/.well-known/databricks-config", nil)
@@ -44,7 +44,8 @@ struct APITests {
     }
   }
 
-  @Test func `without a token everything is 401 before it is 404, and a wrong method is 405 with Allow`() async throws {
+  @Test
+  func `without a token, everything is 401 before it is 404, and a wrong method is 405 with Allow`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let calls: [(method: String, path: String, allow: String?)] = [
@@ -154,7 +155,7 @@ struct APITests {
     BadCall(body: [1], code: "MALFORMED_REQUEST", says: "must be a JSON object"),
   ]
 
-  @Test func `what is wrong is refused in the protocol's form, and nothing is made of it`() async throws {
+  @Test func `an invalid request is refused in the protocol's form, and creates nothing`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       for _ in 0..<2 { _ = try await plane.register("hello", try data.model()) }
@@ -170,7 +171,7 @@ struct APITests {
     }
   }
 
-  @Test func `what starts programs needs the token, wherever the call comes from`() async throws {
+  @Test func `a call that starts programs needs the token, wherever it comes from`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let source = try data.model()
@@ -182,7 +183,7 @@ struct APITests {
         ("POST", "/api/2.0/serving-endpoints", ["name": "chat"]),
         ("PUT", "/api/2.0/serving-endpoints/chat/config", ["served_entities": [entity("hello", 1)]]),
       ]
-      // This test is on the plane's machine, as a proxy is that brings strangers.
+      // This test runs on the plane's machine, like a proxy that forwards requests from outside.
       for (method, path, body) in calls {
         for headers in [
           [], [HTTPField("X-Forwarded-For", "127.0.0.1")], [HTTPField("X-Forwarded-For", "203.0.113.9")],
@@ -204,7 +205,7 @@ struct APITests {
     }
   }
 
-  @Test func `calls that the plane does not have are named in their refusal`() async throws {
+  @Test func `calls that the plane does not support are named in the refusal`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let base = "/api/2.0/serving-endpoints"
@@ -268,7 +269,7 @@ struct APITests {
     }
   }
 
-  @Test func `a second plane on the same data or port says who is in the way`() async throws {
+  @Test func `a second plane on the same data directory or port names the plane that uses it`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let port = try #require(Int(plane.url.split(separator: ":").last ?? ""))
@@ -292,7 +293,7 @@ struct APITests {
     }
   }
 
-  @Test func `a secret reaches the replica and nobody else`() async throws {
+  @Test func `a secret reaches the replica and nothing else`() async throws {
     let data = TestData()
     try FileManager.default.createDirectory(
       atPath: data.settings.secretsPath + "/llm", withIntermediateDirectories: true)
@@ -315,7 +316,7 @@ struct APITests {
     }
   }
 
-  @Test func `an adapter that the entrypoint serves can be asked for, also after the plane was killed`() async throws {
+  @Test func `an adapter that the entrypoint serves can be queried, also after the plane was killed`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       let entrypoint = TestData.entrypoint + " --enable-lora --lora-modules tone=adapters/tone"
@@ -335,7 +336,7 @@ struct APITests {
     }
   }
 
-  @Test func `a model folder that is not there is told before anything is started`() async throws {
+  @Test func `a missing model folder is reported before anything is started`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let entrypoint = TestData.entrypoint.replacing("--model m", with: "--model qwen3")

@@ -10,7 +10,7 @@ struct AdoptionTests {
     Set(try data.replicaProcesses().filter { $0.identity.pid == $0.session }.map(\.identity))
   }
 
-  @Test func `a plane that was killed finds its endpoints and adopts its replicas`() async throws {
+  @Test func `a plane that was killed finds its endpoints again and adopts its replicas`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello"))
@@ -26,7 +26,7 @@ struct AdoptionTests {
       let sentence = try await plane.chat("chat").sentence
       #expect(sentence == "Hello")
       #expect(try servers(data) == left)
-      // What was adopted is watched and stopped like any other.
+      // An adopted replica is monitored and stopped like any other.
       let victim = try #require(left.first)
       kill(victim.pid, SIGKILL)
       try await eventually("it is replaced") {
@@ -37,7 +37,7 @@ struct AdoptionTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `an update goes on where the killed plane left it`() async throws {
+  @Test func `an update continues where the killed plane left it`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "one"))
@@ -59,7 +59,7 @@ struct AdoptionTests {
     }
   }
 
-  @Test func `replicas of an endpoint that is gone are swept, and so are strays with the mark`() async throws {
+  @Test func `replicas of a deleted endpoint are removed, and so are stray processes with the mark`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -76,7 +76,7 @@ struct AdoptionTests {
     let stray = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "60"],
       environment: [ReplicaMark.variable: "\(store.planeID).0123456789abcdef"], directory: "/", output: "/dev/null")
-    // Bears the mark of another plane: none of ours.
+    // Has the mark of another plane: not ours.
     let stranger = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "60"],
       environment: [ReplicaMark.variable: "0000.0123456789abcdef"],
@@ -93,14 +93,14 @@ struct AdoptionTests {
     }
   }
 
-  @Test func `a number that by now is somebody else's is not adopted`() async throws {
+  @Test func `a process id that was reused by another process is not adopted`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello"))
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
     }
-    // Every process of the replica dies, the record then names a living process that is not its own.
+    // Every process of the replica dies; the record then names a live process that is not its own.
     let store = try EndpointStore(path: data.settings.storePath)
     var record = try #require(try store.replicas().first)
     for entry in try data.replicaProcesses() { kill(entry.identity.pid, SIGKILL) }
@@ -117,7 +117,7 @@ struct AdoptionTests {
     }
   }
 
-  @Test func `workers whose server died while the plane was away are ended`() async throws {
+  @Test func `worker processes whose server died while the plane was away are ended`() async throws {
     let data = TestData()
     try await withPlane(data, end: .abrupt) { plane in
       _ = try await plane.register("hello", try data.model())

@@ -6,7 +6,7 @@ import Testing
 @testable import ServingPlane
 
 @Suite(.timeLimit(.minutes(5))) struct BlockingWorkTests {
-  @Test func `calls that only look are answered while the store waits for its disk`() async throws {
+  @Test func `read calls are answered while the store waits for its disk`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.call("POST", "/api/2.0/serving-endpoints", ["name": "chat"])
@@ -14,7 +14,7 @@ import Testing
       var configuration = Configuration()
       configuration.allowsUnsafeTransactions = true
       let other = try DatabaseQueue(path: data.settings.storePath, configuration: configuration)
-      // Another writer keeps the store's file to itself, as a disk does that takes long over a commit.
+      // Another writer locks the store's file, like a disk that is slow to commit.
       try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
       async let patched = Self.patch(plane, isPatched)
       for _ in 0..<3 {
@@ -24,7 +24,7 @@ import Testing
         #expect(try await plane.call("GET", "/health").status == 200)
       }
       #expect(isPatched.withLock { $0 } == false)
-      // What is not written down yet is not told either.
+      // What is not stored yet is not reported either.
       #expect(try await plane.get("chat").json["tags"]?.arrayValue?.isEmpty != false)
       try await other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
       #expect(try await patched == 200)
@@ -39,16 +39,16 @@ import Testing
     return answer.status
   }
 
-  @Test func `changes go one at a time and in the order they came`() async {
+  @Test func `changes are executed one at a time and in order`() async {
     let steps = await Steps().play(changes: 50)
     #expect(steps == (0..<50).flatMap { ["begin \($0)", "end \($0)"] })
   }
 
-  @Test func `a change that fails lets the next one in`() async {
+  @Test func `a failed change lets the next one in`() async {
     #expect(await Steps().failThenSucceed() == ["failed", "done"])
   }
 
-  @Test func `work that was begun ends although nobody waits for it any more`() async {
+  @Test func `started work finishes even if its caller stops waiting`() async {
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
       return await BlockingWork.brief.run { 7 }
@@ -57,7 +57,7 @@ import Testing
   }
 }
 
-/// An actor with a queue of changes, each of which lets go of the actor in its middle.
+/// An actor with a queue of changes, each of which suspends in the middle.
 private actor Steps {
   private let changes = ChangeQueue()
   private var steps: [String] = []
@@ -65,7 +65,7 @@ private actor Steps {
   func play(changes count: Int) async -> [String] {
     await withDiscardingTaskGroup { group in
       for number in 0..<count {
-        // One after the other into the queue: each begins to wait before the next one is made.
+        // Into the queue one at a time: each starts waiting before the next one is created.
         group.addImmediateTask { await self.change(number) }
       }
     }

@@ -33,7 +33,7 @@ struct CommandLineWordsTests {
     ("a 'b", "not closed"), ("a \"b", "not closed"), ("a \\", "backslash"), ("a $NOPE", "$NOPE"),
     ("${A:-b}", "plain"),
   ])
-  func `what needs a shell is refused by name`(_ text: String, _ expected: String) {
+  func `syntax that needs a shell is refused by name`(_ text: String, _ expected: String) {
     #expect { try CommandLineWords.split(text, port: 1, variables: [:]) } throws: { error in
       "\(error)".contains(expected)
     }

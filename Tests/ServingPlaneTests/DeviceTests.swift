@@ -4,7 +4,8 @@ import Testing
 
 @testable import ServingPlane
 
-/// Planes that believe in GPUs: the stand-in needs none, and the environment of its processes shows what it was given.
+/// Planes that are configured with GPUs: the stand-in needs none, and the environment of its processes shows which it
+/// got.
 @Suite(.serialized)
 struct DeviceTests {
   private static func gpus(_ count: Int) -> Accelerators {
@@ -20,7 +21,7 @@ struct DeviceTests {
     }.sorted()
   }
 
-  @Test func `two replicas whose entrypoint names GPU 0 get a GPU each`() async throws {
+  @Test func `two replicas whose entrypoint names GPU 0 get one GPU each`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(2) }) { plane in
       _ = try await plane.register(
@@ -28,7 +29,7 @@ struct DeviceTests {
       _ = try await plane.create("chat", [entity("hello", 1, type: "GPU_MEDIUM", size: "Medium")])
       _ = try await plane.waitUntilSettled("chat")
       #expect(try Self.devices(data) == ["0", "1"])
-      // What runs on the CPU takes none, and finds a place although all are in use.
+      // A replica on the CPU takes none, and finds a place although all GPUs are in use.
       _ = try await plane.create("small", [entity("hello", 1, type: "CPU")])
       let small = try await plane.waitUntilSettled("small")
       #expect(small.state["ready"] == "READY")
@@ -36,7 +37,7 @@ struct DeviceTests {
     }
   }
 
-  @Test func `a type with more GPUs than there are is refused with what there is`() async throws {
+  @Test func `a workload type with more GPUs than the machine has is refused with the available ones`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(2) }) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -50,7 +51,7 @@ struct DeviceTests {
     }
   }
 
-  @Test func `a large endpoint made while a GPU is in use does not get that one`() async throws {
+  @Test func `a large endpoint that is created while a GPU is in use does not get that GPU`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.accelerators = Self.gpus(4) }) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -61,7 +62,7 @@ struct DeviceTests {
       #expect(failed.state["config_update"] == "UPDATE_FAILED")
       #expect(failed.pendingEntity.deploymentMessage.contains("1 more GPU is needed"))
       #expect(try Self.devices(data) == ["0"])
-      // A GPU that is about to be given back is waited for.
+      // A GPU that is about to be released is waited for.
       _ = try await plane.call("DELETE", "/api/2.0/serving-endpoints/one")
       _ = try await plane.put("four", [entity("hello", 1, type: "MULTIGPU_MEDIUM")])
       let settled = try await plane.waitUntilSettled("four")

@@ -8,7 +8,7 @@ import Testing
 
 @Suite(.serialized)
 struct EndpointLifecycleTests {
-  @Test func `a created endpoint deploys, answers and shows what it is`() async throws {
+  @Test func `a created endpoint is deployed, answers and shows its state`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let version = try await plane.register("main.demo.hello", try data.model(say: "Hello from v1"))
@@ -48,13 +48,13 @@ struct EndpointLifecycleTests {
       let listed = try await plane.call("GET", "/api/2.0/serving-endpoints/")
       #expect(listed.json["endpoints"]?.arrayValue?.map { $0["name"] } == ["chat"])
 
-      // What is logged of requests is no part of how the server came up.
+      // Logged requests are not part of the startup output.
       let build = try await plane.call("GET", "/api/2.0/serving-endpoints/chat/served-models/hello-1/build-logs")
       #expect(build.json["logs"]?.stringValue?.hasSuffix("Application startup complete.\n") == true, "\(build.text)")
     }
   }
 
-  @Test func `names that were encoded for a path are told, and refused, as they were given`() async throws {
+  @Test func `names that were encoded for a path are shown, and refused, as they were given`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let base = "/api/2.0/serving-endpoints"
@@ -90,7 +90,7 @@ struct EndpointLifecycleTests {
             return answers
           }
         }
-        try await eventually("requests flow") { answered.value > 8 }
+        try await eventually("requests are answered") { answered.value > 8 }
         let put = try await plane.put("chat", [entity("hello", 2, name: "main")])
         #expect(put.status == 200)
         #expect(put.json["pending_config"]?["config_version"] == 2)
@@ -103,14 +103,14 @@ struct EndpointLifecycleTests {
       #expect(Set(answers.map(\.sentence)) == ["Hello from v1", "Hello from v2"])
       let settled = try await plane.waitUntilSettled("chat")
       #expect(settled["config"]?["config_version"] == 2)
-      // The old one is gone once it was drained.
+      // The old one is gone after it was drained.
       try await eventually("one replica is left") {
         try data.replicaProcesses().count { $0.identity.pid == $0.session } == 1
       }
     }
   }
 
-  @Test func `a version that does not start leaves the old one serving and says why`() async throws {
+  @Test func `a version that does not start leaves the old one serving and reports why`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello from v1"))
@@ -144,7 +144,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a first deployment that fails leaves an endpoint that an update repairs`() async throws {
+  @Test func `after a failed first deployment, an update repairs the endpoint`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(switches: ["start_failure": "unknown_flag"]))
@@ -167,7 +167,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a second update is refused while the first one runs`() async throws {
+  @Test func `a second update is refused during the first one`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -181,7 +181,7 @@ struct EndpointLifecycleTests {
       let twice = try await plane.create("chat", [entity("hello", 1)])
       #expect(twice.status == 409)
       #expect(twice.code == "RESOURCE_ALREADY_EXISTS")
-      // Deleting is allowed at any time, and takes the hanging one along.
+      // Deleting is always allowed, and also removes the hanging one.
       let deleted = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
       #expect(deleted.status == 200)
       let gone = try await plane.get("chat")
@@ -204,7 +204,7 @@ struct EndpointLifecycleTests {
       let before = Set(try data.replicaProcesses().map(\.identity))
       let first = try await plane.chat("chat").sentence
       #expect(first == "one")
-      // An entity without traffic can be asked by name.
+      // An entity without traffic can be queried by name.
       let pinned = try await plane.chat("chat", path: "/serving-endpoints/chat/served-models/b/invocations")
       #expect(pinned.sentence == "two")
 
@@ -217,14 +217,14 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a size means so many replicas`() async throws {
+  @Test func `a size sets the number of replicas`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
       _ = try await plane.create("chat", [entity("hello", 1, size: "Medium")])
       _ = try await plane.waitUntilSettled("chat")
       #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
-      // Growing keeps the two that run.
+      // Scaling up keeps the two that are running.
       let before = Set(try data.replicaProcesses().map(\.identity))
       _ = try await plane.put("chat", [entity("hello", 1, size: "Large")])
       _ = try await plane.waitUntilSettled("chat")
@@ -252,7 +252,7 @@ struct EndpointLifecycleTests {
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
       let first = try #require(try data.replicaProcesses().first { $0.identity.pid == $0.session }).identity
-      // The plane's own looks are requests too: the failure comes by itself.
+      // The plane's own probes are requests too: the failure happens by itself.
       let recovering = try await plane.wait("chat") { $0.activeEntity.deployment == "DEPLOYMENT_RECOVERING" }
       #expect(recovering.activeEntity.deploymentMessage.contains("0 of 1 replicas are ready"))
       #expect(recovering.state["config_update"] == "NOT_UPDATING")
@@ -282,7 +282,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `nothing is left when the plane was stopped`() async throws {
+  @Test func `nothing is left after the plane was stopped`() async throws {
     let data = TestData()
     let shared = try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -304,7 +304,7 @@ struct EndpointLifecycleTests {
     #expect(records.filter { access($0.temporary, F_OK) == 0 }.map(\.id) == [])
   }
 
-  @Test func `what a replica killed from outside leaves is removed`() async throws {
+  @Test func `files of a replica that was killed from outside are removed`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -324,7 +324,7 @@ struct EndpointLifecycleTests {
     }
   }
 
-  @Test func `a long request ends on the version on which it began`() async throws {
+  @Test func `a long request finishes on the version on which it began`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       let words = (1...20).map { "w\($0)" }.joined(separator: " ")
@@ -334,7 +334,7 @@ struct EndpointLifecycleTests {
       _ = try await plane.waitUntilSettled("chat")
       async let long = plane.chat("chat")
       let port = try #require(try EndpointStore(path: data.settings.storePath).replicas().first).port
-      try await eventually("the long one is under way") {
+      try await eventually("the long request is in flight") {
         let metrics = try await plane.http.execute(HTTPRequest(url: "http://127.0.0.1:\(port)/metrics")).body.collect()
         return EngineMetrics(String(decoding: metrics, as: UTF8.self)).running > 0
       }
@@ -343,9 +343,9 @@ struct EndpointLifecycleTests {
       #expect(settled["config"]?["config_version"] == 2)
       let short = try await plane.chat("chat").sentence
       #expect(short == "short")
-      // The old replica still has its request, and gives its whole answer before it goes.
+      // The old replica still has its request, and completes its answer before it stops.
       #expect(try data.replicaProcesses().count { $0.identity.pid == $0.session } == 2)
-      // Left alone it would take 40 s, so that all of the above comes before its end.
+      // Left alone, it would take 40 s, so all of the above happens before its end.
       let hurry: JSONValue = ["token_ms": 0]
       _ = try await plane.http.execute(
         HTTPRequest(method: "POST", url: "http://127.0.0.1:\(port)/standin", body: hurry.bytes())

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// A machine with the world it thinks it is in: time, ids, and what was asked of the shell.
+/// A machine and its simulated world: time, ids, and what was requested of the shell.
 private struct Stage {
   var machine: EndpointMachine
   var now: Duration = .zero
@@ -65,7 +65,7 @@ private func served(
 }
 
 struct EndpointMachineTests {
-  @Test func `the cause that is named is that of what is wrong now`() throws {
+  @Test func `the reported cause is the one of the current failure`() throws {
     var stage = Stage()
     let entity = served(1)
     try stage.put(entity)
@@ -76,13 +76,13 @@ struct EndpointMachineTests {
     stage.look(after: .seconds(30))
     let second = try #require(stage.started.first ?? stage.machine.replicas.keys.first)
     stage.replica(second, became: .ready)
-    #expect(stage.machine.lastFailure(entity) == nil, "that has been overcome")
+    #expect(stage.machine.lastFailure(entity) == nil, "that cause is in the past")
     stage.now += .seconds(10)
     stage.replica(second, failed: "the engine is frozen", repeats: true)
     #expect(stage.machine.lastFailure(entity) == "the engine is frozen")
   }
 
-  @Test func `a first config is written down, started, and in force once every replica is ready`() throws {
+  @Test func `a first config is recorded, started, and in force once every replica is ready`() throws {
     var stage = Stage()
     try stage.put(served(1, size: "Medium"))
     #expect(stage.asked.first == .save)
@@ -100,7 +100,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.routing.targets.map(\.replica) == ["r1", "r2"])
   }
 
-  @Test func `a switch routes to the new before it drains the old`() throws {
+  @Test func `a switch routes to the new replicas before it drains the old ones`() throws {
     var stage = Stage()
     try stage.put(served(1))
     stage.replica("r1", became: .ready)
@@ -111,7 +111,7 @@ struct EndpointMachineTests {
     #expect(stage.asked == [.save, .route, .drain(id: "r1")])
     #expect(stage.machine.routing.targets.map(\.replica) == ["r2"])
     #expect(stage.states == ["r1": .draining, "r2": .ready])
-    // What the old one says on its way out changes nothing.
+    // What the old one reports while it stops changes nothing.
     stage.replica("r1", became: .ready)
     #expect(stage.states["r1"] == .draining)
     stage.replica("r1", failed: "it fell over while it drained")
@@ -119,7 +119,7 @@ struct EndpointMachineTests {
     #expect(stage.started == [])
   }
 
-  @Test func `a failed target is given up, its replicas stop, and the old config serves on`() throws {
+  @Test func `a failed target is given up, its replicas stop, and the old config keeps serving`() throws {
     var stage = Stage()
     try stage.put(served(1))
     stage.replica("r1", became: .ready)
@@ -140,7 +140,7 @@ struct EndpointMachineTests {
     #expect(stage.asked.contains(.save))
     #expect(stage.asked.contains(.drain(id: "r2")))
     #expect(stage.states["r1"] == .ready)
-    // The failure stays; the next config is tried, be it the same.
+    // The failure stays; the next config is attempted, even if it is the same.
     stage.look(after: .seconds(3600))
     #expect(stage.machine.record.update.target == nil)
     try stage.put(served(3, name: "b"))
@@ -148,7 +148,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.record.update.target?.version == 3)
   }
 
-  @Test func `a failure worth repeating is repeated before the target is given up`() throws {
+  @Test func `a temporary failure is retried before the target is given up`() throws {
     var stage = Stage()
     try stage.put(served(1))
     stage.replica("r1", failed: "the port was taken", repeats: true)
@@ -161,7 +161,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.record.active?.version == 1)
   }
 
-  @Test func `an update under way refuses another`() throws {
+  @Test func `an update in progress refuses another one`() throws {
     var stage = Stage()
     try stage.put(served(1))
     #expect { try stage.put(served(2)) } throws: { ($0 as? APIError)?.code == "RESOURCE_CONFLICT" }
@@ -169,7 +169,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.record.nextVersion == 2)
   }
 
-  @Test func `what crashes while it serves comes back with growing waits, and never fails the config`() throws {
+  @Test func `a crash while serving is restarted with growing delays, and never fails the config`() throws {
     var stage = Stage()
     try stage.put(served(1))
     stage.replica("r1", became: .ready)
@@ -190,7 +190,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.record.active?.version == 1)
   }
 
-  @Test func `a change of traffic, names or sizes keeps the replicas that run`() throws {
+  @Test func `a change of traffic, names or sizes keeps the running replicas`() throws {
     var stage = Stage()
     try stage.put(served(1, name: "a", traffic: 100), served(2, name: "b", traffic: 0))
     stage.replica("r1", became: .ready)
@@ -201,12 +201,12 @@ struct EndpointMachineTests {
     #expect(stage.machine.routing.shares.map(\.weight) == [10, 90])
     #expect(Set(stage.machine.routing.targets.map(\.entity)) == ["x", "b"])
     #expect(stage.states.count == 2)
-    // Another environment is another launch.
+    // A different environment is a different launch.
     try stage.put(served(1, name: "x", traffic: 10, environment: ["A": "1"]), served(2, name: "b", traffic: 90))
     #expect(stage.started == ["r3"])
   }
 
-  @Test func `where the machine cannot hold both, the old one makes room`() throws {
+  @Test func `if the machine has no room for both, the old replica is stopped first`() throws {
     var stage = Stage()
     stage.room = 1
     try stage.put(served(1))
@@ -225,7 +225,7 @@ struct EndpointMachineTests {
     #expect(stage.machine.record.active?.version == 2)
   }
 
-  @Test func `a launch's key tells launches apart and holds no values`() {
+  @Test func `a launch key distinguishes launches and contains no values`() {
     let one = served(1, environment: ["TOKEN": "hunter2"]).launch
     #expect(one.key == served(1, name: "other", size: "Large", environment: ["TOKEN": "hunter2"]).launch.key)
     #expect(one.key != served(1, environment: ["TOKEN": "hunter3"]).launch.key)
@@ -233,7 +233,7 @@ struct EndpointMachineTests {
     #expect(!one.key.contains("hunter2"))
   }
 
-  @Test func `a replica that was told to go is told again at each look until it is gone`() throws {
+  @Test func `a replica that was told to stop is told again at each check until it ends`() throws {
     var stage = Stage()
     try stage.put(served(1))
     stage.replica("r1", became: .ready)
@@ -255,7 +255,7 @@ struct EndpointMachineTests {
     #expect(!stage.machine.isDue(now: stage.now))
   }
 
-  @Test func `in any order of events a replica that is not wanted is told to go, thousands of times`() throws {
+  @Test func `in thousands of random event orders, an unwanted replica is always told to stop`() throws {
     var dice = SystemRandomNumberGenerator()
     for _ in 0..<3000 {
       var stage = Stage()
@@ -280,7 +280,7 @@ struct EndpointMachineTests {
     }
   }
 
-  @Test func `a new endpoint's room is reckoned by its own config`() throws {
+  @Test func `the room for a new endpoint is computed from its own config`() throws {
     var stage = Stage()
     stage.room = 3
     stage.places = 4
@@ -291,7 +291,7 @@ struct EndpointMachineTests {
       return
     }
     #expect(reason.contains("1 more GPU is needed"))
-    // GPUs that others are about to give back are waited for.
+    // GPUs that others are about to release are waited for.
     stage.freeing = 1
     try stage.put(served(1))
     #expect(stage.started == [])

@@ -12,7 +12,7 @@ import Testing
     ("vllm serve m --max-num-seqs many", nil, 256), ("vllm serve 'm", nil, 256), ("vllm serve m", "{", 256),
     ("vllm serve m --max-num-seqs", nil, 256), ("A=1 vllm serve $MODEL --max-num-seqs 8", nil, 8),
   ])
-  func `a replica is given as many requests at once as its engine batches`(
+  func `a replica gets as many concurrent requests as its engine batches`(
     entrypoint: String, engine: String?, size: Int
   ) {
     let environment = engine.map { ["SETPOINT_ENGINE_ARGS": $0] } ?? [:]

@@ -8,20 +8,20 @@ struct EnvironmentRuleTests {
   }
 
   @Test(arguments: [
-    // The loader's and the C library's.
+    // Of the loader and the C library.
     "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "ld_preload", "DYLD_INSERT_LIBRARIES", "GCONV_PATH", "LOCPATH",
     "GLIBC_TUNABLES", "OPENSSL_CONF", "KRB5_CONFIG",
-    // Interpreters'.
+    // Of interpreters.
     "PYTHONPATH", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONBREAKPOINT",
     "PYTHONUSERBASE",
     "PERL5OPT", "PERL5LIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "MPLBACKEND",
     "COVERAGE_PROCESS_START",
-    // Shells'.
+    // Of shells.
     "BASH_ENV", "ENV", "IFS", "PS4", "SHELLOPTS", "BASH_FUNC_ls", "SHELL", "ZDOTDIR",
     // Programs and folders.
     "PATH", "BROWSER", "EDITOR", "PAGER", "CC", "CXX", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "SSH_ASKPASS",
     "CUDA_HOME", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR", "TMP", "AWS_CONFIG_FILE", "KUBECONFIG",
-    // With a known-good prefix, and all the same.
+    // Refused although the prefix is known to be harmless.
     "VLLM_PLUGINS", "VLLM_ALLOW_INSECURE_SERIALIZATION", "VLLM_LOGGING_CONFIG_PATH", "VLLM_NCCL_SO_PATH",
     "VLLM_RUST_FRONTEND_PATH", "VLLM_CACHE_ROOT", "VLLM_SERVER_DEV_MODE", "HF_MODULES_CACHE",
     "HF_DATASETS_TRUST_REMOTE_CODE", "TRUST_REMOTE_CODE", "USE_HUB_KERNELS", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD",
@@ -29,13 +29,13 @@ struct EnvironmentRuleTests {
     "OMP_TOOL_LIBRARIES", "NCCL_NET_PLUGIN", "NCCL_TUNER_PLUGIN", "NCCL_PROFILER_PLUGIN", "NCCL_CONF_FILE",
     "TRITON_PTXAS_PATH", "TRITON_CACHE_MANAGER", "TRITON_CACHE_DIR", "HSA_TOOLS_LIB", "OMPI_MCA_plm_rsh_agent",
     "RAY_RUNTIME_ENV_HOOK", "MLFLOW_PYTHON_BIN",
-    // The plane's own.
+    // Of the plane itself.
     "PORT", "SETPOINT_REPLICA", "SETPOINT_ANYTHING",
     // Devices.
     "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER", "ZE_AFFINITY_MASK",
   ])
-  func `a variable that changes what a program loads or runs is refused to everybody, by name`(_ name: String) {
+  func `a variable that changes what a program loads or runs is refused for every user, by name`(_ name: String) {
     #expect(isRefused(name))
     let finding = EnvironmentRule.finding([name: "x", "GREETING": "hello"], isAdministrator: true)
     #expect(finding?.hasPrefix("\(name) is not allowed: ") == true)
@@ -48,7 +48,7 @@ struct EnvironmentRuleTests {
     "MLFLOW_TRACKING_URI", "TOKENIZERS_PARALLELISM", "PYTHONHASHSEED", "GREETING", "my_setting", "A", "DEBUG",
     "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "TZ", "LANG", "LC_ALL", "SETPOINT_ENGINE_ARGS", "VLLM_STANDIN",
   ])
-  func `what sets the engine up and names of one's own pass`(_ name: String) {
+  func `engine settings and variables of the user's own are accepted`(_ name: String) {
     #expect(EnvironmentRule.verdict(on: name) == .allowed)
     #expect(EnvironmentRule.finding([name: "x"], isAdministrator: false) == nil)
   }
@@ -56,7 +56,7 @@ struct EnvironmentRuleTests {
   @Test(arguments: [
     "https_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HF_ENDPOINT", "VLLM_USE_MODELSCOPE", "NETRC",
   ])
-  func `what redirects known programs needs the administrator's token, and the refusal says so`(_ name: String) {
+  func `a variable that redirects known programs is refused without the administrator's token`(_ name: String) {
     #expect(EnvironmentRule.finding([name: "x"], isAdministrator: true) == nil)
     let refusal = EnvironmentRule.finding([name: "x"], isAdministrator: false)
     #expect(refusal?.hasPrefix("\(name) needs the plane's administrator token") == true)
@@ -76,7 +76,7 @@ struct EngineFlagRuleTests {
     ["--host", "0.0.0.0"], ["--hos=0.0.0.0"], ["--port", "1"], ["--uds", "/x"], ["--api-key", "k"], ["--api_key=k"],
     ["--model", "/etc"], ["--ssl-keyfile", "/x"], ["--device-ids", "0"], ["--device_ids=0"],
   ])
-  func `a flag that loads code, opens doors or takes devices is refused by name`(_ words: [String]) {
+  func `a flag that loads code, opens ports or takes devices is refused by name`(_ words: [String]) {
     let finding = EngineFlagRule.finding(["--dtype", "float16"] + words)
     #expect(finding?.hasPrefix("the engine flag -") == true, "\(words)")
     #expect(finding?.contains("is not allowed") == true)
@@ -89,9 +89,9 @@ struct EngineFlagRuleTests {
     ["--max-num-seqs", "8"], ["--load-format", "safetensors"], ["--enable-auto-tool-choice"], ["--log-level", "debug"],
     ["--served-model-name", "m"], ["--model-impl", "auto"],
   ])
-  func `other flags pass`(_ words: [String]) { #expect(EngineFlagRule.finding(words) == nil) }
+  func `other flags are accepted`(_ words: [String]) { #expect(EngineFlagRule.finding(words) == nil) }
 
-  @Test func `a variable of the plane's own is refused without advice to rename it`() {
+  @Test func `a variable that belongs to the plane is refused without advice to rename it`() {
     #expect(
       EnvironmentRule.finding(["TMPDIR": "/x"], isAdministrator: true)
         == "TMPDIR is not allowed: the serving plane sets it")

@@ -6,10 +6,11 @@ import Testing
 
 @testable import ServingPlane
 
-/// What a replica's end is called, what passes by itself, and what no words of an engine may tell.
+/// How the end of a replica is described, which failures are temporary, and what is never repeated from an engine's
+/// output.
 struct FailureWordsTests {
   @Test(arguments: ["reject_first", "drain_500_first"])
-  func `a 5xx on the first token is waited for, not the end of the rollout`(switch name: String) async throws {
+  func `a 5xx on the first token is retried and does not end the rollout`(switch name: String) async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello", switches: .object([name: 3])))
@@ -19,7 +20,7 @@ struct FailureWordsTests {
     }
   }
 
-  @Test func `a request that kills its engine is told how the engine ended`() async throws {
+  @Test func `the error of a request that kills its engine says how the engine ended`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(switches: ["die_on": "poison", "die_code": 137]))
@@ -34,12 +35,12 @@ struct FailureWordsTests {
             + "vLLM ended with exit code 137, which stands for SIGKILL: it was killed"),
         "\(answer.message)")
       #expect(answer.message.contains("it is not retried"))
-      // The next one is answered by the replica that takes its place.
+      // The next one is answered by the replacement.
       _ = try await plane.wait("chat") { $0.state["ready"] == "READY" }
     }
   }
 
-  @Test func `a Python without vLLM is the machine's fault, and tried again before anybody is told`() async throws {
+  @Test func `a Python without vLLM is the machine's fault, and is retried before it is reported`() async throws {
     let data = TestData()
     let python = data.path + "/python"
     try Data("#!/bin/sh\necho start >> '\(data.path)/starts'\necho \"$0: No module named 'vllm'\" >&2\nexit 1\n".utf8)
@@ -57,7 +58,7 @@ struct FailureWordsTests {
     #expect(starts.split(separator: "\n").count == 2)
   }
 
-  @Test func `an engine's words are told without what its environment holds, and without credentials`() async throws {
+  @Test func `an engine's output is reported without its environment values and without credentials`() async throws {
     let data = TestData()
     try FileManager.default.createDirectory(
       atPath: data.settings.secretsPath + "/llm", withIntermediateDirectories: true)
@@ -83,7 +84,7 @@ struct FailureWordsTests {
     }
   }
 
-  @Test func `a secret that is missing is worth another try, a reference that is none is not`() throws {
+  @Test func `a missing secret is retried, and an invalid reference is not`() throws {
     let folder = SecretFolder(path: "/nowhere")
     let missing = #expect(throws: SecretError.self) { try folder.resolve(["A": "{{secrets/llm/hf}}"]) }
     #expect(missing?.isMissing == true)
@@ -91,15 +92,16 @@ struct FailureWordsTests {
     #expect(malformed?.isMissing == false)
   }
 
-  @Test func `the exit status of the plane's own child is known to whoever asks, however often`() async throws {
+  @Test
+  func `the exit status of the plane's own child is available to every caller, any number of times`() async throws {
     let data = TestData()
     let pid = try ProcessSpawn.start(
       executable: "/bin/sh", arguments: ["sh", "-c", "exit 7"], environment: [:], directory: "/",
       output: data.path + "/output")
     let note = ExitNote()
-    // As two waits of one replica do: the first to ask takes it from the kernel.
+    // Like two waits for one replica: the first one takes the status from the kernel.
     try await eventually("it ends") { note.collect(pid) != nil }
     #expect(note.collect(pid) == .code(7))
-    #expect(ProcessSpawn.collect(pid) == nil, "the kernel tells it once")
+    #expect(ProcessSpawn.collect(pid) == nil, "the kernel reports it once")
   }
 }

@@ -29,7 +29,7 @@ struct LaunchCommandTests {
     #expect(try LaunchCommand(entrypoint: example.entrypoint, port: 8123, environment: [:]).words == example.words)
   }
 
-  @Test func `assignments in front go to the environment, engine flags behind the entrypoint`() throws {
+  @Test func `leading assignments go to the environment, and engine flags follow the entrypoint`() throws {
     let command = try LaunchCommand(
       entrypoint: "A=1 B='x y' python m.py --dtype auto", port: 1, environment: [:],
       engineArguments: try EngineFlags.words(#"["--dtype", "float16"]"#))
@@ -38,7 +38,7 @@ struct LaunchCommandTests {
     #expect(command.value(of: "--dtype") == "float16")
   }
 
-  @Test func `the model is named by its option, or stands behind serve`() throws {
+  @Test func `the model is named by its option, or follows serve`() throws {
     func model(_ entrypoint: String) throws -> String? {
       try LaunchCommand(entrypoint: entrypoint, port: 1, environment: [:]).modelArgument
     }
@@ -49,11 +49,11 @@ struct LaunchCommandTests {
   }
 
   @Test(arguments: ["{}", "\"--x\"", "[1]", "[\"a\", null]", "nonsense"])
-  func `engine flags that are no list of words are refused`(_ text: String) {
+  func `engine flags that are not a list of words are refused`(_ text: String) {
     #expect(throws: EntrypointError.self) { try EngineFlags.words(text) }
   }
 
-  @Test func `a replica's environment has no secrets of the plane and what a CPU needs`() {
+  @Test func `a replica's environment contains no secrets of the plane, and the settings that a CPU needs`() {
     let variables = ReplicaEnvironment(accelerators: .none, cores: 8).variables(
       plane: [
         "PATH": "/bin", "DATABRICKS_TOKEN": "t", "AWS_SECRET": "s", "VLLM_CPU_KVCACHE_SPACE": "7",
@@ -69,7 +69,7 @@ struct LaunchCommandTests {
       ])
   }
 
-  @Test func `what a replica gets of the plane's environment is an allow-list, in the entrypoint's words too`() {
+  @Test func `only allow-listed variables of the plane reach a replica, also through its entrypoint`() {
     let plane = [
       "PATH": "/bin", "LD_LIBRARY_PATH": "/cuda", "LD_AUDIT": "/x.so", "HF_HOME": "/hf", "HF_TOKEN": "hf_secret",
       "AWS_SECRET_ACCESS_KEY": "s", "CUDA_VISIBLE_DEVICES": "7", "BASH_ENV": "/x", "XDG_RUNTIME_DIR": "/run",
@@ -88,7 +88,7 @@ struct LaunchCommandTests {
     "env -u X CUDA_VISIBLE_DEVICES=0 A=1 python m.py", "/usr/bin/env -i HIP_VISIBLE_DEVICES=0 python m.py",
     "nohup env ROCR_VISIBLE_DEVICES=1 python m.py", "python m.py --device-ids 0,1", "python m.py --device_ids=0",
   ])
-  func `the plane's devices win over those of an entrypoint`(_ entrypoint: String) throws {
+  func `the plane's devices take precedence over those of an entrypoint`(_ entrypoint: String) throws {
     let command = try LaunchCommand(entrypoint: entrypoint, port: 1, environment: [:])
     let machine = Accelerators(listing: "0, A10G\n1, A10G\n")
     let variables = ReplicaEnvironment(accelerators: machine, cores: 8).variables(
@@ -100,7 +100,7 @@ struct LaunchCommandTests {
     #expect(!command.words.contains { $0.contains("VISIBLE_DEVICES") || $0.hasPrefix("--device") }, "\(command.words)")
   }
 
-  @Test func `env in front of a program is read, not run`() throws {
+  @Test func `env before a program is read, not run`() throws {
     let command = try LaunchCommand(entrypoint: "B=2 env -u A --unset=C D=3 python m.py", port: 1, environment: [:])
     #expect(command.program == "python")
     #expect(command.assignments == ["B": "2", "D": "3"])
@@ -110,7 +110,7 @@ struct LaunchCommandTests {
     }
   }
 
-  @Test func `GPUs are assigned to one replica each, and none to what runs on the CPU`() {
+  @Test func `each GPU is assigned to one replica, and none to a replica on the CPU`() {
     let machine = Accelerators(listing: "0, NVIDIA A10G\n1, NVIDIA A10G\n2, NVIDIA A10G\n3, NVIDIA A10G\n")
     #expect(machine.gpus.map(\.name) == Array(repeating: "NVIDIA A10G", count: 4))
     #expect(machine.devices(for: "GPU_MEDIUM", inUse: []) == [0])

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.serialized)
 struct ListenerTests {
-  /// The stand-in in a shell, with words of its own for host and port.
+  /// The stand-in in a shell, with its own values for host and port.
   private static func inShell(_ host: String, _ port: String, before: String = "") -> String {
     let server = TestData.entrypoint.replacing(" --host 0.0.0.0 --port 8000", with: "")
       .replacing("python3 '", with: "python3 \"").replacing(".py'", with: ".py\"")
@@ -32,21 +32,22 @@ struct ListenerTests {
     #expect(message.contains("--host 127.0.0.1"))
   }
 
-  @Test func `so is one with a second server outside loopback`() async throws {
+  @Test func `a replica with a second server outside loopback is ended and named too`() async throws {
     let port = Int.random(in: 30_000..<32_000)
     let message = try await failure(
       Self.inShell("127.0.0.1", "{port}", before: "python3 -m http.server \(port) --bind 0.0.0.0 & sleep 1; "))
     #expect(message.contains("listens on 0.0.0.0:\(port), outside loopback"), "\(message)")
   }
 
-  @Test func `a replica that serves on another port than its own is ended and named`() async throws {
+  @Test func `a replica that serves on a port other than its own is ended and named`() async throws {
     let port = Int.random(in: 32_000..<32_700)
     let message = try await failure(Self.inShell("127.0.0.1", String(port)))
     #expect(message.contains("serves on port \(port) instead of its own"), "\(message)")
     #expect(message.contains("--port {port}"))
   }
 
-  @Test func `an engine's own sockets are let be, as torch's store that listens everywhere`() async throws {
+  @Test
+  func `an engine's internal sockets are left alone, such as torch's store, which listens everywhere`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(switches: ["store_socket": true]))

@@ -24,7 +24,7 @@ struct ListeningSocketTests {
     Case(local: "0000000000000000FFFF00000500A8C0:1F90", address: "192.168.0.5", isLoopback: false),
     Case(local: "000080FE000000000000000005000000:1F90", address: "[fe80:0:0:0:0:0:0:5]", isLoopback: false),
   ])
-  func `the kernel's list is read, and what others can reach is told from loopback`(_ example: Case) throws {
+  func `the kernel's list is read, and reachable sockets are distinguished from loopback`(_ example: Case) throws {
     let socket = try #require(ListeningSocket("   0: \(example.local) 00000000:0000 0A" + Self.rest))
     #expect(socket.port == 8080)
     #expect(socket.inode == 76334)
@@ -35,5 +35,5 @@ struct ListeningSocketTests {
   @Test(arguments: [
     "", "  sl  local_address rem_address   st", "   0: 0100007F:1F90 0100007F:CA1E 01" + rest, "0: x 0A",
   ])
-  func `other lines are no listening sockets`(_ line: String) { #expect(ListeningSocket(line) == nil) }
+  func `other lines are not listening sockets`(_ line: String) { #expect(ListeningSocket(line) == nil) }
 }

@@ -7,7 +7,7 @@ struct LivenessMachineTests {
     LivenessMachine(patience: .seconds(60), tokenEvery: .seconds(30), now: .zero)
   }
 
-  @Test func `an engine whose counters grow while it has requests is alive without being asked`() {
+  @Test func `an engine whose counters grow while it has requests is alive without a probe`() {
     var machine = machine()
     for second in 1...100 {
       let action = machine.observe(
@@ -16,16 +16,16 @@ struct LivenessMachineTests {
     }
   }
 
-  @Test func `an idle engine is asked for a token now and then`() {
+  @Test func `an idle engine is probed for a token periodically`() {
     var machine = machine()
     #expect(machine.observe(.metrics(running: 0, progress: 5), now: .seconds(10)) == .askForToken)
     #expect(machine.observe(.token, now: .seconds(11)) == .lookAgain)
-    // Not at every look: a token every ten seconds would keep a machine from resting.
+    // Not at every check: a token every ten seconds would keep a machine from idling.
     #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(20)) == .lookAgain)
     #expect(machine.observe(.metrics(running: 0, progress: 6), now: .seconds(41)) == .askForToken)
   }
 
-  @Test func `a frozen engine is replaced when its patience is over, and not before`() {
+  @Test func `a frozen engine is replaced after its grace period, and not before`() {
     var machine = machine()
     _ = machine.observe(.metrics(running: 1, progress: 5), now: .seconds(10))
     for second in stride(from: 20, to: 70, by: 10) {
@@ -40,7 +40,7 @@ struct LivenessMachineTests {
     #expect(failure.explanation.contains("stuck"))
   }
 
-  @Test func `a queue that keeps the asked token waiting is no freeze`() {
+  @Test func `a queue that delays the probe's token is not a freeze`() {
     var machine = machine()
     for second in 1...50 {
       _ = machine.observe(.metrics(running: 256, progress: Double(second)), now: .seconds(second * 10))
@@ -48,7 +48,7 @@ struct LivenessMachineTests {
     }
   }
 
-  @Test func `a server that does not answer is given time, a dead engine is not`() {
+  @Test func `a server that does not answer gets time, a dead engine does not`() {
     var machine = machine()
     #expect(machine.observe(.unreachable("refused"), now: .seconds(59)) == .lookAgain)
     guard case .replace = machine.observe(.unreachable("refused"), now: .seconds(60)) else {

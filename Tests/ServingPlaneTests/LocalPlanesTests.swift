@@ -7,13 +7,13 @@ import Testing
 /// The real binary as commands and as planes on one machine.
 @Suite(.serialized)
 struct LocalPlanesTests {
-  /// What `setpoint get` says, and whether it succeeded.
+  /// The output of `setpoint get`, and whether it succeeded.
   private func get(_ data: TestData, _ options: String...) async throws -> (isWell: Bool, text: String) {
     let run = try BinaryRun(data, ["get"] + options)
     return (try await run.ended() == .code(0), run.text)
   }
 
-  @Test func `whoever takes the port of a plane that is gone is sent nothing`() async throws {
+  @Test func `a process that takes over the port of a stopped plane receives no request`() async throws {
     let data = TestData()
     let plane = try BinaryRun.serve(data, "--port", "0")
     let url = try await plane.listening()
@@ -38,7 +38,7 @@ struct LocalPlanesTests {
     #expect(impostor.accept() == nil)
   }
 
-  @Test func `commands ask which of two planes is meant, and find the one that is left`() async throws {
+  @Test func `commands ask which of two planes is meant, and use the one that is left`() async throws {
     let data = TestData()
     let first = try BinaryRun.serve(data, "--port", "0")
     let firstURL = try await first.listening()

@@ -20,7 +20,7 @@ struct ModelDirectoryTests {
     return stat(path, &status) == 0 ? UInt(status.st_ino) : 0
   }
 
-  @Test func `an MLflow folder brings its own entrypoint, folded as it may be`() throws {
+  @Test func `an MLflow folder has its own entrypoint, in any YAML folding style`() throws {
     try write(
       """
       artifact_path: model
@@ -39,7 +39,7 @@ struct ModelDirectoryTests {
     #expect(version.task == "llm/v1/chat")
     #expect(version.created == 1_700_000_000_000)
     #expect(FileManager.default.fileExists(atPath: version.artifacts + "/qwen3/config.json"))
-    // What was given by hand goes before what stands in the file.
+    // What was given explicitly takes precedence over the file.
     let second = try directory.register("main.a.qwen3", from: data.path + "/src", entrypoint: "vllm serve qwen3")
     #expect(second.number == 2)
     #expect(second.entrypoint == "vllm serve qwen3")
@@ -58,7 +58,7 @@ struct ModelDirectoryTests {
     let version = try directory.register("q", from: data.path + "/src", entrypoint: "vllm serve m")
     #expect(inode(version.artifacts + "/m/model.safetensors") == inode(big))
     #expect(inode(version.artifacts + "/m/config.json") != inode(data.path + "/src/m/config.json"))
-    // An edit at the source does not reach the version.
+    // An edit of the source does not change the version.
     try write("changed", "src/m/config.json")
     #expect(try String(contentsOfFile: version.artifacts + "/m/config.json", encoding: .utf8) == "small")
     var status = stat()
@@ -76,7 +76,7 @@ struct ModelDirectoryTests {
     #expect(throws: ModelError.self) { try directory.version(name, 1) }
   }
 
-  @Test func `a source that cannot be used is refused and leaves nothing behind`() throws {
+  @Test func `an unusable source is refused and leaves nothing behind`() throws {
     try write("x", "src/f")
     try write("metadata: {task: x}\n", "bare/MLmodel")
     try write("metadata: [\n", "broken/MLmodel")
@@ -94,7 +94,7 @@ struct ModelDirectoryTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
   }
 
-  @Test func `a version may be given the number that it has elsewhere`() throws {
+  @Test func `a version may be registered with the number that it has elsewhere`() throws {
     try write("x", "src/f")
     func register(_ number: Int?) throws -> Int {
       try directory.register("q", from: data.path + "/src", as: number, entrypoint: "v").number
@@ -112,7 +112,7 @@ struct ModelDirectoryTests {
     #expect(try directory.versions("q").map(\.number) == [3, 7, 8])
   }
 
-  @Test func `of those that register one number at once one gets it`() async throws {
+  @Test func `of several registrations of one number, one succeeds`() async throws {
     try write("x", "src/f")
     let numbers = await withTaskGroup(of: Int?.self) { group in
       for _ in 0..<8 {
@@ -124,7 +124,7 @@ struct ModelDirectoryTests {
     #expect(try directory.versions("q").map(\.number) == [5])
   }
 
-  @Test func `registering at once gives each its own number`() async throws {
+  @Test func `concurrent registrations each get their own number`() async throws {
     try write("x", "src/f")
     let numbers = try await withThrowingTaskGroup(of: Int.self) { group in
       for _ in 0..<8 {
@@ -135,7 +135,7 @@ struct ModelDirectoryTests {
     #expect(numbers.sorted() == Array(1...8))
   }
 
-  @Test func `what a killed plane left half done is removed`() throws {
+  @Test func `incomplete files of a killed plane are removed`() throws {
     try write("x", "models/.incoming-abc/artifacts/f")
     directory.removeIncomplete()
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
@@ -143,7 +143,7 @@ struct ModelDirectoryTests {
 }
 
 struct OutputFileTests {
-  @Test func `the end of an output begins with a whole line, and a large output is turned over`() throws {
+  @Test func `the tail of an output begins with a whole line, and a large output is rotated`() throws {
     let data = TestData()
     let path = data.path + "/output.log"
     let lines = (0..<1000).map { "line \($0)\n" }.joined()
@@ -159,7 +159,7 @@ struct OutputFileTests {
     #expect(OutputFile(data.path + "/nope").end() == "")
   }
 
-  @Test func `the start of an output ends where the server says that it has started`() throws {
+  @Test func `the startup part of an output ends where the server reports that it has started`() throws {
     let data = TestData()
     let path = data.path + "/output.log"
     let start = "loading\nwarming up\n(APIServer pid=7) INFO:     Application startup complete.\n"

@@ -5,19 +5,20 @@ import Testing
 @testable import ServingPlane
 
 @Suite struct ProcessTableTests {
-  @Test func `what cannot be looked at is not dead`() throws {
+  @Test func `a process that cannot be inspected is not dead`() throws {
     let own = try #require(ProcessTable.entry(getpid())).identity
     #expect(ProcessTable.isAlive(own))
-    // As where no descriptor is free.
+    // As if no descriptor were free.
     #expect(ProcessTable.isAlive(own, by: .unknown))
     #expect(!ProcessTable.isAlive(own, by: .gone))
     let other = ProcessTable.Identity(pid: own.pid, startTicks: own.startTicks + 1)
     #expect(!ProcessTable.isAlive(other))
-    // No process has a number beyond pid_max.
+    // No process has an id above pid_max.
     #expect(ProcessTable.look(1 << 30) == .gone)
   }
 
-  @Test func `a replica that cannot be looked at is not ended until it can, and was not gone before`() async throws {
+  @Test
+  func `a replica that cannot be inspected is not ended until it can be, and does not count as gone`() async throws {
     let sleeper = try ProcessSpawn.start(
       executable: "/bin/sleep", arguments: ["sleep", "3600"], environment: ["\(ReplicaMark.variable)": "plane.replica"],
       directory: "/", output: "/dev/null")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// What a registration takes, what it refuses, and what is left of one that fails.
+/// What a registration accepts, what it refuses, and what a failed one leaves.
 struct RegistrationTests {
   private let data = TestData()
   private let models: String
@@ -38,7 +38,7 @@ struct RegistrationTests {
     try directory.register("q", from: source, entrypoint: "vllm serve m", followsLinks: followsLinks, copy: copy)
   }
 
-  /// What a registration says that must fail; checks that nothing is left of it.
+  /// The error of a registration that must fail; checks that nothing of it is left.
   private func refusal(
     _ source: String, followsLinks: Bool = false, copy: FolderCopy = FolderCopy(),
     sourceLocation: SourceLocation = #_sourceLocation
@@ -53,15 +53,15 @@ struct RegistrationTests {
     return try #require(error, sourceLocation: sourceLocation)
   }
 
-  // MARK: Where from
+  // MARK: Sources
 
   @Test(arguments: [
     "/", "/proc", "/proc/self", "/proc/1/fd", "/sys", "/sys/kernel", "/dev", "/dev/pts", "/proc/../proc/",
   ])
-  func `the machine's own folders cannot be registered`(_ path: String) throws {
+  func `system folders cannot be registered`(_ path: String) throws {
     guard access(path, F_OK) == 0 else { return }
     #expect(try refusal(path).description.contains("cannot be registered"))
-    // Nor through a link, even where links are followed.
+    // Nor through a link, even if links are followed.
     try FileManager.default.createSymbolicLink(atPath: source + "/link", withDestinationPath: path)
     for follows in [true, false] {
       let error = try refusal(source, followsLinks: follows)
@@ -102,7 +102,8 @@ struct RegistrationTests {
     #expect(lstat(version.artifacts + "/m.json", &status) == 0 && status.st_mode & S_IFMT == S_IFREG)
   }
 
-  @Test func `a folder behind a link out of the folder is refused, a link to nothing and one that leads back up too`()
+  @Test
+  func `a folder behind a link out of the folder is refused, and so are a dangling link and one that leads back up`()
     throws
   {
     let link = source + "/link"
@@ -115,7 +116,7 @@ struct RegistrationTests {
     }
   }
 
-  @Test func `a snapshot of the Hugging Face cache is taken with its own blobs and with no other's`() throws {
+  @Test func `a snapshot of the Hugging Face cache is registered with its own blobs and no others`() throws {
     let hub = data.path + "/hub"
     let snapshot = hub + "/models--acme--tiny/snapshots/abc123"
     try write("weights", hub + "/models--acme--tiny/blobs/0123")
@@ -156,7 +157,7 @@ struct RegistrationTests {
     #expect(try refusal(source, followsLinks: true).description.contains("/dev/zero"))
   }
 
-  @Test func `an MLmodel that is a pipe or without end is refused at once`() throws {
+  @Test func `an MLmodel that is a pipe or endless is refused at once`() throws {
     #expect(mkfifo(source + "/MLmodel", 0o600) == 0)
     #expect(throws: ModelError.self) { try directory.register("q", from: source) }
     unlink(source + "/MLmodel")
@@ -168,7 +169,7 @@ struct RegistrationTests {
   @Test(arguments: ["..", "a/../../b", "%2e%2e", "a%2Fb", "a\u{0}b", "x\u{202E}y", "-", ".", "a.", "versions/1"])
   func `names that could lead out of the models folder are refused everywhere`(_ name: String) throws {
     if name == "-" {
-      // Odd, and harmless.
+      // Unusual, and harmless.
       #expect(try directory.register(name, from: source, entrypoint: "v").artifacts.hasPrefix(models + "/-/"))
       return
     }
@@ -194,7 +195,7 @@ struct RegistrationTests {
   // MARK: Damage
 
   @Test(arguments: ["", "{", "[]", "{\"entrypoint\": 7}", "\u{0}\u{0}"])
-  func `one broken version.json hides only itself and is named`(_ contents: String) throws {
+  func `one damaged version.json affects only itself and is named`(_ contents: String) throws {
     for _ in 0..<3 { try register(source) }
     let file = models + "/q/versions/2/version.json"
     try write(contents, file)
@@ -207,12 +208,11 @@ struct RegistrationTests {
     #expect(error?.code == .damaged)
     #expect(error?.description.contains(file) == true)
     #expect(try directory.version("q", 3).number == 3)
-    // Its number is not given to another one.
+    // Its number is not assigned again.
     #expect(try register(source).number == 4)
   }
 
-  @Test func `over the API a broken version is listed as failed with its reason, and the others as ready`() async throws
-  {
+  @Test func `the API lists a damaged version as failed with its reason, and the others as ready`() async throws {
     try await withPlane(data) { plane in
       for _ in 0..<2 { _ = try await plane.register("q", source) }
       _ = try await plane.register("r", source)
@@ -233,7 +233,7 @@ struct RegistrationTests {
 
   // MARK: What is left
 
-  @Test func `what is registered is for the plane's user alone, whatever the umask is`() throws {
+  @Test func `a registered model belongs to the plane's user alone, whatever the umask is`() throws {
     try write("#!/bin/sh\n", source + "/bin/serve.sh")
     #expect(chmod(source + "/bin/serve.sh", 0o777) == 0)
     #expect(chmod(source + "/config.json", 0o666) == 0)
@@ -248,7 +248,7 @@ struct RegistrationTests {
     #expect(mode(version.artifacts + "/config.json") == 0o600)
   }
 
-  @Test func `a disk that is full in mid-copy is told plainly and nothing is left`() throws {
+  @Test func `a disk that fills up during a copy is reported plainly, and nothing is left`() throws {
     try write(String(repeating: "x", count: 3 << 20), source + "/weights.bin")
     let written = Atomic(0)
     var copy = FolderCopy()
@@ -267,7 +267,7 @@ struct RegistrationTests {
     #expect(try register(source).number == 1)
   }
 
-  @Test func `what does not fit is refused before anything is copied`() throws {
+  @Test func `a model that does not fit is refused before anything is copied`() throws {
     try write(String(repeating: "x", count: 3 << 20), source + "/weights.bin")
     var copy = FolderCopy()
     copy.freeBytes = { _ in 2_000_000 }
@@ -278,12 +278,12 @@ struct RegistrationTests {
     let error = try refusal(source, copy: copy)
     #expect(error.code == .storage)
     #expect(error.description.contains("4 MB must be copied, and only 2 MB are free"), "\(error)")
-    // What is only linked needs no room.
+    // Linked files need no space.
     copy.linkFrom = 1
     #expect(try register(source, copy: copy).number == 1)
   }
 
-  @Test func `a cancelled registration leaves nothing`() throws {
+  @Test func `a canceled registration leaves nothing`() throws {
     for name in ["a", "b", "c"] { try write(String(repeating: name, count: 2 << 20), source + "/" + name) }
     for pieces in 0..<6 {
       let asked = Atomic(0)
@@ -294,8 +294,8 @@ struct RegistrationTests {
     #expect(try register(source).number == 1)
   }
 
-  @Test func `a client that hangs up in mid-copy gets no version, and nothing is left`() async throws {
-    // Below the size from which files are linked, and without a byte on the disk.
+  @Test func `a client that disconnects during a copy gets no version, and nothing is left`() async throws {
+    // Below the size at which files are linked, and without a byte on the disk.
     for number in 0..<12 {
       let shard = source + "/shard-\(number).bin"
       try write("", shard)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// Folders of weights that are registered without a word on how they are served.
+/// Folders of weights that are registered without serving instructions.
 @Suite struct ServingInstructionsTests {
   private let data = TestData()
   private var directory: ModelDirectory { ModelDirectory(path: data.path + "/models", now: { 0 }) }
@@ -23,7 +23,7 @@ import Testing
     ("GPT2LMHeadModel", "llm/v1/chat"), ("BertModel", "llm/v1/embeddings"),
     ("XLMRobertaForMaskedLM", "llm/v1/embeddings"),
   ])
-  func `a folder with a config.json needs no entrypoint, and its task follows from its kind`(
+  func `a folder with a config.json needs no entrypoint, and its architecture determines the task`(
     architecture: String, task: String
   ) throws {
     let path = try folder([
@@ -39,7 +39,7 @@ import Testing
     (["chat_template.jinja": "{{ x }}"], "llm/v1/chat"), (["modules.json": "[]"], "llm/v1/embeddings"),
     (["tokenizer_config.json": #"{"chat_template": [{"name": "default", "template": "x"}]}"#], "llm/v1/chat"),
   ])
-  func `a model without a chat template completes, and a sentence transformer embeds`(
+  func `a model without a chat template serves completions, and a sentence transformer serves embeddings`(
     files: [String: String], task: String
   ) throws {
     let path = try folder(files.merging(["config.json": Self.config("Qwen3ForCausalLM")]) { $1 })
@@ -55,7 +55,7 @@ import Testing
     (["adapter_config.json": "{}"], "LoRA adapter"),
     (["adapter_config.json": "{}", "config.json": config("LlamaForCausalLM")], "LoRA adapter"),
   ])
-  func `what cannot be served by itself is refused with what would be right`(
+  func `a folder that cannot be served without an entrypoint is refused with what to do`(
     files: [String: String], words: String
   ) throws {
     let path = try folder(files)
@@ -65,14 +65,14 @@ import Testing
     #expect(directory.models() == [])
   }
 
-  @Test func `what is said goes before what the folder says`() throws {
+  @Test func `given instructions take precedence over the folder's own`() throws {
     let path = try folder(["config.json": Self.config("BertForSequenceClassification")])
     #expect(try directory.register("m", from: path, task: "llm/v1/embeddings").task == "llm/v1/embeddings")
     #expect(try directory.register("m", from: path, entrypoint: "python serve.py").entrypoint == "python serve.py")
   }
 
   @Test(arguments: ["--enable-lora", "--lora-modules tone=adapters/tone", "--lora_modules=tone=adapters/tone"])
-  func `an entrypoint may serve adapters beside the model`(flag: String) throws {
+  func `an entrypoint may serve adapters besides the model`(flag: String) throws {
     let path = try folder(["config.json": Self.config("LlamaForCausalLM")])
     #expect(try directory.register("m", from: path, entrypoint: "vllm serve . \(flag)").entrypoint.hasSuffix(flag))
   }

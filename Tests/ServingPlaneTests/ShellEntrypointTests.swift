@@ -27,7 +27,7 @@ struct ShellEntrypointTests {
     ("busybox sh -c 'vllm serve .'", "vllm serve"), ("A=1 dash -c 'vllm serve .'", "`A=1 vllm serve .`"),
     ("env -S 'bash -c x'", "--port {port}"), ("bash -c ''", "write the server's command itself"),
   ])
-  func `an entrypoint in a shell is refused, with what to write instead`(_ entrypoint: String, _ advice: String) {
+  func `an entrypoint in a shell is refused with what to write instead`(_ entrypoint: String, _ advice: String) {
     let refusal = refusal(entrypoint)
     #expect(refusal?.contains("runs a script in a shell") == true, "\(entrypoint)")
     #expect(refusal?.contains(advice) == true, "\(refusal ?? "")")
@@ -39,11 +39,11 @@ struct ShellEntrypointTests {
     "bash -lc \"vllm serve . --port ${PORT}\"", "bash serve.sh", "./serve.sh --fast", "python -m vllm --model bash",
     "python -c 'import x'", "vllm serve . --served-model-name sh -c", "env -u X A=1 python -m v",
   ])
-  func `one that names the port, or runs no script in a shell, passes`(_ entrypoint: String) {
+  func `an entrypoint that names the port, or runs no script in a shell, is accepted`(_ entrypoint: String) {
     #expect(refusal(entrypoint) == nil)
   }
 
-  @Test func `a script that sets devices is refused in any case`() {
+  @Test func `a script that sets devices is always refused`() {
     let refusal = refusal("bash -c 'CUDA_VISIBLE_DEVICES=0 vllm serve . --port {port}'")
     #expect(refusal?.contains("the serving plane assigns them") == true)
   }

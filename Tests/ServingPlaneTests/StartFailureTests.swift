@@ -214,7 +214,7 @@ struct StartFailureTests {
   ]
 
   @Test(arguments: cases)
-  func `a failed start is told in plain words with the log's own line`(_ example: Case) {
+  func `a failed start is reported in plain words with the log's own line`(_ example: Case) {
     let cause = StartFailure.cause(log: example.log, exit: example.exit, program: "/opt/py")
     #expect(cause.explanation.contains(example.explanation))
     if let line = example.line { #expect(cause.line?.contains(line) == true) } else { #expect(cause.line == nil) }

@@ -12,7 +12,7 @@ struct StopSignalTests {
     }
   }
 
-  @Test func `only a more urgent request is news`() async {
+  @Test func `only a more urgent request counts as new`() async {
     let signal = StopSignal()
     signal.send(.drain(.seconds(600)))
     signal.send(.drain(.seconds(600)))
@@ -29,10 +29,10 @@ struct StopSignalTests {
     #expect(!StopRequest.now.isMoreUrgent(than: .now))
   }
 
-  @Test func `a stop at the instant of readiness is never lost, ten thousand times`() async {
+  @Test func `a stop request at the moment of readiness is never lost, in ten thousand runs`() async {
     for _ in 0..<10_000 {
       let signal = StopSignal()
-      // As in a replica's life: a wait for the stop and one for readiness race, and the loser is cancelled.
+      // As in a replica's life: a wait for the stop and one for readiness race, and the loser is canceled.
       async let sent: Void = signal.send(.now)
       let first = await withTaskGroup(of: StopRequest?.self) { group in
         group.addTask { await signal.next() }
@@ -46,7 +46,7 @@ struct StopSignalTests {
     }
   }
 
-  @Test func `a wait that is cancelled ends`() async {
+  @Test func `a canceled wait ends`() async {
     let signal = StopSignal()
     let waiting = Task { await signal.next() }
     waiting.cancel()

@@ -8,7 +8,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// Keeps what a plane says in its log.
+/// Records a plane's log.
 private struct Listener: LogHandler {
   final class Said: Sendable {
     private let state = Mutex<[String]>([])
@@ -29,7 +29,7 @@ private struct Listener: LogHandler {
 
 @Suite(.serialized)
 struct StoppingTests {
-  /// Runs a plane that the test stops by itself, and returns what it said.
+  /// Runs a plane that the test stops by itself, and returns its log.
   private func withPlane(
     _ data: TestData, adjust: (inout PlaneConfiguration) -> Void,
     _ body: @Sendable @escaping (PlaneClient, PlaneService, ServiceGroup) async throws -> Void
@@ -88,7 +88,7 @@ struct StoppingTests {
     }
   }
 
-  @Test func `requests under way are answered before replicas stop, and those that wait get 503 with Retry-After`()
+  @Test func `requests in flight are answered before replicas stop, and queued ones get 503 with Retry-After`()
     async throws
   {
     let data = TestData()
@@ -101,7 +101,7 @@ struct StoppingTests {
       },
       { plane, _, group in
         try await serve(plane, data, [:])
-        // Another connection, which stands before the plane stops to listen.
+        // Another connection, which is open before the plane stops listening.
         let second = PlaneClient(url: plane.url, token: plane.token)
         _ = try await second.get("chat")
         async let first = plane.chat("chat")
@@ -120,7 +120,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `a replica that will not stop is killed within the time of the stop`() async throws {
+  @Test func `a replica that does not stop is killed within the stop timeout`() async throws {
     let data = TestData()
     let said = try await withPlane(
       data,
@@ -136,7 +136,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `who asks a second time is not kept waiting: requests are cut off and replicas killed`() async throws {
+  @Test func `a second stop request aborts requests and kills replicas at once`() async throws {
     let data = TestData()
     let said = try await withPlane(
       data,
@@ -163,7 +163,7 @@ struct StoppingTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `by default a stop fits into the 30 s that Kubernetes gives`() {
+  @Test func `by default, a stop fits into the 30 s that Kubernetes allows`() {
     let settings = PlaneConfiguration(dataDirectory: "/d", user: "u", environment: [:])
     #expect(settings.shutdownGrace <= .seconds(27))
     #expect(settings.requestGrace >= .seconds(15))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// The plane's store over the years: former and later versions, damage, growth, and who may read it.
+/// The plane's store over the years: previous and later versions, damage, growth, and access.
 @Suite(.timeLimit(.minutes(5))) struct StoreTests {
   private let data = TestData()
 
@@ -24,7 +24,7 @@ import Testing
     return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
   }
 
-  /// Why a plane on the data does not start.
+  /// The reason why a plane on the data does not start.
   private func startError() async throws -> PlaneStartError {
     let error = await #expect(throws: PlaneStartError.self) {
       try await withPlane(data) { _ in }
@@ -51,7 +51,7 @@ import Testing
 
   // MARK: Versions
 
-  @Test func `a store written by the version before opens with all that is in it`() throws {
+  @Test func `a store of the previous version opens with all its content`() throws {
     try makeDataFolder()
     let stores = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appending(path: "Support/stores").path
@@ -68,7 +68,7 @@ import Testing
     #expect(contents.replicas.first?.failure?.description.contains("it died while serving") == true)
   }
 
-  @Test func `a store of a later version is refused by name and left as it is`() async throws {
+  @Test func `a store of a later version is refused by name and not changed`() async throws {
     try makeDataFolder()
     _ = try EndpointStore(path: data.settings.storePath)
     try run("INSERT INTO grdb_migrations VALUES ('7: from the future')")
@@ -96,7 +96,7 @@ import Testing
     "DELETE FROM config WHERE endpoint_id LIKE 'b%'", "UPDATE endpoint SET created_at = 'then' WHERE name = 'wiki'",
     "UPDATE endpoint SET active_version = 'x' WHERE name = 'wiki'",
   ])
-  func `one unreadable endpoint hides only itself, is named, and can be created again`(_ damage: String) async throws {
+  func `one unreadable endpoint affects no other, is named, and can be created again`(_ damage: String) async throws {
     try makeDataFolder()
     do {
       let store = try EndpointStore(path: data.settings.storePath)
@@ -124,7 +124,7 @@ import Testing
     #expect(after.damagedEndpoints.isEmpty)
   }
 
-  @Test func `an update whose config cannot be read is left out, and the endpoint serves on`() throws {
+  @Test func `an update with an unreadable config is skipped, and the endpoint keeps serving`() throws {
     try makeDataFolder()
     let store = try EndpointStore(path: data.settings.storePath)
     var record = endpoint("chat", id: "a")
@@ -139,7 +139,7 @@ import Testing
     #expect(contents.remarks.count == 1 && contents.remarks[0].contains("config version 2"), "\(contents.remarks)")
   }
 
-  @Test func `a replica whose record cannot be read is let go of and keeps no other from being found`() async throws {
+  @Test func `a replica with an unreadable record is dropped and does not affect the others`() async throws {
     try makeDataFolder()
     let id = "00000000000000aa"
     let folder = data.settings.replicasPath + "/" + id
@@ -158,7 +158,7 @@ import Testing
 
   // MARK: Growth
 
-  @Test func `configs are bounded in number and age, and those in use stay`() throws {
+  @Test func `configs are limited in number and age, and those in use are kept`() throws {
     try makeDataFolder()
     let store = try EndpointStore(path: data.settings.storePath)
     var record = endpoint("chat", id: "a")
@@ -182,9 +182,10 @@ import Testing
     #expect(try versions() == [1, 101])
   }
 
-  // MARK: Who may read and write
+  // MARK: Access
 
-  @Test func `store, logs and replica folders are for the plane's user alone, whatever they were before`() async throws
+  @Test
+  func `the store, logs and replica folders belong to the plane's user alone, whatever they were before`() async throws
   {
     let settings = data.settings
     let old = settings.replicasPath + "/00000000000000aa"

@@ -8,7 +8,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// Clients that ask without a pause, each on connections of its own, and count what is not answered.
+/// Clients that send requests without a pause, each on its own connections, and count those that are not answered.
 private final class Load: Sendable {
   private let state = Mutex<(answered: Int, failures: [String])>((0, []))
   private let isOver = Mutex(false)
@@ -71,7 +71,7 @@ struct TakeoverTests {
       }
       defer { load.stop() }
       for _ in 0..<3 {
-        // An answer that begins under the old plane and ends when the new one has long been there.
+        // An answer that begins under the old plane and ends long after the new one has taken over.
         async let long = client.call(
           "POST", "/serving-endpoints/chat/invocations",
           ["messages": [["role": "user", "content": "Hi"]], "max_tokens": 500, "ignore_eos": true])
@@ -107,7 +107,7 @@ struct TakeoverTests {
     (["--takeover", "--port", "1"], "a takeover keeps the address"), ([], "--takeover"),
     (["--no-such-flag"], "Unknown option"),
   ])
-  func `a new plane that does not come up disturbs nothing`(options: [String], reason: String) async throws {
+  func `a new plane that fails to start disturbs nothing`(options: [String], reason: String) async throws {
     let data = TestData()
     let plane = try BinaryRun.serve(data, "--port", "0")
     let client = PlaneClient(url: try await plane.listening(), token: try token(data))
@@ -125,7 +125,7 @@ struct TakeoverTests {
   enum Death: CaseIterable { case afterHello, afterReady, afterTake, withAnotherProtocol }
 
   @Test(arguments: Death.allCases)
-  func `a new plane that dies before it has everything leaves the old one serving`(death: Death) async throws {
+  func `a new plane that dies before the takeover is complete leaves the old one serving`(death: Death) async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(say: "Hello"))
@@ -141,7 +141,7 @@ struct TakeoverTests {
         if death == .afterTake {
           let taken = try #require(try await channel?.receive(.take, within: .seconds(60)))
           #expect(taken.descriptors.count >= 2)
-          // Held, not lost: a change and a new connection wait until it is clear who answers them.
+          // Held, not lost: a change and a new connection wait until it is decided which plane answers them.
           let other = PlaneClient(url: plane.url, token: plane.token)
           async let change = other.call(
             "PATCH", "/api/2.0/serving-endpoints/chat/tags", ["add_tags": [["key": "k", "value": "v"]]])
@@ -167,14 +167,14 @@ struct TakeoverTests {
   /// Connects to the running plane as a new one would.
   private func knock(_ data: TestData) async throws -> TakeoverChannel {
     var descriptor: Int32?
-    try await eventually("the door is open") {
+    try await eventually("the takeover socket is open") {
       descriptor = UnixSocket.connect(to: data.settings.takeoverPath)
       return descriptor != nil
     }
     return TakeoverChannel(try #require(descriptor))
   }
 
-  @Test func `the door to a takeover is its user's alone`() async throws {
+  @Test func `the takeover socket belongs to its user alone`() async throws {
     let data = TestData()
     try await withPlane(data) { _ in
       let mode = try FileManager.default.attributesOfItem(atPath: data.settings.takeoverPath)[.posixPermissions] as? Int
@@ -183,7 +183,7 @@ struct TakeoverTests {
     #expect(!FileManager.default.fileExists(atPath: data.settings.takeoverPath))
   }
 
-  @Test func `requests that wait in the old plane's queue keep their place and are answered`() async throws {
+  @Test func `requests in the old plane's queue keep their place and are answered`() async throws {
     let data = TestData()
     var settings = data.settings
     settings.requestsPerReplica = 1
@@ -205,7 +205,7 @@ struct TakeoverTests {
         try await withNext(data, next) { url in
           #expect(url == plane.url)
           try await eventually("all are answered") { load.answered + load.failures.count == 8 }
-          // A connection that was made before is answered by the new plane, through the old one.
+          // A connection that was opened before is answered by the new plane, through the old one.
           let found = try await plane.get("chat")
           #expect(found.status == 200, "\(found.text)")
         }
@@ -222,7 +222,7 @@ struct TakeoverTests {
     try await withPlane(data, adjust: { $0 = settings }) { try await body($0.url) }
   }
 
-  @Test func `serve in the background tells the service manager who the service is, and its caller how it went`()
+  @Test func `serve in the background reports the new process to the service manager and the result to its caller`()
     async throws
   {
     let data = TestData()
@@ -266,7 +266,7 @@ private final class ServiceManager: Sendable {
 
   deinit { close(descriptor) }
 
-  /// The next process that says it is the service, ready to serve.
+  /// The next process that reports itself as the service, ready to serve.
   func mainProcess() async throws -> Int32 {
     var pid: Int32?
     try await eventually("the service says that it is ready") {

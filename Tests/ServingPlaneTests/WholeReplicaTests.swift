@@ -14,7 +14,7 @@ struct WholeReplicaTests {
     return all.filter { !servers.contains($0.session) }
   }
 
-  @Test func `children in sessions of their own end with their replica`() async throws {
+  @Test func `child processes in their own sessions end with their replica`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(switches: ["daemon": true]))
@@ -24,7 +24,7 @@ struct WholeReplicaTests {
       #expect(daemon.parent != daemon.session)
       _ = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat")
       try await eventually("no process is left") { try data.replicaProcesses().isEmpty }
-      // Also when the server dies by itself.
+      // Also if the server dies by itself.
       _ = try await plane.create("chat", [entity("hello", 1)])
       _ = try await plane.waitUntilSettled("chat")
       let second = try #require(try daemons(data).first)
@@ -36,7 +36,7 @@ struct WholeReplicaTests {
     #expect(try data.replicaProcesses().isEmpty)
   }
 
-  @Test func `a process that lost mark and parents is still known`() throws {
+  @Test func `a process that lost its mark and its parents is still recognized`() throws {
     let mark = ReplicaMark(plane: "p", replica: "r")
     let shell = try ProcessSpawn.start(
       executable: "/bin/sh", arguments: ["sh", "-c", "setsid env -i sleep 60 & wait"],
@@ -56,7 +56,7 @@ struct WholeReplicaTests {
     kill(lost.pid, SIGKILL)
   }
 
-  @Test func `an engine that prints without end while it starts does not fill the disk`() async throws {
+  @Test func `an engine that prints endlessly during its start does not fill the disk`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
       _ = try await plane.register("hello", try data.model(switches: ["babble": true]))
@@ -75,7 +75,7 @@ struct WholeReplicaTests {
     }
   }
 
-  @Test func `output is cut to its last part, and no more is kept than the limit`() throws {
+  @Test func `output is truncated to its last part, and no more than the limit is kept`() throws {
     let data = TestData()
     let file = OutputFile(data.path + "/output.log")
     try Data((0..<100_000).map { "\($0)\n" }.joined().utf8).write(to: URL(filePath: file.path))
@@ -88,7 +88,7 @@ struct WholeReplicaTests {
     #expect(FileManager.default.contents(atPath: file.path + ".1") == kept)
   }
 
-  @Test func `an endpoint deleted about when its replica becomes ready leaves none behind`() async throws {
+  @Test func `an endpoint that is deleted just as its replica becomes ready leaves none behind`() async throws {
     let data = TestData()
     try await withPlane(data, adjust: { $0.startBurst = 1000 }) { plane in
       _ = try await plane.register("hello", try data.model())
@@ -97,7 +97,7 @@ struct WholeReplicaTests {
         try await eventually("it runs") {
           try data.replicaProcesses().contains { $0.identity.pid == $0.session }
         }
-        // Between the start of the process and some time after it is ready, differently in each round.
+        // Between the start of the process and some time after it is ready, at a different time in each round.
         for _ in 0..<(round * 3) { _ = try await plane.get("chat-\(round)") }
         let deleted = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat-\(round)")
         #expect(deleted.status == 200)
@@ -115,7 +115,7 @@ struct WholeReplicaTests {
     pace.leave("c")
   }
 
-  @Test func `a replica told to stop before its turn never starts`() async throws {
+  @Test func `a replica that is told to stop before its turn never starts`() async throws {
     let data = TestData()
     try await withPlane(
       data,

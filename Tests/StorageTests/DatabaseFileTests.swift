@@ -25,9 +25,9 @@ import Testing
     }
   }
 
-  @Test func `it is made whole, for its user alone, and opened again with what is in it`() throws {
+  @Test func `a database is created complete, for its user alone, and opens again with its content`() throws {
     try withFolder { folder in
-      // What a process left that was killed while it made one.
+      // The remains of a process that was killed while it created one.
       try Data("half".utf8).write(to: URL(filePath: folder + "/a.sqlite.new"))
       try file(folder).open().write { try $0.execute(sql: "INSERT INTO thing1 (word) VALUES ('hello')") }
       let again = try file(folder).open()
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test func `files that others could read are theirs no longer`() throws {
+  @Test func `files that others could read are made private`() throws {
     try withFolder { folder in
       let first = try file(folder).open()
       try first.write { try $0.execute(sql: "INSERT INTO thing1 (word) VALUES ('hello')") }
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test func `a file of 0 bytes is damaged and not new`() throws {
+  @Test func `a file of 0 bytes is damaged and not a new one`() throws {
     try withFolder { folder in
       _ = try file(folder).open()
       for suffix in ["", "-wal", "-shm"] { unlink(folder + "/a.sqlite" + suffix) }
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func `another program's database, a folder and text are refused and left as they are`() throws {
+  @Test func `another program's database, a folder and text are refused and not changed`() throws {
     try withFolder { folder in
       let path = folder + "/a.sqlite"
       try DatabaseQueue(path: path).write { try $0.execute(sql: "CREATE TABLE somebodys (id INTEGER)") }
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test func `one of a former version is brought up to date, one of a later version is refused by name`() throws {
+  @Test func `a database of a previous version is migrated, and one of a later version is refused by name`() throws {
     try withFolder { folder in
       try file(folder).open().write { try $0.execute(sql: "INSERT INTO thing1 (word) VALUES ('hello')") }
       let newer = try file(folder, versions: 2).open()

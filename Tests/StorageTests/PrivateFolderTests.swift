@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  @Test func `what is made is for its user alone, and what was there stays as it is`() throws {
+  @Test func `a created folder belongs to its user alone, and an existing one is not changed`() throws {
     try withFolder { root in
       #expect(chmod(root, 0o755) == 0)
       try folder(root + "/a/b").make()
@@ -40,11 +40,11 @@ import Testing
     }
   }
 
-  @Test func `a folder of another group that may write, or of another user, is refused`() throws {
+  @Test func `a folder that another group may write to or that another user owns is refused`() throws {
     try #require(geteuid() == 0, "only root can give a folder away")
     try withFolder { root in
       #expect(chmod(root, 0o770) == 0)
-      // One's own group, in which nobody else is.
+      // The user's own group, with no other members.
       #expect(refusal(root) == nil)
       #expect(chown(root, 0, 54321) == 0)
       #expect(refusal(root)?.message.contains("its group can write to it") == true)
@@ -58,14 +58,14 @@ import Testing
         error?.next?.hasPrefix(
           "run \"chown -R 0 \(root)\" (on the host, where it is mounted into a container), or run this process as its owner "
             + "(--user 54321:54321 for a container)") == true, "\(String(describing: error?.next))")
-      // That is all there is to do.
+      // Nothing else is needed.
       #expect(chown(root, 0, 54321) == 0)
       #expect(refusal(root) == nil)
     }
   }
 
-  @Test func `a volume of a pod is the pod's own whatever its mode is`() throws {
-    // A mount point of root's that everybody may write to.
+  @Test func `a volume of a pod counts as the pod's own whatever its mode`() throws {
+    // A mount point that belongs to root and that everybody may write to.
     try #require(mode("/dev/shm") & 0o002 != 0)
     #expect(refusal("/dev/shm") != nil)
     #expect(refusal("/dev/shm", isInPod: true) == nil)
@@ -77,7 +77,7 @@ import Testing
     #expect(!PrivateFolder.isInPod([:]))
   }
 
-  @Test func `a file in its place is refused`() throws {
+  @Test func `a file at the folder's path is refused`() throws {
     try withFolder { root in
       try Data().write(to: URL(filePath: root + "/file"))
       #expect(refusal(root + "/file")?.message.contains("not a directory") == true)

@@ -4,24 +4,25 @@ package import LibCurl
 package import ServingAPI
 internal import Synchronization
 
-/// The door of a workspace that takes OAuth tokens: it sells them, looks at each call's, and ends them by its own
-/// clock, which may differ from the caller's. Behind it answers whatever takes the token `dapi-secret-token`.
+/// The front of a workspace that accepts OAuth tokens: it issues them, checks the token of each call, and expires them
+/// by its own clock, which may differ from the caller's. Behind it answers whatever accepts the token
+/// `dapi-secret-token`.
 ///
-/// Every token it makes, and every secret it knows, has ``mark`` in it, so that a test can look for them.
+/// Every token that it issues, and every secret that it knows, contains ``mark``, so that a test can search for them.
 package final class OAuthDouble: Sendable {
-  /// What a door of this kind does.
+  /// How such a front behaves.
   package struct Habits: Sendable {
-    /// How long a token lives, and what `expires_in` says.
+    /// The lifetime of a token, and the value of `expires_in`.
     package var lifetime: Duration = .seconds(3600)
-    /// Whether `expires_in` is said.
+    /// Whether responses contain `expires_in`.
     package var saysLifetime = true
     /// How far its clock is ahead of the caller's.
     package var skew: Duration = .zero
-    /// The well-known documents, as JSON by their path; the others are not there.
+    /// The well-known documents, as JSON by path; all others are not found.
     package var documents: [String: String] = [:]
-    /// Where tokens are sold, on any host.
+    /// Where tokens are issued, on any host.
     package var tokenPath = "/oidc/v1/token"
-    /// How a token that is refused is told.
+    /// How the refusal of a token is reported.
     package var refusal: ScriptedTransport.Answer = .error(401, "UNAUTHENTICATED", "Invalid access token.")
 
     package init() {}
@@ -30,7 +31,7 @@ package final class OAuthDouble: Sendable {
   package static let mark = "sesame"
   package static let clientID = "4f1a-client"
   package static let clientSecret = "sesame:client secret/+%"
-  /// What is taken in exchange for a token.
+  /// What is accepted in exchange for a token.
   package static let identity = "sesame.identity.token"
 
   private struct State {
@@ -53,21 +54,21 @@ package final class OAuthDouble: Sendable {
     state = Mutex(State(habits: habits))
   }
 
-  /// What was asked of the door itself: documents, tokens, identities.
+  /// The requests to the front itself: documents, tokens, identities.
   package var requests: [HTTPRequest] { state.withLock(\.requests) }
-  /// How many tokens were sold.
+  /// How many tokens were issued.
   package var sold: Int { state.withLock(\.sold) }
 
-  /// The next requests for a token are answered so.
+  /// The responses to the next token requests.
   package func planTokenAnswers(_ answers: [ScriptedTransport.Answer]) { state.withLock { $0.planned += answers } }
 
-  /// No token that was sold so far is taken any more.
+  /// Revokes every token that was issued so far.
   package func endAllTokens() { state.withLock { $0.ends = [:] } }
 
-  /// The client's secret is another one from now on.
+  /// Replaces the client's secret.
   package func changeClientSecret(to secret: String) { state.withLock { $0.clientSecret = secret } }
 
-  /// Answers whoever speaks to the workspace, its token service, or GitHub's identity service.
+  /// Answers requests to the workspace, its token service, and GitHub's identity service.
   package var transport: Transport {
     { [self] request in
       let path = request.apiPath
@@ -132,7 +133,7 @@ package final class OAuthDouble: Sendable {
       guard form["subject_token"] == Self.identity,
         form["subject_token_type"] == "urn:ietf:params:oauth:token-type:jwt"
       else {
-        // The other dialect; some servers repeat what they were shown.
+        // The other form; some servers repeat what they were sent.
         let words = "no policy takes \(form["subject_token"] ?? "nothing")"
         return .json(["errorCode": "invalid_grant", "errorSummary": .string(words)], status: 400)
       }
@@ -149,7 +150,7 @@ package final class OAuthDouble: Sendable {
     }
   }
 
-  /// The client's id and secret are each form-encoded, and then a colon stands between them (RFC 6749, section 2.3.1).
+  /// The client's id and secret are each form-encoded and joined by a colon (RFC 6749, section 2.3.1).
   private func isClient(_ request: HTTPRequest) -> Bool {
     let header = HTTPHeaders(request.headers)["Authorization"] ?? ""
     guard header.hasPrefix("Basic "), let data = Data(base64Encoded: String(header.dropFirst(6))) else { return false }
@@ -166,7 +167,7 @@ package final class OAuthDouble: Sendable {
     return Dictionary(pairs, uniquingKeysWith: { $1 })
   }
 
-  // MARK: - Answers
+  // MARK: - Responses
 
   private func answer(_ answer: ScriptedTransport.Answer, to request: HTTPRequest) async -> APIResponse {
     guard case .answer(let status, let headers, let body, _) = answer else {
@@ -179,7 +180,7 @@ package final class OAuthDouble: Sendable {
       body: ByteStream([Array(body.utf8)]))
   }
 
-  /// A date as HTTP headers have it (RFC 9110, section 5.6.7).
+  /// A date in the format of HTTP headers (RFC 9110, section 5.6.7).
   private static func date(_ seconds: Int64) -> String {
     let parts = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601).split { "-T:Z".contains($0) }
     let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][Int((seconds / 86_400) % 7)]

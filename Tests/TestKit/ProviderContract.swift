@@ -1,8 +1,8 @@
 package import Endpoints
 package import ServingAPI
 
-/// What every provider owes, whatever is behind it. One suite for the double and for real ones, so that what is tested
-/// against the double holds against a plane.
+/// What every provider guarantees, whatever is behind it. The double and the real providers run the same suite, so what
+/// is tested against the double holds against a plane.
 package struct ProviderContract: Sendable, CustomStringConvertible {
   package let name: String
   /// - Throws: ``ContractViolation``, or the provider's own error.
@@ -11,18 +11,18 @@ package struct ProviderContract: Sendable, CustomStringConvertible {
   package var description: String { name }
 }
 
-/// A provider to be tested, and models it can serve.
+/// A provider to be tested, and models that it can serve.
 package struct ContractFixture: Sendable {
   package let provider: any ServingProvider
-  /// The name of an endpoint that does not exist yet and that the test may make.
+  /// The name of an endpoint that does not exist yet and that the test may create.
   package let endpoint: String
   /// Two versions of a model that can be served, and one that is accepted and then fails.
   package let good: ServedEntity
   package let better: ServedEntity
   package let failing: ServedEntity
-  /// Pauses between two looks.
+  /// The pause between two checks.
   package let pause: @Sendable () async throws -> Void
-  /// How many looks an update may take.
+  /// How many checks an update may take.
   package let looks: Int
 
   package init(
@@ -39,7 +39,7 @@ package struct ContractFixture: Sendable {
   }
 }
 
-/// A provider does not do what the contract says.
+/// A provider does not do what the contract requires.
 package struct ContractViolation: Error, CustomStringConvertible {
   package let description: String
 }
@@ -47,11 +47,11 @@ package struct ContractViolation: Error, CustomStringConvertible {
 extension ProviderContract {
   /// Every clause.
   package static let clauses: [ProviderContract] = [
-    ProviderContract(name: "an endpoint that was never made is absent, and deleting it is no error") { fixture in
+    ProviderContract(name: "an endpoint that was never created is absent, and deleting it is not an error") { fixture in
       try expect(try await fixture.observe() == .absent, "absent")
       try await fixture.provider.delete(fixture.endpoint)
     },
-    ProviderContract(name: "a create is announced at once and ready later, with its config and tags") { fixture in
+    ProviderContract(name: "a created endpoint is visible at once, ready later, with config and tags") { fixture in
       let receipt = try await fixture.create([fixture.good], tags: ["setpoint-fleet": "f", "team": ""])
       try expect(!receipt.id.isEmpty && receipt.announcedVersion != nil, "a receipt with id and version")
       let endpoint = try await fixture.settled()
@@ -61,13 +61,13 @@ extension ProviderContract {
       try expect(fixture.config(fixture.good).isMet(by: endpoint.active?.config), "the config that was sent")
       try expect(endpoint.tags["setpoint-fleet"] == "f" && endpoint.tags["team"] == "", "the tags that were sent")
     },
-    ProviderContract(name: "a name that is taken is a conflict, and the endpoint stays as it is") { fixture in
+    ProviderContract(name: "a name in use is a conflict, and the endpoint is unchanged") { fixture in
       try await fixture.createAndSettle(fixture.good)
       try await expectError(.conflict) { _ = try await fixture.create([fixture.better]) }
       let endpoint = try await fixture.settled()
       try expect(fixture.config(fixture.good).isMet(by: endpoint.active?.config), "the first config")
     },
-    ProviderContract(name: "an update announces the next version and then is active") { fixture in
+    ProviderContract(name: "an update announces the next version and then becomes active") { fixture in
       let before = try await fixture.createAndSettle(fixture.good)
       let receipt = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.better))
       try expect((receipt.announcedVersion ?? 0) > (before.active?.version ?? 0), "a higher version")
@@ -75,9 +75,9 @@ extension ProviderContract {
       try expect(endpoint.active?.version == receipt.announcedVersion, "the announced version")
       try expect(fixture.config(fixture.better).isMet(by: endpoint.active?.config), "the config that was sent")
       try expect(endpoint.id == before.id, "the same endpoint")
-      try expect(endpoint.lastUpdated >= before.lastUpdated, "a time that does not go back")
+      try expect(endpoint.lastUpdated >= before.lastUpdated, "a time that does not decrease")
     },
-    ProviderContract(name: "a second change during an update is a conflict") { fixture in
+    ProviderContract(name: "a second update during an update is a conflict") { fixture in
       try await fixture.createAndSettle(fixture.good)
       _ = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.failing))
       try await expectError(.conflict) {
@@ -94,15 +94,15 @@ extension ProviderContract {
         try expect(endpoint.readiness == .ready && endpoint.active == before.active, "the old config, ready")
       }
       let answer = try await fixture.ask()
-      try expect(answer.status == 200, "an answer of the old version, got \(answer.status): \(answer.text)")
+      try expect(answer.status == 200, "a response of the old version, got \(answer.status): \(answer.text)")
     },
-    ProviderContract(name: "after a failed update the next one may be sent") { fixture in
+    ProviderContract(name: "after a failed update, another one may be sent") { fixture in
       try await fixture.createAndSettle(fixture.good)
       _ = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.failing))
       _ = try await fixture.settled()
       _ = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.better))
       let endpoint = try await fixture.settled()
-      try expect(endpoint.update == .notUpdating, "no failure any more")
+      try expect(endpoint.update == .notUpdating, "no failure left")
       try expect(fixture.config(fixture.better).isMet(by: endpoint.active?.config), "the better config")
     },
     ProviderContract(name: "a failed first deployment leaves an endpoint that can be updated") { fixture in
@@ -113,7 +113,7 @@ extension ProviderContract {
       let endpoint = try await fixture.settled()
       try expect(endpoint.readiness == .ready, "ready")
     },
-    ProviderContract(name: "a tag patch sets and removes what it names and nothing else") { fixture in
+    ProviderContract(name: "a tag patch sets and removes only the tags that it names") { fixture in
       try await fixture.createAndSettle(fixture.good, tags: ["a": "1", "b": "2", "c": "3"])
       try await fixture.provider.patchTags(fixture.endpoint, set: ["a": "9", "d": ""], remove: ["b", "never"])
       try await fixture.provider.patchTags(fixture.endpoint, set: [:], remove: [])
@@ -127,14 +127,14 @@ extension ProviderContract {
       try expect(item?.id == endpoint.id && item?.tags == ["a": "1"], "the endpoint in the list")
       try expect(item?.readiness == .ready && item?.update == .notUpdating, "its states")
     },
-    ProviderContract(name: "a deleted endpoint is absent, and its name makes another endpoint") { fixture in
+    ProviderContract(name: "a deleted endpoint is absent, and its name can be used for a new one") { fixture in
       let first = try await fixture.createAndSettle(fixture.good)
       try await fixture.provider.delete(fixture.endpoint)
       try expect(try await fixture.observe() == .absent, "absent")
       let second = try await fixture.createAndSettle(fixture.good)
       try expect(second.id != first.id, "another id")
     },
-    ProviderContract(name: "a change to an endpoint that is not there says so") { fixture in
+    ProviderContract(name: "a change to a missing endpoint reports that it is missing") { fixture in
       try await expectError(.notFound) {
         _ = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.good))
       }
@@ -143,7 +143,7 @@ extension ProviderContract {
       }
       try await expectError(.notFound) { _ = try await fixture.provider.details(fixture.endpoint) }
     },
-    ProviderContract(name: "an endpoint answers, and names the served entity that did") { fixture in
+    ProviderContract(name: "an endpoint answers, and names the served entity that answered") { fixture in
       try await fixture.createAndSettle(fixture.good)
       let whole = try await fixture.ask()
       try expect(whole.status == 200 && !whole.text.isEmpty, "an answer, got \(whole.status): \(whole.text)")
@@ -154,7 +154,7 @@ extension ProviderContract {
       let unknown = try await fixture.ask(entity: "no-such-entity")
       try expect(unknown.status == 404, "404 for an unknown entity, got \(unknown.status)")
     },
-    ProviderContract(name: "an answer can be read as it is written") { fixture in
+    ProviderContract(name: "an answer can be streamed") { fixture in
       try await fixture.createAndSettle(fixture.good)
       var text = ""
       for try await piece in try await fixture.provider.streamChat(fixture.endpoint, entity: nil, prompt: "Hello?") {
@@ -195,7 +195,7 @@ extension ContractFixture {
     return endpoint
   }
 
-  /// Looks until no update is under way.
+  /// Checks until no update is in progress.
   func settled() async throws -> ObservedEndpoint {
     for _ in 0..<looks {
       guard case .present(let found) = try await observe() else {

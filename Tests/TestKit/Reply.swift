@@ -1,11 +1,11 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// An answer of the double before it is put on the wire.
+/// A response of the double before it is encoded.
 struct Reply {
   var status = 200
   var json: JSONValue?
-  /// For what is no JSON: the body as text.
+  /// For a response that is not JSON: the body as text.
   var text: String?
   var headers: [(String, String)] = []
 
@@ -16,7 +16,7 @@ struct Reply {
   /// A request that the API refuses.
   static func invalid(_ message: String) -> Reply { .error(400, "INVALID_PARAMETER_VALUE", message) }
 
-  /// The same error in another of the forms of serving-api.md 1.7.
+  /// The same error in another of the forms in serving-api.md 1.7.
   func written(as form: ErrorForm) -> Reply {
     guard status >= 400, form != .json, let code = json?["error_code"]?.stringValue,
       let message = json?["message"]?.stringValue

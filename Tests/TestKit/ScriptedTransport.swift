@@ -3,11 +3,11 @@ package import LibCurl
 package import ServingAPI
 internal import Synchronization
 
-/// A network that gives prepared answers in order and keeps what was asked.
+/// A network that returns prepared responses in order and records the requests.
 package final class ScriptedTransport: Sendable {
   package enum Answer: Sendable {
     case answer(status: Int, headers: [HTTPField] = [], body: String = "", effectiveURL: String = "")
-    /// The body comes in these pieces, and then breaks off with the error, if any.
+    /// The body arrives in these pieces, and then breaks off with the error, if any.
     case pieces([String], then: HTTPClientError? = nil)
     case failure(HTTPClientError)
 
@@ -15,12 +15,12 @@ package final class ScriptedTransport: Sendable {
       .answer(status: status, headers: headers, body: json.text())
     }
 
-    /// An error answer in the API's normal shape.
+    /// An error response in the API's usual form.
     package static func error(_ status: Int, _ code: String, _ message: String) -> Answer {
       .json(WireErrorBody(errorCode: code, message: message).json, status: status)
     }
 
-    /// No answer: the connection broke before one came.
+    /// No response: the connection broke before one arrived.
     package static func lost(mayHaveBeenSent: Bool = true) -> Answer {
       .failure(
         HTTPClientError(
@@ -31,10 +31,10 @@ package final class ScriptedTransport: Sendable {
 
   private let state: Mutex<(answers: [Answer], requests: [HTTPRequest])>
 
-  /// - Parameter answers: the last one is repeated for whatever comes after it.
+  /// - Parameter answers: the last one is repeated for all further requests.
   package init(_ answers: [Answer]) { state = Mutex((answers, [])) }
 
-  /// Everything that was sent.
+  /// Every request that was sent.
   package var requests: [HTTPRequest] { state.withLock { $0.requests } }
 
   package var transport: Transport {
@@ -66,14 +66,14 @@ package final class ScriptedTransport: Sendable {
 }
 
 extension ProviderAccess {
-  /// The provider of tests that speak to none.
+  /// The provider for tests that never contact one.
   package static let test = ProviderAccess(
     target: ProviderTarget(
       url: "https://workspace.example.com", source: "a test", tokenSource: "environment DATABRICKS_TOKEN"),
     token: "dapi-secret-token")
 }
 
-/// Pieces of a body, and the error that breaks it off.
+/// The pieces of a body, and the error that breaks it off.
 private struct BrokenStream: AsyncSequence, Sendable {
   typealias Element = [UInt8]
   typealias Failure = any Error

@@ -1,7 +1,7 @@
 package import ServingAPI
 internal import Synchronization
 
-/// Time that stands still until somebody waits, and then is where the wait ends. Keeps every pause that was taken.
+/// Time that stands still until somebody waits, and then jumps to the end of the wait. Records every pause.
 package final class TestTiming: Sendable {
   private let state = Mutex<(elapsed: Duration, pauses: [Duration])>((.zero, []))
   private let startSecondsSince1970: Int64
@@ -12,7 +12,7 @@ package final class TestTiming: Sendable {
     self.jitter = jitter
   }
 
-  /// The pauses taken so far.
+  /// The pauses so far.
   package var pauses: [Duration] { state.withLock { $0.pauses } }
 
   package var elapsed: Duration { state.withLock { $0.elapsed } }

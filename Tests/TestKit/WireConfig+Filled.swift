@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import ServingAPI
 
 extension WireConfig {
-  /// As the workspace keeps it: with everything it fills in and without what it never shows (serving-api.md 3).
+  /// As the workspace stores it: with everything that it fills in and without what it never shows (serving-api.md 3).
   func filled(_ habits: WorkspaceHabits, creator: String, at clock: Int64) -> WireConfig {
     var filled = self
     filled.servedModels = nil
@@ -40,7 +40,7 @@ extension WireServedEntity {
   }
 
   private mutating func fillOwnModel(_ habits: WorkspaceHabits) {
-    // Sent under the old names, shown under the new ones.
+    // Sent under the old names and shown under the new ones.
     let (model, version) = (entityName, entityVersion)
     entityName = model
     entityVersion = version
@@ -52,7 +52,7 @@ extension WireServedEntity {
     } else if habits.fillsDefaults {
       workloadSize = workloadSize ?? "Small"
     }
-    // Pay-per-token models never scale to zero, whatever was asked for (serving-api.md Q23).
+    // Pay-per-token models never scale to zero, whatever was requested (serving-api.md Q23).
     if entityName?.hasPrefix("system.ai.") == true { scaleToZeroEnabled = false }
   }
 }

@@ -3,11 +3,11 @@ package import Endpoints
 package import ServingAPI
 internal import Synchronization
 
-/// What a test arranges in a workspace, and what other people do there.
+/// What a test sets up in a workspace, and what other users do there.
 extension WorkspaceDouble {
   // MARK: - How versions behave
 
-  /// What becomes of rollouts of a version: each takes the first of these, and the last one stays.
+  /// The outcome of the rollouts of a version: each rollout takes the first of these, and the last one stays.
   package func setFates(_ fates: [VersionFate], model: String, version: String) {
     state.withLock { $0.workspace.fates["\(model)/\(version)"] = fates }
   }
@@ -16,7 +16,7 @@ extension WorkspaceDouble {
     setFates([fate], model: model, version: version)
   }
 
-  /// What a version answers; other versions say "Hello from v" and their number.
+  /// What a version answers; other versions answer "Hello from v" and their number.
   package func setAnswer(_ text: String, status: Int = 200, model: String, version: String) {
     state.withLock { $0.workspace.answers["\(model)/\(version)"] = (status, text) }
   }
@@ -26,7 +26,7 @@ extension WorkspaceDouble {
     state.withLock { $0.workspace.models[name] = WorkspaceState.Model(versions: versions, aliases: aliases) }
   }
 
-  /// A version that is `PENDING_REGISTRATION` for this many looks, and `READY` then (serving-api.md Q38).
+  /// A version that is `PENDING_REGISTRATION` for this many reads, and then `READY` (serving-api.md Q38).
   package func setRegistering(_ model: String, version: Int64, looks: Int) {
     state.withLock { state in
       state.workspace.models[model]?.versions[version] = .ready
@@ -39,21 +39,21 @@ extension WorkspaceDouble {
     state.withLock { $0.workspace.models[model]?.tags[version] = tags }
   }
 
-  /// What the model server and the build of a version have to say.
+  /// The output of a version's model server and build.
   package func setLogs(server: String, build: String, model: String, version: String) {
     state.withLock { $0.workspace.logTexts["\(model)/\(version)"] = (server, build) }
   }
 
-  // MARK: - Who is who
+  // MARK: - Identities
 
-  /// A personal access token, and the user whose it is. Its user is no administrator.
+  /// A personal access token and its user, who is not an administrator.
   package func setPersonalToken(_ token: String, of user: String) {
     state.withLock {
       $0.workspace.identities.personalTokens[token] = WorkspaceState.Principal(kind: "user_name", name: user)
     }
   }
 
-  /// No personal access token is good any more.
+  /// Revokes every personal access token.
   package func revokePersonalTokens() { state.withLock { $0.workspace.identities.personalTokens = [:] } }
 
   /// A service principal by its application id, with its OAuth secret.
@@ -61,23 +61,23 @@ extension WorkspaceDouble {
     state.withLock { $0.workspace.identities.clients[id] = secret }
   }
 
-  /// A token of another issuer that may be exchanged for one of this service principal.
+  /// A token of another issuer that can be exchanged for one of this service principal.
   package func setFederated(_ subjectToken: String, as client: String) {
     state.withLock { $0.workspace.identities.federated[subjectToken] = client }
   }
 
-  /// Every token that was issued so far ends now.
+  /// Expires every token that was issued so far.
   package func expireIssuedTokens() { state.withLock { $0.workspace.identities.issued = [:] } }
 
   /// How many tokens were issued.
   package var issuedTokens: Int { state.withLock { $0.workspace.identities.issuedCount } }
 
-  /// Who is in a group; `admins` may do everything.
+  /// The members of a group; `admins` may do everything.
   package func setGroup(_ name: String, members: Set<String>) {
     state.withLock { $0.workspace.identities.groups[name] = members }
   }
 
-  /// Everybody there is; grants for anyone else are refused.
+  /// All existing principals; grants for any other are refused.
   package func setPrincipals(_ names: Set<String>) { state.withLock { $0.workspace.identities.known = names } }
 
   /// The direct grants on an endpoint, by principal.
@@ -88,16 +88,16 @@ extension WorkspaceDouble {
     }
   }
 
-  /// A member of what the API would answer about an endpoint, such as `ai_gateway`; nil where there is none.
+  /// A member of the API's response about an endpoint, such as `ai_gateway`; nil if there is none.
   package func member(_ key: String, of name: String) -> JSONValue? {
     state.withLock { state in state.workspace.endpoints[name].flatMap { state.workspace.shown($0).members[key] } }
   }
 
   // MARK: - What others do
 
-  /// Somebody else calls the API, as an administrator. It counts among no calls.
+  /// Somebody else calls the API as an administrator. The call is not counted.
   ///
-  /// - Returns: the answer's status.
+  /// - Returns: the status of the response.
   @discardableResult
   package func foreign(
     _ method: String, _ path: String, _ body: JSONValue? = nil, by user: String = "somebody@example.com"
@@ -107,15 +107,15 @@ extension WorkspaceDouble {
     }
   }
 
-  /// Somebody stops an endpoint, in the web page (serving-api.md 2.4).
+  /// A user stops an endpoint in the web UI (serving-api.md 2.4).
   package func stop(_ name: String) { state.withLock { _ = $0.workspace.stop(name) } }
 
   package func start(_ name: String) { state.withLock { _ = $0.workspace.start(name) } }
 
-  /// Nobody asked it anything for half an hour (serving-api.md 2.4).
+  /// The endpoint got no request for half an hour (serving-api.md 2.4).
   package func scaleToZero(_ name: String) { state.withLock { $0.workspace.endpoints[name]?.isAtZero = true } }
 
-  /// Somebody makes or changes an endpoint's config past us. Nothing happens where an update is under way.
+  /// Another client creates an endpoint or changes its config. Nothing happens if an update is in progress.
   package func foreignEdit(_ name: String, config: EndpointConfig, tags: [String: String] = [:]) {
     state.withLock { state in
       if state.workspace.endpoints[name] != nil {
@@ -133,10 +133,10 @@ extension WorkspaceDouble {
 
   package func foreignDelete(_ name: String) { state.withLock { _ = $0.workspace.delete(name) } }
 
-  /// Somebody stops the update under way, in the web page.
+  /// A user stops the update in progress in the web UI.
   package func cancelUpdate(_ name: String) { state.withLock { $0.workspace.cancelUpdate(name) } }
 
-  /// Whether the active config's entities are ready.
+  /// Whether the entities of the active config are ready.
   package func setReady(_ isReady: Bool, _ name: String) {
     state.withLock { $0.workspace.endpoints[name]?.isReady = isReady }
   }

@@ -4,12 +4,11 @@ internal import LibCurl
 package import ServingAPI
 internal import Synchronization
 
-/// A workspace in memory, reached through the same client as a real one. It keeps the state machine of
-/// serving-api.md 2: each look at an endpoint takes its update one step further, so nothing here waits for time to
-/// pass.
+/// A workspace in memory that is used through the same client as a real one. It implements the state machine of
+/// serving-api.md 2: each read of an endpoint advances its update by one step, so nothing here waits for time to pass.
 ///
-/// Faults can be put at any call, and a crash of the caller's own process played: from that call on every call of the
-/// provider throws `CancellationError`, until ``restart()``.
+/// A fault can be placed at any call, and a crash of the caller's own process can be simulated: from that call on,
+/// every call of the provider throws `CancellationError` until ``restart()``.
 package final class WorkspaceDouble: Sendable {
   /// A call that reached the network.
   package struct Call: Hashable, Sendable, CustomStringConvertible {
@@ -21,7 +20,7 @@ package final class WorkspaceDouble: Sendable {
       self.path = path
     }
 
-    /// Whether the call changes something in the workspace; a question to a model does not.
+    /// Whether the call changes something in the workspace; a query of a model does not.
     package var isWrite: Bool {
       method != "GET" && !path.hasSuffix("/invocations") && !path.hasSuffix("/completions")
         && !path.hasPrefix("/oidc/")
@@ -37,9 +36,9 @@ package final class WorkspaceDouble: Sendable {
     var planned: [(match: @Sendable (Call) -> Bool, fault: Fault)] = []
     var plan: @Sendable (Int, Call) -> Fault? = { _, _ in nil }
     var isCrashed = false
-    /// Milliseconds since 1970; nil: by ``WorkspaceDouble/timing``.
+    /// Milliseconds since 1970; nil: use ``WorkspaceDouble/timing``.
     var time: (@Sendable () -> Int64)?
-    /// How many reading calls are still answered as before the last write.
+    /// How many read calls are still answered with the state before the last write.
     var staleReads = 0
   }
 
@@ -53,7 +52,7 @@ package final class WorkspaceDouble: Sendable {
     self.timing = timing
   }
 
-  /// A workspace of its own that is, at first, the same as another; without calls and faults.
+  /// A separate workspace that starts as a copy of another one, without calls and faults.
   package init(copying other: WorkspaceDouble) {
     var state = State()
     (state.workspace, state.before) = other.state.withLock { ($0.workspace, $0.before) }
@@ -68,12 +67,12 @@ package final class WorkspaceDouble: Sendable {
     ServingClient(.test, version: "test", transport: transport, timing: timing.timing)
   }
 
-  /// A client whose calls go through something that may change them or their answers.
+  /// A client whose calls pass through something that may change them or their responses.
   package func client(timing: Timing, through wrap: (@escaping Transport) -> Transport) -> ServingClient {
     ServingClient(.test, version: "test", transport: wrap(transport), timing: timing)
   }
 
-  /// A client that sends each call once, as a controller's does: its queue does the waiting.
+  /// A client that sends each call once, as a controller's does: the controller's queue does the waiting.
   package func controllerClient(timing: Timing) -> ServingClient {
     ServingClient(
       .test, version: "test", transport: transport, timing: timing,
@@ -91,10 +90,10 @@ package final class WorkspaceDouble: Sendable {
     }
   }
 
-  /// The workspace's own clock, in milliseconds since 1970: limits, the lives of tokens and slow rollouts go by it.
+  /// The workspace's own clock, in milliseconds since 1970: limits, token lifetimes and slow rollouts follow it.
   package func setClock(_ time: @escaping @Sendable () -> Int64) { state.withLock { $0.time = time } }
 
-  /// Turns switches while it runs.
+  /// Changes switches while it runs.
   package func change(_ habits: (inout WorkspaceHabits) -> Void) { state.withLock { habits(&$0.workspace.habits) } }
 
   // MARK: - What happened
@@ -104,7 +103,7 @@ package final class WorkspaceDouble: Sendable {
   /// The calls that change something.
   package var writes: [Call] { calls.filter(\.isWrite) }
 
-  /// The calls that did change something, whether or not the caller heard of it.
+  /// The calls that changed something, whether or not the caller got the response.
   package var landed: [Call] { state.withLock { $0.landed } }
 
   package func forgetCalls() {
@@ -114,7 +113,7 @@ package final class WorkspaceDouble: Sendable {
     }
   }
 
-  /// The endpoint as it is, without a look that would take its update further; nil where there is none.
+  /// The endpoint as it is, without a read that would advance its update; nil if there is none.
   package func endpoint(_ name: String) -> ObservedEndpoint? {
     state.withLock { state in
       var copy = state.workspace
@@ -123,7 +122,7 @@ package final class WorkspaceDouble: Sendable {
     }
   }
 
-  /// What the API would answer about an endpoint, byte for byte; nil where there is none.
+  /// The API's response about an endpoint, byte for byte; nil if there is none.
   package func text(of name: String) -> String? {
     state.withLock { state in
       var copy = state.workspace
@@ -133,7 +132,7 @@ package final class WorkspaceDouble: Sendable {
 
   // MARK: - Faults
 
-  /// The next calls that match go wrong.
+  /// Makes the next matching calls fail.
   ///
   /// - Parameters:
   ///   - method: `GET`, `PUT`, …
@@ -146,16 +145,17 @@ package final class WorkspaceDouble: Sendable {
     }
   }
 
-  /// Asked for every call, with its number from 0: nil lets it be. For tests that put a fault at each call in turn.
+  /// Called for every call, with its number from 0: nil means no fault. For tests that put a fault at each call in
+  /// turn.
   package func setPlan(_ plan: @escaping @Sendable (Int, Call) -> Fault?) { state.withLock { $0.plan = plan } }
 
-  /// The caller's process ends now, between two calls.
+  /// Kills the caller's process now, between two calls.
   package func crash() { state.withLock { $0.isCrashed = true } }
 
   /// Whether the caller's process has ended.
   package var isCrashed: Bool { state.withLock { $0.isCrashed } }
 
-  /// The caller's process is started again.
+  /// Restarts the caller's process.
   package func restart() { state.withLock { $0.isCrashed = false } }
 }
 

@@ -1,85 +1,85 @@
-/// Where servers are known to differ, to change or to be in a bad mood. Each is a switch of the test workspace; beside
-/// it stands the section or quirk of docs/serving-api.md that tells of it.
+/// How servers are known to differ, to change or to misbehave. Each is a switch of the test workspace, with the section
+/// or quirk of docs/serving-api.md that describes it.
 package struct WorkspaceHabits: Hashable, Sendable {
   package init() {}
 
-  // MARK: - What answers look like
+  // MARK: - The form of responses
 
-  /// Whether `pending_config` is shown after a failure (2.2, B1). A failed first deployment shows it anyway.
+  /// Whether `pending_config` is shown after a failure (2.2, B1). A failed first deployment shows it in any case.
   package var keepsPendingAfterFailure = false
-  /// Whether an entity says that it failed, and why, in the last looks of its update (A4).
+  /// Whether an entity reports that it failed, and why, in the last reads of its update (A4).
   package var showsFailureEarly = false
   /// Whether even a failed first deployment shows no config at all (A7).
   package var hidesFirstFailure = false
-  /// Whether answers hold members that no SDK knows (Q26).
+  /// Whether responses contain members that no SDK knows (Q26).
   package var speaksOfTheFuture = false
-  /// At how many looks into an update its state is a word that no SDK knows (1.0).
+  /// At how many reads into an update its state is a value that no SDK knows (1.0).
   package var newWordLooks = 0
-  /// In which order entities, routes, tags, grants, limits and the list come (Q22, 1.2).
+  /// The order of entities, routes, tags, grants, limits and the list (Q22, 1.2).
   package var order = WorkspaceOrder.descending
   /// Whether the mirror `served_models` and both names of a route are filled in (Q15).
   package var mirrors = true
-  /// Whether `CPU`, `Small`, the traffic of a single entity and the gateway's inner members are filled in where the
-  /// request left them out (Q14, Q17).
+  /// Whether `CPU`, `Small`, the traffic of a single entity and the gateway's inner members are filled in if the
+  /// request omitted them (Q14, Q17).
   package var fillsDefaults = true
-  /// Whether an entity that is sized by concurrency is shown with `Small` rather than with a blank size (Q16).
+  /// Whether an entity that is sized by concurrency is shown with `Small` instead of a blank size (Q16).
   package var namesSizeBesideConcurrency = false
-  /// Whether `burst_scaling_enabled` and plaintext secrets are kept out of answers, as a workspace does (Q20).
+  /// Whether `burst_scaling_enabled` and plaintext secrets are omitted from responses, as a workspace does (Q20).
   package var dropsWriteOnlyFields = true
-  /// Whether empty lists and texts come as `null` (Q18).
+  /// Whether empty lists and strings are returned as `null` (Q18).
   package var writesNullForEmpty = false
-  /// Whether the answer to a tag patch is the bare array of old servers (E6).
+  /// Whether the response to a tag patch is the bare array of old servers (E6).
   package var answersTagsAsArray = false
-  /// Whether `description` is left out where there is none, in place of `""` (Q17).
+  /// Whether an empty `description` is omitted instead of returned as `""` (Q17).
   package var omitsEmptyDescription = false
-  /// Whether a telemetry answer names the logs table beside the profile (Q21, B5).
+  /// Whether a telemetry response names the logs table besides the profile (Q21, B5).
   package var echoesLogsTable = false
-  /// Whether new endpoints have a telemetry profile that nobody asked for (Q21).
+  /// Whether new endpoints have a telemetry profile that nobody requested (Q21).
   package var givesTelemetry = false
-  /// How errors are written (1.7).
+  /// The form of errors (1.7).
   package var errorForm = ErrorForm.json
-  /// Whether the list holds Databricks' own `databricks-…` endpoints (E2).
+  /// Whether the list contains Databricks' own `databricks-…` endpoints (E2).
   package var hasFoundationEndpoints = false
 
   // MARK: - Races and limits
 
   /// How many creates after a deletion still find the name taken (Q35).
   package var nameLingers = 0
-  /// How many reading calls after each write are answered as before it.
+  /// How many read calls after each write are answered with the previous state.
   package var staleReads = 0
-  /// How many creates and config updates are let through in a stretch of time (6.3).
+  /// How many creates and config updates are allowed in a period (6.3).
   package var writeLimit: WriteLimit?
 
   // MARK: - Gates
 
   /// Workload types that this workspace is not enrolled for (Q48).
   package var unavailableWorkloadTypes: Set<String> = []
-  /// Models whose entrypoint needs a preview that is switched off (Q47).
+  /// Models whose entrypoint needs a preview that is off (Q47).
   package var gatedModels: Set<String> = []
   /// Workload types that refuse scale to zero (Q49).
   package var neverAtZero: Set<String> = []
-  /// Blocks of the AI Gateway that this kind of endpoint does not take (E7, B2).
+  /// Blocks of the AI Gateway that this kind of endpoint does not accept (E7, B2).
   package var refusedGatewayBlocks: Set<String> = []
-  /// Whether a size is taken beside concurrency, as some field scripts send it (Q5).
+  /// Whether a size is accepted together with concurrency, as some field scripts send it (Q5).
   package var allowsSizeWithConcurrency = false
 
   // MARK: - Identity
 
-  /// How long a token of `/oidc/v1/token` lives, by the workspace's clock (1.6).
+  /// The lifetime of a token of `/oidc/v1/token`, by the workspace's clock (1.6).
   package var tokenLife: Duration = .seconds(3600)
-  /// Whether the token endpoint's errors are `errorCode`/`errorSummary` in place of `error`/`error_description` (1.6).
+  /// Whether the token endpoint's errors are `errorCode`/`errorSummary` instead of `error`/`error_description` (1.6).
   package var speaksOktaErrors = false
-  /// Whether there is no `/.well-known/databricks-config`, as on older workspaces (1.6).
+  /// Whether `/.well-known/databricks-config` is missing, as on older workspaces (1.6).
   package var hidesHostMetadata = false
 }
 
-/// The forms in which error answers have been seen (serving-api.md 1.7).
+/// The forms in which error responses have been seen (serving-api.md 1.7).
 package enum ErrorForm: String, CaseIterable, Hashable, Sendable {
   /// `{error_code, message}`.
   case json
   /// `{error_code: 400, message}`.
   case numericCode
-  /// `{error}`, of the API 1.2.
+  /// `{error}`, from API 1.2.
   case old
   /// `{detail, status, scimType}`.
   case scim
@@ -87,11 +87,11 @@ package enum ErrorForm: String, CaseIterable, Hashable, Sendable {
   case plainText
   /// The message in `<pre>`.
   case html
-  /// Nothing but the status.
+  /// Only the status.
   case empty
 }
 
-/// At most so many creates and config updates in any stretch of this length.
+/// The maximum number of creates and config updates in any period of this length.
 package struct WriteLimit: Hashable, Sendable {
   package let count: Int
   package let per: Duration
@@ -105,18 +105,18 @@ package struct WriteLimit: Hashable, Sendable {
   package static let workspace = WriteLimit(50, per: .seconds(300))
 }
 
-/// What becomes of a rollout of one model version.
+/// The outcome of a rollout of one model version.
 package enum VersionFate: Hashable, Sendable {
-  /// Ready after this many looks at the endpoint.
+  /// Ready after this many reads of the endpoint.
   case ready(polls: Int = 1)
-  /// Ready after this long by the workspace's clock, however often it is looked at (serving-api.md 2.5).
+  /// Ready after this long by the workspace's clock, however often it is read (serving-api.md 2.5).
   case readyAfter(Duration)
-  /// Given up after this many looks, with these words on the served entity.
+  /// Given up after this many reads, with this message on the served entity.
   case fails(polls: Int = 1, message: String)
-  /// Under way for ever.
+  /// In progress forever.
   case hangs
-  /// Somebody deletes the endpoint after this many looks (serving-api.md 2.6, rule 7).
+  /// Somebody deletes the endpoint after this many reads (serving-api.md 2.6, rule 7).
   case vanishes(polls: Int = 1)
-  /// Not even accepted.
+  /// Refused at once.
   case refused(status: Int = 400, errorCode: String = "INVALID_PARAMETER_VALUE", message: String)
 }

@@ -1,13 +1,13 @@
-/// In which order a server gives what has no order (serving-api.md Q22, 1.2).
+/// The order in which a server returns unordered items (serving-api.md Q22, 1.2).
 package enum WorkspaceOrder: Hashable, Sendable {
   case asSent
   /// By name, as the workspace sorts served entities.
   case alphabetical
   case descending
-  /// Another with each answer, and always the same for a seed.
+  /// A different order for each response, and always the same for a seed.
   case random(seed: UInt64)
 
-  /// - Parameter salt: tells answers apart.
+  /// - Parameter salt: distinguishes responses.
   func sorted<Item>(_ items: [Item], salt: UInt64, by key: (Item) -> String) -> [Item] {
     switch self {
     case .asSent: return items
@@ -20,7 +20,7 @@ package enum WorkspaceOrder: Hashable, Sendable {
   }
 }
 
-/// Chance that is the same for the same seed (SplitMix64).
+/// Random numbers that are the same for the same seed (SplitMix64).
 private struct Chance: RandomNumberGenerator {
   var state: UInt64
 

@@ -3,7 +3,7 @@ internal import ServingAPI
 
 /// The AI Gateway of an endpoint (serving-api.md E7).
 extension WorkspaceState {
-  /// Replaces the whole; `{}` removes it.
+  /// Replaces the whole block; `{}` removes it.
   mutating func putGateway(_ name: String, _ body: JSONValue?) -> Reply {
     guard var settings = endpoints[name]?.settings else { return missing(name) }
     if let refusal = settings.setGateway(body?.objectValue ?? [:], habits) { return refusal }
@@ -41,7 +41,7 @@ extension WorkspaceState.Settings {
     return nil
   }
 
-  /// A table has to be switched off before it can be another one.
+  /// A table has to be switched off before it can be replaced by another one.
   private func refusal(ofTable wanted: JSONValue?) -> Reply? {
     guard let wanted, wanted["enabled"]?.boolValue == true else { return nil }
     guard wanted["catalog_name"]?.stringValue != nil, wanted["schema_name"]?.stringValue != nil else {
@@ -56,7 +56,7 @@ extension WorkspaceState.Settings {
       : nil
   }
 
-  /// What the server adds to a gateway that has anything.
+  /// What the server adds to a gateway that is not empty.
   private static func filled(_ wanted: [String: JSONValue]) -> [String: JSONValue] {
     var filled = wanted
     if filled["usage_tracking_config"]?["enabled"] == nil { filled["usage_tracking_config"] = ["enabled": false] }

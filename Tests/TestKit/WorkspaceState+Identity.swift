@@ -3,26 +3,26 @@ internal import FoundationEssentials
 internal import LibCurl
 internal import ServingAPI
 
-/// Who asks, and the tokens that prove it (serving-api.md 1.6).
+/// Callers, and the tokens that prove their identity (serving-api.md 1.6).
 extension WorkspaceState {
   struct Identities {
-    /// The caller of the request at hand.
+    /// The caller of the current request.
     var caller = Principal(kind: "user_name", name: "deployer@example.com")
-    /// Personal access tokens and whose they are.
+    /// Personal access tokens and their users.
     var personalTokens = ["dapi-secret-token": Principal(kind: "user_name", name: "deployer@example.com")]
     /// Client ids of service principals with their secrets.
     var clients = ["setpoint-client": "client-secret-of-a-test"]
-    /// Tokens of other issuers, by text, and the service principal for whom each may be exchanged.
+    /// Tokens of other issuers, by text, and the service principal for which each can be exchanged.
     var federated = ["identity-token-of-a-test": "setpoint-client"]
-    /// Tokens that were issued here.
+    /// Tokens that were issued by this workspace.
     var issued: [String: (principal: Principal, end: Int64)] = [:]
     var issuedCount = 0
     var groups: [String: Set<String>] = [:]
-    /// Everybody there is; nil: whoever is named.
+    /// All existing principals; nil: any name is accepted.
     var known: Set<String>?
   }
 
-  /// Nil where the request's token is good; then the caller is known.
+  /// Nil if the request's token is valid; then the caller is known.
   mutating func refusalOfToken(in request: HTTPRequest) -> Reply? {
     let header = request.headers.first { $0.name.lowercased() == "authorization" }?.value ?? ""
     let token = header.hasPrefix("Bearer ") ? String(header.dropFirst(7)) : ""
@@ -106,7 +106,7 @@ extension WorkspaceState {
     ])
   }
 
-  /// Of HTTP Basic, or else of the form.
+  /// From HTTP Basic, otherwise from the form.
   private func credentials(of request: HTTPRequest, _ form: [String: String]) -> (String, String) {
     let header = request.headers.first { $0.name.lowercased() == "authorization" }?.value ?? ""
     guard header.hasPrefix("Basic "), let data = Data(base64Encoded: String(header.dropFirst(6))) else {
@@ -125,7 +125,7 @@ extension WorkspaceState {
   }
 }
 
-/// Text of the form `a=1&b=2`, its encoding undone.
+/// Text of the form `a=1&b=2`, decoded.
 enum FormText {
   static func members(of text: String) -> [String: String] {
     Dictionary(

@@ -1,12 +1,12 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// What an endpoint writes about itself (serving-api.md E14 to E16).
+/// The logs of an endpoint (serving-api.md E14 to E16).
 extension WorkspaceState {
   enum Log { case server, build }
 
-  /// The server's log follows the active config alone (serving-api.md Q63); the build's can be read of a config on its
-  /// way or given up.
+  /// The server log belongs to the active config only (serving-api.md Q63); the build log can be read of a pending or
+  /// failed config.
   func logs(_ name: String, _ entity: String, of kind: Log) -> Reply {
     guard let endpoint = endpoints[name] else { return missing(name) }
     func named(_ version: Version?) -> WireServedEntity? {
@@ -31,7 +31,7 @@ extension WorkspaceState {
       headers: [("Content-Type", "text/plain")])
   }
 
-  /// Only of an endpoint that is ready.
+  /// Only of a ready endpoint.
   func openAPI(_ name: String) -> Reply {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard endpoint.isReady else { return .error(400, "INVALID_STATE", "Endpoint '\(name)' is not ready.") }

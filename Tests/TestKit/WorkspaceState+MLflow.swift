@@ -1,8 +1,8 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// The same registered models in the form of an MLflow server (serving-api.md 1.5): versions are texts here, and an
-/// alias that is missing is a bad request.
+/// The same registered models in the form of an MLflow server (serving-api.md 1.5): versions are strings here, and a
+/// missing alias is a bad request.
 extension WorkspaceState {
   mutating func mlflow(_ method: String, _ parts: [String], query: [String: String]) -> Reply {
     let name = query["name"] ?? ""
@@ -11,7 +11,7 @@ extension WorkspaceState {
       return models[name].map { Reply(json: ["registered_model": registered(name, $0)]) } ?? missingModel(name)
     case ("GET", "databricks/registered-models/get"):
       guard let model = models[name] else { return missingModel(name) }
-      // The registry of a workspace has no aliases at all.
+      // The registry of a workspace has no aliases.
       var databricks = registered(name, model).objectValue ?? [:]
       databricks["aliases"] = nil
       databricks["id"] = .string("registered-\(name)")
@@ -56,7 +56,7 @@ extension WorkspaceState {
     ]
   }
 
-  /// Two a page, in no order; the filter is `name='…'`.
+  /// Two per page, unordered; the filter is `name='…'`.
   private func search(_ query: [String: String]) -> Reply {
     let parts = (query["filter"] ?? "").split(separator: "'", omittingEmptySubsequences: false).map(String.init)
     let name = parts.count == 3 ? parts[1] : ""

@@ -5,13 +5,13 @@ extension WorkspaceState {
   struct Model {
     var versions: [Int64: ModelVersionStatus]
     var aliases: [String: Int64]
-    /// Versions that are `PENDING_REGISTRATION` for so many looks yet (serving-api.md Q38).
+    /// Versions that are `PENDING_REGISTRATION` for this many more reads (serving-api.md Q38).
     var registering: [Int64: Int] = [:]
     /// Tags of versions, such as `task`.
     var tags: [Int64: [String: String]] = [:]
   }
 
-  /// What a look at a version finds; one that is being registered comes a look closer to its end.
+  /// What a read of a version returns; a version that is being registered advances by one read.
   mutating func status(of number: Int64, in model: String) -> ModelVersionStatus? {
     guard let status = models[model]?.versions[number] else { return nil }
     guard let left = models[model]?.registering[number], left > 0 else { return status }
@@ -19,7 +19,7 @@ extension WorkspaceState {
     return .pendingRegistration
   }
 
-  /// The registered models: Unity Catalog's look-ups, and the plane's call that registers a directory.
+  /// The registered models: Unity Catalog's lookups, and the plane's call that registers a directory.
   mutating func catalog(
     _ method: String, _ parts: [String], _ body: JSONValue?, query: [String: String]
   ) -> Reply {
@@ -88,7 +88,7 @@ extension WorkspaceState {
     return Reply(json: version.json)
   }
 
-  /// One version a page, in no order, an empty page before each (serving-api.md 1.4).
+  /// One version per page, unordered, with an empty page before each (serving-api.md 1.4).
   private func versionPage(_ name: String, _ model: Model, token: String?) -> Reply {
     let numbers = model.versions.keys.sorted { ($0 &* 40503 % 127, $0) < ($1 &* 40503 % 127, $1) }
     let index = token.flatMap { Int($0) } ?? 0

@@ -1,9 +1,9 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// Who may do what with an endpoint: keyed by its id (serving-api.md 1.2).
+/// The permissions on an endpoint, keyed by its id (serving-api.md 1.2).
 extension WorkspaceState {
-  /// One principal's own right on an endpoint.
+  /// One principal's own permission on an endpoint.
   struct Grant: Hashable {
     var principal: Principal
     var level: String
@@ -14,14 +14,14 @@ extension WorkspaceState {
     }
   }
 
-  /// Somebody, or a group.
+  /// A user, a service principal or a group.
   struct Principal: Hashable {
     /// `user_name`, `group_name` or `service_principal_name`.
     var kind: String
     var name: String
   }
 
-  /// Weakest first.
+  /// From weakest to strongest.
   static let levels = ["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
   private static let kinds = ["user_name", "group_name", "service_principal_name"]
 
@@ -41,7 +41,7 @@ extension WorkspaceState {
     }
   }
 
-  /// `PUT` replaces every direct grant, `PATCH` adds and changes; neither touches what is inherited.
+  /// `PUT` replaces every direct grant, `PATCH` adds and changes; neither changes inherited grants.
   private mutating func setGrants(of id: String, _ body: JSONValue?, replaces: Bool) -> Reply {
     if let endpoint = endpoints.values.first(where: { $0.id == id }), !mayManage(endpoint) { return denied(endpoint) }
     var wanted: [Grant] = []
@@ -66,7 +66,7 @@ extension WorkspaceState {
     return accessList(of: id)
   }
 
-  /// With what the administrators inherit, as a workspace shows it.
+  /// With the grants that administrators inherit, as a workspace shows it.
   private func accessList(of id: String) -> Reply {
     let admins = Principal(kind: "group_name", name: "admins")
     let direct = (grants[id] ?? []).map { grant in
@@ -89,7 +89,7 @@ extension WorkspaceState {
     ])
   }
 
-  /// What the caller may do: by a grant of their own, of a group of theirs, or as administrators.
+  /// What the caller may do: through a direct grant, a group, or as an administrator.
   func permissionLevel(of endpoint: Endpoint) -> String? {
     let caller = identities.caller
     let groups = identities.groups.filter { $0.value.contains(caller.name) }.map(\.key)

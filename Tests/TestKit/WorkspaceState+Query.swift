@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 internal import ServingAPI
 
-/// Questions to endpoints (serving-api.md 1.3).
+/// Queries of endpoints (serving-api.md 1.3).
 extension WorkspaceState {
   /// `{name}/invocations`, `{name}/served-models/{entity}/invocations`, and OpenAI's path with the endpoint as the
   /// model.
@@ -18,7 +18,7 @@ extension WorkspaceState {
     guard let entity = active.config.entities.first(where: { $0.resolvedName == wanted }) else {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Served entity '\(wanted)' does not exist.")
     }
-    // The request is held while it wakes.
+    // The request is held while the endpoint wakes.
     endpoints[name]?.isAtZero = false
     return answer(of: entity, body)
   }

@@ -18,7 +18,7 @@ extension WorkspaceState {
     return nil
   }
 
-  /// Nil where the config is accepted.
+  /// Nil if the config is accepted.
   func refusal(of config: WireConfig?, for name: String) -> Reply? {
     guard let config else { return nil }
     if config.members["served_entities"] != nil, config.members["served_models"] != nil {
@@ -44,7 +44,7 @@ extension WorkspaceState {
     guard let model = entity.entityName, let version = entity.entityVersion else {
       return .invalid("A served entity needs entity_name and entity_version.")
     }
-    // Unity Catalog's numbers are no versions here (serving-api.md Q4).
+    // Unity Catalog's numbers are not versions here (serving-api.md Q4).
     guard (entity.members["entity_version"] ?? entity.members["model_version"])?.stringValue != nil else {
       return .error(400, "MALFORMED_REQUEST", "entity_version: a string was expected, got \(version).")
     }
@@ -86,7 +86,7 @@ extension WorkspaceState {
     "min_provisioned_throughput", "max_provisioned_throughput", "provisioned_model_units",
   ]
 
-  /// Models that were never set are taken as they come.
+  /// Models that were never set are accepted as they are.
   private func refusal(ofVersion version: String, of model: String) -> Reply? {
     guard let registered = models[model] else { return nil }
     guard let number = Int64(version), let status = registered.versions[number] else {
@@ -98,7 +98,7 @@ extension WorkspaceState {
     return nil
   }
 
-  /// What is only for models of one's own is refused for a model elsewhere (serving-api.md Q7).
+  /// Fields that apply only to custom models are refused for external ones (serving-api.md Q7).
   private func refusal(ofExternal entity: WireServedEntity) -> Reply? {
     let foreign = ["entity_name", "entity_version", "workload_type", "workload_size"] + Self.throughputFields
     guard let field = foreign.first(where: { entity.members[$0].map { !$0.isNull } == true }) else { return nil }
@@ -120,7 +120,7 @@ extension WorkspaceState {
     return nil
   }
 
-  /// What an endpoint that is there cannot become (serving-api.md 3: recreate).
+  /// Changes that an existing endpoint cannot take (serving-api.md 3: recreate).
   private func refusal(ofChange config: WireConfig, for name: String) -> Reply? {
     guard let live = endpoints[name]?.active?.config else { return nil }
     if live.entities.contains(where: \.isExternal) != config.entities.contains(where: \.isExternal) {
@@ -149,6 +149,6 @@ extension WireServedEntity {
 }
 
 extension WireConfig {
-  /// Whether it serves anything but other people's models: only then is there telemetry (serving-api.md E10).
+  /// Whether it serves a custom model: only then does it have telemetry (serving-api.md E10).
   var hasOwnModels: Bool { entities.contains { !$0.isExternal } }
 }

@@ -20,7 +20,7 @@ extension WorkspaceState {
     return routed(request.method, path, body, query: request.apiQuery)
   }
 
-  /// The same for somebody who needs no token.
+  /// The same for a caller who needs no token.
   mutating func handle(_ method: String, _ path: String, _ body: JSONValue?, by user: String) -> Reply {
     let caller = identities.caller
     let admins = identities.groups["admins"]
@@ -88,7 +88,7 @@ extension WorkspaceState {
     }
   }
 
-  /// What is asked before a write is even read: who may, and how many were let through.
+  /// Checks before a write is even read: the caller's permission, and the rate limit.
   private mutating func refusal(ofWrite method: String, to name: String, _ parts: [String]) -> Reply? {
     if foundationEndpoint(name) != nil {
       return .error(403, "PERMISSION_DENIED", "Endpoint '\(name)' is owned by Databricks.")
@@ -116,7 +116,7 @@ extension HTTPRequest {
     return afterScheme.drop { $0 != "/" }
   }
 
-  /// The URL's path, its encoding undone.
+  /// The URL's path, decoded.
   var apiPath: String {
     let path = apiPathAndQuery.prefix { $0 != "?" }
     return path.contains("%") ? FormText.decoded(String(path).replacing("+", with: "%2B")) : String(path)

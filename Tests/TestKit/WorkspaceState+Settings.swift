@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import ServingAPI
 
 extension WorkspaceState {
-  /// What an endpoint has beside its config and tags. None of it makes a config version (serving-api.md 2.3).
+  /// What an endpoint has besides its config and tags. None of it creates a config version (serving-api.md 2.3).
   struct Settings {
     var description = ""
     var isRouteOptimized = false
@@ -15,7 +15,7 @@ extension WorkspaceState {
 }
 
 extension WorkspaceState.Settings {
-  /// Takes over what a create may carry (serving-api.md E1), but telemetry.
+  /// Applies the settings that a create may contain (serving-api.md E1), except telemetry.
   mutating func set(fromCreate body: JSONValue?, _ habits: WorkspaceHabits) -> Reply? {
     description = body?["description"]?.stringValue ?? ""
     isRouteOptimized = body?["route_optimized"]?.boolValue ?? false
@@ -26,8 +26,8 @@ extension WorkspaceState.Settings {
     return setGateway(wanted, habits)
   }
 
-  /// Puts into an answer what it echoes (serving-api.md 3). `rate_limits` of old and `budget_policy_id` are never in
-  /// one (serving-api.md Q19).
+  /// Adds to a response what the API echoes (serving-api.md 3). The old `rate_limits` and `budget_policy_id` are never
+  /// in one (serving-api.md Q19).
   func show(in wire: inout WireEndpoint, of name: String, _ habits: WorkspaceHabits, salt: UInt64) {
     if !(description.isEmpty && habits.omitsEmptyDescription) { wire.description = description }
     wire.routeOptimized = isRouteOptimized
@@ -45,7 +45,7 @@ extension WorkspaceState.Settings {
 }
 
 extension WorkspaceState {
-  /// Tags (serving-api.md E6). Never blocked by an update under way.
+  /// Tags (serving-api.md E6). Never blocked by an update in progress.
   mutating func patchTags(_ name: String, _ patch: WireTagPatch) -> Reply {
     guard var endpoint = endpoints[name] else { return missing(name) }
     var tags = WireTag.dictionary(endpoint.tags)
@@ -57,7 +57,7 @@ extension WorkspaceState {
     return Reply(json: habits.answersTagsAsArray ? answer["tags"] : answer)
   }
 
-  /// Notifications (serving-api.md E9). The lists that the patch leaves out become empty.
+  /// Notifications (serving-api.md E9). Lists that the patch omits become empty.
   mutating func patchNotifications(_ name: String, _ body: JSONValue?) -> Reply {
     guard endpoints[name] != nil else { return missing(name) }
     let wanted = body?["email_notifications"]

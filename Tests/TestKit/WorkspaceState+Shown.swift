@@ -13,7 +13,7 @@ extension WorkspaceState {
 
   private var isRandom: Bool { if case .random = habits.order { true } else { false } }
 
-  /// The list names the models only, and no settings but the gateway's (serving-api.md E2).
+  /// The list contains only the models, and no settings except the gateway's (serving-api.md E2).
   private func item(_ endpoint: Endpoint) -> WireEndpoint {
     var item = shown(endpoint)
     item.pendingConfig = nil
@@ -61,7 +61,7 @@ extension WorkspaceState {
     endpoint.active == nil ? !habits.hidesFirstFailure : habits.keepsPendingAfterFailure
   }
 
-  /// Whether an update is still so young that its state has a word nobody knows.
+  /// Whether an update is still so new that its state is an unknown value.
   private func isNew(_ pending: Pending) -> Bool { pending.looks < habits.newWordLooks }
 
   private func update(of endpoint: Endpoint) -> UpdateState {
@@ -102,7 +102,7 @@ extension WorkspaceState {
         routes: habits.order.sorted(routes, salt: answered &+ 1) { $0.servedEntityName ?? "" })
     }
     config.servedEntities = habits.order.sorted(entities, salt: answered, by: \.resolvedName)
-    // One live capture has the mirror in another order than the entities (serving-api.md Q22).
+    // One live capture has the mirror in a different order than the entities (serving-api.md Q22).
     if habits.mirrors {
       config.servedModels = habits.order.sorted(entities, salt: answered &+ 2, by: \.resolvedName).map(\.asModel)
     }
@@ -113,7 +113,7 @@ extension WorkspaceState {
 
   private static let foundationNames = ["databricks-claude-sonnet-4", "databricks-meta-llama-3-3-70b-instruct"]
 
-  /// A pay-per-token endpoint, which nobody may change (serving-api.md E2).
+  /// A pay-per-token endpoint, which no user may change (serving-api.md E2).
   func foundationEndpoint(_ name: String) -> WireEndpoint? {
     guard habits.hasFoundationEndpoints, Self.foundationNames.contains(name) else { return nil }
     let entity: JSONValue = [
@@ -140,6 +140,6 @@ extension WireServedEntity {
 }
 
 extension JSONValue {
-  /// Whether it says nothing: `""`, `[]` or `{}`.
+  /// Whether it is empty: `""`, `[]` or `{}`.
   fileprivate var isEmpty: Bool { self == "" || self == .array([]) || self == .object([:]) }
 }

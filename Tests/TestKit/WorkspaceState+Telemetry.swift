@@ -6,13 +6,12 @@ extension WorkspaceState {
   /// What an endpoint writes into tables of Unity Catalog (serving-api.md E10).
   struct Telemetry {
     var profile: String
-    /// Nil where a profile was named that somebody else made.
+    /// Nil if the config named a profile that somebody else created.
     var logsTable: String?
     var features: JSONValue?
     var samplingFraction: JSONValue?
 
-    /// The profile in the place of the table names (serving-api.md Q21); the payload table is named after the logs
-    /// table.
+    /// The profile instead of the table names (serving-api.md Q21); the payload table is named after the logs table.
     func shown(_ habits: WorkspaceHabits) -> JSONValue {
       var members: [String: JSONValue] = ["telemetry_profile_id": .string(profile)]
       members["enabled_telemetry_features"] = features
@@ -26,7 +25,7 @@ extension WorkspaceState {
     }
   }
 
-  /// Refused while an update is under way, and where there is nothing to observe. `{}` removes.
+  /// Refused during an update, and if there is nothing to observe. `{}` removes it.
   mutating func patchTelemetry(_ name: String, _ body: JSONValue?) -> Reply {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard !endpoint.update.isUpdating else {
@@ -54,7 +53,7 @@ extension WorkspaceState {
 }
 
 extension WorkspaceState.Telemetry {
-  /// Nil where the config names neither tables nor a profile. Tables that are named make a new profile.
+  /// Nil if the config names neither tables nor a profile. Tables that are named create a new profile.
   init?(_ wanted: JSONValue, after before: Self?, id: String) {
     let logs = wanted["table_names"]?["logs_table"]?.stringValue
     if wanted["table_names"]?.objectValue?.isEmpty == false {
@@ -78,7 +77,7 @@ extension WorkspaceState.Telemetry {
 }
 
 extension WorkspaceState.Settings {
-  /// A create drops telemetry without a word where there is nothing to observe (serving-api.md E10).
+  /// A create silently drops telemetry if there is nothing to observe (serving-api.md E10).
   mutating func setTelemetry(fromCreate body: JSONValue?, hasOwnModels: Bool, _ habits: WorkspaceHabits, id: String) {
     guard hasOwnModels else { return }
     if let wanted = body?["telemetry_config"] {

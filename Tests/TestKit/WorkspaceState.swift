@@ -2,30 +2,30 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import ServingAPI
 
-/// The endpoints of a workspace and how they change: the state machine of serving-api.md 2, as a value. Each look at
-/// an endpoint takes its update one step further.
+/// The endpoints of a workspace and how they change: the state machine of serving-api.md 2, as a value. Each read of an
+/// endpoint advances its update by one step.
 struct WorkspaceState {
   var endpoints: [String: Endpoint] = [:]
   var models: [String: Model] = [:]
   var identities = Identities()
-  /// Direct grants by endpoint id; an id keeps its own after the endpoint is gone (serving-api.md Q42).
+  /// Direct grants by endpoint id; an id keeps its grants after the endpoint is deleted (serving-api.md Q42).
   var grants: [String: [Grant]] = [:]
   var habits = WorkspaceHabits()
-  /// By `model/version`; each rollout takes the first, the last one stays.
+  /// By `model/version`; each rollout takes the first one, and the last one stays.
   var fates: [String: [VersionFate]] = [:]
-  /// By `model/version`; other versions say "Hello from v" and their number.
+  /// By `model/version`; other versions answer "Hello from v" and their number.
   var answers: [String: (status: Int, text: String)] = [:]
-  /// By `model/version`: what the model server and the build said.
+  /// By `model/version`: the output of the model server and the build.
   var logTexts: [String: (server: String, build: String)] = [:]
-  /// Milliseconds since 1970 for the timestamps of endpoints; a second later with each change.
+  /// Milliseconds since 1970 for the timestamps of endpoints; one second later with each change.
   var clock: Int64 = 1_767_225_600_000
-  /// Milliseconds since 1970 by the workspace's own clock, which only the double moves.
+  /// Milliseconds since 1970 by the workspace's own clock, which only the double advances.
   var now: Int64 = 1_767_225_600_000
-  /// Counts the calls, so that no two answers are shuffled alike.
+  /// Counts the calls, so that no two responses are shuffled alike.
   var answered: UInt64 = 0
-  /// When creates and config updates were let through, for the limit.
+  /// When creates and config updates were allowed, for the limit.
   var writesLetThrough: [Int64] = []
-  /// Names whose endpoint is gone and that cannot be used yet, with how many creates that will cost.
+  /// Names whose endpoint was deleted and that cannot be used yet, with the number of creates that will fail.
   var lingering: [String: Int] = [:]
   private var made = 0
 
@@ -60,7 +60,7 @@ struct WorkspaceState {
     var fate: VersionFate
     var polls: Int
     var looks = 0
-    /// When it began, by the workspace's clock.
+    /// When it started, by the workspace's clock.
     var began: Int64
   }
 
@@ -106,11 +106,11 @@ struct WorkspaceState {
     guard endpoints.removeValue(forKey: name) != nil else { return missing(name) }
     if habits.nameLingers > 0 { lingering[name] = habits.nameLingers }
     _ = tick()
-    // MLflow's client reads the answer as JSON, so a workspace must send an object.
+    // MLflow's client parses the response as JSON, so a workspace must send an object.
     return Reply(json: [:])
   }
 
-  /// Somebody stops the update under way, in the web page.
+  /// A user stops the update in progress in the web UI.
   mutating func cancelUpdate(_ name: String) {
     guard var endpoint = endpoints[name], endpoint.pending != nil else { return }
     endpoint.pending = nil
@@ -119,7 +119,7 @@ struct WorkspaceState {
     endpoints[name] = endpoint
   }
 
-  /// Stop (serving-api.md E12). Its compute is given back; there is no word of its own for that (serving-api.md 2.4).
+  /// Stop (serving-api.md E12). Its compute is released; this has no state of its own (serving-api.md 2.4).
   mutating func stop(_ name: String) -> Reply {
     guard var endpoint = endpoints[name] else { return missing(name) }
     guard !endpoint.update.isUpdating, endpoint.active != nil else {
@@ -132,7 +132,7 @@ struct WorkspaceState {
     return reply(to: name)
   }
 
-  /// Start (serving-api.md E12). It makes a new config version of the same content.
+  /// Start (serving-api.md E12). It creates a new config version with the same content.
   mutating func start(_ name: String) -> Reply {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard endpoint.isStopped, let active = endpoint.active else {
@@ -164,9 +164,9 @@ struct WorkspaceState {
     return first
   }
 
-  // MARK: - Looks
+  // MARK: - Reads
 
-  /// The endpoint as it is, and one step on afterwards.
+  /// The endpoint as it is, and afterwards advanced by one step.
   mutating func look(_ name: String) -> Reply {
     if let foundation = foundationEndpoint(name) { return Reply(json: foundation.json) }
     guard endpoints[name] != nil else { return missing(name) }
@@ -214,7 +214,7 @@ struct WorkspaceState {
 }
 
 extension VersionFate {
-  /// Of several entities the worst off decides.
+  /// Of several entities, the one with the worst outcome decides.
   fileprivate var weight: Int {
     switch self {
     case .ready(let polls): polls
@@ -235,7 +235,7 @@ extension VersionFate {
 }
 
 extension WireServedEntity {
-  /// Under which the double keeps what a version does.
+  /// The key under which the double stores the behavior of a version.
   var fateKey: String { "\(entityName ?? "")/\(entityVersion ?? "")" }
 }
 

@@ -6,11 +6,11 @@ import Planning
 import TestKit
 import Testing
 
-/// What may become of a rollout or of an endpoint, beside the switches.
+/// What may happen to a rollout or an endpoint, besides the switches.
 @Suite struct FateTests {
   private typealias World = ControllerWorld
 
-  @Test func `a rollout slower than its deadline is left alone, and is done when it is done`() async throws {
+  @Test func `a rollout slower than its deadline is left alone and completes later`() async throws {
     let rig = try WorkspaceRig()
     try await rig.apply(.chat("1"))
     rig.workspace.setFate(.readyAfter(.seconds(3 * 3600)), model: World.model, version: "2")
@@ -27,7 +27,7 @@ import Testing
     try await rig.requireInSync(slow, try await rig.apply(slow), "when it is done")
   }
 
-  @Test func `an endpoint that is deleted while it is waited for is made again`() async throws {
+  @Test func `an endpoint that is deleted during a wait is created again`() async throws {
     let rig = try WorkspaceRig()
     try await rig.apply(.chat("1"))
     rig.workspace.setFates([.vanishes(polls: 2), .ready()], model: World.model, version: "2")
@@ -44,7 +44,7 @@ import Testing
     #expect(rig.workspace.endpoint("chat")?.id == id)
   }
 
-  @Test func `an update that a person cancels is not sent again`() async throws {
+  @Test func `an update that a user canceled is not sent again`() async throws {
     let rig = try WorkspaceRig()
     try await rig.apply(.chat("1"))
     rig.workspace.setFate(.hangs, model: World.model, version: "2")
@@ -57,15 +57,14 @@ import Testing
     #expect(rig.world.liveVersion() == "1")
   }
 
-  @Test func `an endpoint at zero is in sync`() async throws {
+  @Test func `an endpoint scaled to zero is in sync`() async throws {
     let rig = try WorkspaceRig()
     try await rig.apply(.chat("1"))
     rig.workspace.scaleToZero("chat")
     try await rig.requireNoDrift(.chat("1"), "at zero")
   }
 
-  @Test func `an endpoint that a person stopped is held, not written to, and in sync once it is started`() async throws
-  {
+  @Test func `an endpoint that a user stopped is held, not written to, and in sync once it is started`() async throws {
     let rig = try WorkspaceRig()
     try await rig.apply(.chat("1"))
     rig.workspace.stop("chat")
@@ -79,7 +78,7 @@ import Testing
     try await rig.requireNoDrift(.chat("1"), "started")
   }
 
-  @Test func `a preview that is off is told in the server's words, and the endpoint comes up when it is on`()
+  @Test func `a preview that is off is reported in the server's words, and the endpoint becomes ready when it is on`()
     async throws
   {
     let rig = try WorkspaceRig { $0.gatedModels = [World.model] }
@@ -90,8 +89,7 @@ import Testing
     try await rig.requireInSync(.chat("2"), try await rig.apply(.chat("2")), "the preview is on")
   }
 
-  @Test func `a gateway block that is not taken is told in the server's words, and the rest is in place`() async throws
-  {
+  @Test func `a refused gateway block is reported in the server's words, and the rest is applied`() async throws {
     let rig = try WorkspaceRig { $0.refusedGatewayBlocks = ["usage_tracking_config"] }
     var settings = SideSettings.everything
     settings.gateway = nil

@@ -2,16 +2,16 @@ import CanonicalJSON
 import LibCurl
 import ServingAPI
 
-/// Changes calls and answers on their way: what the client does against a quirk is undone, so that a test shows what would
-/// come of it.
+/// Changes calls and responses in transit: it undoes what the client does against a quirk, so that a test shows what
+/// would happen without it.
 struct Meddling: Sendable {
-  /// Changes the body of a call; its method and path are given.
+  /// Changes the body of a call with the given method and path.
   var body: @Sendable (_ method: String, _ path: String, inout JSONValue) -> Void = { _, _, _ in }
   /// Changes the whole call.
   var request: @Sendable (inout HTTPRequest) -> Void = { _ in }
-  /// Changes the JSON of an answer.
+  /// Changes the JSON of a response.
   var answer: @Sendable (_ method: String, _ path: String, inout JSONValue) -> Void = { _, _, _ in }
-  /// Whether answers are touched at all.
+  /// Whether responses are changed at all.
   var touchesAnswers = false
 
   func send(_ asked: HTTPRequest, over inner: Transport) async throws -> APIResponse {

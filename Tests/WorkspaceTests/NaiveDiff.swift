@@ -1,7 +1,7 @@
 import CanonicalJSON
 
-/// How a tool compares that knows no meaning: what was sent with what is shown, member by member and lists by place. It
-/// stands in for our own diff where a test takes that out.
+/// How a tool compares that does not know the meaning of fields: what was sent with what is shown, member by member and
+/// lists by index. It replaces our own diff if a test removes that.
 enum NaiveDiff {
   /// The paths at which they differ.
   static func paths(_ sent: JSONValue?, _ shown: JSONValue?, at path: String = "") -> [String] {
@@ -22,7 +22,7 @@ enum NaiveDiff {
 }
 
 extension WorkspaceRig {
-  /// What such a tool would call drift, after an apply, in the create's body and in that of the last config update.
+  /// What such a tool would call drift after an apply, in the create's body and in that of the last config update.
   var naiveDrift: [String] {
     let shown = shown()
     let created = NaiveDiff.paths(lastBody("POST", "/serving-endpoints"), shown)

@@ -1,21 +1,21 @@
 import Testing
 
-/// One row of the list of quirks, serving-api.md 4: what bites, and what is shown about it.
+/// One row of the list of quirks, serving-api.md 4: what does harm, and what the test shows about it.
 struct Quirk: Sendable, CustomTestStringConvertible {
-  /// As there: Q1 to Q79.
+  /// The number in that list: Q1 to Q79.
   let number: Int
-  /// What bites.
+  /// What does harm.
   let what: String
   let answer: Answer
 
   enum Answer: Sendable {
-    /// A check that throws ``QuirkViolation`` where the quirk bites.
+    /// A check that throws ``QuirkViolation`` if the quirk does harm.
     case checked(canBeTakenOut: Bool, Check)
-    /// Why no call and no diff of ours can meet it.
+    /// Why none of our calls and diffs can meet it.
     case noConcern(String)
   }
 
-  /// Whether what we do against the quirk is done, or undone by the test on the way.
+  /// Whether the handling of the quirk is in place, or undone by the test in transit.
   enum Handling: Sendable { case inPlace, takenOut }
 
   typealias Check = @Sendable (Handling) async throws -> Void
@@ -25,12 +25,12 @@ struct Quirk: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { "Q\(number) \(what)" }
 
-  /// A row whose check holds as it is.
+  /// A row whose check passes as it is.
   static func checked(_ number: Int, _ what: String, _ check: @escaping @Sendable () async throws -> Void) -> Quirk {
     Quirk(number: number, what: what, answer: .checked(canBeTakenOut: false) { _ in try await check() })
   }
 
-  /// A row whose check fails once the handling is taken out.
+  /// A row whose check fails if the handling is removed.
   static func removable(_ number: Int, _ what: String, _ check: @escaping Check) -> Quirk {
     Quirk(number: number, what: what, answer: .checked(canBeTakenOut: true, check))
   }

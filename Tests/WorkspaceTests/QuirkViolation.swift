@@ -1,9 +1,9 @@
-/// What a check of this suite finds wrong.
+/// The problem that a check of this suite finds.
 struct QuirkViolation: Error, CustomStringConvertible {
   let description: String
 }
 
-/// - Throws: ``QuirkViolation`` where it does not hold.
+/// - Throws: ``QuirkViolation`` if it does not hold.
 func require(_ holds: Bool, _ claim: @autoclosure () -> String) throws {
   if !holds { throw QuirkViolation(description: claim()) }
 }

@@ -5,7 +5,7 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// 4.7: how a person's settings lead to a token, and what becomes of it.
+/// 4.7: how a user's settings lead to a token, and what happens to it.
 extension Quirk {
   static let access: [Quirk] = [
     .checked(75, "two kinds of credentials are an error that names both") {
@@ -38,7 +38,7 @@ extension Quirk {
       let waited = rig.world.now - before
       try require(waited >= .seconds(120), "waited \(waited)")
     },
-    .removable(78, "a token ends in the middle of a wait") { handling in
+    .removable(78, "a token expires during a wait") { handling in
       let rig = try WorkspaceRig { $0.tokenLife = .seconds(5) }
       rig.workspace.setFate(.readyAfter(.seconds(60)), model: ControllerWorld.model, version: "1")
       rig.workspace.setPersonalToken("token-without-renewal", of: "deployer@example.com")
@@ -61,15 +61,15 @@ extension Quirk {
       let result = await rig.world.converge(["chat"], of: fleet, reconciler, ConvergenceLimits(timeout: .seconds(600)))
         .first
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
-      try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were asked for")
+      try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were requested")
     },
-    .checked(79, "a login page may come with status 200") {
+    .checked(79, "a login page may have status 200") {
       for page in [WorkspaceDouble.Fault.loginPage, .privateLink] {
         let rig = try WorkspaceRig()
         rig.workspace.setPlan { _, _ in page }
         do {
           _ = try await APIProvider(rig.client).list()
-          throw QuirkViolation(description: "\(page) was taken for a list")
+          throw QuirkViolation(description: "\(page) was read as a list")
         } catch let error as ServingError {
           try require(error.kind == .permissionDenied, "\(page) is \(error.kind)")
         }
@@ -77,7 +77,7 @@ extension Quirk {
     },
   ]
 
-  /// Why these settings lead nowhere.
+  /// The reason why these settings are refused.
   private static func refusal(_ environment: [String: String]) -> String {
     let resolver = TargetResolver(
       environment: environment, readFile: { _ throws(TargetError) in nil },

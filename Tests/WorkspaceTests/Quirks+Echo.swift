@@ -8,11 +8,11 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// 4.2: what comes back differs from what was sent and is no drift.
+/// 4.2: what is read back differs from what was sent and is not drift.
 extension Quirk {
   static let echo: [Quirk] = [
     .removable(14, "the traffic of a single entity is filled in") { handling in
-      // Our own bodies say it; here it gets lost on the way, and the server fills it in.
+      // Our own bodies contain it; here it is lost in transit, and the server fills it in.
       let rig = try WorkspaceRig(.config { $0.set("traffic_config", nil) })
       let endpoint = DesiredEndpoint.chat("1")
       let result = try await rig.apply(endpoint)
@@ -24,18 +24,18 @@ extension Quirk {
       }
       try await rig.requireInSync(endpoint, result, "filled in")
     },
-    echoed(15, "both names come back on routes", "config.traffic_config.routes[0].served_model_name"),
+    echoed(15, "both names are returned on routes", "config.traffic_config.routes[0].served_model_name"),
     echoed(
-      16, "Small comes back beside concurrency", "config.served_entities[0].workload_size",
+      16, "Small is returned beside concurrency", "config.served_entities[0].workload_size",
       .chat([.llm("1", concurrency: ProvisionedConcurrency(min: 4, max: 4))])
     ) { $0.namesSizeBesideConcurrency = true },
-    echoed(17, "route_optimized and description come back where nobody set them", "route_optimized"),
+    echoed(17, "route_optimized and description are returned although nobody set them", "route_optimized"),
     echoed(18, "null and empty are the same", "description", .chat("1", settings: SideSettings())) {
       $0.writesNullForEmpty = true
     },
     echoed(19, "budget_policy_id is never echoed", "budget_policy_id", .chat("1")),
     .checked(20, "burst_scaling_enabled and plaintext secrets are never echoed") {
-      // No manifest can say them: where somebody else's endpoint has them, it is not taken over.
+      // No manifest can express them: if an endpoint outside the fleet has them, it is not adopted.
       let rig = try WorkspaceRig()
       rig.workspace.foreign(
         "POST", "/api/2.0/serving-endpoints",
@@ -55,10 +55,10 @@ extension Quirk {
         ])
       _ = rig.shown()
       let result = try await rig.apply(.chat("1"), .rigAdopting)
-      try require(result?.isInSync != true, "it was taken over")
+      try require(result?.isInSync != true, "it was adopted")
       try require(rig.workspace.writes.allSatisfy { $0.method != "PUT" }, "its config was replaced")
     },
-    .removable(21, "table_names come back as a profile; a profile nobody asked for stays") { handling in
+    .removable(21, "table_names are returned as a profile; a profile that nobody requested stays") { handling in
       let rig = try WorkspaceRig { $0.givesTelemetry = true }
       let unmanaged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "nlp"]))
       try await rig.requireInSync(unmanaged, try await rig.apply(unmanaged), "unmanaged")
@@ -75,19 +75,19 @@ extension Quirk {
       try await rig.requireNoDrift(managed, "managed")
     },
     echoed(
-      22, "entities and tags come in an order of the server's own", "config.served_entities[0].name",
+      22, "entities and tags are returned in the server's own order", "config.served_entities[0].name",
       .chat([.llm("1", name: "a", traffic: 50), .llm("2", name: "b", traffic: 50)])
     ) { $0.order = .descending },
     .noConcern(
       23, "scale_to_zero_enabled is forced to false for some system.ai models",
       "those are pay-per-token and provisioned throughput; custom models, which Setpoint serves, keep what was sent"),
-    .removable(24, "aliases come back only where they are asked for") { handling in
+    .removable(24, "aliases are returned only on request") { handling in
       let forget = Meddling(request: { $0.url = $0.url.replacing("include_aliases=true", with: "") })
       let rig = try WorkspaceRig(handling == .takenOut ? forget : Meddling())
       let aliases = try await ModelDirectoryClient(rig.client).model(ControllerWorld.model).aliases ?? []
       try require(aliases.map(\.aliasName) == ["champion"], "the aliases are \(aliases.map(\.aliasName))")
     },
-    .removable(25, "inherited grants and the deployer's own are no drift") { handling in
+    .removable(25, "inherited grants and the deployer's own are not drift") { handling in
       let flatten = Meddling.answers { path, json in
         guard path.contains("/permissions/") else { return }
         json.changeEach("access_control_list") { entry in
@@ -104,8 +104,8 @@ extension Quirk {
       try require(
         grants == ["support": "CAN_QUERY", "deployer@example.com": "CAN_MANAGE"], "the grants are \(grants)")
     },
-    echoed(26, "members appear that nobody knows", "a_member_of_the_future") { $0.speaksOfTheFuture = true },
-    .removable(27, "a list compared by place tells of the wrong element") { handling in
+    echoed(26, "unknown members appear", "a_member_of_the_future") { $0.speaksOfTheFuture = true },
+    .removable(27, "a list compared by index reports the wrong element") { handling in
       let three = ["a", "b", "c"].enumerated().map { index, name in
         ServedEntity.llm("\(index + 1)", name: name, traffic: index == 0 ? 100 : 0)
       }
@@ -152,7 +152,7 @@ extension Quirk {
     },
   ]
 
-  /// With our diff nothing differs after an apply; with one that knows no meaning, this path does.
+  /// With our diff nothing differs after an apply; with one that does not know the meaning of fields, this path does.
   private static func echoed(
     _ number: Int, _ what: String, _ path: String, _ endpoint: DesiredEndpoint? = nil,
     _ habits: @escaping @Sendable (inout WorkspaceHabits) -> Void = { _ in }

@@ -7,14 +7,14 @@ import Planning
 import ServingAPI
 import TestKit
 
-/// 4.1: what a request has to look like.
+/// 4.1: the required form of a request.
 extension Quirk {
   static let encoding: [Quirk] = [
     .removable(1, "an omitted scale_to_zero_enabled: false is refused") { handling in
       let drop = Meddling.entities { if $0["scale_to_zero_enabled"] == false { $0.set("scale_to_zero_enabled", nil) } }
       try await createsAndUpdates(handling, drop)
     },
-    .removable(2, "inference tables cannot be switched off where false is dropped") { handling in
+    .removable(2, "inference tables cannot be switched off if false is dropped") { handling in
       let drop = Meddling.body("PUT", "/ai-gateway") { body in
         var table = body["inference_table_config"] ?? [:]
         if table["enabled"] == false { table.set("enabled", nil) }
@@ -31,7 +31,7 @@ extension Quirk {
       try require(shown == false, "the table's enabled is \(shown?.text() ?? "not there")")
       try await rig.requireNoDrift(endpoint(false), "switched off")
     },
-    .removable(3, "a gateway is replaced as a whole: what somebody else switched on must be sent again") { handling in
+    .removable(3, "a gateway is replaced as a whole: what another client switched on must be sent again") { handling in
       let drop = Meddling.body("PUT", "/ai-gateway") { $0.set("usage_tracking_config", nil) }
       let rig = try WorkspaceRig(handling == .takenOut ? drop : Meddling())
       func endpoint(_ calls: Int64) -> DesiredEndpoint {
@@ -48,7 +48,7 @@ extension Quirk {
       let shown = rig.workspace.member("ai_gateway", of: "chat")
       try require(shown?["usage_tracking_config"]?["enabled"] == true, "the gateway is \(shown?.text() ?? "gone")")
     },
-    .removable(4, "entity_version must be a text") { handling in
+    .removable(4, "entity_version must be a string") { handling in
       let number = Meddling.entities { entity in
         entity.set("entity_version", entity["entity_version"]?.stringValue.flatMap { Int64($0) }.map { .int($0) })
       }
@@ -59,7 +59,7 @@ extension Quirk {
       let concurrency = ProvisionedConcurrency(min: 4, max: 8)
       try await createsAndUpdates(handling, both, concurrency: concurrency)
     },
-    .removable(6, "a size that was computed once must not come along when concurrency takes its place") { handling in
+    .removable(6, "a computed size must not be sent when concurrency replaces it") { handling in
       let remember = Meddling.body("PUT", "/config") { body in
         body.changeEach("served_entities") { entity in
           if entity["workload_size"] == nil { entity.set("workload_size", "Small") }
@@ -78,7 +78,7 @@ extension Quirk {
       let both = Meddling.config { $0.set("served_models", $0["served_entities"]) }
       try await createsAndUpdates(handling, both)
     },
-    .removable(9, "traffic is needed from two entities on") { handling in
+    .removable(9, "traffic is required for two or more entities") { handling in
       let drop = Meddling.config { $0.set("traffic_config", nil) }
       let rig = try WorkspaceRig(handling == .takenOut ? drop : Meddling())
       let split = DesiredEndpoint.chat([
@@ -86,22 +86,22 @@ extension Quirk {
       ])
       try await rig.requireInSync(split, try await rig.apply(split), "two entities")
     },
-    .checked(10, "15 entities at most, each model and version once") {
+    .checked(10, "at most 15 entities, each model and version once") {
       let sixteen = (1...16).map {
         "    - {name: e\($0), model: a.b.m, entityVersion: \"\($0)\", workloadType: CPU, size: Small, "
           + "scaleToZero: false, traffic: \($0 == 1 ? 100 : 0)}"
       }
       try requireFinding("15", in: manifest("  servedEntities:\n" + sixteen.joined(separator: "\n")))
     },
-    .checked(11, "concurrency comes in fours") {
+    .checked(11, "concurrency is a multiple of four") {
       try requireFinding("4", in: manifest(flat("concurrency: {min: 3, max: 6}")))
     },
-    .checked(12, "names have a charset and a length, and databricks- is reserved") {
+    .checked(12, "names have a character set and a length limit, and databricks- is reserved") {
       try requireFinding("databricks-", in: manifest(flat("size: Small"), name: "databricks-chat"))
       try requireFinding("63", in: manifest(flat("size: Small"), name: String(repeating: "a", count: 64)))
       try requireFinding("name", in: manifest(flat("size: Small"), name: "a.b"))
     },
-    .removable(13, "names of served entities take no dots") { handling in
+    .removable(13, "names of served entities must not contain dots") { handling in
       let dots = Meddling.config { config in
         config.changeEach("served_entities") { $0.set("name", "main.support.qwen3-1") }
         config.set(
@@ -112,7 +112,7 @@ extension Quirk {
     },
   ]
 
-  /// An endpoint comes up and goes on to its next version, or the server refuses.
+  /// An endpoint becomes ready and updates to its next version, or the server refuses.
   static func createsAndUpdates(
     _ handling: Handling, _ undoing: Meddling, concurrency: ProvisionedConcurrency? = nil
   ) async throws {
@@ -146,7 +146,7 @@ extension Quirk {
     """
   }
 
-  /// What a person is told of a manifest before anything is sent, rules included.
+  /// What a user is told about a manifest before anything is sent, rules included.
   static func findings(_ text: String) -> [Finding] {
     let set = ManifestSet.read([(file: "chat.yaml", bytes: Array(text.utf8))])
     return set.findings + set.manifests.flatMap { $0.limitFindings() }
@@ -154,6 +154,6 @@ extension Quirk {
 
   static func requireFinding(_ word: String, in text: String) throws {
     let found = findings(text)
-    try require(found.contains { $0.description.contains(word) }, "nothing says \(word): \(found)")
+    try require(found.contains { $0.description.contains(word) }, "no finding for \(word): \(found)")
   }
 }

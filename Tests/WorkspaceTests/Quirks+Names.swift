@@ -8,16 +8,16 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// 4.4: what things are called and who they are.
+/// 4.4: names and identities.
 extension Quirk {
   static let names: [Quirk] = [
-    .removable(41, "the default name of an entity holds its version, and routes must follow") { handling in
+    .removable(41, "the default name of an entity contains its version, and routes must follow") { handling in
       let lag = Meddling.body("PUT", "/config") { body in
         body.set("traffic_config", ["routes": [["served_entity_name": "qwen3-1", "traffic_percentage": 100]]])
       }
       try await createsAndUpdates(handling, lag)
     },
-    .removable(42, "permissions go by an id that a recreated endpoint does not keep") { handling in
+    .removable(42, "permissions use an id that a recreated endpoint does not keep") { handling in
       let first = Mutex("")
       let stale = Meddling(request: { request in
         guard let range = request.url.firstRange(of: "/permissions/serving-endpoints/") else { return }
@@ -35,10 +35,10 @@ extension Quirk {
       rig.workspace.foreignDelete("chat")
       _ = try await rig.apply(endpoint)
       try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "the new endpoint has no such grant")
-      try await rig.requireNoDrift(endpoint, "made again")
+      try await rig.requireNoDrift(endpoint, "recreated")
     },
     .checked(43, "the creator is the runtime's identity, whoever updates") {
-      // The live creator is part of what is observed, for the preflight's rule and for people.
+      // The live creator is part of the observation, for the preflight rule and for users.
       let rig = try WorkspaceRig()
       rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "somebody@example.com")
       let live = try await APIProvider(rig.client).details("chat").creator
@@ -46,14 +46,14 @@ extension Quirk {
       try require(WorkspaceRule.creatorIsDeployer.severity != .off, "no rule compares the creator")
     },
     .noConcern(
-      44, "endpoints of a service principal are hidden in the web page's default list",
+      44, "endpoints of a service principal are hidden in the web UI's default list",
       "only a person's view of the web page; our list asks the API, which shows all"),
-    .checked(45, "a file that is renamed renames no endpoint") {
+    .checked(45, "renaming a file does not rename the endpoint") {
       let text = Array(manifest(flat("size: Small")).utf8)
       let names = ["a.yaml", "b.yaml"].map { ManifestSet.read([(file: $0, bytes: text)]).manifests.map(\.name) }
       try require(names == [["chat"], ["chat"]], "\(names)")
     },
-    .removable(46, "replacing an ACL wipes the grants that others gave") { handling in
+    .removable(46, "replacing an ACL removes the grants of others") { handling in
       let replace = Meddling(request: { request in
         if request.method == "PATCH", request.url.contains("/permissions/") { request.method = "PUT" }
       })

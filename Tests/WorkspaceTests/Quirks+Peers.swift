@@ -9,7 +9,7 @@ import TestKit
 /// 4.6: what the peers got wrong.
 extension Quirk {
   static let peers: [Quirk] = [
-    .checked(64, "a create that takes long must not be deleted") {
+    .checked(64, "an endpoint whose create takes long must not be deleted") {
       let rig = try WorkspaceRig()
       rig.workspace.setFate(.readyAfter(.seconds(2 * 3600)), model: World.model, version: "1")
       _ = try await rig.apply(.chat("1"), limits: ConvergenceLimits(timeout: .seconds(3600)))
@@ -31,7 +31,7 @@ extension Quirk {
       let table = rig.workspace.member("telemetry_config", of: "chat")?["inference_table_config"]?["name"]
       try require(table == "main.logs.other_payload", "the payload table is \(table?.text() ?? "none")")
     },
-    .removable(66, "a gateway's fallback must not get lost in an update of another part") { handling in
+    .removable(66, "a gateway's fallback must not be lost in an update of another part") { handling in
       let drop = Meddling.body("PUT", "/ai-gateway") { $0.set("fallback_config", nil) }
       let rig = try WorkspaceRig(handling == .takenOut ? drop : Meddling())
       func endpoint(_ calls: Int64) -> DesiredEndpoint {
@@ -59,7 +59,7 @@ extension Quirk {
       try require(limits.isEmpty, "the limits are \(limits)")
       try await rig.requireInSync(.chat("1"), try await rig.apply(.chat("1")), "with a gateway again")
     },
-    .checked(68, "tags are set although the rollout fails") {
+    .checked(68, "tags are set even if the rollout fails") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       var settings = SideSettings.everything
@@ -79,15 +79,15 @@ extension Quirk {
       let changed = DesiredEndpoint.chat([.llm("1", environment: ["PASSWORD": secret + "-2", "HF": "{{secrets/a/b}}"])])
       let plan = try await rig.diff(changed)
       let fields = plan.changes.flatMap(\.fields)
-      try require(fields.contains { $0.path.contains("PASSWORD") }, "nothing says that it changes: \(fields)")
+      try require(fields.contains { $0.path.contains("PASSWORD") }, "the change is not shown: \(fields)")
       try require(fields.allSatisfy { !"\($0)".contains(secret) }, "\(fields)")
       try require(fields.contains { "\($0)".contains("{{secrets/a/b}}") }, "a reference may be shown: \(fields)")
     },
-    .checked(70, "an unknown level is told with those there are") {
+    .checked(70, "an unknown level is reported with the valid ones") {
       let text = manifest(flat("size: Small") + "\n  access: [{group: support, level: CanFly}]")
       try requireFinding("CanManage", in: text)
     },
-    .checked(71, "a failure is told with its reason, not with a state's word alone") {
+    .checked(71, "a failure is reported with its reason, not only a state") {
       // Some servers show it after the failure, some only until then.
       for keeps in [false, true] {
         let rig = try WorkspaceRig {
@@ -97,20 +97,20 @@ extension Quirk {
         try await rig.apply(.chat("1"))
         let result = try await rig.apply(.chat("3"))
         let told = result?.last?.decision.reason.detail ?? ""
-        try require(told.contains("unsupported dtype"), "told was: \(told)")
+        try require(told.contains("unsupported dtype"), "reported: \(told)")
       }
     },
-    .checked(72, "a manifest without a config is refused, and not taken for an order to do nothing") {
+    .checked(72, "a manifest without a config is refused, and not read as nothing to do") {
       try requireFinding("model", in: manifest("  suspend: false"))
     },
-    .checked(73, "a delete that is denied is an error, and the endpoint is there") {
+    .checked(73, "a denied delete is an error, and the endpoint stays") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       rig.workspace.fail("DELETE", path: "/chat", times: 20, with: .denied)
       let result = try await rig.apply(
         ControllerWorld.fleet(), .rigPruning, limits: ConvergenceLimits(timeout: .seconds(60))
       ).first
-      try require(result?.isInSync != true, "the delete was called done")
+      try require(result?.isInSync != true, "the delete was reported as done")
       try require(rig.workspace.endpoint("chat") != nil, "it is gone")
     },
     .checked(74, "only a real 404 means absent") {
@@ -124,7 +124,7 @@ extension Quirk {
         rig.workspace.setPlan { _, call in call.method == "GET" && call.path.hasSuffix("/chat") ? answer : nil }
         let observed = try await rig.reconciler(.rig).assess("chat", desired: .none).observed
         guard case .unreadable = observed else {
-          throw QuirkViolation(description: "\(answer) was taken for \(observed)")
+          throw QuirkViolation(description: "\(answer) was read as \(observed)")
         }
         _ = try await rig.apply(.chat("1"), limits: ConvergenceLimits(timeout: .seconds(10)))
         try require(rig.workspace.writes.isEmpty, "\(answer): \(rig.workspace.writes)")

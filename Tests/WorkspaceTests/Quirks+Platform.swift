@@ -41,16 +41,16 @@ extension Quirk {
     },
     .noConcern(
       52, "a web framework that is too new breaks vLLM's health check", "a matter of the model's own environment"),
-    .noConcern(53, "the serving image has no compiler", "a matter of the model's own environment and variables"),
+    .noConcern(53, "the serving image has no compiler", "depends on the model's own environment and variables"),
     .noConcern(
       54, "uploads over 5 minutes need a newer SDK", "models are uploaded and registered before Setpoint sees them"),
-    .checked(55, "somebody deletes endpoints that do not scale to zero every day") {
+    .checked(55, "endpoints that do not scale to zero are deleted by someone every day") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       rig.workspace.foreignDelete("chat")
-      try await rig.requireInSync(.chat("1"), try await rig.apply(.chat("1")), "made again")
+      try await rig.requireInSync(.chat("1"), try await rig.apply(.chat("1")), "recreated")
     },
-    .checked(56, "a GPU may be lacking for long: a slow rollout is waited for and not written to") {
+    .checked(56, "a GPU may be unavailable for long: a slow rollout is waited for and not written to") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       rig.workspace.setFate(.hangs, model: World.model, version: "2")
@@ -63,15 +63,15 @@ extension Quirk {
         throw QuirkViolation(description: "\(result.map { "\($0.ending)" } ?? "nothing was done")")
       }
     },
-    .checked(57, "a GPU type changes by an update") {
+    .checked(57, "a GPU type changes through an update") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       let other = ServedEntity(entityName: World.model, entityVersion: "1", workloadType: "GPU_SMALL")
       try await rig.requireInSync(.chat([other]), try await rig.apply(.chat([other])), "another type")
     },
     .noConcern(
-      58, "the base image changes under a fixed spec", "nothing in the API tells of it, so nothing can compare it"),
-    .checked(59, "a failed first deployment leaves an endpoint without config") {
+      58, "the base image changes under a fixed spec", "the API does not report it, so it cannot be compared"),
+    .checked(59, "a failed first deployment leaves an endpoint without a config") {
       for hides in [false, true] {
         let rig = try WorkspaceRig { $0.hidesFirstFailure = hides }
         _ = try await rig.apply(.chat("3"))
@@ -83,7 +83,7 @@ extension Quirk {
     .noConcern(
       60, "some models need the calls for provisioned throughput",
       "custom LLMs are served by compute, not by throughput"),
-    .removable(61, "50 creates and updates in five minutes, and no more") { handling in
+    .removable(61, "at most 50 creates and updates in five minutes") { handling in
       let rig = try WorkspaceRig { $0.writeLimit = WriteLimit(5, per: .seconds(10)) }
       let endpoints = (0..<20).map { number in
         DesiredEndpoint(name: "e\(number)", config: EndpointConfig(entities: [.llm("1")]))
@@ -100,7 +100,7 @@ extension Quirk {
       try require(rig.count(429) == 0, "\(rig.count(429)) calls were refused")
     },
     .noConcern(
-      62, "rows of inference tables come late", "the tables are the readers' concern; Setpoint only switches them on"),
+      62, "inference tables get rows late", "the tables are the readers' concern; Setpoint only switches them on"),
     .checked(63, "a server's log is empty after a failed deployment: the build's log is read meanwhile") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
@@ -115,17 +115,17 @@ extension Quirk {
 
   private typealias World = ControllerWorld
 
-  /// The server's words reach whoever applied, and nothing is sent again.
+  /// The server's words reach the user who applied, and nothing is sent again.
   private static func requireTold(_ words: String, _ rig: WorkspaceRig) async throws {
     let result = try await rig.apply(.chat("1"))
     let told = result?.last?.decision.reason.detail ?? ""
-    try require(told.contains(words), "told was: \(told)")
+    try require(told.contains(words), "reported: \(told)")
     rig.forget()
     _ = try await rig.apply(.chat("1"))
     try require(rig.workspace.writes.isEmpty, "it was sent again")
   }
 
   private static func requireAdvice(_ words: String) throws {
-    try require(KnownMessage.found(in: words)?.advice != nil, "there is no advice for: \(words)")
+    try require(KnownMessage.found(in: words)?.advice != nil, "no advice for: \(words)")
   }
 }

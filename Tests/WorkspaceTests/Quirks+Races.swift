@@ -9,7 +9,7 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// 4.3: the world moves meanwhile.
+/// 4.3: live state changes meanwhile.
 extension Quirk {
   static let races: [Quirk] = [
     .removable(30, "a config update while another runs is a conflict") { handling in
@@ -20,9 +20,9 @@ extension Quirk {
       rig.forget()
       _ = try await rig.apply(.chat("4"))
       try require(rig.count(409) == 0, "\(rig.count(409)) calls were refused as conflicts")
-      try await rig.requireNoDrift(.chat("4"), "after somebody else's update")
+      try await rig.requireNoDrift(.chat("4"), "after another client's update")
     },
-    .removable(31, "telemetry is refused while an update runs") { handling in
+    .removable(31, "telemetry is refused during an update") { handling in
       let rig = try WorkspaceRig(handling == .takenOut ? hidesUpdates : Meddling())
       let plain = SideSettings(tags: ["team": "nlp"])
       try await rig.apply(.chat("1", settings: plain))
@@ -43,33 +43,33 @@ extension Quirk {
       let retagged = DesiredEndpoint.chat("1", settings: SideSettings(tags: ["team": "other"]))
       let result = try await rig.apply(retagged)
       if handling == .takenOut {
-        // A waiter that looks at the state alone.
+        // A waiter that checks only the state.
         let state = rig.shown()?["state"]?["config_update"]?.stringValue ?? ""
         try require(state != "UPDATE_FAILED", "the apply failed: \(state)")
       }
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
       try require(rig.workspace.endpoint("chat")?.tags["team"] == "other", "the tag is missing")
     },
-    .removable(33, "an endpoint without config is NOT_UPDATING from birth") { handling in
+    .removable(33, "an endpoint without a config is NOT_UPDATING from the start") { handling in
       let rig = try WorkspaceRig()
       rig.workspace.foreign("POST", "/api/2.0/serving-endpoints", ["name": "chat"], by: "deployer@example.com")
       if handling == .takenOut {
         let isDone = rig.shown()?["state"]?["config_update"] == "NOT_UPDATING"
-        try require(!isDone || rig.world.liveVersion() == "1", "a waiter calls an empty endpoint done")
+        try require(!isDone || rig.world.liveVersion() == "1", "a waiter takes an empty endpoint for done")
       }
       let endpoint = DesiredEndpoint.chat([.llm("1")])
       try await rig.requireInSync(endpoint, try await rig.apply(endpoint, .rigAdopting), "an empty endpoint")
       try require(rig.world.liveVersion() == "1", "nothing is served")
     },
-    .checked(34, "a create whose answer was lost is a conflict when it is sent again") {
+    .checked(34, "a create whose response was lost is a conflict when it is retried") {
       let rig = try WorkspaceRig()
       rig.workspace.fail("POST", path: "/serving-endpoints", with: .loseAnswer)
       let result = try await rig.apply(.chat("1"))
       let made = rig.workspace.landed.count { $0.method == "POST" }
-      try require(made == 1, "it was made \(made) times")
+      try require(made == 1, "it was created \(made) times")
       try await rig.requireInSync(.chat("1"), result, "a lost answer")
     },
-    .checked(35, "a deleted name may be taken for a while") {
+    .checked(35, "a deleted name may stay in use for a while") {
       let rig = try WorkspaceRig { $0.nameLingers = 3 }
       func endpoint(_ routeOptimized: Bool) -> DesiredEndpoint {
         .chat("1", settings: SideSettings(creation: CreationSettings(routeOptimized: routeOptimized)))
@@ -80,7 +80,7 @@ extension Quirk {
       try await rig.requireInSync(endpoint(true), result, "recreated")
       try require(rig.workspace.endpoint("chat")?.id != id, "the id is the old one")
     },
-    .checked(36, "the world moves between plan and apply") {
+    .checked(36, "live state changes between plan and apply") {
       let rig = try WorkspaceRig()
       try await rig.apply(.chat("1"))
       let fleet = ControllerWorld.fleet(.chat("2"))
@@ -91,7 +91,7 @@ extension Quirk {
       rig.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("4")]))
       _ = try await rig.diff(.chat("2"))
       let moved = saved.movements(now: try await reconciler.survey(fleet), replanned: try await reconciler.plan(fleet))
-      try require(moved.contains { $0.contains("chat") }, "nobody says that it moved: \(moved)")
+      try require(moved.contains { $0.contains("chat") }, "the move is not reported: \(moved)")
     },
     .removable(37, "nothing arbitrates between two reconcilers") { handling in
       let claim = Meddling.answers { _, json in
@@ -101,7 +101,7 @@ extension Quirk {
       rig.workspace.foreignEdit(
         "chat", config: EndpointConfig(entities: [.llm("1")]), tags: ["setpoint-fleet": "another"])
       _ = try await rig.apply(.chat("2"))
-      try require(rig.workspace.writes.isEmpty, "a stranger's endpoint was written to: \(rig.workspace.writes)")
+      try require(rig.workspace.writes.isEmpty, "an endpoint outside the fleet was written to: \(rig.workspace.writes)")
     },
     .checked(38, "a version may be registering for half an hour") {
       let rig = try WorkspaceRig()
@@ -109,7 +109,7 @@ extension Quirk {
       let resolver = VersionResolver(rig.client)
       do {
         try await resolver.requireServable(model: World.model, version: "2")
-        throw QuirkViolation(description: "a version that is registering was called servable")
+        throw QuirkViolation(description: "a version that is registering was reported as servable")
       } catch let error as ModelRegistryError {
         try require(error.kind == .notYetRegistered, "\(error)")
       }
@@ -136,7 +136,7 @@ extension Quirk {
 
   private typealias World = ControllerWorld
 
-  /// The manifest whose version is `@champion`, as it is resolved now.
+  /// The manifest whose version is `@champion`, as it resolves now.
   private static func byAlias(_ rig: WorkspaceRig) async throws -> DesiredFleet {
     let text = manifest(flat("size: Small", version: "\"@champion\""))
     let set = ManifestSet.read([(file: "chat.yaml", bytes: Array(text.utf8))])
@@ -144,7 +144,7 @@ extension Quirk {
     return try await DesiredFleet.resolve(set) { try await resolver.resolve(model: $0.model, alias: $0.name) }
   }
 
-  /// Shows every endpoint as if nothing were under way.
+  /// Shows every endpoint as if no update were in progress.
   private static let hidesUpdates = Meddling.answers { _, json in
     guard var state = json["state"], json["config"] != nil else { return }
     state.set("config_update", "NOT_UPDATING")

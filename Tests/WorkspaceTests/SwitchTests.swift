@@ -9,7 +9,7 @@ import Testing
 /// The life of an endpoint with settings of every kind, under each switch of the workspace.
 @Suite struct SwitchTests {
   @Test(arguments: WorkspaceSwitch.all)
-  func `create, update, drift, rollback and delete end right, and the second diff is empty`(
+  func `create, update, drift, rollback and delete end correctly, and the second diff is empty`(
     workspaceSwitch: WorkspaceSwitch
   ) async throws {
     let rig = try WorkspaceRig()
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(arguments: [ErrorForm.html, .empty])
-  func `a 404 that does not speak the API's language makes nothing and deletes nothing`(form: ErrorForm) async throws {
+  func `a 404 that is not in the API's form creates nothing and deletes nothing`(form: ErrorForm) async throws {
     let rig = try WorkspaceRig { $0.errorForm = form }
     let result = try await rig.apply(.chat("1"))
     #expect(result?.holdCode == .blocked)
@@ -57,8 +57,8 @@ struct EndpointLife {
     try requireLive("2", "update")
   }
 
-  /// Applies until nothing is under way: some errors cannot be told from passing trouble, and the walk then ends with what
-  /// it knows, for the next one to go on from.
+  /// Applies until nothing is in progress: some errors cannot be distinguished from temporary ones, and the apply then
+  /// ends with what it knows, for the next one to continue.
   private func applied(_ version: String) async throws -> ConvergenceResult? {
     var result: ConvergenceResult?
     for _ in 0..<Self.applies {
@@ -110,7 +110,7 @@ struct EndpointLife {
     let plan = try await rig.diff(World.fleet(), .rigPruning)
     try require(plan.isInSync, "delete: the second diff says \(plan.changes.map(\.reason))")
     try await rig.requireInSync(endpoint("1"), try await applied("1"), "make again")
-    try require(rig.workspace.endpoint("chat")?.id != before, "make again: the id is the old one")
-    try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "make again: the grants are missing")
+    try require(rig.workspace.endpoint("chat")?.id != before, "create again: the id is the old one")
+    try require(rig.workspace.grants(on: "chat")["support"] == "CAN_QUERY", "create again: the grants are missing")
   }
 }

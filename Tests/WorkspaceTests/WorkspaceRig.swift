@@ -9,7 +9,7 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// A workspace, one clock for everybody, and a reconciler whose calls can be changed on their way.
+/// A workspace, one clock for everything, and a reconciler whose calls can be changed in transit.
 final class WorkspaceRig: Sendable {
   typealias World = ControllerWorld
 
@@ -17,7 +17,7 @@ final class WorkspaceRig: Sendable {
   private let meddling: Meddling
   private let seen = Mutex<[Exchange]>([])
 
-  /// One call with its answer.
+  /// One call with its response.
   struct Exchange: Sendable {
     let call: WorkspaceDouble.Call
     let body: JSONValue?
@@ -73,7 +73,7 @@ final class WorkspaceRig: Sendable {
     workspace.client(timing: timing) { inner in { try await self.send($0, over: inner) } }
   }
 
-  /// The world's clock, which waiting moves.
+  /// The world's clock, which waiting advances.
   var timing: Timing {
     let world = world
     return Timing(
@@ -93,7 +93,7 @@ final class WorkspaceRig: Sendable {
 
   // MARK: - What happened
 
-  /// The answers to calls that were sent, in order.
+  /// The responses to calls that were sent, in order.
   var exchanges: [Exchange] { seen.withLock { $0 } }
 
   func forget() {
@@ -106,7 +106,7 @@ final class WorkspaceRig: Sendable {
     exchanges.count { $0.status == status && (method == nil || $0.call.method == method) }
   }
 
-  /// The body of the last call of a method whose path ends so.
+  /// The body of the last call with this method and a path with this ending.
   func lastBody(_ method: String, _ path: String) -> JSONValue? {
     exchanges.last { $0.call.method == method && $0.call.path.hasSuffix(path) }?.body
   }
@@ -118,7 +118,8 @@ final class WorkspaceRig: Sendable {
 
   // MARK: - Checks
 
-  /// - Throws: ``QuirkViolation`` unless the manifest is met, nothing is left to do, and doing it again sends nothing.
+  /// - Throws: ``QuirkViolation`` unless live state matches the manifest, nothing is left to do, and a second apply
+  ///   sends nothing.
   func requireInSync(_ endpoint: DesiredEndpoint, _ result: ConvergenceResult?, _ what: String) async throws {
     try require(result?.isInSync == true, "\(what): \(result.map { "\($0.ending)" } ?? "nothing was done")")
     try await requireNoDrift(endpoint, what)

@@ -4,7 +4,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// One way in which a workspace may differ from the plainest one, for a life of an endpoint under it.
+/// One way in which a workspace may differ from the simplest one, for the life of an endpoint under it.
 struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
   let name: String
   /// The section or quirk of docs/serving-api.md.
@@ -31,7 +31,7 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
     WorkspaceSwitch(name, contract, concurrency: concurrency) { $0.workspace.change(change) }
   }
 
-  /// The first try of each create and config update goes wrong.
+  /// The first attempt of each create and config update fails.
   static func eachWrite(
     _ name: String, _ contract: String, _ fault: @escaping @Sendable (WorkspaceRig) -> WorkspaceDouble.Fault
   ) -> WorkspaceSwitch {
@@ -48,7 +48,7 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// The look that follows a create or a config update goes wrong.
+  /// The read that follows a create or a config update fails.
   static func lookAfterWrite(_ name: String, _ contract: String, _ fault: WorkspaceDouble.Fault) -> WorkspaceSwitch {
     WorkspaceSwitch(name, contract) { rig in
       let isArmed = Mutex(false)
@@ -80,13 +80,13 @@ extension WorkspaceSwitch {
   static let all = answers + orders + errorForms + races + faults
 
   private static let answers: [WorkspaceSwitch] = [
-    WorkspaceSwitch("the plainest workspace", "appendix A") { _ in },
+    WorkspaceSwitch("the simplest workspace", "appendix A") { _ in },
     .habit("pending_config stays after a failure", "2.2, B1") { $0.keepsPendingAfterFailure = true },
-    .habit("an entity says that it failed before the update does", "A4") { $0.showsFailureEarly = true },
+    .habit("an entity reports its failure before the update does", "A4") { $0.showsFailureEarly = true },
     .habit("a failed first deployment shows no config", "A7") { $0.hidesFirstFailure = true },
     .habit("members that no SDK knows", "Q26") { $0.speaksOfTheFuture = true },
-    .habit("state words that no SDK knows", "1.0") { $0.newWordLooks = 2 },
-    .habit("no served_models, one name a route", "Q15") { $0.mirrors = false },
+    .habit("states that no SDK knows", "1.0") { $0.newWordLooks = 2 },
+    .habit("no served_models, one name per route", "Q15") { $0.mirrors = false },
     .habit("no defaults are filled in", "Q14, Q17") { $0.fillsDefaults = false },
     .habit("a blank size beside concurrency", "3", concurrency: ProvisionedConcurrency(min: 4, max: 8)) { _ in },
     .habit("Small beside concurrency", "Q16", concurrency: ProvisionedConcurrency(min: 4, max: 4)) {
@@ -95,22 +95,22 @@ extension WorkspaceSwitch {
     .habit("write-only fields are echoed", "Q20") { $0.dropsWriteOnlyFields = false },
     .habit("null for empty", "Q18") { $0.writesNullForEmpty = true },
     .habit("tags are answered as an array", "E6") { $0.answersTagsAsArray = true },
-    .habit("no description where there is none", "Q17") { $0.omitsEmptyDescription = true },
+    .habit("an empty description is omitted", "Q17") { $0.omitsEmptyDescription = true },
     .habit("telemetry names the logs table", "Q21, B5") { $0.echoesLogsTable = true },
-    .habit("telemetry that nobody asked for", "Q21") { $0.givesTelemetry = true },
+    .habit("telemetry that nobody requested", "Q21") { $0.givesTelemetry = true },
     .habit("Databricks' own endpoints in the list", "E2") { $0.hasFoundationEndpoints = true },
   ]
 
   private static let orders: [WorkspaceSwitch] =
     [
-      .habit("as it was sent", "Q22") { $0.order = .asSent },
-      .habit("in the order of the alphabet", "Q22") { $0.order = .alphabetical },
+      .habit("as sent", "Q22") { $0.order = .asSent },
+      .habit("in alphabetical order", "Q22") { $0.order = .alphabetical },
     ]
     + [1, 2, 3].map { seed in
       .habit("in no order, seed \(seed)", "Q22, 1.2") { $0.order = .random(seed: seed) }
     }
 
-  /// A 404 that does not come in the API's own words is not believed (Q74), so the last two forms have a test of their own.
+  /// A 404 that is not in the API's own form is not trusted (Q74), so the last two forms have their own test.
   private static let errorForms = ErrorForm.allCases.filter { ![.html, .empty].contains($0) }.map { form in
     WorkspaceSwitch.habit("errors as \(form.rawValue)", "1.7") { $0.errorForm = form }
   }
@@ -118,7 +118,7 @@ extension WorkspaceSwitch {
   private static let races: [WorkspaceSwitch] = [
     .habit("a deleted name is taken for a while", "Q35") { $0.nameLingers = 2 },
     .habit("reads lag behind", "A") { $0.staleReads = 1 },
-    .habit("two writes a minute", "6.3") { $0.writeLimit = WriteLimit(2, per: .seconds(60)) },
+    .habit("two writes per minute", "6.3") { $0.writeLimit = WriteLimit(2, per: .seconds(60)) },
     WorkspaceSwitch("rollouts take 40 minutes", "2.5") { rig in
       for version in ["1", "2"] {
         rig.workspace.setFate(.readyAfter(.seconds(2400)), model: WorkspaceRig.World.model, version: version)
@@ -131,14 +131,14 @@ extension WorkspaceSwitch {
     .eachWrite("429 with a date", "Q77") { _ in .throttled(retryAfter: "Thu, 01 Jan 2026 00:00:03 GMT") },
     .eachWrite("503", "1.8") { _ in .unavailable },
     .eachWrite("500", "1.8") { _ in .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "Something broke.") },
-    .eachWrite("the answer is lost after the commit", "Q34") { _ in .loseAnswer },
+    .eachWrite("the response is lost after the commit", "Q34") { _ in .loseAnswer },
     .eachWrite("the request is lost", "Q34") { _ in .loseRequest },
     .eachWrite("no connection", "1.8") { _ in .refuseConnection },
-    .eachWrite("an error that is a page", "1.7") { _ in .errorPage },
-    .lookAfterWrite("401 in mid-wait", "Q78", .tokenExpired),
-    .lookAfterWrite("503 in mid-wait", "2.6", .unavailable),
-    .lookAfterWrite("a login page with 200 in mid-wait", "Q79", .loginPage),
-    .lookAfterWrite("a page of an error in mid-wait", "1.7", .errorPage),
-    .lookAfterWrite("a look that lags behind", "A", .stale),
+    .eachWrite("an error that is an HTML page", "1.7") { _ in .errorPage },
+    .lookAfterWrite("401 during a wait", "Q78", .tokenExpired),
+    .lookAfterWrite("503 during a wait", "2.6", .unavailable),
+    .lookAfterWrite("a login page with 200 during a wait", "Q79", .loginPage),
+    .lookAfterWrite("an HTML error page during a wait", "1.7", .errorPage),
+    .lookAfterWrite("a stale read", "A", .stale),
   ]
 }

@@ -2,7 +2,7 @@ import Exploration
 import TestKit
 
 /// `explore [--break FLAW] [--model NAME] [--limit STATES]`: visits every state of every small world of the decision
-/// core and checks its invariants in each. Exits 1, with the way to it, when one is broken.
+/// core and checks its invariants in each. Exits with 1 and a trace if one is broken.
 @main
 struct Explore {
   static func main() async {
@@ -48,7 +48,7 @@ struct Explore {
         report(findings, clock.now - start)
         all.append(findings)
         if findings.violation != nil {
-          // One way into trouble is enough.
+          // One trace to the problem is enough.
           group.cancelAll()
           break
         }

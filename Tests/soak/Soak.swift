@@ -5,16 +5,16 @@ internal import History
 internal import Planning
 internal import TestKit
 
-/// `soak [--hours N] [--endpoints N]`: a day of a controller in virtual time. A manifest is edited every minute, every
-/// tenth edit is one that fails, or the provider is in bad shape for a minute. Exits 1 where in the end something is left to
-/// do, an endpoint is not what its manifest says, or memory has grown by more than a tenth since the second hour.
+/// `soak [--hours N] [--endpoints N]`: a day of a controller in virtual time. A manifest is edited every minute; every
+/// tenth edit fails, or the provider is in bad shape for a minute. Exits with 1 if at the end something is left to do,
+/// an endpoint differs from its manifest, or memory has grown by more than a tenth since the second hour.
 @main
 struct Soak {
   private let fleet: SoakFleet
   private let rig: ControllerRig
   private let faults: RandomFaults
   private var dice = Dice(seed: 11)
-  /// What to take back, and when.
+  /// What to undo, and when.
   private var reverts: [(minute: Int, endpoint: Int, version: Int)] = []
   private var faultyUntil: Int?
 
@@ -40,7 +40,7 @@ struct Soak {
     let workspace = WorkspaceDouble()
     fleet.register(in: workspace)
     let world = ControllerWorld(workspace, try HistoryStore.open(in: StateDirectory(path: directory.state)))
-    // The write budget of a workspace: an edit a minute keeps far below it, a thousand creations do not.
+    // The write budget of a workspace: an edit a minute stays far below it, a thousand creations do not.
     let options = ControllerOptions(fleet: "test", interval: .seconds(600), writeBudget: nil)
     rig = ControllerRig(
       world, options, source: TestSource(DirectorySource(paths: [directory.manifests], warn: { _ in })),
@@ -48,7 +48,7 @@ struct Soak {
     faults = RandomFaults(world, share: 0.5, seed: 5)
   }
 
-  /// - Returns: what is wrong in the end, in words.
+  /// - Returns: what is wrong at the end, in words.
   private mutating func run(hours: Int) async throws -> [String] {
     let clock = ContinuousClock()
     let begun = clock.now
@@ -61,7 +61,7 @@ struct Soak {
       let memory = Self.residentBytes()
       if early == nil { early = memory }
       print("soak: hour \((minute + 1) / 60): \(memory >> 20) MB resident, \(words(rig.queue.figures))")
-      // Seen at once, also through a pipe.
+      // Visible at once, also through a pipe.
       fflush(nil)
     }
     try await calmDown()
@@ -80,7 +80,7 @@ struct Soak {
     return problems
   }
 
-  /// An edit a minute; every ten minutes something fails.
+  /// One edit per minute; every ten minutes something fails.
   private mutating func change(_ minute: Int) throws {
     if let until = faultyUntil, until <= minute {
       rig.world.workspace.setPlan { _, _ in nil }
@@ -109,7 +109,7 @@ struct Soak {
     for revert in reverts { try fleet.edit(revert.endpoint, to: revert.version) }
     reverts = []
     rig.noticeChange()
-    // The back-off's longest step, an interval, and until what is ready at this moment is done.
+    // The longest step of the backoff, one interval, and the time to finish what is ready now.
     try await rig.run(for: .seconds(300) + rig.options.interval * 1.2)
     while rig.queue.figures.depth > 0 { try await rig.run(for: .milliseconds(1)) }
   }

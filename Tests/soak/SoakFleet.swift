@@ -4,7 +4,7 @@ internal import ServingAPI
 internal import Synchronization
 internal import TestKit
 
-/// The manifests of a soak, in real files, and the version that each asks for.
+/// The manifests of a soak, in real files, and the version that each one requests.
 final class SoakFleet {
   let count: Int
   private(set) var edits = 0
@@ -12,7 +12,7 @@ final class SoakFleet {
   private let directory: SoakDirectory
   private var asked: [Int]
 
-  /// Versions that work; the one after them does not.
+  /// Versions that work; the next one does not.
   static let versions = 50
   private static let broken = versions + 1
 
@@ -51,7 +51,7 @@ final class SoakFleet {
     workspace.setFate(.fails(message: "unsupported dtype"), model: ControllerWorld.model, version: "\(Self.broken)")
   }
 
-  /// The spread of intervals and back-off.
+  /// The jitter of intervals and backoff.
   var chance: @Sendable () -> Double {
     let dice = SharedDice()
     return { dice.chance() }
@@ -63,7 +63,7 @@ final class SoakFleet {
   }
 }
 
-/// Where a soak keeps manifests and history, for as long as it runs.
+/// Where a soak keeps manifests and history while it runs.
 struct SoakDirectory {
   private let path: String
 

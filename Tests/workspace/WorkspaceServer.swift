@@ -6,12 +6,12 @@ internal import NIOCore
 internal import ServingAPI
 internal import TestKit
 
-/// The test workspace over real HTTP on this machine, so that other people's clients can speak to it.
+/// The test workspace over real HTTP on this machine, so that third-party clients can use it.
 struct WorkspaceServer {
   let workspace: WorkspaceDouble
-  /// 0 takes any port that is free.
+  /// 0 takes any free port.
   let port: Int
-  /// Called once with the address, when requests can be sent.
+  /// Called once with the address, when it accepts requests.
   let onListening: @Sendable (String) -> Void
 
   func run() async throws {

@@ -9,7 +9,7 @@ import Testing
 @Suite struct ControllerListenerTests {
   private let harness = ListenerHarness()
 
-  @Test func `metrics come in Prometheus's form`() async throws {
+  @Test func `metrics are in the Prometheus format`() async throws {
     let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/metrics") }
     #expect(answer.status == 200)
     #expect(answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test(arguments: ["/healthz", "/readyz"])
-  func `a probe says how it is, with 200 or 503`(path: String) async throws {
+  func `a probe reports health with 200 or 503`(path: String) async throws {
     let (well, ill, head) = try await harness.run { [harness] url, _ in
       let well = try await harness.send("GET", url + path)
       harness.world.withLock {
@@ -38,13 +38,13 @@ import Testing
     #expect(head.text.isEmpty)
   }
 
-  @Test func `the status is the controller's document`() async throws {
+  @Test func `the status is the controller's status document`() async throws {
     let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/status") }
     #expect(answer.headers["Content-Type"] == "application/json")
     #expect(answer.json["fleet"] == "prod")
   }
 
-  @Test func `a path that is not there gets the list of those that are`() async throws {
+  @Test func `an unknown path is answered with the list of known paths`() async throws {
     let answer = try await harness.run { [harness] url, _ in try await harness.send("GET", url + "/metric") }
     #expect(answer.status == 404)
     #expect(answer.error == "not found: /metric")
@@ -55,7 +55,7 @@ import Testing
       ])
   }
 
-  @Test func `a wrong method gets the right one`() async throws {
+  @Test func `a wrong method is answered with the allowed one`() async throws {
     let (pause, metrics) = try await harness.run { [harness] url, _ in
       (try await harness.send("GET", url + "/pause"), try await harness.send("POST", url + "/metrics"))
     }
@@ -65,7 +65,7 @@ import Testing
     #expect(harness.asked == [])
   }
 
-  @Test func `the controller is paused with a reason, resumed and told to sync`() async throws {
+  @Test func `the controller can be paused with a reason, resumed and told to sync`() async throws {
     let answers = try await harness.run { [harness] url, _ in
       [
         try await harness.send(
@@ -83,7 +83,7 @@ import Testing
       harness.asked == ["pause: until the migration is over", "pause: in the query", "pause: ", "resume", "sync"])
   }
 
-  @Test func `what cannot be done is said, and what makes no sense is refused`() async throws {
+  @Test func `an impossible action is reported, and an invalid one is refused`() async throws {
     let (refused, binary, long) = try await harness.run { [harness] url, _ in
       (
         try await harness.send("POST", url + "/pause", headers: [ListenerHarness.bearer], body: Array("refuse".utf8)),
@@ -101,7 +101,7 @@ import Testing
 
   // MARK: - The git webhook
 
-  @Test func `a genuine hook is accepted, with its body and header fields as they came`() async throws {
+  @Test func `an authentic hook is accepted, with its body and headers as they arrived`() async throws {
     let body = Array(#"{"ref": "refs/heads/main"}"#.utf8)
     let answer = try await harness.run { [harness] url, _ in
       try await harness.send(
@@ -115,7 +115,7 @@ import Testing
     #expect(hook.fields.filter { $0.name.lowercased().hasPrefix("x-") }.map(\.value) == ["sha256=good", "push"])
   }
 
-  @Test func `a hook that comes through a proxy is let in where the proxy's name is allowed`() async throws {
+  @Test func `a hook that comes through a proxy is accepted if the proxy's host name is allowed`() async throws {
     let answer = try await harness.run(allowedHosts: ["Hooks.example.com"]) { [harness] url, _ in
       try await harness.send(
         "POST", url + "/hooks/git",
@@ -124,7 +124,7 @@ import Testing
     #expect(answer.status == 202)
   }
 
-  @Test func `a hook that is not genuine is refused with words`() async throws {
+  @Test func `a hook that is not authentic is refused with an explanation`() async throws {
     let answer = try await harness.run { [harness] url, _ in
       try await harness.send("POST", url + "/hooks/git", body: [0x7B, 0x7D])
     }
@@ -132,7 +132,7 @@ import Testing
     #expect(answer.error == "the signature is wrong")
   }
 
-  @Test func `without a secret there is no hook, and the answer says what to set`() async throws {
+  @Test func `without a secret, hooks are refused, and the response says what to set`() async throws {
     let answer = try await harness.run(hasHook: false) { [harness] url, _ in
       try await harness.send("POST", url + "/hooks/git", body: [])
     }
@@ -141,7 +141,7 @@ import Testing
   }
 
   @Test(arguments: [(64, 202), (65, 413)])
-  func `a hook's body has a bound`(size: Int, status: Int) async throws {
+  func `a hook's body is limited in size`(size: Int, status: Int) async throws {
     let answer = try await harness.run(maximumHookBody: 64) { [harness] url, _ in
       try await harness.send(
         "POST", url + "/hooks/git", headers: [HTTPField("X-Hub-Signature-256", "sha256=good")],
@@ -151,7 +151,7 @@ import Testing
     #expect(harness.world.withLock { $0.hooks.count } == (status == 202 ? 1 : 0))
   }
 
-  // MARK: - Who may
+  // MARK: - Access
 
   @Test(arguments: [
     [HTTPField("Origin", "https://evil.example")], [HTTPField("Origin", "null")],
@@ -160,7 +160,7 @@ import Testing
     [HTTPField("Host", "[::1]evil.example:80")], [HTTPField("Host", "localhost:7388.evil.example")],
     [HTTPField("Host", "localhost@evil.example")], [HTTPField("Host", "127.0.0.1:port")],
   ])
-  func `every path refuses pages in a browser, by Origin and by Host`(headers: [HTTPField]) async throws {
+  func `every path refuses requests from web pages, by Origin and by Host`(headers: [HTTPField]) async throws {
     let paths = [
       ("POST", "/pause"), ("POST", "/resume"), ("POST", "/sync"), ("GET", "/status"), ("GET", "/metrics"),
       ("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/hooks/git"), ("GET", "/nothing"), ("HEAD", "/status"),
@@ -179,7 +179,7 @@ import Testing
     #expect(harness.asked == [] && harness.world.withLock { $0.hooks.isEmpty })
   }
 
-  @Test func `names of one's own are let in beside this machine's, and no others`() async throws {
+  @Test func `configured host names are accepted besides this machine's, and no others`() async throws {
     let statuses = try await harness.run(allowedHosts: ["setpoint.example.com"]) { [harness] url, _ in
       var statuses: [Int] = []
       for host in ["setpoint.example.com", "SETPOINT.example.com:443", "localhost", "example.com"] {
@@ -197,7 +197,7 @@ import Testing
       ("evil.example", ["controller.example.com"], 403), ("10.1.2.3", ["controller.example.com"], nil),
       ("a b", [], 400), ("[::1].evil.example", [], 400), (nil, [], 400),
     ] as [(String?, [String], Int?)])
-  func `where others can reach it any host is let in, or those that are named`(
+  func `if the listener is reachable from outside, any host is accepted, or only the configured ones`(
     authority: String?, allowed: [String], status: Int?
   ) {
     let access = ListenerAccess(host: "0.0.0.0", allowedHosts: allowed)
@@ -205,7 +205,7 @@ import Testing
   }
 
   @Test(arguments: ["localhost", "LOCALHOST:7388", "127.0.0.1", "127.8.9.10:1", "[::1]:7388"])
-  func `this machine's names are let in`(host: String) async throws {
+  func `this machine's host names are accepted`(host: String) async throws {
     let answer = try await harness.run { [harness] url, _ in
       try await harness.send(
         "POST", url + "/sync", headers: [HTTPField("Host", host), ListenerHarness.bearer], body: [])
@@ -213,9 +213,9 @@ import Testing
     #expect(answer.status == 202)
   }
 
-  /// The harness listens on 127.0.0.1, and so does whoever asks.
+  /// The harness listens on 127.0.0.1, and so do the clients.
   @Test(arguments: ["/pause", "/resume", "/sync"])
-  func `no right comes from an address: on loopback too, nothing is changed without the token`(path: String)
+  func `an address grants no permission, and without the token nothing is changed even on loopback`(path: String)
     async throws
   {
     let without = try await harness.run { [harness] url, _ in try await harness.send("POST", url + path, body: []) }
@@ -226,7 +226,7 @@ import Testing
     #expect(harness.asked == [])
   }
 
-  @Test func `only who has the token may change something`() async throws {
+  @Test func `only a client with the token may change something`() async throws {
     let answers = try await harness.run(token: { .expected("s3cret") }) { [harness] url, _ in
       [
         try await harness.send("POST", url + "/sync"),
@@ -250,7 +250,7 @@ import Testing
       ("127.0.0.1.example.com", nil, nil, 403), ("127.0.0.1", nil, nil, 403), ("::1", nil, "Bearer x", 403),
       ("localhost", nil, nil, 403), ("127.0.0.1", "t", nil, 401), ("::1", "t", "Bearer t", nil),
     ] as [(String, String?, String?, Int?)])
-  func `whatever address it is bound to, a change needs a token`(
+  func `whatever address the listener is bound to, a change needs a token`(
     bound: String, token: String?, authorization: String?, status: Int?
   ) {
     let access = ListenerAccess(host: bound)
@@ -259,9 +259,7 @@ import Testing
     if status == 403 { #expect(refusal?.message.contains("--listen-token-file") == true) }
   }
 
-  @Test func `a token that was revoked or replaced counts from then on, and one that cannot be read admits nobody`()
-    async throws
-  {
+  @Test func `a revoked or replaced token takes effect at once, and an unreadable one admits nobody`() async throws {
     let current = Mutex(ListenerToken.expected("first"))
     let (before, old, new, unreadable) = try await harness.run(token: { current.withLock { $0 } }) {
       [harness] url, _ in
@@ -278,9 +276,9 @@ import Testing
     #expect(!unreadable.text.contains("/etc/token"))
   }
 
-  // MARK: - Beginning and end
+  // MARK: - Start and stop
 
-  @Test func `a port that is taken is named`() async throws {
+  @Test func `a port in use is named`() async throws {
     let failure = try await harness.run { url, _ in
       var settings = ControllerListener.Settings()
       settings.port = url.split(separator: ":").last.flatMap { Int($0) } ?? 0
@@ -295,7 +293,7 @@ import Testing
     ("192.0.2.77", "192.0.2.77 is not an address of this machine"),
     ("no.such.host.invalid", "no.such.host.invalid is not an address or a known host name ("),
   ])
-  func `an address that is not ours is named`(host: String, message: String) async throws {
+  func `an address that does not belong to this machine is named`(host: String, message: String) async throws {
     var settings = ControllerListener.Settings()
     settings.host = host
     settings.port = 0
@@ -311,7 +309,7 @@ import Testing
     }
   }
 
-  @Test func `asked to stop it ends, though a client keeps its connection`() async throws {
+  @Test func `asked to stop, the listener ends although a client keeps its connection open`() async throws {
     let status = try await harness.run { [harness] url, stop in
       let answer = try await harness.send("GET", url + "/healthz")
       await stop()

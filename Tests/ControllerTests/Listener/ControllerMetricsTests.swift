@@ -33,15 +33,13 @@ import Testing
     ("setpoint_build_info", "gauge"), ("process_resident_memory_bytes", "gauge"),
     ("process_cpu_seconds_total", "counter"), ("process_start_time_seconds", "gauge"),
   ])
-  func `every family is there from the start, under the field's name and with its type`(name: String, type: String)
-    throws
-  {
+  func `every metric family exists from the start, with its standard name and type`(name: String, type: String) throws {
     let family = try #require(try read().families[name])
     #expect(family.type == type)
     #expect(family.help.hasSuffix("."))
   }
 
-  @Test func `counters without labels of their own begin at zero`() throws {
+  @Test func `counters without labels start at zero`() throws {
     let text = try read()
     for result in ["success", "error", "requeue", "requeue_after"] {
       let labels = ["controller": "servingendpoint", "result": result]
@@ -57,7 +55,7 @@ import Testing
     #expect(text["process_cpu_seconds_total"] == 1.25)
   }
 
-  @Test func `a failure that only a change can mend, and one of time, are errors too`() throws {
+  @Test func `permanent and timed failures count as errors too`() throws {
     for result in ControllerMetrics.Result.allCases { metrics.reconciled(result, seconds: .milliseconds(30)) }
     let text = try read()
     let of: [String: String] = ["controller": "servingendpoint"]
@@ -73,7 +71,7 @@ import Testing
     #expect(text["controller_runtime_reconcile_timeouts_total", of] == 1)
   }
 
-  @Test func `a histogram's buckets count everything up to their bound, the bound included`() throws {
+  @Test func `a histogram's buckets count everything up to and including their bound`() throws {
     for milliseconds in [50, 51, 5000, 3_600_000] {
       metrics.reconciled(.success, seconds: .milliseconds(milliseconds))
     }
@@ -92,7 +90,7 @@ import Testing
     #expect(abs(sum - 3605.101) < 1e-9)
   }
 
-  @Test func `the queue is shown as it was told last`() throws {
+  @Test func `the queue metrics show the last reported values`() throws {
     let time = Mutex(Duration.zero)
     let queue = KeyQueue(backoff: Backoff(first: .seconds(1), cap: .seconds(9)), now: { time.withLock { $0 } })
     metrics.queue(queue.figures)
@@ -114,7 +112,7 @@ import Testing
     #expect(text["workqueue_queue_duration_seconds_count", name] == 1)
   }
 
-  @Test func `an endpoint has its series until it is gone`() throws {
+  @Test func `an endpoint has its series until it is deleted`() throws {
     let since = Timestamp(milliseconds: 1_700_000_040_000)
     metrics.endpoint("chat", ready: true, quarantined: false, driftSince: since, phase: "inSync", reason: "drift")
     metrics.endpoint("docs", ready: false, quarantined: true, driftSince: nil)
@@ -143,12 +141,12 @@ import Testing
   }
 
   @Test(arguments: ["a\"b", "a\\b", "a\nb", "a\\", "\"", "naïve {x=\"1\"} 2", ""])
-  func `whatever a label's value holds, it is read back`(value: String) throws {
+  func `any label value is escaped so that it reads back unchanged`(value: String) throws {
     metrics.endpoint(value, ready: true, quarantined: false, driftSince: nil)
     #expect(try read()["setpoint_endpoint_ready", ["endpoint": value]] == 1)
   }
 
-  @Test func `a sync that was not whole does not move the time of the last one`() throws {
+  @Test func `an incomplete sync does not change the time of the last sync`() throws {
     metrics.leads(true)
     metrics.synced(isWhole: true, at: Timestamp(milliseconds: 1_700_000_001_000), manifests: 12)
     metrics.synced(isWhole: false, at: Timestamp(milliseconds: 1_700_000_061_000), manifests: 11)
@@ -181,7 +179,7 @@ import Testing
       "POST /serving-endpoints/{name}/served-models/{name}/invocations", "server_error"
     ), ("POST", "http://h", 400, "POST /", "refused"),
   ])
-  func `calls are counted without the names in them`(
+  func `calls are counted without the names in their paths`(
     method: String, url: String, status: Int, call: String, result: String
   ) async throws {
     let transport = metrics.counting { _ in APIResponse(status: status, body: AsyncThrowingStream { $0.finish() }) }
@@ -189,7 +187,7 @@ import Testing
     #expect(try read()["setpoint_provider_calls_total", ["call": call, "result": result]] == 1)
   }
 
-  @Test func `a call without an answer is counted and fails as before`() async throws {
+  @Test func `a call without a response is counted and fails as before`() async throws {
     let failure = HTTPClientError(code: .connect, message: "refused", method: "GET", url: "http://h")
     let transport = metrics.counting { _ in throw failure }
     await #expect(throws: HTTPClientError.self) {
@@ -199,13 +197,13 @@ import Testing
     #expect(try read()["setpoint_provider_calls_total", labels] == 1)
   }
 
-  @Test func `the process tells its memory and its processor time`() throws {
+  @Test func `the process reports its memory and processor time`() throws {
     let figures = try #require(ProcessFigures.current())
     #expect(figures.residentBytes > 1 << 20)
     #expect(figures.processorSeconds > 0)
   }
 
-  @Test func `a fleet of 10,000 endpoints is written out in well under a second`() throws {
+  @Test func `a fleet of 10,000 endpoints is rendered in well under a second`() throws {
     for index in 0..<10_000 {
       metrics.endpoint("endpoint-\(index)", ready: true, quarantined: false, driftSince: nil, phase: "inSync")
     }
@@ -213,7 +211,8 @@ import Testing
     var text = ""
     let times = (0..<3).map { _ in clock.measure { text = metrics.text(now: Timestamp(milliseconds: 0)) } }
     #expect(text.utf8.count > 50_000 * 20)
-    // A scrape's usual limit is ten seconds; this is an unoptimised build on a busy machine, and the best of three.
+    // A scrape usually times out after ten seconds; this is an unoptimized build on a busy machine, and the best of
+    // three.
     #expect(times.contains { $0 < .seconds(5) }, "\(times)")
   }
 }

@@ -1,4 +1,4 @@
-/// A strict reader of the Prometheus text format 0.0.4, as far as it is needed to tell that a text obeys its rules.
+/// A strict parser of the Prometheus text format 0.0.4, as far as needed to check that a text follows its rules.
 struct Exposition {
   struct Sample: Hashable {
     let name: String
@@ -33,7 +33,7 @@ struct Exposition {
           throw Broken(description: "type: \(line)")
         }
         guard ["counter", "gauge", "histogram"].contains(parts[1]) else { throw Broken(description: "type: \(line)") }
-        guard families[told.name] == nil else { throw Broken(description: "\(told.name) comes twice") }
+        guard families[told.name] == nil else { throw Broken(description: "\(told.name) occurs twice") }
         guard Self.isName(told.name) else { throw Broken(description: "name: \(told.name)") }
         families[told.name] = Family(type: String(parts[1]), help: told.text)
         current = told.name
@@ -62,7 +62,7 @@ struct Exposition {
       throw Broken(description: "\(sample.name) stands under \(family)")
     }
     let isNew = families[family]?.samples.contains { $0.name == sample.name && $0.labels == sample.labels } == false
-    guard isNew else { throw Broken(description: "\(sample) comes twice") }
+    guard isNew else { throw Broken(description: "\(sample) occurs twice") }
     families[family]?.samples.append(sample)
   }
 
@@ -91,7 +91,7 @@ struct Exposition {
     return Sample(name: String(name), labels: labels, value: number)
   }
 
-  /// A label's value up to its closing quotation mark, which is taken too.
+  /// A label's value up to its closing quotation mark, which is consumed too.
   private static func value(_ rest: inout Substring) throws -> String {
     var value = ""
     while let next = rest.popFirst() {
@@ -124,7 +124,7 @@ struct Exposition {
       && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") }
   }
 
-  /// Buckets ascend, count everything below them, and end with `+Inf`, which is the count.
+  /// Buckets ascend, count everything up to their bound, and end with `+Inf`, which is the count.
   private static func check(_ name: String, _ family: Family) throws {
     let buckets = family.samples.filter { $0.name == name + "_bucket" }
     let bounds = buckets.compactMap { $0.labels["le"].flatMap { number($0[...]) } }

@@ -6,7 +6,7 @@ import Planning
 import ServiceLifecycle
 import Synchronization
 
-/// A listener on a free port, what it was asked to do, and a client for it.
+/// A listener on a free port, a record of what it was asked to do, and a client for it.
 final class ListenerHarness: Sendable {
   struct Answer: Sendable {
     let status: Int
@@ -18,7 +18,7 @@ final class ListenerHarness: Sendable {
     var message: String { json["message"]?.stringValue ?? "" }
   }
 
-  /// What the controller behind the listener says and was told.
+  /// What the controller behind the listener reports and was told.
   struct World: Sendable {
     var health = ListenerCalls.Probe(isWell: true, "ok")
     var readiness = ListenerCalls.Probe(isWell: true, "active")
@@ -59,7 +59,7 @@ final class ListenerHarness: Sendable {
     return isGood ? .accepted("the source is read") : .refused("the signature is wrong", nil)
   }
 
-  /// Runs the listener for the time of a closure.
+  /// Runs the listener while a closure runs.
   func run<Value: Sendable>(
     token: @escaping @Sendable () -> ListenerToken = { .expected(ListenerHarness.token) }, allowedHosts: [String] = [],
     hasHook: Bool = true,

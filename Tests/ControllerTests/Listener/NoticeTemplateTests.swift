@@ -23,7 +23,7 @@ import Testing
       ])
   }
 
-  @Test func `placeholders are filled in where texts are, however deep, and everything else stays`() throws {
+  @Test func `placeholders are filled in inside text at any depth, and everything else stays`() throws {
     let body = try template(
       #"{"text": "{{endpoint}}: {{ what }}, {{kind}}", "n": "#
         + #"[1, true, null, {"c": "<{{commit}}>", "w": "{{why}}"}], "b": "}}{"}"#
@@ -35,12 +35,12 @@ import Testing
       ])
   }
 
-  @Test func `what is sent is valid JSON, whatever a member holds`() throws {
+  @Test func `the body is valid JSON, whatever a member holds`() throws {
     let body = try template(#"{"a": "{{why}}{{why}}"}"#).body(for: Self.notice)
     #expect(try JSONValue(parsing: body.bytes()) == body)
   }
 
-  @Test func `everything that is wrong is told at once, with its place and what would be right`() throws {
+  @Test func `all errors are reported at once, with their locations and the expected form`() throws {
     let text = #"{"a": [{"t": "{{endpiont}} {{kind"}], "{{fleet}}": "{{}}", "ok": "{{endpoint}}"}"#
     let error = try #require(throws: NoticeTemplateError.self) { try template(text) }
     #expect(
@@ -53,7 +53,7 @@ import Testing
     #expect(error.description.contains("{{endpoint}}, {{what}}, {{why}}, {{commit}}, {{at}}, {{fleet}}, {{target}}"))
   }
 
-  @Test func `a long reason is cut, so that the receiver takes the notice`() throws {
+  @Test func `a long reason is truncated so that the receiver accepts the notice`() throws {
     let long = Notice(
       kind: .failure, endpoint: nil, what: "w", why: String(repeating: "x", count: 9000), commit: nil,
       at: Timestamp(milliseconds: 0), fleet: "f", target: "t")
@@ -63,13 +63,13 @@ import Testing
   }
 
   @Test(arguments: ["", "{\"a\": }", "{\"a\": \"{{kind}}\"} x", "{{kind}}"])
-  func `a text that is no JSON is refused by its file's name`(text: String) throws {
+  func `a template that is not JSON is refused with its file name`(text: String) throws {
     let error = try #require(throws: NoticeTemplateError.self) { try template(text) }
     #expect(error.problems.count == 1)
     #expect(error.problems.first?.hasPrefix("notify.json is not valid JSON at byte ") == true)
   }
 
-  @Test func `Slack's form is in the examples, and no text of a server's can mention anybody in it`() throws {
+  @Test func `the Slack template is among the examples, and no server's text in it can mention anybody`() throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
     let file = root.appending(path: "examples/notifications/slack.json")
     let template = try NoticeTemplate(parsing: Array(Data(contentsOf: file)), file: "slack.json")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Controller
 
-@Suite struct `The git webhook's gate` {
+@Suite struct `The webhook gate` {
   private func hook(_ body: String, secret: String, headers: [(name: String, value: String)] = []) -> ListenerCalls.Hook
   {
     let bytes = Array(body.utf8)
@@ -18,23 +18,23 @@ import Testing
   }
   private func isSeen(_ answer: ListenerCalls.HookAnswer) -> Bool { if case .seen = answer { true } else { false } }
 
-  @Test func `a delivery that is replayed is not acted on twice, whatever its number says`() {
+  @Test func `a replayed delivery is not acted on twice, whatever its id`() {
     let gate = WebhookGate(secret: { Array("s3cret".utf8) })
     #expect(isAccepted(gate.answer(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "a")]))))
     #expect(isSeen(gate.answer(to: hook("{\"after\":1}", secret: "s3cret", headers: [("X-GitHub-Delivery", "b")]))))
     #expect(isAccepted(gate.answer(to: hook("{\"after\":2}", secret: "s3cret"))))
   }
 
-  @Test func `a call that is not genuine is not remembered`() {
+  @Test func `a call that is not authentic is not remembered`() {
     let gate = WebhookGate(secret: { Array("s3cret".utf8) })
     guard case .refused = gate.answer(to: hook("{}", secret: "guessed")) else {
-      Issue.record("a wrong signature was let in")
+      Issue.record("a wrong signature was accepted")
       return
     }
     #expect(isAccepted(gate.answer(to: hook("{}", secret: "s3cret"))))
   }
 
-  @Test func `a secret that was replaced counts at once, and one that cannot be read admits nobody`() {
+  @Test func `a replaced secret takes effect at once, and an unreadable one admits nobody`() {
     struct Gone: Error {}
     let secret = Mutex<String?>("first")
     let gate = WebhookGate(secret: {
@@ -49,7 +49,7 @@ import Testing
     #expect(!isAccepted(gate.answer(to: hook("3", secret: "second"))))
   }
 
-  @Test func `so many deliveries are remembered, the newest`() {
+  @Test func `only the newest deliveries are remembered, up to a limit`() {
     var seen = SeenDeliveries(capacity: 3)
     let answers = [0, 1, 2, 3, 1, 2, 3, 0].map { body in seen.remember([body]) }
     #expect(answers == [true, true, true, true, false, false, false, true])

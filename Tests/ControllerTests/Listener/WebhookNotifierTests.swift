@@ -13,7 +13,7 @@ import Synchronization
 import TestKit
 import Testing
 
-/// A receiver of webhooks on a free port that answers as it was told, and in the end with 200.
+/// A receiver of webhooks on a free port that answers as configured, and finally with 200.
 private final class Receiver: Sendable {
   struct Answer: Sendable {
     var status: HTTPTypes.HTTPResponse.Status
@@ -29,7 +29,7 @@ private final class Receiver: Sendable {
 
   private let answers: Mutex<[Answer]>
   private let received = Mutex<[Received]>([])
-  /// An element for each request.
+  /// One element per request.
   let arrivals: AsyncStream<Void>
   private let arrive: AsyncStream<Void>.Continuation
 
@@ -78,7 +78,7 @@ private final class Receiver: Sendable {
   }
 }
 
-/// Keeps what is logged.
+/// Records what is logged.
 private struct KeptLog: LogHandler {
   final class Lines: Sendable {
     private let lines = Mutex<[String]>([])
@@ -146,7 +146,7 @@ private struct KeptLog: LogHandler {
       record: { [deliveries] in deliveries.add.yield($0) })
   }
 
-  /// Runs a notifier for the time of a closure.
+  /// Runs a notifier while a closure runs.
   private func run<Value: Sendable>(
     _ notifier: WebhookNotifier, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
@@ -187,11 +187,11 @@ private struct KeptLog: LogHandler {
     #expect(receiver.all.map(\.body) == [["text": "a failed"]])
   }
 
-  @Test func `an address that was replaced counts at the next try`() async throws {
+  @Test func `a replaced address takes effect at the next attempt`() async throws {
     let receiver = Receiver([.init(status: .serviceUnavailable)])
     _ = try await receiver.run { url in
       let addresses = Mutex(try ["old", "new"].map { try WebhookURL("\(url)/\($0)") })
-      // Asked for each try: the first has the old one.
+      // Read for each attempt: the first one gets the old address.
       let notifier = self.notifier(
         to: { addresses.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] } }, timing: TestTiming(jitter: 0.5).timing)
       notifier.post(Self.notice("a"))
@@ -200,7 +200,8 @@ private struct KeptLog: LogHandler {
     #expect(receiver.all.last?.path == "/new")
   }
 
-  @Test func `a receiver that cannot now is tried again with growing pauses, and not before it says`() async throws {
+  @Test
+  func `an unavailable receiver is retried with growing waits, and not before its Retry-After`() async throws {
     let receiver = Receiver([
       .init(status: .serviceUnavailable), .init(status: .tooManyRequests, headers: [.retryAfter: "30"]),
       .init(status: .internalServerError), .init(status: .requestTimeout),
@@ -217,7 +218,8 @@ private struct KeptLog: LogHandler {
     #expect(time.pauses == [.seconds(1), .seconds(30), .seconds(4), .seconds(8), .seconds(600)])
   }
 
-  @Test func `a refusal is not repeated, and the receiver's words are logged without the secret`() async throws {
+  @Test
+  func `a refused notice is not retried, and the receiver's response is logged without the secret`() async throws {
     let receiver = Receiver([
       .init(status: .notFound, body: "no  service\n at /services/T0/s3cretpath, user s3cretpath")
     ])
@@ -235,7 +237,7 @@ private struct KeptLog: LogHandler {
     #expect(!lines.all.contains { $0.contains("s3cret") })
   }
 
-  @Test func `a receiver that is away is tried so often, and no more`() async throws {
+  @Test func `an unreachable receiver is retried up to a limit`() async throws {
     let port = try await Receiver([]).run { $0 }
     var limits = WebhookNotifier.Limits()
     limits.tries = 3
@@ -249,7 +251,7 @@ private struct KeptLog: LogHandler {
     #expect(!lines.all.contains { $0.contains("s3cret") })
   }
 
-  @Test func `a full queue drops the oldest and says how many`() async throws {
+  @Test func `a full queue drops the oldest notices and says how many`() async throws {
     let receiver = Receiver([])
     var limits = WebhookNotifier.Limits()
     limits.queue = 2
@@ -265,7 +267,7 @@ private struct KeptLog: LogHandler {
     #expect(warnings.first?.contains("count=3") == true)
   }
 
-  @Test func `asked to stop, it cuts its pause short and delivers what is queued`() async throws {
+  @Test func `asked to stop, it ends its wait early and delivers what is queued`() async throws {
     let receiver = Receiver([.init(status: .serviceUnavailable, headers: [.retryAfter: "500"])])
     var limits = WebhookNotifier.Limits()
     limits.shutdownGrace = .seconds(60)
@@ -274,7 +276,7 @@ private struct KeptLog: LogHandler {
       notifier.post(Self.notice("a"))
       notifier.post(Self.notice("b"))
       try await Self.serve(notifier) { stop in
-        // Whether the pause has begun by then or begins afterwards, it is not waited for.
+        // Whether the delay has started by then or starts afterwards, it is not waited for.
         _ = await receiver.arrivals.first { _ in true }
         await stop()
       }
@@ -284,8 +286,7 @@ private struct KeptLog: LogHandler {
     #expect(receiver.endpoints == ["a", "a", "b"])
   }
 
-  @Test func `a receiver that stays away keeps the controller from stopping for no longer than the grace`() async throws
-  {
+  @Test func `an unreachable receiver delays the controller's stop by no more than the grace period`() async throws {
     let receiver = Receiver((0..<99).map { _ in .init(status: .serviceUnavailable) })
     var limits = WebhookNotifier.Limits()
     limits.shutdownGrace = .milliseconds(200)
@@ -317,7 +318,7 @@ private struct KeptLog: LogHandler {
   }
 
   @Test(arguments: ["", "hooks.example.com/x", "ftp://h/s3cretpath", "http://", "/s3cretpath", "http://[s3cretpath"])
-  func `what is no URL is refused without being shown`(text: String) throws {
+  func `an invalid URL is refused without being shown`(text: String) throws {
     let error = try #require(throws: WebhookURL.Malformed.self) { try WebhookURL(text) }
     #expect(!error.description.contains("s3cret"))
   }

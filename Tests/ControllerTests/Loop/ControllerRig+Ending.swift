@@ -6,7 +6,7 @@ import Planning
 import TestKit
 
 extension ControllerRig {
-  /// Everything about these endpoints that has to be the same whatever went wrong on the way, a line each.
+  /// Everything about these endpoints that has to be the same whatever failed on the way, one line each.
   func ending(of names: [String]) async throws -> [String] {
     let statuses = Dictionary(
       await controller.fleetStatus.endpoints.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
@@ -34,7 +34,7 @@ extension ControllerRig {
     return lines
   }
 
-  /// What is missing in one ending of another, and what is there instead, in words.
+  /// The difference between two endings, in words: what is missing, and what is there instead.
   static func difference(_ found: [String], from wanted: [String]) -> [String] {
     let (known, seen) = (Set(wanted), Set(found))
     return wanted.filter { !seen.contains($0) }.map { "missing: \($0)" }

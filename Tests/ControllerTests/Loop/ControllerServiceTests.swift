@@ -16,7 +16,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ControllerServiceTests {
   typealias World = ControllerWorld
 
-  /// A source that wakes whoever listens when a test sets it.
+  /// A source that notifies its listeners when a test sets it.
   private final class WakingSource: ManifestSource {
     let description = "a test"
     private let inner = TestSource()
@@ -30,7 +30,7 @@ import Testing
     }
   }
 
-  /// Keeps where a controller said it stands.
+  /// Records the states that a controller reports.
   private final class Standings: Sendable {
     private let said = Mutex<[ControllerService.Leadership]>([])
     var all: [ControllerService.Leadership] { said.withLock { $0 } }
@@ -69,7 +69,7 @@ import Testing
         try await body(controller)
         await group.triggerGracefulShutdown()
       }
-      // The first error ends the other at once; `waitForAll` would wait for a body that still sleeps.
+      // The first error ends the other task at once; `waitForAll` would wait for a body that is still sleeping.
       while try await tasks.next() != nil {}
     }
   }
@@ -80,7 +80,7 @@ import Testing
       if try await condition() { return }
       try await Task.sleep(for: .milliseconds(10))
     }
-    Issue.record("did not come true: \(what)")
+    Issue.record("never happened: \(what)")
   }
 
   private func world() throws -> World {
@@ -89,7 +89,7 @@ import Testing
     return world
   }
 
-  @Test func `a change of the source is acted on at once, and what is seen is saved when it stops`() async throws {
+  @Test func `a change of the source is acted on at once, and the observed state is saved on stop`() async throws {
     let (world, source) = (try world(), WakingSource())
     source.set(version: "1")
     try await run(TestLease(), source, world) { _ in
@@ -121,7 +121,7 @@ import Testing
         try await eventually("version 1 is live") { world.liveVersion() == "1" }
         lease.take()
         source.set(version: "2")
-        // The error ends this; stopping by itself, the controller would end without one.
+        // The error ends the controller; if it stopped by itself, there would be none.
         try await Task.sleep(for: .seconds(3600))
       }
     }

@@ -28,7 +28,7 @@ import Testing
     return rig
   }
 
-  @Test func `a manifest becomes an endpoint, and then there is nothing to do`() async throws {
+  @Test func `a manifest becomes an endpoint, and then nothing is left to do`() async throws {
     let rig = try await rig()
     #expect(rig.world.liveVersion() == "1")
     #expect(await rig.status()?.phase == .inSync)
@@ -37,7 +37,7 @@ import Testing
     #expect(rig.world.workspace.writes.count == writes)
   }
 
-  @Test func `an edit is rolled out, with the commit that brought it`() async throws {
+  @Test func `an edit is rolled out and records the commit that made it`() async throws {
     let rig = try await rig()
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
     try await rig.run(for: .seconds(120))
@@ -46,7 +46,8 @@ import Testing
     #expect(revisions.map(\.sourceCommit) == ["c1", "c2"])
   }
 
-  @Test func `a version that fails is held, told once, and named with its commit; a revert lifts that`() async throws {
+  @Test
+  func `a failed version is held, reported once and named with its commit, and a revert lifts the hold`() async throws {
     let rig = try await rig()
     rig.source.set(["chat.yaml": TestSource.manifest(version: "3")], commit: "bad")
     try await rig.run(for: .seconds(3600))
@@ -66,7 +67,7 @@ import Testing
     #expect(rig.notices.all.map(\.kind) == [.failure, .recovery])
   }
 
-  @Test func `a broken manifest leaves its last good form in force, and prunes nothing`() async throws {
+  @Test func `an invalid manifest keeps its last valid form in force and prunes nothing`() async throws {
     let rig = try await rig(ControllerOptions(fleet: "test", prune: true))
     rig.source.set(
       ["chat.yaml": "apiVersion: serving.setpoint.dev/v1alpha1\nkind: ServingEndpoint\nspec: ["], commit: "c2")
@@ -77,7 +78,7 @@ import Testing
     #expect(rig.world.liveVersion() == "1")
   }
 
-  @Test func `it is not ready before something of the source was read; a part is enough`() async throws {
+  @Test func `the controller is not ready before it has read at least a part of the source`() async throws {
     let rig = try await rig(version: nil)
     rig.source.set(["chat.yaml": "spec: ["])
     try await rig.controller.list()
@@ -92,7 +93,8 @@ import Testing
     #expect(await rig.controller.missingReadings.isEmpty)
   }
 
-  @Test func `it is ready after the first look at every endpoint, and stays so when others come`() async throws {
+  @Test
+  func `the controller is ready after it has observed every endpoint, and stays ready`() async throws {
     let rig = try await rig(version: nil)
     rig.source.set([
       "a.yaml": TestSource.manifest("a", version: "1"), "b.yaml": TestSource.manifest("b", version: "1"),
@@ -132,7 +134,7 @@ import Testing
     #expect(events.contains { $0.event.what == "the manifests of 480 more endpoints cannot be used" })
   }
 
-  @Test func `a hand edit is put back within an interval`() async throws {
+  @Test func `a manual change is reverted within an interval`() async throws {
     let rig = try await rig()
     rig.world.workspace.foreignEdit("chat", config: World.config("2"))
     try await rig.run(for: rig.options.interval * 1.2)
@@ -140,7 +142,7 @@ import Testing
     #expect(rig.notices.all.map(\.kind).first == .drift)
   }
 
-  @Test func `observing, a hand edit is only reported`() async throws {
+  @Test func `in observe mode, a manual change is only reported`() async throws {
     let first = try await rig()
     let rig = ControllerRig(first.world, ControllerOptions(fleet: "test", mode: .observe), source: first.source)
     first.world.workspace.foreignEdit("chat", config: World.config("2"))
@@ -153,7 +155,7 @@ import Testing
   }
 
   @Test
-  func `what the source no longer names is deleted when pruning was asked for, and never for an empty source's sake`()
+  func `an endpoint without a manifest is deleted if pruning is on, but never because the source is empty`()
     async throws
   {
     let rig = try await rig()
@@ -180,7 +182,7 @@ import Testing
     let status = try #require(await rig.status("e1"))
     #expect(status.why == "deleting 2 of 5 endpoints (more than 20 %) requires --allow-mass-delete")
     #expect(status.phase == .withheld && status.reason == .massDeletion && status.needsPerson)
-    // Told once, for the whole fleet, however often it is looked at and whoever goes on.
+    // Reported once for the whole fleet, however often it is checked and whoever continues.
     rig.restart()
     try await rig.run(for: .seconds(600))
     #expect(rig.notices.all.map(\.kind) == [.failure] && rig.notices.all.first?.endpoint == nil)
@@ -203,7 +205,7 @@ import Testing
     #expect(rig.world.liveVersion() == "2")
   }
 
-  @Test func `without the lease nothing is written`() async throws {
+  @Test func `without the lease, nothing is written`() async throws {
     let rig = try await rig()
     rig.lease.take()
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
@@ -212,7 +214,7 @@ import Testing
     #expect(rig.world.workspace.writes.count == writes)
   }
 
-  @Test func `paused, nothing is written until it goes on`() async throws {
+  @Test func `while paused, nothing is written until the controller is resumed`() async throws {
     let rig = try await rig()
     rig.pause.reason = "quarter's end"
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
@@ -224,7 +226,7 @@ import Testing
     #expect(rig.world.liveVersion() == "2")
   }
 
-  @Test func `outside of its window a change waits, and a creation does not`() async throws {
+  @Test func `outside its window, an update waits, and a creation does not`() async throws {
     // The world begins on Thursday 2026-01-01, 00:00 UTC.
     let window = try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")
     let rig = try await rig(ControllerOptions(fleet: "test", windows: [window]))
@@ -237,7 +239,7 @@ import Testing
     #expect(rig.world.liveVersion() == "2")
   }
 
-  @Test func `the write budget holds over the whole fleet`() async throws {
+  @Test func `the write budget covers the whole fleet`() async throws {
     let budget = ControllerOptions.WriteBudget(writes: 5, period: .seconds(300))
     let rig = try await rig(ControllerOptions(fleet: "test", writeBudget: budget), version: nil)
     let names = (1...12).map { "e\($0)" }
@@ -250,7 +252,7 @@ import Testing
     #expect(names.allSatisfy { rig.world.liveVersion($0) == "1" })
   }
 
-  @Test func `a new process says nothing of any endpoint before it has read the source`() async throws {
+  @Test func `a new process reports nothing about any endpoint before it has read the source`() async throws {
     let first = try await rig()
     try await first.run(for: .seconds(5))
     let rig = ControllerRig(first.world, source: first.source, order: [.work, .list, .sync])

@@ -4,10 +4,10 @@ import Synchronization
 
 @testable import History
 
-/// A history in memory whose process can be killed: once it is dead nothing is committed any more, as after `kill -9`, and
-/// what was committed until then is what the next process finds.
+/// A history in memory whose process can be killed: once it is dead, nothing more is committed, as after `kill -9`, and
+/// what was committed before is what the next process finds.
 final class MortalHistory: TransactionObserver, Sendable {
-  /// At which commit the process dies, counted from 0.
+  /// The commit at which the process dies, counted from 0.
   enum Death: Hashable, Sendable {
     case before(Int)
     case after(Int)
@@ -25,7 +25,7 @@ final class MortalHistory: TransactionObserver, Sendable {
   private let isDead: @Sendable () -> Bool
   private let die: @Sendable () -> Void
 
-  /// - Parameter other: what is found in it at first; nil: nothing.
+  /// - Parameter other: the initial content; nil: nothing.
   init(
     copying other: MortalHistory? = nil, isDead: @escaping @Sendable () -> Bool, die: @escaping @Sendable () -> Void
   ) throws {
@@ -51,7 +51,7 @@ final class MortalHistory: TransactionObserver, Sendable {
 
   var commits: Int { state.withLock(\.commits) }
 
-  // MARK: - What SQLite says
+  // MARK: - The behavior of SQLite
 
   func observes(eventsOfKind eventKind: DatabaseEventKind) -> Bool { true }
 

@@ -9,19 +9,19 @@ import Synchronization
 import TestKit
 import Testing
 
-/// What a provider costs that is down for an hour, in calls and in words.
+/// The cost of a provider that is down for an hour, in calls and in messages.
 @Suite struct OutageTests {
   struct Outage: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let fault: WorkspaceDouble.Fault
-    /// What a person is told, in part.
+    /// A part of the message to the user.
     let words: String
-    /// What the server asks for.
+    /// The server's Retry-After.
     var pause: Duration = .zero
-    /// The answer takes this long.
+    /// The duration of a response.
     var delay: Duration = .zero
 
-    /// The wait after so many failures: what the server asks for, else the back-off.
+    /// The wait after so many failures: the server's Retry-After, otherwise the backoff.
     func step(_ failures: Int) -> Duration {
       FleetController.backoff.pause(asked: pause, chance: 0.5)
         ?? FleetController.backoff.delay(afterFailures: failures, chance: 0.5)
@@ -58,11 +58,11 @@ import Testing
       words: "slow down"),
   ]
 
-  /// Where the outage begins.
+  /// The start of the outage.
   enum Stage: String, CaseIterable, Sendable { case inSync, updating }
 
   @Test(arguments: outages, Stage.allCases)
-  func `an hour's outage costs one call for each step of the back-off, and is told in plain words`(
+  func `an outage of one hour costs one call for each step of the backoff and is reported in plain words`(
     outage: Outage, stage: Stage
   ) async throws {
     let workspace = WorkspaceDouble()
@@ -104,7 +104,7 @@ import Testing
     #expect(world.liveVersion() == (stage == .updating ? "2" : "1"))
   }
 
-  /// How many steps of the back-off begin in a time, the first call of all included.
+  /// How many steps of the backoff start within a period, including the first call.
   private static func mostCalls(in time: Duration, _ outage: Outage) -> Int {
     var (calls, passed) = (1, Duration.zero)
     while passed <= time {

@@ -13,11 +13,11 @@ import Synchronization
 import TestKit
 import Testing
 
-/// A run may not take for ever, and takes no other with it.
+/// A run may not take forever, and does not affect the others.
 @Suite struct RunDeadlineTests {
   typealias World = ControllerWorld
 
-  /// The first look at an endpoint is never answered.
+  /// The first read of an endpoint is never answered.
   private static func hanging(_ transport: @escaping Transport) -> Transport {
     let isFirst = Flag()
     return { request in
@@ -63,10 +63,10 @@ import Testing
   }
 
   @Test(.timeLimit(.minutes(1)))
-  func `a run that hangs is ended and told of, and the only worker goes on`() async throws {
+  func `a reconcile that hangs is ended and reported, and the only worker continues`() async throws {
     let world = try World()
     world.workspace.setModel(World.model, versions: [1: .ready])
-    // It binds the run that does not hang as well.
+    // The deadline also applies to the run that does not hang.
     let options = ControllerOptions(
       fleet: "test", interval: .seconds(3600), concurrency: 1, runDeadline: .seconds(2))
     let service = service(world, options)

@@ -7,7 +7,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// A version that is not there yet is waited for, as an alias without a version is.
+/// A version that does not exist yet is waited for, like an alias without a version.
 @Suite struct VersionWaitTests {
   typealias World = ControllerWorld
 
@@ -32,7 +32,7 @@ import Testing
     [1: .ready] as [Int64: ModelVersionStatus], [1: .ready, 2: .pendingRegistration],
     [1: .ready, 2: .failedRegistration],
   ])
-  func `a version that cannot be served yet blocks, sends nothing, holds nothing, and goes on by itself`(
+  func `a version that cannot be served yet blocks, sends nothing, holds nothing, and resumes by itself`(
     versions: [Int64: ModelVersionStatus]
   ) async throws {
     let rig = try await rig(versions: versions)
@@ -43,14 +43,14 @@ import Testing
     let status = try #require(await rig.status())
     #expect(status.phase == .blocked && status.reason == .blocked)
     #expect(status.why.contains("version 2"))
-    #expect(status.desired?.contains("/2") == true, "what it waits for stays to be seen")
+    #expect(status.desired?.contains("/2") == true, "what it waits for remains visible")
     rig.world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready])
     try await rig.run(for: .seconds(120))
     #expect(rig.world.liveVersion() == "2")
     #expect(await rig.status()?.phase == .inSync)
   }
 
-  @Test func `so does a model that is not there yet, for an endpoint to be made`() async throws {
+  @Test func `a model that does not exist yet blocks the endpoint to be created in the same way`() async throws {
     let rig = try await rig(versions: [:], live: nil)
     rig.source.set(["chat.yaml": TestSource.manifest(version: "1")])
     try await rig.run(for: .seconds(300))
@@ -61,7 +61,7 @@ import Testing
     #expect(rig.world.liveVersion() == "1")
   }
 
-  @Test func `where the registry cannot be asked and the provider cannot find it, it is tried again and never held`()
+  @Test func `if the registry is unreachable and the provider finds no version, it is retried and never held`()
     async throws
   {
     let rig = try await rig(versions: [1: .ready])
@@ -77,7 +77,7 @@ import Testing
     #expect(rig.world.liveVersion() == "2")
   }
 
-  @Test func `a version that was good is sent back to although the registry does not show it`() async throws {
+  @Test func `a rollback to a good version is sent although the registry does not show it`() async throws {
     let rig = try await rig(versions: [1: .ready, 2: .ready])
     rig.world.workspace.setFate(.fails(message: "unsupported dtype"), model: World.model, version: "2")
     let hidden = WorkspaceDouble.Fault.answer(
@@ -85,7 +85,7 @@ import Testing
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")])
     try await rig.run(for: .seconds(180))
     #expect(await rig.status()?.reason == .quarantined)
-    // Somebody moves the endpoint elsewhere: the way back is a PUT.
+    // Another client moves the endpoint to another version: the way back is a PUT.
     rig.world.workspace.setFate(.ready(polls: 1), model: World.model, version: "2")
     rig.world.workspace.foreignEdit("chat", config: World.config("2"))
     rig.world.workspace.setPlan { _, call in call.path.contains("/unity-catalog/") ? hidden : nil }
@@ -95,7 +95,8 @@ import Testing
     #expect(rig.world.liveVersion() == "1")
   }
 
-  @Test func `a short Retry-After is short: PUT answered 503 with one second, four times`() async throws {
+  @Test
+  func `a short Retry-After is honored as it is, for a PUT answered four times with 503 and one second`() async throws {
     let rig = try await rig(versions: [1: .ready, 2: .ready])
     let busy = WorkspaceDouble.Fault.reply(
       status: 503, headers: ["Retry-After": "1"],
@@ -107,12 +108,10 @@ import Testing
     while rig.world.workspace.landed.isEmpty, rig.world.now - began < .seconds(60) {
       try await rig.run(for: .milliseconds(100))
     }
-    #expect(rig.world.now - began < .seconds(6), "four times a second, and no back-off of ours")
+    #expect(rig.world.now - began < .seconds(6), "four waits of one second, and no backoff of our own")
   }
 
-  @Test func `a registry that does not answer is told once as that, and not as a manifest that cannot be used`()
-    async throws
-  {
+  @Test func `a registry that does not answer is reported once as that, and not as an invalid manifest`() async throws {
     let world = try World()
     world.workspace.setModel(World.model, versions: [1: .ready], aliases: ["champion": 1])
     let rig = ControllerRig(world)

@@ -15,14 +15,14 @@ import Testing
     Decision(action, Reason(code), next: .call(operation))
   }
 
-  @Test func `outside of every window a side setting waits, and inside it does not`() throws {
+  @Test func `outside every window, a side setting waits, and inside one it does not`() throws {
     let closed = WriteRules(mode: .enforce, windows: [try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")])
     let decision = decision(Self.setting, .update, .settingsChanged)
     #expect(closed.withholding(decision, now: midnight)?.until == midnight + .seconds(6 * 3600))
     #expect(closed.withholding(decision, now: midnight + .seconds(7 * 3600)) == nil)
   }
 
-  @Test func `a window that closes leaves no rollout in the middle of its steps`() throws {
+  @Test func `a window that closes does not stop a rollout in the middle of its steps`() throws {
     let closed = WriteRules(mode: .enforce, windows: [try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")])
     let put = Planning.Operation.updateConfig(name: "chat", config: EndpointConfig(entities: []))
     #expect(closed.withholding(decision(put, .update, .specChanged), now: midnight) != nil)
@@ -32,13 +32,14 @@ import Testing
         .withholding(decision(put, .update, .promoting), now: midnight) != nil)
   }
 
-  @Test func `observing and paused, no side setting is written`() {
+  @Test func `in observe mode and while paused, no side setting is written`() {
     let decision = decision(Self.setting, .update, .settingsChanged)
     #expect(WriteRules(mode: .observe).withholding(decision, now: midnight) != nil)
     #expect(WriteRules(mode: .enforce, pause: "a freeze").withholding(decision, now: midnight) != nil)
   }
 
-  @Test func `what is made again does not count as deleted, and waits for a window like any change`() throws {
+  @Test
+  func `an endpoint that is recreated does not count as deleted, and waits for a window like any update`() throws {
     let recreation = decision(Self.delete, .update, .needsRecreate)
     let guarded = WriteRules(mode: .enforce, deletionsBlocked: WriteRules.Withholding("too many", .massDeletion))
     #expect(guarded.withholding(recreation, now: midnight) == nil)

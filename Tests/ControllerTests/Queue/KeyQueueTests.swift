@@ -3,7 +3,7 @@ import Scheduling
 import Synchronization
 import Testing
 
-/// Lets the other tasks go on until something is so. No time passes meanwhile.
+/// Lets the other tasks run until a condition holds. No time passes meanwhile.
 private func until(
   _ what: String, _ location: SourceLocation = #_sourceLocation, _ isSo: () -> Bool
 ) async {
@@ -11,10 +11,10 @@ private func until(
     if isSo() { return }
     await Task.yield()
   }
-  Issue.record("never came about: \(what)", sourceLocation: location)
+  Issue.record("never happened: \(what)", sourceLocation: location)
 }
 
-/// Who works on what, as the workers themselves saw it.
+/// Who works on what, as the workers themselves observed it.
 private final class Ledger: Sendable {
   private struct State {
     var wanted: [String: Int] = [:]
@@ -25,15 +25,15 @@ private final class Ledger: Sendable {
 
   private let state = Mutex(State())
 
-  /// How often each key was worked on.
+  /// How often each key was processed.
   var runs: [String: Int] { state.withLock { $0.runs } }
 
-  /// Whether the last run of each key began after the last wish for it.
+  /// Whether the last run of each key started after its last add.
   var isEverythingSeen: Bool { state.withLock { $0.wanted == $0.seen } }
 
   func want(_ key: String) { state.withLock { $0.wanted[key, default: 0] += 1 } }
 
-  /// The number of this run of the key, from one on; complains where the key runs already.
+  /// The number of this run of the key, starting with one; fails if the key is already running.
   func begin(_ key: String) -> Int {
     let (run, isAlone) = state.withLock { state in
       state.seen[key] = state.wanted[key]
@@ -76,7 +76,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.idleWorkers == 0)
   }
 
-  @Test func `what is ready is taken without waiting`() async {
+  @Test func `a ready key is taken without waiting`() async {
     #expect(queue.takeReady() == nil)
     queue.add("a", priority: .resync)
     queue.add("b", priority: .edit)
@@ -85,7 +85,7 @@ private final class Ledger: Sendable {
     #expect(queue.takeReady() == nil)
   }
 
-  @Test func `a key that is ready wakes one worker`() async {
+  @Test func `one ready key wakes one worker`() async {
     await withTaskGroup { group in
       for _ in 0..<4 { group.addTask { await queue.next()?.key } }
       await untilIdle(4)
@@ -97,7 +97,7 @@ private final class Ledger: Sendable {
     }
   }
 
-  @Test func `a key that ends while it was added again goes to a worker that waits`() async {
+  @Test func `a key that was added again during its run goes to a waiting worker`() async {
     queue.add("a", priority: .edit)
     #expect(queue.takeReady()?.key == "a")
     async let taken = queue.next()
@@ -110,39 +110,39 @@ private final class Ledger: Sendable {
 
   // MARK: Time
 
-  @Test func `one of the waiting workers sleeps until the next key is ready`() async {
+  @Test func `one of the waiting workers sleeps until the next key is due`() async {
     queue.add("a", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<4 { group.addTask { await queue.next()?.key } }
       await untilIdle(4)
-      await until("somebody sleeps") { clock.sleepers == 1 }
-      #expect(clock.sleeps == 1, "and nobody asks again and again")
+      await until("a worker sleeps") { clock.sleepers == 1 }
+      #expect(clock.sleeps == 1, "and nobody polls")
       clock.advance(to: .seconds(29))
       #expect(queue.takeReady() == nil)
       clock.advance(to: .seconds(30))
       #expect(await group.next() == "a")
       await untilIdle(3)
-      await until("nobody sleeps for nothing") { clock.sleepers == 0 }
+      await until("no worker sleeps") { clock.sleepers == 0 }
       queue.shutDown()
     }
     #expect(clock.sleeps == 1)
   }
 
-  @Test func `a key for an earlier time wakes whoever sleeps`() async {
+  @Test func `a key for an earlier time wakes the sleeping worker`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     async let taken = queue.next()
-    await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    await until("a worker sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
     queue.add("early", priority: .edit, after: .seconds(10))
-    await until("it sleeps anew") { clock.sleeps == 2 && clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    await until("it sleeps again") { clock.sleeps == 2 && clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
     clock.advance(to: .seconds(10))
     #expect(await taken?.key == "early")
   }
 
-  @Test func `who sleeps and gets other work leaves the sleeping to another`() async {
+  @Test func `a sleeping worker that gets other work hands the sleep to another`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<2 { group.addTask { await queue.next()?.key } }
-      await until("somebody sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 2 }
+      await until("a worker sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 2 }
       queue.add("now 1", priority: .edit)
       #expect(await group.next() == "now 1")
       group.addTask { await queue.next()?.key }
@@ -157,10 +157,10 @@ private final class Ledger: Sendable {
     #expect(clock.sleepers == 0)
   }
 
-  @Test func `a cancelled sleeper leaves the sleeping to another`() async {
+  @Test func `a canceled sleeper hands the sleep to another`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
-      // The first to wait is the one that sleeps.
+      // The first one that waits is the one that sleeps.
       let sleeper = Task { await queue.next()?.key }
       await until("it sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
       group.addTask { await queue.next()?.key }
@@ -173,22 +173,22 @@ private final class Ledger: Sendable {
     }
   }
 
-  // MARK: The end
+  // MARK: Shutdown
 
-  @Test func `a cancelled worker gets nothing and leaves nothing behind`() async {
+  @Test func `a canceled worker gets nothing and leaves nothing behind`() async {
     let waiting = Task { await queue.next()?.key }
     await untilIdle(1)
     waiting.cancel()
     #expect(await waiting.value == nil)
     #expect(queue.figures.idleWorkers == 0)
     queue.add("a", priority: .edit)
-    #expect(queue.takeReady()?.key == "a", "the key is not lost to a worker that is gone")
+    #expect(queue.takeReady()?.key == "a", "the key is not lost to a canceled worker")
   }
 
-  @Test func `a worker cancelled before it comes takes nothing`() async {
+  @Test func `a worker that is canceled before it asks takes nothing`() async {
     queue.add("a", priority: .edit)
     let worker = Task {
-      await until("it is cancelled") { Task.isCancelled }
+      await until("it is canceled") { Task.isCancelled }
       return await queue.next()?.key
     }
     worker.cancel()
@@ -196,7 +196,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.depth == 1)
   }
 
-  @Test func `after the end nobody gets work, and work that runs can end`() async {
+  @Test func `after shutdown, no worker gets a key, and running work can finish`() async {
     for key in ["running", "ready"] { queue.add(key, priority: .edit) }
     queue.add("late", priority: .edit, after: .seconds(30))
     #expect(queue.takeReady()?.key == "running")
@@ -205,10 +205,10 @@ private final class Ledger: Sendable {
     #expect(await queue.next() == nil)
     queue.finish("running", .done)
     #expect(queue.figures.running == 0)
-    #expect(queue.figures.depth == 1, "what is queued stays to be counted")
+    #expect(queue.figures.depth == 1, "queued keys are still counted")
   }
 
-  @Test func `the end wakes everybody who waits or sleeps`() async {
+  @Test func `shutdown wakes every waiting or sleeping worker`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<5 { group.addTask { await queue.next()?.key } }
@@ -220,9 +220,9 @@ private final class Ledger: Sendable {
     #expect(queue.figures.idleWorkers == 0)
   }
 
-  // MARK: Figures
+  // MARK: Statistics
 
-  @Test func `figures tell of what is ready, late, running and failing`() {
+  @Test func `the statistics count ready, late, running and failing keys`() {
     for key in ["a", "b", "c"] { queue.add(key, priority: .edit) }
     queue.add("d", priority: .resync)
     queue.add("d", priority: .resync)
@@ -241,7 +241,7 @@ private final class Ledger: Sendable {
 
   // MARK: Many workers
 
-  @Test func `every key goes through all its outcomes, whoever works on it and whenever`() async {
+  @Test func `every key goes through all its outcomes, whichever worker runs it and whenever`() async {
     let script: [WorkOutcome] = [
       .failed, .failedFor(atLeast: .seconds(25)), .again(after: .seconds(7), .resync), .done,
     ]
@@ -272,7 +272,7 @@ private final class Ledger: Sendable {
     #expect(clock.now == .seconds(4 + 10 + 25 + 7))
   }
 
-  @Test func `every add is followed by a run that begins after it`() async {
+  @Test func `every add is followed by a run that starts after it`() async {
     let keys = (0..<20).map { "key \($0)" }
     let ledger = Ledger()
     await withTaskGroup { group in
@@ -305,7 +305,7 @@ private final class Ledger: Sendable {
     #expect(queue.figures.running == 0)
   }
 
-  @Test func `workers that are cancelled again and again lose no key`() async {
+  @Test func `workers that are canceled again and again lose no key`() async {
     let ledger = Ledger()
     for number in 0..<300 {
       await withTaskGroup { group in
@@ -321,7 +321,7 @@ private final class Ledger: Sendable {
         queue.add("key \(number)", priority: .edit)
         group.cancelAll()
       }
-      // The key that its cancelled worker did not get any more is still there.
+      // The key that its canceled worker no longer got is still there.
       while let taken = queue.takeReady() {
         _ = ledger.begin(taken.key)
         ledger.end(taken.key)

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Time that stands still until a test moves it.
+/// Time that stands still until a test advances it.
 final class VirtualClock: Sendable {
   private struct Sleeper {
     let id: Int
@@ -18,10 +18,10 @@ final class VirtualClock: Sendable {
 
   var now: Duration { state.withLock { $0.now } }
 
-  /// How many sleep.
+  /// How many tasks sleep.
   var sleepers: Int { state.withLock { $0.sleepers.count } }
 
-  /// How many sleeps have begun so far.
+  /// How many sleeps have started so far.
   var sleeps: Int { state.withLock { $0.sleeps } }
 
   func sleep(_ duration: Duration) async throws {

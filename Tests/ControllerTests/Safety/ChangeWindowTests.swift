@@ -20,13 +20,13 @@ private func moment(_ text: String) throws -> Timestamp {
     ("Mon-Fri 09:00-17:00 Europe/Berlin", "2026-03-28T10:00:00Z", false),
     ("Mon-Fri 09:00-17:00 Europe/Berlin", "2026-03-30T07:00:00Z", true),
     ("Mon-Fri 09:00-17:00 Europe/Berlin", "2026-03-30T15:00:00Z", false),
-    // The day is that of the place, not that of Greenwich.
+    // The day is the local one, not that of UTC.
     ("Mon 00:00-06:00 Asia/Tokyo", "2026-03-29T16:00:00Z", true),
     ("Sun 18:00-24:00 America/Los_Angeles", "2026-03-30T06:59:59Z", true),
     ("Sun 18:00-24:00 America/Los_Angeles", "2026-03-30T07:00:00Z", false),
     ("daily 09:00-17:00 Asia/Kolkata", "2026-06-01T03:29:59Z", false),
     ("daily 09:00-17:00 Asia/Kolkata", "2026-06-01T03:30:00Z", true),
-    // Over midnight it belongs to the day on which it begins.
+    // Past midnight it belongs to the day on which it begins.
     ("Sat 22:00-04:00 UTC", "2026-03-29T03:59:59Z", true), ("Sat 22:00-04:00 UTC", "2026-03-29T04:00:00Z", false),
     ("Sat 22:00-04:00 UTC", "2026-03-28T03:00:00Z", false), ("Sat 22:00-04:00 UTC", "2026-03-28T22:00:00Z", true),
     ("Sun 22:00-04:00 UTC", "2026-03-30T03:00:00Z", true), ("Sun 22:00-00:00 UTC", "2026-03-30T00:00:00Z", false),
@@ -39,7 +39,7 @@ private func moment(_ text: String) throws -> Timestamp {
     ("daily 22:00-04:00 America/New_York", "2026-11-01T02:00:00Z", true),
     ("daily 22:00-04:00 America/New_York", "2026-11-01T08:59:59Z", true),
     ("daily 22:00-04:00 America/New_York", "2026-11-01T09:00:00Z", false),
-    // An hour that is skipped, and one that comes twice.
+    // An hour that is skipped, and one that occurs twice.
     ("daily 02:15-02:45 Europe/Berlin", "2026-03-29T00:59:59Z", false),
     ("daily 02:15-02:45 Europe/Berlin", "2026-03-29T01:15:00Z", false),
     ("daily 02:15-02:45 Europe/Berlin", "2026-10-25T00:15:00Z", true),
@@ -58,7 +58,7 @@ private func moment(_ text: String) throws -> Timestamp {
     ("daily 00:00-24:00 UTC", "2026-04-02T23:59:59.999Z", true),
     ("Thu 10:00-12:00 UTC", "1970-01-01T10:00:00Z", true), ("Wed 10:00-12:00 UTC", "1969-12-31T11:59:00Z", true),
   ])
-  func `it is open while the clocks of its place show an hour inside it`(
+  func `a window is open while the clocks of its time zone show an hour inside it`(
     window: String, at: String, isOpen: Bool
   ) throws {
     #expect(try ChangeWindow(parsing: window).isOpen(at: moment(at)) == isOpen)
@@ -75,15 +75,15 @@ private func moment(_ text: String) throws -> Timestamp {
     ("daily 02:15-02:45 Europe/Berlin", "2026-10-25T00:20:00Z", "2026-10-25T01:15:00Z"),
     ("daily 02:30-04:00 Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
     ("daily 01:00-02:30 Europe/Berlin", "2026-10-24T23:30:00Z", "2026-10-25T01:00:00Z"),
-    // From one whole day to the next nothing opens.
+    // A full day that follows a full day opens nothing.
     ("Mon-Tue 00:00-24:00 UTC", "2026-03-29T12:00:00Z", "2026-03-30T00:00:00Z"),
     ("Mon-Tue 00:00-24:00 UTC", "2026-03-30T12:00:00Z", "2026-04-06T00:00:00Z"),
   ])
-  func `it opens next when its clocks say so`(window: String, after: String, expected: String) throws {
+  func `a window opens next when its clocks say so`(window: String, after: String, expected: String) throws {
     #expect(try ChangeWindow(parsing: window).nextOpening(after: moment(after))?.text() == expected)
   }
 
-  @Test func `a window that never closes never opens`() throws {
+  @Test func `a window that never closes has no next opening`() throws {
     for days in ["daily", "Mon-Sun", "Mon,Tue,Wed-Fri,Sat,Sun"] {
       let window = try ChangeWindow(parsing: "\(days) 00:00-24:00 Europe/Berlin")
       #expect(try window.nextOpening(after: moment("2026-03-29T00:30:00Z")) == nil)
@@ -92,13 +92,13 @@ private func moment(_ text: String) throws -> Timestamp {
   }
 
   @Test(arguments: [Int64.min, .max])
-  func `a moment beyond every calendar is closed and harmless`(milliseconds: Int64) throws {
+  func `a time beyond every calendar is closed and harmless`(milliseconds: Int64) throws {
     let window = try ChangeWindow(parsing: "Mon 09:00-17:00 UTC")
     #expect(!window.isOpen(at: Timestamp(milliseconds: milliseconds)))
     #expect(window.nextOpening(after: Timestamp(milliseconds: milliseconds)) == nil)
   }
 
-  /// Around the days on which clocks are changed, minute by minute.
+  /// Around the days of clock changes, minute by minute.
   @Test(arguments: [
     ("daily 02:30-03:30 Europe/Berlin", "2026-03-28T03:00:00Z"),
     ("daily 02:00-03:00 Europe/Berlin", "2026-10-24T01:30:00Z"),
@@ -108,9 +108,7 @@ private func moment(_ text: String) throws -> Timestamp {
     ("daily 01:45-01:50 Australia/Lord_Howe", "2026-04-04T14:52:00Z"),
     ("Mon-Fri 00:00-24:00 Africa/Cairo", "2026-04-23T20:00:00Z"),
   ])
-  func `the next opening is the first minute that is open after one that is not`(
-    window: String, from: String
-  ) throws {
+  func `the next opening is the first open minute after a closed one`(window: String, from: String) throws {
     let window = try ChangeWindow(parsing: window)
     var now = try moment(from)
     for _ in 0..<4 {
@@ -147,13 +145,13 @@ private func moment(_ text: String) throws -> Timestamp {
     ("Mon 09:00-17:00 ../etc", "is not a valid time zone", "Europe/Berlin"),
     ("Mon ٠٩:00-17:00 UTC", "is not a valid time of day", "09:00-17:00"),
   ])
-  func `what is no window is refused with what would be right`(text: String, problem: String, next: String) throws {
+  func `an invalid window is refused with the expected form`(text: String, problem: String, next: String) throws {
     let error = #expect(throws: ChangeWindowError.self) { try ChangeWindow(parsing: text) }
     let words = try #require(error).description
     #expect(words.contains(problem) && words.contains(next) && words.contains("\"\(text)\""))
   }
 
-  @Test func `it is shown as it was written`() throws {
+  @Test func `a window is shown as it was written`() throws {
     let window = try ChangeWindow(parsing: " Mon-Fri  09:00-17:00   Europe/Berlin ")
     #expect(window.description == "Mon-Fri 09:00-17:00 Europe/Berlin")
   }

@@ -16,7 +16,7 @@ import Testing
       now: { Timestamp(milliseconds: 1_767_225_600_000) })
   }
 
-  @Test func `one of two has the lease, and the other is told who`() async throws {
+  @Test func `one of two processes has the lease, and the other is told the holder`() async throws {
     let (one, two) = (lease(), lease())
     #expect(try await one.acquire())
     #expect(try await one.acquire(), "and keeps it when it asks again")
@@ -28,7 +28,7 @@ import Testing
     #expect(await !two.isHeld())
   }
 
-  @Test func `a lease that is given back is free`() async throws {
+  @Test func `a released lease is free`() async throws {
     let (one, two) = (lease(), lease())
     #expect(try await one.acquire())
     await one.release()
@@ -39,7 +39,7 @@ import Testing
     #expect(try await !one.acquire())
   }
 
-  @Test func `a holder that is gone holds nothing`() async throws {
+  @Test func `a holder that has exited holds nothing`() async throws {
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
     one = nil
@@ -67,7 +67,7 @@ import Testing
     #expect(await one.isHeld())
   }
 
-  @Test func `a link to another file is not the lease`() async throws {
+  @Test func `a link to another file is not accepted as the lease`() async throws {
     let one = lease()
     #expect(try await one.acquire())
     #expect(rename(one.path, scratch.file("moved")) == 0)
@@ -75,7 +75,7 @@ import Testing
     #expect(await !one.isHeld())
   }
 
-  @Test func `whoever holds it and wrote nothing is another process`() async throws {
+  @Test func `a holder that wrote no details is described as another process`() async throws {
     let (one, two) = (lease(), lease())
     #expect(try await one.acquire())
     #expect(truncate(one.path, 0) == 0)
@@ -83,7 +83,7 @@ import Testing
     #expect(await two.holder == "another process")
   }
 
-  @Test func `what a file says of its holder is shown in one line without control characters`() async throws {
+  @Test func `the holder's details are shown on one line without control characters`() async throws {
     let (one, two) = (lease(), lease())
     #expect(try await one.acquire())
     let file = try #require(FileHandle(forWritingAtPath: one.path))
@@ -93,7 +93,7 @@ import Testing
     #expect(await two.holder == "pid 7")
   }
 
-  @Test func `fleets and providers have leases of their own`() async throws {
+  @Test func `each fleet and provider has its own lease`() async throws {
     let all = [
       lease("a"), lease("b"), lease("a", provider: "http://127.0.0.1:7387"), lease("a-b", provider: "x"),
       lease("b", provider: "x-a"), lease("../../b"), lease("A"), lease(String(repeating: "long", count: 200)),
@@ -110,14 +110,14 @@ import Testing
     #expect(try await !two.acquire())
   }
 
-  @Test func `a missing state directory is made, for its owner alone`() async throws {
+  @Test func `a missing state directory is created for its owner alone`() async throws {
     let directory = scratch.file("state/setpoint")
     #expect(try await lease(in: directory).acquire())
     let attributes = try FileManager.default.attributesOfItem(atPath: directory)
     #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o700)
   }
 
-  @Test func `a state directory that cannot be is an error that says what to do`() async throws {
+  @Test func `a state directory that cannot be created is an error that says what to do`() async throws {
     try scratch.write("", to: "file")
     let lease = lease(in: scratch.file("file/state"))
     let error = await #expect(throws: LeaseError.self) { try await lease.acquire() }
@@ -125,22 +125,22 @@ import Testing
     #expect(words.contains(lease.path) && words.contains("Not a directory") && words.contains("--state"))
   }
 
-  @Test func `one who looks is told whether a process holds the lease, and leaves it alone`() async throws {
-    #expect(lease().holding() == .unknown, "there is no file, and none is made")
+  @Test func `an observer is told whether a process holds the lease, and does not take it`() async throws {
+    #expect(lease().holding() == .unknown, "there is no file, and none is created")
     #expect(try scratch.names.isEmpty)
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
     #expect(lease().holding() == .held(by: await one?.holder))
-    // As the kernel does it when a process is killed: nothing is written any more.
+    // As the kernel does when a process is killed: nothing more is written.
     one = nil
     #expect(lease().holding() == .free)
     let two = lease()
     #expect(try await two.acquire())
     await two.release()
-    #expect(lease().holding() == .free, "also where it was given back")
+    #expect(lease().holding() == .free, "also after its release")
   }
 
-  @Test func `a lease that another machine held last is not called free`() async throws {
+  @Test func `a lease that another machine held last is not reported as free`() async throws {
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
     let path = try #require(one?.path)
@@ -150,14 +150,14 @@ import Testing
     #expect(lease().holding() == .unknown)
   }
 
-  @Test func `one who looks keeps nobody from the lease`() async throws {
+  @Test func `an observer does not keep anybody from the lease`() async throws {
     let one = lease()
     #expect(try await one.acquire())
     await one.release()
     let looking = open(one.path, O_RDONLY | O_CLOEXEC)
     #expect(flock(looking, LOCK_SH | LOCK_NB) == 0)
-    #expect(lease().holding() == .free, "two may look at once")
-    #expect(try await !lease().acquire(), "it is tried again a moment later")
+    #expect(lease().holding() == .free, "two may observe at the same time")
+    #expect(try await !lease().acquire(), "it is retried a moment later")
     close(looking)
     #expect(try await one.acquire())
   }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A directory of its own for a test, which is removed with it.
+/// A temporary directory for a test, which is removed with it.
 final class Scratch: Sendable {
   let path: String
 

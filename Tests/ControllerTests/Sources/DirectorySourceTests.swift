@@ -22,7 +22,7 @@ import Testing
     try set.manifests.first { $0.name == name }?.desired().config.entities.first?.entityVersion
   }
 
-  @Test func `parses again the one file that was edited`() async throws {
+  @Test func `an edit parses only the file that was edited`() async throws {
     for number in 100..<300 { try folder.write(manifestText("e\(number)"), "e\(number).yaml") }
     let source = source()
     #expect(try await source.read().set.manifests.count == 200)
@@ -37,7 +37,7 @@ import Testing
     #expect(reading.commit == nil)
   }
 
-  @Test func `notices an edit that leaves size and time as they were`() async throws {
+  @Test func `an edit that leaves size and time unchanged is noticed`() async throws {
     try folder.write(manifestText("a", version: 1), "a.yaml")
     let time = Date(timeIntervalSince1970: 1_700_000_000)
     try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: folder("a.yaml"))
@@ -48,7 +48,7 @@ import Testing
     #expect(try version(await source.read().set, of: "a") == "2")
   }
 
-  @Test func `notices edits that follow on one another faster than the file system counts time`() async throws {
+  @Test func `edits in quicker succession than the file system's clock are noticed`() async throws {
     let source = source()
     for step in 0..<300 {
       try folder.write(manifestText("a", version: 100 + step), "a.yaml")
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test func `trusts a file's times only once a further change would have others`() throws {
+  @Test func `a file's times are trusted only once a further change would alter them`() throws {
     try folder.write(manifestText("a"), "a.yaml")
     let identity = try #require(FileIdentity(of: folder("a.yaml")))
     let newest = max(identity.modified, identity.changed)
@@ -66,7 +66,7 @@ import Testing
     #expect(!identity.isSettled(at: newest - 3_000_000_000))
   }
 
-  @Test func `parses nothing again when a file is touched, or moved away and back`() async throws {
+  @Test func `a file that is touched, or moved away and back, is not parsed again`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     let source = source()
     _ = try await source.read()
@@ -77,7 +77,7 @@ import Testing
     #expect(source.filesParsed == 1)
   }
 
-  @Test func `forgets a file that is gone, and finds a name described in two files until one is gone`() async throws {
+  @Test func `a deleted file is forgotten, and a name in two files is found until one is gone`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     try folder.write(manifestText("b"), "b.yaml")
     let source = source()
@@ -91,7 +91,7 @@ import Testing
     #expect(source.filesParsed == 3)
   }
 
-  @Test func `keeps the findings of a broken file as long as it is broken`() async throws {
+  @Test func `the findings of an invalid file stay as long as it is invalid`() async throws {
     try folder.write("kind: [", "a.yaml")
     try folder.write(manifestText("b"), "b.yaml")
     let source = source()
@@ -105,14 +105,14 @@ import Testing
   }
 
   @Test(arguments: ["nowhere", "empty", "a.yaml"])
-  func `that cannot be read or holds nothing is incomplete`(path: String) async throws {
+  func `a directory that cannot be read or is empty is incomplete`(path: String) async throws {
     try FileManager.default.createDirectory(atPath: folder("empty"), withIntermediateDirectories: true)
     try folder.write("", "a.yaml")
     let reading = try await source(path).read()
     #expect(reading.set.manifests.isEmpty && !reading.set.isComplete && reading.set.findings.count == 1)
   }
 
-  @Test func `never waits for a pipe that is named like a manifest`() async throws {
+  @Test func `a pipe that is named like a manifest never blocks the read`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     try #require(mkfifo(folder("b.yaml"), 0o600) == 0)
     let set = try await source().read().set
@@ -121,7 +121,7 @@ import Testing
   }
 
   @Test(arguments: ["gone", "team", "/nowhere/at/all"])
-  func `does not take for deleted what a link without end stands in place of`(target: String) async throws {
+  func `manifests behind a link that became a cycle do not count as deleted`(target: String) async throws {
     try folder.write(manifestText("a"), "a.yaml")
     try folder.write(manifestText("c"), "team/c.yaml")
     let source = source()
@@ -134,7 +134,7 @@ import Testing
     #expect(set.findings.first?.message.hasPrefix("cannot follow this link: ") == true)
   }
 
-  @Test func `does not take for deleted what a pipe or a folder without manifests stands in place of`() async throws {
+  @Test func `manifests replaced by a pipe or by a folder without manifests do not count as deleted`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     try #require(mkfifo(folder("team"), 0o600) == 0)
     try FileManager.default.createDirectory(atPath: folder("b.yaml"), withIntermediateDirectories: true)
@@ -143,29 +143,29 @@ import Testing
     #expect(set.findings.map(\.message) == ["a directory without manifests, not a file", "not a regular file"])
   }
 
-  @Test func `does not take for deleted what is in a folder without permission`() async throws {
+  @Test func `manifests in a folder without permission do not count as deleted`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     try folder.write(manifestText("c"), "team/deep/c.yaml")
     for mode in [0o000, 0o400] {
       try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder("team"))
       defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder("team")) }
-      // Root may look everywhere.
+      // Root may read everything.
       guard access(folder("team/deep"), R_OK) != 0 else { return }
       let set = try await source().read().set
       #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete, "\(mode)")
     }
   }
 
-  @Test func `does not take for deleted what the system cannot read`() async throws {
+  @Test func `manifests that the system cannot read do not count as deleted`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
-    // Not even root reads the first page of a process.
+    // Not even root can read the first page of a process.
     try folder.link("c.yaml", to: "/proc/self/mem")
     let set = try await source().read().set
     #expect(set.manifests.map(\.name) == ["a"] && !set.isComplete)
     #expect(set.findings.map(\.location.file) == [folder("c.yaml")])
   }
 
-  @Test func `does not take for deleted what is in a submodule that was not fetched`() async throws {
+  @Test func `manifests in a submodule that was not fetched do not count as deleted`() async throws {
     try folder.write(manifestText("a"), "fleet/a.yaml")
     try folder.write("[submodule \"team\"]\n\tpath = fleet/team\n\turl = https://example.com/team\n", ".gitmodules")
     try folder.write("", ".git/HEAD")
@@ -177,13 +177,14 @@ import Testing
     #expect(set.findings.first?.message.contains("submodule") == true && !set.isComplete)
   }
 
-  @Test func `becomes a pipe itself, and is not waited for`() async throws {
+  @Test func `a source that is itself a pipe is refused without blocking`() async throws {
     try #require(mkfifo(folder("a.yaml"), 0o600) == 0)
     let set = try await source("a.yaml").read().set
     #expect(set.findings.map(\.message) == ["not a regular file"] && !set.isComplete)
   }
 
-  @Test func `leaves out what .setpointignore and --exclude name, and kustomization files with a remark`() async throws
+  @Test
+  func `files matched by .setpointignore and --exclude are skipped, and kustomization files with a note`() async throws
   {
     try folder.write(manifestText("a"), "a.yaml")
     for name in ["values.yaml", "charts/x.yaml", "team/values.yaml"] { try folder.write("a: b\n", name) }
@@ -199,13 +200,13 @@ import Testing
     #expect(try await !source.read().set.isComplete)
   }
 
-  @Test func `reads a manifest in a file that is named like kustomize's`() async throws {
+  @Test func `a manifest in a file that is named like kustomize's is read`() async throws {
     try folder.write("kind: Kustomization\n---\n" + manifestText("a"), "kustomization.yaml")
     let set = try await source().read().set
     #expect(set.manifests.map(\.name) == ["a"] && set.isComplete)
   }
 
-  @Test func `tells thousands of foreign files as one line with a count`() async throws {
+  @Test func `thousands of files that are not manifests are one line with a count`() async throws {
     try folder.write(manifestText("good"), "z/good.yaml")
     for number in 0..<4000 { try folder.write("{\"image\": \(number)}", "c\(number).json") }
     let set = try await source().read().set
@@ -216,7 +217,7 @@ import Testing
     #expect(set.findings.first?.suggestion?.contains("--exclude") == true)
   }
 
-  @Test func `refuses standard input, which cannot be read twice`() async throws {
+  @Test func `standard input is refused because it cannot be read twice`() async throws {
     let set = try await DirectorySource(paths: ["-"], warn: { _ in }).read().set
     #expect(!set.isComplete && set.findings.count == 1)
   }
@@ -231,7 +232,7 @@ import Testing
     try folder.link("..data", to: "..\(date)")
   }
 
-  @Test func `reads a mounted ConfigMap once each, and after the swap parses what is new`() async throws {
+  @Test func `a mounted ConfigMap is read once, and after its swap the new files are parsed`() async throws {
     try mountConfigMap("2026_01_01", ["a": 1, "b": 1])
     let source = source()
     let before = try await source.read().set
@@ -244,7 +245,7 @@ import Testing
     #expect(after.isComplete && source.filesParsed == 3)
   }
 
-  @Test func `never takes a file that is being renamed for one that was deleted`() async throws {
+  @Test func `a file that is being renamed never counts as deleted`() async throws {
     for number in 100..<300 { try folder.write("# nothing\n", "b/e\(number).yaml") }
     try folder.write(manifestText("moving"), "a/m.yaml")
     try folder.write("# nothing\n", "c/e.yaml")
@@ -253,7 +254,7 @@ import Testing
     try await withThrowingTaskGroup { group in
       group.addTask { [folder, ending] in
         while !ending.isSet.load(ordering: .relaxed), !Task.isCancelled {
-          // Into what is listed late and back into what was listed early.
+          // Into a directory that is listed late and back into one that was listed early.
           try folder.move("a/m.yaml", to: "c/m.yaml")
           try folder.move("c/m.yaml", to: "a/m.yaml")
           await Task.yield()
@@ -270,7 +271,7 @@ import Testing
     #expect(settled.isComplete && settled.manifests.map(\.name) == ["moving"])
   }
 
-  @Test func `stops reading when its task is cancelled`() async throws {
+  @Test func `the read stops when its task is canceled`() async throws {
     for number in 0..<300 { try folder.write(manifestText("e\(number)"), "e\(number).yaml") }
     let source = source()
     let task = Task {

@@ -3,13 +3,13 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A change that is not noticed ends these by their time limit: they wait for the next element, and none is a failure.
+/// A missed change makes these tests time out: they wait for the next element, and none is a failure.
 @Suite(.timeLimit(.minutes(2))) struct `Changes of a directory` {
   private let folder: Folder
 
   init() throws { folder = try Folder() }
 
-  /// Waits until the watches stand, then makes each change and waits until it is told.
+  /// Waits until the watches are set up, then makes each change and waits until it is reported.
   private func expectNotice(_ path: String, _ changes: (() throws -> Void)...) async throws {
     let source = DirectorySource(paths: [folder(path)], warn: { Issue.record("\($0)") })
     var notices = source.changes().makeAsyncIterator()
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test func `are told for files written, added, renamed and removed`() async throws {
+  @Test func `files written, added, renamed and removed are reported`() async throws {
     try folder.write(manifestText("a"), "d/a.yaml")
     try await expectNotice(
       "d", { try folder.write(manifestText("a", version: 8), "d/a.yaml") },
@@ -28,27 +28,27 @@ import Testing
       { try folder.remove("d/c.yaml") })
   }
 
-  @Test func `are told in directories that came later, however deep`() async throws {
+  @Test func `changes in directories that were added later are reported at any depth`() async throws {
     try folder.write(manifestText("a"), "d/a.yaml")
     try await expectNotice(
       "d", { try folder.write(manifestText("b"), "d/x/y/z/b.yaml") },
       { try folder.write(manifestText("b", version: 8), "d/x/y/z/b.yaml") })
   }
 
-  @Test func `are told when a directory is deleted and made again`() async throws {
+  @Test func `a directory that is deleted and created again is reported`() async throws {
     try folder.write(manifestText("a"), "d/a.yaml")
     try await expectNotice(
       "d", { try folder.remove("d") }, { try folder.write(manifestText("a"), "d/a.yaml") },
       { try folder.write(manifestText("a", version: 8), "d/a.yaml") })
   }
 
-  @Test func `are told when a directory comes that was not there`() async throws {
+  @Test func `a directory that did not exist before is reported`() async throws {
     try await expectNotice(
       "up/to/now", { try folder.write(manifestText("a"), "up/to/now/a.yaml") },
       { try folder.write(manifestText("a", version: 8), "up/to/now/a.yaml") })
   }
 
-  @Test func `are told for one file that is replaced as editors do it`() async throws {
+  @Test func `one file that is replaced the way editors do it is reported`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     try await expectNotice("a.yaml") {
       try folder.write(manifestText("a", version: 8), ".a.yaml.new")
@@ -56,14 +56,14 @@ import Testing
     }
   }
 
-  @Test func `are told when the patterns of what is left out change`() async throws {
+  @Test func `a change of the ignore patterns is reported`() async throws {
     try folder.write(manifestText("a"), "d/x/a.yaml")
     try await expectNotice(
       "d", { try folder.write("a.yaml\n", "d/x/.setpointignore") }, { try folder.write("", "d/x/.setpointignore") },
       { try folder.remove("d/x/.setpointignore") })
   }
 
-  @Test func `are told when a ConfigMap's link is swapped`() async throws {
+  @Test func `a swapped ConfigMap link is reported`() async throws {
     try folder.write(manifestText("a"), "m/..1/a.yaml")
     try folder.link("m/..data", to: "..1")
     try folder.link("m/a.yaml", to: "..data/a.yaml")
@@ -75,7 +75,7 @@ import Testing
     try await expectNotice("m", { try swap(2) }, { try swap(3) })
   }
 
-  @Test func `are told when a link on the way is swapped`() async throws {
+  @Test func `a swapped link on the path is reported`() async throws {
     try folder.write(manifestText("a"), "worktrees/1/fleet/a.yaml")
     try folder.write(manifestText("a", version: 8), "worktrees/2/fleet/a.yaml")
     try folder.link("current", to: "worktrees/1")
@@ -84,7 +84,7 @@ import Testing
       { try folder.write(manifestText("a", version: 9), "worktrees/2/fleet/a.yaml") })
   }
 
-  @Test func `are told for what a link in the directory leads to`() async throws {
+  @Test func `a change behind a link in the directory is reported`() async throws {
     try folder.write(manifestText("a"), "elsewhere/a.yaml")
     try folder.write(manifestText("b"), "elsewhere/more/b.yaml")
     try folder.write(manifestText("c"), "d/c.yaml")
@@ -95,7 +95,7 @@ import Testing
       { try folder.write(manifestText("b", version: 8), "elsewhere/more/b.yaml") })
   }
 
-  @Test func `end with the task, and leave no descriptor open`() async throws {
+  @Test func `the stream ends with its task and leaves no descriptor open`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
     let opened = Mutex<[Int32]>([])
     let source = DirectorySource(
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func `that cannot be watched are warned of, and the stream still ends with its task`() async throws {
+  @Test func `a directory that cannot be watched is a warning, and the stream still ends with its task`() async throws {
     let words = Mutex<[String]>([])
     let source = DirectorySource(
       paths: [folder.path],
@@ -149,7 +149,7 @@ import Testing
 }
 
 @Suite struct `Events of a watched directory` {
-  @Test func `matter by name, and hidden names only where they were named`() {
+  @Test func `an event counts by its file name, and hidden names count only if they were named`() {
     var names = WatchedNames()
     names.addVisible(1)
     names.add(1, name: "..data")
@@ -164,7 +164,7 @@ import Testing
     }
   }
 
-  @Test func `matter when the kernel lost some, and not when it drops a watch`() {
+  @Test func `a kernel queue overflow counts, and a dropped watch does not`() {
     var names = WatchedNames()
     names.addVisible(1)
     let overflow = names.matters(UInt32(IN_Q_OVERFLOW), descriptor: -1, name: "")
@@ -176,7 +176,7 @@ import Testing
 }
 
 @Suite struct `A burst of events` {
-  @Test func `is over when it was quiet for a while, and after a second at the latest`() {
+  @Test func `a burst is over after a quiet period, and after one second at the latest`() {
     var debounce = Debounce()
     #expect(debounce.due == nil)
     debounce.event(at: .seconds(10))

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A directory of its own for one test, gone with the last reference to it.
+/// A temporary directory for one test, removed with the last reference to it.
 final class Folder: Sendable {
   let path: String
 
@@ -15,14 +15,14 @@ final class Folder: Sendable {
   /// The path of something in it.
   func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
-  /// Writes a file in place, with the directories that lead to it.
+  /// Writes a file in place and creates its parent directories.
   func write(_ text: String, _ name: String) throws {
     let file = URL(fileURLWithPath: self(name))
     try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
     try Data(text.utf8).write(to: file)
   }
 
-  /// A symbolic link, in place of whatever had that name, without a moment in which there is nothing.
+  /// A symbolic link that atomically replaces whatever had that name.
   func link(_ name: String, to target: String) throws {
     let passing = self(name + "_tmp")
     try FileManager.default.createSymbolicLink(atPath: passing, withDestinationPath: target)

@@ -19,7 +19,7 @@ import Testing
   ]
 
   @Test(arguments: addresses)
-  func `reaches git and people without its secrets`(url: String, address: String, shown: String) throws {
+  func `an address goes to git and to messages without secrets`(url: String, address: String, shown: String) throws {
     let remote = try GitRemote(url)
     #expect(remote.address == address && remote.shown == shown)
   }
@@ -28,7 +28,7 @@ import Testing
     "", "-x", "--upload-pack=touch /tmp/x", "ext::sh -c touch% /tmp/x", "fd::17", "ftp://example.com/a",
     "https://", "https:///b", "https://ada:s3cret@/b", "https://example.com/a\nb",
   ])
-  func `is refused when git could not use it, or only by running something else`(url: String) {
+  func `an address that git could not use, or only by running something else, is refused`(url: String) {
     let error = #expect(throws: GitSourceError.self) { try GitRemote(url) }
     #expect(error?.description.contains("s3cret") == false)
   }
@@ -36,18 +36,18 @@ import Testing
   @Test(arguments: [
     "", "-x", "a b", "a..b", "a~1", "main^", "x:y", "*", "a//b", "/a", "a/", ".a", "a.lock", "a@{1}", "a\u{7}",
   ])
-  func `goes with a reference that can exist`(ref: String) {
+  func `a reference that cannot exist is refused`(ref: String) {
     #expect(throws: GitSourceError.self) { try GitRef(ref) }
   }
 
   @Test(arguments: ["/etc", "../x", "a/../../b", ".git", "a/.GIT/b"])
-  func `goes with a path inside the repository`(path: String) {
+  func `a path outside the repository is refused`(path: String) {
     #expect(throws: GitSourceError.self) {
       try GitSource(url: "https://example.com/a", path: path, stateDirectory: "/nowhere", environment: [:])
     }
   }
 
-  @Test func `goes with rights that fit it`() {
+  @Test func `credentials that do not fit the address are refused`() {
     func error(_ url: String, _ access: GitAccess) -> String {
       do {
         _ = try GitSource(url: url, stateDirectory: "/nowhere", access: access, environment: [:])
@@ -70,18 +70,18 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `A private repository` {
   private let world: GitWorld
-  /// Another for each test, since command lines of the whole machine are looked at.
+  /// A different one for each test, because the command lines of the whole machine are searched.
   private let token = "s3cret%token/\(UUID().uuidString)"
 
   init() async throws {
     world = try await GitWorld()
     try await world.commit(["fleet/a.yaml": manifestText("a")])
-    // As git's own HTTP server asks for it.
+    // Git's own HTTP server requires it.
     try await world.git("config", "http.uploadpack", "true")
   }
 
-  /// Runs `body` with two servers of the repository: the first asks for the token, the second sends everybody to the first.
-  /// - Returns: what they saw: a line for each `Authorization` header, and for each command line with the token in it.
+  /// Runs `body` with two servers for the repository: the first requires the token, the second redirects to the first.
+  /// - Returns: what they received: a line per `Authorization` header, and per command line that contains the token.
   private func withServers(_ body: @escaping @Sendable (_ asking: Int, _ sending: Int) async throws -> Void)
     async throws
     -> String
@@ -99,14 +99,14 @@ import Testing
       }
       try #require(ports.count == 2)
       try await body(ports[0], ports[1])
-      // It ends with its standard input.
+      // The server ends with its standard input.
       try await execution.standardInputWriter.finish()
     }
     return try String(contentsOfFile: log, encoding: .utf8)
   }
 
   @Test(arguments: ["file", "environment", "address", "name"])
-  func `is read with a token that no command line and no output shows`(place: String) async throws {
+  func `a repository is read with a token that no command line and no output shows`(place: String) async throws {
     let (world, token) = (world, token)
     let log = try await withServers { port, _ in
       try world.folder.write(token + "\n", "token")
@@ -135,7 +135,7 @@ import Testing
     #expect(log.contains(" authorized") && !log.contains("leaked"))
   }
 
-  @Test func `stays closed with a wrong token or none, in words without it`() async throws {
+  @Test func `a wrong token or none is refused, in a message without the token`() async throws {
     let world = world
     _ = try await withServers { port, _ in
       let address = "http://127.0.0.1:\(port)/.git"
@@ -154,7 +154,7 @@ import Testing
     }
   }
 
-  @Test func `does not give its token to the host that a redirect leads to`() async throws {
+  @Test func `a redirect to another host does not receive the token`() async throws {
     let (world, token) = (world, token)
     let log = try await withServers { _, port in
       let source = try world.source(
@@ -165,7 +165,7 @@ import Testing
     #expect(log.contains("unauthorized") && !log.contains(" authorized"))
   }
 
-  @Test func `is read over ssh with the key and the known hosts that were named, and nothing else`() async throws {
+  @Test func `a repository is read over ssh with the configured key and known hosts, and nothing else`() async throws {
     try world.folder.write(
       """
       #!/bin/sh
@@ -194,7 +194,7 @@ import Testing
     #expect(!variables.contains("s3cret"))
   }
 
-  @Test func `says why ssh failed, and not how the server greets`() async throws {
+  @Test func `an ssh failure is reported with its reason, without the server's banner`() async throws {
     let greeting = String(repeating: "*** AUTHORIZED USE ONLY ***\n", count: 200)
     try world.folder.write(
       """
@@ -213,7 +213,7 @@ import Testing
     #expect(!problem.contains("Please make sure"))
   }
 
-  /// Two HTTP servers for one repository: its root, the token, and a log to write to.
+  /// Two HTTP servers for one repository. The arguments are its root, the token, and a log file.
   private static let server = #"""
     import base64, glob, os, subprocess, sys, threading, urllib.parse
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -37,14 +37,14 @@ import Testing
       "user.signingkey=\(world.folder(name))", "-S")
   }
 
-  @Test func `takes a commit that an allowed signer signed`() async throws {
+  @Test func `a commit that an allowed signer signed is used`() async throws {
     let signed = try await commit(1, signedBy: "ada")
     let reading = try await source().read()
     #expect(reading.commit == signed && reading.names == ["a"] && reading.problem == nil)
   }
 
-  @Test func `stays at the last good commit when one is unsigned or signed by a stranger, and says which`() async throws
-  {
+  @Test
+  func `an unsigned commit or one by an unknown signer leaves the last good commit in use and is named`() async throws {
     let good = try await commit(1, signedBy: "ada")
     let source = try source()
     _ = try await source.read()
@@ -58,13 +58,13 @@ import Testing
     #expect(try second.commit == good && second.version(of: "a") == "1")
     #expect(second.problem?.contains("commit \(strange)") == true)
     #expect(second.problem?.contains("its signature is not valid") == true)
-    // The same commit counts from the moment its signer does.
+    // The same commit is valid from the moment its signer is.
     try allow("ada", "eve")
     let third = try await source.read()
     #expect(try third.commit == strange && third.version(of: "a") == "3" && third.problem == nil)
   }
 
-  @Test func `gives nothing when no commit ever held`() async throws {
+  @Test func `if no commit was ever valid, there are no manifests`() async throws {
     try await world.commit(["fleet/a.yaml": manifestText("a")])
     let reading = try await source().read()
     #expect(reading.names.isEmpty && !reading.set.isComplete && reading.commit == nil)
@@ -75,7 +75,7 @@ import Testing
     #expect(!without.set.isComplete && without.problem?.contains("commit \(signed)") == true)
   }
 
-  @Test func `does not fall back to a commit that was taken while nobody verified`() async throws {
+  @Test func `a commit that was used before verification was on is not a fallback`() async throws {
     try await world.commit(["fleet/a.yaml": manifestText("a")])
     #expect(try await world.source().read().names == ["a"])
     try world.folder.move("work", to: "away")

@@ -15,7 +15,7 @@ import Testing
     "README.md": "# Fleet",
   ]
 
-  @Test func `gives the manifests at a path of the newest commit`() async throws {
+  @Test func `the manifests at a path of the newest commit are read`() async throws {
     let commit = try await world.commit(Self.manifests)
     let reading = try await world.source().read()
     #expect(reading.names == ["a", "b"] && reading.set.isComplete)
@@ -25,7 +25,7 @@ import Testing
     #expect(try await world.source(path: "./fleet/deep/b.yaml").read().names == ["b"])
   }
 
-  @Test func `follows new commits, parses what they change, and checks nothing out`() async throws {
+  @Test func `new commits are followed, only their changes are parsed, and nothing is checked out`() async throws {
     try await world.commit(Self.manifests)
     let source = try world.source()
     _ = try await source.read()
@@ -42,7 +42,7 @@ import Testing
     #expect(try !world.kept().contains { $0.hasSuffix(".yaml") || $0.hasSuffix("index") })
   }
 
-  @Test func `fetches one commit, not the history`() async throws {
+  @Test func `one commit is fetched, not the history`() async throws {
     try await world.commit(Self.manifests)
     let old = try await world.commit(["fleet/a.yaml": manifestText("a", version: 8)])
     try await world.commit(["fleet/a.yaml": manifestText("a", version: 9)])
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test func `follows branches, tags of both kinds, HEAD, full references and single commits`() async throws {
+  @Test func `branches, tags of both kinds, HEAD, full references and single commits are followed`() async throws {
     let first = try await world.commit(["fleet/a.yaml": manifestText("a", version: 1)])
     try await world.git("tag", "light")
     try await world.git("tag", "--annotate", "heavy", "-m", "release")
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func `follows a branch that is rewritten`() async throws {
+  @Test func `a branch that is rewritten is followed`() async throws {
     let first = try await world.commit(["fleet/a.yaml": manifestText("a", version: 1)])
     let source = try world.source()
     #expect(try await source.read().commit == first)
@@ -81,7 +81,8 @@ import Testing
     #expect(try reading.version(of: "a") == "2")
   }
 
-  @Test func `stays at its last good commit while the repository is away, and says so in git's words`() async throws {
+  @Test
+  func `the last good commit stays in use while the repository is unreachable, with git's own words`() async throws {
     let first = try await world.commit(Self.manifests)
     let source = try world.source()
     _ = try await source.read()
@@ -91,14 +92,14 @@ import Testing
     let problem = try #require(reading.problem)
     #expect(problem.contains("cannot fetch branch or tag \"main\" of \(world.address)"))
     #expect(problem.contains("does not appear to be a git repository") && problem.contains("\(first) stays in force"))
-    // A controller that starts while it is away has the commit from an earlier one.
+    // A controller that starts during the outage has the commit of an earlier one.
     let later = try await world.source().read()
     #expect(later.names == ["a", "b"] && later.set.isComplete && later.commit == first && later.problem == problem)
     try world.folder.move("away", to: "work")
     #expect(try await source.read().problem == nil)
   }
 
-  @Test func `is incomplete as long as there never was a commit to read`() async throws {
+  @Test func `the source is incomplete until there is a commit to read`() async throws {
     let reading = try await world.source("file:///nowhere/fleet.git").read()
     #expect(reading.names.isEmpty && !reading.set.isComplete && reading.commit == nil)
     #expect(reading.problem?.contains("/nowhere/fleet.git") == true)
@@ -108,7 +109,7 @@ import Testing
     #expect(!empty.set.isComplete && empty.problem?.contains("branch or tag \"main\" not found") == true)
   }
 
-  @Test func `stays at its last good commit when the branch, the path or every manifest is gone`() async throws {
+  @Test func `the last good commit stays in use when the branch, the path or every manifest is gone`() async throws {
     let first = try await world.commit(Self.manifests)
     let source = try world.source()
     _ = try await source.read()
@@ -132,7 +133,7 @@ import Testing
     #expect(good.commit == back && good.names == ["a"] && good.problem == nil)
   }
 
-  @Test func `makes its own store anew when it is damaged, or cut off in the middle of a fetch`() async throws {
+  @Test func `a store that is damaged or whose fetch was interrupted is recreated`() async throws {
     try await world.commit(Self.manifests)
     _ = try await world.source().read()
     let second = try await world.commit(["fleet/a.yaml": manifestText("a", version: 8)])
@@ -144,14 +145,14 @@ import Testing
     try world.folder.remove(repository + "/objects")
     let mended = try await world.source().read()
     #expect(mended.commit == third && mended.problem == nil)
-    // An interrupted making of the store is no obstacle either.
+    // An interrupted creation of the store is not an obstacle either.
     try world.folder.remove(repository)
     try world.folder.write("rubbish", repository + "/HEAD")
     try world.folder.write("rubbish", repository + ".new/HEAD")
     #expect(try await world.source().read().problem == nil)
   }
 
-  @Test func `refuses links that lead out of the repository, and follows those within`() async throws {
+  @Test func `links that lead out of the repository are refused, and links within it are followed`() async throws {
     try world.folder.write(manifestText("secret"), "secret.yaml")
     try world.folder.write(manifestText("outside"), "outside/o.yaml")
     try world.folder.write(manifestText("a"), "work/fleet/shared/a.yaml")
@@ -170,7 +171,7 @@ import Testing
       ])
   }
 
-  @Test func `does not follow a path that is itself a link out of the repository`() async throws {
+  @Test func `a path that is itself a link out of the repository is not followed`() async throws {
     try world.folder.write(manifestText("outside"), "outside/o.yaml")
     try world.folder.link("work/fleet", to: world.folder("outside"))
     try await world.commit([:])
@@ -179,8 +180,8 @@ import Testing
     #expect(reading.problem?.contains("points outside the repository") == true)
   }
 
-  @Test func `runs no hook and no filter, fetches no submodule, and heeds no GIT_ variable of the caller`() async throws
-  {
+  @Test
+  func `no hook or filter runs, no submodule is fetched, and the caller's GIT_ variables are ignored`() async throws {
     try world.folder.write(
       "[filter \"lfs\"]\n\tsmudge = touch \(world.folder("smudged"))\n\trequired = true\n", "caller.config")
     try world.folder.write("#!/bin/sh\ntouch \(world.folder("hooked"))\n", "hooks/post-checkout")
@@ -216,7 +217,8 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: world.folder("smudged")))
   }
 
-  @Test func `kills a git that hangs, with all it started, and goes on from the last good commit`() async throws {
+  @Test
+  func `a git process that hangs is killed with its children, and the last good commit stays in use`() async throws {
     let first = try await world.commit(Self.manifests)
     let hanging = try SilentServer()
     let limits = GitTimeLimits(remote: .seconds(1))
@@ -224,7 +226,7 @@ import Testing
     #expect(reading.problem?.contains("git ls-remote did not finish within 1.0 seconds and was killed") == true)
     try await Processes.ends("127.0.0.1:\(hanging.port)")
 
-    // An ssh that takes no hint, and has a child that takes none.
+    // An ssh that ignores signals, with a child that does too.
     try world.folder.write(
       """
       #!/bin/sh
@@ -250,7 +252,7 @@ import Testing
     try await Processes.ends(world.folder.path + "/child")
   }
 
-  @Test func `ends with its task, git included`() async throws {
+  @Test func `git ends with the task of the source`() async throws {
     let hanging = try SilentServer()
     let source = try world.source("git://127.0.0.1:\(hanging.port)/fleet")
     let task = Task { try await source.read() }
@@ -260,12 +262,12 @@ import Testing
     try await Processes.ends("127.0.0.1:\(hanging.port)")
   }
 
-  @Test func `says when there is no git`() async throws {
+  @Test func `a missing git is reported`() async throws {
     let reading = try await world.source(environment: ["PATH": world.folder("bin")]).read()
     #expect(!reading.set.isComplete && reading.problem?.contains("install it") == true)
   }
 
-  @Test func `says when its state directory cannot be used`() async throws {
+  @Test func `an unusable state directory is reported`() async throws {
     try await world.commit(Self.manifests)
     try world.folder.write("a file", "state")
     let reading = try await world.source().read()
@@ -273,7 +275,7 @@ import Testing
     #expect(reading.problem?.contains("cannot create the directory \(world.folder("state/git"))") == true)
   }
 
-  @Test func `is read by several at once, in one state directory`() async throws {
+  @Test func `several processes can read one repository through one state directory`() async throws {
     let commit = try await world.commit(Self.manifests)
     let sources = try (0..<4).map { _ in try world.source() }
     try await withThrowingTaskGroup(of: SourceReading.self) { group in
@@ -284,10 +286,10 @@ import Testing
     }
   }
 
-  @Test func `wakes nobody, and lets its listener end`() async throws {
+  @Test func `a repository reports no changes by itself and lets its listener end`() async throws {
     let source = try world.source()
     let listener = Task {
-      for await _ in source.changes() { Issue.record("a repository tells nothing") }
+      for await _ in source.changes() { Issue.record("a repository reports no changes") }
       return Task.isCancelled
     }
     listener.cancel()
@@ -295,7 +297,7 @@ import Testing
   }
 }
 
-/// A port at which connections are taken and never answered.
+/// A port that accepts connections and never answers.
 private final class SilentServer: Sendable {
   let port: UInt16
   private let descriptor: Int32
@@ -319,16 +321,16 @@ private final class SilentServer: Sendable {
 }
 
 private enum Processes {
-  /// Waits until none runs with the text on its command line: a killed one takes a moment to be gone.
+  /// Waits until no process has the text on its command line: a killed one takes a moment to disappear.
   static func ends(_ text: String) async throws {
     while try anyRuns(with: text) { try await Task.sleep(for: .milliseconds(5)) }
   }
 
-  /// Whether a process of this machine, one that has not ended, has the text on its command line.
+  /// Whether a running process of this machine has the text on its command line.
   static func anyRuns(with text: String) throws -> Bool {
     try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { Int($0) != nil }.contains { pid in
       guard let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else { return false }
-      // A process that ended and was not collected has an empty one.
+      // A process that ended and was not reaped has an empty one.
       return String(decoding: line, as: UTF8.self).contains(text)
     }
   }

@@ -4,7 +4,7 @@ import Foundation
 import LibYAML
 import Testing
 
-/// Which files of a commit are read, and what stands in the place of manifests that are no longer there.
+/// Which files of a commit are read, and what replaces manifests that are no longer there.
 @Suite(.timeLimit(.minutes(2))) struct `A commit's manifests` {
   private let world: GitWorld
 
@@ -20,7 +20,7 @@ import Testing
     return source
   }
 
-  @Test func `are followed through a link to another folder of the repository`() async throws {
+  @Test func `manifests are found through a link to another folder of the repository`() async throws {
     let source = try await begin()
     try world.folder.move("work/fleet/team", to: "work/common")
     try world.folder.link("work/fleet/team", to: "../common")
@@ -34,9 +34,7 @@ import Testing
   @Test(arguments: [
     ("fleet/team", "../gone"), ("fleet/team", "/etc"), ("fleet/team", "team"), ("fleet/team", "../../outside"),
     ("fleet/team.d", "nowhere"), ("fleet/team/c.yaml", "../../gone.yaml"), ("fleet/team/c.yaml", "/etc/hostname"),
-  ]) func `are not taken for deleted where a link without end stands in their place`(link: String, target: String)
-    async throws
-  {
+  ]) func `manifests replaced by a cycle of links do not count as deleted`(link: String, target: String) async throws {
     let source = try await begin()
     try world.folder.remove("work/fleet/team")
     try FileManager.default.createDirectory(
@@ -51,7 +49,7 @@ import Testing
     #expect(reading.set.findings.first?.message.contains("link") == true)
   }
 
-  @Test func `are not taken for deleted where a submodule stands in their place`() async throws {
+  @Test func `manifests replaced by a submodule do not count as deleted`() async throws {
     let source = try await begin()
     try await world.git("init", "--quiet", "--initial-branch=main", world.folder("part"), in: ".")
     try world.folder.write(manifestText("c"), "part/c.yaml")
@@ -65,13 +63,13 @@ import Testing
     #expect(reading.commit == commit && reading.names == ["a", "b"] && !reading.set.isComplete)
     #expect(reading.set.findings.first?.description.contains("fleet/team:1:1: error") == true)
     #expect(reading.set.findings.first?.message.contains("submodule") == true)
-    // Named among what is left out, it is nobody's manifest.
+    // With an ignore pattern, it is not a manifest.
     try await world.commit(["fleet/.setpointignore": "team/\n"])
     let without = try await source.read()
     #expect(without.names == ["a", "b"] && without.set.isComplete)
   }
 
-  @Test func `are followed where the path itself became a link, and stay in force where it became a submodule`()
+  @Test func `manifests are found if the path itself became a link, and stay in force if it became a submodule`()
     async throws
   {
     let source = try await begin()
@@ -93,7 +91,7 @@ import Testing
     #expect(stays.problem?.contains("submodule") == true)
   }
 
-  @Test func `end with links that lead around in circles, each read once`() async throws {
+  @Test func `links in a cycle are each read once`() async throws {
     _ = try await begin()
     try world.folder.link("work/fleet/again", to: "../fleet")
     try world.folder.link("work/fleet/team/up", to: "..")
@@ -104,7 +102,7 @@ import Testing
     #expect(reading.names.sorted() == ["a", "b", "c"] && reading.set.isComplete, "\(reading.set.findings)")
   }
 
-  @Test func `are not taken for deleted where Git LFS holds them`() async throws {
+  @Test func `manifests stored in Git LFS do not count as deleted`() async throws {
     let source = try await begin()
     try await world.commit([
       "fleet/a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -114,7 +112,8 @@ import Testing
     #expect(reading.set.findings.first?.message.contains("Git LFS") == true)
   }
 
-  @Test func `are read as they are, whatever attributes say of encodings, line ends and filters`() async throws {
+  @Test
+  func `manifests are read as they are, whatever the attributes for encodings, line ends and filters`() async throws {
     let text = manifestText("raw") + "# ü $Id$\r\n"
     try await world.commit(["README.md": "# Fleet"])
     try world.folder.write(text, "raw.yaml")
@@ -128,7 +127,7 @@ import Testing
     #expect(reading.names == ["raw"] && reading.set.isComplete, "\(reading.set.findings)")
   }
 
-  @Test func `of a large repository are the only files that are read`() async throws {
+  @Test func `in a large repository, only manifest files are read`() async throws {
     var files: [String: String?] = ["fleet/a.yaml": manifestText("a")]
     for number in 0..<2000 { files["fleet/data/\(number % 20)/file\(number).txt"] = "\(number)" }
     try await world.commit(files)
@@ -138,7 +137,7 @@ import Testing
     #expect(try !world.kept().contains { $0.hasSuffix(".txt") || $0.hasSuffix(".yaml") })
   }
 
-  @Test func `are those that no pattern leaves out, of the command line or the source`() async throws {
+  @Test func `manifests that match a pattern of the command line or the source are skipped`() async throws {
     try await world.commit([
       "fleet/a.yaml": manifestText("a"), "fleet/values.yaml": "image: {tag: 1}\n", "fleet/config.json": "{}",
       "fleet/kustomization.yaml": "resources: [a.yaml]\n", "fleet/charts/x/values.yaml": "a: b\n",
@@ -162,7 +161,7 @@ import Testing
     )
   }
 
-  @Test func `are left out by the patterns of the folders above, with git and in a work tree alike`() async throws {
+  @Test func `the patterns of the folders above apply in git and in a work tree alike`() async throws {
     try await world.commit([
       "env/fleet/a.yaml": manifestText("a"), "env/fleet/values.yaml": "a: b\n", "env/fleet/x.json": "{}",
       "env/fleet/fleet/b.yaml": "a: b\n", ".setpointignore": "values.yaml\nenv/fleet/*.json\n",

@@ -3,7 +3,7 @@ import Endpoints
 import Foundation
 import Subprocess
 
-/// A repository made by the real git, and a state directory for sources that read it.
+/// A repository created by the real git, and a state directory for sources that read it.
 final class GitWorld: Sendable {
   let folder: Folder
   private let home: String
@@ -15,12 +15,12 @@ final class GitWorld: Sendable {
     try await git("init", "--quiet", "--initial-branch=main", folder("work"), in: ".")
   }
 
-  /// Where the repository is.
+  /// The location of the repository.
   var address: String { "file://" + folder("work") }
 
   var path: String { ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin" }
 
-  /// Runs git as a person would, in the work tree, and gives what it printed.
+  /// Runs git as a user would, in the work tree, and returns what it printed.
   @discardableResult
   func git(_ arguments: String..., in directory: String = "work") async throws -> String {
     let result = try await Subprocess.run(
@@ -70,7 +70,7 @@ final class GitWorld: Sendable {
       allowedSigners: allowedSigners, environment: ["PATH": self.path].merging(environment) { $1 }, limits: limits)
   }
 
-  /// Names of everything that is kept in the state directory, at any depth.
+  /// The names of everything in the state directory, at any depth.
   func kept() throws -> [String] {
     try FileManager.default.subpathsOfDirectory(atPath: folder("state"))
   }
@@ -83,7 +83,7 @@ struct GitWorldError: Error {
 extension SourceReading {
   var names: [String] { self.set.manifests.map(\.name) }
 
-  /// The version that a manifest asks for.
+  /// The version that a manifest requests.
   func version(of name: String) throws -> String? {
     try self.set.manifests.first { $0.name == name }?.desired().config.entities.first?.entityVersion
   }

@@ -25,7 +25,7 @@ import Testing
   ]
 
   @Test(arguments: right)
-  func `of each form is accepted with the right proof`(name: String, value: String) {
+  func `a webhook of each form is accepted with the right signature`(name: String, value: String) {
     #expect(check([("Content-Type", "application/json"), (name, value)]) == .accepted)
   }
 
@@ -38,24 +38,24 @@ import Testing
   ]
 
   @Test(arguments: wrong)
-  func `with anything else is refused in words that hold no secret`(name: String, value: String) {
+  func `a webhook with a wrong signature is refused in a message without secrets`(name: String, value: String) {
     let words = words(check([(name, value)]))
     #expect(!words.isEmpty)
     #expect(!words.contains(Self.secret) && !words.contains(Self.code))
   }
 
-  @Test func `that was changed on the way is refused`() {
+  @Test func `a webhook that was changed in transit is refused`() {
     #expect(check([("X-Hub-Signature-256", "sha256=" + Self.code)], body: Self.body + " ") != .accepted)
   }
 
-  @Test func `that is no POST, or of two minds, is refused`() {
+  @Test func `a webhook that is not a POST or is ambiguous is refused`() {
     let good = ("X-Hub-Signature-256", "sha256=" + Self.code)
     #expect(words(check([good], method: "GET")).contains("GET"))
     #expect(check([good, ("X-Gitlab-Token", "wrong")]) != .accepted)
     #expect(check([good, good]) != .accepted)
   }
 
-  @Test func `is never accepted without a secret of our own`() {
+  @Test func `a webhook is never accepted without a configured secret`() {
     // The code of the empty message under the empty key.
     let empty = "sha256=b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"
     #expect(check([("X-Hub-Signature-256", empty)], body: "", secret: "") != .accepted)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Controller
 
-@Suite struct `A pattern of what is left out` {
+@Suite struct `An ignore pattern` {
   private static let files = [
     "a.yaml", "values.yaml", "values-prod.yaml", "kept.json", "charts/a.yaml", "charts/deep/values.yaml",
     "team/charts/b.yaml", "team/a.yaml", "team/x/y/z.yaml", "team/x/a1.json", "team/x/a2.json", "team/x/a-.json",
@@ -28,8 +28,8 @@ import Testing
     "[]x].yaml", "*/*/*.yaml", "/team/x/y/../y/z.yaml", "./a.yaml",
   ]
 
-  /// What git itself leaves out, for each set of patterns: git check-ignore asks the same of the same names.
-  @Test(arguments: patterns) func `leaves out what git leaves out`(text: String) async throws {
+  /// What git itself ignores, for each set of patterns: git check-ignore is asked about the same names.
+  @Test(arguments: patterns) func `a pattern matches what git ignores`(text: String) async throws {
     let world = try await GitWorld()
     for file in Self.files { try world.folder.write("", "work/" + file) }
     try world.folder.write(text + "\n", "work/.gitignore")
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test func `takes time in proportion, whatever pattern and name are`() throws {
+  @Test func `matching takes linear time, whatever the pattern and name`() throws {
     let name = String(repeating: "a", count: 5000)
     let pattern = try #require(IgnorePattern(String(repeating: "a*", count: 200) + "b"))
     #expect(!pattern.matches([name], isDirectory: false))
@@ -56,7 +56,7 @@ import Testing
     #expect(!deep.matches(ArraySlice(Array(repeating: "a", count: 2000)), isDirectory: false))
   }
 
-  @Test func `of a deeper file outranks one above, and the command line outranks both`() {
+  @Test func `a pattern of a deeper file overrides one above, and the command line overrides both`() {
     let rules = IgnoreRules([]).adding("*.yaml", depth: 0).adding("!a.yaml", depth: 1)
     #expect(!rules.leavesOut(["team", "a.yaml"], isDirectory: false))
     #expect(rules.leavesOut(["team", "b.yaml"], isDirectory: false))

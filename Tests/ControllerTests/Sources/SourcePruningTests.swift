@@ -36,13 +36,13 @@ import Testing
     #expect(!rig.world.workspace.writes.contains { $0.method == "DELETE" })
     let problems = await rig.controller.fleetStatus.report.problems
     #expect(problems.contains { $0.contains(place) }, "\(problems)")
-    // What was wanted stays in force.
+    // The desired state remains in force.
     rig.world.workspace.foreignEdit("last", config: ControllerWorld.config("2"))
     try await rig.run(for: .seconds(300))
     #expect(rig.world.liveVersion("last") == "1")
   }
 
-  @Test func `follows a folder that became a link within the repository`() async throws {
+  @Test func `a controller that prunes follows a folder that became a link within the repository`() async throws {
     let rig = try await begin()
     try world.folder.move("work/fleet/team", to: "work/common")
     try world.folder.link("work/fleet/team", to: "../common")
@@ -52,9 +52,7 @@ import Testing
     #expect(await rig.controller.fleetStatus.report.problems.isEmpty)
   }
 
-  @Test func `deletes nothing where a folder became a link to nowhere, and deletes it when it is really gone`()
-    async throws
-  {
+  @Test func `a folder that became a dangling link deletes nothing until it is really gone`() async throws {
     let rig = try await begin()
     try world.folder.remove("work/fleet/team")
     try world.folder.link("work/fleet/team", to: "../gone")
@@ -65,7 +63,7 @@ import Testing
     #expect(rig.world.workspace.endpoint("last") == nil)
   }
 
-  @Test func `deletes nothing where a folder became a submodule`() async throws {
+  @Test func `a folder that became a submodule deletes nothing`() async throws {
     let rig = try await begin()
     try await world.git("init", "--quiet", "--initial-branch=main", world.folder("part"), in: ".")
     try await world.git("commit", "--quiet", "--allow-empty", "-m", "part", in: "part")

@@ -40,7 +40,7 @@ private final class Comparison {
       model.add(key, priority, after: delay)
     case 7..<12: take()
     case 12..<17:
-      // Now and then it is a key that does not run, which has to change nothing.
+      // Occasionally it is a key that is not running, which must change nothing.
       let (outcome, chance) = (outcome(), Double(draw(100)) / 100)
       queue.finish(key, outcome, now: model.now, chance: chance)
       if model.rows[key].isRunning { model.finish(key, outcome, chance: chance) }
@@ -79,12 +79,12 @@ private final class Comparison {
     if queue.depth != depth || queue.waiting != waiting { report("\(queue.depth) ready, \(queue.waiting) waiting") }
     if queue.running != running || queue.failing != failing { report("\(queue.running) run, \(queue.failing) failing") }
     if queue.known != known { report("\(queue.known) keys kept, \(known) needed") }
-    // Where keys are ready, only that it is in the past counts.
+    // For ready keys, only the fact that their time is past counts.
     if depth == 0, queue.nextReady != soonest { report("next \(queue.nextReady.debugDescription)") }
     if depth > 0, queue.nextReady.map({ $0 <= model.now }) != true { report("ready, and next is not now") }
   }
 
-  /// Adds every key and ends everything with success: whatever is queued must come, and then nothing is left.
+  /// Adds every key and ends every run with success: everything that is queued must come out, and then nothing is left.
   func drain() {
     for key in model.rows.indices {
       queue.add(key, priority: .resync, now: model.now)
@@ -105,7 +105,7 @@ private final class Comparison {
 
 @Suite struct WorkQueueFuzz {
   @Test(arguments: 0..<8)
-  func `random events never find the queue different from its model`(part: UInt64) {
+  func `after any random events, the queue equals its model`(part: UInt64) {
     for seed in (part * 25)..<(part * 25 + 25) {
       let comparison = Comparison(seed: seed)
       for step in 0..<2_000 {

@@ -1,6 +1,6 @@
 import Scheduling
 
-/// What ``WorkQueue`` promises, in the plainest form: a table that is searched from end to end. Keys are small numbers.
+/// What ``WorkQueue`` guarantees, in the simplest form: a table with linear search. Keys are small numbers.
 struct WorkQueueModel {
   struct Wish {
     var priority: WorkPriority
@@ -12,9 +12,9 @@ struct WorkQueueModel {
     var isQueued = false
     var isRunning = false
     var priority = WorkPriority.resync
-    /// Queued: when it is or was ready.
+    /// Queued: the time at which it becomes or became ready.
     var time = Duration.zero
-    /// Queued: its place is by the moment since which it is ready with its priority, then by the order of the events.
+    /// Queued: its position is determined by when it became ready with its priority, then by the order of the events.
     var moment = Duration.zero
     var order = 0
     var meanwhile: [Wish] = []
@@ -56,7 +56,7 @@ struct WorkQueueModel {
     rows[key] = row
   }
 
-  /// The key that has to be given now.
+  /// The key that must be handed out now.
   var next: Int? {
     var best: Int?
     for key in rows.indices where rows[key].isQueued && rows[key].time <= now {

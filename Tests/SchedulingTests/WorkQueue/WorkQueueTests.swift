@@ -1,7 +1,7 @@
 import Scheduling
 import Testing
 
-/// A queue beside the time of its test. A class, so that expectations can call what changes it.
+/// A queue and the time of its test. A class, so that expectations can call mutating methods.
 private final class Bench {
   var queue: WorkQueue<String>
   var now: Duration = .zero
@@ -17,7 +17,7 @@ private final class Bench {
 
   func takeKey() -> String? { take()?.key }
 
-  /// Everything that is ready, in its order; all of it is running then.
+  /// Everything that is ready, in order; all of it is running then.
   func takeAll() -> [String] {
     var keys: [String] = []
     while let key = takeKey() { keys.append(key) }
@@ -36,7 +36,7 @@ private final class Bench {
 
   // MARK: One key, one run
 
-  @Test func `adds of a key that is queued are one run`() {
+  @Test func `several adds of a queued key are one run`() {
     for _ in 0..<3 { bench.add("a") }
     #expect(bench.takeAll() == ["a"])
     bench.finish("a")
@@ -44,7 +44,7 @@ private final class Bench {
     #expect(bench.queue.adds == 1)
   }
 
-  @Test func `a key added while it runs runs once more when its run has ended`() {
+  @Test func `a key that is added during its run runs once more afterwards`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     for _ in 0..<3 { bench.add("a") }
@@ -55,7 +55,7 @@ private final class Bench {
     #expect(bench.takeKey() == nil)
   }
 
-  @Test func `each run that adds its own key again is followed by another`() {
+  @Test func `each run that adds its own key is followed by another`() {
     bench.add("a")
     for _ in 0..<50 {
       #expect(bench.takeKey() == "a")
@@ -74,7 +74,7 @@ private final class Bench {
     #expect(bench.takeKey() == "a")
   }
 
-  @Test func `the end of a key that does not run changes nothing`() {
+  @Test func `finishing a key that is not running changes nothing`() {
     bench.finish("a", .failed)
     bench.add("a")
     bench.finish("a", .failed)
@@ -83,7 +83,7 @@ private final class Bench {
     #expect(bench.takeKey() == "a")
   }
 
-  @Test func `a key added for later while it runs waits for that time`() {
+  @Test func `a key that is added for later during its run waits for that time`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.add("a", after: 30)
@@ -93,7 +93,7 @@ private final class Bench {
     #expect(bench.takeKey() == "a")
   }
 
-  @Test func `keys that are done are not kept`() {
+  @Test func `finished keys are not kept`() {
     for number in 0..<100 {
       bench.add("key \(number)", after: number % 3)
     }
@@ -105,7 +105,7 @@ private final class Bench {
 
   // MARK: Time
 
-  @Test func `a key is given when its time has come and not before`() {
+  @Test func `a key is handed out when its time has come and not before`() {
     bench.add("a", after: 10)
     #expect(bench.queue.depth == 0 && bench.queue.waiting == 1)
     #expect(bench.queue.nextReady == .seconds(10))
@@ -116,7 +116,7 @@ private final class Bench {
   }
 
   @Test(arguments: [[10, 20], [20, 10]])
-  func `of two adds for later the earlier time holds`(delays: [Int]) {
+  func `of two delayed adds, the earlier time counts`(delays: [Int]) {
     for delay in delays { bench.add("a", after: delay) }
     bench.wait(10)
     #expect(bench.takeKey() == "a")
@@ -125,19 +125,19 @@ private final class Bench {
     #expect(bench.takeKey() == nil)
   }
 
-  @Test func `a key that waits is ready at once when it is added without delay`() {
+  @Test func `a delayed key is ready at once when it is added without delay`() {
     bench.add("a", .resync, after: 60)
     bench.add("a", .resync)
     #expect(bench.takeKey() == "a")
   }
 
-  @Test func `keys become ready in the order of their times, whatever the order of their adds`() {
+  @Test func `keys become ready in the order of their times, whatever the order of the adds`() {
     for (key, delay) in [("c", 3), ("a", 1), ("d", 4), ("b", 2), ("a2", 1)] { bench.add(key, after: delay) }
     bench.wait(10)
     #expect(bench.takeAll() == ["a", "a2", "b", "c", "d"])
   }
 
-  @Test func `a key tells how long it was ready, and not how long it waited for its time`() {
+  @Test func `a key reports how long it was ready, and not how long it was delayed`() {
     bench.add("a", after: 10)
     bench.wait(25)
     #expect(bench.take()?.waited == .seconds(15))
@@ -148,7 +148,7 @@ private final class Bench {
     #expect(bench.take()?.waited == .seconds(7), "an add during the run counts from the add")
   }
 
-  @Test func `time that goes back, and a delay below nothing, do no harm`() {
+  @Test func `a clock that goes back and a negative delay do no harm`() {
     bench.wait(100)
     bench.add("a", after: -50)
     #expect(bench.take()?.waited == .zero)
@@ -159,7 +159,7 @@ private final class Bench {
 
   // MARK: Priority
 
-  @Test func `higher priorities go first, and within one the first that came`() {
+  @Test func `higher priorities go first, and within a priority the earliest add`() {
     for key in ["r1", "r2"] { bench.add(key, .resync) }
     for key in ["e1", "e2"] { bench.add(key, .edit) }
     for key in ["x1", "x2"] { bench.add(key, .rescue) }
@@ -174,14 +174,14 @@ private final class Bench {
     #expect(bench.takeKey() == "key 0")
   }
 
-  @Test func `a key that rises goes to the end of its new priority`() {
+  @Test func `a key whose priority rises goes to the end of the new priority`() {
     for key in ["a", "b"] { bench.add(key, .resync) }
     for key in ["c", "d"] { bench.add(key, .edit) }
     bench.add("a", .edit)
     #expect(bench.takeAll() == ["c", "d", "a", "b"])
   }
 
-  @Test func `a priority never drops, and an add of the same keeps the place`() {
+  @Test func `a priority never drops, and an add with the same one keeps the position`() {
     bench.add("a", .edit)
     bench.add("b", .edit)
     bench.add("a", .resync)
@@ -190,7 +190,7 @@ private final class Bench {
     #expect(first?.key == "a" && first?.priority == .edit)
   }
 
-  @Test func `a key that waits keeps the highest priority of its adds`() {
+  @Test func `a delayed key keeps the highest priority of its adds`() {
     bench.add("a", .rescue, after: 20)
     bench.add("a", .resync, after: 10)
     bench.wait(10)
@@ -204,7 +204,7 @@ private final class Bench {
     #expect(bench.takeAll() == ["high", "low"])
   }
 
-  @Test func `an add during a run gives its priority to the next run`() {
+  @Test func `an add during a run sets the priority of the next run`() {
     bench.add("a", .resync)
     #expect(bench.take()?.priority == .resync)
     bench.add("a", .resync)
@@ -215,7 +215,7 @@ private final class Bench {
 
   // MARK: How a run ends
 
-  @Test func `a success that asks to check again comes back at that time with its new priority`() {
+  @Test func `a success that asks for another check comes back at that time with its new priority`() {
     bench.add("a", .rescue)
     #expect(bench.takeKey() == "a")
     bench.finish("a", .again(after: .seconds(60), .resync))
@@ -252,7 +252,7 @@ private final class Bench {
     #expect(bench.take()?.priority == .rescue)
   }
 
-  @Test func `a failure beats a wish to check again soon`() {
+  @Test func `a failure takes precedence over a request for an early check`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.add("a", .resync, after: 1)
@@ -260,7 +260,7 @@ private final class Bench {
     #expect(bench.queue.nextReady == .seconds(10))
   }
 
-  @Test func `a resync during back-off does not shorten it`() {
+  @Test func `a resync during backoff does not shorten it`() {
     bench.add("a", .resync)
     #expect(bench.takeKey() == "a")
     bench.finish("a", .failed)
@@ -272,7 +272,7 @@ private final class Bench {
   }
 
   @Test(arguments: [true, false])
-  func `an edit ends back-off but does not forget failures`(duringTheRun: Bool) {
+  func `an edit ends backoff but does not reset the failure count`(duringTheRun: Bool) {
     bench.add("a", .resync)
     #expect(bench.takeKey() == "a")
     if duringTheRun { bench.add("a", .edit) }
@@ -284,16 +284,16 @@ private final class Bench {
     #expect(bench.queue.nextReady == .seconds(20))
   }
 
-  @Test func `an edit and a resync during a run that fails are told apart`() {
+  @Test func `an edit and a resync during a failing run are kept apart`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.add("a", .edit, after: 5)
     bench.add("a", .resync)
     bench.finish("a", .failed)
-    #expect(bench.queue.nextReady == .seconds(10), "neither is an edit of now")
+    #expect(bench.queue.nextReady == .seconds(10), "neither is an immediate edit")
   }
 
-  @Test func `nothing goes before the time that a server asked for`() {
+  @Test func `nothing runs before the time that a server asked for`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.finish("a", .failedFor(atLeast: .seconds(45)))
@@ -302,10 +302,10 @@ private final class Bench {
     bench.wait(45)
     #expect(bench.takeKey() == "a")
     bench.finish("a", .failedFor(atLeast: .seconds(1)))
-    #expect(bench.queue.nextReady == .seconds(46), "a short pause is short, however often it failed before")
+    #expect(bench.queue.nextReady == .seconds(46), "a short pause stays short, however often it failed before")
   }
 
-  @Test func `a terminal error waits for an add and keeps earlier failures`() {
+  @Test func `a terminal error waits for an add and keeps the earlier failures`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.finish("a", .failed)
@@ -314,10 +314,10 @@ private final class Bench {
     bench.finish("a", .terminal)
     #expect(bench.queue.nextReady == nil)
     bench.add("a", .resync)
-    #expect(bench.take()?.failures == 1, "at once, since nothing is being waited for")
+    #expect(bench.take()?.failures == 1, "at once, because nothing is pending")
   }
 
-  @Test func `an add during a run with a terminal error is its change`() {
+  @Test func `an add during a run that ends with a terminal error causes another run`() {
     bench.add("a")
     #expect(bench.takeKey() == "a")
     bench.add("a", .resync)
@@ -327,9 +327,9 @@ private final class Bench {
     #expect(bench.queue.known == 0)
   }
 
-  // MARK: Figures
+  // MARK: Statistics
 
-  @Test func `work that has not ended is measured`() {
+  @Test func `unfinished work is measured`() {
     for key in ["a", "b"] {
       bench.add(key)
       #expect(bench.takeKey() == key)

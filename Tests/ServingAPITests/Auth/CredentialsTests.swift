@@ -4,7 +4,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Which credentials are taken out of everything that was said, seen from where a command line sees it.
+/// Which of several configured credentials are used, from the point of view of a command line.
 @Suite struct CredentialsTests {
   private static let host = ["DATABRICKS_HOST": "https://h.example.com"]
   private static let client = ["DATABRICKS_CLIENT_ID": "id-1", "DATABRICKS_CLIENT_SECRET": "secret-1"]
@@ -64,7 +64,7 @@ import Testing
 
     enum Expected {
       case proof(Credentials.Proof, says: String)
-      /// Every one of these is a part of the error's text.
+      /// Each of these is a part of the error's text.
       case error([String])
     }
   }
@@ -85,13 +85,13 @@ import Testing
         .client(id: "file-id", secret: Secret("file-secret")),
         says: "oauth-m2m: OAuth client file-id (profile m2m of /home/a/.databrickscfg)")),
     Case(
-      what: "each thing that the environment says outranks the file's",
+      what: "each setting in the environment overrides the file's",
       environment: ["DATABRICKS_CONFIG_PROFILE": "m2m", "DATABRICKS_CLIENT_SECRET": "secret-1"],
       expected: .proof(
         .client(id: "file-id", secret: Secret("secret-1")),
         says: "(profile m2m of /home/a/.databrickscfg, environment DATABRICKS_CLIENT_SECRET)")),
     Case(
-      what: "a profile named by flag is meant whole", environment: client.merging(["DATABRICKS_TOKEN": "t"]) { $1 },
+      what: "a profile named by flag is used as a whole", environment: client.merging(["DATABRICKS_TOKEN": "t"]) { $1 },
       profile: "m2m",
       expected: .proof(.client(id: "file-id", secret: Secret("file-secret")), says: "OAuth client file-id")),
     Case(
@@ -101,7 +101,7 @@ import Testing
         .federation(.environment(name: "DATABRICKS_OIDC_TOKEN", token: Secret("jwt")), clientID: "id-1"),
         says: "env-oidc: the OIDC token in DATABRICKS_OIDC_TOKEN, exchanged for service principal id-1 (")),
     Case(
-      what: "an identity token in another variable, for the account's policy",
+      what: "an identity token in a different variable, for the account's policy",
       environment: host.merging(["DATABRICKS_OIDC_TOKEN_ENV": "MY_TOKEN", "MY_TOKEN": " jwt "]) { $1 },
       expected: .proof(
         .federation(.environment(name: "MY_TOKEN", token: Secret("jwt")), clientID: nil),
@@ -111,7 +111,7 @@ import Testing
       expected: .proof(
         .federation(.environment(name: "MY_TOKEN", token: Secret("jwt")), clientID: nil), says: "env-oidc")),
     Case(
-      what: "the usual variable, where a profile asks for it", environment: ["DATABRICKS_OIDC_TOKEN": "jwt"],
+      what: "the default variable, if a profile asks for it", environment: ["DATABRICKS_OIDC_TOKEN": "jwt"],
       profile: "ambient",
       expected: .proof(
         .federation(.environment(name: "DATABRICKS_OIDC_TOKEN", token: Secret("jwt")), clientID: nil),
@@ -121,27 +121,27 @@ import Testing
       environment: host.merging(["DATABRICKS_OIDC_TOKEN_FILEPATH": "/t", "DATABRICKS_CLIENT_ID": "id-1"]) { $1 },
       expected: .proof(.federation(.file(path: "/t"), clientID: "id-1"), says: "file-oidc: the OIDC token in /t, ex")),
     Case(
-      what: "the same by the variable's old name",
+      what: "the same through the variable's old name",
       environment: host.merging(["DATABRICKS_OIDC_TOKEN_FILE": "/t"]) { $1 },
       expected: .proof(.federation(.file(path: "/t"), clientID: nil), says: "environment DATABRICKS_OIDC_TOKEN_FILE)")),
     Case(
       what: "an identity token in a file that a profile names", profile: "federated",
       expected: .proof(.federation(.file(path: "/var/run/token"), clientID: "file-id"), says: "file-oidc")),
     Case(
-      what: "a job of GitHub Actions",
+      what: "a GitHub Actions job",
       environment: host.merging(job) { $1 }.merging(["DATABRICKS_CLIENT_ID": "id-1"]) { $1 },
       expected: .proof(
         .federation(jobIdentity, clientID: "id-1"), says: "github-oidc: GitHub's OIDC token of this job, exchanged")),
     Case(
-      what: "a job of GitHub Actions that has other credentials",
+      what: "a GitHub Actions job that has other credentials",
       environment: host.merging(job) { $1 }.merging(client) { $1 },
       expected: .proof(.client(id: "id-1", secret: Secret("secret-1")), says: "oauth-m2m")),
     Case(
-      what: "a job of GitHub Actions that has a token",
+      what: "a GitHub Actions job that has a token",
       environment: host.merging(job) { $1 }.merging(["DATABRICKS_TOKEN": "t"]) { $1 },
       expected: .proof(.token(Secret("t")), says: "pat")),
     Case(
-      what: "a job of GitHub Actions that has a token and asks for its identity",
+      what: "a GitHub Actions job that has a token and asks for its identity",
       environment: host.merging(job) { $1 }
         .merging(["DATABRICKS_TOKEN": "t", "DATABRICKS_AUTH_TYPE": "github-oidc"]) { $1 },
       expected: .proof(.federation(jobIdentity, clientID: nil), says: "github-oidc")),
@@ -176,7 +176,7 @@ import Testing
       environment: host.merging(client) { $1 }.merging(["DATABRICKS_OIDC_TOKEN": "jwt"]) { $1 },
       expected: .error(["env-oidc: environment DATABRICKS_OIDC_TOKEN; oauth-m2m: "])),
     Case(
-      what: "two places for an identity token",
+      what: "two settings for an identity token",
       environment: host.merging(["DATABRICKS_OIDC_TOKEN": "jwt", "DATABRICKS_OIDC_TOKEN_FILEPATH": "/t"]) { $1 },
       expected: .error(["env-oidc: ", "file-oidc: environment DATABRICKS_OIDC_TOKEN_FILEPATH"])),
     Case(
@@ -188,14 +188,14 @@ import Testing
       what: "a secret without its client", environment: host.merging(["DATABRICKS_CLIENT_SECRET": "secret-1"]) { $1 },
       expected: .error(["environment DATABRICKS_CLIENT_SECRET is set, but client_id is not set"])),
     Case(
-      what: "a choice that is not there", environment: host.merging(["DATABRICKS_AUTH_TYPE": "oauth-m2m"]) { $1 },
+      what: "a choice without its credentials", environment: host.merging(["DATABRICKS_AUTH_TYPE": "oauth-m2m"]) { $1 },
       expected: .error(["environment DATABRICKS_AUTH_TYPE is oauth-m2m, but client_id is not set"])),
     Case(
       what: "a variable that is empty",
       environment: host.merging(["DATABRICKS_OIDC_TOKEN_ENV": "MY_TOKEN", "MY_TOKEN": " "]) { $1 },
       expected: .error(["MY_TOKEN (named by environment DATABRICKS_OIDC_TOKEN_ENV) is not set"])),
     Case(
-      what: "no job of GitHub Actions", environment: host.merging(["DATABRICKS_AUTH_TYPE": "github-oidc"]) { $1 },
+      what: "not a GitHub Actions job", environment: host.merging(["DATABRICKS_AUTH_TYPE": "github-oidc"]) { $1 },
       expected: .error(["ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set", "id-token"])),
     Case(
       what: "another tool's login", profile: "cli",
@@ -211,7 +211,7 @@ import Testing
       what: "nothing", environment: host,
       expected: .error(["no token for https://h.example.com", "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"])),
   ])
-  func `one way to authenticate is taken, or the error names what was said where`(item: Case) throws {
+  func `one authentication method is used, or the error names which settings were found`(item: Case) throws {
     let door = Door()
     door.files["/home/a/.databrickscfg"] = Self.file
     let resolver = door.resolver(item.environment)
@@ -229,7 +229,7 @@ import Testing
     }
   }
 
-  @Test func `a target says how one gets in, and as whom`() throws {
+  @Test func `a target reports the authentication method and the identity`() throws {
     let door = Door()
     #expect(
       "\(try door.resolver(Self.host.merging(Self.client) { $1 }).resolve().target)"
@@ -237,7 +237,7 @@ import Testing
         + "(environment DATABRICKS_CLIENT_ID, environment DATABRICKS_CLIENT_SECRET)")
   }
 
-  @Test func `which workspace is meant goes along with each call where it was said`() async throws {
+  @Test func `the workspace id is sent with each call if it was given`() async throws {
     let door = Door()
     door.files["/home/a/.databrickscfg"] = "[p]\nhost = \(Door.host)\ntoken = dapi-secret-token\nworkspace_id = 42\n"
     for (environment, expected) in [

@@ -4,7 +4,7 @@ import ServingAPI
 import Synchronization
 import TestKit
 
-/// A workspace behind a door that takes OAuth tokens, and clients that come to it as a command line sends them.
+/// A workspace that accepts OAuth tokens, and clients that call it as a command line does.
 struct Door: Sendable {
   static let host = "https://workspace.example.com"
   /// OAuth client credentials in the environment.
@@ -43,7 +43,7 @@ struct Door: Sendable {
       retryPolicy: retryPolicy)
   }
 
-  /// The requests for tokens, without those for documents and identities.
+  /// The token requests, without those for documents and identities.
   var purchases: [HTTPRequest] { oauth.requests.filter { $0.method == "POST" } }
 }
 
@@ -58,6 +58,6 @@ final class Files: Sendable {
 }
 
 extension ServingClient {
-  /// A call that shows whether one is let in.
+  /// A call that shows whether the client is admitted.
   func ask(_ method: String = "GET") async throws { _ = try await json(APICall(method, "/api/2.0/x", body: [:])) }
 }

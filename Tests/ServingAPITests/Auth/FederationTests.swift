@@ -32,7 +32,7 @@ import Testing
     #expect(HTTPHeaders(purchase.headers)["Authorization"] == nil)
   }
 
-  @Test func `a token in a file is read again for each exchange`() async throws {
+  @Test func `a token file is read again for each exchange`() async throws {
     let door = Door()
     door.files["/run/token"] = " \(OAuthDouble.identity)\n"
     let client = try door.client(Self.file)
@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test(arguments: [(nil, "file not found"), (" \n", "the file is empty")])
-  func `a file without a token is told by its path and who named it`(text: String?, words: String) async throws {
+  func `a file without a token is reported with its path and its origin`(text: String?, words: String) async throws {
     let door = Door()
     door.files["/run/token"] = text
     let client = try door.client(Self.file)
@@ -74,7 +74,7 @@ import Testing
       "https://workspace.example.com/oidc/v1/token"
     ),
   ])
-  func `a job of GitHub asks for an identity made out to whom the host expects`(
+  func `a GitHub job requests an identity token for the audience that the host expects`(
     said: String?, documents: [String: String], audience: String
   ) async throws {
     let door = Door { $0.documents = documents }
@@ -88,7 +88,7 @@ import Testing
     #expect(OAuthDouble.form(try #require(door.purchases.first))["client_id"] == "sp-1")
   }
 
-  @Test func `a job that may not ask for an identity is told what it needs`() async throws {
+  @Test func `a job that may not request an identity token is told what it needs`() async throws {
     let door = Door()
     let client = try door.client(Self.job.merging(["ACTIONS_ID_TOKEN_REQUEST_TOKEN": "sesame-other"]) { $1 })
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
@@ -97,7 +97,7 @@ import Testing
     #expect(error?.call == "GET https://identity.example.com/t")
   }
 
-  @Test func `a refused exchange says what the token says of itself, which is what a policy compares`() async throws {
+  @Test func `a refused exchange shows the token's claims, which a policy compares`() async throws {
     // {"iss":"https://i","sub":"repo:a/b","aud":"x","exp":1767225500}, 100 s before the clock of the double.
     let claims = "eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJyZXBvOmEvYiIsImF1ZCI6IngiLCJleHAiOjE3NjcyMjU1MDB9"
     let door = Door()

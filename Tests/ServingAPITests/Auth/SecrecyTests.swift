@@ -4,7 +4,8 @@ import ServingAPI
 import TestKit
 import Testing
 
-/// Nothing that is thrown, described or dumped holds a token or a secret. Every secret of ``OAuthDouble`` has its mark.
+/// Nothing that is thrown, described or dumped contains a token or a secret. Every secret of ``OAuthDouble`` has its
+/// mark.
 @Suite struct SecrecyTests {
   private static let ways: [[String: String]] = [
     Door.client,
@@ -18,7 +19,7 @@ import Testing
     ["DATABRICKS_HOST": Door.host, "DATABRICKS_TOKEN": "sesame-personal-token"],
   ]
 
-  /// Answers that repeat all they were shown: headers and body.
+  /// Responses that repeat everything they were sent: headers and body.
   private static func parrot(_ status: Int, only part: String = "", door: Door) -> Transport {
     { request in
       guard request.url.contains(part) else { return try await door.oauth.transport(request) }
@@ -31,7 +32,7 @@ import Testing
   }
 
   @Test(arguments: ways)
-  func `an error repeats no secret, even where the server does`(environment: [String: String]) async throws {
+  func `an error contains no secret, even if the server repeats it`(environment: [String: String]) async throws {
     for part in ["", "/oidc/v1/token", "/api/2.0/x", "identity.example.com"] {
       for status in [200, 302, 400, 401, 403, 404, 500, 503] {
         let door = Door()
@@ -51,7 +52,7 @@ import Testing
   }
 
   @Test(arguments: ways)
-  func `an error of the network repeats no secret`(environment: [String: String]) async throws {
+  func `a network error contains no secret`(environment: [String: String]) async throws {
     for part in ["/oidc/v1/token", "/api/2.0/x", "identity.example.com"] {
       let door = Door()
       door.files["/run/token"] = OAuthDouble.identity
@@ -71,7 +72,7 @@ import Testing
   }
 
   @Test(arguments: ways)
-  func `what is resolved shows no secret, printed or dumped`(environment: [String: String]) throws {
+  func `resolved credentials show no secret, printed or dumped`(environment: [String: String]) throws {
     let access = try Door().resolver(environment).resolve()
     expectNoSecret(in: access)
     expectNoSecret(in: access.credentials)

@@ -6,7 +6,7 @@ import Testing
 
 /// The life of an access token, in virtual time.
 @Suite struct TokenTests {
-  @Test func `a token is bought once, with the client's id and secret, and used for every call`() async throws {
+  @Test func `a token is requested once, with the client's id and secret, and used for every call`() async throws {
     let door = Door()
     let client = try door.client()
     for _ in 0..<3 { try await client.ask() }
@@ -20,9 +20,9 @@ import Testing
     #expect(headers["User-Agent"] == "setpoint/1 auth/oauth-m2m")
   }
 
-  @Test func `many calls at once cause one request for a token`() async throws {
+  @Test func `many concurrent calls cause one token request`() async throws {
     let door = Door()
-    // The purchase takes long enough for every caller to have come.
+    // The token request takes long enough for every caller to arrive.
     let client = try door.client(transport: { request in
       if request.method == "POST", request.url.hasSuffix("/token") {
         for _ in 0..<200 { await Task.yield() }
@@ -37,7 +37,7 @@ import Testing
     #expect(door.workspace.requests.count == 100)
   }
 
-  @Test func `one caller that is cancelled does not take the token from the others`() async throws {
+  @Test func `one canceled caller does not take the token from the others`() async throws {
     let door = Door()
     let (gate, opener) = AsyncStream.makeStream(of: Void.self)
     let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
@@ -77,17 +77,17 @@ import Testing
   }
 
   @Test(arguments: [
-    // An hour: the last 20 minutes are for replacing it, the last 40 seconds for nothing else.
+    // One hour: the token is refreshed in its last 20 minutes, and not used in its last 40 seconds.
     Age(lifetime: 3600, age: 2399, purchases: 1, isNew: false),
     Age(lifetime: 3600, age: 2401, purchases: 2, isNew: true),
     // Ten minutes: half of it.
     Age(lifetime: 600, age: 299, purchases: 1, isNew: false), Age(lifetime: 600, age: 301, purchases: 2, isNew: true),
-    // Seventy seconds, and five: half of them, and then no call goes out with it.
+    // Seventy seconds, and five: refresh after half of them, and then no call uses the old one.
     Age(lifetime: 70, age: 34, purchases: 1, isNew: false), Age(lifetime: 70, age: 36, purchases: 2, isNew: true),
     Age(lifetime: 5, age: 2, purchases: 1, isNew: false), Age(lifetime: 5, age: 3, purchases: 2, isNew: true),
     Age(lifetime: 5, age: 500, purchases: 2, isNew: true),
   ])
-  func `a token is replaced before it ends`(item: Age) async throws {
+  func `a token is refreshed before it expires`(item: Age) async throws {
     let door = Door { $0.lifetime = .seconds(item.lifetime) }
     let client = try door.client()
     try await client.ask()
@@ -97,12 +97,12 @@ import Testing
   }
 
   @Test(arguments: [
-    // While it may still be used, a service that is away costs nothing, and is not asked at each call.
+    // While the token is usable, an unavailable token service costs nothing, and is not called each time.
     (2500, true), (3400, true),
-    // In the last 40 seconds there is nothing to go on with.
+    // In the last 40 seconds there is no token to continue with.
     (3580, false),
   ])
-  func `an early replacement that fails leaves the old token in use`(age: Int, isLetIn: Bool) async throws {
+  func `an early refresh that fails leaves the old token in use`(age: Int, isLetIn: Bool) async throws {
     let door = Door()
     let client = try door.client(retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
     try await client.ask()
@@ -117,7 +117,7 @@ import Testing
     } else {
       let error = await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(error?.kind == .unavailable)
-      // The others hear the same for a moment, and nobody asks again.
+      // For a moment the others get the same error, and there is no second request.
       await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(door.purchases.count == 2)
       door.timing.advance(by: .seconds(2))
@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func `a slow early replacement is given up, and the call goes out with the old token`() async throws {
+  @Test func `a slow early refresh is given up, and the call uses the old token`() async throws {
     let door = Door()
     let client = try door.client(transport: { request in
       if request.url.hasSuffix("/token"), door.oauth.sold == 1 {
@@ -149,7 +149,7 @@ import Testing
     .answer(status: 429, headers: [HTTPField("Retry-After", "7")]), .lost(),
     .failure(HTTPClientError(code: .connect, message: "refused", method: "POST", url: "")),
   ])
-  func `a token service that is away for a moment is asked again`(answer: ScriptedTransport.Answer) async throws {
+  func `a token service that is briefly unavailable is retried`(answer: ScriptedTransport.Answer) async throws {
     let door = Door()
     door.oauth.planTokenAnswers([answer, answer])
     try await (try door.client()).ask("POST")
@@ -159,7 +159,7 @@ import Testing
     #expect(door.workspace.requests.count == 1)
   }
 
-  @Test func `a token service that stays away is given up with the budget of a call`() async throws {
+  @Test func `a token service that stays unavailable is given up after the retry budget of a call`() async throws {
     let door = Door()
     door.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 200))
     let client = try door.client()
@@ -171,7 +171,7 @@ import Testing
   }
 
   @Test(arguments: ["GET", "POST", "PUT", "DELETE"])
-  func `a call whose token is refused is sent once more with another one, whatever it is`(method: String) async throws {
+  func `a call of any method whose token is refused is retried once with another`(method: String) async throws {
     for refusal in [
       ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
       .error(403, "403", "Invalid access token. [ReqId: 5]"),
@@ -188,7 +188,7 @@ import Testing
     }
   }
 
-  @Test func `a permission that is missing is no matter of tokens`() async throws {
+  @Test func `a missing permission is not a token problem`() async throws {
     let door = Door([.error(403, "PERMISSION_DENIED", "No grant on it")])
     let client = try door.client()
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
@@ -198,7 +198,7 @@ import Testing
     #expect(door.workspace.requests.count == 1)
   }
 
-  @Test func `where every token is refused the error is told, and tokens are not bought without end`() async throws {
+  @Test func `if every token is refused, the error is reported, and tokens are not requested forever`() async throws {
     let door = Door([.error(401, "UNAUTHENTICATED", "not for you")])
     let client = try door.client()
     for _ in 0..<20 {
@@ -212,13 +212,13 @@ import Testing
     #expect(door.oauth.sold == 3)
   }
 
-  @Test func `a personal token that is refused is not sent again`() async throws {
+  @Test func `a refused personal token is not sent again`() async throws {
     let network = ScriptedTransport([.error(401, "UNAUTHENTICATED", "Invalid access token."), .json([:])])
     await #expect(throws: ServingError.self) { try await network.client().json(APICall("GET", "/x")) }
     #expect(network.requests.count == 1)
   }
 
-  @Test func `a profile's token that was renewed is used from the next call on`() async throws {
+  @Test func `a renewed token in a profile is used from the next call on`() async throws {
     let door = Door()
     func write(_ token: String) {
       door.files["/home/a/.databrickscfg"] = "[p]\nhost = \(Door.host)\ntoken = \(token)\n"
@@ -234,7 +234,7 @@ import Testing
     #expect(network.calls.count == 2)
   }
 
-  @Test func `a client's secret that was renewed in its profile is read at the next purchase`() async throws {
+  @Test func `a renewed client secret in a profile is read at the next token request`() async throws {
     let door = Door()
     func write(_ secret: String, host: String = Door.host) {
       door.files["/home/a/.databrickscfg"] =
@@ -249,7 +249,7 @@ import Testing
     try await client.ask()
     #expect(door.oauth.sold == 2)
 
-    // The profile is for another host now: what it holds is not this host's.
+    // The profile is for another host now: its credentials are not for this host.
     write("sesame-three", host: "https://other.example.com")
     door.timing.advance(by: .seconds(3600))
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
@@ -268,12 +268,12 @@ import Testing
       try await client.ask()
       door.timing.advance(by: .seconds(10))
     }
-    // Ten minutes of two-minute tokens, each replaced at its half.
+    // Ten minutes of two-minute tokens, each refreshed at half its life.
     #expect((5...11).contains(door.oauth.sold))
     #expect(door.workspace.requests.count == 60)
   }
 
-  @Test func `a date to wait for is the server's, and so is the clock it is compared with`() async throws {
+  @Test func `a Retry-After date is the server's, and is compared with the server's clock`() async throws {
     let door = Door([
       .answer(
         status: 429,
@@ -285,7 +285,7 @@ import Testing
     #expect(door.timing.pauses == [.seconds(9)])
   }
 
-  @Test func `a token that does not say how long it lives is used until it is refused`() async throws {
+  @Test func `a token without a lifetime is used until it is refused`() async throws {
     let door = Door { $0.saysLifetime = false }
     let client = try door.client()
     try await client.ask()
@@ -297,7 +297,7 @@ import Testing
     #expect(door.oauth.sold == 2)
   }
 
-  @Test func `a token that says of itself when it ends is believed, by its server's clock`() async throws {
+  @Test func `a token that contains its expiry is trusted, by its server's clock`() async throws {
     // {"exp": 1767232900}, which is 100 s after the Date of the answer.
     let token = "e30.eyJleHAiOjE3NjcyMzI5MDB9.sig"
     let network = ScriptedTransport([.json([:])])
@@ -340,7 +340,7 @@ import Testing
     (["/oidc/.well-known/oauth-authorization-server": "[]"], "/oidc/v1/token"),
     ([:], "/oidc/v1/token"),
   ])
-  func `the token endpoint is where the host's documents say`(documents: [String: String], path: String) async throws {
+  func `the token endpoint comes from the host's documents`(documents: [String: String], path: String) async throws {
     let door = Door {
       $0.documents = documents
       $0.tokenPath = path
@@ -350,13 +350,13 @@ import Testing
     try await client.ask()
     #expect(door.oauth.sold == 1)
     #expect(door.oauth.requests.first?.url == "https://workspace.example.com/.well-known/databricks-config")
-    // The documents are public: no credentials go along.
+    // The documents are public: no credentials are sent.
     for request in door.oauth.requests where request.method == "GET" {
       #expect(HTTPHeaders(request.headers)["Authorization"] == nil)
     }
   }
 
-  @Test func `a discovery address that was given outranks the host's own documents`() async throws {
+  @Test func `a discovery URL that was given takes precedence over the host's documents`() async throws {
     let document = "/elsewhere/.well-known/server"
     let door = Door {
       $0.documents = [
@@ -370,7 +370,7 @@ import Testing
     #expect(door.oauth.sold == 1)
   }
 
-  @Test func `credentials are not sent anywhere in the clear`() async throws {
+  @Test func `credentials are never sent in plaintext`() async throws {
     let door = Door {
       $0.documents = ["/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"http://x.example.com/t"}"#]
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ServingPlane
 
-/// The real binary as a process of its own, in the runtime directory of a test.
+/// The real binary as a separate process, in the runtime directory of a test.
 final class BinaryRun: Sendable {
   let pid: Int32
   private let output: String
@@ -45,7 +45,7 @@ final class BinaryRun: Sendable {
   /// Everything it has written.
   var text: String { (try? String(contentsOfFile: output, encoding: .utf8)) ?? "" }
 
-  /// How it ended; nil while it runs.
+  /// How it ended; nil while it is running.
   var exited: ProcessExit? {
     exit.withLock { exit in
       exit = exit ?? ProcessSpawn.collect(pid)

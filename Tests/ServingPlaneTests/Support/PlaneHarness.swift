@@ -10,7 +10,8 @@ import Testing
 
 @testable import ServingPlane
 
-/// A data directory for planes of a test, and models made of the stand-in for vLLM. Removed with everything that runs on it.
+/// A data directory for planes of a test, and models that use the stand-in for vLLM. Removed with everything running on
+/// it.
 final class TestData: Sendable {
   let path: String
 
@@ -28,14 +29,14 @@ final class TestData: Sendable {
     return folder
   }
 
-  /// The command line of the stand-in; the port in it is to be replaced.
+  /// The command line of the stand-in, with a placeholder for the port.
   static let entrypoint: String = {
     let support = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "Support/vllm_standin.py")
     return "python3 '\(support.path)' --model m --served-model-name m --host 0.0.0.0 --port 8000"
   }()
 
-  /// The stand-in's interpreter, without the detour over version switchers' scripts.
+  /// The stand-in's interpreter, without the detour through the scripts of version switchers.
   static let python: String = {
     for path in (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") {
       let python = "\(path)/python3"
@@ -61,14 +62,15 @@ final class TestData: Sendable {
     return settings
   }
 
-  /// The living processes of all replicas ever started on this data, by their mark.
+  /// The live processes of all replicas ever started on this data, by their mark.
   func replicaProcesses() throws -> [ProcessTable.Entry] {
     let id = try EndpointStore(path: settings.storePath).planeID
     return (ProcessTable.all() ?? []).filter { !$0.isDead && ProcessTable.mark($0.identity.pid)?.plane == id }
   }
 
   deinit {
-    // A killed process keeps its files mapped until it is gone; these are this test's own, whoever still has them.
+    // A killed process keeps its files mapped until it has ended; these files belong to this test, whoever still has
+    // them.
     let processes = (try? replicaProcesses()) ?? []
     for entry in processes { kill(entry.identity.pid, SIGSTOP) }
     var files = processes.reduce(into: Set()) { $0.formUnion(ProcessTable.sharedMemoryFiles($1.identity.pid)) }
@@ -85,7 +87,7 @@ final class TestData: Sendable {
 /// How a plane ends in a test.
 enum PlaneEnd {
   case graceful
-  /// As after `kill -9`: the plane is gone, its replicas are not.
+  /// As after `kill -9`: the plane is gone, but its replicas are not.
   case abrupt
 }
 
@@ -182,7 +184,7 @@ struct PlaneClient: Sendable {
 
   func get(_ name: String) async throws -> Answer { try await call("GET", "/api/2.0/serving-endpoints/\(name)") }
 
-  /// Waits until the endpoint is as wanted, and returns it.
+  /// Waits until the endpoint is as required, and returns it.
   func wait(
     _ name: String, within limit: Duration = .seconds(120), _ condition: (JSONValue) -> Bool,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -194,7 +196,7 @@ struct PlaneClient: Sendable {
       if condition(last) { return last }
       try await Task.sleep(for: .milliseconds(30))
     }
-    Issue.record("\(name) never became as wanted: \(last.text())", sourceLocation: sourceLocation)
+    Issue.record("\(name) never reached the expected state: \(last.text())", sourceLocation: sourceLocation)
     throw CancellationError()
   }
 
@@ -204,7 +206,7 @@ struct PlaneClient: Sendable {
     try await wait(name, { $0["state"]?["config_update"] != "IN_PROGRESS" }, sourceLocation: sourceLocation)
   }
 
-  /// What the endpoint says to a person.
+  /// The endpoint's message for users.
   func chat(_ name: String, path: String? = nil) async throws -> Answer {
     try await call(
       "POST", path ?? "/serving-endpoints/\(name)/invocations",
@@ -224,7 +226,7 @@ struct PlaneClient: Sendable {
 }
 
 extension PlaneClient.Answer {
-  /// The sentence of a chat answer.
+  /// The text of a chat answer.
   var sentence: String? { json["choices"]?.arrayValue?.first?["message"]?["content"]?.stringValue }
 }
 
@@ -242,7 +244,7 @@ func entity(
   return .object(members)
 }
 
-/// Waits for something that is not the endpoint's state.
+/// Waits for a condition other than the endpoint's state.
 func eventually(
   within limit: Duration = .seconds(120), _ what: String, _ condition: () async throws -> Bool,
   sourceLocation: SourceLocation = #_sourceLocation
@@ -252,7 +254,7 @@ func eventually(
     if try await condition() { return }
     try await Task.sleep(for: .milliseconds(30))
   }
-  Issue.record("not so in time: \(what)", sourceLocation: sourceLocation)
+  Issue.record("timed out: \(what)", sourceLocation: sourceLocation)
 }
 
 extension JSONValue {
