@@ -71,9 +71,9 @@ import Testing
   }
 
   @Test func `an answer that comes before the body is whole ends the connection, and arrives`() async throws {
-    var limits = CallerLimits()
+    var limits = ClientLimits()
     limits.linger = .seconds(60)
-    let harness = GatewayHarness(callers: limits)
+    let harness = GatewayHarness(clients: limits)
     try await harness.run { client in
       let anonymous = RawClient.post("Content-Length: 8000000\r\n").replacing("Authorization", with: "X-Other")
       let answer = try await RawClient(port: client.port).connect().executeThenClose { inbound, outbound in
@@ -83,7 +83,7 @@ import Testing
       }
       #expect(answer.hasPrefix("HTTP/1.1 401 ") && answer.lowercased().contains("connection: close"))
       // Its body was dropped as it came.
-      #expect(harness.callers.heldBytes == 0)
+      #expect(harness.clients.heldBytes == 0)
     }
   }
 

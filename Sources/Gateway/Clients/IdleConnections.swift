@@ -1,25 +1,25 @@
 /// Tracks which connections of a listener are idle, since when, and which to close for a new one: a state machine
 /// without a clock or lock.
-struct CallerLedger: Sendable {
+struct IdleConnections: Sendable {
   typealias ID = UInt64
 
   /// The outcome for a new connection.
   enum Verdict: Hashable, Sendable {
-    case welcome
+    case admitted
     /// It is admitted, and the given one is closed for it.
-    case inPlaceOf(ID)
+    case admittedInsteadOf(ID)
     /// The limit is reached, and all connections have a request in progress.
     case turnedAway
   }
 
-  private enum Standing {
+  private enum Activity {
     case busy
     /// `turn` grows each time any connection becomes idle.
     case idle(turn: UInt64)
   }
 
   let limit: Int
-  private var callers: [ID: Standing] = [:]
+  private var connections: [ID: Activity] = [:]
   /// Connections in the order in which they became idle. An entry counts only while its turn is the caller's own.
   private var idle: [(turn: UInt64, id: ID)] = []
   /// The index in ``idle`` of the first entry that may still count.
@@ -28,40 +28,40 @@ struct CallerLedger: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
-  var count: Int { callers.count }
+  var count: Int { connections.count }
 
   /// The number of entries kept.
   var remembered: Int { idle.count }
 
   /// Records a new connection; it is idle until its first request.
   mutating func opened(_ id: ID) -> Verdict {
-    guard callers.count >= limit else {
+    guard connections.count >= limit else {
       becameIdle(id, isNew: true)
-      return .welcome
+      return .admitted
     }
     guard let victim = longestIdle() else { return .turnedAway }
-    callers[victim] = nil
+    connections[victim] = nil
     becameIdle(id, isNew: true)
-    return .inPlaceOf(victim)
+    return .admittedInsteadOf(victim)
   }
 
   /// Records that a request arrived on it.
   mutating func becameBusy(_ id: ID) {
-    if callers[id] != nil { callers[id] = .busy }
+    if connections[id] != nil { connections[id] = .busy }
   }
 
   /// Records that nothing is in progress on it any more.
   mutating func becameIdle(_ id: ID) { becameIdle(id, isNew: false) }
 
-  mutating func closed(_ id: ID) { callers[id] = nil }
+  mutating func closed(_ id: ID) { connections[id] = nil }
 
   private mutating func becameIdle(_ id: ID, isNew: Bool) {
-    guard isNew || callers[id] != nil else { return }
+    guard isNew || connections[id] != nil else { return }
     turns += 1
-    callers[id] = .idle(turn: turns)
+    connections[id] = .idle(turn: turns)
     idle.append((turns, id))
     // Each request adds an entry; stale entries are removed before they outnumber the live ones.
-    guard idle.count > 2 * callers.count + 64 else { return }
+    guard idle.count > 2 * connections.count + 64 else { return }
     idle = idle[first...].filter(counts)
     first = 0
   }
@@ -76,6 +76,6 @@ struct CallerLedger: Sendable {
   }
 
   private func counts(_ entry: (turn: UInt64, id: ID)) -> Bool {
-    if case .idle(let turn)? = callers[entry.id] { turn == entry.turn } else { false }
+    if case .idle(let turn)? = connections[entry.id] { turn == entry.turn } else { false }
   }
 }

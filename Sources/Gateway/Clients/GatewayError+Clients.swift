@@ -3,7 +3,7 @@ extension GatewayError {
     GatewayError(400, "MALFORMED_REQUEST", "invalid_request_error", words)
   }
 
-  static let tooManyCallers = GatewayError(
+  static let tooManyConnections = GatewayError(
     503, "TEMPORARILY_UNAVAILABLE", "server_error",
     "the server is at its connection limit; try again later", retryAfter: 1)
 
@@ -15,13 +15,13 @@ extension GatewayError {
       retryAfter: 2)
   }
 
-  static func slowHead(_ limits: CallerLimits) -> GatewayError {
+  static func slowHead(_ limits: ClientLimits) -> GatewayError {
     GatewayError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
       "the request headers did not arrive within \(limits.headerTimeout.seconds) s")
   }
 
-  static func slowBody(_ limits: CallerLimits) -> GatewayError {
+  static func slowBody(_ limits: ClientLimits) -> GatewayError {
     GatewayError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
       "the request body arrived too slowly: at least \(limits.minimumRate) bytes per second are required over "

@@ -5,9 +5,9 @@ package enum ClientWatch {
   /// - Parameters:
   ///   - channel: the client's connection; replaces any earlier watch on it.
   ///   - act: called at most once, on any thread.
-  package static func onDeparture(from channel: any Channel, _ act: @escaping @Sendable () -> Void) {
-    let departure = Departure()
-    departure.whenLeft(act)
-    channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
+  package static func onDisconnect(from channel: any Channel, _ act: @escaping @Sendable () -> Void) {
+    let disconnect = ClientDisconnect()
+    disconnect.onDisconnect(act)
+    channel.eventLoop.execute { ClientDisconnectHandler.watch(channel, disconnect) }
   }
 }

@@ -4,28 +4,28 @@ import NIOCore
 ///
 /// The server lets clients close half of a connection, so that alone ends no request; but a client that closes its half
 /// is nearly always gone, and vLLM treats it as gone too.
-final class ClientPresence: ChannelInboundHandler {
+final class ClientDisconnectHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
-  private var departure: Departure?
+  private var disconnect: ClientDisconnect?
   private var isGone = false
 
-  /// Notifies `departure` when the client of this channel leaves. On the channel's event loop.
-  static func watch(_ channel: any Channel, _ departure: Departure) {
+  /// Notifies `disconnect` when the client of this channel leaves. On the channel's event loop.
+  static func watch(_ channel: any Channel, _ disconnect: ClientDisconnect) {
     let pipeline = channel.pipeline.syncOperations
-    if let present = try? pipeline.handler(type: ClientPresence.self) {
-      present.departure = departure
-      if present.isGone { departure.leave() }
+    if let present = try? pipeline.handler(type: ClientDisconnectHandler.self) {
+      present.disconnect = disconnect
+      if present.isGone { disconnect.leave() }
       return
     }
-    let handler = ClientPresence()
-    handler.departure = departure
+    let handler = ClientDisconnectHandler()
+    handler.disconnect = disconnect
     do {
       try pipeline.addHandler(handler, position: .first)
-      if !channel.isActive { departure.leave() }
+      if !channel.isActive { disconnect.leave() }
     } catch {
       // The pipeline is already torn down.
-      departure.leave()
+      disconnect.leave()
     }
   }
 
@@ -41,6 +41,6 @@ final class ClientPresence: ChannelInboundHandler {
 
   private func leave() {
     isGone = true
-    departure?.leave()
+    disconnect?.leave()
   }
 }

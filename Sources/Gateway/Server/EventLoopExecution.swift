@@ -16,21 +16,21 @@ private final class EventLoopTaskExecutor: TaskExecutor {
   }
 }
 
-/// An HTTP/1.1 connection that enforces its caller's limits; see ``CallerConnection``.
+/// An HTTP/1.1 connection that enforces its caller's limits; see ``ClientConnectionHandler``.
 ///
 /// Its requests can be handled on its own event loop. No thread switch then happens between a client's bytes and a
 /// replica's; on a busy machine a switch costs more than the rest of the gateway. Blocking work goes elsewhere; see
 /// ``OffEventLoop``.
-package struct CallerHTTPChannel: ServerChildChannel {
+package struct ClientHTTPChannel: ServerChildChannel {
   package typealias Value = HTTP1Channel.Value
 
   private let base: HTTP1Channel
-  private let callers: CallerConnections
+  private let clients: ClientConnections
   private let isLoopBound: Bool
 
-  package init(_ base: HTTP1Channel, callers: CallerConnections, isLoopBound: Bool) {
+  package init(_ base: HTTP1Channel, clients: ClientConnections, isLoopBound: Bool) {
     self.base = base
-    self.callers = callers
+    self.clients = clients
     self.isLoopBound = isLoopBound
   }
 
@@ -39,12 +39,12 @@ package struct CallerHTTPChannel: ServerChildChannel {
       // Each connection permanently keeps a buffer of this size.
       let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 4096)
       try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
-      try channel.pipeline.syncOperations.addHandler(ClientPresence(), position: .first)
+      try channel.pipeline.syncOperations.addHandler(ClientDisconnectHandler(), position: .first)
     }.flatMap { base.setup(channel: channel, logger: logger) }
       .flatMapThrowing { value in
         let pipeline = channel.pipeline.syncOperations
         let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-        try pipeline.addHandler(CallerConnection(callers), position: .after(decoder))
+        try pipeline.addHandler(ClientConnectionHandler(clients), position: .after(decoder))
         return value
       }
   }
@@ -62,15 +62,15 @@ extension HTTPServerBuilder {
   ///
   /// - Parameter isLoopBound: whether requests are handled on their connection's event loop, which suits the gateway's
   ///   routes best.
-  package static func http1(callers: CallerConnections, isLoopBound: Bool = false) -> HTTPServerBuilder {
+  package static func http1(clients: ClientConnections, isLoopBound: Bool = false) -> HTTPServerBuilder {
     HTTPServerBuilder { responder in
-      CallerHTTPChannel(HTTP1Channel(responder: responder), callers: callers, isLoopBound: isLoopBound)
+      ClientHTTPChannel(HTTP1Channel(responder: responder), clients: clients, isLoopBound: isLoopBound)
     }
   }
 }
 
 /// Handles requests on the general thread pool: for routes that read files, query a database or compute, in a server
-/// whose connections are ``CallerHTTPChannel``s.
+/// whose connections are ``ClientHTTPChannel``s.
 package struct OffEventLoop<Context: RequestContext>: RouterMiddleware {
   package init() {}
 

@@ -177,7 +177,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
   private func begin(_ head: HTTPResponseHead) {
     guard case .waiting(let exchange) = state else { return close(.brokenOff("an unsolicited response")) }
     let length = head.headers.first(name: "content-length").flatMap { Int($0) }
-    if let length, length <= limits.maxWholeAnswer {
+    if let length, length <= limits.maxBufferedResponse {
       state = .whole(exchange, head, ByteBuffer())
       return
     }

@@ -9,10 +9,10 @@ import Testing
 
 @testable import Gateway
 
-@Suite struct CallerConnectionTests {
+@Suite struct ClientConnectionTests {
   /// Deadlines of a tenth of a second.
-  static var short: CallerLimits {
-    var limits = CallerLimits()
+  static var short: ClientLimits {
+    var limits = ClientLimits()
     limits.idleTimeout = .milliseconds(100)
     limits.headerTimeout = .milliseconds(100)
     limits.bodyTimeout = .milliseconds(100)
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func `who sends nothing, or only half a head, is let go`() async throws {
-    try await GatewayHarness(callers: Self.short).run { client in
+    try await GatewayHarness(clients: Self.short).run { client in
       let raw = RawClient(port: client.port)
       let nothing = try await raw.exchange("")
       #expect(nothing == "")
@@ -34,7 +34,7 @@ import Testing
   @Test func `a connection that is idle after a request is closed, and not before`() async throws {
     var limits = Self.short
     limits.headerTimeout = .seconds(60)
-    try await GatewayHarness(callers: limits).run { client in
+    try await GatewayHarness(clients: limits).run { client in
       let answer = try await RawClient(port: client.port).exchange(
         "GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n\r\n")
       #expect(answer.hasPrefix("HTTP/1.1 200 OK") && !answer.lowercased().contains("connection: close"))
@@ -43,20 +43,20 @@ import Testing
 
   @Test(arguments: ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
   func `a body that does not come is answered with 408, and its bytes are given back`(framing: String) async throws {
-    let harness = GatewayHarness(callers: Self.short)
+    let harness = GatewayHarness(clients: Self.short)
     try await harness.run { client in
       let answer = try await RawClient(port: client.port).exchange(RawClient.post(framing) + "3e8\r\n{\"model\":")
       #expect(answer.hasPrefix("HTTP/1.1 408 "), "\(answer)")
       #expect(answer.contains("at least 1024 bytes per second are required over 0.1 s"))
-      #expect(await eventually { harness.callers.heldBytes == 0 && harness.records.count == 1 })
+      #expect(await eventually { harness.clients.heldBytes == 0 && harness.records.count == 1 })
     }
     #expect(harness.lastRecord?.status == 408)
   }
 
   @Test func `an answer that nobody reads frees its place`() async throws {
-    var limits = CallerLimits()
+    var limits = ClientLimits()
     limits.answerTimeout = .milliseconds(200)
-    let (harness, replica) = (GatewayHarness(callers: limits), ScriptedReplica())
+    let (harness, replica) = (GatewayHarness(clients: limits), ScriptedReplica())
     let piece = ByteBuffer(repeating: 0x78, count: 1 << 16)
     let answer = Response(
       status: .ok, headers: [.contentType: "text/event-stream"],
@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test func `an answer that is waited for is no idle connection`() async throws {
-    let (harness, replica, gate) = (GatewayHarness(callers: Self.short), ScriptedReplica(), Gate())
+    let (harness, replica, gate) = (GatewayHarness(clients: Self.short), ScriptedReplica(), Gate())
     try await replica.run(answer: { _ in
       await gate.pass()
       return ScriptedReplica.completion("late")
@@ -102,29 +102,29 @@ import Testing
   }
 
   @Test func `beyond the bound the longest idle connection makes room, and a caller is answered`() async throws {
-    var limits = CallerLimits()
+    var limits = ClientLimits()
     limits.maxConnections = 8
-    let harness = GatewayHarness(callers: limits)
+    let harness = GatewayHarness(clients: limits)
     try await harness.run { client in
       try await withThrowingTaskGroup(of: String.self) { group in
         for number in 1...40 {
           group.addTask { try await RawClient(port: client.port).exchange("") }
-          #expect(await eventually { harness.callers.count == min(number, 8) })
+          #expect(await eventually { harness.clients.count == min(number, 8) })
         }
         for _ in 0..<20 {
           let answer = try await client.post("/v1/models", "", method: .GET)
           #expect(answer.status == 200)
         }
-        #expect(harness.callers.count <= 8)
+        #expect(harness.clients.count <= 8)
         group.cancelAll()
       }
     }
   }
 
   @Test func `where all connections are in use, one more is told so`() async throws {
-    var limits = CallerLimits()
+    var limits = ClientLimits()
     limits.maxConnections = 2
-    let (harness, replica, gate) = (GatewayHarness(callers: limits), ScriptedReplica(), Gate())
+    let (harness, replica, gate) = (GatewayHarness(clients: limits), ScriptedReplica(), Gate())
     try await replica.run(answer: { _ in
       await gate.pass()
       return ScriptedReplica.completion("hi")
@@ -144,9 +144,9 @@ import Testing
   }
 
   @Test func `bodies that are never whole hold no more than the budget, and a new caller is answered`() async throws {
-    var limits = CallerLimits()
+    var limits = ClientLimits()
     limits.heldBytes = 1 << 20
-    let (harness, replica) = (GatewayHarness(callers: limits), ScriptedReplica())
+    let (harness, replica) = (GatewayHarness(clients: limits), ScriptedReplica())
     try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
       harness.ready("r1", port: port)
       try await harness.run { client in
@@ -167,7 +167,7 @@ import Testing
           while refused < 56, let answer = try await group.next() {
             #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.lowercased().contains("retry-after: 2"), "\(answer)")
             refused += 1
-            most.withLock { $0 = max($0, harness.callers.heldBytes) }
+            most.withLock { $0 = max($0, harness.clients.heldBytes) }
           }
           let answer = try await client.post("/v1/chat/completions")
           #expect(answer.status == 200)
@@ -176,7 +176,7 @@ import Testing
         }
         #expect(refused == 56 && most.withLock { $0 } <= 1 << 20)
       }
-      #expect(await eventually { harness.callers.heldBytes == 0 })
+      #expect(await eventually { harness.clients.heldBytes == 0 })
     }
   }
 
@@ -186,11 +186,11 @@ import Testing
       try await harness.run { client in
         async let answer = client.post("/v1/chat/completions")
         #expect(await eventually { harness.admission.snapshot.waiting == 1 })
-        #expect(harness.callers.heldBytes == TestClient.hello.utf8.count)
+        #expect(harness.clients.heldBytes == TestClient.hello.utf8.count)
         harness.ready("r1", port: port)
         let status = try await answer.status
         #expect(status == 200)
-        #expect(harness.callers.heldBytes == 0)
+        #expect(harness.clients.heldBytes == 0)
       }
     }
   }

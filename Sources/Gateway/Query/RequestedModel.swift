@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdCore
 
 /// The endpoint and model that a request asks for.
-struct AskedModel: Sendable {
+struct RequestedModel: Sendable {
   let endpoint: QueryableEndpoint
   /// The served entity that must answer; nil if the traffic split decides.
   let entity: String?

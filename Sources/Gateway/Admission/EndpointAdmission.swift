@@ -53,7 +53,7 @@ package final class EndpointAdmission: Sendable {
 
   let models = ServedModels()
   /// The reasons its replicas ended.
-  package let endings: ReplicaEndings
+  package let exitReasons: ReplicaExitReasons
   private let state: Mutex<State>
   private let eventLoop: any EventLoop
   private let chance: @Sendable () -> Double
@@ -73,7 +73,7 @@ package final class EndpointAdmission: Sendable {
     trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in }
   ) {
     self.eventLoop = eventLoop
-    endings = ReplicaEndings(eventLoop: eventLoop)
+    exitReasons = ReplicaExitReasons(eventLoop: eventLoop)
     self.chance = chance
     self.demand = demand
     self.trouble = trouble
@@ -167,7 +167,7 @@ package final class EndpointAdmission: Sendable {
   func knows(entity: String) -> Bool { state.withLock { $0.queue.knows(entity) } }
 
   /// Waits for a place.
-  func admit(pinnedTo entity: String?, _ departure: Departure) async -> Admission {
+  func admit(pinnedTo entity: String?, _ disconnect: ClientDisconnect) async -> Admission {
     await withCheckedContinuation { continuation in
       let draw = chance()
       let id = update { state, now in
@@ -176,12 +176,12 @@ package final class EndpointAdmission: Sendable {
         state.waiters[id] = continuation
         return (state.queue.arrive(id, pinnedTo: entity, draw: draw, now: now), id)
       }
-      departure.whenLeft { [self] in leave(id) }
+      disconnect.onDisconnect { [self] in leave(id) }
     }
   }
 
   /// Waits for another replica because this one did not take the request; this one rests for `pause`.
-  func bounce(_ ticket: AdmissionTicket, pause: Duration, _ departure: Departure) async -> Admission {
+  func bounce(_ ticket: AdmissionTicket, pause: Duration, _ disconnect: ClientDisconnect) async -> Admission {
     trouble(ticket.replica.id)
     return await withCheckedContinuation { continuation in
       update { state, now in
@@ -189,7 +189,7 @@ package final class EndpointAdmission: Sendable {
         state.waiters[ticket.id] = continuation
         return (state.queue.bounced(ticket.id, pause: pause, now: now), ())
       }
-      departure.whenLeft { [self] in leave(ticket.id) }
+      disconnect.onDisconnect { [self] in leave(ticket.id) }
       // The place may have been lost to a departure between the failure and this call.
       orphaned(ticket.id)?.resume(returning: .left)
     }

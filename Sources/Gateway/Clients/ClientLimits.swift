@@ -1,5 +1,5 @@
 /// The limits of a listener for its callers: connections, bytes and timeouts.
-package struct CallerLimits: Hashable, Sendable {
+package struct ClientLimits: Hashable, Sendable {
   /// Connections open at once. One more closes the caller that has been idle longest.
   package var maxConnections = 1000
   /// How long a connection may stay open between two requests.

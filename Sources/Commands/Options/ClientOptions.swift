@@ -5,7 +5,7 @@ internal import Scheduling
 internal import ServingPlane
 
 /// The serving plane's limits for its callers: connections, memory, and timeouts.
-struct CallerOptions: ParsableArguments {
+struct ClientOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Concurrent requests per replica. (default: what its engine batches: --max-num-seqs, else 256)",
@@ -21,7 +21,7 @@ struct CallerOptions: ParsableArguments {
   var maxConnections: Int?
   @Option(
     help: ArgumentHelp("Memory for the bodies of all requests, such as 64Mi.", valueName: "BYTES"))
-  var requestMemory = ByteCount(bytes: CallerLimits().heldBytes)
+  var requestMemory = ByteCount(bytes: ClientLimits().heldBytes)
   @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
   var idleTimeout = TimeSpan(seconds: 120)
   @Option(help: ArgumentHelp("How long a request's headers may take to arrive.", valueName: "TIME"))
@@ -35,7 +35,7 @@ struct CallerOptions: ParsableArguments {
       valueName: "TIME"))
   var answerTimeout = TimeSpan(seconds: 30)
   @Option(help: ArgumentHelp("The minimum rate of sending and reading, in bytes per second.", valueName: "BYTES"))
-  var minimumRate = ByteCount(bytes: CallerLimits().minimumRate)
+  var minimumRate = ByteCount(bytes: ClientLimits().minimumRate)
 
   func validate() throws {
     for (name, number) in [
@@ -58,14 +58,14 @@ struct CallerOptions: ParsableArguments {
     configuration.admission.maxWaiting = queueLength
     configuration.admission.maxWait = queueWait.duration
     // A request that is forwarded to a replica also uses a connection there.
-    let possible = files.connections(perCaller: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
-    configuration.callers.maxConnections = min(maxConnections ?? possible, possible)
-    configuration.callers.heldBytes = requestMemory.bytes
-    configuration.callers.idleTimeout = idleTimeout.duration
-    configuration.callers.headerTimeout = headerTimeout.duration
-    configuration.callers.bodyTimeout = bodyTimeout.duration
-    configuration.callers.answerTimeout = answerTimeout.duration
-    configuration.callers.minimumRate = minimumRate.bytes
+    let possible = files.connections(perClient: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
+    configuration.clients.maxConnections = min(maxConnections ?? possible, possible)
+    configuration.clients.heldBytes = requestMemory.bytes
+    configuration.clients.idleTimeout = idleTimeout.duration
+    configuration.clients.headerTimeout = headerTimeout.duration
+    configuration.clients.bodyTimeout = bodyTimeout.duration
+    configuration.clients.answerTimeout = answerTimeout.duration
+    configuration.clients.minimumRate = minimumRate.bytes
   }
 }
 

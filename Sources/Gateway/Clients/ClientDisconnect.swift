@@ -2,21 +2,21 @@ import Synchronization
 
 /// Notifies, once, that the client of a request is gone. It has one listener at a time: the current owner of the
 /// request.
-final class Departure: Sendable {
+final class ClientDisconnect: Sendable {
   private struct State {
-    var hasLeft = false
+    var hasDisconnected = false
     var listener: (@Sendable () -> Void)?
   }
 
   private let state = Mutex(State())
 
-  var hasLeft: Bool { state.withLock(\.hasLeft) }
+  var hasDisconnected: Bool { state.withLock(\.hasDisconnected) }
 
   /// Replaces the listener; it is called at once if the client has already left.
-  func whenLeft(_ listener: @escaping @Sendable () -> Void) {
+  func onDisconnect(_ listener: @escaping @Sendable () -> Void) {
     let late = state.withLock { state in
-      state.listener = state.hasLeft ? nil : listener
-      return state.hasLeft
+      state.listener = state.hasDisconnected ? nil : listener
+      return state.hasDisconnected
     }
     if late { listener() }
   }
@@ -27,8 +27,8 @@ final class Departure: Sendable {
   /// Records that the client is gone.
   func leave() {
     let listener = state.withLock { state -> (@Sendable () -> Void)? in
-      guard !state.hasLeft else { return nil }
-      state.hasLeft = true
+      guard !state.hasDisconnected else { return nil }
+      state.hasDisconnected = true
       defer { state.listener = nil }
       return state.listener
     }

@@ -5,7 +5,7 @@ import NIOHTTP1
 /// One caller's connection: enforces its deadlines and byte limits, answers malformed HTTP, and closes the connection
 /// in a way that lets the last response arrive. Sits between the HTTP decoder and the request handlers. Confined to its
 /// event loop.
-final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
+final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   typealias InboundIn = HTTPServerRequestPart
   typealias InboundOut = HTTPServerRequestPart
   typealias OutboundIn = HTTPServerResponsePart
@@ -17,10 +17,10 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var bytes: Int
   }
 
-  private let callers: CallerConnections
-  private var limits: CallerLimits { callers.limits }
+  private let clients: ClientConnections
+  private var limits: ClientLimits { clients.limits }
   /// Nil if there was no room.
-  private var id: CallerLedger.ID?
+  private var id: IdleConnections.ID?
   private var context: ChannelHandlerContext?
   private var watch: RepeatedTask?
 
@@ -29,7 +29,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// Whether a head was received and its body is incomplete.
   private var isReceiving = false
   /// Whether the head of the current response was sent.
-  private var hasAnswerBegun = false
+  private var hasResponseBegun = false
   /// Bytes of bodies held, for each request whose response has not started.
   private var held: CircularBuffer<Int> = []
   /// When the connection became idle.
@@ -44,14 +44,14 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   private var isReading = false
   /// Whether a read is waiting for the current request to be answered.
   private var isReadHeld = false
-  private var closesAfterAnswer = false
+  private var closesAfterResponse = false
   /// Sent after the requests before it are answered.
   private var pendingRefusal: GatewayError?
   /// When the connection began to close; whatever still arrives is dropped.
   private var lingersSince: NIODeadline?
   private var closePromise: EventLoopPromise<Void>?
 
-  init(_ callers: CallerConnections) { self.callers = callers }
+  init(_ clients: ClientConnections) { self.clients = clients }
 
   // MARK: Coming and going
 
@@ -59,11 +59,11 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     self.context = context
     idleSince = context.eventLoop.now
     let eventLoop = context.eventLoop
-    id = callers.open { [self] in eventLoop.execute { self.giveWay() } }
+    id = clients.open { [self] in eventLoop.execute { self.giveWay() } }
     let period = TimeAmount.nanoseconds(limits.lookEvery.nanoseconds)
     watch = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [weak self] _ in self?.look()
     }
-    if context.channel.isActive, id == nil { refuse(.tooManyCallers) }
+    if context.channel.isActive, id == nil { refuse(.tooManyConnections) }
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -73,7 +73,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelActive(context: ChannelHandlerContext) {
     context.fireChannelActive()
-    if id == nil { refuse(.tooManyCallers) }
+    if id == nil { refuse(.tooManyConnections) }
   }
 
   func channelInactive(context: ChannelHandlerContext) {
@@ -87,7 +87,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     giveBackAll()
     closePromise?.succeed()
     closePromise = nil
-    if let id { callers.closed(id) }
+    if let id { clients.closed(id) }
     id = nil
   }
 
@@ -158,9 +158,9 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     isReceiving = true
     hadRequest = true
     held.append(0)
-    if unanswered == 1, let id { callers.becameBusy(id) }
+    if unanswered == 1, let id { clients.becameBusy(id) }
     // After an upgrade request the decoder reads nothing more.
-    if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterAnswer = true }
+    if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterResponse = true }
     body = context.map { Span(since: $0.eventLoop.now, bytes: 0) }
     context?.fireChannelRead(data)
     if head.headers.contains(name: "expect") { askForBody(head) }
@@ -169,8 +169,8 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// Answers `Expect: 100-continue`: the caller sends the body only after it is asked for it.
   private func askForBody(_ head: HTTPRequestHead) {
     let length = head.headers.first(name: "content-length").flatMap { Int($0) }
-    guard unanswered == 1, !hasAnswerBegun, lingersSince == nil, head.version == .http1_1,
-      callers.mayContinue(head.headers.first(name: "authorization"), length)
+    guard unanswered == 1, !hasResponseBegun, lingersSince == nil, head.version == .http1_1,
+      clients.mayContinue(head.headers.first(name: "authorization"), length)
     else { return }
     context?.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
   }
@@ -178,8 +178,8 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   private func receive(_ count: Int, _ data: NIOAny) {
     body?.bytes += count
     if let last = held.indices.last {
-      guard callers.held.take(count, total: held[last] + count) else {
-        return refuse(.tooManyBytes(callers.held.limit))
+      guard clients.held.take(count, total: held[last] + count) else {
+        return refuse(.tooManyBytes(clients.held.limit))
       }
       held[last] += count
     }
@@ -187,7 +187,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   private func giveBackAll() {
-    callers.held.giveBack(held.reduce(0, +))
+    clients.held.giveBack(held.reduce(0, +))
     held.removeAll()
   }
 
@@ -202,10 +202,10 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
     switch unwrapOutboundIn(data) {
     case .head(var head) where !head.status.isInformational:
-      hasAnswerBegun = true
-      if let first = held.popFirst() { callers.held.giveBack(first) }
-      if isReceiving, unanswered == 1 { closesAfterAnswer = true }
-      if closesAfterAnswer, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      hasResponseBegun = true
+      if let first = held.popFirst() { clients.held.giveBack(first) }
+      if isReceiving, unanswered == 1 { closesAfterResponse = true }
+      if closesAfterResponse, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
       context.write(wrapOutboundOut(.head(head)), promise: promise)
     case .end:
       context.write(data, promise: promise)
@@ -217,15 +217,15 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   private func answered() {
     unanswered = max(0, unanswered - 1)
-    hasAnswerBegun = false
+    hasResponseBegun = false
     guard unanswered == 0, let context else { return }
     idleSince = context.eventLoop.now
     if let pendingRefusal {
       self.pendingRefusal = nil
       return refuse(pendingRefusal)
     }
-    if closesAfterAnswer { return linger() }
-    if let id { callers.becameIdle(id) }
+    if closesAfterResponse { return linger() }
+    if let id { clients.becameIdle(id) }
     guard isReadHeld else { return }
     isReadHeld = false
     isReading = true
@@ -249,7 +249,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
       pendingRefusal = error
       return
     }
-    guard !hasAnswerBegun, unanswered <= 1 else { return context.close(promise: nil) }
+    guard !hasResponseBegun, unanswered <= 1 else { return context.close(promise: nil) }
     let text = ByteBuffer(bytes: error.json.bytes())
     var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: error.status))
     head.headers.add(name: "content-type", value: "application/json")
@@ -272,7 +272,7 @@ final class CallerConnection: ChannelDuplexHandler, @unchecked Sendable {
     lingersSince = context.eventLoop.now
     // The body of a refused request is held until its handler releases it.
     if unanswered == 0 { giveBackAll() }
-    if let id { callers.becameIdle(id) }
+    if let id { clients.becameIdle(id) }
     context.flush()
     let left = waitingBytes
     unread = left > 0 ? Span(since: context.eventLoop.now, bytes: left) : nil

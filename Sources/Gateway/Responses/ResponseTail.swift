@@ -2,7 +2,7 @@ import CanonicalJSON
 import NIOCore
 
 /// The end of a response, which contains its token counts or a late error.
-struct AnswerTail: Sendable {
+struct ResponseTail: Sendable {
   private var pieces: [ByteBuffer] = []
 
   init() {}

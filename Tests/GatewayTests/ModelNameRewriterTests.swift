@@ -4,12 +4,12 @@ import Testing
 
 @testable import Gateway
 
-private func rewrite(_ pieces: [String], _ framing: AnswerModelName.Framing) -> [String] {
-  var name = AnswerModelName("chat", framing)
+private func rewrite(_ pieces: [String], _ framing: ModelNameRewriter.Framing) -> [String] {
+  var name = ModelNameRewriter("chat", framing)
   return pieces.map { String(buffer: name.rewritten(ByteBuffer(string: $0))) }
 }
 
-@Suite struct AnswerModelNameTests {
+@Suite struct ModelNameRewriterTests {
   static let answers: [(String, String)] = [
     (#"{"id":"x","model":"/models/m","n":1}"#, #"{"id":"x","model":"chat","n":1}"#),
     (

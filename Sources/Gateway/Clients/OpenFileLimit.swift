@@ -26,10 +26,10 @@ package struct OpenFileLimit: Hashable, Sendable {
   /// starts.
   ///
   /// - Parameters:
-  ///   - perCaller: descriptors per caller: two if its request goes on to a replica.
+  ///   - perClient: descriptors per caller: two if its request goes on to a replica.
   ///   - cores: the number of event loops, with up to four descriptors each.
-  package func connections(perCaller: Int, cores: Int) -> Int {
+  package func connections(perClient: Int, cores: Int) -> Int {
     let reserve = files / 8 + 64 + 4 * max(1, cores)
-    return max(16, min(10_000, (files - reserve) / max(1, perCaller)))
+    return max(16, min(10_000, (files - reserve) / max(1, perClient)))
   }
 }

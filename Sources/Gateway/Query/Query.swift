@@ -16,7 +16,7 @@ final class Query: Sendable {
   let target: QueryTarget
   let channel: any Channel
   let requestID: String
-  let departure = Departure()
+  let disconnect = ClientDisconnect()
   private let started = ContinuousClock.now
   private let state: Mutex<State>
   private let deliver: @Sendable (RequestRecord) -> Void
@@ -69,7 +69,7 @@ final class Query: Sendable {
       return (state.record, state.giveBack)
     }
     guard let end else { return }
-    departure.forget()
+    disconnect.forget()
     end.giveBack?()
     deliver(end.record)
   }

@@ -10,13 +10,13 @@ struct StreamRelay: Sendable {
   let status: Int
   let isEventStream: Bool
   /// Puts the endpoint's name into the response; nil if it is passed on unchanged.
-  let modelName: AnswerModelName?
+  let modelName: ModelNameRewriter?
   /// The reason the replica ended, if that is the cause of the failure.
   let ending: @Sendable (UpstreamFailure) async -> String?
 
   /// Writes the whole response. The request's place is held until the last byte.
   func run(_ writer: inout any ResponseBodyWriter) async throws {
-    var tail = AnswerTail()
+    var tail = ResponseTail()
     var modelName = modelName
     var hasData = false
     var failure: UpstreamFailure?
@@ -42,7 +42,7 @@ struct StreamRelay: Sendable {
     try await finish(&writer, tail, failure)
   }
 
-  private func finish(_ writer: inout any ResponseBodyWriter, _ tail: AnswerTail, _ failure: UpstreamFailure?)
+  private func finish(_ writer: inout any ResponseBodyWriter, _ tail: ResponseTail, _ failure: UpstreamFailure?)
     async throws
   {
     query.note { record in

@@ -7,7 +7,7 @@ import NIOCore
 /// It processes a response piece by piece, in one pass, without buffering: pieces keep their boundaries, wherever those
 /// fall in an event. Only the member `model` of the outermost object is replaced, in each event of a stream, and only
 /// if it is a string.
-struct AnswerModelName: Sendable {
+struct ModelNameRewriter: Sendable {
   enum Framing: Sendable {
     /// One JSON object.
     case object

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The reasons that an endpoint's replicas ended, for the requests that ended with them: the connection breaks a moment
 /// before the exit status is known.
-package final class ReplicaEndings: Sendable {
+package final class ReplicaExitReasons: Sendable {
   private struct Waiter {
     let replica: String
     let continuation: CheckedContinuation<String?, Never>

@@ -20,17 +20,17 @@ struct QueryRelay: Sendable {
   func answer(_ query: Query, directory: any EndpointDirectory) async throws -> Response {
     // First of all: a departure before the watch begins goes unnoticed.
     let channel = query.channel
-    let departure = query.departure
-    channel.eventLoop.execute { ClientPresence.watch(channel, departure) }
+    let disconnect = query.disconnect
+    channel.eventLoop.execute { ClientDisconnectHandler.watch(channel, disconnect) }
     let body = try await read(query)
-    let asked = try AskedModel(query, body, directory)
+    let asked = try RequestedModel(query, body, directory)
     let endpoint = asked.endpoint
     query.note {
       $0.endpoint = endpoint.name
       $0.isStream = body.isStream
     }
     let arrived = query.elapsed
-    var admission = await endpoint.admission.admit(pinnedTo: asked.entity, departure)
+    var admission = await endpoint.admission.admit(pinnedTo: asked.entity, disconnect)
     query.note { $0.queued = query.elapsed - arrived }
     var lastFailure: String?
     while true {
@@ -50,7 +50,7 @@ struct QueryRelay: Sendable {
         case .turnedAway(let why, let pause):
           lastFailure = why
           query.forgetPlace()
-          admission = await endpoint.admission.bounce(ticket, pause: pause, query.departure)
+          admission = await endpoint.admission.bounce(ticket, pause: pause, query.disconnect)
         }
       }
     }
@@ -96,7 +96,7 @@ struct QueryRelay: Sendable {
   }
 
   private func attempt(
-    _ query: Query, _ body: QueryBody, _ asked: AskedModel, _ ticket: AdmissionTicket
+    _ query: Query, _ body: QueryBody, _ asked: RequestedModel, _ ticket: AdmissionTicket
   ) async throws -> Outcome {
     let endpoint = asked.endpoint
     let admission = endpoint.admission
@@ -110,7 +110,7 @@ struct QueryRelay: Sendable {
       upstream = try await pool.send(
         request(query, body, asked, ticket.replica), to: ticket.replica.address, on: query.channel.eventLoop
       ) { exchange in
-        query.departure.whenLeft { [weak query] in
+        query.disconnect.onDisconnect { [weak query] in
           exchange.cancel(.clientLeft)
           query?.end(status: 499, error: GatewayError(.clientLeft, endpoint: endpoint.name))
         }
@@ -136,11 +136,11 @@ struct QueryRelay: Sendable {
     of replica: UpstreamReplica, _ admission: EndpointAdmission, _ failure: UpstreamFailure
   ) async -> String? {
     guard failure.mayBeEnd else { return nil }
-    return await admission.endings.cause(of: replica.id, within: limits.endingPatience)
+    return await admission.exitReasons.cause(of: replica.id, within: limits.endingPatience)
   }
 
   private func request(
-    _ query: Query, _ body: QueryBody, _ asked: AskedModel, _ replica: UpstreamReplica
+    _ query: Query, _ body: QueryBody, _ asked: RequestedModel, _ replica: UpstreamReplica
   ) -> UpstreamRequest {
     let slices = asked.adapter.map(body.slices(asking:)) ?? body.slices(modelName: replica.modelName)
     var headers = HTTPHeaders()
@@ -170,19 +170,19 @@ struct QueryRelay: Sendable {
   // MARK: The answer
 
   private func respond(
-    _ query: Query, _ asked: AskedModel, _ replica: UpstreamReplica, _ upstream: UpstreamResponse
+    _ query: Query, _ asked: RequestedModel, _ replica: UpstreamReplica, _ upstream: UpstreamResponse
   ) -> Response {
     let endpoint = asked.endpoint
     let status = Int(upstream.head.status.code)
     let headers = Self.headers(upstream.head.headers, query, replica)
     let isEventStream = headers[.contentType]?.hasPrefix("text/event-stream") ?? false
     let isObject = headers[.contentType]?.hasPrefix("application/json") ?? false
-    let framing: AnswerModelName.Framing? = isEventStream ? .events : isObject ? .object : nil
-    var modelName = status == 200 ? framing.map { AnswerModelName(asked.name, $0) } : nil
+    let framing: ModelNameRewriter.Framing? = isEventStream ? .events : isObject ? .object : nil
+    var modelName = status == 200 ? framing.map { ModelNameRewriter(asked.name, $0) } : nil
     switch upstream.body {
     case .whole(var body):
       query.note { $0.timeToFirstToken = status == 200 ? query.elapsed : nil }
-      var tail = AnswerTail()
+      var tail = ResponseTail()
       if status == 200 { tail.append(body) } else { body = withErrorCode(body, status: status) }
       body = modelName?.rewritten(body) ?? body
       query.note { record in

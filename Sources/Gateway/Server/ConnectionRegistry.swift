@@ -2,7 +2,7 @@ import NIOCore
 import Synchronization
 
 /// The open connections of a server and the activity of each.
-final class ConnectionBook: Sendable {
+final class ConnectionRegistry: Sendable {
   private struct Entry {
     let channel: any Channel
     /// Requests whose head was received and whose response is not completely written.
