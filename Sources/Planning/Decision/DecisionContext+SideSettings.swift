@@ -2,7 +2,7 @@ internal import Endpoints
 
 // Beside the table, after the tags: side settings are changed in place, one call per pass, each kind with its own
 // back-off. They are never held or rolled back, and none of them blocks another or a rollout.
-extension Situation {
+extension DecisionContext {
   /// The differences in the side settings; nil if they are not compared.
   var settingsPlan: SettingsPlan? {
     guard let live, !options.leavesSettings else { return nil }
@@ -26,7 +26,7 @@ extension Situation {
       decision.action = .update
       decision.reason = Reason(.settingsChanged)
     }
-    guard isStill(main), memory.attempt == nil else { return decision }
+    guard isAtRest(main), memory.attempt == nil else { return decision }
     let possible = possible(plan, on: live)
     if let change = possible.first(where: { transientFailure(of: $0) == nil }) {
       return decision.then(.call(.changeSetting(name: live.name, change)))
@@ -35,7 +35,7 @@ extension Situation {
   }
 
   /// Whether the rollout is at rest, so that another call can be made.
-  func isStill(_ main: Decision) -> Bool {
+  func isAtRest(_ main: Decision) -> Bool {
     switch main.next {
     case .rest: true
     case .wait: !(live?.update.isUpdating ?? false)
@@ -59,17 +59,17 @@ extension Situation {
 
   /// Returns the back-off in force for exactly this change.
   private func transientFailure(of change: SettingChange) -> TransientFailure? {
-    memory.setbacks[change.kind].flatMap { $0.digest == change.digest && now < $0.until ? $0 : nil }
+    memory.backoffs[change.kind].flatMap { $0.digest == change.digest && now < $0.until ? $0 : nil }
   }
 
   /// Waits because every remaining change has failed too recently. A refusal needs a user's attention; the rest is
   /// retried automatically.
   private func waiting(_ decision: Decision, after main: Decision, for changes: [SettingChange]) -> Decision {
-    let setbacks = changes.compactMap { change in transientFailure(of: change).map { (change, $0) } }
-    guard let until = setbacks.map(\.1.until).min() else { return decision }
+    let backoffs = changes.compactMap { change in transientFailure(of: change).map { (change, $0) } }
+    guard let until = backoffs.map(\.1.until).min() else { return decision }
     var copy = decision
-    let refused = setbacks.filter(\.1.isRefusal).map { "changing \($0.subject) was refused: \($1.words.clause)" }
-    let failed = setbacks.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryWords)" }
+    let refused = backoffs.filter(\.1.isRefusal).map { "changing \($0.subject) was refused: \($1.words.clause)" }
+    let failed = backoffs.filter { !$1.isRefusal }.map { "\($0.subject): \($1.retryWords)" }
     if main.action == .none {
       let words = (refused.isEmpty ? failed : refused).joined(separator: "; ")
       copy.action = refused.isEmpty ? .update : .hold
@@ -120,7 +120,7 @@ extension Situation {
 }
 
 // Settings that can only be set at creation
-extension Situation {
+extension DecisionContext {
   /// Returns the call that creates the endpoint, with everything that it needs from the start.
   func creation(of config: EndpointConfig) -> Operation {
     .create(
@@ -129,7 +129,7 @@ extension Situation {
   }
 
   /// The decision on a change that requires recreating the endpoint; nil if there is no such change.
-  var recreation: Decision? {
+  var recreationDecision: Decision? {
     guard let live, let wanted = endpoint.sideSettings.creation.routeOptimized,
       wanted != live.settings?.routeOptimized ?? false
     else { return nil }
@@ -153,7 +153,7 @@ extension Situation {
       .update, Reason(.needsRecreate, what), target: desired, next: .call(delete),
       operations: [delete, creation(of: desired.config)])
     if let record = recordOfUnknownLive { return decision.then(.record(record)) }
-    return decision.afterSetback(memory.setbacks[.delete], now: now)
+    return decision.afterBackoff(memory.backoffs[.delete], now: now)
   }
 
   private func recreatedFields(_ live: ObservedEndpoint) -> [FieldChange] {

@@ -6,22 +6,22 @@ extension Memory {
 
   /// Records the result of changing a side setting. Each time a change is accepted but found undone at the next check,
   /// the wait grows: something else sets it, or the provider alters what it receives.
-  mutating func receive(_ receipt: Receipt, _ change: SettingChange, at: Timestamp, _ chance: Double) {
+  mutating func receive(_ callResult: CallResult, _ change: SettingChange, at: Timestamp, _ chance: Double) {
     let kind = change.kind
-    if let former = setbacks[kind], former.digest != change.digest || former.until + Self.fightWindow < at {
-      setbacks[kind] = nil
+    if let former = backoffs[kind], former.digest != change.digest || former.until + Self.fightWindow < at {
+      backoffs[kind] = nil
     }
-    switch receipt {
+    switch callResult {
     case .accepted:
       if case .telemetry(let telemetry) = change { appliedTelemetry = telemetry?.digest }
-      setBack(
+      recordBackoff(
         kind, digest: change.digest, words: "the provider accepted it but reports a different value", .futile(at: at))
     case .refused(let words), .missing(let words):
-      setBack(kind, digest: change.digest, words: words, .refusal(at: at))
+      recordBackoff(kind, digest: change.digest, words: words, .refusal(at: at))
     case .conflict(let words), .lost(let words), .unavailable(let words, _):
-      setBack(
+      recordBackoff(
         kind, digest: change.digest, words: words,
-        .call(at: at, retryAfter: receipt.retryAfter, chance: chance))
+        .call(at: at, retryAfter: callResult.retryAfter, chance: chance))
     }
   }
 

@@ -1,84 +1,86 @@
 internal import Endpoints
 
 // Rows 11 to 14: nothing is open; which config is the target, and is it live?
-extension Situation {
-  var pursuit: Decision {
-    if let held = heldTag.held, heldInForce == nil { return lifting(held) }
-    guard let held = heldInForce else { return pursuing(desired, held: nil) }
+extension DecisionContext {
+  var noAttemptDecision: Decision {
+    if let held = heldTag.held, activeHold == nil { return liftHoldDecision(held) }
+    guard let held = activeHold else { return targetDecision(desired, held: nil) }
     if held.isStalled {
       return .hold(
-        Reason(.stalled, "\(words(of: held)), and rolling back to \(name(of: held.target)) failed too"), target: aim,
+        Reason(.stalled, "\(words(of: held)), and rolling back to \(name(of: held.target)) failed too"),
+        target: manifestTarget,
         degraded: words(of: held))
     }
     guard let digest = held.target, live != nil else {
       return .hold(
-        Reason(.quarantined, "\(words(of: held)); \(stayingWords)"), target: aim, degraded: words(of: held))
+        Reason(.quarantined, "\(words(of: held)); \(holdText)"), target: manifestTarget, degraded: words(of: held))
     }
     // Already at the target: no snapshot is needed to stay there.
-    if isLive(digest) { return resting(held: held) }
+    if isLive(digest) { return atTargetDecision(held: held) }
     guard let target = rollout(of: digest) else {
       return .hold(
         Reason(
           .stalled,
           "\(words(of: held)), and the config to roll back to (\(digest)) is not in this machine's history; roll "
             + "back on the machine that has it, or edit the manifest"),
-        target: aim, degraded: words(of: held))
+        target: manifestTarget, degraded: words(of: held))
     }
-    return pursuing(target, held: held)
+    return targetDecision(target, held: held)
   }
 
-  private var stayingWords: String {
+  private var holdText: String {
     "it is held until the manifest changes or you run \"setpoint retry \(endpoint.name)\""
   }
 
   /// Decides row 11: a digest other than the held one is desired, so the hold is lifted.
-  private func lifting(_ held: Held) -> Decision {
-    guard let live else { return opening(desired, held: nil).then(.record(.liftedWhileAbsent)) }
+  private func liftHoldDecision(_ held: HeldConfig) -> Decision {
+    guard let live else { return openAttemptDecision(desired, held: nil).then(.record(.liftedWhileAbsent)) }
     let lift = Operation.patchTags(name: live.name, TagPatch(remove: [FleetTags.held]))
     var decision =
       isLive(desired.digest)
-      ? Decision(.update, Reason(.settingsChanged, "the held config is no longer desired"), target: aim, next: .rest)
-      : opening(desired, held: nil)
+      ? Decision(
+        .update, Reason(.settingsChanged, "the held config is no longer desired"), target: manifestTarget, next: .rest)
+      : openAttemptDecision(desired, held: nil)
     decision.operations.insert(lift, at: 0)
-    return decision.then(.call(lift)).afterSetback(memory.setbacks[.tags], now: now)
+    return decision.then(.call(lift)).afterBackoff(memory.backoffs[.tags], now: now)
   }
 
-  private func pursuing(_ target: Rollout, held: Held?) -> Decision {
-    isLive(target.digest) ? resting(held: held) : opening(target, held: held)
+  private func targetDecision(_ target: Rollout, held: HeldConfig?) -> Decision {
+    isLive(target.digest) ? atTargetDecision(held: held) : openAttemptDecision(target, held: held)
   }
 
   // Row 13
-  private func resting(held: Held?) -> Decision {
-    if let live, live.readiness != .ready { return unhealthy(live) }
-    guard let held else { return Decision(.none, Reason(.inSync), target: aim, next: .rest) }
+  private func atTargetDecision(held: HeldConfig?) -> Decision {
+    if let live, live.readiness != .ready { return unhealthyDecision(live) }
+    guard let held else { return Decision(.none, Reason(.inSync), target: manifestTarget, next: .rest) }
     // A user's choice names the revision itself.
     let stay = held.cause == .rollback ? "" : "; the endpoint stays at \(name(of: held.target))"
     return .hold(
-      Reason(held.reasonCode, "\(words(of: held))\(stay); \(stayingWords)"),
-      target: aim, degraded: held.cause == .rollback ? nil : words(of: held))
+      Reason(held.reasonCode, "\(words(of: held))\(stay); \(holdText)"),
+      target: manifestTarget, degraded: held.cause == .rollback ? nil : words(of: held))
   }
 
-  func unhealthy(_ live: ObservedEndpoint) -> Decision {
+  func unhealthyDecision(_ live: ObservedEndpoint) -> Decision {
     let messages = (live.active?.deployments ?? [:]).values
       .filter { $0.state != "DEPLOYMENT_READY" && !$0.message.isEmpty }.map(\.message).sorted()
     let words = messages.isEmpty ? "the provider reports that it is not ready" : messages.joined(separator: "; ")
-    return .hold(Reason(.unhealthy, words), target: aim, next: .wait(.seconds(10)), degraded: words)
+    return .hold(Reason(.unhealthy, words), target: manifestTarget, next: .wait(.seconds(10)), degraded: words)
   }
 
   // Rows 12 and 14: an attempt is recorded; the next pass sends it. Before that, the config that it replaces is
   // recorded, a rollback's target is checked, and a contested change is not made.
-  private func opening(_ target: Rollout, held: Held?) -> Decision {
+  private func openAttemptDecision(_ target: Rollout, held: HeldConfig?) -> Decision {
     let kind: Attempt.Kind = held == nil ? .update : .rollback
     let step = firstStep(of: target, kind)
     let reason = reason(for: target, from: step)
     let correction = correction(towards: target)
     var decision = Decision(
-      action(kind, reason), reason, target: held == nil ? aim : target, next: .rest,
+      action(kind, reason), reason, target: held == nil ? manifestTarget : target, next: .rest,
       operations: calls(towards: target, from: step))
     if correction != nil, let warning = otherWriter { decision.warnings.append(warning) }
 
-    if let setback = transientFailure(of: target), now < setback.until {
-      return decision.afterSetback(setback, now: now)
+    if let backoff = transientFailure(of: target), now < backoff.until {
+      return decision.afterBackoff(backoff, now: now)
     }
     if let correction, let contested = contested(correction) { return contested }
     if correction == nil, let record = recordOfUnknownLive { return decision.then(.record(record)) }
@@ -111,25 +113,25 @@ extension Situation {
 }
 
 // The target, and the reason for it
-extension Situation {
+extension DecisionContext {
   /// The config to reach; nil if nothing may be sent.
   var wanted: Rollout? {
     guard let held = heldTag.held else { return desired }
-    guard heldInForce != nil, !held.isStalled, live != nil else { return nil }
+    guard activeHold != nil, !held.isStalled, live != nil else { return nil }
     return held.target.flatMap { rollout(of: $0) }
   }
 
-  var kind: Attempt.Kind { heldInForce == nil ? .update : .rollback }
+  var kind: Attempt.Kind { activeHold == nil ? .update : .rollback }
 
   /// Returns the back-off in force for the config to send.
   func transientFailure(of target: Rollout) -> TransientFailure? {
-    memory.setbacks[.config].flatMap { $0.digest == target.digest ? $0 : nil }
+    memory.backoffs[.config].flatMap { $0.digest == target.digest ? $0 : nil }
   }
 
   /// - Parameter step: the step at which the rollout begins.
   func reason(for target: Rollout, from step: RolloutStep? = nil) -> Reason {
-    if let held = heldInForce { return Reason(held.rollbackCode, words(of: held)) }
-    guard live != nil else { return Reason(.doesNotExist, formerFailure(of: target)) }
+    if let held = activeHold { return Reason(held.rollbackCode, words(of: held)) }
+    guard live != nil else { return Reason(.doesNotExist, previousFailure(of: target)) }
     if liveStep(of: target) != nil { return Reason(.promoting, words(of: step)) }
     if isKeptForNothing(target) { return Reason(.specChanged, "the previous version is no longer kept") }
     if let good = memory.lastGood, live?.active != nil {
@@ -163,7 +165,7 @@ extension Situation {
   }
 
   /// Returns the origin that a rollout is recorded with; for a rollback, that of the config that it leaves.
-  private func origin(held: Held?, _ reason: Reason) -> RolloutOrigin {
+  private func origin(held: HeldConfig?, _ reason: Reason) -> RolloutOrigin {
     guard let held else {
       return RolloutOrigin(
         sourceCommit: options.sourceCommit, aliases: endpoint.aliasedVersions, why: reason.detail,
@@ -171,17 +173,17 @@ extension Situation {
     }
     return RolloutOrigin(
       sourceCommit: memory.revision(of: held.digest)?.sourceCommit ?? options.sourceCommit,
-      because: held.clause(name(of: held.digest)), why: heardWords(of: held) ?? "")
+      because: held.clause(name(of: held.digest)), why: providerText(of: held) ?? "")
   }
 
   /// Returns why the config is held, with the provider's words if this machine received them.
-  func words(of held: Held) -> String {
+  func words(of held: HeldConfig) -> String {
     if held.cause == .rollback { return "a user chose \(name(of: held.target)) instead of this config" }
-    return heardWords(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
+    return providerText(of: held).map { "\(held.words): \($0.clause)" } ?? held.words
   }
 
   /// Returns the provider's words on the held config; nil if there are none, or this machine did not receive them.
-  private func heardWords(of held: Held) -> String? {
+  private func providerText(of held: HeldConfig) -> String? {
     if held.cause == .rollback || held.cause == .canceled { return nil }
     return memory.revisions.last { $0.digest == held.digest && $0.outcome.message != nil }?.outcome.message
   }
@@ -193,12 +195,12 @@ extension Situation {
 }
 
 // Drift and other writers
-extension Situation {
+extension DecisionContext {
   /// Returns the revert of a drift: the config that was established last or just sent is sent again, because something
   /// else is live. Leaving a held config is not a revert.
   private func correction(towards target: Rollout) -> Correction? {
     guard let active = live?.active else { return nil }
-    if let held = heldInForce, isLive(held.digest) || besideLive(desired) != nil { return nil }
+    if let held = activeHold, isLive(held.digest) || besideLive(desired) != nil { return nil }
     // Neither is continuing a rollout, or leaving an unfinished one.
     if liveStep(of: target) != nil || isLeftover(beside: target) || isKeptForNothing(target) { return nil }
     let last = memory.revisions.last
@@ -218,7 +220,7 @@ extension Situation {
         .contested,
         "the same change reappeared \(alike.count) times within an hour: something else changes this endpoint, or "
           + "the provider alters what it receives; \"setpoint retry \(endpoint.name)\" reverts it once more"),
-      target: aim, next: .wait(oldest + Correction.window - now), degraded: "contested")
+      target: manifestTarget, next: .wait(oldest + Correction.window - now), degraded: "contested")
   }
 
   private var otherWriter: String? {
@@ -230,7 +232,7 @@ extension Situation {
 }
 
 // Warnings
-extension Situation {
+extension DecisionContext {
   /// Returns the registry's answer about a rollback's target; nil if there is no recent one. The answer is reported but
   /// withholds nothing: a caller who may not see a model is told that it does not exist, and the live config is known
   /// to be bad.
@@ -245,7 +247,7 @@ extension Situation {
 
   /// Returns a warning that the manifest's steps are skipped, if a user may expect them.
   private func stepWarnings(
-    _ target: Rollout, _ kind: Attempt.Kind, _ step: RolloutStep?, _ held: Held?
+    _ target: Rollout, _ kind: Attempt.Kind, _ step: RolloutStep?, _ held: HeldConfig?
   ) -> [String] {
     guard let first = endpoint.rollout.steps.first, step?.isWhole ?? true, live?.active != nil,
       config(of: target, at: first) != nil
@@ -258,7 +260,7 @@ extension Situation {
   }
 }
 
-extension Held {
+extension HeldConfig {
   var words: String {
     switch cause {
     case .failed: "this config failed"

@@ -1,7 +1,7 @@
 internal import Endpoints
 
 /// The result of one provider call.
-package enum Receipt: Hashable, Sendable {
+package enum CallResult: Hashable, Sendable {
   /// Accepted. A create or update announces the endpoint's id and the version of the config that it began to roll out.
   case accepted(id: String?, version: Int64?)
   /// Refused, and would be refused again: a bad request, missing grants.
@@ -33,7 +33,7 @@ package enum Receipt: Hashable, Sendable {
     }
   }
 
-  private static func classify(status: Int, message: String, retryAfter: Duration?) -> Receipt {
+  private static func classify(status: Int, message: String, retryAfter: Duration?) -> CallResult {
     switch status {
     case 409: .conflict(message)
     // An expired token says nothing about the request.
@@ -45,7 +45,7 @@ package enum Receipt: Hashable, Sendable {
 
   /// Classifies a refusal. The server's words may say that it is temporary: a version that is still being registered
   /// (serving-api.md Q38), a quota.
-  private static func classifyRefusal(message: String, retryAfter: Duration?) -> Receipt {
+  private static func classifyRefusal(message: String, retryAfter: Duration?) -> CallResult {
     guard let known = KnownMessage.found(in: message), known.cause == .theirs else { return .refused(message) }
     if known.isAbsence { return isAboutEndpoint(message) ? .refused(message) : .missing(message) }
     return .unavailable(message, retryAfter: retryAfter)

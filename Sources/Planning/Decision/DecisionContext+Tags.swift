@@ -1,7 +1,7 @@
 internal import Endpoints
 
 // Beside the table: tags are changed in place and retried, but never held or rolled back.
-extension Situation {
+extension DecisionContext {
   /// Returns the decision on the rollout, with the tags' part added. Ownership and protection are corrected before
   /// anything else; the manifest's own tags wait until the rollout is at rest.
   ///
@@ -21,9 +21,9 @@ extension Situation {
       decision.reason = Reason(.settingsChanged)
     }
     guard let patch = patchNow(guardPatch, settingsPatch, while: main) else { return decision }
-    if let setback = memory.setbacks[.tags], now < setback.until {
-      if main.action == .none { return decision.afterSetback(setback, now: now) }
-      decision.warnings.append("the tags could not be changed: \(setback.words)")
+    if let backoff = memory.backoffs[.tags], now < backoff.until {
+      if main.action == .none { return decision.afterBackoff(backoff, now: now) }
+      decision.warnings.append("the tags could not be changed: \(backoff.words)")
       return decision
     }
     return decision.then(.call(.patchTags(name: live.name, patch)))
@@ -33,7 +33,7 @@ extension Situation {
   /// trace would be that the endpoint changed, because changing tags may look the same.
   private func patchNow(_ guardPatch: TagPatch, _ settingsPatch: TagPatch, while main: Decision) -> TagPatch? {
     guard memory.attempt.map({ $0.acceptance != nil }) ?? true else { return nil }
-    let patch = isStill(main) && memory.attempt == nil ? guardPatch.merging(settingsPatch) : guardPatch
+    let patch = isAtRest(main) && memory.attempt == nil ? guardPatch.merging(settingsPatch) : guardPatch
     return patch.isEmpty ? nil : patch
   }
 }

@@ -4,7 +4,7 @@ internal import LibCrypto
 
 /// The config that the fleet will not send, the reason, and the revision to stay at. Another digest or a user's `retry`
 /// lifts the hold.
-package struct Held: Hashable, Sendable {
+package struct HeldConfig: Hashable, Sendable {
   package let digest: ConfigDigest
   package let cause: Cause
   /// The digest of the revision to roll back to during the hold; nil to stay and wait for a user.
@@ -40,7 +40,7 @@ package struct Held: Hashable, Sendable {
   }
 }
 
-extension Held {
+extension HeldConfig {
   /// Returns the digest of everything but the config that a verdict depended on: the checks of a failed verification,
   /// the tags and settings of a refused create; nil if nothing else mattered. When it changes, the config is judged
   /// anew.

@@ -1,7 +1,19 @@
 internal import Endpoints
 
-/// One desired endpoint, with everything that is known of it: the input of rows 3 and 5 to 14.
-struct Situation {
+/// One desired endpoint, with everything that is known of it: the input of rows 3 and 5 to 14 of the table in
+/// docs/architecture.md. The first rule that applies decides, in this order:
+///
+/// - Row 3, an endpoint of another owner: `foreignEndpointDecision`, below.
+/// - Row 5, the provider is updating: `DecisionContext+UpdateInProgress.swift`.
+/// - A tag that cannot be read: `rolloutDecision`, below.
+/// - Rows 6 to 10, an attempt is open: `DecisionContext+OpenAttempt.swift`.
+/// - A setting that needs a new endpoint: `recreationDecision` in `DecisionContext+SideSettings.swift`.
+/// - Rows 11 to 14, nothing is open: `DecisionContext+NoAttempt.swift`.
+///
+/// Then the tags (`DecisionContext+Tags.swift`) and the side settings (`DecisionContext+SideSettings.swift`) are added
+/// to that decision. `DecisionContext+RolloutSteps.swift` determines the config of each step, and
+/// `DecisionContext+PreviousFailure.swift` the words about an earlier failure.
+struct DecisionContext {
   let endpoint: DesiredEndpoint
   /// The config that the manifest asks for.
   let desired: Rollout
@@ -12,7 +24,7 @@ struct Situation {
   let options: DecisionOptions
   let heldTag: HeldTag
   /// The hold that keeps the manifest from being rolled out; nil if there is none, or only one that the manifest lifts.
-  let heldInForce: Held?
+  let activeHold: HeldConfig?
 
   init(
     _ endpoint: DesiredEndpoint, _ desired: Rollout, live: ObservedEndpoint?, memory: Memory, now: Timestamp,
@@ -25,40 +37,40 @@ struct Situation {
     self.now = now
     self.options = options
     heldTag = live.map { HeldTag(tags: $0.tags) } ?? memory.heldWhileAbsent.map(HeldTag.held) ?? .nothing
-    heldInForce = heldTag.held.flatMap { $0.isInForce(for: endpoint, desired) ? $0 : nil }
+    activeHold = heldTag.held.flatMap { $0.isInForce(for: endpoint, desired) ? $0 : nil }
   }
 
   var decision: Decision {
-    if let live, !live.belongs(to: options.fleet) { return withStranger(live) }
+    if let live, !live.belongs(to: options.fleet) { return foreignEndpointDecision(live) }
     let plan = settingsPlan
-    return withSettings(withTags(rollout, marks: plan.map(marksNow) ?? TagPatch()), plan)
+    return withSettings(withTags(rolloutDecision, marks: plan.map(marksNow) ?? TagPatch()), plan)
   }
 
   /// The decision of rows 5 to 14, without side settings.
-  private var rollout: Decision {
-    if let live, live.update.isUpdating { return duringUpdate(of: live) }
+  private var rolloutDecision: Decision {
+    if let live, live.update.isUpdating { return updateInProgressDecision(of: live) }
     if case .unreadable(let why) = heldTag {
       return .hold(
         Reason(
           .stalled,
           "the tag \(FleetTags.held) cannot be read: \(why); \"setpoint retry \(endpoint.name)\" removes it"),
-        target: aim, degraded: "a damaged tag")
+        target: manifestTarget, degraded: "a damaged tag")
     }
-    if let attempt = memory.attempt { return judging(attempt) }
-    if heldInForce == nil, let recreation { return recreation }
-    return pursuit
+    if let attempt = memory.attempt { return attemptDecision(attempt) }
+    if activeHold == nil, let recreationDecision { return recreationDecision }
+    return noAttemptDecision
   }
 }
 
 // Row 3
-extension Situation {
-  private func withStranger(_ live: ObservedEndpoint) -> Decision {
+extension DecisionContext {
+  private func foreignEndpointDecision(_ live: ObservedEndpoint) -> Decision {
     if FleetTags.isReserved(endpoint: live.name) {
-      return .hold(Reason(.conflict, "names starting with databricks- belong to the platform"), target: aim)
+      return .hold(Reason(.conflict, "names starting with databricks- belong to the platform"), target: manifestTarget)
     }
     guard options.adopt else {
       let owner = live.ownerWords(isKnown: memory.endpointID == live.id)
-      return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: aim)
+      return .hold(Reason(.conflict, "\(owner); --adopt takes it over"), target: manifestTarget)
     }
     let lost = (live.active?.unrepresented ?? []) + (live.pending?.unrepresented ?? [])
     guard lost.isEmpty else {
@@ -66,14 +78,14 @@ extension Situation {
         Reason(
           .conflict,
           "--adopt does not take it over: its config has \(Set(lost).sorted().joined(separator: ", ")), which "
-            + "manifests cannot express and the next update would remove"), target: aim)
+            + "manifests cannot express and the next update would remove"), target: manifestTarget)
     }
     let plan = settingsPlan
     let patch = endpoint.guardPatch(on: live.tags, fleet: options.fleet)
     let tagging = Operation.patchTags(name: live.name, patch)
     let isMet = isLive(desired.digest)
     var decision = Decision(
-      .adopt, Reason(.adoption, live.fleet.map { "taken over from fleet \"\($0)\"" } ?? ""), target: aim,
+      .adopt, Reason(.adoption, live.fleet.map { "taken over from fleet \"\($0)\"" } ?? ""), target: manifestTarget,
       tagPatch: patch.merging(endpoint.settingsPatch(on: live.tags)).merging(plan?.marks ?? TagPatch()),
       next: .call(tagging),
       operations: isMet ? [tagging] : [tagging, .updateConfig(name: live.name, config: desired.config)])
@@ -82,7 +94,7 @@ extension Situation {
       decision.settingFields = plan.fields
     }
     if let record = recordOfUnknownLive { return decision.then(.record(record)) }
-    return decision.afterSetback(memory.setbacks[.tags], now: now)
+    return decision.afterBackoff(memory.backoffs[.tags], now: now)
   }
 
   /// The change that records a live, ready config that is in no revision before it is replaced; nil if there is none. A
@@ -113,7 +125,7 @@ extension Situation {
 }
 
 // What is live
-extension Situation {
+extension DecisionContext {
   /// Whether the active config has this digest, alone or with a version kept beside it.
   func isLive(_ digest: ConfigDigest) -> Bool {
     guard let active = live?.active?.config else { return false }
@@ -144,7 +156,7 @@ extension Situation {
   }
 
   /// The config that the manifest asks for, with the version that stays beside it; shown as the target.
-  var aim: Rollout {
+  var manifestTarget: Rollout {
     guard endpoint.rollout.keepPrevious else { return desired }
     if isLiveWithKept(desired), let active = live?.active?.config { return Rollout(active, digest: desired.digest) }
     return config(of: desired, at: .keeping).map { Rollout($0, digest: desired.digest) } ?? desired

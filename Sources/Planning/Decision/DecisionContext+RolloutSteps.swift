@@ -1,7 +1,7 @@
 internal import Endpoints
 
 // Rollouts in steps, and the version kept beside a config: what an attempt means at its step, and the next step.
-extension Situation {
+extension DecisionContext {
   /// Returns the config that serves `target` at a step, or all of it if the step is nil; nil if it cannot be
   /// determined.
   func config(of target: Rollout, at step: RolloutStep?) -> EndpointConfig? {
@@ -20,7 +20,7 @@ extension Situation {
     if let last, last.entities.count == 1, target.config.entities.contains(where: { last.entity(like: $0) != nil }) {
       return last
     }
-    let beside = besideLive(target).flatMap { isNoGood($0) ? nil : $0 }
+    let beside = besideLive(target).flatMap { isKnownNotGood($0) ? nil : $0 }
     return beside.flatMap(goodConfig) ?? last ?? beside.map { EndpointConfig(entities: [$0]) }
   }
 
@@ -53,12 +53,12 @@ extension Situation {
     }
     // Only the compute of one version changes: the version beside it stays.
     guard target.config.entities.allSatisfy({ active.entity(like: $0) != nil }) else { return nil }
-    return active.entities.first { $0.traffic == 0 && target.config.entity(like: $0) == nil && !isNoGood($0) }
+    return active.entities.first { $0.traffic == 0 && target.config.entity(like: $0) == nil && !isKnownNotGood($0) }
       .map { EndpointConfig(entities: [$0.serving(100)]) }
   }
 
   /// Whether this machine knows the version, but not as a good one.
-  private func isNoGood(_ entity: ServedEntity) -> Bool {
+  private func isKnownNotGood(_ entity: ServedEntity) -> Bool {
     var isKnown = false
     for revision in memory.revisions where revision.config?.entity(like: entity) != nil {
       if revision.isGood { return false }
@@ -69,7 +69,7 @@ extension Situation {
 }
 
 // The step
-extension Situation {
+extension DecisionContext {
   /// Returns the step at which a rollout of `target` begins: the live one, else the first; nil for all at once.
   func firstStep(of target: Rollout, _ kind: Attempt.Kind) -> RolloutStep? {
     guard kind == .update, live?.active != nil else { return nil }
@@ -138,7 +138,7 @@ extension Situation {
 }
 
 // What is live
-extension Situation {
+extension DecisionContext {
   /// Whether the config of an attempt is live at its current step.
   func isLive(_ attempt: Attempt) -> Bool { live?.active.map { means($0.config, attempt) } ?? false }
 
@@ -152,7 +152,7 @@ extension Situation {
   /// or one that an earlier rollout left beside the target of a rollback.
   func isLiveWithKept(_ rollout: Rollout) -> Bool {
     guard let active = live?.active?.config, let kept = active.entity(beside: rollout.config), kept.traffic == 0,
-      rollout.config.isMet(by: active.without(kept)), !isNoGood(kept)
+      rollout.config.isMet(by: active.without(kept)), !isKnownNotGood(kept)
     else { return false }
     return rollout.digest == desired.digest
       ? endpoint.rollout.keepPrevious : desired.config.entity(like: kept) == nil
@@ -177,7 +177,7 @@ extension Situation {
   /// Whether an earlier rollout left a live version that is not `target`'s and that this machine does not know as good.
   func isLeftover(beside target: Rollout) -> Bool {
     guard let active = live?.active?.config, active.entities.count > 1, isBetweenRevisions else { return false }
-    return active.entities.contains { target.config.entity(like: $0) == nil && isNoGood($0) }
+    return active.entities.contains { target.config.entity(like: $0) == nil && isKnownNotGood($0) }
   }
 
   /// Whether the live config is a step between two configs that this machine knows, so that replacing it loses nothing.

@@ -63,7 +63,7 @@ extension Memory {
     }
     let present = heldOrPresentDigest(live)
     let target = try rollbackTarget(number, leaving: present, live: live)
-    let held = Held(digest: present, cause: .rollback, target: target.digest)
+    let held = HeldConfig(digest: present, cause: .rollback, target: target.digest)
     return MemoryEdit(
       operation: .patchTags(name: live.name, TagPatch(add: [FleetTags.held: HeldTag.encode(held)])), change: .retried,
       goal: RollbackGoal(
@@ -82,7 +82,7 @@ extension Memory {
   private func heldOrPresentDigest(_ live: ObservedEndpoint) -> ConfigDigest {
     if let held = HeldTag(tags: live.tags).held { return held.digest }
     // In the middle of its steps, the rollout counts as live, whichever version has the larger share.
-    if let attempt, !attempt.isAtTheEnd { return attempt.digest }
+    if let attempt, !attempt.isAtLastStep { return attempt.digest }
     return liveRevision(live)?.digest ?? attempt?.digest ?? revisions.last?.digest ?? live.active?.config.digest
       ?? EndpointConfig(entities: []).digest
   }
@@ -151,7 +151,7 @@ extension Memory {
 
   /// Whether there is a wait that a user may cut short.
   private var hasSomethingToRetry: Bool {
-    if heldWhileAbsent != nil || !setbacks.isEmpty || corrections.count >= Correction.limit { return true }
+    if heldWhileAbsent != nil || !backoffs.isEmpty || corrections.count >= Correction.limit { return true }
     if case .inconclusive = attempt?.verification?.verdict { return true }
     return false
   }

@@ -1,8 +1,8 @@
 internal import Endpoints
 
 // Row 5: while the provider is updating, wait. An update that is merely slow is never overwritten or held.
-extension Situation {
-  func duringUpdate(of live: ObservedEndpoint) -> Decision {
+extension DecisionContext {
+  func updateInProgressDecision(of live: ObservedEndpoint) -> Decision {
     let coming = live.pending ?? live.active
     let isOurs = memory.attempt.map { attempt in coming.map { means($0.config, attempt) } ?? true } ?? false
     let began = isOurs ? memory.attempt.map { $0.acceptance?.at ?? $0.openedAt } : nil
@@ -24,7 +24,7 @@ extension Situation {
           isDesired
             ? update(of: live, at: step)
             : "an update\(version) is in progress; waiting for it to finish"),
-      target: aim, blockedBy: "an update\(version) in progress", next: .wait(pollDelay(since: since)),
+      target: manifestTarget, blockedBy: "an update\(version) in progress", next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
       operations: isDesired || kind == .rollback
         ? [] : [.updateConfig(name: live.name, config: desired.config)])

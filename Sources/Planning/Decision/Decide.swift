@@ -17,9 +17,9 @@ package func decide(
   case (.none, .present(let live)):
     return decideWithoutManifest(live, memory: memory, now: now, options: options)
   case (.present(let endpoint, let rollout), .absent):
-    return Situation(endpoint, rollout, live: nil, memory: memory, now: now, options: options).decision
+    return DecisionContext(endpoint, rollout, live: nil, memory: memory, now: now, options: options).decision
   case (.present(let endpoint, let rollout), .present(let live)):
-    return Situation(endpoint, rollout, live: live, memory: memory, now: now, options: options).decision
+    return DecisionContext(endpoint, rollout, live: live, memory: memory, now: now, options: options).decision
   }
 }
 
@@ -52,7 +52,7 @@ private func decideWithoutManifest(
   let operation = Operation.delete(name: live.name)
   let decision = Decision(
     .delete, Reason(.manifestRemoved), next: .call(operation), operations: [operation])
-  return decision.afterSetback(memory.setbacks[.delete], now: now)
+  return decision.afterBackoff(memory.backoffs[.delete], now: now)
 }
 
 extension Decision {
@@ -64,17 +64,17 @@ extension Decision {
 
   /// Returns the same decision, but waiting while the call's previous failure is too recent. A refusal needs a user's
   /// attention; everything else is retried automatically.
-  func afterSetback(_ setback: TransientFailure?, now: Timestamp) -> Decision {
-    guard let setback, now < setback.until else { return self }
+  func afterBackoff(_ backoff: TransientFailure?, now: Timestamp) -> Decision {
+    guard let backoff, now < backoff.until else { return self }
     var copy = self
-    if setback.isRefusal {
+    if backoff.isRefusal {
       copy.action = .hold
-      copy.reason = Reason(.refused, setback.words)
+      copy.reason = Reason(.refused, backoff.words)
     } else {
-      copy.reason = Reason(.retrying, setback.retryWords)
+      copy.reason = Reason(.retrying, backoff.retryWords)
     }
-    copy.next = .wait(setback.until - now)
-    copy.degraded = setback.words
+    copy.next = .wait(backoff.until - now)
+    copy.degraded = backoff.words
     return copy
   }
 }

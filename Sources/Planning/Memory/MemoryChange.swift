@@ -15,7 +15,7 @@ package enum MemoryChange: Hashable, Sendable {
   /// A provider call ended, or was given up.
   ///
   /// - Parameter chance: from 0 up to 1; spreads the time of the next attempt.
-  case received(Receipt, Operation, at: Timestamp, chance: Double = 0)
+  case received(CallResult, Operation, at: Timestamp, chance: Double = 0)
   /// A verification ended.
   case verified(Verdict, checksDigest: ConfigDigest, at: Timestamp)
   /// The registry was asked whether a rollback's target can be served.
@@ -27,13 +27,14 @@ package enum MemoryChange: Hashable, Sendable {
   package struct Closing: Hashable, Sendable {
     package let outcome: RevisionOutcome
     /// The hold, recorded here if there is no endpoint to carry the tag.
-    package let heldWhileAbsent: Held?
+    package let heldWhileAbsent: HeldConfig?
     package let id: String?
     package let version: Int64?
     package let at: Timestamp
 
     package init(
-      _ outcome: RevisionOutcome, heldWhileAbsent: Held? = nil, id: String? = nil, version: Int64? = nil, at: Timestamp
+      _ outcome: RevisionOutcome, heldWhileAbsent: HeldConfig? = nil, id: String? = nil, version: Int64? = nil,
+      at: Timestamp
     ) {
       self.outcome = outcome
       self.heldWhileAbsent = heldWhileAbsent
@@ -60,11 +61,11 @@ extension Memory {
     case .advanced(let next): if next.digest == attempt?.digest { attempt = next }
     case .closed(let closing): close(closing)
     case .liftedWhileAbsent: heldWhileAbsent = nil
-    case .received(let receipt, let operation, let at, let chance): receive(receipt, operation, at: at, chance)
+    case .received(let callResult, let operation, let at, let chance): receive(callResult, operation, at: at, chance)
     case .verified(let verdict, let checksDigest, let at): verified(verdict, checksDigest: checksDigest, at: at)
     case .checkedTarget(let check): targetCheck = check
     case .retried:
-      setbacks = [:]
+      backoffs = [:]
       corrections = []
       heldWhileAbsent = nil
       targetCheck = nil
@@ -113,10 +114,10 @@ extension Memory {
     judge(digest: attempt.digest, number: attempt.revision, closing.outcome)
     switch closing.outcome {
     case .good:
-      setbacks[.config] = nil
+      backoffs[.config] = nil
       lastVersion = closing.version
     case .failed(.theirs, let words):
-      setBack(.config, digest: attempt.digest, words: words, .futile(at: closing.at))
+      recordBackoff(.config, digest: attempt.digest, words: words, .futile(at: closing.at))
     default: break
     }
   }
@@ -135,12 +136,12 @@ extension Memory {
     }
   }
 
-  private mutating func receive(_ receipt: Receipt, _ operation: Operation, at: Timestamp, _ chance: Double) {
-    if case .changeSetting(_, let change) = operation { return receive(receipt, change, at: at, chance) }
+  private mutating func receive(_ callResult: CallResult, _ operation: Operation, at: Timestamp, _ chance: Double) {
+    if case .changeSetting(_, let change) = operation { return receive(callResult, change, at: at, chance) }
     if case .patchTags(_, let patch) = operation { forgetTelemetry(patch) }
     let isConfig = operation.kind == .config
     let digest = isConfig ? attempt?.digest : nil
-    switch receipt {
+    switch callResult {
     case .accepted(let id, let version):
       if isConfig {
         attempt?.acceptance = Attempt.Acceptance(at: at, version: version)
@@ -148,26 +149,26 @@ extension Memory {
         if let correction = attempt?.correction { count(correction) }
         if let id { endpointID = id }
       } else {
-        setbacks[operation.kind] = nil
+        backoffs[operation.kind] = nil
       }
     // A new version may still be registered. One that was good and no longer exists is a final refusal.
     case .missing(let words) where isConfig && attempt?.kind == .update:
       attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words)
-      setBack(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
+      recordBackoff(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
     case .refused(let words), .missing(let words):
       if isConfig {
         attempt?.refusal = Attempt.Refusal(cause: .ours, words: words)
       } else {
-        setBack(operation.kind, digest: nil, words: words, .refusal(at: at))
+        recordBackoff(operation.kind, digest: nil, words: words, .refusal(at: at))
       }
     case .conflict(let words), .unavailable(let words, _):
       if isConfig { attempt?.refusal = Attempt.Refusal(cause: .theirs, words: words) }
-      setBack(
+      recordBackoff(
         operation.kind, digest: digest, words: words,
-        .call(at: at, retryAfter: receipt.retryAfter, chance: chance))
+        .call(at: at, retryAfter: callResult.retryAfter, chance: chance))
     case .lost(let words):
       // The result is unknown; the next check tells. If there is no trace, the call is retried after the delay.
-      setBack(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
+      recordBackoff(operation.kind, digest: digest, words: words, .call(at: at, retryAfter: nil, chance: chance))
     }
   }
 
@@ -176,11 +177,11 @@ extension Memory {
     corrections.append(correction)
   }
 
-  mutating func setBack(
+  mutating func recordBackoff(
     _ kind: Operation.Kind, digest: ConfigDigest?, words: String, _ occasion: TransientFailure.Occasion
   ) {
-    let former = setbacks[kind].flatMap { $0.digest == digest ? $0.failures : nil } ?? 0
-    setbacks[kind] = TransientFailure(digest: digest, failures: former + 1, words: words, occasion)
+    let former = backoffs[kind].flatMap { $0.digest == digest ? $0.failures : nil } ?? 0
+    backoffs[kind] = TransientFailure(digest: digest, failures: former + 1, words: words, occasion)
   }
 
   private mutating func verified(_ verdict: Verdict, checksDigest: ConfigDigest, at: Timestamp) {
@@ -197,7 +198,7 @@ extension Correction {
   package static let limit = 3
 }
 
-extension Receipt {
+extension CallResult {
   /// The server's `Retry-After`.
   var retryAfter: Duration? {
     if case .unavailable(_, let delay) = self { delay } else { nil }

@@ -7,9 +7,9 @@ package struct Memory: Hashable, Sendable {
   package var revisions: [Revision]
   @OutOfLine package var attempt: Attempt?
   /// The hold while there is no endpoint to carry the tag: a refused create.
-  @OutOfLine package var heldWhileAbsent: Held?
+  @OutOfLine package var heldWhileAbsent: HeldConfig?
   /// Failed calls that are retried later.
-  package var setbacks: [Operation.Kind: TransientFailure]
+  package var backoffs: [Operation.Kind: TransientFailure]
   /// The reverts of drift in the last hour.
   package var corrections: [Correction]
   /// The last check whether a rollback's target can still be served.
@@ -24,8 +24,8 @@ package struct Memory: Hashable, Sendable {
   @OutOfLine package var policy: RolloutPolicy?
 
   package init(
-    revisions: [Revision] = [], attempt: Attempt? = nil, heldWhileAbsent: Held? = nil,
-    setbacks: [Operation.Kind: TransientFailure] = [:], corrections: [Correction] = [], targetCheck: TargetCheck? = nil,
+    revisions: [Revision] = [], attempt: Attempt? = nil, heldWhileAbsent: HeldConfig? = nil,
+    backoffs: [Operation.Kind: TransientFailure] = [:], corrections: [Correction] = [], targetCheck: TargetCheck? = nil,
     endpointID: String? = nil, lastVersion: Int64? = nil, appliedTelemetry: ConfigDigest? = nil,
     policy: RolloutPolicy? = nil
   ) {
@@ -33,7 +33,7 @@ package struct Memory: Hashable, Sendable {
     self.revisions = revisions
     self.attempt = attempt
     self.heldWhileAbsent = heldWhileAbsent
-    self.setbacks = setbacks
+    self.backoffs = backoffs
     self.corrections = corrections
     self.targetCheck = targetCheck
     self.endpointID = endpointID
