@@ -9,7 +9,7 @@ package struct GatewayLimits: Hashable, Sendable {
   /// How long an unused connection to a replica is kept. vLLM closes its side after 5.0 s.
   package var idleConnection: Duration = .seconds(3)
   /// Responses up to this size are passed on whole; larger ones are streamed.
-  package var maxWholeAnswer = 1 << 20
+  package var maxBufferedResponse = 1 << 20
   /// How long a replica rests after it refused a request as too busy, and after it was unreachable.
   package var busyPause: Duration = .milliseconds(250)
   package var unreachablePause: Duration = .seconds(1)

@@ -71,8 +71,8 @@ extension HistoryEvent {
         why: closing.outcome.message ?? "", sourceCommit: memory.commitUnderWay)
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest changed")
-    case .received(let receipt, let operation, let at, _):
-      guard let (what, why) = Self.news(receipt, operation) else { return nil }
+    case .received(let callResult, let operation, let at, _):
+      guard let (what, why) = Self.news(callResult, operation) else { return nil }
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
     case .verified(let verdict, let checks, let at):
       // Nothing was verified: it only says when the step's hold time starts.
@@ -108,8 +108,8 @@ extension HistoryEvent {
     }
   }
 
-  private static func news(_ receipt: Receipt, _ operation: Operation) -> (what: String, why: String)? {
-    switch receipt {
+  private static func news(_ callResult: CallResult, _ operation: Operation) -> (what: String, why: String)? {
+    switch callResult {
     case .accepted:
       switch operation {
       case .delete: return (deletion, "")

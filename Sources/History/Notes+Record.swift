@@ -7,8 +7,8 @@ extension Memory {
   var notes: JSONValue {
     .object(present: [
       "held_while_absent": heldWhileAbsent?.json,
-      "setbacks": setbacks.isEmpty
-        ? nil : .object(Dictionary(uniqueKeysWithValues: setbacks.map { ($0.rawValue, $1.json) })),
+      "setbacks": backoffs.isEmpty
+        ? nil : .object(Dictionary(uniqueKeysWithValues: backoffs.map { ($0.rawValue, $1.json) })),
       "corrections": corrections.isEmpty ? nil : .array(corrections.map(\.json)),
       "target_check": targetCheck.map {
         .object(present: [
@@ -20,10 +20,10 @@ extension Memory {
   }
 
   mutating func readNotes(_ record: Record) throws(HistoryError) {
-    heldWhileAbsent = try record.record("held_while_absent").map { inner throws(HistoryError) in try Held(inner) }
+    heldWhileAbsent = try record.record("held_while_absent").map { inner throws(HistoryError) in try HeldConfig(inner) }
     for kind in Operation.Kind.allCases {
-      guard let setback = record.record("setbacks")?.record(kind.rawValue) else { continue }
-      setbacks[kind] = try TransientFailure(setback)
+      guard let backoff = record.record("setbacks")?.record(kind.rawValue) else { continue }
+      backoffs[kind] = try TransientFailure(backoff)
     }
     corrections = try record.list("corrections").map { inner throws(HistoryError) in try Correction(inner) }
     targetCheck = try record.record("target_check").map { inner throws(HistoryError) in
@@ -35,7 +35,7 @@ extension Memory {
   }
 }
 
-extension Held {
+extension HeldConfig {
   fileprivate var json: JSONValue {
     .object(present: [
       "digest": .digest(digest), "cause": .string(cause.rawValue), "target": target.map { .digest($0) },

@@ -37,6 +37,6 @@ enum RevisionRetention {
     let single = [
       attempt?.digest, memory.heldWhileAbsent?.digest, memory.heldWhileAbsent?.target, memory.targetCheck?.digest,
     ].compactMap(\.self)
-    return Set(single + corrections.flatMap { [$0.target, $0.live] } + memory.setbacks.values.compactMap(\.digest))
+    return Set(single + corrections.flatMap { [$0.target, $0.live] } + memory.backoffs.values.compactMap(\.digest))
   }
 }

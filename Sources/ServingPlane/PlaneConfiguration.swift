@@ -24,7 +24,7 @@ package struct PlaneConfiguration: Sendable {
   /// How many requests may wait at an endpoint, and for how long.
   package var admission = AdmissionPolicy()
   /// The limits for callers.
-  package var callers = CallerLimits()
+  package var clients = ClientLimits()
   package var timing = ReplicaTiming()
   package var planner = ReplicaPlanner()
   /// The most replicas that one config may request; nil for ``replicasWithoutGPUs`` or the number of GPUs, whichever is

@@ -99,7 +99,7 @@ package struct PlaneService: Service {
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
     let relay = SuccessorRelay(gate: gate, client: client)
     let server = SocketServer(
-      responder: router(endpoints, token: token, relay: relay).buildResponder(), callers: callers(token), logger: quiet)
+      responder: router(endpoints, token: token, relay: relay).buildResponder(), clients: clients(token), logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
       stop: PlaneStop(
@@ -134,8 +134,8 @@ package struct PlaneService: Service {
   }
 
   /// Asks for a body that is held back only if it can be used: with a token, and not larger than any call accepts.
-  private func callers(_ token: AccessTokenDigest) -> CallerConnections {
-    CallerConnections(settings.callers) { authorization, length in
+  private func clients(_ token: AccessTokenDigest) -> ClientConnections {
+    ClientConnections(settings.clients) { authorization, length in
       length ?? 0 <= GatewayLimits().maxBodyBytes && token.refusal(of: authorization) == nil
     }
   }

@@ -120,21 +120,21 @@ final class SimulatedProvider: ServingProvider {
     endpoint.gateway = gateway.map { WireGateway($0) }
     endpoint.notifications = notifications.map { WireNotifications($0) }
     let bytes = endpoint.json.bytes()
-    let receipt = endpoint.receipt
+    let writeResponse = endpoint.writeResponse
     state.withLock { state in
       state.answers[name] = bytes
       state.listing = nil
     }
-    return .created(receipt)
+    return .created(writeResponse)
   }
 
-  func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt {
+  func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteResponse {
     try await call(name)
     return try change(name) { former in
       WireEndpoint(
         ready: name, id: former.id ?? "", version: (former.announcedVersion ?? 0) + 1, config: config,
         tags: WireTag.dictionary(former.tags ?? []))
-    }.receipt
+    }.writeResponse
   }
 
   func patchTags(_ name: String, set: [String: String], remove: [String]) async throws {
@@ -280,7 +280,7 @@ extension WireEndpoint {
     return item
   }
 
-  fileprivate var receipt: WriteReceipt {
-    WriteReceipt(id: id ?? "", announcedVersion: announcedVersion, lastUpdated: lastUpdatedTimestamp ?? 0)
+  fileprivate var writeResponse: WriteResponse {
+    WriteResponse(id: id ?? "", announcedVersion: announcedVersion, lastUpdated: lastUpdatedTimestamp ?? 0)
   }
 }

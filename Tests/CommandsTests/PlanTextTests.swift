@@ -56,7 +56,7 @@ import Testing
   @Test func `a hold shows the reason, what is withheld and what to do, and the cause in the provider's words`() {
     let failed = Manifests.config(version: "2").digest
     let good = Manifests.config(version: "1")
-    let held = HeldTag.encode(Held(digest: failed, cause: .failed, target: good.digest))
+    let held = HeldTag.encode(HeldConfig(digest: failed, cause: .failed, target: good.digest))
     let memory = Memory(
       revisions: [
         Revision(number: 1, digest: good.digest, config: good, recordedAt: now, outcome: .good, established: 1)

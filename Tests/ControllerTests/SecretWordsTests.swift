@@ -71,7 +71,7 @@ import Testing
       ("notices", rig.notices.all.map { "\($0.what) \($0.why)" }.joined(separator: "\n")),
       ("revisions", memory.revisions.compactMap(\.outcome.message).joined(separator: "\n")),
       ("attempt", "\(String(describing: memory.attempt?.refusal)) \(String(describing: memory.attempt?.verification))"),
-      ("setbacks", memory.setbacks.values.map(\.words).joined(separator: "\n")),
+      ("setbacks", memory.backoffs.values.map(\.words).joined(separator: "\n")),
     ]
     for (exit, text) in exits {
       #expect(!text.contains(Self.value), "\(exit): \(text)")

@@ -299,7 +299,7 @@ import Testing
         }
       })
     #expect(results.count { $0.isInSync } == 120)
-    #expect(results.allSatisfy { $0.last?.recorded.memory.setbacks.isEmpty ?? false }, "no 429 was provoked")
+    #expect(results.allSatisfy { $0.last?.recorded.memory.backoffs.isEmpty ?? false }, "no 429 was provoked")
     #expect(world.workspace.writes.count { $0.method == "POST" } == 120, "each was sent once")
     #expect(Set(waits.withLock(\.values)) == ["10 per 5s"])
   }

@@ -114,12 +114,12 @@ struct Graph {
   private func outcomes(of operation: Operation, in world: World) -> [(String, World, Fault?, Bool)] {
     let name = operation.words
     let sends = operation.config != nil
-    let (provider, receipt) = world.provider.performing(operation, habits)
-    func after(_ provider: Provider, _ receipt: Receipt) -> World {
-      World(provider: provider, memory: world.memory).remembering(.received(receipt, operation, at: ModelTime.now))
+    let (provider, callResult) = world.provider.performing(operation, habits)
+    func after(_ provider: Provider, _ callResult: CallResult) -> World {
+      World(provider: provider, memory: world.memory).remembering(.received(callResult, operation, at: ModelTime.now))
     }
     var ways: [(String, World, Fault?, Bool)] = [
-      (name, after(provider, receipt), nil, sends),
+      (name, after(provider, callResult), nil, sends),
       (
         "\(name), and dies before the response is recorded", World(provider: provider, memory: world.memory), .crash,
         sends

@@ -104,13 +104,15 @@ struct Invariants {
   private func emptyDiffMeansInSync(_ decision: Decision) -> String? {
     guard let version = manifest.version else { return nil }
     let isSame = live?.active.map { isMet(version, by: $0.config) } ?? false
-    var aim = version.rollout.config
+    var manifestTarget = version.rollout.config
     // The diff is against the target config. If live state meets the manifest without being that target, a kept version
     // is not a difference.
     if isSame {
-      aim = decision.target == version.rollout ? decision.target?.config ?? aim : live?.active?.config ?? aim
+      manifestTarget =
+        decision.target == version.rollout
+        ? decision.target?.config ?? manifestTarget : live?.active?.config ?? manifestTarget
     }
-    let isEmpty = FieldDiff.changes(from: live?.active?.config, to: aim).isEmpty
+    let isEmpty = FieldDiff.changes(from: live?.active?.config, to: manifestTarget).isEmpty
     if isSame != isEmpty { return "invariant 8: the diff is \(isEmpty ? "" : "not ")empty, wrongly" }
     let isInSync = isSame && isSettledAndOurs
     guard (decision.action == .none) != isInSync else { return nil }

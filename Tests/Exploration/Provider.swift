@@ -17,13 +17,13 @@ struct Provider: Hashable, Sendable {
     var tagsMoveLastUpdated = false
   }
 
-  func performing(_ operation: Operation, _ habits: Habits) -> (Provider, Receipt) {
+  func performing(_ operation: Operation, _ habits: Habits) -> (Provider, CallResult) {
     var copy = self
-    let receipt = copy.perform(operation, habits)
-    return (copy, receipt)
+    let callResult = copy.perform(operation, habits)
+    return (copy, callResult)
   }
 
-  private mutating func perform(_ operation: Operation, _ habits: Habits) -> Receipt {
+  private mutating func perform(_ operation: Operation, _ habits: Habits) -> CallResult {
     switch operation {
     case .create(let name, let config, let tags, _):
       guard live == nil else { return .conflict("exists") }

@@ -78,7 +78,7 @@ extension Provider {
   }
 }
 
-extension Held {
+extension HeldConfig {
   fileprivate var trace: String {
     "held \(name(digest)) (\(cause.rawValue)\(isStalled ? ", stalled" : ""))\(target.map { " -> \(name($0))" } ?? "")"
   }
@@ -97,7 +97,7 @@ extension Memory {
     }
     if let heldWhileAbsent { words += ", \(heldWhileAbsent.trace)" }
     if !corrections.isEmpty { words += ", \(corrections.count) reverts" }
-    for kind in setbacks.keys.sorted(by: { $0.rawValue < $1.rawValue }) { words += ", \(kind.rawValue) set back" }
+    for kind in backoffs.keys.sorted(by: { $0.rawValue < $1.rawValue }) { words += ", \(kind.rawValue) set back" }
     return words
   }
 }

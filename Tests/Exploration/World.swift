@@ -186,13 +186,13 @@ extension Memory {
 
   /// Past times that cannot change anything any more are forgotten, and all backoffs have the same length.
   fileprivate mutating func tidyTimes() {
-    for (kind, setback) in setbacks {
-      setbacks[kind] =
-        setback.until <= ModelTime.now
+    for (kind, backoff) in backoffs {
+      backoffs[kind] =
+        backoff.until <= ModelTime.now
         ? nil
         : TransientFailure(
-          digest: setback.digest, failures: 1, until: ModelTime.now + .seconds(1), words: setback.words,
-          isRefusal: setback.isRefusal)
+          digest: backoff.digest, failures: 1, until: ModelTime.now + .seconds(1), words: backoff.words,
+          isRefusal: backoff.isRefusal)
     }
     corrections.removeAll { $0.at + Correction.window <= ModelTime.now }
     corrections.sort { ($0.target, $0.live, $0.at) < ($1.target, $1.live, $1.at) }
@@ -200,7 +200,7 @@ extension Memory {
   }
 
   fileprivate mutating func age() {
-    setbacks = [:]
+    backoffs = [:]
     targetCheck = nil
     corrections = corrections.map { Correction(target: $0.target, live: $0.live, at: ModelTime.aged($0.at)) }
     guard let attempt else { return }
@@ -276,7 +276,7 @@ extension Memory {
     }
     hasher.combine(attempt)
     hasher.combine(heldWhileAbsent)
-    hasher.combine(setbacks)
+    hasher.combine(backoffs)
     hasher.combine(corrections)
     hasher.combine(targetCheck)
   }

@@ -16,7 +16,7 @@ import Testing
     }
     router.get("on", use: isOnLoop)
     router.group().add(middleware: OffEventLoop()).get("off", use: isOnLoop)
-    try await withServer(router, .http1(callers: CallerConnections(), isLoopBound: true)) { port in
+    try await withServer(router, .http1(clients: ClientConnections(), isLoopBound: true)) { port in
       let client = TestClient(port: port)
       let answers = try await [client.post("/on", "", method: .GET).body, client.post("/off", "", method: .GET).body]
       #expect(answers == ["true", "false"])

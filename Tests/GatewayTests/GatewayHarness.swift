@@ -13,7 +13,7 @@ import Testing
 
 /// Runs a server on a free port while a closure runs.
 func withServer<Context: RequestContext, Value: Sendable>(
-  _ router: Router<Context>, _ server: HTTPServerBuilder = .http1(), callers: CallerConnections? = nil,
+  _ router: Router<Context>, _ server: HTTPServerBuilder = .http1(), clients: ClientConnections? = nil,
   _ body: @escaping @Sendable (_ port: Int) async throws -> Value
 ) async throws -> Value where Context.Source == ApplicationRequestContextSource {
   let (ports, announce) = AsyncStream<Int>.makeStream()
@@ -22,7 +22,7 @@ func withServer<Context: RequestContext, Value: Sendable>(
   let application = Application(
     router: router, server: server,
     configuration: .init(
-      address: .hostname("127.0.0.1", port: 0), backlog: 4096, availableConnectionsDelegate: callers?.acceptGate),
+      address: .hostname("127.0.0.1", port: 0), backlog: 4096, availableConnectionsDelegate: clients?.acceptGate),
     onServerRunning: { channel in
       announce.yield(channel.localAddress?.port ?? 0)
       announce.finish()
@@ -57,14 +57,14 @@ final class GatewayHarness: Sendable {
   var wakes: Int { log.wakes.withLock { $0 } }
   var troubles: [String] { log.troubles.withLock { $0 } }
   let limits: GatewayLimits
-  let callers: CallerConnections
+  let clients: ClientConnections
 
   init(
     policy: AdmissionPolicy = AdmissionPolicy(), limits: GatewayLimits = GatewayLimits(),
-    callers: CallerLimits = CallerLimits()
+    clients: ClientLimits = ClientLimits()
   ) {
     self.limits = limits
-    self.callers = CallerConnections(callers) { authorization, _ in authorization != nil }
+    self.clients = ClientConnections(clients) { authorization, _ in authorization != nil }
     let log = Log()
     self.log = log
     admission = EndpointAdmission(
@@ -94,7 +94,7 @@ final class GatewayHarness: Sendable {
       log.records.withLock { $0.append(record) }
     }
     gateway.addRoutes(to: router)
-    return try await withServer(router, .http1(callers: callers, isLoopBound: true), callers: callers) { port in
+    return try await withServer(router, .http1(clients: clients, isLoopBound: true), clients: clients) { port in
       try await body(TestClient(port: port))
     }
   }

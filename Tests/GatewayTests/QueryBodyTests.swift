@@ -60,9 +60,9 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
   }
 }
 
-@Suite struct AnswerTailTests {
-  private func tail(_ pieces: String...) -> AnswerTail {
-    pieces.reduce(into: AnswerTail()) { $0.append(ByteBuffer(string: $1)) }
+@Suite struct ResponseTailTests {
+  private func tail(_ pieces: String...) -> ResponseTail {
+    pieces.reduce(into: ResponseTail()) { $0.append(ByteBuffer(string: $1)) }
   }
 
   @Test func `token counts are read from the last usage object`() {

@@ -72,9 +72,9 @@ import Testing
 
   @Test
   func `an answer that is sent before the body is complete closes the connection and still arrives`() async throws {
-    var limits = CallerLimits()
+    var limits = ClientLimits()
     limits.linger = .seconds(60)
-    let harness = GatewayHarness(callers: limits)
+    let harness = GatewayHarness(clients: limits)
     try await harness.run { client in
       let anonymous = RawClient.post("Content-Length: 8000000\r\n").replacing("Authorization", with: "X-Other")
       let answer = try await RawClient(port: client.port).connect().executeThenClose { inbound, outbound in

@@ -183,8 +183,8 @@ import Testing
     let harness = GatewayHarness()
     try await StandIn.run(["die_on": "poison"]) { standIn in
       harness.ready("a", port: standIn.port)
-      harness.admission.endings.note("b", cause: "another replica's")
-      harness.admission.endings.note("a", cause: "vLLM ended with SIGKILL")
+      harness.admission.exitReasons.note("b", cause: "another replica's")
+      harness.admission.exitReasons.note("a", cause: "vLLM ended with SIGKILL")
       try await harness.run { client in
         let answer = try await client.post("/v1/chat/completions", TestClient.hello.replacing("Hello", with: "poison"))
         let message = answer.json["message"]?.stringValue ?? ""
@@ -201,7 +201,7 @@ import Testing
     let harness = GatewayHarness()
     try await StandIn.run(say: "one two three four five", ["drop_after_tokens": 3]) { standIn in
       harness.ready("a", port: standIn.port)
-      harness.admission.endings.note("a", cause: "vLLM ended with SIGKILL")
+      harness.admission.exitReasons.note("a", cause: "vLLM ended with SIGKILL")
       try await harness.run { client in
         let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
         #expect(text.contains("the replica ended in the middle of its response: vLLM ended with SIGKILL"), "\(text)")
@@ -211,13 +211,13 @@ import Testing
   }
 
   @Test func `the gateway waits for the cause of an exit, but not forever`() async throws {
-    let endings = ReplicaEndings(eventLoop: MultiThreadedEventLoopGroup.singleton.next())
-    async let late = endings.cause(of: "a", within: .seconds(600))
-    async let never = endings.cause(of: "b", within: .milliseconds(1))
+    let exitReasons = ReplicaExitReasons(eventLoop: MultiThreadedEventLoopGroup.singleton.next())
+    async let late = exitReasons.cause(of: "a", within: .seconds(600))
+    async let never = exitReasons.cause(of: "b", within: .milliseconds(1))
     #expect(await never == nil)
-    endings.note("a", cause: "killed")
+    exitReasons.note("a", cause: "killed")
     #expect(await late == "killed")
-    #expect(await endings.cause(of: "a", within: .seconds(600)) == "killed")
+    #expect(await exitReasons.cause(of: "a", within: .seconds(600)) == "killed")
   }
 
   @Test func `an answer that breaks off is an error and not a shorter answer`() async throws {

@@ -84,7 +84,7 @@ import Testing
     MemoryChange.closed(
       .init(
         .refused("no such model"),
-        heldWhileAbsent: Held(
+        heldWhileAbsent: HeldConfig(
           digest: RolloutPolicy().checksDigest, cause: .refused, target: nil,
           circumstances: RolloutPolicy().checksDigest, isStalled: true), at: Timestamp(milliseconds: 9))),
     .verified(.failed("expected Hello"), checksDigest: RolloutPolicy().checksDigest, at: Timestamp(milliseconds: 9)),

@@ -95,7 +95,7 @@ import Testing
   @Test func `after a failed version, the next move of its alias is reported from that version`() {
     let four = AliasedVersion(model: champion.model, alias: "@champion", version: "4")
     let memory = memory((v3, .good), (rollout("4"), .failed(.ours, "x")), aliases: [[champion], [four]])
-    let held = Held(digest: rollout("4").digest, cause: .failed, target: v3.digest)
+    let held = HeldConfig(digest: rollout("4").digest, cause: .failed, target: v3.digest)
     let decision = decided(following(rollout("5")), live(v3, held: held), memory)
     #expect(decision.reason.detail == "the alias @champion of main.support.qwen3 moved from version 4 to 5")
   }
@@ -118,13 +118,13 @@ import Testing
 /// What a rollback is recorded with.
 @Suite struct RolloutOriginTests {
   @Test(arguments: [
-    (Held.Cause.failed, "revision 2 failed", "vLLM stopped"),
+    (HeldConfig.Cause.failed, "revision 2 failed", "vLLM stopped"),
     (.refused, "revision 2 was refused", "vLLM stopped"),
     (.verification, "revision 2 failed its verification", "vLLM stopped"),
     (.rollback, "a user chose it instead of revision 2", ""),
   ])
   func `a rollback reports the config that it leaves, the reason, and the commit that introduced it`(
-    cause: Held.Cause, because: String, why: String
+    cause: HeldConfig.Cause, because: String, why: String
   ) {
     let failed = Revision(
       number: 2, digest: v2.digest, config: v2.config, recordedAt: now, sourceCommit: "2222222",
@@ -132,9 +132,9 @@ import Testing
     let memory = Memory(
       revisions: revisions((v1, .good)) + [failed],
       targetCheck: .init(digest: v1.digest, at: now, problem: nil))
-    let held = Held(
+    let held = HeldConfig(
       digest: v2.digest, cause: cause, target: v1.digest,
-      circumstances: Held.circumstances(of: endpoint(v2), cause: cause))
+      circumstances: HeldConfig.circumstances(of: endpoint(v2), cause: cause))
     let decision = decide(
       desired: .present(endpoint(v2)), observed: .present(live(foreign, held: held)), memory: memory, now: now,
       options: DecisionOptions(fleet: "f", sourceCommit: "9999999"))

@@ -84,19 +84,19 @@ import Testing
     (400, "RESOURCE_EXHAUSTED", "unavailable"), (302, nil, "unavailable"),
   ])
   func `a refused write is ours, a conflict or the provider's`(status: Int, code: String?, word: String) {
-    let receipt = Receipt(failure: status, errorCode: code, message: "words", retryAfter: .seconds(3))
-    switch receipt {
+    let callResult = CallResult(failure: status, errorCode: code, message: "words", retryAfter: .seconds(3))
+    switch callResult {
     case .refused(let words): #expect(word == "refused" && words == "words")
     case .conflict(let words): #expect(word == "conflict" && words == "words")
     case .unavailable(let words, let after):
       #expect(word == "unavailable" && words == "words" && after == .seconds(3))
-    case .accepted, .lost, .missing: Issue.record("\(receipt)")
+    case .accepted, .lost, .missing: Issue.record("\(callResult)")
     }
   }
 
   @Test func `a version that is still being registered is a temporary cause`() {
-    let receipt = Receipt(failure: 400, message: "version 3 is PENDING_REGISTRATION")
-    #expect(receipt == .unavailable("version 3 is PENDING_REGISTRATION", retryAfter: nil))
+    let callResult = CallResult(failure: 400, message: "version 3 is PENDING_REGISTRATION")
+    #expect(callResult == .unavailable("version 3 is PENDING_REGISTRATION", retryAfter: nil))
   }
 
   @Test(arguments: [
@@ -155,17 +155,17 @@ import Testing
     (404, nil, "Secret does not exist with scope: llm and key: hf"),
   ])
   func `a model version or a secret that does not exist yet is waited for`(status: Int, code: String?, words: String) {
-    let receipt = Receipt(failure: status, errorCode: code, message: words)
-    #expect(receipt == .missing(words))
+    let callResult = CallResult(failure: status, errorCode: code, message: words)
+    #expect(callResult == .missing(words))
     let put = Operation.updateConfig(name: "chat", config: v2.config)
     var memory = Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2))
-    memory.apply(.received(receipt, put, at: now))
+    memory.apply(.received(callResult, put, at: now))
     #expect(memory.attempt?.refusal?.cause == .theirs)
     let decision = decided(endpoint(v2), live(v1), memory)
     #expect(decision.reason.code == .retrying)
     #expect(decision.next == .wait(.seconds(1)), "and never held")
     var goingBack = Memory(attempt: attempt(v2, .rollback))
-    goingBack.apply(.received(receipt, put, at: now))
+    goingBack.apply(.received(callResult, put, at: now))
     #expect(goingBack.attempt?.refusal?.cause == .ours, "for a rollback, a missing version is a final refusal")
   }
 
@@ -175,6 +175,6 @@ import Testing
     "INVALID_PARAMETER_VALUE: the secret reference is no reference; the model does not exist in words only",
   ])
   func `not everything that is missing is waited for`(message: String) {
-    #expect(Receipt(failure: 400, message: message) == .refused(message))
+    #expect(CallResult(failure: 400, message: message) == .refused(message))
   }
 }

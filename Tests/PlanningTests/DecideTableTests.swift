@@ -176,7 +176,7 @@ import Testing
     Case(
       why: "7: already held: closed",
       observed: live(
-        v1, pending: v2, update: .failed, held: Held(digest: v2.digest, cause: .failed, target: v1.digest),
+        v1, pending: v2, update: .failed, held: HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest),
         message: "out of memory", lastUpdated: 200),
       memory: Memory(attempt: attempt(v2, announced: 6)), action: .update, reason: .updating, next: "close failed"),
     Case(
@@ -191,7 +191,7 @@ import Testing
       why: "7: after a failed rollback, no other target is tried",
       observed: live(
         v2, pending: v1, pendingVersion: 7, update: .failed,
-        held: Held(digest: v2.digest, cause: .verification, target: v1.digest), message: "out of memory",
+        held: HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest), message: "out of memory",
         lastUpdated: 200),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v1, .rollback, announced: 7)),
@@ -203,7 +203,7 @@ import Testing
     Case(
       why: "8: and the next attempt waits for it",
       memory: Memory(
-        setbacks: [
+        backoffs: [
           .config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
         ]),
       action: .update, reason: .retrying, next: "wait"),
@@ -211,7 +211,7 @@ import Testing
       why: "8: but another digest does not",
       memory: Memory(
         revisions: revisions((v1, .good)),
-        setbacks: [
+        backoffs: [
           .config: TransientFailure(digest: v3.digest, failures: 1, until: now + .seconds(9), words: "no capacity")
         ]),
       action: .update, reason: .specChanged, next: "open update"),
@@ -245,7 +245,7 @@ import Testing
       next: "close unsent"),
     Case(
       why: "10: a user rolled back meanwhile: never sent",
-      observed: live(v1, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
+      observed: live(v1, held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: revisions((v1, .good)), attempt: attempt(v2)), action: .update, reason: .updating,
       next: "close unsent"),
     Case(
@@ -273,7 +273,7 @@ import Testing
       why: "10: throttled: sent again after the backoff",
       memory: Memory(
         revisions: revisions((v1, .good)), attempt: attempt(v2, refusal: .init(cause: .theirs, words: "429")),
-        setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
+        backoffs: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now + .seconds(9), words: "429")]),
       action: .update, reason: .retrying, next: "wait"),
   ])
   func `row 10: an attempt has no outcome`(_ row: Case) { row.check() }
@@ -316,9 +316,9 @@ import Testing
   func `a failure counts only if it belongs to the attempt`(_ row: Case) { row.check() }
 
   static func held(
-    _ rollout: Rollout, _ cause: Held.Cause, to target: Rollout?, stalled: Bool = false
+    _ rollout: Rollout, _ cause: HeldConfig.Cause, to target: Rollout?, stalled: Bool = false
   ) -> ObservedEndpoint {
-    live(v1, held: Held(digest: rollout.digest, cause: cause, target: target?.digest, isStalled: stalled))
+    live(v1, held: HeldConfig(digest: rollout.digest, cause: cause, target: target?.digest, isStalled: stalled))
   }
 
   @Test(arguments: [
@@ -342,11 +342,11 @@ import Testing
       action: .hold, reason: .stalled, next: "rest"),
     Case(
       why: "11: a refused create waits for a user", observed: nil,
-      memory: Memory(heldWhileAbsent: Held(digest: v2.digest, cause: .refused, target: nil)), action: .hold,
+      memory: Memory(heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil)), action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
       why: "11: or for another digest", desired: endpoint(v3), observed: nil,
-      memory: Memory(heldWhileAbsent: Held(digest: v2.digest, cause: .refused, target: nil)), action: .create,
+      memory: Memory(heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil)), action: .create,
       reason: .doesNotExist, next: "lift"),
     Case(
       why: "12: absent: recorded before it is created", observed: nil, memory: Memory(), action: .create,
@@ -383,18 +383,19 @@ import Testing
       next: "open update"),
     Case(
       why: "14: rolled back after a failed verification: the target is checked first",
-      observed: live(v2, held: Held(digest: v2.digest, cause: .verification, target: v1.digest)), action: .rollback,
+      observed: live(v2, held: HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest)),
+      action: .rollback,
       reason: .verificationFailed, next: "check"),
     Case(
       why: "14: it can be served",
-      observed: live(v2, held: Held(digest: v2.digest, cause: .verification, target: v1.digest)),
+      observed: live(v2, held: HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest)),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .failed(.ours, ""))),
         targetCheck: .init(digest: v1.digest, at: now, problem: nil)),
       action: .rollback, reason: .verificationFailed, next: "open rollback"),
     Case(
       why: "14: the registry's word alone does not withhold a rollback",
-      observed: live(v2, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
+      observed: live(v2, held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .good)),
         targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted")),
@@ -422,7 +423,7 @@ import Testing
     let memory = Memory(
       revisions: revisions((v1, .good), (v2, .good)),
       targetCheck: .init(digest: v1.digest, at: now, problem: "version 1 was deleted"))
-    let held = Held(digest: v2.digest, cause: .rollback, target: v1.digest)
+    let held = HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)
     let decision = decided(endpoint(v2), live(v2, held: held), memory)
     #expect(decision.next.word == "open rollback")
     #expect(decision.warnings == ["version 1 was deleted; it is sent anyway, and the provider decides"])

@@ -39,7 +39,8 @@ let check = VerificationCheck(prompt: "Say hello.")
 func live(
   _ active: Rollout? = v1, version: Int64 = 5, pending: Rollout? = nil, pendingVersion: Int64 = 6,
   startedAt: Timestamp? = nil, ready: Readiness = .ready, update: UpdateState = .notUpdating,
-  tags: [String: String] = mine, held: Held? = nil, message: String = "", id: String = "id", lastUpdated: Int64 = 100,
+  tags: [String: String] = mine, held: HeldConfig? = nil, message: String = "", id: String = "id",
+  lastUpdated: Int64 = 100,
   name: String = "chat"
 ) -> ObservedEndpoint {
   let deployments =

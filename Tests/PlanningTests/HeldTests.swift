@@ -3,11 +3,11 @@ import Planning
 import Testing
 
 @Suite struct HeldTests {
-  @Test(arguments: Held.Cause.allCases, [nil, v1.digest])
-  func `a hold survives a round trip through its tag`(cause: Held.Cause, target: ConfigDigest?) {
+  @Test(arguments: HeldConfig.Cause.allCases, [nil, v1.digest])
+  func `a hold survives a round trip through its tag`(cause: HeldConfig.Cause, target: ConfigDigest?) {
     for isStalled in [false, true] {
       for circumstances in [nil, v3.digest] {
-        let held = Held(
+        let held = HeldConfig(
           digest: v2.digest, cause: cause, target: target, circumstances: circumstances, isStalled: isStalled)
         let text = HeldTag.encode(held)
         #expect(HeldTag.decode(text) == .held(held))
@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test func `a quarantine repeats the provider's words if this machine received them`() {
-    let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    let held = HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)
     let memory = Memory(revisions: revisions((v1, .good), (v2, .failed(.ours, "out of memory: CUDA"))))
     #expect(
       decided(endpoint(v2), live(v1, held: held), memory).reason.detail
@@ -51,20 +51,20 @@ import Testing
   }
 
   @Test func `a config is never its own rollback target`() {
-    #expect(Held(digest: v1.digest, cause: .failed, target: v1.digest).target == nil)
+    #expect(HeldConfig(digest: v1.digest, cause: .failed, target: v1.digest).target == nil)
   }
 
   @Test func `a changed verification lifts a hold for failed verification, and nothing else does`() {
     let checked = endpoint(v2, checks: [check])
     let other = endpoint(v2, checks: [VerificationCheck(prompt: "Another?")])
     let memory = Memory(revisions: revisions((v1, .good)))
-    let verification = Held(
+    let verification = HeldConfig(
       digest: v2.digest, cause: .verification, target: v1.digest,
-      circumstances: Held.circumstances(of: checked, cause: .verification))
+      circumstances: HeldConfig.circumstances(of: checked, cause: .verification))
     #expect(decided(checked, live(v1, held: verification), memory).reason.code == .quarantined)
     #expect(decided(other, live(v1, held: verification), memory).next.word == "tags -setpoint-held")
 
-    let failed = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    let failed = HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)
     #expect(decided(other, live(v1, held: failed), memory).reason.code == .quarantined)
   }
 
@@ -92,11 +92,11 @@ import Testing
       Issue.record("\(decision.next)")
       return
     }
-    #expect(HeldTag(tags: patch.add).held == Held(digest: v2.digest, cause: .failed, target: target))
+    #expect(HeldTag(tags: patch.add).held == HeldConfig(digest: v2.digest, cause: .failed, target: target))
   }
 
   @Test func `after a rollback is canceled, the user decides, and the failed config stays held`() {
-    let held = Held(digest: v2.digest, cause: .verification, target: v1.digest)
+    let held = HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest)
     let canceled = live(
       v2, version: 6, pending: v1, pendingVersion: 7, update: .canceled, held: held, lastUpdated: 200)
     let memory = Memory(
@@ -106,6 +106,6 @@ import Testing
       Issue.record("no patch")
       return
     }
-    #expect(HeldTag(tags: patch.add).held == Held(digest: v2.digest, cause: .canceled, target: nil))
+    #expect(HeldTag(tags: patch.add).held == HeldConfig(digest: v2.digest, cause: .canceled, target: nil))
   }
 }

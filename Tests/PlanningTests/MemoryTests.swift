@@ -47,19 +47,19 @@ import Testing
     for _ in 0..<9 {
       memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin()))
       memory.apply(.closed(.init(.failed(.theirs, "no capacity"), at: now)))
-      if let setback = memory.setbacks[.config] { delays.append(setback.until - now) }
+      if let backoff = memory.backoffs[.config] { delays.append(backoff.until - now) }
     }
     #expect(delays == [15, 30, 60, 120, 240, 480, 900, 900, 900].map { .seconds($0) })
     memory.apply(.opened(attempt(v1, base: .absent, revision: 1), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.good, at: now)))
-    #expect(memory.setbacks.isEmpty)
+    #expect(memory.backoffs.isEmpty)
   }
 
   @Test func `a server's Retry-After is honored`() {
     var memory = Memory(attempt: attempt(v1))
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     memory.apply(.received(.unavailable("429", retryAfter: .seconds(77)), put, at: now))
-    #expect(memory.setbacks[.config]?.until == now + .seconds(77))
+    #expect(memory.backoffs[.config]?.until == now + .seconds(77))
     #expect(memory.attempt?.refusal == .init(cause: .theirs, words: "429"))
   }
 
@@ -68,7 +68,7 @@ import Testing
     let put = Operation.updateConfig(name: "chat", config: v1.config)
     for _ in 0..<4 {
       memory.apply(.received(.unavailable("503", retryAfter: .seconds(1)), put, at: now))
-      #expect(memory.setbacks[.config]?.until == now + .seconds(1))
+      #expect(memory.backoffs[.config]?.until == now + .seconds(1))
     }
   }
 
@@ -78,14 +78,14 @@ import Testing
     var delays: [Duration] = []
     for _ in 0..<12 {
       memory.apply(.received(.unavailable("503", retryAfter: nil), put, at: now))
-      if let setback = memory.setbacks[.config] { delays.append(setback.until - now) }
+      if let backoff = memory.backoffs[.config] { delays.append(backoff.until - now) }
     }
     #expect(delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900].map { .seconds($0) })
     var spread = Memory(attempt: attempt(v1))
     spread.apply(.received(.unavailable("503", retryAfter: nil), put, at: now, chance: 0.5))
-    #expect(spread.setbacks[.config]?.until == now + .milliseconds(1100))
+    #expect(spread.backoffs[.config]?.until == now + .milliseconds(1100))
     spread.apply(.received(.unavailable("503", retryAfter: .seconds(20)), put, at: now, chance: 0.5))
-    #expect(spread.setbacks[.config]?.until == now + .seconds(22), "never before the server's Retry-After")
+    #expect(spread.backoffs[.config]?.until == now + .seconds(22), "never before the server's Retry-After")
   }
 
   @Test func `a lost response leaves the attempt open, without a version`() {
@@ -144,7 +144,7 @@ import Testing
 
   @Test func `a rollback holds the current config and goes to the newest other good revision`() throws {
     let edit = try memory.rollback(to: nil, live: live(v2, version: 6), fleet: "f")
-    let held = Held(digest: v2.digest, cause: .rollback, target: v1.digest)
+    let held = HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)
     #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(held)])))
     let after = live(v2, version: 6, held: held)
     #expect(decided(endpoint(v2), after, memory).next.word == "check")
@@ -153,9 +153,9 @@ import Testing
   }
 
   @Test func `a rollback during a quarantine keeps the hold and goes to another revision`() throws {
-    let held = Held(digest: v3.digest, cause: .failed, target: v2.digest)
+    let held = HeldConfig(digest: v3.digest, cause: .failed, target: v2.digest)
     let edit = try memory.rollback(to: 1, live: live(v2, version: 6, held: held), fleet: "f")
-    let moved = Held(digest: v3.digest, cause: .rollback, target: v1.digest)
+    let moved = HeldConfig(digest: v3.digest, cause: .rollback, target: v1.digest)
     #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(moved)])))
   }
 
@@ -182,18 +182,18 @@ import Testing
   }
 
   @Test func `a retry lifts the hold and ends every wait`() throws {
-    let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    let held = HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)
     var memory = memory
-    memory.setbacks[.config] = TransientFailure(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
+    memory.backoffs[.config] = TransientFailure(digest: v2.digest, failures: 3, until: now + .seconds(99), words: "x")
     let edit = try memory.retry(name: "chat", live: live(v1, held: held), fleet: "f")
     #expect(edit.operation == .patchTags(name: "chat", TagPatch(remove: [FleetTags.held])))
     let after = memory.applying(edit.change)
-    #expect(after.setbacks.isEmpty)
+    #expect(after.backoffs.isEmpty)
     #expect(decided(endpoint(v2), live(v1), after).next.word == "open update")
   }
 
   @Test func `a retry without an endpoint lifts a refused create`() throws {
-    let memory = Memory(heldWhileAbsent: Held(digest: v1.digest, cause: .refused, target: nil))
+    let memory = Memory(heldWhileAbsent: HeldConfig(digest: v1.digest, cause: .refused, target: nil))
     let edit = try memory.retry(name: "chat", live: nil, fleet: "f")
     #expect(edit.operation == nil)
     #expect(decided(endpoint(v1), nil, memory.applying(edit.change)).next.word == "open update")
@@ -207,7 +207,7 @@ import Testing
       try updating.retry(name: "chat", live: live(v1, pending: v2, update: .inProgress), fleet: "f")
     }
     #expect(refusal?.description.contains("its update is in progress") == true)
-    let waiting = Memory(setbacks: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now, words: "503")]
+    let waiting = Memory(backoffs: [.config: TransientFailure(digest: v2.digest, failures: 1, until: now, words: "503")]
     )
     _ = try waiting.retry(name: "chat", live: live(v1), fleet: "f")
   }

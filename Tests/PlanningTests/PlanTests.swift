@@ -126,10 +126,12 @@ import Testing
   }
 
   @Test(arguments: [
-    Held.Cause.failed, .verification, .rollback,
+    HeldConfig.Cause.failed, .verification, .rollback,
   ])
-  func `a hold needs attention, also one by a rollback, because the manifest says something else`(cause: Held.Cause) {
-    let held = Held(digest: v2.digest, cause: cause, target: v1.digest)
+  func `a hold needs attention, also one by a rollback, because the manifest says something else`(
+    cause: HeldConfig.Cause
+  ) {
+    let held = HeldConfig(digest: v2.digest, cause: cause, target: v1.digest)
     let item = PlanItem(
       name: "chat", desired: .present(endpoint(v2)), observed: .present(live(v1, held: held)),
       memory: Memory(revisions: revisions((v1, .good))))

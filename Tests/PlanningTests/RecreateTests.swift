@@ -90,7 +90,7 @@ import Testing
     #expect(decided(optimized, live(v1, tags: [:]), allow: true).reason.code == .conflict)
     let open = Memory(revisions: revisions((v1, .good)), attempt: attempt(v1))
     #expect(decided(optimized, live(v1), open, allow: true).next.word == "close good")
-    let held = Held(digest: v1.digest, cause: .verification, target: v2.digest)
+    let held = HeldConfig(digest: v1.digest, cause: .verification, target: v2.digest)
     let back = decided(
       optimized, live(v1, held: held), Memory(revisions: revisions((v2, .good), (v1, .good))), allow: true)
     #expect(back.action == .rollback)

@@ -41,8 +41,8 @@ struct SettingsSimulator {
       switch decision.next {
       case .call(let operation):
         calls.append(operation)
-        let receipt = perform(operation)
-        memory.apply(.received(receipt, operation, at: now))
+        let callResult = perform(operation)
+        memory.apply(.received(callResult, operation, at: now))
       case .record(let change): memory.apply(change)
       case .wait(let pause):
         if decision.isSettled { return decision }
@@ -69,7 +69,7 @@ struct SettingsSimulator {
     return copy
   }
 
-  mutating func perform(_ operation: Operation) -> Receipt {
+  mutating func perform(_ operation: Operation) -> CallResult {
     if let words = refusals[operation.kind] { return .refused(words) }
     var settings = live.settings ?? ObservedSettings()
     switch operation {

@@ -66,7 +66,7 @@ import Testing
   }
 
   @Test func `settings are kept in sync during a quarantine`() {
-    let held = Held(digest: v1.digest, cause: .failed, target: v3.digest)
+    let held = HeldConfig(digest: v1.digest, cause: .failed, target: v3.digest)
     let marked = [FleetTags.fleet: "f", FleetTags.manages: "gateway.usageTracking"]
     let decision = decided(
       manifest(SideSettings(gateway: GatewaySettings(usageTracking: true))), live(v3, tags: marked, held: held),

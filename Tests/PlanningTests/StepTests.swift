@@ -95,7 +95,7 @@ import Testing
       reason: .drift, next: "open", shares: "1:100"),
     Case(
       why: "nor has a rollback",
-      observed: live(v2, version: 6, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
+      observed: live(v2, version: 6, held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(
         revisions: revisions((v1, .good), (v2, .good)), targetCheck: .init(digest: v1.digest, at: now, problem: nil)),
       action: .rollback, reason: .askedFor, next: "open", shares: "1:100"),
@@ -171,7 +171,7 @@ import Testing
       next: "tags +setpoint-held"),
     Case(
       why: "a user rolled back: the rollout ends here",
-      observed: live(mix(10), version: 6, held: Held(digest: v2.digest, cause: .rollback, target: v1.digest)),
+      observed: live(mix(10), version: 6, held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
       memory: Memory(revisions: both, attempt: at(steps[1], verification: passed())), action: .update,
       reason: .updating, next: "close superseded"),
     Case(
@@ -202,7 +202,7 @@ import Testing
   ])
   func `a rollout advances from step to step`(_ row: Case) { row.check() }
 
-  static let failed = Held(digest: v2.digest, cause: .verification, target: v1.digest)
+  static let failed = HeldConfig(digest: v2.digest, cause: .verification, target: v1.digest)
   static let after = Memory(
     revisions: revisions((v1, .good), (v2, .failed(.ours, "no"))),
     targetCheck: .init(digest: v1.digest, at: now, problem: nil))
@@ -219,7 +219,8 @@ import Testing
       reason: .quarantined, next: "rest"),
     Case(
       why: "canceled: stays as it is",
-      observed: live(mix(10), version: 6, held: Held(digest: v2.digest, cause: .canceled, target: nil)), memory: after,
+      observed: live(mix(10), version: 6, held: HeldConfig(digest: v2.digest, cause: .canceled, target: nil)),
+      memory: after,
       action: .hold, reason: .quarantined, next: "rest"),
     Case(
       why: "a new manifest starts from the good revision", desired: wanted(v3), observed: live(mix(10), version: 6),
@@ -291,7 +292,7 @@ import Testing
       reason: .verificationFailed, next: "open", shares: "1:100"),
     Case(
       why: "a failed update leaves the previously kept version", desired: wanted(v3, keeps: true),
-      observed: live(mix(100), version: 6, held: Held(digest: v3.digest, cause: .failed, target: v2.digest)),
+      observed: live(mix(100), version: 6, held: HeldConfig(digest: v3.digest, cause: .failed, target: v2.digest)),
       memory: Memory(revisions: revisions((v1, .good), (v2, .good), (v3, .failed(.ours, "no")))), action: .hold,
       reason: .quarantined, next: "rest"),
     Case(
@@ -376,7 +377,7 @@ import Testing
   @Test
   func `a user can roll back from the middle of a rollout, and from a version with a kept one beside it`() throws {
     let midway = Memory(revisions: Self.both, attempt: Self.at(Self.steps[0]))
-    let held = HeldTag.encode(Held(digest: v2.digest, cause: .rollback, target: v1.digest))
+    let held = HeldTag.encode(HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest))
     #expect(
       try midway.rollback(to: nil, live: live(Self.mix(0), version: 6), fleet: "f").operation
         == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: held])))

@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test func `tags are kept in sync during a quarantine`() {
-    let held = Held(digest: v2.digest, cause: .failed, target: v1.digest)
+    let held = HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)
     let decision = decided(endpoint(v2, tags: ["team": "x"]), live(v1, held: held))
     #expect(decision.action == .hold)
     #expect(decision.next.word == "tags +setpoint-owns +team")
@@ -63,7 +63,7 @@ import Testing
   @Test func `refused tags hold nothing up and need attention`() {
     let refused = Memory(
       revisions: revisions((v1, .good)),
-      setbacks: [
+      backoffs: [
         .tags: TransientFailure(
           digest: nil, failures: 1, until: now + .seconds(9), words: "403 tag policy", isRefusal: true)
       ])

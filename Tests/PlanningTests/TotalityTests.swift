@@ -16,11 +16,11 @@ import Testing
     [FleetTags.fleet: "f", FleetTags.held: "damaged"], [FleetTags.fleet: "f", FleetTags.owns: "#,,x", "x": "1"],
   ]
 
-  private static let holds: [Held?] = [
-    nil, Held(digest: v2.digest, cause: .failed, target: v1.digest),
-    Held(digest: v1.digest, cause: .verification, target: v3.digest, circumstances: v3.digest),
-    Held(digest: v2.digest, cause: .canceled, target: nil),
-    Held(digest: v2.digest, cause: .rollback, target: v1.digest, isStalled: true),
+  private static let holds: [HeldConfig?] = [
+    nil, HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest),
+    HeldConfig(digest: v1.digest, cause: .verification, target: v3.digest, circumstances: v3.digest),
+    HeldConfig(digest: v2.digest, cause: .canceled, target: nil),
+    HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest, isStalled: true),
   ]
 
   private static let observed: [Observation] =
@@ -49,8 +49,8 @@ import Testing
       Memory(attempt: attempt), Memory(revisions: revisions((v1, .good), (v2, .superseded)), attempt: attempt),
       Memory(
         revisions: [Revision(number: 7, digest: v1.digest, config: nil, recordedAt: now, established: 1)],
-        attempt: attempt, heldWhileAbsent: Held(digest: v2.digest, cause: .refused, target: nil),
-        setbacks: [
+        attempt: attempt, heldWhileAbsent: HeldConfig(digest: v2.digest, cause: .refused, target: nil),
+        backoffs: [
           .tags: TransientFailure(digest: nil, failures: 1, until: now + .seconds(9), words: "403", isRefusal: true),
           .config: TransientFailure(digest: v2.digest, failures: 99, until: now + .seconds(9), words: "429"),
         ],

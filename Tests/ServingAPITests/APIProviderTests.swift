@@ -82,11 +82,11 @@ import Testing
   @Test func `a create that never arrived is sent again`() async throws {
     let workspace = WorkspaceDouble()
     workspace.fail("POST", with: .loseRequest)
-    guard case .created(let receipt) = try await workspace.provider.create("e", config: good, tags: [:]) else {
+    guard case .created(let writeResponse) = try await workspace.provider.create("e", config: good, tags: [:]) else {
       Issue.record("not created")
       return
     }
-    #expect(receipt.announcedVersion == 1)
+    #expect(writeResponse.announcedVersion == 1)
     #expect(workspace.writes.count == 2)
   }
 
@@ -125,8 +125,8 @@ import Testing
   @Test func `an update whose response is lost is found in progress`() async throws {
     let workspace = try await workspace()
     workspace.fail("PUT", with: .loseAnswer)
-    let receipt = try await workspace.provider.updateConfig("e", to: better)
-    #expect(receipt.announcedVersion == 2)
+    let writeResponse = try await workspace.provider.updateConfig("e", to: better)
+    #expect(writeResponse.announcedVersion == 2)
     #expect(workspace.writes.count == 1)
   }
 

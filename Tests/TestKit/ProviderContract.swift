@@ -52,12 +52,12 @@ extension ProviderContract {
       try await fixture.provider.delete(fixture.endpoint)
     },
     ProviderContract(name: "a created endpoint is visible at once, ready later, with config and tags") { fixture in
-      let receipt = try await fixture.create([fixture.good], tags: ["setpoint-fleet": "f", "team": ""])
-      try expect(!receipt.id.isEmpty && receipt.announcedVersion != nil, "a receipt with id and version")
+      let writeResponse = try await fixture.create([fixture.good], tags: ["setpoint-fleet": "f", "team": ""])
+      try expect(!writeResponse.id.isEmpty && writeResponse.announcedVersion != nil, "a receipt with id and version")
       let endpoint = try await fixture.settled()
-      try expect(endpoint.id == receipt.id, "the id of the receipt")
+      try expect(endpoint.id == writeResponse.id, "the id of the receipt")
       try expect(endpoint.readiness == .ready && endpoint.update == .notUpdating, "ready and settled")
-      try expect(endpoint.active?.version == receipt.announcedVersion, "the announced version")
+      try expect(endpoint.active?.version == writeResponse.announcedVersion, "the announced version")
       try expect(fixture.config(fixture.good).isMet(by: endpoint.active?.config), "the config that was sent")
       try expect(endpoint.tags["setpoint-fleet"] == "f" && endpoint.tags["team"] == "", "the tags that were sent")
     },
@@ -69,10 +69,10 @@ extension ProviderContract {
     },
     ProviderContract(name: "an update announces the next version and then becomes active") { fixture in
       let before = try await fixture.createAndSettle(fixture.good)
-      let receipt = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.better))
-      try expect((receipt.announcedVersion ?? 0) > (before.active?.version ?? 0), "a higher version")
+      let writeResponse = try await fixture.provider.updateConfig(fixture.endpoint, to: fixture.config(fixture.better))
+      try expect((writeResponse.announcedVersion ?? 0) > (before.active?.version ?? 0), "a higher version")
       let endpoint = try await fixture.settled()
-      try expect(endpoint.active?.version == receipt.announcedVersion, "the announced version")
+      try expect(endpoint.active?.version == writeResponse.announcedVersion, "the announced version")
       try expect(fixture.config(fixture.better).isMet(by: endpoint.active?.config), "the config that was sent")
       try expect(endpoint.id == before.id, "the same endpoint")
       try expect(endpoint.lastUpdated >= before.lastUpdated, "a time that does not decrease")
@@ -180,9 +180,9 @@ extension ContractFixture {
     try await provider.ask(endpoint, entity: entity, prompt: "Hello?", timeout: .seconds(120))
   }
 
-  func create(_ entities: [ServedEntity], tags: [String: String] = [:]) async throws -> WriteReceipt {
+  func create(_ entities: [ServedEntity], tags: [String: String] = [:]) async throws -> WriteResponse {
     switch try await provider.create(endpoint, config: EndpointConfig(entities: entities), tags: tags) {
-    case .created(let receipt): return receipt
+    case .created(let writeResponse): return writeResponse
     case .alreadyThere: throw ContractViolation(description: "created, not already there")
     }
   }

@@ -111,7 +111,7 @@ struct EndpointDescription {
   }
 
   /// Returns when the failure that led to the hold was recorded.
-  private func since(_ held: Held) -> Int64? {
+  private func since(_ held: HeldConfig) -> Int64? {
     guard let number = recorded.memory.revision(of: held.digest)?.number else { return nil }
     return events.last { $0.isAbout(revision: number) }?.at.milliseconds
   }
@@ -166,7 +166,7 @@ struct EndpointDescription {
   }
 }
 
-extension Held.Cause {
+extension HeldConfig.Cause {
   /// The reason for the hold, as the end of a sentence.
   var sentence: String {
     switch self {

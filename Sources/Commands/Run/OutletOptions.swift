@@ -98,8 +98,8 @@ extension OutletOptions {
   func listenerSettings(state: StateDirectory) throws -> ControllerListener.Settings {
     var settings = ControllerListener.Settings()
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    let possible = try OpenFileLimit.sufficient().connections(perCaller: 1, cores: cores)
-    settings.callers.maxConnections = min(settings.callers.maxConnections, possible)
+    let possible = try OpenFileLimit.sufficient().connections(perClient: 1, cores: cores)
+    settings.clients.maxConnections = min(settings.clients.maxConnections, possible)
     settings.host = listen.host
     settings.port = Int(listen.port ?? ListenAddress.controllerPort)
     settings.allowedHosts = allowedHosts

@@ -43,7 +43,7 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     help: ArgumentHelp(
       "How long a stop may take: requests finish first, then replicas are stopped.", valueName: "TIME"))
   var shutdownGrace = TimeSpan(seconds: 25)
-  @OptionGroup(title: "Callers") var callers: CallerOptions
+  @OptionGroup(title: "Callers") var clients: ClientOptions
   @Flag(name: .shortAndLong, help: "Log each request and each replica transition.") var verbose = false
 
   func run() async throws {
@@ -104,7 +104,7 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
     configuration.python = python
     replicas.apply(to: &configuration)
     configuration.shutdownGrace = shutdownGrace.duration
-    callers.apply(to: &configuration, files: try OpenFileLimit.sufficient())
+    clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
     configuration.runtimeDirectory = LocalPlane.runtimeDirectory(environment: environment)
     return configuration
   }

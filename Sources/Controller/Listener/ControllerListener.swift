@@ -24,8 +24,8 @@ package struct ControllerListener: Service {
     /// How long requests may continue after the controller was told to stop.
     package var shutdownGrace: Duration = .seconds(5)
     /// Limits for callers.
-    package var callers: CallerLimits = {
-      var limits = CallerLimits()
+    package var clients: ClientLimits = {
+      var limits = ClientLimits()
       // Longer than the usual interval between two scrapes, which share one connection.
       limits.idleTimeout = .seconds(180)
       limits.maxConnections = 256
@@ -72,12 +72,12 @@ package struct ControllerListener: Service {
     let access = ListenerAccess(host: settings.host, allowedHosts: settings.allowedHosts)
     let routes = ListenerRoutes(
       calls: calls, access: access, token: settings.token, maximumHookBody: settings.maximumHookBody, log: log)
-    let callers = CallerConnections(settings.callers)
+    let clients = ClientConnections(settings.clients)
     return Application(
       responder: CallbackResponder<BasicRequestContext> { request, _ in await routes.answer(to: request) },
-      server: .http1(callers: callers),
+      server: .http1(clients: clients),
       configuration: ApplicationConfiguration(
-        address: .hostname(settings.host, port: settings.port), availableConnectionsDelegate: callers.acceptGate),
+        address: .hostname(settings.host, port: settings.port), availableConnectionsDelegate: clients.acceptGate),
       onServerRunning: { channel in listening(channel) }, logger: quiet)
   }
 

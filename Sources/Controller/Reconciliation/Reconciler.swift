@@ -196,34 +196,34 @@ extension Reconciler {
   private static let freshness: Duration = .seconds(2)
 
   private func call(_ operation: Operation, _ assessment: Assessment) async throws {
-    let outcome: Result<Receipt, CancellationError>
+    let outcome: Result<CallResult, CancellationError>
     do {
       outcome = .success(try await send(operation))
     } catch let error as ServingError {
-      outcome = .success(Receipt(error))
+      outcome = .success(CallResult(error))
     } catch let error as CancellationError {
       outcome = .failure(error)
     }
     // The call was sent: its result is recorded whatever else was recorded meanwhile, and even if the user has
     // interrupted.
-    let receipt = (try? outcome.get()) ?? .lost("interrupted before a response arrived")
-    let change = MemoryChange.received(receipt, operation, at: now(), chance: chance())
+    let callResult = (try? outcome.get()) ?? .lost("interrupted before a response arrived")
+    let change = MemoryChange.received(callResult, operation, at: now(), chance: chance())
     try await history.record([change], of: key(assessment.name), fleet: options.fleet, at: now())
     if case .failure(let interruption) = outcome { throw interruption }
   }
 
-  private func send(_ operation: Operation) async throws -> Receipt {
+  private func send(_ operation: Operation) async throws -> CallResult {
     switch operation {
     case .create(let name, let config, let tags, let settings):
       let outcome = try await provider.create(
         name, config: config, tags: tags, creation: settings.creation, gateway: settings.gateway,
         notifications: settings.notifications)
       switch outcome {
-      case .created(let receipt): return Receipt(receipt)
+      case .created(let response): return CallResult(response)
       // It may be from this create or from another client; its tags show which at the next check.
       case .alreadyThere: return .lost("the response was lost, and an endpoint with this name now exists")
       }
-    case .updateConfig(let name, let config): return Receipt(try await provider.updateConfig(name, to: config))
+    case .updateConfig(let name, let config): return CallResult(try await provider.updateConfig(name, to: config))
     case .patchTags(let name, let patch):
       try await provider.patchTags(name, set: patch.add, remove: patch.remove.sorted())
     case .delete(let name): try await provider.delete(name)
@@ -233,8 +233,8 @@ extension Reconciler {
   }
 }
 
-extension Receipt {
-  fileprivate init(_ receipt: WriteReceipt) { self = .accepted(id: receipt.id, version: receipt.announcedVersion) }
+extension CallResult {
+  fileprivate init(_ response: WriteResponse) { self = .accepted(id: response.id, version: response.announcedVersion) }
 
   fileprivate init(_ error: ServingError) {
     let words = error.advice.map { "\(error.serverMessage.clause) (\($0.clause))" } ?? error.serverMessage

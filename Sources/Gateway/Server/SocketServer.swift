@@ -11,31 +11,31 @@ import Synchronization
 ///
 /// Hummingbird's own server binds its socket itself and closes idle connections without notice when it stops.
 package final class SocketServer: Sendable {
-  private let child: CallerHTTPChannel
+  private let child: ClientHTTPChannel
   private let loops: any EventLoopGroup
   private let logger: Logger
-  private let book: ConnectionBook
-  private let callers: CallerConnections
+  private let registry: ConnectionRegistry
+  private let clients: ClientConnections
   private let listeners = Mutex<[any Channel]>([])
-  private let accepted: AsyncStream<CallerHTTPChannel.Value>
-  private let accept: AsyncStream<CallerHTTPChannel.Value>.Continuation
+  private let accepted: AsyncStream<ClientHTTPChannel.Value>
+  private let accept: AsyncStream<ClientHTTPChannel.Value>.Continuation
 
   /// - Parameters:
   ///   - responder: answers the requests; built by a router.
   ///   - callers: enforces the callers' limits.
   ///   - logger: logs connection failures.
   package init<Responder: HTTPResponder>(
-    responder: Responder, callers: CallerConnections,
+    responder: Responder, clients: ClientConnections,
     loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
   ) where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
-    let book = ConnectionBook()
+    let registry = ConnectionRegistry()
     let dates = DateHeader()
-    self.book = book
-    self.callers = callers
+    self.registry = registry
+    self.clients = clients
     self.loops = loops
     self.logger = logger
     (accepted, accept) = AsyncStream.makeStream()
-    child = CallerHTTPChannel(
+    child = ClientHTTPChannel(
       HTTP1Channel(
         responder: { request, writer, channel in
           let context = Responder.Context(source: ApplicationRequestContextSource(channel: channel, logger: logger))
@@ -55,17 +55,17 @@ package final class SocketServer: Sendable {
             // Otherwise it would be answered a second time.
             throw BrokenRequest()
           }
-        }), callers: callers, isLoopBound: true)
+        }), clients: clients, isLoopBound: true)
   }
 
   /// The rest of a request's body broke off while its response was being written.
   private struct BrokenRequest: Error {}
 
   /// The number of requests whose head was received and whose response is not completely written.
-  package var requestsUnderWay: Int { book.requests }
+  package var requestsUnderWay: Int { registry.requests }
 
   /// The number of open connections.
-  package var connections: Int { book.connections }
+  package var connections: Int { registry.connections }
 
   /// Serves until ``stopListening()`` was called and every connection has ended; if the task is canceled, until every
   /// connection is closed.
@@ -92,16 +92,16 @@ package final class SocketServer: Sendable {
 
   private var bootstrap: ServerBootstrap {
     ServerBootstrap(group: loops)
-      .serverChannelInitializer { [callers] channel in
+      .serverChannelInitializer { [clients] channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(
-            AvailableConnectionsChannelHandler(delegate: callers.acceptGate))
+            AvailableConnectionsChannelHandler(delegate: clients.acceptGate))
         }
       }
       .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
-      .childChannelInitializer { [child, accept, book, logger] channel in
+      .childChannelInitializer { [child, accept, registry, logger] channel in
         child.setup(channel: channel, logger: logger).flatMapThrowing { value in
-          try ConnectionNotes.add(to: channel, book)
+          try ConnectionTracker.add(to: channel, registry)
           guard case .enqueued = accept.yield(value) else {
             channel.close(promise: nil)
             return
@@ -128,7 +128,7 @@ package final class SocketServer: Sendable {
   /// Stops accepting for good, and asks with each response to close the connection. The socket stays open if a
   /// duplicate exists.
   package func stopListening() {
-    book.leave()
+    registry.leave()
     let channels = listeners.withLock { listeners in
       defer { listeners = [] }
       return listeners
@@ -138,8 +138,8 @@ package final class SocketServer: Sendable {
   }
 
   /// Closes the connections that have been idle for this long.
-  package func closeIdle(for time: Duration) { book.closeIdle(for: .nanoseconds(time.nanoseconds)) }
+  package func closeIdle(for time: Duration) { registry.closeIdle(for: .nanoseconds(time.nanoseconds)) }
 
   /// Closes every connection, regardless of its activity.
-  package func closeAll() { book.closeAll() }
+  package func closeAll() { registry.closeAll() }
 }

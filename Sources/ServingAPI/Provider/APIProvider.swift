@@ -62,7 +62,7 @@ package struct APIProvider: ServingProvider {
     var tries = 1
     while true {
       do {
-        return .created(try await client.object(call, as: WireEndpoint.self).receipt)
+        return .created(try await client.object(call, as: WireEndpoint.self).writeResponse)
       } catch let error as ServingError where error.outcomeUnknown || error.isClashAfterRetry {
         // The response was lost: the server may have created the endpoint (serving-api.md Q34).
         if case .present(let endpoint) = try await observeAfter(error, name) { return .alreadyThere(endpoint) }
@@ -72,19 +72,19 @@ package struct APIProvider: ServingProvider {
     }
   }
 
-  package func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt {
+  package func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteResponse {
     keepSecrets(of: name, in: config)
     var call = try call("PUT", name, "/api/2.0/serving-endpoints/\(name)/config")
     call.body = try body(config, call: call).json
     // Sent twice, it would be refused as a conflict with itself.
     call.retries = .whenNotApplied
     do {
-      return try await client.object(call, as: WireEndpoint.self).receipt
+      return try await client.object(call, as: WireEndpoint.self).writeResponse
     } catch let error as ServingError where error.outcomeUnknown || error.isClashAfterRetry {
       guard case .present(let endpoint) = try await observeAfter(error, name), let pending = endpoint.pending,
         config.isMet(by: pending.config)
       else { throw error }
-      return WriteReceipt(id: endpoint.id, announcedVersion: pending.version, lastUpdated: endpoint.lastUpdated)
+      return WriteResponse(id: endpoint.id, announcedVersion: pending.version, lastUpdated: endpoint.lastUpdated)
     }
   }
 
@@ -164,8 +164,8 @@ extension ServingError {
 
 extension WireEndpoint {
   /// The receipt in the response to an accepted write.
-  fileprivate var receipt: WriteReceipt {
-    WriteReceipt(id: id ?? "", announcedVersion: announcedVersion, lastUpdated: lastUpdatedTimestamp ?? 0)
+  fileprivate var writeResponse: WriteResponse {
+    WriteResponse(id: id ?? "", announcedVersion: announcedVersion, lastUpdated: lastUpdatedTimestamp ?? 0)
   }
 
   /// The summary in an item of the list.

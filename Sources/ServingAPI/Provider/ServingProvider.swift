@@ -19,7 +19,7 @@ package protocol ServingProvider: Sendable {
   ) async throws -> CreateOutcome
   /// Replaces the whole config by a new one. If the response is lost, the endpoint is observed; if that does not settle
   /// it, the error has `outcomeUnknown` and only later observations can tell.
-  func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteReceipt
+  func updateConfig(_ name: String, to config: EndpointConfig) async throws -> WriteResponse
   /// Sets and removes tags; other tags are kept.
   func patchTags(_ name: String, set: [String: String], remove: [String]) async throws
   /// Replaces the AI gateway's settings; omitted settings are removed, and empty ones remove everything.
@@ -101,7 +101,7 @@ package struct EndpointSummary: Hashable, Sendable {
 }
 
 /// The provider's response to an accepted write.
-package struct WriteReceipt: Hashable, Sendable {
+package struct WriteResponse: Hashable, Sendable {
   package let id: String
   /// The config version that the write will have once it is active; nil if the response names none.
   package let announcedVersion: Int64?
@@ -117,7 +117,7 @@ package struct WriteReceipt: Hashable, Sendable {
 
 /// The outcome of a create.
 package enum CreateOutcome: Hashable, Sendable {
-  case created(WriteReceipt)
+  case created(WriteResponse)
   /// A response was lost, and an endpoint of that name now exists. The caller has to compare it: it may come from this
   /// create, or from another client.
   case alreadyThere(ObservedEndpoint)

@@ -73,7 +73,7 @@ struct ModelCalls: Sendable {
     }
     // Copies take minutes; a client that disconnects does not want the version.
     let isCancelled = Flag()
-    ClientWatch.onDeparture(from: context.channel) { isCancelled.set() }
+    ClientWatch.onDisconnect(from: context.channel) { isCancelled.set() }
     return try await withTaskCancellationHandler {
       try await answer(on: .long) {
         let version = try models.register(

@@ -106,7 +106,7 @@ extension ServingEndpoints {
   private func explain(_ cause: ReplicaFailure, of id: String) async {
     guard let record = records[id], let admission = admissions[record.endpoint] else { return }
     let redaction = await redaction(of: record.launch)
-    admission.endings.note(id, cause: cause.redacted(redaction).explanation)
+    admission.exitReasons.note(id, cause: cause.redacted(redaction).explanation)
   }
 
   /// The values that an engine's output must not reveal.

@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Gateway
+internal import Scheduling
+internal import ServingPlane
+
+/// The serving plane's limits for its callers: connections, memory, and timeouts.
+struct ClientOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Concurrent requests per replica. (default: what its engine batches: --max-num-seqs, else 256)",
+      valueName: "N"))
+  var replicaConcurrency: Int?
+  @Option(help: ArgumentHelp("Requests that may wait per endpoint.", valueName: "N")) var queueLength = 1024
+  @Option(help: ArgumentHelp("How long a request may wait for a free replica.", valueName: "TIME"))
+  var queueWait = TimeSpan(seconds: 300)
+  @Option(
+    help: ArgumentHelp(
+      "Maximum number of connections; the longest idle one is closed to make room. (default: as the open file limit "
+        + "allows, at most 10000)", valueName: "N"))
+  var maxConnections: Int?
+  @Option(
+    help: ArgumentHelp("Memory for the bodies of all requests, such as 64Mi.", valueName: "BYTES"))
+  var requestMemory = ByteCount(bytes: ClientLimits().heldBytes)
+  @Option(help: ArgumentHelp("How long a connection may be idle.", valueName: "TIME"))
+  var idleTimeout = TimeSpan(seconds: 120)
+  @Option(help: ArgumentHelp("How long a request's headers may take to arrive.", valueName: "TIME"))
+  var headerTimeout = TimeSpan(seconds: 10)
+  @Option(
+    help: ArgumentHelp("The period over which a request body must arrive at --minimum-rate.", valueName: "TIME"))
+  var bodyTimeout = TimeSpan(seconds: 30)
+  @Option(
+    help: ArgumentHelp(
+      "The period over which a client must read a response at --minimum-rate; otherwise the connection is closed.",
+      valueName: "TIME"))
+  var answerTimeout = TimeSpan(seconds: 30)
+  @Option(help: ArgumentHelp("The minimum rate of sending and reading, in bytes per second.", valueName: "BYTES"))
+  var minimumRate = ByteCount(bytes: ClientLimits().minimumRate)
+
+  func validate() throws {
+    for (name, number) in [
+      ("--replica-concurrency", replicaConcurrency), ("--max-connections", maxConnections),
+      ("--queue-length", queueLength + 1),
+    ] {
+      if let number, number < 1 { throw ValidationError("\(name) must be a positive number.") }
+    }
+    for (name, time) in [
+      ("--queue-wait", queueWait), ("--idle-timeout", idleTimeout), ("--header-timeout", headerTimeout),
+      ("--body-timeout", bodyTimeout), ("--answer-timeout", answerTimeout),
+    ] {
+      if time.seconds < 1 { throw ValidationError("\(name) must be at least 1s.") }
+    }
+  }
+
+  /// - Parameter files: the number of descriptors that the process may open.
+  func apply(to configuration: inout PlaneConfiguration, files: OpenFileLimit) {
+    configuration.requestsPerReplica = replicaConcurrency
+    configuration.admission.maxWaiting = queueLength
+    configuration.admission.maxWait = queueWait.duration
+    // A request that is forwarded to a replica also uses a connection there.
+    let possible = files.connections(perClient: 2, cores: ProcessInfo.processInfo.activeProcessorCount)
+    configuration.clients.maxConnections = min(maxConnections ?? possible, possible)
+    configuration.clients.heldBytes = requestMemory.bytes
+    configuration.clients.idleTimeout = idleTimeout.duration
+    configuration.clients.headerTimeout = headerTimeout.duration
+    configuration.clients.bodyTimeout = bodyTimeout.duration
+    configuration.clients.answerTimeout = answerTimeout.duration
+    configuration.clients.minimumRate = minimumRate.bytes
+  }
+}
+
+/// A number of bytes: `4096`, `128Mi`, `1G`.
+struct ByteCount: ExpressibleByArgument, Hashable, Sendable {
+  let bytes: Int
+
+  init(bytes: Int) { self.bytes = bytes }
+
+  init?(argument: String) {
+    let units: [(String, Int)] = [
+      ("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1000), ("M", 1_000_000), ("G", 1_000_000_000),
+    ]
+    let unit = units.first { argument.hasSuffix($0.0) }
+    let digits = argument.dropLast(unit?.0.count ?? 0)
+    guard let number = Int(digits), number >= 0,
+      case (let product, false) = number.multipliedReportingOverflow(by: unit?.1 ?? 1)
+    else { return nil }
+    bytes = product
+  }
+
+  var defaultValueDescription: String {
+    if bytes >= 1 << 20, bytes.isMultiple(of: 1 << 20) { return "\(bytes >> 20)Mi" }
+    if bytes >= 1 << 10, bytes.isMultiple(of: 1 << 10) { return "\(bytes >> 10)Ki" }
+    return "\(bytes)"
+  }
+}

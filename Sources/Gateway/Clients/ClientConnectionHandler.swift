@@ -1,0 +1,341 @@
+import CanonicalJSON
+import NIOCore
+import NIOHTTP1
+
+/// One caller's connection: enforces its deadlines and byte limits, answers malformed HTTP, and closes the connection
+/// in a way that lets the last response arrive. Sits between the HTTP decoder and the request handlers. Confined to its
+/// event loop.
+final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  /// The bytes that should have moved by the end of a time span.
+  private struct Span {
+    var since: NIODeadline
+    var bytes: Int
+  }
+
+  private let clients: ClientConnections
+  private var limits: ClientLimits { clients.limits }
+  /// Nil if there was no room.
+  private var id: IdleConnections.ID?
+  private var context: ChannelHandlerContext?
+  private var watch: RepeatedTask?
+
+  /// Requests whose head was received and whose response is not finished. Callers may pipeline requests.
+  private var unanswered = 0
+  /// Whether a head was received and its body is incomplete.
+  private var isReceiving = false
+  /// Whether the head of the current response was sent.
+  private var hasResponseBegun = false
+  /// Bytes of bodies held, for each request whose response has not started.
+  private var held: CircularBuffer<Int> = []
+  /// When the connection became idle.
+  private var idleSince = NIODeadline.uptimeNanoseconds(0)
+  private var hadRequest = false
+  /// When the first bytes of an incomplete head arrived.
+  private var headSince: NIODeadline?
+  private var hasReadPart = false
+  private var body: Span?
+  /// The unsent bytes while the caller does not read.
+  private var unread: Span?
+  private var isReading = false
+  /// Whether a read is waiting for the current request to be answered.
+  private var isReadHeld = false
+  private var closesAfterResponse = false
+  /// Sent after the requests before it are answered.
+  private var pendingRefusal: GatewayError?
+  /// When the connection began to close; whatever still arrives is dropped.
+  private var lingersSince: NIODeadline?
+  private var closePromise: EventLoopPromise<Void>?
+
+  init(_ clients: ClientConnections) { self.clients = clients }
+
+  // MARK: Coming and going
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    idleSince = context.eventLoop.now
+    let eventLoop = context.eventLoop
+    id = clients.open { [self] in eventLoop.execute { self.giveWay() } }
+    let period = TimeAmount.nanoseconds(limits.lookEvery.nanoseconds)
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [weak self] _ in self?.look()
+    }
+    if context.channel.isActive, id == nil { refuse(.tooManyConnections) }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    leave()
+    self.context = nil
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    context.fireChannelActive()
+    if id == nil { refuse(.tooManyConnections) }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    leave()
+    context.fireChannelInactive()
+  }
+
+  private func leave() {
+    watch?.cancel()
+    watch = nil
+    giveBackAll()
+    closePromise?.succeed()
+    closePromise = nil
+    if let id { clients.closed(id) }
+    id = nil
+  }
+
+  /// Closes the connection to make room for another, unless a request arrived in the meantime.
+  private func giveWay() {
+    guard unanswered == 0 || lingersSince != nil else { return }
+    context?.close(promise: nil)
+  }
+
+  // MARK: Requests
+
+  func read(context: ChannelHandlerContext) {
+    // Anything after a complete request waits in the kernel until that request is answered.
+    guard unanswered == 0 || isReceiving || lingersSince != nil else {
+      isReadHeld = true
+      return
+    }
+    isReading = true
+    context.read()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    hasReadPart = true
+    guard lingersSince == nil else {
+      if case .end = unwrapInboundIn(data) { finish() }
+      return
+    }
+    guard pendingRefusal == nil else { return }
+    switch unwrapInboundIn(data) {
+    case .head(let head): begin(head, data)
+    case .body(let bytes): receive(bytes.readableBytes, data)
+    case .end:
+      isReceiving = false
+      body = nil
+      context.fireChannelRead(data)
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    if !hasReadPart, unanswered == 0, headSince == nil { headSince = context.eventLoop.now }
+    hasReadPart = false
+    context.fireChannelReadComplete()
+    if lingersSince != nil { dropMore() }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    context.fireUserInboundEventTriggered(event)
+    if lingersSince != nil, case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { finish() }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if lingersSince != nil { return }
+    // A connection that ends inside a request is not a malformed request: the caller is gone.
+    guard let error = error as? HTTPParserError, error != .invalidEOFState else {
+      return context.fireErrorCaught(error)
+    }
+    refuse(.malformedHead("the request is not valid HTTP: \(error.debugDescription)"))
+  }
+
+  private func begin(_ head: HTTPRequestHead, _ data: NIOAny) {
+    headSince = nil
+    if let refusal = RequestHeadRules.refusal(of: head) {
+      if unanswered == 0 { refuse(refusal) } else { pendingRefusal = refusal }
+      return
+    }
+    unanswered += 1
+    isReceiving = true
+    hadRequest = true
+    held.append(0)
+    if unanswered == 1, let id { clients.becameBusy(id) }
+    // After an upgrade request the decoder reads nothing more.
+    if !head.isKeepAlive || head.headers.contains(name: "upgrade") { closesAfterResponse = true }
+    body = context.map { Span(since: $0.eventLoop.now, bytes: 0) }
+    context?.fireChannelRead(data)
+    if head.headers.contains(name: "expect") { askForBody(head) }
+  }
+
+  /// Answers `Expect: 100-continue`: the caller sends the body only after it is asked for it.
+  private func askForBody(_ head: HTTPRequestHead) {
+    let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+    guard unanswered == 1, !hasResponseBegun, lingersSince == nil, head.version == .http1_1,
+      clients.mayContinue(head.headers.first(name: "authorization"), length)
+    else { return }
+    context?.writeAndFlush(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+  }
+
+  private func receive(_ count: Int, _ data: NIOAny) {
+    body?.bytes += count
+    if let last = held.indices.last {
+      guard clients.held.take(count, total: held[last] + count) else {
+        return refuse(.tooManyBytes(clients.held.limit))
+      }
+      held[last] += count
+    }
+    context?.fireChannelRead(data)
+  }
+
+  private func giveBackAll() {
+    clients.held.giveBack(held.reduce(0, +))
+    held.removeAll()
+  }
+
+  // MARK: Answers
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    guard lingersSince == nil else {
+      // The handler of a refused request has released its body.
+      giveBackAll()
+      promise?.fail(ChannelError.ioOnClosedChannel)
+      return
+    }
+    switch unwrapOutboundIn(data) {
+    case .head(var head) where !head.status.isInformational:
+      hasResponseBegun = true
+      if let first = held.popFirst() { clients.held.giveBack(first) }
+      if isReceiving, unanswered == 1 { closesAfterResponse = true }
+      if closesAfterResponse, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      context.write(wrapOutboundOut(.head(head)), promise: promise)
+    case .end:
+      context.write(data, promise: promise)
+      answered()
+    default:
+      context.write(data, promise: promise)
+    }
+  }
+
+  private func answered() {
+    unanswered = max(0, unanswered - 1)
+    hasResponseBegun = false
+    guard unanswered == 0, let context else { return }
+    idleSince = context.eventLoop.now
+    if let pendingRefusal {
+      self.pendingRefusal = nil
+      return refuse(pendingRefusal)
+    }
+    if closesAfterResponse { return linger() }
+    if let id { clients.becameIdle(id) }
+    guard isReadHeld else { return }
+    isReadHeld = false
+    isReading = true
+    context.read()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    unread = context.channel.isWritable ? nil : Span(since: context.eventLoop.now, bytes: waitingBytes)
+    context.fireChannelWritabilityChanged()
+  }
+
+  private var waitingBytes: Int {
+    (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+  }
+
+  /// Responds in place of the request handler, and closes the connection.
+  private func refuse(_ error: GatewayError) {
+    guard let context, lingersSince == nil else { return }
+    // The next request is the invalid one; the current one gets its response first.
+    if unanswered > 0, !isReceiving {
+      pendingRefusal = error
+      return
+    }
+    guard !hasResponseBegun, unanswered <= 1 else { return context.close(promise: nil) }
+    let text = ByteBuffer(bytes: error.json.bytes())
+    var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: error.status))
+    head.headers.add(name: "content-type", value: "application/json")
+    head.headers.add(name: "content-length", value: String(text.readableBytes))
+    head.headers.add(name: "connection", value: "close")
+    if let seconds = error.retryAfter { head.headers.add(name: "retry-after", value: String(seconds)) }
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    context.write(wrapOutboundOut(.body(.byteBuffer(text))), promise: nil)
+    context.write(wrapOutboundOut(.end(nil)), promise: nil)
+    linger()
+    // Tells the reader of the body that there is no more.
+    if unanswered > 0 { context.fireErrorCaught(error) }
+  }
+
+  // MARK: The end
+
+  /// Sends what is pending, closes the sending side, and for a while drops whatever the caller still sends.
+  private func linger() {
+    guard let context, lingersSince == nil else { return }
+    lingersSince = context.eventLoop.now
+    // The body of a refused request is held until its handler releases it.
+    if unanswered == 0 { giveBackAll() }
+    if let id { clients.becameIdle(id) }
+    context.flush()
+    let left = waitingBytes
+    unread = left > 0 ? Span(since: context.eventLoop.now, bytes: left) : nil
+    context.close(mode: .output, promise: nil)
+    context.read()
+  }
+
+  /// Drops what arrives, at a slow pace: many refused callers must not delay the others.
+  private func dropMore() {
+    context?.eventLoop.scheduleTask(in: .milliseconds(20)) { [weak self] in self?.context?.read() }
+  }
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    if lingersSince != nil { giveBackAll() }
+    switch mode {
+    case .all where lingersSince != nil && closePromise == nil && context.channel.isActive:
+      closePromise = promise ?? context.eventLoop.makePromise()
+    case .output where lingersSince == nil:
+      linger()
+      promise?.succeed()
+    case .output:
+      promise?.succeed()
+    default:
+      context.close(mode: mode, promise: promise)
+    }
+  }
+
+  /// Closes for good after the last response is sent.
+  private func finish() {
+    if waitingBytes == 0 { context?.close(promise: nil) }
+  }
+
+  /// Closes the connection if anything has taken too long. Called periodically.
+  private func look() {
+    guard let context, context.channel.isActive else { return }
+    let now = context.eventLoop.now
+    func isOver(_ time: Duration, since start: NIODeadline) -> Bool { now - start >= .nanoseconds(time.nanoseconds) }
+    if let unread, isOver(limits.answerTimeout, since: unread.since) {
+      let left = waitingBytes
+      guard left == 0 || isFast(unread.bytes - left, limits.answerTimeout) else { return context.close(promise: nil) }
+      self.unread = left == 0 ? nil : Span(since: now, bytes: left)
+    } else if let lingersSince {
+      if isOver(limits.linger, since: lingersSince) { finish() }
+    } else if isReceiving {
+      // If nothing reads the body, the caller is not the slow side.
+      if !isReading { body?.since = now }
+      guard let body, isOver(limits.bodyTimeout, since: body.since) else { return }
+      guard isFast(body.bytes, limits.bodyTimeout) else { return refuse(.slowBody(limits)) }
+      self.body = Span(since: now, bytes: 0)
+    } else if unanswered == 0 {
+      if let headSince {
+        if isOver(limits.headerTimeout, since: headSince) { refuse(.slowHead(limits)) }
+      } else if isOver(hadRequest ? limits.idleTimeout : limits.headerTimeout, since: idleSince) {
+        context.close(promise: nil)
+      }
+    }
+  }
+
+  private func isFast(_ bytes: Int, _ time: Duration) -> Bool {
+    Double(bytes) >= Double(limits.minimumRate) * (time / .seconds(1))
+  }
+}
+
+extension HTTPResponseStatus {
+  fileprivate var isInformational: Bool { (100..<200).contains(code) }
+}

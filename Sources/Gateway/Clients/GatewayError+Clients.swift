@@ -1,0 +1,38 @@
+extension GatewayError {
+  static func malformedHead(_ words: String) -> GatewayError {
+    GatewayError(400, "MALFORMED_REQUEST", "invalid_request_error", words)
+  }
+
+  static let tooManyConnections = GatewayError(
+    503, "TEMPORARILY_UNAVAILABLE", "server_error",
+    "the server is at its connection limit; try again later", retryAfter: 1)
+
+  static func tooManyBytes(_ limit: Int) -> GatewayError {
+    GatewayError(
+      503, "TEMPORARILY_UNAVAILABLE", "server_error",
+      "the server's memory for request bodies is full: it holds at most \(limit) bytes across all requests; try again "
+        + "later",
+      retryAfter: 2)
+  }
+
+  static func slowHead(_ limits: ClientLimits) -> GatewayError {
+    GatewayError(
+      408, "DEADLINE_EXCEEDED", "invalid_request_error",
+      "the request headers did not arrive within \(limits.headerTimeout.seconds) s")
+  }
+
+  static func slowBody(_ limits: ClientLimits) -> GatewayError {
+    GatewayError(
+      408, "DEADLINE_EXCEEDED", "invalid_request_error",
+      "the request body arrived too slowly: at least \(limits.minimumRate) bytes per second are required over "
+        + "\(limits.bodyTimeout.seconds) s")
+  }
+}
+
+extension Duration {
+  /// In seconds, in the shortest form.
+  fileprivate var seconds: String {
+    let seconds = self / .seconds(1)
+    return seconds == seconds.rounded() ? String(Int64(seconds)) : String(seconds)
+  }
+}

@@ -1,0 +1,58 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+
+/// The endpoint and model that a request asks for.
+struct RequestedModel: Sendable {
+  let endpoint: QueryableEndpoint
+  /// The served entity that must answer; nil if the traffic split decides.
+  let entity: String?
+  /// The replica's own name for a LoRA adapter; nil for the base model.
+  let adapter: String?
+
+  /// The model's name in the response.
+  var name: String { adapter.map { "\(endpoint.name):\($0)" } ?? endpoint.name }
+
+  /// - Throws: ``GatewayError`` if the endpoint does not exist, or if none of its replicas has the adapter.
+  init(_ query: Query, _ body: QueryBody, _ directory: any EndpointDirectory) throws(GatewayError) {
+    var (endpoint, adapter) = try Self.find(query.target, body.model, directory)
+    if let named = query.request.headers[.adapterIdentifier] { adapter = named }
+    self.endpoint = endpoint
+    self.adapter = adapter
+    let pinned = query.target.entity
+    guard let adapter else {
+      entity = pinned
+      return
+    }
+    let all = pinned.map { [$0] } ?? endpoint.admission.entities
+    let serving = endpoint.admission.models.entities(serving: adapter, among: all)
+    guard let first = serving.first else { throw .unknownAdapter(adapter, endpoint: endpoint) }
+    // The traffic split applies only if every entity has the adapter.
+    entity = pinned ?? (serving.count == all.count ? nil : first)
+  }
+
+  private static func find(
+    _ target: QueryTarget, _ model: String?, _ directory: any EndpointDirectory
+  ) throws(GatewayError) -> (QueryableEndpoint, adapter: String?) {
+    switch target {
+    case .endpoint(let name, _):
+      guard let endpoint = directory.endpoint(named: name) else {
+        throw .unknownEndpoint(name, among: directory.endpoints, param: nil)
+      }
+      // The path names the endpoint, but `model` may still name something other than the base model.
+      guard let model, model != name, !endpoint.admission.knows(entity: model) else { return (endpoint, nil) }
+      return (endpoint, model.hasPrefix(name + ":") ? String(model.dropFirst(name.count + 1)) : model)
+    case .openAI:
+      guard let model else { throw .missingModel }
+      if let endpoint = directory.endpoint(named: model) { return (endpoint, nil) }
+      guard let colon = model.firstIndex(of: ":"), let base = directory.endpoint(named: String(model[..<colon])) else {
+        throw .unknownEndpoint(model, among: directory.endpoints, param: "model")
+      }
+      return (base, String(model[model.index(after: colon)...]))
+    }
+  }
+}
+
+extension QueryTarget {
+  fileprivate var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
+}

@@ -1,0 +1,74 @@
+import CanonicalJSON
+import NIOCore
+
+/// The end of a response, which contains its token counts or a late error.
+struct ResponseTail: Sendable {
+  private var pieces: [ByteBuffer] = []
+
+  init() {}
+
+  /// Appends a piece. Only the last pieces are kept: the counts are in the second-to-last event.
+  mutating func append(_ piece: ByteBuffer) {
+    if pieces.count == 3 { pieces.removeFirst() }
+    pieces.append(piece)
+  }
+
+  /// `prompt_tokens` and `completion_tokens` of the last `usage` object.
+  var usage: (prompt: Int64?, completion: Int64?)? {
+    let bytes = joined
+    let mark = Array("\"usage\":".utf8)
+    guard let end = bytes.lastEnd(of: mark), let object = bytes.object(from: end),
+      let usage = try? JSONValue(parsing: object)
+    else { return nil }
+    return (usage["prompt_tokens"]?.intValue, usage["completion_tokens"]?.intValue)
+  }
+
+  /// The message of an `error` event: vLLM reports a mid-stream failure under status 200.
+  var lateError: String? {
+    let bytes = joined
+    guard let end = bytes.lastEnd(of: Array("data: {\"error\":".utf8)), let object = bytes.object(from: end) else {
+      return nil
+    }
+    return (try? JSONValue(parsing: object))?["message"]?.stringValue ?? "the replica reported an error mid-stream"
+  }
+
+  private var joined: [UInt8] {
+    pieces.reduce(into: []) { $0 += $1.readableBytesView.suffix(16 << 10) }
+  }
+}
+
+extension [UInt8] {
+  /// The offset after the last occurrence of `mark`.
+  fileprivate func lastEnd(of mark: [UInt8]) -> Int? {
+    guard let first = mark.first, count >= mark.count else { return nil }
+    var start = count - mark.count
+    while start >= 0 {
+      if self[start] == first, self[start..<start + mark.count].elementsEqual(mark) { return start + mark.count }
+      start -= 1
+    }
+    return nil
+  }
+
+  /// The flat or nested object that begins at `start`, after any white space.
+  fileprivate func object(from start: Int) -> [UInt8]? {
+    guard let open = self[start...].firstIndex(where: { $0 != 0x20 }), self[open] == UInt8(ascii: "{") else {
+      return nil
+    }
+    var depth = 0
+    var inString = false
+    var index = open
+    while index < count {
+      switch self[index] {
+      case UInt8(ascii: "\\") where inString: index += 1
+      case UInt8(ascii: "\""): inString.toggle()
+      case UInt8(ascii: "{") where !inString: depth += 1
+      case UInt8(ascii: "}") where !inString:
+        depth -= 1
+        if depth == 0 { return Array(self[open...index]) }
+      default: break
+      }
+      index += 1
+    }
+    return nil
+  }
+}

@@ -1,0 +1,269 @@
+import Glibc
+import NIOCore
+import NIOHTTP1
+
+/// A connection to a replica: one request at a time, kept for the next one if the response allows. It reads only as
+/// fast as the reader of the response, and never closes only its own half, which vLLM would treat as a client that
+/// left.
+///
+/// Confined to its event loop.
+final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
+  typealias InboundIn = HTTPClientResponsePart
+  typealias OutboundIn = Never
+  typealias OutboundOut = HTTPClientRequestPart
+
+  private enum State {
+    /// Ready for a request; closes when the replica does. Goes to waiting or closed.
+    case idle(since: NIODeadline)
+    /// A request was sent. Goes to whole, stream or closed.
+    case waiting(UpstreamExchange)
+    /// A short response is read completely before it is passed on. Goes to idle or closed.
+    case whole(UpstreamExchange, HTTPResponseHead, ByteBuffer)
+    /// A long response is passed on as it arrives. Goes to idle or closed.
+    case stream(UpstreamExchange, UpstreamStream.Source, isKeptAlive: Bool)
+    case closed
+  }
+
+  let key: UpstreamPool.Key
+  private let pool: UpstreamPool
+  private let limits: GatewayLimits
+  private var state: State
+  private var context: ChannelHandlerContext?
+  /// Data read since the last delivery to the reader.
+  private var pending: ByteBuffer?
+  private var isReading = false
+  private var mayRead = true
+  private var lastHeard: NIODeadline
+  private var watch: RepeatedTask?
+  /// The bytes that the replica's kernel had acknowledged when the current request was sent; nil if unknown.
+  private var acknowledged: UInt64?
+
+  init(_ key: UpstreamPool.Key, pool: UpstreamPool, limits: GatewayLimits, now: NIODeadline) {
+    self.key = key
+    self.pool = pool
+    self.limits = limits
+    state = .idle(since: now)
+    lastHeard = now
+  }
+
+  // MARK: For the pool and the exchange
+
+  /// Whether it can take a request now: open, unused, and not unused so long that the replica may be closing it.
+  func isUsable(now: NIODeadline) -> Bool {
+    guard case .idle(let since) = state, let context, context.channel.isActive else { return false }
+    return now - since < .nanoseconds(limits.idleConnection.nanoseconds) && context.channel.isQuiet
+  }
+
+  /// Sends a request. Only if usable.
+  func start(_ exchange: UpstreamExchange) {
+    guard case .idle = state, let context else { return exchange.fail(UpstreamFailure.closedBeforeRequest) }
+    state = .waiting(exchange)
+    exchange.connection = self
+    lastHeard = context.eventLoop.now
+    mayRead = true
+    acknowledged = context.channel.acknowledgedBytes
+    let head = HTTPRequestHead(
+      version: .http1_1, method: .POST, uri: exchange.request.path, headers: exchange.request.headers)
+    let sent = context.eventLoop.makePromise(of: Void.self)
+    sent.futureResult.whenFailure { [weak self] _ in self?.headWasNotSent(exchange) }
+    context.write(wrapOutboundOut(.head(head)), promise: sent)
+    for slice in exchange.request.body { context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: nil) }
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    read()
+  }
+
+  /// Ends the exchange early: closing the connection tells the replica.
+  func abandon(_ exchange: UpstreamExchange, _ reason: UpstreamFailure) {
+    guard exchange === current else { return }
+    close(reason)
+  }
+
+  /// Reads more, as requested by the reader.
+  func readOn(_ exchange: UpstreamExchange) {
+    guard exchange === current else { return }
+    mayRead = true
+    lastHeard = context?.eventLoop.now ?? lastHeard
+    read()
+  }
+
+  private var current: UpstreamExchange? {
+    switch state {
+    case .waiting(let exchange), .whole(let exchange, _, _), .stream(let exchange, _, _): exchange
+    case .idle, .closed: nil
+    }
+  }
+
+  // MARK: The channel
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
+      self?.look()
+    }
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    watch?.cancel()
+    self.context = nil
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    lastHeard = context.eventLoop.now
+    switch unwrapInboundIn(data) {
+    case .head(let head): begin(head)
+    case .body(let bytes): append(bytes)
+    case .end: finish()
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    isReading = false
+    if case .stream(_, let source, _) = state, let bytes = pending {
+      pending = nil
+      switch source.yield(bytes) {
+      case .produceMore: break
+      case .stopProducing: mayRead = false
+      case .dropped: return close(.clientLeft)
+      }
+    }
+    if mayRead { read() }
+    context.fireChannelReadComplete()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    close(.brokenOff("the connection was closed"))
+    context.fireChannelInactive()
+  }
+
+  /// Handles the replica closing its side.
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { closedByReplica() }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if case .some(HTTPParserError.invalidEOFState) = error as? HTTPParserError {
+      closedByReplica()
+    } else if case .some(EPIPE) = (error as? IOError)?.errnoCode {
+      // The kernel reports this if the replica closed its side first and then refused what arrived.
+      closedByReplica()
+    } else {
+      close(.brokenOff("\(error)"))
+    }
+  }
+
+  /// When it closes its end, the replica's kernel acknowledges what it had received so far. If that includes nothing of
+  /// the request, the program had already closed its side and has not seen the request.
+  private func closedByReplica() {
+    if case .waiting = state, let acknowledged, context?.channel.acknowledgedBytes == acknowledged {
+      close(.closedBeforeRequest)
+    } else {
+      close(.brokenOff("the connection was closed"))
+    }
+  }
+
+  private func headWasNotSent(_ exchange: UpstreamExchange) {
+    if case .waiting(let current) = state, current === exchange { close(.closedBeforeRequest) }
+  }
+
+  private func read() {
+    guard !isReading else { return }
+    isReading = true
+    context?.read()
+  }
+
+  // MARK: The answer
+
+  private func begin(_ head: HTTPResponseHead) {
+    guard case .waiting(let exchange) = state else { return close(.brokenOff("an unsolicited response")) }
+    let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+    if let length, length <= limits.maxBufferedResponse {
+      state = .whole(exchange, head, ByteBuffer())
+      return
+    }
+    let stream = UpstreamStream.makeSequence(
+      backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8), finishOnDeinit: false,
+      delegate: UpstreamFlow(exchange: exchange))
+    state = .stream(exchange, stream.source, isKeptAlive: head.isKeepAlive)
+    exchange.answer(UpstreamResponse(head: head, body: .stream(stream.sequence)))
+  }
+
+  private func append(_ bytes: ByteBuffer) {
+    switch state {
+    case .whole(let exchange, let head, var body):
+      // The state releases the body in the meantime, so that appending copies nothing.
+      state = .waiting(exchange)
+      if body.readableBytes == 0 { body = bytes } else { body.writeImmutableBuffer(bytes) }
+      state = .whole(exchange, head, body)
+    case .stream:
+      if pending == nil { pending = bytes } else { pending?.writeImmutableBuffer(bytes) }
+    case .idle, .waiting, .closed:
+      close(.brokenOff("unsolicited bytes"))
+    }
+  }
+
+  private func finish() {
+    switch state {
+    case .whole(let exchange, let head, let body):
+      rest(isKeptAlive: head.isKeepAlive)
+      exchange.end()
+      exchange.answer(UpstreamResponse(head: head, body: .whole(body)))
+    case .stream(let exchange, let source, let isKeptAlive):
+      if let bytes = pending { _ = source.yield(bytes) }
+      pending = nil
+      rest(isKeptAlive: isKeptAlive)
+      exchange.end()
+      source.finish()
+    case .idle, .waiting, .closed:
+      break
+    }
+  }
+
+  /// Makes it ready for the next request, or closes it if the replica wants that.
+  private func rest(isKeptAlive: Bool) {
+    guard isKeptAlive, let context else {
+      state = .closed
+      self.context?.close(promise: nil)
+      return
+    }
+    state = .idle(since: context.eventLoop.now)
+    mayRead = true
+    pool.put(self)
+  }
+
+  private func close(_ reason: UpstreamFailure) {
+    let before = state
+    state = .closed
+    pool.remove(self)
+    switch before {
+    case .waiting(let exchange):
+      exchange.end()
+      if case .brokenOff = reason { exchange.fail(UpstreamFailure.closedUnanswered) } else { exchange.fail(reason) }
+    case .whole(let exchange, _, _):
+      exchange.end()
+      exchange.fail(reason)
+    case .stream(let exchange, let source, _):
+      if let bytes = pending { _ = source.yield(bytes) }
+      pending = nil
+      exchange.end()
+      source.finish(reason)
+    case .idle, .closed:
+      break
+    }
+    if let context, context.channel.isActive { context.close(promise: nil) }
+  }
+
+  /// Closes what has been unused or silent for too long. Called once a second.
+  private func look() {
+    guard let now = context?.eventLoop.now else { return }
+    switch state {
+    case .idle(let since):
+      if now - since >= .nanoseconds(limits.idleConnection.nanoseconds) { close(.brokenOff("unused")) }
+    case .waiting, .whole, .stream:
+      // While the reader is the slow side, the replica cannot send.
+      if mayRead, now - lastHeard >= .nanoseconds(limits.silence.nanoseconds) { close(.silent(limits.silence)) }
+    case .closed:
+      break
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import CanonicalJSON
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import Scheduling
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+@Suite struct ClientConnectionTests {
+  /// Deadlines of a tenth of a second.
+  static var short: ClientLimits {
+    var limits = ClientLimits()
+    limits.idleTimeout = .milliseconds(100)
+    limits.headerTimeout = .milliseconds(100)
+    limits.bodyTimeout = .milliseconds(100)
+    limits.answerTimeout = .milliseconds(100)
+    limits.linger = .milliseconds(100)
+    return limits
+  }
+
+  @Test func `a client that sends nothing, or only half a head, is disconnected`() async throws {
+    try await GatewayHarness(callers: Self.short).run { client in
+      let raw = RawClient(port: client.port)
+      let nothing = try await raw.exchange("")
+      #expect(nothing == "")
+      let half = try await raw.exchange("GET /v1/models HTTP/1.1\r\nHost: a\r\nX")
+      #expect(half.hasPrefix("HTTP/1.1 408 ") && half.contains("the request headers did not arrive within 0.1 s"))
+    }
+  }
+
+  @Test func `a connection that is idle after a request is closed, and not before`() async throws {
+    var limits = Self.short
+    limits.headerTimeout = .seconds(60)
+    try await GatewayHarness(clients: limits).run { client in
+      let answer = try await RawClient(port: client.port).exchange(
+        "GET /v1/models HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n\r\n")
+      #expect(answer.hasPrefix("HTTP/1.1 200 OK") && !answer.lowercased().contains("connection: close"))
+    }
+  }
+
+  @Test(arguments: ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
+  func `a body that does not arrive is answered with 408, and its bytes are released`(framing: String) async throws {
+    let harness = GatewayHarness(callers: Self.short)
+    try await harness.run { client in
+      let answer = try await RawClient(port: client.port).exchange(RawClient.post(framing) + "3e8\r\n{\"model\":")
+      #expect(answer.hasPrefix("HTTP/1.1 408 "), "\(answer)")
+      #expect(answer.contains("at least 1024 bytes per second are required over 0.1 s"))
+      #expect(await eventually { harness.clients.heldBytes == 0 && harness.records.count == 1 })
+    }
+    #expect(harness.lastRecord?.status == 408)
+  }
+
+  @Test func `an answer that nobody reads frees its place`() async throws {
+    var limits = ClientLimits()
+    limits.answerTimeout = .milliseconds(200)
+    let (harness, replica) = (GatewayHarness(clients: limits), ScriptedReplica())
+    let piece = ByteBuffer(repeating: 0x78, count: 1 << 16)
+    let answer = Response(
+      status: .ok, headers: [.contentType: "text/event-stream"],
+      body: ResponseBody { writer in
+        // Much more than the kernel's buffers hold.
+        for _ in 0..<8192 { try await writer.write(piece) }
+        try await writer.finish(nil)
+      })
+    try await replica.run(answer: { _ in answer }) { port in
+      harness.ready("r1", port: port, capacity: 1)
+      try await harness.run { client in
+        try await RawClient(port: client.port).connect().executeThenClose { inbound, outbound in
+          let body = TestClient.streamed
+          try await outbound.write(
+            ByteBuffer(string: RawClient.post("Content-Length: \(body.utf8.count)\r\n") + body))
+          #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+          // Nothing is read here, and the connection stays open.
+          #expect(await eventually { harness.admission.snapshot.inFlight == 0 })
+          withExtendedLifetime(inbound) {}
+        }
+      }
+    }
+    #expect(harness.lastRecord?.status == 499)
+  }
+
+  @Test func `a connection that waits for an answer is not idle`() async throws {
+    let (harness, replica, gate) = (GatewayHarness(callers: Self.short), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("late")
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        async let answer = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.inFlight == 1 })
+        // Meanwhile idle connections are closed, one after another.
+        for _ in 0..<4 { #expect(try await RawClient(port: client.port).exchange("") == "") }
+        gate.open()
+        let text = try await answer.text
+        #expect(text == "late")
+      }
+    }
+  }
+
+  @Test
+  func `at the connection limit, the longest idle connection closes, and a new client is answered`() async throws {
+    var limits = ClientLimits()
+    limits.maxConnections = 8
+    let harness = GatewayHarness(clients: limits)
+    try await harness.run { client in
+      try await withThrowingTaskGroup(of: String.self) { group in
+        for number in 1...40 {
+          group.addTask { try await RawClient(port: client.port).exchange("") }
+          #expect(await eventually { harness.clients.count == min(number, 8) })
+        }
+        for _ in 0..<20 {
+          let answer = try await client.post("/v1/models", "", method: .GET)
+          #expect(answer.status == 200)
+        }
+        #expect(harness.clients.count <= 8)
+        group.cancelAll()
+      }
+    }
+  }
+
+  @Test func `if all connections are busy, a new client is refused with the reason`() async throws {
+    var limits = ClientLimits()
+    limits.maxConnections = 2
+    let (harness, replica, gate) = (GatewayHarness(clients: limits), ScriptedReplica(), Gate())
+    try await replica.run(answer: { _ in
+      await gate.pass()
+      return ScriptedReplica.completion("hi")
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        async let first = client.post("/v1/chat/completions")
+        async let second = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.inFlight == 2 })
+        let third = try await RawClient(port: client.port).exchange("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(third.hasPrefix("HTTP/1.1 503 ") && third.lowercased().contains("retry-after: 1"))
+        gate.open()
+        let statuses = try await [first.status, second.status]
+        #expect(statuses == [200, 200])
+      }
+    }
+  }
+
+  @Test func `incomplete bodies hold no more than the budget, and a new client is answered`() async throws {
+    var limits = ClientLimits()
+    limits.heldBytes = 1 << 20
+    let (harness, replica) = (GatewayHarness(clients: limits), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let most = Mutex(0)
+        let refused = try await withThrowingTaskGroup(of: String.self) { group in
+          for _ in 0..<60 {
+            group.addTask {
+              try await RawClient(port: client.port).connect().executeThenClose { inbound, outbound in
+                // 240 of 256 KiB.
+                try? await outbound.write(ByteBuffer(string: RawClient.post("Content-Length: 262144\r\n")))
+                for _ in 0..<15 { try? await outbound.write(ByteBuffer(repeating: 0x20, count: 16384)) }
+                return await inbound.rest()
+              }
+            }
+          }
+          var refused = 0
+          // Those that fit wait forever.
+          while refused < 56, let answer = try await group.next() {
+            #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.lowercased().contains("retry-after: 2"), "\(answer)")
+            refused += 1
+            most.withLock { $0 = max($0, harness.clients.heldBytes) }
+          }
+          let answer = try await client.post("/v1/chat/completions")
+          #expect(answer.status == 200)
+          group.cancelAll()
+          return refused
+        }
+        #expect(refused == 56 && most.withLock { $0 } <= 1 << 20)
+      }
+      #expect(await eventually { harness.clients.heldBytes == 0 })
+    }
+  }
+
+  @Test func `bodies of queued requests count until their answer begins`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      try await harness.run { client in
+        async let answer = client.post("/v1/chat/completions")
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        #expect(harness.clients.heldBytes == TestClient.hello.utf8.count)
+        harness.ready("r1", port: port)
+        let status = try await answer.status
+        #expect(status == 200)
+        #expect(harness.clients.heldBytes == 0)
+      }
+    }
+  }
+}
