@@ -111,6 +111,7 @@ let package = Package(
       name: "FaultExploration",
       dependencies: [
         "ControllerKit", "Controller", "History", "Planning", "ServingAPI", "Endpoints", "CanonicalJSON", "TestKit",
+        grdb,
       ], path: "Tests/FaultExploration"),
     .executableTarget(name: "faults", dependencies: ["FaultExploration", "TestKit"], path: "Tests/faults"),
     .target(

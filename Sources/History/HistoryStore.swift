@@ -1,4 +1,4 @@
-internal import GRDB
+package import GRDB
 internal import Storage
 
 #if canImport(Darwin)
@@ -13,7 +13,7 @@ internal import Storage
 /// transaction, and readers never wait for writers. State that must be known everywhere is in the endpoint's own tags;
 /// losing this file only loses the ability to roll back to earlier revisions and the record of events.
 package struct HistoryStore: Sendable {
-  let database: DatabaseQueue
+  package let database: DatabaseQueue
   let cache: MemoryCache
   /// The key for plain environment values, in the history and in saved plans.
   package let key: RedactionKey
@@ -49,10 +49,21 @@ package struct HistoryStore: Sendable {
     do {
       let database = try DatabaseQueue(configuration: DatabaseFile.configuration)
       try Schema.migrator.migrate(database)
-      return HistoryStore(database: database, cache: MemoryCache(), key: try key ?? RedactionKey.random())
+      return HistoryStore(database: database, key: try key ?? RedactionKey.random())
     } catch {
       throw HistoryError(error, file: "the history in memory")
     }
+  }
+
+  private init(database: DatabaseQueue, cache: MemoryCache, key: RedactionKey) {
+    self.database = database
+    self.cache = cache
+    self.key = key
+  }
+
+  /// Creates a store on a database that has the schema already and that no other store uses.
+  package init(database: DatabaseQueue, key: RedactionKey) {
+    self.init(database: database, cache: MemoryCache(), key: key)
   }
 
   /// Whether it outlives the process.

@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func `a client that sends nothing, or only half a head, is disconnected`() async throws {
-    try await GatewayHarness(callers: Self.short).run { client in
+    try await GatewayHarness(clients: Self.short).run { client in
       let raw = RawClient(port: client.port)
       let nothing = try await raw.exchange("")
       #expect(nothing == "")
@@ -43,7 +43,7 @@ import Testing
 
   @Test(arguments: ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
   func `a body that does not arrive is answered with 408, and its bytes are released`(framing: String) async throws {
-    let harness = GatewayHarness(callers: Self.short)
+    let harness = GatewayHarness(clients: Self.short)
     try await harness.run { client in
       let answer = try await RawClient(port: client.port).exchange(RawClient.post(framing) + "3e8\r\n{\"model\":")
       #expect(answer.hasPrefix("HTTP/1.1 408 "), "\(answer)")
@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test func `a connection that waits for an answer is not idle`() async throws {
-    let (harness, replica, gate) = (GatewayHarness(callers: Self.short), ScriptedReplica(), Gate())
+    let (harness, replica, gate) = (GatewayHarness(clients: Self.short), ScriptedReplica(), Gate())
     try await replica.run(answer: { _ in
       await gate.pass()
       return ScriptedReplica.completion("late")

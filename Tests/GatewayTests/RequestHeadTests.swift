@@ -84,7 +84,7 @@ import Testing
       }
       #expect(answer.hasPrefix("HTTP/1.1 401 ") && answer.lowercased().contains("connection: close"))
       // Its body was discarded as it arrived.
-      #expect(harness.callers.heldBytes == 0)
+      #expect(harness.clients.heldBytes == 0)
     }
   }
 

@@ -1,8 +1,6 @@
-import Controller
-import GRDB
-import Synchronization
-
-@testable import History
+internal import GRDB
+internal import History
+internal import Synchronization
 
 /// A history in memory whose process can be killed: once it is dead, nothing more is committed, as after `kill -9`, and
 /// what was committed before is what the next process finds.
@@ -39,7 +37,7 @@ final class MortalHistory: TransactionObserver, Sendable {
   }
 
   /// What a process that starts now opens.
-  func open() -> HistoryStore { HistoryStore(database: database, cache: MemoryCache(), key: key) }
+  func open() -> HistoryStore { HistoryStore(database: database, key: key) }
 
   /// Counts the commits from here on.
   func count(dyingAt death: Death? = nil) {

@@ -1,9 +1,9 @@
-import Controller
-import ControllerKit
-import Endpoints
-import History
-import Planning
-import TestKit
+internal import Controller
+internal import ControllerKit
+internal import Endpoints
+internal import History
+internal import Planning
+internal import TestKit
 
 extension ControllerRig {
   /// Everything about these endpoints that has to be the same whatever failed on the way, one line each.
