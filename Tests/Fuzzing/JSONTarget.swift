@@ -33,10 +33,10 @@ extension FuzzTarget {
         throw BrokenProperty("what is written reads back as the same value, and is written the same again")
       }
     }
-    // With a key twice and nested too deep, the reader of manifests refuses what servers may send.
+    // The reader of manifests refuses some of what servers may send: a key twice, an unpaired surrogate.
     do throws(YAMLError) {
       _ = try YAMLParser.jsonDocuments(in: bytes, file: "fuzz.json")
-    } catch  where !["appears twice", "nested", "duplicate", "deep"].contains(where: error.message.contains) {
+    } catch  where !["duplicate key", "nested", "surrogate"].contains(where: error.message.contains) {
       throw BrokenProperty("both readers of JSON accept it; one says \(error)")
     } catch {}
     return true

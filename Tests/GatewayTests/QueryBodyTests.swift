@@ -29,10 +29,11 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
 
   @Test(arguments: [
     "", "[]", "{", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{"a":1}}"#, #"{"a":"x}"#, #"{"a":[1,2}"#, #"{a:1}"#,
-    #"{"model":"a","model":"b"}"#, #"{"a":1 "b":2}"#, "null",
+    #"{"model":"a","model":"b"}"#, #"{"a":1 "b":2}"#, "null", #"{"\"#, #"{"a\"#, #"{"a":"\"#, #"{"a":["\"#,
   ])
-  func `a body that is not a JSON object is refused`(text: String) {
-    #expect(throws: QueryBody.Malformed.self) { try scan(text) }
+  func `a body that is not a JSON object is refused, with a place in the body`(text: String) throws {
+    let error = try #require(throws: QueryBody.Malformed.self) { try scan(text) }
+    #expect((0...text.utf8.count).contains(error.offset), "\(error)")
   }
 
   @Test func `a refusal includes the position`() {

@@ -171,7 +171,7 @@ private struct TopLevelScanner {
         return hasEscapes
       case UInt8(ascii: "\\"):
         hasEscapes = true
-        position += 2
+        position = min(position + 2, input.count)
       default:
         position += 1
       }
