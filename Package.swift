@@ -43,6 +43,7 @@ let package = Package(
     .target(name: "LibCurl", dependencies: ["CCurl"]),
     .target(name: "LibCrypto", dependencies: ["CCrypto"]),
     .target(name: "CanonicalJSON"),
+    .target(name: "FileSystem"),
 
     // Pure: values in, values out
     .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON"]),
@@ -50,14 +51,17 @@ let package = Package(
     .target(name: "Scheduling"),
 
     // Wire and storage
-    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON"]),
+    .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "FileSystem"]),
     .target(name: "ModelRegistry", dependencies: ["ServingAPI", "Endpoints", "LibCurl"]),
-    .target(name: "Storage", dependencies: [grdb]),
-    .target(name: "History", dependencies: ["Storage", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
+    .target(name: "Storage", dependencies: ["FileSystem", grdb]),
+    .target(
+      name: "History",
+      dependencies: ["Storage", "FileSystem", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
       name: "Gateway",
       dependencies: [
-        "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1, httpTypes, logging,
+        "Scheduling", "CanonicalJSON", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+        httpTypes, logging,
       ]),
 
     // The two long-lived halves; they meet only in the wire protocol
@@ -65,14 +69,15 @@ let package = Package(
       name: "Controller",
       dependencies: [
         "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
-        "ModelRegistry", "History", "Gateway", "CFileSystem", hummingbird, hummingbirdCore, nioCore, httpTypes,
+        "ModelRegistry", "History", "Gateway", "FileSystem", "CFileSystem", hummingbird, hummingbirdCore, nioCore,
+        httpTypes,
         serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "ServingAPI", "Storage", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto",
+        "Gateway", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto",
         "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
@@ -83,7 +88,8 @@ let package = Package(
       dependencies: [
         "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints",
         "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle, logging,
+        "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle,
+        logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),

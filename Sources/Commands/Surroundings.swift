@@ -1,3 +1,4 @@
+internal import FileSystem
 internal import LibCurl
 package import ServingAPI
 internal import UnixSignals
@@ -99,7 +100,7 @@ private func readStandardInput() throws -> [UInt8] {
     } else if count == 0 {
       return input
     } else if errno != EINTR {
-      throw ErrorReport("cannot read standard input: \(String(cString: strerror(errno)))")
+      throw ErrorReport("cannot read standard input: \(SystemError.last)")
     }
   }
 }

@@ -2,14 +2,7 @@
 /// engine's flags, which a replica's command line shows anyway. Everything else may be a secret.
 package enum PublicValue {
   package static func isPublic(variable: String, value: String) -> Bool {
-    isSecretReference(value) || variable == EngineArguments.variable && !holdsCredential(value)
-  }
-
-  /// Whether the value is exactly one reference, `{{secrets/scope/key}}`.
-  package static func isSecretReference(_ value: String) -> Bool {
-    guard value.hasPrefix("{{secrets/"), value.hasSuffix("}}") else { return false }
-    let parts = value.dropFirst("{{secrets/".count).dropLast(2).split(separator: "/", omittingEmptySubsequences: false)
-    return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && !$0.contains { "{} ".contains($0) } }
+    SecretReference(value) != nil || variable == EngineArguments.variable && !holdsCredential(value)
   }
 
   /// Whether flags may contain a credential: vLLM has `--api-key` and `--hf-token`, and a URL may contain a password.

@@ -1,5 +1,5 @@
+internal import FileSystem
 internal import LibCrypto
-internal import Storage
 
 #if canImport(Darwin)
   internal import Darwin
@@ -39,8 +39,8 @@ package struct RedactionKey: Sendable {
   static func load(file: String) throws(HistoryError) -> RedactionKey {
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
-      let cause = errno
-      guard cause == ENOENT else { throw unusable(file, systemWords(cause)) }
+      let error = SystemError.last
+      guard error.code == ENOENT else { throw unusable(file, "\(error)") }
       return try create(file: file)
     }
     defer { close(descriptor) }
@@ -52,18 +52,14 @@ package struct RedactionKey: Sendable {
     return RedactionKey(bytes: Array(bytes.prefix(byteCount)))
   }
 
-  /// Writes a new key beside the file and moves it into place, so that a crash leaves no partial key.
   private static func create(file: String) throws(HistoryError) -> RedactionKey {
     let bytes: [UInt8]
     do { bytes = try SecureRandom.bytes(count: byteCount) } catch { throw unusable(file, "\(error)") }
-    let draft = file + ".new"
-    unlink(draft)
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw unusable(file, systemWords(errno)) }
-    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
-    let cause = errno
-    close(descriptor)
-    guard isWritten, rename(draft, file) == 0 else { throw unusable(file, systemWords(isWritten ? errno : cause)) }
+    do throws(SystemError) {
+      try AtomicFile.replace(file, with: bytes)
+    } catch {
+      throw unusable(file, "\(error)")
+    }
     return RedactionKey(bytes: bytes)
   }
 

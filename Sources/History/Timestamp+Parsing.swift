@@ -1,3 +1,4 @@
+internal import Endpoints
 package import Planning
 
 extension Timestamp {
@@ -16,18 +17,10 @@ extension Timestamp {
       let minute = number(14..<16), let second = number(17..<19),
       let fraction = bytes.count == 24 ? number(20..<23) : 0, (1...12).contains(month)
     else { return nil }
-    let seconds = Self.days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+    let days = GregorianDate(year: year, month: month, day: day).daysSince1970
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second
     self.init(milliseconds: seconds * 1000 + fraction)
     // A wrong separator, 31 June or hour 25 is not formatted in the same way.
     guard self.text(withMilliseconds: bytes.count == 24) == text else { return nil }
-  }
-
-  /// Returns the days since 1970-01-01, counted in years that begin in March, so that a leap day comes last; 400 of
-  /// them have 146,097.
-  private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-    let marchYear = (month > 2 ? year : year - 1) + 400
-    let (era, yearOfEra) = marchYear.quotientAndRemainder(dividingBy: 400)
-    let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
-    return (era - 1) * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 }

@@ -1,18 +1,13 @@
+internal import FileSystem
 internal import FoundationEssentials
-
-#if canImport(Darwin)
-  internal import Darwin
-#else
-  internal import Glibc
-#endif
 
 extension Error {
   /// The operating system's message for a failed file operation, if the error is one: `Permission denied` instead of a
   /// domain and a number.
   package var systemWords: String {
-    if let error = self as? POSIXError { return words(of: error.code.rawValue) }
+    if let error = self as? POSIXError { return SystemError(code: error.code.rawValue).description }
     guard let error = self as? CocoaError else { return "\(self)" }
-    if let cause = error.underlying as? POSIXError { return words(of: cause.code.rawValue) }
+    if let cause = error.underlying as? POSIXError { return SystemError(code: cause.code.rawValue).description }
     switch error.code {
     case .fileNoSuchFile, .fileReadNoSuchFile: return "No such file or directory"
     case .fileReadNoPermission, .fileWriteNoPermission: return "Permission denied"
@@ -27,5 +22,3 @@ extension Error {
     }
   }
 }
-
-private func words(of code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,3 +1,4 @@
+import FileSystem
 import FoundationEssentials
 import Glibc
 import LibCrypto
@@ -66,7 +67,7 @@ final class DataDirectory: Sendable {
     let descriptor = open(settings.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw PlaneStartError(
-        message: "\(settings.lockPath) cannot be opened: \(String(cString: strerror(errno)))",
+        message: "\(settings.lockPath) cannot be opened: \(SystemError.last)",
         advice: "check the permissions of the data directory, or use another one with --data")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

@@ -1,3 +1,4 @@
+internal import FileSystem
 package import GRDB
 
 #if canImport(Darwin)
@@ -47,7 +48,7 @@ package struct DatabaseFile: Sendable {
   private func prepare() throws {
     var status = stat()
     guard stat(place.path, &status) == 0 else {
-      guard errno == ENOENT else { throw StorageError(.cannotOpen, "cannot open \(place.path): \(systemWords(errno))") }
+      guard errno == ENOENT else { throw StorageError(.cannotOpen, "cannot open \(place.path): \(SystemError.last)") }
       return try make()
     }
     guard status.st_mode & S_IFMT == S_IFREG else { throw place.damaged("it is not a regular file") }
@@ -68,7 +69,7 @@ package struct DatabaseFile: Sendable {
       let descriptor = openFile(draft)
       guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
         throw StorageError(
-          .cannotOpen, "cannot open \(place.path): \(systemWords(errno))",
+          .cannotOpen, "cannot open \(place.path): \(SystemError.last)",
           next: "check the owner of its directory, or use another directory with \(place.option)")
       }
       close(descriptor)
@@ -76,7 +77,7 @@ package struct DatabaseFile: Sendable {
       try migrator.migrate(database)
       try database.close()
       guard rename(draft, place.path) == 0 else {
-        throw StorageError(.cannotOpen, "cannot create \(place.path): \(systemWords(errno))")
+        throw StorageError(.cannotOpen, "cannot create \(place.path): \(SystemError.last)")
       }
     } catch {
       for suffix in leftovers { unlink(draft + suffix) }

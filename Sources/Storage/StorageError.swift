@@ -80,12 +80,3 @@ package struct StoragePlace: Hashable, Sendable {
       next: "restore the file from a backup, or move it away\(loss.isEmpty ? "" : " (\(loss))")")
   }
 }
-
-/// Returns the operating system's message for an error number.
-package func systemWords(_ code: Int32) -> String { String(cString: strerror(code)) }
-
-#if canImport(Darwin)
-  internal import Darwin
-#else
-  internal import Glibc
-#endif

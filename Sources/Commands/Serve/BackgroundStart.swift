@@ -1,4 +1,5 @@
 internal import CSpawn
+internal import FileSystem
 internal import Glibc
 internal import ServingPlane
 
@@ -13,7 +14,7 @@ enum BackgroundStart {
   /// - Returns: the exit status; 0 if the plane is serving.
   static func run(_ arguments: [String]) throws -> Int32 {
     var ends: [CInt] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw failure("cannot create a pipe", String(cString: strerror(errno))) }
+    guard pipe(&ends) == 0 else { throw failure("cannot create a pipe", SystemError.last.description) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let child = try spawn(arguments.filter { $0 != flag }, telling: ends[1])
     close(ends[1])

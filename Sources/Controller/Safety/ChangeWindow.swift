@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import FoundationEssentials
 internal import FoundationInternationalization
 package import Planning
@@ -26,7 +27,7 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
 
   /// Returns whether a change is allowed at this moment.
   package func isOpen(at moment: Timestamp) -> Bool {
-    let second = moment.milliseconds.dividedDown(by: 1000)
+    let second = moment.milliseconds.flooredQuotient(by: 1000)
     return Self.isInCalendar(moment) && isOpen(onClock: second + offset(atSecond: second))
   }
 
@@ -34,7 +35,7 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
   package func nextOpening(after moment: Timestamp) -> Timestamp? {
     guard days.count < 7 || start != 0 || end != Self.day, Self.isInCalendar(moment) else { return nil }
     // In whole seconds: windows begin at minutes, and clocks change at seconds.
-    var second = moment.milliseconds.dividedDown(by: 1000)
+    var second = moment.milliseconds.flooredQuotient(by: 1000)
     // A week and a day contain an opening, unless the clocks skip it; then the next week does.
     let last = second + 3 * 7 * 86_400
     while second < last {
@@ -55,18 +56,18 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
 
   /// - Parameter clock: the local time, as seconds since the local beginning of 1970.
   private func isOpen(onClock clock: Int64) -> Bool {
-    let minute = Int(clock.dividedDown(by: 60))
-    let (today, time) = (minute.dividedDown(by: Self.day), minute.remainderDown(by: Self.day))
+    let minute = Int(clock.flooredQuotient(by: 60))
+    let (today, time) = (minute.flooredQuotient(by: Self.day), minute.flooredRemainder(by: Self.day))
     if end > start { return begins(on: today) && (start..<end).contains(time) }
     return time >= start ? begins(on: today) : time < end && begins(on: today - 1)
   }
 
   /// 1 January 1970 was a Thursday.
-  private func begins(on day: Int) -> Bool { days.contains((day + 3).remainderDown(by: 7)) }
+  private func begins(on day: Int) -> Bool { days.contains((day + 3).flooredRemainder(by: 7)) }
 
   /// Returns the next second at which the window opens by a clock with a constant offset.
   private func firstStart(after second: Int64, offset: Int64) -> Int64? {
-    let today = Int((second + offset).dividedDown(by: 86_400))
+    let today = Int((second + offset).flooredQuotient(by: 86_400))
     return (today...today + 7).lazy
       .filter { begins(on: $0) }
       .map { Int64($0) * 86_400 + Int64(start) * 60 - offset }
@@ -101,15 +102,4 @@ package struct ChangeWindow: Hashable, Sendable, CustomStringConvertible {
   private static func isInCalendar(_ moment: Timestamp) -> Bool { moment.milliseconds.magnitude < 1 << 52 }
 
   private static func moment(_ second: Int64) -> Timestamp { Timestamp(milliseconds: second * 1000) }
-}
-
-extension BinaryInteger {
-  /// Returns the quotient, rounded down even below zero.
-  fileprivate func dividedDown(by divisor: Self) -> Self {
-    let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-    return remainder < 0 ? quotient - 1 : quotient
-  }
-
-  /// Returns the remainder of ``dividedDown(by:)``, never below zero.
-  fileprivate func remainderDown(by divisor: Self) -> Self { self - dividedDown(by: divisor) * divisor }
 }

@@ -1,6 +1,8 @@
 internal import CDispatch  // the compiler finds stat(2) here
+internal import FileSystem
 internal import FoundationEssentials
 package import Planning
+internal import ServingAPI
 internal import Synchronization
 
 #if canImport(Darwin)
@@ -121,7 +123,7 @@ package final class FileLease: Lease {
 
   private func failure(_ what: String) -> LeaseError {
     LeaseError(
-      message: "the lease \(path) \(what): \(String(cString: strerror(errno)))",
+      message: "the lease \(path) \(what): \(SystemError.last)",
       next: "check the state directory, or use another one with --state DIR")
   }
 
@@ -194,14 +196,8 @@ package final class FileLease: Lease {
     return "\(name.prefix(160))-\(String(hash, radix: 16))"
   }
 
+  /// Encodes the dash too, which separates the parts of the name.
   private static func escaped(_ text: Substring) -> String {
-    text.utf8.map { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"):
-        String(UnicodeScalar(byte))
-      default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }
-    }.joined()
+    PercentEncoding.encode(String(text)).replacing("-", with: "%2D").replacing("~", with: "%7E")
   }
 }

@@ -1,3 +1,5 @@
+internal import FileSystem
+
 #if canImport(Darwin)
   internal import Darwin
 #else
@@ -19,14 +21,13 @@ package struct PauseFile: Hashable, Sendable {
   package func reason() -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      let code = errno
-      if code == ENOENT { return nil }
-      return "\(path) cannot be read: \(Self.words(of: code))"
+      let error = SystemError.last
+      return error.code == ENOENT ? nil : "\(path) cannot be read: \(error)"
     }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 1024)
     let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-    guard count >= 0 else { return "\(path) cannot be read: \(Self.words(of: errno))" }
+    guard count >= 0 else { return "\(path) cannot be read: \(SystemError.last)" }
     let line = String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
     let shown = line.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } }
     return shown.isEmpty ? "\(path) exists and gives no reason" : shown.joined(separator: " ")
@@ -35,18 +36,10 @@ package struct PauseFile: Hashable, Sendable {
   /// Pauses, or changes the reason. Concurrent readers find the old file or the new one, never half of it.
   /// - Throws: ``PauseFileError`` if the file cannot be written; an old one stays unchanged.
   package func pause(reason: String) throws(PauseFileError) {
-    let draft = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).tmp"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw failure("cannot be written", errno) }
-    let bytes = Array("\(reason)\n".utf8)
-    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    let isComplete = written == bytes.count && fsync(descriptor) == 0
-    let cause = isComplete ? 0 : errno
-    close(descriptor)
-    guard isComplete, rename(draft, path) == 0 else {
-      let code = isComplete ? errno : cause
-      unlink(draft)
-      throw failure("cannot be written", code)
+    do throws(SystemError) {
+      try AtomicFile.replace(path, with: Array("\(reason)\n".utf8), mode: 0o644)
+    } catch {
+      throw failure("cannot be written", error)
     }
   }
 
@@ -54,16 +47,14 @@ package struct PauseFile: Hashable, Sendable {
   /// - Throws: ``PauseFileError`` if the file cannot be removed.
   package func resume() throws(PauseFileError) {
     guard unlink(path) != 0, errno != ENOENT else { return }
-    throw failure("cannot be removed", errno)
+    throw failure("cannot be removed", .last)
   }
 
-  private func failure(_ what: String, _ code: Int32) -> PauseFileError {
+  private func failure(_ what: String, _ error: SystemError) -> PauseFileError {
     PauseFileError(
-      message: "the pause file \(path) \(what): \(Self.words(of: code))",
+      message: "the pause file \(path) \(what): \(error)",
       next: "check that its directory exists and is writable")
   }
-
-  private static func words(of code: Int32) -> String { String(cString: strerror(code)) }
 }
 
 /// Why a controller could not be paused or resumed.

@@ -1,4 +1,5 @@
 internal import CDispatch  // the compiler finds readdir(3) here
+internal import FileSystem
 internal import Glibc
 
 /// The names in a directory, with what its listing says about each.
@@ -41,5 +42,5 @@ enum DirectoryList {
 struct UnlistedDirectory: Error {
   let code: Int32
 
-  var words: String { Controller.words(ofError: code) }
+  var words: String { SystemError(code: code).description }
 }

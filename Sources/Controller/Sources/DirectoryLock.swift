@@ -1,3 +1,4 @@
+internal import FileSystem
 internal import Glibc
 
 /// Restricts a directory to one reader at a time, across processes.
@@ -10,12 +11,12 @@ enum DirectoryLock {
     try makeDirectory(directory + "/home")
     let file = directory + "/lock"
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw GitFailure("\(file): \(words(ofError: errno))") }
+    guard descriptor >= 0 else { throw GitFailure("\(file): \(SystemError.last)") }
     // Closing releases the lock in any case.
     defer { close(descriptor) }
     let start = ContinuousClock.now
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      guard errno == EWOULDBLOCK || errno == EINTR else { throw GitFailure("\(file): \(words(ofError: errno))") }
+      guard errno == EWOULDBLOCK || errno == EINTR else { throw GitFailure("\(file): \(SystemError.last)") }
       guard ContinuousClock.now - start < limit else {
         throw GitFailure("another process has held \(file) for \(limit)")
       }
@@ -34,7 +35,7 @@ func makeDirectory(_ path: String) throws(GitFailure) {
     // For an existing parent, the error may be EROFS or EACCES; only a missing one is a failure.
     let code = errno
     guard FileIdentity(of: partial) != nil else {
-      throw GitFailure("cannot create the directory \(partial): \(words(ofError: code))")
+      throw GitFailure("cannot create the directory \(partial): \(SystemError(code: code))")
     }
   }
 }

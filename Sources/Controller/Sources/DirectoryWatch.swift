@@ -1,4 +1,5 @@
 internal import CDispatch  // the compiler finds stat(2) here
+internal import FileSystem
 internal import Glibc
 internal import Synchronization
 
@@ -202,7 +203,7 @@ package final class DirectoryWatch: Sendable {
       default: "fix this error"
       }
     return
-      "cannot watch all manifests for changes (\(words(ofError: code))): changes are picked up at the next interval; to "
+      "cannot watch all manifests for changes (\(SystemError(code: code))): changes are picked up at the next interval; to "
       + "pick them up at once, \(advice)"
   }
 

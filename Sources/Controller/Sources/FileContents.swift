@@ -1,4 +1,5 @@
 internal import CDispatch  // the compiler finds stat(2) here
+internal import FileSystem
 internal import Glibc
 
 /// A file's bytes, and the identity of the file at that time.
@@ -67,5 +68,5 @@ struct UnreadableFile: Error {
   static let tooLarge = UnreadableFile(
     words: "it is larger than \(FileContents.largestFile >> 20) MiB, the limit for a manifest")
 
-  init(_ code: Int32) { words = "cannot read it: \(Controller.words(ofError: code))" }
+  init(_ code: Int32) { words = "cannot read it: \(SystemError(code: code))" }
 }

@@ -40,6 +40,3 @@ package struct FileIdentity: Hashable, Sendable {
     Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }
-
-/// Returns the system's message for an error number.
-func words(ofError code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import ServingAPI
 
 /// The remote repository, with the secrets in its address removed.
 ///
@@ -70,8 +71,8 @@ package struct GitRemote: Hashable, Sendable {
     } else {
       self.init(
         address: "\(scheme)://\(host)\(path)", shown: "\(scheme)://\(userinfo == nil ? "" : "***@")\(host)\(path)",
-        transport: scheme == "https" ? .https : .http, user: user.map(Self.decoded),
-        password: password.map(Self.decoded),
+        transport: scheme == "https" ? .https : .http, user: user.map(PercentEncoding.decode),
+        password: password.map(PercentEncoding.decode),
         origin: "\(scheme)://\(host)", host: host, secrets: [password ?? user].compactMap(\.self))
     }
   }
@@ -87,7 +88,7 @@ package struct GitRemote: Hashable, Sendable {
     self.password = password
     self.origin = origin
     self.host = host
-    self.secrets = (secrets + secrets.map(Self.decoded)).filter { !$0.isEmpty }
+    self.secrets = (secrets + secrets.map(PercentEncoding.decode)).filter { !$0.isEmpty }
   }
 
   /// Parses `git@host:path`, or a path on this machine.
@@ -115,22 +116,5 @@ package struct GitRemote: Hashable, Sendable {
     let name = host.prefix { $0 != ":" }
     // All of 127.0.0.0/8, but not a name that begins like it.
     return name == "localhost" || name.hasPrefix("127.") && name.allSatisfy { "0123456789.".contains($0) }
-  }
-
-  /// Decodes `%40` and the like; other text is returned unchanged.
-  private static func decoded(_ text: String) -> String {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2,
-        let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-      {
-        bytes.append(code)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

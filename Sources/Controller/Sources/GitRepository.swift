@@ -1,3 +1,4 @@
+internal import FileSystem
 internal import FoundationEssentials
 internal import Glibc
 
@@ -77,7 +78,7 @@ struct GitRepository: Sendable {
             + ["+\(Self.currentRef):\(Self.currentRef)"], in: fresh, limit: limits.local)
       }
       remove(place)
-      guard rename(fresh, place) == 0 else { throw GitFailure("\(place): \(words(ofError: errno))") }
+      guard rename(fresh, place) == 0 else { throw GitFailure("\(place): \(SystemError.last)") }
       return commit
     } catch let second as GitFailure {
       remove(fresh)

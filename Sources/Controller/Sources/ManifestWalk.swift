@@ -1,4 +1,5 @@
 internal import CDispatch  // the compiler finds stat(2) here
+internal import FileSystem
 internal import Glibc
 
 /// The files that a path stands for: itself, or, for a directory, all `.yaml`, `.yml` and `.json` files below it in the
@@ -59,7 +60,7 @@ struct ManifestWalk {
   private mutating func begin(_ path: String, name: String, _ excluded: [IgnorePattern]) {
     var status = stat()
     let isLink = lstat(path, &status) == 0 && Self.kind(status) == S_IFLNK
-    guard stat(path, &status) == 0 else { return fail(name, "cannot read it: \(words(ofError: errno))") }
+    guard stat(path, &status) == 0 else { return fail(name, "cannot read it: \(SystemError.last)") }
     guard Self.kind(status) == S_IFDIR else {
       return entries.append(
         .file(
@@ -159,7 +160,7 @@ struct ManifestWalk {
     let isDirectory = code == 0 && kind == S_IFDIR
     if rules.leavesOut(place.segments, isDirectory: isDirectory || (isLink && code != 0)) { return }
     guard code == 0 else {
-      return fail(place.name, "\(isLink ? "cannot follow this link" : "cannot read it"): \(words(ofError: code))")
+      return fail(place.name, "\(isLink ? "cannot follow this link" : "cannot read it"): \(SystemError(code: code))")
     }
     switch kind {
     case S_IFDIR:

@@ -124,11 +124,11 @@ extension TextMapRule {
       return nil
     },
     value: TextRule(longest: 65_536, isSecret: true) { value in
-      guard value.utf8.starts(with: "{{".utf8), !isSecretReference(value) else { return nil }
+      guard SecretReference.isMeant(by: value), SecretReference(value) == nil else { return nil }
       return Fault("is not a valid secret reference of the serving API", suggestion: "write {{secrets/scope/key}}")
     },
     checkEntry: { name, value in
-      guard !value.isEmpty, !value.utf8.starts(with: "{{".utf8), isNameOfSecret(name) else { return nil }
+      guard !value.isEmpty, !SecretReference.isMeant(by: value), isNameOfSecret(name) else { return nil }
       return Fault(
         "looks like a plaintext secret", suggestion: "use a reference to a stored one: {{secrets/scope/key}}",
         severity: .warning)
@@ -136,17 +136,5 @@ extension TextMapRule {
 
   private static func isNameOfSecret(_ name: String) -> Bool {
     ["TOKEN", "KEY", "SECRET", "PASSWORD"].contains { name == $0 || name.hasSuffix("_" + $0) }
-  }
-
-  /// Whether the value is exactly `{{secrets/scope/key}}`.
-  private static func isSecretReference(_ value: String) -> Bool {
-    let bytes = value.utf8
-    guard bytes.count > 12, bytes.starts(with: "{{secrets/".utf8), bytes.suffix(2).elementsEqual("}}".utf8) else {
-      return false
-    }
-    let name = bytes.dropFirst(10).dropLast(2)
-    let isClean = name.allSatisfy { $0 > UInt8(ascii: " ") && $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}") }
-    let slashes = name.count { $0 == UInt8(ascii: "/") }
-    return isClean && slashes == 1 && name.first != UInt8(ascii: "/") && name.last != UInt8(ascii: "/")
   }
 }

@@ -1,3 +1,4 @@
+internal import FileSystem
 internal import Glibc
 internal import NIOCore
 
@@ -38,7 +39,7 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
     case EACCES: ("this user is not allowed to listen on \(address)", "specify a port above 1023 with \(portOption)")
     default:
       (
-        "\(program) cannot listen on \(address): \(String(cString: strerror(error.errnoCode)))",
+        "\(program) cannot listen on \(address): \(SystemError(code: error.errnoCode))",
         "try another \(portOption)"
       )
     }

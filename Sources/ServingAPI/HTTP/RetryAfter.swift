@@ -1,3 +1,4 @@
+internal import Endpoints
 package import LibCurl
 
 /// How long a server asks clients to wait: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
@@ -32,19 +33,9 @@ enum HTTPDate {
     guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
       (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
     else { return nil }
-    return days(year: year, month: Int64(month + 1), day: day) * 86_400 + hour * 3600 + minute * 60 + second
+    let date = GregorianDate(year: year, month: Int64(month + 1), day: day)
+    return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second
   }
 
   private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
-  /// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March, so that a leap day comes
-  /// last.
-  private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
-    let marchYear = month > 2 ? year : year - 1
-    let era = marchYear / 400
-    let yearOfEra = marchYear % 400
-    let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
-    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    return era * 146_097 + dayOfEra - 719_468
-  }
 }

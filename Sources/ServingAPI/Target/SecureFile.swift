@@ -1,3 +1,5 @@
+internal import FileSystem
+
 #if canImport(Glibc)
   internal import Glibc
 #elseif canImport(Musl)
@@ -101,17 +103,10 @@ package enum SecureFile {
 
   /// Replaces the file with one of mode 0600, so that a reader sees the old one or the new one, complete.
   static func replace(_ path: String, with bytes: [UInt8]) throws(TargetError) {
-    let draft = "\(path).\(getpid())"
-    _ = unlink(draft)
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw failed("write", draft) }
-    let isWritten = write(bytes, to: descriptor) && fsync(descriptor) == 0
-    let reason = errno
-    close(descriptor)
-    guard isWritten, rename(draft, path) == 0 else {
-      let error = failed("write", path, reason: isWritten ? errno : reason)
-      _ = unlink(draft)
-      throw error
+    do throws(SystemError) {
+      try AtomicFile.replace(path, with: bytes)
+    } catch {
+      throw failed("write", path, error)
     }
   }
 
@@ -119,17 +114,11 @@ package enum SecureFile {
   ///
   /// - Returns: false if something already exists at the path.
   static func create(_ path: String, with bytes: [UInt8]) throws(TargetError) -> Bool {
-    let draft = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw failed("write", path) }
-    let isWritten = write(bytes, to: descriptor) && fsync(descriptor) == 0
-    let reason = errno
-    close(descriptor)
-    defer { _ = unlink(draft) }
-    guard isWritten else { throw failed("write", path, reason: reason) }
-    if link(draft, path) == 0 { return true }
-    guard errno == EEXIST else { throw failed("write", path) }
-    return false
+    do throws(SystemError) {
+      return try AtomicFile.create(path, with: bytes)
+    } catch {
+      throw failed("write", path, error)
+    }
   }
 
   /// Removes the file; a missing one is not an error.
@@ -175,17 +164,6 @@ package enum SecureFile {
     }
   }
 
-  private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return false }
-      rest = rest.dropFirst(count)
-    }
-    return true
-  }
-
   private static func check(_ status: stat, _ path: String) throws(TargetError) {
     guard status.st_uid == userID else { throw notOurs(path, "it belongs to user \(status.st_uid)") }
     guard status.st_mode & 0o077 == 0 else {
@@ -197,17 +175,12 @@ package enum SecureFile {
     TargetError("\(path) is not trusted: \(reason)", advice: "remove it, or restrict its permissions (chmod go=)")
   }
 
-  private static func failed(_ verb: String, _ path: String, reason: Int32 = errno) -> TargetError {
-    TargetError(
-      "cannot \(verb) \(path): \(String(cString: strerror(reason)))", advice: "check the path and its permissions")
+  private static func failed(_ verb: String, _ path: String, _ error: SystemError = .last) -> TargetError {
+    TargetError("cannot \(verb) \(path): \(error)", advice: "check the path and its permissions")
   }
 }
 
-// Inside the enum, its own `read` and `write` hide the system's.
+// Inside the enum, its own `read` hides the system's.
 private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
   read(descriptor, buffer, count)
-}
-
-private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int {
-  write(descriptor, buffer, count)
 }

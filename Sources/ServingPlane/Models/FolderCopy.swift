@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 
 /// Takes over a folder without moving it. Large files are hard-linked if the file system allows it, so that weights are
@@ -101,7 +102,7 @@ struct FolderCopy: Sendable {
     let full = cause == ENOSPC || cause == EDQUOT
     return ModelError(
       code: .storage,
-      description: "\(what): \(String(cString: strerror(cause)))"
+      description: "\(what): \(SystemError(code: cause))"
         + (full ? ". Nothing was kept; free space on the disk of \(target) and register the model again" : ""))
   }
 

@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 
 /// The contents of a folder to be registered, checked as a whole before anything is taken.
@@ -81,7 +82,7 @@ struct FolderSurvey: Sendable {
 
   private func target(of link: String, shown: String) throws(ModelError) -> String {
     guard let real = ResolvedPath.of(link) else {
-      throw invalid("\(shown) is a broken link (\(String(cString: strerror(errno))))")
+      throw invalid("\(shown) is a broken link (\(SystemError.last))")
     }
     if real == root || real.hasPrefix(root + "/") || Self.isOfSameCache(real, root: root) { return real }
     try refuse(real, shown)
@@ -135,7 +136,7 @@ struct FolderSurvey: Sendable {
   }
 
   private func unreadable(_ path: String) -> ModelError {
-    invalid("\(path) cannot be read: \(String(cString: strerror(errno)))")
+    invalid("\(path) cannot be read: \(SystemError.last)")
   }
 
   private func invalid(_ description: String) -> ModelError { ModelError(code: .invalid, description: description) }

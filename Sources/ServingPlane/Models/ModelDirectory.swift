@@ -1,4 +1,5 @@
 import CanonicalJSON
+import FileSystem
 import FoundationEssentials
 import Glibc
 import LibCrypto
@@ -200,7 +201,7 @@ final class ModelDirectory: Sendable {
     }
     guard let folder = ResolvedPath.of(source) else {
       throw ModelError(
-        code: .invalid, description: "the source \(source) cannot be read: \(String(cString: strerror(errno)))")
+        code: .invalid, description: "the source \(source) cannot be read: \(SystemError.last)")
     }
     var isDirectory = false
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory), isDirectory else {
@@ -240,7 +241,7 @@ final class ModelDirectory: Sendable {
       guard errno == ENOTEMPTY || errno == EEXIST else {
         throw ModelError(
           code: .storage,
-          description: "version \(number) cannot be moved into place: \(String(cString: strerror(errno)))")
+          description: "version \(number) cannot be moved into place: \(SystemError.last)")
       }
       if wanted != nil { throw taken(model, number) }
       number += 1
@@ -257,7 +258,7 @@ final class ModelDirectory: Sendable {
         try write(.object(aliases.mapValues { .int(Int64($0)) }), to: aside)
         guard rename(aside, aliasesPath(model)) == 0 else {
           throw ModelError(
-            code: .storage, description: "\(aliasesPath(model)) cannot be written: \(String(cString: strerror(errno)))")
+            code: .storage, description: "\(aliasesPath(model)) cannot be written: \(SystemError.last)")
         }
         return .success(())
       } catch {

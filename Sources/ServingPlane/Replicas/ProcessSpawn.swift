@@ -1,4 +1,5 @@
 package import CSpawn
+import FileSystem
 import Glibc
 
 /// Starts processes that outlive their parent: in their own session, with none of the parent's files open.
@@ -68,7 +69,7 @@ package enum ProcessSpawn {
     let code = withCStrings(arguments) { arguments in
       withCStrings(environment) { posix_spawn(&pid, executable, &actions, &attributes, arguments, $0) }
     }
-    guard code == 0 else { throw SpawnError(description: "\(executable): \(String(cString: strerror(code)))") }
+    guard code == 0 else { throw SpawnError(description: "\(executable): \(SystemError(code: code))") }
     return pid
   }
 

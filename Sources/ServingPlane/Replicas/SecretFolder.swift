@@ -33,21 +33,15 @@ struct SecretFolder: Sendable {
     }
   }
 
-  private struct Reference {
-    let scope: String
-    let key: String
-  }
-
-  private func reference(in value: String) throws(SecretError) -> Reference? {
+  private func reference(in value: String) throws(SecretError) -> SecretReference? {
     guard value.hasPrefix("{{") && value.hasSuffix("}}") else { return nil }
-    let parts = value.dropFirst(2).dropLast(2).trimming(" ").split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "secrets", parts.dropFirst().allSatisfy(isName) else {
+    guard let reference = SecretReference(value), isName(reference.scope), isName(reference.key) else {
       throw SecretError(description: "\(value) is not a valid secret reference; write {{secrets/SCOPE/KEY}}")
     }
-    return Reference(scope: String(parts[1]), key: String(parts[2]))
+    return reference
   }
 
-  private func read(_ reference: Reference) throws(SecretError) -> String {
+  private func read(_ reference: SecretReference) throws(SecretError) -> String {
     let file = "\(path)/\(reference.scope)/\(reference.key)"
     do {
       return try String(contentsOfFile: file, encoding: .utf8).trimming("\r\n")
@@ -59,7 +53,7 @@ struct SecretFolder: Sendable {
     }
   }
 
-  private func isName(_ text: Substring) -> Bool {
+  private func isName(_ text: String) -> Bool {
     !text.isEmpty && !text.hasPrefix(".")
       && text.utf8.allSatisfy {
         EnvironmentName.isValid("a" + String(decoding: [$0], as: UTF8.self)) || $0 == 45 || $0 == 46
