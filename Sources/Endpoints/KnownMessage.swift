@@ -47,19 +47,21 @@ package struct KnownMessage: Hashable, Sendable {
     let message = message.lowercased()
     // A memory limit is not a rate limit.
     let limits = ["memory limit exceeded", "memory limit has been exceeded", "exceeded memory limit"]
-    let passing = limits.reduce(message) { $0.replacing($1, with: "out of memory") }
+    let passing =
+      limits.contains(where: message.containsBytes)
+      ? limits.reduce(message) { $0.replacing($1, with: "out of memory") } : message
     return all.first { $0.cause == .theirs && $0.isSaid(by: passing) } ?? all.first { $0.isSaid(by: passing) }
   }
 
   /// Returns the server's words, introduced by their meaning in plain words unless they already say it.
   package func introducing(_ words: String) -> String {
     let said = words.lowercased()
-    return equivalents.contains { said.contains($0) } ? words : "\(plain): \(words)"
+    return equivalents.contains(where: said.containsBytes) ? words : "\(plain): \(words)"
   }
 
   private func isSaid(by message: String) -> Bool {
     signs.contains { parts in
-      isAbsence ? Self.holds(message, parts) : parts.allSatisfy { message.contains($0) }
+      parts.allSatisfy(message.containsBytes) && (!isAbsence || Self.holds(message, parts))
     }
   }
 
