@@ -135,6 +135,7 @@ let package = Package(
     .testTarget(name: "LibCryptoTests", dependencies: ["LibCrypto"]),
     .testTarget(name: "CanonicalJSONTests", dependencies: ["CanonicalJSON"]),
     .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing"]),
+    .testTarget(name: "FileSystemTests", dependencies: ["FileSystem"]),
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning", "Endpoints", "Exploration", "CanonicalJSON"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
