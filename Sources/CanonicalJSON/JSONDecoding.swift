@@ -190,7 +190,7 @@ private struct JSONReader {
     case UInt8(ascii: "r"): text.append(0x0D)
     case UInt8(ascii: "t"): text.append(0x09)
     case UInt8(ascii: "u"): text.append(contentsOf: String(try unicodeScalar()).utf8)
-    default: throw failure("unknown escape sequence in a string")
+    default: throw failure("invalid escape sequence in a string")
     }
   }
 

@@ -37,7 +37,7 @@ struct AnswerWait: Sendable {
   /// Returns why the answer had an error status, taking the state of the endpoint into account.
   func report(_ answer: ChatAnswer) async -> ErrorReport {
     await report(status: answer.status, words: answer.text)
-      ?? ErrorReport("\(endpoint) answered with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint))
+      ?? ErrorReport("\(endpoint) responded with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint))
   }
 
   // MARK: - While waiting
@@ -80,7 +80,7 @@ struct AnswerWait: Sendable {
       return ErrorReport(
         "\(endpoint) did not answer: it is not ready (\(EndpointState(live).text.lowercased()))", place: place,
         why: why,
-        next: "\"setpoint wait \(endpoint)\" waits until it is ready; \"setpoint logs \(endpoint)\" shows how it starts"
+        next: "\"setpoint wait \(endpoint)\" waits until it is ready; \"setpoint logs \(endpoint)\" shows its log"
       )
     }
     let what = status == nil ? "\(endpoint) did not answer in time" : "\(endpoint) did not answer the request"

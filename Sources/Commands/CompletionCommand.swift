@@ -5,7 +5,7 @@ struct CompletionCommand: ParsableCommand {
     commandName: "completion", abstract: "Print a shell completion script.",
     discussion: """
       Completes commands, options, files after -f, and endpoint names. Endpoint names come from the \
-      provider, which has two seconds to answer.
+      provider, with a timeout of two seconds for each request.
 
         bash: setpoint completion bash > ~/.local/share/bash-completion/completions/setpoint
         zsh:  setpoint completion zsh > ~/.zfunc/_setpoint      (with fpath+=~/.zfunc before compinit in ~/.zshrc)

@@ -10,7 +10,7 @@ struct DeleteCommand: AsyncParsableCommand {
     commandName: "delete", abstract: "Delete endpoints that belong to the fleet.",
     discussion: """
       An endpoint that belongs to another fleet, or to none, is not deleted; nor is one with deletionPolicy: Retain, unless \
-      --retained is given. As long as its manifest exists, the next apply creates the endpoint again.
+      --retained is given. As long as an endpoint has a manifest, the next apply creates it again.
       """)
 
   @Argument(help: "The endpoints' names.", completion: .endpoints) var names: [String]

@@ -20,7 +20,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   @Option(help: ArgumentHelp("Save the plan to a file for \"apply --plan\".", valueName: "PLAN"), completion: .file())
   var out: String?
   @Flag(help: "Also list ignored differences, with the reason for each.") var explain = false
-  @Flag(help: "Also run preflight checks: versions, permissions, weights against memory.") var preflight =
+  @Flag(help: "Also run preflight checks: versions, permissions, and whether weights fit in memory.") var preflight =
     false
   @OptionGroup var prices: PriceOptions
   @Flag(help: "Exit with 2 for changes and 1 for errors, as terraform plan does.") var detailedExitcode = false
@@ -75,7 +75,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
     } catch {
       throw ErrorReport(
         "cannot write the plan to \(path)", why: error.systemWords,
-        next: "name a file in a directory that exists and that you may write to")
+        next: "choose a file in an existing directory that you can write to")
     }
     let console = Surroundings.current.console
     console.note("saved; apply it with: \(console.suggestions.command(["apply", "--plan", path]))")

@@ -14,7 +14,7 @@ struct GetCommand: AsyncParsableCommand {
       response. A plain environment value that may be a credential is never printed.
       """)
 
-  @Argument(help: "Endpoint names. (default: all except the platform's own)", completion: .endpoints)
+  @Argument(help: "Endpoint names. (default: all except Databricks' own)", completion: .endpoints)
   var names: [String] = []
   @Option(name: .shortAndLong, help: "The output format.") var output = ListFormat.table
   @OptionGroup var prices: PriceOptions

@@ -25,7 +25,7 @@ struct HistoryCommand: AsyncParsableCommand {
     let events = events ? try await history.events(of: key) : []
     guard recorded.version > 0 else {
       throw ErrorReport(
-        "no history of \(name) at \(connection.target.url) in this state directory",
+        "no history for \(name) at \(connection.target.url) in this state directory",
         next: "history is kept on the machine that runs \"setpoint apply\"; select its directory with --state DIR")
     }
     switch output {

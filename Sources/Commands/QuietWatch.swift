@@ -56,7 +56,7 @@ final class QuietWatch: Sendable {
     let now = elapsed()
     return state.withLock { state in
       guard let call = state.call, now - state.lastWritten >= Self.limit else { return nil }
-      let status = state.status.map { $0 >= 400 ? ", last answered with HTTP \($0)" : "" } ?? ""
+      let status = state.status.map { $0 >= 400 ? ", last response: HTTP \($0)" : "" } ?? ""
       return "still waiting for \(call) (\(TimeText.span(seconds: (now - state.began).components.seconds))\(status))"
     }
   }

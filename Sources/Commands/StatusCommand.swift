@@ -8,9 +8,9 @@ struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show the status of managed fleets.",
     discussion: """
-      Reads the state directory of "setpoint run", or queries the controller given by --controller. Exits with 0 if all is \
-      well, with 1 if something needs attention: a held or blocked endpoint, a problem with the source, or a controller that \
-      has stopped or was never started. "setpoint events -f" follows events.
+      Reads the state directory of "setpoint run", or queries the controller given by --controller. Exits with 0 if \
+      nothing needs attention, with 1 if something does: a held or blocked endpoint, a problem with the source, or a \
+      controller that has stopped or was never started. "setpoint events -f" follows events.
       """)
 
   @Argument(help: "Endpoint names. (default: all)", completion: .endpoints) var names: [String] = []

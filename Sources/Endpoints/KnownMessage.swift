@@ -97,7 +97,7 @@ package struct KnownMessage: Hashable, Sendable {
       [["entrypoint", "not supported"]]),
     KnownMessage(
       .ours, "this hardware is not available here",
-      advice: "if the list of choices is empty, the workspace's region or enrolment lacks this hardware; "
+      advice: "if the list of choices is empty, the workspace's region or enrollment lacks this hardware; "
         + "otherwise choose a workloadType and size it names",
       [["workload", "size", "not supported"]]),
     KnownMessage(

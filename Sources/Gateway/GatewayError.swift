@@ -98,7 +98,9 @@ extension GatewayError {
     case .timedOut(let time):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" had no free replica for \(time.components.seconds) s", retryAfter: 5)
+        "the endpoint \"\(endpoint)\" had no free replica for \(time.components.seconds) s; retry later, or add "
+          + "replicas",
+        retryAfter: 5)
     case .unavailable(let reason):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
@@ -110,7 +112,8 @@ extension GatewayError {
     case .replicasFailed(let attempts):
       GatewayError(
         503, "TEMPORARILY_UNAVAILABLE", "server_error",
-        "the endpoint \"\(endpoint)\" did not accept the request in \(attempts) attempts\(lastFailure.map { "; the last: \($0)" } ?? "")",
+        "the endpoint \"\(endpoint)\" did not accept the request in \(attempts) attempts"
+          + (lastFailure.map { "; last failure: \($0)" } ?? ""),
         retryAfter: 1)
     case .stopping:
       GatewayError(

@@ -95,8 +95,8 @@ extension ConfigSnapshot {
     }
     guard format == Self.format else {
       throw HistoryError(
-        .newerSchema, "a recorded config has format \(format), but this version of setpoint reads \(Self.format)",
-        next: "use the version of setpoint that wrote it")
+        .newerSchema, "a recorded config has format \(format), but this version of Setpoint reads \(Self.format)",
+        next: "use the version of Setpoint that wrote it")
     }
     var entities: [Entity] = []
     for item in items { entities.append(try Entity(json: item)) }

@@ -60,7 +60,7 @@ extension HistoryEvent {
         at: attempt.openedAt, what: Self.opening(attempt, origin, memory), why: origin.why,
         sourceCommit: origin.sourceCommit)
     case .advanced(let attempt):
-      let share = attempt.step.map { "\($0.traffic) % of the traffic" } ?? "all of the traffic"
+      let share = attempt.step.map { "\($0.traffic)% of the traffic" } ?? "all of the traffic"
       self.init(
         at: attempt.openedAt, what: "revision \(attempt.revision): continuing with \(share)",
         sourceCommit: memory.commitUnderWay)

@@ -76,7 +76,7 @@ package struct StateDirectory: Hashable, Sendable {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR, waits < 1000 else {
         throw HistoryError(
-          .cannotOpen, "another process has held \(lockFile) locked for 10s",
+          .cannotOpen, "another process has kept \(lockFile) locked for 10s",
           next: "look for a suspended setpoint process (fuser \(lockFile)), or use another directory with --state DIR")
       }
       waits += 1

@@ -46,7 +46,7 @@ enum CurlFailure {
     case .invalidRequest: "invalid request"
     case .resolve: "the host name could not be resolved"
     case .connect: "could not connect"
-    case .tls: "no trusted TLS connection"
+    case .tls: "could not establish a trusted TLS connection"
     case .timeout: "connection timed out after \((timeouts.connect ?? .seconds(300)).inSeconds)"
     case .connectionLost: "the connection was lost"
     case .proxy: "the proxy could not be used"

@@ -135,7 +135,7 @@ extension EventReader {
     let value = String(state.problem_value, radix: 16, uppercase: true)
     if words.hasPrefix("control") {
       let code = String(repeating: "0", count: max(0, 4 - value.count)) + value
-      return "\(words): U+\(code); in a double-quoted text, write it as \"\\u\(code)\""
+      return "\(words): U+\(code); in a double-quoted string, write it as \"\\u\(code)\""
     }
     return "not readable as UTF-8: \(words) (byte 0x\(value)); save the file as UTF-8"
   }

@@ -212,7 +212,7 @@ struct JSONDocumentReader {
         return valid
       case UInt8(ascii: "\\")?: try escape(into: &text)
       case let byte?:
-        throw failure("control characters are not allowed in a string; write it as \\u00\(Self.hex(byte))")
+        throw failure("control characters are not allowed in a string; write this one as \\u00\(Self.hex(byte))")
       case nil: throw missing("the end of a quoted string")
       }
     }

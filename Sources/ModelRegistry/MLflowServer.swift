@@ -50,7 +50,7 @@ package struct MLflowServer: VersionRegistry {
     }
   }
 
-  package var modelAdvice: String { "check its name at the MLflow server \(calls.client.target.url)" }
+  package var modelAdvice: String { "check its name on the MLflow server \(calls.client.target.url)" }
 
   /// The client's advice for a workspace does not help here.
   private func advised<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
@@ -72,7 +72,7 @@ package struct MLflowServer: VersionRegistry {
     case .unexpectedAnswer, .notFound: return "check that \(target.url) is an MLflow server (from \(target.source))"
     case .network, .timeout:
       return error.isUnreachable
-        ? "\(target.url) does not answer; check the address (from \(target.source)), the network and the proxy" : nil
+        ? "\(target.url) does not respond; check the address (from \(target.source)), the network and the proxy" : nil
     default: return error.advice
     }
   }

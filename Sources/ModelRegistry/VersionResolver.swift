@@ -61,7 +61,7 @@ package struct VersionResolver: Sendable {
     }
     guard let newest = pending.first ?? newestFirst.first else {
       throw ModelRegistryError(
-        .noSuchVersion, "\(model) has no versions", advice: "register one, or name another model")
+        .noSuchVersion, "\(model) has no versions", advice: "register one, or use another model")
     }
     try check(newest, shownAs: "latest of \(model) (version \(newest.number))")
     return ResolvedVersion(String(newest.number))

@@ -99,10 +99,10 @@ package struct DatabaseFile: Sendable {
     guard later.isEmpty else {
       throw StorageError(
         .newer,
-        "\(place.path) was written by a newer version of setpoint (it has \(later.joined(separator: ", "))); "
+        "\(place.path) was written by a newer version of Setpoint (it has \(later.joined(separator: ", "))); "
           + "nothing was changed",
         next: "use that version, or another directory with \(place.option)")
     }
-    guard !applied.isEmpty else { throw place.damaged("it is a database without setpoint's tables") }
+    guard !applied.isEmpty else { throw place.damaged("it is a database without Setpoint's tables") }
   }
 }

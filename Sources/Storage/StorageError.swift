@@ -47,7 +47,7 @@ extension StorageError {
     case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = place.damaged(words)
     case .SQLITE_BUSY, .SQLITE_LOCKED:
       self.init(
-        .busy, "another process has held \(file) locked for 10s",
+        .busy, "another process has kept \(file) locked for 10s",
         next: "try again, or run \"fuser \(file)\" to find the process")
     case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
       self.init(

@@ -114,7 +114,7 @@ import Testing
       #expect(stdin.output.contains("\"setpoint apply -f - --adopt --state "), "\(stdin)")
       let refused = await bench.run("retry", "support-chat")
       #expect(
-        refused.notes.contains("support-chat is left alone: its fleet tag (setpoint-fleet) is missing"), "\(refused)")
+        refused.notes.contains("support-chat is not changed: its fleet tag (setpoint-fleet) is missing"), "\(refused)")
       #expect(
         refused.notes.contains("\"setpoint import support-chat | setpoint apply -f - --adopt --state "), "\(refused)")
       #expect(await bench.apply("--adopt").code == 0)

@@ -152,7 +152,7 @@ import Testing
         let refused = await bench.run(command)
         #expect(refused.code != 0)
         #expect(refused.notes.contains("invalid_client: Client authentication failed"), "\(refused)")
-        #expect(refused.notes.contains("check the client id and its secret (environment DATABRICKS_CLIENT_ID, "))
+        #expect(refused.notes.contains("check the client ID and its secret (environment DATABRICKS_CLIENT_ID, "))
         expectNoSecret(in: refused)
       }
       #expect(bench.workspace.calls.isEmpty)

@@ -87,7 +87,7 @@ import Testing
     ])
     #expect(run.code == 0, "\(run)")
     #expect(!run.output.contains("name: b\n"))
-    #expect(run.notes.contains("a.yml:1:10: warning: include: is ignored, as Databricks does"))
+    #expect(run.notes.contains("a.yml:1:10: warning: include: is ignored, as in Databricks"))
   }
 
   @Test(arguments: [
@@ -225,7 +225,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--var", "nobody=1"], "the bundle has no variable nobody"), (["--var", "v"], "--var v assigns nothing"),
+    (["--var", "nobody=1"], "the bundle has no variable nobody"), (["--var", "v"], "--var v has no value"),
     (["--var", "c=1"], "the variable c is complex"),
   ])
   func `a meaningless assignment is an error`(arguments: [String], words: String) async throws {

@@ -39,7 +39,7 @@ import Testing
         "databricks_permissions": {"p": {"serving_endpoint_id": "${module.x.id}", "access_control": []}}}}
       """)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("p.serving_endpoint_id: its endpoint is unknown"))
+    #expect(run.notes.contains("p.serving_endpoint_id: the endpoint is unknown"))
   }
 
   @Test(arguments: ["agent", "agent[0]", "databricks_model_serving.agent", "databricks_model_serving.agent[0]", "chat"])
@@ -129,7 +129,7 @@ import Testing
     let unknown = await importing(Self.plan(references: #""var.id""#))
     #expect(unknown.code == 1, "\(unknown)")
     #expect(
-      unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: its endpoint is unknown"))
+      unknown.notes.contains("module.m.databricks_permissions.p.serving_endpoint_id: the endpoint is unknown"))
   }
 
   @Test func `variables and tags that are known only after an apply stay unresolved`() async {

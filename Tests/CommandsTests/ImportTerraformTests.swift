@@ -130,7 +130,7 @@ import Testing
     #expect(run.code == 1, "\(run)")
     #expect(!(run.output + run.notes).contains("hunter2"))
     #expect(run.notes.contains("chat: to complete by hand: config[0].served_entities[0].environment_vars.PIN"))
-    #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: its endpoint is unknown"))
+    #expect(run.notes.contains("module.m.databricks_permissions.q.serving_endpoint_id: the endpoint is unknown"))
     #expect(
       run.output == """
         # to complete by hand: config[0].served_entities[0].environment_vars.PIN, which is sensitive at -:11:38

@@ -153,7 +153,7 @@ import Testing
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
     #expect(run.notes.contains("chat: omitted: notifications"))
-    #expect(run.output.contains("# omitted: notifications: manifests do not accept it: \"a team\" is not an e-mail"))
+    #expect(run.output.contains("# omitted: notifications: manifests do not accept it: \"a team\" is not an email"))
     #expect(run.output.contains("team: nlp"))
     #expect(await CommandRun(["validate", "-f", "-"], input: run.output).code == 0)
   }
@@ -193,7 +193,7 @@ import Testing
     try await workspace.serve("good")
     let all = await CommandRun(["import", "--all"], workspace: workspace)
     #expect(all.code == 0, "\(all)")
-    #expect(all.notes.contains("omitted because they are Databricks' own: databricks-"))
+    #expect(all.notes.contains("skipped because they are Databricks' own: databricks-"))
     #expect(!all.output.contains("databricks-"))
     let one = await CommandRun(["import", "databricks-meta-llama"], workspace: workspace)
     #expect(one.code == 1, "\(one)")
@@ -209,7 +209,7 @@ import Testing
       with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "User does not have CAN_VIEW"))
     let run = await CommandRun(["import", "nobody", "closed", "good"], workspace: workspace)
     #expect(run.code == 1, "\(run)")
-    #expect(run.notes.contains("skipped: nobody: no such endpoint at https://workspace.example.com"))
+    #expect(run.notes.contains("skipped: nobody: not found at https://workspace.example.com"))
     #expect(run.notes.contains("skipped: closed: it cannot be read: User does not have CAN_VIEW"))
     #expect(run.output.contains("name: good"))
   }
@@ -263,8 +263,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (["import"], "Name the endpoints, or pass --all."),
-    (["import", "a", "--all"], "Name the endpoints or pass --all, not both."),
+    (["import"], "Specify endpoint names, or pass --all."),
+    (["import", "a", "--all"], "Specify endpoint names or pass --all, not both."),
     (["import", "a", "--force"], "--force requires --out DIR."),
     (["import", "a", "--target", "dev"], "--target requires --from-bundle."),
     (["import", "--from-bundle", "x", "--from-terraform", "y"], "not both"),

@@ -199,7 +199,7 @@ import Testing
       #expect(
         warned.output.contains(
           "    preflight: weights-fit: warning: the weights of main.support.hello version 1 are 15.2 GB, and 1x T4 "
-            + "16 GB has 16 GB: less than 15 % is left"), "\(warned)")
+            + "16 GB has 16 GB: less than 15% is left"), "\(warned)")
       #expect(
         warned.output.contains("entrypoint-task: warning: the task of main.support.hello version 1 is llm/v1/emb"))
       #expect(warned.output.contains("    preflight: model-ready: passed: main.support.hello version 1 can be served"))

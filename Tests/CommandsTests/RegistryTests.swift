@@ -179,7 +179,7 @@ import Testing
       try bench.write("latest")
       let run = await bench.run("diff", "--registry", "mlflow:http://mlflow:5000")
       #expect(run.code == 2, "\(run)")
-      #expect((run.output + run.notes).contains("http://mlflow:5000 does not answer"), "\(run)")
+      #expect((run.output + run.notes).contains("http://mlflow:5000 does not respond"), "\(run)")
     }
   }
 

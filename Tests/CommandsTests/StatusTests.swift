@@ -237,7 +237,7 @@ import Testing
 
   @Test func `an address that does not answer or is not a controller is reported with what to do`() async {
     let answers: [(ScriptedTransport.Answer, String)] = [
-      (.lost(), "the controller does not answer"),
+      (.lost(), "the controller does not respond"),
       (
         .answer(status: 200, body: "<html>"),
         "the server at this address is not a Setpoint controller"

@@ -23,7 +23,7 @@ import Testing
     #expect(
       error?.findings.map(\.description) == [
         "f.yaml:7:18: error: spec.entityVersion: no version found for latest of model \"a.b.m\"; register one, "
-          + "or name a version"
+          + "or specify a version"
       ])
   }
 }

@@ -183,7 +183,7 @@ import Testing
     (
       "tags: {\" team\": x, note: \"a\\nb\"}",
       [
-        "8:10: error: spec.tags.\" team\": \" team\" starts or ends with white space, which a workspace refuses; "
+        "8:10: error: spec.tags.\" team\": \" team\" starts or ends with whitespace, which a workspace refuses; "
           + "remove it",
         "8:28: error: spec.tags.note: \"a\\nb\" contains a line break, a tab or another control character; remove it",
       ]
@@ -237,8 +237,8 @@ import Testing
     ),
     ("true", "true is a boolean; a version is text or an integer"),
     ("", "has no value; write a version such as \"7\", an alias such as \"@champion\", or latest"),
-    ("0", "0 is not a version; versions count from 1"),
-    ("-3", "-3 is not a version; versions count from 1"),
+    ("0", "0 is not a version; versions start at 1"),
+    ("-3", "-3 is not a version; versions start at 1"),
     ("+7", "+7 is not a plain version number; write \"7\""),
     ("0x7", "0x7 is not a plain version number; write \"7\""),
     ("\"07\"", "\"07\" is not a valid version number; write \"7\""),

@@ -33,7 +33,7 @@ import Testing
         "b.yaml:8:3: error: spec.scaleToZer: unknown field; did you mean \"scaleToZero\"?",
         "c.yaml:2:1: error: did not find expected ',' or ']' while parsing a flow sequence (which began at line 1, "
           + "column 4)",
-        "d.yaml:1:5: error: control characters are not allowed: U+0007; in a double-quoted text, write it as "
+        "d.yaml:1:5: error: control characters are not allowed: U+0007; in a double-quoted string, write it as "
           + "\"\\u0007\"",
         "e.yaml:1:7: error: kind: \"ConfigMap\" is not a ServingEndpoint; move other objects elsewhere, or exclude "
           + "them with --exclude GLOB or a .setpointignore file",

@@ -182,7 +182,7 @@ import Testing
     #expect(
       error?.findings.map(\.description) == [
         "f.yaml:8:37: error: spec.servedEntities[1].entityVersion: no version found for the alias "
-          + "\"@challenger\" of model \"a.b.m\"; set the alias in the registry, or name a version"
+          + "\"@challenger\" of model \"a.b.m\"; set the alias in the registry, or specify a version"
       ])
     #expect(throws: InvalidManifest.self) { try manifest.desired() }
   }

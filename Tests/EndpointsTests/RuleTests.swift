@@ -60,7 +60,7 @@ import Testing
     #expect(
       found == [
         "8:17: warning: spec.workloadType: not every workspace has H100 (GPU_XLARGE, 1x H100 80 GB): it requires "
-          + "enrolment per workspace; request it before you rely on it "
+          + "enrollment per workspace; request it before you rely on it "
           + "(rule beta-enrolment; --rule beta-enrolment=off if yours differs)"
       ])
     #expect(try judged(gpu("H100"), on: .aws, "beta-enrolment=off").isEmpty)

@@ -84,7 +84,7 @@ import Testing
   @Test func `an endpoint has at least one entity`() {
     #expect(
       findings(manifest("servedEntities: []")) == [
-        "6:19: error: spec.servedEntities: is empty; name at least one entity, or use the flat fields"
+        "6:19: error: spec.servedEntities: is empty; list at least one entity, or use the flat fields"
       ])
   }
 

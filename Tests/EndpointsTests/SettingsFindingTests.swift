@@ -47,7 +47,7 @@ import Testing
     (
       "gateway: {rateLimits: [{key: user, principal: interns, calls: 1}, {key: user, principal: A@b.org, calls: 1}]}",
       [
-        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is not an e-mail address; for example "
+        "8:49: error: spec.gateway.rateLimits[0].principal: \"interns\" is not an email address; for example "
           + "oncall@example.com"
       ]
     ),
@@ -113,7 +113,7 @@ import Testing
     (
       "access: [{user: oncall, level: CanView}, {servicePrincipal: deployer, level: CanView}]",
       [
-        "8:19: error: spec.access[0].user: \"oncall\" is not an e-mail address; for example oncall@example.com",
+        "8:19: error: spec.access[0].user: \"oncall\" is not an email address; for example oncall@example.com",
         "8:63: warning: spec.access[1].servicePrincipal: \"deployer\" is not an application ID; "
           + "use the service principal's UUID, not its display name",
       ]
@@ -123,13 +123,13 @@ import Testing
       "notifications: {on_update_failure: [], onUpdateSuccess: [a@b, \"a b@c.org\", a@b@c.org, a@.org, a@b.org]}",
       [
         "8:19: error: spec.notifications.on_update_failure: unknown field; did you mean \"onUpdateFailure\"?",
-        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is not an e-mail address; for example "
+        "8:60: error: spec.notifications.onUpdateSuccess[0]: \"a@b\" is not an email address; for example "
           + "oncall@example.com",
-        "8:65: error: spec.notifications.onUpdateSuccess[1]: \"a b@c.org\" is not an e-mail address; "
+        "8:65: error: spec.notifications.onUpdateSuccess[1]: \"a b@c.org\" is not an email address; "
           + "for example oncall@example.com",
-        "8:78: error: spec.notifications.onUpdateSuccess[2]: \"a@b@c.org\" is not an e-mail address; "
+        "8:78: error: spec.notifications.onUpdateSuccess[2]: \"a@b@c.org\" is not an email address; "
           + "for example oncall@example.com",
-        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is not an e-mail address; for example "
+        "8:89: error: spec.notifications.onUpdateSuccess[3]: \"a@.org\" is not an email address; for example "
           + "oncall@example.com",
       ]
     ),
@@ -163,7 +163,7 @@ import Testing
       "rollout: {steps: [{traffic: 10}, {traffic: 10, for: 5}, {traffic: 100}, {for: 5m}]}",
       [
         "8:46: error: spec.rollout.steps[1].traffic: 10 must be more than the previous step's 10; "
-          + "each step must have more traffic than the previous one; 100 % follows automatically",
+          + "each step must have more traffic than the previous one; 100% follows automatically",
         "8:55: error: spec.rollout.steps[1].for: expected a duration such as 90s, 60m or 1h30m, found 5; add a "
           + "unit: 5s or 5m",
         "8:69: error: spec.rollout.steps[2].traffic: expected an integer from 0 to 99, found 100",

@@ -42,7 +42,7 @@ import Testing
       let answer = try await client.post("/v1/chat/completions")
       #expect(answer.status == 503 && answer.headers["retry-after"] == ["1"])
       let message = answer.json["message"]?.stringValue ?? ""
-      #expect(message.contains("in 3 attempts; the last: the replica could not be reached"), "\(message)")
+      #expect(message.contains("in 3 attempts; last failure: the replica could not be reached"), "\(message)")
     }
     #expect(harness.admission.snapshot.inFlight == 0)
   }
@@ -190,7 +190,7 @@ import Testing
         let message = answer.json["message"]?.stringValue ?? ""
         #expect(answer.status == 502 && answer.headers["x-should-retry"] == ["false"])
         #expect(
-          message.contains("the replica ended while processing the request: vLLM ended with SIGKILL; "), "\(message)")
+          message.contains("the replica exited while processing the request: vLLM ended with SIGKILL; "), "\(message)")
         #expect(message.contains("it is not retried"))
       }
     }
@@ -204,7 +204,7 @@ import Testing
       harness.admission.exitReasons.note("a", cause: "vLLM ended with SIGKILL")
       try await harness.run { client in
         let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
-        #expect(text.contains("the replica ended in the middle of its response: vLLM ended with SIGKILL"), "\(text)")
+        #expect(text.contains("the replica exited in the middle of its response: vLLM ended with SIGKILL"), "\(text)")
       }
     }
     #expect(harness.lastRecord?.error?.contains("SIGKILL") == true)
@@ -235,7 +235,7 @@ import Testing
       try await harness.run { client in
         let answer = try await client.post("/v1/chat/completions")
         #expect(answer.status == 502)
-        #expect(answer.json["message"]?.stringValue?.contains("response broke off") == true)
+        #expect(answer.json["message"]?.stringValue?.contains("response was cut off") == true)
       }
     }
   }

@@ -105,7 +105,7 @@ private func eventStream(
         let text = try await client.open("/v1/chat/completions") { try await $0.rest() }
         #expect(text.contains("Hello") && !text.contains("[DONE]"))
         let last = text.split(separator: "\n\n").last ?? ""
-        #expect(last.hasPrefix(#"data: {"error":{"code":502,"#) && last.contains("response broke off"), "\(last)")
+        #expect(last.hasPrefix(#"data: {"error":{"code":502,"#) && last.contains("response was cut off"), "\(last)")
       }
     }
     let record = try #require(harness.lastRecord)

@@ -45,7 +45,7 @@ import Testing
       let events = try await store.events(of: key)
       #expect(
         events.map(\.what).filter { $0.contains("continuing with") || $0.contains("verification") }.sorted() == [
-          "revision 1: continuing with 10 % of the traffic", "revision 1: continuing with all of the traffic",
+          "revision 1: continuing with 10% of the traffic", "revision 1: continuing with all of the traffic",
         ])
       #expect(events.allSatisfy { $0.sourceCommit == "abc" })
     }

@@ -172,11 +172,11 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     ),
     (
       "a: 1\nb: x\u{7}y\n",
-      "f.yaml:2:5: control characters are not allowed: U+0007; in a double-quoted text, write it as \"\\u0007\""
+      "f.yaml:2:5: control characters are not allowed: U+0007; in a double-quoted string, write it as \"\\u0007\""
     ),
     (
       "a: x\0y\n",
-      "f.yaml:1:5: control characters are not allowed: U+0000; in a double-quoted text, write it as \"\\u0000\""
+      "f.yaml:1:5: control characters are not allowed: U+0000; in a double-quoted string, write it as \"\\u0000\""
     ),
     ("%YAML 3.0\n---\na: 1\n", "f.yaml:1:1: found incompatible YAML document"),
   ]

@@ -155,7 +155,7 @@ import Testing
       .failure(
         HTTPClientError(
           code: .connect, message: "connection refused", method: "", url: "", requestMayHaveBeenSent: false)), .none,
-      "http://mlflow:5000/prefix does not answer; check the address (from --registry), the network and the proxy"
+      "http://mlflow:5000/prefix does not respond; check the address (from --registry), the network and the proxy"
     ),
   ]
 

@@ -64,12 +64,12 @@ import Testing
     #expect(
       lines(old, new) == [
         "spec.servedEntities[name=stable].traffic: 100 -> 90 (inPlace)",
-        "spec.servedEntities[name=next]: - -> a.b.m version 8 on CPU, Small, 10 % of the traffic (rolling)",
+        "spec.servedEntities[name=next]: - -> a.b.m version 8 on CPU, Small, 10% of the traffic (rolling)",
       ])
     #expect(
       lines(new, old) == [
         "spec.servedEntities[name=stable].traffic: 90 -> 100 (inPlace)",
-        "spec.servedEntities[name=next]: a.b.m version 8 on CPU, Small, 10 % of the traffic -> - (inPlace)",
+        "spec.servedEntities[name=next]: a.b.m version 8 on CPU, Small, 10% of the traffic -> - (inPlace)",
       ])
   }
 
@@ -80,7 +80,7 @@ import Testing
       environment: ["HF": "{{secrets/llm/hf}}", "SETPOINT_ENGINE_ARGS": "[\"--dtype\",\"half\"]"], traffic: 0)
     #expect(
       lines(old, EndpointConfig(entities: [entity("stable", "7", 100), next])) == [
-        "spec.servedEntities[name=next]: - -> a.b.m version 8 on CPU, Small, 0 % of the traffic, scales to zero (rolling)",
+        "spec.servedEntities[name=next]: - -> a.b.m version 8 on CPU, Small, 0% of the traffic, scales to zero (rolling)",
         "spec.servedEntities[name=next].environment.HF: - -> {{secrets/llm/hf}} (rolling)",
         "spec.servedEntities[name=next].engine: - -> [\"--dtype\",\"half\"] (rolling)",
       ])

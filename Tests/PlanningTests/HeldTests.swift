@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test func `a tag of a later version is reported as such`() {
-    #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer version of setpoint"))
+    #expect(HeldTag.decode("2:failed:\(Self.hex)") == .unreadable("it was written by a newer version of Setpoint"))
   }
 
   @Test func `a quarantine repeats the provider's words if this machine received them`() {

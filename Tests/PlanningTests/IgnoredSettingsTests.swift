@@ -51,7 +51,7 @@ import Testing
     #expect(decided(desired, observed).action == .none)
     #expect(
       explained(desired, observed).filter { !$0.hasPrefix("tags.") } == [
-        "spec.gateway.inferenceTable.tableNamePrefix is chat: the manifest sets none, so the server's choice is kept",
+        "spec.gateway.inferenceTable.tableNamePrefix is chat: the manifest sets none; the provider's default is kept",
         "spec.access[group=others] is CanQuery: in additive mode, other grants are kept",
         "spec.access[user=ci@example.com] is CanManage: the deploying principal remains a manager, although the "
           + "manifest says CanView",

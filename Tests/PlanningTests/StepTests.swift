@@ -321,11 +321,11 @@ import Testing
       revisions: Self.both, attempt: Self.at(Self.steps[1], verification: Self.passed(.seconds(240))))
     let held = decided(Self.wanted(), live(Self.mix(10), version: 6), memory)
     #expect(
-      held.reason.detail == "step 2 of 3: 10 % of the traffic, held until \((now + .seconds(360)).text())")
+      held.reason.detail == "step 2 of 3: 10% of the traffic, held until \((now + .seconds(360)).text())")
     #expect(held.next == .wait(.seconds(360)))
     #expect(held.operations.compactMap(Self.sent).map(Self.shares) == ["1:50 2:50", "2:100"])
     let begun = decided(Self.wanted(), live(v1), Memory(revisions: Self.good))
-    #expect(begun.reason.detail == "in steps: 0 %, 10 %, 50 %, then all of the traffic")
+    #expect(begun.reason.detail == "in steps: 0%, 10%, 50%, then all of the traffic")
     #expect(
       begun.operations.compactMap(Self.sent).map(Self.shares)
         == ["1:100 2:0", "1:90 2:10", "1:50 2:50", "2:100"])

@@ -123,7 +123,7 @@ import Testing
     let error = await #expect(throws: ServingError.self) { try await client.json(APICall("GET", "/x")) }
     #expect(timing.elapsed <= longest)
     #expect(network.requests.count == tries)
-    #expect(error?.advice?.contains("does not answer") == true)
+    #expect(error?.advice?.contains("does not respond") == true)
   }
 
   @Test func `a delay longer than the budget is not started`() async throws {

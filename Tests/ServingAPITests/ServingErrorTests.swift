@@ -193,7 +193,7 @@ import Testing
 
   @Test(arguments: [
     ("The entrypoint is not supported for your workspace.", "Previews"),
-    ("Workload type GPU_XLARGE with workload size Small is not supported. Supported: []", "enrolment"),
+    ("Workload type GPU_XLARGE with workload size Small is not supported. Supported: []", "enrollment"),
     ("served_entities cannot contain more than 15 elements", "at most 15"),
     ("Cannot create 2+ served entities with the same entity", "same model and version"),
     ("Model is not eligible for Provisioned Throughput", "model units"),
@@ -234,6 +234,6 @@ import Testing
       token: "t")
     let client = ServingClient(access, version: "1", transport: network.transport, timing: TestTiming().timing)
     let error = await #expect(throws: ServingError.self) { try await client.json(APICall("GET", "/x")) }
-    #expect(error?.advice?.contains("`setpoint serve`") == true)
+    #expect(error?.advice?.contains("\"setpoint serve\"") == true)
   }
 }

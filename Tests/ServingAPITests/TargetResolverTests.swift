@@ -157,7 +157,7 @@ import Testing
       what: "a missing default profile", file: "[__settings__]\ndefault_profile = gone\n[dev]\nhost = h\n",
       expected: .error("it contains: dev")),
     Case(
-      what: "nothing: DEFAULT counts only if it is named", expected: .error("start a plane with `setpoint serve`")),
+      what: "nothing: DEFAULT counts only if it is named", expected: .error("start a plane with \"setpoint serve\"")),
     Case(
       what: "two planes on this machine", file: nil, plane: plane, second: other,
       expected: .error("--host http://127.0.0.1:7400  (data in /data/b)")),
@@ -208,7 +208,7 @@ import Testing
     Case(
       what: "a stopped plane, by its address", host: "http://127.0.0.1:7400", file: nil, gone: other,
       expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),
-    Case(what: "nothing at all", file: nil, expected: .error("start a plane with `setpoint serve`")),
+    Case(what: "nothing at all", file: nil, expected: .error("start a plane with \"setpoint serve\"")),
     Case(
       what: "another path of the file", environment: ["DATABRICKS_CONFIG_FILE": "~/other", "HOME": "/home/b"],
       profile: "dev", expected: .error("file not found: /home/b/other")),

@@ -135,12 +135,12 @@ import Testing
         """)
     #expect(
       WireCreateRequest(json)?.typeFindings() == [
-        "config.served_entities[0].environment_vars.A: expected a string, got a number",
-        "config.served_entities[0].scale_to_zero_enabled: expected true or false, got a string",
-        "config.traffic_config.routes: expected an array, got an object",
-        "name: expected a string, got a number",
-        "tags[0].value: expected a string, got a number",
-        "tags[1]: expected an object, got a string",
+        "config.served_entities[0].environment_vars.A: expected a string, found a number",
+        "config.served_entities[0].scale_to_zero_enabled: expected true or false, found a string",
+        "config.traffic_config.routes: expected an array, found an object",
+        "name: expected a string, found a number",
+        "tags[0].value: expected a string, found a number",
+        "tags[1]: expected an object, found a string",
       ])
   }
 

@@ -31,7 +31,7 @@ struct FailureWordsTests {
       #expect(answer.status == 502)
       #expect(
         answer.message.contains(
-          "the replica ended while processing the request: "
+          "the replica exited while processing the request: "
             + "vLLM ended with exit code 137, which stands for SIGKILL: it was killed"),
         "\(answer.message)")
       #expect(answer.message.contains("it is not retried"))

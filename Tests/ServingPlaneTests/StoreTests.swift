@@ -75,7 +75,7 @@ import Testing
     let error = try await startError()
     #expect(error.message.contains(data.settings.storePath), "\(error)")
     #expect(
-      error.message.contains("newer version of setpoint") && error.message.contains("7: from the future"), "\(error)")
+      error.message.contains("newer version of Setpoint") && error.message.contains("7: from the future"), "\(error)")
     #expect(error.advice.contains("--data"), "\(error)")
   }
 

@@ -71,7 +71,7 @@ import Testing
       let path = folder + "/a.sqlite"
       try DatabaseQueue(path: path).write { try $0.execute(sql: "CREATE TABLE somebodys (id INTEGER)") }
       let contents = try Data(contentsOf: URL(filePath: path))
-      #expect(refusal(file(folder))?.message.contains("without setpoint's tables") == true)
+      #expect(refusal(file(folder))?.message.contains("without Setpoint's tables") == true)
       #expect(try DatabaseQueue(path: path).read { try $0.tableExists("thing1") } == false)
       try Data("words ".utf8 + Array(repeating: 7, count: 4096)).write(to: URL(filePath: path))
       #expect(refusal(file(folder))?.kind == .damaged)

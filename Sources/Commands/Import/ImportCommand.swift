@@ -42,8 +42,8 @@ struct ImportCommand: AsyncParsableCommand {
     if !fromTerraform.isEmpty, !fromBundle.isEmpty {
       throw ValidationError("Pass --from-terraform or --from-bundle, not both.")
     }
-    if isLive, names.isEmpty, !all { throw ValidationError("Name the endpoints, or pass --all.") }
-    if isLive, !names.isEmpty, all { throw ValidationError("Name the endpoints or pass --all, not both.") }
+    if isLive, names.isEmpty, !all { throw ValidationError("Specify endpoint names, or pass --all.") }
+    if isLive, !names.isEmpty, all { throw ValidationError("Specify endpoint names or pass --all, not both.") }
     if !isLive, all {
       throw ValidationError("--all applies to live endpoints; without names, the whole file is imported.")
     }

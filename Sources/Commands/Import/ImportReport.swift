@@ -63,7 +63,7 @@ struct ImportReport {
       }
     }
     if !reserved.isEmpty {
-      console.note("omitted because they are Databricks' own: \(reserved.joined(separator: ", "))")
+      console.note("skipped because they are Databricks' own: \(reserved.joined(separator: ", "))")
       if isSelected { isWhole = false }
     }
     if outcomes.isEmpty { console.note("no endpoints") }

@@ -31,7 +31,7 @@ struct ImportedManifest: Sendable {
     let desired = try? Self.read(text).manifests.first?.desired()
     guard let desired, desired.sideSettings == draft.settings,
       desired.config.isMet(by: draft.config) || !hiddenVariables.isEmpty
-    else { throw Unsayable("its manifest would not read back the same") }
+    else { throw Unsayable("a manifest cannot reproduce its config and settings") }
   }
 
   private static func read(_ text: String) -> ManifestSet { ManifestSet.read([("manifest", Array(text.utf8))]) }

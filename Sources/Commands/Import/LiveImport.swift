@@ -15,7 +15,7 @@ enum LiveImport {
     if FleetTags.isReserved(endpoint: name) { return .reserved(name: name) }
     do {
       guard let live = try await LiveEndpoint.find(name, connection.provider) else {
-        return .skipped(name: name, why: "no such endpoint at \(connection.target.url)")
+        return .skipped(name: name, why: "not found at \(connection.target.url)")
       }
       return try .manifest(ImportedManifest(await draft(live, connection.provider)))
     } catch let error as Unsayable {

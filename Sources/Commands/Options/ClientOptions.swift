@@ -4,15 +4,15 @@ internal import Gateway
 internal import Scheduling
 internal import ServingPlane
 
-/// The serving plane's limits for its callers: connections, memory, and timeouts.
+/// The serving plane's limits for its clients: connections, memory, and timeouts.
 struct ClientOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Concurrent requests per replica. (default: what its engine batches: --max-num-seqs, else 256)",
+      "Maximum number of concurrent requests per replica. (default: --max-num-seqs of its engine, else 256)",
       valueName: "N"))
   var replicaConcurrency: Int?
-  @Option(help: ArgumentHelp("Requests that may wait per endpoint.", valueName: "N")) var queueLength = 1024
-  @Option(help: ArgumentHelp("How long a request may wait for a free replica.", valueName: "TIME"))
+  @Option(help: ArgumentHelp("Maximum number of queued requests per endpoint.", valueName: "N")) var queueLength = 1024
+  @Option(help: ArgumentHelp("How long a queued request may wait for a free replica.", valueName: "TIME"))
   var queueWait = TimeSpan(seconds: 300)
   @Option(
     help: ArgumentHelp(

@@ -29,7 +29,7 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
 
   /// Queries the controller for the status of its fleet.
   ///
-  /// - Throws: ``ErrorReport`` if the controller does not answer, or returns something else.
+  /// - Throws: ``ErrorReport`` if the controller does not respond, or returns something else.
   func status(_ transport: Transport) async throws -> FleetStatus {
     let call = "GET \(url)/status"
     let next =
@@ -40,7 +40,7 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
       (code, bytes) = try await answer(transport)
     } catch let error as HTTPClientError {
       if case .cancelled = error.code { throw CancellationError() }
-      throw ErrorReport("the controller does not answer", place: call, why: error.message, next: next)
+      throw ErrorReport("the controller does not respond", place: call, why: error.message, next: next)
     }
     guard code == 200 else {
       throw ErrorReport(

@@ -74,7 +74,7 @@ struct EndpointDescription {
       lines.append(
         "  \(entity.name): \(entity.entityName)/\(entity.entityVersion), \(entity.workloadType), "
           + "\(entity.sizeText ?? "of unknown size"), scale to zero \(entity.scaleToZero ? "on" : "off"), "
-          + "\(entity.traffic)% of traffic")
+          + "\(entity.traffic)% of the traffic")
       if let deployment {
         let words = deployment.message.split(whereSeparator: \.isNewline)
         lines.append("    \(deployment.state)" + (words.first.map { ": \($0)" } ?? ""))
@@ -103,7 +103,7 @@ struct EndpointDescription {
         lines += parts.enumerated().map { ($0 == 0 ? "  why: " : "       ") + $1 }
       }
       if let revision { lines.append("  since: \(TimeText.instant(since(held) ?? revision.recordedAt.milliseconds))") }
-      lines.append("  stays on: \(held.target.map(shown) ?? "the live config, until a user decides")")
+      lines.append("  stays at: \(held.target.map(shown) ?? "the live config, until a user decides")")
       if held.isStalled { lines.append("  the rollback failed too; nothing is retried until a user intervenes") }
       lines.append("  next: change the manifest, or retry with \"setpoint retry \(endpoint.name)\"")
       return lines

@@ -64,7 +64,7 @@ package enum StatusText {
         + "reconciled until \"setpoint run\" is started again"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
-    return "no heartbeat for \(age(last, now)); this status may be stale. Check that \"setpoint run\" is running"
+    return "no heartbeat for \(age(last, now)), so this status may be stale; check that \"setpoint run\" is running"
   }
 
   // MARK: - Endpoints

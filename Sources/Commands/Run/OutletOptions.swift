@@ -119,7 +119,7 @@ extension OutletOptions {
   /// Returns the check of a git host's calls; nil if there is no secret to check them with.
   func hook() throws -> WebhookGate? {
     guard let hookSecretFile else { return nil }
-    let read = { @Sendable in Array(try NamedFile.read(hookSecretFile, holding: "the hooks' secret").utf8) }
+    let read = { @Sendable in Array(try NamedFile.read(hookSecretFile, holding: "the webhook secret").utf8) }
     _ = try read()
     return WebhookGate(secret: read)
   }

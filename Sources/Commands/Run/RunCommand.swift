@@ -26,7 +26,7 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
   func validate() throws {
     guard provider.fleet != "default" else {
       throw ValidationError(
-        "Name the fleet with --fleet NAME or SETPOINT_FLEET: a controller owns every endpoint with that tag, so "
+        "Specify the fleet with --fleet NAME or SETPOINT_FLEET: a controller owns every endpoint with its tag, so "
           + "\"default\" is not allowed."
       )
     }

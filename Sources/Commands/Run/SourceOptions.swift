@@ -28,7 +28,7 @@ struct SourceOptions: ParsableArguments {
 
   func validate() throws {
     guard paths.isEmpty != (git == nil) else {
-      throw ValidationError("Name the manifests with either -f DIR or --git URL.")
+      throw ValidationError("Specify the manifests with either -f DIR or --git URL.")
     }
     guard !paths.contains(ManifestFiles.standardInput) else {
       throw ValidationError(

@@ -41,10 +41,10 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
   var background = false
   @Option(
     help: ArgumentHelp(
-      "How long a stop may take: requests finish first, then replicas are stopped.", valueName: "TIME"))
+      "How long shutdown may take: requests finish first, then replicas are stopped.", valueName: "TIME"))
   var shutdownGrace = TimeSpan(seconds: 25)
-  @OptionGroup(title: "Callers") var clients: ClientOptions
-  @Flag(name: .shortAndLong, help: "Log each request and each replica transition.") var verbose = false
+  @OptionGroup(title: "Clients") var clients: ClientOptions
+  @Flag(name: .shortAndLong, help: "Log each request and each change of a replica's state.") var verbose = false
 
   func run() async throws {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }

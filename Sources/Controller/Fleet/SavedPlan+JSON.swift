@@ -24,10 +24,10 @@ extension SavedPlan {
   /// Reads the output of ``json``.
   package init(json: JSONValue) throws(SavedPlanError) {
     guard json["kind"] == "SavedPlan" else {
-      throw SavedPlanError(description: "it is not a saved plan; \"setpoint diff -f ... --out FILE\" writes one")
+      throw SavedPlanError(description: "it is not a saved plan; \"setpoint diff -f ... --out FILE\" creates one")
     }
     guard json["form"]?.intValue == Self.form else {
-      throw SavedPlanError(description: "it was written by another version of setpoint; create the plan again")
+      throw SavedPlanError(description: "it was written by another version of Setpoint; create the plan again")
     }
     guard let target = json["target"]?.stringValue, let fleet = json["fleet"]?.stringValue,
       let adopt = json["adopt"]?.boolValue, let prune = json["prune"]?.boolValue,

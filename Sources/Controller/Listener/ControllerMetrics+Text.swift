@@ -117,7 +117,7 @@ extension ControllerMetrics {
     for delivery in Delivery.allCases {
       text.sample(PrometheusText.Labels(["result": delivery.rawValue]), state.deliveries[delivery] ?? 0)
     }
-    text.begin("setpoint_build_info", .gauge, "The version of setpoint. Always 1.")
+    text.begin("setpoint_build_info", .gauge, "The version of Setpoint. Always 1.")
     text.sample(PrometheusText.Labels(["version": facts.version]), 1)
   }
 

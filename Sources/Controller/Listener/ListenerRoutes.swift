@@ -41,7 +41,7 @@ struct ListenerRoutes: Sendable {
     Route(method: .post, path: "/pause", about: "pauses all writes; the reason is the body or ?reason=") {
       try await $0.pause($1)
     },
-    Route(method: .post, path: "/resume", about: "ends the pause") { routes, request in
+    Route(method: .post, path: "/resume", about: "resumes writes") { routes, request in
       try await routes.change(request) { .message(try await routes.calls.resume()) }
     },
     Route(method: .post, path: "/sync", about: "syncs the source now") { routes, request in

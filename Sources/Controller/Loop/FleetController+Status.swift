@@ -108,7 +108,7 @@ extension FleetController {
       missing.append("the provider's endpoints have not been listed yet" + (lists.problem.map { ": \($0)" } ?? ""))
     }
     if missing.isEmpty, let (count, all) = leftToLookAt() {
-      missing.append("\(count) of \(all) endpoint\(all == 1 ? "" : "s") have not been checked yet")
+      missing.append("endpoints not checked yet: \(count) of \(all)")
     }
     return missing
   }

@@ -130,7 +130,7 @@ package actor FleetController {
   private func tell(_ reading: SourceReading) async {
     var problems = SourceProblems.lines(of: reading)
     if problems.isEmpty, reading.set.manifests.isEmpty {
-      problems = ["\(parts.source.description) describes no endpoints; nothing is pruned"]
+      problems = ["\(parts.source.description) contains no endpoints; nothing is pruned"]
     }
     let remarks = SourceProblems.remarks(of: reading)
     for remark in remarks where !sourceRemarks.contains(remark) { log.notice("\(remark)") }
@@ -154,7 +154,7 @@ package actor FleetController {
     for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
       var stays = "it is not reconciled until this is fixed"
-      if case .present = entry.desired { stays = "its previous desired state stays in force" }
+      if case .present = entry.desired { stays = "its previous desired state stays in effect" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
     let mended = news.mended.sorted()
@@ -175,7 +175,7 @@ package actor FleetController {
     if let why = registryProblem, former == nil {
       let endpoints = unasked.count == 1 ? "1 endpoint" : "\(unasked.count) endpoints"
       await note(
-        "the versions of \(endpoints) cannot be resolved; the previous desired state stays in force", why: why)
+        "the versions of \(endpoints) cannot be resolved; the previous desired state stays in effect", why: why)
     } else if former != nil, registryProblem == nil {
       await note("versions can be resolved again")
     }

@@ -18,7 +18,7 @@ enum DirectoryLock {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR else { throw GitFailure("\(file): \(SystemError.last)") }
       guard ContinuousClock.now - start < limit else {
-        throw GitFailure("another process has held \(file) for \(limit)")
+        throw GitFailure("another process has kept \(file) locked for \(limit); run \"fuser \(file)\" to find it")
       }
       try await Task.sleep(for: .milliseconds(20))
     }

@@ -198,7 +198,7 @@ package final class DirectoryWatch: Sendable {
   private static func cannotWatch(_ code: Int32) -> String {
     let advice =
       switch code {
-      case EMFILE: "raise fs.inotify.max_user_instances or the limit of open files"
+      case EMFILE: "raise fs.inotify.max_user_instances or the open file limit"
       case ENOSPC: "raise fs.inotify.max_user_watches"
       default: "fix this error"
       }

@@ -30,7 +30,7 @@ package struct GitRef: Hashable, Sendable, CustomStringConvertible {
         .allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") && !$0.hasSuffix(".lock") }
     guard isValid else {
       throw GitSourceError(
-        "\"\(text)\" is not a valid branch, tag or commit", next: "name one, for example --ref main")
+        "\"\(text)\" is not a valid branch, tag or commit", next: "specify one, for example --ref main")
     }
   }
 

@@ -157,7 +157,7 @@ package final class GitSource: ManifestSource {
   private func inForce(_ set: ManifestSet, _ commit: String?, despite failure: GitFailure) -> SourceReading {
     SourceReading(
       set: set, commit: commit,
-      problem: commit.map { "\(failure.words); commit \($0) stays in force" } ?? failure.words)
+      problem: commit.map { "\(failure.words); commit \($0) stays in effect" } ?? failure.words)
   }
 
   private func nothing(because failure: GitFailure) -> SourceReading {

@@ -69,7 +69,7 @@ package struct HardwareOffer: Hashable, Sendable {
     // Only in older lists, which do not say which of the two A100s it is.
     HardwareOffer(nil, "GPU_LARGE_8", .aws, Hardware("A100", count: 8, memoryEach: nil)),
     HardwareOffer(
-      "H100", "GPU_XLARGE", .aws, Hardware("H100", memoryEach: 80), gate: "it requires enrolment per workspace",
+      "H100", "GPU_XLARGE", .aws, Hardware("H100", memoryEach: 80), gate: "it requires enrollment per workspace",
       regions: ["us-west-2"]),
     HardwareOffer(
       nil, "GPU_XLARGE_8", .aws, Hardware("H100", count: 8, memoryEach: 80), gate: "it is negotiated per account"),

@@ -28,7 +28,7 @@ extension Manifest {
     return rules.finding(
       .routeOptimizedLLM, at: location, path: "spec.routeOptimized",
       "a model with its own entrypoint does not support route optimization",
-      suggestion: "if yours is one, set it to false")
+      suggestion: "if your model has one, set this to false")
   }
 
   private func tooLong(_ rules: RuleBook) -> Finding? {
@@ -121,7 +121,7 @@ extension ManifestEntity {
     guard scaleToZero, workloadType.hasPrefix("GPU_XLARGE") else { return nil }
     return rules.finding(
       .h100ScaleToZero, at: workloadLocation, path: path + ".scaleToZero",
-      "some workspaces refuse scaleToZero on an H100", suggestion: "if yours does, set it to false")
+      "some workspaces refuse scaleToZero on an H100", suggestion: "if your workspace does, set this to false")
   }
 
   /// Checks autoscaling: field reports say that it is refused for a model with its own entrypoint (serving-api.md Q50).

@@ -83,7 +83,7 @@ package enum PreflightJudgement {
       return PreflightFinding(.weightsFit, .notKnown, "no registry reports the size of \(entity.version)")
     }
     guard let hardware = Hardware.of(entity.workloadType, on: site.cloud), let memory = hardware.memory else {
-      return PreflightFinding(.weightsFit, .notKnown, "the memory of \(entity.workloadType) is not known")
+      return PreflightFinding(.weightsFit, .notKnown, "the memory of \(entity.workloadType) is unknown")
     }
     let share = rules.limit(of: .weightsFit)
     let room = Double(memory) * 1e9 * Double(100 - share) / 100
@@ -93,7 +93,7 @@ package enum PreflightJudgement {
       .weightsFit,
       words
         + (bytes > Int64(memory) * 1_000_000_000
-          ? ": they do not fit" : ": less than \(share) % is left for the KV cache"))
+          ? ": they do not fit" : ": less than \(share)% is left for the KV cache"))
   }
 
   /// Returns gigabytes with one decimal digit, independent of the locale.

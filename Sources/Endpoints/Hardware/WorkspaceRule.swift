@@ -62,9 +62,9 @@ package enum WorkspaceRule: String, Hashable, Sendable, CaseIterable {
   /// The rule's requirement, for the table of rules.
   package var summary: String {
     switch self {
-    case .hardwareOfCloud: "the friendly name is hardware that the workspace's cloud has"
+    case .hardwareOfCloud: "the workspace's cloud offers the hardware behind the friendly name"
     case .unlistedHardware: "the API's name is listed for the workspace's cloud"
-    case .betaEnrolment: "hardware in Beta, or by enrolment, may be missing"
+    case .betaEnrolment: "hardware that is in Beta or requires enrollment may be missing"
     case .regionOfWorkload: "the region has the hardware"
     case .h100ScaleToZero: "an H100 (GPU_XLARGE) does not scale to zero (Q49)"
     case .customLLMAutoscaling: "a model with its own entrypoint has a fixed number of replicas (Q50)"

@@ -19,7 +19,7 @@ struct EntityDecoder {
     refuseFlatFields()
     guard let items = spec.list("servedEntities"), let location = spec.location(of: "servedEntities") else { return }
     if items.isEmpty {
-      report(location, "spec.servedEntities", "is empty", "name at least one entity, or use the flat fields")
+      report(location, "spec.servedEntities", "is empty", "list at least one entity, or use the flat fields")
     }
     checkTraffic(items, at: location)
     for (index, item) in items.enumerated() {

@@ -145,7 +145,7 @@ package struct ManifestEntity: Sendable, Hashable {
     return Finding(
       at: versionLocation, path: path + ".entityVersion",
       "no version found for \(isLatest ? version.text : "the alias \"\(version.text)\"") of model \(shown(model))",
-      suggestion: "\(isLatest ? "register one" : "set the alias in the registry"), or name a version")
+      suggestion: "\(isLatest ? "register one" : "set the alias in the registry"), or specify a version")
   }
 
   fileprivate func repeated(version number: String) -> Finding {

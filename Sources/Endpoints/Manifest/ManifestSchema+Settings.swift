@@ -27,7 +27,7 @@ extension ManifestSchema {
       doc: "Who the limit applies to: the whole endpoint, each user, or a named user, group or service principal."),
     Field(
       "principal", .text(.principalName),
-      doc: "The user's e-mail address, the group's name, or the service principal's application id."),
+      doc: "The user's email address, the group's name, or the service principal's application ID."),
     Field("calls", .integer(0...(.max)), doc: "Calls per period."),
     Field("tokens", .integer(0...(.max)), doc: "Tokens per period."),
     Field(
@@ -44,7 +44,7 @@ extension ManifestSchema {
       doc: "The schema in the catalog."),
     Field(
       "tableNamePrefix", .text(.identifier), otherNames: ["table_name_prefix", "prefix"],
-      doc: "The prefix of the table's name. Default: the server's choice."),
+      doc: "The prefix of the table's name. Default: chosen by the provider."),
     Field(
       "enabled", .boolean,
       doc: "Whether rows are written; if false, only the names are kept. Default: true."),
@@ -62,11 +62,11 @@ extension ManifestSchema {
   ])
 
   private static let grant = ObjectType([
-    Field("user", .text(.emailAddress), otherNames: ["user_name"], doc: "A user's e-mail address."),
+    Field("user", .text(.emailAddress), otherNames: ["user_name"], doc: "A user's email address."),
     Field("group", .text(.principalName), otherNames: ["group_name"], doc: "A group's name."),
     Field(
       "servicePrincipal", .text(.principalName), otherNames: ["service_principal_name", "service_principal"],
-      doc: "A service principal's application id."),
+      doc: "A service principal's application ID."),
     Field(
       "level", .word(["CanView", "CanQuery", "CanManage"]), .required,
       otherNames: ["permission_level", "permissionLevel", "permission"], example: "level: CanQuery",
@@ -76,10 +76,10 @@ extension ManifestSchema {
   static let notifications = ObjectType([
     Field(
       "onUpdateSuccess", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_success"],
-      doc: "E-mail addresses notified of successful updates."),
+      doc: "Email addresses notified of successful updates."),
     Field(
       "onUpdateFailure", .list(.text(.emailAddress), atMost: 100), otherNames: ["on_update_failure"],
-      doc: "E-mail addresses notified of failed updates."),
+      doc: "Email addresses notified of failed updates."),
   ])
 
   static let telemetry = ObjectType([

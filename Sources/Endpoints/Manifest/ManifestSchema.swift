@@ -99,7 +99,7 @@ package enum ManifestSchema {
       "description", .text(.any), doc: "A description for people. Set at creation; the API cannot change it later."),
     Field(
       "budgetPolicy", .text(.identifier), otherNames: ["budget_policy_id", "budgetPolicyId"],
-      doc: "The id of a workspace's budget policy. Set at creation; the API cannot change it later."),
+      doc: "The ID of a workspace's budget policy. Set at creation; the API cannot change it later."),
     Field(
       "routeOptimized", .boolean, otherNames: ["route_optimized"],
       doc:
@@ -113,7 +113,7 @@ package enum ManifestSchema {
       doc: "Permissions on a workspace's endpoint: a list of grants, or mode and grants."),
     Field(
       "notifications", .object(notifications), otherNames: ["email_notifications", "emailNotifications"],
-      doc: "Who a workspace notifies of updates by e-mail."),
+      doc: "Who a workspace notifies of updates by email."),
     Field(
       "telemetry", .object(telemetry), otherNames: ["telemetry_config", "telemetryConfig"],
       doc: "Where a workspace stores logs, metrics and traces: Unity Catalog tables, or a profile that names them."),

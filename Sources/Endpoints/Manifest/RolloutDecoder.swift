@@ -41,7 +41,7 @@ struct RolloutDecoder {
           Finding(
             at: step.location(of: "traffic") ?? step.location, path: "spec.rollout.steps[\(index)].traffic",
             "\(traffic) must be more than the previous step's \(last)",
-            suggestion: "each step must have more traffic than the previous one; 100 % follows automatically"))
+            suggestion: "each step must have more traffic than the previous one; 100% follows automatically"))
       }
       last = max(last, traffic)
       return RolloutStep(traffic: traffic, hold: step.duration("for") ?? .zero)

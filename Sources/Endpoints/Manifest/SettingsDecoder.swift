@@ -82,7 +82,7 @@ struct SettingsDecoder {
     if needsPrincipal, record.isAbsent("principal") {
       report(
         record.location, path + ".principal", "required for the key \(key), but missing",
-        key == "user_group" ? "name the group" : "name the service principal's application id")
+        key == "user_group" ? "set it to the group's name" : "set it to the service principal's application ID")
     }
     if let location = record.location(of: "principal") {
       if key == "endpoint" {

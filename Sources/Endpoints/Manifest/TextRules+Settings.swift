@@ -12,7 +12,7 @@ extension TextRule {
     text.allSatisfy(\.isWhitespace) ? Fault("is empty") : nil
   }
 
-  /// An e-mail address, checked by its form only.
+  /// An email address, checked by its form only.
   static let emailAddress = TextRule(pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", longest: 320) { text in
     if text.isEmpty { return Fault("is empty") }
     let parts = text.split(separator: "@", omittingEmptySubsequences: false)
@@ -21,7 +21,7 @@ extension TextRule {
       parts.count == 2 && !parts[0].isEmpty && labels.count > 1 && !labels.contains(where: \.isEmpty)
       && !text.contains(where: \.isWhitespace)
     return isAddress
-      ? nil : Fault("\(shown(text)) is not an e-mail address", suggestion: "for example oncall@example.com")
+      ? nil : Fault("\(shown(text)) is not an email address", suggestion: "for example oncall@example.com")
   }
 
   /// `catalog.schema.table`.

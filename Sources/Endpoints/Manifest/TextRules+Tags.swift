@@ -36,7 +36,7 @@ extension TextRule {
   private static func unfitForTags(_ text: String) -> Fault? {
     let scalars = text.unicodeScalars
     if scalars.first?.properties.isWhitespace == true || scalars.last?.properties.isWhitespace == true {
-      return Fault("\(shown(text)) starts or ends with white space, which a workspace refuses", suggestion: "remove it")
+      return Fault("\(shown(text)) starts or ends with whitespace, which a workspace refuses", suggestion: "remove it")
     }
     if scalars.contains(where: { $0.properties.generalCategory == .control }) {
       return Fault("\(shown(text)) contains a line break, a tab or another control character", suggestion: "remove it")

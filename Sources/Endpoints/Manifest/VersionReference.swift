@@ -33,7 +33,7 @@ package enum VersionReference: Sendable, Hashable {
     case .integer(let number) where scalar.text == String(number) && number > 0: return .success(.number(scalar.text))
     case .integer(let number) where number > 0:
       return refuse("\(scalar.text) is not a plain version number", "write \"\(number)\"")
-    case .integer: return refuse("\(scalar.text) is not a version; versions count from 1")
+    case .integer: return refuse("\(scalar.text) is not a version; versions start at 1")
     case .float(let number):
       let whole = Int(exactly: number).flatMap { $0 > 0 ? $0 : nil }
       return refuse(

@@ -35,7 +35,7 @@ package struct Grant: Hashable, Sendable, Comparable {
 
 /// The user, group or service principal that a permission is granted to.
 package enum Principal: Hashable, Sendable, Comparable {
-  /// A user by user name, which is an e-mail address.
+  /// A user by user name, which is an email address.
   case user(String)
   case group(String)
   /// A service principal by application id.

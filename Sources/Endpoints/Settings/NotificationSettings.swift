@@ -1,4 +1,4 @@
-/// The e-mail addresses notified of updates. Their order has no meaning, and each is listed once.
+/// The email addresses notified of updates. Their order has no meaning, and each is listed once.
 package struct NotificationSettings: Hashable, Sendable {
   package let onUpdateSuccess: [String]
   package let onUpdateFailure: [String]

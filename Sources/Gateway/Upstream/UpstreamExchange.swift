@@ -25,7 +25,7 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
     case .closedBeforeRequest: "the replica closed the connection before the request reached it"
     case .closedUnanswered:
       "the replica closed the connection without a response, as happens when its engine exits; \(Self.mayBeCause)"
-    case .brokenOff(let why): "the replica's response broke off: \(why)"
+    case .brokenOff(let why): "the replica's response was cut off: \(why)"
     case .silent(let time): "the replica sent nothing for \(time.components.seconds) s"
     case .clientLeft: "the client closed the connection"
     case .cutOff: "the replica was stopped before it finished"
@@ -42,8 +42,8 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
 
   /// The failure, given the known reason that the replica ended.
   func description(ended cause: String) -> String {
-    if case .brokenOff = self { return "the replica ended in the middle of its response: \(cause)" }
-    return "the replica ended while processing the request: \(cause); \(Self.mayBeCause)"
+    if case .brokenOff = self { return "the replica exited in the middle of its response: \(cause)" }
+    return "the replica exited while processing the request: \(cause); \(Self.mayBeCause)"
   }
 
   private static let mayBeCause = "the request may be the cause, so it is not retried"

@@ -46,7 +46,8 @@ private func decideWithoutManifest(
       .none,
       Reason(
         .notRecordedHere,
-        "the default fleet is shared: only endpoints recorded on this machine are deleted; name a fleet with --fleet"),
+        "the default fleet is shared: only endpoints recorded on this machine are deleted; "
+          + "specify a fleet with --fleet"),
       next: .rest)
   }
   let operation = Operation.delete(name: live.name)

@@ -66,7 +66,9 @@ struct DecisionContext {
 extension DecisionContext {
   private func foreignEndpointDecision(_ live: ObservedEndpoint) -> Decision {
     if FleetTags.isReserved(endpoint: live.name) {
-      return .hold(Reason(.conflict, "names starting with databricks- belong to the platform"), target: manifestTarget)
+      return .hold(
+        Reason(.conflict, "names starting with \"databricks-\" are reserved for Databricks' own endpoints"),
+        target: manifestTarget)
     }
     guard options.adopt else {
       let owner = live.ownerWords(isKnown: memory.endpointID == live.id)

@@ -83,7 +83,7 @@ package enum FieldDiff {
     let size = (entity.workloadSize ?? entity.concurrency.map(Self.words)).map { ", \($0)" } ?? ""
     return
       "\(entity.entityName) version \(entity.entityVersion) on \(Workload.shown(entity.workloadType, on: cloud))\(size), "
-      + "\(entity.traffic) % of the traffic\(entity.scaleToZero ? ", scales to zero" : "")"
+      + "\(entity.traffic)% of the traffic\(entity.scaleToZero ? ", scales to zero" : "")"
   }
 }
 

@@ -46,11 +46,11 @@ extension IgnoredDifference {
     let owned = OwnedKeys(tags: live.tags)
     return live.tags.sorted { $0.key < $1.key }.compactMap { key, value in
       if FleetTags.isOwn(key) {
-        return IgnoredDifference(path: "tags.\(key)", live: value, why: "Setpoint's own mark")
+        return IgnoredDifference(path: "tags.\(key)", live: value, why: "Setpoint's own tag")
       }
       guard managed[key] == nil, !owned.contains(key) else { return nil }
       return IgnoredDifference(
-        path: "tags.\(key)", live: value, why: "the manifest never set it; something else did")
+        path: "tags.\(key)", live: value, why: "the manifest does not manage it")
     }
   }
 

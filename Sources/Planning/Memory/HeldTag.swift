@@ -30,7 +30,7 @@ package enum HeldTag: Hashable, Sendable {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     guard parts.first == "1" else {
       let isNewer = parts.first.flatMap { Int($0) } ?? 0 > 1 && parts.count > 1
-      return .unreadable(isNewer ? "it was written by a newer version of setpoint" : "its format is unknown")
+      return .unreadable(isNewer ? "it was written by a newer version of Setpoint" : "its format is unknown")
     }
     guard parts.count == 6, let cause = HeldConfig.Cause(rawValue: parts[1]), let digest = ConfigDigest(hex: parts[2]),
       let target = optional(parts[3]), let circumstances = optional(parts[4]), ["stalled", "-"].contains(parts[5])

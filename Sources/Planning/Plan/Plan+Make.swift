@@ -39,7 +39,7 @@ extension Plan {
   package static func massDeletion(_ deletions: Int, of fleetSize: Int) -> String? {
     guard deletions > 1, deletions * 5 > fleetSize else { return nil }
     // Short, since it must fit in a table row.
-    return "deleting \(deletions) of \(fleetSize) endpoints (more than 20 %) requires --allow-mass-delete"
+    return "deleting \(deletions) of \(fleetSize) endpoints (more than a fifth) requires --allow-mass-delete"
   }
 }
 

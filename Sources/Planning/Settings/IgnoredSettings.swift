@@ -32,7 +32,7 @@ extension IgnoredDifference {
         ignored.append(
           .init(
             path: "spec.gateway.inferenceTable.tableNamePrefix", live: prefix,
-            why: "the manifest sets none, so the server's choice is kept"))
+            why: "the manifest sets none; the provider's default is kept"))
       }
     }
     return ignored

@@ -103,7 +103,7 @@ struct CredentialsChoice {
       let reason = named.map { " (named by \($0.name))" } ?? ""
       throw TargetError(
         "env-oidc: the environment variable \(name)\(reason) is not set",
-        advice: "set it to the identity provider's token, or name another variable with DATABRICKS_OIDC_TOKEN_ENV")
+        advice: "set it to the identity provider's token, or specify another variable with DATABRICKS_OIDC_TOKEN_ENV")
     }
     return (.environment(name: name, token: Secret(token)), named?.place ?? "environment \(name)")
   }
@@ -155,7 +155,7 @@ struct CredentialsChoice {
     let what = isType ? "\(said.name) is \(said.value)" : said.name
     return TargetError(
       "\(what): this authentication method is not supported",
-      advice: "use one of \(Self.supported); with another tool's login, put the token it prints into DATABRICKS_TOKEN")
+      advice: "use one of \(Self.supported); to use another tool's login, set DATABRICKS_TOKEN to the token it prints")
   }
 
   private static let supported = Credentials.Kind.allCases.map(\.rawValue).joined(separator: ", ")

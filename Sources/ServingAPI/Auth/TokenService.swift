@@ -172,7 +172,7 @@ struct TokenService: Sendable {
     let isSameHost = url.hasPrefix(target.url + "/")
     guard isSameHost || url.hasPrefix("https://") || (url.hasPrefix("http://") && WorkspaceHost.isLoopback(url)) else {
       throw failure(
-        .untrustedServer, "credentials are not sent to \(String(url.prefix { $0 != "?" })), which has no TLS", attempt,
+        .untrustedServer, "credentials are not sent to \(String(url.prefix { $0 != "?" })) without TLS", attempt,
         call: "authenticate", advice: "check \(target.url)/.well-known/databricks-config")
     }
   }
@@ -252,7 +252,7 @@ struct TokenService: Sendable {
     var advice: String
     switch credentials.proof {
     case .client:
-      advice = "check the client id and its secret (\(credentials.source)); secrets expire after at most two years"
+      advice = "check the client ID and its secret (\(credentials.source)); secrets expire after at most two years"
     case .federation(let source, let clientID):
       let policy =
         clientID.map { "the federation policy of service principal \($0)" } ?? "the account's federation policy"

@@ -31,7 +31,7 @@ enum Advice {
 
   private static func unreachable(_ target: ProviderTarget) -> String {
     target.isLocalPlane
-      ? "the serving plane on this machine does not answer; start it with `setpoint serve`"
-      : "\(target.url) does not answer; check the address (from \(target.source)), the network and the proxy"
+      ? "the serving plane on this machine does not respond; start it with \"setpoint serve\""
+      : "\(target.url) does not respond; check the address (from \(target.source)), the network and the proxy"
   }
 }

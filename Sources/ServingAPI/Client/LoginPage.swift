@@ -42,7 +42,7 @@ enum LoginPage {
   ]
 
   private static func advice(_ target: ProviderTarget) -> String {
-    "check that \(target.url) is the workspace's own address and that this network may use its API; "
+    "check that \(target.url) is the workspace's own address and that this network is allowed to use its API; "
       + "the token came from \(target.tokenSource)"
   }
 

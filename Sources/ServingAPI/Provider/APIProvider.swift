@@ -140,7 +140,7 @@ package struct APIProvider: ServingProvider {
         kind: .refusedLocally,
         serverMessage: "served entity \"\(entity.name)\" has neither a size nor a provisioned concurrency",
         call: call.description,
-        advice: "an older version of setpoint recorded it without its concurrency; apply a manifest that sets it")
+        advice: "an older version of Setpoint recorded it without its concurrency; apply a manifest that sets it")
     }
     return WireConfig(config)
   }

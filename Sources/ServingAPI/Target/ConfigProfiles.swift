@@ -20,7 +20,7 @@ struct ConfigProfiles: Equatable {
       let place = "\(path):\(index + 1)"
       if line.hasPrefix("[") {
         guard line.hasSuffix("]"), line.count > 2 else {
-          throw TargetError("\(place): a section is written [NAME]", advice: "correct the file")
+          throw TargetError("\(place): a section must be written as [NAME]", advice: "correct the file")
         }
         let name = String(line.dropFirst().dropLast()).trimmed
         section = name

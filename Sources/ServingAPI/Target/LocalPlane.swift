@@ -95,7 +95,7 @@ package struct LocalPlane: Hashable, Sendable {
     else {
       throw TargetError(
         "\(path) is not a serving plane's runtime file",
-        advice: "remove it and start the plane again with `setpoint serve`")
+        advice: "remove it and start the plane again with \"setpoint serve\"")
     }
     return LocalPlane(url: url, tokenFile: tokenFile, processID: processID, dataDirectory: dataDirectory)
   }

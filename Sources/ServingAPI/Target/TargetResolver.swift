@@ -99,7 +99,7 @@ package struct TargetResolver: Sendable {
     let reason =
       otherHost.map { "the environment's credentials belong to DATABRICKS_HOST (\($0))" }
       ?? "DATABRICKS_TOKEN is not set"
-    throw nothingToShow(url, reason, advice: "or name a profile with --profile")
+    throw nothingToShow(url, reason, advice: "or choose a profile with --profile")
   }
 
   // MARK: - Environment
@@ -122,7 +122,7 @@ package struct TargetResolver: Sendable {
     if let found = try found(url, source, settings) { return found }
     if let plane = try planeAt(url) { return try fromPlane(plane, source: source) }
     throw nothingToShow(
-      url, "DATABRICKS_TOKEN is not set", advice: "or name a profile with --profile or DATABRICKS_CONFIG_PROFILE")
+      url, "DATABRICKS_TOKEN is not set", advice: "or choose a profile with --profile or DATABRICKS_CONFIG_PROFILE")
   }
 
   /// Returns nil if the settings contain no credentials.
@@ -233,8 +233,8 @@ package struct TargetResolver: Sendable {
   private func notRunning(_ plane: LocalPlane) -> TargetError {
     TargetError(
       "the serving plane at \(plane.url) is not running (it was process \(plane.processID), data in \(plane.dataDirectory))",
-      advice: "start it again with `setpoint serve --data \(plane.dataDirectory)`, or name another provider with --host"
-    )
+      advice: "start it again with \"setpoint serve --data \(plane.dataDirectory)\", "
+        + "or choose another provider with --host")
   }
 
   private func fromPlane(
@@ -243,7 +243,7 @@ package struct TargetResolver: Sendable {
     let url = try WorkspaceHost.normalized(plane.url, source: "the plane's runtime file")
     guard let token = try readFile(plane.tokenFile)?.trimmed, !token.isEmpty else {
       throw TargetError(
-        "the plane at \(url) has no token in \(plane.tokenFile)", advice: "start it again with `setpoint serve`")
+        "the plane at \(url) has no token in \(plane.tokenFile)", advice: "start it again with \"setpoint serve\"")
     }
     return Found(
       target: ProviderTarget(
@@ -254,9 +254,9 @@ package struct TargetResolver: Sendable {
 
   private func nothingFound(_ file: (path: String, profiles: ConfigProfiles)?) -> TargetError {
     let names = file?.profiles.names ?? []
-    let profiles = names.isEmpty ? "" : ", or name a profile with --profile (\(names.joined(separator: ", ")))"
+    let profiles = names.isEmpty ? "" : ", or choose a profile with --profile (\(names.joined(separator: ", ")))"
     return TargetError(
       "no provider: no --host, no DATABRICKS_HOST, no named profile, and no serving plane runs on this machine",
-      advice: "start a plane with `setpoint serve`, or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
+      advice: "start a plane with \"setpoint serve\", or set DATABRICKS_HOST and DATABRICKS_TOKEN" + profiles)
   }
 }

@@ -124,6 +124,6 @@ package indirect enum WireField: Sendable {
       case .array: "an array"
       case .object: "an object"
       }
-    return "\(path): expected \(expected), got \(kind)"
+    return "\(path): expected \(expected), found \(kind)"
   }
 }

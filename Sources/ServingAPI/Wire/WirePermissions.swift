@@ -73,6 +73,6 @@ package struct WireIdentity: WireObject {
 
   package static let fields: [String: WireField] = ["userName": .text, "displayName": .text, "id": .text]
 
-  /// An e-mail address, or a service principal's application id.
+  /// An email address, or a service principal's application ID.
   package var userName: String? { self[text: "userName"] }
 }

@@ -96,7 +96,7 @@ struct ConfigReader {
     let low = wire.minProvisionedConcurrency ?? wire.maxProvisionedConcurrency ?? 4
     let high = wire.maxProvisionedConcurrency ?? low
     guard low > 0, low <= high, high <= 1024, low.isMultiple(of: 4), high.isMultiple(of: 4) else {
-      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, min at most max")
+      throw invalid("min and max_provisioned_concurrency must be multiples of 4 from 4 to 1024, with min not above max")
     }
     return (nil, Int(low), Int(high))
   }

@@ -160,7 +160,7 @@ extension ServingEndpoints {
       record.failure = ReplicaFailure("it exited while the serving plane was not running", isWorthRepeating: true)
       record.ended = wallClock()
       await keep(record)
-      log.warning("replica gone", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
+      log.warning("replica no longer running", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .swept(let record):
       await forget(record)
       log.info("stopped a replica without an endpoint", metadata: ["replica": "\(record.id)"])

@@ -100,7 +100,7 @@ struct ReplicaLauncher: Sendable {
     let present = (try? FileManager.default.contentsOfDirectory(atPath: version.artifacts))?.sorted() ?? []
     let listing = present.isEmpty ? "nothing" : present.prefix(10).joined(separator: ", ")
     throw ReplicaFailure(
-      "unknown model path: the entrypoint says --model \(model), but the artifacts of \(version.model) version "
+      "unknown model path: the entrypoint sets --model \(model), but the artifacts of \(version.model) version "
         + "\(version.number) contain \(listing)")
   }
 

@@ -77,7 +77,7 @@ final class Predecessor: Sendable {
     let isKept = host == settings.host && (settings.port == port || settings.port == 0)
     guard isKept || !settings.isAddressGiven else {
       throw PlaneStartError(
-        message: "the running plane listens on \(host):\(port), but the new one was told to listen on "
+        message: "the running plane listens on \(host):\(port), but the new one is configured for "
           + "\(settings.host):\(settings.port); a takeover keeps the address",
         advice: "omit --listen and --port, or stop the running plane and start the new one")
     }
@@ -91,7 +91,7 @@ final class Predecessor: Sendable {
       PlaneStartError(message: "the running plane refused the takeover: \(reason)", advice: goesOn)
     case .closed:
       PlaneStartError(message: "the running plane aborted the takeover", advice: "check its log and try again")
-    case .late: PlaneStartError(message: "the running plane did not answer in time", advice: goesOn)
+    case .late: PlaneStartError(message: "the running plane did not respond in time", advice: goesOn)
     case .unexpected(let words):
       PlaneStartError(
         message: "the running plane sent an unexpected message (\(words))",

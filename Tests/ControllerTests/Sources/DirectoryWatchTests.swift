@@ -143,7 +143,7 @@ import Testing
     #expect(
       words.withLock(\.self) == [
         "cannot watch all manifests for changes (Too many open files): changes are picked up at the next interval; to pick "
-          + "them up at once, raise fs.inotify.max_user_instances or the limit of open files"
+          + "them up at once, raise fs.inotify.max_user_instances or the open file limit"
       ])
   }
 }

@@ -91,7 +91,7 @@ import Testing
     #expect(reading.names == ["a", "b"] && reading.set.isComplete && reading.commit == first)
     let problem = try #require(reading.problem)
     #expect(problem.contains("cannot fetch branch or tag \"main\" of \(world.address)"))
-    #expect(problem.contains("does not appear to be a git repository") && problem.contains("\(first) stays in force"))
+    #expect(problem.contains("does not appear to be a git repository") && problem.contains("\(first) stays in effect"))
     // A controller that starts during the outage has the commit of an earlier one.
     let later = try await world.source().read()
     #expect(later.names == ["a", "b"] && later.set.isComplete && later.commit == first && later.problem == problem)

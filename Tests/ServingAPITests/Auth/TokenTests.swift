@@ -377,7 +377,7 @@ import Testing
     let client = try door.client()
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.kind == .untrustedServer)
-    #expect(error?.serverMessage.contains("http://x.example.com/t, which has no TLS") == true)
+    #expect(error?.serverMessage.contains("http://x.example.com/t without TLS") == true)
     #expect(door.purchases.isEmpty)
   }
 }

@@ -98,7 +98,7 @@ struct BundleSources {
       findings.append(
         Finding(
           .warning, at: include.location, path: "include",
-          "is ignored, as Databricks does: only the bundle's root file can include others",
+          "is ignored, as in Databricks: only the bundle's root file can include others",
           suggestion: "move it to databricks.yml"))
     }
     for (type, resources) in value["resources"]?.members ?? [:] {

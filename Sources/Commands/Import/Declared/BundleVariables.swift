@@ -79,7 +79,7 @@ struct BundleVariables {
         } else if index > 0 {
           result[result.count - 1].value += ",\(piece)"
         } else {
-          throw ErrorReport("--var \(piece) assigns nothing", next: "write --var NAME=VALUE")
+          throw ErrorReport("--var \(piece) has no value", next: "write --var NAME=VALUE")
         }
       }
     }

@@ -67,7 +67,7 @@ struct TerraformFile {
       omissions.append(
         Finding(
           .warning, at: id.location, path: "\(permissions.path).serving_endpoint_id",
-          "its endpoint is unknown, so its grants are omitted",
+          "the endpoint is unknown, so the grants are omitted",
           suggestion: "add them under access"))
       return
     }

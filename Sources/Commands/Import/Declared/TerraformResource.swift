@@ -41,7 +41,7 @@ struct TerraformResource {
     (root["module"]?.asList ?? []).flatMap { labelled($0) }.map { label, block in
       Finding(
         .warning, at: block.location, path: "module.\(label)", "resources declared by the module are not read",
-        suggestion: "import what \"terraform show -json\" prints, where they are resolved")
+        suggestion: "import the output of \"terraform show -json\" instead; it contains them")
     }
   }
 
@@ -75,7 +75,7 @@ struct TerraformResource {
     else { return nil }
     return Finding(
       .warning, at: body.location(of: key), path: "\(path).\(key)", "creates any number of endpoints from one block",
-      suggestion: "import what \"terraform show -json\" prints, where each endpoint is listed separately")
+      suggestion: "import the output of \"terraform show -json\" instead; it lists each endpoint")
   }
 
   /// The names that the user may use for it: its address, with and without the module and the index.
