@@ -74,7 +74,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
       try Data(plan.json.bytes(.pretty) + [0x0A]).write(to: URL(filePath: path), options: .atomic)
     } catch {
       throw ErrorReport(
-        "cannot write the plan to \(path)", why: error.systemWords,
+        "cannot write the plan to \(path)", why: error.systemMessage,
         next: "name a file in a directory that exists and that you may write to")
     }
     let console = Surroundings.current.console

@@ -27,7 +27,7 @@ extension ErrorReport {
       self.init(
         "endpoint \(error.name) not found at \(error.target)", next: "\"setpoint get\" lists the endpoints there")
     case let error as InvalidManifest: self.init(error.findings.map(\.description).joined(separator: "\n"))
-    default: self.init(error.systemWords)
+    default: self.init(error.systemMessage)
     }
   }
 

@@ -13,7 +13,7 @@ extension SavedPlan {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: path))) } catch {
       throw ErrorReport(
-        "cannot read the plan \(path)", why: error.systemWords, next: making(path))
+        "cannot read the plan \(path)", why: error.systemMessage, next: making(path))
     }
     do {
       return try SavedPlan(json: JSONValue(parsing: bytes))

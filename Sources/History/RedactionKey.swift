@@ -40,7 +40,7 @@ package struct RedactionKey: Sendable {
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       let cause = errno
-      guard cause == ENOENT else { throw unusable(file, systemWords(cause)) }
+      guard cause == ENOENT else { throw unusable(file, systemMessage(cause)) }
       return try create(file: file)
     }
     defer { close(descriptor) }
@@ -59,11 +59,11 @@ package struct RedactionKey: Sendable {
     let draft = file + ".new"
     unlink(draft)
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw unusable(file, systemWords(errno)) }
+    guard descriptor >= 0 else { throw unusable(file, systemMessage(errno)) }
     let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
     let cause = errno
     close(descriptor)
-    guard isWritten, rename(draft, file) == 0 else { throw unusable(file, systemWords(isWritten ? errno : cause)) }
+    guard isWritten, rename(draft, file) == 0 else { throw unusable(file, systemMessage(isWritten ? errno : cause)) }
     return RedactionKey(bytes: bytes)
   }
 

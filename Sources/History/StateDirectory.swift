@@ -67,7 +67,7 @@ package struct StateDirectory: Hashable, Sendable {
     let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw HistoryError(
-        .cannotOpen, "cannot open \(lockFile): \(systemWords(errno))",
+        .cannotOpen, "cannot open \(lockFile): \(systemMessage(errno))",
         next: "check who owns \(path), or use another directory with --state DIR")
     }
     defer { close(descriptor) }

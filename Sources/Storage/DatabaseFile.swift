@@ -47,7 +47,9 @@ package struct DatabaseFile: Sendable {
   private func prepare() throws {
     var status = stat()
     guard stat(place.path, &status) == 0 else {
-      guard errno == ENOENT else { throw StorageError(.cannotOpen, "cannot open \(place.path): \(systemWords(errno))") }
+      guard errno == ENOENT else {
+        throw StorageError(.cannotOpen, "cannot open \(place.path): \(systemMessage(errno))")
+      }
       return try make()
     }
     guard status.st_mode & S_IFMT == S_IFREG else { throw place.damaged("it is not a regular file") }
@@ -68,7 +70,7 @@ package struct DatabaseFile: Sendable {
       let descriptor = openFile(draft)
       guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
         throw StorageError(
-          .cannotOpen, "cannot open \(place.path): \(systemWords(errno))",
+          .cannotOpen, "cannot open \(place.path): \(systemMessage(errno))",
           next: "check the owner of its directory, or use another directory with \(place.option)")
       }
       close(descriptor)
@@ -76,7 +78,7 @@ package struct DatabaseFile: Sendable {
       try migrator.migrate(database)
       try database.close()
       guard rename(draft, place.path) == 0 else {
-        throw StorageError(.cannotOpen, "cannot create \(place.path): \(systemWords(errno))")
+        throw StorageError(.cannotOpen, "cannot create \(place.path): \(systemMessage(errno))")
       }
     } catch {
       for suffix in leftovers { unlink(draft + suffix) }

@@ -26,7 +26,7 @@ package struct PrivateFolder: Sendable {
       // For an existing parent, the error may be EROFS or EACCES instead of EEXIST; only a missing one is a failure.
       guard access(partial, F_OK) != 0 else { continue }
       throw StorageError(
-        .cannotOpen, "cannot create the directory \(place.path): \(partial): \(systemWords(cause))",
+        .cannotOpen, "cannot create the directory \(place.path): \(partial): \(systemMessage(cause))",
         next: "choose a writable directory with \(place.option)")
     }
   }
@@ -37,7 +37,7 @@ package struct PrivateFolder: Sendable {
   package func check(isInPod: Bool) throws(StorageError) {
     var status = stat()
     guard stat(place.path, &status) == 0 else {
-      throw refused("it cannot be read: \(systemWords(errno))", "check its path")
+      throw refused("it cannot be read: \(systemMessage(errno))", "check its path")
     }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw refused("it is not a directory", "move the file away") }
     let isRoots = status.st_uid == 0

@@ -82,7 +82,7 @@ package struct StoragePlace: Hashable, Sendable {
 }
 
 /// Returns the operating system's message for an error number.
-package func systemWords(_ code: Int32) -> String { String(cString: strerror(code)) }
+package func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
 
 #if canImport(Darwin)
   internal import Darwin

@@ -45,7 +45,7 @@ extension WorkspaceState {
       return shown(pending.version, deployment: word, message: reason)
     }
     if let failed = endpoint.failed, showsFailed(endpoint) {
-      wire.pendingConfig = shown(failed, deployment: DeploymentWord.failed, message: endpoint.message)
+      wire.pendingConfig = shown(failed, deployment: DeploymentState.failed, message: endpoint.message)
     }
     endpoint.settings.show(in: &wire, of: endpoint.name, habits, salt: answered)
     if habits.speaksOfTheFuture {
@@ -70,17 +70,17 @@ extension WorkspaceState {
 
   private func deployment(of pending: Pending) -> (String, String) {
     if habits.showsFailureEarly, case .fails(_, let message) = pending.fate, pending.polls <= 1 {
-      return (DeploymentWord.failed, message)
+      return (DeploymentState.failed, message)
     }
     return (
-      isNew(pending) ? "DEPLOYMENT_QUEUED" : DeploymentWord.creating, "Creating resources for served entity."
+      isNew(pending) ? "DEPLOYMENT_QUEUED" : DeploymentState.creating, "Creating resources for served entity."
     )
   }
 
   private func deployment(of endpoint: Endpoint) -> (String, String) {
-    if endpoint.isStopped { return (DeploymentWord.aborted, "The endpoint is stopped.") }
-    if endpoint.isAtZero { return (DeploymentWord.ready, "Scaled to zero. It will start with the next request.") }
-    return (DeploymentWord.ready, "")
+    if endpoint.isStopped { return (DeploymentState.aborted, "The endpoint is stopped.") }
+    if endpoint.isAtZero { return (DeploymentState.ready, "Scaled to zero. It will start with the next request.") }
+    return (DeploymentState.ready, "")
   }
 
   private func shown(_ version: Version, deployment: String, message: String) -> WireConfig {

@@ -22,7 +22,7 @@ struct PriceOptions: ParsableArguments {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
       throw ErrorReport(
-        "cannot read the price file \(prices)", why: error.systemWords,
+        "cannot read the price file \(prices)", why: error.systemMessage,
         next: "pass a price file; docs/hardware.md describes the format, examples/prices.yaml is an example")
     }
     let outcome = PriceFile.read(bytes, file: prices)

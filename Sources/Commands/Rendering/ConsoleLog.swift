@@ -16,7 +16,7 @@ struct ConsoleLog: LogHandler {
 
   func log(event: LogEvent) {
     var facts = metadata.merging(event.metadata ?? [:]) { $1 }
-    if let error = event.error { facts["error"] = "\(error.systemWords)" }
+    if let error = event.error { facts["error"] = "\(error.systemMessage)" }
     let told = Self.inOrder(facts).map { " \($0)=\(Self.quoted(console.suggestions.completed(Self.text($1))))" }
       .joined()
     let level = event.level == .info ? "" : "\(event.level.rawValue): "

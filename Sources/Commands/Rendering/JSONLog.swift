@@ -25,7 +25,7 @@ struct JSONLog: LogHandler {
     for (name, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
       flatten(value, as: name, into: &facts)
     }
-    if let error = event.error { facts.append(("error", .string(error.systemWords))) }
+    if let error = event.error { facts.append(("error", .string(error.systemMessage))) }
     let head: [(String, JSONValue)] = [
       ("ts", .string(Timestamp(milliseconds: now()).text(withMilliseconds: true))),
       ("level", .string(event.level.rawValue)),

@@ -124,7 +124,7 @@ extension SourcedValue {
     do {
       return Array(try Data(contentsOf: URL(filePath: path)))
     } catch {
-      throw ErrorReport("cannot read \(path)", why: error.systemWords, next: next)
+      throw ErrorReport("cannot read \(path)", why: error.systemMessage, next: next)
     }
   }
 

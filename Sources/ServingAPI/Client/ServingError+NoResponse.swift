@@ -7,7 +7,7 @@ extension ServingError {
   ///   - hasEffect: whether the call may have had an effect, so that its outcome is unknown once it was sent.
   ///   - redact: removes secrets from a message.
   /// - Throws: `CancellationError` if the call was canceled.
-  static func noAnswer(
+  static func noResponse(
     _ error: any Error, call: String, hasEffect: Bool, redact: (String) -> String = { $0 }
   ) throws -> ServingError {
     func failure(
@@ -16,7 +16,7 @@ extension ServingError {
       var failure = ServingError(
         kind: kind, serverMessage: redact(message), call: call, outcomeUnknown: mayHaveBeenSent && hasEffect)
       failure.isUnreachable = isUnreachable
-      failure.isAPIAnswer = false
+      failure.isAPIResponse = false
       return failure
     }
     guard let error = error as? HTTPClientError else {

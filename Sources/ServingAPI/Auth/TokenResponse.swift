@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import LibCurl
 
 /// An access token as issued by a token endpoint (RFC 6749, section 5.1).
-struct TokenAnswer: Equatable {
+struct TokenResponse: Equatable {
   let token: Secret
   /// Nil if the response does not say.
   let lifetime: Duration?
@@ -40,9 +40,9 @@ struct TokenRefusal: Equatable {
   init(body: [UInt8], isCut: Bool) {
     let json = try? JSONValue(parsing: body)
     let code = json?["errorCode"]?.stringValue ?? json?["error"]?.stringValue
-    let answer = ErrorAnswer(body: body, isCut: isCut)
-    self.code = code ?? answer.errorCode
-    let words = json?["errorSummary"]?.stringValue ?? json?["error_description"]?.stringValue ?? answer.message
+    let response = ErrorResponse(body: body, isCut: isCut)
+    self.code = code ?? response.errorCode
+    let words = json?["errorSummary"]?.stringValue ?? json?["error_description"]?.stringValue ?? response.message
     self.words = words == self.code ? "" : words
   }
 

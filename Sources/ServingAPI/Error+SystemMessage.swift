@@ -9,7 +9,7 @@ internal import FoundationEssentials
 extension Error {
   /// The operating system's message for a failed file operation, if the error is one: `Permission denied` instead of a
   /// domain and a number.
-  package var systemWords: String {
+  package var systemMessage: String {
     if let error = self as? POSIXError { return words(of: error.code.rawValue) }
     guard let error = self as? CocoaError else { return "\(self)" }
     if let cause = error.underlying as? POSIXError { return words(of: cause.code.rawValue) }

@@ -1,7 +1,7 @@
 internal import CanonicalJSON
 
 /// The parsed body of an error response, in any of the API's formats (serving-api.md 1.7).
-struct ErrorAnswer: Equatable {
+struct ErrorResponse: Equatable {
   var errorCode: String?
   /// The server's message; empty if it gave none.
   var message: String

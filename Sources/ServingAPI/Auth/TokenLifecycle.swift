@@ -4,7 +4,7 @@
 ///
 /// Lifetimes are measured from the moment the token was requested, by a monotonic clock: wall clocks, here or at the
 /// server, do not matter.
-struct TokenLife {
+struct TokenLifecycle {
   struct Token: Hashable {
     let secret: Secret
     /// When it was requested.
