@@ -14,7 +14,7 @@ internal import TestKit
 package final class ControllerRig: Sendable {
   package let world: ControllerWorld
   package let source: TestSource
-  package let notices = TestNotices()
+  package let notifications = TestNotifications()
   package let lease = TestLease()
   package let pause = TestPause()
   package let metrics: ControllerMetrics
@@ -49,14 +49,14 @@ package final class ControllerRig: Sendable {
     self.chance = chance
     metrics = ControllerMetrics(
       version: "test", fleet: options.fleet, started: world.now, concurrency: options.concurrency)
-    state = Mutex(Self.state(world, options, source, notices, lease, metrics, pause, chance))
+    state = Mutex(Self.state(world, options, source, notifications, lease, metrics, pause, chance))
   }
 
   package var controller: FleetController { state.withLock { $0.controller } }
   package var queue: KeyQueue { state.withLock { $0.queue } }
 
   private static func state(
-    _ world: ControllerWorld, _ options: ControllerOptions, _ source: TestSource, _ notices: TestNotices,
+    _ world: ControllerWorld, _ options: ControllerOptions, _ source: TestSource, _ notifications: TestNotifications,
     _ lease: TestLease, _ metrics: ControllerMetrics, _ pause: TestPause, _ chance: @escaping @Sendable () -> Double
   ) -> State {
     let elapsed: @Sendable () -> Duration = { world.now - ControllerWorld.beginning }
@@ -66,7 +66,7 @@ package final class ControllerRig: Sendable {
     let resolver = VersionResolver(world.controllerClient)
     let parts = ControllerParts(
       source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
-      pause: { pause.reason }, notices: notices, metrics: metrics,
+      pause: { pause.reason }, notifications: notifications, metrics: metrics,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       // Virtual time passes only between runs, so no run takes too long.
       alarm: { _ in try await Task.sleep(for: .seconds(3600)) }, elapsed: elapsed, chance: chance, instance: "test")
@@ -76,12 +76,12 @@ package final class ControllerRig: Sendable {
 
   /// A new controller over the same world and history, as after a restart of the process.
   package func restart() {
-    let fresh = Self.state(world, options, source, notices, lease, metrics, pause, chance)
+    let fresh = Self.state(world, options, source, notifications, lease, metrics, pause, chance)
     state.withLock { $0 = fresh }
   }
 
   /// The source reports a change.
-  package func noticeChange() { state.withLock { $0.nextSync = world.now } }
+  package func reportChange() { state.withLock { $0.nextSync = world.now } }
 
   /// Runs for this long in virtual time, or until its process ends.
   package func run(for duration: Duration) async throws {
@@ -100,8 +100,8 @@ package final class ControllerRig: Sendable {
   }
 
   private var isAtRest: Bool {
-    let figures = queue.figures
-    guard figures.failing == 0, figures.running == 0, figures.depth == 0 else { return false }
+    let metrics = queue.metrics
+    guard metrics.failing == 0, metrics.running == 0, metrics.depth == 0 else { return false }
     let next = queue.nextReady.map { ControllerWorld.beginning + $0 }
     if let next, next < world.now + options.interval * 0.8 { return false }
     return state.withLock { $0.nextSync > world.now && $0.nextList > world.now && $0.lastSave == world.now }

@@ -46,7 +46,7 @@ import Testing
     case .look: break
     }
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2", extra: extra)])
-    rig.noticeChange()
+    rig.reportChange()
     try await rig.run(for: .seconds(900))
     if door == .look {
       world.workspace.fail(
@@ -68,7 +68,7 @@ import Testing
     let exits: [(String, String)] = [
       ("status", "\(status)"), ("status as JSON", await rig.controller.fleetStatus.json.text()),
       ("events", events.map { "\($0.what) \($0.why)" }.joined(separator: "\n")),
-      ("notices", rig.notices.all.map { "\($0.what) \($0.why)" }.joined(separator: "\n")),
+      ("notices", rig.notifications.all.map { "\($0.what) \($0.why)" }.joined(separator: "\n")),
       ("revisions", memory.revisions.compactMap(\.outcome.message).joined(separator: "\n")),
       ("attempt", "\(String(describing: memory.attempt?.refusal)) \(String(describing: memory.attempt?.verification))"),
       ("setbacks", memory.backoffs.values.map(\.words).joined(separator: "\n")),

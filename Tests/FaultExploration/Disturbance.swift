@@ -11,7 +11,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   /// The process ends at one call, and the next process at one of its own.
   case twice(Int, Int)
   /// The source does not report its change.
-  case noNotice
+  case noNotification
 
   static let busy = WorkspaceDouble.Fault.reply(
     status: 429, headers: ["Retry-After": "7"],
@@ -31,7 +31,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     case .commit(.before(let number)): "crash right before commit \(number)"
     case .commit(.after(let number)): "crash right after commit \(number)"
     case .twice(let first, let second): "crash after call \(first) and again after the \(second). of the next process"
-    case .noNotice: "no notice of the change"
+    case .noNotification: "no notice of the change"
     }
   }
 
@@ -45,7 +45,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   /// How many more calls may be sent: those that did not arrive, or that nobody remembers as refused.
   var mayRepeat: Int {
     switch self {
-    case .none, .noNotice: 0
+    case .none, .noNotification: 0
     case .call, .commit: 1
     case .twice: 2
     }

@@ -51,7 +51,7 @@ package enum FaultExploration {
   /// The concurrent jobs of a controller, in every sequence that makes a difference. After a crash this matters: a new
   /// process may observe endpoints that an earlier one knew before it has read the source.
   private static let roads: [Road] = [
-    ([.sync, .list, .work], { [.noNotice] + faults($0) }),
+    ([.sync, .list, .work], { [.noNotification] + faults($0) }),
     ([.work, .list, .sync], { crashes($0) + deaths($0) }),
   ]
 

@@ -34,7 +34,7 @@ final class FaultExplorer: Sendable {
     let rig = ControllerRig(world, scenario.options)
     for manifests in scenario.before {
       rig.source.set(Self.files(manifests), commit: "before")
-      rig.noticeChange()
+      rig.reportChange()
       try await rig.settle()
     }
     self.workspace = workspace
@@ -71,7 +71,7 @@ final class FaultExplorer: Sendable {
     if let after = scenario.after { rig.source.set(Self.files(after), commit: "after") }
     scenario.change(workspace)
     prepare(disturbance, workspace, history)
-    if disturbance != .noNotice { rig.noticeChange() }
+    if disturbance != .noNotification { rig.reportChange() }
 
     var ending = Ending()
     var crashes = 0
@@ -112,7 +112,7 @@ final class FaultExplorer: Sendable {
 
   private func prepare(_ disturbance: Disturbance, _ workspace: WorkspaceDouble, _ history: MortalHistory) {
     switch disturbance {
-    case .none, .noNotice: history.count()
+    case .none, .noNotification: history.count()
     case .call(let disturbed, let fault): workspace.setPlan { number, _ in number == disturbed ? fault : nil }
     case .twice(let first, _): workspace.setPlan { number, _ in number == first ? .crashAfter : nil }
     case .commit(let death): history.count(dyingAt: death)

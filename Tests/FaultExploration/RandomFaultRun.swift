@@ -49,7 +49,7 @@ package struct RandomFaultRun: Sendable {
     workspace.forgetCalls()
     rig.source.set(
       manifests(unit..<(101 * unit)) { $0 < 3 * unit ? "3" : $0 < 31 * unit ? "2" : "1" }, commit: "after")
-    rig.noticeChange()
+    rig.reportChange()
     return rig
   }
 

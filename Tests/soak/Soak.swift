@@ -60,21 +60,21 @@ struct Soak {
       rig.world.workspace.forgetCalls()
       let memory = Self.residentBytes()
       if early == nil { early = memory }
-      print("soak: hour \((minute + 1) / 60): \(memory >> 20) MB resident, \(words(rig.queue.figures))")
+      print("soak: hour \((minute + 1) / 60): \(memory >> 20) MB resident, \(words(rig.queue.metrics))")
       // Visible at once, also through a pipe.
       fflush(nil)
     }
     try await calmDown()
-    let (memory, figures) = (Self.residentBytes(), rig.queue.figures)
+    let (memory, metrics) = (Self.residentBytes(), rig.queue.metrics)
     let ratio = Double(memory * 1000 / max(1, early ?? memory)) / 1000
     print(
       "soak: \(hours) h, \(fleet.count) endpoints, \(fleet.edits) edits, \(fleet.failures) failing ones, "
-        + "\(faults.counts.values.reduce(0, +)) faults of the provider, \(figures.adds) looks; \(words(figures)); "
+        + "\(faults.counts.values.reduce(0, +)) faults of the provider, \(metrics.adds) looks; \(words(metrics)); "
         + "\(memory >> 20) MB resident, \(ratio) of what it was after 2 h; in \((clock.now - begun).components.seconds) s"
     )
     var problems = await misplaced()
-    if figures.depth > 0 || figures.running > 0 || figures.failing > 0 {
-      problems.append("the queue is not empty: \(words(figures))")
+    if metrics.depth > 0 || metrics.running > 0 || metrics.failing > 0 {
+      problems.append("the queue is not empty: \(words(metrics))")
     }
     if ratio > 1.1 { problems.append("memory grew to \(ratio) of what it was after 2 h") }
     return problems
@@ -100,7 +100,7 @@ struct Soak {
       fallthrough
     default: try fleet.edit(endpoint, to: dice.next(below: SoakFleet.versions) + 1)
     }
-    rig.noticeChange()
+    rig.reportChange()
   }
 
   /// Nothing fails and nobody edits any more.
@@ -108,10 +108,10 @@ struct Soak {
     rig.world.workspace.setPlan { _, _ in nil }
     for revert in reverts { try fleet.edit(revert.endpoint, to: revert.version) }
     reverts = []
-    rig.noticeChange()
+    rig.reportChange()
     // The longest step of the backoff, one interval, and the time to finish what is ready now.
     try await rig.run(for: .seconds(300) + rig.options.interval * 1.2)
-    while rig.queue.figures.depth > 0 { try await rig.run(for: .milliseconds(1)) }
+    while rig.queue.metrics.depth > 0 { try await rig.run(for: .milliseconds(1)) }
   }
 
   private func misplaced() async -> [String] {
@@ -122,9 +122,9 @@ struct Soak {
       + (statuses.count == fleet.count ? [] : ["\(statuses.count) endpoints have a status"])
   }
 
-  private static func residentBytes() -> Int { ProcessFigures.current()?.residentBytes ?? 0 }
+  private static func residentBytes() -> Int { ProcessMetrics.current()?.residentBytes ?? 0 }
 
-  private func words(_ figures: KeyQueue.Figures) -> String {
-    "\(figures.depth) ready, \(figures.running) running, \(figures.failing) failing, \(figures.waiting) waiting"
+  private func words(_ metrics: KeyQueue.Metrics) -> String {
+    "\(metrics.depth) ready, \(metrics.running) running, \(metrics.failing) failing, \(metrics.waiting) waiting"
   }
 }

@@ -37,7 +37,8 @@ struct ControllerAssembly {
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
         now: { Timestamp(milliseconds: surroundings.now()) }),
-      pause: { pause.reason() }, notices: notifier ?? NoNotices(), metrics: metrics, log: log, alarm: timing.sleep,
+      pause: { pause.reason() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
+      alarm: timing.sleep,
       elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
     let controller = FleetController(
       connection.gatingVersions(workspaceRules).reconciler(history, options.decision(commit: nil)), options, parts,

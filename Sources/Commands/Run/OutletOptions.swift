@@ -78,9 +78,9 @@ extension OutletOptions {
     } else {
       return nil
     }
-    var template = NoticeTemplate.standard
+    var template = NotificationTemplate.standard
     if let notifyTemplate {
-      template = try NoticeTemplate(
+      template = try NotificationTemplate(
         parsing: Array(try NamedFile.read(notifyTemplate, holding: "the template").utf8), file: notifyTemplate)
     }
     return WebhookNotifier(
@@ -117,11 +117,11 @@ extension OutletOptions {
   }
 
   /// Returns the check of a git host's calls; nil if there is no secret to check them with.
-  func hook() throws -> WebhookGate? {
+  func hook() throws -> WebhookReceiver? {
     guard let hookSecretFile else { return nil }
     let read = { @Sendable in Array(try NamedFile.read(hookSecretFile, holding: "the hooks' secret").utf8) }
     _ = try read()
-    return WebhookGate(secret: read)
+    return WebhookReceiver(secret: read)
   }
 
   fileprivate static func address(in file: String) throws -> WebhookURL {

@@ -23,7 +23,7 @@ final class ListenerHarness: Sendable {
     var health = ListenerCalls.Probe(isWell: true, "ok")
     var readiness = ListenerCalls.Probe(isWell: true, "active")
     var asked: [String] = []
-    var hooks: [ListenerCalls.Hook] = []
+    var hooks: [ListenerCalls.WebhookRequest] = []
   }
 
   let world = Mutex(World())
@@ -53,7 +53,7 @@ final class ListenerHarness: Sendable {
 
   private func note(_ what: String) { world.withLock { $0.asked.append(what) } }
 
-  private func take(_ hook: ListenerCalls.Hook) -> ListenerCalls.HookAnswer {
+  private func take(_ hook: ListenerCalls.WebhookRequest) -> ListenerCalls.WebhookResponse {
     world.withLock { $0.hooks.append(hook) }
     let isGood = hook.fields.contains { $0.name.lowercased() == "x-hub-signature-256" && $0.value == "sha256=good" }
     return isGood ? .accepted("the source is read") : .refused("the signature is wrong", nil)

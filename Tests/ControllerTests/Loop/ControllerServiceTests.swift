@@ -52,7 +52,7 @@ import Testing
     let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let parts = ControllerParts(
       source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
-      pause: { nil }, notices: NoNotices(),
+      pause: { nil }, notifications: NoNotifications(),
       metrics: ControllerMetrics(version: "test", fleet: "test", started: world.now, concurrency: 4), log: quiet,
       alarm: { try await Task.sleep(for: $0) }, elapsed: elapsed, chance: { 0.5 }, instance: "test")
     let controller = FleetController(world.reconciler(), options, parts, queue: queue)

@@ -53,9 +53,9 @@ import Testing
     try await rig.run(for: .seconds(3600))
     #expect(rig.world.liveVersion() == "1")
     #expect(await rig.status()?.reason == .quarantined)
-    let notices = rig.notices.all
-    #expect(notices.map(\.kind) == [.failure])
-    #expect(notices.first?.why.contains("unsupported dtype") == true && notices.first?.commit == "bad")
+    let notifications = rig.notifications.all
+    #expect(notifications.map(\.kind) == [.failure])
+    #expect(notifications.first?.why.contains("unsupported dtype") == true && notifications.first?.commit == "bad")
     let events = try await rig.world.history.events(of: rig.world.reconciler().key("chat"))
     #expect(events.contains { $0.why.contains("unsupported dtype") && $0.sourceCommit == "bad" })
     #expect(rig.world.workspace.writes.filter { $0.method == "PUT" && $0.path.hasSuffix("/config") }.count == 1)
@@ -64,7 +64,7 @@ import Testing
     try await rig.run(for: .seconds(600))
     #expect(await rig.status()?.phase == .inSync)
     #expect(rig.world.workspace.endpoint("chat")?.tags[FleetTags.held] == nil)
-    #expect(rig.notices.all.map(\.kind) == [.failure, .recovery])
+    #expect(rig.notifications.all.map(\.kind) == [.failure, .recovery])
   }
 
   @Test func `an invalid manifest keeps its last valid form in force and prunes nothing`() async throws {
@@ -139,7 +139,7 @@ import Testing
     rig.world.workspace.foreignEdit("chat", config: World.config("2"))
     try await rig.run(for: rig.options.interval * 1.2)
     #expect(rig.world.liveVersion() == "1")
-    #expect(rig.notices.all.map(\.kind).first == .drift)
+    #expect(rig.notifications.all.map(\.kind).first == .drift)
   }
 
   @Test func `in observe mode, a manual change is only reported`() async throws {
@@ -151,7 +151,7 @@ import Testing
     #expect(first.world.workspace.writes.count == writes)
     #expect(await rig.status()?.reason == .drift)
     #expect(await rig.status()?.phase == .withheld)
-    #expect(rig.notices.all.map(\.kind) == [.drift])
+    #expect(rig.notifications.all.map(\.kind) == [.drift])
   }
 
   @Test
@@ -185,8 +185,8 @@ import Testing
     // Reported once for the whole fleet, however often it is checked and whoever continues.
     rig.restart()
     try await rig.run(for: .seconds(600))
-    #expect(rig.notices.all.map(\.kind) == [.failure] && rig.notices.all.first?.endpoint == nil)
-    #expect(rig.notices.all.first?.why == "\(status.why): e1, e2")
+    #expect(rig.notifications.all.map(\.kind) == [.failure] && rig.notifications.all.first?.endpoint == nil)
+    #expect(rig.notifications.all.first?.why == "\(status.why): e1, e2")
     let events = try await rig.world.history.events(limit: 1000).filter { $0.endpoint == nil }
     #expect(
       events.map(\.event.what) == ["deletions are withheld"] && events.first?.event.why == "\(status.why): e1, e2")
@@ -194,7 +194,7 @@ import Testing
     rig.source.set(all.filter { $0.key > "e1.yaml" }, commit: "c3")
     try await rig.run(for: .seconds(600))
     #expect(rig.world.workspace.endpoint("e1") == nil && rig.world.workspace.endpoint("e2") != nil)
-    #expect(rig.notices.all.map(\.kind) == [.failure, .recovery])
+    #expect(rig.notifications.all.map(\.kind) == [.failure, .recovery])
   }
 
   @Test func `a moved alias is a change like any other`() async throws {
@@ -261,7 +261,7 @@ import Testing
     try await rig.run(for: .seconds(600))
     #expect(rig.world.workspace.calls.first?.path.hasSuffix("/serving-endpoints") == true)
     #expect(await rig.status()?.phase == .inSync)
-    #expect(rig.notices.all.isEmpty)
+    #expect(rig.notifications.all.isEmpty)
     #expect(try await rig.world.history.events(of: rig.world.reconciler().key("chat")).count == events)
   }
 }

@@ -74,7 +74,7 @@ import Testing
     try await rig.settle()
     if stage == .updating {
       rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
-      rig.noticeChange()
+      rig.reportChange()
       try await rig.run(for: .milliseconds(10))
       #expect(workspace.writes.contains { $0.method == "PUT" })
     }

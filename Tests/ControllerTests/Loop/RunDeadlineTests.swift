@@ -50,7 +50,7 @@ import Testing
     let parts = ControllerParts(
       source: TestSource(["chat.yaml": TestSource.manifest(version: "1")]),
       versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: TestLease(),
-      pause: { nil }, notices: NoNotices(),
+      pause: { nil }, notifications: NoNotifications(),
       metrics: ControllerMetrics(version: "test", fleet: "test", started: world.now, concurrency: 1),
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, alarm: { try await Task.sleep(for: $0) },
       elapsed: elapsed, chance: { 0 }, instance: "test")

@@ -67,7 +67,7 @@ import Testing
     let rig = try await rig(versions: [1: .ready])
     rig.world.workspace.setPlan { _, call in call.path.contains("/unity-catalog/") ? .denied : nil }
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")])
-    rig.noticeChange()
+    rig.reportChange()
     try await rig.run(for: .seconds(30))
     #expect(sends(rig) > 1)
     #expect(await rig.status()?.reason == .retrying)
@@ -103,7 +103,7 @@ import Testing
       body: #"{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "busy"}"#)
     rig.world.workspace.fail("PUT", path: "/config", times: 4, with: busy)
     rig.source.set(["chat.yaml": TestSource.manifest(version: "2")])
-    rig.noticeChange()
+    rig.reportChange()
     let began = rig.world.now
     while rig.world.workspace.landed.isEmpty, rig.world.now - began < .seconds(60) {
       try await rig.run(for: .milliseconds(100))

@@ -1,12 +1,12 @@
 internal import Synchronization
 
 /// A bounded queue of notifications, in order: when it is full, the oldest is dropped.
-final class NoticeQueue: Sendable {
+final class NotificationQueue: Sendable {
   private let capacity: Int
   private let state = Mutex(State())
 
   private struct State {
-    var waiting: [Notice] = []
+    var waiting: [FleetNotification] = []
     var dropped = 0
     var isClosed = false
     /// Tasks that wait for a change, by number.
@@ -24,9 +24,9 @@ final class NoticeQueue: Sendable {
   /// Appends a notification.
   ///
   /// - Returns: whether the oldest was dropped for it.
-  func append(_ notice: Notice) -> Bool {
+  func append(_ notification: FleetNotification) -> Bool {
     let (waiters, dropped) = state.withLock { state in
-      state.waiting.append(notice)
+      state.waiting.append(notification)
       let isFull = state.waiting.count > capacity
       if isFull {
         state.waiting.removeFirst()
@@ -60,12 +60,12 @@ final class NoticeQueue: Sendable {
 
   /// Returns the oldest notification as soon as there is one; nil when the queue is closed and empty, or the task is
   /// canceled.
-  func next() async -> Notice? {
+  func next() async -> FleetNotification? {
     while !Task.isCancelled {
-      let (notice, isOver) = state.withLock { state in
+      let (notification, isOver) = state.withLock { state in
         (state.waiting.isEmpty ? nil : state.waiting.removeFirst(), state.waiting.isEmpty && state.isClosed)
       }
-      if let notice { return notice }
+      if let notification { return notification }
       if isOver { return nil }
       await change { !$0.waiting.isEmpty || $0.isClosed }
     }

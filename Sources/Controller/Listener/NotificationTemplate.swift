@@ -3,9 +3,9 @@ package import CanonicalJSON
 /// The body of a notification: a JSON document whose strings may contain placeholders such as `{{endpoint}}`.
 ///
 /// The document is parsed first and its strings are filled in afterwards, so the result is always valid JSON.
-package struct NoticeTemplate: Hashable, Sendable {
+package struct NotificationTemplate: Hashable, Sendable {
   /// One object with every member; members without a value are null.
-  package static let standard = NoticeTemplate(form: nil)
+  package static let standard = NotificationTemplate(form: nil)
 
   /// Nil for the standard body.
   private let form: Form?
@@ -15,32 +15,32 @@ package struct NoticeTemplate: Hashable, Sendable {
   /// Reads a template.
   ///
   /// - Parameter file: the text's origin, for messages.
-  /// - Throws: ``NoticeTemplateError`` with all problems of the template.
-  package init(parsing text: [UInt8], file: String) throws(NoticeTemplateError) {
+  /// - Throws: ``NotificationTemplateError`` with all problems of the template.
+  package init(parsing text: [UInt8], file: String) throws(NotificationTemplateError) {
     let document: JSONValue
     do { document = try JSONValue(parsing: text) } catch {
-      throw NoticeTemplateError(problems: ["\(file) is \(error)"])
+      throw NotificationTemplateError(problems: ["\(file) is \(error)"])
     }
     var problems: [String] = []
     let form = Form(document, place: "", &problems)
-    if !problems.isEmpty { throw NoticeTemplateError(problems: problems.map { "\(file): \($0)" }) }
+    if !problems.isEmpty { throw NotificationTemplateError(problems: problems.map { "\(file): \($0)" }) }
     self.init(form: form)
   }
 
   /// Returns the body for a notification.
-  package func body(for notice: Notice) -> JSONValue {
-    let members = Dictionary(notice.members.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+  package func body(for notification: FleetNotification) -> JSONValue {
+    let members = Dictionary(notification.members.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     return form?.filled(members) ?? .object(members.mapValues { $0.map(JSONValue.string) ?? .null })
   }
 }
 
 /// The problems of a template.
-package struct NoticeTemplateError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct NotificationTemplateError: Error, Hashable, Sendable, CustomStringConvertible {
   /// One line each, with file and position.
   package let problems: [String]
   /// The valid placeholders.
   package let advice =
-    "known placeholders: \(Notice.memberNames.map { "{{\($0)}}" }.joined(separator: ", ")); they are allowed in "
+    "known placeholders: \(FleetNotification.memberNames.map { "{{\($0)}}" }.joined(separator: ", ")); they are allowed in "
     + "string values, not in member names"
 
   package var description: String { (problems + [advice]).joined(separator: "\n  ") }
@@ -104,7 +104,9 @@ private indirect enum Form: Hashable, Sendable {
         return pieces
       }
       let name = String(rest[open.upperBound..<close.lowerBound].filter { $0 != " " })
-      if !Notice.memberNames.contains(name) { problems.append("{{\(name)}}\(at(place)) is not a known placeholder") }
+      if !FleetNotification.memberNames.contains(name) {
+        problems.append("{{\(name)}}\(at(place)) is not a known placeholder")
+      }
       pieces.append(.member(name))
       rest = rest[close.upperBound...]
     }

@@ -1,7 +1,7 @@
 package import Planning
 
 /// A notification about an endpoint or a fleet.
-package struct Notice: Hashable, Sendable {
+package struct FleetNotification: Hashable, Sendable {
   package enum Kind: String, Hashable, Sendable, CaseIterable {
     /// Something failed, and needs a user or is retried.
     case failure
@@ -60,13 +60,13 @@ package struct Notice: Hashable, Sendable {
 }
 
 /// A receiver of notifications. It never blocks and never fails: delivery is the sink's responsibility.
-package protocol NoticeSink: Sendable {
-  func post(_ notice: Notice)
+package protocol NotificationSink: Sendable {
+  func post(_ notification: FleetNotification)
 }
 
 /// A sink for controllers without a configured receiver.
-package struct NoNotices: NoticeSink {
+package struct NoNotifications: NotificationSink {
   package init() {}
 
-  package func post(_ notice: Notice) {}
+  package func post(_ notification: FleetNotification) {}
 }

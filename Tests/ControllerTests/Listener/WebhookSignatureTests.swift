@@ -9,13 +9,13 @@ import Testing
 
   private func check(
     _ headers: [(String, String)], method: String = "POST", body: String = body, secret: String = secret
-  ) -> HookSignature.Verdict {
-    HookSignature.check(
+  ) -> WebhookSignature.Verdict {
+    WebhookSignature.check(
       method: method, headers: headers.map { (name: $0.0, value: $0.1) }, body: Array(body.utf8),
       secret: Array(secret.utf8))
   }
 
-  private func words(_ verdict: HookSignature.Verdict) -> String {
+  private func words(_ verdict: WebhookSignature.Verdict) -> String {
     if case .refused(let words) = verdict { words } else { "" }
   }
 

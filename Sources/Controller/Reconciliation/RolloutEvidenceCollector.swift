@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// Keeps evidence of a rollout while it runs, since a provider may show none afterwards: the messages of its served
 /// entities, and the last lines of their logs, read at intervals. One instance serves all endpoints of a process.
-final class RolloutWitness: Sendable {
+final class RolloutEvidenceCollector: Sendable {
   private struct Seen {
     /// When the attempt of this rollout was opened.
     let attempt: Timestamp

@@ -2,7 +2,7 @@ package import Scheduling
 
 extension KeyQueue {
   /// The state of the queue at one moment, for metrics.
-  package struct Figures: Hashable, Sendable {
+  package struct Metrics: Hashable, Sendable {
     /// The number of ready keys of each priority.
     package let depthByPriority: [WorkPriority: Int]
     /// The number of keys that wait for their time.

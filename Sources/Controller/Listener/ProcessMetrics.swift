@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// The system's figures for this process.
-package struct ProcessFigures: Hashable, Sendable {
+package struct ProcessMetrics: Hashable, Sendable {
   /// Resident memory, in bytes.
   package let residentBytes: Int
   /// CPU time of all threads, user and system, in seconds.
@@ -13,10 +13,10 @@ package struct ProcessFigures: Hashable, Sendable {
   }
 
   /// Returns the current figures; nil if there is no `/proc`.
-  package static func current() -> ProcessFigures? {
+  package static func current() -> ProcessMetrics? {
     var time = timespec()
     guard let resident = residentPages(), clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }
-    return ProcessFigures(
+    return ProcessMetrics(
       residentBytes: resident * sysconf(Int32(_SC_PAGESIZE)),
       processorSeconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
   }

@@ -6,7 +6,7 @@ internal import LibCrypto
 /// HMAC-SHA256 of the body in hexadecimal), GitLab's (`X-Gitlab-Token:` and the secret itself), and the same as
 /// GitHub's under our own name (`X-Setpoint-Signature`). The content of a webhook is not read: it only triggers a sync
 /// of the source.
-package enum HookSignature {
+package enum WebhookSignature {
   package enum Verdict: Hashable, Sendable {
     case accepted
     /// The reason, for the log and the sender; without secrets and without the body.

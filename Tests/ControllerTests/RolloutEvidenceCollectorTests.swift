@@ -8,7 +8,7 @@ import TestKit
 import Testing
 
 /// A provider may show nothing about a rollout after it failed; then what was observed before is used.
-@Suite struct RolloutWitnessTests {
+@Suite struct RolloutEvidenceCollectorTests {
   typealias World = ControllerWorld
 
   /// Serves version 1, and lets version 3 fail after a while without a message.
