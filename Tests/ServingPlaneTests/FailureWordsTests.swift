@@ -98,10 +98,10 @@ struct FailureWordsTests {
     let pid = try ProcessSpawn.start(
       executable: "/bin/sh", arguments: ["sh", "-c", "exit 7"], environment: [:], directory: "/",
       output: data.path + "/output")
-    let note = ExitNote()
+    let record = ExitRecord()
     // Like two waits for one replica: the first one takes the status from the kernel.
-    try await eventually("it ends") { note.collect(pid) != nil }
-    #expect(note.collect(pid) == .code(7))
+    try await eventually("it ends") { record.collect(pid) != nil }
+    #expect(record.collect(pid) == .code(7))
     #expect(ProcessSpawn.collect(pid) == nil, "the kernel reports it once")
   }
 }

@@ -107,12 +107,12 @@ struct WholeReplicaTests {
   }
 
   @Test func `starts are staggered`() {
-    let pace = StartPace(burst: 2, spacing: .seconds(60))
-    #expect(pace.turn(for: "a") == nil)
-    #expect(pace.turn(for: "b") == nil)
-    let wait = pace.turn(for: "c")
+    let limiter = StartLimiter(burst: 2, spacing: .seconds(60))
+    #expect(limiter.turn(for: "a") == nil)
+    #expect(limiter.turn(for: "b") == nil)
+    let wait = limiter.turn(for: "c")
     #expect(wait.map { $0 > .zero && $0 <= .seconds(60) } == true)
-    pace.leave("c")
+    limiter.leave("c")
   }
 
   @Test func `a replica that is told to stop before its turn never starts`() async throws {

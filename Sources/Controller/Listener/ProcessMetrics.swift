@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The system's figures for this process.
+/// The system's metrics of this process.
 package struct ProcessMetrics: Hashable, Sendable {
   /// Resident memory, in bytes.
   package let residentBytes: Int
@@ -12,7 +12,7 @@ package struct ProcessMetrics: Hashable, Sendable {
     self.processorSeconds = processorSeconds
   }
 
-  /// Returns the current figures; nil if there is no `/proc`.
+  /// Returns the current metrics; nil if there is no `/proc`.
   package static func current() -> ProcessMetrics? {
     var time = timespec()
     guard let resident = residentPages(), clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return nil }

@@ -23,7 +23,7 @@ enum ProcessTable {
   }
 
   /// The result of inspecting one process.
-  enum Look: Hashable, Sendable {
+  enum Inspection: Hashable, Sendable {
     case found(Entry)
     /// The process does not exist.
     case gone
@@ -32,7 +32,7 @@ enum ProcessTable {
   }
 
   /// Inspects a process.
-  static func look(_ pid: Int32) -> Look {
+  static func inspect(_ pid: Int32) -> Inspection {
     let text: [UInt8]
     switch content("/proc/\(pid)/stat") {
     case .success(let bytes): text = bytes
@@ -51,7 +51,7 @@ enum ProcessTable {
   }
 
   /// The entry of a process; nil if it does not exist or cannot be inspected.
-  static func entry(_ pid: Int32) -> Entry? { if case .found(let entry) = look(pid) { entry } else { nil } }
+  static func entry(_ pid: Int32) -> Entry? { if case .found(let entry) = inspect(pid) { entry } else { nil } }
 
   /// Every visible process; nil if the table cannot be read now, for example because no file descriptor is free. That
   /// differs from an empty table.
@@ -59,7 +59,7 @@ enum ProcessTable {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc") else { return nil }
     var entries: [Entry] = []
     for pid in names.compactMap({ Int32($0) }) {
-      switch look(pid) {
+      switch inspect(pid) {
       case .found(let entry): entries.append(entry)
       case .gone: continue
       // This plane's own processes can be inspected whenever any can, so an unreadable one might be ours.
@@ -72,11 +72,11 @@ enum ProcessTable {
   /// Whether this exact process is alive: neither gone, nor dead and uncollected, nor another one with its id. A
   /// process that cannot be inspected is not dead: a plane without a free file descriptor must not give up its
   /// replicas.
-  static func isAlive(_ identity: Identity) -> Bool { isAlive(identity, by: look(identity.pid)) }
+  static func isAlive(_ identity: Identity) -> Bool { isAlive(identity, by: inspect(identity.pid)) }
 
   /// The same, based on an earlier inspection.
-  static func isAlive(_ identity: Identity, by look: Look) -> Bool {
-    switch look {
+  static func isAlive(_ identity: Identity, by inspection: Inspection) -> Bool {
+    switch inspection {
     case .found(let entry): entry.identity == identity && !entry.isDead
     case .gone: false
     case .unknown: true

@@ -12,7 +12,7 @@ struct ReplicaGroup: Sendable {
   /// The version's artifacts; a process that lost the mark is identified by running there.
   let workingDirectory: String
   private let table: @Sendable () -> [ProcessTable.Entry]?
-  private let notes = ProcessNotes()
+  private let processes = ProcessRecord()
 
   /// - Parameter table: lists every process of the machine; nil while they cannot be inspected.
   init(
@@ -29,7 +29,7 @@ struct ReplicaGroup: Sendable {
   func members() -> [ProcessTable.Entry]? {
     guard let living = table()?.filter({ !$0.isDead }) else { return nil }
     var pids = Set(session(among: living).map(\.identity.pid))
-    for entry in living where notes.isMember(entry.identity) || isMarked(entry) { pids.insert(entry.identity.pid) }
+    for entry in living where processes.isMember(entry.identity) || isMarked(entry) { pids.insert(entry.identity.pid) }
     // Children of children, until there are no more.
     var count = -1
     while count != pids.count {
@@ -37,7 +37,7 @@ struct ReplicaGroup: Sendable {
       for entry in living where pids.contains(entry.parent) { pids.insert(entry.identity.pid) }
     }
     let members = living.filter { pids.contains($0.identity.pid) }
-    notes.note(members: members.map(\.identity))
+    processes.record(members: members.map(\.identity))
     return members
   }
 
@@ -57,9 +57,9 @@ struct ReplicaGroup: Sendable {
 
   /// Whether a process has the mark. Each process is checked a few times: it gets the mark at its start or never.
   private func isMarked(_ entry: ProcessTable.Entry) -> Bool {
-    guard entry.identity.startTicks >= leader.startTicks, !notes.isStranger(entry.identity) else { return false }
+    guard entry.identity.startTicks >= leader.startTicks, !processes.isStranger(entry.identity) else { return false }
     if ProcessTable.mark(entry.identity.pid) == mark { return true }
-    notes.note(stranger: entry.identity)
+    processes.record(stranger: entry.identity)
     return false
   }
 
@@ -108,47 +108,47 @@ struct ReplicaGroup: Sendable {
 }
 
 /// Facts about the processes that a group has inspected.
-private final class ProcessNotes: Sendable {
-  private struct Notes {
+private final class ProcessRecord: Sendable {
+  private struct State {
     var members: Set<ProcessTable.Identity> = []
     /// How often each was seen without the mark.
     var strangers: [ProcessTable.Identity: Int] = [:]
   }
 
-  private let notes = Mutex(Notes())
+  private let state = Mutex(State())
 
-  func isMember(_ process: ProcessTable.Identity) -> Bool { notes.withLock { $0.members.contains(process) } }
+  func isMember(_ process: ProcessTable.Identity) -> Bool { state.withLock { $0.members.contains(process) } }
   /// Whether a process was seen without the mark more than once: while a program is being started, its environment is
   /// unreadable.
   func isStranger(_ process: ProcessTable.Identity) -> Bool {
-    notes.withLock { $0.strangers[process, default: 0] > 2 }
+    state.withLock { $0.strangers[process, default: 0] > 2 }
   }
 
   /// Keeps the living ones: the ids of the others mean nothing any more.
-  func note(members: [ProcessTable.Identity]) { notes.withLock { $0.members = Set(members) } }
+  func record(members: [ProcessTable.Identity]) { state.withLock { $0.members = Set(members) } }
 
   /// Bounded, since a machine starts processes indefinitely; forgotten ones are checked again.
-  func note(stranger: ProcessTable.Identity) {
-    notes.withLock { notes in
-      if notes.strangers.count >= 4096 { notes.strangers.removeAll() }
-      notes.strangers[stranger, default: 0] += 1
+  func record(stranger: ProcessTable.Identity) {
+    state.withLock { state in
+      if state.strangers.count >= 4096 { state.strangers.removeAll() }
+      state.strangers[stranger, default: 0] += 1
     }
   }
 }
 
 /// The files under `/dev/shm` that a replica was ever seen with.
-final class SharedMemoryNotes: Sendable {
-  private let noted = Mutex<Set<String>>([])
+final class SharedMemoryRecord: Sendable {
+  private let known = Mutex<Set<String>>([])
 
-  var files: Set<String> { noted.withLock { $0 } }
+  var files: Set<String> { known.withLock { $0 } }
 
   /// Adds files, and returns whether any of them is new.
   @discardableResult
-  func note(_ files: Set<String>) -> Bool {
-    noted.withLock { noted in
-      let isNews = !noted.isSuperset(of: files)
-      noted.formUnion(files)
-      return isNews
+  func record(_ files: Set<String>) -> Bool {
+    known.withLock { known in
+      let hasNew = !known.isSuperset(of: files)
+      known.formUnion(files)
+      return hasNew
     }
   }
 }

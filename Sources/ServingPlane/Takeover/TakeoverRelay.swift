@@ -6,7 +6,7 @@ import ServingAPI
 
 /// Relays calls to the plane that has taken over, for callers with existing connections: they are answered, and asked
 /// to open a new connection, which the new plane accepts.
-struct SuccessorRelay: RouterMiddleware {
+struct TakeoverRelay: RouterMiddleware {
   typealias Context = PlaneContext
 
   let gate: ChangeGate
@@ -55,16 +55,16 @@ struct SuccessorRelay: RouterMiddleware {
 }
 
 /// Holds calls that change something during a takeover.
-struct HeldChanges: RouterMiddleware {
+struct ChangeGateMiddleware: RouterMiddleware {
   typealias Context = PlaneContext
 
-  let relay: SuccessorRelay
+  let relay: TakeoverRelay
 
   func handle(
     _ request: Request, context: PlaneContext, next: (Request, PlaneContext) async throws -> Response
   ) async throws -> Response {
     if [.get, .head].contains(request.method) { return try await next(request, context) }
-    guard await relay.gate.enter() == .through else { return try await relay.passOn(request) }
+    guard await relay.gate.enter() == .admitted else { return try await relay.passOn(request) }
     defer { relay.gate.leave() }
     return try await next(request, context)
   }

@@ -3,7 +3,7 @@ import Logging
 
 /// The orderly end of a plane: requests in progress are answered, then replicas are stopped, all within the allowed
 /// time. It reports what it waits for.
-struct PlaneStop: Sendable {
+struct PlaneShutdown: Sendable {
   let server: SocketServer
   let sockets: PlaneSockets
   let endpoints: ServingEndpoints

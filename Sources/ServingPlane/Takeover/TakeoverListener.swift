@@ -7,7 +7,7 @@ import Synchronization
 
 /// The socket on which a running plane is asked to hand over: a Unix socket in its data directory, only for its own
 /// user.
-struct TakeoverDoor: Sendable {
+struct TakeoverListener: Sendable {
   let settings: PlaneConfiguration
   let server: SocketServer
   let sockets: PlaneSockets
@@ -15,7 +15,7 @@ struct TakeoverDoor: Sendable {
   let endpoints: ServingEndpoints
   let gate: ChangeGate
   let log: Logger
-  private let door: BoundSocket
+  private let listener: BoundSocket
 
   /// How long a new plane may take for each step; it may have to query the machine for its GPUs.
   private static let patience: Duration = .seconds(60)
@@ -34,7 +34,7 @@ struct TakeoverDoor: Sendable {
     self.endpoints = endpoints
     self.gate = gate
     self.log = log
-    door = try ShortPath.of(settings.takeoverPath) { try BoundSocket.unix(path: $0) }
+    listener = try ShortPath.of(settings.takeoverPath) { try BoundSocket.unix(path: $0) }
   }
 
   /// Waits for a new plane and hands over to it.
@@ -44,10 +44,10 @@ struct TakeoverDoor: Sendable {
   ///   canceled.
   func handOver(abandon: @Sendable () async -> Void) async -> TakeoverChannel? {
     while !Task.isCancelled {
-      if let descriptor = door.accept() {
+      if let descriptor = listener.accept() {
         let channel = TakeoverChannel(descriptor)
         if await handOver(to: channel, abandon: abandon) {
-          door.close()
+          listener.close()
           return channel
         }
       }
@@ -97,12 +97,14 @@ struct TakeoverDoor: Sendable {
     try channel.send(
       .hello,
       [
-        "protocol": .int(Predecessor.protocolNumber), "version": .string(settings.version),
+        "protocol": .int(PreviousPlane.protocolNumber), "version": .string(settings.version),
         "pid": .int(Int64(getpid())),
         "host": .string(sockets.host), "port": .int(Int64(sockets.port)),
       ])
     // It has been told, and exits with the reason.
-    guard hello.body["protocol"]?.intValue == Predecessor.protocolNumber else { throw .unexpected("another protocol") }
+    guard hello.body["protocol"]?.intValue == PreviousPlane.protocolNumber else {
+      throw .unexpected("another protocol")
+    }
   }
 
   /// Accepts nothing more, hands over the lock and the sockets, and waits until the new plane reports that it has

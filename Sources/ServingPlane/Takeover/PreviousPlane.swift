@@ -5,7 +5,7 @@ import Logging
 import ServingAPI
 
 /// The plane that a new one replaces, from the new one's point of view.
-final class Predecessor: Sendable {
+final class PreviousPlane: Sendable {
   /// The version of the protocol; planes with different versions cannot follow each other without an outage.
   static let protocolNumber: Int64 = 1
 
@@ -38,7 +38,7 @@ final class Predecessor: Sendable {
   /// Finds the plane that runs on the data directory and requests a takeover; nil if none runs there.
   ///
   /// - Throws: ``PlaneStartError`` if it cannot or will not be replaced; it continues undisturbed.
-  static func find(_ settings: PlaneConfiguration, log: Logger) async throws(PlaneStartError) -> Predecessor? {
+  static func find(_ settings: PlaneConfiguration, log: Logger) async throws(PlaneStartError) -> PreviousPlane? {
     let connected = ShortPath.of(settings.takeoverPath) { UnixSocket.connect(to: $0) }
     guard let descriptor = connected else { return nil }
     let channel = TakeoverChannel(descriptor)
@@ -61,7 +61,7 @@ final class Predecessor: Sendable {
     } catch {
       throw PlaneStartError(message: "\(error)", advice: "try again")
     }
-    return Predecessor(channel, processID: peer.processID, host: host, settings, log: log)
+    return PreviousPlane(channel, processID: peer.processID, host: host, settings, log: log)
   }
 
   /// Checks the other plane's hello, and returns the address it listens on.

@@ -23,7 +23,7 @@ extension Response {
 }
 
 /// Turns every failure of the inner handlers into the protocol's error form: a response is never HTML and never empty.
-struct ErrorAnswers: RouterMiddleware {
+struct ErrorMiddleware: RouterMiddleware {
   typealias Context = PlaneContext
 
   /// Checked before any response that reveals what exists and what does not.

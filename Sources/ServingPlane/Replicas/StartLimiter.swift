@@ -2,7 +2,7 @@ import Scheduling
 import Synchronization
 
 /// Spreads the starts of replicas: loading weights uses all of a machine, and concurrent starts only delay each other.
-final class StartPace: Sendable {
+final class StartLimiter: Sendable {
   private let starts: Mutex<TokenBucket<String>>
   private let clock = ContinuousClock()
   private let origin = ContinuousClock.now

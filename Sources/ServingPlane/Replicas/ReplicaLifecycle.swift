@@ -17,7 +17,7 @@ enum ReplicaReport: Sendable {
 
 /// One replica from its start, or its adoption, to its end. If its task is canceled, the replica is left as it is: the
 /// next plane on the same data directory adopts it.
-struct ReplicaLife: Sendable {
+struct ReplicaLifecycle: Sendable {
   let record: ReplicaRecord
   /// Starts the process; nil for one that already runs.
   let start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?
@@ -29,21 +29,21 @@ struct ReplicaLife: Sendable {
   let timing: ReplicaTiming
   let probe: ReplicaProbe
   let signal: StopSignal
-  let pace: StartPace
+  let startLimiter: StartLimiter
   /// Returns when the gateway has no requests at the replica.
   let untilDrained: @Sendable () async -> Void
   /// Cuts off the requests that the gateway still has at the replica.
   let cutOff: @Sendable () -> Void
   let report: @Sendable (ReplicaReport) async -> Void
   /// The files under `/dev/shm` with which it was ever seen: after its death their owner is unknown.
-  private let sharedMemory = SharedMemoryNotes()
+  private let sharedMemory = SharedMemoryRecord()
   private let listeners: ListenerWatch
-  private let exitNote = ExitNote()
+  private let exitRecord = ExitRecord()
 
   init(
     record: ReplicaRecord, start: (@Sendable () throws(ReplicaFailure) -> ProcessTable.Identity)?, mark: ReplicaMark,
     task: String, program: String, timing: ReplicaTiming, probe: ReplicaProbe, signal: StopSignal,
-    pace: StartPace,
+    startLimiter: StartLimiter,
     untilDrained: @escaping @Sendable () async -> Void, cutOff: @escaping @Sendable () -> Void,
     report: @escaping @Sendable (ReplicaReport) async -> Void
   ) {
@@ -55,12 +55,12 @@ struct ReplicaLife: Sendable {
     self.timing = timing
     self.probe = probe
     self.signal = signal
-    self.pace = pace
+    self.startLimiter = startLimiter
     self.untilDrained = untilDrained
     self.cutOff = cutOff
     self.report = report
     listeners = ListenerWatch(port: record.port, client: probe.client)
-    sharedMemory.note(record.sharedMemory)
+    sharedMemory.record(record.sharedMemory)
   }
 
   func run() async {
@@ -115,13 +115,13 @@ struct ReplicaLife: Sendable {
 
   /// Waits until the replica may start; false if it was asked to stop before that, or the plane is leaving.
   private func isMyTurn() async -> Bool {
-    defer { pace.leave(record.id) }
+    defer { startLimiter.leave(record.id) }
     while true {
       guard signal.request == nil else {
         await report(.over(nil))
         return false
       }
-      guard let wait = pace.turn(for: record.id) else { return true }
+      guard let wait = startLimiter.turn(for: record.id) else { return true }
       let event = await firstOf({ await stopRequest() }, { await pause(wait) ? .ready : .abandoned })
       if case .abandoned = event { return false }
     }
@@ -131,8 +131,8 @@ struct ReplicaLife: Sendable {
 
   private func exit(of leader: ProcessTable.Identity) async -> Event {
     while true {
-      if let exit = exitNote.collect(leader.pid) { return .exited(exit) }
-      if !ProcessTable.isAlive(leader) { return .exited(exitNote.collect(leader.pid) ?? .unknown) }
+      if let exit = exitRecord.collect(leader.pid) { return .exited(exit) }
+      if !ProcessTable.isAlive(leader) { return .exited(exitRecord.collect(leader.pid) ?? .unknown) }
       guard await pause(timing.pollEvery) else { return .abandoned }
     }
   }
@@ -224,7 +224,7 @@ struct ReplicaLife: Sendable {
 
   private func noteSharedMemory(_ group: ReplicaGroup) async {
     let files = await BlockingWork.brief.run { group.sharedMemory() }
-    if sharedMemory.note(files) { await report(.sharedMemory(sharedMemory.files)) }
+    if sharedMemory.record(files) { await report(.sharedMemory(sharedMemory.files)) }
   }
 
   private func outputEnd() async -> String {
@@ -303,8 +303,8 @@ struct ReplicaLife: Sendable {
   /// Removes everything of the replica from the machine except its output.
   private func clean(_ group: ReplicaGroup) async {
     await noteSharedMemory(group)
-    sharedMemory.note(await group.end())
-    exitNote.collect(group.leader.pid)
+    sharedMemory.record(await group.end())
+    exitRecord.collect(group.leader.pid)
     await BlockingWork.brief.run {
       ReplicaLeftovers.remove(temporary: record.temporary, sharedMemory: sharedMemory.files)
     }

@@ -2,7 +2,7 @@ import Synchronization
 
 /// How a replica's own process ended. The kernel reports it once, to the first query; here it is kept for all later
 /// queries, from any of the replica's waits.
-final class ExitNote: Sendable {
+final class ExitRecord: Sendable {
   private let known = Mutex<ProcessExit?>(nil)
 
   /// How our own child process ended; nil while it runs, and for a process that is not our child.

@@ -4,7 +4,7 @@ import Logging
 import ServingAPI
 
 /// The steps between binding the sockets and the first request, and how to undo them.
-actor PlaneOpening {
+actor PlaneStartup {
   private let endpoints: ServingEndpoints
   private let settings: PlaneConfiguration
   private let sockets: PlaneSockets
@@ -24,8 +24,8 @@ actor PlaneOpening {
   }
 
   /// Touches replicas only after the port is ours: a second plane that fails to start must not disturb the first.
-  func open(after predecessor: Predecessor?) async {
-    await endpoints.resume(after: predecessor)
+  func open(after previousPlane: PreviousPlane?) async {
+    await endpoints.resume(after: previousPlane)
     let url = sockets.url
     announce(url)
     onListening(
