@@ -43,14 +43,14 @@ struct AnswerWait: Sendable {
   // MARK: - While waiting
 
   private func watch() async throws {
-    let surroundings = Surroundings.current
+    let context = CommandContext.current
     var beats = 0
-    while await surroundings.heartbeat() {
+    while await context.heartbeat() {
       beats += 1
       guard beats % Self.beats == 0, case .present(let live) = try? await provider.observe(endpoint) else { continue }
       if live.isFailed { throw notComing(live) }
       let words = live.readiness == .ready ? "waiting for an answer" : Self.standing(live)
-      surroundings.console.note("\(endpoint): \(words) (\(TimeText.span(seconds: Int64(beats))))")
+      context.console.note("\(endpoint): \(words) (\(TimeText.span(seconds: Int64(beats))))")
     }
   }
 

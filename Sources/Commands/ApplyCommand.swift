@@ -56,7 +56,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
     let (pass, connection, site) = try await makePass(rules)
     let cost = prices.map { pass.cost(by: $0, on: site?.cloud) }
-    var console = Surroundings.current.console
+    var console = CommandContext.current.console
     // A saved plan names its own fleet.
     console.suggestions.fleet = pass.reconciler.options.fleet
     if dryRun {
@@ -73,7 +73,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let limits = ConvergenceLimits(
       waits: !noWait, timeout: timeout?.duration, budget: try budget(for: pass.reconciler.provider.target))
     let convergence = FleetConvergence(
-      limits: limits, surroundings: Surroundings.current, isReported: output == .text)
+      limits: limits, context: CommandContext.current, isReported: output == .text)
     var checks: FleetPreflight?
     let unsettled = pass.unsettled
     if preflight, !unsettled.isEmpty {
@@ -92,10 +92,10 @@ struct ApplyCommand: AsyncParsableCommand {
   }
 
   private func budget(for target: ProviderTarget) throws -> SharedWriteBudget? {
-    let surroundings = Surroundings.current
-    let given = try writeBudget ?? .ofEnvironment(surroundings.environment)
+    let context = CommandContext.current
+    let given = try writeBudget ?? .ofEnvironment(context.environment)
     guard let budget = given.map(\.budget) ?? (target.isLocalPlane ? nil : .standard) else { return nil }
-    return SharedWriteBudget(budget, elapsed: surroundings.timing.elapsed)
+    return SharedWriteBudget(budget, elapsed: context.timing.elapsed)
   }
 
   private func makePass(_ rules: RuleBook) async throws -> (FleetPlan, Connection, WorkspaceSite?) {
@@ -113,7 +113,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let waits = !dryRun && !noWait
     let pass =
       waits
-      ? try await AwaitedVersions(limit: timeout?.duration, surroundings: .current).run(makePass)
+      ? try await PendingVersions(limit: timeout?.duration, context: .current).run(makePass)
       : try await makePass(nil)
     return (pass, connection, site)
   }
@@ -126,7 +126,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let site = try workspace.site(at: connection.target)
     let pass = try await FleetPlan(
       saved, set, connection, try state.openHistory(), fleet: fleet, named: provider.fleet, on: site?.cloud)
-    for move in try await pass.aliasMoves(connection.versions) { Surroundings.current.console.note(move) }
+    for move in try await pass.aliasMoves(connection.versions) { CommandContext.current.console.note(move) }
     return (pass, connection, site)
   }
 }

@@ -29,6 +29,6 @@ struct CompletionCommand: ParsableCommand {
   @Argument(help: "The shell: bash, zsh or fish.") var shell: Shell
 
   func run() throws {
-    try Surroundings.current.console.document(SetpointCommand.completionScript(for: shell.completionShell) + "\n")
+    try CommandContext.current.console.document(SetpointCommand.completionScript(for: shell.completionShell) + "\n")
   }
 }

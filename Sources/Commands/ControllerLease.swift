@@ -8,7 +8,7 @@ extension FleetStatus {
   ///
   /// - Parameter directory: where the controller's status was read.
   func withLease(in directory: StateDirectory) -> FleetStatus {
-    let now = Surroundings.current.now
+    let now = CommandContext.current.now
     let lease = FileLease(
       directory: directory.path, provider: target, fleet: fleet, now: { Timestamp(milliseconds: now()) })
     let isRunning: Bool? =

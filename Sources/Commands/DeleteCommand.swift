@@ -21,7 +21,7 @@ struct DeleteCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let history = try state.openHistory()
     // A name that is given twice is deleted once.
     var names: [String] = []
@@ -34,7 +34,7 @@ struct DeleteCommand: AsyncParsableCommand {
         try await connection.provider.delete(name)
         deleted.append(name)
         if output == .text { try console.result("\(name) deleted") }
-        let now = Timestamp(milliseconds: Surroundings.current.now())
+        let now = Timestamp(milliseconds: CommandContext.current.now())
         try await history.record(
           [.received(.accepted(id: nil, version: nil), .delete(name: name), at: now)],
           of: EndpointKey(host: connection.target.url, name: name), fleet: provider.fleet, at: now)
@@ -47,7 +47,7 @@ struct DeleteCommand: AsyncParsableCommand {
   }
 
   private func showJSON(_ deleted: [String]) throws {
-    try Surroundings.current.console.json(["kind": "DeleteResult", "deleted": .array(deleted.map { .string($0) })])
+    try CommandContext.current.console.json(["kind": "DeleteResult", "deleted": .array(deleted.map { .string($0) })])
   }
 
   /// Returns the error, with the outcome of the other endpoints if there are several.

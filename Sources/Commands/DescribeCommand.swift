@@ -16,7 +16,7 @@ struct DescribeCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let surroundings = Surroundings.current
+    let context = CommandContext.current
     let found = try await LiveEndpoint.require(name, connection)
     let live = try await found.observed.withAccess(from: connection.provider)
     let history = try state.readHistory()
@@ -27,8 +27,8 @@ struct DescribeCommand: AsyncParsableCommand {
     let description = EndpointDescription(
       endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
       events: try await history.events(of: key, newest: 20), statuses: controllers,
-      now: surroundings.now())
-    var console = surroundings.console
+      now: context.now())
+    var console = context.console
     // The suggested commands act for the endpoint's own fleet.
     if let fleet = live.fleet { console.suggestions.fleet = fleet }
     switch output {

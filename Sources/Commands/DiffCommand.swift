@@ -60,7 +60,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   }
 
   private func show(_ pass: FleetPlan, _ cost: PlanCost?) throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     switch output {
     case .json: try console.json(pass.json(cost))
     case .text:
@@ -77,7 +77,7 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
         "cannot write the plan to \(path)", why: error.systemMessage,
         next: "name a file in a directory that exists and that you may write to")
     }
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     console.note("saved; apply it with: \(console.suggestions.command(["apply", "--plan", path]))")
   }
 }

@@ -23,18 +23,18 @@ struct EndpointCompletion: Sendable {
   static let timeouts = HTTPTimeouts(connect: .seconds(1), idle: .seconds(2), total: .seconds(2))
 
   func names(beginningWith prefix: String) async -> [String] {
-    let surroundings = Surroundings.current
+    let context = CommandContext.current
     do {
-      let access = try TargetResolver.system(environment: surroundings.environment)
+      let access = try TargetResolver.system(environment: context.environment)
         .resolve(host: value(of: "--host"), profile: value(of: "--profile"))
-      let transport = surroundings.transport
+      let transport = context.transport
       let client = ServingClient(
         access, version: SetpointVersion.number,
         transport: { request in
           var request = request
           request.timeouts = Self.timeouts
           return try await transport(request)
-        }, timing: surroundings.timing, retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+        }, timing: context.timing, retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
       return try await APIProvider(client).list().filter { !$0.isReserved }.map(\.name)
         .filter { $0.hasPrefix(prefix) && !words.contains($0) }.sorted()
     } catch {

@@ -24,7 +24,7 @@ struct EndpointOutcome: Sendable {
   /// - Parameters:
   ///   - lastAction: the last action executed for the endpoint; nil if there was none.
   ///   - undertaking: what the command was asked to do.
-  init(_ result: ConvergenceResult, lastAction: PlanAction?, undertaking: Undertaking = .plan) {
+  init(_ result: ConvergenceResult, lastAction: PlanAction?, request: RequestedChange = .plan) {
     endpoint = result.name
     calls = result.calls
     seconds = result.elapsed.components.seconds
@@ -33,13 +33,13 @@ struct EndpointOutcome: Sendable {
     let action = lastAction ?? .none
     switch result.ending {
     case .inSync:
-      shortTitle = undertaking.outcome
-      (title, why, next, done) = (undertaking.done ?? action.done, "", nil, lastAction)
+      shortTitle = request.outcome
+      (title, why, next, done) = (request.done ?? action.done, "", nil, lastAction)
     // For a rollback, being held at the requested revision is success.
-    case .held(let reason) where reason.code == .rolledBack && undertaking.isRollback:
+    case .held(let reason) where reason.code == .rolledBack && request.isRollback:
       isSuccess = true
-      shortTitle = undertaking.outcome
-      (title, why, next, done) = (undertaking.done ?? action.done, reason.detail, nil, .rollback)
+      shortTitle = request.outcome
+      (title, why, next, done) = (request.done ?? action.done, reason.detail, nil, .rollback)
     case .held(let reason):
       title = PlanText.headline(.hold, reason)
       why = Self.withLogs(Self.why(reason, result.last), result)

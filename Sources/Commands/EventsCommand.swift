@@ -4,7 +4,7 @@ internal import History
 internal import Planning
 internal import ServingAPI
 
-struct EventsCommand: AsyncParsableCommand, OpenEnded {
+struct EventsCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "events",
     abstract: "Show the events of endpoints and fleets: what happened, why, when, and from which commit.",
@@ -25,16 +25,16 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
   @OptionGroup var state: StateOptions
 
   func run() async throws {
-    var reading = try await Reading(self)
+    var reading = try await EventFeed(self)
     let events = try await reading.begin()
     try show(events, reading)
     guard follow else {
-      if events.isEmpty { Surroundings.current.console.note(try nothingFound()) }
+      if events.isEmpty { CommandContext.current.console.note(try nothingFound()) }
       return
     }
     try await reading.warnOfControllers()
     try await withThrowingTaskGroup(of: Void.self) { group in
-      let interruption = Surroundings.current.interruption
+      let interruption = CommandContext.current.interruption
       group.addTask { _ = await interruption() }
       group.addTask { [reading] in try await go(on: reading) }
       defer { group.cancelAll() }
@@ -43,16 +43,16 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
   }
 
   /// Checks for new events every second; ends only by cancellation.
-  private func go(on reading: Reading) async throws {
+  private func go(on reading: EventFeed) async throws {
     var reading = reading
     while true {
-      try await Surroundings.current.timing.sleep(.seconds(1))
+      try await CommandContext.current.timing.sleep(.seconds(1))
       try show(try await reading.next(), reading)
     }
   }
 
-  private func show(_ events: [RecordedEvent], _ reading: Reading) throws {
-    let console = Surroundings.current.console
+  private func show(_ events: [RecordedEvent], _ reading: EventFeed) throws {
+    let console = CommandContext.current.console
     for event in events {
       switch output {
       case .json: try console.json(EventText.json(event), .compact)
@@ -75,7 +75,7 @@ struct EventsCommand: AsyncParsableCommand, OpenEnded {
 }
 
 /// The position of a reader of events.
-private struct Reading: Sendable {
+private struct EventFeed: Sendable {
   private let command: EventsCommand
   private var history: HistoryStore
   private var host: String?
@@ -96,7 +96,7 @@ private struct Reading: Sendable {
     last = try await history.events(limit: 1).last?.id ?? 0
     var events: [RecordedEvent] = []
     if let since = command.since {
-      let moment = Timestamp(milliseconds: Surroundings.current.now()) + .seconds(-since.seconds)
+      let moment = Timestamp(milliseconds: CommandContext.current.now()) + .seconds(-since.seconds)
       repeat {
         let more = try await read(since: moment, after: events.last?.id ?? 0)
         events += more
@@ -125,13 +125,13 @@ private struct Reading: Sendable {
 
   /// Reports which controllers of the followed fleets are not running.
   func warnOfControllers() async throws {
-    let surroundings = Surroundings.current
+    let context = CommandContext.current
     let (fleet, directory) = (command.filter.fleet, try command.state.directory)
     for key in try await history.fleets(host: host) where fleet == nil || key.name == fleet {
       guard let status = try await history.status(of: key)?.withLease(in: directory),
-        let words = StatusText.silence(status, Timestamp(milliseconds: surroundings.now()))
+        let words = StatusText.silence(status, Timestamp(milliseconds: context.now()))
       else { continue }
-      surroundings.console.note("warning: \(words)")
+      context.console.note("warning: \(words)")
     }
   }
 

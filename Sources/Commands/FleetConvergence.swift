@@ -7,8 +7,8 @@ internal import ServingAPI
 /// Converges endpoints to their desired state, shows the progress, and ends early if the user interrupts.
 struct FleetConvergence: Sendable {
   let limits: ConvergenceLimits
-  let surroundings: Surroundings
-  var undertaking = Undertaking.plan
+  let context: CommandContext
+  var request = RequestedChange.plan
   /// Whether the command reports each endpoint's outcome as text on standard output.
   var isReported = false
 
@@ -21,29 +21,29 @@ struct FleetConvergence: Sendable {
     _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, preflight: FleetPreflight? = nil
   ) async -> [ConvergenceResult] {
     guard !names.isEmpty else { return [] }
-    let console = surroundings.console
+    let console = context.console
     let display = ProgressDisplay(
-      console: console, now: surroundings.now, leavesEnds: isReported && console.isOneStream)
+      console: console, now: context.now, leavesEnds: isReported && console.isOneStream)
     defer { display.finish() }
-    let titles = ProgressTitles(undertaking)
+    let titles = ProgressTitles(request)
     return await withTaskGroup(of: Ended.self) { group in
       group.addTask {
         .results(
           await reconciler.converge(
             names, of: fleet, limits: limits,
             admit: { name in
-              await preflight?.admission(name, limits: limits, display: display, surroundings: surroundings)
-            }, sleep: surroundings.timing.sleep
+              await preflight?.admission(name, limits: limits, display: display, context: context)
+            }, sleep: context.timing.sleep
           ) { event in
             if let progress = titles.progress(event) { display.note(progress) }
           })
       }
       group.addTask {
-        await display.keepTime(surroundings.heartbeat)
+        await display.keepTime(context.heartbeat)
         return .nothing
       }
       group.addTask {
-        guard await surroundings.interruption() else { return .nothing }
+        guard await context.interruption() else { return .nothing }
         display.say("interrupted; changes already sent continue at the provider")
         return .interruption
       }

@@ -46,7 +46,7 @@ struct FleetPlan: Sendable {
       target: reconciler.provider.target.url, items: try await reconciler.asked(items), now: Self.now, options: options)
   }
 
-  static var now: Timestamp { Timestamp(milliseconds: Surroundings.current.now()) }
+  static var now: Timestamp { Timestamp(milliseconds: CommandContext.current.now()) }
 
   /// The endpoints with a pending step. A plan shows fewer: an update that became good unobserved is not a change, but
   /// still has to be recorded.
@@ -107,11 +107,11 @@ struct FleetPlan: Sendable {
 
 extension Connection {
   func reconciler(_ history: HistoryStore, _ options: DecisionOptions) -> Reconciler {
-    let (versions, timing) = (versions, Surroundings.current.timing)
+    let (versions, timing) = (versions, CommandContext.current.timing)
     let servable = ServableVersions(elapsed: timing.elapsed) { entity in
       try await versions.requireServable(model: entity.entityName, version: entity.entityVersion)
     }
-    let now = Surroundings.current.now
+    let now = CommandContext.current.now
     return Reconciler(
       provider: provider, history: history, options: options, servable: { try await servable.require($0) },
       gatesVersions: gatesVersions, now: { Timestamp(milliseconds: now()) }, chance: timing.jitter)

@@ -25,7 +25,7 @@ struct GetCommand: AsyncParsableCommand {
   func run() async throws {
     let prices = try self.prices.read()
     let connection = try provider.connect()
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     if output == .yaml {
       let outcomes = try await LiveImport.outcomes(names, at: connection)
       return try ImportReport(outcomes, isSelected: !names.isEmpty).print()
@@ -53,7 +53,7 @@ struct GetCommand: AsyncParsableCommand {
   private func statuses(at host: String) async throws -> [String: EndpointStatus] {
     do {
       let (history, directory) = (try state.readHistory(), try state.directory)
-      let now = Timestamp(milliseconds: Surroundings.current.now())
+      let now = Timestamp(milliseconds: CommandContext.current.now())
       var statuses: [String: EndpointStatus] = [:]
       for key in try await history.fleets(host: host) {
         guard let fleet = try await history.status(of: key)?.withLease(in: directory), fleet.isCurrent(at: now) else {
@@ -63,7 +63,7 @@ struct GetCommand: AsyncParsableCommand {
       }
       return statuses
     } catch let error as HistoryError where state.state == nil {
-      if error.code != .noStateDirectory { Surroundings.current.console.note("warning: \(error.message)") }
+      if error.code != .noStateDirectory { CommandContext.current.console.note("warning: \(error.message)") }
       return [:]
     }
   }
@@ -74,7 +74,7 @@ struct GetCommand: AsyncParsableCommand {
     switch output {
     case .table, .wide:
       let table = EndpointTable.table(
-        endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: Surroundings.current.now())
+        endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: CommandContext.current.now())
       if table.isEmpty, !names.isEmpty { return }
       if table.isEmpty { return console.note("no endpoints; \"setpoint apply -f FILE\" creates one") }
       for line in table.lines(console.outputPalette) { try console.result(line) }

@@ -18,7 +18,7 @@ struct HistoryCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let history = try state.readHistory()
     let key = EndpointKey(host: connection.target.url, name: name)
     let recorded = try await history.memory(of: key)

@@ -3,7 +3,7 @@ internal import CanonicalJSON
 internal import Endpoints
 internal import ServingAPI
 
-struct LogsCommand: AsyncParsableCommand, OpenEnded {
+struct LogsCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "logs", abstract: "Print the logs of an endpoint's model servers.",
     discussion: """
@@ -35,12 +35,12 @@ struct LogsCommand: AsyncParsableCommand, OpenEnded {
         }
       }
       guard follow else { return }
-      try await Surroundings.current.timing.sleep(.seconds(2))
+      try await CommandContext.current.timing.sleep(.seconds(2))
     }
   }
 
   private func show(_ line: String, of entity: String, isNamed: Bool) throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     switch output {
     case .json: try console.json(["entity": .string(entity), "line": .string(line)], .compact)
     case .text: try console.stream(isNamed ? "[\(entity)] \(line)\n" : "\(line)\n")

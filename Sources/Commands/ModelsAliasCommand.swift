@@ -23,7 +23,7 @@ struct ModelsAliasCommand: AsyncParsableCommand {
         "\(name) has no version \(version)", place: error.call, why: error.serverMessage,
         next: "\"setpoint models list\" shows the models and their versions")
     }
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     guard output == .text else {
       return try console.json([
         "kind": "ModelAlias", "model": .string(name), "alias": .string(alias.withoutAt), "version": .int(version),

@@ -14,7 +14,7 @@ struct ModelsListCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let found =
       if let name { [try await connection.models.model(name)] } else { try await connection.models.models() }
     let models = try await mapConcurrently(found, limit: 8) { model in

@@ -39,7 +39,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let source = URL(filePath: directory).standardizedFileURL.path
     let registered = try await connection.models.register(
       name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)

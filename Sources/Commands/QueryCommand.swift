@@ -32,7 +32,7 @@ struct QueryCommand: AsyncParsableCommand {
   func run() async throws {
     let connection = try provider.connect()
     let message =
-      prompt == "-" ? String(decoding: try Surroundings.current.readInput(), as: UTF8.self) : prompt
+      prompt == "-" ? String(decoding: try CommandContext.current.readInput(), as: UTF8.self) : prompt
     let wait = AnswerWait(endpoint: name, provider: connection.provider, target: connection.target.url)
     if stream {
       try await print(
@@ -47,7 +47,7 @@ struct QueryCommand: AsyncParsableCommand {
   }
 
   private func print(_ pieces: ChatStream) async throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     var isAtLineStart = true
     for try await piece in pieces {
       try console.stream(piece)
@@ -57,7 +57,7 @@ struct QueryCommand: AsyncParsableCommand {
   }
 
   private func print(_ answer: ChatAnswer) throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     guard output == .json else { return try console.stream(answer.text + "\n") }
     var members: [String: JSONValue] = [
       "kind": "Answer", "endpoint": .string(name), "text": .string(answer.text),

@@ -23,7 +23,7 @@ struct RetryCommand: AsyncParsableCommand {
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     // The held config determines what to retry, so it has to be read before the hold is lifted.
     let wanted = try? await reconciler.standing(name)
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     if let plan = try await reconciler.retryPlan(name) {
       for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
     }

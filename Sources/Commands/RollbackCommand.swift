@@ -23,7 +23,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let connection = try registry.applied(to: provider.connect())
     let reconciler = connection.reconciler(
       try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let plan = try await reconciler.rollbackPlan(name, to: to)
     if dryRun {
       switch convergence.output {
@@ -36,7 +36,7 @@ struct RollbackCommand: AsyncParsableCommand {
     let goal = try await reconciler.rollBack(name, to: to)
     let what = goal?.isNewer == true ? "a newer revision was requested" : "a rollback was requested"
     try await reconciler.note(what, why: goal.map { "to revision \($0.revision)" } ?? "", of: name)
-    let undertaking = goal.map { Undertaking.rollback($0) } ?? .plan
-    try convergence.conclude(await convergence.converge(name, reconciler, undertaking), undertaking)
+    let request = goal.map { RequestedChange.rollback($0) } ?? .plan
+    try convergence.conclude(await convergence.converge(name, reconciler, request), request)
   }
 }

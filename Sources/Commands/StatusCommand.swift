@@ -36,16 +36,16 @@ struct StatusCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    if let forget { return try await ForgottenFleet(name: forget, filter: filter, state: state).run() }
-    let surroundings = Surroundings.current
-    let now = Timestamp(milliseconds: surroundings.now())
+    if let forget { return try await FleetRemoval(name: forget, filter: filter, state: state).run() }
+    let context = CommandContext.current
+    let now = Timestamp(milliseconds: context.now())
     let fleets = try await fleets()
     let shown = fleets.map { names.isEmpty ? $0 : $0.only(names) }
-    try show(shown, now, surroundings.console)
+    try show(shown, now, context.console)
     let known = Set(fleets.flatMap(\.endpoints).map(\.name))
     let missing = names.filter { !known.contains($0) }
     for name in missing {
-      surroundings.console.note(
+      context.console.note(
         "error: no controller has reported \(name); \"setpoint get \(name)\" queries the provider")
     }
     guard missing.isEmpty, shown.allSatisfy({ StatusText.isWell($0, now: now) }) else { throw ExitCode(1) }
@@ -53,7 +53,7 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func fleets() async throws -> [FleetStatus] {
     if let controller {
-      let status = try await controller.status(Surroundings.current.transport)
+      let status = try await controller.status(CommandContext.current.transport)
       guard filter.fleet == nil || filter.fleet == status.fleet else {
         throw ErrorReport(
           "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")")
@@ -87,10 +87,10 @@ struct StatusCommand: AsyncParsableCommand {
 
   /// Returns suggestions that act for the fleet, at its provider.
   private func suggestions(for fleet: FleetStatus) -> SuggestedCommands {
-    let surroundings = Surroundings.current
-    var suggestions = surroundings.console.suggestions
+    let context = CommandContext.current
+    var suggestions = context.console.suggestions
     suggestions.fleet = fleet.fleet
-    var usual = surroundings.environment["DATABRICKS_HOST", default: ""]
+    var usual = context.environment["DATABRICKS_HOST", default: ""]
     while usual.hasSuffix("/") { usual.removeLast() }
     let isUsual =
       usual.isEmpty

@@ -15,10 +15,10 @@ struct ValidateCommand: ParsableCommand {
   @OptionGroup var workspace: WorkspaceOptions
 
   func run() throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let rules = try workspace.rules()
     let site = try workspace.siteOfEnvironment()
-    let set = try manifests.read().judged { ManifestOptions.findings($0, on: site, rules) }
+    let set = try manifests.read().validated { ManifestOptions.findings($0, on: site, rules) }
     switch output {
     case .json: try console.json(FindingsText.json(set))
     case .text: for line in FindingsText.lines(set.findings, console.outputPalette) { try console.result(line) }

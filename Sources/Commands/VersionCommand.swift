@@ -7,7 +7,7 @@ struct VersionCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
 
   func run() throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     switch output {
     case .json: try console.json(["kind": "Version", "version": .string(SetpointVersion.number)])
     case .text: try console.result(SetpointVersion.line)

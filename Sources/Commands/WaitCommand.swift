@@ -25,17 +25,17 @@ struct WaitCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try provider.connect()
-    let surroundings = Surroundings.current
-    let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
+    let context = CommandContext.current
+    let display = ProgressDisplay(console: context.console, now: context.now)
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { await display.keepTime(surroundings.heartbeat) }
+      group.addTask { await display.keepTime(context.heartbeat) }
       defer { group.cancelAll() }
       try await wait(connection, display)
     }
   }
 
   private func wait(_ connection: Connection, _ display: ProgressDisplay) async throws {
-    let timing = Surroundings.current.timing
+    let timing = CommandContext.current.timing
     let end = timing.elapsed() + timeout.duration
     var looks = 0
     while true {
@@ -64,7 +64,7 @@ struct WaitCommand: AsyncParsableCommand {
   }
 
   private func conclude(_ end: EndpointProgress) throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     if output == .json {
       var members: [String: JSONValue] = [
         "kind": "WaitResult", "endpoint": .string(name), "for": .string(goal.rawValue), "state": .string(end.state),

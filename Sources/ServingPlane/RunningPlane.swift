@@ -105,7 +105,7 @@ struct RunningPlane: Sendable {
           }
           guard let successor else { return true }
           try await shutdown.finishAfterHandover()
-          // The successor waits for our end before it ends a replica, and must wait for our predecessor too.
+          // The successor waits for our end before it ends a replica, and must wait for the plane before us too.
           await previousPlane?.untilGone()
           withExtendedLifetime(successor) {}
           return true

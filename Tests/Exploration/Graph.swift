@@ -9,7 +9,7 @@ struct Graph {
   private var keys: [WorldKey] = []
   private var numbers: [WorldKey: UInt32] = [:]
   private var nodes: [UInt64: Node] = [:]
-  private var surroundings: [UInt32: [Edge]] = [:]
+  private var environmentEdges: [UInt32: [Edge]] = [:]
   private(set) var labels: [String] = []
   private var labelNumbers: [String: UInt16] = [:]
 
@@ -165,8 +165,8 @@ struct Graph {
 
   // The steps of everybody else
 
-  mutating func surroundings(of number: UInt32) -> [Edge] {
-    if let edges = surroundings[number] { return edges }
+  mutating func environmentEdges(of number: UInt32) -> [Edge] {
+    if let edges = environmentEdges[number] { return edges }
     let world = world(number)
     var edges: [Edge] = []
     for (label, after, fault) in happenings(in: world) {
@@ -174,7 +174,7 @@ struct Graph {
       if after == world { continue }
       edges.append(Edge(label: self.label(label), world: self.number(of: after), fault: fault))
     }
-    surroundings[number] = edges
+    environmentEdges[number] = edges
     return edges
   }
 

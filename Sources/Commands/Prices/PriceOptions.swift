@@ -26,7 +26,7 @@ struct PriceOptions: ParsableArguments {
         next: "pass a price file; docs/hardware.md describes the format, examples/prices.yaml is an example")
     }
     let outcome = PriceFile.read(bytes, file: prices)
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     for line in FindingsText.lines(outcome.findings, console.notesPalette) { console.note(line) }
     guard let list = outcome.prices else {
       throw ErrorReport(

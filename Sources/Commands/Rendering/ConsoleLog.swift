@@ -20,10 +20,10 @@ struct ConsoleLog: LogHandler {
     let told = Self.inOrder(facts).map { " \($0)=\(Self.quoted(console.suggestions.completed(Self.text($1))))" }
       .joined()
     let level = event.level == .info ? "" : "\(event.level.rawValue): "
-    let tone: Tone? = event.level >= .error ? .failed : event.level == .warning ? .warning : nil
+    let style: TextStyle? = event.level >= .error ? .failed : event.level == .warning ? .warning : nil
     let palette = console.notesPalette
     console.note(
-      "\(TimeText.instant(now())) \(palette.paint(level, tone))\(event.message)\(palette.paint(told, .muted))"
+      "\(TimeText.instant(now())) \(palette.paint(level, style))\(event.message)\(palette.paint(told, .muted))"
     )
   }
 

@@ -24,7 +24,7 @@ enum EndpointTable {
   private static func cells(_ status: EndpointStatus?, _ now: Int64) -> [Table.Cell] {
     guard let status else { return ["-", "-", ""] }
     return [
-      Table.Cell(status.standing, status.phase.tone),
+      Table.Cell(status.standing, status.phase.style),
       Table.Cell(StatusText.next(status, Timestamp(milliseconds: now)) ?? "-"),
       Table.Cell(StatusText.shortened(status.why)),
     ]
@@ -38,7 +38,7 @@ enum EndpointTable {
     let model = Table.Cell(config?.modelText ?? "-")
     let fleet = Table.Cell(endpoint.fleet ?? "-")
     let name = Table.Cell(endpoint.name)
-    let shown = Table.Cell(state.text, state.tone)
+    let shown = Table.Cell(state.text, state.style)
     guard isWide else { return [name, shown, model, Table.Cell(sizes), fleet, Table.Cell(age)] }
     let zero = unique(config) { $0.scaleToZero ? "yes" : "no" }
     let version = (endpoint.active ?? endpoint.pending).map { String($0.version) } ?? "-"

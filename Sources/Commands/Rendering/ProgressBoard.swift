@@ -15,7 +15,7 @@ package struct EndpointProgress: Hashable, Sendable {
     case held
     case failed
 
-    fileprivate var mark: (text: String, tone: Tone?) {
+    fileprivate var mark: (text: String, style: TextStyle?) {
       switch self {
       case .deciding, .sending, .waiting, .verifying: ("·", .changed)
       case .done: ("✓", .good)
@@ -99,7 +99,7 @@ package struct ProgressBoard: Sendable {
       let text =
         "\(progress.endpoint.padded(to: nameWidth))  \(progress.state.padded(to: stateWidth))  "
         + "\(elapsed.padded(to: 6))  \(progress.detail)"
-      let mark = palette.paint(progress.phase.mark.text, progress.phase.mark.tone)
+      let mark = palette.paint(progress.phase.mark.text, progress.phase.mark.style)
       return mark + " " + String(text.prefix(max(10, size.columns - 3))).trimmedEnd
     }
     if rows.count > shown.count { lines.append(palette.paint("  and \(rows.count - shown.count) more", .muted)) }

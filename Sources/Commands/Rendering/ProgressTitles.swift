@@ -7,9 +7,9 @@ internal import Synchronization
 /// convergence only says that nothing is left to do.
 final class ProgressTitles: Sendable {
   private let lastActions = Mutex<[String: PlanAction]>([:])
-  private let undertaking: Undertaking
+  private let request: RequestedChange
 
-  init(_ undertaking: Undertaking = .plan) { self.undertaking = undertaking }
+  init(_ request: RequestedChange = .plan) { self.request = request }
 
   /// Returns nil for events without visible progress: an observation after which something is only recorded, or nothing
   /// is to do.
@@ -32,7 +32,7 @@ final class ProgressTitles: Sendable {
       var isWaiting = false
       if case .wait = decision.next { isWaiting = true }
       if decision.action != .none, decision.action != .hold, !isWaiting || actions[assessment.name] == nil {
-        let comesBack = undertaking == .retry && decision.reason.code == .wentBack
+        let comesBack = request == .retry && decision.reason.code == .wentBack
         actions[assessment.name] = comesBack ? .update : decision.action
       }
       return actions[assessment.name] ?? decision.action
@@ -46,7 +46,7 @@ final class ProgressTitles: Sendable {
 
   /// The current action, in the terms of the request.
   private func doing(_ action: PlanAction) -> String {
-    action == .rollback ? undertaking.doing ?? action.doing : action.doing
+    action == .rollback ? request.doing ?? action.doing : action.doing
   }
 
   private func progress(_ assessment: Reconciler.Assessment, action: PlanAction) -> EndpointProgress? {
@@ -84,7 +84,7 @@ final class ProgressTitles: Sendable {
   }
 
   private func progress(_ result: ConvergenceResult, lastAction: PlanAction?) -> EndpointProgress {
-    let outcome = EndpointOutcome(result, lastAction: lastAction, undertaking: undertaking)
+    let outcome = EndpointOutcome(result, lastAction: lastAction, request: request)
     let phase: EndpointProgress.Phase =
       switch result.ending {
       case .inSync: .done

@@ -10,7 +10,7 @@ enum RevisionTable {
     for revision in recorded.memory.revisions {
       table.append([
         Table.Cell(String(revision.number)), Table.Cell(recorded.modelText(of: revision) ?? "-"),
-        Table.Cell("\(revision.digest)"), Table.Cell(revision.outcome.word, revision.outcome.tone),
+        Table.Cell("\(revision.digest)"), Table.Cell(revision.outcome.word, revision.outcome.style),
         Table.Cell(TimeText.instant(revision.recordedAt.milliseconds)),
         Table.Cell(revision.sourceCommit.map { String($0.prefix(12)) } ?? "-"),
         Table.Cell(note(revision, recorded)),
@@ -62,7 +62,7 @@ extension RecordedMemory {
 }
 
 extension RevisionOutcome {
-  fileprivate var tone: Tone? {
+  fileprivate var style: TextStyle? {
     switch self {
     case .good, .found: .good
     case .failed, .refused: .failed

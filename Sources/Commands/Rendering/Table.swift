@@ -4,13 +4,13 @@ internal import Endpoints
 package struct Table: Sendable {
   package struct Cell: Sendable, ExpressibleByStringInterpolation {
     package let text: String
-    package let tone: Tone?
+    package let style: TextStyle?
 
-    package init(_ text: String, _ tone: Tone? = nil) {
+    package init(_ text: String, _ style: TextStyle? = nil) {
       // A cell is one line; `describe` shows a server's multi-line texts. It is escaped here already, because columns
       // are as wide as the printed text.
       self.text = Printable.line(text.split(whereSeparator: \.isNewline).joined(separator: " "))
-      self.tone = tone
+      self.style = style
     }
 
     package init(stringLiteral value: String) { self.init(value) }
@@ -35,7 +35,7 @@ package struct Table: Sendable {
       var line = ""
       for (column, cell) in row.enumerated() {
         let isLast = row[(column + 1)...].allSatisfy(\.text.isEmpty)
-        line += palette.paint(cell.text, cell.tone)
+        line += palette.paint(cell.text, cell.style)
         if isLast { break }
         line += String(repeating: " ", count: widths[column] - cell.text.count + 3)
       }

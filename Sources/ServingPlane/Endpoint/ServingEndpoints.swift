@@ -87,7 +87,7 @@ actor ServingEndpoints {
 
   /// Adopts the replicas that still run and ends those that no endpoint needs.
   ///
-  /// - Parameter predecessor: the plane that this one has replaced: no replica ends before its requests do.
+  /// - Parameter previousPlane: the plane that this one has replaced: no replica ends before its requests do.
   func resume(after previousPlane: PreviousPlane? = nil) async {
     self.previousPlane = previousPlane
     await changes.run {

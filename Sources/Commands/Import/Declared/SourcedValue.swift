@@ -120,7 +120,7 @@ extension SourcedValue {
   }
 
   private static func bytes(of path: String, next: String) throws -> [UInt8] {
-    if path == "-" { return try Surroundings.current.readInput() }
+    if path == "-" { return try CommandContext.current.readInput() }
     do {
       return Array(try Data(contentsOf: URL(filePath: path)))
     } catch {

@@ -2,7 +2,7 @@ internal import CanonicalJSON
 internal import ServingAPI
 
 /// The members of a declared endpoint that this version does not read.
-enum OverlookedMembers {
+enum UnknownMembers {
   /// Returns their paths, such as `config.served_entities[0].warm_up`, sorted. Empty values are skipped: null, an empty
   /// text, list or object, and false.
   static func paths(in value: SourcedValue, as type: any WireObject.Type, path: String = "") -> [String] {

@@ -2,28 +2,28 @@ internal import ModelRegistry
 internal import ServingAPI
 
 /// Waits for versions that are still being registered, and lists them on standard error.
-struct AwaitedVersions: Sendable {
+struct PendingVersions: Sendable {
   private let limit: Duration
-  private let surroundings: Surroundings
+  private let context: CommandContext
 
   /// - Parameter limit: how long to wait; nil: as long as registrations take.
-  init(limit: Duration?, surroundings: Surroundings) {
+  init(limit: Duration?, context: CommandContext) {
     self.limit = limit ?? RegistrationWait.standardLimit
-    self.surroundings = surroundings
+    self.context = context
   }
 
   /// Runs the body that needs the versions. The wait starts here.
   func run<Value: Sendable>(
     _ body: @escaping @Sendable (RegistrationWait?) async throws -> Value
   ) async throws -> Value {
-    let display = ProgressDisplay(console: surroundings.console, now: surroundings.now)
-    let wait = RegistrationWait(limit: limit, timing: surroundings.timing) { name, event in
+    let display = ProgressDisplay(console: context.console, now: context.now)
+    let wait = RegistrationWait(limit: limit, timing: context.timing) { name, event in
       display.note(Self.progress(name, event))
     }
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { try await body(wait) }
       group.addTask {
-        await display.keepTime(surroundings.heartbeat)
+        await display.keepTime(context.heartbeat)
         return nil
       }
       defer { group.cancelAll() }

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// A command that waits for a response says so.
-@Suite struct QuietWatchTests {
+@Suite struct IdleReminderTests {
   @Test func `a provider that does not answer is named within fifteen seconds`() async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")

@@ -12,7 +12,7 @@ internal import UnixSignals
 ///
 /// The parser creates the commands, so this cannot be passed to their initializers; it is a task-local value, which a
 /// test replaces for the commands that it runs without affecting the process.
-package struct Surroundings: Sendable {
+package struct CommandContext: Sendable {
   package var environment: [String: String]
   package var console: Console
   /// Milliseconds since 1970.
@@ -44,11 +44,11 @@ package struct Surroundings: Sendable {
   }
 
   /// The process itself, unless replaced. Read once, on first use.
-  @TaskLocal package static var current = Surroundings.ofProcess()
+  @TaskLocal package static var current = CommandContext.ofProcess()
 
-  private static func ofProcess() -> Surroundings {
+  private static func ofProcess() -> CommandContext {
     let environment = processEnvironment()
-    return Surroundings(
+    return CommandContext(
       environment: environment, console: .standard(environment: environment), now: { millisecondsSince1970() },
       readInput: readStandardInput, transport: network(environment: environment), timing: .system,
       interruption: signalled, heartbeat: { (try? await Task.sleep(for: .seconds(1))) != nil })

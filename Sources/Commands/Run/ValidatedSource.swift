@@ -2,20 +2,20 @@ internal import Controller
 internal import Endpoints
 
 /// A source whose manifests are checked against the rules as they are read; refused ones are never sent.
-struct JudgedSource: ManifestSource {
+struct ValidatedSource: ManifestSource {
   private let source: any ManifestSource
-  private let judge: @Sendable (Manifest) -> [Finding]
+  private let validate: @Sendable (Manifest) -> [Finding]
 
-  init(_ source: any ManifestSource, judge: @escaping @Sendable (Manifest) -> [Finding]) {
+  init(_ source: any ManifestSource, validate: @escaping @Sendable (Manifest) -> [Finding]) {
     self.source = source
-    self.judge = judge
+    self.validate = validate
   }
 
   var description: String { source.description }
 
   func read() async throws -> SourceReading {
     let reading = try await source.read()
-    return SourceReading(set: reading.set.judged(by: judge), commit: reading.commit, problem: reading.problem)
+    return SourceReading(set: reading.set.validated(by: validate), commit: reading.commit, problem: reading.problem)
   }
 
   func changes() -> AsyncStream<Void> { source.changes() }

@@ -14,13 +14,13 @@ extension SetpointCommand {
     } catch {
       return answer(to: error, arguments)
     }
-    var mine = Surroundings.current
+    var mine = CommandContext.current
     mine.console.suggestions = SuggestedCommands(of: command)
-    let watch = command is any OpenEnded ? nil : QuietWatch(over: &mine)
-    let surroundings = mine
-    return await Surroundings.$current.withValue(surroundings) {
+    let watch = command is any LongRunning ? nil : IdleReminder(over: &mine)
+    let context = mine
+    return await CommandContext.$current.withValue(context) {
       // Ends with the command.
-      async let _ = watch?.run(surroundings)
+      async let _ = watch?.run(context)
       do {
         try await carryOut(command)
         return 0
@@ -59,12 +59,12 @@ extension SetpointCommand {
       say(UsageProblem(message: message(for: error), arguments: arguments).report)
       return usageCode(arguments)
     }
-    do { try Surroundings.current.console.document(fullMessage(for: error) + "\n") } catch { return 141 }
+    do { try CommandContext.current.console.document(fullMessage(for: error) + "\n") } catch { return 141 }
     return 0
   }
 
   private static func say(_ report: ErrorReport) {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     for line in report.lines(console.notesPalette) { console.note(line) }
   }
 
@@ -76,4 +76,4 @@ extension SetpointCommand {
 }
 
 /// A command that runs until it is stopped, and prints nothing while there is nothing to report.
-protocol OpenEnded {}
+protocol LongRunning {}

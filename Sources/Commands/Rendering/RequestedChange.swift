@@ -1,7 +1,7 @@
 internal import Planning
 
 /// The request of a command for an endpoint, which determines how its outcome is named.
-enum Undertaking: Hashable, Sendable {
+enum RequestedChange: Hashable, Sendable {
   /// What the plan says.
   case plan
   case retry

@@ -3,7 +3,7 @@ internal import History
 internal import Planning
 
 /// `status --forget`: removes a fleet without a controller from the state directory.
-struct ForgottenFleet {
+struct FleetRemoval {
   let name: String
   let filter: FleetFilter
   let state: StateOptions
@@ -30,7 +30,7 @@ struct ForgottenFleet {
 
   /// A running controller would record the fleet again a second later.
   private func forget(_ fleet: FleetKey, in directory: StateDirectory) async throws {
-    let now = Surroundings.current.now
+    let now = CommandContext.current.now
     let lease = FileLease(
       directory: directory.path, provider: fleet.host, fleet: fleet.name,
       now: { Timestamp(milliseconds: now()) })
@@ -48,7 +48,7 @@ struct ForgottenFleet {
       throw error
     }
     await lease.release()
-    try Surroundings.current.console.result(
+    try CommandContext.current.console.result(
       "forgot fleet \(fleet.name) at \(fleet.host), with the status of \(count) endpoint\(count == 1 ? "" : "s"); "
         + "its endpoints and their revisions were not changed"
     )

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// Commands that show progress do so themselves and are never quiet that long. The others wait for responses of a
 /// provider or a registry, or for the pause before a retry.
-final class QuietWatch: Sendable {
+final class IdleReminder: Sendable {
   private struct State {
     var lastWritten: Duration
     let began: Duration
@@ -23,13 +23,13 @@ final class QuietWatch: Sendable {
   private let elapsed: @Sendable () -> Duration
 
   /// Starts watching what is written to the console and sent through the transport.
-  init(over surroundings: inout Surroundings) {
-    let elapsed = surroundings.timing.elapsed
+  init(over context: inout CommandContext) {
+    let elapsed = context.timing.elapsed
     let now = elapsed()
     self.elapsed = elapsed
     state = Mutex(State(lastWritten: now, began: now))
-    surroundings.console = surroundings.console.telling { [self] in state.withLock { $0.lastWritten = elapsed() } }
-    surroundings.transport = { [transport = surroundings.transport, self] request in
+    context.console = context.console.telling { [self] in state.withLock { $0.lastWritten = elapsed() } }
+    context.transport = { [transport = context.transport, self] request in
       let call = "\(request.method) \(PercentEncoding.decode(String(request.url.prefix { $0 != "?" })))"
       note(call: call, status: nil)
       let response = try await transport(request)
@@ -46,9 +46,9 @@ final class QuietWatch: Sendable {
   }
 
   /// Prints a reminder at each heartbeat at which the command has been quiet for too long, until the heartbeats end.
-  func run(_ surroundings: Surroundings) async {
-    while await surroundings.heartbeat() {
-      if let line = reminder() { surroundings.console.note(line) }
+  func run(_ context: CommandContext) async {
+    while await context.heartbeat() {
+      if let line = reminder() { context.console.note(line) }
     }
   }
 

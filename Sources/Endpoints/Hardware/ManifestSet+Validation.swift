@@ -1,11 +1,11 @@
 extension ManifestSet {
   /// Returns the set with the rules' findings about its manifests. A refused manifest is not used, as if it were
   /// invalid.
-  package func judged(by judge: (Manifest) -> [Finding]) -> ManifestSet {
+  package func validated(by validate: (Manifest) -> [Finding]) -> ManifestSet {
     var refused: Set<String> = []
     var found: [Finding] = []
     for manifest in manifests {
-      let findings = judge(manifest)
+      let findings = validate(manifest)
       if findings.contains(where: { $0.severity == .error }) { refused.insert(manifest.name) }
       found += findings
     }

@@ -6,10 +6,10 @@ import Testing
     ServedEntity(entityName: "main.a.qwen", entityVersion: "7", workloadType: type)
   }
 
-  private func judged(
+  private func assessed(
     _ facts: ModelFacts, on type: String, cloud: Cloud = .aws, _ overrides: String...
   ) throws -> [WorkspaceRule: PreflightFinding.Outcome] {
-    let found = PreflightJudgement.model(
+    let found = PreflightAssessment.model(
       facts, of: entity(type), on: WorkspaceSite(cloud), rules: try RuleBook(overrides: overrides))
     return Dictionary(uniqueKeysWithValues: found.map { ($0.rule, $0.outcome) })
   }
@@ -23,20 +23,20 @@ import Testing
     (1, "GPU_NEXT", .notKnown), (1, "GPU_LARGE_8", .notKnown),
   ])
   func `weights leave a share of memory free`(bytes: Int64, type: String, outcome: PreflightFinding.Outcome) throws {
-    #expect(try judged(ModelFacts(weights: bytes), on: type)[.weightsFit] == outcome)
+    #expect(try assessed(ModelFacts(weights: bytes), on: type)[.weightsFit] == outcome)
   }
 
   @Test func `weights that do not fit are refused if a user says so, and the share can be set`() throws {
     let facts = ModelFacts(weights: 14_000_000_000)
-    #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=refuse")[.weightsFit] == .refused)
-    #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=10")[.weightsFit] == .passed)
-    #expect(try judged(facts, on: "GPU_SMALL", "weights-fit=off")[.weightsFit] == nil)
-    #expect(try judged(ModelFacts(), on: "GPU_SMALL")[.weightsFit] == .notKnown)
-    #expect(try judged(ModelFacts(), on: "CPU")[.weightsFit] == nil)
+    #expect(try assessed(facts, on: "GPU_SMALL", "weights-fit=refuse")[.weightsFit] == .refused)
+    #expect(try assessed(facts, on: "GPU_SMALL", "weights-fit=10")[.weightsFit] == .passed)
+    #expect(try assessed(facts, on: "GPU_SMALL", "weights-fit=off")[.weightsFit] == nil)
+    #expect(try assessed(ModelFacts(), on: "GPU_SMALL")[.weightsFit] == .notKnown)
+    #expect(try assessed(ModelFacts(), on: "CPU")[.weightsFit] == nil)
   }
 
   @Test func `messages about weights contain the numbers`() throws {
-    let found = PreflightJudgement.model(
+    let found = PreflightAssessment.model(
       ModelFacts(weights: 14_240_000_000), of: entity("GPU_SMALL"), on: WorkspaceSite(.azure), rules: .standard)
     #expect(
       found.first?.words
@@ -53,8 +53,8 @@ import Testing
     ("vllm serve . --dtype=bfloat16 --dtype half --port 8080", "GPU_SMALL", .passed),
     ("vllm serve . --port 8080", "GPU_SMALL", .passed),
   ]) func `a T4 has no bfloat16`(entrypoint: String, type: String, outcome: PreflightFinding.Outcome) throws {
-    #expect(try judged(ModelFacts(entrypoint: entrypoint), on: type)[.bfloat16OnT4] == outcome)
-    #expect(try judged(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.bfloat16OnT4] == nil)
+    #expect(try assessed(ModelFacts(entrypoint: entrypoint), on: type)[.bfloat16OnT4] == outcome)
+    #expect(try assessed(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.bfloat16OnT4] == nil)
   }
 
   @Test(arguments: [
@@ -63,19 +63,19 @@ import Testing
   ]) func `an entrypoint has to listen where the workspace expects it`(
     entrypoint: String, outcome: PreflightFinding.Outcome
   ) throws {
-    #expect(try judged(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.entrypointPort] == outcome)
+    #expect(try assessed(ModelFacts(entrypoint: entrypoint), on: "GPU_MEDIUM")[.entrypointPort] == outcome)
   }
 
   @Test func `without a flag, the address is known for vLLM only`() throws {
-    #expect(try judged(ModelFacts(entrypoint: "python server.py"), on: "GPU_MEDIUM")[.entrypointPort] == nil)
-    #expect(try judged(ModelFacts(), on: "GPU_MEDIUM")[.entrypointPort] == nil)
+    #expect(try assessed(ModelFacts(entrypoint: "python server.py"), on: "GPU_MEDIUM")[.entrypointPort] == nil)
+    #expect(try assessed(ModelFacts(), on: "GPU_MEDIUM")[.entrypointPort] == nil)
   }
 
   @Test func `another kind of task is a warning, and a model without a task is not`() throws {
-    #expect(try judged(ModelFacts(task: "llm/v1/chat"), on: "GPU_MEDIUM")[.entrypointTask] == .passed)
-    #expect(try judged(ModelFacts(task: "llm/v1/embeddings"), on: "GPU_MEDIUM")[.entrypointTask] == .warning)
-    #expect(try judged(ModelFacts(), on: "GPU_MEDIUM")[.entrypointTask] == nil)
-    #expect(try judged(ModelFacts(task: "text-classification"), on: "CPU")[.entrypointTask] == nil)
+    #expect(try assessed(ModelFacts(task: "llm/v1/chat"), on: "GPU_MEDIUM")[.entrypointTask] == .passed)
+    #expect(try assessed(ModelFacts(task: "llm/v1/embeddings"), on: "GPU_MEDIUM")[.entrypointTask] == .warning)
+    #expect(try assessed(ModelFacts(), on: "GPU_MEDIUM")[.entrypointTask] == nil)
+    #expect(try assessed(ModelFacts(task: "text-classification"), on: "CPU")[.entrypointTask] == nil)
   }
 
   @Test(
@@ -86,7 +86,7 @@ import Testing
       level: String?, outcome: PreflightFinding.Outcome
     )
   {
-    #expect(PreflightJudgement.permission(level, rules: .standard)?.outcome == outcome)
+    #expect(PreflightAssessment.permission(level, rules: .standard)?.outcome == outcome)
   }
 
   @Test(
@@ -97,7 +97,7 @@ import Testing
       creator: String?, caller: String?, outcome: PreflightFinding.Outcome
     )
   {
-    #expect(PreflightJudgement.creator(creator, caller: caller, rules: .standard)?.outcome == outcome)
+    #expect(PreflightAssessment.creator(creator, caller: caller, rules: .standard)?.outcome == outcome)
   }
 
   @Test(

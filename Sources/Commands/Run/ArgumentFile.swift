@@ -1,7 +1,7 @@
 internal import ServingAPI
 
 /// A small file named on the command line, such as a token file.
-enum NamedFile {
+enum ArgumentFile {
   /// Returns its text without surrounding whitespace.
   ///
   /// - Parameter subject: what the file must contain, for messages.
