@@ -23,7 +23,7 @@ struct EndpointOutcome: Sendable {
 
   /// - Parameters:
   ///   - lastAction: the last action executed for the endpoint; nil if there was none.
-  ///   - undertaking: what the command was asked to do.
+  ///   - request: what the command was asked to do.
   init(_ result: ConvergenceResult, lastAction: PlanAction?, request: RequestedChange = .plan) {
     endpoint = result.name
     calls = result.calls

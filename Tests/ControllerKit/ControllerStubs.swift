@@ -1,7 +1,7 @@
 package import Controller
 internal import Synchronization
 
-/// Records the notices that are posted.
+/// Records the notifications that are posted.
 package final class TestNotifications: NotificationSink {
   package init() {}
 

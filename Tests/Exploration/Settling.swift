@@ -63,7 +63,7 @@ struct Settling {
     let environmentEdges = graph.environmentEdges(of: world).filter { $0.fault == nil }
     let provider = graph.world(world).provider
     let isUpdating = provider.live?.update.isUpdating ?? false
-    let hangs = provider.progressed(graph.habits) == nil
+    let hangs = provider.progressed(graph.behaviors) == nil
     if isUpdating, !hangs { return environmentEdges.first }
     switch node.rest {
     case .settled, .overdue: return nil

@@ -7,13 +7,13 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   /// At the call with this number.
   case call(Int, WorkspaceDouble.Fault)
   /// The process ends at this commit of the history.
-  case commit(MortalHistory.Death)
+  case commit(CrashingHistory.CrashPoint)
   /// The process ends at one call, and the next process at one of its own.
   case twice(Int, Int)
   /// The source does not report its change.
   case noNotification
 
-  static let busy = WorkspaceDouble.Fault.reply(
+  static let busy = WorkspaceDouble.Fault.response(
     status: 429, headers: ["Retry-After": "7"],
     body: #"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}"#)
   static let unavailable = WorkspaceDouble.Fault.answer(
@@ -37,7 +37,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
 
   private static func words(_ fault: WorkspaceDouble.Fault) -> String {
     switch fault {
-    case .answer(let status, _, _), .reply(let status, _, _): "\(status)"
+    case .answer(let status, _, _), .response(let status, _, _): "\(status)"
     default: "\(fault)"
     }
   }

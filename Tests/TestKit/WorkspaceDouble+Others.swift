@@ -8,12 +8,12 @@ extension WorkspaceDouble {
   // MARK: - How versions behave
 
   /// The outcome of the rollouts of a version: each rollout takes the first of these, and the last one stays.
-  package func setFates(_ fates: [VersionFate], model: String, version: String) {
-    state.withLock { $0.workspace.fates["\(model)/\(version)"] = fates }
+  package func setFates(_ behaviors: [VersionBehavior], model: String, version: String) {
+    state.withLock { $0.workspace.behaviors["\(model)/\(version)"] = behaviors }
   }
 
-  package func setFate(_ fate: VersionFate, model: String, version: String) {
-    setFates([fate], model: model, version: version)
+  package func setBehavior(_ behavior: VersionBehavior, model: String, version: String) {
+    setFates([behavior], model: model, version: version)
   }
 
   /// What a version answers; other versions answer "Hello from v" and their number.

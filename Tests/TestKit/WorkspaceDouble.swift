@@ -45,9 +45,9 @@ package final class WorkspaceDouble: Sendable {
   let state: Mutex<State>
   package let timing: TestTiming
 
-  package init(habits: WorkspaceHabits = WorkspaceHabits(), timing: TestTiming = TestTiming()) {
+  package init(behaviors: WorkspaceBehaviors = WorkspaceBehaviors(), timing: TestTiming = TestTiming()) {
     var state = State()
-    state.workspace.habits = habits
+    state.workspace.behaviors = behaviors
     self.state = Mutex(state)
     self.timing = timing
   }
@@ -94,7 +94,9 @@ package final class WorkspaceDouble: Sendable {
   package func setClock(_ time: @escaping @Sendable () -> Int64) { state.withLock { $0.time = time } }
 
   /// Changes switches while it runs.
-  package func change(_ habits: (inout WorkspaceHabits) -> Void) { state.withLock { habits(&$0.workspace.habits) } }
+  package func change(_ behaviors: (inout WorkspaceBehaviors) -> Void) {
+    state.withLock { behaviors(&$0.workspace.behaviors) }
+  }
 
   // MARK: - What happened
 
@@ -167,8 +169,9 @@ extension WorkspaceDouble.State {
     switch nextFault(for: call) {
     case nil: return Self.response(act(on: request, call))
     case .answer(let status, let code, let message): return Self.response(.error(status, code, message))
-    case .reply(let status, let headers, let body):
-      return Self.response(Reply(status: status, text: body, headers: headers.sorted { $0.key < $1.key }.map { $0 }))
+    case .response(let status, let headers, let body):
+      return Self.response(
+        WorkspaceResponse(status: status, text: body, headers: headers.sorted { $0.key < $1.key }.map { $0 }))
     case .loseAnswer:
       _ = act(on: request, call)
       throw Self.lost(request, code: .connectionLost, mayHaveBeenSent: true)
@@ -192,7 +195,7 @@ extension WorkspaceDouble.State {
     return plan(calls.count - 1, call)
   }
 
-  private mutating func act(on request: HTTPRequest, _ call: WorkspaceDouble.Call) -> Reply {
+  private mutating func act(on request: HTTPRequest, _ call: WorkspaceDouble.Call) -> WorkspaceResponse {
     guard call.isWrite else {
       guard staleReads > 0, call.path.contains("/serving-endpoints") else { return workspace.handle(request) }
       staleReads -= 1
@@ -200,16 +203,16 @@ extension WorkspaceDouble.State {
       return copy.handle(request)
     }
     before = workspace
-    staleReads = workspace.habits.staleReads
-    let reply = workspace.handle(request)
-    if reply.status < 300 { landed.append(call) }
-    return reply
+    staleReads = workspace.behaviors.staleReads
+    let response = workspace.handle(request)
+    if response.status < 300 { landed.append(call) }
+    return response
   }
 
-  private static func response(_ reply: Reply) -> APIResponse {
-    let body = reply.text ?? reply.json?.text() ?? ""
+  private static func response(_ response: WorkspaceResponse) -> APIResponse {
+    let body = response.text ?? response.json?.text() ?? ""
     return APIResponse(
-      status: reply.status, headers: HTTPHeaders(reply.headers.map { HTTPField($0.0, $0.1) }),
+      status: response.status, headers: HTTPHeaders(response.headers.map { HTTPField($0.0, $0.1) }),
       body: ByteStream([Array(body.utf8)]))
   }
 

@@ -14,21 +14,8 @@ package enum WorkspaceOrder: Hashable, Sendable {
     case .alphabetical: return items.sorted { key($0) < key($1) }
     case .descending: return items.sorted { key($0) > key($1) }
     case .random(let seed):
-      var chance = Chance(state: seed &+ salt &* 0x9E37_79B9_7F4A_7C15)
-      return items.shuffled(using: &chance)
+      var generator = SeededGenerator(seed: seed &+ salt &* 0x9E37_79B9_7F4A_7C15)
+      return items.shuffled(using: &generator)
     }
-  }
-}
-
-/// Random numbers that are the same for the same seed (SplitMix64).
-private struct Chance: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

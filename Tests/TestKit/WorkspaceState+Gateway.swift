@@ -4,24 +4,24 @@ internal import ServingAPI
 /// The AI Gateway of an endpoint (serving-api.md E7).
 extension WorkspaceState {
   /// Replaces the whole block; `{}` removes it.
-  mutating func putGateway(_ name: String, _ body: JSONValue?) -> Reply {
+  mutating func putGateway(_ name: String, _ body: JSONValue?) -> WorkspaceResponse {
     guard var settings = endpoints[name]?.settings else { return missing(name) }
-    if let refusal = settings.setGateway(body?.objectValue ?? [:], habits) { return refusal }
+    if let refusal = settings.setGateway(body?.objectValue ?? [:], behaviors) { return refusal }
     endpoints[name]?.settings = settings
-    return Reply(json: .object(settings.gateway ?? [:]))
+    return WorkspaceResponse(json: .object(settings.gateway ?? [:]))
   }
 }
 
 extension WorkspaceState.Settings {
-  mutating func setGateway(_ wanted: [String: JSONValue], _ habits: WorkspaceHabits) -> Reply? {
-    if let block = wanted.keys.sorted().first(where: { habits.refusedGatewayBlocks.contains($0) }) {
+  mutating func setGateway(_ wanted: [String: JSONValue], _ behaviors: WorkspaceBehaviors) -> WorkspaceResponse? {
+    if let block = wanted.keys.sorted().first(where: { behaviors.refusedGatewayBlocks.contains($0) }) {
       return .invalid("AI Gateway: \(block) is not supported for this type of endpoint.")
     }
     for limit in wanted["rate_limits"]?.arrayValue ?? [] {
       if let words = Self.refusal(ofLimit: limit) { return .invalid("AI Gateway: \(words)") }
     }
     if let refusal = refusal(ofTable: wanted["inference_table_config"]) { return refusal }
-    gateway = wanted.isEmpty ? nil : habits.fillsDefaults ? Self.filled(wanted) : wanted
+    gateway = wanted.isEmpty ? nil : behaviors.fillsDefaults ? Self.filled(wanted) : wanted
     return nil
   }
 
@@ -42,7 +42,7 @@ extension WorkspaceState.Settings {
   }
 
   /// A table has to be switched off before it can be replaced by another one.
-  private func refusal(ofTable wanted: JSONValue?) -> Reply? {
+  private func refusal(ofTable wanted: JSONValue?) -> WorkspaceResponse? {
     guard let wanted, wanted["enabled"]?.boolValue == true else { return nil }
     guard wanted["catalog_name"]?.stringValue != nil, wanted["schema_name"]?.stringValue != nil else {
       return .invalid("AI Gateway: inference_table_config needs catalog_name and schema_name.")

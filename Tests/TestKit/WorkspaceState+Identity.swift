@@ -23,7 +23,7 @@ extension WorkspaceState {
   }
 
   /// Nil if the request's token is valid; then the caller is known.
-  mutating func refusalOfToken(in request: HTTPRequest) -> Reply? {
+  mutating func refusalOfToken(in request: HTTPRequest) -> WorkspaceResponse? {
     let header = request.headers.first { $0.name.lowercased() == "authorization" }?.value ?? ""
     let token = header.hasPrefix("Bearer ") ? String(header.dropFirst(7)) : ""
     if let principal = identities.personalTokens[token] {
@@ -39,17 +39,17 @@ extension WorkspaceState {
   }
 
   /// The calls that need no token; nil for any other path.
-  mutating func openCall(_ request: HTTPRequest, _ path: String) -> Reply? {
+  mutating func openCall(_ request: HTTPRequest, _ path: String) -> WorkspaceResponse? {
     let base = request.url.prefix(request.url.count - request.apiPathAndQuery.count)
     switch path {
     case "/.well-known/databricks-config":
-      guard !habits.hidesHostMetadata else { return .error(404, "ENDPOINT_NOT_FOUND", "No API found.") }
-      return Reply(json: [
+      guard !behaviors.hidesHostMetadata else { return .error(404, "ENDPOINT_NOT_FOUND", "No API found.") }
+      return WorkspaceResponse(json: [
         "oidc_endpoint": .string("\(base)/oidc"), "account_id": "00000000-1111-2222-3333-444444444444",
         "workspace_id": "1234567890", "cloud": "aws",
       ])
     case "/oidc/.well-known/oauth-authorization-server":
-      return Reply(json: [
+      return WorkspaceResponse(json: [
         "issuer": .string("\(base)/oidc"), "authorization_endpoint": .string("\(base)/oidc/v1/authorize"),
         "token_endpoint": .string("\(base)/oidc/v1/token"),
       ])
@@ -59,10 +59,10 @@ extension WorkspaceState {
   }
 
   /// `GET /api/2.0/preview/scim/v2/Me`.
-  func me() -> Reply {
+  func me() -> WorkspaceResponse {
     let caller = identities.caller
     let groups = identities.groups.filter { $0.value.contains(caller.name) }.keys.sorted()
-    return Reply(json: [
+    return WorkspaceResponse(json: [
       "id": "8001", "userName": .string(caller.name), "displayName": .string(caller.name), "active": true,
       "groups": .array(groups.map { ["display": .string($0)] }),
       "schemas": [
@@ -73,7 +73,7 @@ extension WorkspaceState {
 
   // MARK: - OAuth
 
-  private mutating func issueToken(_ request: HTTPRequest) -> Reply {
+  private mutating func issueToken(_ request: HTTPRequest) -> WorkspaceResponse {
     let form = FormText.members(of: String(decoding: request.body ?? [], as: UTF8.self))
     guard request.method == "POST" else { return refused("invalid_request", "POST is needed") }
     let client: String
@@ -98,11 +98,11 @@ extension WorkspaceState {
     identities.issuedCount += 1
     let token = "issued-token-\(identities.issuedCount)"
     identities.issued[token] = (
-      Principal(kind: "service_principal_name", name: client), now + habits.tokenLife.milliseconds
+      Principal(kind: "service_principal_name", name: client), now + behaviors.tokenLife.milliseconds
     )
-    return Reply(json: [
+    return WorkspaceResponse(json: [
       "access_token": .string(token), "token_type": "Bearer", "scope": "all-apis",
-      "expires_in": .int(habits.tokenLife.milliseconds / 1000),
+      "expires_in": .int(behaviors.tokenLife.milliseconds / 1000),
     ])
   }
 
@@ -116,10 +116,10 @@ extension WorkspaceState {
     return (FormText.decoded(parts.first ?? ""), FormText.decoded(parts.count > 1 ? parts[1] : ""))
   }
 
-  private func refused(_ code: String, _ words: String, _ status: Int = 400) -> Reply {
-    Reply(
+  private func refused(_ code: String, _ words: String, _ status: Int = 400) -> WorkspaceResponse {
+    WorkspaceResponse(
       status: status,
-      json: habits.speaksOktaErrors
+      json: behaviors.speaksOktaErrors
         ? ["errorCode": .string(code), "errorSummary": .string(words)]
         : ["error": .string(code), "error_description": .string(words)])
   }

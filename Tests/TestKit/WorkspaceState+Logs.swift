@@ -7,7 +7,7 @@ extension WorkspaceState {
 
   /// The server log belongs to the active config only (serving-api.md Q63); the build log can be read of a pending or
   /// failed config.
-  func logs(_ name: String, _ entity: String, of kind: Log) -> Reply {
+  func logs(_ name: String, _ entity: String, of kind: Log) -> WorkspaceResponse {
     guard let endpoint = endpoints[name] else { return missing(name) }
     func named(_ version: Version?) -> WireServedEntity? {
       version?.config.entities.first { $0.resolvedName == entity }
@@ -16,26 +16,26 @@ extension WorkspaceState {
     guard let found = active ?? named(endpoint.pending?.version) ?? named(endpoint.failed) else {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Served entity '\(entity)' does not exist.")
     }
-    if kind == .server, active == nil { return Reply(json: WireLogs(logs: "").json) }
+    if kind == .server, active == nil { return WorkspaceResponse(json: WireLogs(logs: "").json) }
     let texts = logTexts[found.fateKey] ?? ("server log of \(entity)\n", "build log of \(entity)\n")
-    return Reply(json: WireLogs(logs: kind == .server ? texts.server : texts.build).json)
+    return WorkspaceResponse(json: WireLogs(logs: kind == .server ? texts.server : texts.build).json)
   }
 
-  func metrics(_ name: String) -> Reply {
+  func metrics(_ name: String) -> WorkspaceResponse {
     guard let endpoint = endpoints[name] else { return missing(name) }
     let lines = (endpoint.active?.config.entities ?? []).map { entity in
       "request_count_total{endpoint_name=\"\(name)\",served_model_name=\"\(entity.resolvedName)\"} 0"
     }
-    return Reply(
+    return WorkspaceResponse(
       text: (["# TYPE request_count_total gauge"] + lines).joined(separator: "\n") + "\n",
       headers: [("Content-Type", "text/plain")])
   }
 
   /// Only of a ready endpoint.
-  func openAPI(_ name: String) -> Reply {
+  func openAPI(_ name: String) -> WorkspaceResponse {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard endpoint.isReady else { return .error(400, "INVALID_STATE", "Endpoint '\(name)' is not ready.") }
-    return Reply(json: [
+    return WorkspaceResponse(json: [
       "openapi": "3.1.0", "info": ["title": .string(name), "version": "1"],
       "paths": [:],
     ])

@@ -4,11 +4,12 @@ internal import ServingAPI
 /// The same registered models in the form of an MLflow server (serving-api.md 1.5): versions are strings here, and a
 /// missing alias is a bad request.
 extension WorkspaceState {
-  mutating func mlflow(_ method: String, _ parts: [String], query: [String: String]) -> Reply {
+  mutating func mlflow(_ method: String, _ parts: [String], query: [String: String]) -> WorkspaceResponse {
     let name = query["name"] ?? ""
     switch (method, parts.joined(separator: "/")) {
     case ("GET", "registered-models/get"):
-      return models[name].map { Reply(json: ["registered_model": registered(name, $0)]) } ?? missingModel(name)
+      return models[name].map { WorkspaceResponse(json: ["registered_model": registered(name, $0)]) }
+        ?? missingModel(name)
     case ("GET", "databricks/registered-models/get"):
       guard let model = models[name] else { return missingModel(name) }
       // The registry of a workspace has no aliases.
@@ -16,7 +17,7 @@ extension WorkspaceState {
       databricks["aliases"] = nil
       databricks["id"] = .string("registered-\(name)")
       databricks["permission_level"] = "CAN_MANAGE"
-      return Reply(json: ["registered_model_databricks": .object(databricks)])
+      return WorkspaceResponse(json: ["registered_model_databricks": .object(databricks)])
     case ("GET", "registered-models/alias"):
       guard let model = models[name] else { return missingModel(name) }
       guard let number = model.aliases[query["alias"] ?? ""] else {
@@ -38,11 +39,11 @@ extension WorkspaceState {
     return ["name": .string(name), "creation_timestamp": 1_767_225_600_000, "aliases": .array(aliases)]
   }
 
-  private mutating func version(_ name: String, _ number: Int64?) -> Reply {
+  private mutating func version(_ name: String, _ number: Int64?) -> WorkspaceResponse {
     guard let number, let status = status(of: number, in: name), let model = models[name] else {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Model Version (name=\(name)) not found")
     }
-    return Reply(json: ["model_version": shown(name, number, model, status)])
+    return WorkspaceResponse(json: ["model_version": shown(name, number, model, status)])
   }
 
   private func shown(_ name: String, _ number: Int64, _ model: Model, _ status: ModelVersionStatus) -> JSONValue {
@@ -57,10 +58,10 @@ extension WorkspaceState {
   }
 
   /// Two per page, unordered; the filter is `name='…'`.
-  private func search(_ query: [String: String]) -> Reply {
+  private func search(_ query: [String: String]) -> WorkspaceResponse {
     let parts = (query["filter"] ?? "").split(separator: "'", omittingEmptySubsequences: false).map(String.init)
     let name = parts.count == 3 ? parts[1] : ""
-    guard let model = models[name] else { return Reply(json: ["model_versions": []]) }
+    guard let model = models[name] else { return WorkspaceResponse(json: ["model_versions": []]) }
     let numbers = model.versions.keys.sorted { ($0 &* 40503 % 127, $0) < ($1 &* 40503 % 127, $1) }
     let start = query["page_token"].flatMap { Int($0) } ?? 0
     let page = numbers.dropFirst(start).prefix(2).map { number in
@@ -68,10 +69,10 @@ extension WorkspaceState {
     }
     var answer: [String: JSONValue] = ["model_versions": .array(page)]
     if start + 2 < numbers.count { answer["next_page_token"] = .string(String(start + 2)) }
-    return Reply(json: .object(answer))
+    return WorkspaceResponse(json: .object(answer))
   }
 
-  private func missingModel(_ name: String) -> Reply {
+  private func missingModel(_ name: String) -> WorkspaceResponse {
     .error(404, "RESOURCE_DOES_NOT_EXIST", "Registered Model with name=\(name) not found")
   }
 }

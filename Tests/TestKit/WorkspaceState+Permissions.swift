@@ -25,13 +25,13 @@ extension WorkspaceState {
   static let levels = ["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
   private static let kinds = ["user_name", "group_name", "service_principal_name"]
 
-  mutating func permissions(_ method: String, _ parts: [String], _ body: JSONValue?) -> Reply {
+  mutating func permissions(_ method: String, _ parts: [String], _ body: JSONValue?) -> WorkspaceResponse {
     guard let id = parts.first, grants[id] != nil else {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Endpoint with id '\(parts.first ?? "")' does not exist.")
     }
     switch (method, parts.count, parts.last) {
     case ("GET", 2, "permissionLevels"):
-      return Reply(json: [
+      return WorkspaceResponse(json: [
         "permission_levels": .array(
           Self.levels.map { ["permission_level": .string($0), "description": .string("\($0) on the endpoint")] })
       ])
@@ -42,7 +42,7 @@ extension WorkspaceState {
   }
 
   /// `PUT` replaces every direct grant, `PATCH` adds and changes; neither changes inherited grants.
-  private mutating func setGrants(of id: String, _ body: JSONValue?, replaces: Bool) -> Reply {
+  private mutating func setGrants(of id: String, _ body: JSONValue?, replaces: Bool) -> WorkspaceResponse {
     if let endpoint = endpoints.values.first(where: { $0.id == id }), !mayManage(endpoint) { return denied(endpoint) }
     var wanted: [Grant] = []
     for entry in body?["access_control_list"]?.arrayValue ?? [] {
@@ -67,7 +67,7 @@ extension WorkspaceState {
   }
 
   /// With the grants that administrators inherit, as a workspace shows it.
-  private func accessList(of id: String) -> Reply {
+  private func accessList(of id: String) -> WorkspaceResponse {
     let admins = Principal(kind: "group_name", name: "admins")
     let direct = (grants[id] ?? []).map { grant in
       (grant.principal, JSONValue.object(["permission_level": .string(grant.level), "inherited": false]))
@@ -76,14 +76,14 @@ extension WorkspaceState {
       "permission_level": "CAN_MANAGE", "inherited": true, "inherited_from_object": ["/serving-endpoints/"],
     ]
     let rights = Dictionary(grouping: direct + [(admins, inherited)], by: \.0)
-    let entries = habits.order.sorted(rights.sorted { $0.key.name < $1.key.name }, salt: answered, by: \.key.name)
+    let entries = behaviors.order.sorted(rights.sorted { $0.key.name < $1.key.name }, salt: answered, by: \.key.name)
       .map { principal, rights -> JSONValue in
         .object([
           principal.kind: .string(principal.name), "display_name": .string(principal.name),
           "all_permissions": .array(rights.map(\.1)),
         ])
       }
-    return Reply(json: [
+    return WorkspaceResponse(json: [
       "object_id": .string("/serving-endpoints/\(id)"), "object_type": "serving-endpoint",
       "access_control_list": .array(entries),
     ])
@@ -102,7 +102,7 @@ extension WorkspaceState {
 
   func mayManage(_ endpoint: Endpoint) -> Bool { permissionLevel(of: endpoint) == "CAN_MANAGE" }
 
-  func denied(_ endpoint: Endpoint) -> Reply {
+  func denied(_ endpoint: Endpoint) -> WorkspaceResponse {
     .error(
       403, "PERMISSION_DENIED",
       "User '\(identities.caller.name)' does not have CAN_MANAGE on serving endpoint '\(endpoint.name)'.")

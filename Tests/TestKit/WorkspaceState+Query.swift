@@ -5,7 +5,7 @@ internal import ServingAPI
 extension WorkspaceState {
   /// `{name}/invocations`, `{name}/served-models/{entity}/invocations`, and OpenAI's path with the endpoint as the
   /// model.
-  mutating func query(_ parts: [String], _ body: JSONValue?) -> Reply {
+  mutating func query(_ parts: [String], _ body: JSONValue?) -> WorkspaceResponse {
     let isOpenAI = parts == ["chat", "completions"]
     guard isOpenAI || parts.last == "invocations", let name = isOpenAI ? body?["model"]?.stringValue : parts.first
     else { return unknown("POST", parts.joined(separator: "/")) }
@@ -23,19 +23,19 @@ extension WorkspaceState {
     return answer(of: entity, body)
   }
 
-  private func answer(of entity: WireServedEntity, _ body: JSONValue?) -> Reply {
+  private func answer(of entity: WireServedEntity, _ body: JSONValue?) -> WorkspaceResponse {
     let version = entity.entityVersion ?? ""
     let answer = answers[entity.fateKey] ?? (200, "Hello from v\(version)")
     guard answer.status == 200 else { return .error(answer.status, "BAD_REQUEST", answer.text) }
     let header = [("served-model-name", entity.resolvedName)]
     if body?["stream"]?.boolValue == true {
       let events = [": heartbeat\n\n"] + answer.text.map { Self.event(String($0)) } + ["data: [DONE]\n\n"]
-      return Reply(text: events.joined(), headers: header + [("Content-Type", "text/event-stream")])
+      return WorkspaceResponse(text: events.joined(), headers: header + [("Content-Type", "text/event-stream")])
     }
     guard body?["messages"] != nil else {
-      return Reply(json: ["predictions": [.string(answer.text)]], headers: header)
+      return WorkspaceResponse(json: ["predictions": [.string(answer.text)]], headers: header)
     }
-    return Reply(
+    return WorkspaceResponse(
       json: [
         "id": "chatcmpl-1", "object": "chat.completion", "created": .int(clock / 1000),
         "model": .string(entity.resolvedName),

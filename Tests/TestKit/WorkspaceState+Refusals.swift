@@ -4,7 +4,7 @@ internal import ServingAPI
 
 /// What the workspace checks before it accepts a create or a config (serving-api.md 2.3, step 1).
 extension WorkspaceState {
-  func refusal(ofName name: String) -> Reply? {
+  func refusal(ofName name: String) -> WorkspaceResponse? {
     if name.isEmpty { return .invalid("An endpoint name is required.") }
     guard name.count <= 63, name.allSatisfy(\.isNameCharacter) else {
       return .invalid("Endpoint name '\(name)' may hold letters, digits, '-' and '_', 63 at most.")
@@ -19,7 +19,7 @@ extension WorkspaceState {
   }
 
   /// Nil if the config is accepted.
-  func refusal(of config: WireConfig?, for name: String) -> Reply? {
+  func refusal(of config: WireConfig?, for name: String) -> WorkspaceResponse? {
     guard let config else { return nil }
     if config.members["served_entities"] != nil, config.members["served_models"] != nil {
       return .invalid("Only one of served_entities and served_models may be given.")
@@ -38,9 +38,9 @@ extension WorkspaceState {
     return refusal(ofTraffic: config) ?? refusal(ofChange: config, for: name)
   }
 
-  private func refusal(of entity: WireServedEntity) -> Reply? {
+  private func refusal(of entity: WireServedEntity) -> WorkspaceResponse? {
     let key = entity.fateKey
-    if case .refused(let status, let code, let message) = fates[key]?.first { return .error(status, code, message) }
+    if case .refused(let status, let code, let message) = behaviors[key]?.first { return .error(status, code, message) }
     guard let model = entity.entityName, let version = entity.entityVersion else {
       return .invalid("A served entity needs entity_name and entity_version.")
     }
@@ -52,18 +52,18 @@ extension WorkspaceState {
     guard entity.resolvedName.allSatisfy(\.isNameCharacter), entity.resolvedName.count <= 63 else {
       return .invalid("Served entity name '\(entity.resolvedName)' may hold letters, digits, '-' and '_'.")
     }
-    if habits.gatedModels.contains(model) {
+    if behaviors.gatedModels.contains(model) {
       return .error(400, "BAD_REQUEST", "Model entrypoint is not supported for your workspace.")
     }
     return refusal(ofSize: entity) ?? refusal(ofVersion: version, of: model)
   }
 
-  private func refusal(ofSize entity: WireServedEntity) -> Reply? {
+  private func refusal(ofSize entity: WireServedEntity) -> WorkspaceResponse? {
     let type = entity.workloadType ?? "CPU"
     let bounds = [entity.minProvisionedConcurrency, entity.maxProvisionedConcurrency]
     let concurrency = bounds.compactMap(\.self)
     if !concurrency.isEmpty {
-      if entity.workloadSize?.isEmpty == false, !habits.allowsSizeWithConcurrency {
+      if entity.workloadSize?.isEmpty == false, !behaviors.allowsSizeWithConcurrency {
         return .invalid("workload_size cannot be given together with min/max_provisioned_concurrency.")
       }
       guard concurrency.count == 2, concurrency[0] <= concurrency[1], concurrency.allSatisfy({ $0 >= 0 && $0 % 4 == 0 })
@@ -72,11 +72,11 @@ extension WorkspaceState {
     if let field = Self.throughputFields.first(where: { entity.members[$0].map { !$0.isNull } == true }) {
       return .invalid("\(field) is only for provisioned throughput endpoints.")
     }
-    if habits.unavailableWorkloadTypes.contains(type) {
+    if behaviors.unavailableWorkloadTypes.contains(type) {
       return .invalid(
         "Workload type \(type) with size \(entity.workloadSize ?? "Small") is not supported. Supported types: []")
     }
-    if habits.neverAtZero.contains(type), entity.scaleToZeroEnabled == true {
+    if behaviors.neverAtZero.contains(type), entity.scaleToZeroEnabled == true {
       return .invalid("Scale to zero is not supported for workload type \(type).")
     }
     return nil
@@ -87,7 +87,7 @@ extension WorkspaceState {
   ]
 
   /// Models that were never set are accepted as they are.
-  private func refusal(ofVersion version: String, of model: String) -> Reply? {
+  private func refusal(ofVersion version: String, of model: String) -> WorkspaceResponse? {
     guard let registered = models[model] else { return nil }
     guard let number = Int64(version), let status = registered.versions[number] else {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Model version '\(model)' \(version) does not exist.")
@@ -99,13 +99,13 @@ extension WorkspaceState {
   }
 
   /// Fields that apply only to custom models are refused for external ones (serving-api.md Q7).
-  private func refusal(ofExternal entity: WireServedEntity) -> Reply? {
+  private func refusal(ofExternal entity: WireServedEntity) -> WorkspaceResponse? {
     let foreign = ["entity_name", "entity_version", "workload_type", "workload_size"] + Self.throughputFields
     guard let field = foreign.first(where: { entity.members[$0].map { !$0.isNull } == true }) else { return nil }
     return .invalid("\(field) cannot be set for an external model.")
   }
 
-  private func refusal(ofTraffic config: WireConfig) -> Reply? {
+  private func refusal(ofTraffic config: WireConfig) -> WorkspaceResponse? {
     let (routes, names) = (config.trafficConfig?.routes ?? [], Set(config.entities.map(\.resolvedName)))
     if routes.isEmpty {
       return names.count < 2 ? nil : .invalid("traffic_config is required for two and more served entities.")
@@ -121,7 +121,7 @@ extension WorkspaceState {
   }
 
   /// Changes that an existing endpoint cannot take (serving-api.md 3: recreate).
-  private func refusal(ofChange config: WireConfig, for name: String) -> Reply? {
+  private func refusal(ofChange config: WireConfig, for name: String) -> WorkspaceResponse? {
     guard let live = endpoints[name]?.active?.config else { return nil }
     if live.entities.contains(where: \.isExternal) != config.entities.contains(where: \.isExternal) {
       return .invalid("External models cannot be added to or removed from an endpoint.")

@@ -4,15 +4,15 @@ internal import ServingAPI
 
 extension WorkspaceState {
   /// Answers a request as a workspace does.
-  mutating func handle(_ request: HTTPRequest) -> Reply {
+  mutating func handle(_ request: HTTPRequest) -> WorkspaceResponse {
     answered &+= 1
     let path = request.apiPath
-    if let reply = openCall(request, path) { return reply }
-    let reply = refusalOfToken(in: request) ?? routed(request, path)
-    return habits.errorForm == .json ? reply : reply.written(as: habits.errorForm)
+    if let response = openCall(request, path) { return response }
+    let response = refusalOfToken(in: request) ?? routed(request, path)
+    return behaviors.errorForm == .json ? response : response.written(as: behaviors.errorForm)
   }
 
-  private mutating func routed(_ request: HTTPRequest, _ path: String) -> Reply {
+  private mutating func routed(_ request: HTTPRequest, _ path: String) -> WorkspaceResponse {
     let body = request.body.flatMap { try? JSONValue(parsing: $0) }
     if let bytes = request.body, !bytes.isEmpty, body == nil {
       return .error(400, "MALFORMED_REQUEST", "Invalid JSON given in the body of the request.")
@@ -21,20 +21,20 @@ extension WorkspaceState {
   }
 
   /// The same for a caller who needs no token.
-  mutating func handle(_ method: String, _ path: String, _ body: JSONValue?, by user: String) -> Reply {
+  mutating func handle(_ method: String, _ path: String, _ body: JSONValue?, by user: String) -> WorkspaceResponse {
     let caller = identities.caller
     let admins = identities.groups["admins"]
     identities.caller = Principal(kind: "user_name", name: user)
     identities.groups["admins", default: []].insert(user)
-    let reply = routed(method, path, body, query: [:])
+    let response = routed(method, path, body, query: [:])
     identities.caller = caller
     identities.groups["admins"] = admins
-    return reply
+    return response
   }
 
   private mutating func routed(
     _ method: String, _ path: String, _ body: JSONValue?, query: [String: String]
-  ) -> Reply {
+  ) -> WorkspaceResponse {
     let parts = path.split(separator: "/").map(String.init)
     if parts.starts(with: ["api", "2.0", "serving-endpoints"]) {
       return serving(method, Array(parts.dropFirst(3)), body)
@@ -53,11 +53,11 @@ extension WorkspaceState {
     return unknown(method, path)
   }
 
-  func unknown(_ method: String, _ path: String) -> Reply {
+  func unknown(_ method: String, _ path: String) -> WorkspaceResponse {
     .error(404, "ENDPOINT_NOT_FOUND", "No API found for '\(method) \(path)'")
   }
 
-  private mutating func serving(_ method: String, _ parts: [String], _ body: JSONValue?) -> Reply {
+  private mutating func serving(_ method: String, _ parts: [String], _ body: JSONValue?) -> WorkspaceResponse {
     let name = parts.first ?? ""
     if method == "GET" { return reading(name, parts) }
     if let refusal = refusal(ofWrite: method, to: name, parts) { return refusal }
@@ -76,7 +76,7 @@ extension WorkspaceState {
     }
   }
 
-  private mutating func reading(_ name: String, _ parts: [String]) -> Reply {
+  private mutating func reading(_ name: String, _ parts: [String]) -> WorkspaceResponse {
     switch (parts.count, parts.last) {
     case (0, _): return list()
     case (1, _): return look(name)
@@ -89,20 +89,21 @@ extension WorkspaceState {
   }
 
   /// Checks before a write is even read: the caller's permission, and the rate limit.
-  private mutating func refusal(ofWrite method: String, to name: String, _ parts: [String]) -> Reply? {
+  private mutating func refusal(ofWrite method: String, to name: String, _ parts: [String]) -> WorkspaceResponse? {
     if foundationEndpoint(name) != nil {
       return .error(403, "PERMISSION_DENIED", "Endpoint '\(name)' is owned by Databricks.")
     }
     if let endpoint = endpoints[name], !mayManage(endpoint) { return denied(endpoint) }
     let isCounted = method == "POST" && parts.isEmpty || method == "PUT" && parts.last == "config"
-    guard isCounted, let limit = habits.writeLimit else { return nil }
+    guard isCounted, let limit = behaviors.writeLimit else { return nil }
     let span = limit.per.milliseconds
     writesLetThrough.removeAll { $0 <= now - span }
     guard writesLetThrough.count < limit.count else {
       let wait = max(1, ((writesLetThrough.first ?? now) + span - now + 999) / 1000)
-      var reply = Reply.error(429, "REQUEST_LIMIT_EXCEEDED", "Too many create or update operations in this workspace.")
-      reply.headers.append(("Retry-After", String(wait)))
-      return reply
+      var response = WorkspaceResponse.error(
+        429, "REQUEST_LIMIT_EXCEEDED", "Too many create or update operations in this workspace.")
+      response.headers.append(("Retry-After", String(wait)))
+      return response
     }
     writesLetThrough.append(now)
     return nil

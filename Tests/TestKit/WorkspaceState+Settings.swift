@@ -16,20 +16,20 @@ extension WorkspaceState {
 
 extension WorkspaceState.Settings {
   /// Applies the settings that a create may contain (serving-api.md E1), except telemetry.
-  mutating func set(fromCreate body: JSONValue?, _ habits: WorkspaceHabits) -> Reply? {
+  mutating func set(fromCreate body: JSONValue?, _ behaviors: WorkspaceBehaviors) -> WorkspaceResponse? {
     description = body?["description"]?.stringValue ?? ""
     isRouteOptimized = body?["route_optimized"]?.boolValue ?? false
     budgetPolicy = body?["budget_policy_id"]?.stringValue
     notifications = body?["email_notifications"]
     systemMetrics = body?["uc_system_metrics_export_state"]?.stringValue
     guard let wanted = body?["ai_gateway"]?.objectValue else { return nil }
-    return setGateway(wanted, habits)
+    return setGateway(wanted, behaviors)
   }
 
   /// Adds to a response what the API echoes (serving-api.md 3). The old `rate_limits` and `budget_policy_id` are never
   /// in one (serving-api.md Q19).
-  func show(in wire: inout WireEndpoint, of name: String, _ habits: WorkspaceHabits, salt: UInt64) {
-    if !(description.isEmpty && habits.omitsEmptyDescription) { wire.description = description }
+  func show(in wire: inout WireEndpoint, of name: String, _ behaviors: WorkspaceBehaviors, salt: UInt64) {
+    if !(description.isEmpty && behaviors.omitsEmptyDescription) { wire.description = description }
     wire.routeOptimized = isRouteOptimized
     if isRouteOptimized {
       let url = JSONValue.string("https://route-optimized.example.com/serving-endpoints/\(name)")
@@ -39,14 +39,14 @@ extension WorkspaceState.Settings {
     wire.members["effective_budget_policy_id"] = budgetPolicy.map { .string($0) }
     wire.members["email_notifications"] = notifications
     wire.members["uc_system_metrics_export_state"] = systemMetrics.map { .string($0) }
-    wire.members["ai_gateway"] = gateway.map { .object(Self.reordered($0, habits.order, salt: salt)) }
-    wire.members["telemetry_config"] = telemetry?.shown(habits)
+    wire.members["ai_gateway"] = gateway.map { .object(Self.reordered($0, behaviors.order, salt: salt)) }
+    wire.members["telemetry_config"] = telemetry?.shown(behaviors)
   }
 }
 
 extension WorkspaceState {
   /// Tags (serving-api.md E6). Never blocked by an update in progress.
-  mutating func patchTags(_ name: String, _ patch: WireTagPatch) -> Reply {
+  mutating func patchTags(_ name: String, _ patch: WireTagPatch) -> WorkspaceResponse {
     guard var endpoint = endpoints[name] else { return missing(name) }
     var tags = WireTag.dictionary(endpoint.tags)
     for key in patch.deleteTags { tags[key] = nil }
@@ -54,11 +54,11 @@ extension WorkspaceState {
     endpoint.tags = WireTag.list(tags)
     endpoints[name] = endpoint
     let answer = WireTags(tags: endpoint.tags).json
-    return Reply(json: habits.answersTagsAsArray ? answer["tags"] : answer)
+    return WorkspaceResponse(json: behaviors.answersTagsAsArray ? answer["tags"] : answer)
   }
 
   /// Notifications (serving-api.md E9). Lists that the patch omits become empty.
-  mutating func patchNotifications(_ name: String, _ body: JSONValue?) -> Reply {
+  mutating func patchNotifications(_ name: String, _ body: JSONValue?) -> WorkspaceResponse {
     guard endpoints[name] != nil else { return missing(name) }
     let wanted = body?["email_notifications"]
     let addresses = ["on_update_success", "on_update_failure"].flatMap { wanted?[$0]?.arrayValue ?? [] }
@@ -68,17 +68,17 @@ extension WorkspaceState {
     endpoints[name]?.settings.notifications = addresses.isEmpty ? nil : wanted
     var answer: [String: JSONValue] = ["name": .string(name)]
     answer["email_notifications"] = wanted
-    return Reply(json: .object(answer))
+    return WorkspaceResponse(json: .object(answer))
   }
 
   /// Export of system metrics (serving-api.md E11).
-  mutating func patchSystemMetrics(_ name: String, _ body: JSONValue?) -> Reply {
+  mutating func patchSystemMetrics(_ name: String, _ body: JSONValue?) -> WorkspaceResponse {
     guard endpoints[name] != nil else { return missing(name) }
     let known = ["FIRST_PARTY_EXPORT_ENABLED", "FIRST_PARTY_EXPORT_DISABLED"]
     guard let word = body?["uc_system_metrics_export_state"]?.stringValue, known.contains(word) else {
       return .invalid("uc_system_metrics_export_state: one of \(known) was expected.")
     }
     endpoints[name]?.settings.systemMetrics = word
-    return Reply(json: ["name": .string(name), "uc_system_metrics_export_state": .string(word)])
+    return WorkspaceResponse(json: ["name": .string(name), "uc_system_metrics_export_state": .string(word)])
   }
 }

@@ -4,14 +4,14 @@ internal import ServingAPI
 
 /// How the workspace shows an endpoint (serving-api.md E2, E3).
 extension WorkspaceState {
-  func list() -> Reply {
+  func list() -> WorkspaceResponse {
     let sorted = endpoints.values.sorted { $0.name < $1.name }
-    let shown = isRandom ? habits.order.sorted(sorted, salt: answered, by: \.name) : sorted
+    let shown = isRandom ? behaviors.order.sorted(sorted, salt: answered, by: \.name) : sorted
     let items = Self.foundationNames.compactMap { foundationEndpoint($0) } + shown.map { item($0) }
-    return Reply(json: WireEndpointList(endpoints: items).json)
+    return WorkspaceResponse(json: WireEndpointList(endpoints: items).json)
   }
 
-  private var isRandom: Bool { if case .random = habits.order { true } else { false } }
+  private var isRandom: Bool { if case .random = behaviors.order { true } else { false } }
 
   /// The list contains only the models, and no settings except the gateway's (serving-api.md E2).
   private func item(_ endpoint: Endpoint) -> WireEndpoint {
@@ -35,7 +35,7 @@ extension WorkspaceState {
     wire.permissionLevel = permissionLevel(of: endpoint)
     wire.creationTimestamp = endpoint.created
     wire.lastUpdatedTimestamp = endpoint.lastUpdated
-    wire.tags = habits.order.sorted(endpoint.tags, salt: answered) { $0.key ?? "" }
+    wire.tags = behaviors.order.sorted(endpoint.tags, salt: answered) { $0.key ?? "" }
     wire.state = WireState(ready: endpoint.isReady ? .ready : .notReady, configUpdate: update(of: endpoint))
     if endpoint.isStopped { wire.state?[text: "suspend"] = "SUSPENDED" }
     let (deployment, message) = deployment(of: endpoint)
@@ -47,29 +47,29 @@ extension WorkspaceState {
     if let failed = endpoint.failed, showsFailed(endpoint) {
       wire.pendingConfig = shown(failed, deployment: DeploymentState.failed, message: endpoint.message)
     }
-    endpoint.settings.show(in: &wire, of: endpoint.name, habits, salt: answered)
-    if habits.speaksOfTheFuture {
+    endpoint.settings.show(in: &wire, of: endpoint.name, behaviors, salt: answered)
+    if behaviors.speaksOfTheFuture {
       wire.members["a_member_of_the_future"] = ["depth": 2]
       wire.members["creator_kind"] = "User"
       if !endpoint.isStopped { wire.state?[text: "suspend"] = "NOT_SUSPENDED" }
     }
-    if habits.writesNullForEmpty { wire.members = wire.members.mapValues { $0.isEmpty ? .null : $0 } }
+    if behaviors.writesNullForEmpty { wire.members = wire.members.mapValues { $0.isEmpty ? .null : $0 } }
     return wire
   }
 
   private func showsFailed(_ endpoint: Endpoint) -> Bool {
-    endpoint.active == nil ? !habits.hidesFirstFailure : habits.keepsPendingAfterFailure
+    endpoint.active == nil ? !behaviors.hidesFirstFailure : behaviors.keepsPendingAfterFailure
   }
 
   /// Whether an update is still so new that its state is an unknown value.
-  private func isNew(_ pending: Pending) -> Bool { pending.looks < habits.newWordLooks }
+  private func isNew(_ pending: Pending) -> Bool { pending.looks < behaviors.newWordLooks }
 
   private func update(of endpoint: Endpoint) -> UpdateState {
     endpoint.pending.map(isNew) == true ? .unknown("UPDATE_QUEUED") : endpoint.update
   }
 
   private func deployment(of pending: Pending) -> (String, String) {
-    if habits.showsFailureEarly, case .fails(_, let message) = pending.fate, pending.polls <= 1 {
+    if behaviors.showsFailureEarly, case .fails(_, let message) = pending.behavior, pending.polls <= 1 {
       return (DeploymentState.failed, message)
     }
     return (
@@ -90,7 +90,7 @@ extension WorkspaceState {
     let entities = config.entities.map { entity in
       var entity = entity
       entity.state = WireDeploymentState(deployment: deployment, message: message)
-      if habits.speaksOfTheFuture {
+      if behaviors.speaksOfTheFuture {
         entity.type = "UC_MODEL"
         entity.members["batching_config"] = ["enabled": false]
       }
@@ -99,12 +99,12 @@ extension WorkspaceState {
     let routes = config.trafficConfig?.routes ?? []
     if !routes.isEmpty {
       config.trafficConfig = WireTrafficConfig(
-        routes: habits.order.sorted(routes, salt: answered &+ 1) { $0.servedEntityName ?? "" })
+        routes: behaviors.order.sorted(routes, salt: answered &+ 1) { $0.servedEntityName ?? "" })
     }
-    config.servedEntities = habits.order.sorted(entities, salt: answered, by: \.resolvedName)
+    config.servedEntities = behaviors.order.sorted(entities, salt: answered, by: \.resolvedName)
     // One live capture has the mirror in a different order than the entities (serving-api.md Q22).
-    if habits.mirrors {
-      config.servedModels = habits.order.sorted(entities, salt: answered &+ 2, by: \.resolvedName).map(\.asModel)
+    if behaviors.mirrors {
+      config.servedModels = behaviors.order.sorted(entities, salt: answered &+ 2, by: \.resolvedName).map(\.asModel)
     }
     return config
   }
@@ -115,7 +115,7 @@ extension WorkspaceState {
 
   /// A pay-per-token endpoint, which no user may change (serving-api.md E2).
   func foundationEndpoint(_ name: String) -> WireEndpoint? {
-    guard habits.hasFoundationEndpoints, Self.foundationNames.contains(name) else { return nil }
+    guard behaviors.hasFoundationEndpoints, Self.foundationNames.contains(name) else { return nil }
     let entity: JSONValue = [
       "name": .string(name),
       "foundation_model": ["name": .string("system.ai.\(name.dropFirst(11))"), "display_name": .string(name)],

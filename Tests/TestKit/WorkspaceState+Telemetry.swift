@@ -12,7 +12,7 @@ extension WorkspaceState {
     var samplingFraction: JSONValue?
 
     /// The profile instead of the table names (serving-api.md Q21); the payload table is named after the logs table.
-    func shown(_ habits: WorkspaceHabits) -> JSONValue {
+    func shown(_ behaviors: WorkspaceBehaviors) -> JSONValue {
       var members: [String: JSONValue] = ["telemetry_profile_id": .string(profile)]
       members["enabled_telemetry_features"] = features
       if let samplingFraction {
@@ -20,20 +20,20 @@ extension WorkspaceState {
           "sampling_fraction": samplingFraction, "name": .string((logsTable ?? "main.default.telemetry") + "_payload"),
         ]
       }
-      if habits.echoesLogsTable, let logsTable { members["table_names"] = ["logs_table": .string(logsTable)] }
+      if behaviors.echoesLogsTable, let logsTable { members["table_names"] = ["logs_table": .string(logsTable)] }
       return .object(members)
     }
   }
 
   /// Refused during an update, and if there is nothing to observe. `{}` removes it.
-  mutating func patchTelemetry(_ name: String, _ body: JSONValue?) -> Reply {
+  mutating func patchTelemetry(_ name: String, _ body: JSONValue?) -> WorkspaceResponse {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard !endpoint.update.isUpdating else {
       return .error(409, "RESOURCE_CONFLICT", "Endpoint '\(name)' is currently updating. Try again once it is done.")
     }
     guard let wanted = body?["telemetry_config"], !wanted.isNull else {
       endpoints[name]?.settings.telemetry = nil
-      return reply(to: name)
+      return response(to: name)
     }
     guard let active = endpoint.active else {
       return .invalid("Telemetry is not supported for endpoint type NO_CONFIG.")
@@ -48,7 +48,7 @@ extension WorkspaceState {
     if let telemetry = Telemetry(wanted, after: endpoint.settings.telemetry, id: endpoint.id) {
       endpoints[name]?.settings.telemetry = telemetry
     }
-    return reply(to: name)
+    return response(to: name)
   }
 }
 
@@ -78,11 +78,13 @@ extension WorkspaceState.Telemetry {
 
 extension WorkspaceState.Settings {
   /// A create silently drops telemetry if there is nothing to observe (serving-api.md E10).
-  mutating func setTelemetry(fromCreate body: JSONValue?, hasOwnModels: Bool, _ habits: WorkspaceHabits, id: String) {
+  mutating func setTelemetry(
+    fromCreate body: JSONValue?, hasOwnModels: Bool, _ behaviors: WorkspaceBehaviors, id: String
+  ) {
     guard hasOwnModels else { return }
     if let wanted = body?["telemetry_config"] {
       telemetry = WorkspaceState.Telemetry(wanted, after: nil, id: id)
-    } else if habits.givesTelemetry {
+    } else if behaviors.givesTelemetry {
       telemetry = WorkspaceState.Telemetry(profile: "workspace-default", logsTable: nil)
     }
   }

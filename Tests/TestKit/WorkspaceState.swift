@@ -10,9 +10,9 @@ struct WorkspaceState {
   var identities = Identities()
   /// Direct grants by endpoint id; an id keeps its grants after the endpoint is deleted (serving-api.md Q42).
   var grants: [String: [Grant]] = [:]
-  var habits = WorkspaceHabits()
+  var behaviors = WorkspaceBehaviors()
   /// By `model/version`; each rollout takes the first one, and the last one stays.
-  var fates: [String: [VersionFate]] = [:]
+  var behaviors: [String: [VersionBehavior]] = [:]
   /// By `model/version`; other versions answer "Hello from v" and their number.
   var answers: [String: (status: Int, text: String)] = [:]
   /// By `model/version`: the output of the model server and the build.
@@ -57,7 +57,7 @@ struct WorkspaceState {
 
   struct Pending {
     var version: Version
-    var fate: VersionFate
+    var behavior: VersionBehavior
     var polls: Int
     var looks = 0
     /// When it started, by the workspace's clock.
@@ -71,7 +71,7 @@ struct WorkspaceState {
 
   // MARK: - Writes
 
-  mutating func create(_ body: JSONValue?) -> Reply {
+  mutating func create(_ body: JSONValue?) -> WorkspaceResponse {
     let request = WireCreateRequest(body) ?? WireCreateRequest()
     let name = request.name ?? ""
     if let refusal = refusal(ofName: name) ?? refusal(of: request.config, for: name) { return refusal }
@@ -84,30 +84,31 @@ struct WorkspaceState {
     let now = tick()
     var endpoint = Endpoint(
       name: name, id: id, creator: identities.caller.name, tags: request.tags ?? [], created: now, lastUpdated: now)
-    if let refusal = endpoint.settings.set(fromCreate: body, habits) { return refusal }
-    endpoint.settings.setTelemetry(fromCreate: body, hasOwnModels: request.config?.hasOwnModels == true, habits, id: id)
+    if let refusal = endpoint.settings.set(fromCreate: body, behaviors) { return refusal }
+    endpoint.settings.setTelemetry(
+      fromCreate: body, hasOwnModels: request.config?.hasOwnModels == true, behaviors, id: id)
     grants[id] = [Grant(identities.caller, "CAN_MANAGE")]
     endpoints[name] = endpoint
     if let config = request.config { begin(config, of: name) }
-    return reply(to: name)
+    return response(to: name)
   }
 
-  mutating func updateConfig(_ name: String, to config: WireConfig) -> Reply {
+  mutating func updateConfig(_ name: String, to config: WireConfig) -> WorkspaceResponse {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard !endpoint.update.isUpdating else {
       return .error(409, "RESOURCE_CONFLICT", "Endpoint '\(name)' is currently updating. Try again once it is done.")
     }
     if let refusal = refusal(of: config, for: name) { return refusal }
     begin(config, of: name)
-    return reply(to: name)
+    return response(to: name)
   }
 
-  mutating func delete(_ name: String) -> Reply {
+  mutating func delete(_ name: String) -> WorkspaceResponse {
     guard endpoints.removeValue(forKey: name) != nil else { return missing(name) }
-    if habits.nameLingers > 0 { lingering[name] = habits.nameLingers }
+    if behaviors.nameLingers > 0 { lingering[name] = behaviors.nameLingers }
     _ = tick()
     // MLflow's client parses the response as JSON, so a workspace must send an object.
-    return Reply(json: [:])
+    return WorkspaceResponse(json: [:])
   }
 
   /// A user stops the update in progress in the web UI.
@@ -120,7 +121,7 @@ struct WorkspaceState {
   }
 
   /// Stop (serving-api.md E12). Its compute is released; this has no state of its own (serving-api.md 2.4).
-  mutating func stop(_ name: String) -> Reply {
+  mutating func stop(_ name: String) -> WorkspaceResponse {
     guard var endpoint = endpoints[name] else { return missing(name) }
     guard !endpoint.update.isUpdating, endpoint.active != nil else {
       return .error(400, "INVALID_STATE", "Endpoint '\(name)' cannot be stopped now.")
@@ -129,27 +130,28 @@ struct WorkspaceState {
     endpoint.isReady = false
     endpoint.lastUpdated = tick()
     endpoints[name] = endpoint
-    return reply(to: name)
+    return response(to: name)
   }
 
   /// Start (serving-api.md E12). It creates a new config version with the same content.
-  mutating func start(_ name: String) -> Reply {
+  mutating func start(_ name: String) -> WorkspaceResponse {
     guard let endpoint = endpoints[name] else { return missing(name) }
     guard endpoint.isStopped, let active = endpoint.active else {
       return .error(400, "INVALID_STATE", "Endpoint '\(name)' is not stopped.")
     }
     begin(active.config, of: name)
-    return reply(to: name)
+    return response(to: name)
   }
 
   private mutating func begin(_ config: WireConfig, of name: String) {
     guard var endpoint = endpoints[name] else { return }
-    let fate = config.entities.map { takeFate(of: $0) }.max { $0.weight < $1.weight } ?? .ready()
+    let behavior = config.entities.map { takeFate(of: $0) }.max { $0.weight < $1.weight } ?? .ready()
     endpoint.lastVersion += 1
     endpoint.lastUpdated = tick()
-    let filled = config.filled(habits, creator: endpoint.creator, at: clock)
+    let filled = config.filled(behaviors, creator: endpoint.creator, at: clock)
     endpoint.pending = Pending(
-      version: Version(number: endpoint.lastVersion, config: filled, since: clock), fate: fate, polls: fate.polls,
+      version: Version(number: endpoint.lastVersion, config: filled, since: clock), behavior: behavior,
+      polls: behavior.polls,
       began: now)
     endpoint.update = .inProgress
     endpoint.failed = nil
@@ -157,35 +159,35 @@ struct WorkspaceState {
     endpoints[name] = endpoint
   }
 
-  private mutating func takeFate(of entity: WireServedEntity) -> VersionFate {
+  private mutating func takeFate(of entity: WireServedEntity) -> VersionBehavior {
     let key = entity.fateKey
-    guard let list = fates[key], let first = list.first else { return .ready() }
-    if list.count > 1 { fates[key] = Array(list.dropFirst()) }
+    guard let list = behaviors[key], let first = list.first else { return .ready() }
+    if list.count > 1 { behaviors[key] = Array(list.dropFirst()) }
     return first
   }
 
   // MARK: - Reads
 
   /// The endpoint as it is, and afterwards advanced by one step.
-  mutating func look(_ name: String) -> Reply {
-    if let foundation = foundationEndpoint(name) { return Reply(json: foundation.json) }
+  mutating func look(_ name: String) -> WorkspaceResponse {
+    if let foundation = foundationEndpoint(name) { return WorkspaceResponse(json: foundation.json) }
     guard endpoints[name] != nil else { return missing(name) }
     settle(name)
-    let reply = reply(to: name)
+    let response = response(to: name)
     endpoints[name]?.pending?.polls -= 1
     endpoints[name]?.pending?.looks += 1
-    return reply
+    return response
   }
 
   private mutating func settle(_ name: String) {
     guard var endpoint = endpoints[name], let pending = endpoint.pending, isOver(pending) else { return }
-    if case .vanishes = pending.fate {
+    if case .vanishes = pending.behavior {
       endpoints[name] = nil
       return
     }
     endpoint.pending = nil
     endpoint.lastUpdated = tick()
-    if case .fails(_, let message) = pending.fate {
+    if case .fails(_, let message) = pending.behavior {
       endpoint.update = .failed
       endpoint.failed = pending.version
       endpoint.message = message
@@ -200,20 +202,20 @@ struct WorkspaceState {
   }
 
   private func isOver(_ pending: Pending) -> Bool {
-    guard case .readyAfter(let duration) = pending.fate else { return pending.polls <= 0 }
+    guard case .readyAfter(let duration) = pending.behavior else { return pending.polls <= 0 }
     return now - pending.began >= duration.milliseconds
   }
 
-  func reply(to name: String) -> Reply {
-    endpoints[name].map { Reply(json: shown($0).json) } ?? missing(name)
+  func response(to name: String) -> WorkspaceResponse {
+    endpoints[name].map { WorkspaceResponse(json: shown($0).json) } ?? missing(name)
   }
 
-  func missing(_ name: String) -> Reply {
+  func missing(_ name: String) -> WorkspaceResponse {
     .error(404, "RESOURCE_DOES_NOT_EXIST", "Endpoint with name '\(name)' does not exist.")
   }
 }
 
-extension VersionFate {
+extension VersionBehavior {
   /// Of several entities, the one with the worst outcome decides.
   fileprivate var weight: Int {
     switch self {

@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// A history in memory whose process can be killed: once it is dead, nothing more is committed, as after `kill -9`, and
 /// what was committed before is what the next process finds.
-final class MortalHistory: TransactionObserver, Sendable {
+final class CrashingHistory: TransactionObserver, Sendable {
   /// The commit at which the process dies, counted from 0.
-  enum Death: Hashable, Sendable {
+  enum CrashPoint: Hashable, Sendable {
     case before(Int)
     case after(Int)
   }
@@ -14,7 +14,7 @@ final class MortalHistory: TransactionObserver, Sendable {
   private struct State {
     var commits = 0
     var hasChanged = false
-    var death: Death?
+    var crashPoint: CrashPoint?
   }
 
   private let database: DatabaseQueue
@@ -25,7 +25,7 @@ final class MortalHistory: TransactionObserver, Sendable {
 
   /// - Parameter other: the initial content; nil: nothing.
   init(
-    copying other: MortalHistory? = nil, isDead: @escaping @Sendable () -> Bool, die: @escaping @Sendable () -> Void
+    copying other: CrashingHistory? = nil, isDead: @escaping @Sendable () -> Bool, die: @escaping @Sendable () -> Void
   ) throws {
     let fresh = try HistoryStore.passing()
     database = fresh.database
@@ -40,10 +40,10 @@ final class MortalHistory: TransactionObserver, Sendable {
   func open() -> HistoryStore { HistoryStore(database: database, key: key) }
 
   /// Counts the commits from here on.
-  func count(dyingAt death: Death? = nil) {
+  func count(dyingAt crashPoint: CrashPoint? = nil) {
     state.withLock { state in
       state.commits = 0
-      state.death = death
+      state.crashPoint = crashPoint
     }
   }
 
@@ -58,9 +58,9 @@ final class MortalHistory: TransactionObserver, Sendable {
   func databaseWillCommit() throws {
     guard !isDead() else { throw CancellationError() }
     let diesNow = state.withLock { state in
-      guard state.hasChanged, state.death == .before(state.commits) else { return false }
+      guard state.hasChanged, state.crashPoint == .before(state.commits) else { return false }
       // The next process does not die of it again.
-      state.death = nil
+      state.crashPoint = nil
       return true
     }
     guard diesNow else { return }
@@ -73,7 +73,7 @@ final class MortalHistory: TransactionObserver, Sendable {
       guard state.hasChanged else { return false }
       state.hasChanged = false
       state.commits += 1
-      return state.death == .after(state.commits - 1)
+      return state.crashPoint == .after(state.commits - 1)
     }
     if diesNow { die() }
   }

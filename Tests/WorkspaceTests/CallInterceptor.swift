@@ -4,7 +4,7 @@ import ServingAPI
 
 /// Changes calls and responses in transit: it undoes what the client does against a quirk, so that a test shows what
 /// would happen without it.
-struct Meddling: Sendable {
+struct CallInterceptor: Sendable {
   /// Changes the body of a call with the given method and path.
   var body: @Sendable (_ method: String, _ path: String, inout JSONValue) -> Void = { _, _, _ in }
   /// Changes the whole call.
@@ -38,8 +38,8 @@ struct Meddling: Sendable {
   }
 
   /// Undoes something in the bodies of creates and config updates.
-  static func config(_ change: @escaping @Sendable (inout JSONValue) -> Void) -> Meddling {
-    Meddling(body: { method, path, json in
+  static func config(_ change: @escaping @Sendable (inout JSONValue) -> Void) -> CallInterceptor {
+    CallInterceptor(body: { method, path, json in
       if method == "PUT", path.hasSuffix("/config") { change(&json) }
       if method == "POST", path.hasSuffix("/serving-endpoints"), var config = json["config"] {
         change(&config)
@@ -49,18 +49,18 @@ struct Meddling: Sendable {
   }
 
   /// Undoes something in each served entity that is sent.
-  static func entities(_ change: @escaping @Sendable (inout JSONValue) -> Void) -> Meddling {
+  static func entities(_ change: @escaping @Sendable (inout JSONValue) -> Void) -> CallInterceptor {
     config { $0.changeEach("served_entities", change) }
   }
 
   static func body(
     _ method: String, _ path: String, _ change: @escaping @Sendable (inout JSONValue) -> Void
-  ) -> Meddling {
-    Meddling(body: { if $0 == method, $1.hasSuffix(path) { change(&$2) } })
+  ) -> CallInterceptor {
+    CallInterceptor(body: { if $0 == method, $1.hasSuffix(path) { change(&$2) } })
   }
 
-  static func answers(_ change: @escaping @Sendable (_ path: String, inout JSONValue) -> Void) -> Meddling {
-    Meddling(answer: { change($1, &$2) }, touchesAnswers: true)
+  static func answers(_ change: @escaping @Sendable (_ path: String, inout JSONValue) -> Void) -> CallInterceptor {
+    CallInterceptor(answer: { change($1, &$2) }, touchesAnswers: true)
   }
 }
 

@@ -5,14 +5,14 @@ internal import History
 internal import Planning
 internal import TestKit
 
-extension ControllerRig {
+extension ControllerHarness {
   /// Everything about these endpoints that has to be the same whatever failed on the way, one line each.
   func ending(of names: [String]) async throws -> [String] {
     let statuses = Dictionary(
       await controller.fleetStatus.endpoints.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     var lines: [String] = []
     for name in names {
-      let live = world.workspace.endpoint(name)
+      let live = environment.workspace.endpoint(name)
       lines.append(
         "\(name) live: \(live?.active.map { "\($0.config.words()), \(live.map { "\($0.update)" } ?? "")" } ?? "none")")
       lines.append("\(name) tags: \((live?.tags ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })")
@@ -21,7 +21,7 @@ extension ControllerRig {
           + "notifications: \(live?.settings?.notifications.map { "\($0)" } ?? "none")")
       let status = statuses[name].map { "\($0.phase) \($0.reason?.rawValue ?? "")" }
       lines.append("\(name) status: \(status ?? "none")")
-      let memory = try await world.history.memory(of: world.reconciler().key(name)).memory
+      let memory = try await environment.history.memory(of: environment.reconciler().key(name)).memory
       for revision in memory.revisions {
         lines.append(
           "\(name) revision \(revision.number): \(revision.digest) \(revision.outcome.word), "

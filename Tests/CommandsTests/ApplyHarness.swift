@@ -3,7 +3,7 @@ import ServingAPI
 import TestKit
 
 /// A workspace, a state directory and one manifest file.
-struct ApplyBench {
+struct ApplyHarness {
   let workspace: WorkspaceDouble
   let directory: String
 
@@ -29,16 +29,16 @@ struct ApplyBench {
 }
 
 /// Runs a test with a workspace that has versions 1 to 5 of a model; version 3 fails.
-func withApplyBench(_ body: (ApplyBench) async throws -> Void) async throws {
+func withApplyBench(_ body: (ApplyHarness) async throws -> Void) async throws {
   try await withTemporaryDirectory { directory in
-    var habits = WorkspaceHabits()
-    habits.keepsPendingAfterFailure = true
-    let workspace = WorkspaceDouble(habits: habits)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.keepsPendingAfterFailure = true
+    let workspace = WorkspaceDouble(behaviors: behaviors)
     workspace.setModel(
       "main.support.hello", versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }))
-    workspace.setFate(
+    workspace.setBehavior(
       .fails(message: "vLLM stopped: the weights are damaged: incomplete metadata"), model: "main.support.hello",
       version: "3")
-    try await body(ApplyBench(workspace: workspace, directory: directory))
+    try await body(ApplyHarness(workspace: workspace, directory: directory))
   }
 }

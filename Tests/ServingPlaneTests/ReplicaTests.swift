@@ -6,7 +6,7 @@ import Testing
 @testable import ServingPlane
 
 @Suite(.serialized)
-struct WholeReplicaTests {
+struct ReplicaTests {
   /// Processes of the plane's replicas in sessions that no server leads.
   private func daemons(_ data: TestData) throws -> [ProcessTable.Entry] {
     let all = try data.replicaProcesses()

@@ -1,6 +1,6 @@
 /// How servers are known to differ, to change or to misbehave. Each is a switch of the test workspace, with the section
 /// or quirk of docs/serving-api.md that describes it.
-package struct WorkspaceHabits: Hashable, Sendable {
+package struct WorkspaceBehaviors: Hashable, Sendable {
   package init() {}
 
   // MARK: - The form of responses
@@ -106,7 +106,7 @@ package struct WriteLimit: Hashable, Sendable {
 }
 
 /// The outcome of a rollout of one model version.
-package enum VersionFate: Hashable, Sendable {
+package enum VersionBehavior: Hashable, Sendable {
   /// Ready after this many reads of the endpoint.
   case ready(polls: Int = 1)
   /// Ready after this long by the workspace's clock, however often it is read (serving-api.md 2.5).

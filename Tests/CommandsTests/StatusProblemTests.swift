@@ -9,7 +9,7 @@ import TestKit
 import Testing
 
 /// `status` and similar commands if a controller was killed, or withholds something that a user has to decide.
-@Suite struct StatusTroubleTests {
+@Suite struct StatusProblemTests {
   private static let host = "https://workspace.example.com"
 
   /// The time as a command shows it, this many seconds later.

@@ -10,7 +10,7 @@ import Testing
 @testable import Commands
 
 /// Text from outside is data: names, tags, descriptions, messages and logs neither control a terminal nor forge a line.
-@Suite struct OthersTextTests {
+@Suite struct UntrustedTextTests {
   private static let host = "https://workspace.example.com"
   /// Clears the screen, breaks the line, forges a line of a plan, reverses the text direction, hides a mark.
   private static let hostile = "x\u{1B}[2J\r\n- other: delete (pruned)\u{202E}\u{200B}\u{9B}1m\u{2028}+ more: create"
@@ -120,7 +120,7 @@ import Testing
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
-      workspace.setFate(
+      workspace.setBehavior(
         .fails(message: "out of memory\n- other: delete (pruned)\nnext: run this\u{1B}[0m"),
         model: "main.support.hello",
         version: "2")

@@ -10,11 +10,11 @@ import Synchronization
 import TestKit
 
 /// A workspace, one clock for everything, and a reconciler whose calls can be changed in transit.
-final class WorkspaceRig: Sendable {
-  typealias World = ControllerWorld
+final class WorkspaceHarness: Sendable {
+  typealias Environment = ControllerEnvironment
 
-  let world: ControllerWorld
-  private let meddling: Meddling
+  let environment: ControllerEnvironment
+  private let interceptor: CallInterceptor
   private let seen = Mutex<[Exchange]>([])
 
   /// One call with its response.
@@ -24,49 +24,52 @@ final class WorkspaceRig: Sendable {
     let status: Int
   }
 
-  init(_ meddling: Meddling = Meddling(), habits: (inout WorkspaceHabits) -> Void = { _ in }) throws {
-    world = try World()
-    self.meddling = meddling
-    World.setVersions(world.workspace)
-    world.workspace.change(habits)
-    world.workspace.setClock { [weak world] in world?.now.milliseconds ?? 0 }
+  init(_ interceptor: CallInterceptor = CallInterceptor(), behaviors: (inout WorkspaceBehaviors) -> Void = { _ in })
+    throws
+  {
+    environment = try Environment()
+    self.interceptor = interceptor
+    Environment.setVersions(environment.workspace)
+    environment.workspace.change(behaviors)
+    environment.workspace.setClock { [weak environment] in environment?.now.milliseconds ?? 0 }
   }
 
-  var workspace: WorkspaceDouble { world.workspace }
+  var workspace: WorkspaceDouble { environment.workspace }
 
   // MARK: - Commands
 
   @discardableResult
-  func apply(_ fleet: DesiredFleet, _ options: DecisionOptions = .rig, limits: ConvergenceLimits = .rig) async throws
+  func apply(_ fleet: DesiredFleet, _ options: DecisionOptions = .harness, limits: ConvergenceLimits = .harness)
+    async throws
     -> [ConvergenceResult]
   {
     let plan = try await diff(fleet, options)
     let reconciler = reconciler(options)
-    return await world.converge(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
+    return await environment.converge(plan.changes.map(\.endpoint), of: fleet, reconciler, limits)
   }
 
   @discardableResult
-  func apply(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .rig, limits: ConvergenceLimits = .rig)
+  func apply(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .harness, limits: ConvergenceLimits = .harness)
     async throws
     -> ConvergenceResult?
   {
-    try await apply(World.fleet(endpoint), options, limits: limits).first
+    try await apply(Environment.fleet(endpoint), options, limits: limits).first
   }
 
-  func diff(_ fleet: DesiredFleet, _ options: DecisionOptions = .rig) async throws -> Plan {
+  func diff(_ fleet: DesiredFleet, _ options: DecisionOptions = .harness) async throws -> Plan {
     try await reconciler(options).plan(fleet)
   }
 
-  func diff(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .rig) async throws -> Plan {
-    try await diff(World.fleet(endpoint), options)
+  func diff(_ endpoint: DesiredEndpoint, _ options: DecisionOptions = .harness) async throws -> Plan {
+    try await diff(Environment.fleet(endpoint), options)
   }
 
   func reconciler(_ options: DecisionOptions) -> Reconciler {
     let resolver = VersionResolver(client)
     return Reconciler(
-      provider: APIProvider(client), history: world.history, options: options,
+      provider: APIProvider(client), history: environment.history, options: options,
       servable: { try await resolver.requireServable(model: $0.entityName, version: $0.entityVersion) },
-      now: { self.world.now })
+      now: { self.environment.now })
   }
 
   var client: ServingClient {
@@ -75,14 +78,14 @@ final class WorkspaceRig: Sendable {
 
   /// The world's clock, which waiting advances.
   var timing: Timing {
-    let world = world
+    let environment = environment
     return Timing(
-      elapsed: { world.now - World.beginning }, secondsSince1970: { world.now.milliseconds / 1000 },
-      sleep: { world.advance($0) }, jitter: { 0 })
+      elapsed: { environment.now - Environment.beginning }, secondsSince1970: { environment.now.milliseconds / 1000 },
+      sleep: { environment.advance($0) }, jitter: { 0 })
   }
 
   private func send(_ request: HTTPRequest, over inner: Transport) async throws -> APIResponse {
-    let response = try await meddling.send(request, over: inner)
+    let response = try await interceptor.send(request, over: inner)
     let path = request.url.drop { $0 != "/" }.dropFirst(2).drop { $0 != "/" }
     let exchange = Exchange(
       call: WorkspaceDouble.Call(method: request.method, path: String(path)),
@@ -137,12 +140,12 @@ final class WorkspaceRig: Sendable {
 }
 
 extension DecisionOptions {
-  static let rig = DecisionOptions(fleet: "test")
+  static let harness = DecisionOptions(fleet: "test")
   static let rigPruning = DecisionOptions(fleet: "test", prune: true)
   static let rigAdopting = DecisionOptions(fleet: "test", adopt: true)
   static let rigRecreating = DecisionOptions(fleet: "test", allowRecreate: true)
 }
 
 extension ConvergenceLimits {
-  static let rig = ConvergenceLimits(timeout: .seconds(24 * 3600), concurrency: 1)
+  static let harness = ConvergenceLimits(timeout: .seconds(24 * 3600), concurrency: 1)
 }

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// No secret in a provider's message is repeated, whichever command prints it.
-@Suite struct SecretWordsTests {
+@Suite struct SecretRedactionTests {
   private static let value = "correct-horse-battery"
   private static let token = "hf_abcDEF0123456789xyz"
   private static let words = "the engine said \(value) and \(token)"
@@ -15,12 +15,12 @@ import Testing
     async throws
   {
     try await withTemporaryDirectory { directory in
-      var habits = WorkspaceHabits()
-      habits.keepsPendingAfterFailure = true
-      let workspace = WorkspaceDouble(habits: habits)
+      var behaviors = WorkspaceBehaviors()
+      behaviors.keepsPendingAfterFailure = true
+      let workspace = WorkspaceDouble(behaviors: behaviors)
       workspace.setModel(Self.model, versions: [1: .ready, 2: .ready, 3: .ready])
-      workspace.setFate(.fails(message: Self.words), model: Self.model, version: "2")
-      workspace.setFate(.refused(message: Self.words), model: Self.model, version: "3")
+      workspace.setBehavior(.fails(message: Self.words), model: Self.model, version: "2")
+      workspace.setBehavior(.refused(message: Self.words), model: Self.model, version: "3")
       for version in ["1", "2"] {
         workspace.setLogs(server: "a line\n\(Self.words)\n", build: Self.words, model: Self.model, version: version)
       }

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// Exit 0 means that everything was reported: what is omitted, unresolved or converted.
-@Suite struct ImportWholeTests {
+@Suite struct ImportCompletenessTests {
   private static func bundle(_ block: String) -> String {
     """
     resources:

@@ -1,5 +1,5 @@
 /// Random numbers that are the same for the same seed (SplitMix64).
-package struct Dice: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
   package init(seed: UInt64) { state = seed }

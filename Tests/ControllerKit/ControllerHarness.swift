@@ -9,10 +9,10 @@ internal import ServingAPI
 internal import Synchronization
 internal import TestKit
 
-/// A controller over a ``ControllerWorld``, driven step by step: time stands still while it works, and jumps to the
+/// A controller over a ``ControllerEnvironment``, driven step by step: time stands still while it works, and jumps to the
 /// next due event. It calls the provider as `setpoint run` does, one attempt per call.
-package final class ControllerRig: Sendable {
-  package let world: ControllerWorld
+package final class ControllerHarness: Sendable {
+  package let environment: ControllerEnvironment
   package let source: TestSource
   package let notifications = TestNotifications()
   package let lease = TestLease()
@@ -38,32 +38,33 @@ package final class ControllerRig: Sendable {
   }
 
   package init(
-    _ world: ControllerWorld, _ options: ControllerOptions = ControllerOptions(fleet: "test"),
+    _ environment: ControllerEnvironment, _ options: ControllerOptions = ControllerOptions(fleet: "test"),
     source: TestSource = TestSource(), order: [Job] = Job.allCases,
     chance: @escaping @Sendable () -> Double = { 0.5 }
   ) {
-    self.world = world
+    self.environment = environment
     self.options = options
     self.source = source
     self.order = order
     self.chance = chance
     metrics = ControllerMetrics(
-      version: "test", fleet: options.fleet, started: world.now, concurrency: options.concurrency)
-    state = Mutex(Self.state(world, options, source, notifications, lease, metrics, pause, chance))
+      version: "test", fleet: options.fleet, started: environment.now, concurrency: options.concurrency)
+    state = Mutex(Self.state(environment, options, source, notifications, lease, metrics, pause, chance))
   }
 
   package var controller: FleetController { state.withLock { $0.controller } }
   package var queue: KeyQueue { state.withLock { $0.queue } }
 
   private static func state(
-    _ world: ControllerWorld, _ options: ControllerOptions, _ source: TestSource, _ notifications: TestNotifications,
+    _ environment: ControllerEnvironment, _ options: ControllerOptions, _ source: TestSource,
+    _ notifications: TestNotifications,
     _ lease: TestLease, _ metrics: ControllerMetrics, _ pause: TestPause, _ chance: @escaping @Sendable () -> Double
   ) -> State {
-    let elapsed: @Sendable () -> Duration = { world.now - ControllerWorld.beginning }
+    let elapsed: @Sendable () -> Duration = { environment.now - ControllerEnvironment.beginning }
     let queue = KeyQueue(
       backoff: FleetController.backoff, now: elapsed, chance: chance,
       sleep: { _ in try await Task.sleep(for: .seconds(3600)) })
-    let resolver = VersionResolver(world.controllerClient)
+    let resolver = VersionResolver(environment.controllerClient)
     let parts = ControllerParts(
       source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
       pause: { pause.reason }, notifications: notifications, metrics: metrics,
@@ -71,21 +72,21 @@ package final class ControllerRig: Sendable {
       // Virtual time passes only between runs, so no run takes too long.
       alarm: { _ in try await Task.sleep(for: .seconds(3600)) }, elapsed: elapsed, chance: chance, instance: "test")
     return State(
-      controller: FleetController(world.controllerReconciler(), options, parts, queue: queue), queue: queue)
+      controller: FleetController(environment.controllerReconciler(), options, parts, queue: queue), queue: queue)
   }
 
   /// A new controller over the same world and history, as after a restart of the process.
   package func restart() {
-    let fresh = Self.state(world, options, source, notifications, lease, metrics, pause, chance)
+    let fresh = Self.state(environment, options, source, notifications, lease, metrics, pause, chance)
     state.withLock { $0 = fresh }
   }
 
   /// The source reports a change.
-  package func reportChange() { state.withLock { $0.nextSync = world.now } }
+  package func reportChange() { state.withLock { $0.nextSync = environment.now } }
 
   /// Runs for this long in virtual time, or until its process ends.
   package func run(for duration: Duration) async throws {
-    let end = world.now + duration
+    let end = environment.now + duration
     while try await step(until: end) {}
   }
 
@@ -94,7 +95,7 @@ package final class ControllerRig: Sendable {
   /// - Returns: whether every endpoint came to rest.
   @discardableResult
   package func settle(within limit: Duration = .seconds(24 * 3600)) async throws -> Bool {
-    let end = world.now + limit
+    let end = environment.now + limit
     while try await step(until: end) { if isAtRest { return true } }
     return false
   }
@@ -102,20 +103,22 @@ package final class ControllerRig: Sendable {
   private var isAtRest: Bool {
     let metrics = queue.metrics
     guard metrics.failing == 0, metrics.running == 0, metrics.depth == 0 else { return false }
-    let next = queue.nextReady.map { ControllerWorld.beginning + $0 }
-    if let next, next < world.now + options.interval * 0.8 { return false }
-    return state.withLock { $0.nextSync > world.now && $0.nextList > world.now && $0.lastSave == world.now }
+    let next = queue.nextReady.map { ControllerEnvironment.beginning + $0 }
+    if let next, next < environment.now + options.interval * 0.8 { return false }
+    return state.withLock {
+      $0.nextSync > environment.now && $0.nextList > environment.now && $0.lastSave == environment.now
+    }
   }
 
   /// Does one piece of work, or jumps to the next; false at the end.
   private func step(until end: Timestamp) async throws -> Bool {
-    guard world.now < end, !world.workspace.isCrashed else { return false }
+    guard environment.now < end, !environment.workspace.isCrashed else { return false }
     do {
       try await act(until: end)
-    } catch  where world.workspace.isCrashed {
+    } catch  where environment.workspace.isCrashed {
       // The process ended in the middle of the work.
     }
-    return !world.workspace.isCrashed
+    return !environment.workspace.isCrashed
   }
 
   private func act(until end: Timestamp) async throws {
@@ -124,21 +127,21 @@ package final class ControllerRig: Sendable {
       return state.withLock { $0.isLoaded = true }
     }
     for job in order { if try await perform(job) { return } }
-    let (now, saved) = (world.now, state.withLock { $0.lastSave })
+    let (now, saved) = (environment.now, state.withLock { $0.lastSave })
     if saved + .seconds(1) <= now {
       await controller.saveStatuses()
       return state.withLock { $0.lastSave = now }
     }
     let due = state.withLock { [$0.nextSync, $0.nextList] }
-    let ready = queue.nextReady.map { ControllerWorld.beginning + $0 }
+    let ready = queue.nextReady.map { ControllerEnvironment.beginning + $0 }
     // A queue that is shut down hands out nothing, however long a key has been ready.
     let next = (due + [ready, end].compactMap(\.self)).filter { $0 > now }.min() ?? end
-    world.advance(max(.milliseconds(1), next - now))
+    environment.advance(max(.milliseconds(1), next - now))
   }
 
   /// - Returns: whether there was anything to do.
   private func perform(_ job: Job) async throws -> Bool {
-    let now = world.now
+    let now = environment.now
     switch job {
     case .sync:
       guard state.withLock({ $0.nextSync <= now }) else { return false }

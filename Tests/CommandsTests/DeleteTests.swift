@@ -4,7 +4,7 @@ import ServingAPI
 import TestKit
 import Testing
 
-@Suite struct DeletingTests {
+@Suite struct DeleteTests {
   private func delete(_ arguments: [String], tags: [String: String]) async throws -> (CommandRun, WorkspaceDouble) {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat", tags: tags)

@@ -8,15 +8,15 @@ internal import Synchronization
 package import TestKit
 
 /// A workspace, a history and a clock that only waiting advances: everything that a reconciler uses.
-package final class ControllerWorld: Sendable {
+package final class ControllerEnvironment: Sendable {
   package let workspace: WorkspaceDouble
   private let store: Mutex<HistoryStore>
   /// 2026-01-01, a Thursday, 00:00 UTC.
   package static let beginning = Timestamp(milliseconds: 1_767_225_600_000)
   private let time: Mutex<Timestamp>
 
-  package init(habits: WorkspaceHabits = WorkspaceHabits()) throws {
-    workspace = WorkspaceDouble(habits: habits)
+  package init(behaviors: WorkspaceBehaviors = WorkspaceBehaviors()) throws {
+    workspace = WorkspaceDouble(behaviors: behaviors)
     store = Mutex(try HistoryStore.passing())
     time = Mutex(Self.beginning)
   }
@@ -64,9 +64,9 @@ package final class ControllerWorld: Sendable {
   package static func setVersions(_ workspace: WorkspaceDouble, champion: Int64 = 1) {
     workspace.setModel(
       model, versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }), aliases: ["champion": champion])
-    workspace.setFate(.fails(message: "unsupported dtype"), model: model, version: "3")
+    workspace.setBehavior(.fails(message: "unsupported dtype"), model: model, version: "3")
     workspace.setAnswer("mumble", model: model, version: "4")
-    workspace.setFate(.refused(message: "no such GPU"), model: model, version: "5")
+    workspace.setBehavior(.refused(message: "no such GPU"), model: model, version: "5")
   }
 
   /// The same through a client such as `setpoint run` has, with this world's clock.

@@ -4,7 +4,7 @@ import Foundation
 import Subprocess
 
 /// A repository created by the real git, and a state directory for sources that read it.
-final class GitWorld: Sendable {
+final class GitFixture: Sendable {
   let folder: Folder
   private let home: String
 
@@ -33,7 +33,7 @@ final class GitWorld: Sendable {
           + arguments),
       environment: .custom(["PATH": path, "HOME": home, "GIT_CONFIG_NOSYSTEM": "1"]), output: .string(limit: 1 << 20),
       error: .string(limit: 1 << 20))
-    guard result.terminationStatus.isSuccess else { throw GitWorldError(words: result.standardError) }
+    guard result.terminationStatus.isSuccess else { throw GitFixtureError(words: result.standardError) }
     return result.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
@@ -57,7 +57,7 @@ final class GitWorld: Sendable {
           + ["commit", "--quiet", "--allow-empty", "-m", "change"] + options.filter { $0 == "-S" }),
       environment: .custom(["PATH": path, "HOME": home, "GIT_CONFIG_NOSYSTEM": "1"]), output: .discarded,
       error: .string(limit: 1 << 20))
-    guard result.terminationStatus.isSuccess else { throw GitWorldError(words: result.standardError) }
+    guard result.terminationStatus.isSuccess else { throw GitFixtureError(words: result.standardError) }
     return try await git("rev-parse", "HEAD")
   }
 
@@ -76,7 +76,7 @@ final class GitWorld: Sendable {
   }
 }
 
-struct GitWorldError: Error {
+struct GitFixtureError: Error {
   let words: String
 }
 

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// Commands that read and change nothing.
-@Suite struct LookingTests {
+@Suite struct ReadCommandTests {
   @Test(arguments: [["get"], ["get", "support-chat"], ["describe", "support-chat"], ["logs", "support-chat"]])
   func `a command first names the provider that it uses`(arguments: [String]) async throws {
     let workspace = WorkspaceDouble()
@@ -195,7 +195,7 @@ import Testing
 
   @Test func `waiting for something that cannot happen fails at once and says why`() async throws {
     let workspace = WorkspaceDouble()
-    workspace.setFate(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
+    workspace.setBehavior(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     let run = await CommandRun(["wait", "support-chat"], workspace: workspace)
     #expect(run.code == 1)

@@ -5,7 +5,7 @@ import Synchronization
 import TestKit
 
 /// A workspace that accepts OAuth tokens, and clients that call it as a command line does.
-struct Door: Sendable {
+struct OAuthHarness: Sendable {
   static let host = "https://workspace.example.com"
   /// OAuth client credentials in the environment.
   static let client = [
@@ -20,13 +20,13 @@ struct Door: Sendable {
 
   init(
     timing: TestTiming = TestTiming(), _ answers: [ScriptedTransport.Answer] = [.json(["done": true])],
-    change: (inout OAuthDouble.Habits) -> Void = { _ in }
+    change: (inout OAuthDouble.Behaviors) -> Void = { _ in }
   ) {
-    var habits = OAuthDouble.Habits()
-    change(&habits)
+    var behaviors = OAuthDouble.Behaviors()
+    change(&behaviors)
     self.timing = timing
     workspace = ScriptedTransport(answers)
-    oauth = OAuthDouble(timing: timing, habits: habits, before: workspace.transport)
+    oauth = OAuthDouble(timing: timing, behaviors: behaviors, before: workspace.transport)
   }
 
   func resolver(_ environment: [String: String]) -> TargetResolver {

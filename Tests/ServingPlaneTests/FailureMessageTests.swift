@@ -8,7 +8,7 @@ import Testing
 
 /// How the end of a replica is described, which failures are temporary, and what is never repeated from an engine's
 /// output.
-struct FailureWordsTests {
+struct FailureMessageTests {
   @Test(arguments: ["reject_first", "drain_500_first"])
   func `a 5xx on the first token is retried and does not end the rollout`(switch name: String) async throws {
     let data = TestData()

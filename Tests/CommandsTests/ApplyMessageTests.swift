@@ -5,18 +5,18 @@ import TestKit
 import Testing
 
 /// How a command reports what it did, and why.
-@Suite struct ApplyWordsTests {
+@Suite struct ApplyMessageTests {
   @Test func `a return to a newer revision is reported as a restore, and a retry as a retry`() async throws {
-    try await withApplyBench { bench in
+    try await withApplyBench { harness in
       for version in ["1", "2", "4"] {
-        try bench.write(Manifests.chat(version: version))
-        #expect(await bench.apply().code == 0)
+        try harness.write(Manifests.chat(version: version))
+        #expect(await harness.apply().code == 0)
       }
-      let back = await bench.run("rollback", "support-chat", "--to", "1")
+      let back = await harness.run("rollback", "support-chat", "--to", "1")
       #expect(back.output.hasPrefix("support-chat: rolled back to revision 1"), "\(back)")
       #expect(back.notes.contains("support-chat: rolling back to revision 1: PUT "), "\(back)")
       #expect(!back.notes.contains("hold (rolled back)"), "\(back)")
-      let onward = await bench.run("rollback", "support-chat", "--to", "2")
+      let onward = await harness.run("rollback", "support-chat", "--to", "2")
       #expect(onward.code == 0)
       #expect(
         onward.output.hasPrefix("support-chat: restored revision 2")
@@ -25,58 +25,58 @@ import Testing
       )
       #expect(onward.notes.contains("support-chat: restoring revision 2: PUT "), "\(onward)")
       #expect(!(onward.output + onward.notes).contains("rolled back"), "\(onward)")
-      let held = await bench.run("rollback", "support-chat", "--to", "3")
+      let held = await harness.run("rollback", "support-chat", "--to", "3")
       #expect(held.code == 1)
       #expect(held.notes.contains("revision 3 of support-chat is held"), "\(held)")
       #expect(held.notes.contains("\"setpoint retry support-chat --state "), "\(held)")
-      let story = await bench.run("history", "support-chat", "--events").output
+      let story = await harness.run("history", "support-chat", "--events").output
       #expect(story.contains("rolling back to revision 1 ") && story.contains("restoring revision 2 "), "\(story)")
       #expect(story.contains("because a user chose it instead of revision 3"), "\(story)")
       #expect(story.contains("a newer revision was requested"), "\(story)")
 
-      let retried = await bench.run("retry", "support-chat")
+      let retried = await harness.run("retry", "support-chat")
       #expect(retried.code == 0 && retried.output.hasPrefix("support-chat: retried"), "\(retried)")
       #expect(
         retried.notes.contains("~ support-chat: update (asked for)\n    the hold is lifted"), "\(retried)")
       #expect(!(retried.output + retried.notes).contains("back"), "\(retried)")
-      #expect(await bench.run("rollback", "support-chat", "--to", "1").code == 0)
+      #expect(await harness.run("rollback", "support-chat", "--to", "1").code == 0)
       let document = try JSONValue(
-        parsing: await bench.run("rollback", "support-chat", "--to", "2", "-o", "json").output)
+        parsing: await harness.run("rollback", "support-chat", "--to", "2", "-o", "json").output)
       #expect(document["outcome"] == "restored" && document["succeeded"] == true)
       #expect(
-        try JSONValue(parsing: await bench.run("retry", "support-chat", "-o", "json").output)["outcome"] == "retried")
+        try JSONValue(parsing: await harness.run("retry", "support-chat", "-o", "json").output)["outcome"] == "retried")
     }
   }
 
   @Test func `a create names the earlier failure of its config, and deleting the endpoint by hand allows a retry`()
     async throws
   {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "3"))
-      #expect(await bench.apply().code == 1)
-      #expect(await bench.diff().output.contains("hold (quarantined)"))
-      try await bench.workspace.provider.delete("support-chat")
-      let planned = await bench.diff()
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "3"))
+      #expect(await harness.apply().code == 1)
+      #expect(await harness.diff().output.contains("hold (quarantined)"))
+      try await harness.workspace.provider.delete("support-chat")
+      let planned = await harness.diff()
       #expect(planned.code == 1 && planned.output.contains("+ support-chat: create (does not exist)"), "\(planned)")
-      let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
+      let plan = try JSONValue(parsing: await harness.diff("-o", "json").output)
       let detail = plan["changes"]?.arrayValue?.first?["detail"]?.stringValue ?? ""
       for text in [planned.output, detail] {
         #expect(text.contains("this config failed as revision 1, recorded 20") && text.contains("incomplete metadata"))
         #expect(text.contains("; it is retried because the endpoint was deleted"), "\(text)")
       }
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(!(await bench.diff().output.contains("failed")), "another config has not failed")
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(!(await harness.diff().output.contains("failed")), "another config has not failed")
     }
   }
 
   @Test(arguments: [true, false])
   func `the outcome is printed once if both streams go to the same place`(isLive: Bool) async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      bench.workspace.setFate(.ready(polls: 3), model: "main.support.hello", version: "1")
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      harness.workspace.setBehavior(.ready(polls: 3), model: "main.support.hello", version: "1")
       let run = await CommandRun(
-        ["apply", "-f", bench.manifest, "--state", "\(bench.directory)/state"], workspace: bench.workspace,
-        timing: bench.workspace.timing, isOutputTerminal: isLive, isLive: isLive, isOneStream: true)
+        ["apply", "-f", harness.manifest, "--state", "\(harness.directory)/state"], workspace: harness.workspace,
+        timing: harness.workspace.timing, isOutputTerminal: isLive, isLive: isLive, isOneStream: true)
       #expect(run.code == 0)
       let ends = try #require(run.lines.first)
       #expect(ends.hasPrefix("support-chat: created (") && ends.hasSuffix("s)"), "\(run)")
@@ -86,48 +86,48 @@ import Testing
       } else {
         #expect(run.notes.contains("support-chat: creating: POST"))
       }
-      try bench.write(Manifests.chat(version: "2"))
-      let apart = await bench.apply()
+      try harness.write(Manifests.chat(version: "2"))
+      let apart = await harness.apply()
       #expect(
         apart.output.hasPrefix("support-chat: updated") && apart.notes.contains("support-chat: updated"), "\(apart)")
     }
   }
 
   @Test func `an endpoint that lost its fleet tag is reported as such, with the command that adopts it`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.apply().code == 0)
-      let provider = bench.workspace.provider
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      let provider = harness.workspace.provider
       try await provider.patchTags("support-chat", set: [:], remove: ["setpoint-fleet"])
-      let known = await bench.diff("--fleet", "default")
+      let known = await harness.diff("--fleet", "default")
       #expect(
         known.output.contains("its fleet tag (setpoint-fleet) is missing: Setpoint created or adopted it"), "\(known)"
       )
       let adoption =
-        "next: adopt it with \"setpoint apply -f \(bench.manifest) --adopt --state \(bench.directory)/state\"\n"
+        "next: adopt it with \"setpoint apply -f \(harness.manifest) --adopt --state \(harness.directory)/state\"\n"
       #expect(known.output.contains(adoption), "\(known)")
       try await provider.patchTags("support-chat", set: ["setpoint-manages": "gateway"], remove: [])
       let stdin = await CommandRun(
-        ["diff", "-f", "-", "--state", "\(bench.directory)/other"], input: Manifests.chat(version: "1"),
-        workspace: bench.workspace, timing: bench.workspace.timing)
+        ["diff", "-f", "-", "--state", "\(harness.directory)/other"], input: Manifests.chat(version: "1"),
+        workspace: harness.workspace, timing: harness.workspace.timing)
       #expect(stdin.output.contains("is missing: it has other Setpoint tags; --adopt takes it over"), "\(stdin)")
       #expect(stdin.output.contains("\"setpoint apply -f - --adopt --state "), "\(stdin)")
-      let refused = await bench.run("retry", "support-chat")
+      let refused = await harness.run("retry", "support-chat")
       #expect(
         refused.notes.contains("support-chat is left alone: its fleet tag (setpoint-fleet) is missing"), "\(refused)")
       #expect(
         refused.notes.contains("\"setpoint import support-chat | setpoint apply -f - --adopt --state "), "\(refused)")
-      #expect(await bench.apply("--adopt").code == 0)
-      #expect(await bench.diff().code == 0)
+      #expect(await harness.apply("--adopt").code == 0)
+      #expect(await harness.diff().code == 0)
     }
   }
 
   @Test
   func `for an endpoint of another fleet, both options are named, to adopt it and to act for its fleet`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.apply("--fleet", "other").code == 0)
-      let foreign = await bench.diff("--fleet", "mine")
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply("--fleet", "other").code == 0)
+      let foreign = await harness.diff("--fleet", "mine")
       #expect(foreign.output.contains("it belongs to fleet \"other\"; --adopt takes it over"), "\(foreign)")
       #expect(foreign.output.contains("or act for its fleet with --fleet"), "\(foreign)")
     }
