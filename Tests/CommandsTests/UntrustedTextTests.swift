@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  private func withWorld(_ body: (WorkspaceDouble, String) async throws -> Void) async throws {
+  private func withWorkspace(_ body: (WorkspaceDouble, String) async throws -> Void) async throws {
     try await withTemporaryDirectory { state in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready, 3: .ready])
@@ -50,7 +50,7 @@ import Testing
       ["history", "support-chat", "--events"],
     ])
   func `no command prints text from outside unescaped`(arguments: [String]) async throws {
-    try await withWorld { workspace, state in
+    try await withWorkspace { workspace, state in
       for palette in [Palette.plain, Palette(isColoured: true)] {
         let run = await CommandRun(arguments + ["--state", state], workspace: workspace, palette: palette)
         guard palette.isColoured else {
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test func `machine-readable output contains the exact data`() async throws {
-    try await withWorld { workspace, state in
+    try await withWorkspace { workspace, state in
       let got = await CommandRun(["get", "support-chat", "-o", "json", "--state", state], workspace: workspace)
       let json = try JSONValue(parsing: got.output)
       let tags = json["tags"]?.arrayValue ?? []

@@ -69,7 +69,7 @@ package final class ControllerEnvironment: Sendable {
     workspace.setBehavior(.refused(message: "no such GPU"), model: model, version: "5")
   }
 
-  /// The same through a client such as `setpoint run` has, with this world's clock.
+  /// The same through a client such as `setpoint run` has, with this environment's clock.
   package func controllerReconciler(_ options: DecisionOptions = DecisionOptions(fleet: "test")) -> Reconciler {
     let client = controllerClient
     let resolver = VersionResolver(client)

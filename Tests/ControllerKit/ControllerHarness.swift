@@ -25,7 +25,7 @@ package final class ControllerHarness: Sendable {
   /// From 0 up to 1, for backoff and the jitter of intervals.
   private let chance: @Sendable () -> Double
 
-  /// What a controller does concurrently and a rig does in sequence.
+  /// What a controller does concurrently and a harness does in sequence.
   package enum Job: Hashable, Sendable, CaseIterable { case sync, list, work }
 
   private struct State {
@@ -75,7 +75,7 @@ package final class ControllerHarness: Sendable {
       controller: FleetController(environment.controllerReconciler(), options, parts, queue: queue), queue: queue)
   }
 
-  /// A new controller over the same world and history, as after a restart of the process.
+  /// A new controller over the same environment and history, as after a restart of the process.
   package func restart() {
     let fresh = Self.state(environment, options, source, notifications, lease, metrics, pause, chance)
     state.withLock { $0 = fresh }

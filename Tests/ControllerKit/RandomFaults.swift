@@ -66,7 +66,7 @@ package final class RandomFaults: Sendable {
     return nil
   }
 
-  /// A time in HTTP format. Valid for January 2026, in which this world begins.
+  /// A time in HTTP format. Valid for January 2026, in which this environment begins.
   private static func date(_ moment: Timestamp) -> String {
     let seconds = (moment - ControllerEnvironment.beginning).components.seconds
     func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -38,29 +38,29 @@ import Testing
     return environment
   }
 
-  struct Habit: Sendable, CustomTestStringConvertible {
+  struct Behavior: Sendable, CustomTestStringConvertible {
     let name: String
     let turn: @Sendable (inout WorkspaceBehaviors) -> Void
     var testDescription: String { name }
   }
 
-  static let behaviors: [Habit] = [
-    Habit(name: "as it is") { _ in },
-    Habit(name: "another order") { $0.order = .random(seed: 7) },
-    Habit(name: "no defaults filled") { $0.fillsDefaults = false },
-    Habit(name: "null for empty") { $0.writesNullForEmpty = true },
-    Habit(name: "a description omitted") { $0.omitsEmptyDescription = true },
-    Habit(name: "the logs table returned") { $0.echoesLogsTable = true },
-    Habit(name: "telemetry that nobody requested") { $0.givesTelemetry = true },
-    Habit(name: "unknown members") { $0.speaksOfTheFuture = true },
-    Habit(name: "tags as an array") { $0.answersTagsAsArray = true },
-    Habit(name: "stale reads") { $0.staleReads = 1 },
+  static let behaviors: [Behavior] = [
+    Behavior(name: "as it is") { _ in },
+    Behavior(name: "another order") { $0.order = .random(seed: 7) },
+    Behavior(name: "no defaults filled") { $0.fillsDefaults = false },
+    Behavior(name: "null for empty") { $0.writesNullForEmpty = true },
+    Behavior(name: "a description omitted") { $0.omitsEmptyDescription = true },
+    Behavior(name: "the logs table returned") { $0.echoesLogsTable = true },
+    Behavior(name: "telemetry that nobody requested") { $0.givesTelemetry = true },
+    Behavior(name: "unknown members") { $0.speaksOfTheFuture = true },
+    Behavior(name: "tags as an array") { $0.answersTagsAsArray = true },
+    Behavior(name: "stale reads") { $0.staleReads = 1 },
   ]
 
   @Test(arguments: behaviors)
-  func `all settings are applied, and the second diff is empty`(habit: Habit) async throws {
+  func `all settings are applied, and the second diff is empty`(behavior: Behavior) async throws {
     var behaviors = WorkspaceBehaviors()
-    habit.turn(&behaviors)
+    behavior.turn(&behaviors)
     let environment = try environment(behaviors)
     let fleet = Environment.fleet(Self.endpoint())
     let results = try await environment.apply(fleet)

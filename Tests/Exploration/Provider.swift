@@ -58,7 +58,7 @@ struct Provider: Hashable, Sendable {
   func progressed(_ behaviors: Behaviors) -> (label: String, Provider)? {
     guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
     let update = "the update to \(shown(pending.config))"
-    switch fate(of: pending.config) {
+    switch outcome(of: pending.config) {
     case .lands: return ("\(update) lands", landing(live, pending))
     case .hangs: return nil
     case .fails: return ("\(update) fails: out of memory", failing(live, pending, "out of memory", behaviors))
@@ -69,11 +69,11 @@ struct Provider: Hashable, Sendable {
     }
   }
 
-  private enum Fate { case lands, hangs, fails, hasBadLuck }
+  private enum Outcome { case lands, hangs, fails, hasBadLuck }
 
   /// The outcome of an update is the outcome of its worst entity.
-  private func fate(of config: EndpointConfig) -> Fate {
-    let fates = config.entities.map { entity -> Fate in
+  private func outcome(of config: EndpointConfig) -> Outcome {
+    let outcomes = config.entities.map { entity -> Outcome in
       switch Version.of(entity) {
       case .good, .alsoGood, .foreign, .wrong, .shy, nil: .lands
       case .hanging: .hangs
@@ -82,7 +82,7 @@ struct Provider: Hashable, Sendable {
       case .unlucky: bad > 0 ? .hasBadLuck : .lands
       }
     }
-    return fates.first { $0 != .lands } ?? .lands
+    return outcomes.first { $0 != .lands } ?? .lands
   }
 
   private func landing(_ live: ObservedEndpoint, _ pending: ObservedConfig) -> Provider {

@@ -8,12 +8,12 @@ extension WorkspaceDouble {
   // MARK: - How versions behave
 
   /// The outcome of the rollouts of a version: each rollout takes the first of these, and the last one stays.
-  package func setFates(_ behaviors: [VersionBehavior], model: String, version: String) {
-    state.withLock { $0.workspace.behaviors["\(model)/\(version)"] = behaviors }
+  package func setBehaviors(_ behaviors: [VersionBehavior], model: String, version: String) {
+    state.withLock { $0.workspace.versionBehaviors["\(model)/\(version)"] = behaviors }
   }
 
   package func setBehavior(_ behavior: VersionBehavior, model: String, version: String) {
-    setFates([behavior], model: model, version: version)
+    setBehaviors([behavior], model: model, version: version)
   }
 
   /// What a version answers; other versions answer "Hello from v" and their number.

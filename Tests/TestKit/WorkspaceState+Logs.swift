@@ -17,7 +17,7 @@ extension WorkspaceState {
       return .error(404, "RESOURCE_DOES_NOT_EXIST", "Served entity '\(entity)' does not exist.")
     }
     if kind == .server, active == nil { return WorkspaceResponse(json: WireLogs(logs: "").json) }
-    let texts = logTexts[found.fateKey] ?? ("server log of \(entity)\n", "build log of \(entity)\n")
+    let texts = logTexts[found.behaviorKey] ?? ("server log of \(entity)\n", "build log of \(entity)\n")
     return WorkspaceResponse(json: WireLogs(logs: kind == .server ? texts.server : texts.build).json)
   }
 

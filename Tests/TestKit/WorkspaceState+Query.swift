@@ -25,7 +25,7 @@ extension WorkspaceState {
 
   private func answer(of entity: WireServedEntity, _ body: JSONValue?) -> WorkspaceResponse {
     let version = entity.entityVersion ?? ""
-    let answer = answers[entity.fateKey] ?? (200, "Hello from v\(version)")
+    let answer = answers[entity.behaviorKey] ?? (200, "Hello from v\(version)")
     guard answer.status == 200 else { return .error(answer.status, "BAD_REQUEST", answer.text) }
     let header = [("served-model-name", entity.resolvedName)]
     if body?["stream"]?.boolValue == true {

@@ -29,7 +29,7 @@ extension WorkspaceState {
     for entity in entities {
       if let refusal = entity.isExternal ? refusal(ofExternal: entity) : refusal(of: entity) { return refusal }
     }
-    if Set(entities.map(\.fateKey)).count < entities.filter({ !$0.isExternal }).count {
+    if Set(entities.map(\.behaviorKey)).count < entities.filter({ !$0.isExternal }).count {
       return .invalid("Cannot create 2+ served entities of the same model and version.")
     }
     if Set(entities.map(\.resolvedName)).count < entities.count {
@@ -39,8 +39,10 @@ extension WorkspaceState {
   }
 
   private func refusal(of entity: WireServedEntity) -> WorkspaceResponse? {
-    let key = entity.fateKey
-    if case .refused(let status, let code, let message) = behaviors[key]?.first { return .error(status, code, message) }
+    let key = entity.behaviorKey
+    if case .refused(let status, let code, let message) = versionBehaviors[key]?.first {
+      return .error(status, code, message)
+    }
     guard let model = entity.entityName, let version = entity.entityVersion else {
       return .invalid("A served entity needs entity_name and entity_version.")
     }

@@ -12,7 +12,7 @@ struct WorkspaceState {
   var grants: [String: [Grant]] = [:]
   var behaviors = WorkspaceBehaviors()
   /// By `model/version`; each rollout takes the first one, and the last one stays.
-  var behaviors: [String: [VersionBehavior]] = [:]
+  var versionBehaviors: [String: [VersionBehavior]] = [:]
   /// By `model/version`; other versions answer "Hello from v" and their number.
   var answers: [String: (status: Int, text: String)] = [:]
   /// By `model/version`: the output of the model server and the build.
@@ -145,7 +145,7 @@ struct WorkspaceState {
 
   private mutating func begin(_ config: WireConfig, of name: String) {
     guard var endpoint = endpoints[name] else { return }
-    let behavior = config.entities.map { takeFate(of: $0) }.max { $0.weight < $1.weight } ?? .ready()
+    let behavior = config.entities.map { takeBehavior(of: $0) }.max { $0.weight < $1.weight } ?? .ready()
     endpoint.lastVersion += 1
     endpoint.lastUpdated = tick()
     let filled = config.filled(behaviors, creator: endpoint.creator, at: clock)
@@ -159,10 +159,10 @@ struct WorkspaceState {
     endpoints[name] = endpoint
   }
 
-  private mutating func takeFate(of entity: WireServedEntity) -> VersionBehavior {
-    let key = entity.fateKey
-    guard let list = behaviors[key], let first = list.first else { return .ready() }
-    if list.count > 1 { behaviors[key] = Array(list.dropFirst()) }
+  private mutating func takeBehavior(of entity: WireServedEntity) -> VersionBehavior {
+    let key = entity.behaviorKey
+    guard let list = versionBehaviors[key], let first = list.first else { return .ready() }
+    if list.count > 1 { versionBehaviors[key] = Array(list.dropFirst()) }
     return first
   }
 
@@ -238,7 +238,7 @@ extension VersionBehavior {
 
 extension WireServedEntity {
   /// The key under which the double stores the behavior of a version.
-  var fateKey: String { "\(entityName ?? "")/\(entityVersion ?? "")" }
+  var behaviorKey: String { "\(entityName ?? "")/\(entityVersion ?? "")" }
 }
 
 extension Duration {

@@ -15,7 +15,7 @@ extension Quirk {
     .removable(30, "a config update while another runs is a conflict") { handling in
       let harness = try WorkspaceHarness(handling == .takenOut ? hidesUpdates : CallInterceptor())
       try await harness.apply(.chat("1"))
-      harness.workspace.setFates([.ready(polls: 4), .ready()], model: Environment.model, version: "2")
+      harness.workspace.setBehaviors([.ready(polls: 4), .ready()], model: Environment.model, version: "2")
       harness.workspace.foreignEdit("chat", config: EndpointConfig(entities: [.llm("2")]))
       harness.forget()
       _ = try await harness.apply(.chat("4"))

@@ -30,7 +30,7 @@ import Testing
   @Test func `an endpoint that is deleted during a wait is created again`() async throws {
     let harness = try WorkspaceHarness()
     try await harness.apply(.chat("1"))
-    harness.workspace.setFates([.vanishes(polls: 2), .ready()], model: Environment.model, version: "2")
+    harness.workspace.setBehaviors([.vanishes(polls: 2), .ready()], model: Environment.model, version: "2")
     try await harness.requireInSync(.chat("2"), try await harness.apply(.chat("2")), "deleted meanwhile")
   }
 

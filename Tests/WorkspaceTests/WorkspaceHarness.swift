@@ -76,7 +76,7 @@ final class WorkspaceHarness: Sendable {
     workspace.client(timing: timing) { inner in { try await self.send($0, over: inner) } }
   }
 
-  /// The world's clock, which waiting advances.
+  /// The environment's clock, which waiting advances.
   var timing: Timing {
     let environment = environment
     return Timing(

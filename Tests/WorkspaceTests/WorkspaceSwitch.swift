@@ -23,7 +23,7 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
     self.turnOn = turnOn
   }
 
-  /// One of the double's habits.
+  /// One of the double's behaviors.
   static func habit(
     _ name: String, _ contract: String, concurrency: ProvisionedConcurrency? = nil,
     _ change: @escaping @Sendable (inout WorkspaceBehaviors) -> Void
