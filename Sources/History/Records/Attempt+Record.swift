@@ -21,7 +21,7 @@ extension Attempt {
   }
 
   init(
-    digest: ConfigDigest, kind: Kind, revision: Int, openedAt: Timestamp, details: Record
+    digest: ConfigDigest, kind: Kind, revision: Int, openedAt: Timestamp, details: StoredRecord
   ) throws(HistoryError) {
     self.init(
       digest: digest, kind: kind, revision: revision, base: try Base(details.record("base")), openedAt: openedAt,
@@ -55,7 +55,7 @@ extension Attempt.Base {
     }
   }
 
-  fileprivate init(_ record: Record?) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord?) throws(HistoryError) {
     guard let record else { throw HistoryError(.corrupt, "a recorded attempt is damaged: its base is missing") }
     if record.flag("absent") {
       self = .absent
@@ -72,7 +72,7 @@ extension RolloutStep {
     ["traffic": .int(Int64(traffic)), "hold": .time(Timestamp(milliseconds: 0) + hold)]
   }
 
-  init(_ record: Record) throws(HistoryError) {
+  init(_ record: StoredRecord) throws(HistoryError) {
     self.init(
       traffic: try record.integer("traffic"), hold: try record.time("hold") - Timestamp(milliseconds: 0))
   }
@@ -87,7 +87,7 @@ extension Verdict {
     }
   }
 
-  fileprivate init(_ record: Record?) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord?) throws(HistoryError) {
     let words = record?.optionalText("words") ?? ""
     switch record?.optionalText("word") {
     case "passed": self = .passed
@@ -101,7 +101,7 @@ extension Verdict {
 extension Correction {
   var json: JSONValue { ["target": .digest(target), "live": .digest(live), "at": .time(at)] }
 
-  init(_ record: Record) throws(HistoryError) {
+  init(_ record: StoredRecord) throws(HistoryError) {
     self.init(target: try record.digest("target"), live: try record.digest("live"), at: try record.time("at"))
   }
 }

@@ -50,7 +50,7 @@ extension EndpointRow {
     _ database: Database, values: [EndpointConfig], key: RedactionKey
   ) throws -> Reading {
     var memory = Memory(attempt: try attempt(database), endpointID: providerID, lastVersion: lastVersion)
-    try memory.readNotes(Record(parsing: notes, subject: "the history of \(name)"))
+    try memory.readNotes(StoredRecord(parsing: notes, subject: "the history of \(name)"))
     var lost: [Int: HistoryError] = [:]
     var outlines: [Int: EndpointConfig] = [:]
     var unreadable: [Int: HistoryError] = [:]
@@ -90,7 +90,7 @@ extension EndpointRow {
     let row = try Row.fetchOne(statement, arguments: [id])
     guard let row else { return nil }
     let subject = "the recorded attempt of \(name)"
-    let columns = Record(
+    let columns = StoredRecord(
       .object(present: [
         "digest": row.text("digest"), "kind": row.text("kind"), "revision": row.integer("revision"),
         "opened_at": row.integer("opened_at"),
@@ -98,7 +98,7 @@ extension EndpointRow {
     return try Attempt(
       digest: try columns.digest("digest"), kind: try columns.word("kind", as: Attempt.Kind.self),
       revision: try columns.integer("revision"), openedAt: try columns.time("opened_at"),
-      details: Record(parsing: (try? row.decode(String.self, forColumn: "details")) ?? "", subject: subject))
+      details: StoredRecord(parsing: (try? row.decode(String.self, forColumn: "details")) ?? "", subject: subject))
   }
 
   private func snapshot(in row: Row) throws(HistoryError) -> ConfigSnapshot? {
@@ -132,7 +132,7 @@ extension EndpointRow {
 extension Revision {
   fileprivate init(_ row: Row) throws {
     let number = Int(try row.wholeNumber("number") ?? 0)
-    let columns = Record(
+    let columns = StoredRecord(
       .object(present: [
         "digest": row.text("digest"), "outcome": row.text("outcome"), "cause": row.text("cause"),
         "words": row.text("words"),
@@ -150,7 +150,7 @@ extension Revision {
   fileprivate static func aliases(_ text: String?, of number: Int) throws(HistoryError) -> [AliasedVersion] {
     guard let text else { return [] }
     let subject = "recorded revision \(number)"
-    return try Record(parsing: "{\"aliases\":\(text)}", subject: subject).list("aliases")
+    return try StoredRecord(parsing: "{\"aliases\":\(text)}", subject: subject).list("aliases")
       .map { record throws(HistoryError) in try AliasedVersion(record) }
   }
 }
@@ -166,7 +166,7 @@ extension Row {
     return number
   }
 
-  /// Returns a column as a member of a ``Record``; nil if it contains no text.
+  /// Returns a column as a member of a ``StoredRecord``; nil if it contains no text.
   fileprivate func text(_ column: String) -> JSONValue? {
     (try? decode(String?.self, forColumn: column)).flatMap { $0 }.map { .string($0) }
   }
@@ -181,14 +181,14 @@ extension AliasedVersion {
     ["model": .string(model), "alias": .string(alias), "version": .string(version)]
   }
 
-  fileprivate init(_ record: Record) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
     self.init(
       model: try record.text("model"), alias: try record.text("alias"), version: try record.text("version"))
   }
 }
 
 extension RevisionOutcome {
-  fileprivate init(_ record: Record) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
     let words = record.optionalText("words") ?? ""
     switch try record.text("outcome") {
     case "pending": self = .pending

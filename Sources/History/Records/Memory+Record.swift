@@ -19,7 +19,7 @@ extension Memory {
     ])
   }
 
-  mutating func readNotes(_ record: Record) throws(HistoryError) {
+  mutating func readNotes(_ record: StoredRecord) throws(HistoryError) {
     heldWhileAbsent = try record.record("held_while_absent").map { inner throws(HistoryError) in try HeldConfig(inner) }
     for kind in Operation.Kind.allCases {
       guard let backoff = record.record("setbacks")?.record(kind.rawValue) else { continue }
@@ -43,7 +43,7 @@ extension HeldConfig {
     ])
   }
 
-  fileprivate init(_ record: Record) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
     self.init(
       digest: try record.digest("digest"), cause: try record.word("cause", as: Cause.self),
       target: record.optionalDigest("target"), circumstances: record.optionalDigest("circumstances"),
@@ -59,7 +59,7 @@ extension TransientFailure {
     ])
   }
 
-  fileprivate init(_ record: Record) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
     self.init(
       digest: record.optionalDigest("digest"), failures: try record.integer("failures"),
       until: try record.time("until"), words: try record.text("words"), isRefusal: record.flag("refusal"))

@@ -3,7 +3,7 @@ internal import Endpoints
 internal import Planning
 
 /// A reader for records in JSON. A record with a missing field was damaged, or edited by hand.
-struct Record {
+struct StoredRecord {
   private let json: JSONValue
   /// The record's name, for messages.
   private let subject: String
@@ -21,12 +21,14 @@ struct Record {
   }
 
   /// Returns the inner record, or nil if there is none.
-  func record(_ key: String) -> Record? {
+  func record(_ key: String) -> StoredRecord? {
     guard let value = json[key], !value.isNull else { return nil }
-    return Record(value, subject: subject)
+    return StoredRecord(value, subject: subject)
   }
 
-  func list(_ key: String) -> [Record] { (json[key]?.arrayValue ?? []).map { Record($0, subject: subject) } }
+  func list(_ key: String) -> [StoredRecord] {
+    (json[key]?.arrayValue ?? []).map { StoredRecord($0, subject: subject) }
+  }
 
   func optionalText(_ key: String) -> String? { json[key]?.stringValue }
   func optionalInteger(_ key: String) -> Int64? { json[key]?.intValue }

@@ -11,7 +11,7 @@ extension RolloutPolicy {
     ])
   }
 
-  init(_ record: Record) throws(HistoryError) {
+  init(_ record: StoredRecord) throws(HistoryError) {
     self.init(
       deadline: record.optionalInteger("deadline").map { .milliseconds($0) },
       onFailure: try record.word("on_failure", as: FailurePolicy.self),
@@ -29,7 +29,7 @@ extension VerificationCheck {
     ]
   }
 
-  fileprivate init(_ record: Record) throws(HistoryError) {
+  fileprivate init(_ record: StoredRecord) throws(HistoryError) {
     self.init(
       prompt: try record.text("chat"), expectedStatus: try record.integer("status"),
       contains: try record.text("contains"), withinSeconds: Double(try record.time("within").milliseconds) / 1000)
