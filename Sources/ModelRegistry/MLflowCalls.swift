@@ -12,12 +12,12 @@ struct MLflowCalls: Sendable {
     return call
   }
 
-  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(_ number: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await version(call("/api/2.0/mlflow/model-versions/get", [("name", model), ("version", number)]))
   }
 
-  func version(_ call: APICall) async throws -> RegistryAnswer<RegisteredVersion> {
-    try await RegistryAnswer { try await client.object(call, as: WireMLflowVersionAnswer.self) }.map { answer in
+  func version(_ call: APICall) async throws -> RegistryLookup<RegisteredVersion> {
+    try await RegistryLookup { try await client.object(call, as: WireMLflowVersionResponse.self) }.map { answer in
       guard let version = answer.version?.registered else { throw ServingError.namesNoVersion(call) }
       return version
     }
@@ -26,8 +26,8 @@ struct MLflowCalls: Sendable {
   /// - Parameter model: returns whether the model exists. The versions are searched for, and the search finds none for
   ///   a missing model.
   func versions(
-    of name: String, model: () async throws -> RegistryAnswer<[String]>
-  ) async throws -> RegistryAnswer<[RegisteredVersion]> {
+    of name: String, model: () async throws -> RegistryLookup<[String]>
+  ) async throws -> RegistryLookup<[RegisteredVersion]> {
     let found = try await search(name)
     return found.isEmpty ? try await model().map { _ in [] } : .found(found)
   }

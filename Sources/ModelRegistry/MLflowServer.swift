@@ -23,11 +23,11 @@ package struct MLflowServer: VersionRegistry {
     calls = MLflowCalls(client: client, secrets: [credentials.basic].compactMap(\.self))
   }
 
-  package func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  package func version(_ number: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await advised { try await calls.version(number, of: model) }
   }
 
-  package func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  package func version(alias: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     let call = calls.call("/api/2.0/mlflow/registered-models/alias", [("name", model), ("alias", alias)])
     do {
       return try await advised { try await calls.version(call) }
@@ -38,14 +38,14 @@ package struct MLflowServer: VersionRegistry {
     }
   }
 
-  package func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
+  package func versions(of model: String) async throws -> RegistryLookup<[RegisteredVersion]> {
     try await advised { try await calls.versions(of: model) { try await aliases(of: model) } }
   }
 
-  package func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
+  package func aliases(of model: String) async throws -> RegistryLookup<[String]> {
     let call = calls.call("/api/2.0/mlflow/registered-models/get", [("name", model)])
     return try await advised {
-      try await RegistryAnswer { try await calls.client.object(call, as: WireMLflowModelAnswer.self) }
+      try await RegistryLookup { try await calls.client.object(call, as: WireMLflowModelResponse.self) }
         .map { ($0.model?.aliases ?? []).compactMap(\.alias) }
     }
   }

@@ -11,19 +11,19 @@ struct ProviderRegistry: VersionRegistry {
     workspace = WorkspaceRegistry(calls: MLflowCalls(client: client))
   }
 
-  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(_ number: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await ask(model) { try await $0.version(number, of: model) }
   }
 
-  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(alias: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await ask(model) { try await $0.version(alias: alias, of: model) }
   }
 
-  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
+  func versions(of model: String) async throws -> RegistryLookup<[RegisteredVersion]> {
     try await ask(model) { try await $0.versions(of: model) }
   }
 
-  func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
+  func aliases(of model: String) async throws -> RegistryLookup<[String]> {
     try await ask(model) { try await $0.aliases(of: model) }
   }
 
@@ -46,24 +46,24 @@ struct ProviderRegistry: VersionRegistry {
 private struct WorkspaceRegistry: VersionRegistry {
   let calls: MLflowCalls
 
-  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(_ number: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await calls.version(number, of: model)
   }
 
-  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(alias: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     if case .missing(let words) = try await aliases(of: model) { return .missing(words) }
     throw ModelRegistryError(
       .noAliases, "\(model)@\(alias): the workspace's registry does not support aliases",
       advice: "use a version number or latest, or register the model in Unity Catalog, as catalog.schema.name")
   }
 
-  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
+  func versions(of model: String) async throws -> RegistryLookup<[RegisteredVersion]> {
     try await calls.versions(of: model) { try await aliases(of: model) }
   }
 
-  func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
+  func aliases(of model: String) async throws -> RegistryLookup<[String]> {
     let call = calls.call("/api/2.0/mlflow/databricks/registered-models/get", [("name", model)])
-    return try await RegistryAnswer { try await calls.client.json(call) }.map { _ in [] }
+    return try await RegistryLookup { try await calls.client.json(call) }.map { _ in [] }
   }
 
   var modelAdvice: String { "" }

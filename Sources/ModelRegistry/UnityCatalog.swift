@@ -4,29 +4,29 @@ internal import ServingAPI
 struct UnityCatalog: VersionRegistry {
   let client: ServingClient
 
-  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(_ number: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await version(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/versions/\(number)"))
   }
 
-  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion> {
+  func version(alias: String, of model: String) async throws -> RegistryLookup<RegisteredVersion> {
     try await version(APICall("GET", "/api/2.1/unity-catalog/models/\(model)/aliases/\(alias)"))
   }
 
-  private func version(_ call: APICall) async throws -> RegistryAnswer<RegisteredVersion> {
-    try await RegistryAnswer { try await client.object(call, as: WireModelVersion.self) }.map { found in
+  private func version(_ call: APICall) async throws -> RegistryLookup<RegisteredVersion> {
+    try await RegistryLookup { try await client.object(call, as: WireModelVersion.self) }.map { found in
       guard let version = RegisteredVersion(found) else { throw ServingError.namesNoVersion(call) }
       return version
     }
   }
 
   /// The call for the newest versions is refused for these models, so all versions are read.
-  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]> {
-    try await RegistryAnswer { try await ModelDirectoryClient(client).versions(of: model) }
+  func versions(of model: String) async throws -> RegistryLookup<[RegisteredVersion]> {
+    try await RegistryLookup { try await ModelDirectoryClient(client).versions(of: model) }
       .map { $0.compactMap { RegisteredVersion($0) } }
   }
 
-  func aliases(of model: String) async throws -> RegistryAnswer<[String]> {
-    try await RegistryAnswer { try await ModelDirectoryClient(client).model(model) }
+  func aliases(of model: String) async throws -> RegistryLookup<[String]> {
+    try await RegistryLookup { try await ModelDirectoryClient(client).model(model) }
       .map { ($0.aliases ?? []).compactMap(\.aliasName) }
   }
 

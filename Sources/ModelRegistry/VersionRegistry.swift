@@ -7,27 +7,27 @@ package import ServingAPI
 /// does not support, and `CancellationError`.
 package protocol VersionRegistry: Sendable {
   /// Returns the version; missing if the version or the model does not exist.
-  func version(_ number: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion>
+  func version(_ number: String, of model: String) async throws -> RegistryLookup<RegisteredVersion>
 
   /// Returns the version that an alias means; missing if the alias or the model does not exist.
-  func version(alias: String, of model: String) async throws -> RegistryAnswer<RegisteredVersion>
+  func version(alias: String, of model: String) async throws -> RegistryLookup<RegisteredVersion>
 
   /// Returns all versions in no particular order; missing if the model does not exist.
-  func versions(of model: String) async throws -> RegistryAnswer<[RegisteredVersion]>
+  func versions(of model: String) async throws -> RegistryLookup<[RegisteredVersion]>
 
   /// Returns all aliases without their `@`; missing if the model does not exist.
-  func aliases(of model: String) async throws -> RegistryAnswer<[String]>
+  func aliases(of model: String) async throws -> RegistryLookup<[String]>
 
   /// What to do about a missing model.
   var modelAdvice: String { get }
 }
 
 /// A value, or the registry's message that it does not exist.
-package enum RegistryAnswer<Value: Sendable>: Sendable {
+package enum RegistryLookup<Value: Sendable>: Sendable {
   case found(Value)
   case missing(String)
 
-  package func map<Other>(_ change: (Value) throws -> Other) rethrows -> RegistryAnswer<Other> {
+  package func map<Other>(_ change: (Value) throws -> Other) rethrows -> RegistryLookup<Other> {
     switch self {
     case .found(let value): .found(try change(value))
     case .missing(let words): .missing(words)

@@ -20,7 +20,7 @@ struct WireMLflowVersion: WireObject {
 }
 
 /// The response for one version.
-struct WireMLflowVersionAnswer: WireObject {
+struct WireMLflowVersionResponse: WireObject {
   var members: [String: JSONValue]
 
   static let fields: [String: WireField] = ["model_version": .object(WireMLflowVersion.self)]
@@ -59,7 +59,7 @@ struct WireMLflowModel: WireObject {
 }
 
 /// The response for one model.
-struct WireMLflowModelAnswer: WireObject {
+struct WireMLflowModelResponse: WireObject {
   var members: [String: JSONValue]
 
   static let fields: [String: WireField] = ["registered_model": .object(WireMLflowModel.self)]

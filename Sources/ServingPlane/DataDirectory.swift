@@ -88,7 +88,7 @@ final class DataDirectory: Sendable {
       throw PlaneStartError(message: error.message, advice: error.advice)
     } catch {
       throw PlaneStartError(
-        message: "the plane's token cannot be created: \(error.systemWords)", advice: "check \(path)")
+        message: "the plane's token cannot be created: \(error.systemMessage)", advice: "check \(path)")
     }
   }
 }

@@ -38,7 +38,7 @@ package struct PlaneConfiguration: Sendable {
   package var startSpacing: Duration = .seconds(2)
   /// How long the plane may take to stop: requests may finish first, then replicas are ended. Kubernetes allows 30 s.
   package var shutdownGrace: Duration = .seconds(25)
-  /// Whether the user specified an address. Otherwise a plane that takes over listens where its predecessor does.
+  /// Whether the user specified an address. Otherwise a plane that takes over listens where the previous plane does.
   package var isAddressGiven = true
   /// Whether to replace the plane that runs on the data directory, if there is one.
   package var takesOver = false

@@ -14,7 +14,7 @@ import Storage
 /// The serving plane: `setpoint serve`.
 ///
 /// On a graceful shutdown it stops accepting, gives requests time to finish, stops every replica, and returns
-/// (``PlaneStop``). If its task is canceled it returns at once and leaves the replicas running, as if it had been
+/// (``PlaneShutdown``). If its task is canceled it returns at once and leaves the replicas running, as if it had been
 /// killed: the next plane on the same data directory adopts them.
 package struct PlaneService: Service {
   /// The facts to report once the plane listens.
@@ -47,20 +47,20 @@ package struct PlaneService: Service {
 
   /// - Throws: ``PlaneStartError`` if the plane cannot start.
   package func run() async throws {
-    let predecessor = settings.takesOver ? try await Predecessor.find(settings, log: log) : nil
+    let previousPlane = settings.takesOver ? try await PreviousPlane.find(settings, log: log) : nil
     try checkInterpreter()
     // May take seconds, during which a plane to be replaced continues.
     let launcher = await makeLauncher()
-    let inheritance = try await predecessor?.inherit()
+    let inheritance = try await previousPlane?.inherit()
     let data = try DataDirectory(settings, inherited: inheritance?.lock)
     let probes = ReplicaProbes()
     let endpoints = try await endpoints(launcher, probes)
     let sockets = try inheritance?.sockets ?? bindSockets()
-    try await predecessor?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
+    try await previousPlane?.replace(localSocket: sockets.local == nil ? nil : PlaneSockets.localPath(settings))
     data.sign()
     let plane = plane(data, endpoints, sockets)
     let outcome: Result<Void, any Error>
-    do { outcome = .success(try await plane.run(after: predecessor)) } catch { outcome = .failure(error) }
+    do { outcome = .success(try await plane.run(after: previousPlane)) } catch { outcome = .failure(error) }
     await probes.shutdown()
     withExtendedLifetime(data) {}
     try outcome.get()
@@ -97,23 +97,23 @@ package struct PlaneService: Service {
     let client = HTTPClient(
       configuration: HTTPClientConfiguration(
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
-    let relay = SuccessorRelay(gate: gate, client: client)
+    let relay = TakeoverRelay(gate: gate, client: client)
     let server = SocketServer(
       responder: router(endpoints, token: token, relay: relay).buildResponder(), clients: clients(token), logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
-      stop: PlaneStop(
+      shutdown: PlaneShutdown(
         server: server, sockets: sockets, endpoints: endpoints, settings: settings, hurry: hurry, log: log),
-      opening: PlaneOpening(
+      startup: PlaneStartup(
         endpoints: endpoints, settings: settings, sockets: sockets, log: log, onListening: onListening), log: log)
   }
 
   private func router(
-    _ endpoints: ServingEndpoints, token: AccessTokenDigest, relay: SuccessorRelay
+    _ endpoints: ServingEndpoints, token: AccessTokenDigest, relay: TakeoverRelay
   ) -> Router<PlaneContext> {
     let router = Router(context: PlaneContext.self)
     let methods = AllowedMethods()
-    router.add(middleware: ErrorAnswers(token: token, methods: methods))
+    router.add(middleware: ErrorMiddleware(token: token, methods: methods))
     router.add(middleware: relay)
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
     HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
@@ -124,7 +124,7 @@ package struct PlaneService: Service {
       }
     ).addRoutes(to: router)
     let guarded = router.group().add(middleware: OffEventLoop()).add(middleware: TokenCheck(token: token))
-      .add(middleware: HeldChanges(relay: relay))
+      .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     ModelCalls(models: endpoints.models, body: body).addRoutes(to: guarded)

@@ -11,8 +11,8 @@ struct RunningPlane: Sendable {
   let sockets: PlaneSockets
   let server: SocketServer
   let gate: ChangeGate
-  let stop: PlaneStop
-  let opening: PlaneOpening
+  let shutdown: PlaneShutdown
+  let startup: PlaneStartup
   let log: Logger
 
   /// Set when another plane takes over, and when nothing of this one manages replicas any more.
@@ -21,7 +21,7 @@ struct RunningPlane: Sendable {
 
   init(
     settings: PlaneConfiguration, data: DataDirectory, endpoints: ServingEndpoints, sockets: PlaneSockets,
-    server: SocketServer, gate: ChangeGate, stop: PlaneStop, opening: PlaneOpening, log: Logger
+    server: SocketServer, gate: ChangeGate, shutdown: PlaneShutdown, startup: PlaneStartup, log: Logger
   ) {
     self.settings = settings
     self.data = data
@@ -29,13 +29,13 @@ struct RunningPlane: Sendable {
     self.sockets = sockets
     self.server = server
     self.gate = gate
-    self.stop = stop
-    self.opening = opening
+    self.shutdown = shutdown
+    self.startup = startup
     self.log = log
   }
 
   /// The tasks of a plane.
-  private enum Part { case supervisor, replicasEnded, other }
+  private enum PlaneTask { case supervisor, replicasEnded, other }
 
   /// How long to wait for the records of killed replicas. A process that hangs in a driver cannot be killed and is not
   /// waited for.
@@ -43,8 +43,8 @@ struct RunningPlane: Sendable {
 
   /// Serves until the plane was asked to stop and has stopped, or until another plane has taken over and no longer
   /// needs it.
-  func run(after predecessor: Predecessor?) async throws {
-    try await withThrowingTaskGroup(of: Part.self) { group in
+  func run(after previousPlane: PreviousPlane?) async throws {
+    try await withThrowingTaskGroup(of: PlaneTask.self) { group in
       group.addTask {
         await superviseReplicas()
         return .supervisor
@@ -56,11 +56,11 @@ struct RunningPlane: Sendable {
         }
         return .other
       }
-      try await serve(after: predecessor)
+      try await serve(after: previousPlane)
       if !Task.isCancelled, !gate.isHandedOver {
         await endpoints.stop()
         group.addTask {
-          try await stop.endReplicas()
+          try await shutdown.endReplicas()
           await unattended.wait(atMost: Self.settling)
           return .replicasEnded
         }
@@ -69,7 +69,7 @@ struct RunningPlane: Sendable {
       group.cancelAll()
     }
     guard !gate.isHandedOver else { return }
-    await opening.close()
+    await startup.close()
     unlink(settings.takeoverPath)
   }
 
@@ -85,28 +85,28 @@ struct RunningPlane: Sendable {
   }
 
   /// Serves until the plane is asked to stop and requests are answered or time is up, or until it has handed over.
-  private func serve(after predecessor: Predecessor?) async throws {
-    let door = makeDoor()
+  private func serve(after previousPlane: PreviousPlane?) async throws {
+    let listener = makeListener()
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
-        try await server.run(on: sockets.all) { await opening.open(after: predecessor) }
+        try await server.run(on: sockets.all) { await startup.open(after: previousPlane) }
         return !gate.isHandedOver
       }
       group.addTask {
         try await gracefulShutdown()
-        try await stop.finishRequests()
+        try await shutdown.finishRequests()
         return true
       }
-      if let door {
+      if let listener {
         group.addTask {
-          let successor = await door.handOver {
+          let successor = await listener.handOver {
             abandoned.turnOn()
             await unattended.wait(atMost: .seconds(5))
           }
           guard let successor else { return true }
-          try await stop.finishAfterHandover()
-          // The successor waits for our end before it ends a replica, and must wait for our predecessor too.
-          await predecessor?.untilGone()
+          try await shutdown.finishAfterHandover()
+          // The successor waits for our end before it ends a replica, and must wait for the plane before us too.
+          await previousPlane?.untilGone()
           withExtendedLifetime(successor) {}
           return true
         }
@@ -116,9 +116,9 @@ struct RunningPlane: Sendable {
     }
   }
 
-  private func makeDoor() -> TakeoverDoor? {
+  private func makeListener() -> TakeoverListener? {
     do {
-      return try TakeoverDoor(
+      return try TakeoverListener(
         settings: settings, server: server, sockets: sockets, data: data, endpoints: endpoints, gate: gate, log: log)
     } catch {
       log.warning("takeover is not available", metadata: ["error": "\(error)"])

@@ -30,7 +30,7 @@ struct BenchedController: Sendable {
     let parts = ControllerParts(
       source: source, versionOfAlias: { ResolvedVersion(GeneratedEndpoint.version(of: $0) ?? "") },
       lease: FileLease(directory: directory, provider: provider.target.url, fleet: options.fleet, now: now),
-      pause: { pause.reason() }, notices: NoNotices(),
+      pause: { pause.reason() }, notifications: NoNotifications(),
       metrics: ControllerMetrics(
         version: "benchmark", fleet: options.fleet, started: now(), concurrency: options.concurrency),
       log: Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }, alarm: timing.sleep,
@@ -65,8 +65,8 @@ struct BenchedController: Sendable {
       try await Task.sleep(for: .milliseconds(10))
       // Reading the metrics costs a little, which does not count against the controller.
       guard provider.looks >= looks else { continue }
-      let figures = queue.figures
-      if figures.depth == 0, figures.running == 0 { return }
+      let metrics = queue.metrics
+      if metrics.depth == 0, metrics.running == 0 { return }
     }
   }
 

@@ -111,7 +111,7 @@ enum ResyncBench {
       benched.source.edit(index)
       try await Task.sleep(for: pause)
     }
-    guard benched.queue.figures.depth > 0 else { throw Wrong("the resync was over before the last edit") }
+    guard benched.queue.metrics.depth > 0 else { throw Wrong("the resync was over before the last edit") }
     try await benched.settled(looks: looks + endpoints)
     try await benched.check(inSync: endpoints)
     let fromQueue = try queued.map { try milliseconds($0, benched) }

@@ -261,7 +261,7 @@ extension WireEndpoint {
       entity.creator = creator
       entity.creationTimestamp = time
       entity.type = "UC_MODEL"
-      entity.state = WireDeploymentState(deployment: DeploymentWord.ready, message: "")
+      entity.state = WireDeploymentState(deployment: DeploymentState.ready, message: "")
       return entity
     }
     self.config = wire

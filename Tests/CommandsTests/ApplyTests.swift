@@ -10,56 +10,56 @@ import Testing
 /// diff and apply against a workspace in memory, each command with the test's state directory.
 @Suite struct ApplyTests {
   @Test func `a missing endpoint is created, and a second apply has nothing to do`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      let planned = await bench.diff()
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      let planned = await harness.diff()
       #expect(planned.code == 1, "\(planned)")
       #expect(planned.output.contains("+ support-chat: create (does not exist)"))
       #expect(planned.output.hasSuffix("1 to create, 0 unchanged.\n"))
-      #expect(bench.workspace.writes.isEmpty)
+      #expect(harness.workspace.writes.isEmpty)
 
-      let applied = await bench.apply()
+      let applied = await harness.apply()
       #expect(applied.code == 0, "\(applied)")
       #expect(applied.lines == ["support-chat: created (1s)", "1 created, 0 unchanged."])
       #expect(applied.notes.contains("support-chat: creating: POST /api/2.0/serving-endpoints\n"))
 
-      bench.workspace.forgetCalls()
-      let again = await bench.apply()
+      harness.workspace.forgetCalls()
+      let again = await harness.apply()
       #expect(again.code == 0, "\(again)")
       #expect(again.output == "No changes: 1 endpoint is in sync.\n")
-      let empty = await bench.diff()
+      let empty = await harness.diff()
       #expect(empty.code == 0)
       #expect(empty.output == "No changes: 1 endpoint is in sync.\n")
-      #expect(bench.workspace.writes.isEmpty)
+      #expect(harness.workspace.writes.isEmpty)
     }
   }
 
   @Test func `a version that fails is rolled back and held, and an edit lifts the hold`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.apply().code == 0)
-      try bench.write(Manifests.chat(version: "3"))
-      let failed = await bench.apply()
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      try harness.write(Manifests.chat(version: "3"))
+      let failed = await harness.apply()
       #expect(failed.code == 1, "\(failed)")
       #expect(failed.output.contains("support-chat: hold (quarantined)"))
       #expect(failed.output.contains("incomplete metadata"), "the provider's words are passed on")
       #expect(failed.output.contains("setpoint retry support-chat"))
 
-      bench.workspace.forgetCalls()
-      let held = await bench.diff()
+      harness.workspace.forgetCalls()
+      let held = await harness.diff()
       #expect(held.code == 1)
       #expect(held.output.contains("! support-chat: hold (quarantined)"), "\(held)")
-      let again = await bench.apply()
+      let again = await harness.apply()
       #expect(again.code == 1)
       #expect(again.output.contains("quarantined"))
-      #expect(bench.workspace.writes.isEmpty)
+      #expect(harness.workspace.writes.isEmpty)
 
-      let described = await bench.run("describe", "support-chat")
+      let described = await harness.run("describe", "support-chat")
       #expect(described.code == 0, "\(described)")
       #expect(described.output.contains("incomplete metadata"))
       #expect(described.output.contains("is not sent: its update failed"))
 
-      let listed = await bench.run("history", "support-chat")
+      let listed = await harness.run("history", "support-chat")
       #expect(listed.code == 0)
       let revisions = listed.lines.dropFirst().map { $0.split(separator: " ").prefix(4).map { String($0) } }
       #expect(
@@ -67,98 +67,98 @@ import Testing
           ["1", "main.support.hello/1", "good"], ["2", "main.support.hello/3", "failed"],
         ])
 
-      try bench.write(Manifests.chat(version: "2"))
-      let edited = await bench.apply()
+      try harness.write(Manifests.chat(version: "2"))
+      let edited = await harness.apply()
       #expect(edited.code == 0, "\(edited)")
-      #expect(await bench.diff().code == 0)
+      #expect(await harness.diff().code == 0)
     }
   }
 
   @Test func `the next apply respects a rollback`() async throws {
-    try await withApplyBench { bench in
+    try await withApplyBench { harness in
       for version in ["1", "2"] {
-        try bench.write(Manifests.chat(version: version))
-        #expect(await bench.apply().code == 0)
+        try harness.write(Manifests.chat(version: version))
+        #expect(await harness.apply().code == 0)
       }
-      let planned = await bench.run("rollback", "support-chat", "--dry-run")
+      let planned = await harness.run("rollback", "support-chat", "--dry-run")
       #expect(planned.code == 0, "\(planned)")
       #expect(planned.output.contains("< support-chat: rollback (asked for)"), "\(planned)")
       #expect(planned.output.contains("spec.entityVersion  2 → 1"), "\(planned)")
-      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
-      let rolledBack = await bench.run("rollback", "support-chat")
+      #expect(harness.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
+      let rolledBack = await harness.run("rollback", "support-chat")
       #expect(rolledBack.notes.contains("spec.entityVersion  2 → 1"), "the plan comes first")
       #expect(rolledBack.code == 0, "\(rolledBack)")
       #expect(rolledBack.output.hasPrefix("support-chat: rolled back"))
-      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
-      let applied = await bench.apply()
+      #expect(harness.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
+      let applied = await harness.apply()
       #expect(applied.output.contains("hold (rolled back)"), "\(applied)")
-      #expect(await bench.diff().code == 1, "the manifest differs from the user's decision")
+      #expect(await harness.diff().code == 1, "the manifest differs from the user's decision")
 
-      let retried = await bench.run("retry", "support-chat")
+      let retried = await harness.run("retry", "support-chat")
       #expect(retried.code == 0, "\(retried)")
-      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
-      let story = await bench.run("history", "support-chat", "--events").output
+      #expect(harness.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "2")
+      let story = await harness.run("history", "support-chat", "--events").output
       #expect(story.contains("a rollback was requested"))
       #expect(story.contains("a retry was requested"))
       #expect(retried.notes.contains("spec.entityVersion  1 → 2"), "the plan comes first")
-      let again = await bench.run("retry", "support-chat")
+      let again = await harness.run("retry", "support-chat")
       #expect(again.code == 1, "\(again)")
       #expect(again.notes.contains("support-chat is not held"), "\(again)")
-      let refused = await bench.run("rollback", "support-chat", "--to", "9")
+      let refused = await harness.run("rollback", "support-chat", "--to", "9")
       #expect(refused.code == 1)
       #expect(refused.notes.contains("has no revision 9"), "\(refused)")
     }
   }
 
   @Test func `an endpoint outside the fleet is left alone until it is adopted`() async throws {
-    try await withApplyBench { bench in
-      try await bench.workspace.serve("support-chat", version: "1")
-      try bench.write(Manifests.chat(version: "2"))
-      let refused = await bench.apply()
+    try await withApplyBench { harness in
+      try await harness.workspace.serve("support-chat", version: "1")
+      try harness.write(Manifests.chat(version: "2"))
+      let refused = await harness.apply()
       #expect(refused.code == 1)
       #expect(refused.output.contains("hold (conflict)"), "\(refused)")
       #expect(refused.output.contains("--adopt"))
-      #expect(bench.workspace.writes.isEmpty)
-      let adopted = await bench.apply("--adopt")
+      #expect(harness.workspace.writes.isEmpty)
+      let adopted = await harness.apply("--adopt")
       #expect(adopted.code == 0, "\(adopted)")
-      #expect(bench.workspace.endpoint("support-chat")?.tags["setpoint-fleet"] == "default")
-      #expect(await bench.diff().code == 0)
+      #expect(harness.workspace.endpoint("support-chat")?.tags["setpoint-fleet"] == "default")
+      #expect(await harness.diff().code == 0)
     }
   }
 
   @Test func `an invalid manifest changes nothing, and the exit code is the command's own for errors`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
       for (run, code) in [
-        (await bench.apply(), 1), (await bench.diff(), 2), (await bench.diff("--detailed-exitcode"), 1),
+        (await harness.apply(), 1), (await harness.diff(), 2), (await harness.diff("--detailed-exitcode"), 1),
       ] {
         #expect(run.code == code, "\(run)")
-        #expect(run.notes.contains("\(bench.manifest):9:3: error: spec.siz"))
+        #expect(run.notes.contains("\(harness.manifest):9:3: error: spec.siz"))
         #expect(run.output == "")
       }
-      #expect(bench.workspace.calls.isEmpty)
+      #expect(harness.workspace.calls.isEmpty)
     }
   }
 
   @Test func `diff reports errors and changes in its exit code as terraform does, when asked to`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.diff("--detailed-exitcode").code == 2)
-      bench.workspace.fail("GET", with: .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "boom"))
-      let failed = await bench.diff("--detailed-exitcode")
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.diff("--detailed-exitcode").code == 2)
+      harness.workspace.fail("GET", with: .answer(status: 500, errorCode: "INTERNAL_ERROR", message: "boom"))
+      let failed = await harness.diff("--detailed-exitcode")
       #expect(failed.code == 1, "\(failed)")
       #expect(failed.notes.contains("boom"))
-      #expect(await bench.run("diff").code == 2, "a usage error of diff is not a change")
+      #expect(await harness.run("diff").code == 2, "a usage error of diff is not a change")
     }
   }
 
   @Test func `an endpoint that cannot be read makes the plan an error, not an empty one`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.apply().code == 0)
-      bench.workspace.fail(
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      harness.workspace.fail(
         "GET", path: "/support-chat", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "not you"))
-      let run = await bench.diff()
+      let run = await harness.diff()
       #expect(run.code == 2, "\(run)")
       #expect(
         run.output.contains("not you") && run.notes.contains("the plan says why for each: support-chat"), "\(run)")
@@ -166,14 +166,14 @@ import Testing
   }
 
   @Test func `json output is one object and contains only machine-readable terms`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      let plan = try JSONValue(parsing: await bench.diff("-o", "json").output)
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      let plan = try JSONValue(parsing: await harness.diff("-o", "json").output)
       #expect(plan["kind"] == "Plan")
       #expect(plan["target"] == "https://workspace.example.com")
       #expect(plan["summary"]?["create"] == 1)
       #expect(plan["changes"]?.arrayValue?.first?["action"] == "create")
-      let applied = await bench.apply("-o", "json")
+      let applied = await harness.apply("-o", "json")
       let result = try JSONValue(parsing: applied.output)
       #expect(result["succeeded"] == true)
       #expect(result["results"]?.arrayValue?.first?["outcome"] == "created")
@@ -182,32 +182,32 @@ import Testing
   }
 
   @Test func `a dry run shows the plan and sends nothing`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      let run = await bench.apply("--dry-run")
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      let run = await harness.apply("--dry-run")
       #expect(run.code == 0)
       #expect(run.output.contains("create"))
-      #expect(bench.workspace.writes.isEmpty)
-      #expect(!FileManager.default.fileExists(atPath: "\(bench.directory)/state"))
+      #expect(harness.workspace.writes.isEmpty)
+      #expect(!FileManager.default.fileExists(atPath: "\(harness.directory)/state"))
     }
   }
 
   @Test func `a saved plan is executed once`() async throws {
-    try await withApplyBench { bench in
+    try await withApplyBench { harness in
       let secret = "  environment: {PASSWORD: hunter2-hunter2}"
-      try bench.write(Manifests.chat(version: "1", more: secret))
-      let plan = "\(bench.directory)/plan.json"
-      #expect(await bench.diff("--out", plan).code == 1)
+      try harness.write(Manifests.chat(version: "1", more: secret))
+      let plan = "\(harness.directory)/plan.json"
+      #expect(await harness.diff("--out", plan).code == 1)
       let text = String(decoding: try Data(contentsOf: URL(filePath: plan)), as: UTF8.self)
       #expect(!text.contains("hunter2"))
 
-      let without = await bench.run("apply", "--plan", plan)
+      let without = await harness.run("apply", "--plan", plan)
       #expect(without.code == 1)
       #expect(without.notes.contains("PASSWORD"), "\(without)")
-      let applied = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
+      let applied = await harness.run("apply", "--plan", plan, "-f", harness.manifest)
       #expect(applied.code == 0, "\(applied)")
-      #expect(await bench.diff().code == 0)
-      let refused = await bench.run("apply", "--plan", plan, "-f", bench.manifest)
+      #expect(await harness.diff().code == 0)
+      let refused = await harness.run("apply", "--plan", plan, "-f", harness.manifest)
       #expect(refused.code == 1)
       #expect(refused.notes.contains("live state has changed since it was created"), "\(refused)")
       #expect(refused.notes.contains("support-chat now exists"))
@@ -215,47 +215,47 @@ import Testing
   }
 
   @Test func `an endpoint without a manifest is deleted only with pruning`() async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
-      #expect(await bench.apply().code == 0)
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.diff().code == 0)
-      let planned = await bench.diff("--prune")
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1") + "---\n" + Manifests.chat("other", version: "2"))
+      #expect(await harness.apply().code == 0)
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.diff().code == 0)
+      let planned = await harness.diff("--prune")
       #expect(planned.code == 1)
       #expect(planned.output.contains("- other: delete (manifest removed)"), "\(planned)")
-      let pruned = await bench.apply("--prune")
+      let pruned = await harness.apply("--prune")
       #expect(pruned.code == 0, "\(pruned)")
-      #expect(bench.workspace.endpoint("other") == nil)
-      #expect(bench.workspace.endpoint("support-chat") != nil)
+      #expect(harness.workspace.endpoint("other") == nil)
+      #expect(harness.workspace.endpoint("support-chat") != nil)
     }
   }
 
   @Test(arguments: ["# all moved elsewhere\n", "---\n", "null\n"])
   func `manifests that describe no endpoints delete nothing`(text: String) async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.apply().code == 0)
-      bench.workspace.forgetCalls()
-      try bench.write(text)
-      for run in [await bench.apply("--prune"), await bench.apply("--prune", "--allow-mass-delete")] {
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      harness.workspace.forgetCalls()
+      try harness.write(text)
+      for run in [await harness.apply("--prune"), await harness.apply("--prune", "--allow-mass-delete")] {
         #expect(run.code == 1 && run.notes.contains("contain no endpoints"), "\(run)")
       }
-      #expect(await bench.diff("--prune").code == 2)
-      #expect(bench.workspace.writes.isEmpty)
+      #expect(await harness.diff("--prune").code == 2)
+      #expect(harness.workspace.writes.isEmpty)
     }
   }
 
   @Test func `a call that the provider refused leaves no attempt in progress`() async throws {
-    try await withApplyBench { bench in
-      bench.workspace.setFate(
+    try await withApplyBench { harness in
+      harness.workspace.setBehavior(
         .refused(message: "There is no secret llm/hf yet; try again later: temporarily unavailable"),
         model: "main.support.hello", version: "4")
-      try bench.write(Manifests.chat(version: "4"))
-      let run = await bench.apply("--no-wait")
+      try harness.write(Manifests.chat(version: "4"))
+      let run = await harness.apply("--no-wait")
       #expect(run.code == 1, "\(run)")
       #expect(run.output.contains("support-chat: failed: ") && !run.output.contains("chat: in progress"), "\(run)")
       #expect(!run.output.contains("will be retried"), "\(run)")
-      let late = await bench.apply("--timeout", "30s")
+      let late = await harness.apply("--timeout", "30s")
       let words = "support-chat: timed out after 30s while waiting to retry: the provider's last response was: "
       #expect(late.code == 1 && late.output.contains(words + "There is no secret llm/hf yet"), "\(late)")
       #expect(late.output.contains("next: nothing is in progress; "), "\(late)")
@@ -263,34 +263,34 @@ import Testing
   }
 
   @Test func `more than a fifth of a fleet is deleted only if the command allows it`() async throws {
-    try await withApplyBench { bench in
+    try await withApplyBench { harness in
       let names = ["a", "b", "c"]
-      try bench.write(names.map { Manifests.chat($0, version: "1") }.joined(separator: "---\n"))
-      #expect(await bench.apply().code == 0)
-      try bench.write(Manifests.chat("a", version: "2"))
-      let refused = await bench.apply("--prune")
+      try harness.write(names.map { Manifests.chat($0, version: "1") }.joined(separator: "---\n"))
+      #expect(await harness.apply().code == 0)
+      try harness.write(Manifests.chat("a", version: "2"))
+      let refused = await harness.apply("--prune")
       #expect(refused.code == 1, "\(refused)")
       #expect(refused.output.contains("--allow-mass-delete"))
-      #expect(names.allSatisfy { bench.workspace.endpoint($0) != nil })
-      #expect(bench.workspace.endpoint("a")?.active?.config.entities.first?.entityVersion == "2", "the rest applies")
-      #expect(await bench.apply("--prune", "--allow-mass-delete").code == 0)
-      #expect(bench.workspace.endpoint("b") == nil)
+      #expect(names.allSatisfy { harness.workspace.endpoint($0) != nil })
+      #expect(harness.workspace.endpoint("a")?.active?.config.entities.first?.entityVersion == "2", "the rest applies")
+      #expect(await harness.apply("--prune", "--allow-mass-delete").code == 0)
+      #expect(harness.workspace.endpoint("b") == nil)
     }
   }
 
   @Test func `without waiting, apply returns once everything is sent`() async throws {
-    try await withApplyBench { bench in
-      bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
-      try bench.write(Manifests.chat(version: "5"))
-      let run = await bench.apply("--no-wait")
+    try await withApplyBench { harness in
+      harness.workspace.setBehavior(.hangs, model: "main.support.hello", version: "5")
+      try harness.write(Manifests.chat(version: "5"))
+      let run = await harness.apply("--no-wait")
       #expect(run.code == 0, "\(run)")
       #expect(run.output.contains("support-chat: in progress"))
-      let late = await bench.apply("--timeout", "30s")
+      let late = await harness.apply("--timeout", "30s")
       #expect(late.code == 1)
       #expect(late.output.contains("support-chat: timed out after 30s while "), "\(late)")
       #expect(late.output.contains(": still in progress at the provider"), "\(late)")
       #expect(late.output.contains("1 timed out, 0 unchanged."), "\(late)")
-      let document = try JSONValue(parsing: await bench.apply("--timeout", "30s", "-o", "json").output)
+      let document = try JSONValue(parsing: await harness.apply("--timeout", "30s", "-o", "json").output)
       #expect(document["results"]?.arrayValue?.first?["outcome"] == "timed out")
     }
   }
@@ -302,15 +302,15 @@ import Testing
   func `a failure is reported with the last lines of the logs, unless the reason quotes them`(
     build: String, words: String, isWhole: Bool
   ) async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.apply().code == 0)
-      let workspace = bench.workspace
-      workspace.setFate(
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      let workspace = harness.workspace
+      workspace.setBehavior(
         .fails(polls: 60, message: "the container is not healthy"), model: "main.support.hello", version: "2")
       workspace.setLogs(server: "", build: build, model: "main.support.hello", version: "2")
-      try bench.write(Manifests.chat(version: "2"))
-      let run = await bench.apply()
+      try harness.write(Manifests.chat(version: "2"))
+      let run = await harness.apply()
       #expect(run.code == 1)
       #expect(run.output.contains(words), "\(run)")
       let title = "hello-2, build log"
@@ -318,28 +318,28 @@ import Testing
       #expect(run.output.contains("\"setpoint describe support-chat --state ") == !isWhole)
       #expect(run.output.contains("\" shows the end of its logs") == !isWhole)
       let last = build.split(separator: "\n").last ?? ""
-      let described = await bench.run("describe", "support-chat")
+      let described = await harness.run("describe", "support-chat")
       #expect(described.lines.contains("  \(last)"), "\(described)")
-      let events = await bench.run("history", "support-chat", "--events")
+      let events = await harness.run("history", "support-chat", "--events")
       #expect(events.output.contains("last lines of \(title)"), "\(events)")
       // Once another config serves well, the earlier failure belongs to the history.
-      try bench.write(Manifests.chat(version: "4"))
-      #expect(await bench.apply().code == 0)
-      let well = await bench.run("describe", "support-chat")
+      try harness.write(Manifests.chat(version: "4"))
+      #expect(await harness.apply().code == 0)
+      let well = await harness.run("describe", "support-chat")
       #expect(!well.output.contains("Log: last lines of") && !well.lines.contains("  \(last)"), "\(well)")
-      #expect(await bench.run("history", "support-chat", "--events").output.contains("last lines of \(title)"))
+      #expect(await harness.run("history", "support-chat", "--events").output.contains("last lines of \(title)"))
     }
   }
 
   @Test func `an interrupted apply says what is in flight, and the next run continues`() async throws {
-    try await withApplyBench { bench in
-      bench.workspace.setFate(.hangs, model: "main.support.hello", version: "5")
-      try bench.write(Manifests.chat(version: "5"))
-      let workspace = bench.workspace
+    try await withApplyBench { harness in
+      harness.workspace.setBehavior(.hangs, model: "main.support.hello", version: "5")
+      try harness.write(Manifests.chat(version: "5"))
+      let workspace = harness.workspace
       // The user interrupts once the create is sent. The test's clock does not pause, so waiting for that means
       // checking the calls between yields.
       let run = await CommandRun(
-        ["apply", "-f", bench.manifest, "--state", "\(bench.directory)/state", "--timeout", "100000h"],
+        ["apply", "-f", harness.manifest, "--state", "\(harness.directory)/state", "--timeout", "100000h"],
         workspace: workspace, timing: workspace.timing,
         interruption: {
           while workspace.writes.isEmpty { await Task.yield() }
@@ -348,9 +348,9 @@ import Testing
       #expect(run.code == 130, "\(run)")
       #expect(run.output.contains("support-chat: interrupted: the update to revision 1 was sent"))
       #expect(run.output.contains("next: run the same command to resume"))
-      workspace.setFate(.ready(), model: "main.support.hello", version: "5")
+      workspace.setBehavior(.ready(), model: "main.support.hello", version: "5")
       workspace.forgetCalls()
-      let next = await bench.diff()
+      let next = await harness.diff()
       #expect(next.code == 1)
       // The test's clock runs while apply waits, past the deadline if the interrupt comes late.
       let phases = ["updating", "starting up", "overdue"]
@@ -360,25 +360,25 @@ import Testing
   }
 
   @Test func `an alias that is not set is an error that names its location`() async throws {
-    try await withApplyBench { bench in
-      bench.workspace.setModel("main.support.hello", versions: [1: .ready], aliases: ["champion": 1])
-      try bench.write(Manifests.chat(version: "@champoin"))
-      let run = await bench.diff()
+    try await withApplyBench { harness in
+      harness.workspace.setModel("main.support.hello", versions: [1: .ready], aliases: ["champion": 1])
+      try harness.write(Manifests.chat(version: "@champoin"))
+      let run = await harness.diff()
       #expect(run.code == 2, "\(run)")
       #expect((run.output + run.notes).contains("@champion"))
-      try bench.write(Manifests.chat(version: "@champion"))
-      #expect(await bench.apply().code == 0)
-      #expect(bench.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
+      try harness.write(Manifests.chat(version: "@champion"))
+      #expect(await harness.apply().code == 0)
+      #expect(harness.workspace.endpoint("support-chat")?.active?.config.entities.first?.entityVersion == "1")
     }
   }
 
   @Test(arguments: [["diff"], ["apply"], ["apply", "--dry-run"]])
   func `no environment value is printed`(command: [String]) async throws {
-    try await withApplyBench { bench in
-      try bench.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
+    try await withApplyBench { harness in
+      try harness.write(Manifests.chat(version: "1", more: "  environment: {PASSWORD: hunter2-hunter2}"))
       let run = await CommandRun(
-        command + ["-f", bench.manifest, "--state", "\(bench.directory)/state"], workspace: bench.workspace,
-        timing: bench.workspace.timing)
+        command + ["-f", harness.manifest, "--state", "\(harness.directory)/state"], workspace: harness.workspace,
+        timing: harness.workspace.timing)
       #expect(!(run.output + run.notes).contains("hunter2"), "\(run)")
     }
   }

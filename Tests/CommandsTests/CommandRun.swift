@@ -25,7 +25,7 @@ struct CommandRun: CustomStringConvertible {
     heartbeat: @escaping @Sendable () async -> Bool = { await CommandRun.never() }
   ) async {
     let written = Mutex((output: "", notes: ""))
-    let surroundings = Surroundings(
+    let context = CommandContext(
       environment: environment,
       console: Console(
         writeOutput: { text in written.withLock { $0.output += text } },
@@ -34,7 +34,7 @@ struct CommandRun: CustomStringConvertible {
       now: { timing.timing.secondsSince1970() * 1000 }, readInput: { Array(input.utf8) },
       transport: transport ?? workspace.transport, timing: followed ?? timing.timing,
       interruption: interruption, heartbeat: heartbeat)
-    code = await Surroundings.$current.withValue(surroundings) { await SetpointCommand.run(arguments) }
+    code = await CommandContext.$current.withValue(context) { await SetpointCommand.run(arguments) }
     (output, notes) = written.withLock { $0 }
   }
 

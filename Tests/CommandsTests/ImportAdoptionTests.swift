@@ -13,11 +13,11 @@ import Testing
   func `fifty varied endpoints are imported, adopted and in sync, and only tags change`(
     order: WorkspaceOrder
   ) async throws {
-    var habits = WorkspaceHabits()
-    habits.hasFoundationEndpoints = true
-    habits.speaksOfTheFuture = true
-    habits.order = order
-    let workspace = WorkspaceDouble(habits: habits)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.hasFoundationEndpoints = true
+    behaviors.speaksOfTheFuture = true
+    behaviors.order = order
+    let workspace = WorkspaceDouble(behaviors: behaviors)
     let varied = (0..<Self.count).map(VariedEndpoint.init)
     workspace.setModel(VariedEndpoint.model, versions: Dictionary(uniqueKeysWithValues: (1...60).map { ($0, .ready) }))
     for endpoint in varied { try endpoint.make(in: workspace) }

@@ -172,7 +172,7 @@ import Testing
     try await workspace.serve("throughput")
     workspace.fail(
       "GET", path: "/throughput",
-      with: .reply(
+      with: .response(
         status: 200,
         body: #"""
           {"name": "throughput", "config": {"config_version": 1, "served_entities": [{"name": "pt",
@@ -187,9 +187,9 @@ import Testing
   }
 
   @Test func `Databricks' own endpoints are skipped with --all and refused by name`() async throws {
-    var habits = WorkspaceHabits()
-    habits.hasFoundationEndpoints = true
-    let workspace = WorkspaceDouble(habits: habits)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.hasFoundationEndpoints = true
+    let workspace = WorkspaceDouble(behaviors: behaviors)
     try await workspace.serve("good")
     let all = await CommandRun(["import", "--all"], workspace: workspace)
     #expect(all.code == 0, "\(all)")
@@ -228,7 +228,7 @@ import Testing
 
   @Test func `a first rollout in progress is imported from the pending config`() async throws {
     let workspace = WorkspaceDouble()
-    workspace.setFate(.hangs, model: "main.support.hello", version: "2")
+    workspace.setBehavior(.hangs, model: "main.support.hello", version: "2")
     _ = try await workspace.provider.create("chat", config: Manifests.config(version: "2"), tags: [:])
     let run = await CommandRun(["import", "chat"], workspace: workspace)
     #expect(run.code == 0, "\(run)")

@@ -66,7 +66,7 @@ import Testing
 
   @Test func `a failure is reported in JSON with the next step`() async throws {
     let workspace = WorkspaceDouble()
-    workspace.setFate(.fails(message: "out of memory"), model: "main.support.hello", version: "9")
+    workspace.setBehavior(.fails(message: "out of memory"), model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     let waited = await CommandRun(["wait", "support-chat", "-o", "json"], workspace: workspace)
     #expect(waited.code == 1)

@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  private struct Bench {
+  private struct Harness {
     let workspace: WorkspaceDouble
     let answers: Answers
     let directory: String
@@ -60,13 +60,13 @@ import Testing
   private static let model = "main.support.hello"
   private static let version = "/models/main.support.hello/versions/"
 
-  private func withBench(_ body: (Bench) async throws -> Void) async throws {
+  private func withBench(_ body: (Harness) async throws -> Void) async throws {
     try await withTemporaryDirectory { directory in
       try FileManager.default.createDirectory(
         atPath: "\(directory)/manifests", withIntermediateDirectories: true)
       let workspace = WorkspaceDouble()
       workspace.setModel(Self.model, versions: [1: .ready, 2: .ready, 3: .pendingRegistration, 4: .failedRegistration])
-      try await body(Bench(workspace: workspace, answers: Answers(workspace), directory: directory))
+      try await body(Harness(workspace: workspace, answers: Answers(workspace), directory: directory))
     }
   }
 
@@ -75,36 +75,36 @@ import Testing
   }
 
   @Test func `a missing version blocks only its own endpoint`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "9"))
-      try bench.write(Manifests.chat("other-chat", version: "1"), "other-chat")
-      let run = await bench.run("apply")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "9"))
+      try harness.write(Manifests.chat("other-chat", version: "1"), "other-chat")
+      let run = await harness.run("apply")
       #expect(run.code == 1)
       #expect(run.output.contains("other-chat: created"), "\(run)")
       #expect(
         run.output.contains("support-chat: failed: nothing was sent: main.support.hello has no version 9"), "\(run)")
       #expect(run.output.contains("(rule model-ready; --rule model-ready=warn if yours differs)"), "\(run)")
-      #expect(bench.workspace.endpoint("support-chat") == nil && bench.workspace.endpoint("other-chat") != nil)
+      #expect(harness.workspace.endpoint("support-chat") == nil && harness.workspace.endpoint("other-chat") != nil)
     }
   }
 
   @Test func `a version whose registration failed is refused, unless the check is off`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "4"))
-      let refused = await bench.run("apply", "--no-wait")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "4"))
+      let refused = await harness.run("apply", "--no-wait")
       #expect(refused.code == 1 && refused.output.contains("its registration failed"), "\(refused)")
-      #expect(bench.workspace.writes.isEmpty)
-      _ = await bench.run("apply", "--no-wait", "--no-preflight")
-      #expect(!bench.workspace.writes.isEmpty)
+      #expect(harness.workspace.writes.isEmpty)
+      _ = await harness.run("apply", "--no-wait", "--no-preflight")
+      #expect(!harness.workspace.writes.isEmpty)
     }
   }
 
   @Test func `apply waits for a version that is still being registered`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "3"))
-      let workspace = bench.workspace
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "3"))
+      let workspace = harness.workspace
       let asked = Mutex(0)
-      bench.answers.set(Self.version + "3") { answer in
+      harness.answers.set(Self.version + "3") { answer in
         let count = asked.withLock { count in
           count += 1
           return count
@@ -112,7 +112,7 @@ import Testing
         if count == 4 { workspace.setModel(Self.model, versions: [3: .ready]) }
         return (200, answer)
       }
-      let run = await bench.run("apply")
+      let run = await harness.run("apply")
       #expect(run.code == 0, "\(run)")
       #expect(run.output.contains("support-chat: created"))
       let wait = "support-chat: preflight: waiting: main.support.hello version 3 is still being registered"
@@ -121,43 +121,43 @@ import Testing
   }
 
   @Test func `waiting for a registration counts toward the apply's own timeout`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "3"))
-      let run = await bench.run("apply", "--timeout", "60s")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "3"))
+      let run = await harness.run("apply", "--timeout", "60s")
       #expect(run.code == 1)
       #expect(
         run.output.contains("support-chat: timed out after 1m00s while waiting to start: nothing was sent: "), "\(run)")
       #expect(run.output.contains("still being registered"))
-      let hasty = await bench.run("apply", "--no-wait")
+      let hasty = await harness.run("apply", "--no-wait")
       #expect(hasty.code == 1 && hasty.output.contains("support-chat: failed: nothing was sent: "), "\(hasty)")
-      #expect(bench.workspace.writes.isEmpty)
+      #expect(harness.workspace.writes.isEmpty)
     }
   }
 
   @Test func `a caller without the permission to manage the endpoint is told before any write`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.run("apply").code == 0)
-      bench.workspace.forgetCalls()
-      bench.answers.add(["permission_level": "CAN_QUERY"], to: "/serving-endpoints/support-chat")
-      try bench.write(Manifests.chat(version: "2"))
-      let run = await bench.run("apply")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.run("apply").code == 0)
+      harness.workspace.forgetCalls()
+      harness.answers.add(["permission_level": "CAN_QUERY"], to: "/serving-endpoints/support-chat")
+      try harness.write(Manifests.chat(version: "2"))
+      let run = await harness.run("apply")
       #expect(run.code == 1)
       #expect(
         run.output.contains("the caller has CAN_QUERY on the endpoint, and a change requires CAN_MANAGE"), "\(run)")
-      #expect(bench.workspace.writes.isEmpty)
+      #expect(harness.workspace.writes.isEmpty)
     }
   }
 
   @Test func `in a workspace, a creator other than the deployer is a warning`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.run("apply").code == 0)
-      bench.answers.add(["creator": "gone@example.com"], to: "/serving-endpoints/support-chat")
-      bench.answers.set("/scim/v2/Me") { _ in (200, ["userName": "deployer@example.com"]) }
-      try bench.write(Manifests.chat(version: "2"))
-      #expect(await bench.run("diff", "--preflight", cloud: nil).output.contains("creator-is-deployer") == false)
-      let run = await bench.run("apply")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.run("apply").code == 0)
+      harness.answers.add(["creator": "gone@example.com"], to: "/serving-endpoints/support-chat")
+      harness.answers.set("/scim/v2/Me") { _ in (200, ["userName": "deployer@example.com"]) }
+      try harness.write(Manifests.chat(version: "2"))
+      #expect(await harness.run("diff", "--preflight", cloud: nil).output.contains("creator-is-deployer") == false)
+      let run = await harness.run("apply")
       #expect(run.code == 0, "\(run)")
       #expect(
         run.notes.contains(
@@ -167,34 +167,35 @@ import Testing
   }
 
   @Test func `for a new endpoint, a model that the caller may not see is refused`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      bench.answers.set(Self.version + "1") { _ in
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      harness.answers.set(Self.version + "1") { _ in
         (403, ["error_code": "PERMISSION_DENIED", "message": "User lacks EXECUTE on the model"])
       }
-      let run = await bench.run("apply")
+      let run = await harness.run("apply")
       #expect(run.code == 1 && run.output.contains("User lacks EXECUTE on the model"), "\(run)")
-      #expect(run.output.contains("USE CATALOG") && bench.workspace.writes.isEmpty)
+      #expect(run.output.contains("USE CATALOG") && harness.workspace.writes.isEmpty)
     }
   }
 
   @Test func `an unreachable registry blocks nothing and is reported with the reason`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      bench.answers.set(Self.version + "1") { _ in (500, ["error_code": "INTERNAL_ERROR", "message": "out of order"]) }
-      let run = await bench.run("apply")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      harness.answers.set(Self.version + "1") { _ in (500, ["error_code": "INTERNAL_ERROR", "message": "out of order"])
+      }
+      let run = await harness.run("apply")
       #expect(run.code == 0, "\(run)")
       #expect(run.notes.contains("support-chat: preflight: model-ready: not checked: out of order"), "\(run)")
     }
   }
 
   @Test func `the registry's data about a model is checked against the hardware`() async throws {
-    try await withBench { bench in
-      try bench.write(gpu("T4"))
-      bench.answers.add(
+    try await withBench { harness in
+      try harness.write(gpu("T4"))
+      harness.answers.add(
         ["tags": [["key": "model_size_bytes", "value": "15200000000"]], "task": "llm/v1/embeddings"],
         to: Self.version + "1")
-      let warned = await bench.run("diff", "--preflight")
+      let warned = await harness.run("diff", "--preflight")
       #expect(warned.code == 1)
       #expect(
         warned.output.contains(
@@ -204,23 +205,23 @@ import Testing
         warned.output.contains("entrypoint-task: warning: the task of main.support.hello version 1 is llm/v1/emb"))
       #expect(warned.output.contains("    preflight: model-ready: passed: main.support.hello version 1 can be served"))
 
-      bench.answers.add(
+      harness.answers.add(
         ["entrypoint": "python -m vllm.entrypoints.openai.api_server --dtype bfloat16 --port 8080"],
         to: Self.version + "1")
-      let refused = await bench.run("apply")
+      let refused = await harness.run("apply")
       #expect(
         refused.code == 1 && refused.output.contains("sets --dtype bfloat16, which a T4 does not support"), "\(refused)"
       )
-      #expect(bench.workspace.writes.isEmpty)
-      let forced = await bench.run("apply", "--rule", "bfloat16-on-t4=warn")
+      #expect(harness.workspace.writes.isEmpty)
+      let forced = await harness.run("apply", "--rule", "bfloat16-on-t4=warn")
       #expect(forced.code == 0 && forced.notes.contains("preflight: bfloat16-on-t4: warning: "), "\(forced)")
     }
   }
 
   @Test func `JSON output contains the findings for each change`() async throws {
-    try await withBench { bench in
-      try bench.write(gpu("T4"))
-      let plan = try JSONValue(parsing: await bench.run("diff", "--preflight", "-o", "json").output)
+    try await withBench { harness in
+      try harness.write(gpu("T4"))
+      let plan = try JSONValue(parsing: await harness.run("diff", "--preflight", "-o", "json").output)
       let checks = plan["changes"]?.arrayValue?.first?["preflight"]?.arrayValue ?? []
       let outcomes = Dictionary(
         checks.map { ($0["check"]?.stringValue ?? "", $0["outcome"]?.stringValue ?? "") }, uniquingKeysWith: { $1 })
@@ -230,13 +231,13 @@ import Testing
   }
 
   @Test func `a version that is already running is not checked again`() async throws {
-    try await withBench { bench in
-      try bench.write(Manifests.chat(version: "1"))
-      #expect(await bench.run("apply").code == 0)
-      bench.workspace.forgetCalls()
-      try bench.write(Manifests.chat(version: "1", more: "  environment: {LEVEL: debug}"))
-      #expect(await bench.run("apply").code == 0)
-      #expect(!bench.workspace.calls.contains { $0.path.contains("/versions/") }, "\(bench.workspace.calls)")
+    try await withBench { harness in
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.run("apply").code == 0)
+      harness.workspace.forgetCalls()
+      try harness.write(Manifests.chat(version: "1", more: "  environment: {LEVEL: debug}"))
+      #expect(await harness.run("apply").code == 0)
+      #expect(!harness.workspace.calls.contains { $0.path.contains("/versions/") }, "\(harness.workspace.calls)")
     }
   }
 }

@@ -13,7 +13,7 @@ import Testing
 
   private func failing() async throws -> WorkspaceDouble {
     let workspace = WorkspaceDouble()
-    workspace.setFate(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
+    workspace.setBehavior(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     for _ in 0..<5 { _ = try await workspace.provider.observe("support-chat") }
     return workspace
@@ -48,7 +48,7 @@ import Testing
 
   @Test func `while an endpoint starts, its state is reported`() async throws {
     let workspace = WorkspaceDouble()
-    workspace.setFate(.hangs, model: "main.support.hello", version: "9")
+    workspace.setBehavior(.hangs, model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     let double = workspace.transport
     let looks = Mutex(0)
@@ -77,7 +77,7 @@ import Testing
 
   @Test func `for an endpoint that is not ready yet, the command says how to wait for it`() async throws {
     let workspace = WorkspaceDouble()
-    workspace.setFate(.hangs, model: "main.support.hello", version: "9")
+    workspace.setBehavior(.hangs, model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     workspace.fail("POST", path: "invocations", with: Self.outage)
     let run = await CommandRun(["query", "support-chat", "hi"], workspace: workspace)

@@ -71,7 +71,7 @@ import Testing
     try await withTemporaryDirectory { directory in
       let workspace = WorkspaceDouble()
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
-      workspace.setFate(.fails(message: "out of memory"), model: "main.support.hello", version: "2")
+      workspace.setBehavior(.fails(message: "out of memory"), model: "main.support.hello", version: "2")
       func run(_ arguments: String..., version: String = "2") async -> CommandRun {
         await CommandRun(
           arguments + ["--state", directory], input: Manifests.chat(version: version), workspace: workspace,

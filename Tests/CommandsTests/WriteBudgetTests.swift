@@ -9,9 +9,9 @@ import Testing
     async throws
   {
     try await withTemporaryDirectory { directory in
-      var habits = WorkspaceHabits()
-      habits.writeLimit = WriteLimit(10, per: .seconds(5))
-      let workspace = WorkspaceDouble(habits: habits)
+      var behaviors = WorkspaceBehaviors()
+      behaviors.writeLimit = WriteLimit(10, per: .seconds(5))
+      let workspace = WorkspaceDouble(behaviors: behaviors)
       workspace.setModel("main.support.hello", versions: [1: .ready, 2: .ready])
       func apply(version: String) async throws -> CommandRun {
         let texts = (0..<120).map { Manifests.chat("chat-\($0)", version: version) }

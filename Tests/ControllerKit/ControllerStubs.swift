@@ -1,13 +1,13 @@
 package import Controller
 internal import Synchronization
 
-/// Records the notices that are posted.
-package final class TestNotices: NoticeSink {
+/// Records the notifications that are posted.
+package final class TestNotifications: NotificationSink {
   package init() {}
 
-  private let posted = Mutex<[Notice]>([])
-  package func post(_ notice: Notice) { posted.withLock { $0.append(notice) } }
-  package var all: [Notice] { posted.withLock { $0 } }
+  private let posted = Mutex<[FleetNotification]>([])
+  package func post(_ notification: FleetNotification) { posted.withLock { $0.append(notification) } }
+  package var all: [FleetNotification] { posted.withLock { $0 } }
 }
 
 /// A lease that a test gives and takes.

@@ -43,7 +43,7 @@ package final class TestSource: ManifestSource {
     metadata:
       name: \(name)
     spec:
-      model: \(ControllerWorld.model)
+      model: \(ControllerEnvironment.model)
       entityVersion: "\(version)"
       workloadType: T4
       size: Small

@@ -85,7 +85,7 @@ package struct Explorer {
       return violation(stuck.broken, at: index, then: stuck.steps)
     }
     for edge in node.edges { follow(edge, manifest, used, from: index) }
-    for edge in graph.surroundings(of: world) { follow(edge, manifest, used, from: index) }
+    for edge in graph.environmentEdges(of: world) { follow(edge, manifest, used, from: index) }
     if let used = using(.edit, used) {
       for other in model.manifests.indices where other != manifest {
         let label = graph.label("the manifest is edited: \(model.manifests[other].label)")

@@ -9,7 +9,7 @@ struct Graph {
   private var keys: [WorldKey] = []
   private var numbers: [WorldKey: UInt32] = [:]
   private var nodes: [UInt64: Node] = [:]
-  private var surroundings: [UInt32: [Edge]] = [:]
+  private var environmentEdges: [UInt32: [Edge]] = [:]
   private(set) var labels: [String] = []
   private var labelNumbers: [String: UInt16] = [:]
 
@@ -37,8 +37,8 @@ struct Graph {
     self.decide = decide
   }
 
-  var habits: Provider.Habits {
-    Provider.Habits(keepsPending: model.keepsPending, tagsMoveLastUpdated: model.tagsMoveLastUpdated)
+  var behaviors: Provider.Behaviors {
+    Provider.Behaviors(keepsPending: model.keepsPending, tagsMoveLastUpdated: model.tagsMoveLastUpdated)
   }
 
   var worldCount: Int { keys.count }
@@ -114,7 +114,7 @@ struct Graph {
   private func outcomes(of operation: Operation, in world: World) -> [(String, World, Fault?, Bool)] {
     let name = operation.words
     let sends = operation.config != nil
-    let (provider, callResult) = world.provider.performing(operation, habits)
+    let (provider, callResult) = world.provider.performing(operation, behaviors)
     func after(_ provider: Provider, _ callResult: CallResult) -> World {
       World(provider: provider, memory: world.memory).remembering(.received(callResult, operation, at: ModelTime.now))
     }
@@ -165,8 +165,8 @@ struct Graph {
 
   // The steps of everybody else
 
-  mutating func surroundings(of number: UInt32) -> [Edge] {
-    if let edges = surroundings[number] { return edges }
+  mutating func environmentEdges(of number: UInt32) -> [Edge] {
+    if let edges = environmentEdges[number] { return edges }
     let world = world(number)
     var edges: [Edge] = []
     for (label, after, fault) in happenings(in: world) {
@@ -174,7 +174,7 @@ struct Graph {
       if after == world { continue }
       edges.append(Edge(label: self.label(label), world: self.number(of: after), fault: fault))
     }
-    surroundings[number] = edges
+    environmentEdges[number] = edges
     return edges
   }
 
@@ -184,21 +184,21 @@ struct Graph {
     func then(_ label: String, _ fault: Fault?, _ provider: Provider) {
       ways.append((label, World(provider: provider, memory: world.memory), fault))
     }
-    if let (label, provider) = world.provider.progressed(habits) { then(label, nil, provider) }
+    if let (label, provider) = world.provider.progressed(behaviors) { then(label, nil, provider) }
     ways.append(("time passes", world.aged(model), nil))
-    if let provider = world.provider.canceled(habits) { then("a user cancels the update", .cancel, provider) }
+    if let provider = world.provider.canceled(behaviors) { then("a user cancels the update", .cancel, provider) }
     if let live = world.provider.live {
       if !live.update.isUpdating {
         let foreign = Operation.updateConfig(name: live.name, config: Version.foreign.rollout.config)
-        then("another client writes C", .foreignEdit, world.provider.performing(foreign, habits).0)
+        then("another client writes C", .foreignEdit, world.provider.performing(foreign, behaviors).0)
         if let swapped = live.active?.config.swapped {
           let moved = Operation.updateConfig(name: live.name, config: swapped)
-          then("another client swaps the traffic", .foreignEdit, world.provider.performing(moved, habits).0)
+          then("another client swaps the traffic", .foreignEdit, world.provider.performing(moved, behaviors).0)
         }
       }
       then(
         "another client deletes the endpoint", .foreignDeletion,
-        world.provider.performing(.delete(name: live.name), habits).0)
+        world.provider.performing(.delete(name: live.name), behaviors).0)
       if live.active != nil {
         let isReady = live.readiness == .ready
         var provider = world.provider
@@ -215,7 +215,7 @@ struct Graph {
     var ways: [(String, World, Fault?)] = []
     func then(_ label: String, _ fault: Fault, _ edit: MemoryEdit?) {
       guard let edit else { return }
-      let provider = edit.operation.map { world.provider.performing($0, habits).0 } ?? world.provider
+      let provider = edit.operation.map { world.provider.performing($0, behaviors).0 } ?? world.provider
       ways.append((label, World(provider: provider, memory: world.memory).remembering(edit.change), fault))
     }
     let (memory, live, fleet) = (world.memory, world.provider.live, model.options.fleet)

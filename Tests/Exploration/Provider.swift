@@ -10,20 +10,20 @@ struct Provider: Hashable, Sendable {
   var bad: Int
 
   /// Differences between servers that must not matter.
-  struct Habits: Hashable, Sendable {
+  struct Behaviors: Hashable, Sendable {
     /// Whether the config of a failed update is still reported.
     var keepsPending = true
     /// Whether changing tags moves last-updated.
     var tagsMoveLastUpdated = false
   }
 
-  func performing(_ operation: Operation, _ habits: Habits) -> (Provider, CallResult) {
+  func performing(_ operation: Operation, _ behaviors: Behaviors) -> (Provider, CallResult) {
     var copy = self
-    let callResult = copy.perform(operation, habits)
+    let callResult = copy.perform(operation, behaviors)
     return (copy, callResult)
   }
 
-  private mutating func perform(_ operation: Operation, _ habits: Habits) -> CallResult {
+  private mutating func perform(_ operation: Operation, _ behaviors: Behaviors) -> CallResult {
     switch operation {
     case .create(let name, let config, let tags, _):
       guard live == nil else { return .conflict("exists") }
@@ -40,7 +40,7 @@ struct Provider: Hashable, Sendable {
       return .accepted(id: live.id, version: lastVersion)
     case .patchTags(_, let patch):
       guard let live else { return .refused("no such endpoint") }
-      self.live = live.with(tags: patch.applied(to: live.tags), touched: habits.tagsMoveLastUpdated)
+      self.live = live.with(tags: patch.applied(to: live.tags), touched: behaviors.tagsMoveLastUpdated)
       return .accepted(id: nil, version: nil)
     case .delete:
       live = nil
@@ -55,25 +55,25 @@ struct Provider: Hashable, Sendable {
   }
 
   /// The end of the update in progress; nil if there is none, or it never ends.
-  func progressed(_ habits: Habits) -> (label: String, Provider)? {
+  func progressed(_ behaviors: Behaviors) -> (label: String, Provider)? {
     guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
     let update = "the update to \(shown(pending.config))"
-    switch fate(of: pending.config) {
+    switch outcome(of: pending.config) {
     case .lands: return ("\(update) lands", landing(live, pending))
     case .hangs: return nil
-    case .fails: return ("\(update) fails: out of memory", failing(live, pending, "out of memory", habits))
+    case .fails: return ("\(update) fails: out of memory", failing(live, pending, "out of memory", behaviors))
     case .hasBadLuck:
-      var copy = failing(live, pending, "insufficient capacity", habits)
+      var copy = failing(live, pending, "insufficient capacity", behaviors)
       copy.bad -= 1
       return ("\(update) fails: insufficient capacity", copy)
     }
   }
 
-  private enum Fate { case lands, hangs, fails, hasBadLuck }
+  private enum Outcome { case lands, hangs, fails, hasBadLuck }
 
   /// The outcome of an update is the outcome of its worst entity.
-  private func fate(of config: EndpointConfig) -> Fate {
-    let fates = config.entities.map { entity -> Fate in
+  private func outcome(of config: EndpointConfig) -> Outcome {
+    let outcomes = config.entities.map { entity -> Outcome in
       switch Version.of(entity) {
       case .good, .alsoGood, .foreign, .wrong, .shy, nil: .lands
       case .hanging: .hangs
@@ -82,7 +82,7 @@ struct Provider: Hashable, Sendable {
       case .unlucky: bad > 0 ? .hasBadLuck : .lands
       }
     }
-    return fates.first { $0 != .lands } ?? .lands
+    return outcomes.first { $0 != .lands } ?? .lands
   }
 
   private func landing(_ live: ObservedEndpoint, _ pending: ObservedConfig) -> Provider {
@@ -94,21 +94,21 @@ struct Provider: Hashable, Sendable {
   }
 
   private func failing(
-    _ live: ObservedEndpoint, _ pending: ObservedConfig, _ message: String, _ habits: Habits
+    _ live: ObservedEndpoint, _ pending: ObservedConfig, _ message: String, _ behaviors: Behaviors
   ) -> Provider {
     var copy = self
     let deployments = ["x": ObservedConfig.Deployment(state: "DEPLOYMENT_FAILED", message: message)]
     let failed = ObservedConfig(version: pending.version, config: pending.config, deployments: deployments)
-    copy.live = live.with(pending: .some(habits.keepsPending ? failed : nil), update: .failed, touched: true)
+    copy.live = live.with(pending: .some(behaviors.keepsPending ? failed : nil), update: .failed, touched: true)
     return copy
   }
 
   /// A user cancels the update in progress.
-  func canceled(_ habits: Habits) -> Provider? {
+  func canceled(_ behaviors: Behaviors) -> Provider? {
     guard let live, live.update == .inProgress, let pending = live.pending else { return nil }
     var copy = self
     let kept = ObservedConfig(version: pending.version, config: pending.config)
-    copy.live = live.with(pending: .some(habits.keepsPending ? kept : nil), update: .canceled, touched: true)
+    copy.live = live.with(pending: .some(behaviors.keepsPending ? kept : nil), update: .canceled, touched: true)
     return copy
   }
 }

@@ -60,16 +60,16 @@ struct Settling {
   /// What happens next if nothing goes wrong; nil: nothing more.
   private func onward(_ node: Graph.Node, _ world: UInt32, in graph: inout Graph) -> Graph.Edge? {
     if let step = node.edges.first { return step }
-    let surroundings = graph.surroundings(of: world).filter { $0.fault == nil }
+    let environmentEdges = graph.environmentEdges(of: world).filter { $0.fault == nil }
     let provider = graph.world(world).provider
     let isUpdating = provider.live?.update.isUpdating ?? false
-    let hangs = provider.progressed(graph.habits) == nil
-    if isUpdating, !hangs { return surroundings.first }
+    let hangs = provider.progressed(graph.behaviors) == nil
+    if isUpdating, !hangs { return environmentEdges.first }
     switch node.rest {
     case .settled, .overdue: return nil
     case .moving, .waiting:
       let passing = graph.label("time passes")
-      return surroundings.first { $0.label == passing }
+      return environmentEdges.first { $0.label == passing }
     }
   }
 }

@@ -7,13 +7,13 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   /// At the call with this number.
   case call(Int, WorkspaceDouble.Fault)
   /// The process ends at this commit of the history.
-  case commit(MortalHistory.Death)
+  case commit(CrashingHistory.CrashPoint)
   /// The process ends at one call, and the next process at one of its own.
   case twice(Int, Int)
   /// The source does not report its change.
-  case noNotice
+  case noNotification
 
-  static let busy = WorkspaceDouble.Fault.reply(
+  static let busy = WorkspaceDouble.Fault.response(
     status: 429, headers: ["Retry-After": "7"],
     body: #"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}"#)
   static let unavailable = WorkspaceDouble.Fault.answer(
@@ -31,13 +31,13 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     case .commit(.before(let number)): "crash right before commit \(number)"
     case .commit(.after(let number)): "crash right after commit \(number)"
     case .twice(let first, let second): "crash after call \(first) and again after the \(second). of the next process"
-    case .noNotice: "no notice of the change"
+    case .noNotification: "no notice of the change"
     }
   }
 
   private static func words(_ fault: WorkspaceDouble.Fault) -> String {
     switch fault {
-    case .answer(let status, _, _), .reply(let status, _, _): "\(status)"
+    case .answer(let status, _, _), .response(let status, _, _): "\(status)"
     default: "\(fault)"
     }
   }
@@ -45,7 +45,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
   /// How many more calls may be sent: those that did not arrive, or that nobody remembers as refused.
   var mayRepeat: Int {
     switch self {
-    case .none, .noNotice: 0
+    case .none, .noNotification: 0
     case .call, .commit: 1
     case .twice: 2
     }

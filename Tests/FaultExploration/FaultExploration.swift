@@ -29,7 +29,7 @@ package enum FaultExploration {
 
   private static func explore(_ scenario: FaultScenario) async throws -> Findings {
     var findings = Findings()
-    for (order, disturbances) in roads {
+    for (order, disturbances) in paths {
       let explorer = try await FaultExplorer(scenario, order: order)
       let undisturbed = try await explorer.run(.none)
       findings.problems += problems(of: undisturbed, scenario)
@@ -44,14 +44,14 @@ package enum FaultExploration {
     return findings
   }
 
-  private typealias Road = (
-    order: [ControllerRig.Job], disturbances: @Sendable (FaultExplorer.Ending) -> [Disturbance]
+  private typealias Path = (
+    order: [ControllerHarness.Job], disturbances: @Sendable (FaultExplorer.Ending) -> [Disturbance]
   )
 
   /// The concurrent jobs of a controller, in every sequence that makes a difference. After a crash this matters: a new
   /// process may observe endpoints that an earlier one knew before it has read the source.
-  private static let roads: [Road] = [
-    ([.sync, .list, .work], { [.noNotice] + faults($0) }),
+  private static let paths: [Path] = [
+    ([.sync, .list, .work], { [.noNotification] + faults($0) }),
     ([.work, .list, .sync], { crashes($0) + deaths($0) }),
   ]
 
@@ -77,7 +77,7 @@ package enum FaultExploration {
     let writes = ending.writes.map(\.description)
     if writes != scenario.writes { problems.append("sent \(writes), not \(scenario.writes)") }
     let phase = scenario.phase.map { "chat status: \($0) " } ?? "chat status: none"
-    let live = "chat live: \(scenario.version.map { "\(ControllerWorld.model)/\($0)," } ?? "none")"
+    let live = "chat live: \(scenario.version.map { "\(ControllerEnvironment.model)/\($0)," } ?? "none")"
     for expected in [phase, live] where !ending.state.contains(where: { $0.hasPrefix(expected) }) {
       problems.append("expected \"\(expected)\" in \(ending.state)")
     }

@@ -11,34 +11,34 @@ internal import TestKit
 final class FaultExplorer: Sendable {
   let scenario: FaultScenario
   private let workspace: WorkspaceDouble
-  private let history: MortalHistory
+  private let history: CrashingHistory
   private let beginning: Timestamp
-  private let order: [ControllerRig.Job]
+  private let order: [ControllerHarness.Job]
 
   private static let strangers = ["stranger", "sales-chat"]
 
   /// Brings the fleet to the start of the scenario.
-  init(_ scenario: FaultScenario, order: [ControllerRig.Job] = ControllerRig.Job.allCases) async throws {
+  init(_ scenario: FaultScenario, order: [ControllerHarness.Job] = ControllerHarness.Job.allCases) async throws {
     self.scenario = scenario
     self.order = order
-    var habits = WorkspaceHabits()
-    habits.keepsPendingAfterFailure = true
-    let workspace = WorkspaceDouble(habits: habits)
-    ControllerWorld.setVersions(workspace)
-    workspace.foreignEdit("stranger", config: ControllerWorld.config("1"), tags: ["owner": "somebody"])
-    workspace.foreignEdit("sales-chat", config: ControllerWorld.config("1"), tags: [FleetTags.fleet: "sales"])
+    var behaviors = WorkspaceBehaviors()
+    behaviors.keepsPendingAfterFailure = true
+    let workspace = WorkspaceDouble(behaviors: behaviors)
+    ControllerEnvironment.setVersions(workspace)
+    workspace.foreignEdit("stranger", config: ControllerEnvironment.config("1"), tags: ["owner": "somebody"])
+    workspace.foreignEdit("sales-chat", config: ControllerEnvironment.config("1"), tags: [FleetTags.fleet: "sales"])
     scenario.prepare(workspace)
     for name in Self.strangers + ["chat"] { for _ in 0..<3 { _ = try await workspace.provider.observe(name) } }
-    history = try MortalHistory(isDead: { false }, die: {})
-    let world = ControllerWorld(workspace, history.open())
-    let rig = ControllerRig(world, scenario.options)
+    history = try CrashingHistory(isDead: { false }, die: {})
+    let environment = ControllerEnvironment(workspace, history.open())
+    let harness = ControllerHarness(environment, scenario.options)
     for manifests in scenario.before {
-      rig.source.set(Self.files(manifests), commit: "before")
-      rig.noticeChange()
-      try await rig.settle()
+      harness.source.set(Self.files(manifests), commit: "before")
+      harness.reportChange()
+      try await harness.settle()
     }
     self.workspace = workspace
-    beginning = world.now
+    beginning = environment.now
   }
 
   private static func files(_ manifests: [FaultScenario.Manifest]) -> [String: String] {
@@ -60,26 +60,26 @@ final class FaultExplorer: Sendable {
 
   func run(_ disturbance: Disturbance) async throws -> Ending {
     let workspace = WorkspaceDouble(copying: workspace)
-    let history = try MortalHistory(
+    let history = try CrashingHistory(
       copying: history, isDead: { workspace.isCrashed }, die: { workspace.crash() })
-    let world = ControllerWorld(workspace, history.open(), now: beginning)
+    let environment = ControllerEnvironment(workspace, history.open(), now: beginning)
     let strangers = Self.strangers.map { workspace.text(of: $0) }
-    let rig = ControllerRig(world, scenario.options, order: order)
-    rig.source.set(Self.files(scenario.before.last ?? []), commit: "before")
-    try await rig.settle()
+    let harness = ControllerHarness(environment, scenario.options, order: order)
+    harness.source.set(Self.files(scenario.before.last ?? []), commit: "before")
+    try await harness.settle()
     workspace.forgetCalls()
-    if let after = scenario.after { rig.source.set(Self.files(after), commit: "after") }
+    if let after = scenario.after { harness.source.set(Self.files(after), commit: "after") }
     scenario.change(workspace)
     prepare(disturbance, workspace, history)
-    if disturbance != .noNotice { rig.noticeChange() }
+    if disturbance != .noNotification { harness.reportChange() }
 
     var ending = Ending()
     var crashes = 0
     func reopen() {
       crashes += 1
       workspace.restart()
-      world.reopen(history.open())
-      rig.restart()
+      environment.reopen(history.open())
+      harness.restart()
       guard case .twice(_, let second) = disturbance else { return }
       let sent = workspace.calls.count
       let isAgain = crashes == 1
@@ -88,12 +88,12 @@ final class FaultExplorer: Sendable {
     // What a stale copy hides is seen one interval later.
     var intervals = 1.2
     if case .call(_, .stale) = disturbance { intervals = 2.4 }
-    let end = world.now + scenario.options.interval * intervals
-    while world.now < end, crashes < 5 {
-      try await rig.run(for: end - world.now)
+    let end = environment.now + scenario.options.interval * intervals
+    while environment.now < end, crashes < 5 {
+      try await harness.run(for: end - environment.now)
       if workspace.isCrashed { reopen() }
     }
-    while try await !rig.settle(within: .seconds(6 * 3600)) {
+    while try await !harness.settle(within: .seconds(6 * 3600)) {
       guard workspace.isCrashed, crashes < 5 else {
         ending.problems.append("it never came to rest")
         break
@@ -101,8 +101,8 @@ final class FaultExplorer: Sendable {
       reopen()
     }
     (ending.calls, ending.landed, ending.commits) = (workspace.calls, workspace.landed, history.commits)
-    ending.state = try await rig.ending(of: ["chat", "rest"])
-    try await rig.run(for: scenario.options.interval * 1.2)
+    ending.state = try await harness.ending(of: ["chat", "rest"])
+    try await harness.run(for: scenario.options.interval * 1.2)
     if workspace.writes.count > ending.writes.count {
       ending.problems.append("at rest it sent \(workspace.writes.dropFirst(ending.writes.count))")
     }
@@ -110,12 +110,12 @@ final class FaultExplorer: Sendable {
     return ending
   }
 
-  private func prepare(_ disturbance: Disturbance, _ workspace: WorkspaceDouble, _ history: MortalHistory) {
+  private func prepare(_ disturbance: Disturbance, _ workspace: WorkspaceDouble, _ history: CrashingHistory) {
     switch disturbance {
-    case .none, .noNotice: history.count()
+    case .none, .noNotification: history.count()
     case .call(let disturbed, let fault): workspace.setPlan { number, _ in number == disturbed ? fault : nil }
     case .twice(let first, _): workspace.setPlan { number, _ in number == first ? .crashAfter : nil }
-    case .commit(let death): history.count(dyingAt: death)
+    case .commit(let crashPoint): history.count(dyingAt: crashPoint)
     }
   }
 
@@ -127,7 +127,7 @@ final class FaultExplorer: Sendable {
   /// What is wrong with a run, in words; nil: nothing.
   func fault(of ending: Ending, after disturbance: Disturbance, undisturbed: Ending) -> String? {
     var problems = ending.problems
-    problems += ControllerRig.difference(ending.state, from: undisturbed.state)
+    problems += ControllerHarness.difference(ending.state, from: undisturbed.state)
     let more = ending.landed.count - undisturbed.landed.count
     let mayLand = disturbance.mayLand(ending.calls)
     if mayLand == 0 ? inOrder(ending.landed) != inOrder(undisturbed.landed) : more > mayLand {

@@ -39,7 +39,7 @@ struct FaultScenario: Sendable, CustomStringConvertible {
   /// What a manifest of that version requests.
   private static func asManifest(_ version: String) -> EndpointConfig {
     EndpointConfig(entities: [
-      ServedEntity(entityName: ControllerWorld.model, entityVersion: version, workloadType: "GPU_SMALL")
+      ServedEntity(entityName: ControllerEnvironment.model, entityVersion: version, workloadType: "GPU_SMALL")
     ])
   }
 
@@ -95,7 +95,7 @@ struct FaultScenario: Sendable, CustomStringConvertible {
       version: nil, phase: nil, writes: [delete]),
     FaultScenario(
       description: "moved alias", before: [[rest, chat("@champion")]],
-      change: { ControllerWorld.setVersions($0, champion: 2) }, version: "2",
+      change: { ControllerEnvironment.setVersions($0, champion: 2) }, version: "2",
       phase: .inSync, writes: [put]),
     FaultScenario(
       description: "settings", after: [rest, chat("1", extra: "  tags: {team: support}")], version: "1",
@@ -133,7 +133,7 @@ struct FaultScenario: Sendable, CustomStringConvertible {
       prepare: { $0.foreignEdit("chat", config: asManifest("1"), tags: ["owner": "somebody"]) },
       after: [rest, chat("2")], version: "2", phase: .inSync, writes: [patch, put]),
     FaultScenario(
-      description: "drift reverted", change: { $0.foreignEdit("chat", config: ControllerWorld.config("2")) },
+      description: "drift reverted", change: { $0.foreignEdit("chat", config: ControllerEnvironment.config("2")) },
       version: "1", phase: .inSync, writes: [put]),
     FaultScenario(
       description: "tags reverted",

@@ -32,36 +32,36 @@ package struct RandomFaultRun: Sendable {
 
   /// A fleet at rest, half of the endpoints. In the new manifests the first ones are gone, the next have a version that
   /// fails, the next one that works, some stay unchanged, and half are new.
-  private func rig() async throws -> ControllerRig {
-    var habits = WorkspaceHabits()
-    habits.keepsPendingAfterFailure = true
-    let workspace = WorkspaceDouble(habits: habits)
-    ControllerWorld.setVersions(workspace)
-    workspace.foreignEdit("stranger", config: ControllerWorld.config("1"), tags: ["owner": "somebody"])
+  private func harness() async throws -> ControllerHarness {
+    var behaviors = WorkspaceBehaviors()
+    behaviors.keepsPendingAfterFailure = true
+    let workspace = WorkspaceDouble(behaviors: behaviors)
+    ControllerEnvironment.setVersions(workspace)
+    workspace.foreignEdit("stranger", config: ControllerEnvironment.config("1"), tags: ["owner": "somebody"])
     for _ in 0..<3 { _ = try await workspace.provider.observe("stranger") }
-    let chance = Mutex(Dice(seed: 7))
-    let rig = ControllerRig(
-      ControllerWorld(workspace, try HistoryStore.passing()),
+    let chance = Mutex(SeededGenerator(seed: 7))
+    let harness = ControllerHarness(
+      ControllerEnvironment(workspace, try HistoryStore.passing()),
       ControllerOptions(fleet: "test", prune: true, interval: .seconds(600), writeBudget: nil),
       chance: { chance.withLock { Double($0.next(below: 1000)) / 1000 } })
-    rig.source.set(manifests(0..<(51 * unit)) { _ in "1" }, commit: "before")
-    guard try await rig.settle() else { throw Unsettled() }
+    harness.source.set(manifests(0..<(51 * unit)) { _ in "1" }, commit: "before")
+    guard try await harness.settle() else { throw Unsettled() }
     workspace.forgetCalls()
-    rig.source.set(
+    harness.source.set(
       manifests(unit..<(101 * unit)) { $0 < 3 * unit ? "3" : $0 < 31 * unit ? "2" : "1" }, commit: "after")
-    rig.noticeChange()
-    return rig
+    harness.reportChange()
+    return harness
   }
 
   private struct Unsettled: Error {}
 
   /// The required final state of each endpoint: what is live, its tags, and its status.
-  private func goal(_ rig: ControllerRig, _ names: some Sequence<String>) async throws -> [String: [String]] {
+  private func goal(_ harness: ControllerHarness, _ names: some Sequence<String>) async throws -> [String: [String]] {
     let statuses = Dictionary(
-      await rig.controller.fleetStatus.endpoints.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+      await harness.controller.fleetStatus.endpoints.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     return Dictionary(
       uniqueKeysWithValues: names.map { name in
-        let live = rig.world.workspace.endpoint(name)
+        let live = harness.environment.workspace.endpoint(name)
         let status = statuses[name].map { "\($0.phase) \($0.reason?.rawValue ?? "")" } ?? "none"
         return (name, [live?.active?.config.words() ?? "none", "\(live?.tags ?? [:])", status])
       })
@@ -69,22 +69,22 @@ package struct RandomFaultRun: Sendable {
 
   /// Returns the findings: a fault may cost calls, at most two and a half times as many, and nothing else.
   package func run() async throws -> Findings {
-    let calm = try await rig()
-    let start = calm.world.now
+    let calm = try await harness()
+    let start = calm.environment.now
     guard try await calm.settle() else { throw Unsettled() }
-    let calmCalls = calm.world.workspace.calls.count
+    let calmCalls = calm.environment.workspace.calls.count
     let goal = try await goal(calm, names)
 
-    let rough = try await rig()
-    let stranger = rough.world.workspace.text(of: "stranger")
-    let faults = RandomFaults(rough.world, share: 1 / 3, seed: 42)
+    let rough = try await harness()
+    let stranger = rough.environment.workspace.text(of: "stranger")
+    let faults = RandomFaults(rough.environment, share: 1 / 3, seed: 42)
     faults.begin()
     var missing = Set(names)
-    while !missing.isEmpty, rough.world.now < start + .seconds(6 * 3600) {
+    while !missing.isEmpty, rough.environment.now < start + .seconds(6 * 3600) {
       try await rough.run(for: .seconds(5))
       for (name, state) in try await self.goal(rough, missing) where state == goal[name] { missing.remove(name) }
     }
-    let (calls, took) = (rough.world.workspace.calls.count, rough.world.now - start)
+    let (calls, took) = (rough.environment.workspace.calls.count, rough.environment.now - start)
     let ratio = Double(calls * 100 / calmCalls) / 100
     let summary =
       "random faults: \(calmCalls) calls without faults, \(calls) with \(faults.counts.values.reduce(0, +)) of them, "
@@ -99,18 +99,18 @@ package struct RandomFaultRun: Sendable {
       faults.counts.count == 10 && faults.counts.values.allSatisfy { $0 > 5 * unit }, "too few faults: \(faults.counts)"
     )
 
-    rough.world.workspace.setPlan { _, _ in nil }
+    rough.environment.workspace.setPlan { _, _ in nil }
     try await rough.run(for: rough.options.interval * 1.3)
     let wanted = try await calm.ending(of: names)
     let found = try await rough.ending(of: names)
     require(wanted.count { $0.contains("status: inSync") } == 98 * unit, "not every good config is in sync")
     require(wanted.count { $0.contains("status: held quarantined") } == 2 * unit, "not every bad config is held")
-    let difference = ControllerRig.difference(found, from: wanted)
+    let difference = ControllerHarness.difference(found, from: wanted)
     require(difference.isEmpty, "\(difference.count) lines: \(difference.prefix(20).joined(separator: "\n"))")
     // Nothing that had landed was sent again, and nothing that existed was taken for absent.
-    let landed = { (rig: ControllerRig) in rig.world.workspace.landed.map(\.description).sorted() }
+    let landed = { (harness: ControllerHarness) in harness.environment.workspace.landed.map(\.description).sorted() }
     require(landed(rough) == landed(calm), "other writes landed than without faults")
-    require(rough.world.workspace.text(of: "stranger") == stranger, "another fleet changed")
+    require(rough.environment.workspace.text(of: "stranger") == stranger, "another fleet changed")
     return Findings(summary: summary, problems: problems)
   }
 }

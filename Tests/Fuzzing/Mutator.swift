@@ -18,37 +18,41 @@ package struct Mutator: Sendable {
 
   /// The input with this index: an example after up to eight changes.
   package func input(_ index: Int, seed: UInt64) -> [UInt8] {
-    var dice = Dice(seed: seed &+ UInt64(index) &* 0x2545_F491_4F6C_DD1D)
-    var bytes = pick(examples, &dice)
-    for _ in 0..<dice.next(below: 9) { change(&bytes, &dice) }
+    var generator = SeededGenerator(seed: seed &+ UInt64(index) &* 0x2545_F491_4F6C_DD1D)
+    var bytes = pick(examples, &generator)
+    for _ in 0..<generator.next(below: 9) { change(&bytes, &generator) }
     return bytes.count > longest ? Array(bytes[..<longest]) : bytes
   }
 
-  private func change(_ bytes: inout [UInt8], _ dice: inout Dice) {
-    let place = dice.next(below: bytes.count + 1)
-    switch dice.next(below: 9) {
-    case 0: bytes.insert(contentsOf: pick(tokens, &dice), at: place)
-    case 1: bytes.replaceSubrange(range(from: place, in: bytes, &dice), with: pick(tokens, &dice))
-    case 2: bytes.removeSubrange(range(from: place, in: bytes, &dice))
-    case 3: bytes.insert(contentsOf: bytes[range(from: place, in: bytes, &dice)], at: dice.next(below: bytes.count + 1))
-    case 4: bytes.insert(UInt8(truncatingIfNeeded: dice.next()), at: place)
-    case 5 where place < bytes.count: bytes[place] ^= 1 << UInt8(dice.next(below: 8))
-    case 6 where dice.next(below: 4) == 0: bytes.removeSubrange(place...)
+  private func change(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
+    let place = generator.next(below: bytes.count + 1)
+    switch generator.next(below: 9) {
+    case 0: bytes.insert(contentsOf: pick(tokens, &generator), at: place)
+    case 1: bytes.replaceSubrange(range(from: place, in: bytes, &generator), with: pick(tokens, &generator))
+    case 2: bytes.removeSubrange(range(from: place, in: bytes, &generator))
+    case 3:
+      bytes.insert(
+        contentsOf: bytes[range(from: place, in: bytes, &generator)], at: generator.next(below: bytes.count + 1))
+    case 4: bytes.insert(UInt8(truncatingIfNeeded: generator.next()), at: place)
+    case 5 where place < bytes.count: bytes[place] ^= 1 << UInt8(generator.next(below: 8))
+    case 6 where generator.next(below: 4) == 0: bytes.removeSubrange(place...)
     case 7:
       // The head of this one and the tail of another.
-      let other = pick(examples, &dice)
-      bytes.replaceSubrange(place..., with: other[dice.next(below: other.count + 1)...])
-    case 8 where dice.next(below: 8) == 0:
+      let other = pick(examples, &generator)
+      bytes.replaceSubrange(place..., with: other[generator.next(below: other.count + 1)...])
+    case 8 where generator.next(below: 8) == 0:
       // Nesting.
-      let token = pick(tokens, &dice)
-      for _ in 0..<dice.next(below: 300) { bytes.insert(contentsOf: token, at: min(place, bytes.count)) }
+      let token = pick(tokens, &generator)
+      for _ in 0..<generator.next(below: 300) { bytes.insert(contentsOf: token, at: min(place, bytes.count)) }
     default: break
     }
   }
 
-  private func range(from place: Int, in bytes: [UInt8], _ dice: inout Dice) -> Range<Int> {
-    place..<(place + dice.next(below: min(32, bytes.count - place) + 1))
+  private func range(from place: Int, in bytes: [UInt8], _ generator: inout SeededGenerator) -> Range<Int> {
+    place..<(place + generator.next(below: min(32, bytes.count - place) + 1))
   }
 
-  private func pick(_ list: [[UInt8]], _ dice: inout Dice) -> [UInt8] { list[dice.next(below: list.count)] }
+  private func pick(_ list: [[UInt8]], _ generator: inout SeededGenerator) -> [UInt8] {
+    list[generator.next(below: list.count)]
+  }
 }

@@ -78,22 +78,22 @@ import Testing
   @Test(arguments: 0..<4)
   func `whichever process writes in whatever order, the cache equals the stored content`(seed: UInt64) async throws {
     try await withTemporaryDirectory { path in
-      var dice = Dice(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
+      var generator = SeededGenerator(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
       let stores = try (0..<2).map { _ in try HistoryStore.open(in: StateDirectory(path: path)) }
       let names = ["a", "b", "c"]
       let values = [config("0", ["LEVEL": "INFO"])]
       for step in 0..<120 {
-        let store = stores[dice.roll(2)]
-        let key = EndpointKey(host: key.host, name: names[dice.roll(3)])
-        switch dice.roll(4) {
+        let store = stores[generator.roll(2)]
+        let key = EndpointKey(host: key.host, name: names[generator.roll(3)])
+        switch generator.roll(4) {
         case 0:
-          let config = config("\(step)", dice.roll(2) == 0 ? ["LEVEL": "INFO"] : [:])
+          let config = config("\(step)", generator.roll(2) == 0 ? ["LEVEL": "INFO"] : [:])
           try await store.record([found(config)], of: key, at: at(0), values: values)
         case 1: try await store.record([.retried], of: key, at: at(0))
         case 2: try await store.note(HistoryEvent(at: at(0), what: "\(step)"), of: key)
         default:
-          let reader = stores[dice.roll(2)]
-          let offered = dice.roll(2) == 0 ? values : []
+          let reader = stores[generator.roll(2)]
+          let offered = generator.roll(2) == 0 ? values : []
           let truth =
             try await reader.memories(host: key.host, values: [key.name: offered])[key.name]?.get() ?? .nothing
           #expect(try await reader.memory(of: key, values: offered) == truth, "step \(step)")
@@ -126,7 +126,7 @@ import Testing
 }
 
 /// A small generator with a seed (xorshift64*), so that a failure can be reproduced.
-private struct Dice {
+private struct SeededGenerator {
   var state: UInt64
 
   mutating func roll(_ sides: Int) -> Int {

@@ -10,17 +10,17 @@ import Testing
     manifest(SideSettings(access: AccessSettings(mode: mode, grants: grants)))
   }
 
-  private func world(_ mode: AccessMode, _ wanted: [Grant], live grants: [Grant]) -> SettingsSimulator {
-    var world = SettingsSimulator.created(desired(mode, wanted))
-    world.grants = grants
-    return world
+  private func simulator(_ mode: AccessMode, _ wanted: [Grant], live grants: [Grant]) -> SettingsSimulator {
+    var simulator = SettingsSimulator.created(desired(mode, wanted))
+    simulator.grants = grants
+    return simulator
   }
 
   @Test func `additive access adds and changes the grants it names, and removes none`() {
     let others = [Grant(.user("boss@example.com"), .canManage), Grant(.servicePrincipal("app-1"), .canQuery)]
     let wanted = [support, Grant(.user("a@example.com"), .canManage)]
-    var world = world(.additive, wanted, live: others + [Grant(.user("a@example.com"), .canView)])
-    let decision = world.look(desired(.additive, wanted))
+    var simulator = simulator(.additive, wanted, live: others + [Grant(.user("a@example.com"), .canView)])
+    let decision = simulator.look(desired(.additive, wanted))
     #expect(
       decision.next == .call(.changeSetting(name: "chat", .grant(endpointID: "id", wanted.sorted()))))
     #expect(
@@ -29,16 +29,16 @@ import Testing
           "spec.access[group=support] none -> CanQuery [inPlace]",
           "spec.access[user=a@example.com] CanView -> CanManage [inPlace]",
         ])
-    #expect(world.settle(desired(.additive, wanted)).action == .none)
-    #expect(world.grants == (others + wanted).sorted())
-    #expect(world.settle(desired(.additive, [])).action == .none)
-    #expect(world.grants == (others + wanted).sorted(), "additive never removes")
+    #expect(simulator.settle(desired(.additive, wanted)).action == .none)
+    #expect(simulator.grants == (others + wanted).sorted())
+    #expect(simulator.settle(desired(.additive, [])).action == .none)
+    #expect(simulator.grants == (others + wanted).sorted(), "additive never removes")
   }
 
   @Test func `exact access removes other grants, and the deployer stays a manager`() {
     let stranger = Grant(.user("old@example.com"), .canManage)
-    var world = world(.exact, [support], live: [Grant(me, .canManage), stranger])
-    let decision = world.look(desired(.exact, [support]))
+    var simulator = simulator(.exact, [support], live: [Grant(me, .canManage), stranger])
+    let decision = simulator.look(desired(.exact, [support]))
     #expect(
       decision.next
         == .call(.changeSetting(name: "chat", .setAccess(endpointID: "id", [support, Grant(me, .canManage)].sorted()))))
@@ -46,15 +46,15 @@ import Testing
       decision.settingFields.map { "\($0.path) \($0.from ?? "none") -> \($0.to ?? "none")" } == [
         "spec.access[group=support] none -> CanQuery", "spec.access[user=old@example.com] CanManage -> none",
       ])
-    #expect(world.settle(desired(.exact, [support])).action == .none)
-    #expect(world.grants == [support, Grant(me, .canManage)].sorted())
+    #expect(simulator.settle(desired(.exact, [support])).action == .none)
+    #expect(simulator.grants == [support, Grant(me, .canManage)].sorted())
   }
 
   @Test func `a manifest cannot remove the deployer's own permission`() {
     let lower = [Grant(me, .canQuery), support]
-    var world = world(.exact, lower, live: [Grant(me, .canManage)])
-    #expect(world.settle(desired(.exact, lower)).action == .none)
-    #expect(world.grants == [Grant(me, .canManage), support].sorted())
+    var simulator = simulator(.exact, lower, live: [Grant(me, .canManage)])
+    #expect(simulator.settle(desired(.exact, lower)).action == .none)
+    #expect(simulator.grants == [Grant(me, .canManage), support].sorted())
   }
 
   @Test func `the creator counts as the deployer if the token's owner is unknown`() {
@@ -74,9 +74,9 @@ import Testing
   }
 
   @Test func `the endpoint id is the one of the current observation`() {
-    var world = world(.additive, [support], live: [])
-    world.live = live(v1, tags: world.live.tags, id: "made-again")
-    let decision = world.look(desired(.additive, [support]))
+    var simulator = simulator(.additive, [support], live: [])
+    simulator.live = live(v1, tags: simulator.live.tags, id: "made-again")
+    let decision = simulator.look(desired(.additive, [support]))
     #expect(decision.next == .call(.changeSetting(name: "chat", .grant(endpointID: "made-again", [support]))))
     #expect(decision.next.operation?.call == "PATCH /api/2.0/permissions/serving-endpoints/made-again")
   }
@@ -92,11 +92,11 @@ import Testing
   }
 
   @Test func `when the manifest drops access, the grants stay and the mark is removed`() {
-    var world = world(.exact, [support], live: [Grant(me, .canManage)])
-    world.settle(desired(.exact, [support]))
-    let before = world.grants
-    #expect(world.settle(manifest(SideSettings())).action == .none)
-    #expect(world.grants == before)
-    #expect(world.live.tags == mine)
+    var simulator = simulator(.exact, [support], live: [Grant(me, .canManage)])
+    simulator.settle(desired(.exact, [support]))
+    let before = simulator.grants
+    #expect(simulator.settle(manifest(SideSettings())).action == .none)
+    #expect(simulator.grants == before)
+    #expect(simulator.live.tags == mine)
   }
 }

@@ -53,9 +53,9 @@ import Testing
         tags[FleetTags.manages] = marks.value
         var observed = PlanningTests.live(v1, tags: tags)
         observed.settings = settings
-        var world = SettingsSimulator(observed)
-        world.grants = [Grant(.user("ci@example.com"), .canManage), Grant(.group("others"), .canQuery)]
-        return world
+        var simulator = SettingsSimulator(observed)
+        simulator.grants = [Grant(.user("ci@example.com"), .canManage), Grant(.group("others"), .canQuery)]
+        return simulator
       }
     }
   }
@@ -63,12 +63,12 @@ import Testing
   @Test func `every state converges, and then nothing is left to do on any machine`() {
     for settings in Self.wanted {
       for start in Self.worlds {
-        var world = start
-        let end = world.settle(manifest(settings))
+        var simulator = start
+        let end = simulator.settle(manifest(settings))
         #expect(end.action == .none, "\(settings) from \(start.live.settings as Any): \(end)")
-        #expect(world.now == start.now, "no waiting")
-        #expect(world.calls.count <= 9)
-        let elsewhere = SettingsSimulator.looking(at: world)
+        #expect(simulator.now == start.now, "no waiting")
+        #expect(simulator.calls.count <= 9)
+        let elsewhere = SettingsSimulator.looking(at: simulator)
         let again = elsewhere.look(manifest(settings))
         #expect(again.action == .none && again.next == .rest && again.operations.isEmpty)
         #expect(again.settingFields.isEmpty && again.tagPatch.isEmpty)
@@ -78,12 +78,12 @@ import Testing
 
   @Test func `a diff is empty exactly when there are no calls, and every call has its field`() {
     for settings in Self.wanted {
-      for world in Self.worlds {
-        let decision = world.look(manifest(settings))
+      for simulator in Self.worlds {
+        let decision = simulator.look(manifest(settings))
         let changes = decision.operations.filter { $0.kind != .tags }
         #expect(changes.isEmpty == decision.settingFields.isEmpty)
         #expect((decision.action == .none) == (changes.isEmpty && decision.tagPatch.isEmpty))
-        #expect(world.look(manifest(settings)) == decision, "deciding again decides the same")
+        #expect(simulator.look(manifest(settings)) == decision, "deciding again decides the same")
         for field in decision.settingFields { #expect(field.from != field.to) }
         #expect(Set(decision.settingFields.map(\.path)).count == decision.settingFields.count)
       }
@@ -94,9 +94,9 @@ import Testing
     for settings in Self.wanted {
       for start in Self.worlds {
         let marked = ManagedSettings(tags: start.live.tags).parts
-        var world = start
-        world.settle(manifest(settings))
-        let (before, after) = (start.live.settings?.gateway, world.live.settings?.gateway)
+        var simulator = start
+        simulator.settle(manifest(settings))
+        let (before, after) = (start.live.settings?.gateway, simulator.live.settings?.gateway)
         if settings.gateway?.rateLimits == nil, !marked.contains(.rateLimits) {
           #expect(before?.rateLimits ?? [] == after?.rateLimits ?? [])
         }
@@ -107,10 +107,10 @@ import Testing
           #expect(before?.inferenceTable == after?.inferenceTable)
         }
         if settings.telemetry == nil, !marked.contains(.telemetry) {
-          #expect(start.live.settings?.telemetry == world.live.settings?.telemetry)
+          #expect(start.live.settings?.telemetry == simulator.live.settings?.telemetry)
         }
         if settings.access?.mode != .exact {
-          #expect(Set(start.grants).isSubset(of: world.grants))
+          #expect(Set(start.grants).isSubset(of: simulator.grants))
         }
       }
     }
@@ -126,10 +126,10 @@ import Testing
         SideSettings(gateway: GatewaySettings(rateLimits: limits), access: AccessSettings(mode: .exact, grants: grants))
       )
     }
-    var world = SettingsSimulator(live(v1))
-    world.settle(desired(limits, grants))
-    world.grants.reverse()
-    #expect(world.look(desired(limits.reversed(), grants.reversed())).action == .none)
+    var simulator = SettingsSimulator(live(v1))
+    simulator.settle(desired(limits, grants))
+    simulator.grants.reverse()
+    #expect(simulator.look(desired(limits.reversed(), grants.reversed())).action == .none)
   }
 
   @Test(arguments: [
@@ -140,10 +140,10 @@ import Testing
     observed.settings = ObservedSettings(
       gateway: GatewaySettings(rateLimits: [sixtyCalls], usageTracking: true),
       notifications: NotificationSettings(onUpdateFailure: ["a@example.com"]))
-    var world = SettingsSimulator(observed)
-    world.settle(manifest(SideSettings()))
-    #expect(world.kinds.allSatisfy { $0 == .tags })
-    #expect(world.live.settings == observed.settings)
+    var simulator = SettingsSimulator(observed)
+    simulator.settle(manifest(SideSettings()))
+    #expect(simulator.kinds.allSatisfy { $0 == .tags })
+    #expect(simulator.live.settings == observed.settings)
   }
 
   @Test func `the mark fits in a tag value, and a mark of a later version stays`() {
@@ -158,9 +158,9 @@ import Testing
 
 extension SettingsSimulator {
   /// Another machine, without a history.
-  static func looking(at world: SettingsSimulator) -> SettingsSimulator {
-    var other = SettingsSimulator(world.live)
-    other.grants = world.grants
+  static func looking(at simulator: SettingsSimulator) -> SettingsSimulator {
+    var other = SettingsSimulator(simulator.live)
+    other.grants = simulator.grants
     return other
   }
 }

@@ -12,18 +12,18 @@ import Testing
 
   @Test
   func `a manifest with every setting is applied in the order tags, gateway, notifications, telemetry, access`() {
-    var world = SettingsSimulator(live(v1))
-    let decision = world.settle(manifest(everything))
+    var simulator = SettingsSimulator(live(v1))
+    let decision = simulator.settle(manifest(everything))
     #expect(decision.action == .none)
-    #expect(world.kinds == [.tags, .gateway, .notifications, .telemetry, .access, .tags])
+    #expect(simulator.kinds == [.tags, .gateway, .notifications, .telemetry, .access, .tags])
     #expect(
-      world.calls.map(\.call) == [
+      simulator.calls.map(\.call) == [
         "PATCH /api/2.0/serving-endpoints/chat/tags", "PUT /api/2.0/serving-endpoints/chat/ai-gateway",
         "PATCH /api/2.0/serving-endpoints/chat/notifications", "PATCH /api/2.0/serving-endpoints/chat/telemetry-config",
         "PATCH /api/2.0/permissions/serving-endpoints/id", "PATCH /api/2.0/serving-endpoints/chat/tags",
       ])
     #expect(
-      world.live.tags[FleetTags.manages]
+      simulator.live.tags[FleetTags.manages]
         == "gateway.rateLimits,gateway.usageTracking,gateway.inferenceTable,notifications,"
         + "telemetry=\(everything.telemetry?.digest.description ?? ""),access")
   }
@@ -35,19 +35,19 @@ import Testing
         "POST /api/2.0/serving-endpoints", "PATCH /api/2.0/serving-endpoints/chat/telemetry-config",
         "PATCH /api/2.0/permissions/serving-endpoints/{id}",
       ])
-    var world = SettingsSimulator.created(manifest(everything))
-    #expect(world.live.tags[FleetTags.manages]?.contains("gateway.rateLimits") == true)
-    #expect(world.settle(manifest(everything)).action == .none)
-    #expect(world.kinds == [.telemetry, .access, .tags])
+    var simulator = SettingsSimulator.created(manifest(everything))
+    #expect(simulator.live.tags[FleetTags.manages]?.contains("gateway.rateLimits") == true)
+    #expect(simulator.settle(manifest(everything)).action == .none)
+    #expect(simulator.kinds == [.telemetry, .access, .tags])
   }
 
   @Test func `nothing is set before the tag marks the endpoint as the fleet's`() {
-    var world = SettingsSimulator(live(v1))
-    world.refusals[.tags] = "tag policy"
-    let decision = world.settle(manifest(everything))
+    var simulator = SettingsSimulator(live(v1))
+    simulator.refusals[.tags] = "tag policy"
+    let decision = simulator.settle(manifest(everything))
     #expect(decision.action == .hold)
     #expect(decision.reason.code == .refused)
-    #expect(world.kinds == [.tags])
+    #expect(simulator.kinds == [.tags])
   }
 
   @Test func `no setting is changed while a rollout is open or in progress`() {
@@ -99,13 +99,14 @@ import Testing
 
   @Test func `a table in use is switched off under its old names before it gets new ones`() {
     let renamed = InferenceTable(catalog: "main", schema: "other", tableNamePrefix: "chat")
-    var world = SettingsSimulator(live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "gateway.inferenceTable"]))
-    world.live.settings = ObservedSettings(gateway: GatewaySettings(inferenceTable: table))
+    var simulator = SettingsSimulator(
+      live(v1, tags: [FleetTags.fleet: "f", FleetTags.manages: "gateway.inferenceTable"]))
+    simulator.live.settings = ObservedSettings(gateway: GatewaySettings(inferenceTable: table))
     let desired = manifest(SideSettings(gateway: GatewaySettings(inferenceTable: renamed)))
-    #expect(fields(world.look(desired)) == ["spec.gateway.inferenceTable.schema logs -> other"])
-    #expect(world.look(desired).operations.map(\.kind) == [.gateway, .gateway])
-    #expect(world.settle(desired).action == .none)
-    let sent = world.calls.compactMap { call -> InferenceTable? in
+    #expect(fields(simulator.look(desired)) == ["spec.gateway.inferenceTable.schema logs -> other"])
+    #expect(simulator.look(desired).operations.map(\.kind) == [.gateway, .gateway])
+    #expect(simulator.settle(desired).action == .none)
+    let sent = simulator.calls.compactMap { call -> InferenceTable? in
       if case .changeSetting(_, .gateway(let gateway)) = call { gateway.inferenceTable } else { nil }
     }
     let off = InferenceTable(catalog: "main", schema: "logs", tableNamePrefix: "chat", enabled: false)
@@ -137,22 +138,22 @@ import Testing
   ])
   func `equivalent gateway settings are not a difference`(sameness: Sameness) {
     let desired = manifest(SideSettings(gateway: sameness.wanted))
-    var world = SettingsSimulator.created(desired)
-    world.live.settings = ObservedSettings(gateway: sameness.live)
-    let decision = world.look(desired)
+    var simulator = SettingsSimulator.created(desired)
+    simulator.live.settings = ObservedSettings(gateway: sameness.live)
+    let decision = simulator.look(desired)
     #expect(decision.action == .none)
     #expect(decision.settingFields.isEmpty)
   }
 
   @Test func `settings of a previous manifest are removed, also without history, and settings of others stay`() {
-    var world = SettingsSimulator(live(v1))
+    var simulator = SettingsSimulator(live(v1))
     let before = SideSettings(
       gateway: GatewaySettings(rateLimits: [sixtyCalls], inferenceTable: table),
       notifications: NotificationSettings(onUpdateSuccess: ["a@example.com"]),
       telemetry: TelemetrySettings(logsTable: "a.b.c"))
-    world.settle(manifest(before))
-    world.live.settings?.gateway?.usageTracking = true
-    var elsewhere = SettingsSimulator(world.live)
+    simulator.settle(manifest(before))
+    simulator.live.settings?.gateway?.usageTracking = true
+    var elsewhere = SettingsSimulator(simulator.live)
     let decision = elsewhere.look(manifest(SideSettings()))
     #expect(
       fields(decision) == [
@@ -171,75 +172,76 @@ import Testing
   // MARK: - Failures
 
   @Test func `a refused setting needs attention, and stops neither the others nor a rollout`() {
-    var world = SettingsSimulator(live(v1))
-    world.refusals[.gateway] = "AI Gateway is not supported for this endpoint"
-    let decision = world.settle(manifest(everything))
+    var simulator = SettingsSimulator(live(v1))
+    simulator.refusals[.gateway] = "AI Gateway is not supported for this endpoint"
+    let decision = simulator.settle(manifest(everything))
     #expect(decision.action == .hold)
     #expect(decision.reason.code == .refused)
     #expect(decision.reason.needsPerson)
     #expect(decision.reason.detail.contains("AI Gateway is not supported for this endpoint"))
-    #expect(world.kinds.filter { $0 == .gateway }.count == 1)
-    #expect(Set(world.kinds).isSuperset(of: [.tags, .notifications, .telemetry, .access]))
+    #expect(simulator.kinds.filter { $0 == .gateway }.count == 1)
+    #expect(Set(simulator.kinds).isSuperset(of: [.tags, .notifications, .telemetry, .access]))
 
     let next = DesiredEndpoint(name: "chat", config: v2.config, sideSettings: everything)
-    var memory = world.memory
+    var memory = simulator.memory
     memory.revisions = revisions((v1, .good))
-    let rollout = decided(next, world.seen(next), memory, at: world.now)
+    let rollout = decided(next, simulator.seen(next), memory, at: simulator.now)
     #expect(rollout.next.word == "open update")
 
     var other = everything
     other.gateway = GatewaySettings(usageTracking: true)
-    #expect(world.look(manifest(other)).next.word == "set gateway", "other content does not wait")
+    #expect(simulator.look(manifest(other)).next.word == "set gateway", "other content does not wait")
   }
 
   @Test func `an accepted call without effect is sent again at growing intervals`() {
-    var world = SettingsSimulator.created(manifest(SideSettings(gateway: GatewaySettings(usageTracking: true))))
-    world.live.settings = nil
+    var simulator = SettingsSimulator.created(manifest(SideSettings(gateway: GatewaySettings(usageTracking: true))))
+    simulator.live.settings = nil
     let desired = manifest(SideSettings(gateway: GatewaySettings(usageTracking: true)))
-    let first = world.look(desired)
+    let first = simulator.look(desired)
     guard case .call(let operation) = first.next else {
       Issue.record("\(first.next)")
       return
     }
     var delays: [Duration] = []
     for _ in 0..<3 {
-      world.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: world.now))
-      let decision = world.look(desired)
+      simulator.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: simulator.now))
+      let decision = simulator.look(desired)
       guard case .wait(let pause) = decision.next else {
         Issue.record("\(decision.next)")
         return
       }
       #expect(decision.reason.code == .retrying)
       delays.append(pause)
-      world.now = world.now + pause
-      #expect(world.look(desired).next == .call(operation))
+      simulator.now = simulator.now + pause
+      #expect(simulator.look(desired).next == .call(operation))
     }
     #expect(delays == [.seconds(15), .seconds(30), .seconds(60)])
-    world.now = world.now + .seconds(2 * 3600)
-    world.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: world.now))
-    #expect(world.look(desired).next == .wait(.seconds(15)), "hours later it counts as new")
+    simulator.now = simulator.now + .seconds(2 * 3600)
+    simulator.memory.apply(.received(.accepted(id: nil, version: nil), operation, at: simulator.now))
+    #expect(simulator.look(desired).next == .wait(.seconds(15)), "hours later it counts as new")
   }
 
   @Test func `an outage of one kind of setting does not stop the others`() {
-    var world = SettingsSimulator(live(v1))
+    var simulator = SettingsSimulator(live(v1))
     var settings = everything
     settings.access = nil
-    world.settle(manifest(SideSettings(tags: settings.tags)))
+    simulator.settle(manifest(SideSettings(tags: settings.tags)))
     let desired = manifest(settings)
-    world.memory.apply(
+    simulator.memory.apply(
       .received(
-        .accepted(id: nil, version: nil), world.look(desired).next.operation ?? .delete(name: ""), at: world.now))
-    if let tagging = world.look(desired).next.operation { _ = world.perform(tagging) }
-    guard let gateway = world.look(desired).next.operation else {
+        .accepted(id: nil, version: nil), simulator.look(desired).next.operation ?? .delete(name: ""), at: simulator.now
+      ))
+    if let tagging = simulator.look(desired).next.operation { _ = simulator.perform(tagging) }
+    guard let gateway = simulator.look(desired).next.operation else {
       Issue.record("nothing to do")
       return
     }
-    world.memory.apply(.received(.unavailable("503", retryAfter: .seconds(40)), gateway, at: world.now))
-    #expect(world.look(desired).next.word == "set notifications")
-    let decision = world.settle(desired)
+    simulator.memory.apply(.received(.unavailable("503", retryAfter: .seconds(40)), gateway, at: simulator.now))
+    #expect(simulator.look(desired).next.word == "set notifications")
+    let decision = simulator.settle(desired)
     #expect(decision.action == .none)
-    #expect(world.kinds.last == .gateway || world.kinds.last == .tags)
-    #expect(world.now - now >= .seconds(40))
+    #expect(simulator.kinds.last == .gateway || simulator.kinds.last == .tags)
+    #expect(simulator.now - now >= .seconds(40))
   }
 
   // MARK: - Telemetry
@@ -254,10 +256,10 @@ import Testing
 
   @Test func `tables that the provider does not return are known from the tag, and drift of the others shows`() {
     let settings = SideSettings(telemetry: TelemetrySettings(logsTable: "a.b.c", samplingFraction: 0.5))
-    var world = SettingsSimulator(live(v1))
-    world.settle(manifest(settings))
-    #expect(world.kinds == [.tags, .telemetry, .tags])
-    var elsewhere = SettingsSimulator(world.live)
+    var simulator = SettingsSimulator(live(v1))
+    simulator.settle(manifest(settings))
+    #expect(simulator.kinds == [.tags, .telemetry, .tags])
+    var elsewhere = SettingsSimulator(simulator.live)
     #expect(elsewhere.look(manifest(settings)).action == .none)
     elsewhere.live.settings?.telemetry = ObservedTelemetry(profileID: "profile-1", samplingFraction: 0.1)
     #expect(fields(elsewhere.look(manifest(settings))).contains("spec.telemetry.samplingFraction 0.1 -> 0.5"))
@@ -287,8 +289,8 @@ import Testing
   @Test func `a profile that the manifest names is visible, so no memory is needed`() {
     var observed = live(v1)
     observed.settings = ObservedSettings(telemetry: ObservedTelemetry(profileID: "p"))
-    var world = SettingsSimulator(observed)
-    #expect(world.settle(manifest(SideSettings(telemetry: TelemetrySettings(profileID: "p")))).action == .none)
-    #expect(world.kinds == [.tags])
+    var simulator = SettingsSimulator(observed)
+    #expect(simulator.settle(manifest(SideSettings(telemetry: TelemetrySettings(profileID: "p")))).action == .none)
+    #expect(simulator.kinds == [.tags])
   }
 }

@@ -4,13 +4,13 @@ import TestKit
 import Testing
 
 @Suite struct ProviderContractTests {
-  private static func workspace(_ change: (inout WorkspaceHabits) -> Void = { _ in }) -> WorkspaceDouble {
-    var habits = WorkspaceHabits()
-    change(&habits)
-    let workspace = WorkspaceDouble(habits: habits)
-    workspace.setFate(.ready(polls: 2), model: "a.b.m", version: "1")
-    workspace.setFate(.ready(polls: 3), model: "a.b.m", version: "2")
-    workspace.setFate(.fails(polls: 2, message: "CUDA out of memory"), model: "a.b.m", version: "3")
+  private static func workspace(_ change: (inout WorkspaceBehaviors) -> Void = { _ in }) -> WorkspaceDouble {
+    var behaviors = WorkspaceBehaviors()
+    change(&behaviors)
+    let workspace = WorkspaceDouble(behaviors: behaviors)
+    workspace.setBehavior(.ready(polls: 2), model: "a.b.m", version: "1")
+    workspace.setBehavior(.ready(polls: 3), model: "a.b.m", version: "2")
+    workspace.setBehavior(.fails(polls: 2, message: "CUDA out of memory"), model: "a.b.m", version: "3")
     return workspace
   }
 

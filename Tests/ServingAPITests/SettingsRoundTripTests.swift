@@ -15,8 +15,8 @@ import Testing
 
   private static let orders: [WorkspaceOrder] = [.asSent, .alphabetical, .descending, .random(seed: 11)]
 
-  private func workspace(_ habits: WorkspaceHabits) async throws -> WorkspaceDouble {
-    let workspace = WorkspaceDouble(habits: habits)
+  private func workspace(_ behaviors: WorkspaceBehaviors) async throws -> WorkspaceDouble {
+    let workspace = WorkspaceDouble(behaviors: behaviors)
     _ = try await workspace.provider.create(
       "e", config: Self.config, tags: [:],
       creation: CreationSettings(description: "For support.", budgetPolicy: "b-1", routeOptimized: true),
@@ -36,9 +36,9 @@ import Testing
 
   @Test(arguments: orders)
   func `settings in a create are read back as they were sent, in any order`(order: WorkspaceOrder) async throws {
-    var habits = WorkspaceHabits()
-    habits.order = order
-    let settings = try #require(try await settled(workspace(habits)).settings)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.order = order
+    let settings = try #require(try await settled(workspace(behaviors)).settings)
     #expect(settings.gateway?.rateLimits == Self.gateway.rateLimits)
     #expect(settings.gateway?.usageTracking == true)
     #expect(settings.gateway?.inferenceTable == Self.gateway.inferenceTable)
@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test func `settings are replaced, switched off and removed each by its own call`() async throws {
-    let workspace = try await workspace(WorkspaceHabits())
+    let workspace = try await workspace(WorkspaceBehaviors())
     let provider = workspace.provider
     var gateway = try #require(try await settled(workspace).settings?.gateway)
     gateway.usageTracking = false
@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test func `telemetry waits for the update's end, comes back as a profile, and can be removed`() async throws {
-    let workspace = try await workspace(WorkspaceHabits())
+    let workspace = try await workspace(WorkspaceBehaviors())
     let provider = workspace.provider
     let tables = TelemetrySettings(logsTable: "main.t.logs", metricsTable: "main.t.metrics", samplingFraction: 0.5)
     _ = try await provider.updateConfig(
@@ -85,9 +85,9 @@ import Testing
 
   @Test(arguments: orders)
   func `grants are added to the others, or replace them`(order: WorkspaceOrder) async throws {
-    var habits = WorkspaceHabits()
-    habits.order = order
-    let workspace = try await workspace(habits)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.order = order
+    let workspace = try await workspace(behaviors)
     let provider = workspace.provider
     let id = try await settled(workspace).id
     let deployer = Principal.user("deployer@example.com")
@@ -110,9 +110,9 @@ import Testing
 
   @Test(arguments: [true, false])
   func `concurrency is read back, whatever size is shown with it`(isNamed: Bool) async throws {
-    var habits = WorkspaceHabits()
-    habits.namesSizeBesideConcurrency = isNamed
-    let workspace = WorkspaceDouble(habits: habits)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.namesSizeBesideConcurrency = isNamed
+    let workspace = WorkspaceDouble(behaviors: behaviors)
     let wanted = EndpointConfig(entities: [
       ServedEntity(entityName: "a.b.m", entityVersion: "1", concurrency: ProvisionedConcurrency(min: 4, max: 8))
     ])
@@ -125,9 +125,9 @@ import Testing
   }
 
   @Test func `an endpoint with only blank settings has none`() async throws {
-    var habits = WorkspaceHabits()
-    habits.writesNullForEmpty = true
-    let workspace = WorkspaceDouble(habits: habits)
+    var behaviors = WorkspaceBehaviors()
+    behaviors.writesNullForEmpty = true
+    let workspace = WorkspaceDouble(behaviors: behaviors)
     _ = try await workspace.provider.create("e", config: Self.config, tags: [:])
     #expect(try await settled(workspace).settings == nil)
     workspace.change { $0.writesNullForEmpty = false }

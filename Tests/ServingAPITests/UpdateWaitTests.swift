@@ -25,7 +25,7 @@ import Testing
 
   /// An update from version 4 to the announced version 5.
   @Test(arguments: [
-    (observed(active: (5, new), update: .notUpdating), UpdateWait.Judgement.done, "active and ready"),
+    (observed(active: (5, new), update: .notUpdating), UpdateWait.Evaluation.done, "active and ready"),
     (observed(active: (5, new), .notReady, update: .notUpdating), .waiting([:]), "active, not ready"),
     (
       observed(active: (5, new), .unknown("NEARLY"), update: .notUpdating), .waiting([:]),
@@ -56,15 +56,15 @@ import Testing
     (.absent, .vanished, "deleted"),
   ])
   func `an observation is judged by the announced version`(
-    observed: Observed, expected: UpdateWait.Judgement, what: String
+    observed: Observed, expected: UpdateWait.Evaluation, what: String
   ) {
-    #expect(UpdateWait(announcedVersion: 5, wanted: Self.new).judge(observed) == expected)
+    #expect(UpdateWait(announcedVersion: 5, wanted: Self.new).evaluate(observed) == expected)
   }
 
   @Test func `without an announced version, the config's content decides`() {
     let wait = UpdateWait(announcedVersion: nil, wanted: Self.new)
-    #expect(wait.judge(Self.observed(active: (5, Self.new), update: .notUpdating)) == .done)
-    #expect(wait.judge(Self.observed(active: (5, Self.old), update: .notUpdating)) == .waiting([:]))
+    #expect(wait.evaluate(Self.observed(active: (5, Self.new), update: .notUpdating)) == .done)
+    #expect(wait.evaluate(Self.observed(active: (5, Self.old), update: .notUpdating)) == .waiting([:]))
   }
 
   @Test func `checks become less frequent, up to every ten seconds`() {

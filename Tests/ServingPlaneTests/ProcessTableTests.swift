@@ -14,7 +14,7 @@ import Testing
     let other = ProcessTable.Identity(pid: own.pid, startTicks: own.startTicks + 1)
     #expect(!ProcessTable.isAlive(other))
     // No process has an id above pid_max.
-    #expect(ProcessTable.look(1 << 30) == .gone)
+    #expect(ProcessTable.inspect(1 << 30) == .gone)
   }
 
   @Test

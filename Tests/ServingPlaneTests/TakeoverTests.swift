@@ -134,7 +134,7 @@ struct TakeoverTests {
       let before = try servers(data)
       for _ in 0..<3 {
         var channel: TakeoverChannel? = try await knock(data)
-        let number = Predecessor.protocolNumber + (death == .withAnotherProtocol ? 1 : 0)
+        let number = PreviousPlane.protocolNumber + (death == .withAnotherProtocol ? 1 : 0)
         try channel?.send(.hello, ["protocol": .int(number), "version": "9.9", "pid": 1])
         _ = try await channel?.receive(.hello, within: .seconds(60))
         if death == .afterReady || death == .afterTake { try channel?.send(.ready) }

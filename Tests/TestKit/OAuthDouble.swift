@@ -11,7 +11,7 @@ internal import Synchronization
 /// Every token that it issues, and every secret that it knows, contains ``mark``, so that a test can search for them.
 package final class OAuthDouble: Sendable {
   /// How such a front behaves.
-  package struct Habits: Sendable {
+  package struct Behaviors: Sendable {
     /// The lifetime of a token, and the value of `expires_in`.
     package var lifetime: Duration = .seconds(3600)
     /// Whether responses contain `expires_in`.
@@ -35,7 +35,7 @@ package final class OAuthDouble: Sendable {
   package static let identity = "sesame.identity.token"
 
   private struct State {
-    var habits: Habits
+    var behaviors: Behaviors
     var requests: [HTTPRequest] = []
     var planned: [ScriptedTransport.Answer] = []
     var ends: [String: Duration] = [:]
@@ -48,10 +48,10 @@ package final class OAuthDouble: Sendable {
   private let timing: TestTiming
   private let workspace: Transport
 
-  package init(timing: TestTiming, habits: Habits = Habits(), before workspace: @escaping Transport) {
+  package init(timing: TestTiming, behaviors: Behaviors = Behaviors(), before workspace: @escaping Transport) {
     self.timing = timing
     self.workspace = workspace
-    state = Mutex(State(habits: habits))
+    state = Mutex(State(behaviors: behaviors))
   }
 
   /// The requests to the front itself: documents, tokens, identities.
@@ -74,8 +74,8 @@ package final class OAuthDouble: Sendable {
       let path = request.apiPath
       if request.url.contains("identity.example.com") { return await answer(identity(request), to: request) }
       if path.contains("/.well-known/") { return await answer(document(path, request), to: request) }
-      if path == state.withLock(\.habits.tokenPath) { return try await sell(request) }
-      guard isLetIn(request) else { return await answer(state.withLock(\.habits.refusal), to: request) }
+      if path == state.withLock(\.behaviors.tokenPath) { return try await sell(request) }
+      guard isLetIn(request) else { return await answer(state.withLock(\.behaviors.refusal), to: request) }
       var request = request
       request.headers.removeAll { $0.name == "Authorization" }
       request.headers.append(HTTPField("Authorization", "Bearer dapi-secret-token"))
@@ -98,7 +98,7 @@ package final class OAuthDouble: Sendable {
   private func document(_ path: String, _ request: HTTPRequest) -> ScriptedTransport.Answer {
     state.withLock { state in
       state.requests.append(request)
-      return state.habits.documents[path].map { .answer(status: 200, body: $0) }
+      return state.behaviors.documents[path].map { .answer(status: 200, body: $0) }
         ?? .answer(status: 404, body: "<html><title>404</title></html>")
     }
   }
@@ -143,9 +143,9 @@ package final class OAuthDouble: Sendable {
     return state.withLock { state in
       state.sold += 1
       let token = "\(Self.mark)-access-token-\(state.sold)"
-      state.ends[token] = timing.elapsed + state.habits.lifetime
+      state.ends[token] = timing.elapsed + state.behaviors.lifetime
       var members: [String: JSONValue] = ["access_token": .string(token), "token_type": "Bearer"]
-      if state.habits.saysLifetime { members["expires_in"] = .int(state.habits.lifetime.components.seconds) }
+      if state.behaviors.saysLifetime { members["expires_in"] = .int(state.behaviors.lifetime.components.seconds) }
       return .json(.object(members))
     }
   }
@@ -173,7 +173,7 @@ package final class OAuthDouble: Sendable {
     guard case .answer(let status, let headers, let body, _) = answer else {
       return APIResponse(status: 500, body: ByteStream([]))
     }
-    let skew = state.withLock(\.habits.skew).components.seconds
+    let skew = state.withLock(\.behaviors.skew).components.seconds
     let date = HTTPField("Date", Self.date(timing.timing.secondsSince1970() + skew))
     return APIResponse(
       status: status, headers: HTTPHeaders(headers + [date]), effectiveURL: request.url,

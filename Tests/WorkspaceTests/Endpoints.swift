@@ -22,7 +22,7 @@ extension ServedEntity {
     environment: [String: String] = ["HF_TOKEN": "{{secrets/llm/hf}}"], traffic: Int = 100
   ) -> ServedEntity {
     ServedEntity(
-      name: name, entityName: ControllerWorld.model, entityVersion: version, workloadType: "GPU_MEDIUM",
+      name: name, entityName: ControllerEnvironment.model, entityVersion: version, workloadType: "GPU_MEDIUM",
       concurrency: concurrency, environment: environment, traffic: traffic)
   }
 }

@@ -21,7 +21,7 @@ enum NaiveDiff {
   }
 }
 
-extension WorkspaceRig {
+extension WorkspaceHarness {
   /// What such a tool would call drift after an apply, in the create's body and in that of the last config update.
   var naiveDrift: [String] {
     let shown = shown()

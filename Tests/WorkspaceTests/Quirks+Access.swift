@@ -30,45 +30,48 @@ extension Quirk {
       }
     },
     .removable(77, "Retry-After may be a date") { handling in
-      let rig = try WorkspaceRig()
+      let harness = try WorkspaceHarness()
       let date = handling == .inPlace ? "Thu, 01 Jan 2026 00:02:00 GMT" : "in two minutes"
-      rig.workspace.fail("GET", path: "/chat", with: .throttled(retryAfter: date))
-      let before = rig.world.now
-      _ = try await APIProvider(rig.client).observe("chat")
-      let waited = rig.world.now - before
+      harness.workspace.fail("GET", path: "/chat", with: .throttled(retryAfter: date))
+      let before = harness.environment.now
+      _ = try await APIProvider(harness.client).observe("chat")
+      let waited = harness.environment.now - before
       try require(waited >= .seconds(120), "waited \(waited)")
     },
     .removable(78, "a token expires during a wait") { handling in
-      let rig = try WorkspaceRig { $0.tokenLife = .seconds(5) }
-      rig.workspace.setFate(.readyAfter(.seconds(60)), model: ControllerWorld.model, version: "1")
-      rig.workspace.setPersonalToken("token-without-renewal", of: "deployer@example.com")
-      let environment = [
+      let harness = try WorkspaceHarness { $0.tokenLife = .seconds(5) }
+      harness.workspace.setBehavior(.readyAfter(.seconds(60)), model: ControllerEnvironment.model, version: "1")
+      harness.workspace.setPersonalToken("token-without-renewal", of: "deployer@example.com")
+      let variables = [
         "DATABRICKS_HOST": "https://workspace.example.com", "DATABRICKS_CLIENT_ID": "setpoint-client",
         "DATABRICKS_CLIENT_SECRET": "client-secret-of-a-test",
       ]
       let resolver = TargetResolver(
-        environment: environment, readFile: { _ throws(TargetError) in nil },
+        environment: variables, readFile: { _ throws(TargetError) in nil },
         findPlanes: { () throws(TargetError) in LocalPlanes() })
       let access = handling == .inPlace ? try resolver.resolve() : .test
       if handling == .takenOut {
-        rig.workspace.setPlan { number, _ in number > 3 ? .tokenExpired : nil }
+        harness.workspace.setPlan { number, _ in number > 3 ? .tokenExpired : nil }
       }
-      let client = ServingClient(access, version: "test", transport: rig.workspace.transport, timing: rig.timing)
+      let client = ServingClient(
+        access, version: "test", transport: harness.workspace.transport, timing: harness.timing)
       let reconciler = Reconciler(
-        provider: APIProvider(client), history: rig.world.history, options: .rig, servable: { _ in },
-        now: { rig.world.now })
-      let fleet = ControllerWorld.fleet(.chat("1"))
-      let result = await rig.world.converge(["chat"], of: fleet, reconciler, ConvergenceLimits(timeout: .seconds(600)))
-        .first
+        provider: APIProvider(client), history: harness.environment.history, options: .harness, servable: { _ in },
+        now: { harness.environment.now })
+      let fleet = ControllerEnvironment.fleet(.chat("1"))
+      let result = await harness.environment.converge(
+        ["chat"], of: fleet, reconciler, ConvergenceLimits(timeout: .seconds(600))
+      )
+      .first
       try require(result?.isInSync == true, "\(result.map { "\($0.ending)" } ?? "nothing was done")")
-      try require(rig.workspace.issuedTokens > 5, "only \(rig.workspace.issuedTokens) tokens were requested")
+      try require(harness.workspace.issuedTokens > 5, "only \(harness.workspace.issuedTokens) tokens were requested")
     },
     .checked(79, "a login page may have status 200") {
       for page in [WorkspaceDouble.Fault.loginPage, .privateLink] {
-        let rig = try WorkspaceRig()
-        rig.workspace.setPlan { _, _ in page }
+        let harness = try WorkspaceHarness()
+        harness.workspace.setPlan { _, _ in page }
         do {
-          _ = try await APIProvider(rig.client).list()
+          _ = try await APIProvider(harness.client).list()
           throw QuirkViolation(description: "\(page) was read as a list")
         } catch let error as ServingError {
           try require(error.kind == .permissionDenied, "\(page) is \(error.kind)")
@@ -80,7 +83,7 @@ extension Quirk {
   /// The reason why these settings are refused.
   private static func refusal(_ environment: [String: String]) -> String {
     let resolver = TargetResolver(
-      environment: environment, readFile: { _ throws(TargetError) in nil },
+      environment: variables, readFile: { _ throws(TargetError) in nil },
       findPlanes: { () throws(TargetError) in LocalPlanes() }
     )
     do throws(TargetError) {

@@ -9,13 +9,13 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
   let name: String
   /// The section or quirk of docs/serving-api.md.
   let contract: String
-  let turnOn: @Sendable (WorkspaceRig) -> Void
+  let turnOn: @Sendable (WorkspaceHarness) -> Void
   /// How the endpoint is sized.
   var concurrency: ProvisionedConcurrency?
 
   init(
     _ name: String, _ contract: String, concurrency: ProvisionedConcurrency? = nil,
-    _ turnOn: @escaping @Sendable (WorkspaceRig) -> Void
+    _ turnOn: @escaping @Sendable (WorkspaceHarness) -> Void
   ) {
     self.name = name
     self.contract = contract
@@ -23,36 +23,36 @@ struct WorkspaceSwitch: Sendable, CustomTestStringConvertible {
     self.turnOn = turnOn
   }
 
-  /// One of the double's habits.
+  /// One of the double's behaviors.
   static func habit(
     _ name: String, _ contract: String, concurrency: ProvisionedConcurrency? = nil,
-    _ change: @escaping @Sendable (inout WorkspaceHabits) -> Void
+    _ change: @escaping @Sendable (inout WorkspaceBehaviors) -> Void
   ) -> WorkspaceSwitch {
     WorkspaceSwitch(name, contract, concurrency: concurrency) { $0.workspace.change(change) }
   }
 
   /// The first attempt of each create and config update fails.
   static func eachWrite(
-    _ name: String, _ contract: String, _ fault: @escaping @Sendable (WorkspaceRig) -> WorkspaceDouble.Fault
+    _ name: String, _ contract: String, _ fault: @escaping @Sendable (WorkspaceHarness) -> WorkspaceDouble.Fault
   ) -> WorkspaceSwitch {
-    WorkspaceSwitch(name, contract) { rig in
+    WorkspaceSwitch(name, contract) { harness in
       let isSecond = Mutex(false)
-      rig.workspace.setPlan { [weak rig] _, call in
-        guard let rig, call.isRollout else { return nil }
+      harness.workspace.setPlan { [weak harness] _, call in
+        guard let harness, call.isRollout else { return nil }
         let fails = isSecond.withLock { second in
           second.toggle()
           return second
         }
-        return fails ? fault(rig) : nil
+        return fails ? fault(harness) : nil
       }
     }
   }
 
   /// The read that follows a create or a config update fails.
   static func lookAfterWrite(_ name: String, _ contract: String, _ fault: WorkspaceDouble.Fault) -> WorkspaceSwitch {
-    WorkspaceSwitch(name, contract) { rig in
+    WorkspaceSwitch(name, contract) { harness in
       let isArmed = Mutex(false)
-      rig.workspace.setPlan { _, call in
+      harness.workspace.setPlan { _, call in
         isArmed.withLock { armed in
           if call.isRollout {
             armed = true
@@ -119,9 +119,10 @@ extension WorkspaceSwitch {
     .habit("a deleted name is taken for a while", "Q35") { $0.nameLingers = 2 },
     .habit("reads lag behind", "A") { $0.staleReads = 1 },
     .habit("two writes per minute", "6.3") { $0.writeLimit = WriteLimit(2, per: .seconds(60)) },
-    WorkspaceSwitch("rollouts take 40 minutes", "2.5") { rig in
+    WorkspaceSwitch("rollouts take 40 minutes", "2.5") { harness in
       for version in ["1", "2"] {
-        rig.workspace.setFate(.readyAfter(.seconds(2400)), model: WorkspaceRig.World.model, version: version)
+        harness.workspace.setBehavior(
+          .readyAfter(.seconds(2400)), model: WorkspaceHarness.Environment.model, version: version)
       }
     },
   ]

@@ -11,9 +11,9 @@ internal import TestKit
 @main
 struct Soak {
   private let fleet: SoakFleet
-  private let rig: ControllerRig
+  private let harness: ControllerHarness
   private let faults: RandomFaults
-  private var dice = Dice(seed: 11)
+  private var generator = SeededGenerator(seed: 11)
   /// What to undo, and when.
   private var reverts: [(minute: Int, endpoint: Int, version: Int)] = []
   private var faultyUntil: Int?
@@ -39,13 +39,13 @@ struct Soak {
     fleet = try SoakFleet(in: directory, endpoints: endpoints)
     let workspace = WorkspaceDouble()
     fleet.register(in: workspace)
-    let world = ControllerWorld(workspace, try HistoryStore.open(in: StateDirectory(path: directory.state)))
+    let environment = ControllerEnvironment(workspace, try HistoryStore.open(in: StateDirectory(path: directory.state)))
     // The write budget of a workspace: an edit a minute stays far below it, a thousand creations do not.
     let options = ControllerOptions(fleet: "test", interval: .seconds(600), writeBudget: nil)
-    rig = ControllerRig(
-      world, options, source: TestSource(DirectorySource(paths: [directory.manifests], warn: { _ in })),
+    harness = ControllerHarness(
+      environment, options, source: TestSource(DirectorySource(paths: [directory.manifests], warn: { _ in })),
       chance: fleet.chance)
-    faults = RandomFaults(world, share: 0.5, seed: 5)
+    faults = RandomFaults(environment, share: 0.5, seed: 5)
   }
 
   /// - Returns: what is wrong at the end, in words.
@@ -55,26 +55,26 @@ struct Soak {
     var early: Int?
     for minute in 0..<(hours * 60) {
       if minute > 10 { try change(minute) }
-      try await rig.run(for: .seconds(60))
+      try await harness.run(for: .seconds(60))
       guard (minute + 1) % 120 == 0 else { continue }
-      rig.world.workspace.forgetCalls()
+      harness.environment.workspace.forgetCalls()
       let memory = Self.residentBytes()
       if early == nil { early = memory }
-      print("soak: hour \((minute + 1) / 60): \(memory >> 20) MB resident, \(words(rig.queue.figures))")
+      print("soak: hour \((minute + 1) / 60): \(memory >> 20) MB resident, \(words(harness.queue.metrics))")
       // Visible at once, also through a pipe.
       fflush(nil)
     }
     try await calmDown()
-    let (memory, figures) = (Self.residentBytes(), rig.queue.figures)
+    let (memory, metrics) = (Self.residentBytes(), harness.queue.metrics)
     let ratio = Double(memory * 1000 / max(1, early ?? memory)) / 1000
     print(
       "soak: \(hours) h, \(fleet.count) endpoints, \(fleet.edits) edits, \(fleet.failures) failing ones, "
-        + "\(faults.counts.values.reduce(0, +)) faults of the provider, \(figures.adds) looks; \(words(figures)); "
+        + "\(faults.counts.values.reduce(0, +)) faults of the provider, \(metrics.adds) looks; \(words(metrics)); "
         + "\(memory >> 20) MB resident, \(ratio) of what it was after 2 h; in \((clock.now - begun).components.seconds) s"
     )
     var problems = await misplaced()
-    if figures.depth > 0 || figures.running > 0 || figures.failing > 0 {
-      problems.append("the queue is not empty: \(words(figures))")
+    if metrics.depth > 0 || metrics.running > 0 || metrics.failing > 0 {
+      problems.append("the queue is not empty: \(words(metrics))")
     }
     if ratio > 1.1 { problems.append("memory grew to \(ratio) of what it was after 2 h") }
     return problems
@@ -83,13 +83,13 @@ struct Soak {
   /// One edit per minute; every ten minutes something fails.
   private mutating func change(_ minute: Int) throws {
     if let until = faultyUntil, until <= minute {
-      rig.world.workspace.setPlan { _, _ in nil }
+      harness.environment.workspace.setPlan { _, _ in nil }
       faultyUntil = nil
     }
     for revert in reverts where revert.minute == minute { try fleet.edit(revert.endpoint, to: revert.version) }
     reverts.removeAll { $0.minute <= minute }
-    var endpoint = dice.next(below: fleet.count)
-    while reverts.contains(where: { $0.endpoint == endpoint }) { endpoint = dice.next(below: fleet.count) }
+    var endpoint = generator.next(below: fleet.count)
+    while reverts.contains(where: { $0.endpoint == endpoint }) { endpoint = generator.next(below: fleet.count) }
     switch minute % 20 {
     case 0:
       reverts.append((minute + 10, endpoint, fleet.version(of: endpoint)))
@@ -98,33 +98,35 @@ struct Soak {
       faults.begin()
       faultyUntil = minute + 1
       fallthrough
-    default: try fleet.edit(endpoint, to: dice.next(below: SoakFleet.versions) + 1)
+    default: try fleet.edit(endpoint, to: generator.next(below: SoakFleet.versions) + 1)
     }
-    rig.noticeChange()
+    harness.reportChange()
   }
 
   /// Nothing fails and nobody edits any more.
   private mutating func calmDown() async throws {
-    rig.world.workspace.setPlan { _, _ in nil }
+    harness.environment.workspace.setPlan { _, _ in nil }
     for revert in reverts { try fleet.edit(revert.endpoint, to: revert.version) }
     reverts = []
-    rig.noticeChange()
+    harness.reportChange()
     // The longest step of the backoff, one interval, and the time to finish what is ready now.
-    try await rig.run(for: .seconds(300) + rig.options.interval * 1.2)
-    while rig.queue.figures.depth > 0 { try await rig.run(for: .milliseconds(1)) }
+    try await harness.run(for: .seconds(300) + harness.options.interval * 1.2)
+    while harness.queue.metrics.depth > 0 { try await harness.run(for: .milliseconds(1)) }
   }
 
   private func misplaced() async -> [String] {
-    let statuses = await rig.controller.fleetStatus.endpoints
-    let wrong = (0..<fleet.count).filter { rig.world.liveVersion(SoakFleet.name($0)) != "\(fleet.version(of: $0))" }
+    let statuses = await harness.controller.fleetStatus.endpoints
+    let wrong = (0..<fleet.count).filter {
+      harness.environment.liveVersion(SoakFleet.name($0)) != "\(fleet.version(of: $0))"
+    }
     let unsettled = statuses.filter { $0.phase != .inSync }.map { "\($0.name) is \($0.phase.words): \($0.why)" }
     return wrong.map { "\(SoakFleet.name($0)) is not at version \(fleet.version(of: $0))" } + unsettled
       + (statuses.count == fleet.count ? [] : ["\(statuses.count) endpoints have a status"])
   }
 
-  private static func residentBytes() -> Int { ProcessFigures.current()?.residentBytes ?? 0 }
+  private static func residentBytes() -> Int { ProcessMetrics.current()?.residentBytes ?? 0 }
 
-  private func words(_ figures: KeyQueue.Figures) -> String {
-    "\(figures.depth) ready, \(figures.running) running, \(figures.failing) failing, \(figures.waiting) waiting"
+  private func words(_ metrics: KeyQueue.Metrics) -> String {
+    "\(metrics.depth) ready, \(metrics.running) running, \(metrics.failing) failing, \(metrics.waiting) waiting"
   }
 }

@@ -46,20 +46,21 @@ final class SoakFleet {
 
   func register(in workspace: WorkspaceDouble) {
     workspace.setModel(
-      ControllerWorld.model,
+      ControllerEnvironment.model,
       versions: Dictionary(uniqueKeysWithValues: (1...Int64(Self.broken)).map { ($0, .ready) }))
-    workspace.setFate(.fails(message: "unsupported dtype"), model: ControllerWorld.model, version: "\(Self.broken)")
+    workspace.setBehavior(
+      .fails(message: "unsupported dtype"), model: ControllerEnvironment.model, version: "\(Self.broken)")
   }
 
   /// The jitter of intervals and backoff.
   var chance: @Sendable () -> Double {
-    let dice = SharedDice()
-    return { dice.chance() }
+    let generator = SharedGenerator()
+    return { generator.chance() }
   }
 
-  private final class SharedDice: Sendable {
-    private let dice = Mutex(Dice(seed: 3))
-    func chance() -> Double { dice.withLock { Double($0.next(below: 1000)) / 1000 } }
+  private final class SharedGenerator: Sendable {
+    private let generator = Mutex(SeededGenerator(seed: 3))
+    func chance() -> Double { generator.withLock { Double($0.next(below: 1000)) / 1000 } }
   }
 }
 

@@ -15,7 +15,7 @@ struct Serve {
     let model = "main.support.qwen3"
     workspace.setModel(
       model, versions: Dictionary(uniqueKeysWithValues: (1...5).map { ($0, .ready) }), aliases: ["champion": 2])
-    workspace.setFate(.fails(message: "CUDA out of memory"), model: model, version: "3")
+    workspace.setBehavior(.fails(message: "CUDA out of memory"), model: model, version: "3")
     workspace.change { $0.hasFoundationEndpoints = true }
     let server = WorkspaceServer(workspace: workspace, port: port.flatMap { Int($0) } ?? 0) { url in
       print(url)

@@ -65,9 +65,9 @@ struct ImportCommand: AsyncParsableCommand {
     }
     if !fromBundle.isEmpty {
       let file = try BundleFile(
-        files: fromBundle, target: target, variables: `var`, environment: Surroundings.current.environment)
+        files: fromBundle, target: target, variables: `var`, environment: CommandContext.current.environment)
       if let target = file.chosenTarget {
-        Surroundings.current.console.note("bundle target: \(target) (the default)")
+        CommandContext.current.console.note("bundle target: \(target) (the default)")
       }
       return declared(file.endpoints, file.skipped, file.findings, omissions: file.omissions)
     }
@@ -89,7 +89,7 @@ struct ImportCommand: AsyncParsableCommand {
       !asked.contains { $0.isCalled(name) } && !refused.contains { $0.name == name }
     }
     let results = asked.map { $0.outcome() }
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     let said = (findings + omissions + results.flatMap(\.1)).sorted { $0.location < $1.location }
     for line in FindingsText.lines(said, console.notesPalette) { console.note(line) }
     let outcomes = results.map(\.0) + refused + missing.map { .skipped(name: $0, why: "no file declares it") }

@@ -22,7 +22,7 @@ struct ImportReport {
   ///
   /// - Throws: an exit code of 1 if any endpoint is incomplete.
   func print() throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     for (index, manifest) in manifests.enumerated() {
       if index > 0 { try console.document("---\n") }
       try console.document(manifest.text)
@@ -34,24 +34,24 @@ struct ImportReport {
   ///
   /// - Throws: an ``ErrorReport`` if a file cannot be written; an exit code of 1 as above.
   func write(to directory: ManifestDirectory) throws {
-    for file in try directory.write(manifests) { try Surroundings.current.console.result(file) }
+    for file in try directory.write(manifests) { try CommandContext.current.console.result(file) }
     try conclude()
   }
 
   private func conclude() throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     for manifest in manifests {
       for variable in manifest.hiddenVariables {
         console.note("\(manifest.name): the value of \(variable) is not printed; store it as a secret")
       }
-      if !manifest.leftOut.isEmpty {
-        console.note("\(manifest.name): omitted: \(manifest.leftOut.joined(separator: ", "))")
+      if !manifest.omissions.isEmpty {
+        console.note("\(manifest.name): omitted: \(manifest.omissions.joined(separator: ", "))")
       }
       if !manifest.openFields.isEmpty {
         console.note("\(manifest.name): to complete by hand: \(manifest.openFields.joined(separator: ", "))")
       }
     }
-    var isWhole = isSourceWhole && manifests.allSatisfy { $0.openFields.isEmpty && $0.leftOut.isEmpty }
+    var isWhole = isSourceWhole && manifests.allSatisfy { $0.openFields.isEmpty && $0.omissions.isEmpty }
     var reserved: [String] = []
     for outcome in outcomes {
       switch outcome {

@@ -8,30 +8,30 @@ struct ImportedManifest: Sendable {
   /// Variables whose values are not in the text because their names or values look like credentials.
   let hiddenVariables: [String]
   /// Parts of the source that are not in the text, in the source's terms.
-  let leftOut: [String]
+  let omissions: [String]
   /// Fields that the user must add before the manifest can be used.
   let openFields: [String]
 
   /// Reads the text back, so that an import never differs from what `diff` sees.
   ///
-  /// - Throws: ``Unsayable`` if the text would be refused or read differently.
-  init(_ draft: ManifestDraft) throws(Unsayable) {
+  /// - Throws: ``UnsupportedEndpoint`` if the text would be refused or read differently.
+  init(_ draft: ManifestDraft) throws(UnsupportedEndpoint) {
     var draft = draft
     while let finding = Self.fault(of: draft) {
       let setting = finding.path.hasPrefix("spec.") ? finding.path.dropFirst("spec.".count) : ""
-      guard draft.leaveOut(setting: setting, because: finding.message) else {
-        throw Unsayable("\(finding.path): \(finding.message)")
+      guard draft.omit(setting: setting, because: finding.message) else {
+        throw UnsupportedEndpoint("\(finding.path): \(finding.message)")
       }
     }
     name = draft.name
     text = ManifestText.text(draft)
     hiddenVariables = draft.hiddenVariables
-    leftOut = draft.leftOut.map(\.what)
+    omissions = draft.omissions.map(\.what)
     openFields = []
     let desired = try? Self.read(text).manifests.first?.desired()
     guard let desired, desired.sideSettings == draft.settings,
       desired.config.isMet(by: draft.config) || !hiddenVariables.isEmpty
-    else { throw Unsayable("a manifest cannot reproduce its config and settings") }
+    else { throw UnsupportedEndpoint("a manifest cannot reproduce its config and settings") }
   }
 
   private static func read(_ text: String) -> ManifestSet { ManifestSet.read([("manifest", Array(text.utf8))]) }
@@ -44,7 +44,7 @@ struct ImportedManifest: Sendable {
   init(open draft: ManifestDraft, name: String, openFields: [String]) {
     self.name = name
     self.openFields = openFields
-    leftOut = draft.leftOut.map(\.what)
+    omissions = draft.omissions.map(\.what)
     text = ManifestText.text(draft)
     hiddenVariables = draft.hiddenVariables
   }

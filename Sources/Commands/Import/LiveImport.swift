@@ -18,7 +18,7 @@ enum LiveImport {
         return .skipped(name: name, why: "not found at \(connection.target.url)")
       }
       return try .manifest(ImportedManifest(await draft(live, connection.provider)))
-    } catch let error as Unsayable {
+    } catch let error as UnsupportedEndpoint {
       return .skipped(name: name, why: error.why)
     } catch let error as ServingError where error.kind == .permissionDenied {
       // The other endpoints may be readable.
@@ -47,7 +47,7 @@ extension ManifestDraft {
   /// equivalent and causes no change.
   fileprivate mutating func add(_ telemetry: ObservedTelemetry) {
     guard let profile = telemetry.profileID else {
-      return leaveOut("telemetry", "the API reports neither tables nor a profile")
+      return omit("telemetry", "the API reports neither tables nor a profile")
     }
     settings.telemetry = TelemetrySettings(samplingFraction: telemetry.samplingFraction, profileID: profile)
     telemetryRemarks = ["the API reports the profile, not its table names"]
@@ -64,12 +64,12 @@ extension ManifestDraft {
       let known = grants.filter { if case .unknown = $0.level { false } else { true } }
       if !known.isEmpty { settings.access = AccessSettings(grants: known) }
       for grant in grants where !known.contains(grant) {
-        leaveOut("the permission of \(grant.principal.description)", "its kind is unknown")
+        omit("the permission of \(grant.principal.description)", "its kind is unknown")
       }
     } catch let error as ServingError {
       // A plane has no permissions, and not every caller may read a workspace's.
       if !error.isMissingCall {
-        leaveOut("access", "permissions cannot be read: \(error.serverMessage)")
+        omit("access", "permissions cannot be read: \(error.serverMessage)")
       }
     } catch {
       // Canceled: the next call reports it.

@@ -25,7 +25,7 @@ struct ManifestDirectory {
         try Data(manifest.text.utf8).write(to: URL(filePath: file), options: replaces ? .atomic : .withoutOverwriting)
       }
     } catch {
-      throw ErrorReport("cannot write the manifests to \(path)", why: error.systemWords)
+      throw ErrorReport("cannot write the manifests to \(path)", why: error.systemMessage)
     }
     return files.map(\.path)
   }

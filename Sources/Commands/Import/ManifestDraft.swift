@@ -13,7 +13,7 @@ struct ManifestDraft: Sendable {
   var settings: SideSettings
   var isRetained = false
   /// Parts of the source that are not in the manifest.
-  private(set) var leftOut: [LeftOut] = []
+  private(set) var omissions: [Omission] = []
   /// Other comments above the document.
   var remarks: [String] = []
   /// Comments above the telemetry.
@@ -34,12 +34,12 @@ struct ManifestDraft: Sendable {
   /// - Parameters:
   ///   - endpoint: in the API's form.
   ///   - isOpen: whether members may be missing because the source leaves them open.
-  /// - Throws: ``Unsayable`` for an endpoint that a manifest cannot describe.
-  init(_ endpoint: WireEndpoint, from origin: Origin, isOpen: Bool = false) throws(Unsayable) {
+  /// - Throws: ``UnsupportedEndpoint`` for an endpoint that a manifest cannot describe.
+  init(_ endpoint: WireEndpoint, from origin: Origin, isOpen: Bool = false) throws(UnsupportedEndpoint) {
     self.origin = origin
     let wire = endpoint.config?.entities.isEmpty == false ? endpoint.config : endpoint.pendingConfig
     guard let wire, !wire.entities.isEmpty else {
-      throw Unsayable("it has no config to describe")
+      throw UnsupportedEndpoint("it has no config to describe")
     }
     for entity in wire.entities { try Self.refuse(entity, isOpen: isOpen) }
     let observed = endpoint.observed(as: "")
@@ -64,16 +64,16 @@ struct ManifestDraft: Sendable {
     return Set(variables.map(\.key)).sorted()
   }
 
-  private static func refuse(_ entity: WireServedEntity, isOpen: Bool) throws(Unsayable) {
+  private static func refuse(_ entity: WireServedEntity, isOpen: Bool) throws(UnsupportedEndpoint) {
     let members = entity.members
     func has(_ keys: [String]) -> Bool { keys.contains { members[$0].map { !$0.isNull && $0 != .int(0) } ?? false } }
-    if has(["external_model"]) { throw Unsayable("it serves an external model (\(entity.resolvedName))") }
+    if has(["external_model"]) { throw UnsupportedEndpoint("it serves an external model (\(entity.resolvedName))") }
     if has(["min_provisioned_throughput", "max_provisioned_throughput", "provisioned_model_units"]) {
-      throw Unsayable("it is sized by provisioned throughput (\(entity.resolvedName))")
+      throw UnsupportedEndpoint("it is sized by provisioned throughput (\(entity.resolvedName))")
     }
     guard !isOpen, (entity.entityVersion ?? "").isEmpty else { return }
     let name = [entity.entityName, entity.name].compactMap(\.self).first { !$0.isEmpty } ?? "a served entity"
-    throw Unsayable("\(name) has no version; it is a feature spec or a foundation model")
+    throw UnsupportedEndpoint("\(name) has no version; it is a feature spec or a foundation model")
   }
 
   /// Adds the parts of the gateway that are set, which are managed from now on; the rest is reported as omitted.
@@ -84,10 +84,10 @@ struct ManifestDraft: Sendable {
       rateLimits: gateway.rateLimits, usageTracking: gateway.usageTracking == true ? true : nil, inferenceTable: table)
     settings.gateway = written.isEmpty ? nil : written
     for key in gateway.other.keys.sorted() {
-      leaveOut("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting is kept")
+      omit("ai_gateway.\(key)", "a manifest has no field for it", live: "the live setting is kept")
     }
     if let table = gateway.inferenceTable, table.enabled, written.inferenceTable == nil {
-      leaveOut(
+      omit(
         "ai_gateway.inference_table_config", "it does not name a catalog and schema",
         live: "the live setting is kept")
     }
@@ -97,12 +97,13 @@ struct ManifestDraft: Sendable {
     for entity in wire.entities {
       let prefix = "served_entities[\(entity.resolvedName)]."
       guard member.hasPrefix(prefix) else { continue }
-      let item = LeftOut(String(member.dropFirst(prefix.count)), Self.noField, consequence(live: Self.notAdopted))
+      let item = Omission(String(member.dropFirst(prefix.count)), Self.noField, consequence(live: Self.notAdopted))
       entityRemarks[entity.resolvedName, default: []].append(item.comment)
-      leftOut.append(LeftOut("\(item.what) of \(entity.resolvedName)", item.why, item.consequence, isCommented: true))
+      omissions.append(
+        Omission("\(item.what) of \(entity.resolvedName)", item.why, item.consequence, isCommented: true))
       return
     }
-    leaveOut("config.\(member)", Self.noField, live: Self.notAdopted)
+    omit("config.\(member)", Self.noField, live: Self.notAdopted)
   }
 
   private static let noField = "a manifest has no field for it"
@@ -119,8 +120,8 @@ struct ManifestDraft: Sendable {
   ///   - what: its path, in the source's terms.
   ///   - why: a clause.
   ///   - live: the consequence for a live endpoint.
-  mutating func leaveOut(_ what: String, _ why: String, live: String = "it is kept") {
-    leftOut.append(LeftOut(what, why, consequence(live: live)))
+  mutating func omit(_ what: String, _ why: String, live: String = "it is kept") {
+    omissions.append(Omission(what, why, consequence(live: live)))
   }
 }
 
@@ -129,7 +130,7 @@ extension ManifestDraft {
   ///
   /// - Parameter path: the path in the spec, such as `notifications` or `tags.team`.
   /// - Returns: whether the setting exists.
-  mutating func leaveOut(setting path: Substring, because words: String) -> Bool {
+  mutating func omit(setting path: Substring, because words: String) -> Bool {
     let (field, key) = (path.prefix { $0.isLetter }, path.drop { $0 != "." }.dropFirst())
     switch field {
     case "tags":
@@ -144,7 +145,7 @@ extension ManifestDraft {
     case "budgetPolicy": settings.creation.budgetPolicy = nil
     default: return false
     }
-    leaveOut(String(field == "tags" ? path : field), "manifests do not accept it: \(words)")
+    omit(String(field == "tags" ? path : field), "manifests do not accept it: \(words)")
     return true
   }
 }
@@ -158,7 +159,7 @@ extension SideSettings {
 }
 
 /// A part of the source that is not in the manifest.
-struct LeftOut: Hashable, Sendable {
+struct Omission: Hashable, Sendable {
   let what: String
   let why: String
   /// The consequence.
@@ -178,7 +179,7 @@ struct LeftOut: Hashable, Sendable {
 }
 
 /// The reason why a manifest cannot describe an endpoint.
-struct Unsayable: Error {
+struct UnsupportedEndpoint: Error {
   /// One clause, to follow the endpoint's name and a colon.
   let why: String
 

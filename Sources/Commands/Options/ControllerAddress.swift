@@ -61,7 +61,7 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
     var bytes: [UInt8] = []
     for try await piece in response.body {
       bytes += piece
-      guard bytes.count <= Self.largestAnswer else {
+      guard bytes.count <= Self.largestResponse else {
         throw ErrorReport(
           "the server at this address is not a Setpoint controller", place: url,
           why: "its response is larger than 256 MiB")
@@ -70,5 +70,5 @@ struct ControllerAddress: ExpressibleByArgument, Hashable, Sendable {
     return (response.status, bytes)
   }
 
-  private static let largestAnswer = 256 << 20
+  private static let largestResponse = 256 << 20
 }

@@ -2,6 +2,6 @@
 enum FleetName {
   /// The value of `SETPOINT_FLEET`; nil if it is empty or not set.
   static var ofEnvironment: String? {
-    Surroundings.current.environment["SETPOINT_FLEET"].flatMap { $0.isEmpty ? nil : $0 }
+    CommandContext.current.environment["SETPOINT_FLEET"].flatMap { $0.isEmpty ? nil : $0 }
   }
 }

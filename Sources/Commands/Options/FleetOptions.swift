@@ -17,7 +17,7 @@ struct FleetOptions: ParsableArguments {
   init() {}
 
   func decisionOptions(fleet: String) -> DecisionOptions {
-    let environment = Surroundings.current.environment
+    let environment = CommandContext.current.environment
     let commit = sourceCommit ?? environment["GITHUB_SHA"] ?? environment["CI_COMMIT_SHA"]
     return DecisionOptions(
       fleet: fleet, adopt: adopt, prune: prune, allowRecreate: allowRecreate,

@@ -23,7 +23,7 @@ struct ManifestOptions: ParsableArguments {
     guard !paths.isEmpty else {
       throw ValidationError("Specify the manifests with -f FILE, -f DIR, or -f - for standard input.")
     }
-    let input = paths.contains(ManifestFiles.standardInput) ? try Surroundings.current.readInput() : []
+    let input = paths.contains(ManifestFiles.standardInput) ? try CommandContext.current.readInput() : []
     return ManifestFiles.read(paths, excluding: exclusion.patterns, standardInput: { input })
   }
 
@@ -64,7 +64,7 @@ struct ManifestOptions: ParsableArguments {
   }
 
   private static func report(_ findings: [Finding]) throws {
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     for line in FindingsText.lines(findings, console.notesPalette) { console.note(line) }
     let errors = findings.count { $0.severity == .error }
     guard errors == 0 else {

@@ -40,15 +40,15 @@ struct ProviderOptions: ParsableArguments {
   func connect(
     transport: Transport? = nil, retryPolicy: RetryPolicy? = nil, isSaid: Bool = true
   ) throws -> Connection {
-    let surroundings = Surroundings.current
-    let access = try TargetResolver.system(environment: surroundings.environment).resolve(host: host, profile: profile)
+    let context = CommandContext.current
+    let access = try TargetResolver.system(environment: context.environment).resolve(host: host, profile: profile)
     if isSaid {
-      surroundings.console.note(surroundings.console.notesPalette.paint("target: \(access.target)", .muted))
+      context.console.note(context.console.notesPalette.paint("target: \(access.target)", .muted))
     }
     return Connection(
       ServingClient(
-        access, version: SetpointVersion.number, transport: transport ?? surroundings.transport,
-        timing: surroundings.timing, retryPolicy: retryPolicy))
+        access, version: SetpointVersion.number, transport: transport ?? context.transport,
+        timing: context.timing, retryPolicy: retryPolicy))
   }
 }
 

@@ -21,17 +21,17 @@ struct RegistryOptions: ParsableArguments {
   func applied(
     to connection: Connection, transport: Transport? = nil, retryPolicy: RetryPolicy? = nil, isSaid: Bool = true
   ) throws -> Connection {
-    let surroundings = Surroundings.current
-    guard case .mlflow(let url, let source) = try choice(surroundings.environment) else { return connection }
+    let context = CommandContext.current
+    guard case .mlflow(let url, let source) = try choice(context.environment) else { return connection }
     if isSaid {
-      let palette = surroundings.console.notesPalette
-      surroundings.console.note(palette.paint("registry: MLflow at \(url) (\(source))", .muted))
+      let palette = context.console.notesPalette
+      context.console.note(palette.paint("registry: MLflow at \(url) (\(source))", .muted))
     }
     var connection = connection
     connection.versions = VersionResolver(
       MLflowServer(
-        url: url, source: source, credentials: try MLflowCredentials(environment: surroundings.environment),
-        version: SetpointVersion.number, transport: transport ?? surroundings.transport, timing: surroundings.timing,
+        url: url, source: source, credentials: try MLflowCredentials(environment: context.environment),
+        version: SetpointVersion.number, transport: transport ?? context.transport, timing: context.timing,
         retryPolicy: retryPolicy))
     return connection
   }

@@ -20,6 +20,6 @@ struct StateOptions: ParsableArguments {
 
   /// The state directory.
   var directory: StateDirectory {
-    get throws { try StateDirectory(named: state, environment: Surroundings.current.environment) }
+    get throws { try StateDirectory(named: state, environment: CommandContext.current.environment) }
   }
 }

@@ -15,25 +15,25 @@ struct WaitOptions: ParsableArguments {
   init() {}
 
   /// Converges the endpoint to its last requested state.
-  func converge(_ name: String, _ reconciler: Reconciler, _ undertaking: Undertaking) async throws -> ConvergenceResult?
+  func converge(_ name: String, _ reconciler: Reconciler, _ request: RequestedChange) async throws -> ConvergenceResult?
   {
-    await converge(name, try await reconciler.standing(name), reconciler, undertaking)
+    await converge(name, try await reconciler.standing(name), reconciler, request)
   }
 
   func converge(
-    _ name: String, _ fleet: DesiredFleet, _ reconciler: Reconciler, _ undertaking: Undertaking
+    _ name: String, _ fleet: DesiredFleet, _ reconciler: Reconciler, _ request: RequestedChange
   ) async -> ConvergenceResult? {
     let convergence = FleetConvergence(
-      limits: ConvergenceLimits(waits: !noWait, timeout: timeout?.duration), surroundings: Surroundings.current,
-      undertaking: undertaking, isReported: output == .text)
+      limits: ConvergenceLimits(waits: !noWait, timeout: timeout?.duration), context: CommandContext.current,
+      request: request, isReported: output == .text)
     return await convergence.run([name], of: fleet, reconciler).first
   }
 
   /// Prints the outcome, and throws if it is a failure.
-  func conclude(_ result: ConvergenceResult?, _ undertaking: Undertaking) throws {
+  func conclude(_ result: ConvergenceResult?, _ request: RequestedChange) throws {
     guard let result else { throw ExitCode(1) }
-    let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update, undertaking: undertaking)
-    let console = Surroundings.current.console
+    let outcome = EndpointOutcome(result, lastAction: result.calls.isEmpty ? nil : .update, request: request)
+    let console = CommandContext.current.console
     switch output {
     case .json: try console.json(outcome.document("EndpointResult", console.suggestions))
     case .text: for line in outcome.lines(console.outputPalette) { try console.result(line) }

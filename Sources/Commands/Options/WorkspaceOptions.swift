@@ -28,7 +28,7 @@ struct WorkspaceOptions: ParsableArguments {
   ///
   /// - Throws: a usage error for an override of an unknown rule.
   func rules() throws -> RuleBook {
-    let inherited = RuleBook.overrides(in: Surroundings.current.environment["SETPOINT_RULES"] ?? "")
+    let inherited = RuleBook.overrides(in: CommandContext.current.environment["SETPOINT_RULES"] ?? "")
     do throws(RuleFault) {
       return try RuleBook(overrides: inherited + rule)
     } catch {
@@ -46,13 +46,13 @@ struct WorkspaceOptions: ParsableArguments {
 
   /// Returns the workspace named by the environment; no provider is queried.
   func siteOfEnvironment() throws -> WorkspaceSite? {
-    let environment = Surroundings.current.environment
+    let environment = CommandContext.current.environment
     return try site(url: environment["DATABRICKS_HOST"] ?? "", named: environment["DATABRICKS_CLOUD"])
   }
 
   /// - Parameter named: the cloud from the environment or the profile.
   private func site(url: String, named: String?) throws -> WorkspaceSite? {
-    let environment = Surroundings.current.environment
+    let environment = CommandContext.current.environment
     let named = named.flatMap { $0.isEmpty ? nil : $0 }
     if cloud == nil, let named, Cloud(word: named) == nil {
       throw ValidationError("The cloud is \"\(named)\"; it must be aws, azure or gcp.")

@@ -27,12 +27,12 @@ struct FleetPreflight: Sendable {
   ///
   /// - Returns: the outcome if the endpoint must not be changed; nil: it may be.
   func admission(
-    _ name: String, limits: ConvergenceLimits, display: ProgressDisplay, surroundings: Surroundings
+    _ name: String, limits: ConvergenceLimits, display: ProgressDisplay, context: CommandContext
   ) async -> ConvergenceResult.Ending? {
     guard let item = pass.items.first(where: { $0.name == name }) else { return nil }
-    let now = surroundings.now
+    let now = context.now
     return await preflight.admission(
-      item, decision(item), limits: limits, now: { Timestamp(milliseconds: now()) }, sleep: surroundings.timing.sleep
+      item, decision(item), limits: limits, now: { Timestamp(milliseconds: now()) }, sleep: context.timing.sleep
     ) { event in
       switch event {
       case .found(let finding):

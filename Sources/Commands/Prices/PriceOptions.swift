@@ -22,11 +22,11 @@ struct PriceOptions: ParsableArguments {
     let bytes: [UInt8]
     do { bytes = Array(try Data(contentsOf: URL(filePath: prices))) } catch {
       throw ErrorReport(
-        "cannot read the price file \(prices)", why: error.systemWords,
+        "cannot read the price file \(prices)", why: error.systemMessage,
         next: "pass a price file; docs/hardware.md describes the format, examples/prices.yaml is an example")
     }
     let outcome = PriceFile.read(bytes, file: prices)
-    let console = Surroundings.current.console
+    let console = CommandContext.current.console
     for line in FindingsText.lines(outcome.findings, console.notesPalette) { console.note(line) }
     guard let list = outcome.prices else {
       throw ErrorReport(

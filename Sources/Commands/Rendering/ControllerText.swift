@@ -6,7 +6,7 @@ enum ControllerText {
   /// Returns a section of `describe`.
   static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
     var fields = [
-      ("Phase", palette.paint(status.standing, status.phase.tone) + ", since \(status.since.text())"),
+      ("Phase", palette.paint(status.standing, status.phase.style) + ", since \(status.since.text())"),
       ("Why", status.why), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, now) ?? ""),
       ("Commit", status.commit ?? ""),
     ]

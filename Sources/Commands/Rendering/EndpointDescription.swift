@@ -48,7 +48,7 @@ struct EndpointDescription {
       endpoint.lastUpdated > 0 ? "\(TimeText.instant(endpoint.lastUpdated)) (\(age) ago)" : "not reported"
     let fields: [(String, String)] = [
       ("Name", palette.paint(endpoint.name, .strong)), ("Target", target), ("ID", endpoint.id),
-      ("State", palette.paint(state.text, state.tone)), ("Why", endpoint.deploymentWords),
+      ("State", palette.paint(state.text, state.style)), ("Why", endpoint.deploymentWords),
       ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerWords)"), ("Creator", endpoint.creator ?? ""),
       ("Changed", changed), ("Protected", endpoint.isRetained ? "yes: its deletion policy is Retain" : ""),
       ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),

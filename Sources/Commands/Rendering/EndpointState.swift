@@ -4,7 +4,7 @@ internal import Planning
 /// The state of a live endpoint in a word or two (serving-api.md 2.2).
 struct EndpointState: Hashable, Sendable {
   let text: String
-  let tone: Tone
+  let style: TextStyle
 
   init(_ endpoint: ObservedEndpoint) {
     self.init(
@@ -14,18 +14,18 @@ struct EndpointState: Hashable, Sendable {
 
   init(readiness: Readiness, update: UpdateState, isEmpty: Bool = false) {
     switch (readiness, update) {
-    case (_, .notUpdating) where isEmpty: (text, tone) = ("Empty", .muted)
-    case (.ready, .notUpdating): (text, tone) = ("Ready", .good)
-    case (.ready, .inProgress): (text, tone) = ("Ready, updating", .changed)
-    case (.ready, .failed): (text, tone) = ("Ready, update failed", .warning)
-    case (.ready, .canceled): (text, tone) = ("Ready, update canceled", .warning)
-    case (.notReady, .notUpdating): (text, tone) = ("Not ready", .failed)
-    case (.notReady, .inProgress): (text, tone) = ("Updating", .changed)
-    case (.notReady, .failed): (text, tone) = ("Failed", .failed)
-    case (.notReady, .canceled): (text, tone) = ("Not ready, update canceled", .failed)
+    case (_, .notUpdating) where isEmpty: (text, style) = ("Empty", .muted)
+    case (.ready, .notUpdating): (text, style) = ("Ready", .good)
+    case (.ready, .inProgress): (text, style) = ("Ready, updating", .changed)
+    case (.ready, .failed): (text, style) = ("Ready, update failed", .warning)
+    case (.ready, .canceled): (text, style) = ("Ready, update canceled", .warning)
+    case (.notReady, .notUpdating): (text, style) = ("Not ready", .failed)
+    case (.notReady, .inProgress): (text, style) = ("Updating", .changed)
+    case (.notReady, .failed): (text, style) = ("Failed", .failed)
+    case (.notReady, .canceled): (text, style) = ("Not ready, update canceled", .failed)
     // States newer than this version are shown unchanged.
-    case (.unknown(let word), let update): (text, tone) = ("\(word), \(update.shown)", .warning)
-    case (let readiness, .unknown(let word)): (text, tone) = ("\(readiness.shown), \(word)", .warning)
+    case (.unknown(let word), let update): (text, style) = ("\(word), \(update.shown)", .warning)
+    case (let readiness, .unknown(let word)): (text, style) = ("\(readiness.shown), \(word)", .warning)
     }
   }
 }

@@ -14,7 +14,7 @@ enum ManifestText {
       ("apiVersion", .string(ManifestSchema.apiVersion)), ("kind", .string(ManifestSchema.kind)),
       ("metadata", .mapping(metadata)), ("spec", .mapping(spec(draft))),
     ]
-    let comments = draft.leftOut.filter { !$0.isCommented }.map(\.comment) + draft.remarks
+    let comments = draft.omissions.filter { !$0.isCommented }.map(\.comment) + draft.remarks
     return commented(comments, .mapping(document))
   }
 

@@ -1,7 +1,7 @@
 internal import Endpoints
 
 /// The meaning of a text; on a colour terminal, each meaning has a colour.
-package enum Tone: Sendable, CaseIterable {
+package enum TextStyle: Sendable, CaseIterable {
   case created
   case changed
   case removed
@@ -32,9 +32,9 @@ package struct Palette: Hashable, Sendable {
   package static let plain = Palette(isColoured: false)
 
   /// Marks a text with its meaning, as part of a line that is still to be printed.
-  package func paint(_ text: String, _ tone: Tone?) -> String {
-    guard isColoured, let tone, !text.isEmpty else { return text }
-    return PaintMark.begin(tone) + text + PaintMark.end
+  package func paint(_ text: String, _ style: TextStyle?) -> String {
+    guard isColoured, let style, !text.isEmpty else { return text }
+    return StyleMarker.begin(style) + text + StyleMarker.end
   }
 
   /// Returns a line as it is printed: marked texts get their colours, and all control characters are escaped.
@@ -42,10 +42,10 @@ package struct Palette: Hashable, Sendable {
     guard isColoured else { return Printable.line(line) }
     var result = ""
     var rest = line.unicodeScalars[...]
-    while let seal = rest.firstRange(of: PaintMark.seal) {
+    while let seal = rest.firstRange(of: StyleMarker.seal) {
       result += Printable.line(String(rest[..<seal.lowerBound]))
       rest = rest[seal.upperBound...]
-      if let code = rest.popFirst().flatMap(PaintMark.code) { result += "\u{1B}[\(code)m" }
+      if let code = rest.popFirst().flatMap(StyleMarker.code) { result += "\u{1B}[\(code)m" }
     }
     return result + Printable.line(String(rest))
   }
@@ -53,14 +53,14 @@ package struct Palette: Hashable, Sendable {
 
 /// The marks around a coloured text until it is printed. Data cannot contain them: each process generates new ones, so
 /// no outside text can colour our lines.
-private enum PaintMark {
+private enum StyleMarker {
   static let seal: [Unicode.Scalar] = (0..<5).compactMap { _ in Unicode.Scalar(UInt32.random(in: 0xF0000...0xFFFFD)) }
 
-  private static let tones = Array(Tone.allCases)
+  private static let styles = Array(TextStyle.allCases)
   private static let firstLetter = UInt32(UInt8(ascii: "a"))
 
-  static func begin(_ tone: Tone) -> String {
-    mark(firstLetter + UInt32(tones.firstIndex(of: tone) ?? 0))
+  static func begin(_ style: TextStyle) -> String {
+    mark(firstLetter + UInt32(styles.firstIndex(of: style) ?? 0))
   }
 
   static let end = mark(UInt32(UInt8(ascii: ".")))
@@ -69,7 +69,7 @@ private enum PaintMark {
   static func code(_ letter: Unicode.Scalar) -> String? {
     if letter == "." { return "0" }
     let index = Int(letter.value) - Int(firstLetter)
-    return tones.indices.contains(index) ? tones[index].code : nil
+    return styles.indices.contains(index) ? styles[index].code : nil
   }
 
   private static func mark(_ letter: UInt32) -> String {

@@ -37,9 +37,9 @@ package enum PlanText {
   private static func lines(
     _ change: EndpointChange, _ palette: Palette, remarks: [String], explain: Bool
   ) -> [String] {
-    let mark = palette.paint(change.action.mark, change.action.tone)
+    let mark = palette.paint(change.action.mark, change.action.style)
     let name = palette.paint(change.endpoint, .strong)
-    var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.tone))"]
+    var lines = ["\(mark) \(name): \(palette.paint(headline(change.action, change.reason), change.action.style))"]
     lines += indented(change.reason.detail, label: "")
     for remark in remarks { lines += indented(remark, label: "") }
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
@@ -135,7 +135,7 @@ extension PlanAction {
     }
   }
 
-  var tone: Tone? {
+  var style: TextStyle? {
     switch self {
     case .create: .created
     case .update, .adopt: .changed

@@ -34,7 +34,7 @@ package enum StatusText {
     guard count > 0 else { return "\(fleet): no endpoints" }
     let counts = status.counts
     let phases = Phase.inOrderOfInterest.reversed().compactMap { phase in
-      counts[phase].map { palette.paint("\($0) \(phase.words)", phase.tone) }
+      counts[phase].map { palette.paint("\($0) \(phase.words)", phase.style) }
     }
     return "\(fleet): \(count) endpoint\(count == 1 ? "" : "s"): \(phases.joined(separator: ", "))"
   }
@@ -77,7 +77,7 @@ package enum StatusText {
     for endpoint in status.endpoints.sorted(by: precedes) {
       let step = Table.Cell(next(endpoint, now) ?? "-")
       let cells: [Table.Cell] = [
-        Table.Cell(endpoint.name), Table.Cell(endpoint.standing, endpoint.phase.tone),
+        Table.Cell(endpoint.name), Table.Cell(endpoint.standing, endpoint.phase.style),
         Table.Cell(age(endpoint.since, now)), Table.Cell(endpoint.desired ?? "-"), Table.Cell(live(endpoint)),
       ]
       guard isWide else {
@@ -165,7 +165,7 @@ extension Phase {
 
   fileprivate var rank: Int { Self.inOrderOfInterest.firstIndex(of: self) ?? 0 }
 
-  var tone: Tone? {
+  var style: TextStyle? {
     switch self {
     case .inSync: .good
     case .creating, .updating, .adopting: .changed

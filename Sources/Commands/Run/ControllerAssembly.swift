@@ -13,31 +13,32 @@ struct ControllerAssembly {
   let services: [any Service]
 
   init(
-    _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, surroundings: Surroundings
+    _ command: RunCommand, _ connection: Connection, metrics: ControllerMetrics, log: Logger, context: CommandContext
   ) async throws {
-    let options = try command.rules.options(fleet: command.provider.fleet, environment: surroundings.environment)
+    let options = try command.rules.options(fleet: command.provider.fleet, environment: context.environment)
     let state = try command.state.directory
     let history = try HistoryStore.open(in: state)
     let pause = PauseFile(path: command.rules.pauseFile ?? state.file("paused"))
     let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    let timing = surroundings.timing
-    let notifier = try command.outlets.notifier(surroundings, metrics: metrics, log: log)
+    let timing = context.timing
+    let notifier = try command.outlets.notifier(context, metrics: metrics, log: log)
     let queue = KeyQueue(
       backoff: FleetController.backoff, now: timing.elapsed, chance: timing.jitter, sleep: timing.sleep)
     let versions = connection.versions
     let target = connection.target
     let (site, workspaceRules) = (try command.workspace.site(at: target), try command.workspace.rules())
     let isPlane = site == nil ? await connection.client.isPlane() : false
-    let source = JudgedSource(
-      try command.source.source(state: state, environment: surroundings.environment, log: log),
-      judge: { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) })
+    let source = ValidatedSource(
+      try command.source.source(state: state, environment: context.environment, log: log),
+      validate: { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) })
     let parts = ControllerParts(
       source: source,
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
-        now: { Timestamp(milliseconds: surroundings.now()) }),
-      pause: { pause.reason() }, notices: notifier ?? NoNotices(), metrics: metrics, log: log, alarm: timing.sleep,
+        now: { Timestamp(milliseconds: context.now()) }),
+      pause: { pause.reason() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
+      alarm: timing.sleep,
       elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
     let controller = FleetController(
       connection.gatingVersions(workspaceRules).reconciler(history, options.decision(commit: nil)), options, parts,
@@ -50,7 +51,7 @@ struct ControllerAssembly {
       try command.outlets.listenerSettings(state: state),
       ListenerCalls(
         controller, queue, standing, pause: pause, hook: try command.outlets.hook(), metrics: metrics,
-        options: options, wake: { waker.yield() }, now: surroundings.now),
+        options: options, wake: { waker.yield() }, now: context.now),
       log: log,
       onListening: { listening in
         log.info(

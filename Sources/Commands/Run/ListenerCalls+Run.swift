@@ -7,18 +7,18 @@ extension ListenerCalls {
   /// Creates the calls that the controller's listener serves.
   init(
     _ controller: FleetController, _ queue: KeyQueue, _ standing: LeadershipLog, pause: PauseFile,
-    hook: WebhookGate?, metrics: ControllerMetrics, options: ControllerOptions,
+    hook: WebhookReceiver?, metrics: ControllerMetrics, options: ControllerOptions,
     wake: @escaping @Sendable () -> Void, now: @escaping @Sendable () -> Int64
   ) {
     self.init(
       metrics: {
-        metrics.queue(queue.figures)
+        metrics.queue(queue.metrics)
         return metrics.text(now: Timestamp(milliseconds: now()))
       },
       health: {
         // A hanging controller does not answer here, and a probe without an answer fails.
         _ = await controller.isStopping
-        let longest = queue.figures.longestRunning
+        let longest = queue.metrics.longestRunning
         guard longest < options.runDeadline * 2 else {
           return Probe(isWell: false, "a reconciliation has been running for \(longest), twice its deadline")
         }
@@ -26,9 +26,9 @@ extension ListenerCalls {
       },
       readiness: { await Self.readiness(controller, standing) },
       status: { await controller.fleetStatus.json.text() },
-      hook: hook.map { gate in
+      hook: hook.map { receiver in
         { @Sendable call in
-          let answer = gate.answer(to: call)
+          let answer = receiver.answer(to: call)
           if case .accepted = answer { wake() }
           return answer
         }

@@ -54,12 +54,12 @@ struct OutletOptions: ParsableArguments {
     }
   }
 
-  func logger(_ surroundings: Surroundings) -> Logger {
+  func logger(_ context: CommandContext) -> Logger {
     let level: Logger.Level = verbose ? .debug : .info
     return Logger(label: "setpoint") { _ in
       switch logFormat {
-      case .text: ConsoleLog(console: surroundings.console, now: surroundings.now, logLevel: level)
-      case .json: JSONLog(console: surroundings.console, now: surroundings.now, logLevel: level)
+      case .text: ConsoleLog(console: context.console, now: context.now, logLevel: level)
+      case .json: JSONLog(console: context.console, now: context.now, logLevel: level)
       }
     }
   }
@@ -67,10 +67,10 @@ struct OutletOptions: ParsableArguments {
 
 extension OutletOptions {
   /// Nil: no notifications.
-  func notifier(_ surroundings: Surroundings, metrics: ControllerMetrics, log: Logger) throws -> WebhookNotifier? {
+  func notifier(_ context: CommandContext, metrics: ControllerMetrics, log: Logger) throws -> WebhookNotifier? {
     let address: @Sendable () -> WebhookURL
     if let notifyURLFile {
-      let last = LastWebhookURL(file: notifyURLFile, try Self.address(in: notifyURLFile), log: log)
+      let last = ReloadedWebhookURL(file: notifyURLFile, try Self.address(in: notifyURLFile), log: log)
       address = { last.current() }
     } else if let notifyURL {
       let url = try WebhookURL(notifyURL)
@@ -78,13 +78,13 @@ extension OutletOptions {
     } else {
       return nil
     }
-    var template = NoticeTemplate.standard
+    var template = NotificationTemplate.standard
     if let notifyTemplate {
-      template = try NoticeTemplate(
-        parsing: Array(try NamedFile.read(notifyTemplate, holding: "the template").utf8), file: notifyTemplate)
+      template = try NotificationTemplate(
+        parsing: Array(try ArgumentFile.read(notifyTemplate, holding: "the template").utf8), file: notifyTemplate)
     }
     return WebhookNotifier(
-      to: address, template: template, transport: surroundings.transport, timing: surroundings.timing,
+      to: address, template: template, transport: context.transport, timing: context.timing,
       log: log, record: { metrics.notified($0) })
   }
 
@@ -106,7 +106,7 @@ extension OutletOptions {
     guard let file = tokenFile(in: state) else { return settings }
     let isNamed = listenTokenFile != nil
     let read = { @Sendable in
-      isNamed ? try NamedFile.read(file, holding: "the listener's token") : try TokenFile.token(at: file)
+      isNamed ? try ArgumentFile.read(file, holding: "the listener's token") : try TokenFile.token(at: file)
     }
     // Errors are reported before anything starts; later, the file is read again for each call that needs it.
     _ = try isNamed ? read() : TokenFile.token(at: file) { try SecureRandom.token() }
@@ -117,20 +117,20 @@ extension OutletOptions {
   }
 
   /// Returns the check of a git host's calls; nil if there is no secret to check them with.
-  func hook() throws -> WebhookGate? {
+  func hook() throws -> WebhookReceiver? {
     guard let hookSecretFile else { return nil }
-    let read = { @Sendable in Array(try NamedFile.read(hookSecretFile, holding: "the webhook secret").utf8) }
+    let read = { @Sendable in Array(try ArgumentFile.read(hookSecretFile, holding: "the webhook secret").utf8) }
     _ = try read()
-    return WebhookGate(secret: read)
+    return WebhookReceiver(secret: read)
   }
 
   fileprivate static func address(in file: String) throws -> WebhookURL {
-    try WebhookURL(try NamedFile.read(file, holding: "the notification URL"))
+    try WebhookURL(try ArgumentFile.read(file, holding: "the notification URL"))
   }
 }
 
 /// The address in a file, read again for each use; if it cannot be read, the previous one stays in use.
-private final class LastWebhookURL: Sendable {
+private final class ReloadedWebhookURL: Sendable {
   private let file: String
   private let log: Logger
   private let last: Mutex<(url: WebhookURL, isTold: Bool)>

@@ -5,7 +5,7 @@ internal import ServiceLifecycle
 internal import ServingAPI
 internal import UnixSignals
 
-struct RunCommand: AsyncParsableCommand, OpenEnded {
+struct RunCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Continuously reconcile a fleet with its manifests.",
     discussion: """
@@ -33,19 +33,19 @@ struct RunCommand: AsyncParsableCommand, OpenEnded {
   }
 
   func run() async throws {
-    let surroundings = Surroundings.current
-    let log = outlets.logger(surroundings)
+    let context = CommandContext.current
+    let log = outlets.logger(context)
     let metrics = ControllerMetrics(
       version: SetpointVersion.number, fleet: provider.fleet, started: FleetPlan.now, concurrency: rules.concurrency)
     // The queue waits after a failure, so that one endpoint costs one call for each step of its back-off.
     // The log reports the provider in its own format.
-    let transport = metrics.counting(surroundings.transport)
+    let transport = metrics.counting(context.transport)
     let once = RetryPolicy(budget: .zero, unreachableBudget: .zero)
     let connection = try registry.applied(
       to: provider.connect(transport: transport, retryPolicy: once, isSaid: false), transport: transport,
       retryPolicy: once, isSaid: false)
     let assembly = try await ControllerAssembly(
-      self, connection, metrics: metrics, log: log, surroundings: surroundings)
+      self, connection, metrics: metrics, log: log, context: context)
     // Its own messages are about signals and services, which mean nothing to a user.
     let quiet = Logger(label: "setpoint.lifecycle") { _ in SwiftLogNoOpLogHandler() }
     // The last one is stopped first: the controller, so that probes answer and notifications are sent until it ends.

@@ -12,7 +12,7 @@ internal import UnixSignals
   internal import Glibc
 #endif
 
-struct ServeCommand: AsyncParsableCommand, OpenEnded {
+struct ServeCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Run the serving plane: endpoints on this machine's hardware.",
     discussion: """
@@ -48,15 +48,15 @@ struct ServeCommand: AsyncParsableCommand, OpenEnded {
 
   func run() async throws {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
-    LargeBlocks.goBackWhenFreed()
-    let surroundings = Surroundings.current
+    LargeAllocations.returnWhenFreed()
+    let context = CommandContext.current
     let log = Logger(label: "setpoint") { _ in
-      ConsoleLog(console: surroundings.console, now: surroundings.now, logLevel: verbose ? .debug : .info)
+      ConsoleLog(console: context.console, now: context.now, logLevel: verbose ? .debug : .info)
     }
-    let plane = PlaneService(try configuration(surroundings.environment), log: log) { listening in
-      for line in Self.greeting(listening) { surroundings.console.note(line) }
-      ServiceNotification.serving(surroundings.environment)
-      BackgroundStart.tellParent(surroundings.environment)
+    let plane = PlaneService(try configuration(context.environment), log: log) { listening in
+      for line in Self.greeting(listening) { context.console.note(line) }
+      ServiceNotification.serving(context.environment)
+      BackgroundStart.tellParent(context.environment)
     }
     try await Self.run(plane)
   }

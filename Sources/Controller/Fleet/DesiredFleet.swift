@@ -58,7 +58,7 @@ package struct DesiredFleet: Sendable {
   ) async throws -> DesiredFleet {
     let aliases = Array(Set(set.manifests.flatMap(\.aliases)))
     let answers = try await mapConcurrently(aliases, limit: 8) { alias in
-      try await AliasAnswer(alias, versionOfAlias)
+      try await AliasResolution(alias, versionOfAlias)
     }
     let known = Dictionary(answers.map { ($0.alias, $0) }, uniquingKeysWith: { one, _ in one })
     var endpoints: [String: Desired] = [:]
@@ -77,7 +77,7 @@ package struct DesiredFleet: Sendable {
       resolutions: resolutions)
   }
 
-  private static func remarks(_ set: ManifestSet, _ known: [ModelAlias: AliasAnswer]) -> [String: [String]] {
+  private static func remarks(_ set: ManifestSet, _ known: [ModelAlias: AliasResolution]) -> [String: [String]] {
     let remarks = known.values.reduce(into: [:]) { $0[$1.alias] = $1.version?.remark(on: $1.alias.model) }
     guard !remarks.isEmpty else { return [:] }
     return set.manifests.reduce(into: [:]) { all, manifest in
@@ -87,7 +87,7 @@ package struct DesiredFleet: Sendable {
   }
 
   private static func resolution(
-    of manifest: Manifest, _ known: [ModelAlias: AliasAnswer], after former: Resolution?
+    of manifest: Manifest, _ known: [ModelAlias: AliasResolution], after former: Resolution?
   ) -> Resolution {
     let aliases = manifest.aliases
     let versions = aliases.reduce(into: [:]) { $0[$1] = known[$1]?.version?.number }
@@ -106,7 +106,7 @@ package struct DesiredFleet: Sendable {
   /// The maximum number of findings in a status.
   private static let mostFindings = 5
 
-  private static func desired(_ manifest: Manifest, _ known: [ModelAlias: AliasAnswer]) -> Desired {
+  private static func desired(_ manifest: Manifest, _ known: [ModelAlias: AliasResolution]) -> Desired {
     do throws(InvalidManifest) {
       return .present(try manifest.desired { known[$0]?.version?.number })
     } catch {
@@ -115,8 +115,8 @@ package struct DesiredFleet: Sendable {
   }
 }
 
-/// A registry's answer for one alias.
-private struct AliasAnswer: Sendable {
+/// The result of resolving one alias.
+private struct AliasResolution: Sendable {
   let alias: ModelAlias
   var version: ResolvedVersion?
   /// Why there is no version; nil if there is one.

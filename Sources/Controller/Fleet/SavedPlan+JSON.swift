@@ -55,14 +55,14 @@ extension SavedPlanError {
 extension SavedPlan.Entry {
   fileprivate var json: JSONValue {
     var members: [String: JSONValue] = ["name": .string(name), "action": .string(action.rawValue)]
-    if case .present(let id, let version, let lastUpdated, let hadFailed) = world {
+    if case .present(let id, let version, let lastUpdated, let hadFailed) = base {
       var seen: [String: JSONValue] = [
         "id": .string(id), "lastUpdated": .int(lastUpdated), "hadFailed": .bool(hadFailed),
       ]
       if let version { seen["version"] = .int(version) }
       members["world"] = .object(seen)
     }
-    if let wish { members["desired"] = wish.json }
+    if let savedEndpoint { members["desired"] = savedEndpoint.json }
     return .object(members)
   }
 
@@ -70,21 +70,21 @@ extension SavedPlan.Entry {
     guard let name = json["name"]?.stringValue,
       let action = json["action"]?.stringValue.flatMap(PlanAction.init(rawValue:))
     else { throw .damaged }
-    var world = Attempt.Base.absent
+    var base = Attempt.Base.absent
     if let seen = json["world"] {
       guard let id = seen["id"]?.stringValue, let lastUpdated = seen["lastUpdated"]?.intValue,
         let hadFailed = seen["hadFailed"]?.boolValue
       else { throw .damaged }
-      world = .present(
+      base = .present(
         id: id, version: seen["version"]?.intValue, lastUpdated: lastUpdated, hadFailed: hadFailed)
     }
-    var wish: SavedWish?
-    if let desired = json["desired"] { wish = try SavedWish(json: desired, name: name) }
-    self.init(name: name, action: action, world: world, wish: wish)
+    var savedEndpoint: SavedEndpoint?
+    if let desired = json["desired"] { savedEndpoint = try SavedEndpoint(json: desired, name: name) }
+    self.init(name: name, action: action, base: base, savedEndpoint: savedEndpoint)
   }
 }
 
-extension SavedWish {
+extension SavedEndpoint {
   fileprivate var json: JSONValue {
     var members: [String: JSONValue] = [
       "config": config.json,

@@ -18,9 +18,9 @@ package struct SavedPlan: Hashable, Sendable {
     package let name: String
     package let action: PlanAction
     /// The endpoint's live state when the plan was made.
-    package let world: Attempt.Base
+    package let base: Attempt.Base
     /// The desired state; nil: the endpoint is deleted.
-    package let wish: SavedWish?
+    package let savedEndpoint: SavedEndpoint?
   }
 
   /// - Parameter items: the input of the plan.
@@ -32,10 +32,10 @@ package struct SavedPlan: Hashable, Sendable {
     allowRecreate = options.allowRecreate
     let desired = Dictionary(items.map { ($0.name, $0.desired) }, uniquingKeysWith: { one, _ in one })
     entries = plan.changes.compactMap { change in
-      guard change.action != .hold, change.action != .none, let world = change.world else { return nil }
-      var wish: SavedWish?
-      if case .present(let endpoint, _) = desired[change.endpoint] { wish = SavedWish(endpoint, key: key) }
-      return Entry(name: change.endpoint, action: change.action, world: world, wish: wish)
+      guard change.action != .hold, change.action != .none, let base = change.base else { return nil }
+      var savedEndpoint: SavedEndpoint?
+      if case .present(let endpoint, _) = desired[change.endpoint] { savedEndpoint = SavedEndpoint(endpoint, key: key) }
+      return Entry(name: change.endpoint, action: change.action, base: base, savedEndpoint: savedEndpoint)
     }
   }
 
@@ -48,8 +48,8 @@ package struct SavedPlan: Hashable, Sendable {
     var endpoints: [String: Desired] = [:]
     for entry in entries {
       endpoints[entry.name] = Desired.none
-      if let wish = entry.wish {
-        endpoints[entry.name] = .present(try wish.restored(from: values[entry.name] ?? [], key: key))
+      if let savedEndpoint = entry.savedEndpoint {
+        endpoints[entry.name] = .present(try savedEndpoint.restored(from: values[entry.name] ?? [], key: key))
       }
     }
     return DesiredFleet(endpoints: endpoints, isComplete: false)
@@ -59,13 +59,13 @@ package struct SavedPlan: Hashable, Sendable {
   package func movements(now items: [PlanItem], replanned: Plan) -> [String] {
     let observed = Dictionary(items.map { ($0.name, $0.observed) }, uniquingKeysWith: { one, _ in one })
     return entries.compactMap { entry in
-      switch (observed[entry.name] ?? .absent, entry.world) {
+      switch (observed[entry.name] ?? .absent, entry.base) {
       case (.unreadable(let why), _): return "\(entry.name) cannot be read: \(why)"
       case (.absent, .absent): break
       case (.absent, .present): return "\(entry.name) no longer exists"
       case (.present, .absent): return "\(entry.name) now exists"
       case (.present(let live), .present):
-        if Attempt.Base(live) != entry.world { return "\(entry.name) has changed since" }
+        if Attempt.Base(live) != entry.base { return "\(entry.name) has changed since" }
       }
       let action = replanned.changes.first { $0.endpoint == entry.name }?.action ?? .none
       return action == entry.action
@@ -75,7 +75,7 @@ package struct SavedPlan: Hashable, Sendable {
 }
 
 /// A desired endpoint as it may be written to disk.
-package struct SavedWish: Hashable, Sendable {
+package struct SavedEndpoint: Hashable, Sendable {
   let endpoint: DesiredEndpoint
   let config: ConfigSnapshot
 

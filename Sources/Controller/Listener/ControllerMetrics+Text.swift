@@ -72,24 +72,24 @@ extension ControllerMetrics {
 
   private func writeEndpoints(_ state: State, _ now: Timestamp, _ text: inout PrometheusText) {
     let endpoints = state.endpoints.sorted { $0.key < $1.key }
-      .map { (name: $0.key, labels: PrometheusText.Labels(["endpoint": $0.key]), figures: $0.value) }
+      .map { (name: $0.key, labels: PrometheusText.Labels(["endpoint": $0.key]), metrics: $0.value) }
     text.begin("setpoint_endpoint_ready", .gauge, "1 if the endpoint is ready, otherwise 0.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.isReady) }
+    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.metrics.isReady) }
     text.begin("setpoint_endpoint_quarantined", .gauge, "1 if the desired config failed and is held.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.isQuarantined) }
+    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.metrics.isQuarantined) }
     text.begin(
       "setpoint_endpoint_drift_seconds", .gauge,
       "How long the live config has differed from the applied one; 0 if it does not.")
     for endpoint in endpoints {
-      text.sample(endpoint.labels, endpoint.figures.driftSince.map { max(0, (now - $0).inSeconds) } ?? 0)
+      text.sample(endpoint.labels, endpoint.metrics.driftSince.map { max(0, (now - $0).inSeconds) } ?? 0)
     }
     text.begin("setpoint_rollbacks_total", .counter, "Number of rollbacks of the endpoint.")
-    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.figures.rollbacks) }
+    for endpoint in endpoints { text.sample(endpoint.labels, endpoint.metrics.rollbacks) }
     text.begin("setpoint_endpoint_info", .gauge, "The endpoint's phase and reason. Always 1.")
     for endpoint in endpoints {
-      guard let phase = endpoint.figures.phase else { continue }
+      guard let phase = endpoint.metrics.phase else { continue }
       text.sample(
-        PrometheusText.Labels(["endpoint": endpoint.name, "phase": phase, "reason": endpoint.figures.reason ?? ""]), 1)
+        PrometheusText.Labels(["endpoint": endpoint.name, "phase": phase, "reason": endpoint.metrics.reason ?? ""]), 1)
     }
     text.begin(
       "setpoint_endpoint_first_time_to_ready_seconds", .histogram,

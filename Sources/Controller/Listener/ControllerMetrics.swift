@@ -49,7 +49,7 @@ package final class ControllerMetrics: Sendable {
   }
 
   let facts: Facts
-  let process: @Sendable () -> ProcessFigures?
+  let process: @Sendable () -> ProcessMetrics?
   private let state: Mutex<State>
 
   /// - Parameters:
@@ -58,7 +58,7 @@ package final class ControllerMetrics: Sendable {
   ///   - concurrency: the maximum number of endpoints that are reconciled concurrently.
   package init(
     version: String, fleet: String, started: Timestamp, concurrency: Int,
-    process: @escaping @Sendable () -> ProcessFigures? = ProcessFigures.current
+    process: @escaping @Sendable () -> ProcessMetrics? = ProcessMetrics.current
   ) {
     facts = Facts(version: version, fleet: fleet, started: started, concurrency: concurrency)
     self.process = process
@@ -78,9 +78,9 @@ package final class ControllerMetrics: Sendable {
     var runTime = Histogram(Self.runBounds)
     var queueTime = Histogram(Self.runBounds)
     /// Nil until the queue was reported for the first time.
-    var queue: KeyQueue.Figures?
+    var queue: KeyQueue.Metrics?
     var isLeader = false
-    var endpoints: [String: EndpointFigures] = [:]
+    var endpoints: [String: EndpointMetrics] = [:]
     var timeToReady = Histogram(Self.readyBounds)
     var calls: [Call: Int] = [:]
     var wholeSyncs = 0
@@ -97,7 +97,7 @@ package final class ControllerMetrics: Sendable {
     private static let readyBounds = [5.0, 15, 30, 60, 120, 300, 600, 900, 1800, 2700, 3600, 5400, 7200]
   }
 
-  struct EndpointFigures: Sendable {
+  struct EndpointMetrics: Sendable {
     var isReady = false
     var isQuarantined = false
     var driftSince: Timestamp?
@@ -129,7 +129,7 @@ extension ControllerMetrics {
   }
 
   /// Records the current state of the queue; call it right before the metrics are read.
-  package func queue(_ figures: KeyQueue.Figures) { state.withLock { $0.queue = figures } }
+  package func queue(_ metrics: KeyQueue.Metrics) { state.withLock { $0.queue = metrics } }
 
   /// Records whether this controller holds its fleet's lease.
   package func leads(_ isLeader: Bool) { state.withLock { $0.isLeader = isLeader } }
@@ -143,19 +143,19 @@ extension ControllerMetrics {
     _ name: String, ready: Bool, quarantined: Bool, driftSince: Timestamp?, phase: String? = nil, reason: String? = nil
   ) {
     state.withLock {
-      var figures = $0.endpoints[name] ?? EndpointFigures()
-      figures.isReady = ready
-      figures.isQuarantined = quarantined
-      figures.driftSince = driftSince
-      figures.phase = phase
-      figures.reason = reason
-      $0.endpoints[name] = figures
+      var metrics = $0.endpoints[name] ?? EndpointMetrics()
+      metrics.isReady = ready
+      metrics.isQuarantined = quarantined
+      metrics.driftSince = driftSince
+      metrics.phase = phase
+      metrics.reason = reason
+      $0.endpoints[name] = metrics
     }
   }
 
   /// Records a rollback of an endpoint.
   package func rolledBack(_ name: String) {
-    state.withLock { $0.endpoints[name, default: EndpointFigures()].rollbacks += 1 }
+    state.withLock { $0.endpoints[name, default: EndpointMetrics()].rollbacks += 1 }
   }
 
   /// Records the time from the first manifest of a new endpoint until it was ready.

@@ -13,7 +13,7 @@ package struct ListenerCalls: Sendable {
   }
 
   /// A git host's webhook call, as received.
-  package struct Hook: Sendable {
+  package struct WebhookRequest: Sendable {
     /// The header fields in the order received, with names in any case.
     package let fields: [(name: String, value: String)]
     package let body: [UInt8]
@@ -24,7 +24,7 @@ package struct ListenerCalls: Sendable {
     }
   }
 
-  package enum HookAnswer: Hashable, Sendable {
+  package enum WebhookResponse: Hashable, Sendable {
     /// It is authentic; the text says what happens next.
     case accepted(String)
     /// It is authentic, and was already processed.
@@ -51,7 +51,7 @@ package struct ListenerCalls: Sendable {
   /// Returns the fleet's status as a JSON document.
   package var status: @Sendable () async -> String
   /// Verifies a git host's call, and syncs the source if it is authentic. Nil: no secret is configured.
-  package var hook: (@Sendable (Hook) async -> HookAnswer)?
+  package var hook: (@Sendable (WebhookRequest) async -> WebhookResponse)?
   /// Pauses all writes for a reason and returns a message. Throws ``Refusal``, or why it failed.
   package var pause: @Sendable (_ reason: String) async throws -> String
   /// Ends the pause.
@@ -62,7 +62,8 @@ package struct ListenerCalls: Sendable {
   package init(
     metrics: @escaping @Sendable () async -> String, health: @escaping @Sendable () async -> Probe,
     readiness: @escaping @Sendable () async -> Probe, status: @escaping @Sendable () async -> String,
-    hook: (@Sendable (Hook) async -> HookAnswer)?, pause: @escaping @Sendable (_ reason: String) async throws -> String,
+    hook: (@Sendable (WebhookRequest) async -> WebhookResponse)?,
+    pause: @escaping @Sendable (_ reason: String) async throws -> String,
     resume: @escaping @Sendable () async throws -> String, sync: @escaping @Sendable () async throws -> String
   ) {
     self.metrics = metrics

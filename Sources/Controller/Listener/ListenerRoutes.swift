@@ -87,7 +87,7 @@ struct ListenerRoutes: Sendable {
       return .failure("the body is larger than \(maximumHookBody) bytes", status: .contentTooLarge)
     }
     let fields = request.headers.map { (name: $0.name.rawName, value: $0.value) }
-    switch await hook(ListenerCalls.Hook(fields: fields, body: body)) {
+    switch await hook(ListenerCalls.WebhookRequest(fields: fields, body: body)) {
     case .accepted(let words): return .message(words, status: .accepted)
     case .seen(let words): return .message(words)
     case .refused(let words, let cause):

@@ -11,7 +11,7 @@ package import ServingAPI
 /// receiver does not respond or returns 408, 425, 429 or 5xx, the call is retried with increasing delays, and not
 /// before its `Retry-After`. On a graceful shutdown, queued notifications are still tried for a few seconds. In a
 /// service group, it precedes the services that post, so that it is stopped after them.
-package final class WebhookNotifier: Service, NoticeSink {
+package final class WebhookNotifier: Service, NotificationSink {
   package struct Limits: Sendable {
     /// The maximum number of queued notifications.
     package var queue = 256
@@ -28,20 +28,21 @@ package final class WebhookNotifier: Service, NoticeSink {
 
   private let address: @Sendable () -> WebhookURL
   private var url: WebhookURL { address() }
-  private let template: NoticeTemplate
+  private let template: NotificationTemplate
   private let transport: Transport
   private let timing: Timing
   private let limits: Limits
   private let log: Logger
   private let record: @Sendable (ControllerMetrics.Delivery) -> Void
-  private let queue: NoticeQueue
+  private let queue: NotificationQueue
 
   /// - Parameters:
   ///   - address: the URL; read for each attempt, so that a replaced one takes effect immediately.
   ///   - transport: the network; nil: libcurl, with the environment's proxy.
   ///   - record: called with the result of each notification.
   package init(
-    to address: @escaping @Sendable () -> WebhookURL, template: NoticeTemplate = .standard, limits: Limits = Limits(),
+    to address: @escaping @Sendable () -> WebhookURL, template: NotificationTemplate = .standard,
+    limits: Limits = Limits(),
     transport: Transport? = nil,
     timing: Timing = .system, log: Logger, record: @escaping @Sendable (ControllerMetrics.Delivery) -> Void = { _ in }
   ) {
@@ -52,11 +53,11 @@ package final class WebhookNotifier: Service, NoticeSink {
     self.timing = timing
     self.log = log
     self.record = record
-    queue = NoticeQueue(capacity: limits.queue)
+    queue = NotificationQueue(capacity: limits.queue)
   }
 
-  package func post(_ notice: Notice) {
-    if queue.append(notice) { record(.dropped) }
+  package func post(_ notification: FleetNotification) {
+    if queue.append(notification) { record(.dropped) }
   }
 
   package func run() async throws {
@@ -78,53 +79,53 @@ package final class WebhookNotifier: Service, NoticeSink {
   }
 
   private func deliver() async {
-    while let notice = await queue.next() {
+    while let notification = await queue.next() {
       let dropped = queue.takeDropped()
       if dropped > 0 {
         log.warning(
           "notifications dropped: the webhook is too slow",
           metadata: ["count": "\(dropped)", "webhook": "\(url)"])
       }
-      do { try await deliver(notice) } catch {
+      do { try await deliver(notification) } catch {
         record(.dropped)
-        log.warning("a notification was not delivered before shutdown", metadata: facts(notice))
+        log.warning("a notification was not delivered before shutdown", metadata: facts(notification))
         return
       }
     }
   }
 
   /// - Throws: `CancellationError`.
-  private func deliver(_ notice: Notice) async throws {
-    let body = template.body(for: notice).bytes()
+  private func deliver(_ notification: FleetNotification) async throws {
+    let body = template.body(for: notification).bytes()
     for tried in 1... {
       let failure: Failure
       switch try await send(body) {
       case nil:
         record(.delivered)
-        log.debug("notification delivered", metadata: facts(notice))
+        log.debug("notification delivered", metadata: facts(notification))
         return
       case let problem?: failure = problem
       }
-      guard failure.mayPass, tried < limits.tries else { return giveUp(notice, failure, tried) }
+      guard failure.mayPass, tried < limits.tries else { return giveUp(notification, failure, tried) }
       let backoff = limits.backoff.delay(afterFailures: tried, chance: timing.jitter())
       let pause = min(max(backoff, failure.retryAfter ?? .zero), limits.longestPause)
       log.log(
         level: tried == 1 ? .warning : .debug, "notification not delivered; retrying",
-        metadata: facts(notice).merging(["error": "\(failure.words)", "pause": "\(pause)"]) { $1 })
+        metadata: facts(notification).merging(["error": "\(failure.words)", "pause": "\(pause)"]) { $1 })
       try await wait(pause)
     }
   }
 
-  private func giveUp(_ notice: Notice, _ failure: Failure, _ tried: Int) {
+  private func giveUp(_ notification: FleetNotification, _ failure: Failure, _ tried: Int) {
     record(.failed)
     log.error(
       "notification dropped after the last retry",
-      metadata: facts(notice).merging(["error": "\(failure.words)", "tries": "\(tried)"]) { $1 })
+      metadata: facts(notification).merging(["error": "\(failure.words)", "tries": "\(tried)"]) { $1 })
   }
 
-  private func facts(_ notice: Notice) -> Logger.Metadata {
-    var facts: Logger.Metadata = ["webhook": "\(url)", "kind": "\(notice.kind.rawValue)"]
-    if let endpoint = notice.endpoint { facts["endpoint"] = "\(endpoint)" }
+  private func facts(_ notification: FleetNotification) -> Logger.Metadata {
+    var facts: Logger.Metadata = ["webhook": "\(url)", "kind": "\(notification.kind.rawValue)"]
+    if let endpoint = notification.endpoint { facts["endpoint"] = "\(endpoint)" }
     return facts
   }
 

@@ -9,7 +9,7 @@ package struct ControllerParts: Sendable {
   package let lease: any Lease
   /// Returns why the controller is paused; nil: it is not.
   package let pause: @Sendable () -> String?
-  package let notices: any NoticeSink
+  package let notifications: any NotificationSink
   package let metrics: ControllerMetrics
   package let log: Logger
   /// Limits reconciliations: returns after the time, throws `CancellationError` if its task is canceled first.
@@ -23,7 +23,8 @@ package struct ControllerParts: Sendable {
 
   package init(
     source: any ManifestSource, versionOfAlias: @escaping DesiredFleet.AliasLookup, lease: any Lease,
-    pause: @escaping @Sendable () -> String?, notices: any NoticeSink, metrics: ControllerMetrics, log: Logger,
+    pause: @escaping @Sendable () -> String?, notifications: any NotificationSink, metrics: ControllerMetrics,
+    log: Logger,
     alarm: @escaping @Sendable (Duration) async throws -> Void, elapsed: @escaping @Sendable () -> Duration,
     chance: @escaping @Sendable () -> Double, instance: String
   ) {
@@ -31,7 +32,7 @@ package struct ControllerParts: Sendable {
     self.versionOfAlias = versionOfAlias
     self.lease = lease
     self.pause = pause
-    self.notices = notices
+    self.notifications = notifications
     self.metrics = metrics
     self.log = log
     self.alarm = alarm

@@ -44,9 +44,9 @@ extension FleetController {
     }
     told[name]?.isInTrouble = change.isInTrouble
     if let (what, why) = change.event { await note(what, why: why, commit: entry.commit, of: name, run: id) }
-    if let (kind, what) = change.notice {
-      parts.notices.post(
-        Notice(
+    if let (kind, what) = change.notification {
+      parts.notifications.post(
+        FleetNotification(
           kind: kind, endpoint: name, what: what, why: status.why, commit: entry.commit, at: now, fleet: options.fleet,
           target: reconciler.provider.target.url))
     }

@@ -234,9 +234,9 @@ package actor FleetController {
   private static let failuresToTell = 3
 
   /// Posts a notification about the whole fleet.
-  private func post(_ kind: Notice.Kind, _ what: String, why: String, commit: String? = nil) {
-    parts.notices.post(
-      Notice(
+  private func post(_ kind: FleetNotification.Kind, _ what: String, why: String, commit: String? = nil) {
+    parts.notifications.post(
+      FleetNotification(
         kind: kind, endpoint: nil, what: what, why: why, commit: commit, at: reconciler.now(), fleet: options.fleet,
         target: reconciler.provider.target.url))
   }

@@ -36,7 +36,7 @@ struct StatusChange {
   }
 
   /// The notification to post.
-  var notice: (kind: Notice.Kind, what: String)? {
+  var notification: (kind: FleetNotification.Kind, what: String)? {
     if isRollback {
       return (.rollback, status.reason == .askedFor ? "is moving to the chosen revision" : "is being rolled back")
     }

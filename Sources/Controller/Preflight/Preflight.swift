@@ -73,7 +73,7 @@ package struct Preflight: Sendable {
 
   private func permission(_ live: ObservedEndpoint) async throws -> PreflightFinding? {
     do {
-      return PreflightJudgement.permission(try await sources.permission(live.name), rules: rules)
+      return PreflightAssessment.permission(try await sources.permission(live.name), rules: rules)
     } catch {
       return try notChecked(.callerPermission, error)
     }
@@ -82,7 +82,7 @@ package struct Preflight: Sendable {
   private func creator(_ live: ObservedEndpoint) async throws -> PreflightFinding? {
     guard site != nil, let creator = live.creator else { return nil }
     do {
-      return PreflightJudgement.creator(creator, caller: try await sources.caller(), rules: rules)
+      return PreflightAssessment.creator(creator, caller: try await sources.caller(), rules: rules)
     } catch {
       return try notChecked(.creatorIsDeployer, error)
     }
@@ -93,7 +93,7 @@ package struct Preflight: Sendable {
     guard let site, readiness.outcome == .passed else { return [readiness] }
     do {
       let facts = try await sources.facts(entity)
-      return [readiness] + PreflightJudgement.model(facts, of: entity, on: site, rules: rules)
+      return [readiness] + PreflightAssessment.model(facts, of: entity, on: site, rules: rules)
     } catch {
       return [readiness, try notChecked(.weightsFit, error)]
     }

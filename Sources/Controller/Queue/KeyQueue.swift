@@ -125,11 +125,11 @@ package final class KeyQueue: Sendable {
     read { queue in queue.failures(of: key) }
   }
 
-  package var figures: Figures {
+  package var metrics: Metrics {
     let now = now()
     return waiting.withLock { waiting in
       waiting.queue.advance(to: now)
-      return Figures(waiting.queue, idleWorkers: waiting.waiters.count, now: now)
+      return Metrics(waiting.queue, idleWorkers: waiting.waiters.count, now: now)
     }
   }
 

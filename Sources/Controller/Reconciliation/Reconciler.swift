@@ -17,7 +17,7 @@ package struct Reconciler: Sendable {
   let now: @Sendable () -> Timestamp
   /// A number from 0 up to 1; spreads the retries after a failure.
   let chance: @Sendable () -> Double
-  private let witness: RolloutWitness
+  private let collector: RolloutEvidenceCollector
 
   /// A function that checks with the registry whether a version can be served: it returns if it can, throws
   /// `ModelRegistryError` if it cannot, and any other error if that is unknown.
@@ -32,13 +32,13 @@ package struct Reconciler: Sendable {
       provider: provider, history: history, options: options, servable: servable, gatesVersions: gatesVersions,
       now: now,
       chance: chance,
-      witness: RolloutWitness())
+      collector: RolloutEvidenceCollector())
   }
 
   private init(
     provider: any ServingProvider, history: HistoryStore, options: DecisionOptions,
     servable: @escaping ServableCheck, gatesVersions: Bool, now: @escaping @Sendable () -> Timestamp,
-    chance: @escaping @Sendable () -> Double, witness: RolloutWitness
+    chance: @escaping @Sendable () -> Double, collector: RolloutEvidenceCollector
   ) {
     self.provider = provider
     self.history = history
@@ -47,7 +47,7 @@ package struct Reconciler: Sendable {
     self.gatesVersions = gatesVersions
     self.now = now
     self.chance = chance
-    self.witness = witness
+    self.collector = collector
   }
 
   /// Returns a copy with other options.
@@ -56,7 +56,7 @@ package struct Reconciler: Sendable {
       provider: provider, history: history, options: options, servable: servable, gatesVersions: gatesVersions,
       now: now,
       chance: chance,
-      witness: witness)
+      collector: collector)
   }
 
   /// Returns the key under which the history stores an endpoint of this provider.
@@ -94,16 +94,16 @@ package struct Reconciler: Sendable {
   private func witnessing(
     _ observed: Observation, of memory: Memory, _ name: String, _ desired: Desired
   ) async throws -> Observation {
-    if case .absent = observed { witness.forget(name) }
+    if case .absent = observed { collector.forget(name) }
     guard case .present(let endpoint) = observed else { return observed }
     guard let attempt = memory.attempt else {
-      witness.forget(endpoint.name)
+      collector.forget(endpoint.name)
       return observed
     }
     var rollout = memory.rollout(of: attempt.digest)
     if rollout == nil, case .present(_, let wanted) = desired, wanted.digest == attempt.digest { rollout = wanted }
     return .present(
-      try await witness.watch(
+      try await collector.watch(
         endpoint, attempt: attempt.openedAt, entities: rollout?.config.entities.map(\.name) ?? [],
         provider: provider, now: now()))
   }

@@ -36,8 +36,8 @@ extension RuleBook {
   }
 }
 
-/// The judgements of a preflight on facts that were queried before. Pure.
-package enum PreflightJudgement {
+/// The assessments of a preflight on facts that were queried before. Pure.
+package enum PreflightAssessment {
   /// Whether the caller may change the endpoint.
   ///
   /// - Parameter level: the endpoint's `permission_level` for the caller; nil if it is not reported.

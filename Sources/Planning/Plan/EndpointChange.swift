@@ -15,7 +15,7 @@ package struct EndpointChange: Hashable, Sendable {
   package let degraded: String?
   package let warnings: [String]
   /// The endpoint's state when the change was planned; nil if it could not be read.
-  package let world: Attempt.Base?
+  package let base: Attempt.Base?
 
   /// What the change does to what is serving now, in a sentence; empty if nothing is done.
   package var consequence: String {

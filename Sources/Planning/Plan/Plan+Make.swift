@@ -47,22 +47,22 @@ extension EndpointChange {
   init(_ item: PlanItem, _ decision: Decision, _ options: PlanOptions) {
     var fields: [FieldChange] = []
     var ignored: [IgnoredDifference] = []
-    var world: Attempt.Base? = .absent
+    var base: Attempt.Base? = .absent
     let live: ObservedEndpoint?
     switch item.observed {
     case .present(let endpoint):
       live = endpoint
-      world = Attempt.Base(endpoint)
+      base = Attempt.Base(endpoint)
     case .absent: live = nil
     case .unreadable:
       live = nil
-      world = nil
+      base = nil
     }
     if case .present(let desired, _) = item.desired {
-      if world != nil, let config = decision.target?.config, decision.action != .none {
+      if base != nil, let config = decision.target?.config, decision.action != .none {
         fields = FieldDiff.changes(from: live?.active?.config, to: config, on: options.cloud)
       }
-      if live == nil, world != nil, decision.action != .none { fields += FieldDiff.changes(ofNew: desired) }
+      if live == nil, base != nil, decision.action != .none { fields += FieldDiff.changes(ofNew: desired) }
       if options.explain, let live { ignored = IgnoredDifference.all(between: desired, and: live) }
     }
     if let live { fields += FieldDiff.changes(of: decision.tagPatch, on: live.tags) }
@@ -70,12 +70,12 @@ extension EndpointChange {
     self.init(
       endpoint: item.name, action: decision.action, reason: decision.reason, fields: fields, ignored: ignored,
       operations: decision.operations, blockedBy: decision.blockedBy, degraded: decision.degraded,
-      warnings: decision.warnings, world: world)
+      warnings: decision.warnings, base: base)
   }
 
   fileprivate func withheld(_ why: String) -> EndpointChange {
     EndpointChange(
       endpoint: endpoint, action: .hold, reason: Reason(.blocked, why), fields: fields, ignored: ignored,
-      operations: [], blockedBy: nil, degraded: degraded, warnings: warnings, world: world)
+      operations: [], blockedBy: nil, degraded: degraded, warnings: warnings, base: base)
   }
 }

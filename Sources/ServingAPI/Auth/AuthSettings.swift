@@ -27,7 +27,7 @@ struct AuthSettings {
     }
   }
 
-  struct Said: Hashable {
+  struct Setting: Hashable {
     let value: String
     /// Such as `environment DATABRICKS_TOKEN` or `profile dev of /home/a/.databrickscfg`.
     let place: String
@@ -35,11 +35,11 @@ struct AuthSettings {
     let name: String
   }
 
-  private var said: [Key: Said] = [:]
+  private var settings: [Key: Setting] = [:]
   /// Whether the environment is included, so that variables for any Databricks tool count too.
   private(set) var includesEnvironment = false
 
-  subscript(key: Key) -> Said? { said[key] }
+  subscript(key: Key) -> Setting? { settings[key] }
 
   /// Creates the settings of the environment, from which empty variables have been removed.
   init(environment: [String: String]) {
@@ -48,7 +48,7 @@ struct AuthSettings {
       guard let variable = key.variables.first(where: { environment[$0] != nil }), let value = environment[variable]
       else { continue }
       let place = "environment \(variable)"
-      said[key] = Said(value: value.trimmed, place: place, name: place)
+      settings[key] = Setting(value: value.trimmed, place: place, name: place)
     }
   }
 
@@ -56,14 +56,14 @@ struct AuthSettings {
   init(profile values: [String: String], place: String) {
     for key in Key.allCases {
       guard let value = values[key.rawValue] else { continue }
-      said[key] = Said(value: value, place: place, name: "\(key.rawValue) in \(place)")
+      settings[key] = Setting(value: value, place: place, name: "\(key.rawValue) in \(place)")
     }
   }
 
   /// Returns these settings, completed by another one's.
   func over(_ other: AuthSettings) -> AuthSettings {
     var merged = self
-    merged.said.merge(other.said) { mine, _ in mine }
+    merged.settings.merge(other.settings) { mine, _ in mine }
     merged.includesEnvironment = includesEnvironment || other.includesEnvironment
     return merged
   }

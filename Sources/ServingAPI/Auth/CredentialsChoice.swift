@@ -13,48 +13,49 @@ struct CredentialsChoice {
       guard let kind = Credentials.Kind(rawValue: type.value.lowercased()) else { throw unsupported(type) }
       return try credentials(kind, becauseOf: type)
     }
-    let ways = configured()
-    guard let way = ways.first else {
+    let methods = configured()
+    guard let method = methods.first else {
       return isGitHubJob && settings[.clientID] != nil ? try credentials(.githubOIDC) : nil
     }
-    guard ways.count == 1 else { throw ambiguous(ways) }
-    guard let kind = way.kind else { throw unsupported(way.said[0]) }
+    guard methods.count == 1 else { throw ambiguous(methods) }
+    guard let kind = method.kind else { throw unsupported(method.settings[0]) }
     return try credentials(kind)
   }
 
   // MARK: - What is configured
 
-  private struct Way {
+  private struct ConfiguredMethod {
     /// Nil for a method that Databricks' tools support and Setpoint does not.
     let kind: Credentials.Kind?
-    let said: [AuthSettings.Said]
+    let settings: [AuthSettings.Setting]
   }
 
-  private func configured() -> [Way] {
-    var ways: [Way] = []
+  private func configured() -> [ConfiguredMethod] {
+    var methods: [ConfiguredMethod] = []
     func add(_ kind: Credentials.Kind?, _ keys: AuthSettings.Key...) {
-      let said = keys.compactMap { settings[$0] }
-      if !said.isEmpty { ways.append(Way(kind: kind, said: said)) }
+      let found = keys.compactMap { settings[$0] }
+      if !found.isEmpty { methods.append(ConfiguredMethod(kind: kind, settings: found)) }
     }
     add(.pat, .token)
-    if let identity = ambientIdentity() { ways.append(Way(kind: .envOIDC, said: [identity])) }
+    if let identity = ambientIdentity() { methods.append(ConfiguredMethod(kind: .envOIDC, settings: [identity])) }
     add(.fileOIDC, .oidcTokenFile)
     // An exchange needs a client id as well.
-    let isExchange = ways.contains { $0.kind == .envOIDC || $0.kind == .fileOIDC } || (isGitHubJob && ways.isEmpty)
+    let isExchange =
+      methods.contains { $0.kind == .envOIDC || $0.kind == .fileOIDC } || (isGitHubJob && methods.isEmpty)
     if settings[.clientSecret] != nil || !isExchange { add(.oauthM2M, .clientID, .clientSecret) }
     add(nil, .username, .password)
     add(nil, .azureClientID)
     add(nil, .googleServiceAccount)
-    return ways
+    return methods
   }
 
   /// The variable with an identity token, if one is named, or if the environment is included and has the one for every
   /// tool.
-  private func ambientIdentity() -> AuthSettings.Said? {
+  private func ambientIdentity() -> AuthSettings.Setting? {
     if let named = settings[.oidcTokenEnv] { return named }
     guard settings.includesEnvironment, environment[Self.identityVariable] != nil else { return nil }
     let place = "environment \(Self.identityVariable)"
-    return AuthSettings.Said(value: Self.identityVariable, place: place, name: place)
+    return AuthSettings.Setting(value: Self.identityVariable, place: place, name: place)
   }
 
   private static let identityVariable = "DATABRICKS_OIDC_TOKEN"
@@ -62,10 +63,10 @@ struct CredentialsChoice {
   private var isGitHubJob: Bool { Self.gitHubVariables.allSatisfy { environment[$0] != nil } }
   private static let gitHubVariables = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
 
-  // MARK: - One way, whole
+  // MARK: - The credentials of a method
 
   private func credentials(
-    _ kind: Credentials.Kind, becauseOf type: AuthSettings.Said? = nil
+    _ kind: Credentials.Kind, becauseOf type: AuthSettings.Setting? = nil
   ) throws(TargetError) -> Credentials {
     let found: (proof: Credentials.Proof, source: String)
     switch kind {
@@ -121,38 +122,38 @@ struct CredentialsChoice {
   }
 
   private func require(
-    _ key: AuthSettings.Key, for kind: Credentials.Kind, because type: AuthSettings.Said?
-  ) throws(TargetError) -> AuthSettings.Said {
-    if let said = settings[key] { return said }
+    _ key: AuthSettings.Key, for kind: Credentials.Kind, because type: AuthSettings.Setting?
+  ) throws(TargetError) -> AuthSettings.Setting {
+    if let setting = settings[key] { return setting }
     let others = settings[.clientID] ?? settings[.clientSecret]
     let reason = type.map { "\($0.name) is \(kind.rawValue)" } ?? others.map { "\($0.name) is set" } ?? kind.rawValue
     let variable = key.variables[0]
-    let wayOut =
+    let alternative =
       key == .clientSecret
       ? "; or provide an OIDC token: DATABRICKS_OIDC_TOKEN, DATABRICKS_OIDC_TOKEN_FILEPATH, or a GitHub job's"
       : ""
     throw TargetError(
       "\(reason), but \(key.rawValue) is not set",
-      advice: "set \(variable), or `\(key.rawValue)` in the profile\(wayOut)")
+      advice: "set \(variable), or `\(key.rawValue)` in the profile\(alternative)")
   }
 
   // MARK: - Refusals
 
-  private func ambiguous(_ ways: [Way]) -> TargetError {
-    let list = ways.map { way in
-      let name = way.kind.map { "\($0.rawValue): " } ?? ""
-      return name + way.said.map(\.name).joined(separator: " and ")
+  private func ambiguous(_ methods: [ConfiguredMethod]) -> TargetError {
+    let list = methods.map { method in
+      let name = method.kind.map { "\($0.rawValue): " } ?? ""
+      return name + method.settings.map(\.name).joined(separator: " and ")
     }
-    let kinds = ways.compactMap { $0.kind?.rawValue }
+    let kinds = methods.compactMap { $0.kind?.rawValue }
     return TargetError(
       "more than one authentication method is configured: " + list.joined(separator: "; "),
       advice: "remove all but one, or choose with DATABRICKS_AUTH_TYPE (`auth_type` in a profile): "
         + (kinds.isEmpty ? Self.supported : kinds.joined(separator: ", ")))
   }
 
-  private func unsupported(_ said: AuthSettings.Said) -> TargetError {
-    let isType = said == settings[.authType]
-    let what = isType ? "\(said.name) is \(said.value)" : said.name
+  private func unsupported(_ setting: AuthSettings.Setting) -> TargetError {
+    let isType = setting == settings[.authType]
+    let what = isType ? "\(setting.name) is \(setting.value)" : setting.name
     return TargetError(
       "\(what): this authentication method is not supported",
       advice: "use one of \(Self.supported); to use another tool's login, set DATABRICKS_TOKEN to the token it prints")

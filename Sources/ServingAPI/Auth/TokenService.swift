@@ -12,8 +12,8 @@ struct TokenService: Sendable {
   let readFile: @Sendable (String) throws(TargetError) -> String?
   let secrets: SecretKeeper
 
-  struct Purchase {
-    let answer: TokenAnswer
+  struct IssuedToken {
+    let response: TokenResponse
     /// When it was requested: its lifetime starts here.
     let since: Duration
     let endpoint: TokenEndpoint
@@ -26,9 +26,9 @@ struct TokenService: Sendable {
   ///   - retryPolicy: when to retry transient failures; nil: never.
   ///   - timeouts: the timeouts of each request.
   /// - Throws: ``TokenFailure``; `CancellationError` if the task is canceled.
-  func purchase(
+  func requestToken(
     with credentials: Credentials, at endpoint: TokenEndpoint?, retryPolicy: RetryPolicy?, timeouts: HTTPTimeouts
-  ) async throws -> Purchase {
+  ) async throws -> IssuedToken {
     let attempt = Attempt(
       credentials: credentials, start: timing.elapsed(), retryPolicy: retryPolicy, timeouts: timeouts)
     let endpoint = if let endpoint { endpoint } else { try await findEndpoint(attempt) }
@@ -37,15 +37,15 @@ struct TokenService: Sendable {
     request.headers.append(HTTPField("Content-Type", "application/x-www-form-urlencoded"))
     request.body = Array(Self.encode(form).utf8)
     let since = timing.elapsed()
-    let reply = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
-    guard reply.status == 200 else { throw refusal(reply, attempt, call: call(request)) }
-    guard let answer = TokenAnswer(body: reply.body, headers: reply.headers) else {
+    let response = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
+    guard response.status == 200 else { throw refusal(response, attempt, call: call(request)) }
+    guard let issued = TokenResponse(body: response.body, headers: response.headers) else {
       throw failure(
         .unexpectedAnswer, "the response contains no access token", attempt, call: call(request),
         advice: "check that \(target.url) is the address of a workspace")
     }
-    secrets.keepForAWhile(answer.token.text)
-    return Purchase(answer: answer, since: since, endpoint: endpoint)
+    secrets.keepForAWhile(issued.token.text)
+    return IssuedToken(response: issued, since: since, endpoint: endpoint)
   }
 
   private struct Attempt {
@@ -131,11 +131,11 @@ struct TokenService: Sendable {
       "GET", "\(url)\(separator)audience=\(PercentEncoding.encode(audience))", attempt,
       authorization: "Bearer \(token.text)")
     try requireTrust(in: request.url, attempt)
-    let reply = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
-    guard reply.status == 200, let json = try? JSONValue(parsing: reply.body),
+    let response = try await send(request, attempt) { $0 == 429 || $0 >= 500 }
+    guard response.status == 200, let json = try? JSONValue(parsing: response.body),
       let identity = json["value"]?.stringValue, !identity.isEmpty
     else {
-      let words = reply.status == 200 ? "the response contains no token" : words(of: reply)
+      let words = response.status == 200 ? "the response contains no token" : words(of: response)
       throw failure(
         .unauthenticated, "GitHub issued no identity token: \(words)", attempt, call: call(request),
         advice: "the job needs `permissions: {id-token: write}`")
@@ -159,8 +159,8 @@ struct TokenService: Sendable {
 
   /// Returns a well-known document; nil if the host has none. It is public and requested without credentials.
   private func document(_ url: String, _ attempt: Attempt) async throws -> JSONValue? {
-    let reply = try await send(request("GET", url, attempt), attempt) { $0 == 429 || $0 == 503 }
-    guard reply.status == 200, let json = try? JSONValue(parsing: reply.body), json.objectValue != nil else {
+    let response = try await send(request("GET", url, attempt), attempt) { $0 == 429 || $0 == 503 }
+    guard response.status == 200, let json = try? JSONValue(parsing: response.body), json.objectValue != nil else {
       return nil
     }
     return json
@@ -179,7 +179,7 @@ struct TokenService: Sendable {
 
   // MARK: - One request
 
-  private struct Reply {
+  private struct Response {
     let status: Int
     let headers: HTTPHeaders
     let body: [UInt8]
@@ -197,16 +197,16 @@ struct TokenService: Sendable {
   /// Sends a request, and retries it if that may help: a repeated request returns another token and does no harm.
   private func send(
     _ request: HTTPRequest, _ attempt: Attempt, isTransient: (Int) -> Bool
-  ) async throws -> Reply {
+  ) async throws -> Response {
     var tries = 1
     while true {
       let trouble: ServingError
       do {
-        let reply = try await reply(to: request)
-        guard isTransient(reply.status) else { return reply }
-        trouble = passing(reply, call: call(request))
+        let response = try await response(to: request)
+        guard isTransient(response.status) else { return response }
+        trouble = passing(response, call: call(request))
       } catch {
-        trouble = try ServingError.noAnswer(error, call: call(request), hasEffect: false)
+        trouble = try ServingError.noResponse(error, call: call(request), hasEffect: false)
       }
       let pause = attempt.retryPolicy?.pause(
         after: trouble, mode: .repeatable, attempt: tries, elapsed: timing.elapsed() - attempt.start,
@@ -217,25 +217,25 @@ struct TokenService: Sendable {
     }
   }
 
-  private func reply(to request: HTTPRequest) async throws -> Reply {
+  private func response(to request: HTTPRequest) async throws -> Response {
     let response = try await transport(request)
-    let (body, isCut) = try await response.collect(upTo: Self.largestAnswer)
-    return Reply(status: response.status, headers: response.headers, body: body, isCut: isCut)
+    let (body, isCut) = try await response.collect(upTo: Self.largestResponse)
+    return Response(status: response.status, headers: response.headers, body: body, isCut: isCut)
   }
 
-  private static let largestAnswer = 1 << 20
+  private static let largestResponse = 1 << 20
 
-  private func passing(_ reply: Reply, call: String) -> ServingError {
+  private func passing(_ response: Response, call: String) -> ServingError {
     var error = ServingError(
-      kind: reply.status == 429 ? .throttled : .unavailable, serverMessage: words(of: reply), call: call)
-    error.retryAfter = RetryAfter.duration(reply.headers, secondsSince1970: timing.secondsSince1970())
+      kind: response.status == 429 ? .throttled : .unavailable, serverMessage: words(of: response), call: call)
+    error.retryAfter = RetryAfter.duration(response.headers, secondsSince1970: timing.secondsSince1970())
     return error
   }
 
-  private func words(of reply: Reply) -> String {
-    let place = (reply.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
-    let words = place.isEmpty ? TokenRefusal(body: reply.body, isCut: reply.isCut).text : "see \(place)"
-    return "\(secrets.redact(words)) (HTTP \(reply.status))"
+  private func words(of response: Response) -> String {
+    let place = (response.headers["Location"] ?? "").prefix { $0 != "?" && $0 != "#" }
+    let words = place.isEmpty ? TokenRefusal(body: response.body, isCut: response.isCut).text : "see \(place)"
+    return "\(secrets.redact(words)) (HTTP \(response.status))"
   }
 
   /// The call in messages: only the path if the host is the target's own; never the query.
@@ -246,9 +246,9 @@ struct TokenService: Sendable {
 
   // MARK: - Failures
 
-  private func refusal(_ reply: Reply, _ attempt: Attempt, call: String) -> TokenFailure {
+  private func refusal(_ response: Response, _ attempt: Attempt, call: String) -> TokenFailure {
     let credentials = attempt.credentials
-    let isRefused = (400..<500).contains(reply.status)
+    let isRefused = (400..<500).contains(response.status)
     var advice: String
     switch credentials.proof {
     case .client:
@@ -256,16 +256,16 @@ struct TokenService: Sendable {
     case .federation(let source, let clientID):
       let policy =
         clientID.map { "the federation policy of service principal \($0)" } ?? "the account's federation policy"
-      advice = "check that \(policy) accepts \(source.name)\(claims(source, reply))"
+      advice = "check that \(policy) accepts \(source.name)\(claims(source, response))"
     case .token: advice = "check the token (\(credentials.source))"
     }
     if !isRefused { advice = "check that \(target.url) is the address of a workspace" }
     return failure(
-      isRefused ? .unauthenticated : .unexpectedAnswer, words(of: reply), attempt, call: call, advice: advice)
+      isRefused ? .unauthenticated : .unexpectedAnswer, words(of: response), attempt, call: call, advice: advice)
   }
 
   /// The claims of the exchanged token, if it can still be read.
-  private func claims(_ source: IdentitySource, _ reply: Reply) -> String {
+  private func claims(_ source: IdentitySource, _ response: Response) -> String {
     let token: Secret? =
       switch source {
       case .environment(_, let secret): secret
@@ -273,7 +273,7 @@ struct TokenService: Sendable {
       case .github: nil
       }
     guard let token, let claims = IdentityClaims(token) else { return "" }
-    let now = reply.headers["Date"].flatMap(HTTPDate.secondsSince1970) ?? timing.secondsSince1970()
+    let now = response.headers["Date"].flatMap(HTTPDate.secondsSince1970) ?? timing.secondsSince1970()
     let age = claims.expiry.map { now - $0 } ?? 0
     let ended = age > 0 ? "; it expired \(age) s ago" : ""
     return (claims.text.isEmpty ? "" : ": \(claims.text)") + ended
@@ -284,7 +284,7 @@ struct TokenService: Sendable {
   ) -> TokenFailure {
     let message = "no access token for \(attempt.credentials.whose): \(words)"
     var error = ServingError(kind: kind, serverMessage: secrets.redact(message), call: call, advice: advice)
-    error.isAPIAnswer = false
+    error.isAPIResponse = false
     return TokenFailure(error: error)
   }
 

@@ -14,7 +14,7 @@ package final class TokenSource: Sendable {
   let secrets = SecretKeeper()
 
   private struct State {
-    var life = TokenLife()
+    var lifecycle = TokenLifecycle()
     /// Nil before the first request, so that what the command line resolved is not read a second time.
     var credentials: Credentials?
     var endpoint: TokenEndpoint?
@@ -42,7 +42,7 @@ package final class TokenSource: Sendable {
   func token() async throws -> Secret {
     while true {
       try Task.checkCancellation()
-      switch state.withLock({ $0.life.ask(at: timing.elapsed()) }) {
+      switch state.withLock({ $0.lifecycle.ask(at: timing.elapsed()) }) {
       case .use(let token): return token
       case .fail(let failure): throw failure
       case .wait: await flightEnd()
@@ -63,7 +63,7 @@ package final class TokenSource: Sendable {
   ///   call, but no call is retried with it, because it may be the same.
   func refused(_ token: Secret) -> Bool {
     let isRenewable = state.withLock { $0.credentials ?? access.credentials }.isRenewable
-    return state.withLock { $0.life.refused(token, at: timing.elapsed()) } && isRenewable
+    return state.withLock { $0.lifecycle.refused(token, at: timing.elapsed()) } && isRenewable
   }
 
   /// A slow token service must not delay the call that replaces a token ahead of time.
@@ -76,25 +76,25 @@ package final class TokenSource: Sendable {
     do {
       let credentials = try currentCredentials()
       guard case .token(let token) = credentials.proof else {
-        let purchase = try await service.purchase(
+        let issued = try await service.requestToken(
           with: credentials, at: state.withLock(\.endpoint), retryPolicy: retryPolicy, timeouts: timeouts)
         land { state in
-          state.endpoint = purchase.endpoint
-          state.life.obtained(purchase.answer.token, lifetime: purchase.answer.lifetime, since: purchase.since)
+          state.endpoint = issued.endpoint
+          state.lifecycle.obtained(issued.response.token, lifetime: issued.response.lifetime, since: issued.since)
         }
-        return purchase.answer.token
+        return issued.response.token
       }
-      land { $0.life.obtained(token, lifetime: nil, since: timing.elapsed()) }
+      land { $0.lifecycle.obtained(token, lifetime: nil, since: timing.elapsed()) }
       return token
     } catch let failure as TokenFailure {
       land { state in
         // The endpoint may have moved.
         state.endpoint = nil
-        state.life.failed(failure, at: timing.elapsed())
+        state.lifecycle.failed(failure, at: timing.elapsed())
       }
       throw failure
     } catch {
-      land { $0.life.abandoned() }
+      land { $0.lifecycle.abandoned() }
       throw error
     }
   }
@@ -135,7 +135,7 @@ package final class TokenSource: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let waits = state.withLock { state in
-          guard state.life.isUnderWay, !Task.isCancelled else { return false }
+          guard state.lifecycle.isUnderWay, !Task.isCancelled else { return false }
           state.waiting[waiter] = continuation
           return true
         }

@@ -49,7 +49,7 @@ enum LoginPage {
   private static func denied(_ status: Int, _ message: String, _ call: APICall, advice: String) -> ServingError {
     var error = ServingError(
       kind: .permissionDenied, status: status, serverMessage: message, call: call.description, advice: advice)
-    error.isAPIAnswer = false
+    error.isAPIResponse = false
     return error
   }
 

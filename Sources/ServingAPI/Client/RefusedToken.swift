@@ -24,6 +24,6 @@ enum RefusedToken {
     }
     let read = APIResponse(
       status: response.status, headers: response.headers, effectiveURL: response.effectiveURL, body: ByteStream([body]))
-    return (read, isMeant(status: 403, message: ErrorAnswer(body: body).message))
+    return (read, isMeant(status: 403, message: ErrorResponse(body: body).message))
   }
 }

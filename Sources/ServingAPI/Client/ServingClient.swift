@@ -30,8 +30,8 @@ package struct ServingClient: Sendable {
   }
 
   /// The largest response that is read completely.
-  private static let largestAnswer = 64 << 20
-  private static let largestErrorAnswer = 1 << 20
+  private static let largestResponse = 64 << 20
+  private static let largestErrorResponse = 1 << 20
 
   /// Sends a call and returns its response's JSON; `.null` for an empty response.
   ///
@@ -90,7 +90,7 @@ package struct ServingClient: Sendable {
   /// - Throws: the errors of ``answer(_:)``.
   package func body(of response: APIResponse, call: APICall) async throws -> [UInt8] {
     do {
-      return try await response.collect(upTo: Self.largestAnswer).bytes
+      return try await response.collect(upTo: Self.largestResponse).bytes
     } catch {
       throw try failure(error, call: call)
     }
@@ -108,7 +108,7 @@ package struct ServingClient: Sendable {
       url: target.url + path, headers: [HTTPField("Accept", "application/json"), HTTPField("User-Agent", userAgent)],
       timeouts: HTTPTimeouts(connect: .seconds(5), idle: .seconds(5), total: .seconds(10)))
     guard let response = try? await transport(request), response.status == 200,
-      let answer = try? await response.collect(upTo: Self.largestErrorAnswer), !answer.isCut
+      let answer = try? await response.collect(upTo: Self.largestErrorResponse), !answer.isCut
     else { return nil }
     return answer.bytes
   }
@@ -119,7 +119,7 @@ package struct ServingClient: Sendable {
   /// Returns the failure for an error response.
   package func failure(status: Int, headers: HTTPHeaders, body: [UInt8], call: APICall) -> ServingError {
     // Tokens are removed before a long text is cut: half a token must not be shown either.
-    var answer = ErrorAnswer(body: Array(tokens.secrets.redact(String(decoding: body, as: UTF8.self)).utf8))
+    var answer = ErrorResponse(body: Array(tokens.secrets.redact(String(decoding: body, as: UTF8.self)).utf8))
     answer.message = redact(answer.message, call: call)
     let known =
       RefusedToken.isMeant(status: status, message: answer.message)
@@ -128,7 +128,7 @@ package struct ServingClient: Sendable {
       kind: known, status: status, errorCode: answer.errorCode,
       serverMessage: answer.message.isEmpty ? "the server gave no reason (empty response)" : answer.message,
       call: call.description)
-    error.isAPIAnswer = answer.isJSON || answer.errorCode != nil
+    error.isAPIResponse = answer.isJSON || answer.errorCode != nil
     error.retryAfter =
       RetryAfter.duration(headers, secondsSince1970: timing.secondsSince1970())
       ?? answer.retrySeconds.map { .seconds($0) }
@@ -178,13 +178,13 @@ package struct ServingClient: Sendable {
     let isError = !(200..<300).contains(response.status)
     let (bytes, isCut): ([UInt8], Bool)
     do {
-      (bytes, isCut) = try await response.collect(upTo: isError ? Self.largestErrorAnswer : Self.largestAnswer)
+      (bytes, isCut) = try await response.collect(upTo: isError ? Self.largestErrorResponse : Self.largestResponse)
     } catch {
       throw try failure(error, call: call)
     }
     if (300..<400).contains(response.status) { throw redirected(response, call: call) }
     if isError { throw failure(status: response.status, headers: response.headers, body: bytes, call: call) }
-    if isCut { throw notJSON(call, bytes: [], reason: "more than \(Self.largestAnswer >> 20) MB") }
+    if isCut { throw notJSON(call, bytes: [], reason: "more than \(Self.largestResponse >> 20) MB") }
     if let denied = LoginPage.failure(bytes, call: call, target: target) { throw denied }
     return bytes
   }
@@ -195,19 +195,19 @@ package struct ServingClient: Sendable {
     let message = place.isEmpty ? "the server redirected the request" : "the server redirected the request to \(place)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: response.status, serverMessage: message, call: call.description)
-    error.isAPIAnswer = false
+    error.isAPIResponse = false
     error.advice = Advice.text(for: error, target: target)
     return error
   }
 
   private func notJSON(_ call: APICall, bytes: [UInt8], reason: String) -> ServingError {
-    let words = redact(ErrorAnswer(body: Array(bytes.prefix(64 << 10))).message, call: call).prefix(200)
+    let words = redact(ErrorResponse(body: Array(bytes.prefix(64 << 10))).message, call: call).prefix(200)
     let quoted = words.isEmpty ? "" : "; the response begins: \(words)"
     var error = ServingError(
       kind: .unexpectedAnswer, status: 200,
       serverMessage: "unexpected response from the API (\(reason))\(quoted)",
       call: call.description, outcomeUnknown: call.method != "GET")
-    error.isAPIAnswer = false
+    error.isAPIResponse = false
     error.advice = Advice.text(for: error, target: target)
     return error
   }
@@ -215,7 +215,7 @@ package struct ServingClient: Sendable {
   /// - Throws: `CancellationError` if the call was canceled.
   private func failure(_ error: any Error, call: APICall) throws -> ServingError {
     if let error = error as? ServingError { return error }
-    var failure = try ServingError.noAnswer(error, call: call.description, hasEffect: call.method != "GET") {
+    var failure = try ServingError.noResponse(error, call: call.description, hasEffect: call.method != "GET") {
       redact($0, call: call)
     }
     failure.advice = Advice.text(for: failure, target: target)

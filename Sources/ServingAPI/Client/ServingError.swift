@@ -41,7 +41,7 @@ package struct ServingError: Error, Hashable, Sendable {
   /// again.
   package var isOverTime = false
   /// Whether the response was the API's own, in JSON, and not a page of something in between.
-  package var isAPIAnswer = true
+  package var isAPIResponse = true
 
   package init(
     kind: Kind, status: Int? = nil, errorCode: String? = nil, serverMessage: String, call: String,
@@ -63,7 +63,7 @@ package struct ServingError: Error, Hashable, Sendable {
   /// Whether this means that the requested object does not exist. Only a 404 of the API itself does: a proxy's 404
   /// page, a path that the server does not know, or a denied permission prove nothing (serving-api.md Q74).
   package var isAbsence: Bool {
-    kind == .notFound && status == 404 && isAPIAnswer && errorCode != "ENDPOINT_NOT_FOUND"
+    kind == .notFound && status == 404 && isAPIResponse && errorCode != "ENDPOINT_NOT_FOUND"
   }
 }
 

@@ -14,7 +14,7 @@ package struct UpdateWait: Hashable, Sendable {
     self.wanted = wanted
   }
 
-  package enum Judgement: Hashable, Sendable {
+  package enum Evaluation: Hashable, Sendable {
     /// In progress; with the served entities' messages, by entity name.
     case waiting([String: String])
     /// Active, ready and equal to the config that was sent.
@@ -31,21 +31,21 @@ package struct UpdateWait: Hashable, Sendable {
 
   /// Evaluates an observation of this update. `UPDATE_FAILED` and `UPDATE_CANCELED` remain until the next change: they
   /// count only if no other update can have left them.
-  package func judge(_ observed: Observed) -> Judgement {
+  package func evaluate(_ observed: Observed) -> Evaluation {
     guard case .present(let endpoint) = observed else { return .vanished }
     if isOvertaken(endpoint) { return .superseded }
     switch endpoint.update {
     case .inProgress, .unknown: return .waiting(words(of: endpoint))
-    case .notUpdating: return judgeSettled(endpoint)
-    case .failed: return isActive(endpoint) ? judgeSettled(endpoint) : .failed(words(of: endpoint))
-    case .canceled: return isActive(endpoint) ? judgeSettled(endpoint) : .cancelled
+    case .notUpdating: return evaluateSettled(endpoint)
+    case .failed: return isActive(endpoint) ? evaluateSettled(endpoint) : .failed(words(of: endpoint))
+    case .canceled: return isActive(endpoint) ? evaluateSettled(endpoint) : .cancelled
     }
   }
 
   /// Returns the pause before the poll with that number, from 1: 1, 2, 3 and so on to 10 seconds.
   package static func pollInterval(_ poll: Int) -> Duration { .seconds(min(max(poll, 1), 10)) }
 
-  private func judgeSettled(_ endpoint: ObservedEndpoint) -> Judgement {
+  private func evaluateSettled(_ endpoint: ObservedEndpoint) -> Evaluation {
     guard isActive(endpoint) else { return .waiting(words(of: endpoint)) }
     return endpoint.readiness == .ready ? .done : .waiting(words(of: endpoint))
   }

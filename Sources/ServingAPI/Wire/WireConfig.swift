@@ -125,13 +125,13 @@ package struct WireDeploymentState: WireObject {
 
   package static let fields: [String: WireField] = ["deployment": .text, "deployment_state_message": .text]
 
-  /// One of ``DeploymentWord``, or a value newer than this version.
+  /// One of ``DeploymentState``, or a value newer than this version.
   package var deployment: String { self[text: "deployment"] ?? "" }
   package var message: String { self[text: "deployment_state_message"] ?? "" }
 }
 
 /// The known values of `state.deployment`.
-package enum DeploymentWord {
+package enum DeploymentState {
   package static let creating = "DEPLOYMENT_CREATING"
   package static let ready = "DEPLOYMENT_READY"
   package static let recovering = "DEPLOYMENT_RECOVERING"

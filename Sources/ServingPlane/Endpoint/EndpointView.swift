@@ -108,15 +108,15 @@ struct EndpointView {
 
   private func activeState(_ entity: PlaneEntity) -> WireDeploymentState {
     let ready = machine.readyCount(entity)
-    guard ready < entity.replicas else { return state(DeploymentWord.ready, [], entity) }
+    guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
     if let failure = machine.lastFailure(entity) { words.append("the last replica failed: \(failure)") }
-    return state(DeploymentWord.recovering, words, entity)
+    return state(DeploymentState.recovering, words, entity)
   }
 
   private func pendingState(_ entity: PlaneEntity) -> WireDeploymentState {
     let ready = machine.readyCount(entity)
-    guard ready < entity.replicas else { return state(DeploymentWord.ready, [], entity) }
+    guard ready < entity.replicas else { return state(DeploymentState.ready, [], entity) }
     var words = ["\(ready) of \(entity.replicas) replicas are ready"]
     if machine.withoutRoom.contains(entity.launch.key) {
       words.append("waiting for a free GPU")
@@ -128,13 +128,13 @@ struct EndpointView {
       }
     }
     if let failure = machine.lastFailure(entity) { words.append("retrying after: \(failure)") }
-    return state(DeploymentWord.creating, words, entity)
+    return state(DeploymentState.creating, words, entity)
   }
 
   private func failedState(_ entity: PlaneEntity, culprit: String, reason: String) -> WireDeploymentState {
     entity.name == culprit
-      ? state(DeploymentWord.failed, [reason], entity)
-      : state(DeploymentWord.aborted, ["stopped because \(culprit) failed"], entity)
+      ? state(DeploymentState.failed, [reason], entity)
+      : state(DeploymentState.aborted, ["stopped because \(culprit) failed"], entity)
   }
 
   private func state(_ word: String, _ words: [String], _ entity: PlaneEntity) -> WireDeploymentState {

@@ -46,14 +46,14 @@ extension ServingEndpoints {
     let id = record.id
     let admission = admissions[record.endpoint]
     supervisor.start(
-      ReplicaLife(
+      ReplicaLifecycle(
         record: record, start: start, mark: ReplicaMark(plane: store.planeID, replica: id),
         task: version?.task ?? "llm/v1/chat", program: launcher.python ?? "python", timing: settings.timing,
         probe: probes.probe(port: record.port, timing: settings.timing), signal: supervisor.signal(for: id),
-        pace: pace,
-        untilDrained: { [predecessor] in
+        startLimiter: startLimiter,
+        untilDrained: { [previousPlane] in
           await admission?.drained(id)
-          await predecessor?.untilGone()
+          await previousPlane?.untilGone()
         }, cutOff: { admission?.cutOff(id) },
         report: { await self.replica(id, tells: $0) }))
   }

@@ -27,7 +27,7 @@ actor ServingEndpoints {
 
   /// Serializes every call, report and check that changes something.
   let changes = ChangeQueue()
-  let pace: StartPace
+  let startLimiter: StartLimiter
   /// For a full disk.
   let reserve: DiskReserve
   /// When the reserve is next refilled.
@@ -49,7 +49,7 @@ actor ServingEndpoints {
   /// Replicas whose record cannot be read, by id; also until then.
   private var damagedReplicas: [String] = []
   /// The plane that this one has replaced. It may still have requests at any replica.
-  var predecessor: Predecessor?
+  var previousPlane: PreviousPlane?
   /// Capacities by launch key.
   var capacities: [String: Int] = [:]
 
@@ -64,7 +64,7 @@ actor ServingEndpoints {
     table = EndpointTable()
     self.probes = probes
     self.settings = settings
-    pace = StartPace(burst: settings.startBurst, spacing: settings.startSpacing)
+    startLimiter = StartLimiter(burst: settings.startBurst, spacing: settings.startSpacing)
     reserve = DiskReserve(path: settings.reservePath, outputs: settings.replicasPath)
     self.eventLoop = eventLoop
     self.wallClock = wallClock
@@ -87,13 +87,13 @@ actor ServingEndpoints {
 
   /// Adopts the replicas that still run and ends those that no endpoint needs.
   ///
-  /// - Parameter predecessor: the plane that this one has replaced: no replica ends before its requests do.
-  func resume(after predecessor: Predecessor? = nil) async {
-    self.predecessor = predecessor
+  /// - Parameter previousPlane: the plane that this one has replaced: no replica ends before its requests do.
+  func resume(after previousPlane: PreviousPlane? = nil) async {
+    self.previousPlane = previousPlane
     await changes.run {
       await forgetDamagedReplicas()
       let adoption = ReplicaAdoption(
-        planeID: store.planeID, records: found, sparesUnwanted: predecessor != nil
+        planeID: store.planeID, records: found, sparesUnwanted: previousPlane != nil
       ) { [settings] in
         settings.temporaryDirectory(of: $0)
       }

@@ -18,7 +18,7 @@ struct MLmodel: Hashable, Sendable {
     } catch let error as TargetError {
       throw ModelError(code: .invalid, description: error.message)
     } catch {
-      throw ModelError(code: .invalid, description: "\(path) cannot be read: \(error.systemWords)")
+      throw ModelError(code: .invalid, description: "\(path) cannot be read: \(error.systemMessage)")
     }
   }
 }

@@ -233,7 +233,7 @@ final class ModelDirectory: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: versionsPath(model), withIntermediateDirectories: true)
     } catch {
-      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be created: \(error.systemWords)")
+      throw ModelError(code: .storage, description: "\(versionsPath(model)) cannot be created: \(error.systemMessage)")
     }
     var number = wanted ?? (numbers(model).last ?? 0) + 1
     // Renaming onto a non-empty folder fails, so two concurrent registrations get two numbers.
@@ -270,13 +270,13 @@ final class ModelDirectory: Sendable {
 
   private func write(_ value: JSONValue, to file: String) throws(ModelError) {
     do { try Data(value.bytes()).write(to: URL(filePath: file)) } catch {
-      throw ModelError(code: .storage, description: "\(file) cannot be written: \(error.systemWords)")
+      throw ModelError(code: .storage, description: "\(file) cannot be written: \(error.systemMessage)")
     }
   }
 
   private func randomName() throws(ModelError) -> String {
     do { return try SecureRandom.token(byteCount: 8) } catch {
-      throw ModelError(code: .storage, description: "\(error.systemWords)")
+      throw ModelError(code: .storage, description: "\(error.systemMessage)")
     }
   }
 }

@@ -2,17 +2,17 @@ import Synchronization
 
 /// Runs the lives of all replicas of a plane, each in its own task.
 final class ReplicaSupervisor: Sendable {
-  private let lives: AsyncStream<ReplicaLife>
-  private let begin: AsyncStream<ReplicaLife>.Continuation
+  private let lifecycles: AsyncStream<ReplicaLifecycle>
+  private let begin: AsyncStream<ReplicaLifecycle>.Continuation
   private let signals = Mutex<[String: StopSignal]>([:])
 
-  init() { (lives, begin) = AsyncStream.makeStream() }
+  init() { (lifecycles, begin) = AsyncStream.makeStream() }
 
   /// Runs until ``finish()`` was called and every replica has ended; if the task is canceled, leaves the replicas as
   /// they are and returns at once.
   func run() async {
     await withDiscardingTaskGroup { group in
-      for await life in lives { group.addTask { await life.run() } }
+      for await lifecycle in lifecycles { group.addTask { await lifecycle.run() } }
       if Task.isCancelled { group.cancelAll() }
     }
   }
@@ -27,7 +27,7 @@ final class ReplicaSupervisor: Sendable {
     return signal
   }
 
-  func start(_ life: ReplicaLife) { begin.yield(life) }
+  func start(_ lifecycle: ReplicaLifecycle) { begin.yield(lifecycle) }
 
   /// Asks a replica to stop. Can be repeated to hurry it. Unknown replicas are ignored.
   func stop(_ id: String, _ request: StopRequest) { signals.withLock { $0[id] }?.send(request) }

@@ -3,10 +3,10 @@ import Synchronization
 /// Admits calls that change something, holds them during a takeover, and afterwards sends every call to the plane that
 /// has taken over.
 final class ChangeGate: Sendable {
-  enum Way: Hashable, Sendable {
-    case through
+  enum Outcome: Hashable, Sendable {
+    case admitted
     /// Another plane answers now.
-    case elsewhere
+    case handedOver
   }
 
   private enum Phase { case open, closed, handedOver }
@@ -26,19 +26,19 @@ final class ChangeGate: Sendable {
   /// The Unix socket of the plane that has taken over; nil if none has, or if it has no socket.
   var successor: String? { state.withLock { $0.successor } }
 
-  /// Called before each change; must be followed by ``leave()`` if the result is `through`.
-  func enter() async -> Way {
+  /// Called before each change; must be followed by ``leave()`` if the result is `admitted`.
+  func enter() async -> Outcome {
     while true {
-      let way = state.withLock { state -> Way? in
+      let outcome = state.withLock { state -> Outcome? in
         switch state.phase {
         case .open:
           state.underWay += 1
-          return .through
-        case .handedOver: return .elsewhere
+          return .admitted
+        case .handedOver: return .handedOver
         case .closed: return nil
         }
       }
-      if let way { return way }
+      if let outcome { return outcome }
       await withCheckedContinuation { continuation in
         let isLate = state.withLock { state in
           if state.phase == .closed { state.held.append(continuation) }

@@ -20,7 +20,7 @@ import Testing
   func `a probe reports health with 200 or 503`(path: String) async throws {
     let (well, ill, head) = try await harness.run { [harness] url, _ in
       let well = try await harness.send("GET", url + path)
-      harness.world.withLock {
+      harness.state.withLock {
         $0.health = ListenerCalls.Probe(isWell: false, "no run has ended for 15 minutes")
         $0.readiness = ListenerCalls.Probe(isWell: false, "the source has not been read yet")
       }
@@ -110,7 +110,7 @@ import Testing
     }
     #expect(answer.status == 202)
     #expect(answer.message == "the source is read")
-    let hook = try #require(harness.world.withLock { $0.hooks.first })
+    let hook = try #require(harness.state.withLock { $0.hooks.first })
     #expect(hook.body == body)
     #expect(hook.fields.filter { $0.name.lowercased().hasPrefix("x-") }.map(\.value) == ["sha256=good", "push"])
   }
@@ -148,7 +148,7 @@ import Testing
         body: [UInt8](repeating: 0x20, count: size))
     }
     #expect(answer.status == status)
-    #expect(harness.world.withLock { $0.hooks.count } == (status == 202 ? 1 : 0))
+    #expect(harness.state.withLock { $0.hooks.count } == (status == 202 ? 1 : 0))
   }
 
   // MARK: - Access
@@ -176,7 +176,7 @@ import Testing
     }
     #expect(answers.map(\.status) == paths.map { _ in 403 })
     #expect(answers.dropLast().allSatisfy { $0.error.contains("Origin header") || $0.error.contains("use localhost") })
-    #expect(harness.asked == [] && harness.world.withLock { $0.hooks.isEmpty })
+    #expect(harness.asked == [] && harness.state.withLock { $0.hooks.isEmpty })
   }
 
   @Test func `configured host names are accepted besides this machine's, and no others`() async throws {

@@ -9,7 +9,7 @@ import Testing
 @Suite struct ControllerMetricsTests {
   private let metrics = ControllerMetrics(
     version: "1.2.3", fleet: "prod", started: Timestamp(milliseconds: 1_700_000_000_500), concurrency: 16,
-    process: { ProcessFigures(residentBytes: 123_456_789, processorSeconds: 1.25) })
+    process: { ProcessMetrics(residentBytes: 123_456_789, processorSeconds: 1.25) })
 
   private func read(now: Int64 = 1_700_000_100_000) throws -> Exposition {
     try Exposition(metrics.text(now: Timestamp(milliseconds: now)))
@@ -93,11 +93,11 @@ import Testing
   @Test func `the queue metrics show the last reported values`() throws {
     let time = Mutex(Duration.zero)
     let queue = KeyQueue(backoff: Backoff(first: .seconds(1), cap: .seconds(9)), now: { time.withLock { $0 } })
-    metrics.queue(queue.figures)
+    metrics.queue(queue.metrics)
     for name in ["a", "b", "c", "d"] { queue.add(name, priority: name == "a" ? .rescue : .resync) }
     #expect(queue.takeReady()?.key == "a")
     time.withLock { $0 = .milliseconds(2500) }
-    metrics.queue(queue.figures)
+    metrics.queue(queue.metrics)
     metrics.taken(waited: .milliseconds(4))
     let text = try read()
     let name = ["name": "servingendpoint"]
@@ -198,9 +198,9 @@ import Testing
   }
 
   @Test func `the process reports its memory and processor time`() throws {
-    let figures = try #require(ProcessFigures.current())
-    #expect(figures.residentBytes > 1 << 20)
-    #expect(figures.processorSeconds > 0)
+    let metrics = try #require(ProcessMetrics.current())
+    #expect(metrics.residentBytes > 1 << 20)
+    #expect(metrics.processorSeconds > 0)
   }
 
   @Test func `a fleet of 10,000 endpoints is rendered in well under a second`() throws {

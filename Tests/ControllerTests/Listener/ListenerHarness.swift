@@ -19,22 +19,22 @@ final class ListenerHarness: Sendable {
   }
 
   /// What the controller behind the listener reports and was told.
-  struct World: Sendable {
+  struct State: Sendable {
     var health = ListenerCalls.Probe(isWell: true, "ok")
     var readiness = ListenerCalls.Probe(isWell: true, "active")
     var asked: [String] = []
-    var hooks: [ListenerCalls.Hook] = []
+    var hooks: [ListenerCalls.WebhookRequest] = []
   }
 
-  let world = Mutex(World())
+  let state = Mutex(State())
   private let client = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
 
-  var asked: [String] { world.withLock(\.asked) }
+  var asked: [String] { state.withLock(\.asked) }
 
   func calls(hasHook: Bool = true) -> ListenerCalls {
     ListenerCalls(
-      metrics: { "# HELP a A.\n# TYPE a gauge\na 1\n" }, health: { self.world.withLock(\.health) },
-      readiness: { self.world.withLock(\.readiness) }, status: { #"{"fleet":"prod"}"# },
+      metrics: { "# HELP a A.\n# TYPE a gauge\na 1\n" }, health: { self.state.withLock(\.health) },
+      readiness: { self.state.withLock(\.readiness) }, status: { #"{"fleet":"prod"}"# },
       hook: hasHook ? { @Sendable hook in self.take(hook) } : nil,
       pause: { reason in
         if reason == "refuse" { throw ListenerCalls.Refusal("it is paused already") }
@@ -51,10 +51,10 @@ final class ListenerHarness: Sendable {
       })
   }
 
-  private func note(_ what: String) { world.withLock { $0.asked.append(what) } }
+  private func note(_ what: String) { state.withLock { $0.asked.append(what) } }
 
-  private func take(_ hook: ListenerCalls.Hook) -> ListenerCalls.HookAnswer {
-    world.withLock { $0.hooks.append(hook) }
+  private func take(_ hook: ListenerCalls.WebhookRequest) -> ListenerCalls.WebhookResponse {
+    state.withLock { $0.hooks.append(hook) }
     let isGood = hook.fields.contains { $0.name.lowercased() == "x-hub-signature-256" && $0.value == "sha256=good" }
     return isGood ? .accepted("the source is read") : .refused("the signature is wrong", nil)
   }

@@ -121,14 +121,14 @@ private struct KeptLog: LogHandler {
     }
   }
 
-  private static func notice(_ endpoint: String) -> Notice {
-    Notice(
+  private static func notification(_ endpoint: String) -> FleetNotification {
+    FleetNotification(
       kind: .failure, endpoint: endpoint, what: "failed", why: "no GPU", commit: "abc",
       at: Timestamp(milliseconds: 0), fleet: "prod", target: "http://t")
   }
 
   private func notifier(
-    _ url: String, template: NoticeTemplate = .standard, limits: WebhookNotifier.Limits = .init(),
+    _ url: String, template: NotificationTemplate = .standard, limits: WebhookNotifier.Limits = .init(),
     timing: Timing = TestTiming(jitter: 0.5).timing
   ) throws -> WebhookNotifier {
     let address = try WebhookURL(url)
@@ -136,7 +136,7 @@ private struct KeptLog: LogHandler {
   }
 
   private func notifier(
-    to address: @escaping @Sendable () -> WebhookURL, template: NoticeTemplate = .standard,
+    to address: @escaping @Sendable () -> WebhookURL, template: NotificationTemplate = .standard,
     limits: WebhookNotifier.Limits = .init(), timing: Timing = TestTiming(jitter: 0.5).timing
   ) -> WebhookNotifier {
     let log = Logger(label: "test") { [lines] _ in KeptLog(lines: lines) }
@@ -166,7 +166,7 @@ private struct KeptLog: LogHandler {
     let receiver = Receiver([])
     let outcomes = try await receiver.run { url in
       let notifier = try self.notifier(url + "/services/T0/s3cretpath?key=v4lue-k")
-      for name in ["a", "b", "c"] { notifier.post(Self.notice(name)) }
+      for name in ["a", "b", "c"] { notifier.post(Self.notification(name)) }
       return try await self.run(notifier) { await self.deliveries.next(3) }
     }
     #expect(outcomes == [.delivered, .delivered, .delivered])
@@ -178,10 +178,10 @@ private struct KeptLog: LogHandler {
 
   @Test func `a template forms the body`() async throws {
     let receiver = Receiver([])
-    let template = try NoticeTemplate(parsing: Array(#"{"text": "{{endpoint}} {{what}}"}"#.utf8), file: "t")
+    let template = try NotificationTemplate(parsing: Array(#"{"text": "{{endpoint}} {{what}}"}"#.utf8), file: "t")
     _ = try await receiver.run { url in
       let notifier = try self.notifier(url, template: template)
-      notifier.post(Self.notice("a"))
+      notifier.post(Self.notification("a"))
       return try await self.run(notifier) { await self.deliveries.next(1) }
     }
     #expect(receiver.all.map(\.body) == [["text": "a failed"]])
@@ -194,7 +194,7 @@ private struct KeptLog: LogHandler {
       // Read for each attempt: the first one gets the old address.
       let notifier = self.notifier(
         to: { addresses.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] } }, timing: TestTiming(jitter: 0.5).timing)
-      notifier.post(Self.notice("a"))
+      notifier.post(Self.notification("a"))
       return try await self.run(notifier) { await self.deliveries.next(1) }
     }
     #expect(receiver.all.last?.path == "/new")
@@ -210,7 +210,7 @@ private struct KeptLog: LogHandler {
     let time = TestTiming(jitter: 0.5)
     let outcomes = try await receiver.run { url in
       let notifier = try self.notifier(url, timing: time.timing)
-      notifier.post(Self.notice("a"))
+      notifier.post(Self.notification("a"))
       return try await self.run(notifier) { await self.deliveries.next(1) }
     }
     #expect(outcomes == [.delivered])
@@ -225,8 +225,8 @@ private struct KeptLog: LogHandler {
     ])
     let outcomes = try await receiver.run { url in
       let notifier = try self.notifier(url + "/services/T0/s3cretpath")
-      notifier.post(Self.notice("a"))
-      notifier.post(Self.notice("b"))
+      notifier.post(Self.notification("a"))
+      notifier.post(Self.notification("b"))
       return try await self.run(notifier) { await self.deliveries.next(2) }
     }
     #expect(outcomes == [.failed, .delivered])
@@ -243,7 +243,7 @@ private struct KeptLog: LogHandler {
     limits.tries = 3
     let time = TestTiming(jitter: 0.5)
     let notifier = try notifier(port + "/s3cretpath", limits: limits, timing: time.timing)
-    notifier.post(Self.notice("a"))
+    notifier.post(Self.notification("a"))
     #expect(try await run(notifier) { await self.deliveries.next(1) } == [.failed])
     #expect(time.pauses == [.seconds(1), .seconds(2)])
     #expect(
@@ -257,7 +257,7 @@ private struct KeptLog: LogHandler {
     limits.queue = 2
     let outcomes = try await receiver.run { [limits] url in
       let notifier = try self.notifier(url, limits: limits)
-      for name in ["a", "b", "c", "d", "e"] { notifier.post(Self.notice(name)) }
+      for name in ["a", "b", "c", "d", "e"] { notifier.post(Self.notification(name)) }
       return try await self.run(notifier) { await self.deliveries.next(5) }
     }
     #expect(outcomes == [.dropped, .dropped, .dropped, .delivered, .delivered])
@@ -273,8 +273,8 @@ private struct KeptLog: LogHandler {
     limits.shutdownGrace = .seconds(60)
     let outcomes = try await receiver.run { [limits] url in
       let notifier = try self.notifier(url, limits: limits, timing: .system)
-      notifier.post(Self.notice("a"))
-      notifier.post(Self.notice("b"))
+      notifier.post(Self.notification("a"))
+      notifier.post(Self.notification("b"))
       try await Self.serve(notifier) { stop in
         // Whether the delay has started by then or starts afterwards, it is not waited for.
         _ = await receiver.arrivals.first { _ in true }
@@ -292,7 +292,7 @@ private struct KeptLog: LogHandler {
     limits.shutdownGrace = .milliseconds(200)
     let outcomes = try await receiver.run { [limits] url in
       let notifier = try self.notifier(url, limits: limits, timing: .system)
-      for name in ["a", "b", "c"] { notifier.post(Self.notice(name)) }
+      for name in ["a", "b", "c"] { notifier.post(Self.notification(name)) }
       try await Self.serve(notifier) { stop in
         _ = await receiver.arrivals.first { _ in true }
         await stop()

@@ -14,7 +14,7 @@ import Testing
 
 /// The controller as a service: its lease, its wake-ups, and how it stops.
 @Suite(.timeLimit(.minutes(5))) struct ControllerServiceTests {
-  typealias World = ControllerWorld
+  typealias Environment = ControllerEnvironment
 
   /// A source that notifies its listeners when a test sets it.
   private final class WakingSource: ManifestSource {
@@ -39,7 +39,7 @@ import Testing
 
   /// Runs a controller while `body` does something with it, then asks it to stop; returns how it ended.
   private func run(
-    _ lease: TestLease, _ source: WakingSource, _ world: World,
+    _ lease: TestLease, _ source: WakingSource, _ environment: Environment,
     standing: @escaping @Sendable (ControllerService.Leadership) -> Void = { _ in },
     _ body: @escaping @Sendable (FleetController) async throws -> Void
   ) async throws {
@@ -48,14 +48,14 @@ import Testing
     let start = ContinuousClock.now
     let elapsed: @Sendable () -> Duration = { start.duration(to: .now) }
     let queue = KeyQueue(backoff: FleetController.backoff, now: elapsed)
-    let resolver = VersionResolver(world.workspace.client)
+    let resolver = VersionResolver(environment.workspace.client)
     let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let parts = ControllerParts(
       source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
-      pause: { nil }, notices: NoNotices(),
-      metrics: ControllerMetrics(version: "test", fleet: "test", started: world.now, concurrency: 4), log: quiet,
+      pause: { nil }, notifications: NoNotifications(),
+      metrics: ControllerMetrics(version: "test", fleet: "test", started: environment.now, concurrency: 4), log: quiet,
       alarm: { try await Task.sleep(for: $0) }, elapsed: elapsed, chance: { 0.5 }, instance: "test")
-    let controller = FleetController(world.reconciler(), options, parts, queue: queue)
+    let controller = FleetController(environment.reconciler(), options, parts, queue: queue)
     let (wakes, _) = AsyncStream.makeStream(of: Void.self)
     let service = ControllerService(
       controller, options, parts, syncRequests: wakes, sleep: { try await Task.sleep(for: min($0, .milliseconds(50))) },
@@ -83,48 +83,49 @@ import Testing
     Issue.record("never happened: \(what)")
   }
 
-  private func world() throws -> World {
-    let world = try World()
-    world.workspace.setModel(World.model, versions: [1: .ready, 2: .ready])
-    return world
+  private func environment() throws -> Environment {
+    let environment = try Environment()
+    environment.workspace.setModel(Environment.model, versions: [1: .ready, 2: .ready])
+    return environment
   }
 
   @Test func `a change of the source is acted on at once, and the observed state is saved on stop`() async throws {
-    let (world, source) = (try world(), WakingSource())
+    let (environment, source) = (try environment(), WakingSource())
     source.set(version: "1")
-    try await run(TestLease(), source, world) { _ in
-      try await eventually("version 1 is live") { world.liveVersion() == "1" }
+    try await run(TestLease(), source, environment) { _ in
+      try await eventually("version 1 is live") { environment.liveVersion() == "1" }
       source.set(version: "2")
-      try await eventually("version 2 is live") { world.liveVersion() == "2" }
+      try await eventually("version 2 is live") { environment.liveVersion() == "2" }
     }
-    let saved = try await world.history.statuses(host: world.reconciler().provider.target.url, fleet: "test")
+    let saved = try await environment.history.statuses(
+      host: environment.reconciler().provider.target.url, fleet: "test")
     #expect(saved.map(\.name) == ["chat"])
   }
 
   @Test func `without the lease it stands by, does nothing, and stops when asked to`() async throws {
-    let (world, source, lease) = (try world(), WakingSource(), TestLease())
+    let (environment, source, lease) = (try environment(), WakingSource(), TestLease())
     lease.take()
     source.set(version: "1")
     let standings = Standings()
-    try await run(lease, source, world, standing: { standings.append($0) }) { _ in
+    try await run(lease, source, environment, standing: { standings.append($0) }) { _ in
       try await eventually("it stands by") { !standings.all.isEmpty }
     }
     #expect(standings.all == [.standby(holder: "another")])
-    #expect(world.workspace.calls.isEmpty)
+    #expect(environment.workspace.calls.isEmpty)
   }
 
   @Test func `losing the lease ends it with an error, and nothing more is written`() async throws {
-    let (world, source, lease) = (try world(), WakingSource(), TestLease())
+    let (environment, source, lease) = (try environment(), WakingSource(), TestLease())
     source.set(version: "1")
     await #expect(throws: (any Error).self) {
-      try await run(lease, source, world) { _ in
-        try await eventually("version 1 is live") { world.liveVersion() == "1" }
+      try await run(lease, source, environment) { _ in
+        try await eventually("version 1 is live") { environment.liveVersion() == "1" }
         lease.take()
         source.set(version: "2")
         // The error ends the controller; if it stopped by itself, there would be none.
         try await Task.sleep(for: .seconds(3600))
       }
     }
-    #expect(world.liveVersion() == "1")
+    #expect(environment.liveVersion() == "1")
   }
 }

@@ -40,19 +40,19 @@ import Testing
       words: "The token has expired."),
     Outage(
       testDescription: "a login page with 200",
-      fault: .reply(status: 200, headers: ["Content-Type": "text/html"], body: page), words: "login page"),
+      fault: .response(status: 200, headers: ["Content-Type": "text/html"], body: page), words: "login page"),
     Outage(
       testDescription: "a page with 502",
-      fault: .reply(status: 502, headers: ["Content-Type": "text/html"], body: page), words: "502"),
+      fault: .response(status: 502, headers: ["Content-Type": "text/html"], body: page), words: "502"),
     Outage(
       testDescription: "503 with Retry-After",
-      fault: .reply(
+      fault: .response(
         status: 503, headers: ["Retry-After": "120"],
         body: #"{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "down for maintenance"}"#),
       words: "down for maintenance", pause: .seconds(120)),
     Outage(
       testDescription: "429 with Retry-After: 0",
-      fault: .reply(
+      fault: .response(
         status: 429, headers: ["Retry-After": "0"],
         body: #"{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}"#),
       words: "slow down"),
@@ -66,42 +66,42 @@ import Testing
     outage: Outage, stage: Stage
   ) async throws {
     let workspace = WorkspaceDouble()
-    ControllerWorld.setVersions(workspace)
-    workspace.setFate(.ready(polls: 3), model: ControllerWorld.model, version: "2")
-    let world = ControllerWorld(workspace, try ControllerWorld().history)
-    let rig = ControllerRig(world)
-    rig.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
-    try await rig.settle()
+    ControllerEnvironment.setVersions(workspace)
+    workspace.setBehavior(.ready(polls: 3), model: ControllerEnvironment.model, version: "2")
+    let environment = ControllerEnvironment(workspace, try ControllerEnvironment().history)
+    let harness = ControllerHarness(environment)
+    harness.source.set(["chat.yaml": TestSource.manifest(version: "1")], commit: "c1")
+    try await harness.settle()
     if stage == .updating {
-      rig.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
-      rig.noticeChange()
-      try await rig.run(for: .milliseconds(10))
+      harness.source.set(["chat.yaml": TestSource.manifest(version: "2")], commit: "c2")
+      harness.reportChange()
+      try await harness.run(for: .milliseconds(10))
       #expect(workspace.writes.contains { $0.method == "PUT" })
     }
     let wasLive = workspace.text(of: "chat")
     let times = Mutex<[Timestamp]>([])
     workspace.setPlan { _, call in
-      world.advance(outage.delay)
-      if call.path.hasSuffix("/chat") { times.withLock { $0.append(world.now) } }
+      environment.advance(outage.delay)
+      if call.path.hasSuffix("/chat") { times.withLock { $0.append(environment.now) } }
       return outage.fault
     }
-    try await rig.run(for: .seconds(3600))
+    try await harness.run(for: .seconds(3600))
     let calls = times.withLock(\.self)
     let bound = Self.mostCalls(in: .seconds(3600), outage)
     #expect(calls.count <= bound && calls.count >= bound / 2, "\(calls.count) calls, at most \(bound) are due")
     for (failures, (one, next)) in zip(calls, calls.dropFirst()).enumerated() {
       #expect(next - one >= outage.step(failures + 1), "call \(failures + 1) came \(next - one) after the last")
     }
-    let status = try #require(await rig.status())
+    let status = try #require(await harness.status())
     #expect(status.phase == .degraded && status.why.contains(outage.words), "\(status.phase): \(status.why)")
     #expect(workspace.text(of: "chat") == wasLive)
-    let report = await rig.controller.fleetStatus.report
+    let report = await harness.controller.fleetStatus.report
     #expect(report.problems.contains { $0.contains(outage.words) }, "\(report.problems)")
 
     workspace.setPlan { _, _ in nil }
-    try await rig.run(for: .seconds(400))
-    #expect(await rig.status()?.phase == .inSync)
-    #expect(world.liveVersion() == (stage == .updating ? "2" : "1"))
+    try await harness.run(for: .seconds(400))
+    #expect(await harness.status()?.phase == .inSync)
+    #expect(environment.liveVersion() == (stage == .updating ? "2" : "1"))
   }
 
   /// How many steps of the backoff start within a period, including the first call.

@@ -15,7 +15,7 @@ import Testing
 
 /// A run may not take forever, and does not affect the others.
 @Suite struct RunDeadlineTests {
-  typealias World = ControllerWorld
+  typealias Environment = ControllerEnvironment
 
   /// The first read of an endpoint is never answered.
   private static func hanging(_ transport: @escaping Transport) -> Transport {
@@ -38,20 +38,20 @@ import Testing
     }
   }
 
-  private func service(_ world: World, _ options: ControllerOptions) -> ControllerService {
+  private func service(_ environment: Environment, _ options: ControllerOptions) -> ControllerService {
     let start = ContinuousClock.now
     let elapsed: @Sendable () -> Duration = { start.duration(to: .now) }
-    let client = ServingClient(.test, version: "test", transport: Self.hanging(world.workspace.transport))
+    let client = ServingClient(.test, version: "test", transport: Self.hanging(environment.workspace.transport))
     let resolver = VersionResolver(client)
     let reconciler = Reconciler(
-      provider: APIProvider(client), history: world.history, options: options.decision(commit: nil),
+      provider: APIProvider(client), history: environment.history, options: options.decision(commit: nil),
       servable: { try await resolver.requireServable(model: $0.entityName, version: $0.entityVersion) },
-      now: { world.now })
+      now: { environment.now })
     let parts = ControllerParts(
       source: TestSource(["chat.yaml": TestSource.manifest(version: "1")]),
       versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: TestLease(),
-      pause: { nil }, notices: NoNotices(),
-      metrics: ControllerMetrics(version: "test", fleet: "test", started: world.now, concurrency: 1),
+      pause: { nil }, notifications: NoNotifications(),
+      metrics: ControllerMetrics(version: "test", fleet: "test", started: environment.now, concurrency: 1),
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, alarm: { try await Task.sleep(for: $0) },
       elapsed: elapsed, chance: { 0 }, instance: "test")
     let queue = KeyQueue(
@@ -64,19 +64,19 @@ import Testing
 
   @Test(.timeLimit(.minutes(1)))
   func `a reconcile that hangs is ended and reported, and the only worker continues`() async throws {
-    let world = try World()
-    world.workspace.setModel(World.model, versions: [1: .ready])
+    let environment = try Environment()
+    environment.workspace.setModel(Environment.model, versions: [1: .ready])
     // The deadline also applies to the run that does not hang.
     let options = ControllerOptions(
       fleet: "test", interval: .seconds(3600), concurrency: 1, runDeadline: .seconds(2))
-    let service = service(world, options)
+    let service = service(environment, options)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await service.run() }
-      while world.liveVersion() != "1" { try await Task.sleep(for: .milliseconds(5)) }
+      while environment.liveVersion() != "1" { try await Task.sleep(for: .milliseconds(5)) }
       group.cancelAll()
       try await group.waitForAll()
     }
-    let events = try await world.history.events(of: world.reconciler().key("chat"))
+    let events = try await environment.history.events(of: environment.reconciler().key("chat"))
     #expect(events.contains { $0.what.contains("took longer than") })
   }
 }

@@ -61,8 +61,8 @@ private final class Ledger: Sendable {
 
   private func untilIdle(_ workers: Int) async {
     await until("\(workers) workers wait for work") {
-      let figures = queue.figures
-      return figures.idleWorkers == workers && figures.depth == 0
+      let metrics = queue.metrics
+      return metrics.idleWorkers == workers && metrics.depth == 0
     }
   }
 
@@ -73,7 +73,7 @@ private final class Ledger: Sendable {
     await untilIdle(1)
     queue.add("a", priority: .edit)
     #expect(await taken?.key == "a")
-    #expect(queue.figures.idleWorkers == 0)
+    #expect(queue.metrics.idleWorkers == 0)
   }
 
   @Test func `a ready key is taken without waiting`() async {
@@ -91,7 +91,7 @@ private final class Ledger: Sendable {
       await untilIdle(4)
       queue.add("a", priority: .edit)
       #expect(await group.next() == "a")
-      #expect(queue.figures.idleWorkers == 3)
+      #expect(queue.metrics.idleWorkers == 3)
       queue.shutDown()
       for await key in group { #expect(key == nil) }
     }
@@ -103,7 +103,7 @@ private final class Ledger: Sendable {
     async let taken = queue.next()
     await untilIdle(1)
     queue.add("a", priority: .edit)
-    #expect(queue.figures.idleWorkers == 1, "not while it runs")
+    #expect(queue.metrics.idleWorkers == 1, "not while it runs")
     queue.finish("a", .done)
     #expect(await taken?.key == "a")
   }
@@ -131,9 +131,9 @@ private final class Ledger: Sendable {
   @Test func `a key for an earlier time wakes the sleeping worker`() async {
     queue.add("late", priority: .edit, after: .seconds(30))
     async let taken = queue.next()
-    await until("a worker sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    await until("a worker sleeps") { clock.sleepers == 1 && queue.metrics.idleWorkers == 1 }
     queue.add("early", priority: .edit, after: .seconds(10))
-    await until("it sleeps again") { clock.sleeps == 2 && clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+    await until("it sleeps again") { clock.sleeps == 2 && clock.sleepers == 1 && queue.metrics.idleWorkers == 1 }
     clock.advance(to: .seconds(10))
     #expect(await taken?.key == "early")
   }
@@ -142,7 +142,7 @@ private final class Ledger: Sendable {
     queue.add("late", priority: .edit, after: .seconds(30))
     await withTaskGroup { group in
       for _ in 0..<2 { group.addTask { await queue.next()?.key } }
-      await until("a worker sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 2 }
+      await until("a worker sleeps") { clock.sleepers == 1 && queue.metrics.idleWorkers == 2 }
       queue.add("now 1", priority: .edit)
       #expect(await group.next() == "now 1")
       group.addTask { await queue.next()?.key }
@@ -150,7 +150,7 @@ private final class Ledger: Sendable {
       for key in ["now 2", "now 3"] { queue.add(key, priority: .edit) }
       for _ in 0..<2 { #expect(await group.next() != nil) }
       group.addTask { await queue.next()?.key }
-      await until("the new one sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+      await until("the new one sleeps") { clock.sleepers == 1 && queue.metrics.idleWorkers == 1 }
       clock.advance(to: .seconds(30))
       #expect(await group.next() == "late")
     }
@@ -162,12 +162,12 @@ private final class Ledger: Sendable {
     await withTaskGroup { group in
       // The first one that waits is the one that sleeps.
       let sleeper = Task { await queue.next()?.key }
-      await until("it sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+      await until("it sleeps") { clock.sleepers == 1 && queue.metrics.idleWorkers == 1 }
       group.addTask { await queue.next()?.key }
       await untilIdle(2)
       sleeper.cancel()
       #expect(await sleeper.value == nil)
-      await until("the other sleeps") { clock.sleepers == 1 && queue.figures.idleWorkers == 1 }
+      await until("the other sleeps") { clock.sleepers == 1 && queue.metrics.idleWorkers == 1 }
       clock.advance(to: .seconds(30))
       #expect(await group.next() == "late")
     }
@@ -180,7 +180,7 @@ private final class Ledger: Sendable {
     await untilIdle(1)
     waiting.cancel()
     #expect(await waiting.value == nil)
-    #expect(queue.figures.idleWorkers == 0)
+    #expect(queue.metrics.idleWorkers == 0)
     queue.add("a", priority: .edit)
     #expect(queue.takeReady()?.key == "a", "the key is not lost to a canceled worker")
   }
@@ -193,7 +193,7 @@ private final class Ledger: Sendable {
     }
     worker.cancel()
     #expect(await worker.value == nil)
-    #expect(queue.figures.depth == 1)
+    #expect(queue.metrics.depth == 1)
   }
 
   @Test func `after shutdown, no worker gets a key, and running work can finish`() async {
@@ -204,8 +204,8 @@ private final class Ledger: Sendable {
     #expect(queue.takeReady() == nil)
     #expect(await queue.next() == nil)
     queue.finish("running", .done)
-    #expect(queue.figures.running == 0)
-    #expect(queue.figures.depth == 1, "queued keys are still counted")
+    #expect(queue.metrics.running == 0)
+    #expect(queue.metrics.depth == 1, "queued keys are still counted")
   }
 
   @Test func `shutdown wakes every waiting or sleeping worker`() async {
@@ -217,7 +217,7 @@ private final class Ledger: Sendable {
       for await key in group { #expect(key == nil) }
     }
     #expect(clock.sleepers == 0)
-    #expect(queue.figures.idleWorkers == 0)
+    #expect(queue.metrics.idleWorkers == 0)
   }
 
   // MARK: Statistics
@@ -230,12 +230,12 @@ private final class Ledger: Sendable {
     for _ in 0..<2 { _ = queue.takeReady() }
     clock.advance(to: .seconds(3))
     queue.finish("b", .failed)
-    let figures = queue.figures
-    #expect(figures.depthByPriority == [.edit: 1, .resync: 1, .rescue: 0])
-    #expect(figures.depth == 2 && figures.waiting == 2 && figures.running == 1 && figures.failing == 1)
-    #expect(figures.adds == 6, "five keys, one of them twice; the add that merged does not count")
-    #expect(figures.retries == 1)
-    #expect(figures.longestRunning == .seconds(3) && figures.unfinishedWork == .seconds(3))
+    let metrics = queue.metrics
+    #expect(metrics.depthByPriority == [.edit: 1, .resync: 1, .rescue: 0])
+    #expect(metrics.depth == 2 && metrics.waiting == 2 && metrics.running == 1 && metrics.failing == 1)
+    #expect(metrics.adds == 6, "five keys, one of them twice; the add that merged does not count")
+    #expect(metrics.retries == 1)
+    #expect(metrics.longestRunning == .seconds(3) && metrics.unfinishedWork == .seconds(3))
     #expect(queue.failures(of: "b") == 1 && queue.readyTime(of: "b") == .seconds(13))
   }
 
@@ -302,7 +302,7 @@ private final class Ledger: Sendable {
       queue.shutDown()
     }
     #expect(ledger.isEverythingSeen)
-    #expect(queue.figures.running == 0)
+    #expect(queue.metrics.running == 0)
   }
 
   @Test func `workers that are canceled again and again lose no key`() async {
@@ -330,6 +330,6 @@ private final class Ledger: Sendable {
     }
     #expect(ledger.runs.count == 300)
     #expect(ledger.runs.values.allSatisfy { $0 == 1 })
-    #expect(queue.figures.idleWorkers == 0)
+    #expect(queue.metrics.idleWorkers == 0)
   }
 }

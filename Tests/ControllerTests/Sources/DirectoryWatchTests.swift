@@ -10,19 +10,19 @@ import Testing
   init() throws { folder = try Folder() }
 
   /// Waits until the watches are set up, then makes each change and waits until it is reported.
-  private func expectNotice(_ path: String, _ changes: (() throws -> Void)...) async throws {
+  private func expectReport(_ path: String, _ changes: (() throws -> Void)...) async throws {
     let source = DirectorySource(paths: [folder(path)], warn: { Issue.record("\($0)") })
-    var notices = source.changes().makeAsyncIterator()
-    #expect(await notices.next() != nil)
+    var reports = source.changes().makeAsyncIterator()
+    #expect(await reports.next() != nil)
     for change in changes {
       try change()
-      #expect(await notices.next() != nil)
+      #expect(await reports.next() != nil)
     }
   }
 
   @Test func `files written, added, renamed and removed are reported`() async throws {
     try folder.write(manifestText("a"), "d/a.yaml")
-    try await expectNotice(
+    try await expectReport(
       "d", { try folder.write(manifestText("a", version: 8), "d/a.yaml") },
       { try folder.write(manifestText("b"), "d/b.yaml") }, { try folder.move("d/b.yaml", to: "d/c.yaml") },
       { try folder.remove("d/c.yaml") })
@@ -30,27 +30,27 @@ import Testing
 
   @Test func `changes in directories that were added later are reported at any depth`() async throws {
     try folder.write(manifestText("a"), "d/a.yaml")
-    try await expectNotice(
+    try await expectReport(
       "d", { try folder.write(manifestText("b"), "d/x/y/z/b.yaml") },
       { try folder.write(manifestText("b", version: 8), "d/x/y/z/b.yaml") })
   }
 
   @Test func `a directory that is deleted and created again is reported`() async throws {
     try folder.write(manifestText("a"), "d/a.yaml")
-    try await expectNotice(
+    try await expectReport(
       "d", { try folder.remove("d") }, { try folder.write(manifestText("a"), "d/a.yaml") },
       { try folder.write(manifestText("a", version: 8), "d/a.yaml") })
   }
 
   @Test func `a directory that did not exist before is reported`() async throws {
-    try await expectNotice(
+    try await expectReport(
       "up/to/now", { try folder.write(manifestText("a"), "up/to/now/a.yaml") },
       { try folder.write(manifestText("a", version: 8), "up/to/now/a.yaml") })
   }
 
   @Test func `one file that is replaced the way editors do it is reported`() async throws {
     try folder.write(manifestText("a"), "a.yaml")
-    try await expectNotice("a.yaml") {
+    try await expectReport("a.yaml") {
       try folder.write(manifestText("a", version: 8), ".a.yaml.new")
       try folder.move(".a.yaml.new", to: "a.yaml")
     }
@@ -58,7 +58,7 @@ import Testing
 
   @Test func `a change of the ignore patterns is reported`() async throws {
     try folder.write(manifestText("a"), "d/x/a.yaml")
-    try await expectNotice(
+    try await expectReport(
       "d", { try folder.write("a.yaml\n", "d/x/.setpointignore") }, { try folder.write("", "d/x/.setpointignore") },
       { try folder.remove("d/x/.setpointignore") })
   }
@@ -72,14 +72,14 @@ import Testing
       try folder.link("m/..data", to: "..\(number)")
       try folder.remove("m/..\(number - 1)")
     }
-    try await expectNotice("m", { try swap(2) }, { try swap(3) })
+    try await expectReport("m", { try swap(2) }, { try swap(3) })
   }
 
   @Test func `a swapped link on the path is reported`() async throws {
     try folder.write(manifestText("a"), "worktrees/1/fleet/a.yaml")
     try folder.write(manifestText("a", version: 8), "worktrees/2/fleet/a.yaml")
     try folder.link("current", to: "worktrees/1")
-    try await expectNotice(
+    try await expectReport(
       "current/fleet", { try folder.link("current", to: "worktrees/2") },
       { try folder.write(manifestText("a", version: 9), "worktrees/2/fleet/a.yaml") })
   }
@@ -90,7 +90,7 @@ import Testing
     try folder.write(manifestText("c"), "d/c.yaml")
     try folder.link("d/a.yaml", to: folder("elsewhere/a.yaml"))
     try folder.link("d/more", to: "../elsewhere/more")
-    try await expectNotice(
+    try await expectReport(
       "d", { try folder.write(manifestText("a", version: 8), "elsewhere/a.yaml") },
       { try folder.write(manifestText("b", version: 8), "elsewhere/more/b.yaml") })
   }
@@ -105,12 +105,12 @@ import Testing
         opened.withLock { $0.append(descriptor) }
         return descriptor
       }, warn: { Issue.record("\($0)") })
-    let notices = AsyncStream<Void>.makeStream()
+    let reports = AsyncStream<Void>.makeStream()
     let task = Task {
-      for await _ in source.changes() { notices.continuation.yield() }
+      for await _ in source.changes() { reports.continuation.yield() }
       return true
     }
-    var iterator = notices.stream.makeAsyncIterator()
+    var iterator = reports.stream.makeAsyncIterator()
     _ = await iterator.next()
     task.cancel()
     #expect(await task.value)

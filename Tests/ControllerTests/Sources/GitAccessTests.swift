@@ -69,15 +69,15 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(2))) struct `A private repository` {
-  private let world: GitWorld
+  private let fixture: GitFixture
   /// A different one for each test, because the command lines of the whole machine are searched.
   private let token = "s3cret%token/\(UUID().uuidString)"
 
   init() async throws {
-    world = try await GitWorld()
-    try await world.commit(["fleet/a.yaml": manifestText("a")])
+    fixture = try await GitFixture()
+    try await fixture.commit(["fleet/a.yaml": manifestText("a")])
     // Git's own HTTP server requires it.
-    try await world.git("config", "http.uploadpack", "true")
+    try await fixture.git("config", "http.uploadpack", "true")
   }
 
   /// Runs `body` with two servers for the repository: the first requires the token, the second redirects to the first.
@@ -86,12 +86,12 @@ import Testing
     async throws
     -> String
   {
-    try world.folder.write(Self.server, "server.py")
-    let log = world.folder("log")
-    try world.folder.write("", "log")
+    try fixture.folder.write(Self.server, "server.py")
+    let log = fixture.folder("log")
+    try fixture.folder.write("", "log")
     _ = try await Subprocess.run(
-      .name("python3"), arguments: [world.folder("server.py"), world.folder("work"), token, log],
-      environment: .custom(["PATH": world.path]), input: .inputWriter, output: .sequence, error: .discarded
+      .name("python3"), arguments: [fixture.folder("server.py"), fixture.folder("work"), token, log],
+      environment: .custom(["PATH": fixture.path]), input: .inputWriter, output: .sequence, error: .discarded
     ) { execution in
       var lines = execution.standardOutput.strings().makeAsyncIterator()
       let ports = try #require(try await lines.next()).split(separator: " ").compactMap {
@@ -107,27 +107,27 @@ import Testing
 
   @Test(arguments: ["file", "environment", "address", "name"])
   func `a repository is read with a token that no command line and no output shows`(place: String) async throws {
-    let (world, token) = (world, token)
+    let (fixture, token) = (fixture, token)
     let log = try await withServers { port, _ in
-      try world.folder.write(token + "\n", "token")
+      try fixture.folder.write(token + "\n", "token")
       let encoded = token.replacing("%", with: "%25").replacing("/", with: "%2F")
       let source: GitSource =
         switch place {
         case "file":
-          try world.source("http://127.0.0.1:\(port)/.git", access: GitAccess(token: .file(world.folder("token"))))
+          try fixture.source("http://127.0.0.1:\(port)/.git", access: GitAccess(token: .file(fixture.folder("token"))))
         case "environment":
-          try world.source(
+          try fixture.source(
             "http://127.0.0.1:\(port)/.git", access: GitAccess(token: .environment("TOKEN")),
             environment: ["TOKEN": token])
-        case "address": try world.source("http://ada:\(encoded)@127.0.0.1:\(port)/.git")
-        default: try world.source("http://\(encoded)@127.0.0.1:\(port)/.git")
+        case "address": try fixture.source("http://ada:\(encoded)@127.0.0.1:\(port)/.git")
+        default: try fixture.source("http://\(encoded)@127.0.0.1:\(port)/.git")
         }
       let reading = try await source.read()
       #expect(reading.names == ["a"] && reading.problem == nil, "\(reading.problem ?? "")")
       #expect(!source.description.contains("s3cret"))
       #expect(
-        try !world.kept().contains { name in
-          FileManager.default.contents(atPath: world.folder("state/" + name)).map {
+        try !fixture.kept().contains { name in
+          FileManager.default.contents(atPath: fixture.folder("state/" + name)).map {
             String(decoding: $0, as: UTF8.self).contains("s3cret")
           } ?? false
         })
@@ -136,28 +136,28 @@ import Testing
   }
 
   @Test func `a wrong token or none is refused, in a message without the token`() async throws {
-    let world = world
+    let fixture = fixture
     _ = try await withServers { port, _ in
       let address = "http://127.0.0.1:\(port)/.git"
-      let wrong = try world.source("http://ada:wr0ng@127.0.0.1:\(port)/.git")
+      let wrong = try fixture.source("http://ada:wr0ng@127.0.0.1:\(port)/.git")
       let refused = try await wrong.read()
       #expect(!refused.set.isComplete && refused.problem?.contains("Authentication failed") == true)
       #expect(refused.problem?.contains("http://***@127.0.0.1") == true)
       #expect(refused.problem?.contains("wr0ng") == false)
       #expect(refused.set.findings.allSatisfy { !$0.description.contains("wr0ng") })
-      let none = try await world.source(address).read()
+      let none = try await fixture.source(address).read()
       #expect(none.problem?.contains("terminal prompts disabled") == true)
-      let missing = try await world.source(address, access: GitAccess(token: .file("/nowhere/token"))).read()
+      let missing = try await fixture.source(address, access: GitAccess(token: .file("/nowhere/token"))).read()
       #expect(missing.problem?.contains("the token file /nowhere/token: cannot read it") == true)
-      let unset = try await world.source(address, access: GitAccess(token: .environment("TOKEN"))).read()
+      let unset = try await fixture.source(address, access: GitAccess(token: .environment("TOKEN"))).read()
       #expect(unset.problem?.contains("no token in the environment variable TOKEN") == true)
     }
   }
 
   @Test func `a redirect to another host does not receive the token`() async throws {
-    let (world, token) = (world, token)
+    let (fixture, token) = (fixture, token)
     let log = try await withServers { _, port in
-      let source = try world.source(
+      let source = try fixture.source(
         "http://127.0.0.1:\(port)/.git", access: GitAccess(token: .environment("TOKEN")),
         environment: ["TOKEN": token])
       #expect(try await !source.read().set.isComplete)
@@ -166,48 +166,48 @@ import Testing
   }
 
   @Test func `a repository is read over ssh with the configured key and known hosts, and nothing else`() async throws {
-    try world.folder.write(
+    try fixture.folder.write(
       """
       #!/bin/sh
-      printf '%s\\n' "$@" > \(world.folder("words"))
-      env > \(world.folder("variables"))
+      printf '%s\\n' "$@" > \(fixture.folder("words"))
+      env > \(fixture.folder("variables"))
       for last; do :; done
       exec sh -c "$last"
       """, "bin/ssh")
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: world.folder("bin/ssh"))
-    let source = try world.source(
-      "git@example.com:" + world.folder("work"),
-      access: GitAccess(keyFile: world.folder("it's a key"), knownHostsFile: world.folder("known hosts")),
-      environment: ["PATH": world.folder("bin") + ":" + world.path, "DATABRICKS_TOKEN": "s3cret"])
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: fixture.folder("bin/ssh"))
+    let source = try fixture.source(
+      "git@example.com:" + fixture.folder("work"),
+      access: GitAccess(keyFile: fixture.folder("it's a key"), knownHostsFile: fixture.folder("known hosts")),
+      environment: ["PATH": fixture.folder("bin") + ":" + fixture.path, "DATABRICKS_TOKEN": "s3cret"])
     let reading = try await source.read()
     #expect(reading.names == ["a"] && reading.problem == nil, "\(reading.problem ?? "")")
-    let words = try String(contentsOfFile: world.folder("words"), encoding: .utf8).split(separator: "\n").map(
+    let words = try String(contentsOfFile: fixture.folder("words"), encoding: .utf8).split(separator: "\n").map(
       String.init)
     let host = try #require(words.firstIndex(of: "git@example.com"))
     let expected = [
       "BatchMode=yes", "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "IdentityAgent=none",
-      world.folder("it's a key"), "UserKnownHostsFile=\"\(world.folder("known hosts"))\"",
+      fixture.folder("it's a key"), "UserKnownHostsFile=\"\(fixture.folder("known hosts"))\"",
       "GlobalKnownHostsFile=/dev/null", "LogLevel=ERROR",
     ]
     for word in expected { #expect(words[..<host].contains(word)) }
-    let variables = try String(contentsOfFile: world.folder("variables"), encoding: .utf8)
+    let variables = try String(contentsOfFile: fixture.folder("variables"), encoding: .utf8)
     #expect(!variables.contains("s3cret"))
   }
 
   @Test func `an ssh failure is reported with its reason, without the server's banner`() async throws {
     let greeting = String(repeating: "*** AUTHORIZED USE ONLY ***\n", count: 200)
-    try world.folder.write(
+    try fixture.folder.write(
       """
       #!/bin/sh
-      cat \(world.folder("greeting")) >&2
+      cat \(fixture.folder("greeting")) >&2
       echo "git@example.com: Permission denied (publickey)." >&2
       exit 255
       """, "bin/ssh")
-    try world.folder.write(greeting, "greeting")
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: world.folder("bin/ssh"))
-    let source = try world.source(
-      "git@example.com:" + world.folder("work"),
-      environment: ["PATH": world.folder("bin") + ":" + world.path])
+    try fixture.folder.write(greeting, "greeting")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: fixture.folder("bin/ssh"))
+    let source = try fixture.source(
+      "git@example.com:" + fixture.folder("work"),
+      environment: ["PATH": fixture.folder("bin") + ":" + fixture.path])
     let problem = try #require(try await source.read().problem)
     #expect(problem.contains(": git@example.com: Permission denied (publickey).; fatal: "), "\(problem)")
     #expect(!problem.contains("Please make sure"))

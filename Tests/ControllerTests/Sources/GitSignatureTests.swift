@@ -5,10 +5,10 @@ import Subprocess
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `A git source that verifies signatures` {
-  private let world: GitWorld
+  private let fixture: GitFixture
 
   init() async throws {
-    world = try await GitWorld()
+    fixture = try await GitFixture()
     try await makeKey("ada")
     try await makeKey("eve")
     try allow("ada")
@@ -16,25 +16,25 @@ import Testing
 
   private func makeKey(_ name: String) async throws {
     let result = try await Subprocess.run(
-      .name("ssh-keygen"), arguments: ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", world.folder(name)],
+      .name("ssh-keygen"), arguments: ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", fixture.folder(name)],
       output: .discarded, error: .string(limit: 1 << 16))
-    guard result.terminationStatus.isSuccess else { throw GitWorldError(words: result.standardError) }
+    guard result.terminationStatus.isSuccess else { throw GitFixtureError(words: result.standardError) }
   }
 
   private func allow(_ names: String...) throws {
     let lines = try names.map { name in
-      let key = try String(contentsOfFile: world.folder(name + ".pub"), encoding: .utf8)
+      let key = try String(contentsOfFile: fixture.folder(name + ".pub"), encoding: .utf8)
       return "\(name)@example.com namespaces=\"git\" \(key)"
     }
-    try world.folder.write(lines.joined(), "signers")
+    try fixture.folder.write(lines.joined(), "signers")
   }
 
-  private func source() throws -> GitSource { try world.source(allowedSigners: world.folder("signers")) }
+  private func source() throws -> GitSource { try fixture.source(allowedSigners: fixture.folder("signers")) }
 
   private func commit(_ version: Int, signedBy name: String) async throws -> String {
-    try await world.commit(
+    try await fixture.commit(
       ["fleet/a.yaml": manifestText("a", version: version)], "-c", "gpg.format=ssh", "-c",
-      "user.signingkey=\(world.folder(name))", "-S")
+      "user.signingkey=\(fixture.folder(name))", "-S")
   }
 
   @Test func `a commit that an allowed signer signed is used`() async throws {
@@ -48,7 +48,7 @@ import Testing
     let good = try await commit(1, signedBy: "ada")
     let source = try source()
     _ = try await source.read()
-    let unsigned = try await world.commit(["fleet/a.yaml": manifestText("a", version: 2)])
+    let unsigned = try await fixture.commit(["fleet/a.yaml": manifestText("a", version: 2)])
     let first = try await source.read()
     #expect(try first.commit == good && first.version(of: "a") == "1" && first.set.isComplete)
     #expect(
@@ -65,20 +65,20 @@ import Testing
   }
 
   @Test func `if no commit was ever valid, there are no manifests`() async throws {
-    try await world.commit(["fleet/a.yaml": manifestText("a")])
+    try await fixture.commit(["fleet/a.yaml": manifestText("a")])
     let reading = try await source().read()
     #expect(reading.names.isEmpty && !reading.set.isComplete && reading.commit == nil)
     #expect(reading.problem?.contains("it has no signature") == true)
-    try world.folder.remove("signers")
+    try fixture.folder.remove("signers")
     let signed = try await commit(2, signedBy: "ada")
     let without = try await source().read()
     #expect(!without.set.isComplete && without.problem?.contains("commit \(signed)") == true)
   }
 
   @Test func `a commit that was used before verification was on is not a fallback`() async throws {
-    try await world.commit(["fleet/a.yaml": manifestText("a")])
-    #expect(try await world.source().read().names == ["a"])
-    try world.folder.move("work", to: "away")
+    try await fixture.commit(["fleet/a.yaml": manifestText("a")])
+    #expect(try await fixture.source().read().names == ["a"])
+    try fixture.folder.move("work", to: "away")
     let reading = try await source().read()
     #expect(reading.names.isEmpty && !reading.set.isComplete)
     #expect(reading.problem?.contains("the last good commit") == true)

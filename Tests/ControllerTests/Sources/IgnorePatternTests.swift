@@ -30,12 +30,12 @@ import Testing
 
   /// What git itself ignores, for each set of patterns: git check-ignore is asked about the same names.
   @Test(arguments: patterns) func `a pattern matches what git ignores`(text: String) async throws {
-    let world = try await GitWorld()
-    for file in Self.files { try world.folder.write("", "work/" + file) }
-    try world.folder.write(text + "\n", "work/.gitignore")
+    let fixture = try await GitFixture()
+    for file in Self.files { try fixture.folder.write("", "work/" + file) }
+    try fixture.folder.write(text + "\n", "work/.gitignore")
     let result = try await Subprocess.run(
-      .name("git"), arguments: ["-C", world.folder("work"), "ls-files", "-z", "--others", "--exclude-standard"],
-      environment: .custom(["PATH": world.path, "HOME": world.folder("home"), "GIT_CONFIG_NOSYSTEM": "1"]),
+      .name("git"), arguments: ["-C", fixture.folder("work"), "ls-files", "-z", "--others", "--exclude-standard"],
+      environment: .custom(["PATH": fixture.path, "HOME": fixture.folder("home"), "GIT_CONFIG_NOSYSTEM": "1"]),
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
     let kept = Set(result.standardOutput.split(separator: "\0").map(String.init))
     let rules = IgnoreRules([]).adding(text + "\n", depth: 0)

@@ -212,9 +212,9 @@ import Testing
       expected: .error(["no token for https://h.example.com", "DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"])),
   ])
   func `one authentication method is used, or the error names which settings were found`(item: Case) throws {
-    let door = Door()
-    door.files["/home/a/.databrickscfg"] = Self.file
-    let resolver = door.resolver(item.environment)
+    let harness = OAuthHarness()
+    harness.files["/home/a/.databrickscfg"] = Self.file
+    let resolver = harness.resolver(item.environment)
     switch item.expected {
     case .proof(let proof, let words):
       let access = try resolver.resolve(profile: item.profile)
@@ -230,23 +230,24 @@ import Testing
   }
 
   @Test func `a target reports the authentication method and the identity`() throws {
-    let door = Door()
+    let harness = OAuthHarness()
     #expect(
-      "\(try door.resolver(Self.host.merging(Self.client) { $1 }).resolve().target)"
+      "\(try harness.resolver(Self.host.merging(Self.client) { $1 }).resolve().target)"
         == "https://h.example.com (environment DATABRICKS_HOST), oauth-m2m: OAuth client id-1 "
         + "(environment DATABRICKS_CLIENT_ID, environment DATABRICKS_CLIENT_SECRET)")
   }
 
   @Test func `the workspace id is sent with each call if it was given`() async throws {
-    let door = Door()
-    door.files["/home/a/.databrickscfg"] = "[p]\nhost = \(Door.host)\ntoken = dapi-secret-token\nworkspace_id = 42\n"
+    let harness = OAuthHarness()
+    harness.files["/home/a/.databrickscfg"] =
+      "[p]\nhost = \(OAuthHarness.host)\ntoken = dapi-secret-token\nworkspace_id = 42\n"
     for (environment, expected) in [
       (["DATABRICKS_CONFIG_PROFILE": "p"], "42"),
       (["DATABRICKS_CONFIG_PROFILE": "p", "DATABRICKS_WORKSPACE_ID": "43"], "43"),
     ] {
-      let client = try door.client(environment, transport: door.workspace.transport)
+      let client = try harness.client(environment, transport: harness.workspace.transport)
       try await client.ask()
-      let headers = HTTPHeaders(try #require(door.workspace.requests.last).headers)
+      let headers = HTTPHeaders(try #require(harness.workspace.requests.last).headers)
       #expect(headers["X-Databricks-Workspace-Id"] == expected)
     }
   }

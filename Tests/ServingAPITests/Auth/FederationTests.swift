@@ -6,10 +6,11 @@ import Testing
 /// Tokens of other identity providers, exchanged for the workspace's.
 @Suite struct FederationTests {
   private static let file = [
-    "DATABRICKS_HOST": Door.host, "DATABRICKS_OIDC_TOKEN_FILEPATH": "/run/token", "DATABRICKS_CLIENT_ID": "sp-1",
+    "DATABRICKS_HOST": OAuthHarness.host, "DATABRICKS_OIDC_TOKEN_FILEPATH": "/run/token",
+    "DATABRICKS_CLIENT_ID": "sp-1",
   ]
   private static let job = [
-    "DATABRICKS_HOST": Door.host, "DATABRICKS_CLIENT_ID": "sp-1",
+    "DATABRICKS_HOST": OAuthHarness.host, "DATABRICKS_CLIENT_ID": "sp-1",
     "ACTIONS_ID_TOKEN_REQUEST_URL": "https://identity.example.com/t?v=2",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "sesame-job-token",
   ]
@@ -18,11 +19,11 @@ import Testing
   func `a token in the environment is exchanged, for a service principal or for the account's policy`(
     client: String?, expected: String?
   ) async throws {
-    let door = Door()
-    var environment = ["DATABRICKS_HOST": Door.host, "DATABRICKS_OIDC_TOKEN": OAuthDouble.identity]
+    let harness = OAuthHarness()
+    var environment = ["DATABRICKS_HOST": OAuthHarness.host, "DATABRICKS_OIDC_TOKEN": OAuthDouble.identity]
     environment["DATABRICKS_CLIENT_ID"] = client
-    try await (try door.client(environment)).ask()
-    let purchase = try #require(door.purchases.first)
+    try await (try harness.client(environment)).ask()
+    let purchase = try #require(harness.purchases.first)
     var form = [
       "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "scope": "all-apis",
       "subject_token": OAuthDouble.identity, "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
@@ -33,31 +34,31 @@ import Testing
   }
 
   @Test func `a token file is read again for each exchange`() async throws {
-    let door = Door()
-    door.files["/run/token"] = " \(OAuthDouble.identity)\n"
-    let client = try door.client(Self.file)
+    let harness = OAuthHarness()
+    harness.files["/run/token"] = " \(OAuthDouble.identity)\n"
+    let client = try harness.client(Self.file)
     try await client.ask()
-    door.files["/run/token"] = "sesame-stale-identity"
-    door.timing.advance(by: .seconds(3600))
+    harness.files["/run/token"] = "sesame-stale-identity"
+    harness.timing.advance(by: .seconds(3600))
     let refused = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(refused?.kind == .unauthenticated)
     #expect(refused?.serverMessage.contains("invalid_grant: no policy takes [redacted] (HTTP 400)") == true)
-    door.files["/run/token"] = OAuthDouble.identity
-    door.timing.advance(by: .seconds(2))
+    harness.files["/run/token"] = OAuthDouble.identity
+    harness.timing.advance(by: .seconds(2))
     try await client.ask()
-    #expect(door.purchases.count == 3)
+    #expect(harness.purchases.count == 3)
   }
 
   @Test(arguments: [(nil, "file not found"), (" \n", "the file is empty")])
   func `a file without a token is reported with its path and its origin`(text: String?, words: String) async throws {
-    let door = Door()
-    door.files["/run/token"] = text
-    let client = try door.client(Self.file)
+    let harness = OAuthHarness()
+    harness.files["/run/token"] = text
+    let client = try harness.client(Self.file)
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.call == "read /run/token")
     #expect(error?.serverMessage.contains(words) == true)
     #expect(error?.advice?.contains("environment DATABRICKS_OIDC_TOKEN_FILEPATH") == true)
-    #expect(door.purchases.isEmpty)
+    #expect(harness.purchases.isEmpty)
   }
 
   @Test(arguments: [
@@ -77,20 +78,20 @@ import Testing
   func `a GitHub job requests an identity token for the audience that the host expects`(
     said: String?, documents: [String: String], audience: String
   ) async throws {
-    let door = Door { $0.documents = documents }
+    let harness = OAuthHarness { $0.documents = documents }
     var environment = Self.job
     environment["DATABRICKS_TOKEN_AUDIENCE"] = said
-    try await (try door.client(environment)).ask()
-    let question = try #require(door.oauth.requests.first { $0.url.contains("identity.example.com") })
+    try await (try harness.client(environment)).ask()
+    let question = try #require(harness.oauth.requests.first { $0.url.contains("identity.example.com") })
     #expect(question.url.hasPrefix("https://identity.example.com/t?v=2&audience="))
     #expect(
       question.url.hasSuffix("=" + audience.replacing(":", with: "%3A").replacing("/", with: "%2F")), "\(question.url)")
-    #expect(OAuthDouble.form(try #require(door.purchases.first))["client_id"] == "sp-1")
+    #expect(OAuthDouble.form(try #require(harness.purchases.first))["client_id"] == "sp-1")
   }
 
   @Test func `a job that may not request an identity token is told what it needs`() async throws {
-    let door = Door()
-    let client = try door.client(Self.job.merging(["ACTIONS_ID_TOKEN_REQUEST_TOKEN": "sesame-other"]) { $1 })
+    let harness = OAuthHarness()
+    let client = try harness.client(Self.job.merging(["ACTIONS_ID_TOKEN_REQUEST_TOKEN": "sesame-other"]) { $1 })
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.serverMessage.contains("GitHub issued no identity token") == true)
     #expect(error?.advice == "the job needs `permissions: {id-token: write}`")
@@ -100,9 +101,10 @@ import Testing
   @Test func `a refused exchange shows the token's claims, which a policy compares`() async throws {
     // {"iss":"https://i","sub":"repo:a/b","aud":"x","exp":1767225500}, 100 s before the clock of the double.
     let claims = "eyJpc3MiOiJodHRwczovL2kiLCJzdWIiOiJyZXBvOmEvYiIsImF1ZCI6IngiLCJleHAiOjE3NjcyMjU1MDB9"
-    let door = Door()
-    let client = try door.client([
-      "DATABRICKS_HOST": Door.host, "DATABRICKS_OIDC_TOKEN": "e30.\(claims).sesame", "DATABRICKS_CLIENT_ID": "sp-1",
+    let harness = OAuthHarness()
+    let client = try harness.client([
+      "DATABRICKS_HOST": OAuthHarness.host, "DATABRICKS_OIDC_TOKEN": "e30.\(claims).sesame",
+      "DATABRICKS_CLIENT_ID": "sp-1",
     ])
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(

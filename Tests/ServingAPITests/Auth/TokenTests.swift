@@ -7,12 +7,12 @@ import Testing
 /// The life of an access token, in virtual time.
 @Suite struct TokenTests {
   @Test func `a token is requested once, with the client's id and secret, and used for every call`() async throws {
-    let door = Door()
-    let client = try door.client()
+    let harness = OAuthHarness()
+    let client = try harness.client()
     for _ in 0..<3 { try await client.ask() }
-    #expect(door.oauth.sold == 1)
-    #expect(door.workspace.requests.count == 3)
-    let purchase = try #require(door.purchases.first)
+    #expect(harness.oauth.sold == 1)
+    #expect(harness.workspace.requests.count == 3)
+    let purchase = try #require(harness.purchases.first)
     #expect(purchase.url == "https://workspace.example.com/oidc/v1/token")
     #expect(OAuthDouble.form(purchase) == ["grant_type": "client_credentials", "scope": "all-apis"])
     let headers = HTTPHeaders(purchase.headers)
@@ -21,33 +21,33 @@ import Testing
   }
 
   @Test func `many concurrent calls cause one token request`() async throws {
-    let door = Door()
+    let harness = OAuthHarness()
     // The token request takes long enough for every caller to arrive.
-    let client = try door.client(transport: { request in
+    let client = try harness.client(transport: { request in
       if request.method == "POST", request.url.hasSuffix("/token") {
         for _ in 0..<200 { await Task.yield() }
       }
-      return try await door.oauth.transport(request)
+      return try await harness.oauth.transport(request)
     })
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<100 { group.addTask { try await client.ask() } }
       try await group.waitForAll()
     }
-    #expect(door.oauth.sold == 1)
-    #expect(door.workspace.requests.count == 100)
+    #expect(harness.oauth.sold == 1)
+    #expect(harness.workspace.requests.count == 100)
   }
 
   @Test func `one canceled caller does not take the token from the others`() async throws {
-    let door = Door()
+    let harness = OAuthHarness()
     let (gate, opener) = AsyncStream.makeStream(of: Void.self)
     let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
-    let client = try door.client(transport: { request in
+    let client = try harness.client(transport: { request in
       if request.url.hasSuffix("/token") {
         arrived.yield()
         for await _ in gate { break }
         try Task.checkCancellation()
       }
-      return try await door.oauth.transport(request)
+      return try await harness.oauth.transport(request)
     })
     try await withThrowingTaskGroup(of: Bool.self) { group in
       let first = Task { try await client.ask() }
@@ -65,7 +65,7 @@ import Testing
       await #expect(throws: CancellationError.self) { try await first.value }
       for try await isLetIn in group { #expect(isLetIn) }
     }
-    #expect(door.oauth.sold == 1)
+    #expect(harness.oauth.sold == 1)
   }
 
   struct Age: CustomTestStringConvertible {
@@ -88,12 +88,12 @@ import Testing
     Age(lifetime: 5, age: 500, purchases: 2, isNew: true),
   ])
   func `a token is refreshed before it expires`(item: Age) async throws {
-    let door = Door { $0.lifetime = .seconds(item.lifetime) }
-    let client = try door.client()
+    let harness = OAuthHarness { $0.lifetime = .seconds(item.lifetime) }
+    let client = try harness.client()
     try await client.ask()
-    door.timing.advance(by: .seconds(item.age))
+    harness.timing.advance(by: .seconds(item.age))
     try await client.ask()
-    #expect(door.purchases.count == item.purchases)
+    #expect(harness.purchases.count == item.purchases)
   }
 
   @Test(arguments: [
@@ -103,45 +103,45 @@ import Testing
     (3580, false),
   ])
   func `an early refresh that fails leaves the old token in use`(age: Int, isLetIn: Bool) async throws {
-    let door = Door()
-    let client = try door.client(retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
+    let harness = OAuthHarness()
+    let client = try harness.client(retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
     try await client.ask()
-    door.timing.advance(by: .seconds(age))
-    door.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 2))
+    harness.timing.advance(by: .seconds(age))
+    harness.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 2))
     if isLetIn {
       for _ in 0..<3 { try await client.ask() }
-      #expect(door.purchases.count == 2)
-      door.timing.advance(by: .seconds(61))
+      #expect(harness.purchases.count == 2)
+      harness.timing.advance(by: .seconds(61))
       for _ in 0..<3 { try await client.ask() }
-      #expect(door.purchases.count == 3)
+      #expect(harness.purchases.count == 3)
     } else {
       let error = await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(error?.kind == .unavailable)
       // For a moment the others get the same error, and there is no second request.
       await #expect(throws: ServingError.self) { try await client.ask() }
-      #expect(door.purchases.count == 2)
-      door.timing.advance(by: .seconds(2))
+      #expect(harness.purchases.count == 2)
+      harness.timing.advance(by: .seconds(2))
       await #expect(throws: ServingError.self) { try await client.ask() }
-      #expect(door.purchases.count == 3)
-      door.timing.advance(by: .seconds(5))
+      #expect(harness.purchases.count == 3)
+      harness.timing.advance(by: .seconds(5))
       try await client.ask()
     }
   }
 
   @Test func `a slow early refresh is given up, and the call uses the old token`() async throws {
-    let door = Door()
-    let client = try door.client(transport: { request in
-      if request.url.hasSuffix("/token"), door.oauth.sold == 1 {
+    let harness = OAuthHarness()
+    let client = try harness.client(transport: { request in
+      if request.url.hasSuffix("/token"), harness.oauth.sold == 1 {
         #expect(request.timeouts?.total == .seconds(10))
         throw HTTPClientError(code: .timeout(.total), message: "too slow", method: "POST", url: "")
       }
-      return try await door.oauth.transport(request)
+      return try await harness.oauth.transport(request)
     })
     try await client.ask()
-    door.timing.advance(by: .seconds(3000))
+    harness.timing.advance(by: .seconds(3000))
     try await client.ask()
-    #expect(door.workspace.requests.count == 2)
-    #expect(door.timing.pauses.isEmpty)
+    #expect(harness.workspace.requests.count == 2)
+    #expect(harness.timing.pauses.isEmpty)
   }
 
   @Test(arguments: [
@@ -150,24 +150,24 @@ import Testing
     .failure(HTTPClientError(code: .connect, message: "refused", method: "POST", url: "")),
   ])
   func `a token service that is briefly unavailable is retried`(answer: ScriptedTransport.Answer) async throws {
-    let door = Door()
-    door.oauth.planTokenAnswers([answer, answer])
-    try await (try door.client()).ask("POST")
-    #expect(door.oauth.sold == 1)
-    #expect(door.purchases.count == 3)
-    #expect(door.timing.pauses.count == 2)
-    #expect(door.workspace.requests.count == 1)
+    let harness = OAuthHarness()
+    harness.oauth.planTokenAnswers([answer, answer])
+    try await (try harness.client()).ask("POST")
+    #expect(harness.oauth.sold == 1)
+    #expect(harness.purchases.count == 3)
+    #expect(harness.timing.pauses.count == 2)
+    #expect(harness.workspace.requests.count == 1)
   }
 
   @Test func `a token service that stays unavailable is given up after the retry budget of a call`() async throws {
-    let door = Door()
-    door.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 200))
-    let client = try door.client()
+    let harness = OAuthHarness()
+    harness.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 200))
+    let client = try harness.client()
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
-    #expect(door.timing.elapsed <= .seconds(300) && door.timing.elapsed > .seconds(280))
-    #expect(error?.attempts == door.purchases.count)
+    #expect(harness.timing.elapsed <= .seconds(300) && harness.timing.elapsed > .seconds(280))
+    #expect(error?.attempts == harness.purchases.count)
     #expect(error?.status == nil)
-    #expect(door.workspace.requests.isEmpty)
+    #expect(harness.workspace.requests.isEmpty)
   }
 
   @Test(arguments: ["GET", "POST", "PUT", "DELETE"])
@@ -177,39 +177,39 @@ import Testing
       .error(403, "403", "Invalid access token. [ReqId: 5]"),
       .error(403, "PERMISSION_DENIED", "Token is expiring within 30 seconds. (token expired)"),
     ] {
-      let door = Door { $0.refusal = refusal }
-      let client = try door.client()
+      let harness = OAuthHarness { $0.refusal = refusal }
+      let client = try harness.client()
       try await client.ask()
-      door.oauth.endAllTokens()
+      harness.oauth.endAllTokens()
       try await client.ask(method)
-      #expect(door.oauth.sold == 2)
-      #expect(door.workspace.requests.map(\.method) == ["GET", method])
-      #expect(door.timing.pauses.isEmpty)
+      #expect(harness.oauth.sold == 2)
+      #expect(harness.workspace.requests.map(\.method) == ["GET", method])
+      #expect(harness.timing.pauses.isEmpty)
     }
   }
 
   @Test func `a missing permission is not a token problem`() async throws {
-    let door = Door([.error(403, "PERMISSION_DENIED", "No grant on it")])
-    let client = try door.client()
+    let harness = OAuthHarness([.error(403, "PERMISSION_DENIED", "No grant on it")])
+    let client = try harness.client()
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.kind == .permissionDenied)
     #expect(error?.serverMessage == "No grant on it")
-    #expect(door.oauth.sold == 1)
-    #expect(door.workspace.requests.count == 1)
+    #expect(harness.oauth.sold == 1)
+    #expect(harness.workspace.requests.count == 1)
   }
 
   @Test func `if every token is refused, the error is reported, and tokens are not requested forever`() async throws {
-    let door = Door([.error(401, "UNAUTHENTICATED", "not for you")])
-    let client = try door.client()
+    let harness = OAuthHarness([.error(401, "UNAUTHENTICATED", "not for you")])
+    let client = try harness.client()
     for _ in 0..<20 {
       let error = await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(error?.kind == .unauthenticated)
       #expect(error?.serverMessage == "not for you")
     }
-    #expect(door.oauth.sold == 2)
-    door.timing.advance(by: .seconds(11))
+    #expect(harness.oauth.sold == 2)
+    harness.timing.advance(by: .seconds(11))
     await #expect(throws: ServingError.self) { try await client.ask() }
-    #expect(door.oauth.sold == 3)
+    #expect(harness.oauth.sold == 3)
   }
 
   @Test func `a refused personal token is not sent again`() async throws {
@@ -219,13 +219,13 @@ import Testing
   }
 
   @Test func `a renewed token in a profile is used from the next call on`() async throws {
-    let door = Door()
+    let harness = OAuthHarness()
     func write(_ token: String) {
-      door.files["/home/a/.databrickscfg"] = "[p]\nhost = \(Door.host)\ntoken = \(token)\n"
+      harness.files["/home/a/.databrickscfg"] = "[p]\nhost = \(OAuthHarness.host)\ntoken = \(token)\n"
     }
     write("dapi-old-token")
     let network = WorkspaceDouble()
-    let client = try door.client(["DATABRICKS_CONFIG_PROFILE": "p"], transport: network.transport)
+    let client = try harness.client(["DATABRICKS_CONFIG_PROFILE": "p"], transport: network.transport)
     let list = APICall("GET", "/api/2.0/serving-endpoints")
     await #expect(throws: ServingError.self) { try await client.json(list) }
     write("dapi-secret-token")
@@ -235,66 +235,66 @@ import Testing
   }
 
   @Test func `a renewed client secret in a profile is read at the next token request`() async throws {
-    let door = Door()
-    func write(_ secret: String, host: String = Door.host) {
-      door.files["/home/a/.databrickscfg"] =
+    let harness = OAuthHarness()
+    func write(_ secret: String, host: String = OAuthHarness.host) {
+      harness.files["/home/a/.databrickscfg"] =
         "[p]\nhost = \(host)\nclient_id = \(OAuthDouble.clientID)\nclient_secret = \(secret)\n"
     }
     write(OAuthDouble.clientSecret)
-    let client = try door.client(["DATABRICKS_CONFIG_PROFILE": "p"])
+    let client = try harness.client(["DATABRICKS_CONFIG_PROFILE": "p"])
     try await client.ask()
-    door.oauth.changeClientSecret(to: "sesame-two")
+    harness.oauth.changeClientSecret(to: "sesame-two")
     write("sesame-two")
-    door.timing.advance(by: .seconds(3600))
+    harness.timing.advance(by: .seconds(3600))
     try await client.ask()
-    #expect(door.oauth.sold == 2)
+    #expect(harness.oauth.sold == 2)
 
     // The profile is for another host now: its credentials are not for this host.
     write("sesame-three", host: "https://other.example.com")
-    door.timing.advance(by: .seconds(3600))
+    harness.timing.advance(by: .seconds(3600))
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.serverMessage.contains("now names https://other.example.com") == true)
-    #expect(door.purchases.count == 2)
+    #expect(harness.purchases.count == 2)
   }
 
   @Test(arguments: [-3600, -60, 0, 60, 3600])
   func `a clock that differs from the server's does not matter`(skew: Int) async throws {
-    let door = Door {
+    let harness = OAuthHarness {
       $0.lifetime = .seconds(120)
       $0.skew = .seconds(skew)
     }
-    let client = try door.client()
+    let client = try harness.client()
     for _ in 0..<60 {
       try await client.ask()
-      door.timing.advance(by: .seconds(10))
+      harness.timing.advance(by: .seconds(10))
     }
     // Ten minutes of two-minute tokens, each refreshed at half its life.
-    #expect((5...11).contains(door.oauth.sold))
-    #expect(door.workspace.requests.count == 60)
+    #expect((5...11).contains(harness.oauth.sold))
+    #expect(harness.workspace.requests.count == 60)
   }
 
   @Test func `a Retry-After date is the server's, and is compared with the server's clock`() async throws {
-    let door = Door([
+    let harness = OAuthHarness([
       .answer(
         status: 429,
         headers: [
           HTTPField("Retry-After", "Thu, 01 Jan 2026 01:00:09 GMT"), HTTPField("Date", "Thu, 01 Jan 2026 01:00:00 GMT"),
         ]), .json([:]),
     ])
-    try await (try door.client()).ask()
-    #expect(door.timing.pauses == [.seconds(9)])
+    try await (try harness.client()).ask()
+    #expect(harness.timing.pauses == [.seconds(9)])
   }
 
   @Test func `a token without a lifetime is used until it is refused`() async throws {
-    let door = Door { $0.saysLifetime = false }
-    let client = try door.client()
+    let harness = OAuthHarness { $0.saysLifetime = false }
+    let client = try harness.client()
     try await client.ask()
-    door.timing.advance(by: .seconds(3000))
+    harness.timing.advance(by: .seconds(3000))
     try await client.ask()
-    #expect(door.oauth.sold == 1)
-    door.timing.advance(by: .seconds(3000))
+    #expect(harness.oauth.sold == 1)
+    harness.timing.advance(by: .seconds(3000))
     try await client.ask()
-    #expect(door.oauth.sold == 2)
+    #expect(harness.oauth.sold == 2)
   }
 
   @Test func `a token that contains its expiry is trusted, by its server's clock`() async throws {
@@ -302,8 +302,8 @@ import Testing
     let token = "e30.eyJleHAiOjE3NjcyMzI5MDB9.sig"
     let network = ScriptedTransport([.json([:])])
     let timing = TestTiming()
-    let door = Door(timing: timing)
-    let client = try door.client(transport: { request in
+    let harness = OAuthHarness(timing: timing)
+    let client = try harness.client(transport: { request in
       guard request.url.contains("/oidc/") || request.url.contains("/.well-known/") else {
         return try await network.transport(request)
       }
@@ -341,43 +341,43 @@ import Testing
     ([:], "/oidc/v1/token"),
   ])
   func `the token endpoint comes from the host's documents`(documents: [String: String], path: String) async throws {
-    let door = Door {
+    let harness = OAuthHarness {
       $0.documents = documents
       $0.tokenPath = path
     }
-    let client = try door.client()
+    let client = try harness.client()
     try await client.ask()
     try await client.ask()
-    #expect(door.oauth.sold == 1)
-    #expect(door.oauth.requests.first?.url == "https://workspace.example.com/.well-known/databricks-config")
+    #expect(harness.oauth.sold == 1)
+    #expect(harness.oauth.requests.first?.url == "https://workspace.example.com/.well-known/databricks-config")
     // The documents are public: no credentials are sent.
-    for request in door.oauth.requests where request.method == "GET" {
+    for request in harness.oauth.requests where request.method == "GET" {
       #expect(HTTPHeaders(request.headers)["Authorization"] == nil)
     }
   }
 
   @Test func `a discovery URL that was given takes precedence over the host's documents`() async throws {
     let document = "/elsewhere/.well-known/server"
-    let door = Door {
+    let harness = OAuthHarness {
       $0.documents = [
         document: #"{"token_endpoint":"https://workspace.example.com/else"}"#,
         "/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"https://workspace.example.com/o/t"}"#,
       ]
       $0.tokenPath = "/else"
     }
-    let environment = Door.client.merging(["DATABRICKS_DISCOVERY_URL": Door.host + document]) { $1 }
-    try await (try door.client(environment)).ask()
-    #expect(door.oauth.sold == 1)
+    let environment = OAuthHarness.client.merging(["DATABRICKS_DISCOVERY_URL": OAuthHarness.host + document]) { $1 }
+    try await (try harness.client(environment)).ask()
+    #expect(harness.oauth.sold == 1)
   }
 
   @Test func `credentials are never sent in plaintext`() async throws {
-    let door = Door {
+    let harness = OAuthHarness {
       $0.documents = ["/oidc/.well-known/oauth-authorization-server": #"{"token_endpoint":"http://x.example.com/t"}"#]
     }
-    let client = try door.client()
+    let client = try harness.client()
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.kind == .untrustedServer)
     #expect(error?.serverMessage.contains("http://x.example.com/t without TLS") == true)
-    #expect(door.purchases.isEmpty)
+    #expect(harness.purchases.isEmpty)
   }
 }

@@ -82,14 +82,15 @@ struct DeclaredEndpoint {
 
   private func draft(
     _ request: WireCreateRequest, _ open: [References.Open], _ omissions: DeclaredOmissions
-  ) throws(Unsayable) -> ManifestDraft {
+  ) throws(UnsupportedEndpoint) -> ManifestDraft {
     var endpoint = WireEndpoint()
     for member in ["name", "config", "tags", "ai_gateway", "email_notifications", "description", "route_optimized"] {
       endpoint.members[member] = request.members[member]
     }
     let entities = request.config?.entities ?? []
     if entities.count > 1, (request.config?.trafficConfig?.routes ?? []).isEmpty, open.isEmpty {
-      throw Unsayable("it has \(entities.count) served entities and no traffic_config that splits the traffic")
+      throw UnsupportedEndpoint(
+        "it has \(entities.count) served entities and no traffic_config that splits the traffic")
     }
     var draft = try ManifestDraft(endpoint, from: .declaration, isOpen: !open.isEmpty)
     draft.isRetained = isRetained
@@ -102,7 +103,7 @@ struct DeclaredEndpoint {
     draft.remarks += open.map { open in
       "to complete by hand: \(open.path), which is \(open.on.isEmpty ? "not set" : open.on) at \(open.location)"
     }
-    for item in omissions.items where !item.isOfDraft { draft.leaveOut(item.path, item.why) }
+    for item in omissions.items where !item.isOfDraft { draft.omit(item.path, item.why) }
     return draft
   }
 

@@ -50,7 +50,7 @@ struct DeclaredOmissions {
     where !Self.written.contains(key) && !endpoint.settled.contains(key) && !value.saysNothing {
       add(key, key == "rate_limits" ? "the API no longer returns it; use gateway.rateLimits" : Self.noField)
     }
-    for path in OverlookedMembers.paths(in: body, as: WireCreateRequest.self) where path.contains(".") {
+    for path in UnknownMembers.paths(in: body, as: WireCreateRequest.self) where path.contains(".") {
       // The gateway's members are kept with it and reported there.
       if !path.hasPrefix("ai_gateway.") || path.split(separator: ".").count > 2 { add(path, Self.noField) }
     }

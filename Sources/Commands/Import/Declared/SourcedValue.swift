@@ -120,11 +120,11 @@ extension SourcedValue {
   }
 
   private static func bytes(of path: String, next: String) throws -> [UInt8] {
-    if path == "-" { return try Surroundings.current.readInput() }
+    if path == "-" { return try CommandContext.current.readInput() }
     do {
       return Array(try Data(contentsOf: URL(filePath: path)))
     } catch {
-      throw ErrorReport("cannot read \(path)", why: error.systemWords, next: next)
+      throw ErrorReport("cannot read \(path)", why: error.systemMessage, next: next)
     }
   }
 

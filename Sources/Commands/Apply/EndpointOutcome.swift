@@ -1,0 +1,143 @@
+internal import Controller
+internal import Endpoints
+internal import History
+internal import Planning
+
+/// The outcome for one endpoint of a command that executes a plan.
+struct EndpointOutcome: Sendable {
+  let endpoint: String
+  /// A short title: `updated`, `hold (quarantined)`, `timed out after 30s while updating`.
+  let title: String
+  /// The title for programs, without details that vary from run to run: `timed out`.
+  let word: String
+  /// The reason, with the provider's own words if there are any.
+  let why: String
+  /// What the user can do; nil if nothing needs to be done.
+  let next: String?
+  let isSuccess: Bool
+  /// The executed action; nil if there was none.
+  let done: PlanAction?
+  let calls: [String]
+  /// The duration in whole seconds.
+  let seconds: Int64
+
+  /// - Parameters:
+  ///   - lastAction: the last action executed for the endpoint; nil if there was none.
+  ///   - request: what the command was asked to do.
+  init(_ result: ConvergenceResult, lastAction: PlanAction?, request: RequestedChange = .plan) {
+    endpoint = result.name
+    calls = result.calls
+    seconds = result.elapsed.components.seconds
+    var isSuccess = result.isSuccess
+    var shortTitle: String?
+    let action = lastAction ?? .none
+    switch result.ending {
+    case .inSync:
+      shortTitle = request.outcome
+      (title, why, next, done) = (request.done ?? action.done, "", nil, lastAction)
+    // For a rollback, being held at the requested revision is success.
+    case .held(let reason) where reason.code == .rolledBack && request.isRollback:
+      isSuccess = true
+      shortTitle = request.outcome
+      (title, why, next, done) = (request.done ?? action.done, reason.detail, nil, .rollback)
+    case .held(let reason):
+      title = PlanText.headline(.hold, reason)
+      why = Self.withLogs(Self.why(reason, result.last), result)
+      next = reason.next(for: result.name)
+      done = nil
+    case .underWay(let reason, timeIsOver: true):
+      shortTitle = "timed out"
+      let limit = TimeText.span(seconds: result.limit.components.seconds)
+      let waiting = Self.waiting(reason, result)
+      title = "timed out after \(limit) while \(waiting.what)"
+      (why, next, done) = (waiting.why, waiting.next, nil)
+    case .underWay(let reason, timeIsOver: false) where reason.code == .retrying:
+      title = "failed"
+      why = result.last?.decision.degraded ?? reason.detail
+      next = "the call is not retried; fix the cause, then run the command again"
+      done = nil
+    case .underWay(let reason, timeIsOver: false):
+      title = "in progress"
+      why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
+      next = nil
+      done = nil
+    case .interrupted:
+      title = "interrupted"
+      why = Self.inFlight(result)
+      next = "run the same command to resume"
+      done = nil
+    case .failed(let words):
+      (title, why, next, done) = ("failed", words, nil, nil)
+    }
+    word = shortTitle ?? title
+    self.isSuccess = isSuccess
+  }
+
+  /// Creates the outcome of an endpoint that the plan holds and that was not processed.
+  init(_ change: EndpointChange) {
+    endpoint = change.endpoint
+    title = PlanText.headline(change.action, change.reason)
+    word = title
+    seconds = 0
+    why = change.reason.detail
+    next = change.reason.next(for: change.endpoint)
+    isSuccess = change.reason.code == .suspended || change.reason.code == .retained
+    done = nil
+    calls = []
+  }
+
+  /// Returns what the command was waiting for when it timed out, what is known about it, and what to do.
+  private static func waiting(_ reason: Reason, _ result: ConvergenceResult) -> (
+    what: String, why: String, next: String
+  ) {
+    let goOn = "run the same command to resume"
+    switch reason.code {
+    case .retrying:
+      let words = result.last?.decision.degraded ?? reason.detail
+      let isAnswer = result.last?.recorded.memory.attempt?.refusal != nil
+      return (
+        "waiting to retry",
+        "\(isAnswer ? "the provider's last response was" : "the last call failed"): \(words)",
+        "nothing is in progress; fix the cause, then run the same command again"
+      )
+    case .blocked: return (result.last == nil ? "waiting to start" : "blocked", reason.detail, goOn)
+    default:
+      var words = ""
+      if case .present(let live)? = result.last?.observed { words = live.deploymentWords }
+      let known = [reason.detail, words].filter { !$0.isEmpty }.joined(separator: "; ")
+      let state = reason.code == .overdue ? "updating" : reason.code.rawValue
+      return (
+        state, known.isEmpty ? "still in progress at the provider" : "still in progress at the provider: \(known)",
+        "it continues at the provider; \(goOn)"
+      )
+    }
+  }
+
+  /// Returns the decision's reason, and the failed revision's recorded message unless the reason contains it.
+  private static func why(_ reason: Reason, _ assessment: Reconciler.Assessment?) -> String {
+    guard let assessment, case .present(let live) = assessment.observed, let held = HeldTag(tags: live.tags).held,
+      let words = assessment.recorded.memory.revision(of: held.digest)?.outcome.message, !reason.detail.contains(words)
+    else { return reason.detail }
+    return reason.detail.isEmpty ? words : "\(reason.detail)\n\(words)"
+  }
+
+  /// Appends the last log lines of the failed rollout, unless the reason quotes them.
+  private static func withLogs(_ why: String, _ result: ConvergenceResult) -> String {
+    let tails = result.evidence?.tails ?? []
+    guard !tails.isEmpty else { return why }
+    if ["its log: ", "the log: ", "log says: "].contains(where: { why.contains($0) }) {
+      return "\(why)\n\"setpoint describe \(result.name)\" shows the end of its logs"
+    }
+    return ([why] + tails.flatMap { ["\($0.title), the last lines:"] + $0.lines.map { "  \($0)" } })
+      .joined(separator: "\n")
+  }
+
+  private static func inFlight(_ result: ConvergenceResult) -> String {
+    guard let attempt = result.last?.recorded.memory.attempt else {
+      return result.calls.isEmpty ? "nothing was sent" : "\(result.calls.joined(separator: ", ")) was sent"
+    }
+    let what = "the \(attempt.kind.rawValue) to revision \(attempt.revision)"
+    return result.calls.isEmpty && attempt.acceptance == nil
+      ? "\(what) was recorded but not sent" : "\(what) was sent and continues at the provider"
+  }
+}

@@ -1,0 +1,70 @@
+internal import Controller
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+
+/// Converges endpoints to their desired state, shows the progress, and ends early if the user interrupts.
+struct FleetConvergence: Sendable {
+  let limits: ConvergenceLimits
+  let context: CommandContext
+  var request = RequestedChange.plan
+  /// Whether the command reports each endpoint's outcome as text on standard output.
+  var isReported = false
+
+  /// - Parameter preflight: the checks that each endpoint must pass before anything is sent for it; nil: none.
+  func run(_ names: [String], _ pass: FleetPlan, preflight: FleetPreflight? = nil) async -> [ConvergenceResult] {
+    await run(names, of: pass.fleet, pass.reconciler, preflight: preflight)
+  }
+
+  func run(
+    _ names: [String], of fleet: DesiredFleet, _ reconciler: Reconciler, preflight: FleetPreflight? = nil
+  ) async -> [ConvergenceResult] {
+    guard !names.isEmpty else { return [] }
+    let console = context.console
+    let display = ProgressDisplay(
+      console: console, now: context.now, leavesEnds: isReported && console.isOneStream)
+    defer { display.finish() }
+    let titles = ProgressTitles(request)
+    return await withTaskGroup(of: Ended.self) { group in
+      group.addTask {
+        .results(
+          await reconciler.converge(
+            names, of: fleet, limits: limits,
+            admit: { name in
+              await preflight?.admission(name, limits: limits, display: display, context: context)
+            }, sleep: context.timing.sleep
+          ) { event in
+            if let progress = titles.progress(event) { display.note(progress) }
+          })
+      }
+      group.addTask {
+        await display.keepTime(context.heartbeat)
+        return .nothing
+      }
+      group.addTask {
+        guard await context.interruption() else { return .nothing }
+        display.say("interrupted; changes already sent continue at the provider")
+        return .interruption
+      }
+      var results: [ConvergenceResult] = []
+      for await ended in group {
+        switch ended {
+        case .results(let ended):
+          results = ended
+          group.cancelAll()
+        // A canceled convergence still reports its state.
+        case .interruption: group.cancelAll()
+        case .nothing: break
+        }
+      }
+      return results
+    }
+  }
+
+  private enum Ended: Sendable {
+    case results([ConvergenceResult])
+    case interruption
+    case nothing
+  }
+}

@@ -1,0 +1,42 @@
+internal import ArgumentParser
+internal import Controller
+internal import Planning
+
+struct RollbackCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rollback", abstract: "Roll back to a good revision and stay there.",
+    discussion: """
+      Shows the plan first. The current config is held until its manifest changes or you run "setpoint retry NAME", so \
+      that the next apply does not undo the rollback. "setpoint history NAME" lists the revisions.
+      """)
+
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
+  @Option(help: ArgumentHelp("The revision number. (default: the last good one that is not live)", valueName: "N"))
+  var to: Int?
+  @Flag(help: "Show the plan without changing anything.") var dryRun = false
+  @OptionGroup var convergence: WaitOptions
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var registry: RegistryOptions
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    let connection = try registry.applied(to: provider.connect())
+    let reconciler = connection.reconciler(
+      try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
+    let console = CommandContext.current.console
+    let plan = try await reconciler.rollbackPlan(name, to: to)
+    if dryRun {
+      switch convergence.output {
+      case .json: try console.json(plan.json)
+      case .text: for line in PlanText.lines(plan, palette: console.outputPalette) { try console.result(line) }
+      }
+      return
+    }
+    for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
+    let goal = try await reconciler.rollBack(name, to: to)
+    let what = goal?.isNewer == true ? "a newer revision was requested" : "a rollback was requested"
+    try await reconciler.note(what, why: goal.map { "to revision \($0.revision)" } ?? "", of: name)
+    let request = goal.map { RequestedChange.rollback($0) } ?? .plan
+    try convergence.conclude(await convergence.converge(name, reconciler, request), request)
+  }
+}

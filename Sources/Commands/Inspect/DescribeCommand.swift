@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Endpoints
+internal import History
+internal import Planning
+internal import ServingAPI
+
+struct DescribeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "describe", abstract: "Show the details of one endpoint.",
+    discussion: "Shows its state and the reason, its configs, holds, revisions and events.")
+
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @OptionGroup var provider: ProviderOptions
+  @OptionGroup var state: StateOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let context = CommandContext.current
+    let found = try await LiveEndpoint.require(name, connection)
+    let live = try await found.observed.withAccess(from: connection.provider)
+    let history = try state.readHistory()
+    let key = EndpointKey(host: connection.target.url, name: name)
+    let directory = try state.directory
+    let controllers = try await history.statuses(of: key).map { ($0.fleet.withLease(in: directory), $0.status) }
+    let values = [live.active, live.pending].compactMap { $0?.config }
+    let description = EndpointDescription(
+      endpoint: live, target: connection.target.url, recorded: try await history.memory(of: key, values: values),
+      events: try await history.events(of: key, newest: 20), statuses: controllers,
+      now: context.now())
+    var console = context.console
+    // The suggested commands act for the endpoint's own fleet.
+    if let fleet = live.fleet { console.suggestions.fleet = fleet }
+    switch output {
+    case .json: try console.json(description.json(found.details))
+    case .text: for line in description.lines(console.outputPalette) { try console.result(line) }
+    }
+  }
+}
+
+extension ObservedEndpoint {
+  /// Returns the endpoint with its permissions. A plane has none, which is not worth reporting.
+  fileprivate func withAccess(from provider: some ServingProvider) async throws -> ObservedEndpoint {
+    var copy = self
+    var settings = settings ?? ObservedSettings()
+    do {
+      settings.access = try await provider.access(id: id)
+    } catch let error as ServingError {
+      guard !error.isMissingCall else { return self }
+      settings.access = ObservedAccess(problem: error.serverMessage)
+    }
+    copy.settings = settings
+    return copy
+  }
+}

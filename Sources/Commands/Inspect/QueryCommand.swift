@@ -1,0 +1,69 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import Endpoints
+internal import Planning
+internal import ServingAPI
+
+struct QueryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "query", abstract: "Send a message to an endpoint and print the answer.",
+    discussion: """
+      While the endpoint starts, its state is shown on standard error. Control characters are removed on a terminal; \
+      a file or a pipe receives every byte.
+      """)
+
+  @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
+  @Argument(help: "The message to send; - reads it from standard input.") var prompt: String
+  @Flag(help: "Stream the answer as it is generated.") var stream = false
+  @Option(help: "Send to this served entity regardless of the traffic split.") var entity: String?
+  @Option(
+    help: ArgumentHelp("How long to wait for the whole answer, including a cold start.", valueName: "TIME"))
+  var timeout = TimeSpan(
+    seconds: 600)
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @OptionGroup var provider: ProviderOptions
+
+  func validate() throws {
+    guard !stream || output == .text else {
+      throw ValidationError("--stream and -o json cannot be combined.")
+    }
+  }
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let message =
+      prompt == "-" ? String(decoding: try CommandContext.current.readInput(), as: UTF8.self) : prompt
+    let wait = AnswerWait(endpoint: name, provider: connection.provider, target: connection.target.url)
+    if stream {
+      try await print(
+        try await wait.run { try await connection.provider.streamChat(name, entity: entity, prompt: message) })
+    } else {
+      let answer = try await wait.run {
+        try await connection.provider.ask(name, entity: entity, prompt: message, timeout: timeout.duration)
+      }
+      guard (200..<300).contains(answer.status) else { throw await wait.report(answer) }
+      try print(answer)
+    }
+  }
+
+  private func print(_ pieces: ChatStream) async throws {
+    let console = CommandContext.current.console
+    var isAtLineStart = true
+    for try await piece in pieces {
+      try console.stream(piece)
+      isAtLineStart = piece.hasSuffix("\n")
+    }
+    if !isAtLineStart { try console.stream("\n") }
+  }
+
+  private func print(_ answer: ChatAnswer) throws {
+    let console = CommandContext.current.console
+    guard output == .json else { return try console.stream(answer.text + "\n") }
+    var members: [String: JSONValue] = [
+      "kind": "Answer", "endpoint": .string(name), "text": .string(answer.text),
+      "milliseconds": .int(Int64(answer.elapsed / .milliseconds(1))),
+    ]
+    if let entity = answer.servedEntity { members["servedEntity"] = .string(entity) }
+    try console.json(.object(members))
+  }
+}

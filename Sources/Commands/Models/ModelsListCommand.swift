@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import Controller
+internal import ModelRegistry
+internal import ServingAPI
+
+struct ModelsListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List registered models with their versions and aliases.")
+
+  @Argument(help: "Only this model.") var name: String?
+  @Option(name: .shortAndLong, help: "The output format: table or json.") var output = TableFormat.table
+  @OptionGroup var provider: ProviderOptions
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let console = CommandContext.current.console
+    let found =
+      if let name { [try await connection.models.model(name)] } else { try await connection.models.models() }
+    let models = try await mapConcurrently(found, limit: 8) { model in
+      ListedModel(model: model, versions: try await connection.models.versions(of: model.fullName ?? ""))
+    }
+    switch output {
+    case .json:
+      try console.json(["kind": "ModelList", "items": .array(models.map(\.json))])
+    case .table:
+      var table = Table(["MODEL", "VERSION", "STATUS", "ALIASES", "SOURCE"])
+      for model in models { for row in model.rows { table.append(row) } }
+      if table.isEmpty {
+        return console.note("no models; \"setpoint models register NAME DIR\" adds one")
+      }
+      for model in models { for remark in model.remarks { console.note(remark) } }
+      for line in table.lines(console.outputPalette) { try console.result(line) }
+    }
+  }
+}
+
+/// The `-o` values of lists with a single table.
+enum TableFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case table
+  case json
+}
+
+private struct ListedModel: Sendable {
+  let model: WireRegisteredModel
+  let versions: [WireModelVersion]
+
+  var json: JSONValue {
+    var members = model.json.objectValue ?? [:]
+    members["versions"] = .array(versions.map(\.json))
+    return .object(members)
+  }
+
+  /// Versions that cannot be served, with the registry's reasons.
+  var remarks: [String] {
+    ([model.comment] + versions.map { $0.status == .ready ? nil : $0.comment }).compactMap(\.self)
+  }
+
+  var rows: [[Table.Cell]] {
+    let name = model.fullName ?? "?"
+    guard !versions.isEmpty else { return [[Table.Cell(name), "-", "-", "-", "-"]] }
+    return versions.map { version in
+      let aliases = (model.aliases ?? []).filter { $0.versionNum == version.version }.compactMap(\.aliasName)
+      let shown = aliases.isEmpty ? "-" : aliases.sorted().map { "@\($0)" }.joined(separator: ", ")
+      return [
+        Table.Cell(name), Table.Cell(version.version.map { String($0) } ?? "?"), Table.Cell(version.status.word),
+        Table.Cell(shown), Table.Cell(version.source ?? "-"),
+      ]
+    }
+  }
+}

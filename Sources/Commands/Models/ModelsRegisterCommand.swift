@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import CanonicalJSON
+internal import FoundationEssentials
+internal import ModelRegistry
+internal import ServingAPI
+
+struct ModelsRegisterCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "register", abstract: "Register a directory as a version of a model.",
+    discussion: """
+      DIR is a folder with a config.json, which vLLM serves; an MLflow model folder whose MLmodel has a start command; or a \
+      folder with anything else, served by the command in --entrypoint. It must be on the plane's machine. Weights are \
+      linked or copied, never moved. Links may point anywhere inside the folder, and from a snapshot of the Hugging Face \
+      cache to that model's own blobs. Prints the version number.
+      """)
+
+  @Argument(help: "The model: catalog.schema.name.") var name: String
+  @Argument(help: "The directory with the model.", completion: .directory) var directory: String
+  @Option(
+    help: ArgumentHelp(
+      "The version number to use, for example that of another registry. (default: the next)", valueName: "N"))
+  var version: Int?
+  @Option(
+    help: ArgumentHelp("The start command. (default: from MLmodel, else vLLM on the config.json)", valueName: "COMMAND")
+  )
+  var entrypoint: String?
+  @Option(
+    help: ArgumentHelp(
+      "The task, such as llm/v1/chat. (default: from MLmodel, else from config.json)", valueName: "TASK"))
+  var task: String?
+  @Option(help: ArgumentHelp("Point this alias at the new version.", valueName: "ALIAS")) var alias: String?
+  @Flag(help: "Follow links that point outside the directory.") var followLinks = false
+  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @OptionGroup var provider: ProviderOptions
+
+  func validate() throws {
+    if let version, version < 1 { throw ValidationError("--version must be a positive integer.") }
+  }
+
+  func run() async throws {
+    let connection = try provider.connect()
+    let console = CommandContext.current.console
+    let source = URL(filePath: directory).standardizedFileURL.path
+    let registered = try await connection.models.register(
+      name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
+    guard let version = registered.version else {
+      throw ErrorReport("\(connection.target.url) registered \(name), but returned no version")
+    }
+    console.note("registered \(name) version \(version) from \(source)")
+    if output == .text { try console.result(String(version)) }
+    if output == .json, alias == nil { try console.json(json(version, source)) }
+    guard let alias else { return }
+    let plain = alias.withoutAt
+    try await connection.models.setAlias(plain, of: name, to: version)
+    console.note("\(name)@\(plain) is version \(version)")
+    if output == .json { try console.json(json(version, source, alias: plain)) }
+  }
+
+  private func json(_ version: Int64, _ source: String, alias: String? = nil) -> JSONValue {
+    var members: [String: JSONValue] = [
+      "kind": "ModelVersion", "model": .string(name), "version": .int(version), "source": .string(source),
+    ]
+    if let alias { members["alias"] = .string(alias) }
+    return .object(members)
+  }
+}
+
+extension String {
+  /// The alias as the registry stores it; manifests write it with an `@`.
+  var withoutAt: String { hasPrefix("@") ? String(dropFirst()) : self }
+}

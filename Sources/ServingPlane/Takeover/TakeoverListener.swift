@@ -1,0 +1,132 @@
+import CanonicalJSON
+import Gateway
+import Glibc
+import Logging
+import ServingAPI
+import Synchronization
+
+/// The socket on which a running plane is asked to hand over: a Unix socket in its data directory, only for its own
+/// user.
+struct TakeoverListener: Sendable {
+  let settings: PlaneConfiguration
+  let server: SocketServer
+  let sockets: PlaneSockets
+  let data: DataDirectory
+  let endpoints: ServingEndpoints
+  let gate: ChangeGate
+  let log: Logger
+  private let listener: BoundSocket
+
+  /// How long a new plane may take for each step; it may have to query the machine for its GPUs.
+  private static let patience: Duration = .seconds(60)
+  /// How long changes in progress may take to end before the takeover is refused.
+  private static let changesMayTake: Duration = .seconds(10)
+
+  /// - Throws: if the socket cannot be created; the plane can then only be stopped and started.
+  init(
+    settings: PlaneConfiguration, server: SocketServer, sockets: PlaneSockets, data: DataDirectory,
+    endpoints: ServingEndpoints, gate: ChangeGate, log: Logger
+  ) throws {
+    self.settings = settings
+    self.server = server
+    self.sockets = sockets
+    self.data = data
+    self.endpoints = endpoints
+    self.gate = gate
+    self.log = log
+    listener = try ShortPath.of(settings.takeoverPath) { try BoundSocket.unix(path: $0) }
+  }
+
+  /// Waits for a new plane and hands over to it.
+  ///
+  /// - Parameter abandon: leaves the replicas running; returns when nothing of this plane manages them any more.
+  /// - Returns: the channel to the new plane, to be kept open as long as this plane has requests; nil if the task is
+  ///   canceled.
+  func handOver(abandon: @Sendable () async -> Void) async -> TakeoverChannel? {
+    while !Task.isCancelled {
+      if let descriptor = listener.accept() {
+        let channel = TakeoverChannel(descriptor)
+        if await handOver(to: channel, abandon: abandon) {
+          listener.close()
+          return channel
+        }
+      }
+      try? await Task.sleep(for: .milliseconds(100))
+    }
+    return nil
+  }
+
+  private func handOver(to channel: TakeoverChannel, abandon: @Sendable () async -> Void) async -> Bool {
+    guard let peer = channel.peer, peer.userID == SecureFile.userID else { return false }
+    let about: Logger.Metadata = ["pid": "\(peer.processID)"]
+    let successor: String?
+    do throws(TakeoverChannel.Failure) {
+      try await greet(channel)
+      _ = try await channel.receive(.ready, within: Self.patience)
+      log.info("takeover requested", metadata: about)
+      try await gate.close(within: Self.changesMayTake)
+      let accepted = Mutex<TakeoverChannel.Message?>(nil)
+      let isTaken = await endpoints.holdStill {
+        let answer = await offer(to: channel)
+        accepted.withLock { $0 = answer }
+        return answer != nil
+      }
+      successor = accepted.withLock { $0?.body["local_socket"]?.stringValue }
+      guard isTaken else {
+        await goOn(about, "the new plane did not start")
+        return false
+      }
+    } catch {
+      if case .refused(let reason) = error { try? channel.send(.refused, ["reason": .string(reason)]) }
+      await goOn(about, "\(error)")
+      return false
+    }
+    await abandon()
+    gate.handOver(to: successor)
+    server.stopListening()
+    sockets.close()
+    data.unlock()
+    // If this cannot be sent, the new plane is already gone, and whoever started it restarts it.
+    try? channel.send(.yours)
+    log.info("handed over", metadata: about)
+    return true
+  }
+
+  private func greet(_ channel: TakeoverChannel) async throws(TakeoverChannel.Failure) {
+    let hello = try await channel.receive(.hello, within: Self.patience)
+    try channel.send(
+      .hello,
+      [
+        "protocol": .int(PreviousPlane.protocolNumber), "version": .string(settings.version),
+        "pid": .int(Int64(getpid())),
+        "host": .string(sockets.host), "port": .int(Int64(sockets.port)),
+      ])
+    // It has been told, and exits with the reason.
+    guard hello.body["protocol"]?.intValue == PreviousPlane.protocolNumber else {
+      throw .unexpected("another protocol")
+    }
+  }
+
+  /// Accepts nothing more, hands over the lock and the sockets, and waits until the new plane reports that it has
+  /// opened the store.
+  private func offer(to channel: TakeoverChannel) async -> TakeoverChannel.Message? {
+    do {
+      try await server.pause()
+      let descriptors = [data.lock] + sockets.all.map(\.descriptor)
+      try channel.send(
+        .take, ["local_socket": PlaneSockets.localPath(settings).map { .string($0) } ?? .null], descriptors: descriptors
+      )
+      return try await channel.receive(.have, within: Self.patience)
+    } catch {
+      return nil
+    }
+  }
+
+  private func goOn(_ about: Logger.Metadata, _ why: String) async {
+    do { try await server.resume() } catch {
+      log.error("the plane no longer accepts connections", metadata: ["error": "\(error)"])
+    }
+    gate.open()
+    log.warning("the takeover failed; this plane keeps serving", metadata: about.merging(["reason": "\(why)"]) { $1 })
+  }
+}

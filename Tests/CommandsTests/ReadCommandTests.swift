@@ -1,0 +1,205 @@
+import CanonicalJSON
+import Commands
+import Endpoints
+import ServingAPI
+import TestKit
+import Testing
+
+/// Commands that read and change nothing.
+@Suite struct ReadCommandTests {
+  @Test(arguments: [["get"], ["get", "support-chat"], ["describe", "support-chat"], ["logs", "support-chat"]])
+  func `a command first names the provider that it uses`(arguments: [String]) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat")
+    try await withTemporaryDirectory { state in
+      let needsState = arguments[0] == "describe"
+      let run = await CommandRun(arguments + (needsState ? ["--state", state] : []), workspace: workspace)
+      #expect(run.code == 0, "\(run)")
+      #expect(
+        run.notes.hasPrefix(
+          "target: https://workspace.example.com (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN\n"),
+        "\(run)")
+      #expect(workspace.writes.isEmpty)
+    }
+  }
+
+  @Test func `without a provider, the command says how to configure one`() async {
+    let run = await CommandRun(["get"], environment: ["HOME": "/nowhere", "XDG_RUNTIME_DIR": "/nowhere"])
+    #expect(run.code == 1)
+    #expect(run.output == "")
+    #expect(run.notes.contains("setpoint serve"))
+    #expect(run.notes.contains("DATABRICKS_HOST"))
+  }
+
+  @Test func `get lists endpoints as a table`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", tags: ["setpoint-fleet": "default"])
+    try await workspace.serve("other", version: "2")
+    let run = await CommandRun(["get"], workspace: workspace)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.lines.first == "NAME           STATE   MODEL                  SIZE    FLEET     CHANGED")
+    #expect(
+      run.lines.dropFirst().map { $0.prefix(54) } == [
+        "other          Ready   main.support.hello/2   Small   ",
+        "support-chat   Ready   main.support.hello/1   Small   ",
+      ])
+    #expect(run.lines.last?.contains("default") == true)
+  }
+
+  @Test func `describe shows what an endpoint has besides its config`() async throws {
+    try await withTemporaryDirectory { state in
+      let workspace = WorkspaceDouble()
+      workspace.setModel("main.support.hello", versions: [1: .ready])
+      let settings = """
+          gateway: {rateLimits: [{key: user, calls: 60}], usageTracking: true}
+          notifications: {onUpdateFailure: [oncall@example.com]}
+          access: [{group: support, level: CanQuery}]
+        """
+      let applied = await CommandRun(
+        ["apply", "-f", "-", "--state", state], input: Manifests.chat(version: "1") + "\n" + settings + "\n",
+        workspace: workspace, timing: workspace.timing)
+      #expect(applied.code == 0, "\(applied)")
+      let run = await CommandRun(["describe", "support-chat", "--state", state], workspace: workspace)
+      for line in [
+        "Settings", "  rate limit, user: 60 calls a minute", "  usage tracking: on",
+        "  notified of failed updates: oncall@example.com", "  access, group support: CanQuery",
+      ] { #expect(run.lines.contains(line), "\(line) in \(run)") }
+    }
+  }
+
+  @Test func `a missing endpoint is named, and the others are shown`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat")
+    let run = await CommandRun(["get", "support-chat", "nobody"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.output.contains("support-chat"))
+    #expect(run.notes.contains("endpoint nobody not found"))
+  }
+
+  @Test func `yaml output is a manifest that validates and means the same`() async throws {
+    let workspace = WorkspaceDouble()
+    let flags = #"["--dtype","float16","--max-model-len","4096","--enforce-eager"]"#
+    try await workspace.serve(
+      "support-chat", version: "7",
+      environment: ["LEVEL": "INFO", "HF": "{{secrets/llm/hf}}", "SETPOINT_ENGINE_ARGS": flags],
+      tags: ["team": "support", "setpoint-fleet": "default", "setpoint-retain": "true"])
+    let run = await CommandRun(["get", "support-chat", "-o", "yaml"], workspace: workspace)
+    #expect(
+      run.output == """
+        # versions are the live numbers; the API does not report aliases: write "@alias" to follow one
+        apiVersion: serving.setpoint.dev/v1alpha1
+        kind: ServingEndpoint
+        metadata:
+          name: support-chat
+        spec:
+          model: main.support.hello
+          entityVersion: "7"
+          engine:
+            dtype: float16
+            maxModelLen: 4096
+            extraArgs:
+            - "--enforce-eager"
+          environment:
+            HF: "{{secrets/llm/hf}}"
+            LEVEL: INFO
+          tags:
+            team: support
+          deletionPolicy: Retain
+
+        """)
+    let validated = await CommandRun(["validate", "-f", "-"], input: run.output)
+    #expect(validated.code == 0, "\(validated)")
+    let set = ManifestSet.read([("-", Array(run.output.utf8))])
+    let live = try #require(workspace.endpoint("support-chat")?.active?.config)
+    #expect(try set.manifests.first?.desired().config.isMet(by: live) == true)
+  }
+
+  @Test(arguments: ["yaml", "json"])
+  func `a plaintext credential is not printed`(format: String) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", environment: ["HF_TOKEN": "hunter2-hunter2", "MONKEY": "see"])
+    let run = await CommandRun(["get", "support-chat", "-o", format], workspace: workspace)
+    #expect(run.code == 0)
+    #expect(!(run.output + run.notes).contains("hunter2"))
+    #expect(run.output.contains("see"), "MONKEY only ends in a word that a credential has")
+  }
+
+  @Test func `json output is the provider's response, unknown members included`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat")
+    let one = try JSONValue(
+      parsing: await CommandRun(["get", "support-chat", "-o", "json"], workspace: workspace).output)
+    #expect(one["name"]?.stringValue == "support-chat")
+    #expect(one["state"]?["ready"]?.stringValue == "READY")
+    let list = try JSONValue(parsing: await CommandRun(["get", "-o", "json"], workspace: workspace).output)
+    #expect(list["items"]?.arrayValue?.count == 1)
+  }
+
+  @Test func `a refused token is reported with the location, the cause and the next step`() async throws {
+    let workspace = WorkspaceDouble()
+    workspace.fail(
+      "GET", with: .answer(status: 403, errorCode: "PERMISSION_DENIED", message: "User does not have CAN_VIEW"))
+    let run = await CommandRun(["get"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: the provider denied permission"))
+    #expect(run.notes.contains("where: GET /api/2.0/serving-endpoints (PERMISSION_DENIED, HTTP 403)"))
+    #expect(run.notes.contains("why:   User does not have CAN_VIEW"))
+    #expect(run.notes.contains("next:"))
+    #expect(!run.notes.contains("ServingError"))
+  }
+
+  @Test func `a query is answered, whole or streamed`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", version: "3")
+    for stream in [[], ["--stream"]] {
+      let run = await CommandRun(["query", "support-chat", "Say hello."] + stream, workspace: workspace)
+      #expect(run.code == 0, "\(run)")
+      #expect(run.output == "Hello from v3\n")
+    }
+  }
+
+  @Test func `an error response of the model is an error with the server's words`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat", version: "3")
+    workspace.setAnswer("the engine is dead", status: 500, model: "main.support.hello", version: "3")
+    let run = await CommandRun(["query", "support-chat", "Say hello."], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.output == "")
+    #expect(run.notes.contains("the engine is dead"))
+  }
+
+  @Test func `wait returns when the endpoint is ready`() async throws {
+    let workspace = WorkspaceDouble()
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "1"), tags: [:])
+    let run = await CommandRun(["wait", "support-chat", "--for", "ready"], workspace: workspace)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.notes.contains("support-chat: ready"))
+    #expect(run.output == "")
+  }
+
+  @Test
+  func `waiting for a deletion that nothing started says so at once and names the command to run`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat")
+    let run = await CommandRun(
+      ["wait", "support-chat", "--for", "deleted", "--timeout", "20"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(
+      run.notes.contains(
+        "support-chat: not deleted: it is ready, and nothing is deleting it; this command only waits\n"), "\(run)")
+    #expect(run.notes.contains("support-chat: not deleted: after 20s"), "\(run)")
+    #expect(run.notes.hasSuffix("  next:  \"setpoint delete support-chat\" deletes it\n"), "\(run)")
+    #expect(workspace.writes.isEmpty)
+    #expect(await CommandRun(["wait", "nobody", "--for", "deleted"], workspace: workspace).code == 0)
+  }
+
+  @Test func `waiting for something that cannot happen fails at once and says why`() async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setBehavior(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    let run = await CommandRun(["wait", "support-chat"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("out of memory"), "\(run)")
+    #expect(await CommandRun(["wait", "nobody"], workspace: workspace).code == 1)
+  }
+}

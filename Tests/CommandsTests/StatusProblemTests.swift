@@ -1,0 +1,131 @@
+import CanonicalJSON
+import Commands
+import Controller
+import FoundationEssentials
+import History
+import Planning
+import ServingAPI
+import TestKit
+import Testing
+
+/// `status` and similar commands if a controller was killed, or withholds something that a user has to decide.
+@Suite struct StatusProblemTests {
+  private static let host = "https://workspace.example.com"
+
+  /// The time as a command shows it, this many seconds later.
+  private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: (1_767_225_600 + seconds) * 1000) }
+
+  private var champion: EndpointStatus {
+    EndpointStatus(
+      name: "champion", desired: "m/4, CPU Small", live: "m/4, CPU Small", phase: .inSync, reason: .inSync,
+      since: at(-7200), next: "check again", nextAt: at(42), lastLook: at(-8))
+  }
+
+  private func write(_ statuses: [EndpointStatus], to directory: String) async throws {
+    let history = try HistoryStore.open(in: StateDirectory(path: directory))
+    try await history.save(
+      statuses, fleet: "support", host: Self.host, at: at(-8),
+      report: FleetReport(interval: .seconds(60), commit: "1a2b3c4d5e"))
+  }
+
+  private func status(_ directory: String, _ arguments: String...) async -> CommandRun {
+    await CommandRun(["status", "--state", directory] + arguments, environment: [:])
+  }
+
+  /// A process that is killed leaves its report and its lease's file as they were, and the kernel releases the lock.
+  @Test func `a killed controller is reported as not running at once`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory)
+      let now = at(0)
+      var lease: FileLease? = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
+      #expect(try await lease?.acquire() == true)
+      #expect(await status(directory).code == 0)
+      let running = try JSONValue(parsing: await status(directory, "-o", "json").output)
+      #expect(running["controllerRunning"] == true)
+      lease = nil
+      let run = await status(directory)
+      #expect(run.code == 1, "\(run)")
+      #expect(
+        Array(run.lines[1...2]) == [
+          "checked 8s ago at commit 1a2b3c4",
+          "the controller is not running: no process holds the lease of fleet support; last heartbeat 8s ago; "
+            + "nothing is reconciled until \"setpoint run\" is started again",
+        ], "\(run)")
+      let json = await status(directory, "champion", "-o", "json")
+      #expect(json.code == 1)
+      #expect(try JSONValue(parsing: json.output)["controllerRunning"] == false)
+    }
+  }
+
+  @Test func `a controller whose lease belonged to another machine is not reported as stopped`() async throws {
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory)
+      let now = at(0)
+      var lease: FileLease? = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
+      #expect(try await lease?.acquire() == true)
+      let path = try #require(lease?.path)
+      lease = nil
+      try Data("pid 7 on another.example.com since 2026-01-01T00:00:00Z\n".utf8).write(to: URL(filePath: path))
+      let run = await status(directory, "-o", "json")
+      #expect(run.code == 0, "\(run)")
+      #expect(try JSONValue(parsing: run.output)["controllerRunning"] == nil)
+    }
+  }
+
+  @Test func `get, describe and events -f report a killed controller`() async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("champion", tags: ["setpoint-fleet": "support"])
+    try await withTemporaryDirectory { directory in
+      try await write([champion], to: directory)
+      let now = at(0)
+      var lease: FileLease? = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
+      #expect(try await lease?.acquire() == true)
+      lease = nil
+      let get = await CommandRun(["get", "--state", directory], workspace: workspace)
+      #expect(!get.output.contains("PHASE"), "\(get)")
+      let describe = await CommandRun(["describe", "champion", "--state", directory], workspace: workspace)
+      #expect(describe.output.contains("  the controller is not running: no process holds the lease"), "\(describe)")
+      let json = await CommandRun(
+        ["describe", "champion", "-o", "json", "--state", directory], workspace: workspace)
+      #expect(
+        try JSONValue(parsing: json.output)["controllers"]?.arrayValue?.first?["controllerRunning"] == false, "\(json)")
+      let events = await CommandRun(
+        ["events", "-f", "--state", directory], environment: [:], interruption: { true })
+      #expect(events.notes.hasPrefix("warning: the controller is not running: "), "\(events)")
+    }
+  }
+
+  @Test
+  func `a withheld deletion of many endpoints needs attention, and its row shows the whole remedy`() async throws {
+    try await withTemporaryDirectory { directory in
+      let words = try #require(Plan.massDeletion(2000, of: 5000))
+      let going = ["e1", "e2"].map {
+        EndpointStatus(
+          name: $0, live: "m/1, CPU Small", phase: .withheld, reason: .massDeletion, why: words, since: at(-300),
+          next: "check again", nextAt: at(42), lastLook: at(-8))
+      }
+      try await write(going + [champion], to: directory)
+      let run = await status(directory)
+      #expect(run.code == 1)
+      #expect(run.lines[4].hasPrefix("e1 ") && run.lines[4].hasSuffix(words), "\(run)")
+      #expect(
+        run.lines.last
+          == "e1 and 1 more: check that the removal from the source is intended, then start \"setpoint run\" with "
+          + "--allow-mass-delete", "\(run)")
+      #expect(
+        try JSONValue(parsing: await status(directory, "-o", "json").output)["endpoints"]?.arrayValue?
+          .compactMap { $0["needsPerson"]?.boolValue } == [false, true, true])
+    }
+  }
+
+  @Test func `a long reason is truncated between two words`() async throws {
+    try await withTemporaryDirectory { directory in
+      let why = String(repeating: "no ", count: 23) + "remedy --allow-mass-delete does it"
+      let cut = EndpointStatus(
+        name: "e1", phase: .withheld, reason: .drift, why: why, since: at(-300), lastLook: at(-8))
+      try await write([cut], to: directory)
+      let row = try #require(await status(directory).lines.last)
+      #expect(row.hasSuffix("no remedy…"), "\(row)")
+    }
+  }
+}
