@@ -13,7 +13,7 @@ demo: ## serve a model from scratch, replace it without a failed request, and ro
 	@scripts/install-system.sh
 	@python3 scripts/demo.py
 
-test: ## run all tests: unit tests, the exploration, and the end-to-end test with real vLLM
+test: ## run all tests: unit tests, exploration, faults, fuzzing, and the end-to-end test with real vLLM
 	@scripts/test.sh
 
 unit: ## run only the Swift tests

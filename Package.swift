@@ -116,8 +116,8 @@ let package = Package(
     .target(
       name: "FaultExploration",
       dependencies: [
-        "ControllerKit", "Controller", "History", "Planning", "ServingAPI", "Endpoints", "CanonicalJSON", "TestKit",
-        grdb,
+        "ControllerKit", "Controller", "History", "Storage", "Planning", "ServingAPI", "Endpoints", "CanonicalJSON",
+        "TestKit", grdb,
       ], path: "Tests/FaultExploration"),
     .executableTarget(name: "faults", dependencies: ["FaultExploration", "TestKit"], path: "Tests/faults"),
     .target(

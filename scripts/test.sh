@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, the release
 # binaries are built while the Swift tests run, and the exploration and the soak run alongside the first real servers,
-# all at a lower priority. If a part fails, the others still run; if a build fails, they do not.
+# all at a lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a release
+# build, what needs it is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
 
 # The time limit of one part. On two idle cores, all parts together take less.
 readonly PART_LIMIT=45m
+# Of one job in the background, which gets the time that the others leave; one of them is a download.
+readonly JOB_LIMIT=90m
 
 logs=$(mktemp -d)
 declare -A background=()
@@ -51,8 +54,13 @@ part() {
   shift
   step "$title"
   before=$(busy)
-  # Not a pipe: a leftover process would keep it open.
-  timeout --foreground --kill-after 30s "$PART_LIMIT" "$@" > >(tee "$logs/part") 2>&1 || status=$?
+  local out tee
+  exec {out}> >(tee "$logs/part")
+  tee=$!
+  timeout --foreground --kill-after 30s "$PART_LIMIT" "$@" >&"$out" 2>&1 {out}>&- || status=$?
+  exec {out}>&-
+  # Limited, because a process that a part leaves behind keeps the pipe open.
+  timeout 5 tail --pid="$tee" -f /dev/null || true
   # shellcheck disable=SC2086 # two words
   note "$title" "$status" "$began" $before
   [ "$status" -eq 0 ] || failure "$title" "$logs/part"
@@ -64,7 +72,7 @@ begin() {
   local name=$1
   titles[$name]=$2
   shift 2
-  timeout --kill-after 30s "$PART_LIMIT" nice "$@" >"$logs/$name" 2>&1 &
+  timeout --kill-after 30s "$JOB_LIMIT" nice "$@" >"$logs/$name" 2>&1 &
   background[$name]=$!
 }
 
@@ -108,7 +116,7 @@ if finished release; then
   released=yes
   begin explore "exploration of every reachable state" .build-release/release/explore
   begin faults "a controller, with every fault at every call" .build-release/release/faults
-  begin fuzz "random input for each parser" .build-release/release/fuzz --executions 500000
+  begin fuzz "generated input for each parser" .build-release/release/fuzz --executions 500000
   # One arena: with several, memory grows as more threads use them, and with the number of cores.
   begin soak "a day of a controller, in virtual time" env MALLOC_ARENA_MAX=1 .build-release/release/soak
 fi

@@ -27,7 +27,7 @@ import Testing
       let history = try HistoryStore.open(in: StateDirectory(path: directory))
       let words = "broken weights: incomplete metadata"
       try await history.note(event("updating to revision 3 (abc)", commit: "1a2b3c4d5e"), of: chat)
-      try await history.note(event("revision 3: failed", why: words, commit: "1a2b3c4d5e", at: 9), of: chat)
+      try await history.note(event("revision 3 failed", why: words, commit: "1a2b3c4d5e", at: 9), of: chat)
       try await history.note(
         event("rolling back to revision 2 (def) because revision 3 failed", why: "first\nsecond", at: 10), of: chat)
       try await history.note(event("the source cannot be read", at: 11), fleet: "support", host: Self.host)
@@ -35,7 +35,7 @@ import Testing
       #expect(
         run.lines == [
           "2026-01-01T00:00:00Z  chat           updating to revision 3 (abc)  commit 1a2b3c4",
-          "2026-01-01T00:00:09Z  chat           revision 3: failed: \(words)  commit 1a2b3c4",
+          "2026-01-01T00:00:09Z  chat           revision 3 failed: \(words)  commit 1a2b3c4",
           "2026-01-01T00:00:10Z  chat           rolling back to revision 2 (def) because revision 3 failed: first "
             + "second",
           "2026-01-01T00:00:11Z  fleet support  the source cannot be read",

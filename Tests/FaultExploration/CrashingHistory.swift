@@ -1,5 +1,6 @@
 internal import GRDB
 internal import History
+internal import Storage
 internal import Synchronization
 
 /// A history in memory whose process can be killed: once it is dead, nothing more is committed, as after `kill -9`, and
@@ -27,9 +28,9 @@ final class CrashingHistory: TransactionObserver, Sendable {
   init(
     copying other: CrashingHistory? = nil, isDead: @escaping @Sendable () -> Bool, die: @escaping @Sendable () -> Void
   ) throws {
-    let fresh = try HistoryStore.passing()
-    database = fresh.database
-    key = other?.key ?? fresh.key
+    database = try DatabaseQueue(configuration: DatabaseFile.configuration)
+    try HistoryStore.prepare(database)
+    key = RedactionKey(bytes: Array(repeating: 7, count: 32))
     self.isDead = isDead
     self.die = die
     try other?.database.backup(to: database)

@@ -30,7 +30,7 @@ enum Disturbance: Hashable, Sendable, CustomStringConvertible {
     case .call(let number, let fault): "\(Self.words(fault)) at call \(number)"
     case .commit(.before(let number)): "crash right before commit \(number)"
     case .commit(.after(let number)): "crash right after commit \(number)"
-    case .twice(let first, let second): "crash after call \(first) and again after the \(second). of the next process"
+    case .twice(let first, let second): "crash after call \(first), and again after call \(second) of the next process"
     case .noNotification: "no notice of the change"
     }
   }

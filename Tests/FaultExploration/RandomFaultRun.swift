@@ -88,7 +88,7 @@ package struct RandomFaultRun: Sendable {
     let ratio = Double(calls * 100 / calmCalls) / 100
     let summary =
       "random faults: \(calmCalls) calls without faults, \(calls) with \(faults.counts.values.reduce(0, +)) of them, "
-      + "ratio \(ratio), where everything should be after \(took.components.seconds) s"
+      + "ratio \(ratio), \(missing.isEmpty ? "settled" : "not settled") after \(took.components.seconds) s"
     var problems: [String] = []
     func require(_ holds: Bool, _ problem: @autoclosure () -> String) {
       if !holds { problems.append(problem()) }

@@ -16,7 +16,8 @@ extension FuzzTarget {
       "1e", "E+", ".", "9999999999", "\u{FEFF}", "\n", " ", "\u{0}", "é", "// ", "NaN", "Infinity", "'",
     ])
 
-  /// Both readers of JSON: what one accepts, the other accepts; what was accepted reads back as itself.
+  /// What the reader of responses accepts reads back as itself, and the reader of manifests accepts it too, apart from a few
+  /// named differences.
   static let json = FuzzTarget("json", jsonMutator) { bytes throws(BrokenProperty) in
     let value: JSONValue
     do throws(JSONError) {

@@ -134,7 +134,10 @@ import Testing
   @Test func `another writer of the fleet is named when its change is reverted`() {
     let memory = Memory(revisions: revisions((v1, .good)), endpointID: "id", lastVersion: 5)
     let decision = decided(endpoint(v1), live(foreign, version: 7), memory)
-    #expect(decision.warnings == ["config version 7 was not written by this machine, which last wrote 5"])
+    #expect(
+      decision.warnings == [
+        "config version 7 was not written by this machine; the last one that it wrote or recorded is 5"
+      ])
     #expect(decided(endpoint(v1), live(v1, version: 7), memory).warnings.isEmpty, "nothing to revert")
   }
 }

@@ -8,13 +8,14 @@ struct Faults {
   static func main() async throws {
     let clock = ContinuousClock()
     let start = clock.now
-    let explored = try await FaultExploration.explore(FaultExploration.scenarios)
+    var explored = try await FaultExploration.explore()
+    if explored.runs <= 1000 { explored.problems.append("only \(explored.runs) runs; expected more than 1000") }
     report(
-      "fault explorer: \(explored.runs) runs, \(FaultExploration.scenarios.count) scenarios, \(explored.problems.count) "
+      "fault explorer: \(explored.runs) runs, \(FaultExploration.scenarioCount) scenarios, \(explored.problems.count) "
         + "ended elsewhere, in \((clock.now - start).components.seconds) s", explored.problems)
     let random = try await RandomFaultRun(endpoints: 1000).run()
     report(random.summary, random.problems)
-    if explored.runs <= 1000 || !explored.problems.isEmpty || !random.problems.isEmpty { exitNow(1) }
+    if !explored.problems.isEmpty || !random.problems.isEmpty { exitNow(1) }
   }
 
   private static func report(_ summary: String, _ problems: [String]) {

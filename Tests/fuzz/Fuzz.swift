@@ -19,12 +19,14 @@ struct Fuzz {
       case ("--from", _, let number?) where number >= 0: from = number
       case ("--seed", _, let number?) where number >= 0: seed = UInt64(number)
       case ("--target", let name?, _): only = name
-      default: fail("usage: fuzz [--executions N] [--from INDEX] [--seed N] [--target NAME]")
+      default: fail(status: 2, "usage: fuzz [--executions N] [--from INDEX] [--seed N] [--target NAME]")
       }
     }
     let targets = FuzzTarget.all.filter { only == nil || $0.name == only }
-    if targets.isEmpty { fail("the targets are \(FuzzTarget.all.map(\.name).joined(separator: ", "))") }
-    for target in targets { run(target, from..<(from + executions), seed: seed) }
+    if targets.isEmpty { fail(status: 2, "the targets are \(FuzzTarget.all.map(\.name).joined(separator: ", "))") }
+    let (end, isTooFar) = from.addingReportingOverflow(executions)
+    if isTooFar { fail(status: 2, "--from and --executions are too large") }
+    for target in targets { run(target, from..<end, seed: seed) }
   }
 
   /// A range small enough that running it again shows which input it was.
@@ -33,7 +35,7 @@ struct Fuzz {
   private static func run(_ target: FuzzTarget, _ indices: Range<Int>, seed: UInt64) {
     var accepted = 0
     for start in stride(from: indices.lowerBound, to: indices.upperBound, by: batch) {
-      let part = start..<min(start + batch, indices.upperBound)
+      let part = start..<(start + min(batch, indices.upperBound - start))
       print("\(target.name): seed \(seed), inputs \(part)", terminator: "\r")
       flushOutput()
       do throws(FuzzFailure) {
@@ -45,8 +47,8 @@ struct Fuzz {
     print("\(target.name): \(indices.count) inputs, \(accepted) of them accepted; every property holds")
   }
 
-  private static func fail(_ message: String) -> Never {
+  private static func fail(status: Int32 = 1, _ message: String) -> Never {
     print(message)
-    exitNow(1)
+    exitNow(status)
   }
 }

@@ -4,7 +4,7 @@ internal import Planning
 
 /// Events of many endpoints, one line each.
 enum EventText {
-  /// Returns `2026-01-01T00:00:00Z  support-chat  revision 3: failed: broken weights  commit 1a2b3c4`.
+  /// Returns `2026-01-01T00:00:00Z  support-chat  revision 3 failed: broken weights  commit 1a2b3c4`.
   static func line(_ event: RecordedEvent, nameWidth: Int, showsHost: Bool, palette: Palette) -> String {
     let time = palette.paint(event.event.at.text(), .muted)
     let subject = palette.paint(self.subject(event, showsHost: showsHost).padded(to: nameWidth), .strong)

@@ -15,8 +15,8 @@ package struct ChangeWindowError: Error, Hashable, Sendable, CustomStringConvert
 extension ChangeWindow {
   /// Parses days, hours and time zone: `Mon-Fri 09:00-17:00 Europe/Berlin`.
   ///
-  /// Days are days and ranges of days separated by commas, in English, or `daily`; a range may include Sunday to
-  /// Hours range from 00:00 to 24:00; if the end is not after the start, it is on the next day. The time zone
+  /// Days are days and ranges of days separated by commas, in English, or `daily`; a range may cross Sunday, such as
+  /// `Sat-Mon`. Hours range from 00:00 to 24:00; if the end is not after the start, it is on the next day. The time zone
   /// is a name from the time zone database; abbreviations (`EST`, `CET`) are refused, since they mean several zones, or
   /// a zone without its daylight saving time.
   /// - Throws: the problem and the correct form.

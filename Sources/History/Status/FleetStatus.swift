@@ -5,7 +5,7 @@ package struct FleetStatus: Hashable, Sendable {
   package let fleet: String
   /// The provider's URL.
   package let target: String
-  /// When the controller last synced the fleet; nil: never.
+  /// The controller's last heartbeat in a stored status, or its last sync of the source in a live one; nil: never.
   package let lastSync: Timestamp?
   package let report: FleetReport
   /// By name.

@@ -13,7 +13,7 @@ internal import Storage
 /// transaction, and readers never wait for writers. State that must be known everywhere is in the endpoint's own tags;
 /// losing this file only loses the ability to roll back to earlier revisions and the record of events.
 package struct HistoryStore: Sendable {
-  package let database: DatabaseQueue
+  let database: DatabaseQueue
   let cache: MemoryCache
   /// The key for plain environment values, in the history and in saved plans.
   package let key: RedactionKey
@@ -48,7 +48,7 @@ package struct HistoryStore: Sendable {
   package static func passing(key: RedactionKey? = nil) throws(HistoryError) -> HistoryStore {
     do {
       let database = try DatabaseQueue(configuration: DatabaseFile.configuration)
-      try Schema.migrator.migrate(database)
+      try prepare(database)
       return HistoryStore(database: database, key: try key ?? RedactionKey.random())
     } catch {
       throw HistoryError(error, file: "the history in memory")
@@ -61,7 +61,10 @@ package struct HistoryStore: Sendable {
     self.key = key
   }
 
-  /// Creates a store on a database that has the schema already and that no other store uses.
+  /// Creates the tables of a history in a database in memory.
+  package static func prepare(_ database: DatabaseQueue) throws { try Schema.migrator.migrate(database) }
+
+  /// Creates a store on a prepared database in memory that no other store uses.
   package init(database: DatabaseQueue, key: RedactionKey) {
     self.init(database: database, cache: MemoryCache(), key: key)
   }

@@ -227,7 +227,8 @@ extension DecisionContext {
     guard let version = live?.active?.version, let last = memory.lastVersion, version > last,
       memory.endpointID == live?.id
     else { return nil }
-    return "config version \(version) was not written by this machine, which last wrote \(last)"
+    return "config version \(version) was not written by this machine; the last one that it wrote or "
+      + "recorded is \(last)"
   }
 }
 

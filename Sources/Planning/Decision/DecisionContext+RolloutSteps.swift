@@ -174,7 +174,8 @@ extension DecisionContext {
     return config(of: target, at: RolloutStep(traffic: share))?.isMet(by: active) ?? false
   }
 
-  /// Whether an earlier rollout left a live version that is not `target`'s and that this machine does not know as good.
+  /// Whether an earlier rollout left a live version that is not `target`'s and that this machine knows, but not
+  /// as a good one.
   func isLeftover(beside target: Rollout) -> Bool {
     guard let active = live?.active?.config, active.entities.count > 1, isBetweenRevisions else { return false }
     return active.entities.contains { target.config.entity(like: $0) == nil && isKnownNotGood($0) }

@@ -7,10 +7,11 @@ internal import Endpoints
 /// - Row 5, the provider is updating: `DecisionContext+UpdateInProgress.swift`.
 /// - A tag that cannot be read: `rolloutDecision`, below.
 /// - Rows 6 to 10, an attempt is open: `DecisionContext+OpenAttempt.swift`.
-/// - A setting that needs a new endpoint: `recreationDecision` in `DecisionContext+SideSettings.swift`.
+/// - A setting that needs a new endpoint: `recreationDecision` in `DecisionContext+SideSettings.swift`, unless a
+///   hold is active.
 /// - Rows 11 to 14, nothing is open: `DecisionContext+NoAttempt.swift`.
 ///
-/// Then the tags (`DecisionContext+Tags.swift`) and the side settings (`DecisionContext+SideSettings.swift`) are added
+/// Then, except in row 3, the tags (`DecisionContext+Tags.swift`) and the side settings (`DecisionContext+SideSettings.swift`) are added
 /// to that decision. `DecisionContext+RolloutSteps.swift` determines the config of each step, and
 /// `DecisionContext+PreviousFailure.swift` the words about an earlier failure.
 struct DecisionContext {

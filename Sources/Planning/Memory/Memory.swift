@@ -16,7 +16,7 @@ package struct Memory: Hashable, Sendable {
   @OutOfLine package var targetCheck: TargetCheck?
   /// The id of the endpoint that this machine last created, changed or adopted under this name.
   package var endpointID: String?
-  /// The last config version that this machine sent and saw become good.
+  /// The last config version that this machine sent and saw become good, or recorded as found live.
   package var lastVersion: Int64?
   /// The telemetry that this machine applied last, because the provider does not report it.
   @OutOfLine package var appliedTelemetry: ConfigDigest?

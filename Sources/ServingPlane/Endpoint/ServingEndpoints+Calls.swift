@@ -116,8 +116,8 @@ extension ServingEndpoints {
     }
   }
 
-  /// The start of an entity's replica: its output until it was ready, otherwise all of it. During or after a failed
-  /// rollout, it is the new version's, which shows why it does not start.
+  /// The start of an entity's replica: its output until it was ready, otherwise all of it. While a rollout is in
+  /// progress, or after it failed, it is the new version's, which shows why it does not start.
   func buildLogs(_ name: String, entity: String) async throws(APIError) -> WireLogs {
     try await logs(name, entity: entity, untilReady: true) { machine in
       [machine.record.update.config, machine.record.active].compactMap { $0 }

@@ -23,7 +23,8 @@ final class ListenerWatch: Sendable {
 
   /// The finding for where the replica listens; nil if there is none.
   ///
-  /// - Parameter isStarting: whether it has not been ready yet; a server on another port then counts as its own.
+  /// - Parameter isStarting: whether it has not been ready yet. While its own port is unused, a server on another port is
+  ///   then a finding, even on loopback.
   func finding(_ group: ReplicaGroup, isStarting: Bool) async -> ReplicaFailure? {
     let sockets = await BlockingWork.brief.run {
       ListeningSocket.listed(for: (group.members() ?? []).map(\.identity.pid))
