@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, the release
 # binaries are built while the Swift tests run, and the exploration and the soak run alongside the first real servers,
-# all at a lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a release
-# build, what needs it is skipped.
+# all at a lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a
+# release build, what needs it is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
