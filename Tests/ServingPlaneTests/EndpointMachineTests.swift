@@ -22,8 +22,8 @@ private struct Harness {
       record, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)))
   }
 
-  var moment: EndpointMachine.Moment {
-    EndpointMachine.Moment(
+  var context: EndpointMachine.EventContext {
+    EndpointMachine.EventContext(
       now: now, wall: 1000 + now.components.seconds, room: room, freeing: freeing, places: { [places] _ in places }
     ) { [counter] in
       counter.value += 1
@@ -33,21 +33,21 @@ private struct Harness {
 
   mutating func put(_ entities: PlaneEntity...) throws(APIError) {
     let version = machine.record.nextVersion
-    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), moment)
+    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), context)
   }
 
   mutating func replica(_ id: String, became state: ReplicaState) {
-    asked = machine.replica(id, became: state, moment)
+    asked = machine.replica(id, became: state, context)
   }
 
   mutating func replica(_ id: String, failed explanation: String, repeats: Bool = false) {
     asked = machine.replica(
-      id, failed: ReplicaFailure(explanation, isWorthRepeating: repeats), chance: 0.5, moment)
+      id, failed: ReplicaFailure(explanation, isWorthRepeating: repeats), chance: 0.5, context)
   }
 
   mutating func look(after time: Duration) {
     now += time
-    asked = machine.look(moment)
+    asked = machine.look(context)
   }
 
   var started: [String] { asked.compactMap { if case .start(let id, _, _) = $0 { id } else { nil } } }

@@ -26,7 +26,7 @@ package struct FleetView: Sendable {
   package init() {}
 
   /// The changes that a read of the source brought.
-  package struct News: Sendable {
+  package struct SourceChanges: Sendable {
     /// Endpoints whose desired state has changed.
     package var changed: Set<String> = []
     /// Endpoints whose latest manifest newly cannot be used, and why.
@@ -39,8 +39,8 @@ package struct FleetView: Sendable {
 
   /// Records a read of the source. An endpoint keeps its previous desired state if its manifest is invalid or may be in
   /// an invalid file, or if its alias cannot be resolved now.
-  package mutating func take(_ fleet: DesiredFleet, commit: String?) -> News {
-    var news = News()
+  package mutating func take(_ fleet: DesiredFleet, commit: String?) -> SourceChanges {
+    var sourceChanges = SourceChanges()
     // A source that names nothing at all is more likely broken than intended.
     isComplete = fleet.isComplete && !fleet.endpoints.isEmpty
     self.commit = commit
@@ -49,30 +49,30 @@ package struct FleetView: Sendable {
       if case .unknown(let why) = desired {
         let isUnasked = fleet.unasked.contains(name)
         if isUnasked {
-          news.unasked[name] = why
+          sourceChanges.unasked[name] = why
         } else if former?.problem != why {
-          news.broken[name] = why
+          sourceChanges.broken[name] = why
         }
-        if former == nil { news.changed.insert(name) }
+        if former == nil { sourceChanges.changed.insert(name) }
         entries[name] = Entry(
           desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why, isUnasked: isUnasked)
         continue
       }
-      if let former, former.problem != nil, !former.isUnasked { news.mended.insert(name) }
+      if let former, former.problem != nil, !former.isUnasked { sourceChanges.mended.insert(name) }
       if former?.desired == desired {
         entries[name]?.problem = nil
         entries[name]?.isUnasked = false
       } else {
-        news.changed.insert(name)
+        sourceChanges.changed.insert(name)
         entries[name] = Entry(desired: desired, commit: commit)
       }
     }
     for name in entries.keys where fleet.endpoints[name] == nil {
       guard isComplete else { continue }
       entries[name] = nil
-      news.changed.insert(name)
+      sourceChanges.changed.insert(name)
     }
-    return news
+    return sourceChanges
   }
 
   /// Records the provider's list.

@@ -193,9 +193,11 @@ actor ServingEndpoints {
 
   // MARK: Acting
 
-  func act(on id: String, _ event: (inout EndpointMachine, EndpointMachine.Moment) -> [EndpointMachine.Action]) async {
+  func act(on id: String, _ event: (inout EndpointMachine, EndpointMachine.EventContext) -> [EndpointMachine.Action])
+    async
+  {
     guard var machine = machines[id], !isStopping else { return }
-    let actions = event(&machine, moment(for: machine))
+    let actions = event(&machine, context(for: machine))
     if actions.contains(.save) {
       do { try await write(machine.record) } catch {
         log.error(

@@ -166,7 +166,7 @@ import Testing
       ("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/hooks/git"), ("GET", "/nothing"), ("HEAD", "/status"),
     ]
     let answers = try await harness.run { [harness] url, _ in
-      var answers: [ListenerHarness.Answer] = []
+      var answers: [ListenerHarness.ClientResponse] = []
       for (method, path) in paths {
         let signed = headers + [HTTPField("X-Hub-Signature-256", "sha256=good")]
         answers.append(

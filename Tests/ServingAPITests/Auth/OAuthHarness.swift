@@ -19,7 +19,7 @@ struct OAuthHarness: Sendable {
   let files = Files()
 
   init(
-    timing: TestTiming = TestTiming(), _ answers: [ScriptedTransport.Answer] = [.json(["done": true])],
+    timing: TestTiming = TestTiming(), _ answers: [ScriptedTransport.ScriptedResponse] = [.json(["done": true])],
     change: (inout OAuthDouble.Behaviors) -> Void = { _ in }
   ) {
     var behaviors = OAuthDouble.Behaviors()

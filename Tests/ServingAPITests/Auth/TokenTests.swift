@@ -145,11 +145,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ScriptedTransport.Answer.error(503, "TEMPORARILY_UNAVAILABLE", "later"), .error(502, "BAD_GATEWAY", "later"),
+    ScriptedTransport.ScriptedResponse.error(503, "TEMPORARILY_UNAVAILABLE", "later"),
+    .error(502, "BAD_GATEWAY", "later"),
     .answer(status: 429, headers: [HTTPField("Retry-After", "7")]), .lost(),
     .failure(HTTPClientError(code: .connect, message: "refused", method: "POST", url: "")),
   ])
-  func `a token service that is briefly unavailable is retried`(answer: ScriptedTransport.Answer) async throws {
+  func `a token service that is briefly unavailable is retried`(answer: ScriptedTransport.ScriptedResponse) async throws
+  {
     let harness = OAuthHarness()
     harness.oauth.planTokenAnswers([answer, answer])
     try await (try harness.client()).ask("POST")
@@ -173,7 +175,7 @@ import Testing
   @Test(arguments: ["GET", "POST", "PUT", "DELETE"])
   func `a call of any method whose token is refused is retried once with another`(method: String) async throws {
     for refusal in [
-      ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
+      ScriptedTransport.ScriptedResponse.error(401, "UNAUTHENTICATED", "Invalid access token."),
       .error(403, "403", "Invalid access token. [ReqId: 5]"),
       .error(403, "PERMISSION_DENIED", "Token is expiring within 30 seconds. (token expired)"),
     ] {
