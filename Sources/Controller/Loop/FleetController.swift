@@ -157,23 +157,23 @@ package actor FleetController {
       if case .present = entry.desired { stays = "its previous desired state stays in force" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
-    let mended = sourceChanges.mended.sorted()
-    for name in mended.prefix(SourceProblems.mostLines) {
+    let repaired = sourceChanges.repaired.sorted()
+    for name in repaired.prefix(SourceProblems.mostLines) {
       await note("its manifest can be used again", commit: view.commit, of: name)
     }
-    for (count, what) in [(broken.count, "cannot be used"), (mended.count, "can be used again")] {
+    for (count, what) in [(broken.count, "cannot be used"), (repaired.count, "can be used again")] {
       let rest = count - SourceProblems.mostLines
       if rest > 0 { await note("the manifests of \(rest) more endpoints \(what)", commit: view.commit) }
     }
-    await tell(unasked: sourceChanges.unasked)
+    await tell(unresolved: sourceChanges.unresolved)
   }
 
   /// An unreachable registry is reported once for the whole fleet: no manifest is at fault.
-  private func tell(unasked: [String: String]) async {
+  private func tell(unresolved: [String: String]) async {
     let former = registryProblem
-    registryProblem = unasked.min { $0.key < $1.key }?.value
+    registryProblem = unresolved.min { $0.key < $1.key }?.value
     if let why = registryProblem, former == nil {
-      let endpoints = unasked.count == 1 ? "1 endpoint" : "\(unasked.count) endpoints"
+      let endpoints = unresolved.count == 1 ? "1 endpoint" : "\(unresolved.count) endpoints"
       await note(
         "the versions of \(endpoints) cannot be resolved; the previous desired state stays in force", why: why)
     } else if former != nil, registryProblem == nil {

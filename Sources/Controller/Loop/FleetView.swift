@@ -13,7 +13,7 @@ package struct FleetView: Sendable {
     /// Why the latest manifest cannot be used; nil: it can. The last usable desired state stays in force.
     package var problem: String?
     /// Whether the reason is that the registry did not answer, so that the manifest is not at fault.
-    var isUnasked = false
+    var isUnresolved = false
   }
 
   private var entries: [String: Entry] = [:]
@@ -32,9 +32,9 @@ package struct FleetView: Sendable {
     /// Endpoints whose latest manifest newly cannot be used, and why.
     package var broken: [String: String] = [:]
     /// All endpoints whose versions could not be resolved because the registry did not answer, and why.
-    package var unasked: [String: String] = [:]
+    package var unresolved: [String: String] = [:]
     /// Endpoints whose manifest can be used again.
-    package var mended: Set<String> = []
+    package var repaired: Set<String> = []
   }
 
   /// Records a read of the source. An endpoint keeps its previous desired state if its manifest is invalid or may be in
@@ -47,21 +47,22 @@ package struct FleetView: Sendable {
     for (name, desired) in fleet.endpoints {
       let former = entries[name]
       if case .unknown(let why) = desired {
-        let isUnasked = fleet.unasked.contains(name)
-        if isUnasked {
-          sourceChanges.unasked[name] = why
+        let isUnresolved = fleet.unresolved.contains(name)
+        if isUnresolved {
+          sourceChanges.unresolved[name] = why
         } else if former?.problem != why {
           sourceChanges.broken[name] = why
         }
         if former == nil { sourceChanges.changed.insert(name) }
         entries[name] = Entry(
-          desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why, isUnasked: isUnasked)
+          desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why,
+          isUnresolved: isUnresolved)
         continue
       }
-      if let former, former.problem != nil, !former.isUnasked { sourceChanges.mended.insert(name) }
+      if let former, former.problem != nil, !former.isUnresolved { sourceChanges.repaired.insert(name) }
       if former?.desired == desired {
         entries[name]?.problem = nil
-        entries[name]?.isUnasked = false
+        entries[name]?.isUnresolved = false
       } else {
         sourceChanges.changed.insert(name)
         entries[name] = Entry(desired: desired, commit: commit)

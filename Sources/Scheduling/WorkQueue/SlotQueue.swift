@@ -204,13 +204,13 @@ struct SlotQueue: Sendable {
     }
   }
 
-  /// Returns the time of a wish with back-off applied.
+  /// Returns the time of a request with back-off applied.
   private func permitted(_ slot: Int, _ request: Request) -> Duration {
     let held = request.isUrgent ? slots[slot].earliest : max(slots[slot].earliest, slots[slot].backoffEnd)
     return max(request.time, held)
   }
 
-  /// Merges a wish. At most two are kept: only the run's end shows whether back-off delays one and not the other.
+  /// Merges a request. At most two are kept: only the run's end shows whether back-off delays one and not the other.
   private static func merge(_ request: Request, into added: [Request]) -> [Request] {
     var requests = added
     guard let same = requests.firstIndex(where: { $0.isUrgent == request.isUrgent }) else {

@@ -20,8 +20,8 @@ final class ListenerHarness: Sendable {
 
   /// What the controller behind the listener reports and was told.
   struct State: Sendable {
-    var health = ListenerCalls.Probe(isWell: true, "ok")
-    var readiness = ListenerCalls.Probe(isWell: true, "active")
+    var health = ListenerCalls.Probe(isHealthy: true, "ok")
+    var readiness = ListenerCalls.Probe(isHealthy: true, "active")
     var asked: [String] = []
     var hooks: [ListenerCalls.WebhookRequest] = []
   }

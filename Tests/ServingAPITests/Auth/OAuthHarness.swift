@@ -44,7 +44,7 @@ struct OAuthHarness: Sendable {
   }
 
   /// The token requests, without those for documents and identities.
-  var purchases: [HTTPRequest] { oauth.requests.filter { $0.method == "POST" } }
+  var tokenRequests: [HTTPRequest] { oauth.requests.filter { $0.method == "POST" } }
 }
 
 /// Files that change while a program runs.
