@@ -113,7 +113,7 @@ struct EndpointMachine: Sendable {
   }
 
   /// Reacts to elapsed time or to freed GPUs. Replicas that were told to stop and still run are told again.
-  mutating func look(_ context: EventContext) -> [Action] {
+  mutating func tick(_ context: EventContext) -> [Action] {
     let again: [Action] = replicas.values.sorted { $0.id < $1.id }.compactMap { replica in
       switch replica.state {
       case .draining: .drain(id: replica.id)
