@@ -53,7 +53,7 @@ package struct MLflowServer: VersionRegistry {
   package var modelAdvice: String { "check its name on the MLflow server \(calls.client.target.url)" }
 
   /// The client's advice for a workspace does not help here.
-  private func advised<Answer>(_ question: () async throws -> Answer) async throws -> Answer {
+  private func advised<Value>(_ question: () async throws -> Value) async throws -> Value {
     do {
       return try await question()
     } catch var error as ServingError {

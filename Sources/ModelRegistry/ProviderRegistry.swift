@@ -29,9 +29,9 @@ struct ProviderRegistry: VersionRegistry {
 
   var modelAdvice: String { catalog.modelAdvice }
 
-  private func ask<Answer>(
-    _ model: String, _ question: (any VersionRegistry) async throws -> Answer
-  ) async throws -> Answer {
+  private func ask<Value>(
+    _ model: String, _ question: (any VersionRegistry) async throws -> Value
+  ) async throws -> Value {
     guard !model.contains("."), !catalog.client.target.isLocalPlane else { return try await question(catalog) }
     do {
       return try await question(workspace)

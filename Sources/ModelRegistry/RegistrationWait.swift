@@ -33,7 +33,7 @@ package struct RegistrationWait: Sendable {
   }
 
   /// Repeats the query until the version is no longer being registered, or the time is up.
-  func through<Answer>(_ name: String, _ question: () async throws -> Answer) async throws -> Answer {
+  func through<Value>(_ name: String, _ question: () async throws -> Value) async throws -> Value {
     var hasWaited = false
     while true {
       do {

@@ -123,7 +123,7 @@ package struct PlaneService: Service {
         log.debug("request", metadata: ["endpoint": "\(record.endpoint ?? "-")", "status": "\(record.status)"])
       }
     ).addRoutes(to: router)
-    let guarded = router.group().add(middleware: OffEventLoop()).add(middleware: TokenCheck(token: token))
+    let guarded = router.group().add(middleware: ThreadPoolMiddleware()).add(middleware: TokenMiddleware(token: token))
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)

@@ -52,7 +52,7 @@ struct RunningPlane: Sendable {
       group.addTask {
         while !Task.isCancelled {
           try? await Task.sleep(for: .milliseconds(250))
-          await endpoints.look()
+          await endpoints.tick()
         }
         return .other
       }

@@ -48,7 +48,7 @@ final class SimulatedProvider: ServingProvider {
     let (answers, listing) = state.withLock { (Array($0.answers), $0.listing) }
     var count = 0
     for (name, bytes) in answers where try Self.observed(bytes, name).readiness == .ready { count += 1 }
-    guard let listing else { throw NoSuchAnswer() }
+    guard let listing else { throw NotSimulated() }
     return try Self.summaries(listing).count == count ? count : 0
   }
 
@@ -57,12 +57,12 @@ final class SimulatedProvider: ServingProvider {
   }
 
   private static func wire(_ bytes: [UInt8]) throws -> WireEndpoint {
-    guard let endpoint = WireEndpoint(try JSONValue(parsing: bytes)) else { throw NoSuchAnswer() }
+    guard let endpoint = WireEndpoint(try JSONValue(parsing: bytes)) else { throw NotSimulated() }
     return endpoint
   }
 
   private static func summaries(_ bytes: [UInt8]) throws -> [EndpointSummary] {
-    guard let list = WireEndpointList(try JSONValue(parsing: bytes)) else { throw NoSuchAnswer() }
+    guard let list = WireEndpointList(try JSONValue(parsing: bytes)) else { throw NotSimulated() }
     return list.endpoints.map { endpoint in
       let observed = endpoint.observed(as: "")
       return EndpointSummary(
@@ -211,7 +211,7 @@ final class SimulatedProvider: ServingProvider {
 
   private func change(_ name: String, _ body: (WireEndpoint) throws -> WireEndpoint) throws -> WireEndpoint {
     try state.withLock { state in
-      guard let bytes = state.answers[name] else { throw NoSuchAnswer() }
+      guard let bytes = state.answers[name] else { throw NotSimulated() }
       let endpoint = try body(Self.wire(bytes))
       state.answers[name] = endpoint.json.bytes()
       state.listing = nil
@@ -226,7 +226,7 @@ final class SimulatedProvider: ServingProvider {
 }
 
 /// The requested item does not exist, or is not JSON of the API.
-private struct NoSuchAnswer: Error {}
+private struct NotSimulated: Error {}
 
 extension GeneratedEndpoint {
   /// The endpoint in sync with its manifest, as a server reports it.

@@ -68,10 +68,12 @@ import Testing
   }
 
   @Test(arguments: [
-    ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
+    ScriptedTransport.ScriptedResponse.error(401, "UNAUTHENTICATED", "Invalid access token."),
     .error(403, "403", "Invalid access token. [ReqId: 1]"),
   ])
-  func `tokens that are refused during a wait do not fail an apply`(refusal: ScriptedTransport.Answer) async throws {
+  func `tokens that are refused during a wait do not fail an apply`(refusal: ScriptedTransport.ScriptedResponse)
+    async throws
+  {
     try await withTemporaryDirectory { directory in
       let harness = try Harness(directory: directory) { $0.refusal = refusal }
       let applied = await harness.run("apply") { request in

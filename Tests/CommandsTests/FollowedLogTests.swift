@@ -11,8 +11,8 @@ import Testing
     (["a\na\n", "a\na\na\n"], [["a", "a"], ["a"]], "equal lines are counted"),
     (["a\n\nb\n", "a\n\nb\n\n"], [["a", "", "b"], [""]], "blank lines are lines"),
   ])
-  func `only new lines are shown`(readings: [String], news: [[String]], why: String) {
+  func `only new lines are shown`(readings: [String], newLines: [[String]], why: String) {
     var log = FollowedLog()
-    #expect(readings.map { log.news(in: $0) } == news, "\(why)")
+    #expect(readings.map { log.newLines(in: $0) } == newLines, "\(why)")
   }
 }

@@ -21,7 +21,7 @@ import Testing
     let varied = (0..<Self.count).map(VariedEndpoint.init)
     workspace.setModel(VariedEndpoint.model, versions: Dictionary(uniqueKeysWithValues: (1...60).map { ($0, .ready) }))
     for endpoint in varied { try endpoint.make(in: workspace) }
-    let before = varied.map { Standing($0.name, workspace) }
+    let before = varied.map { EndpointSnapshot($0.name, workspace) }
     workspace.forgetCalls()
 
     try await withTemporaryDirectory { directory in
@@ -52,7 +52,7 @@ import Testing
       let names = Set(varied.map(\.name))
       #expect(
         Set(workspace.writes.map(\.description)) == Set(names.map { "PATCH /api/2.0/serving-endpoints/\($0)/tags" }))
-      #expect(varied.map { Standing($0.name, workspace) } == before)
+      #expect(varied.map { EndpointSnapshot($0.name, workspace) } == before)
 
       workspace.forgetCalls()
       let empty = await run("diff")
@@ -67,7 +67,7 @@ import Testing
 }
 
 /// Everything about an endpoint that an adoption must not change.
-private struct Standing: Equatable {
+private struct EndpointSnapshot: Equatable {
   let name: String
   let members: [String: JSONValue]
   let tags: [String: String]

@@ -236,7 +236,7 @@ import Testing
   }
 
   @Test func `an address that does not answer or is not a controller is reported with what to do`() async {
-    let answers: [(ScriptedTransport.Answer, String)] = [
+    let answers: [(ScriptedTransport.ScriptedResponse, String)] = [
       (.lost(), "the controller does not respond"),
       (
         .answer(status: 200, body: "<html>"),

@@ -54,8 +54,8 @@ import Testing
     #expect(environment.workspace.writes.isEmpty)
     #expect(try await environment.diff(broken).needsPerson)
 
-    let mended = try await environment.apply(Environment.fleet(Environment.endpoint("2")))
-    #expect(mended.map(\.isInSync) == [true])
+    let repaired = try await environment.apply(Environment.fleet(Environment.endpoint("2")))
+    #expect(repaired.map(\.isInSync) == [true])
     #expect(environment.liveVersion() == "2")
     #expect(environment.workspace.endpoint("chat")?.tags["setpoint-held"] == nil)
   }

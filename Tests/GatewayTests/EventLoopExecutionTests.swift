@@ -15,7 +15,7 @@ import Testing
       return String(context.channel.eventLoop.inEventLoop)
     }
     router.get("on", use: isOnLoop)
-    router.group().add(middleware: OffEventLoop()).get("off", use: isOnLoop)
+    router.group().add(middleware: ThreadPoolMiddleware()).get("off", use: isOnLoop)
     try await withServer(router, .http1(clients: ClientConnections(), isLoopBound: true)) { port in
       let client = TestClient(port: port)
       let answers = try await [client.post("/on", "", method: .GET).body, client.post("/off", "", method: .GET).body]

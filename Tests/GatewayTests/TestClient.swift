@@ -5,7 +5,7 @@ import NIOPosix
 
 /// A plain HTTP client that shows the bytes as they arrive.
 struct TestClient: Sendable {
-  struct Answer: Sendable {
+  struct ClientResponse: Sendable {
     let status: Int
     let headers: HTTPHeaders
     let body: String
@@ -53,7 +53,7 @@ struct TestClient: Sendable {
   }
 
   static func receive(_ inbound: inout NIOAsyncChannelInboundStream<HTTPClientResponsePart>.AsyncIterator) async throws
-    -> Answer
+    -> ClientResponse
   {
     var head: HTTPResponseHead?
     var body = ByteBuffer()
@@ -63,7 +63,7 @@ struct TestClient: Sendable {
       case .body(var bytes): body.writeBuffer(&bytes)
       case .end:
         guard let head else { throw CancellationError() }
-        return Answer(status: Int(head.status.code), headers: head.headers, body: String(buffer: body))
+        return ClientResponse(status: Int(head.status.code), headers: head.headers, body: String(buffer: body))
       }
     }
     throw ChannelError.eof
@@ -73,7 +73,7 @@ struct TestClient: Sendable {
   func post(
     _ path: String, _ body: String = hello, headers: HTTPHeaders = [:], token: String? = "secret",
     method: HTTPMethod = .POST
-  ) async throws -> Answer {
+  ) async throws -> ClientResponse {
     try await connect().executeThenClose { inbound, outbound in
       try await Self.send(outbound, path, body, headers: headers, token: token, method: method)
       var parts = inbound.makeAsyncIterator()

@@ -16,7 +16,7 @@ import Testing
   }
 
   private static let ready: JSONValue = ["model_version": ["name": "chat", "version": "7", "status": "READY"]]
-  private static let aliasMissing = ScriptedTransport.Answer.error(
+  private static let aliasMissing = ScriptedTransport.ScriptedResponse.error(
     400, "INVALID_PARAMETER_VALUE", "Registered model alias next not found.")
   private static let model: JSONValue = [
     "registered_model": ["name": "chat", "aliases": [["alias": "champion", "version": "7"]]]
@@ -52,7 +52,7 @@ import Testing
   @Test(arguments: [
     aliasMissing, .error(404, "RESOURCE_DOES_NOT_EXIST", "Registered model alias next not found."),
   ])
-  func `a missing alias may be answered with 400 or 404`(answer: ScriptedTransport.Answer) async {
+  func `a missing alias may be answered with 400 or 404`(answer: ScriptedTransport.ScriptedResponse) async {
     // A bad request is followed by a read of the model, and the advice by another.
     let network = ScriptedTransport([answer, .json(Self.model)])
     let error = await #expect(throws: ModelRegistryError.self) {
@@ -134,34 +134,35 @@ import Testing
     #expect(!words.contains("s3cret") && !words.contains("YWRhOnMz"), "\(words)")
   }
 
-  private static let troubles: [(answer: ScriptedTransport.Answer, credentials: MLflowCredentials, advice: String)] = [
-    (
-      .error(401, "UNAUTHENTICATED", "You are not authenticated."), .none,
-      "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-    ),
-    (
-      .answer(status: 403, body: "Permission denied"), .password(user: "ada", Secret("s3cret-words")),
-      "check the credentials in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-    ),
-    (
-      .answer(status: 200, body: "<html><title>Welcome</title></html>"), .none,
-      "check that http://mlflow:5000/prefix is an MLflow server (from --registry)"
-    ),
-    (
-      .answer(status: 404, body: "<html><title>Not Found</title></html>"), .none,
-      "check that http://mlflow:5000/prefix is an MLflow server (from --registry)"
-    ),
-    (
-      .failure(
-        HTTPClientError(
-          code: .connect, message: "connection refused", method: "", url: "", requestMayHaveBeenSent: false)), .none,
-      "http://mlflow:5000/prefix does not respond; check the address (from --registry), the network and the proxy"
-    ),
-  ]
+  private static let troubles:
+    [(answer: ScriptedTransport.ScriptedResponse, credentials: MLflowCredentials, advice: String)] = [
+      (
+        .error(401, "UNAUTHENTICATED", "You are not authenticated."), .none,
+        "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+      ),
+      (
+        .answer(status: 403, body: "Permission denied"), .password(user: "ada", Secret("s3cret-words")),
+        "check the credentials in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+      ),
+      (
+        .answer(status: 200, body: "<html><title>Welcome</title></html>"), .none,
+        "check that http://mlflow:5000/prefix is an MLflow server (from --registry)"
+      ),
+      (
+        .answer(status: 404, body: "<html><title>Not Found</title></html>"), .none,
+        "check that http://mlflow:5000/prefix is an MLflow server (from --registry)"
+      ),
+      (
+        .failure(
+          HTTPClientError(
+            code: .connect, message: "connection refused", method: "", url: "", requestMayHaveBeenSent: false)), .none,
+        "http://mlflow:5000/prefix does not respond; check the address (from --registry), the network and the proxy"
+      ),
+    ]
 
   @Test(arguments: troubles)
   func `the advice fits an MLflow server`(
-    trouble: (answer: ScriptedTransport.Answer, credentials: MLflowCredentials, advice: String)
+    trouble: (answer: ScriptedTransport.ScriptedResponse, credentials: MLflowCredentials, advice: String)
   ) async {
     let error = await #expect(throws: ServingError.self) {
       try await resolver(ScriptedTransport([trouble.answer]), trouble.credentials)

@@ -5,16 +5,16 @@ import TestKit
 import Testing
 
 @Suite struct RegistrationWaitTests {
-  private typealias Said = (name: String, event: RegistrationWait.Event)
+  private typealias Entry = (name: String, event: RegistrationWait.Event)
 
-  private final class Story: Sendable {
-    private let said = Mutex<[Said]>([])
-    var all: [Said] { said.withLock { $0 } }
-    func append(_ name: String, _ event: RegistrationWait.Event) { said.withLock { $0.append((name, event)) } }
+  private final class EventLog: Sendable {
+    private let entries = Mutex<[Entry]>([])
+    var all: [Entry] { entries.withLock { $0 } }
+    func append(_ name: String, _ event: RegistrationWait.Event) { entries.withLock { $0.append((name, event)) } }
   }
 
   private let workspace = WorkspaceDouble()
-  private let story = Story()
+  private let log = EventLog()
   private static let model = "main.support.qwen3"
   private static let words = "main.support.qwen3@next (version 8) is still being registered"
 
@@ -23,7 +23,7 @@ import Testing
   }
 
   private func wait(_ limit: Duration = .seconds(3600)) -> RegistrationWait {
-    RegistrationWait(limit: limit, timing: workspace.timing.timing) { [story] in story.append($0, $1) }
+    RegistrationWait(limit: limit, timing: workspace.timing.timing) { [log] in log.append($0, $1) }
   }
 
   @Test func `a version is checked every ten seconds until it is registered`() async throws {
@@ -31,13 +31,13 @@ import Testing
     let found = try await VersionResolver(workspace.client).resolve(model: Self.model, alias: "next", wait())
     #expect(found == ResolvedVersion("8"))
     #expect(workspace.timing.pauses == [.seconds(10), .seconds(10), .seconds(10)])
-    #expect(story.all.map(\.name) == Array(repeating: "main.support.qwen3@next", count: 4))
-    #expect(story.all.map(\.event) == [.waits(Self.words), .waits(Self.words), .waits(Self.words), .ended])
+    #expect(log.all.map(\.name) == Array(repeating: "main.support.qwen3@next", count: 4))
+    #expect(log.all.map(\.event) == [.waits(Self.words), .waits(Self.words), .waits(Self.words), .ended])
   }
 
   @Test func `a version that is already registered is not mentioned`() async throws {
     _ = try await VersionResolver(workspace.client).resolve(model: Self.model, alias: "latest", wait())
-    #expect(story.all.isEmpty && workspace.timing.pauses.isEmpty)
+    #expect(log.all.isEmpty && workspace.timing.pauses.isEmpty)
   }
 
   @Test func `the first version of a model is waited for as its latest`() async throws {
@@ -45,11 +45,11 @@ import Testing
     let workspace = workspace
     let wait = RegistrationWait(limit: .seconds(60), timing: workspace.timing.timing) { name, event in
       if case .waits = event { workspace.setModel(Self.model, versions: [1: .ready]) }
-      story.append(name, event)
+      log.append(name, event)
     }
     let found = try await VersionResolver(workspace.client).resolve(model: Self.model, alias: "latest", wait)
     #expect(found == ResolvedVersion("1"))
-    #expect(story.all.map(\.name) == ["latest of main.support.qwen3", "latest of main.support.qwen3"])
+    #expect(log.all.map(\.name) == ["latest of main.support.qwen3", "latest of main.support.qwen3"])
   }
 
   @Test func `on timeout, the error says how long it waited`() async throws {

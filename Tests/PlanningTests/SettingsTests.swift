@@ -113,7 +113,7 @@ import Testing
     #expect(sent == [off, renamed])
   }
 
-  struct Sameness: Sendable, CustomTestStringConvertible {
+  struct EqualityCase: Sendable, CustomTestStringConvertible {
     let name: String
     let wanted: GatewaySettings
     let live: GatewaySettings?
@@ -121,22 +121,22 @@ import Testing
   }
 
   @Test(arguments: [
-    Sameness(name: "no limits and none", wanted: .init(rateLimits: []), live: nil),
-    Sameness(name: "tracking off and none", wanted: .init(usageTracking: false), live: nil),
-    Sameness(
+    EqualityCase(name: "no limits and none", wanted: .init(rateLimits: []), live: nil),
+    EqualityCase(name: "tracking off and none", wanted: .init(usageTracking: false), live: nil),
+    EqualityCase(
       name: "a table off and none", wanted: .init(inferenceTable: .init(catalog: "a", schema: "b", enabled: false)),
       live: .init(rateLimits: [sixtyCalls])),
-    Sameness(
+    EqualityCase(
       name: "a prefix that the server chose", wanted: .init(inferenceTable: .init(catalog: "main", schema: "logs")),
       live: .init(inferenceTable: table)),
-    Sameness(
+    EqualityCase(
       name: "limits in another order", wanted: .init(rateLimits: [sixtyCalls, RateLimit(key: "endpoint", calls: 1)]),
       live: .init(rateLimits: [RateLimit(key: "endpoint", calls: 1), sixtyCalls])),
-    Sameness(
+    EqualityCase(
       name: "unmanaged settings", wanted: .init(usageTracking: true),
       live: .init(rateLimits: [sixtyCalls], usageTracking: true, inferenceTable: table)),
   ])
-  func `equivalent gateway settings are not a difference`(sameness: Sameness) {
+  func `equivalent gateway settings are not a difference`(sameness: EqualityCase) {
     let desired = manifest(SideSettings(gateway: sameness.wanted))
     var simulator = SettingsSimulator.created(desired)
     simulator.live.settings = ObservedSettings(gateway: sameness.live)

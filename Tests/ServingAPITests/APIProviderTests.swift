@@ -9,7 +9,7 @@ import Testing
   private let good = EndpointConfig(entities: [ServedEntity(entityName: "a.b.m", entityVersion: "1")])
   private let better = EndpointConfig(entities: [ServedEntity(entityName: "a.b.m", entityVersion: "2")])
 
-  private func provider(_ answers: ScriptedTransport.Answer...) -> (APIProvider, ScriptedTransport) {
+  private func provider(_ answers: ScriptedTransport.ScriptedResponse...) -> (APIProvider, ScriptedTransport) {
     let network = ScriptedTransport(answers)
     return (APIProvider(network.client()), network)
   }
@@ -26,7 +26,10 @@ import Testing
   // MARK: - Absence
 
   @Test(arguments: [
-    (ScriptedTransport.Answer.error(404, "RESOURCE_DOES_NOT_EXIST", "no such endpoint"), true, "the API's 404"),
+    (
+      ScriptedTransport.ScriptedResponse.error(404, "RESOURCE_DOES_NOT_EXIST", "no such endpoint"), true,
+      "the API's 404"
+    ),
     (.json(["message": "not found"], status: 404), true, "a 404 with a message only"),
     (.error(404, "ENDPOINT_NOT_FOUND", "No API found for GET"), false, "a path the server does not know"),
     (.answer(status: 404, body: "<html><title>404 Not Found</title></html>"), false, "a page of a proxy"),
@@ -37,7 +40,9 @@ import Testing
     (.json(["name": "other"]), false, "another endpoint"),
     (.answer(status: 200, body: ""), false, "nothing"),
   ])
-  func `only a real 404 means absent`(answer: ScriptedTransport.Answer, isAbsent: Bool, what: String) async throws {
+  func `only a real 404 means absent`(answer: ScriptedTransport.ScriptedResponse, isAbsent: Bool, what: String)
+    async throws
+  {
     let (provider, _) = provider(answer)
     if isAbsent {
       #expect(try await provider.observe("e") == .absent)

@@ -5,15 +5,15 @@ import TestKit
 import Testing
 
 @Suite struct RetryTests {
-  private static let busy = ScriptedTransport.Answer.error(503, "TEMPORARILY_UNAVAILABLE", "busy")
-  private static let done = ScriptedTransport.Answer.json(["done": true])
-  private static let refused = ScriptedTransport.Answer.failure(
+  private static let busy = ScriptedTransport.ScriptedResponse.error(503, "TEMPORARILY_UNAVAILABLE", "busy")
+  private static let done = ScriptedTransport.ScriptedResponse.json(["done": true])
+  private static let refused = ScriptedTransport.ScriptedResponse.failure(
     HTTPClientError(code: .connect, message: "refused", method: "", url: ""))
 
   struct Case: CustomTestStringConvertible {
     let what: String
     let method: String
-    let answer: ScriptedTransport.Answer
+    let answer: ScriptedTransport.ScriptedResponse
     let isRetried: Bool
     var testDescription: String { "\(method) after \(what)" }
   }
@@ -76,7 +76,7 @@ import Testing
 
   @Test func `a short Retry-After is honored as it is, however often it is sent`() async throws {
     let timing = TestTiming(jitter: 0.5)
-    let answer = ScriptedTransport.Answer.answer(status: 503, headers: [HTTPField("Retry-After", "1")])
+    let answer = ScriptedTransport.ScriptedResponse.answer(status: 503, headers: [HTTPField("Retry-After", "1")])
     let network = ScriptedTransport([answer, answer, answer, answer, Self.done])
     _ = try await network.client(timing: timing).json(APICall("PUT", "/x", body: ["a": 1]))
     #expect(timing.pauses == Array(repeating: .milliseconds(1100), count: 4))

@@ -5,7 +5,8 @@ import TestKit
 import Testing
 
 @Suite struct ServingErrorTests {
-  private func error(_ answer: ScriptedTransport.Answer, _ call: APICall = APICall("GET", "/x")) async -> ServingError?
+  private func error(_ answer: ScriptedTransport.ScriptedResponse, _ call: APICall = APICall("GET", "/x")) async
+    -> ServingError?
   {
     let client = ScriptedTransport([answer]).client(retryPolicy: RetryPolicy(budget: .zero, unreachableBudget: .zero))
     return await #expect(throws: ServingError.self) { try await client.json(call) }
@@ -114,13 +115,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ScriptedTransport.Answer.answer(
+    ScriptedTransport.ScriptedResponse.answer(
       status: 200, body: "<html></html>",
       effectiveURL: "https://w.example.com/login.html?error=private-link-validation-error:123"),
     .answer(
       status: 303, headers: [HTTPField("location", "/login.html?error=private-link-validation-error:123")]),
   ])
-  func `a private link's login page is a denied permission`(answer: ScriptedTransport.Answer) async {
+  func `a private link's login page is a denied permission`(answer: ScriptedTransport.ScriptedResponse) async {
     let error = await error(answer)
     #expect(error?.kind == .permissionDenied)
     #expect(error?.advice?.contains("private link reaches") == true)

@@ -27,12 +27,12 @@ import Testing
 
   private func settled(_ workspace: WorkspaceDouble) async throws -> ObservedEndpoint {
     while true {
-      guard case .present(let endpoint) = try await workspace.provider.observe("e") else { throw Gone() }
+      guard case .present(let endpoint) = try await workspace.provider.observe("e") else { throw NotFound() }
       if !endpoint.update.isUpdating { return endpoint }
     }
   }
 
-  private struct Gone: Error {}
+  private struct NotFound: Error {}
 
   @Test(arguments: orders)
   func `settings in a create are read back as they were sent, in any order`(order: WorkspaceOrder) async throws {

@@ -260,7 +260,7 @@ import Testing
     ],
   ]
 
-  private func access(_ me: ScriptedTransport.Answer) async throws -> (ObservedAccess, ScriptedTransport) {
+  private func access(_ me: ScriptedTransport.ScriptedResponse) async throws -> (ObservedAccess, ScriptedTransport) {
     let network = ScriptedTransport([.json(Self.answer), me])
     return (try await APIProvider(network.client()).access(id: "4f"), network)
   }
@@ -281,22 +281,23 @@ import Testing
 
   @Test(arguments: [
     (
-      ScriptedTransport.Answer.json(["userName": "5b1e7c1e-6f0e-4d54-9d1b-0a3c6a1f2b3c"]),
+      ScriptedTransport.ScriptedResponse.json(["userName": "5b1e7c1e-6f0e-4d54-9d1b-0a3c6a1f2b3c"]),
       Principal.servicePrincipal("5b1e7c1e-6f0e-4d54-9d1b-0a3c6a1f2b3c") as Principal?
     ),
     (.json(["userName": ""]), nil), (.json([:]), nil), (.error(403, "PERMISSION_DENIED", "no"), nil),
     (.error(404, "ENDPOINT_NOT_FOUND", "no"), nil), (.answer(status: 200, body: "<html></html>"), nil),
   ])
-  func `the caller's identity may be unknown`(me: ScriptedTransport.Answer, caller: Principal?) async throws {
+  func `the caller's identity may be unknown`(me: ScriptedTransport.ScriptedResponse, caller: Principal?) async throws {
     #expect(try await access(me).0.caller == caller)
   }
 
   @Test(arguments: [
-    (ScriptedTransport.Answer.json(["userName": "me@example.com"]), 1), (.error(403, "PERMISSION_DENIED", "no"), 1),
+    (ScriptedTransport.ScriptedResponse.json(["userName": "me@example.com"]), 1),
+    (.error(403, "PERMISSION_DENIED", "no"), 1),
     (.answer(status: 200, body: "<html></html>"), 2),
   ])
   func `the caller's identity is requested once, unless there was no response`(
-    me: ScriptedTransport.Answer, asked: Int
+    me: ScriptedTransport.ScriptedResponse, asked: Int
   ) async throws {
     let network = ScriptedTransport([.json(Self.answer), me, .json(Self.answer), me])
     let provider = APIProvider(network.client())

@@ -12,7 +12,7 @@ struct APITests {
   @Test func `only clients with the token are admitted, and the others are not told where it is`() async throws {
     let data = TestData()
     try await withPlane(data) { plane in
-      func status(_ path: String, _ authorization: String?) async throws -> PlaneClient.Answer {
+      func status(_ path: String, _ authorization: String?) async throws -> PlaneClient.ClientResponse {
         try await plane.call("GET", path, headers: authorization.map { [HTTPField("Authorization", $0)] } ?? [])
       }
       let list = "/api/2.0/serving-endpoints"

@@ -79,10 +79,10 @@ struct EndpointLifecycleTests {
       _ = try await plane.waitUntilSettled("chat")
 
       let answered = Count()
-      let answers = try await withThrowingTaskGroup(of: [PlaneClient.Answer].self) { group in
+      let answers = try await withThrowingTaskGroup(of: [PlaneClient.ClientResponse].self) { group in
         for _ in 0..<4 {
           group.addTask {
-            var answers: [PlaneClient.Answer] = []
+            var answers: [PlaneClient.ClientResponse] = []
             while answers.last?.sentence != "Hello from v2" {
               answers.append(try await plane.chat("chat"))
               answered.add()

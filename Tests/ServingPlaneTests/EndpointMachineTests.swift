@@ -22,8 +22,8 @@ private struct Harness {
       record, planner: ReplicaPlanner(backoff: Backoff(first: .seconds(5), cap: .seconds(60), jitter: 0)))
   }
 
-  var moment: EndpointMachine.Moment {
-    EndpointMachine.Moment(
+  var context: EndpointMachine.EventContext {
+    EndpointMachine.EventContext(
       now: now, wall: 1000 + now.components.seconds, room: room, freeing: freeing, places: { [places] _ in places }
     ) { [counter] in
       counter.value += 1
@@ -33,21 +33,21 @@ private struct Harness {
 
   mutating func put(_ entities: PlaneEntity...) throws(APIError) {
     let version = machine.record.nextVersion
-    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), moment)
+    asked = try machine.put(PlaneConfig(version: version, startTime: 0, entities: entities), context)
   }
 
   mutating func replica(_ id: String, became state: ReplicaState) {
-    asked = machine.replica(id, became: state, moment)
+    asked = machine.replica(id, became: state, context)
   }
 
   mutating func replica(_ id: String, failed explanation: String, repeats: Bool = false) {
     asked = machine.replica(
-      id, failed: ReplicaFailure(explanation, isWorthRepeating: repeats), chance: 0.5, moment)
+      id, failed: ReplicaFailure(explanation, isWorthRepeating: repeats), chance: 0.5, context)
   }
 
-  mutating func look(after time: Duration) {
+  mutating func tick(after time: Duration) {
     now += time
-    asked = machine.look(moment)
+    asked = machine.tick(context)
   }
 
   var started: [String] { asked.compactMap { if case .start(let id, _, _) = $0 { id } else { nil } } }
@@ -73,7 +73,7 @@ struct EndpointMachineTests {
     harness.now = .seconds(60)
     harness.replica("r1", failed: "out of memory", repeats: true)
     #expect(harness.machine.lastFailure(entity) == "out of memory")
-    harness.look(after: .seconds(30))
+    harness.tick(after: .seconds(30))
     let second = try #require(harness.started.first ?? harness.machine.replicas.keys.first)
     harness.replica(second, became: .ready)
     #expect(harness.machine.lastFailure(entity) == nil, "that cause is in the past")
@@ -141,7 +141,7 @@ struct EndpointMachineTests {
     #expect(harness.asked.contains(.drain(id: "r2")))
     #expect(harness.states["r1"] == .ready)
     // The failure stays; the next config is attempted, even if it is the same.
-    harness.look(after: .seconds(3600))
+    harness.tick(after: .seconds(3600))
     #expect(harness.machine.record.update.target == nil)
     try harness.put(served(3, name: "b"))
     #expect(harness.started.count == 1)
@@ -155,7 +155,7 @@ struct EndpointMachineTests {
     #expect(harness.machine.record.update.target != nil)
     #expect(harness.started == [])
     #expect(harness.machine.lookAgainAt == .seconds(5))
-    harness.look(after: .seconds(5))
+    harness.tick(after: .seconds(5))
     #expect(harness.started == ["r2"])
     harness.replica("r2", became: .ready)
     #expect(harness.machine.record.active?.version == 1)
@@ -181,7 +181,7 @@ struct EndpointMachineTests {
       #expect(harness.machine.routing.unavailable == nil)
       let again = try #require(harness.machine.lookAgainAt)
       waits.append(again - harness.now)
-      harness.look(after: again - harness.now)
+      harness.tick(after: again - harness.now)
       #expect(harness.started == ["r\(round + 1)"])
       harness.replica("r\(round + 1)", became: .ready)
     }
@@ -243,14 +243,14 @@ struct EndpointMachineTests {
     #expect(harness.asked.contains(.drain(id: "r1")))
     for _ in 0..<3 {
       #expect(harness.machine.isDue(now: harness.now))
-      harness.look(after: .seconds(1))
+      harness.tick(after: .seconds(1))
       #expect(harness.asked == [.drain(id: "r1")])
     }
     harness.replica("r1", became: .stopping)
-    harness.look(after: .seconds(1))
+    harness.tick(after: .seconds(1))
     #expect(harness.asked == [.stop(id: "r1")])
     harness.replica("r1", became: .stopped)
-    harness.look(after: .seconds(1))
+    harness.tick(after: .seconds(1))
     #expect(harness.asked == [])
     #expect(!harness.machine.isDue(now: harness.now))
   }
@@ -273,7 +273,7 @@ struct EndpointMachineTests {
       }
       #expect(told == [good])
       harness.replica(good, became: .ready)
-      harness.look(after: .seconds(1))
+      harness.tick(after: .seconds(1))
       #expect(harness.asked == [.drain(id: good)] || harness.asked == [.stop(id: good)])
       harness.replica(good, became: .stopped)
       #expect(harness.states == ["r1": .ready])
@@ -298,7 +298,7 @@ struct EndpointMachineTests {
     #expect(harness.machine.withoutRoom.count == 1)
     harness.freeing = 0
     harness.room = 4
-    harness.look(after: .seconds(1))
+    harness.tick(after: .seconds(1))
     #expect(harness.started == ["r1"])
   }
 }

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized)
 struct LocalPlanesTests {
   /// The output of `setpoint get`, and whether it succeeded.
-  private func get(_ data: TestData, _ options: String...) async throws -> (isWell: Bool, text: String) {
+  private func get(_ data: TestData, _ options: String...) async throws -> (isHealthy: Bool, text: String) {
     let run = try BinaryRun(data, ["get"] + options)
     return (try await run.ended() == .code(0), run.text)
   }
@@ -18,14 +18,14 @@ struct LocalPlanesTests {
     let plane = try BinaryRun.serve(data, "--port", "0")
     let url = try await plane.listening()
     let before = try await get(data)
-    #expect(before.isWell, "\(before.text)")
+    #expect(before.isHealthy, "\(before.text)")
     kill(plane.pid, SIGKILL)
     try await plane.ended()
     let port = try #require(url.split(separator: ":").last.flatMap { Int($0) })
     let impostor = try BoundSocket.tcp(host: "127.0.0.1", port: port)
     for options in [[], ["--host", url]] {
       let after = options.isEmpty ? try await get(data) : try await get(data, options[0], options[1])
-      #expect(!after.isWell)
+      #expect(!after.isHealthy)
       #expect(after.text.contains("the serving plane at \(url) is not running"), "\(after.text)")
       #expect(after.text.contains("setpoint serve --data"), "\(after.text)")
     }
@@ -34,7 +34,7 @@ struct LocalPlanesTests {
     let next = try BinaryRun.serve(data, "--port", "0")
     let nextURL = try await next.listening()
     let found = try await get(data)
-    #expect(found.isWell && found.text.contains(nextURL), "\(found.text)")
+    #expect(found.isHealthy && found.text.contains(nextURL), "\(found.text)")
     #expect(impostor.accept() == nil)
   }
 
@@ -45,7 +45,7 @@ struct LocalPlanesTests {
     let second = try BinaryRun.serve(data, "--port", "0", directory: data.path + "/other")
     let secondURL = try await second.listening()
     let asked = try await get(data)
-    #expect(!asked.isWell)
+    #expect(!asked.isHealthy)
     for part in [
       "2 serving planes are running on this machine", "--host \(firstURL)", "--host \(secondURL)", data.path + "/other",
     ] {
@@ -53,15 +53,15 @@ struct LocalPlanesTests {
     }
     for url in [firstURL, secondURL] {
       let chosen = try await get(data, "--host", url)
-      #expect(chosen.isWell && chosen.text.contains(url), "\(chosen.text)")
+      #expect(chosen.isHealthy && chosen.text.contains(url), "\(chosen.text)")
     }
     kill(first.pid, SIGKILL)
     try await first.ended()
     let left = try await get(data)
-    #expect(left.isWell && left.text.contains(secondURL), "\(left.text)")
+    #expect(left.isHealthy && left.text.contains(secondURL), "\(left.text)")
     kill(second.pid, SIGTERM)
     #expect(try await second.ended() == .code(0))
     let none = try await get(data)
-    #expect(!none.isWell)
+    #expect(!none.isHealthy)
   }
 }

@@ -9,14 +9,14 @@ import Testing
 @testable import ServingPlane
 
 /// Records a plane's log.
-private struct Listener: LogHandler {
-  final class Said: Sendable {
+private struct RecordingLogHandler: LogHandler {
+  final class Output: Sendable {
     private let state = Mutex<[String]>([])
     var lines: [String] { state.withLock { $0 } }
     func add(_ line: String) { state.withLock { $0.append(line) } }
   }
 
-  let said: Said
+  let output: Output
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.info
   subscript(metadataKey key: String) -> Logger.MetadataValue? {
@@ -24,7 +24,7 @@ private struct Listener: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  func log(event: LogEvent) { said.add("\(event.message)") }
+  func log(event: LogEvent) { output.add("\(event.message)") }
 }
 
 @Suite(.serialized)
@@ -36,9 +36,9 @@ struct StoppingTests {
   ) async throws -> [String] {
     var settings = data.settings
     adjust(&settings)
-    let said = Listener.Said()
+    let output = RecordingLogHandler.Output()
     let (urls, found) = AsyncStream<String>.makeStream()
-    let plane = PlaneService(settings, log: Logger(label: "plane") { _ in Listener(said: said) }) {
+    let plane = PlaneService(settings, log: Logger(label: "plane") { _ in RecordingLogHandler(output: output) }) {
       found.yield($0.url)
     }
     let group = ServiceGroup(services: [plane], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
@@ -61,7 +61,7 @@ struct StoppingTests {
       }
       try await tasks.waitForAll()
     }
-    return said.lines
+    return output.lines
   }
 
   private func serve(_ plane: PlaneClient, _ data: TestData, _ switches: JSONValue) async throws {
@@ -92,7 +92,7 @@ struct StoppingTests {
     async throws
   {
     let data = TestData()
-    let said = try await withPlane(
+    let output = try await withPlane(
       data,
       adjust: {
         $0.requestsPerReplica = 1
@@ -115,14 +115,14 @@ struct StoppingTests {
         #expect(waiting.message.contains("the serving plane is shutting down"), "\(waiting.text)")
         await second.http.shutdown()
       })
-    #expect(said.contains { $0.contains("waiting for requests in progress") }, "\(said)")
-    #expect(said.contains("stopping the replicas"), "\(said)")
+    #expect(output.contains { $0.contains("waiting for requests in progress") }, "\(output)")
+    #expect(output.contains("stopping the replicas"), "\(output)")
     #expect(try data.replicaProcesses().isEmpty)
   }
 
   @Test func `a replica that does not stop is killed within the stop timeout`() async throws {
     let data = TestData()
-    let said = try await withPlane(
+    let output = try await withPlane(
       data,
       adjust: {
         $0.shutdownGrace = .seconds(2)
@@ -132,13 +132,13 @@ struct StoppingTests {
         try await serve(plane, data, ["refuse_stop": true])
         await group.triggerGracefulShutdown()
       })
-    #expect(said.contains("stopping: killing the remaining replicas"), "\(said)")
+    #expect(output.contains("stopping: killing the remaining replicas"), "\(output)")
     #expect(try data.replicaProcesses().isEmpty)
   }
 
   @Test func `a second stop request aborts requests and kills replicas at once`() async throws {
     let data = TestData()
-    let said = try await withPlane(
+    let output = try await withPlane(
       data,
       adjust: {
         $0.shutdownGrace = .seconds(7200)
@@ -159,7 +159,7 @@ struct StoppingTests {
         let answer = try? await request
         #expect(answer?.status != 200)
       })
-    #expect(said.contains("stopping: closing the remaining requests"), "\(said)")
+    #expect(output.contains("stopping: closing the remaining requests"), "\(output)")
     #expect(try data.replicaProcesses().isEmpty)
   }
 

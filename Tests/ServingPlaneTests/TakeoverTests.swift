@@ -17,7 +17,7 @@ private final class Load: Sendable {
   var failures: [String] { state.withLock { $0.failures } }
   func stop() { isOver.withLock { $0 = true } }
 
-  func note(_ answer: PlaneClient.Answer) {
+  func note(_ answer: PlaneClient.ClientResponse) {
     state.withLock { state in
       if answer.status == 200 {
         state.answered += 1
@@ -27,7 +27,9 @@ private final class Load: Sendable {
     }
   }
 
-  func run(_ url: String, _ token: String, _ ask: @Sendable (PlaneClient) async throws -> PlaneClient.Answer) async {
+  func run(_ url: String, _ token: String, _ ask: @Sendable (PlaneClient) async throws -> PlaneClient.ClientResponse)
+    async
+  {
     let client = PlaneClient(url: url, token: token)
     while !isOver.withLock({ $0 }) {
       do {

@@ -23,7 +23,7 @@ package final class OAuthDouble: Sendable {
     /// Where tokens are issued, on any host.
     package var tokenPath = "/oidc/v1/token"
     /// How the refusal of a token is reported.
-    package var refusal: ScriptedTransport.Answer = .error(401, "UNAUTHENTICATED", "Invalid access token.")
+    package var refusal: ScriptedTransport.ScriptedResponse = .error(401, "UNAUTHENTICATED", "Invalid access token.")
 
     package init() {}
   }
@@ -37,7 +37,7 @@ package final class OAuthDouble: Sendable {
   private struct State {
     var behaviors: Behaviors
     var requests: [HTTPRequest] = []
-    var planned: [ScriptedTransport.Answer] = []
+    var planned: [ScriptedTransport.ScriptedResponse] = []
     var ends: [String: Duration] = [:]
     var sold = 0
     var clientSecret = OAuthDouble.clientSecret
@@ -60,7 +60,9 @@ package final class OAuthDouble: Sendable {
   package var sold: Int { state.withLock(\.sold) }
 
   /// The responses to the next token requests.
-  package func planTokenAnswers(_ answers: [ScriptedTransport.Answer]) { state.withLock { $0.planned += answers } }
+  package func planTokenAnswers(_ answers: [ScriptedTransport.ScriptedResponse]) {
+    state.withLock { $0.planned += answers }
+  }
 
   /// Revokes every token that was issued so far.
   package func endAllTokens() { state.withLock { $0.ends = [:] } }
@@ -95,7 +97,7 @@ package final class OAuthDouble: Sendable {
 
   // MARK: - Documents and identities
 
-  private func document(_ path: String, _ request: HTTPRequest) -> ScriptedTransport.Answer {
+  private func document(_ path: String, _ request: HTTPRequest) -> ScriptedTransport.ScriptedResponse {
     state.withLock { state in
       state.requests.append(request)
       return state.behaviors.documents[path].map { .answer(status: 200, body: $0) }
@@ -103,7 +105,7 @@ package final class OAuthDouble: Sendable {
     }
   }
 
-  private func identity(_ request: HTTPRequest) -> ScriptedTransport.Answer {
+  private func identity(_ request: HTTPRequest) -> ScriptedTransport.ScriptedResponse {
     state.withLock { $0.requests.append(request) }
     guard HTTPHeaders(request.headers)["Authorization"] == "Bearer \(Self.mark)-job-token" else {
       return .answer(status: 403, body: #"{"message":"no \#(Self.mark)-job-token"}"#)
@@ -122,7 +124,7 @@ package final class OAuthDouble: Sendable {
     return await answer(planned ?? token(for: request), to: request)
   }
 
-  private func token(for request: HTTPRequest) -> ScriptedTransport.Answer {
+  private func token(for request: HTTPRequest) -> ScriptedTransport.ScriptedResponse {
     let form = Self.form(request)
     switch form["grant_type"] {
     case "client_credentials":
@@ -169,7 +171,7 @@ package final class OAuthDouble: Sendable {
 
   // MARK: - Responses
 
-  private func answer(_ answer: ScriptedTransport.Answer, to request: HTTPRequest) async -> APIResponse {
+  private func answer(_ answer: ScriptedTransport.ScriptedResponse, to request: HTTPRequest) async -> APIResponse {
     guard case .answer(let status, let headers, let body, _) = answer else {
       return APIResponse(status: 500, body: ByteStream([]))
     }

@@ -5,23 +5,23 @@ internal import Synchronization
 
 /// A network that returns prepared responses in order and records the requests.
 package final class ScriptedTransport: Sendable {
-  package enum Answer: Sendable {
+  package enum ScriptedResponse: Sendable {
     case answer(status: Int, headers: [HTTPField] = [], body: String = "", effectiveURL: String = "")
     /// The body arrives in these pieces, and then breaks off with the error, if any.
     case pieces([String], then: HTTPClientError? = nil)
     case failure(HTTPClientError)
 
-    package static func json(_ json: JSONValue, status: Int = 200, headers: [HTTPField] = []) -> Answer {
+    package static func json(_ json: JSONValue, status: Int = 200, headers: [HTTPField] = []) -> ScriptedResponse {
       .answer(status: status, headers: headers, body: json.text())
     }
 
     /// An error response in the API's usual form.
-    package static func error(_ status: Int, _ code: String, _ message: String) -> Answer {
+    package static func error(_ status: Int, _ code: String, _ message: String) -> ScriptedResponse {
       .json(WireErrorBody(errorCode: code, message: message).json, status: status)
     }
 
     /// No response: the connection broke before one arrived.
-    package static func lost(mayHaveBeenSent: Bool = true) -> Answer {
+    package static func lost(mayHaveBeenSent: Bool = true) -> ScriptedResponse {
       .failure(
         HTTPClientError(
           code: .connectionLost, message: "the connection was reset", method: "", url: "",
@@ -29,17 +29,17 @@ package final class ScriptedTransport: Sendable {
     }
   }
 
-  private let state: Mutex<(answers: [Answer], requests: [HTTPRequest])>
+  private let state: Mutex<(answers: [ScriptedResponse], requests: [HTTPRequest])>
 
   /// - Parameter answers: the last one is repeated for all further requests.
-  package init(_ answers: [Answer]) { state = Mutex((answers, [])) }
+  package init(_ answers: [ScriptedResponse]) { state = Mutex((answers, [])) }
 
   /// Every request that was sent.
   package var requests: [HTTPRequest] { state.withLock { $0.requests } }
 
   package var transport: Transport {
     { request in
-      let answer = self.state.withLock { state -> Answer in
+      let answer = self.state.withLock { state -> ScriptedResponse in
         state.requests.append(request)
         guard let first = state.answers.first else { return .answer(status: 599, body: "the script is empty") }
         if state.answers.count > 1 { state.answers.removeFirst() }

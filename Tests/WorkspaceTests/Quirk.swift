@@ -6,9 +6,9 @@ struct Quirk: Sendable, CustomTestStringConvertible {
   let number: Int
   /// What does harm.
   let what: String
-  let answer: Answer
+  let coverage: Coverage
 
-  enum Answer: Sendable {
+  enum Coverage: Sendable {
     /// A check that throws ``QuirkViolation`` if the quirk does harm.
     case checked(canBeTakenOut: Bool, Check)
     /// Why none of our calls and diffs can meet it.
@@ -20,23 +20,23 @@ struct Quirk: Sendable, CustomTestStringConvertible {
 
   typealias Check = @Sendable (Handling) async throws -> Void
 
-  var check: Check? { if case .checked(_, let check) = answer { check } else { nil } }
-  var canBeTakenOut: Bool { if case .checked(let canBeTakenOut, _) = answer { canBeTakenOut } else { false } }
+  var check: Check? { if case .checked(_, let check) = coverage { check } else { nil } }
+  var canBeTakenOut: Bool { if case .checked(let canBeTakenOut, _) = coverage { canBeTakenOut } else { false } }
 
   var testDescription: String { "Q\(number) \(what)" }
 
   /// A row whose check passes as it is.
   static func checked(_ number: Int, _ what: String, _ check: @escaping @Sendable () async throws -> Void) -> Quirk {
-    Quirk(number: number, what: what, answer: .checked(canBeTakenOut: false) { _ in try await check() })
+    Quirk(number: number, what: what, coverage: .checked(canBeTakenOut: false) { _ in try await check() })
   }
 
   /// A row whose check fails if the handling is removed.
   static func removable(_ number: Int, _ what: String, _ check: @escaping Check) -> Quirk {
-    Quirk(number: number, what: what, answer: .checked(canBeTakenOut: true, check))
+    Quirk(number: number, what: what, coverage: .checked(canBeTakenOut: true, check))
   }
 
   static func noConcern(_ number: Int, _ what: String, _ why: String) -> Quirk {
-    Quirk(number: number, what: what, answer: .noConcern(why))
+    Quirk(number: number, what: what, coverage: .noConcern(why))
   }
 
   static let table = encoding + echo + races + names + platform + peers + access

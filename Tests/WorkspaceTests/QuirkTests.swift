@@ -7,7 +7,7 @@ import Testing
 
   @Test func `a quirk that does not concern Setpoint says why`() {
     for quirk in Quirk.table {
-      if case .noConcern(let why) = quirk.answer { #expect(why.count > 20, "Q\(quirk.number)") }
+      if case .noConcern(let why) = quirk.coverage { #expect(why.count > 20, "Q\(quirk.number)") }
     }
   }
 

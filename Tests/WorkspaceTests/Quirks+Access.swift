@@ -83,7 +83,7 @@ extension Quirk {
   /// The reason why these settings are refused.
   private static func refusal(_ environment: [String: String]) -> String {
     let resolver = TargetResolver(
-      environment: variables, readFile: { _ throws(TargetError) in nil },
+      environment: environment, readFile: { _ throws(TargetError) in nil },
       findPlanes: { () throws(TargetError) in LocalPlanes() }
     )
     do throws(TargetError) {

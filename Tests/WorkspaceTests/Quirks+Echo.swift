@@ -54,7 +54,7 @@ extension Quirk {
           ],
         ])
       _ = harness.shown()
-      let result = try await harness.apply(.chat("1"), .rigAdopting)
+      let result = try await harness.apply(.chat("1"), .harnessAdopting)
       try require(result?.isInSync != true, "it was adopted")
       try require(harness.workspace.writes.allSatisfy { $0.method != "PUT" }, "its config was replaced")
     },

@@ -108,7 +108,7 @@ extension Quirk {
       try await harness.apply(.chat("1"))
       harness.workspace.fail("DELETE", path: "/chat", times: 20, with: .denied)
       let result = try await harness.apply(
-        ControllerEnvironment.fleet(), .rigPruning, limits: ConvergenceLimits(timeout: .seconds(60))
+        ControllerEnvironment.fleet(), .harnessPruning, limits: ConvergenceLimits(timeout: .seconds(60))
       ).first
       try require(result?.isInSync != true, "the delete was reported as done")
       try require(harness.workspace.endpoint("chat") != nil, "it is gone")

@@ -58,7 +58,8 @@ extension Quirk {
         try require(!isDone || harness.environment.liveVersion() == "1", "a waiter takes an empty endpoint for done")
       }
       let endpoint = DesiredEndpoint.chat([.llm("1")])
-      try await harness.requireInSync(endpoint, try await harness.apply(endpoint, .rigAdopting), "an empty endpoint")
+      try await harness.requireInSync(
+        endpoint, try await harness.apply(endpoint, .harnessAdopting), "an empty endpoint")
       try require(harness.environment.liveVersion() == "1", "nothing is served")
     },
     .checked(34, "a create whose response was lost is a conflict when it is retried") {
@@ -76,7 +77,7 @@ extension Quirk {
       }
       try await harness.apply(endpoint(false))
       let id = harness.workspace.endpoint("chat")?.id
-      let result = try await harness.apply(endpoint(true), .rigRecreating)
+      let result = try await harness.apply(endpoint(true), .harnessRecreating)
       try await harness.requireInSync(endpoint(true), result, "recreated")
       try require(harness.workspace.endpoint("chat")?.id != id, "the id is the old one")
     },

@@ -104,11 +104,11 @@ struct EndpointLifecycle {
   func deleteAndRecreate() async throws {
     let before = harness.workspace.endpoint("chat")?.id
     for _ in 0..<Self.applies where harness.workspace.endpoint("chat") != nil {
-      try await harness.apply(Environment.fleet(), .rigPruning)
+      try await harness.apply(Environment.fleet(), .harnessPruning)
       harness.environment.advance(.seconds(60))
     }
     try require(harness.workspace.endpoint("chat") == nil, "delete: it is still there")
-    let plan = try await harness.diff(Environment.fleet(), .rigPruning)
+    let plan = try await harness.diff(Environment.fleet(), .harnessPruning)
     try require(plan.isInSync, "delete: the second diff says \(plan.changes.map(\.reason))")
     try await harness.requireInSync(endpoint("1"), try await applied("1"), "make again")
     try require(harness.workspace.endpoint("chat")?.id != before, "create again: the id is the old one")

@@ -141,9 +141,9 @@ final class WorkspaceHarness: Sendable {
 
 extension DecisionOptions {
   static let harness = DecisionOptions(fleet: "test")
-  static let rigPruning = DecisionOptions(fleet: "test", prune: true)
-  static let rigAdopting = DecisionOptions(fleet: "test", adopt: true)
-  static let rigRecreating = DecisionOptions(fleet: "test", allowRecreate: true)
+  static let harnessPruning = DecisionOptions(fleet: "test", prune: true)
+  static let harnessAdopting = DecisionOptions(fleet: "test", adopt: true)
+  static let harnessRecreating = DecisionOptions(fleet: "test", allowRecreate: true)
 }
 
 extension ConvergenceLimits {

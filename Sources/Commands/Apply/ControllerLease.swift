@@ -12,7 +12,7 @@ extension FleetStatus {
     let lease = FileLease(
       directory: directory.path, provider: target, fleet: fleet, now: { Timestamp(milliseconds: now()) })
     let isRunning: Bool? =
-      switch lease.holding() {
+      switch lease.status() {
       case .held: true
       case .free: false
       case .unknown: nil

@@ -26,7 +26,7 @@ struct FleetConvergence: Sendable {
       console: console, now: context.now, leavesEnds: isReported && console.isOneStream)
     defer { display.finish() }
     let titles = ProgressTitles(request)
-    return await withTaskGroup(of: Ended.self) { group in
+    return await withTaskGroup(of: FinishedTask.self) { group in
       group.addTask {
         .results(
           await reconciler.converge(
@@ -62,7 +62,7 @@ struct FleetConvergence: Sendable {
     }
   }
 
-  private enum Ended: Sendable {
+  private enum FinishedTask: Sendable {
     case results([ConvergenceResult])
     case interruption
     case nothing

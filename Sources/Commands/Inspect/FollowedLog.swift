@@ -6,7 +6,7 @@ package struct FollowedLog: Sendable {
 
   /// Returns the lines that previous readings did not show. An incomplete last line is held back until it ends, unless
   /// it is the whole first reading.
-  package mutating func news(in text: String) -> [String] {
+  package mutating func newLines(in text: String) -> [String] {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     let overlap = overlap(with: lines)

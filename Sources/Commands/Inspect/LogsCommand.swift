@@ -29,7 +29,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
     var logs = Dictionary(uniqueKeysWithValues: entities.map { ($0, FollowedLog()) })
     while true {
       for entity in entities {
-        let lines = logs[entity]?.news(in: try await text(of: entity, connection)) ?? []
+        let lines = logs[entity]?.newLines(in: try await text(of: entity, connection)) ?? []
         for line in lines {
           try show(line, of: entity, isNamed: entities.count > 1)
         }

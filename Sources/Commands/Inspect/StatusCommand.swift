@@ -48,7 +48,7 @@ struct StatusCommand: AsyncParsableCommand {
       context.console.note(
         "error: no controller has reported \(name); \"setpoint get \(name)\" queries the provider")
     }
-    guard missing.isEmpty, shown.allSatisfy({ StatusText.isWell($0, now: now) }) else { throw ExitCode(1) }
+    guard missing.isEmpty, shown.allSatisfy({ StatusText.isHealthy($0, now: now) }) else { throw ExitCode(1) }
   }
 
   private func fleets() async throws -> [FleetStatus] {

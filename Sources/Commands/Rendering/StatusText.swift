@@ -23,7 +23,7 @@ package enum StatusText {
   }
 
   /// Whether nothing needs attention.
-  package static func isWell(_ status: FleetStatus, now: Timestamp) -> Bool {
+  package static func isHealthy(_ status: FleetStatus, now: Timestamp) -> Bool {
     status.report.problems.isEmpty && silence(status, now) == nil && !status.endpoints.contains(where: \.needsPerson)
   }
 

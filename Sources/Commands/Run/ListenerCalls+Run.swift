@@ -20,9 +20,9 @@ extension ListenerCalls {
         _ = await controller.isStopping
         let longest = queue.metrics.longestRunning
         guard longest < options.runDeadline * 2 else {
-          return Probe(isWell: false, "a reconciliation has been running for \(longest), twice its deadline")
+          return Probe(isHealthy: false, "a reconciliation has been running for \(longest), twice its deadline")
         }
-        return Probe(isWell: true, "ok")
+        return Probe(isHealthy: true, "ok")
       },
       readiness: { await Self.readiness(controller, standing) },
       status: { await controller.fleetStatus.json.text() },
@@ -50,12 +50,12 @@ extension ListenerCalls {
 
   private static func readiness(_ controller: FleetController, _ standing: LeadershipLog) async -> Probe {
     switch standing.current {
-    case nil: return Probe(isWell: false, "starting")
+    case nil: return Probe(isHealthy: false, "starting")
     case .standby(let holder):
-      return Probe(isWell: true, "standing by: the fleet's lease is held by \(holder ?? "another controller")")
+      return Probe(isHealthy: true, "standing by: the fleet's lease is held by \(holder ?? "another controller")")
     case .active:
       let missing = await controller.missingReadings
-      return missing.isEmpty ? Probe(isWell: true, "ok") : Probe(isWell: false, missing.joined(separator: "; "))
+      return missing.isEmpty ? Probe(isHealthy: true, "ok") : Probe(isHealthy: false, missing.joined(separator: "; "))
     }
   }
 }

@@ -17,7 +17,7 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
 
   @OptionGroup(title: "Source") var source: SourceOptions
   @OptionGroup(title: "Rules") var rules: RuleOptions
-  @OptionGroup(title: "HTTP and notifications") var outlets: OutletOptions
+  @OptionGroup(title: "HTTP and notifications") var outlets: ObservabilityOptions
   @OptionGroup(title: "Provider") var provider: ProviderOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup(title: "Workspace") var workspace: WorkspaceOptions

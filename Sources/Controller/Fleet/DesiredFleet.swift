@@ -13,7 +13,7 @@ package struct DesiredFleet: Sendable {
   /// By name, remarks on the versions for the user; usually none.
   package let remarks: [String: [String]]
   /// The names of endpoints whose versions could not be resolved because the registry did not answer.
-  package let unasked: Set<String>
+  package let unresolved: Set<String>
   /// How the manifests were resolved, by name.
   private let resolutions: [String: Resolution]
 
@@ -26,14 +26,14 @@ package struct DesiredFleet: Sendable {
   }
 
   package init(endpoints: [String: Desired], isComplete: Bool) {
-    self.init(endpoints: endpoints, isComplete: isComplete, remarks: [:], unasked: [], resolutions: [:])
+    self.init(endpoints: endpoints, isComplete: isComplete, remarks: [:], unresolved: [], resolutions: [:])
   }
 
   private init(
-    endpoints: [String: Desired], isComplete: Bool, remarks: [String: [String]], unasked: Set<String>,
+    endpoints: [String: Desired], isComplete: Bool, remarks: [String: [String]], unresolved: Set<String>,
     resolutions: [String: Resolution]
   ) {
-    self.unasked = unasked
+    self.unresolved = unresolved
     self.endpoints = endpoints
     self.isComplete = isComplete
     self.remarks = remarks
@@ -71,9 +71,9 @@ package struct DesiredFleet: Sendable {
       resolutions[manifest.name] = resolution
     }
     for name in set.brokenNames { endpoints[name] = .unknown("its manifest is invalid") }
-    let unasked = set.manifests.filter { $0.aliases.contains { known[$0]?.isUnasked ?? false } }.map(\.name)
+    let unresolved = set.manifests.filter { $0.aliases.contains { known[$0]?.isUnresolved ?? false } }.map(\.name)
     return DesiredFleet(
-      endpoints: endpoints, isComplete: set.isComplete, remarks: remarks(set, known), unasked: Set(unasked),
+      endpoints: endpoints, isComplete: set.isComplete, remarks: remarks(set, known), unresolved: Set(unresolved),
       resolutions: resolutions)
   }
 
@@ -96,7 +96,7 @@ package struct DesiredFleet: Sendable {
     }
     let desired =
       if let answer = aliases.lazy.compactMap({ known[$0] }).first(where: { $0.problem != nil }) {
-        Desired.unknown(answer.isUnasked ? answer.words : "\(manifest.location): \(answer.words)")
+        Desired.unknown(answer.isUnresolved ? answer.words : "\(manifest.location): \(answer.words)")
       } else {
         desired(manifest, known)
       }
@@ -123,13 +123,13 @@ private struct AliasResolution: Sendable {
   var problem: (any Error)?
 
   /// Whether the registry did not answer.
-  var isUnasked: Bool { problem is ServingError }
+  var isUnresolved: Bool { problem is ServingError }
 
   var words: String {
     guard let problem else { return "" }
     let asked =
       alias.name == ModelAlias.latest ? "the newest version of \(alias.model)" : "\(alias.model)@\(alias.name)"
-    return isUnasked ? "\(asked) cannot be resolved: \(problem)" : UnservableVersion.words(problem) ?? "\(problem)"
+    return isUnresolved ? "\(asked) cannot be resolved: \(problem)" : UnservableVersion.words(problem) ?? "\(problem)"
   }
 
   init(_ alias: ModelAlias, _ lookup: DesiredFleet.AliasLookup) async throws {

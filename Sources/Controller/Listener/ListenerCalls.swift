@@ -2,12 +2,12 @@
 package struct ListenerCalls: Sendable {
   /// The result of a probe.
   package struct Probe: Hashable, Sendable {
-    package let isWell: Bool
+    package let isHealthy: Bool
     /// The state, for people.
     package let words: String
 
-    package init(isWell: Bool, _ words: String) {
-      self.isWell = isWell
+    package init(isHealthy: Bool, _ words: String) {
+      self.isHealthy = isHealthy
       self.words = words
     }
   }

@@ -145,7 +145,7 @@ extension Response {
 
   fileprivate static func probe(_ probe: ListenerCalls.Probe) -> Response {
     text(
-      probe.words + "\n", type: "text/plain; charset=utf-8", status: probe.isWell ? .ok : .serviceUnavailable)
+      probe.words + "\n", type: "text/plain; charset=utf-8", status: probe.isHealthy ? .ok : .serviceUnavailable)
   }
 
   fileprivate static func json(_ value: JSONValue, status: HTTPResponse.Status) -> Response {

@@ -73,10 +73,10 @@ package struct ControllerService: Service {
     }
   }
 
-  private enum Ended: Sendable { case workers, rest }
+  private enum FinishedTask: Sendable { case workers, rest }
 
   private func hold() async throws {
-    try await withThrowingTaskGroup(of: Ended.self) { group in
+    try await withThrowingTaskGroup(of: FinishedTask.self) { group in
       group.addTask {
         await work()
         return .workers

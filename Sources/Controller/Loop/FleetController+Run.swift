@@ -9,7 +9,7 @@ extension FleetController {
   /// Reconciles one endpoint of the queue: observes it and takes steps until it has to wait.
   ///
   /// - Parameter deadline: the worker's; nil: no limit.
-  package func work(on taken: WorkQueue<String>.Taken, _ deadline: RunDeadline? = nil) async {
+  package func work(on taken: WorkQueue<String>.WorkItem, _ deadline: RunDeadline? = nil) async {
     let name = taken.key
     let began = parts.elapsed()
     if let deadline, !deadline.begin(until: began + options.runDeadline) {
@@ -30,7 +30,7 @@ extension FleetController {
   }
 
   /// The end of a reconciliation.
-  enum RunEnd: Sendable {
+  enum RunResult: Sendable {
     /// Nothing to do before the next interval.
     case settled
     /// Check again after this time.
@@ -62,7 +62,7 @@ extension FleetController {
     }
   }
 
-  private func outcome(_ end: RunEnd) -> WorkOutcome {
+  private func outcome(_ end: RunResult) -> WorkOutcome {
     switch end {
     case .settled: .again(after: options.interval.spread(parts.chance()), .resync)
     case .waiting(let pause, let priority), .overBudget(let pause, let priority): .again(after: pause, priority)
@@ -73,7 +73,7 @@ extension FleetController {
     }
   }
 
-  private func run(_ name: String, _ id: String, _ deadline: RunDeadline?) async -> RunEnd {
+  private func run(_ name: String, _ id: String, _ deadline: RunDeadline?) async -> RunResult {
     do {
       return try await steps(name, id)
     } catch is CancellationError {
@@ -94,7 +94,7 @@ extension FleetController {
   /// More than the number of steps between any two states of rest.
   private static let mostSteps = 40
 
-  private func steps(_ name: String, _ id: String) async throws -> RunEnd {
+  private func steps(_ name: String, _ id: String) async throws -> RunResult {
     let entry = view.entry(name)
     let reconciler = reconciler.with(options.decision(commit: entry.commit))
     var assessment = try await reconciler.assess(name, desired: entry.desired)
@@ -144,7 +144,7 @@ extension FleetController {
   }
 
   /// Takes a write from the budget; returns nil if the write can be sent.
-  private func spend(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry, _ id: String) async -> RunEnd? {
+  private func spend(_ assessment: Reconciler.Assessment, _ entry: FleetView.Entry, _ id: String) async -> RunResult? {
     let isUrgent = assessment.decision.action == .rollback
     guard let wait = budget?.take(for: assessment.name, urgent: isUrgent, now: parts.elapsed()) else { return nil }
     let withheld = WriteRules.Withholding(
@@ -155,7 +155,7 @@ extension FleetController {
   }
 
   /// Returns how the reconciliation ends here; nil: the next step is taken.
-  private func end(of assessment: Reconciler.Assessment, _ withheld: WriteRules.Withholding?) -> RunEnd? {
+  private func end(of assessment: Reconciler.Assessment, _ withheld: WriteRules.Withholding?) -> RunResult? {
     if let failure = assessment.failure { return .failed(failure.description, atLeast: failure.retryAfter) }
     let decision = assessment.decision
     switch decision.next {

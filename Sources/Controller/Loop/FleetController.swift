@@ -113,14 +113,14 @@ package actor FleetController {
     desiredFleet = fleet
     let isFirst = lastSync == nil
     let isWhole = reading.set.isComplete && reading.problem == nil
-    let news = view.take(fleet, commit: reading.commit)
+    let sourceChanges = view.take(fleet, commit: reading.commit)
     // A partial read is also acted on.
     if isWhole || (isFirst && !reading.set.manifests.isEmpty) { lastSync = reconciler.now() }
     parts.metrics.synced(isWhole: isWhole, at: reconciler.now(), manifests: fleet.endpoints.count)
     await tell(reading)
-    await tell(news)
+    await tell(sourceChanges)
     await tellMassDeletion()
-    for name in news.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
+    for name in sourceChanges.changed.sorted() { queue.add(name, priority: isFirst ? .resync : .edit) }
     guard !hasReadSource else { return }
     hasReadSource = true
     // Endpoints that are in an earlier controller's statuses or at the provider, but may be missing from the source.
@@ -149,31 +149,31 @@ package actor FleetController {
     }
   }
 
-  private func tell(_ news: FleetView.News) async {
-    let broken = news.broken.sorted { $0.key < $1.key }
+  private func tell(_ sourceChanges: FleetView.SourceChanges) async {
+    let broken = sourceChanges.broken.sorted { $0.key < $1.key }
     for (name, why) in broken.prefix(SourceProblems.mostLines) {
       let entry = view.entry(name)
       var stays = "it is not reconciled until this is fixed"
       if case .present = entry.desired { stays = "its previous desired state stays in effect" }
       await note("its manifest cannot be used; \(stays)", why: why, commit: view.commit, of: name)
     }
-    let mended = news.mended.sorted()
-    for name in mended.prefix(SourceProblems.mostLines) {
+    let repaired = sourceChanges.repaired.sorted()
+    for name in repaired.prefix(SourceProblems.mostLines) {
       await note("its manifest can be used again", commit: view.commit, of: name)
     }
-    for (count, what) in [(broken.count, "cannot be used"), (mended.count, "can be used again")] {
+    for (count, what) in [(broken.count, "cannot be used"), (repaired.count, "can be used again")] {
       let rest = count - SourceProblems.mostLines
       if rest > 0 { await note("the manifests of \(rest) more endpoints \(what)", commit: view.commit) }
     }
-    await tell(unasked: news.unasked)
+    await tell(unresolved: sourceChanges.unresolved)
   }
 
   /// An unreachable registry is reported once for the whole fleet: no manifest is at fault.
-  private func tell(unasked: [String: String]) async {
+  private func tell(unresolved: [String: String]) async {
     let former = registryProblem
-    registryProblem = unasked.min { $0.key < $1.key }?.value
+    registryProblem = unresolved.min { $0.key < $1.key }?.value
     if let why = registryProblem, former == nil {
-      let endpoints = unasked.count == 1 ? "1 endpoint" : "\(unasked.count) endpoints"
+      let endpoints = unresolved.count == 1 ? "1 endpoint" : "\(unresolved.count) endpoints"
       await note(
         "the versions of \(endpoints) cannot be resolved; the previous desired state stays in effect", why: why)
     } else if former != nil, registryProblem == nil {

@@ -13,7 +13,7 @@ package struct FleetView: Sendable {
     /// Why the latest manifest cannot be used; nil: it can. The last usable desired state stays in force.
     package var problem: String?
     /// Whether the reason is that the registry did not answer, so that the manifest is not at fault.
-    var isUnasked = false
+    var isUnresolved = false
   }
 
   private var entries: [String: Entry] = [:]
@@ -26,53 +26,54 @@ package struct FleetView: Sendable {
   package init() {}
 
   /// The changes that a read of the source brought.
-  package struct News: Sendable {
+  package struct SourceChanges: Sendable {
     /// Endpoints whose desired state has changed.
     package var changed: Set<String> = []
     /// Endpoints whose latest manifest newly cannot be used, and why.
     package var broken: [String: String] = [:]
     /// All endpoints whose versions could not be resolved because the registry did not answer, and why.
-    package var unasked: [String: String] = [:]
+    package var unresolved: [String: String] = [:]
     /// Endpoints whose manifest can be used again.
-    package var mended: Set<String> = []
+    package var repaired: Set<String> = []
   }
 
   /// Records a read of the source. An endpoint keeps its previous desired state if its manifest is invalid or may be in
   /// an invalid file, or if its alias cannot be resolved now.
-  package mutating func take(_ fleet: DesiredFleet, commit: String?) -> News {
-    var news = News()
+  package mutating func take(_ fleet: DesiredFleet, commit: String?) -> SourceChanges {
+    var sourceChanges = SourceChanges()
     // A source that names nothing at all is more likely broken than intended.
     isComplete = fleet.isComplete && !fleet.endpoints.isEmpty
     self.commit = commit
     for (name, desired) in fleet.endpoints {
       let former = entries[name]
       if case .unknown(let why) = desired {
-        let isUnasked = fleet.unasked.contains(name)
-        if isUnasked {
-          news.unasked[name] = why
+        let isUnresolved = fleet.unresolved.contains(name)
+        if isUnresolved {
+          sourceChanges.unresolved[name] = why
         } else if former?.problem != why {
-          news.broken[name] = why
+          sourceChanges.broken[name] = why
         }
-        if former == nil { news.changed.insert(name) }
+        if former == nil { sourceChanges.changed.insert(name) }
         entries[name] = Entry(
-          desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why, isUnasked: isUnasked)
+          desired: former?.desired ?? desired, commit: former?.commit ?? commit, problem: why,
+          isUnresolved: isUnresolved)
         continue
       }
-      if let former, former.problem != nil, !former.isUnasked { news.mended.insert(name) }
+      if let former, former.problem != nil, !former.isUnresolved { sourceChanges.repaired.insert(name) }
       if former?.desired == desired {
         entries[name]?.problem = nil
-        entries[name]?.isUnasked = false
+        entries[name]?.isUnresolved = false
       } else {
-        news.changed.insert(name)
+        sourceChanges.changed.insert(name)
         entries[name] = Entry(desired: desired, commit: commit)
       }
     }
     for name in entries.keys where fleet.endpoints[name] == nil {
       guard isComplete else { continue }
       entries[name] = nil
-      news.changed.insert(name)
+      sourceChanges.changed.insert(name)
     }
-    return news
+    return sourceChanges
   }
 
   /// Records the provider's list.

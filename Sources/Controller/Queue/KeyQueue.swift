@@ -6,7 +6,7 @@ internal import Synchronization
 /// A key that becomes ready is handed to one waiting worker and wakes no other. While keys wait for their time, one of
 /// the waiting workers sleeps until the earliest of these times; there is no polling and no separate timer.
 package final class KeyQueue: Sendable {
-  package typealias Taken = WorkQueue<String>.Taken
+  package typealias WorkItem = WorkQueue<String>.WorkItem
 
   private let waiting: Mutex<WaitingWorkers>
   private let now: @Sendable () -> Duration
@@ -54,13 +54,13 @@ package final class KeyQueue: Sendable {
 
   /// Takes the next ready key, which then counts as running; nil if none is ready and after ``shutDown()``. Never
   /// waits.
-  package func takeReady() -> Taken? {
+  package func takeReady() -> WorkItem? {
     change { waiting, now in waiting.take(now: now) }
   }
 
   /// Takes the next key as soon as one is ready; nil after ``shutDown()`` and when the task is canceled. The caller has
   /// to ``finish(_:_:)`` a returned key even if its task was canceled meanwhile.
-  package func next() async -> Taken? {
+  package func next() async -> WorkItem? {
     let ticket = waiting.withLock { $0.newTicket() }
     while true {
       let isCancelled = Task.isCancelled

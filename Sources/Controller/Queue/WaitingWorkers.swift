@@ -11,7 +11,7 @@ struct WaitingWorkers: Sendable {
   /// The reason for calling a waiting worker.
   enum Call: Sendable {
     /// Work on this key; nil: there is no more work.
-    case work(WorkQueue<String>.Taken?)
+    case work(WorkQueue<String>.WorkItem?)
     /// Check again: the worker may have to keep the time from now on.
     case pollAgain
   }
@@ -19,7 +19,7 @@ struct WaitingWorkers: Sendable {
   /// The result of a worker's check.
   enum Availability: Sendable {
     /// A key, or nil if the worker has to end.
-    case answer(WorkQueue<String>.Taken?)
+    case answer(WorkQueue<String>.WorkItem?)
     /// Nothing; wait.
     case wait
     /// Nothing yet; wait, and check again after this time.
@@ -52,7 +52,7 @@ struct WaitingWorkers: Sendable {
     return lastTicket
   }
 
-  mutating func take(now: Duration) -> WorkQueue<String>.Taken? {
+  mutating func take(now: Duration) -> WorkQueue<String>.WorkItem? {
     isShutDown ? nil : queue.take(now: now)
   }
 

@@ -86,12 +86,12 @@ package struct Reconciler: Sendable {
     let (observed, failure) = try await reading(name, desired)
     let readAt = now()
     let recorded = try await history.memory(of: key(name), values: Self.values(desired, observed))
-    let witnessed = try await witnessing(observed, of: recorded.memory, name, desired)
-    return try await assess(name, desired, witnessed, recorded, readAt: readAt, failure: failure)
+    let withEvidence = try await addingEvidence(observed, of: recorded.memory, name, desired)
+    return try await assess(name, desired, withEvidence, recorded, readAt: readAt, failure: failure)
   }
 
   /// Adds the evidence of the rollout to be judged to the observation, if the rollout failed.
-  private func witnessing(
+  private func addingEvidence(
     _ observed: Observation, of memory: Memory, _ name: String, _ desired: Desired
   ) async throws -> Observation {
     if case .absent = observed { collector.forget(name) }

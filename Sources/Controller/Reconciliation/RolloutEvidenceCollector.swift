@@ -6,7 +6,7 @@ internal import Synchronization
 /// Keeps evidence of a rollout while it runs, since a provider may show none afterwards: the messages of its served
 /// entities, and the last lines of their logs, read at intervals. One instance serves all endpoints of a process.
 final class RolloutEvidenceCollector: Sendable {
-  private struct Seen {
+  private struct RolloutRecord {
     /// When the attempt of this rollout was opened.
     let attempt: Timestamp
     /// The version of the config that is being rolled out; nil if the provider does not name it.
@@ -31,7 +31,7 @@ final class RolloutEvidenceCollector: Sendable {
 
   private typealias Log = (build: [String], server: [String])
 
-  private let seen = Mutex<[String: Seen]>([:])
+  private let records = Mutex<[String: RolloutRecord]>([:])
 
   /// The message of an entity in progress is not the cause of a failure.
   private static let failures: Set<String> = ["DEPLOYMENT_FAILED", "DEPLOYMENT_ABORTED"]
@@ -56,27 +56,27 @@ final class RolloutEvidenceCollector: Sendable {
     }
     if note(endpoint, attempt: attempt, isRunning: isRunning, now: now) {
       let logs = try await Self.logs(of: entities, endpoint.name, provider)
-      seen.withLock { seen in
-        for (entity, log) in logs { seen[endpoint.name]?.take(log, of: entity) }
+      records.withLock { records in
+        for (entity, log) in logs { records[endpoint.name]?.take(log, of: entity) }
       }
     }
     guard !isRunning else { return endpoint }
     var endpoint = endpoint
-    endpoint.evidence = seen.withLock { $0[endpoint.name]?.evidence }
+    endpoint.evidence = records.withLock { $0[endpoint.name]?.evidence }
     return endpoint
   }
 
   /// Forgets an endpoint without a rollout to judge.
-  func forget(_ name: String) { seen.withLock { $0[name] = nil } }
+  func forget(_ name: String) { records.withLock { $0[name] = nil } }
 
   /// Records the messages of the deployments; returns whether the logs are due to be read.
   private func note(_ endpoint: ObservedEndpoint, attempt: Timestamp, isRunning: Bool, now: Timestamp) -> Bool {
-    seen.withLock { seen in
+    records.withLock { records in
       let version = endpoint.pending?.version
-      var record = seen[endpoint.name] ?? Seen(attempt: attempt, version: version, since: now)
+      var record = records[endpoint.name] ?? RolloutRecord(attempt: attempt, version: version, since: now)
       // Evidence of another rollout says nothing about this one.
       if record.attempt != attempt || version != nil && version != record.version {
-        record = Seen(attempt: attempt, version: version, since: now)
+        record = RolloutRecord(attempt: attempt, version: version, since: now)
       }
       for (entity, deployment) in endpoint.pending?.deployments ?? [:]
       where !deployment.message.isEmpty && Self.failures.contains(deployment.state) {
@@ -88,7 +88,7 @@ final class RolloutEvidenceCollector: Sendable {
         : !record.isComplete
       if isDue { record.logsReadAt = now }
       record.isComplete = !isRunning
-      seen[endpoint.name] = record
+      records[endpoint.name] = record
       return isDue
     }
   }

@@ -54,7 +54,7 @@ package final class FileLease: Lease {
       for _ in 0..<10 {
         let descriptor = try open()
         guard try lock(descriptor) else {
-          // A process that only checks (`holding()`) shares the lock for a moment.
+          // A process that only checks (`status()`) shares the lock for a moment.
           if Self.retrying({ flock(descriptor, LOCK_SH | LOCK_NB) }) == 0 {
             isLookedAt = true
             close(descriptor)

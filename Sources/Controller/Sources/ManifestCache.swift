@@ -52,7 +52,7 @@ struct ManifestCache: Sendable {
     var next = ManifestCache()
     next.filesParsed = filesParsed
     next.entries.reserveCapacity(entries.count)
-    var seen: Set<FileIdentity.Place> = []
+    var seen: Set<FileIdentity.INode> = []
     var untilPause = Self.filesWithoutPause
     for entry in walks.lazy.flatMap(\.entries) {
       switch entry {

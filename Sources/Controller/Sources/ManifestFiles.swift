@@ -20,7 +20,7 @@ package enum ManifestFiles {
     standardInput: () throws -> [UInt8] = { try FileContents.read(descriptor: STDIN_FILENO) }
   ) -> ManifestSet {
     var reader = ManifestReader()
-    var seen: Set<FileIdentity.Place> = []
+    var seen: Set<FileIdentity.INode> = []
     var hasInput = false
     for path in paths {
       if path == Self.standardInput {

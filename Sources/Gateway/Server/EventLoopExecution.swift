@@ -20,7 +20,7 @@ private final class EventLoopTaskExecutor: TaskExecutor {
 ///
 /// Its requests can be handled on its own event loop. No thread switch then happens between a client's bytes and a
 /// replica's; on a busy machine a switch costs more than the rest of the gateway. Blocking work goes elsewhere; see
-/// ``OffEventLoop``.
+/// ``ThreadPoolMiddleware``.
 package struct ClientHTTPChannel: ServerChildChannel {
   package typealias Value = HTTP1Channel.Value
 
@@ -71,7 +71,7 @@ extension HTTPServerBuilder {
 
 /// Handles requests on the general thread pool: for routes that read files, query a database or compute, in a server
 /// whose connections are ``ClientHTTPChannel``s.
-package struct OffEventLoop<Context: RequestContext>: RouterMiddleware {
+package struct ThreadPoolMiddleware<Context: RequestContext>: RouterMiddleware {
   package init() {}
 
   package func handle(

@@ -72,12 +72,12 @@ extension HistoryEvent {
     case .liftedWhileAbsent:
       self.init(at: now, what: "lifted the hold", why: "the manifest changed")
     case .received(let callResult, let operation, let at, _):
-      guard let (what, why) = Self.news(callResult, operation) else { return nil }
+      guard let (what, why) = Self.summary(callResult, operation) else { return nil }
       self.init(at: at, what: what, why: why, sourceCommit: operation.kind == .config ? memory.commitUnderWay : nil)
     case .verified(let verdict, let checks, let at):
       // Nothing was verified: it only says when the step's hold time starts.
       if verdict == .passed, checks == RolloutPolicy().checksDigest { return nil }
-      let (what, why) = Self.news(verdict)
+      let (what, why) = Self.summary(verdict)
       self.init(at: at, what: what, why: why, sourceCommit: memory.commitUnderWay)
     case .checkedTarget(let check):
       guard let problem = check.problem else { return nil }
@@ -100,7 +100,7 @@ extension HistoryEvent {
     }
   }
 
-  private static func news(_ verdict: Verdict) -> (what: String, why: String) {
+  private static func summary(_ verdict: Verdict) -> (what: String, why: String) {
     switch verdict {
     case .passed: ("verification passed", "")
     case .failed(let words): ("verification failed", words)
@@ -108,7 +108,7 @@ extension HistoryEvent {
     }
   }
 
-  private static func news(_ callResult: CallResult, _ operation: Operation) -> (what: String, why: String)? {
+  private static func summary(_ callResult: CallResult, _ operation: Operation) -> (what: String, why: String)? {
     switch callResult {
     case .accepted:
       switch operation {

@@ -9,7 +9,7 @@ package enum MemoryChange: Hashable, Sendable {
   /// The open attempt continues with its next step, recorded before anything is sent.
   case advanced(Attempt)
   /// The open attempt is judged.
-  case closed(Closing)
+  case closed(AttemptEnd)
   /// A hold without an endpoint to carry the tag is lifted.
   case liftedWhileAbsent
   /// A provider call ended, or was given up.
@@ -24,7 +24,7 @@ package enum MemoryChange: Hashable, Sendable {
   case retried
 
   /// How an attempt ended.
-  package struct Closing: Hashable, Sendable {
+  package struct AttemptEnd: Hashable, Sendable {
     package let outcome: RevisionOutcome
     /// The hold, recorded here if there is no endpoint to carry the tag.
     package let heldWhileAbsent: HeldConfig?
@@ -59,7 +59,7 @@ extension Memory {
     case .found(let rollout, let id, let version, let at): found(rollout, id: id, version: version, at: at)
     case .opened(let attempt, let rollout, let origin): open(attempt, rollout, origin)
     case .advanced(let next): if next.digest == attempt?.digest { attempt = next }
-    case .closed(let closing): close(closing)
+    case .closed(let end): close(end)
     case .liftedWhileAbsent: heldWhileAbsent = nil
     case .received(let callResult, let operation, let at, let chance): receive(callResult, operation, at: at, chance)
     case .verified(let verdict, let checksDigest, let at): verified(verdict, checksDigest: checksDigest, at: at)
@@ -106,18 +106,18 @@ extension Memory {
     targetCheck = nil
   }
 
-  private mutating func close(_ closing: MemoryChange.Closing) {
+  private mutating func close(_ end: MemoryChange.AttemptEnd) {
     guard let attempt else { return }
     self.attempt = nil
-    if let held = closing.heldWhileAbsent { heldWhileAbsent = held }
-    if let id = closing.id { endpointID = id }
-    judge(digest: attempt.digest, number: attempt.revision, closing.outcome)
-    switch closing.outcome {
+    if let held = end.heldWhileAbsent { heldWhileAbsent = held }
+    if let id = end.id { endpointID = id }
+    judge(digest: attempt.digest, number: attempt.revision, end.outcome)
+    switch end.outcome {
     case .good:
       backoffs[.config] = nil
-      lastVersion = closing.version
+      lastVersion = end.version
     case .failed(.theirs, let words):
-      recordBackoff(.config, digest: attempt.digest, words: words, .futile(at: closing.at))
+      recordBackoff(.config, digest: attempt.digest, words: words, .futile(at: end.at))
     default: break
     }
   }

@@ -21,8 +21,8 @@ package struct TokenBucket<Key: Hashable & Sendable>: Sendable {
   private var returns: [Duration] = []
   /// The number of tokens in use, whose return times are unknown before ``giveBack(now:)``.
   private var inUse = 0
-  private var urgent = WaitingLine<Key>()
-  private var ordinary = WaitingLine<Key>()
+  private var urgent = WaitQueue<Key>()
+  private var ordinary = WaitQueue<Key>()
 
   /// - Parameters:
   ///   - capacity: at least 1.

@@ -9,7 +9,7 @@ struct SlotQueue: Sendable {
   }
 
   /// The request of one add, or of several merged ones.
-  private struct Wish {
+  private struct Request {
     var priority: WorkPriority
     var time: Duration
     /// Whether it ignores back-off.
@@ -24,7 +24,7 @@ struct SlotQueue: Sendable {
     /// In the list of its priority until it is taken and runs.
     case ready(WorkPriority, since: Duration)
     /// In the list of running slots, with the adds in the meantime. When it ends, it becomes idle, delayed or ready.
-    case running(WorkPriority, since: Duration, added: [Wish])
+    case running(WorkPriority, since: Duration, added: [Request])
   }
 
   private struct Slot {
@@ -61,7 +61,7 @@ struct SlotQueue: Sendable {
   mutating func add(_ slot: Int, priority: WorkPriority, after: Duration, now: Duration) {
     advance(to: now)
     let isUrgent = priority >= .edit && after <= .zero
-    enqueue(slot, Wish(priority: priority, time: clock + max(after, .zero), isUrgent: isUrgent))
+    enqueue(slot, Request(priority: priority, time: clock + max(after, .zero), isUrgent: isUrgent))
   }
 
   mutating func take(now: Duration) -> Run? {
@@ -83,8 +83,8 @@ struct SlotQueue: Sendable {
     guard case .running(let priority, _, let added) = slots[slot].state else { return }
     lists.remove(slot)
     slots[slot].state = .idle
-    if let wish = judge(slot, outcome, ranAt: priority, chance: chance) { enqueue(slot, wish) }
-    for wish in added { enqueue(slot, wish) }
+    if let request = judge(slot, outcome, ranAt: priority, chance: chance) { enqueue(slot, request) }
+    for request in added { enqueue(slot, request) }
   }
 
   /// Makes the slots ready whose time has come.
@@ -145,14 +145,14 @@ struct SlotQueue: Sendable {
   /// Records the outcome of a run, and returns when the slot is to run again.
   private mutating func judge(
     _ slot: Int, _ outcome: WorkOutcome, ranAt priority: WorkPriority, chance: Double
-  ) -> Wish? {
+  ) -> Request? {
     switch outcome {
     case .done:
       forgetFailures(slot)
       return nil
     case .again(let after, let priority):
       forgetFailures(slot)
-      return Wish(priority: priority, time: clock + max(after, .zero), isUrgent: false)
+      return Request(priority: priority, time: clock + max(after, .zero), isUrgent: false)
     case .failed: return retry(slot, priority, asked: .zero, chance: chance)
     case .failedFor(let wait): return retry(slot, priority, asked: max(wait, .zero), chance: chance)
     case .terminal:
@@ -164,7 +164,7 @@ struct SlotQueue: Sendable {
 
   private mutating func retry(
     _ slot: Int, _ priority: WorkPriority, asked wait: Duration, chance: Double
-  ) -> Wish {
+  ) -> Request {
     if slots[slot].failures == 0 { failing += 1 }
     slots[slot].failures += 1
     retries += 1
@@ -173,7 +173,7 @@ struct SlotQueue: Sendable {
       + (backoff.pause(asked: wait, chance: chance)
         ?? backoff.delay(afterFailures: slots[slot].failures, chance: chance))
     slots[slot].earliest = clock + wait
-    return Wish(priority: priority, time: clock, isUrgent: false)
+    return Request(priority: priority, time: clock, isUrgent: false)
   }
 
   private mutating func forgetFailures(_ slot: Int) {
@@ -183,40 +183,42 @@ struct SlotQueue: Sendable {
     slots[slot].earliest = .zero
   }
 
-  private mutating func enqueue(_ slot: Int, _ wish: Wish) {
-    let time = permitted(slot, wish)
+  private mutating func enqueue(_ slot: Int, _ request: Request) {
+    let time = permitted(slot, request)
     switch slots[slot].state {
     case .idle:
       adds += 1
-      place(slot, wish.priority, time)
+      place(slot, request.priority, time)
     case .delayed(let priority, let old):
-      guard wish.priority > priority || time < old else { return }
+      guard request.priority > priority || time < old else { return }
       delayed.remove(slot)
-      place(slot, max(priority, wish.priority), min(old, time))
+      place(slot, max(priority, request.priority), min(old, time))
     case .ready(let priority, let since):
       // If added while it ran, it may have been wanted before it was ready.
       slots[slot].state = .ready(priority, since: min(since, time))
-      guard wish.priority > priority else { return }
+      guard request.priority > priority else { return }
       lists.remove(slot)
-      place(slot, wish.priority, min(since, time))
+      place(slot, request.priority, min(since, time))
     case .running(let priority, let since, let added):
-      slots[slot].state = .running(priority, since: since, added: Self.merge(wish, into: added))
+      slots[slot].state = .running(priority, since: since, added: Self.merge(request, into: added))
     }
   }
 
-  /// Returns the time of a wish with back-off applied.
-  private func permitted(_ slot: Int, _ wish: Wish) -> Duration {
-    let held = wish.isUrgent ? slots[slot].earliest : max(slots[slot].earliest, slots[slot].backoffEnd)
-    return max(wish.time, held)
+  /// Returns the time of a request with back-off applied.
+  private func permitted(_ slot: Int, _ request: Request) -> Duration {
+    let held = request.isUrgent ? slots[slot].earliest : max(slots[slot].earliest, slots[slot].backoffEnd)
+    return max(request.time, held)
   }
 
-  /// Merges a wish. At most two are kept: only the run's end shows whether back-off delays one and not the other.
-  private static func merge(_ wish: Wish, into added: [Wish]) -> [Wish] {
-    var wishes = added
-    guard let same = wishes.firstIndex(where: { $0.isUrgent == wish.isUrgent }) else { return wishes + [wish] }
-    wishes[same].priority = max(wishes[same].priority, wish.priority)
-    wishes[same].time = min(wishes[same].time, wish.time)
-    return wishes
+  /// Merges a request. At most two are kept: only the run's end shows whether back-off delays one and not the other.
+  private static func merge(_ request: Request, into added: [Request]) -> [Request] {
+    var requests = added
+    guard let same = requests.firstIndex(where: { $0.isUrgent == request.isUrgent }) else {
+      return requests + [request]
+    }
+    requests[same].priority = max(requests[same].priority, request.priority)
+    requests[same].time = min(requests[same].time, request.time)
+    return requests
   }
 
   /// Puts a slot, which is neither in a list nor in the heap, where it belongs.

@@ -21,7 +21,7 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
   package typealias Outcome = WorkOutcome
 
   /// A key to work on now; ``WorkQueue/finish(_:_:now:chance:)`` ends the work.
-  package struct Taken: Hashable, Sendable {
+  package struct WorkItem: Hashable, Sendable {
     package let key: Key
     package let priority: Priority
     /// The time since the key became ready, or was added while it ran.
@@ -58,9 +58,9 @@ package struct WorkQueue<Key: Hashable & Sendable>: Sendable {
 
   /// Takes the next key, which is then running; nil if none is ready.
   @specialized(where Key == String)
-  package mutating func take(now: Duration) -> Taken? {
+  package mutating func take(now: Duration) -> WorkItem? {
     guard let run = slots.take(now: now), let key = names[run.slot] else { return nil }
-    return Taken(key: key, priority: run.priority, waited: run.waited, failures: run.failures)
+    return WorkItem(key: key, priority: run.priority, waited: run.waited, failures: run.failures)
   }
 
   /// Ends the work on a key. Does nothing if the key is not running.

@@ -16,7 +16,7 @@ extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomR
 }
 
 /// Stores the secrets that must not appear in messages about one provider.
-final class SecretKeeper: Sendable {
+final class SecretStore: Sendable {
   private let known = Mutex(KnownSecrets())
 
   /// Hides the texts for as long as the process runs.

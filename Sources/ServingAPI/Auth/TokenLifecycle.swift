@@ -15,7 +15,7 @@ struct TokenLifecycle {
     var followsRefusal = false
   }
 
-  enum Advice: Equatable {
+  enum Action: Equatable {
     case use(Secret)
     /// Use this token, and request its successor: no other caller does.
     case replaceEarly(Secret)
@@ -27,34 +27,34 @@ struct TokenLifecycle {
     case fail(TokenFailure)
   }
 
-  private enum Flight { case none, early, needed }
+  private enum PendingRequest { case none, early, needed }
 
   private var token: Token?
-  private var flight = Flight.none
+  private var pending = PendingRequest.none
   /// The earliest time of the next early replacement.
   private var earlyAgain = Duration.zero
   private var failure: (cause: TokenFailure, until: Duration)?
   private var failures = 0
   private var wasRefused = false
 
-  var isUnderWay: Bool { flight != .none }
+  var isInProgress: Bool { pending != .none }
 
-  mutating func ask(at now: Duration) -> Advice {
+  mutating func ask(at now: Duration) -> Action {
     if let token, isUsable(token, at: now) {
-      guard flight == .none, isStale(token, at: now), now >= earlyAgain else { return .use(token.secret) }
-      flight = .early
+      guard pending == .none, isStale(token, at: now), now >= earlyAgain else { return .use(token.secret) }
+      pending = .early
       return .replaceEarly(token.secret)
     }
-    guard flight == .none else { return .wait }
+    guard pending == .none else { return .wait }
     if let failure, now < failure.until { return .fail(failure.cause) }
-    flight = .needed
+    pending = .needed
     return .fetch
   }
 
   mutating func obtained(_ secret: Secret, lifetime: Duration?, since: Duration) {
     token = Token(secret: secret, since: since, lifetime: lifetime, followsRefusal: wasRefused)
     wasRefused = false
-    flight = .none
+    pending = .none
     failure = nil
     failures = 0
     earlyAgain = .zero
@@ -62,18 +62,18 @@ struct TokenLifecycle {
 
   /// Records that the request failed. The current token stays in use.
   mutating func failed(_ cause: TokenFailure, at now: Duration) {
-    if flight == .early {
+    if pending == .early {
       earlyAgain = now + Self.earlyPause
     } else {
       failures += 1
       let pause = max(.seconds(min(10, failures)), min(cause.error.retryAfter ?? .zero, .seconds(60)))
       failure = (cause, now + pause)
     }
-    flight = .none
+    pending = .none
   }
 
   /// Records that the requesting caller was canceled, which says nothing about the next one.
-  mutating func abandoned() { flight = .none }
+  mutating func abandoned() { pending = .none }
 
   /// Records that the server refused the token.
   ///

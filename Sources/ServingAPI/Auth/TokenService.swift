@@ -10,7 +10,7 @@ struct TokenService: Sendable {
   let transport: Transport
   let timing: Timing
   let readFile: @Sendable (String) throws(TargetError) -> String?
-  let secrets: SecretKeeper
+  let secrets: SecretStore
 
   struct IssuedToken {
     let response: TokenResponse

@@ -11,7 +11,7 @@ package final class TokenSource: Sendable {
   private let retryPolicy: RetryPolicy
   private let timing: Timing
   private let state: Mutex<State>
-  let secrets = SecretKeeper()
+  let secrets = SecretStore()
 
   private struct State {
     var lifecycle = TokenLifecycle()
@@ -45,7 +45,7 @@ package final class TokenSource: Sendable {
       switch state.withLock({ $0.lifecycle.ask(at: timing.elapsed()) }) {
       case .use(let token): return token
       case .fail(let failure): throw failure
-      case .wait: await flightEnd()
+      case .wait: await requestEnd()
       case .fetch: return try await fetch(retryPolicy, Self.timeouts)
       case .replaceEarly(let token):
         do {
@@ -127,7 +127,7 @@ package final class TokenSource: Sendable {
   }
 
   /// Returns when the request in flight has ended, or the task is canceled.
-  private func flightEnd() async {
+  private func requestEnd() async {
     let waiter = state.withLock { state in
       state.lastWaiter += 1
       return state.lastWaiter
@@ -135,7 +135,7 @@ package final class TokenSource: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let waits = state.withLock { state in
-          guard state.lifecycle.isUnderWay, !Task.isCancelled else { return false }
+          guard state.lifecycle.isInProgress, !Task.isCancelled else { return false }
           state.waiting[waiter] = continuation
           return true
         }
@@ -149,7 +149,7 @@ package final class TokenSource: Sendable {
 
 extension Credentials {
   /// Registers the texts that no message may repeat.
-  fileprivate func keepSecrets(_ secrets: SecretKeeper) {
+  fileprivate func keepSecrets(_ secrets: SecretStore) {
     switch proof {
     case .token(let token): secrets.keep(token.text)
     case .client(_, let secret): secrets.keep(secret.text)

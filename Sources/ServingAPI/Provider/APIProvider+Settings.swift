@@ -45,27 +45,27 @@ extension APIProvider {
 
 /// The token's owner, queried once: needed for the grant that callers must not remove from themselves.
 final class CallerIdentity: Sendable {
-  private enum Knowledge {
+  private enum State {
     case nothing
     /// The server responded, possibly without naming the owner.
     case answered(Principal?)
   }
 
-  private let knowledge = Mutex(Knowledge.nothing)
+  private let state = Mutex(State.nothing)
 
   /// - Returns: nil if the provider does not say, which is not a failure.
   /// - Throws: only `CancellationError`.
   func principal(by client: ServingClient) async throws -> Principal? {
-    if case .answered(let principal) = knowledge.withLock({ $0 }) { return principal }
+    if case .answered(let principal) = state.withLock({ $0 }) { return principal }
     do {
       let identity = try await client.object(APICall("GET", "/api/2.0/preview/scim/v2/Me"), as: WireIdentity.self)
       let principal = identity.principal
-      knowledge.withLock { $0 = .answered(principal) }
+      state.withLock { $0 = .answered(principal) }
       return principal
     } catch let error as ServingError {
       // A retry gets the same response for these; any other failure may be transient.
       if [.notFound, .permissionDenied, .unimplemented, .invalid].contains(error.kind) {
-        knowledge.withLock { $0 = .answered(nil) }
+        state.withLock { $0 = .answered(nil) }
       }
       return nil
     }

@@ -94,7 +94,7 @@ struct EndpointCalls: Sendable {
 
 /// The metadata that databricks-sdk requests from a host first, without a token (serving-api.md 1.6); without a
 /// response it prints a warning for each client. There is no OIDC here, so no address is given for it. `served_by`
-/// tells Setpoint's own commands that this is a plane (`PlaneMark` in ServingAPI).
+/// tells Setpoint's own commands that this is a plane (`PlaneIdentification` in ServingAPI).
 struct HostMetadataCalls: Sendable {
   /// The data directory's id.
   let planeID: String

@@ -76,7 +76,7 @@ struct ErrorMiddleware: RouterMiddleware {
 }
 
 /// Admits only requests with the plane's token: `Bearer TOKEN`, or `Basic` with the user `token`.
-struct TokenCheck: RouterMiddleware {
+struct TokenMiddleware: RouterMiddleware {
   typealias Context = PlaneContext
 
   let token: AccessTokenDigest

@@ -20,7 +20,7 @@ struct EndpointMachine: Sendable {
   }
 
   /// The facts passed with every event.
-  struct Moment {
+  struct EventContext {
     /// Relative to any fixed moment.
     let now: Duration
     /// Milliseconds since 1970.
@@ -58,60 +58,62 @@ struct EndpointMachine: Sendable {
   /// Accepts a config. Its version must be ``EndpointRecord/nextVersion``.
   ///
   /// - Throws: ``APIError`` (409) during another update.
-  mutating func put(_ config: PlaneConfig, _ moment: Moment) throws(APIError) -> [Action] {
+  mutating func put(_ config: PlaneConfig, _ context: EventContext) throws(APIError) -> [Action] {
     guard record.update.target == nil else { throw .updating(record.name) }
     record.update = .inProgress(config)
     record.nextVersion = config.version + 1
-    record.updated = moment.wall
+    record.updated = context.wall
     // A user may resend a failed config; what serves keeps its record, so that a crash loop still backs off.
     let serving = Set((record.active?.entities ?? []).map(\.launch.key))
     crashes = crashes.filter { serving.contains($0.key) }
-    return [.save] + settle(moment)
+    return [.save] + settle(context)
   }
 
   /// Adds and removes tags; this creates no config version.
-  mutating func changeTags(add: [String: String], delete: [String], _ moment: Moment) -> [Action] {
+  mutating func changeTags(add: [String: String], delete: [String], _ context: EventContext) -> [Action] {
     for key in delete { record.tags[key] = nil }
     record.tags.merge(add) { $1 }
-    record.updated = moment.wall
+    record.updated = context.wall
     return [.save]
   }
 
   /// Adds a replica that was found alive after a restart of the plane.
-  mutating func adopt(_ replica: Replica, _ moment: Moment) {
+  mutating func adopt(_ replica: Replica, _ context: EventContext) {
     replicas[replica.id] = replica
-    if replica.state == .ready { readySince[replica.id] = moment.now }
+    if replica.state == .ready { readySince[replica.id] = context.now }
   }
 
   /// Records a replica's progress. Unknown replicas are ignored, and so is late progress of one that is leaving.
-  mutating func replica(_ id: String, became state: ReplicaState, _ moment: Moment) -> [Action] {
+  mutating func replica(_ id: String, became state: ReplicaState, _ context: EventContext) -> [Action] {
     guard var replica = replicas[id] else { return [] }
     if replica.state.isLeaving && !state.isOver && state != .stopping { return [] }
     replica.state = state
     replicas[id] = replica
     if state == .ready {
-      readySince[id] = moment.now
-      lastWell[replica.launch] = moment.now
+      readySince[id] = context.now
+      lastWell[replica.launch] = context.now
     }
-    return settle(moment)
+    return settle(context)
   }
 
   /// Records that a replica ended by itself.
   ///
   /// - Parameter chance: a number in 0..<1; spreads the restarts.
-  mutating func replica(_ id: String, failed failure: ReplicaFailure, chance: Double, _ moment: Moment) -> [Action] {
+  mutating func replica(_ id: String, failed failure: ReplicaFailure, chance: Double, _ context: EventContext)
+    -> [Action]
+  {
     guard let replica = replicas[id] else { return [] }
     // A replica that fails after it was told to stop is simply gone.
-    guard !replica.state.isLeaving else { return self.replica(id, became: .stopped, moment) }
-    let readyFor = readySince[id].map { moment.now - $0 }
+    guard !replica.state.isLeaving else { return self.replica(id, became: .stopped, context) }
+    let readyFor = readySince[id].map { context.now - $0 }
     crashes[replica.launch] = CrashRecord(
       after: crashes[replica.launch], cause: failure.description,
-      isPermanent: readyFor == nil && !failure.isWorthRepeating, readyFor: readyFor, chance: chance, now: moment.now)
-    return self.replica(id, became: .failed(cause: failure.description), moment)
+      isPermanent: readyFor == nil && !failure.isWorthRepeating, readyFor: readyFor, chance: chance, now: context.now)
+    return self.replica(id, became: .failed(cause: failure.description), context)
   }
 
   /// Reacts to elapsed time or to freed GPUs. Replicas that were told to stop and still run are told again.
-  mutating func look(_ moment: Moment) -> [Action] {
+  mutating func tick(_ context: EventContext) -> [Action] {
     let again: [Action] = replicas.values.sorted { $0.id < $1.id }.compactMap { replica in
       switch replica.state {
       case .draining: .drain(id: replica.id)
@@ -119,7 +121,7 @@ struct EndpointMachine: Sendable {
       case .pending, .starting, .loading, .ready, .stopped, .failed: nil
       }
     }
-    return settle(moment) + again
+    return settle(context) + again
   }
 
   /// Whether a check is due: for elapsed time, for missing GPUs, or for a replica that is leaving.
@@ -129,24 +131,24 @@ struct EndpointMachine: Sendable {
 
   // MARK: Deciding
 
-  private mutating func settle(_ moment: Moment) -> [Action] {
+  private mutating func settle(_ context: EventContext) -> [Action] {
     var actions: [Action] = []
     var stops: [Action] = []
-    var room = moment.room
+    var room = context.room
     // Each round performs at most one switch of the config, of which there are at most two: the bound is only a
     // safeguard.
     for _ in 0..<4 {
       let plan = planner.plan(
-        serving: replicaSet(record.active, moment), target: replicaSet(record.update.target, moment),
-        replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: moment.freeing, crashes: crashes,
-        now: moment.now)
+        serving: replicaSet(record.active, context), target: replicaSet(record.update.target, context),
+        replicas: replicas.values.sorted { $0.id < $1.id }, room: room, freeing: context.freeing, crashes: crashes,
+        now: context.now)
       lookAgainAt = plan.lookAgainAt
       withoutRoom = plan.withoutRoom
       var turned = false
       for step in plan.steps {
         switch step {
         case .start(let launch):
-          actions += start(launch, moment, &room)
+          actions += start(launch, context, &room)
         case .drain(let id):
           replicas[id]?.state = .draining
           stops.append(.drain(id: id))
@@ -168,7 +170,7 @@ struct EndpointMachine: Sendable {
         }
       }
       guard turned else { break }
-      record.updated = moment.wall
+      record.updated = context.wall
       if !actions.contains(.save) { actions.append(.save) }
     }
     if routing != published {
@@ -178,11 +180,11 @@ struct EndpointMachine: Sendable {
     return actions + stops
   }
 
-  private mutating func start(_ key: String, _ moment: Moment, _ room: inout Int?) -> [Action] {
+  private mutating func start(_ key: String, _ context: EventContext, _ room: inout Int?) -> [Action] {
     for config in [record.update.target, record.active].compactMap({ $0 }) {
       guard let entity = config.entities.first(where: { $0.launch.key == key }) else { continue }
-      let id = moment.newID()
-      let places = moment.places(entity.workloadType)
+      let id = context.newID()
+      let places = context.places(entity.workloadType)
       room = room.map { $0 - places }
       replicas[id] = Replica(id: id, launch: key, state: .pending, places: places)
       return [.start(id: id, launch: entity.launch, configVersion: config.version)]
@@ -190,13 +192,13 @@ struct EndpointMachine: Sendable {
     return []
   }
 
-  private func replicaSet(_ config: PlaneConfig?, _ moment: Moment) -> ReplicaSet? {
+  private func replicaSet(_ config: PlaneConfig?, _ context: EventContext) -> ReplicaSet? {
     config.map { config in
       ReplicaSet(
         version: Int(config.version),
         entities: config.entities.map {
           EntityReplicas(
-            entity: $0.name, launch: $0.launch.key, count: $0.replicas, places: moment.places($0.workloadType))
+            entity: $0.name, launch: $0.launch.key, count: $0.replicas, places: context.places($0.workloadType))
         })
     }
   }

@@ -50,7 +50,7 @@ extension ServingEndpoints {
   }
 
   /// The current time and GPUs, for an endpoint's machine.
-  func moment(for machine: EndpointMachine?) -> EndpointMachine.Moment {
+  func context(for machine: EndpointMachine?) -> EndpointMachine.EventContext {
     let accelerators = launcher.accelerators
     let alive = records.values.filter { $0.ended == nil }
     let used = Set(alive.flatMap(\.devices)).count
@@ -58,7 +58,7 @@ extension ServingEndpoints {
       record.endpoint != machine?.record.id
         && machines[record.endpoint]?.replicas[record.id]?.state.isLeaving ?? true
     }
-    return EndpointMachine.Moment(
+    return EndpointMachine.EventContext(
       now: clock.now - origin, wall: wallClock(),
       room: accelerators.gpus.isEmpty ? nil : max(0, accelerators.gpus.count - used),
       freeing: Set(others.flatMap(\.devices)).count, places: accelerators.places, newID: Self.randomHex)

@@ -22,7 +22,7 @@ extension ServingEndpoints {
       id: id, name: name, creator: settings.user, created: now, updated: now, description: request.description ?? "",
       tags: tags)
     var machine = EndpointMachine(record, planner: settings.planner)
-    let actions = try config.map { config throws(APIError) in try machine.put(config, moment(for: machine)) } ?? []
+    let actions = try config.map { config throws(APIError) in try machine.put(config, context(for: machine)) } ?? []
     if let damage = damaged[name] {
       // Only now is its name free for the new one.
       do { try await BlockingWork.brief.run { [store] in try store.deleteEndpoint(damage.id) } } catch {
@@ -57,7 +57,7 @@ extension ServingEndpoints {
     // Before anything else is checked: a config that cannot be accepted now needs no validation.
     if machine.record.update.target != nil { throw .updating(name) }
     let config = try await read(wire, configVersion: machine.record.nextVersion, now: wallClock())
-    let actions = try machine.put(config, moment(for: machine))
+    let actions = try machine.put(config, context(for: machine))
     try await store(machine.record)
     machines[machine.record.id] = machine
     await perform(actions, for: machine.record.id)
@@ -71,7 +71,7 @@ extension ServingEndpoints {
     let added = try Self.tags(patch.addTags)
     return try await changes.run { () async throws(APIError) in
       var machine = try machine(name)
-      _ = machine.changeTags(add: added, delete: patch.deleteTags, moment(for: machine))
+      _ = machine.changeTags(add: added, delete: patch.deleteTags, context(for: machine))
       try await store(machine.record)
       machines[machine.record.id] = machine
       return WireTags(tags: WireTag.list(machine.record.tags))

@@ -132,9 +132,9 @@ extension ServingEndpoints {
     }
     await keep(record)
     await prune(record.endpoint)
-    await act(on: record.endpoint) { machine, moment in
-      guard let failure = record.failure else { return machine.replica(id, became: .stopped, moment) }
-      return machine.replica(id, failed: failure, chance: Double.random(in: 0..<1), moment)
+    await act(on: record.endpoint) { machine, context in
+      guard let failure = record.failure else { return machine.replica(id, became: .stopped, context) }
+      return machine.replica(id, failed: failure, chance: Double.random(in: 0..<1), context)
     }
   }
 
@@ -146,9 +146,9 @@ extension ServingEndpoints {
     case .adopt(let record):
       await keep(record)
       let state: ReplicaState = record.wasReady ? .ready : .starting
-      let moment = moment(for: machines[record.endpoint])
+      let context = context(for: machines[record.endpoint])
       machines[record.endpoint]?.adopt(
-        Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), moment)
+        Replica(id: record.id, launch: record.launch.key, state: state, places: record.devices.count), context)
       run(record, await version(of: record.launch), start: nil)
       log.info("replica adopted", metadata: ["endpoint": "\(nameOf(record))", "replica": "\(record.id)"])
     case .leaving(let record):

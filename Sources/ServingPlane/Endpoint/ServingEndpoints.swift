@@ -99,7 +99,7 @@ actor ServingEndpoints {
       }
       found = []
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
-      for id in machines.keys.sorted() { await act(on: id) { $0.look($1) } }
+      for id in machines.keys.sorted() { await act(on: id) { $0.tick($1) } }
     }
   }
 
@@ -128,11 +128,11 @@ actor ServingEndpoints {
   }
 
   /// Checks what waits for time or GPUs, and replicas that were told to stop. Called periodically.
-  func look() async {
+  func tick() async {
     await changes.run {
       guard !isStopping else { return }
       let now = clock.now - origin
-      for (id, machine) in machines where machine.isDue(now: now) { await act(on: id) { $0.look($1) } }
+      for (id, machine) in machines where machine.isDue(now: now) { await act(on: id) { $0.tick($1) } }
       for (id, record) in records where record.ended == nil && machines[record.endpoint] == nil {
         supervisor.stop(id, .drain(settings.deletionGrace))
       }
@@ -193,9 +193,11 @@ actor ServingEndpoints {
 
   // MARK: Acting
 
-  func act(on id: String, _ event: (inout EndpointMachine, EndpointMachine.Moment) -> [EndpointMachine.Action]) async {
+  func act(on id: String, _ event: (inout EndpointMachine, EndpointMachine.EventContext) -> [EndpointMachine.Action])
+    async
+  {
     guard var machine = machines[id], !isStopping else { return }
-    let actions = event(&machine, moment(for: machine))
+    let actions = event(&machine, context(for: machine))
     if actions.contains(.save) {
       do { try await write(machine.record) } catch {
         log.error(

@@ -21,8 +21,8 @@ import Testing
     let (well, ill, head) = try await harness.run { [harness] url, _ in
       let well = try await harness.send("GET", url + path)
       harness.state.withLock {
-        $0.health = ListenerCalls.Probe(isWell: false, "no run has ended for 15 minutes")
-        $0.readiness = ListenerCalls.Probe(isWell: false, "the source has not been read yet")
+        $0.health = ListenerCalls.Probe(isHealthy: false, "no run has ended for 15 minutes")
+        $0.readiness = ListenerCalls.Probe(isHealthy: false, "the source has not been read yet")
       }
       return (well, try await harness.send("GET", url + path), try await harness.send("HEAD", url + path))
     }
@@ -166,7 +166,7 @@ import Testing
       ("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/hooks/git"), ("GET", "/nothing"), ("HEAD", "/status"),
     ]
     let answers = try await harness.run { [harness] url, _ in
-      var answers: [ListenerHarness.Answer] = []
+      var answers: [ListenerHarness.ClientResponse] = []
       for (method, path) in paths {
         let signed = headers + [HTTPField("X-Hub-Signature-256", "sha256=good")]
         answers.append(

@@ -8,7 +8,7 @@ import Synchronization
 
 /// A listener on a free port, a record of what it was asked to do, and a client for it.
 final class ListenerHarness: Sendable {
-  struct Answer: Sendable {
+  struct ClientResponse: Sendable {
     let status: Int
     let headers: HTTPHeaders
     let text: String
@@ -20,8 +20,8 @@ final class ListenerHarness: Sendable {
 
   /// What the controller behind the listener reports and was told.
   struct State: Sendable {
-    var health = ListenerCalls.Probe(isWell: true, "ok")
-    var readiness = ListenerCalls.Probe(isWell: true, "active")
+    var health = ListenerCalls.Probe(isHealthy: true, "ok")
+    var readiness = ListenerCalls.Probe(isHealthy: true, "active")
     var asked: [String] = []
     var hooks: [ListenerCalls.WebhookRequest] = []
   }
@@ -98,11 +98,12 @@ final class ListenerHarness: Sendable {
 
   func send(
     _ method: String, _ url: String, headers: [HTTPField] = [], body: [UInt8]? = nil
-  ) async throws -> Answer {
+  ) async throws -> ClientResponse {
     let request = HTTPRequest(method: method, url: url, headers: headers, body: body, timeouts: .standard)
     let response = try await client.execute(request)
     let bytes = try await response.body.collect()
-    return Answer(status: response.status, headers: response.headers, text: String(decoding: bytes, as: UTF8.self))
+    return ClientResponse(
+      status: response.status, headers: response.headers, text: String(decoding: bytes, as: UTF8.self))
   }
 
   static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

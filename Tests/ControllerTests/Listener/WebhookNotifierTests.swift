@@ -15,7 +15,7 @@ import Testing
 
 /// A receiver of webhooks on a free port that answers as configured, and finally with 200.
 private final class Receiver: Sendable {
-  struct Answer: Sendable {
+  struct ScriptedResponse: Sendable {
     var status: HTTPTypes.HTTPResponse.Status
     var headers: HTTPFields = [:]
     var body = ""
@@ -27,13 +27,13 @@ private final class Receiver: Sendable {
     let body: JSONValue
   }
 
-  private let answers: Mutex<[Answer]>
+  private let answers: Mutex<[ScriptedResponse]>
   private let received = Mutex<[Received]>([])
   /// One element per request.
   let arrivals: AsyncStream<Void>
   private let arrive: AsyncStream<Void>.Continuation
 
-  init(_ answers: [Answer]) {
+  init(_ answers: [ScriptedResponse]) {
     self.answers = Mutex(answers)
     (arrivals, arrive) = AsyncStream.makeStream()
   }
@@ -49,7 +49,7 @@ private final class Receiver: Sendable {
       $0.append(Received(path: request.uri.string, type: request.headers[.contentType], body: body))
     }
     arrive.yield()
-    let answer = answers.withLock { $0.isEmpty ? Answer(status: .ok) : $0.removeFirst() }
+    let answer = answers.withLock { $0.isEmpty ? ScriptedResponse(status: .ok) : $0.removeFirst() }
     return Response(
       status: answer.status, headers: answer.headers, body: ResponseBody(byteBuffer: ByteBuffer(string: answer.body)))
   }

@@ -39,10 +39,10 @@ import Testing
   }
 
   @Test func `a replaced secret takes effect at once, and an unreadable one admits nobody`() {
-    struct Gone: Error {}
+    struct NotFound: Error {}
     let secret = Mutex<String?>("first")
     let receiver = WebhookReceiver(secret: {
-      guard let text = secret.withLock({ $0 }) else { throw Gone() }
+      guard let text = secret.withLock({ $0 }) else { throw NotFound() }
       return Array(text.utf8)
     })
     #expect(isAccepted(receiver.answer(to: hook("1", secret: "first"))))

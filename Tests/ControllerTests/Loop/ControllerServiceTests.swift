@@ -31,7 +31,7 @@ import Testing
   }
 
   /// Records the states that a controller reports.
-  private final class Standings: Sendable {
+  private final class ReportedStates: Sendable {
     private let said = Mutex<[ControllerService.Leadership]>([])
     var all: [ControllerService.Leadership] { said.withLock { $0 } }
     func append(_ standing: ControllerService.Leadership) { said.withLock { $0.append(standing) } }
@@ -106,7 +106,7 @@ import Testing
     let (environment, source, lease) = (try environment(), WakingSource(), TestLease())
     lease.take()
     source.set(version: "1")
-    let standings = Standings()
+    let standings = ReportedStates()
     try await run(lease, source, environment, standing: { standings.append($0) }) { _ in
       try await eventually("it stands by") { !standings.all.isEmpty }
     }

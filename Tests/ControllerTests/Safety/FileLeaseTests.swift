@@ -126,18 +126,18 @@ import Testing
   }
 
   @Test func `an observer is told whether a process holds the lease, and does not take it`() async throws {
-    #expect(lease().holding() == .unknown, "there is no file, and none is created")
+    #expect(lease().status() == .unknown, "there is no file, and none is created")
     #expect(try scratch.names.isEmpty)
     var one: FileLease? = lease()
     #expect(try await one?.acquire() == true)
-    #expect(lease().holding() == .held(by: await one?.holder))
+    #expect(lease().status() == .held(by: await one?.holder))
     // As the kernel does when a process is killed: nothing more is written.
     one = nil
-    #expect(lease().holding() == .free)
+    #expect(lease().status() == .free)
     let two = lease()
     #expect(try await two.acquire())
     await two.release()
-    #expect(lease().holding() == .free, "also after its release")
+    #expect(lease().status() == .free, "also after its release")
   }
 
   @Test func `a lease that another machine held last is not reported as free`() async throws {
@@ -147,7 +147,7 @@ import Testing
     one = nil
     try "pid 7 on another.example.com since 2026-01-01T00:00:00Z\n".write(
       toFile: path, atomically: false, encoding: .utf8)
-    #expect(lease().holding() == .unknown)
+    #expect(lease().status() == .unknown)
   }
 
   @Test func `an observer does not keep anybody from the lease`() async throws {
@@ -156,7 +156,7 @@ import Testing
     await one.release()
     let looking = open(one.path, O_RDONLY | O_CLOEXEC)
     #expect(flock(looking, LOCK_SH | LOCK_NB) == 0)
-    #expect(lease().holding() == .free, "two may observe at the same time")
+    #expect(lease().status() == .free, "two may observe at the same time")
     #expect(try await !lease().acquire(), "it is retried a moment later")
     close(looking)
     #expect(try await one.acquire())

@@ -143,8 +143,8 @@ import Testing
     #expect(unlocked.commit == second && unlocked.problem == nil)
     let third = try await fixture.commit(["fleet/a.yaml": manifestText("a", version: 9)])
     try fixture.folder.remove(repository + "/objects")
-    let mended = try await fixture.source().read()
-    #expect(mended.commit == third && mended.problem == nil)
+    let repaired = try await fixture.source().read()
+    #expect(repaired.commit == third && repaired.problem == nil)
     // An interrupted creation of the store is not an obstacle either.
     try fixture.folder.remove(repository)
     try fixture.folder.write("rubbish", repository + "/HEAD")

@@ -2,7 +2,7 @@ import Scheduling
 
 /// What ``WorkQueue`` guarantees, in the simplest form: a table with linear search. Keys are small numbers.
 struct WorkQueueModel {
-  struct Wish {
+  struct Request {
     var priority: WorkPriority
     var time: Duration
     var isUrgent: Bool
@@ -17,7 +17,7 @@ struct WorkQueueModel {
     /// Queued: its position is determined by when it became ready with its priority, then by the order of the events.
     var moment = Duration.zero
     var order = 0
-    var meanwhile: [Wish] = []
+    var meanwhile: [Request] = []
     var failures = 0
     var backoffEnd = Duration.zero
     var earliest = Duration.zero
@@ -35,23 +35,23 @@ struct WorkQueueModel {
 
   mutating func add(_ key: Int, _ priority: WorkPriority, after: Duration) {
     let isUrgent = priority >= .edit && after == .zero
-    let wish = Wish(priority: priority, time: now + after, isUrgent: isUrgent)
+    let request = Request(priority: priority, time: now + after, isUrgent: isUrgent)
     if rows[key].isRunning {
-      rows[key].meanwhile.append(wish)
+      rows[key].meanwhile.append(request)
     } else {
-      merge(key, wish)
+      merge(key, request)
     }
   }
 
-  private mutating func merge(_ key: Int, _ wish: Wish) {
+  private mutating func merge(_ key: Int, _ request: Request) {
     events += 1
     var row = rows[key]
-    let time = max(wish.time, row.earliest, wish.isUrgent ? .zero : row.backoffEnd)
-    let rises = !row.isQueued || wish.priority > row.priority
+    let time = max(request.time, row.earliest, request.isUrgent ? .zero : row.backoffEnd)
+    let rises = !row.isQueued || request.priority > row.priority
     let isSooner = !row.isQueued || (row.time > now && time < row.time)
     row.time = row.isQueued ? min(row.time, time) : time
     row.isQueued = true
-    if rises { row.priority = wish.priority }
+    if rises { row.priority = request.priority }
     if rises || isSooner { (row.moment, row.order) = (max(row.time, now), events) }
     rows[key] = row
   }
@@ -88,12 +88,12 @@ struct WorkQueueModel {
     case .done: succeed(key)
     case .again(let after, let priority):
       succeed(key)
-      merge(key, Wish(priority: priority, time: now + after, isUrgent: false))
+      merge(key, Request(priority: priority, time: now + after, isUrgent: false))
     case .failed: fail(key, atLeast: .zero, chance)
     case .failedFor(let wait): fail(key, atLeast: wait, chance)
     case .terminal: (rows[key].backoffEnd, rows[key].earliest) = (.zero, .zero)
     }
-    for wish in meanwhile { merge(key, wish) }
+    for request in meanwhile { merge(key, request) }
   }
 
   private mutating func succeed(_ key: Int) {
@@ -107,6 +107,6 @@ struct WorkQueueModel {
       + (backoff.pause(asked: wait, chance: chance)
         ?? backoff.delay(afterFailures: rows[key].failures, chance: chance))
     rows[key].earliest = now + wait
-    merge(key, Wish(priority: rows[key].priority, time: now, isUrgent: false))
+    merge(key, Request(priority: rows[key].priority, time: now, isUrgent: false))
   }
 }

@@ -13,7 +13,7 @@ private final class Harness {
     queue.add(key, priority: priority, after: .seconds(seconds), now: now)
   }
 
-  func take() -> WorkQueue<String>.Taken? { queue.take(now: now) }
+  func take() -> WorkQueue<String>.WorkItem? { queue.take(now: now) }
 
   func takeKey() -> String? { take()?.key }
 

@@ -23,14 +23,14 @@ import Testing
     var environment = ["DATABRICKS_HOST": OAuthHarness.host, "DATABRICKS_OIDC_TOKEN": OAuthDouble.identity]
     environment["DATABRICKS_CLIENT_ID"] = client
     try await (try harness.client(environment)).ask()
-    let purchase = try #require(harness.purchases.first)
+    let tokenRequest = try #require(harness.tokenRequests.first)
     var form = [
       "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "scope": "all-apis",
       "subject_token": OAuthDouble.identity, "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
     ]
     form["client_id"] = expected
-    #expect(OAuthDouble.form(purchase) == form)
-    #expect(HTTPHeaders(purchase.headers)["Authorization"] == nil)
+    #expect(OAuthDouble.form(tokenRequest) == form)
+    #expect(HTTPHeaders(tokenRequest.headers)["Authorization"] == nil)
   }
 
   @Test func `a token file is read again for each exchange`() async throws {
@@ -46,7 +46,7 @@ import Testing
     harness.files["/run/token"] = OAuthDouble.identity
     harness.timing.advance(by: .seconds(2))
     try await client.ask()
-    #expect(harness.purchases.count == 3)
+    #expect(harness.tokenRequests.count == 3)
   }
 
   @Test(arguments: [(nil, "file not found"), (" \n", "the file is empty")])
@@ -58,7 +58,7 @@ import Testing
     #expect(error?.call == "read /run/token")
     #expect(error?.serverMessage.contains(words) == true)
     #expect(error?.advice?.contains("environment DATABRICKS_OIDC_TOKEN_FILEPATH") == true)
-    #expect(harness.purchases.isEmpty)
+    #expect(harness.tokenRequests.isEmpty)
   }
 
   @Test(arguments: [
@@ -86,7 +86,7 @@ import Testing
     #expect(question.url.hasPrefix("https://identity.example.com/t?v=2&audience="))
     #expect(
       question.url.hasSuffix("=" + audience.replacing(":", with: "%3A").replacing("/", with: "%2F")), "\(question.url)")
-    #expect(OAuthDouble.form(try #require(harness.purchases.first))["client_id"] == "sp-1")
+    #expect(OAuthDouble.form(try #require(harness.tokenRequests.first))["client_id"] == "sp-1")
   }
 
   @Test func `a job that may not request an identity token is told what it needs`() async throws {

@@ -19,7 +19,7 @@ struct OAuthHarness: Sendable {
   let files = Files()
 
   init(
-    timing: TestTiming = TestTiming(), _ answers: [ScriptedTransport.Answer] = [.json(["done": true])],
+    timing: TestTiming = TestTiming(), _ answers: [ScriptedTransport.ScriptedResponse] = [.json(["done": true])],
     change: (inout OAuthDouble.Behaviors) -> Void = { _ in }
   ) {
     var behaviors = OAuthDouble.Behaviors()
@@ -44,7 +44,7 @@ struct OAuthHarness: Sendable {
   }
 
   /// The token requests, without those for documents and identities.
-  var purchases: [HTTPRequest] { oauth.requests.filter { $0.method == "POST" } }
+  var tokenRequests: [HTTPRequest] { oauth.requests.filter { $0.method == "POST" } }
 }
 
 /// Files that change while a program runs.

@@ -12,10 +12,10 @@ import Testing
     for _ in 0..<3 { try await client.ask() }
     #expect(harness.oauth.sold == 1)
     #expect(harness.workspace.requests.count == 3)
-    let purchase = try #require(harness.purchases.first)
-    #expect(purchase.url == "https://workspace.example.com/oidc/v1/token")
-    #expect(OAuthDouble.form(purchase) == ["grant_type": "client_credentials", "scope": "all-apis"])
-    let headers = HTTPHeaders(purchase.headers)
+    let tokenRequest = try #require(harness.tokenRequests.first)
+    #expect(tokenRequest.url == "https://workspace.example.com/oidc/v1/token")
+    #expect(OAuthDouble.form(tokenRequest) == ["grant_type": "client_credentials", "scope": "all-apis"])
+    let headers = HTTPHeaders(tokenRequest.headers)
     #expect(headers["Content-Type"] == "application/x-www-form-urlencoded")
     #expect(headers["User-Agent"] == "setpoint/1 auth/oauth-m2m")
   }
@@ -71,21 +71,23 @@ import Testing
   struct Age: CustomTestStringConvertible {
     let lifetime: Int
     let age: Double
-    let purchases: Int
+    let tokenRequests: Int
     let isNew: Bool
     var testDescription: String { "\(age) s of \(lifetime) s" }
   }
 
   @Test(arguments: [
     // One hour: the token is refreshed in its last 20 minutes, and not used in its last 40 seconds.
-    Age(lifetime: 3600, age: 2399, purchases: 1, isNew: false),
-    Age(lifetime: 3600, age: 2401, purchases: 2, isNew: true),
+    Age(lifetime: 3600, age: 2399, tokenRequests: 1, isNew: false),
+    Age(lifetime: 3600, age: 2401, tokenRequests: 2, isNew: true),
     // Ten minutes: half of it.
-    Age(lifetime: 600, age: 299, purchases: 1, isNew: false), Age(lifetime: 600, age: 301, purchases: 2, isNew: true),
+    Age(lifetime: 600, age: 299, tokenRequests: 1, isNew: false),
+    Age(lifetime: 600, age: 301, tokenRequests: 2, isNew: true),
     // Seventy seconds, and five: refresh after half of them, and then no call uses the old one.
-    Age(lifetime: 70, age: 34, purchases: 1, isNew: false), Age(lifetime: 70, age: 36, purchases: 2, isNew: true),
-    Age(lifetime: 5, age: 2, purchases: 1, isNew: false), Age(lifetime: 5, age: 3, purchases: 2, isNew: true),
-    Age(lifetime: 5, age: 500, purchases: 2, isNew: true),
+    Age(lifetime: 70, age: 34, tokenRequests: 1, isNew: false),
+    Age(lifetime: 70, age: 36, tokenRequests: 2, isNew: true),
+    Age(lifetime: 5, age: 2, tokenRequests: 1, isNew: false), Age(lifetime: 5, age: 3, tokenRequests: 2, isNew: true),
+    Age(lifetime: 5, age: 500, tokenRequests: 2, isNew: true),
   ])
   func `a token is refreshed before it expires`(item: Age) async throws {
     let harness = OAuthHarness { $0.lifetime = .seconds(item.lifetime) }
@@ -93,7 +95,7 @@ import Testing
     try await client.ask()
     harness.timing.advance(by: .seconds(item.age))
     try await client.ask()
-    #expect(harness.purchases.count == item.purchases)
+    #expect(harness.tokenRequests.count == item.tokenRequests)
   }
 
   @Test(arguments: [
@@ -110,19 +112,19 @@ import Testing
     harness.oauth.planTokenAnswers(Array(repeating: .error(503, "TEMPORARILY_UNAVAILABLE", "later"), count: 2))
     if isLetIn {
       for _ in 0..<3 { try await client.ask() }
-      #expect(harness.purchases.count == 2)
+      #expect(harness.tokenRequests.count == 2)
       harness.timing.advance(by: .seconds(61))
       for _ in 0..<3 { try await client.ask() }
-      #expect(harness.purchases.count == 3)
+      #expect(harness.tokenRequests.count == 3)
     } else {
       let error = await #expect(throws: ServingError.self) { try await client.ask() }
       #expect(error?.kind == .unavailable)
       // For a moment the others get the same error, and there is no second request.
       await #expect(throws: ServingError.self) { try await client.ask() }
-      #expect(harness.purchases.count == 2)
+      #expect(harness.tokenRequests.count == 2)
       harness.timing.advance(by: .seconds(2))
       await #expect(throws: ServingError.self) { try await client.ask() }
-      #expect(harness.purchases.count == 3)
+      #expect(harness.tokenRequests.count == 3)
       harness.timing.advance(by: .seconds(5))
       try await client.ask()
     }
@@ -145,16 +147,18 @@ import Testing
   }
 
   @Test(arguments: [
-    ScriptedTransport.Answer.error(503, "TEMPORARILY_UNAVAILABLE", "later"), .error(502, "BAD_GATEWAY", "later"),
+    ScriptedTransport.ScriptedResponse.error(503, "TEMPORARILY_UNAVAILABLE", "later"),
+    .error(502, "BAD_GATEWAY", "later"),
     .answer(status: 429, headers: [HTTPField("Retry-After", "7")]), .lost(),
     .failure(HTTPClientError(code: .connect, message: "refused", method: "POST", url: "")),
   ])
-  func `a token service that is briefly unavailable is retried`(answer: ScriptedTransport.Answer) async throws {
+  func `a token service that is briefly unavailable is retried`(answer: ScriptedTransport.ScriptedResponse) async throws
+  {
     let harness = OAuthHarness()
     harness.oauth.planTokenAnswers([answer, answer])
     try await (try harness.client()).ask("POST")
     #expect(harness.oauth.sold == 1)
-    #expect(harness.purchases.count == 3)
+    #expect(harness.tokenRequests.count == 3)
     #expect(harness.timing.pauses.count == 2)
     #expect(harness.workspace.requests.count == 1)
   }
@@ -165,7 +169,7 @@ import Testing
     let client = try harness.client()
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(harness.timing.elapsed <= .seconds(300) && harness.timing.elapsed > .seconds(280))
-    #expect(error?.attempts == harness.purchases.count)
+    #expect(error?.attempts == harness.tokenRequests.count)
     #expect(error?.status == nil)
     #expect(harness.workspace.requests.isEmpty)
   }
@@ -173,7 +177,7 @@ import Testing
   @Test(arguments: ["GET", "POST", "PUT", "DELETE"])
   func `a call of any method whose token is refused is retried once with another`(method: String) async throws {
     for refusal in [
-      ScriptedTransport.Answer.error(401, "UNAUTHENTICATED", "Invalid access token."),
+      ScriptedTransport.ScriptedResponse.error(401, "UNAUTHENTICATED", "Invalid access token."),
       .error(403, "403", "Invalid access token. [ReqId: 5]"),
       .error(403, "PERMISSION_DENIED", "Token is expiring within 30 seconds. (token expired)"),
     ] {
@@ -254,7 +258,7 @@ import Testing
     harness.timing.advance(by: .seconds(3600))
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.serverMessage.contains("now names https://other.example.com") == true)
-    #expect(harness.purchases.count == 2)
+    #expect(harness.tokenRequests.count == 2)
   }
 
   @Test(arguments: [-3600, -60, 0, 60, 3600])

@@ -141,7 +141,7 @@ struct PlaneClient: Sendable {
   let token: String
   let http = HTTPClient(configuration: HTTPClientConfiguration(proxy: .none))
 
-  struct Answer: Sendable {
+  struct ClientResponse: Sendable {
     let status: Int
     let json: JSONValue
     let text: String
@@ -153,13 +153,13 @@ struct PlaneClient: Sendable {
 
   func call(
     _ method: String, _ path: String, _ body: JSONValue? = nil, headers: [HTTPField]? = nil
-  ) async throws -> Answer {
+  ) async throws -> ClientResponse {
     let headers =
       headers ?? [HTTPField("Authorization", "Bearer " + token), HTTPField("Content-Type", "application/json")]
     let response = try await http.execute(
       HTTPRequest(method: method, url: url + path, headers: headers, body: body?.bytes()))
     let bytes = try await response.body.collect()
-    return Answer(
+    return ClientResponse(
       status: response.status, json: (try? JSONValue(parsing: bytes)) ?? .null,
       text: String(decoding: bytes, as: UTF8.self), headers: response.headers)
   }
@@ -173,16 +173,18 @@ struct PlaneClient: Sendable {
     return Int(try #require(answer.json["version"]?.intValue))
   }
 
-  func create(_ name: String, _ entities: [JSONValue], traffic: [String: Int]? = nil) async throws -> Answer {
+  func create(_ name: String, _ entities: [JSONValue], traffic: [String: Int]? = nil) async throws -> ClientResponse {
     try await call(
       "POST", "/api/2.0/serving-endpoints", ["name": .string(name), "config": Self.config(entities, traffic)])
   }
 
-  func put(_ name: String, _ entities: [JSONValue], traffic: [String: Int]? = nil) async throws -> Answer {
+  func put(_ name: String, _ entities: [JSONValue], traffic: [String: Int]? = nil) async throws -> ClientResponse {
     try await call("PUT", "/api/2.0/serving-endpoints/\(name)/config", Self.config(entities, traffic))
   }
 
-  func get(_ name: String) async throws -> Answer { try await call("GET", "/api/2.0/serving-endpoints/\(name)") }
+  func get(_ name: String) async throws -> ClientResponse {
+    try await call("GET", "/api/2.0/serving-endpoints/\(name)")
+  }
 
   /// Waits until the endpoint is as required, and returns it.
   func wait(
@@ -207,7 +209,7 @@ struct PlaneClient: Sendable {
   }
 
   /// The endpoint's message for users.
-  func chat(_ name: String, path: String? = nil) async throws -> Answer {
+  func chat(_ name: String, path: String? = nil) async throws -> ClientResponse {
     try await call(
       "POST", path ?? "/serving-endpoints/\(name)/invocations",
       ["messages": [["role": "user", "content": "Hi"]], "max_tokens": 20])
@@ -225,7 +227,7 @@ struct PlaneClient: Sendable {
   }
 }
 
-extension PlaneClient.Answer {
+extension PlaneClient.ClientResponse {
   /// The text of a chat answer.
   var sentence: String? { json["choices"]?.arrayValue?.first?["message"]?["content"]?.stringValue }
 }

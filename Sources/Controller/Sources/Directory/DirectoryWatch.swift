@@ -100,14 +100,14 @@ package final class DirectoryWatch: Sendable {
     }
   }
 
-  private enum Waking {
+  private enum WakeReason {
     case events
     case due
     case ended
     case failed(Int32)
   }
 
-  private func wait(until due: Duration?) -> Waking {
+  private func wait(until due: Duration?) -> WakeReason {
     while true {
       var descriptors = [
         pollfd(fd: inotify, events: Int16(POLLIN), revents: 0), pollfd(fd: ending, events: Int16(POLLIN), revents: 0),

@@ -4,12 +4,12 @@ internal import Glibc
 /// Distinguishes one state of a file or directory from another without reading it.
 package struct FileIdentity: Hashable, Sendable {
   /// Identifies the file, by whatever name.
-  struct Place: Hashable, Sendable {
+  struct INode: Hashable, Sendable {
     let device: UInt64
     let inode: UInt64
   }
 
-  let place: Place
+  let place: INode
   let size: Int64
   /// Nanoseconds since 1970.
   package let modified: Int64
@@ -17,7 +17,7 @@ package struct FileIdentity: Hashable, Sendable {
   package let changed: Int64
 
   init(_ status: stat) {
-    place = Place(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    place = INode(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     size = Int64(status.st_size)
     modified = Self.nanoseconds(status.st_mtim)
     changed = Self.nanoseconds(status.st_ctim)

@@ -41,7 +41,7 @@ struct ManifestWalk {
   private(set) var directories: [Directory] = []
 
   /// The directories that were listed; each is listed only once, even in a loop of links.
-  private var listed: Set<FileIdentity.Place> = []
+  private var listed: Set<FileIdentity.INode> = []
   private let willList: (String) -> Void
 
   /// - Parameters:
@@ -75,20 +75,20 @@ struct ManifestWalk {
       rules = self.rules(rules, in: directory, name: directory, depth: depth)
     }
     let before = entries.count
-    walk(Place(path: path, name: name, segments: segments, isLink: isLink), rules)
+    walk(DirectoryPath(path: path, name: name, segments: segments, isLink: isLink), rules)
     if entries.count == before { fail(name, "no .yaml, .yml or .json file in this directory") }
   }
 
   /// The current position of the walk.
-  private struct Place {
+  private struct DirectoryPath {
     let path: String
     let name: String
     /// From the root of the surrounding git work tree, or of the walk itself.
     let segments: [String]
     let isLink: Bool
 
-    func child(_ name: String, isLink: Bool) -> Place {
-      Place(
+    func child(_ name: String, isLink: Bool) -> DirectoryPath {
+      DirectoryPath(
         path: Self.join(path, name), name: Self.join(self.name, name), segments: segments + [name], isLink: isLink)
     }
 
@@ -97,7 +97,7 @@ struct ManifestWalk {
     }
   }
 
-  private mutating func walk(_ place: Place, _ rules: IgnoreRules) {
+  private mutating func walk(_ place: DirectoryPath, _ rules: IgnoreRules) {
     willList(place.path)
     let identity = FileIdentity(of: place.path)
     directories.append(
@@ -119,7 +119,7 @@ struct ManifestWalk {
   }
 
   private static func hasPatterns(_ directory: String) -> Bool {
-    access(Place.join(directory, IgnoreRules.fileName), F_OK) == 0
+    access(DirectoryPath.join(directory, IgnoreRules.fileName), F_OK) == 0
   }
 
   /// Returns the rules including a directory's own file of patterns.
@@ -127,18 +127,18 @@ struct ManifestWalk {
     _ rules: IgnoreRules, in directory: String, name: String, depth: Int
   ) -> IgnoreRules {
     do {
-      let bytes = try FileContents.read(file: Place.join(directory, IgnoreRules.fileName)).bytes
+      let bytes = try FileContents.read(file: DirectoryPath.join(directory, IgnoreRules.fileName)).bytes
       guard bytes.count <= IgnoreRules.largestFile, let text = String(validating: bytes, as: UTF8.self) else {
         throw UnreadableFile(words: IgnoreRules.unusable)
       }
       return rules.adding(text, depth: depth)
     } catch {
-      fail(Place.join(name, IgnoreRules.fileName), (error as? UnreadableFile)?.words ?? "\(error)")
+      fail(DirectoryPath.join(name, IgnoreRules.fileName), (error as? UnreadableFile)?.words ?? "\(error)")
       return rules
     }
   }
 
-  private mutating func visit(_ child: DirectoryList.Child, in parent: Place, _ rules: IgnoreRules) {
+  private mutating func visit(_ child: DirectoryList.Child, in parent: DirectoryPath, _ rules: IgnoreRules) {
     let isManifest = ManifestName.isManifest(child.name)
     // Other files, of which there may be thousands, need no check.
     if child.isRegularFile, !isManifest { return }

@@ -20,15 +20,15 @@ struct GitRepository: Sendable {
   private static let currentRef = "refs/setpoint/current"
 
   /// The commit that the remote has under the reference.
-  struct Offer {
+  struct RemoteCommit {
     /// The reference to fetch.
     let source: String
     let commit: String
   }
 
   /// Queries the remote for its commit; for a source that names a commit, nothing is queried.
-  func offer() async throws -> Offer {
-    guard ref.kind != .commit else { return Offer(source: ref.text.lowercased(), commit: ref.text.lowercased()) }
+  func remoteCommit() async throws -> RemoteCommit {
+    guard ref.kind != .commit else { return RemoteCommit(source: ref.text.lowercased(), commit: ref.text.lowercased()) }
     // The second form is the commit of an annotated tag.
     let patterns = ref.candidates.flatMap { [$0, $0 + "^{}"] }
     let grant = try access.grant(for: remote, in: git.environment)
@@ -41,7 +41,7 @@ struct GitRepository: Sendable {
       if fields.count == 2 { commits[String(fields[1])] = String(fields[0]) }
     }
     for source in ref.candidates {
-      if let commit = commits[source + "^{}"] ?? commits[source] { return Offer(source: source, commit: commit) }
+      if let commit = commits[source + "^{}"] ?? commits[source] { return RemoteCommit(source: source, commit: commit) }
     }
     let hint = ref.kind == .name && ref.text.allSatisfy(\.isHexDigit) ? " (a commit must be given in full)" : ""
     throw GitFailure("\(ref.words) not found\(hint)")
@@ -49,27 +49,30 @@ struct GitRepository: Sendable {
 
   /// Fetches the offered commit, unless it is already here.
   /// - Returns: the fetched commit; a later one if the remote has moved on meanwhile.
-  func fetch(_ offer: Offer) async throws -> String {
-    if try await commit(at: Self.fetchedRef) == offer.commit { return offer.commit }
+  func fetch(_ remoteCommit: RemoteCommit) async throws -> String {
+    if try await commit(at: Self.fetchedRef) == remoteCommit.commit { return remoteCommit.commit }
     do {
       if isThere(place) {
-        try await fetch(offer, into: place)
+        try await fetch(remoteCommit, into: place)
         return try await fetchedCommit(in: place)
       }
     } catch let failure as GitFailure {
-      return try await fetchAnew(offer, instead: failure)
+      return try await fetchAnew(remoteCommit, instead: failure)
     }
-    return try await fetchAnew(offer, instead: nil)
+    return try await fetchAnew(remoteCommit, instead: nil)
   }
 
-  private func fetchAnew(_ offer: Offer, instead failure: GitFailure?) async throws -> String {
+  private func fetchAnew(_ remoteCommit: RemoteCommit, instead failure: GitFailure?) async throws -> String {
     let fresh = place + ".new"
     do {
       remove(fresh)
       try await git.run(
-        ["init", "--quiet", "--bare", "--template=", "--object-format=\(offer.commit.count == 64 ? "sha256" : "sha1")"]
+        [
+          "init", "--quiet", "--bare", "--template=",
+          "--object-format=\(remoteCommit.commit.count == 64 ? "sha256" : "sha1")",
+        ]
           + [fresh], limit: limits.local)
-      try await fetch(offer, into: fresh)
+      try await fetch(remoteCommit, into: fresh)
       let commit = try await fetchedCommit(in: fresh)
       if failure != nil {
         // The last good commit is kept if it can still be read; if not, it is already lost.
@@ -86,12 +89,12 @@ struct GitRepository: Sendable {
     }
   }
 
-  private func fetch(_ offer: Offer, into repository: String) async throws {
+  private func fetch(_ remoteCommit: RemoteCommit, into repository: String) async throws {
     let grant = try access.grant(for: remote, in: git.environment)
     try await git.run(
       [
         "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-        "--no-auto-maintenance", "--", remote.address, "+\(offer.source):\(Self.fetchedRef)",
+        "--no-auto-maintenance", "--", remote.address, "+\(remoteCommit.source):\(Self.fetchedRef)",
       ], in: repository, with: grant, limit: limits.remote)
   }
 

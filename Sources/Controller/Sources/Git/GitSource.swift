@@ -112,12 +112,12 @@ package final class GitSource: ManifestSource {
 
   /// Updates to the commit that the remote has now.
   private func update() async throws {
-    let offer: GitRepository.Offer
+    let remoteCommit: GitRepository.RemoteCommit
     let commit: String
     do {
-      offer = try await repository.offer()
-      if offer.commit == state.withLock({ $0.current?.commit }) { return }
-      commit = try await repository.fetch(offer)
+      remoteCommit = try await repository.remoteCommit()
+      if remoteCommit.commit == state.withLock({ $0.current?.commit }) { return }
+      commit = try await repository.fetch(remoteCommit)
     } catch let failure as GitFailure {
       throw GitFailure("cannot fetch \(repository.ref.words) of \(repository.remote.shown): \(failure.words)")
     }

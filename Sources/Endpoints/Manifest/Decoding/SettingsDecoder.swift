@@ -53,20 +53,20 @@ struct SettingsDecoder {
   }
 
   private mutating func rateLimits(_ items: [(record: Record, path: String)]) -> [RateLimit] {
-    var named: [WhoIsLimited: String] = [:]
+    var named: [RateLimitSubject: String] = [:]
     return items.compactMap { record, path -> RateLimit? in
       guard let limit = rateLimit(record, path) else { return nil }
-      let who = WhoIsLimited(key: limit.key, principal: limit.principal)
-      if let twin = named[who] {
-        report(record.location, path, "\(who.description) already has a limit at \(twin)", "keep one of them")
+      let subject = RateLimitSubject(key: limit.key, principal: limit.principal)
+      if let other = named[subject] {
+        report(record.location, path, "\(subject.description) already has a limit at \(other)", "keep one of them")
       } else {
-        named[who] = path
+        named[subject] = path
       }
       return limit
     }
   }
 
-  private struct WhoIsLimited: Hashable {
+  private struct RateLimitSubject: Hashable {
     let key: String
     let principal: String?
 
@@ -143,9 +143,9 @@ struct SettingsDecoder {
     let items = Self.items(record, "grants", path: isBare ? "spec.access" : "spec.access.grants") ?? []
     let grants = items.compactMap { record, path -> Grant? in
       guard let grant = grant(record, path) else { return nil }
-      if let twin = granted[grant.principal] {
+      if let other = granted[grant.principal] {
         report(
-          record.location, path, "\(grant.principal.description) already has a grant at \(twin)",
+          record.location, path, "\(grant.principal.description) already has a grant at \(other)",
           "keep the stronger one: it includes the other")
       } else {
         granted[grant.principal] = path

@@ -58,7 +58,7 @@ struct ReplicaProbe: Sendable {
     throw ReplicaFailure("vLLM is up but generates nothing", line: refusals.joined(separator: "; "))
   }
 
-  private struct Answer {
+  private struct ProbeResponse {
     let status: Int
     let body: [UInt8]
   }
@@ -124,21 +124,21 @@ struct ReplicaProbe: Sendable {
 
   private func status(_ path: String) async -> Int? { try? await get(path).status }
 
-  private func get(_ path: String) async throws -> Answer {
+  private func get(_ path: String) async throws -> ProbeResponse {
     try await send(HTTPRequest(url: url(path)), within: timeout)
   }
 
-  private func post(_ path: String, _ body: JSONValue, within limit: Duration) async throws -> Answer {
+  private func post(_ path: String, _ body: JSONValue, within limit: Duration) async throws -> ProbeResponse {
     let request = HTTPRequest(
       method: "POST", url: url(path), headers: [HTTPField("Content-Type", "application/json")], body: body.bytes())
     return try await send(request, within: limit)
   }
 
-  private func send(_ request: HTTPRequest, within limit: Duration) async throws -> Answer {
+  private func send(_ request: HTTPRequest, within limit: Duration) async throws -> ProbeResponse {
     var request = request
     request.timeouts = HTTPTimeouts(connect: timeout, idle: limit, total: limit)
     let response = try await client.execute(request)
-    return Answer(status: response.status, body: try await response.body.collect(upTo: 4 << 20))
+    return ProbeResponse(status: response.status, body: try await response.body.collect(upTo: 4 << 20))
   }
 
   private func url(_ path: String) -> String { "http://127.0.0.1:\(port)\(path)" }

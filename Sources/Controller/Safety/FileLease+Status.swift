@@ -3,7 +3,7 @@ internal import Glibc
 
 extension FileLease {
   /// The state of the lease, for a process that does not acquire it.
-  package enum Holding: Hashable, Sendable {
+  package enum Status: Hashable, Sendable {
     /// A process has the lock.
     case held(by: String?)
     /// No process has it.
@@ -16,7 +16,7 @@ extension FileLease {
   ///
   /// The lease is called free only if this machine's kernel can be sure: not if the file system can be locked by others
   /// without its knowledge, nor if the last holder was another machine.
-  package func holding() -> Holding {
+  package func status() -> Status {
     let descriptor = Self.retrying { open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return .unknown }
     // Closing releases a lock that was acquired.

@@ -9,7 +9,7 @@ internal import ServingAPI
 internal import Synchronization
 
 /// A controller's listener, notifications and log.
-struct OutletOptions: ParsableArguments {
+struct ObservabilityOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The address for metrics, probes and hooks.", valueName: "HOST:PORT"))
   var listen = ListenAddress.controller
   @Option(
@@ -65,7 +65,7 @@ struct OutletOptions: ParsableArguments {
   }
 }
 
-extension OutletOptions {
+extension ObservabilityOptions {
   /// Nil: no notifications.
   func notifier(_ context: CommandContext, metrics: ControllerMetrics, log: Logger) throws -> WebhookNotifier? {
     let address: @Sendable () -> WebhookURL
@@ -142,7 +142,7 @@ private final class ReloadedWebhookURL: Sendable {
   }
 
   func current() -> WebhookURL {
-    let read = Result { try OutletOptions.address(in: file) }
+    let read = Result { try ObservabilityOptions.address(in: file) }
     return last.withLock { last in
       switch read {
       case .success(let url): last = (url, false)
