@@ -382,6 +382,6 @@ import Testing
     let error = await #expect(throws: ServingError.self) { try await client.ask() }
     #expect(error?.kind == .untrustedServer)
     #expect(error?.serverMessage.contains("http://x.example.com/t without TLS") == true)
-    #expect(harness.purchases.isEmpty)
+    #expect(harness.tokenRequests.isEmpty)
   }
 }
