@@ -13,12 +13,11 @@ package enum FleetTags {
   package static let owns = "setpoint-owns"
   /// Which side settings the manifest set; see ``ManagedSettings``.
   package static let manages = "setpoint-manages"
-  /// The prefix of Setpoint's own keys; a manifest cannot set them.
-  package static let prefix = "setpoint-"
   /// The maximum length of a tag's value, in UTF-8 bytes.
   package static let longestValue = 256
 
-  package static func isOwn(_ key: String) -> Bool { key.hasPrefix(prefix) }
+  /// Whether the key is one of Setpoint's own, which a manifest cannot set.
+  package static func isOwn(_ key: String) -> Bool { key.hasPrefix(ReservedNames.tagPrefix) }
 
   /// Whether the name belongs to an endpoint of the platform, which is never touched.
   package static func isReserved(endpoint name: String) -> Bool { name.hasPrefix("databricks-") }

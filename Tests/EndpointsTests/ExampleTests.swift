@@ -49,7 +49,7 @@ import Testing
     let spec = try #require(ManifestSchema.document.fields.first { $0.name == "spec" })
     for name in spec.supportedNames { #expect(text.contains(name + ":"), "\(name)") }
     #expect(spec.supportedNames.count > 60)
-    #expect(try set("full.yaml").manifests.flatMap(\.planeFindings).isEmpty, "a plane accepts the full example")
+    #expect(try set("full.yaml").manifests.flatMap(\.findingsForPlane).isEmpty, "a plane accepts the full example")
   }
 }
 

@@ -201,11 +201,11 @@ import Testing
 @Suite struct `Engine flags` {
   @Test func `engine flags are a finding for a workspace, which takes them from the model`() throws {
     let plain = try #require(read(manifest("model: m\nentityVersion: 7")).manifests.first)
-    #expect(plain.workspaceFindings.isEmpty)
+    #expect(plain.findingsForWorkspace.isEmpty)
     let flagged = try #require(
       read(manifest("model: m\nentityVersion: 7\nengine:\n  dtype: float16")).manifests.first)
     #expect(
-      flagged.workspaceFindings.map(\.description) == [
+      flagged.findingsForWorkspace.map(\.description) == [
         "f.yaml:9:5: error: spec.engine: a workspace does not accept engine flags; it runs the model's own "
           + "entrypoint; add the flags to the model version's entrypoint and remove engine"
       ])

@@ -223,7 +223,7 @@ import Testing
         description: Known to planes too.
         concurrency: {min: 4, max: 4}
         """)
-    let findings = try #require(read(text).manifests.first).planeFindings
+    let findings = try #require(read(text).manifests.first).findingsForPlane
     #expect(
       findings.map(\.path) == [
         "spec.gateway", "spec.access", "spec.notifications", "spec.telemetry", "spec.budgetPolicy",
@@ -234,7 +234,7 @@ import Testing
         == "f.yaml:8:12: error: spec.gateway: serving planes do not support this setting; Databricks workspaces do; "
         + "remove it for endpoints on a plane")
     let plain = try #require(read(manifest(Self.head + "routeOptimized: false")).manifests.first)
-    #expect(plain.planeFindings.isEmpty, "a plane's endpoint is always like that")
+    #expect(plain.findingsForPlane.isEmpty, "a plane's endpoint is always like that")
   }
 }
 

@@ -32,7 +32,8 @@ import Testing
     return [
       opened(one, revision: 1, commit: "abc123"),
       .received(
-        .accepted(id: "e1", version: 1), .create(name: key.name, config: one, tags: [:], settings: CreateSettings()),
+        .accepted(id: "e1", version: 1),
+        .create(name: key.name, config: one, tags: [:], settings: CreateCallSettings()),
         at: at(1)),
       .closed(.init(.good, id: "e1", version: 1, at: at(2))),
       opened(two, revision: 2, base: base, at: 3),

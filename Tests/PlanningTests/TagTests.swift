@@ -14,7 +14,7 @@ import Testing
             tags: [
               "team": "support", "cost": "1", FleetTags.fleet: "f", FleetTags.retain: "true",
               FleetTags.owns: "cost,team",
-            ], settings: CreateSettings())))
+            ], settings: CreateCallSettings())))
   }
 
   @Test func `tags are set, changed and removed in one call, and tags of others stay`() {

@@ -48,9 +48,9 @@ struct ManifestOptions: ParsableArguments {
   ) -> [Finding] {
     let limits = manifest.limitFindings(rules)
     if let site {
-      return limits + manifest.workspaceFindings + manifest.hardwareFindings(on: site, rules: rules)
+      return limits + manifest.findingsForWorkspace + manifest.hardwareFindings(on: site, rules: rules)
     }
-    return limits + (isPlane ? manifest.planeFindings : [])
+    return limits + (isPlane ? manifest.findingsForPlane : [])
   }
 
   /// Checks many manifests and prints the findings; if one is an error, nothing is done.
@@ -58,7 +58,7 @@ struct ManifestOptions: ParsableArguments {
     _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook
   ) async throws {
     // The provider is asked what it is only if that matters.
-    let isInQuestion = site == nil && set.manifests.contains { !$0.planeFindings.isEmpty }
+    let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
     let isPlane = isInQuestion ? await client.isPlane() : false
     try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) })
   }

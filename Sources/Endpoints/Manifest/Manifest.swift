@@ -16,7 +16,7 @@ package struct Manifest: Sendable, Hashable {
   /// The first location of `engine`; nil if it is not set.
   package let engineLocation: SourceLocation?
   /// The fields that workspaces support and planes do not.
-  package let workspaceFields: [WrittenField]
+  package let workspaceOnlyFields: [WrittenField]
 
   /// The aliases, including `latest`, that must be resolved first; without repetition.
   package var aliases: [ModelAlias] {
@@ -54,7 +54,7 @@ package struct Manifest: Sendable, Hashable {
 
   /// The findings against applying the manifest to a Databricks workspace, which starts vLLM by the model's entrypoint
   /// and does not support engine arguments.
-  package var workspaceFindings: [Finding] {
+  package var findingsForWorkspace: [Finding] {
     guard let engineLocation else { return [] }
     return [
       Finding(
@@ -68,8 +68,8 @@ package struct Manifest: Sendable, Hashable {
 extension Manifest {
   /// The findings against applying the manifest to a plane, which answers the calls for these fields with "not
   /// implemented".
-  package var planeFindings: [Finding] {
-    workspaceFields.map { field in
+  package var findingsForPlane: [Finding] {
+    workspaceOnlyFields.map { field in
       Finding(
         at: field.location, path: field.path, "serving planes do not support this setting; Databricks workspaces do",
         suggestion: "remove it for endpoints on a plane")

@@ -125,7 +125,7 @@ extension DecisionContext {
   func creation(of config: EndpointConfig) -> Operation {
     .create(
       name: endpoint.name, config: config, tags: endpoint.tagsAtCreation(fleet: options.fleet),
-      settings: CreateSettings(endpoint.sideSettings))
+      settings: CreateCallSettings(endpoint.sideSettings))
   }
 
   /// The decision on a change that requires recreating the endpoint; nil if there is no such change.

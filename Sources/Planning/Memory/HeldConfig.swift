@@ -56,7 +56,7 @@ extension HeldConfig {
   /// Returns what a create sends along with the config.
   private static func createdWith(_ endpoint: DesiredEndpoint) -> [String: JSONValue] {
     var members = endpoint.sideSettings.tags.mapValues { JSONValue.string($0) }
-    let settings = CreateSettings(endpoint.sideSettings)
+    let settings = CreateCallSettings(endpoint.sideSettings)
     // No tag has such a key.
     if !settings.isEmpty { members[""] = settings.content }
     return members

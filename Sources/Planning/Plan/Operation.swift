@@ -3,7 +3,7 @@ package import Endpoints
 /// One idempotent provider call.
 package enum Operation: Hashable, Sendable {
   /// The call carries every tag of the new endpoint, so that it is never without an owner.
-  case create(name: String, config: EndpointConfig, tags: [String: String], settings: CreateSettings)
+  case create(name: String, config: EndpointConfig, tags: [String: String], settings: CreateCallSettings)
   case updateConfig(name: String, config: EndpointConfig)
   case patchTags(name: String, TagPatch)
   case delete(name: String)

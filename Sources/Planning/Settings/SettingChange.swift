@@ -64,7 +64,7 @@ package enum SettingChange: Hashable, Sendable {
 }
 
 /// The settings in the call that creates an endpoint, besides config and tags.
-package struct CreateSettings: Hashable, Sendable {
+package struct CreateCallSettings: Hashable, Sendable {
   package var creation: CreationSettings
   package var gateway: GatewaySettings?
   package var notifications: NotificationSettings?
@@ -85,7 +85,7 @@ package struct CreateSettings: Hashable, Sendable {
       notifications: settings.notifications.flatMap { $0.isEmpty ? nil : $0 })
   }
 
-  package var isEmpty: Bool { self == CreateSettings() }
+  package var isEmpty: Bool { self == CreateCallSettings() }
 
   /// The content as it enters a digest.
   var content: JSONValue {

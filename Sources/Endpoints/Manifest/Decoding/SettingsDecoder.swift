@@ -8,7 +8,7 @@ struct SettingsDecoder {
   init(spec: Record) { self.spec = spec }
 
   /// The fields in the spec that workspaces support and planes do not.
-  var workspaceFields: [WrittenField] {
+  var workspaceOnlyFields: [WrittenField] {
     ["gateway", "access", "notifications", "telemetry", "budgetPolicy", "routeOptimized"].compactMap { name in
       if spec.boolean(name) == false { return nil }
       return spec.location(of: name).map { WrittenField(path: "spec." + name, location: $0) }

@@ -1,4 +1,4 @@
-/// A field of the manifest. The table of fields validates manifests and describes them to Kubernetes.
+/// A field of the manifest. The table of fields validates manifests.
 package final class Field: Sendable {
   package enum Presence: Sendable, Hashable {
     case required
@@ -18,7 +18,7 @@ package final class Field: Sendable {
   package let type: FieldType
   package let presence: Presence
   package let support: Support
-  /// The meaning of the field, including its default; the description in the Kubernetes schema.
+  /// The meaning of the field, including its default.
   package let doc: String
   /// An example of the field.
   package let example: String?
@@ -60,7 +60,7 @@ package indirect enum FieldType: Sendable {
   case textMap(TextMapRule)
   case list(FieldType, atMost: Int)
   case object(ObjectType)
-  /// An object that a file may shorten to the list of that one field. Kubernetes knows the object only.
+  /// An object that a file may shorten to the list of that one field.
   case objectOrList(ObjectType, field: String)
   /// Any value, not checked.
   case anything

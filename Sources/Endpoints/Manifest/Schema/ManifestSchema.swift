@@ -1,4 +1,5 @@
-/// The table of every field of a manifest, from which validation, the Kubernetes schema and the reference are derived.
+/// The table of every field of a manifest, against which manifests are validated. `examples/full.yaml` and
+/// `workspace.yaml` show every field.
 package enum ManifestSchema {
   package static let apiVersion = "serving.setpoint.dev/v1alpha1"
   /// The prefix of the API's versions.

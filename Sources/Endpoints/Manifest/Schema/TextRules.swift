@@ -100,14 +100,6 @@ extension TextRule {
   static let engineArgument = TextRule(longest: 4096, isSecret: true) { EngineArguments.fault(inExtra: $0) }
 }
 
-/// Names that are reserved for Setpoint.
-package enum ReservedNames {
-  /// The prefix of the tags that hold a fleet's shared memory.
-  package static let tagPrefix = "setpoint-"
-  /// The prefix of the environment variables between Setpoint and its replicas.
-  package static let environmentPrefix = "SETPOINT_"
-}
-
 extension TextMapRule {
   static let environment = TextMapRule(
     key: TextRule(pattern: "^[A-Za-z_][A-Za-z0-9_]*$", longest: 255) { name in
