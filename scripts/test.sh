@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed while Swift builds, the release
-# binaries are built while the Swift tests run, and the exploration and the soak run alongside the first real servers,
-# all at a lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a
-# release build, what needs it is skipped.
+# Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed, and the release binaries built,
+# while Swift builds and the Swift tests run; the exploration and the soak run alongside the first real servers, all at a
+# lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a release
+# build, what needs it is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/steps.sh
@@ -72,7 +72,7 @@ begin() {
   local name=$1
   titles[$name]=$2
   shift 2
-  timeout --kill-after 30s "$JOB_LIMIT" nice "$@" >"$logs/$name" 2>&1 &
+  timeout --kill-after 30s "$JOB_LIMIT" nice -n 19 "$@" >"$logs/$name" 2>&1 &
   background[$name]=$!
 }
 
@@ -106,8 +106,9 @@ scripts/install-system.sh
 part "tests of the scripts" python3 -m unittest discover --start-directory Tests/scripts || true
 begin install "vLLM and the SDK clients" scripts/install-python.sh
 
-part "swift build (debug, with tests)" swift build --build-tests || end
+part "packages" swift package resolve || end
 begin release "swift build (release)" scripts/build-release.sh explore soak faults fuzz setpoint
+part "swift build (debug, with tests)" swift build --build-tests || end
 # Not in parallel: hundreds of tests at once on two cores, some with servers, would test the machine.
 part "swift test" python3 scripts/leftovers.py run swift test --skip-build --disable-xctest --no-parallel || true
 
