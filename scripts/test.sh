@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test. Two cores are kept busy: real vLLM and the SDK clients are installed, and the release binaries built,
-# while Swift builds and the Swift tests run; the exploration and the soak run alongside the first real servers, all at a
-# lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a release
+# while Swift builds and the Swift tests run; the exploration and the soak run alongside the first real servers, all at
+# a lower priority. If a part fails, the others still run; without a debug build, nothing runs, and without a release
 # build, what needs it is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,12 @@
 internal import FileSystem
 internal import FoundationEssentials
 
+#if canImport(Darwin)
+  internal import Darwin
+#else
+  internal import Glibc
+#endif
+
 extension Error {
   /// The operating system's message for a failed file operation, if the error is one: `Permission denied` instead of a
   /// domain and a number.

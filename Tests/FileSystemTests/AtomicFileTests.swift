@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test func `a file is created and replaced, and nothing else is left in its directory`() throws {
-    try withDirectory { directory in
+    try withDirectory { (directory) throws in
       let path = directory + "/file"
       try AtomicFile.replace(path, with: Array("one".utf8))
       #expect(try text(path) == "one")
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func `a file that must not exist yet is created once`() throws {
-    try withDirectory { directory in
+    try withDirectory { (directory) throws in
       let path = directory + "/token"
       #expect(try AtomicFile.create(path, with: Array("first".utf8)))
       #expect(try !AtomicFile.create(path, with: Array("second".utf8)))
@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func `only the owner can read it unless the caller says otherwise`() throws {
-    try withDirectory { directory in
+    try withDirectory { (directory) throws in
       let path = directory + "/secret"
       try AtomicFile.replace(path, with: [1])
       let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test func `an error is the operating system's, and the old file is unchanged`() throws {
-    try withDirectory { directory in
+    try withDirectory { (directory) throws in
       let missing = try #require(throws: SystemError.self) {
         try AtomicFile.replace(directory + "/none/file", with: [1])
       }
