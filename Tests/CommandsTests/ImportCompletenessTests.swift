@@ -154,8 +154,8 @@ import Testing
       """
     let run = await CommandRun(["import", "--from-bundle", "-"], input: Self.bundle(block))
     #expect(run.code == 1)
-    #expect(run.notes.contains("scale_to_zero_enabled: expected true or false, got a string"), "\(run)")
-    #expect(run.notes.contains("environment_vars.A: expected a string, got an array"))
+    #expect(run.notes.contains("scale_to_zero_enabled: expected true or false, found a string"), "\(run)")
+    #expect(run.notes.contains("environment_vars.A: expected a string, found an array"))
   }
 
   // MARK: Names

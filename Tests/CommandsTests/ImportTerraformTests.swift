@@ -200,7 +200,7 @@ import Testing
       run.notes.contains(
         """
         -:7:31: error: resource.databricks_model_serving.odd.config.served_entities[0].scale_to_zero_enabled: expected \
-        true or false, got a string
+        true or false, found a string
         """), "\(run)")
     #expect(run.notes.contains("skipped: odd: its block contains errors"))
     #expect(

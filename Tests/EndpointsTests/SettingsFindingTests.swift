@@ -39,8 +39,8 @@ import Testing
     (
       "gateway: {rateLimits: [{key: user_group, calls: 1}, {key: endpoint, principal: x, tokens: 1}]}",
       [
-        "8:26: error: spec.gateway.rateLimits[0].principal: required for the key user_group, but missing; name the "
-          + "group",
+        "8:26: error: spec.gateway.rateLimits[0].principal: required for the key user_group, but missing; set it to "
+          + "the group's name",
         "8:82: error: spec.gateway.rateLimits[1].principal: does not apply to the key endpoint; remove it",
       ]
     ),
