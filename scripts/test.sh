@@ -72,7 +72,7 @@ begin() {
   local name=$1
   titles[$name]=$2
   shift 2
-  timeout --kill-after 30s "$JOB_LIMIT" nice -n 19 "$@" >"$logs/$name" 2>&1 &
+  timeout --kill-after 30s "$JOB_LIMIT" nice "$@" >"$logs/$name" 2>&1 &
   background[$name]=$!
 }
 
@@ -81,6 +81,8 @@ finished() {
   local name=$1 title=${titles[$1]} began=$SECONDS status=0 before
   step "$title"
   before=$(busy)
+  # Nothing else is to do now. Only root may raise a priority; the job's process group is that of its timeout(1).
+  renice -n 0 -g "${background[$name]}" >/dev/null 2>&1 || true
   wait "${background[$name]}" || status=$?
   unset "background[$name]"
   cat "$logs/$name"

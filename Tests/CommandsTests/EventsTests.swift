@@ -132,6 +132,9 @@ import Testing
       #expect(empty.notes.contains("no events yet"))
       #expect(empty.notes.contains("--state"))
       #expect(await events("\(directory)/none", "chat").notes.contains("no matching events"))
+      let ofFleet = await CommandRun(["events", "--state", directory], environment: ["SETPOINT_FLEET": "support"])
+      #expect(
+        ofFleet.notes.contains("run it without names and options and without SETPOINT_FLEET to show all"), "\(ofFleet)")
     }
   }
 

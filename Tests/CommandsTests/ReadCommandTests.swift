@@ -193,6 +193,17 @@ import Testing
     #expect(await CommandRun(["wait", "nobody", "--for", "deleted"], workspace: workspace).code == 0)
   }
 
+  @Test(arguments: [1, 3, 12, 47])
+  func `a wait takes its whole timeout, however long the pauses between its checks are`(seconds: Int) async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setBehavior(.hangs, model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    let run = await CommandRun(["wait", "support-chat", "--timeout", "\(seconds)s"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("support-chat: not ready: after \(seconds)s"), "\(run)")
+    #expect(run.notes.contains("(\(seconds)s)\n"), "\(run)")
+  }
+
   @Test func `waiting for something that cannot happen fails at once and says why`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setBehavior(.fails(message: "vLLM stopped: out of memory"), model: "main.support.hello", version: "9")

@@ -49,7 +49,7 @@ import Testing
         Array(run.lines[1...2]) == [
           "checked 8s ago at commit 1a2b3c4",
           "the controller is not running: no process holds the lease of fleet support; last heartbeat 8s ago; "
-            + "nothing is reconciled until \"setpoint run\" is started again",
+            + "nothing is reconciled until it is started again",
         ], "\(run)")
       let json = await status(directory, "champion", "-o", "json")
       #expect(json.code == 1)

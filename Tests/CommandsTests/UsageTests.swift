@@ -1,4 +1,5 @@
 import Commands
+import FoundationEssentials
 import Testing
 
 @Suite struct UsageTests {
@@ -129,5 +130,14 @@ import Testing
     let run = await CommandRun(["completion", shell])
     #expect(run.code == 0, "\(run)")
     #expect(run.lines.count > 50)
+  }
+
+  @Test func `a file that is named twice, once with -f, is in the suggested command twice`() async throws {
+    try await withTemporaryDirectory { directory in
+      let file = directory + "/chat.yaml"
+      try Data().write(to: URL(filePath: file))
+      let run = await CommandRun(["apply", "-f", file, file])
+      #expect(run.notes.contains("next:  \"setpoint apply -f \(file) -f \(file)\""), "\(run)")
+    }
   }
 }

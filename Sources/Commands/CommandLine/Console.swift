@@ -55,7 +55,7 @@ package struct Console: Sendable {
     try writeOutput(outputPalette.printed(suggestions.completed(line)) + "\n")
   }
 
-  /// Writes a piece of a model server's output as it arrives. Control characters are removed on a terminal; a file or a
+  /// Writes a piece of a model server's output as it arrives. Control characters are escaped on a terminal; a file or a
   /// pipe receives every byte.
   package func stream(_ text: String) throws { try writeOutput(isOutputTerminal ? Printable.stream(text) : text) }
 

@@ -84,14 +84,19 @@ struct UsageProblem {
   /// `setpoint apply chat.yaml`: a file without `-f`.
   private var unnamedFile: ErrorReport? {
     guard takesFiles else { return nil }
-    var files = arguments.filter { message.contains("'\($0)'") && !$0.hasPrefix("-") }
+    // The same file may be named twice, once with -f.
+    let named = Set(arguments.indices.dropFirst().filter { ["-f", "--filename"].contains(arguments[$0 - 1]) })
+    var files = arguments.enumerated()
+      .filter { !named.contains($0.offset) && message.contains("'\($0.element)'") && !$0.element.hasPrefix("-") }
+      .map(\.element)
     if !message.contains("nexpected argument") {
       // The command may have reported missing manifests before the parser reached the stray word.
       guard message.contains("-f DIR"), let stray = path.rest.first, !stray.hasPrefix("-") else { return nil }
       files = [stray]
     }
     guard let first = files.first, files.allSatisfy(Self.isFile) else { return nil }
-    let kept = arguments.filter { !files.contains($0) }
+    let kept = arguments.enumerated()
+      .filter { named.contains($0.offset) || !files.contains($0.element) }.map(\.element)
     let line = ShellWord.line(["setpoint"] + kept + files.flatMap { ["-f", $0] })
     return ErrorReport(
       files.count == 1 ? "\"\(first)\" needs -f before it" : "each file needs -f before it", next: "\"\(line)\"")

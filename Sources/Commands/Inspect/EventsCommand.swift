@@ -67,8 +67,8 @@ struct EventsCommand: AsyncParsableCommand, LongRunning {
   private func nothingFound() throws -> String {
     let isNarrowed = !names.isEmpty || since != nil || filter.fleet != nil || filter.host != nil
     return isNarrowed
-      ? "no matching events in the state directory \(try state.directory.path); run it without names and options to "
-        + "show all"
+      ? "no matching events in the state directory \(try state.directory.path); run it without names and options "
+        + "\(FleetName.ofEnvironment == nil ? "" : "and without SETPOINT_FLEET ")to show all"
       : "no events yet in the state directory \(try state.directory.path); if \"setpoint run\" or \"setpoint "
         + "apply\" uses another one, pass it with --state DIR"
   }

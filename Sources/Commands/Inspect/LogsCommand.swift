@@ -7,7 +7,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
   static let configuration = CommandConfiguration(
     commandName: "logs", abstract: "Print the logs of an endpoint's model servers.",
     discussion: """
-      Logs of the pending config come before those of the active one. Control characters are removed on a terminal; \
+      Logs of the pending config come before those of the active one. Control characters are escaped on a terminal; \
       a file or a pipe receives every byte. "-o json" prints one object per line.
       """)
 

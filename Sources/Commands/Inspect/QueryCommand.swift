@@ -8,7 +8,7 @@ struct QueryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "query", abstract: "Send a message to an endpoint and print the answer.",
     discussion: """
-      While the endpoint starts, its state is shown on standard error. Control characters are removed on a terminal; \
+      While the endpoint starts, its state is shown on standard error. Control characters are escaped on a terminal; \
       a file or a pipe receives every byte.
       """)
 

@@ -49,8 +49,8 @@ struct WaitCommand: AsyncParsableCommand {
       case .deciding, .sending, .waiting, .verifying: break
       }
       looks += 1
-      let pause = UpdateWait.pollInterval(looks)
-      guard timing.elapsed() + pause <= end else {
+      let left = end - timing.elapsed()
+      guard left > .zero else {
         let late = EndpointProgress(
           endpoint: name, phase: .failed, state: "not \(goal.rawValue)",
           detail: "after \(TimeText.span(seconds: timeout.seconds))"
@@ -59,7 +59,7 @@ struct WaitCommand: AsyncParsableCommand {
         try conclude(late)
         throw ExitCode(1)
       }
-      try await timing.sleep(pause)
+      try await timing.sleep(min(UpdateWait.pollInterval(looks), left))
     }
   }
 

@@ -55,13 +55,13 @@ package enum StatusText {
   static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
     if let stopped = status.report.stoppedAt {
       return
-        "the controller stopped \(age(stopped, now)) ago: nothing is reconciled until \"setpoint run\" is started again"
+        "the controller stopped \(age(stopped, now)) ago: nothing is reconciled until it is started again"
     }
     if status.isControllerRunning == false {
       let last = status.lastSync.map { "; last heartbeat \(age($0, now)) ago" } ?? ""
       return
         "the controller is not running: no process holds the lease of fleet \(status.fleet)\(last); nothing is "
-        + "reconciled until \"setpoint run\" is started again"
+        + "reconciled until it is started again"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
     return "no heartbeat for \(age(last, now)), so this status may be stale; check that \"setpoint run\" is running"
