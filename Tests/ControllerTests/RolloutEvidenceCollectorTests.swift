@@ -51,6 +51,21 @@ import Testing
     #expect(!everything.contains("hf_very_secret_token"))
   }
 
+  @Test func `the log of a serving entity is not evidence against a new one of the same name`() async throws {
+    let environment = try Environment()
+    environment.workspace.setModel(Environment.model, versions: [1: .ready])
+    try await environment.apply(Environment.fleet(Environment.endpoint("1")))
+    environment.workspace.setBehavior(.fails(polls: 40, message: ""), model: Environment.model, version: "1")
+    environment.workspace.setLogs(
+      server: "GET /health 200 OK\n", build: Self.build, model: Environment.model, version: "1")
+    let changed = ServedEntity(
+      entityName: Environment.model, entityVersion: "1", environment: ["VLLM_LOGGING_LEVEL": "DEBUG"])
+    let broken = DesiredEndpoint(name: "chat", config: EndpointConfig(entities: [changed]))
+    let result = try #require(try await environment.apply(Environment.fleet(broken)).first)
+    #expect(result.holdCode == .quarantined)
+    #expect(result.evidence?.tails.map(\.title) == ["qwen3-1, build log"])
+  }
+
   @Test func `a line that is truncated inside a secret shows no part of it`() async throws {
     let (_, result) = try await failing(build: String(repeating: "x", count: 490) + "hf_very_secret_token\n")
     let lines = try #require(result.evidence?.tails).flatMap(\.lines)

@@ -55,7 +55,9 @@ final class RolloutEvidenceCollector: Sendable {
       return endpoint
     }
     if note(endpoint, attempt: attempt, isRunning: isRunning, now: now) {
-      let logs = try await Self.logs(of: entities, endpoint.name, provider)
+      // While an entity of that name serves, its server log is the log of what serves.
+      let serving = Set(endpoint.active?.config.entities.map(\.name) ?? [])
+      let logs = try await Self.logs(of: entities, serving: serving, endpoint.name, provider)
       records.withLock { records in
         for (entity, log) in logs { records[endpoint.name]?.take(log, of: entity) }
       }
@@ -94,12 +96,13 @@ final class RolloutEvidenceCollector: Sendable {
   }
 
   private static func logs(
-    of entities: [String], _ endpoint: String, _ provider: any ServingProvider
+    of entities: [String], serving: Set<String>, _ endpoint: String, _ provider: any ServingProvider
   ) async throws -> [(String, Log)] {
     var logs: [(String, Log)] = []
     for entity in entities {
       let build = try await tail { try await provider.buildLogs(endpoint, entity: entity) }
-      let server = try await tail { try await provider.logs(endpoint, entity: entity) }
+      let server =
+        serving.contains(entity) ? [] : try await tail { try await provider.logs(endpoint, entity: entity) }
       logs.append((entity, (build, server)))
     }
     return logs
