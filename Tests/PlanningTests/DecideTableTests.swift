@@ -40,7 +40,8 @@ import Testing
       why: "3: adopting first records the live config", observed: live(v1, tags: [:]), memory: Memory(), adopt: true,
       action: .adopt, reason: .adoption, next: "record found"),
     Case(
-      why: "3: a live config that is not ready is no rollback target", observed: live(v1, ready: .notReady, tags: [:]),
+      why: "3: a live config that is not ready is not a rollback target",
+      observed: live(v1, ready: .notReady, tags: [:]),
       memory: Memory(), adopt: true, action: .adopt, reason: .adoption, next: "tags +setpoint-fleet"),
     Case(
       why: "3: then adopting writes the tags", desired: endpoint(v2, deletionPolicy: .retain),

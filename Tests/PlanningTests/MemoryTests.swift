@@ -25,7 +25,7 @@ import Testing
     #expect(memory.revisions.count == 2)
   }
 
-  @Test func `a config that failed through our fault is no rollback target, under any number`() {
+  @Test func `a config that failed through our fault is not a rollback target, under any number`() {
     var memory = Memory(revisions: revisions((v1, .good), (v2, .good), (v1, .pending)))
     memory.apply(.opened(attempt(v1, revision: 3), v1, RolloutOrigin()))
     memory.apply(.closed(.init(.failed(.ours, "out of memory"), at: now)))
