@@ -1,5 +1,4 @@
 import CanonicalJSON
-import Hummingbird
 import NIOCore
 import Scheduling
 

@@ -2,6 +2,7 @@ import CanonicalJSON
 import FoundationEssentials
 import Gateway
 import Glibc
+import HTTPTypes
 import Hummingbird
 import LibCurl
 package import Logging
@@ -98,8 +99,14 @@ package struct PlaneService: Service {
       configuration: HTTPClientConfiguration(
         proxy: .none, timeouts: HTTPTimeouts(connect: .seconds(10), idle: .seconds(3600), total: nil)))
     let relay = TakeoverRelay(gate: gate, client: client)
+    let gateway = Gateway(
+      directory: endpoints.table, authorize: { token.accepts($0) }, isElsewhere: { gate.isHandedOver },
+      record: { [log] record in
+        log.debug("request", metadata: ["endpoint": "\(record.endpoint ?? "-")", "status": "\(record.status)"])
+      })
     let server = SocketServer(
-      responder: router(endpoints, token: token, relay: relay).buildResponder(), clients: clients(token), logger: quiet)
+      responder: router(endpoints, token: token, relay: relay).buildResponder(), clients: clients(token),
+      makeHandler: { gateway.makeHandler() }, logger: quiet)
     return RunningPlane(
       settings: settings, data: data, endpoints: endpoints, sockets: sockets, server: server, gate: gate,
       shutdown: PlaneShutdown(
@@ -117,19 +124,17 @@ package struct PlaneService: Service {
     router.add(middleware: relay)
     router.get("/health") { _, _ in Response.json(["status": "ok"]) }
     HostMetadataCalls(planeID: endpoints.store.planeID).addRoutes(to: router)
-    Gateway(
-      directory: endpoints.table, authorize: { token.accepts($0) },
-      record: { [log] record in
-        log.debug("request", metadata: ["endpoint": "\(record.endpoint ?? "-")", "status": "\(record.status)"])
-      }
-    ).addRoutes(to: router)
-    let guarded = router.group().add(middleware: ThreadPoolMiddleware()).add(middleware: TokenMiddleware(token: token))
+    let guarded = router.group().add(middleware: TokenMiddleware(token: token))
       .add(middleware: ChangeGateMiddleware(relay: relay))
     let body = CallBody(limit: settings.maximumBody)
     EndpointCalls(endpoints: endpoints, body: body).addRoutes(to: guarded)
     ModelCalls(models: endpoints.models, body: body).addRoutes(to: guarded)
     IdentityCalls(user: settings.user).addRoutes(to: guarded)
-    methods.learn(router.routes.map { ($0.path, $0.method) })
+    methods.learn(
+      router.routes.map { ($0.path, $0.method) }
+        + Gateway.routes.compactMap { route in
+          HTTPRequest.Method(rawValue: route.method).map { (RouterPath(route.path), $0) }
+        })
     return router
   }
 

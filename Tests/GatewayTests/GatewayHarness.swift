@@ -87,14 +87,13 @@ final class GatewayHarness: Sendable {
   }
 
   func run<Value: Sendable>(_ body: @escaping @Sendable (TestClient) async throws -> Value) async throws -> Value {
-    let router = Router(context: GatewayContext.self)
     let gateway = Gateway(directory: table, limits: limits) { token in
       token == "secret"
     } record: { [log] record in
       log.records.withLock { $0.append(record) }
     }
-    gateway.addRoutes(to: router)
-    return try await withServer(router, .http1(clients: clients, isLoopBound: true), clients: clients) { port in
+    let server = HTTPServerBuilder.http1(clients: clients) { gateway.makeHandler() }
+    return try await withServer(Router(), server, clients: clients) { port in
       try await body(TestClient(port: port))
     }
   }

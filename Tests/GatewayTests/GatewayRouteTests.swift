@@ -37,7 +37,8 @@ import Testing
     }
     let head = try #require(replica.heads.first)
     #expect(head.path == upstream)
-    #expect(head.headerFields[.requestID] == "my-req-42")
+    let requestID = try #require(HTTPField.Name("x-request-id"))
+    #expect(head.headerFields[requestID] == "my-req-42")
     // The plane's token and the client's cookies are not passed to the replica.
     #expect(head.headerFields[.authorization] == nil && head.headerFields[.cookie] == nil)
     let sent = try JSONValue(parsing: replica.bodies.first ?? "")

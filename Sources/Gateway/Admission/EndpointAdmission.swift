@@ -12,8 +12,6 @@ struct AdmissionTicket: Sendable {
 enum Admission: Sendable {
   case admitted(AdmissionTicket)
   case refused(AdmissionRefusal)
-  /// The client left while the request waited.
-  case left
 }
 
 /// The current load of an endpoint.
@@ -38,7 +36,7 @@ package final class EndpointAdmission: Sendable {
     var queue: AdmissionQueue
     var replicas: [String: UpstreamReplica] = [:]
     var nextID: AdmissionQueue.RequestID = 1
-    var waiters: [AdmissionQueue.RequestID: CheckedContinuation<Admission, Never>] = [:]
+    var waiters: [AdmissionQueue.RequestID: @Sendable (Admission) -> Void] = [:]
     var cutters: [AdmissionQueue.RequestID: @Sendable () -> Void] = [:]
     var drainWaiters: [String: [UInt64: CheckedContinuation<Void, Never>]] = [:]
     var timer: (due: Duration, scheduled: Scheduled<Void>)?
@@ -46,7 +44,7 @@ package final class EndpointAdmission: Sendable {
 
   /// The effects to perform outside the lock.
   private struct Effects {
-    var answers: [(CheckedContinuation<Admission, Never>, Admission)] = []
+    var answers: [(waiter: @Sendable (Admission) -> Void, admission: Admission)] = []
     var drained: [CheckedContinuation<Void, Never>] = []
     var wake = false
   }
@@ -166,32 +164,37 @@ package final class EndpointAdmission: Sendable {
   /// Whether a served entity of that name exists.
   func knows(entity: String) -> Bool { state.withLock { $0.queue.knows(entity) } }
 
-  /// Waits for a place.
-  func admit(pinnedTo entity: String?, _ disconnect: ClientDisconnect) async -> Admission {
-    await withCheckedContinuation { continuation in
-      let draw = chance()
-      let id = update { state, now in
-        let id = state.nextID
-        state.nextID += 1
-        state.waiters[id] = continuation
-        return (state.queue.arrive(id, pinnedTo: entity, draw: draw, now: now), id)
-      }
-      disconnect.onDisconnect { [self] in leave(id) }
+  /// Requests a place.
+  ///
+  /// - Parameter deliver: called once, when the wait ends, unless the request leaves before: at once on the caller's
+  ///   thread, or later on any thread.
+  /// - Returns: the request's number, for ``leave(_:)``.
+  func admit(pinnedTo entity: String?, deliver: @escaping @Sendable (Admission) -> Void) -> AdmissionQueue.RequestID {
+    let draw = chance()
+    return update { state, now in
+      let id = state.nextID
+      state.nextID += 1
+      state.waiters[id] = deliver
+      return (state.queue.arrive(id, pinnedTo: entity, draw: draw, now: now), id)
     }
   }
 
-  /// Waits for another replica because this one did not take the request; this one rests for `pause`.
-  func bounce(_ ticket: AdmissionTicket, pause: Duration, _ disconnect: ClientDisconnect) async -> Admission {
+  /// Requests a place at another replica because this one did not take the request; this one rests for `pause`.
+  func bounce(_ ticket: AdmissionTicket, pause: Duration, deliver: @escaping @Sendable (Admission) -> Void) {
     trouble(ticket.replica.id)
-    return await withCheckedContinuation { continuation in
-      update { state, now in
-        state.cutters[ticket.id] = nil
-        state.waiters[ticket.id] = continuation
-        return (state.queue.bounced(ticket.id, pause: pause, now: now), ())
-      }
-      disconnect.onDisconnect { [self] in leave(ticket.id) }
-      // The place may have been lost to a departure between the failure and this call.
-      orphaned(ticket.id)?.resume(returning: .left)
+    update { state, now in
+      state.cutters[ticket.id] = nil
+      state.waiters[ticket.id] = deliver
+      return state.queue.bounced(ticket.id, pause: pause, now: now)
+    }
+  }
+
+  /// Gives up waiting, because the client left.
+  func leave(_ id: AdmissionQueue.RequestID) {
+    update { state, now in
+      state.cutters[id] = nil
+      state.waiters[id] = nil
+      return state.queue.left(id, now: now)
     }
   }
 
@@ -209,18 +212,6 @@ package final class EndpointAdmission: Sendable {
     }
   }
 
-  private func leave(_ id: AdmissionQueue.RequestID) {
-    let waiter = update { state, now in
-      state.cutters[id] = nil
-      return (state.queue.left(id, now: now), state.waiters.removeValue(forKey: id))
-    }
-    waiter?.resume(returning: .left)
-  }
-
-  private func orphaned(_ id: AdmissionQueue.RequestID) -> CheckedContinuation<Admission, Never>? {
-    state.withLock { state in state.queue.isOpen(id) ? nil : state.waiters.removeValue(forKey: id) }
-  }
-
   // MARK: The machine's actions
 
   private func update(_ event: (inout State, Duration) -> [AdmissionQueue.Action]) {
@@ -235,7 +226,7 @@ package final class EndpointAdmission: Sendable {
       armTimer(&state, now: now)
       return (effects, value)
     }
-    for (waiter, admission) in effects.answers { waiter.resume(returning: admission) }
+    for (waiter, admission) in effects.answers { waiter(admission) }
     for waiter in effects.drained { waiter.resume() }
     if effects.wake { demand() }
     return value

@@ -6,7 +6,7 @@ import Synchronization
 package final class ReplicaExitReasons: Sendable {
   private struct Waiter {
     let replica: String
-    let continuation: CheckedContinuation<String?, Never>
+    let deliver: @Sendable (String?) -> Void
   }
 
   private struct State {
@@ -34,26 +34,27 @@ package final class ReplicaExitReasons: Sendable {
       let keys = state.waiters.filter { $0.value.replica == replica }.map(\.key)
       return keys.compactMap { state.waiters.removeValue(forKey: $0) }
     }
-    for waiter in waiters { waiter.continuation.resume(returning: cause) }
+    for waiter in waiters { waiter.deliver(cause) }
   }
 
-  /// The reason the replica ended; nil if it is not known in time, for example because the replica has not ended.
-  func cause(of replica: String, within limit: Duration) async -> String? {
-    await withCheckedContinuation { continuation in
-      let (known, key) = state.withLock { state -> (String?, UInt64) in
-        let known = state.causes.last { $0.replica == replica }?.cause
-        if known == nil {
-          state.nextKey += 1
-          state.waiters[state.nextKey] = Waiter(replica: replica, continuation: continuation)
-        }
-        return (known, state.nextKey)
+  /// Looks up the reason the replica ended.
+  ///
+  /// - Parameter deliver: receives it, once, on any thread; nil if it is not known in time, for example because the
+  ///   replica has not ended.
+  func cause(of replica: String, within limit: Duration, deliver: @escaping @Sendable (String?) -> Void) {
+    let (known, key) = state.withLock { state -> (String?, UInt64) in
+      let known = state.causes.last { $0.replica == replica }?.cause
+      if known == nil {
+        state.nextKey += 1
+        state.waiters[state.nextKey] = Waiter(replica: replica, deliver: deliver)
       }
-      if let known { return continuation.resume(returning: known) }
-      eventLoop.scheduleTask(in: .nanoseconds(limit.nanoseconds)) { [self] in giveUp(key) }
+      return (known, state.nextKey)
     }
+    if let known { return deliver(known) }
+    eventLoop.scheduleTask(in: .nanoseconds(limit.nanoseconds)) { [self] in giveUp(key) }
   }
 
   private func giveUp(_ key: UInt64) {
-    state.withLock { $0.waiters.removeValue(forKey: key) }?.continuation.resume(returning: nil)
+    state.withLock { $0.waiters.removeValue(forKey: key) }?.deliver(nil)
   }
 }

@@ -1,6 +1,4 @@
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
+import NIOHTTP1
 
 /// The endpoint and model that a request asks for.
 struct RequestedModel: Sendable {
@@ -14,12 +12,15 @@ struct RequestedModel: Sendable {
   var name: String { adapter.map { "\(endpoint.name):\($0)" } ?? endpoint.name }
 
   /// - Throws: ``GatewayError`` if the endpoint does not exist, or if none of its replicas has the adapter.
-  init(_ query: Query, _ body: QueryBody, _ directory: any EndpointDirectory) throws(GatewayError) {
-    var (endpoint, adapter) = try Self.find(query.target, body.model, directory)
-    if let named = query.request.headers[.adapterIdentifier] { adapter = named }
+  init(
+    _ target: QueryTarget, _ head: HTTPRequestHead, _ body: QueryBody, _ directory: any EndpointDirectory
+  ) throws(GatewayError) {
+    var (endpoint, adapter) = try Self.find(target, body.model, directory)
+    // Requests a LoRA adapter from vLLM's `/invocations`.
+    if let named = head.headers.first(name: "x-amzn-sagemaker-adapter-identifier") { adapter = named }
     self.endpoint = endpoint
     self.adapter = adapter
-    let pinned = query.target.entity
+    let pinned = target.entity
     guard let adapter else {
       entity = pinned
       return
@@ -42,7 +43,7 @@ struct RequestedModel: Sendable {
       // The path names the endpoint, but `model` may still name something other than the base model.
       guard let model, model != name, !endpoint.admission.knows(entity: model) else { return (endpoint, nil) }
       return (endpoint, model.hasPrefix(name + ":") ? String(model.dropFirst(name.count + 1)) : model)
-    case .openAI:
+    case .openAI, .models, .model:
       guard let model else { throw .missingModel }
       if let endpoint = directory.endpoint(named: model) { return (endpoint, nil) }
       guard let colon = model.firstIndex(of: ":"), let base = directory.endpoint(named: String(model[..<colon])) else {
@@ -51,8 +52,4 @@ struct RequestedModel: Sendable {
       return (base, String(model[model.index(after: colon)...]))
     }
   }
-}
-
-extension QueryTarget {
-  fileprivate var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
 }

@@ -23,9 +23,11 @@ package final class SocketServer: Sendable {
   /// - Parameters:
   ///   - responder: answers the requests; built by a router.
   ///   - callers: enforces the callers' limits.
+  ///   - makeHandler: makes a handler for each connection, which sees requests before the responder does.
   ///   - logger: logs connection failures.
   package init<Responder: HTTPResponder>(
     responder: Responder, clients: ClientConnections,
+    makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil,
     loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger
   ) where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     let registry = ConnectionRegistry()
@@ -55,7 +57,7 @@ package final class SocketServer: Sendable {
             // Otherwise it would be answered a second time.
             throw BrokenRequest()
           }
-        }), clients: clients, isLoopBound: true)
+        }), clients: clients, makeHandler: makeHandler)
   }
 
   /// The rest of a request's body broke off while its response was being written.

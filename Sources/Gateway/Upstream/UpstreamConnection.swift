@@ -20,7 +20,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     /// A short response is read completely before it is passed on. Goes to idle or closed.
     case whole(UpstreamExchange, HTTPResponseHead, ByteBuffer)
     /// A long response is passed on as it arrives. Goes to idle or closed.
-    case stream(UpstreamExchange, UpstreamStream.Source, isKeptAlive: Bool)
+    case stream(UpstreamExchange, isKeptAlive: Bool)
     case closed
   }
 
@@ -56,9 +56,9 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   /// Sends a request. Only if usable.
   func start(_ exchange: UpstreamExchange) {
-    guard case .idle = state, let context else { return exchange.fail(UpstreamFailure.closedBeforeRequest) }
+    guard case .idle = state, let context else { return exchange.end(.failed(.closedBeforeRequest)) }
     state = .waiting(exchange)
-    exchange.connection = self
+    exchange.began(on: self)
     lastHeard = context.eventLoop.now
     mayRead = true
     acknowledged = context.channel.acknowledgedBytes
@@ -78,9 +78,14 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     close(reason)
   }
 
+  /// Reads nothing more for now, as requested by the reader.
+  func pauseReading(_ exchange: UpstreamExchange) {
+    if exchange === current { mayRead = false }
+  }
+
   /// Reads more, as requested by the reader.
-  func readOn(_ exchange: UpstreamExchange) {
-    guard exchange === current else { return }
+  func resumeReading(_ exchange: UpstreamExchange) {
+    guard exchange === current, !mayRead else { return }
     mayRead = true
     lastHeard = context?.eventLoop.now ?? lastHeard
     read()
@@ -88,7 +93,7 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   private var current: UpstreamExchange? {
     switch state {
-    case .waiting(let exchange), .whole(let exchange, _, _), .stream(let exchange, _, _): exchange
+    case .waiting(let exchange), .whole(let exchange, _, _), .stream(let exchange, _): exchange
     case .idle, .closed: nil
     }
   }
@@ -118,13 +123,9 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
-    if case .stream(_, let source, _) = state, let bytes = pending {
-      pending = nil
-      switch source.yield(bytes) {
-      case .produceMore: break
-      case .stopProducing: mayRead = false
-      case .dropped: return close(.clientLeft)
-      }
+    if case .stream(let exchange, _) = state {
+      deliver(to: exchange)
+      exchange.receive(.readComplete)
     }
     if mayRead { read() }
     context.fireChannelReadComplete()
@@ -181,11 +182,14 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
       state = .whole(exchange, head, ByteBuffer())
       return
     }
-    let stream = UpstreamStream.makeSequence(
-      backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8), finishOnDeinit: false,
-      delegate: UpstreamFlow(exchange: exchange))
-    state = .stream(exchange, stream.source, isKeptAlive: head.isKeepAlive)
-    exchange.answer(UpstreamResponse(head: head, body: .stream(stream.sequence)))
+    state = .stream(exchange, isKeptAlive: head.isKeepAlive)
+    exchange.receive(.head(head))
+  }
+
+  private func deliver(to exchange: UpstreamExchange) {
+    guard let bytes = pending else { return }
+    pending = nil
+    exchange.receive(.piece(bytes))
   }
 
   private func append(_ bytes: ByteBuffer) {
@@ -206,14 +210,11 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     switch state {
     case .whole(let exchange, let head, let body):
       rest(isKeptAlive: head.isKeepAlive)
-      exchange.end()
-      exchange.answer(UpstreamResponse(head: head, body: .whole(body)))
-    case .stream(let exchange, let source, let isKeptAlive):
-      if let bytes = pending { _ = source.yield(bytes) }
-      pending = nil
+      exchange.end(.whole(head, body))
+    case .stream(let exchange, let isKeptAlive):
+      deliver(to: exchange)
       rest(isKeptAlive: isKeptAlive)
-      exchange.end()
-      source.finish()
+      exchange.end(.end)
     case .idle, .waiting, .closed:
       break
     }
@@ -237,16 +238,11 @@ final class UpstreamConnection: ChannelDuplexHandler, @unchecked Sendable {
     pool.remove(self)
     switch before {
     case .waiting(let exchange):
-      exchange.end()
-      if case .brokenOff = reason { exchange.fail(UpstreamFailure.closedUnanswered) } else { exchange.fail(reason) }
-    case .whole(let exchange, _, _):
-      exchange.end()
-      exchange.fail(reason)
-    case .stream(let exchange, let source, _):
-      if let bytes = pending { _ = source.yield(bytes) }
-      pending = nil
-      exchange.end()
-      source.finish(reason)
+      if case .brokenOff = reason { exchange.end(.failed(.closedUnanswered)) } else { exchange.end(.failed(reason)) }
+    case .whole(let exchange, _, _): exchange.end(.failed(reason))
+    case .stream(let exchange, _):
+      deliver(to: exchange)
+      exchange.end(.failed(reason))
     case .idle, .closed:
       break
     }

@@ -51,81 +51,93 @@ enum UpstreamFailure: Error, Hashable, CustomStringConvertible {
 
 /// A request to a replica: the body in slices of the client's own bytes.
 struct UpstreamRequest: Sendable {
-  var path: String
-  var headers: HTTPHeaders
-  var body: [ByteBuffer]
+  let path: String
+  let headers: HTTPHeaders
+  let body: [ByteBuffer]
+
+  /// Nothing of the client's headers is passed on that is not listed here, least of all its token; traces only
+  /// correlate requests.
+  private static let passedOn = ["accept", "traceparent", "tracestate"]
+
+  init(_ query: QueryExchange, _ body: QueryBody, _ model: RequestedModel, _ replica: UpstreamReplica) {
+    let slices = model.adapter.map(body.slices(asking:)) ?? body.slices(modelName: replica.modelName)
+    let client = query.head.headers
+    var headers = HTTPHeaders()
+    headers.reserveCapacity(6)
+    headers.add(name: "host", value: "localhost")
+    headers.add(name: "content-type", value: client.first(name: "content-type") ?? "application/json")
+    headers.add(name: "content-length", value: String(slices.reduce(0) { $0 + $1.readableBytes }))
+    headers.add(name: "x-request-id", value: query.requestID)
+    for name in Self.passedOn {
+      if let value = client.first(name: name) { headers.add(name: name, value: value) }
+    }
+    (path, self.headers, self.body) = (query.target.upstreamPath(for: body.task), headers, slices)
+  }
 }
 
-/// The pieces of a long response, as they arrive.
-typealias UpstreamStream = NIOThrowingAsyncSequenceProducer<
-  ByteBuffer, any Error, NIOAsyncSequenceProducerBackPressureStrategies.HighLowWatermark, UpstreamFlow
->
-
-/// A replica's response.
-struct UpstreamResponse: Sendable {
-  enum Body: Sendable {
-    case whole(ByteBuffer)
-    case stream(UpstreamStream)
-  }
-
-  let head: HTTPResponseHead
-  let body: Body
+/// What arrives from a replica, on its event loop. A response is either `whole`, or a `head` with pieces and an `end`.
+/// Nothing follows `whole`, `end` or `failed`.
+enum UpstreamEvent {
+  /// A short response.
+  case whole(HTTPResponseHead, ByteBuffer)
+  case head(HTTPResponseHead)
+  case piece(ByteBuffer)
+  /// Nothing more has arrived for now.
+  case readComplete
+  case end
+  case failed(UpstreamFailure)
 }
 
 /// One request at one replica. Everything except ``cancel(_:)`` runs on its event loop, which is the client's.
 final class UpstreamExchange: @unchecked Sendable {
-  let eventLoop: any EventLoop
   let request: UpstreamRequest
-  private var waiter: CheckedContinuation<UpstreamResponse, any Error>?
+  /// Whether the request must not be sent on a connection that had another request before.
+  let isOnNewConnection: Bool
+  let eventLoop: any EventLoop
+  private var receiver: ((UpstreamEvent) -> Void)?
   private(set) var cancelled: UpstreamFailure?
-  private var isOver = false
-  var connection: UpstreamConnection?
+  private var connection: UpstreamConnection?
+
+  /// - Parameter receiver: released after the last event.
   init(
-    _ request: UpstreamRequest, on eventLoop: any EventLoop, waiter: CheckedContinuation<UpstreamResponse, any Error>
+    _ request: UpstreamRequest, isOnNewConnection: Bool, on eventLoop: any EventLoop,
+    receiver: @escaping (UpstreamEvent) -> Void
   ) {
     self.request = request
+    self.isOnNewConnection = isOnNewConnection
     self.eventLoop = eventLoop
-    self.waiter = waiter
+    self.receiver = receiver
   }
 
   /// Ends it for `reason` by closing the connection to the replica. Callable from any thread; after the end it does
   /// nothing.
   func cancel(_ reason: UpstreamFailure) {
     eventLoop.execute { [self] in
-      guard !isOver, cancelled == nil else { return }
+      guard receiver != nil, cancelled == nil else { return }
       cancelled = reason
       connection?.abandon(self, reason)
-      fail(reason)
+      end(.failed(reason))
     }
   }
 
-  /// Starts the response; the rest of it arrives in the stream.
-  func answer(_ response: UpstreamResponse) {
-    waiter?.resume(returning: response)
-    waiter = nil
-  }
+  // MARK: For the reader
 
-  func fail(_ error: any Error) {
-    waiter?.resume(throwing: error)
-    waiter = nil
-  }
+  /// Reads nothing more from the replica until ``resume()``.
+  func pause() { connection?.pauseReading(self) }
 
-  /// Ends the exchange: the last byte was read, or the connection is gone.
-  func end() {
-    isOver = true
+  func resume() { connection?.resumeReading(self) }
+
+  // MARK: For the connection
+
+  func began(on connection: UpstreamConnection) { self.connection = connection }
+
+  func receive(_ event: UpstreamEvent) { receiver?(event) }
+
+  /// Delivers the last event: the last byte was read, or the connection is gone.
+  func end(_ event: UpstreamEvent) {
     connection = nil
-  }
-}
-
-/// Applies the reader's pace to the replica's connection.
-struct UpstreamFlow: NIOAsyncSequenceProducerDelegate {
-  let exchange: UpstreamExchange
-
-  func produceMore() {
-    exchange.eventLoop.execute { exchange.connection?.readOn(exchange) }
-  }
-
-  func didTerminate() {
-    exchange.eventLoop.execute { exchange.connection?.abandon(exchange, .clientLeft) }
+    let last = receiver
+    receiver = nil
+    last?(event)
   }
 }

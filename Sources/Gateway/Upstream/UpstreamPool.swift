@@ -16,40 +16,13 @@ final class UpstreamPool: Sendable {
 
   init(limits: GatewayLimits) { self.limits = limits }
 
-  /// Sends a request, and returns when its response has started or is complete.
-  ///
-  /// A request is sent once. It is sent on a new connection only if a kept connection ends and the replica certainly
-  /// has nothing of the request.
-  ///
-  /// - Parameter started: receives the exchange before anything is sent, so that it can be canceled.
-  /// - Throws: ``UpstreamFailure``.
-  func send(
-    _ request: UpstreamRequest, to address: UpstreamAddress, on eventLoop: any EventLoop,
-    started: @escaping @Sendable (UpstreamExchange) -> Void
-  ) async throws -> UpstreamResponse {
-    do {
-      return try await attempt(request, to: address, on: eventLoop, fresh: false, started: started)
-    } catch UpstreamFailure.closedBeforeRequest {
-      return try await attempt(request, to: address, on: eventLoop, fresh: true, started: started)
-    }
-  }
-
-  private func attempt(
-    _ request: UpstreamRequest, to address: UpstreamAddress, on eventLoop: any EventLoop, fresh: Bool,
-    started: @escaping @Sendable (UpstreamExchange) -> Void
-  ) async throws -> UpstreamResponse {
-    try await withCheckedThrowingContinuation { continuation in
-      let exchange = UpstreamExchange(request, on: eventLoop, waiter: continuation)
-      started(exchange)
-      eventLoop.execute {
-        guard exchange.cancelled == nil else { return }
-        let key = Key(loop: ObjectIdentifier(eventLoop), address: address)
-        if !fresh, let connection = self.take(key, now: eventLoop.now) {
-          connection.start(exchange)
-        } else {
-          self.connect(key, for: exchange)
-        }
-      }
+  /// Sends a request, once. On the exchange's event loop.
+  func send(_ exchange: UpstreamExchange, to address: UpstreamAddress) {
+    let key = Key(loop: ObjectIdentifier(exchange.eventLoop), address: address)
+    if !exchange.isOnNewConnection, let connection = take(key, now: exchange.eventLoop.now) {
+      connection.start(exchange)
+    } else {
+      connect(key, for: exchange)
     }
   }
 
@@ -96,8 +69,7 @@ final class UpstreamPool: Sendable {
       case .success(let channel):
         if exchange.cancelled == nil { connection.start(exchange) } else { channel.close(promise: nil) }
       case .failure(let error):
-        exchange.fail(UpstreamFailure.unreachable(Self.reason(error)))
-        exchange.end()
+        exchange.end(.failed(.unreachable(Self.reason(error))))
       }
     }
   }

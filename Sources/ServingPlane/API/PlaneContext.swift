@@ -1,10 +1,9 @@
-import Gateway
 import Hummingbird
 import NIOCore
 
 /// The context of a request. Permissions never depend on the sender's address: a proxy on the same machine would grant
 /// them to everyone.
-struct PlaneContext: ConnectionContext {
+struct PlaneContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let channel: any Channel
 

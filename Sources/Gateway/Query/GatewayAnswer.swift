@@ -1,0 +1,34 @@
+import CanonicalJSON
+import NIOCore
+import NIOHTTP1
+
+/// A whole response of the gateway, or of a replica in its final form.
+struct GatewayAnswer {
+  let status: HTTPResponseStatus
+  /// Without `content-length` and `date`.
+  let headers: HTTPHeaders
+  let body: ByteBuffer
+
+  init(status: HTTPResponseStatus, headers: HTTPHeaders, body: ByteBuffer) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// - Parameter value: the body.
+  init(_ value: JSONValue) {
+    self.init(status: .ok, headers: ["content-type": "application/json"], body: ByteBuffer(bytes: value.bytes()))
+  }
+
+  init(_ error: GatewayError, requestID: String?) {
+    var headers: HTTPHeaders = ["content-type": "application/json"]
+    if let requestID { headers.add(name: "x-request-id", value: requestID) }
+    if let seconds = error.retryAfter { headers.add(name: "retry-after", value: String(seconds)) }
+    if error.status == 401 { headers.add(name: "www-authenticate", value: "Bearer") }
+    // OpenAI clients retry a request that got a 5xx, unless this says "false".
+    if !error.mayBeRepeated { headers.add(name: "x-should-retry", value: "false") }
+    self.init(
+      status: HTTPResponseStatus(statusCode: error.status), headers: headers,
+      body: ByteBuffer(bytes: error.json.bytes()))
+  }
+}

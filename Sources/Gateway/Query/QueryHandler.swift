@@ -1,0 +1,146 @@
+import NIOCore
+import NIOHTTP1
+
+/// Answers the gateway's requests on a client's connection, and passes every other request on to the next handler, the
+/// server's router. Responses keep the order of their requests. Confined to its event loop.
+///
+/// It sits below the server's tasks: passing a query through a task and its streams costs more than the rest of the
+/// gateway.
+final class QueryHandler: ChannelDuplexHandler, @unchecked Sendable {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private let gateway: Gateway
+  private var context: ChannelHandlerContext?
+  /// The query whose response is not finished.
+  private var query: QueryExchange?
+  /// Whether the current request is passed on.
+  private var isPassingOn = false
+  /// Requests passed on whose responses are not finished.
+  private var passedOn = 0
+  /// What arrived behind a request that must be answered first.
+  private var waiting: CircularBuffer<HTTPServerRequestPart> = []
+  private var isClientGone = false
+
+  init(_ gateway: Gateway) { self.gateway = gateway }
+
+  // MARK: Requests
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let part = unwrapInboundIn(data)
+    if waiting.isEmpty, !mustWait(part) { receive(part) } else { waiting.append(part) }
+  }
+
+  /// A query waits for everything before it; other requests wait only for a query, since the router keeps their order.
+  private func mustWait(_ part: HTTPServerRequestPart) -> Bool {
+    guard case .head(let head) = part else { return false }
+    return query != nil || passedOn > 0 && target(of: head) != nil
+  }
+
+  private func target(of head: HTTPRequestHead) -> QueryTarget? {
+    gateway.isElsewhere() ? nil : QueryTarget(head.method, uri: head.uri)
+  }
+
+  private func receive(_ part: HTTPServerRequestPart) {
+    guard let context else { return }
+    switch part {
+    case .head(let head):
+      if let target = target(of: head) {
+        isPassingOn = false
+        query = QueryExchange(head, target, gateway, client: self, on: context.eventLoop)
+        if isClientGone { query?.clientLeft() }
+      } else {
+        isPassingOn = true
+        passedOn += 1
+        context.fireChannelRead(wrapInboundOut(part))
+      }
+    case .body(let bytes) where !isPassingOn: query?.receive(bytes)
+    case .end where !isPassingOn: query?.receiveEnd()
+    default: context.fireChannelRead(wrapInboundOut(part))
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    query?.pause()
+    context.fireChannelReadComplete()
+  }
+
+  /// Continues with what waited.
+  private func proceed() {
+    while let next = waiting.first, !mustWait(next) { receive(waiting.removeFirst()) }
+  }
+
+  // MARK: Responses
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    context.write(data, promise: promise)
+    guard passedOn > 0, case .end = unwrapOutboundIn(data) else { return }
+    passedOn -= 1
+    if passedOn == 0 { proceed() }
+  }
+
+  /// For the query: writes a part of its response.
+  func write(_ part: HTTPServerResponsePart) { context?.write(wrapOutboundOut(part), promise: nil) }
+
+  func flush() { context?.flush() }
+
+  var isWritable: Bool { context?.channel.isWritable ?? true }
+
+  /// For the query: its response is complete.
+  func finish() {
+    query = nil
+    context?.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    proceed()
+  }
+
+  /// For the query: its response stays incomplete.
+  func cutOff() {
+    query = nil
+    waiting.removeAll()
+    context?.close(promise: nil)
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { query?.becameWritable() }
+    context.fireChannelWritabilityChanged()
+  }
+
+  // MARK: The connection
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    clientLeft()
+    self.context = nil
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    clientLeft()
+    context.fireChannelInactive()
+  }
+
+  /// The server lets clients close half of a connection, so that alone ends no other request; but a client that closes
+  /// its half is nearly always gone, and vLLM treats it as gone too.
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent { clientLeft() }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    guard let query, !isPassingOn else { return context.fireErrorCaught(error) }
+    if let error = error as? GatewayError {
+      // The connection has responded, and closes.
+      self.query = nil
+      query.refused(byConnection: error)
+    } else {
+      clientLeft()
+    }
+  }
+
+  private func clientLeft() {
+    isClientGone = true
+    query?.clientLeft()
+  }
+}

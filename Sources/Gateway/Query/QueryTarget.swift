@@ -1,0 +1,91 @@
+import NIOHTTP1
+
+/// The OpenAI calls, by the ends of their paths.
+enum OpenAIPath: String, CaseIterable, Sendable {
+  case chat = "chat/completions"
+  case completions
+  case embeddings
+}
+
+/// The target that a request's path names.
+enum QueryTarget: Hashable, Sendable {
+  /// Databricks style: the endpoint is in the path, optionally pinned to one served entity; the shape of the body
+  /// determines the task.
+  case endpoint(String, entity: String?)
+  /// OpenAI style: the task is in the path, the endpoint in `model`.
+  case openAI(OpenAIPath)
+  /// OpenAI's list of models, and one entry of it.
+  case models
+  case model(String)
+
+  /// Nil if the request is not the gateway's. A query string and empty path segments, such as a trailing slash, are
+  /// ignored.
+  init?(_ method: HTTPMethod, uri: String) {
+    if method == .POST, let target = Self.usual[uri] {
+      self = target
+      return
+    }
+    let path = uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { uri[..<$0] } ?? uri[...]
+    let words = path.split(separator: "/").map(String.init)
+    guard let root = words.first, Self.roots.contains(root) else { return nil }
+    let rest = words.dropFirst()
+    switch (method, rest.count) {
+    case (.GET, 1) where rest.first == "models": self = .models
+    case (.GET, 2) where rest.first == "models": self = .model(words[2])
+    case (.POST, _):
+      if let path = OpenAIPath(rawValue: rest.joined(separator: "/")) {
+        self = .openAI(path)
+      } else if root == "serving-endpoints", words.last == "invocations", words.count == 3 {
+        self = .endpoint(words[1], entity: nil)
+      } else if root == "serving-endpoints", words.last == "invocations", words.count == 5, words[2] == "served-models"
+      {
+        self = .endpoint(words[1], entity: words[3])
+      } else {
+        return nil
+      }
+    default: return nil
+    }
+  }
+
+  private static let roots = ["serving-endpoints", "v1"]
+
+  /// Most requests have exactly one of these paths.
+  private static let usual: [String: QueryTarget] = {
+    let paths = roots.flatMap { root in OpenAIPath.allCases.map { ("/\(root)/\($0.rawValue)", QueryTarget.openAI($0)) }
+    }
+    return Dictionary(uniqueKeysWithValues: paths)
+  }()
+
+  /// The gateway's routes: each method, and its path with a name in braces for each variable segment.
+  static let routes: [(method: String, path: String)] =
+    roots.flatMap { root in
+      OpenAIPath.allCases.map { ("POST", "/\(root)/\($0.rawValue)") }
+        + [("GET", "/\(root)/models"), ("GET", "/\(root)/models/{id}")]
+    } + [
+      ("POST", "/serving-endpoints/{name}/invocations"),
+      ("POST", "/serving-endpoints/{name}/served-models/{entity}/invocations"),
+    ]
+
+  /// The route's name in a request's record.
+  var route: String {
+    switch self {
+    case .endpoint: "invocations"
+    case .openAI(let path): path.rawValue
+    case .models, .model: "models"
+    }
+  }
+
+  /// The served entity that the path names.
+  var entity: String? { if case .endpoint(_, let entity) = self { entity } else { nil } }
+
+  /// The replica's path for it.
+  func upstreamPath(for task: QueryBody.Task?) -> String {
+    switch (self, task) {
+    case (.openAI(.chat), _), (.endpoint, .chat): "/v1/chat/completions"
+    case (.openAI(.completions), _), (.endpoint, .completion): "/v1/completions"
+    case (.openAI(.embeddings), _), (.endpoint, .embedding): "/v1/embeddings"
+    // Unknown shape: the server's own error message is the best response.
+    case (.endpoint, nil), (.models, _), (.model, _): "/invocations"
+    }
+  }
+}

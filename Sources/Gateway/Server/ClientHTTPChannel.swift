@@ -1,0 +1,58 @@
+package import Hummingbird
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+import NIOHTTP1
+
+/// An HTTP/1.1 connection that enforces its caller's limits; see ``ClientConnectionHandler``.
+///
+/// A handler of the server's owner, such as the gateway's, may answer requests before they reach the router.
+package struct ClientHTTPChannel: ServerChildChannel {
+  package typealias Value = HTTP1Channel.Value
+
+  private let base: HTTP1Channel
+  private let clients: ClientConnections
+  private let makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)?
+
+  /// - Parameter makeHandler: makes a handler for each connection, which sees requests before the router does.
+  package init(
+    _ base: HTTP1Channel, clients: ClientConnections,
+    makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil
+  ) {
+    self.base = base
+    self.clients = clients
+    self.makeHandler = makeHandler
+  }
+
+  package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+    channel.eventLoop.makeCompletedFuture {
+      // Each connection permanently keeps a buffer of this size.
+      let allocator = AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 4096)
+      try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
+      try channel.pipeline.syncOperations.addHandler(ClientDisconnectHandler(), position: .first)
+    }.flatMap { base.setup(channel: channel, logger: logger) }
+      .flatMapThrowing { value in
+        let pipeline = channel.pipeline.syncOperations
+        let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+        let connection = ClientConnectionHandler(clients)
+        try pipeline.addHandler(connection, position: .after(decoder))
+        if let makeHandler { try pipeline.addHandler(makeHandler(), position: .after(connection)) }
+        return value
+      }
+  }
+
+  package func handle(value: Value, logger: Logger) async { await base.handle(value: value, logger: logger) }
+}
+
+extension HTTPServerBuilder {
+  /// A server that enforces its callers' limits.
+  ///
+  /// - Parameter makeHandler: makes a handler for each connection, which sees requests before the router does.
+  package static func http1(
+    clients: ClientConnections, makeHandler: (@Sendable () -> any ChannelDuplexHandler & Sendable)? = nil
+  ) -> HTTPServerBuilder {
+    HTTPServerBuilder { responder in
+      ClientHTTPChannel(HTTP1Channel(responder: responder), clients: clients, makeHandler: makeHandler)
+    }
+  }
+}
