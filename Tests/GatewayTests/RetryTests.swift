@@ -253,3 +253,11 @@ import Testing
     }
   }
 }
+
+extension ReplicaExitReasons {
+  fileprivate func cause(of replica: String, within limit: Duration) async -> String? {
+    await withCheckedContinuation { continuation in
+      cause(of: replica, within: limit) { continuation.resume(returning: $0) }
+    }
+  }
+}

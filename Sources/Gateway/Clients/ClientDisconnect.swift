@@ -1,7 +1,6 @@
 import Synchronization
 
-/// Notifies, once, that the client of a request is gone. It has one listener at a time: the current owner of the
-/// request.
+/// Notifies, once, that the client of a request is gone.
 final class ClientDisconnect: Sendable {
   private struct State {
     var hasDisconnected = false
@@ -9,8 +8,6 @@ final class ClientDisconnect: Sendable {
   }
 
   private let state = Mutex(State())
-
-  var hasDisconnected: Bool { state.withLock(\.hasDisconnected) }
 
   /// Replaces the listener; it is called at once if the client has already left.
   func onDisconnect(_ listener: @escaping @Sendable () -> Void) {
@@ -20,9 +17,6 @@ final class ClientDisconnect: Sendable {
     }
     if late { listener() }
   }
-
-  /// Removes the listener: the request is over.
-  func forget() { state.withLock { $0.listener = nil } }
 
   /// Records that the client is gone.
   func leave() {
