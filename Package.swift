@@ -58,10 +58,16 @@ let package = Package(
       name: "History",
       dependencies: ["Storage", "FileSystem", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
+      name: "HTTPSupport",
+      dependencies: [
+        "LibCrypto", "CanonicalJSON", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+        httpTypes, logging,
+      ]),
+    .target(
       name: "Gateway",
       dependencies: [
-        "Scheduling", "CanonicalJSON", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
-        httpTypes, logging,
+        "HTTPSupport", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+        httpTypes,
       ]),
 
     // The two long-lived halves; they meet only in the wire protocol
@@ -69,16 +75,16 @@ let package = Package(
       name: "Controller",
       dependencies: [
         "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
-        "ModelRegistry", "History", "Gateway", "FileSystem", "CFileSystem", hummingbird, hummingbirdCore, nioCore,
-        httpTypes,
-        serviceLifecycle, logging,
+        "ModelRegistry", "History", "HTTPSupport", "FileSystem", "CFileSystem", hummingbird,
+        hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto",
-        "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
+        "Gateway", "HTTPSupport", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML",
+        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle,
+        logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -86,10 +92,9 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints",
-        "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle,
-        logging,
+        "Controller", "ServingPlane", "HTTPSupport", "ServingAPI", "ModelRegistry", "History",
+        "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc",
+        "Scheduling", serviceLifecycle, logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -146,19 +151,19 @@ let package = Package(
       dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
+    .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes]),
     .testTarget(
       name: "GatewayTests",
       dependencies: [
-        "Gateway", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
-        logging,
+        "Gateway", "HTTPSupport", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes, nioCore,
+        nioPosix, nioHTTP1, logging,
       ]),
     .testTarget(
       name: "ControllerTests",
       dependencies: [
-        "Controller", "CanonicalJSON", "Endpoints", "Gateway", "LibCrypto", "LibCurl", "LibYAML", "ModelRegistry",
-        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit", "FaultExploration", hummingbird,
-        nioCore, httpTypes,
-        logging, serviceLifecycle, grdb,
+        "Controller", "CanonicalJSON", "Endpoints", "HTTPSupport", "LibCrypto", "LibCurl",
+        "LibYAML", "ModelRegistry", "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit",
+        "FaultExploration", hummingbird, nioCore, httpTypes, logging, serviceLifecycle, grdb,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(
@@ -170,8 +175,8 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging,
-        grdb,
+        "ServingPlane", "HTTPSupport", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle,
+        logging, grdb,
       ]),
     .testTarget(
       name: "CommandsTests",

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import HTTPSupport
 import HTTPTypes
 package import Hummingbird
 package import NIOCore

@@ -1,4 +1,4 @@
-package import Gateway
+package import HTTPSupport
 internal import Hummingbird
 internal import HummingbirdCore
 package import Logging

@@ -1,5 +1,5 @@
 import CanonicalJSON
-import Gateway
+import HTTPSupport
 import LibCurl
 import Synchronization
 import Testing

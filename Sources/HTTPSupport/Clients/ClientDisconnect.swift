@@ -2,7 +2,7 @@ import Synchronization
 
 /// Notifies, once, that the client of a request is gone. It has one listener at a time: the current owner of the
 /// request.
-final class ClientDisconnect: Sendable {
+package final class ClientDisconnect: Sendable {
   private struct State {
     var hasDisconnected = false
     var listener: (@Sendable () -> Void)?
@@ -10,10 +10,12 @@ final class ClientDisconnect: Sendable {
 
   private let state = Mutex(State())
 
+  package init() {}
+
   var hasDisconnected: Bool { state.withLock(\.hasDisconnected) }
 
   /// Replaces the listener; it is called at once if the client has already left.
-  func onDisconnect(_ listener: @escaping @Sendable () -> Void) {
+  package func onDisconnect(_ listener: @escaping @Sendable () -> Void) {
     let late = state.withLock { state in
       state.listener = state.hasDisconnected ? nil : listener
       return state.hasDisconnected
@@ -22,7 +24,7 @@ final class ClientDisconnect: Sendable {
   }
 
   /// Removes the listener: the request is over.
-  func forget() { state.withLock { $0.listener = nil } }
+  package func forget() { state.withLock { $0.listener = nil } }
 
   /// Records that the client is gone.
   func leave() {
