@@ -17,6 +17,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
   name: "setpoint",
@@ -24,6 +25,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -49,6 +51,7 @@ let package = Package(
     .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON"]),
     .target(name: "Planning", dependencies: ["Endpoints", "LibCrypto", "CanonicalJSON"]),
     .target(name: "Scheduling"),
+    .target(name: "PrometheusMetrics", dependencies: [coreMetrics]),
 
     // Wire and storage
     .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "FileSystem"]),
@@ -75,7 +78,7 @@ let package = Package(
       name: "Controller",
       dependencies: [
         "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
-        "ModelRegistry", "History", "HTTPSupport", "FileSystem", "CFileSystem", hummingbird,
+        "ModelRegistry", "History", "HTTPSupport", "PrometheusMetrics", "FileSystem", "CFileSystem", hummingbird,
         hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
@@ -92,9 +95,9 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Controller", "ServingPlane", "HTTPSupport", "ServingAPI", "ModelRegistry", "History",
+        "Controller", "ServingPlane", "HTTPSupport", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "History",
         "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc",
-        "Scheduling", serviceLifecycle, logging,
+        "Scheduling", serviceLifecycle, logging, coreMetrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -144,6 +147,7 @@ let package = Package(
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning", "Endpoints", "Exploration", "CanonicalJSON"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
+    .testTarget(name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", "TestKit", coreMetrics]),
     .testTarget(
       name: "ServingAPITests", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(
@@ -161,9 +165,9 @@ let package = Package(
     .testTarget(
       name: "ControllerTests",
       dependencies: [
-        "Controller", "CanonicalJSON", "Endpoints", "HTTPSupport", "LibCrypto", "LibCurl",
+        "Controller", "CanonicalJSON", "Endpoints", "HTTPSupport", "PrometheusMetrics", "LibCrypto", "LibCurl",
         "LibYAML", "ModelRegistry", "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit",
-        "FaultExploration", hummingbird, nioCore, httpTypes, logging, serviceLifecycle, grdb,
+        "FaultExploration", hummingbird, nioCore, httpTypes, logging, serviceLifecycle, grdb, coreMetrics,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(

@@ -3,6 +3,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import NIOCore
+internal import PrometheusMetrics
 
 /// The listener's routes. There are only a few fixed paths, so a table takes the place of a router, and a wrong path or
 /// method is answered with the table.

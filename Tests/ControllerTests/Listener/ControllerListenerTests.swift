@@ -2,6 +2,7 @@ import CanonicalJSON
 import HTTPSupport
 import LibCurl
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Controller
