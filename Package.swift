@@ -17,6 +17,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
   name: "setpoint",
@@ -24,6 +25,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -49,6 +51,7 @@ let package = Package(
     .target(name: "Endpoints", dependencies: ["LibYAML", "LibCrypto", "CanonicalJSON"]),
     .target(name: "Planning", dependencies: ["Endpoints", "LibCrypto", "CanonicalJSON"]),
     .target(name: "Scheduling"),
+    .target(name: "PrometheusMetrics", dependencies: [coreMetrics]),
 
     // Wire and storage
     .target(name: "ServingAPI", dependencies: ["LibCurl", "Endpoints", "CanonicalJSON", "FileSystem"]),
@@ -58,10 +61,16 @@ let package = Package(
       name: "History",
       dependencies: ["Storage", "FileSystem", "Planning", "Endpoints", "LibCrypto", "CanonicalJSON", grdb]),
     .target(
+      name: "HTTPSupport",
+      dependencies: [
+        "LibCrypto", "CanonicalJSON", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+        httpTypes, logging,
+      ]),
+    .target(
       name: "Gateway",
       dependencies: [
-        "Scheduling", "CanonicalJSON", "FileSystem", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
-        httpTypes, logging,
+        "HTTPSupport", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1,
+        httpTypes,
       ]),
 
     // The two long-lived halves; they meet only in the wire protocol
@@ -69,16 +78,16 @@ let package = Package(
       name: "Controller",
       dependencies: [
         "Planning", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "ServingAPI",
-        "ModelRegistry", "History", "Gateway", "FileSystem", "CFileSystem", hummingbird, hummingbirdCore, nioCore,
-        httpTypes,
-        serviceLifecycle, logging,
+        "ModelRegistry", "History", "HTTPSupport", "PrometheusMetrics", "FileSystem", "CFileSystem", hummingbird,
+        hummingbirdCore, nioCore, httpTypes, serviceLifecycle, logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .target(
       name: "ServingPlane",
       dependencies: [
-        "Gateway", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML", "LibCurl", "LibCrypto",
-        "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle, logging,
+        "Gateway", "HTTPSupport", "ServingAPI", "Storage", "FileSystem", "Scheduling", "Endpoints", "LibYAML",
+        "LibCurl", "LibCrypto", "CanonicalJSON", "CSpawn", hummingbird, grdb, nioCore, nioPosix, serviceLifecycle,
+        logging,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
 
@@ -86,10 +95,9 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "Controller", "ServingPlane", "Gateway", "ServingAPI", "ModelRegistry", "History", "Planning", "Endpoints",
-        "LibYAML",
-        "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc", "Scheduling", serviceLifecycle,
-        logging,
+        "Controller", "ServingPlane", "HTTPSupport", "PrometheusMetrics", "ServingAPI", "ModelRegistry", "History",
+        "Planning", "Endpoints", "LibYAML", "LibCurl", "LibCrypto", "CanonicalJSON", "FileSystem", "CSpawn", "CMalloc",
+        "Scheduling", serviceLifecycle, logging, coreMetrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
@@ -139,6 +147,7 @@ let package = Package(
     .testTarget(name: "EndpointsTests", dependencies: ["Endpoints", "LibYAML"]),
     .testTarget(name: "PlanningTests", dependencies: ["Planning", "Endpoints", "Exploration", "CanonicalJSON"]),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"]),
+    .testTarget(name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", "TestKit", coreMetrics]),
     .testTarget(
       name: "ServingAPITests", dependencies: ["ServingAPI", "Endpoints", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(
@@ -146,19 +155,19 @@ let package = Package(
       dependencies: ["ModelRegistry", "ServingAPI", "LibCurl", "CanonicalJSON", "TestKit"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage", grdb]),
     .testTarget(name: "HistoryTests", dependencies: ["History", "Planning", "Endpoints", "CanonicalJSON", grdb]),
+    .testTarget(name: "HTTPSupportTests", dependencies: ["HTTPSupport", hummingbird, httpTypes]),
     .testTarget(
       name: "GatewayTests",
       dependencies: [
-        "Gateway", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
-        logging,
+        "Gateway", "HTTPSupport", "Scheduling", "CanonicalJSON", hummingbird, hummingbirdCore, httpTypes, nioCore,
+        nioPosix, nioHTTP1, logging,
       ]),
     .testTarget(
       name: "ControllerTests",
       dependencies: [
-        "Controller", "CanonicalJSON", "Endpoints", "Gateway", "LibCrypto", "LibCurl", "LibYAML", "ModelRegistry",
-        "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit", "FaultExploration", hummingbird,
-        nioCore, httpTypes,
-        logging, serviceLifecycle, grdb,
+        "Controller", "CanonicalJSON", "Endpoints", "HTTPSupport", "PrometheusMetrics", "LibCrypto", "LibCurl",
+        "LibYAML", "ModelRegistry", "Planning", "Scheduling", "ServingAPI", "History", "TestKit", "ControllerKit",
+        "FaultExploration", hummingbird, nioCore, httpTypes, logging, serviceLifecycle, grdb, coreMetrics,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     .testTarget(
@@ -170,8 +179,8 @@ let package = Package(
     .testTarget(
       name: "ServingPlaneTests",
       dependencies: [
-        "ServingPlane", "Gateway", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging,
-        grdb,
+        "ServingPlane", "HTTPSupport", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle,
+        logging, grdb,
       ]),
     .testTarget(
       name: "CommandsTests",

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import HTTPSupport
 package import NIOCore
 import NIOHTTP1
 

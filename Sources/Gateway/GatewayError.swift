@@ -1,42 +1,12 @@
 import CanonicalJSON
+import HTTPSupport
 import NIOCore
 import Scheduling
 
-/// An error response of the gateway itself, in a shape that both kinds of clients read: `error_code` and `message` for
-/// Databricks clients, `error` for OpenAI clients.
-struct GatewayError: Error, Hashable {
-  let status: Int
-  /// The Databricks error code.
-  let code: String
-  /// The OpenAI error type.
-  let type: String
-  let message: String
-  /// The seconds for `Retry-After`.
-  var retryAfter: Int?
-  /// The invalid member of the request.
-  var param: String?
-  /// False if the request may have been executed, or may have crashed the replica.
-  var mayBeRepeated = true
+/// An error response of the gateway itself.
+typealias GatewayError = RequestError
 
-  init(_ status: Int, _ code: String, _ type: String, _ message: String, retryAfter: Int? = nil, param: String? = nil) {
-    self.status = status
-    self.code = code
-    self.type = type
-    self.message = message
-    self.retryAfter = retryAfter
-    self.param = param
-  }
-
-  var json: JSONValue {
-    [
-      "error_code": .string(code), "message": .string(message),
-      "error": [
-        "message": .string(message), "type": .string(type), "param": param.map { .string($0) } ?? .null,
-        "code": .int(Int64(status)),
-      ],
-    ]
-  }
-
+extension GatewayError {
   /// The event that ends a stream whose status was already sent.
   var event: ByteBuffer { ByteBuffer(string: "data: \(json.text())\n\n") }
 }

@@ -1,5 +1,5 @@
 import FoundationEssentials
-package import Gateway
+package import HTTPSupport
 package import Scheduling
 
 /// The configuration of a serving plane.

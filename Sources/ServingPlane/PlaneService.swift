@@ -2,6 +2,7 @@ import CanonicalJSON
 import FoundationEssentials
 import Gateway
 import Glibc
+import HTTPSupport
 import HTTPTypes
 import Hummingbird
 import LibCurl

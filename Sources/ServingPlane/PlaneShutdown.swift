@@ -1,4 +1,4 @@
-import Gateway
+import HTTPSupport
 import Logging
 
 /// The orderly end of a plane: requests in progress are answered, then replicas are stopped, all within the allowed

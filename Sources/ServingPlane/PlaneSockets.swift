@@ -1,5 +1,5 @@
-import Gateway
 import Glibc
+import HTTPSupport
 import Logging
 import ServingAPI
 
@@ -16,7 +16,7 @@ struct PlaneSockets: Sendable {
 
   /// Binds both.
   ///
-  /// - Throws: errors that ``Gateway/ListenFailure`` understands, if the port is unavailable.
+  /// - Throws: errors that ``HTTPSupport/ListenFailure`` understands, if the port is unavailable.
   static func bind(_ settings: PlaneConfiguration, log: Logger) throws -> PlaneSockets {
     PlaneSockets(
       host: settings.host,

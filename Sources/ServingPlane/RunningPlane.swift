@@ -1,5 +1,5 @@
-import Gateway
 import Glibc
+import HTTPSupport
 import Logging
 import ServiceLifecycle
 

@@ -1,4 +1,5 @@
 import CanonicalJSON
+import HTTPSupport
 import HTTPTypes
 import Hummingbird
 import NIOCore

@@ -83,13 +83,3 @@ private func joined(_ slices: [ByteBuffer]) throws -> JSONValue {
     #expect(tail("data: {\"choices\":[]}\n\n").lateError == nil)
   }
 }
-
-@Suite struct AccessTokenTests {
-  @Test(arguments: [
-    ("Bearer abc", "abc"), ("bearer  abc", "abc"), ("Basic dG9rZW46YWJj", "abc"), ("Basic dXNlcjphYmM=", nil),
-    ("Basic ???", nil), ("Bearer ", nil), ("Digest abc", nil), ("abc", nil), (nil, nil),
-  ])
-  func `bearer and basic authentication with the user token are accepted`(header: String?, token: String?) {
-    #expect(AccessToken.read(fromAuthorization: header) == token)
-  }
-}

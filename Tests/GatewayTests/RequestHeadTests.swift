@@ -1,4 +1,5 @@
 import CanonicalJSON
+import HTTPSupport
 import NIOCore
 import Testing
 

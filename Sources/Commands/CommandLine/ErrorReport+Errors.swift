@@ -1,6 +1,6 @@
 internal import Controller
 internal import Endpoints
-internal import Gateway
+internal import HTTPSupport
 internal import History
 internal import ModelRegistry
 internal import Planning

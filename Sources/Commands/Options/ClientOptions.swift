@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import FoundationEssentials
-internal import Gateway
+internal import HTTPSupport
 internal import Scheduling
 internal import ServingPlane
 

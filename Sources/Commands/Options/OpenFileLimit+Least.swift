@@ -1,4 +1,4 @@
-internal import Gateway
+internal import HTTPSupport
 
 extension OpenFileLimit {
   /// The descriptors that a server itself needs: event loops, store, logs, `/proc`, and a few callers.

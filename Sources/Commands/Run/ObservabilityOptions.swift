@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 internal import FoundationEssentials
-internal import Gateway
+internal import HTTPSupport
 internal import History
 internal import LibCrypto
 internal import Logging
@@ -92,7 +92,7 @@ extension ObservabilityOptions {
   ///
   /// - Parameter state: where the controller keeps its own token.
   func tokenFile(in state: StateDirectory) -> String? {
-    listenTokenFile ?? (ListenerAccess.isLoopback(listen.host) ? state.file("listen-token") : nil)
+    listenTokenFile ?? (Loopback.contains(listen.host) ? state.file("listen-token") : nil)
   }
 
   func listenerSettings(state: StateDirectory) throws -> ControllerListener.Settings {

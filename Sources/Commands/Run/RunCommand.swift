@@ -36,7 +36,8 @@ struct RunCommand: AsyncParsableCommand, LongRunning {
     let context = CommandContext.current
     let log = outlets.logger(context)
     let metrics = ControllerMetrics(
-      version: SetpointVersion.number, fleet: provider.fleet, started: FleetPlan.now, concurrency: rules.concurrency)
+      version: SetpointVersion.number, fleet: provider.fleet, started: FleetPlan.now, concurrency: rules.concurrency,
+      libraries: LibraryMetrics.registry)
     // The queue waits after a failure, so that one endpoint costs one call for each step of its back-off.
     // The log reports the provider in its own format.
     let transport = metrics.counting(context.transport)

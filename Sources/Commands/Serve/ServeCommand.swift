@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Gateway
+internal import HTTPSupport
 internal import Logging
 internal import ServiceLifecycle
 internal import ServingAPI

@@ -1,4 +1,4 @@
-package import Gateway
+package import HTTPSupport
 internal import Hummingbird
 internal import HummingbirdCore
 package import Logging
@@ -74,8 +74,7 @@ package struct ControllerListener: Service {
       calls: calls, access: access, token: settings.token, maximumHookBody: settings.maximumHookBody, log: log)
     let clients = ClientConnections(settings.clients)
     return Application(
-      responder: CallbackResponder<BasicRequestContext> { request, _ in await routes.answer(to: request) },
-      server: .http1(clients: clients),
+      router: routes.router, server: .http1(clients: clients),
       configuration: ApplicationConfiguration(
         address: .hostname(settings.host, port: settings.port), availableConnectionsDelegate: clients.acceptGate),
       onServerRunning: { channel in listening(channel) }, logger: quiet)

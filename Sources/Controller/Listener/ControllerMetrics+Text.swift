@@ -1,4 +1,5 @@
 package import Planning
+internal import PrometheusMetrics
 internal import Scheduling
 
 extension ControllerMetrics {
@@ -11,6 +12,7 @@ extension ControllerMetrics {
     writeEndpoints(state, now, &text)
     writeSurroundings(state, &text)
     writeProcess(&text)
+    libraries.write(to: &text)
     return text.text
   }
 

@@ -1,11 +1,12 @@
 package import Planning
+package import PrometheusMetrics
 internal import Synchronization
 
 /// The controller's metrics, under the standard names: controller-runtime's and client-go's for loop, queue and lease,
 /// Prometheus's own for the process, and `setpoint_…` for the rest.
 ///
 /// Every method is cheap and never waits: it changes a number under a lock. ``text(now:)`` writes the metrics in the
-/// Prometheus text format with our own small writer, ``PrometheusText``.
+/// Prometheus text format, followed by those that libraries report through swift-metrics.
 ///
 /// The number of series is bounded: label values come from closed sets, except `endpoint`, which has one value per
 /// endpoint of the fleet (four series each, a fifth if the phase is known); an endpoint's series are removed with it.
@@ -50,18 +51,22 @@ package final class ControllerMetrics: Sendable {
 
   let facts: Facts
   let process: @Sendable () -> ProcessMetrics?
+  let libraries: MetricRegistry
   private let state: Mutex<State>
 
   /// - Parameters:
   ///   - fleet: the fleet's name, which is also the lease's name.
   ///   - started: when the process started.
   ///   - concurrency: the maximum number of endpoints that are reconciled concurrently.
+  ///   - libraries: the metrics that libraries report.
   package init(
     version: String, fleet: String, started: Timestamp, concurrency: Int,
-    process: @escaping @Sendable () -> ProcessMetrics? = ProcessMetrics.current
+    process: @escaping @Sendable () -> ProcessMetrics? = ProcessMetrics.current,
+    libraries: MetricRegistry = MetricRegistry()
   ) {
     facts = Facts(version: version, fleet: fleet, started: started, concurrency: concurrency)
     self.process = process
+    self.libraries = libraries
     state = Mutex(State())
   }
 

@@ -1,12 +1,10 @@
-internal import Gateway
-internal import LibCrypto
+internal import HTTPSupport
 
 /// Access rules of the listener. Pure.
 ///
 /// An address grants nothing: every request that changes something needs the token, from this machine too. On a
-/// loopback address, the listener also keeps out web pages in a local browser: their requests have an `Origin` header
-/// or, after DNS rebinding, a `Host` that is not this machine's. So each request has to name a known host.
-package struct ListenerAccess: Sendable {
+/// loopback address, the listener also keeps out web pages in a local browser (``HTTPSupport/HostRule``).
+struct ListenerAccess: Sendable {
   /// Why a request is refused.
   struct Refusal: Hashable, Sendable {
     /// 401 if a token would help, 400 if it is not a valid HTTP/1.1 request, otherwise 403.
@@ -14,23 +12,19 @@ package struct ListenerAccess: Sendable {
     let message: String
   }
 
-  private let isLoopback: Bool
-  private let allowedHosts: Set<String>
+  private let hosts: HostRule
 
   /// - Parameters:
   ///   - host: the address that the listener is bound to.
   ///   - allowedHosts: accepted host names in addition to this machine's own. If it is empty and the address is
   ///     reachable by others, any name is accepted.
-  init(host: String, allowedHosts: [String] = []) {
-    isLoopback = Self.isLoopback(host)
-    self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
-  }
+  init(host: String, allowedHosts: [String] = []) { hosts = HostRule(host: host, allowedHosts: allowedHosts) }
 
   /// Why a request that changes something is refused; nil: it is accepted.
   ///
   /// - Parameter token: the token that it must have.
   func refusal(authorization: String?, token: ListenerToken) -> Refusal? {
-    let expected: String
+    let expected: AccessTokenDigest
     switch token {
     case .none:
       return Refusal(
@@ -40,49 +34,37 @@ package struct ListenerAccess: Sendable {
     case .unreadable:
       return Refusal(
         status: 403, message: "the controller cannot read its token, so it refuses all changes; see its log")
-    case .expected(let token): expected = token
+    case .expected(let token): expected = AccessTokenDigest(token: token)
     }
-    guard let authorization, !authorization.isEmpty else {
+    switch expected.check(authorization) {
+    case nil: return nil
+    case .missing:
       return Refusal(status: 401, message: "a token is required: send \"Authorization: Bearer TOKEN\"")
+    case .malformed: return Refusal(status: 401, message: "the Authorization header is not \"Bearer TOKEN\"")
+    case .wrong: return Refusal(status: 401, message: "the token is not valid for this controller")
     }
-    guard let given = AccessToken.read(fromAuthorization: authorization) else {
-      return Refusal(status: 401, message: "the Authorization header is not \"Bearer TOKEN\"")
-    }
-    // An empty token is a mistake, not an invitation.
-    return !expected.isEmpty && constantTimeEquals(given, expected)
-      ? nil : Refusal(status: 401, message: "the token is not valid for this controller")
   }
 
   /// Why a request is refused because of the host that it names or the page that it comes from; nil: it is accepted.
   func refusal(authority: String?, origin: String?) -> Refusal? {
-    if isLoopback, origin != nil {
+    switch hosts.check(authority: authority, origin: origin) {
+    case nil: return nil
+    case .fromBrowserPage:
       return Refusal(
         status: 403,
         message: "the request has an Origin header; requests from browser pages are not accepted")
-    }
-    guard let authority, let named = RequestHost(authority) else {
-      let shown = authority.map { "\"\($0.prefix(100))\"" } ?? "nothing"
+    case .invalidHost(let named):
+      let shown = named.map { "\"\($0.prefix(100))\"" } ?? "nothing"
       return Refusal(
-        status: isLoopback ? 403 : 400,
+        status: hosts.isLoopback ? 403 : 400,
         message: "the Host header names \(shown), which is not a valid host; use localhost")
+    case .otherHost(let name):
+      let problem =
+        hosts.isLoopback ? "but the controller only accepts local requests" : "which is not allowed by --allow-host"
+      return Refusal(
+        status: 403,
+        message: "the Host header names \"\(name)\", \(problem); use localhost, or start it with --allow-host NAME")
     }
-    if allowedHosts.contains(named.name) || Self.isLoopback(named.name) { return nil }
-    guard isLoopback || !(allowedHosts.isEmpty || named.isAddress) else { return nil }
-    let problem =
-      isLoopback ? "but the controller only accepts local requests" : "which is not allowed by --allow-host"
-    return Refusal(
-      status: 403,
-      message:
-        "the Host header names \"\(named.name)\", \(problem); use localhost, or start it with --allow-host NAME")
-  }
-
-  /// Returns whether an address or a name is a loopback one.
-  package static func isLoopback(_ host: String) -> Bool {
-    let host = host.lowercased()
-    if host == "localhost" || host.hasSuffix(".localhost") || host == "::1" { return true }
-    let address = host.hasPrefix("::ffff:") ? String(host.dropFirst(7)) : host
-    let parts = address.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 }
 

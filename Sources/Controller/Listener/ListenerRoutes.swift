@@ -1,11 +1,11 @@
-internal import CanonicalJSON
+internal import HTTPSupport
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import NIOCore
+internal import PrometheusMetrics
 
-/// The listener's routes. There are only a few fixed paths, so a table takes the place of a router, and a wrong path or
-/// method is answered with the table.
+/// The listener's routes.
 struct ListenerRoutes: Sendable {
   let calls: ListenerCalls
   let access: ListenerAccess
@@ -15,6 +15,7 @@ struct ListenerRoutes: Sendable {
 
   private static let maximumReason = 4 << 10
 
+  /// A route, and what a request with an unknown path is told about it.
   private struct Route: Sendable {
     let method: HTTPRequest.Method
     let path: String
@@ -49,31 +50,25 @@ struct ListenerRoutes: Sendable {
     },
   ]
 
-  func answer(to request: Request) async -> Response {
-    if let refusal = access.refusal(authority: request.head.authority, origin: request.headers[.origin]) {
-      return .refusal(refusal)
+  /// The routes, the rules for access to them, and the count of their requests.
+  var router: Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    let methods = AllowedMethods()
+    router.add(middleware: MetricsMiddleware())
+    router.add(
+      middleware: ListenerMiddleware(
+        access: access, methods: methods, log: log,
+        paths: Self.routes.map { (name: "\($0.method) \($0.path)", about: $0.about) }))
+    for route in Self.routes {
+      router.on(RouterPath(route.path), method: route.method) { request, _ in try await route.answer(self, request) }
+      guard route.method == .get else { continue }
+      // The router's own HEAD routes would drop the body that the metrics watch; the request would stay active.
+      router.head(RouterPath(route.path)) { request, _ in
+        try await route.answer(self, request).createHeadResponse()
+      }
     }
-    let path = request.uri.path
-    let here = Self.routes.filter { $0.path == path }
-    // A HEAD is answered like a GET; the server omits the body.
-    let method = request.method == .head ? HTTPRequest.Method.get : request.method
-    guard let route = here.first(where: { $0.method == method }) else {
-      return here.isEmpty ? .notFound(path) : .wrongMethod(here.map(\.method))
-    }
-    do {
-      let response = try await route.answer(self, request)
-      return request.method == .head ? response.createHeadResponse() : response
-    } catch let refusal as ListenerCalls.Refusal {
-      return .failure(refusal.description, status: .conflict)
-    } catch {
-      log.error("a request failed", metadata: ["path": "\(path)", "error": "\(error)"])
-      return .failure("\(error)", status: .internalServerError)
-    }
-  }
-
-  /// The paths, for requests with an unknown path.
-  static var paths: JSONValue {
-    .object(Dictionary(routes.map { ("\($0.method) \($0.path)", .string($0.about)) }, uniquingKeysWith: { $1 }))
+    methods.learn(router.routes.map { ($0.path, $0.method) })
+    return router
   }
 
   private func hook(_ request: Request) async throws -> Response {
@@ -135,45 +130,5 @@ struct ListenerRoutes: Sendable {
   private static func trimmed(_ text: String) -> String {
     let start = text.drop { $0.isWhitespace }
     return start.lastIndex { !$0.isWhitespace }.map { String(start[...$0]) } ?? ""
-  }
-}
-
-extension Response {
-  fileprivate static func text(_ text: String, type: String, status: HTTPResponse.Status = .ok) -> Response {
-    Response(status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
-  }
-
-  fileprivate static func probe(_ probe: ListenerCalls.Probe) -> Response {
-    text(
-      probe.words + "\n", type: "text/plain; charset=utf-8", status: probe.isHealthy ? .ok : .serviceUnavailable)
-  }
-
-  fileprivate static func json(_ value: JSONValue, status: HTTPResponse.Status) -> Response {
-    text(value.text() + "\n", type: "application/json", status: status)
-  }
-
-  fileprivate static func message(_ words: String, status: HTTPResponse.Status = .ok) -> Response {
-    json(["message": .string(words)], status: status)
-  }
-
-  fileprivate static func failure(_ words: String, status: HTTPResponse.Status) -> Response {
-    json(["error": .string(words)], status: status)
-  }
-
-  fileprivate static func refusal(_ refusal: ListenerAccess.Refusal) -> Response {
-    var response = failure(refusal.message, status: HTTPResponse.Status(code: refusal.status))
-    if refusal.status == 401 { response.headers[.wwwAuthenticate] = "Bearer" }
-    return response
-  }
-
-  fileprivate static func notFound(_ path: String) -> Response {
-    json(["error": .string("not found: \(path)"), "paths": ListenerRoutes.paths], status: .notFound)
-  }
-
-  fileprivate static func wrongMethod(_ allowed: [HTTPRequest.Method]) -> Response {
-    let methods = allowed.flatMap { $0 == .get ? ["GET", "HEAD"] : ["\($0)"] }.joined(separator: ", ")
-    var response = failure("this path accepts \(methods)", status: .methodNotAllowed)
-    response.headers[.allow] = methods
-    return response
   }
 }

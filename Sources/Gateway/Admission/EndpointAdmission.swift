@@ -1,3 +1,4 @@
+import HTTPSupport
 package import NIOCore
 package import Scheduling
 import Synchronization

@@ -1,3 +1,4 @@
+import HTTPSupport
 import NIOCore
 import NIOHTTP1
 

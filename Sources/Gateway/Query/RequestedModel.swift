@@ -1,3 +1,4 @@
+import HTTPSupport
 import NIOHTTP1
 
 /// The endpoint and model that a request asks for.

@@ -1,5 +1,5 @@
 import CanonicalJSON
-import Gateway
+import HTTPSupport
 import Hummingbird
 import ServingAPI
 import Synchronization

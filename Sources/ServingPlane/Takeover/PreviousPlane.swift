@@ -1,6 +1,6 @@
 import CanonicalJSON
-import Gateway
 import Glibc
+import HTTPSupport
 import Logging
 import ServingAPI
 

@@ -1,7 +1,10 @@
 import CanonicalJSON
-import Gateway
+import CoreMetrics
+import HTTPSupport
 import LibCurl
+import PrometheusMetrics
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Controller
@@ -55,14 +58,69 @@ import Testing
       ])
   }
 
+  @Test func `a trailing slash in a path is ignored`() async throws {
+    let statuses = try await harness.run { [harness] url, _ in
+      [
+        try await harness.send("GET", url + "/healthz/").status,
+        try await harness.send("POST", url + "/sync/", headers: [ListenerHarness.bearer]).status,
+        try await harness.send("GET", url + "/sync/").status,
+      ]
+    }
+    #expect(statuses == [200, 202, 405])
+  }
+
   @Test func `a wrong method is answered with the allowed one`() async throws {
     let (pause, metrics) = try await harness.run { [harness] url, _ in
       (try await harness.send("GET", url + "/pause"), try await harness.send("POST", url + "/metrics"))
     }
     #expect(pause.status == 405)
     #expect(pause.headers["Allow"] == "POST")
+    #expect(pause.error == "this path accepts POST")
     #expect(metrics.headers["Allow"] == "GET, HEAD")
     #expect(harness.asked == [])
+  }
+
+  @Test func `every path that answers GET answers HEAD with the same headers and no body`() async throws {
+    let paths = ["/metrics", "/healthz", "/readyz", "/status"]
+    let pairs = try await harness.run { [harness] url, _ in
+      var pairs: [(get: ListenerHarness.ClientResponse, head: ListenerHarness.ClientResponse)] = []
+      for path in paths {
+        pairs.append((try await harness.send("GET", url + path), try await harness.send("HEAD", url + path)))
+      }
+      return pairs
+    }
+    for (get, head) in pairs {
+      #expect(head.status == get.status && head.text.isEmpty && !get.text.isEmpty)
+      for name in ["Content-Type", "Content-Length"] { #expect(head.headers[name] == get.headers[name]) }
+    }
+  }
+
+  @Test func `requests are counted by route, method and status, and none stays active`() async throws {
+    let registry = MetricRegistry()
+    try await withMetricsFactory(registry) {
+      try await harness.run { [harness] url, _ in
+        for path in ["/healthz", "/a", "/b"] { _ = try await harness.send("GET", url + path) }
+        _ = try await harness.send("HEAD", url + "/healthz")
+        _ = try await harness.send("POST", url + "/sync")
+      }
+    }
+    var written = PrometheusText()
+    registry.write(to: &written)
+    let text = try Exposition(written.text)
+    func count(_ method: String, _ route: String, _ status: String) -> Double? {
+      text[
+        "hb_requests_total",
+        ["http_request_method": method, "http_route": route, "http_response_status_code": status]]
+    }
+    #expect(count("GET", "/healthz", "200") == 1)
+    #expect(count("HEAD", "/healthz", "200") == 1)
+    // Paths that do not exist are one route: what a request sends does not become a label.
+    #expect(count("GET", "NotFound", "404") == 2)
+    #expect(count("POST", "/sync", "401") == 1)
+    for method in ["GET", "HEAD", "POST"] {
+      #expect(text["http_server_active_requests", ["http_request_method": method]] == 0)
+    }
+    #expect(text.families["http_server_request_duration_seconds"]?.type == "histogram")
   }
 
   @Test func `the controller can be paused with a reason, resumed and told to sync`() async throws {

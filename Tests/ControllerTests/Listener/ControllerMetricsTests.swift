@@ -1,9 +1,12 @@
 import Controller
+import CoreMetrics
 import LibCurl
 import Planning
+import PrometheusMetrics
 import Scheduling
 import ServingAPI
 import Synchronization
+import TestKit
 import Testing
 
 @Suite struct ControllerMetricsTests {
@@ -71,25 +74,6 @@ import Testing
     #expect(text["controller_runtime_reconcile_timeouts_total", of] == 1)
   }
 
-  @Test func `a histogram's buckets count everything up to and including their bound`() throws {
-    for milliseconds in [50, 51, 5000, 3_600_000] {
-      metrics.reconciled(.success, seconds: .milliseconds(milliseconds))
-    }
-    let text = try read()
-    func bucket(_ bound: String) -> Double? {
-      text["controller_runtime_reconcile_time_seconds_bucket", ["controller": "servingendpoint", "le": bound]]
-    }
-    #expect(bucket("0.025") == 0)
-    #expect(bucket("0.05") == 1)
-    #expect(bucket("0.1") == 2)
-    #expect(bucket("5") == 3)
-    #expect(bucket("600") == 3)
-    #expect(bucket("+Inf") == 4)
-    let sum = try #require(
-      text["controller_runtime_reconcile_time_seconds_sum", ["controller": "servingendpoint"]])
-    #expect(abs(sum - 3605.101) < 1e-9)
-  }
-
   @Test func `the queue metrics show the last reported values`() throws {
     let time = Mutex(Duration.zero)
     let queue = KeyQueue(backoff: Backoff(first: .seconds(1), cap: .seconds(9)), now: { time.withLock { $0 } })
@@ -140,10 +124,19 @@ import Testing
     #expect(later.families["setpoint_endpoint_info"]?.samples.count == 1)
   }
 
-  @Test(arguments: ["a\"b", "a\\b", "a\nb", "a\\", "\"", "naïve {x=\"1\"} 2", ""])
-  func `any label value is escaped so that it reads back unchanged`(value: String) throws {
-    metrics.endpoint(value, ready: true, quarantined: false, driftSince: nil)
-    #expect(try read()["setpoint_endpoint_ready", ["endpoint": value]] == 1)
+  @Test func `the metrics of libraries follow, and cannot replace the controller's own`() throws {
+    let registry = MetricRegistry()
+    let metrics = ControllerMetrics(
+      version: "1.2.3", fleet: "prod", started: Timestamp(milliseconds: 0), concurrency: 16, process: { nil },
+      libraries: registry)
+    let own = metrics.text(now: Timestamp(milliseconds: 0))
+    Counter(label: "requests", factory: registry).increment(by: 3)
+    Gauge(label: "workqueue_adds_total", factory: registry).record(7)
+    let all = metrics.text(now: Timestamp(milliseconds: 0))
+    #expect(all.hasPrefix(own))
+    let text = try Exposition(all)
+    #expect(text["requests_total"] == 3)
+    #expect(text["workqueue_adds_total", ["name": "servingendpoint"]] == 0)
   }
 
   @Test func `an incomplete sync does not change the time of the last sync`() throws {

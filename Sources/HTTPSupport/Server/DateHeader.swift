@@ -2,10 +2,12 @@ internal import Glibc
 import Synchronization
 
 /// The value of the `Date` header (RFC 9110, section 5.6.7), renewed once a second.
-final class DateHeader: Sendable {
+package final class DateHeader: Sendable {
   private let last = Mutex<(second: time_t, text: String)>((0, ""))
 
-  var now: String {
+  package init() {}
+
+  package var now: String {
     let second = time(nil)
     return last.withLock { last in
       if last.second != second { last = (second, Self.text(second)) }

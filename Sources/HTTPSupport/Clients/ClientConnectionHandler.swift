@@ -46,7 +46,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   private var isReadHeld = false
   private var closesAfterResponse = false
   /// Sent after the requests before it are answered.
-  private var pendingRefusal: GatewayError?
+  private var pendingRefusal: RequestError?
   /// When the connection began to close; whatever still arrives is dropped.
   private var lingersSince: NIODeadline?
   private var closePromise: EventLoopPromise<Void>?
@@ -60,7 +60,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
     idleSince = context.eventLoop.now
     let eventLoop = context.eventLoop
     id = clients.open { [self] in eventLoop.execute { self.giveWay() } }
-    let period = TimeAmount.nanoseconds(limits.lookEvery.nanoseconds)
+    let period = TimeAmount(limits.lookEvery)
     watch = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { [weak self] _ in self?.look()
     }
     if context.channel.isActive, id == nil { refuse(.tooManyConnections) }
@@ -242,7 +242,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   /// Responds in place of the request handler, and closes the connection.
-  private func refuse(_ error: GatewayError) {
+  private func refuse(_ error: RequestError) {
     guard let context, lingersSince == nil else { return }
     // The next request is the invalid one; the current one gets its response first.
     if unanswered > 0, !isReceiving {
@@ -309,7 +309,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler, @unchecked Sendable {
   private func look() {
     guard let context, context.channel.isActive else { return }
     let now = context.eventLoop.now
-    func isOver(_ time: Duration, since start: NIODeadline) -> Bool { now - start >= .nanoseconds(time.nanoseconds) }
+    func isOver(_ time: Duration, since start: NIODeadline) -> Bool { now - start >= TimeAmount(time) }
     if let unread, isOver(limits.answerTimeout, since: unread.since) {
       let left = waitingBytes
       guard left == 0 || isFast(unread.bytes - left, limits.answerTimeout) else { return context.close(promise: nil) }

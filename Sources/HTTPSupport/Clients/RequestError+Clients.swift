@@ -1,28 +1,28 @@
-extension GatewayError {
-  static func malformedHead(_ words: String) -> GatewayError {
-    GatewayError(400, "MALFORMED_REQUEST", "invalid_request_error", words)
+extension RequestError {
+  static func malformedHead(_ words: String) -> RequestError {
+    RequestError(400, "MALFORMED_REQUEST", "invalid_request_error", words)
   }
 
-  static let tooManyConnections = GatewayError(
+  static let tooManyConnections = RequestError(
     503, "TEMPORARILY_UNAVAILABLE", "server_error",
     "the server is at its connection limit; try again later", retryAfter: 1)
 
-  static func tooManyBytes(_ limit: Int) -> GatewayError {
-    GatewayError(
+  static func tooManyBytes(_ limit: Int) -> RequestError {
+    RequestError(
       503, "TEMPORARILY_UNAVAILABLE", "server_error",
       "the server's memory for request bodies is full: it holds at most \(limit) bytes across all requests; try again "
         + "later",
       retryAfter: 2)
   }
 
-  static func slowHead(_ limits: ClientLimits) -> GatewayError {
-    GatewayError(
+  static func slowHead(_ limits: ClientLimits) -> RequestError {
+    RequestError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
       "the request headers did not arrive within \(limits.headerTimeout.seconds) s")
   }
 
-  static func slowBody(_ limits: ClientLimits) -> GatewayError {
-    GatewayError(
+  static func slowBody(_ limits: ClientLimits) -> RequestError {
+    RequestError(
       408, "DEADLINE_EXCEEDED", "invalid_request_error",
       "the request body arrived too slowly: at least \(limits.minimumRate) bytes per second are required over "
         + "\(limits.bodyTimeout.seconds) s")

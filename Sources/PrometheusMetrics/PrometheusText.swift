@@ -1,22 +1,27 @@
 /// A writer of metrics in the Prometheus text exposition format, version 0.0.4: each family once, its header before its
 /// samples.
 ///
-/// The format is small and stable, so the writer is our own; it needs no registry and no dependency.
+/// The format is small and stable, so the writer is our own.
 /// https://prometheus.io/docs/instrumenting/exposition_formats/
-struct PrometheusText {
+package struct PrometheusText {
   /// The `Content-Type` of a response in this format.
-  static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+  package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-  enum Kind: String {
+  /// The type of a family.
+  package enum Kind: String, Sendable {
     case counter, gauge, histogram
   }
 
   /// The labels of a sample, escaped once for all families that use them.
-  struct Labels {
+  package struct Labels: Hashable, Sendable {
     /// `a="1",b="2"`
-    fileprivate let text: String
+    let text: String
 
-    init(_ pairs: KeyValuePairs<String, String> = [:]) {
+    /// - Parameter pairs: valid names, each once, and any values.
+    package init(_ pairs: KeyValuePairs<String, String> = [:]) { self.init(pairs.map { (name: $0, value: $1) }) }
+
+    /// - Parameter pairs: valid names, each once, and any values.
+    package init(_ pairs: [(name: String, value: String)]) {
       text = pairs.map { "\($0)=\"\(PrometheusText.escaped($1, quotes: true))\"" }.joined(separator: ",")
     }
 
@@ -25,21 +30,32 @@ struct PrometheusText {
     }
   }
 
-  private(set) var text = ""
+  /// The text so far.
+  package private(set) var text = ""
   private var family = ""
+  private var families: Set<String> = []
+
+  package init() {}
+
+  /// Returns whether a family was begun.
+  package func contains(_ name: String) -> Bool { families.contains(name) }
 
   /// Begins a family; the samples that follow belong to it.
-  mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
+  package mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
     family = name
+    families.insert(name)
     text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n# TYPE \(name) \(kind.rawValue)\n"
   }
 
-  mutating func sample(_ labels: Labels = Labels(), _ value: Double) { line("", labels.text, value) }
-  mutating func sample(_ labels: Labels = Labels(), _ value: Int) { line("", labels.text, Double(value)) }
-  mutating func sample(_ labels: Labels = Labels(), _ isSo: Bool) { line("", labels.text, isSo ? 1 : 0) }
+  /// Writes a number.
+  package mutating func sample(_ labels: Labels = Labels(), _ value: Double) { line("", labels.text, value) }
+  /// Writes a number.
+  package mutating func sample(_ labels: Labels = Labels(), _ value: Int) { line("", labels.text, Double(value)) }
+  /// Writes 1 for true, and 0 for false.
+  package mutating func sample(_ labels: Labels = Labels(), _ isSo: Bool) { line("", labels.text, isSo ? 1 : 0) }
 
   /// Writes a histogram: its cumulative buckets, its sum and its count.
-  mutating func sample(_ labels: Labels = Labels(), _ histogram: Histogram) {
+  package mutating func sample(_ labels: Labels = Labels(), _ histogram: Histogram) {
     var soFar: UInt64 = 0
     for (bound, count) in zip(histogram.bounds, histogram.counts) {
       soFar += count

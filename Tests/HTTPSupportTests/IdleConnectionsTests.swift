@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Gateway
+@testable import HTTPSupport
 
 @Suite struct IdleConnectionsTests {
   @Test func `the longest idle connection is closed for a new one, and none with a request is`() {

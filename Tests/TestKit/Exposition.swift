@@ -1,24 +1,24 @@
 /// A strict parser of the Prometheus text format 0.0.4, as far as needed to check that a text follows its rules.
-struct Exposition {
-  struct Sample: Hashable {
-    let name: String
-    let labels: [String: String]
-    let value: Double
+package struct Exposition {
+  package struct Sample: Hashable {
+    package let name: String
+    package let labels: [String: String]
+    package let value: Double
   }
 
-  struct Family {
-    let type: String
-    let help: String
-    var samples: [Sample] = []
+  package struct Family {
+    package let type: String
+    package let help: String
+    package var samples: [Sample] = []
   }
 
-  struct Broken: Error, CustomStringConvertible {
-    let description: String
+  package struct Broken: Error, CustomStringConvertible {
+    package let description: String
   }
 
-  private(set) var families: [String: Family] = [:]
+  package private(set) var families: [String: Family] = [:]
 
-  init(_ text: String) throws {
+  package init(_ text: String) throws {
     guard text.last == "\n" else { throw Broken(description: "the last line does not end") }
     var help: (name: String, text: String)?
     var current: String?
@@ -48,13 +48,13 @@ struct Exposition {
   }
 
   /// The value of the one sample with these labels.
-  subscript(name: String, labels: [String: String]) -> Double? {
+  package subscript(name: String, labels: [String: String]) -> Double? {
     let family =
       families[name] ?? families.first { name.hasPrefix($0.key + "_") && $0.value.type == "histogram" }?.value
     return family?.samples.first { $0.name == name && $0.labels == labels }?.value
   }
 
-  subscript(name: String) -> Double? { self[name, [:]] }
+  package subscript(name: String) -> Double? { self[name, [:]] }
 
   private mutating func add(_ sample: Sample, to family: String) throws {
     let suffixes = families[family]?.type == "histogram" ? ["_bucket", "_sum", "_count"] : [""]
@@ -124,18 +124,21 @@ struct Exposition {
       && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") }
   }
 
-  /// Buckets ascend, count everything up to their bound, and end with `+Inf`, which is the count.
+  /// The buckets of each series ascend, count everything up to their bound, and end with `+Inf`, which is the count.
   private static func check(_ name: String, _ family: Family) throws {
-    let buckets = family.samples.filter { $0.name == name + "_bucket" }
-    let bounds = buckets.compactMap { $0.labels["le"].flatMap { number($0[...]) } }
-    guard bounds.count == buckets.count, bounds == bounds.sorted(), bounds.last == .infinity else {
-      throw Broken(description: "\(name): bounds \(bounds)")
-    }
-    let counts = buckets.map(\.value)
-    guard counts == counts.sorted() else { throw Broken(description: "\(name): counts \(counts)") }
-    let count = family.samples.first { $0.name == name + "_count" }?.value
-    guard count == counts.last, family.samples.contains(where: { $0.name == name + "_sum" }) else {
-      throw Broken(description: "\(name): count \(String(describing: count)) of \(counts)")
+    let series = Dictionary(grouping: family.samples) { $0.labels.filter { $0.key != "le" } }
+    for (labels, samples) in series {
+      let buckets = samples.filter { $0.name == name + "_bucket" }
+      let bounds = buckets.compactMap { $0.labels["le"].flatMap { number($0[...]) } }
+      guard bounds.count == buckets.count, bounds == bounds.sorted(), bounds.last == .infinity else {
+        throw Broken(description: "\(name) \(labels): bounds \(bounds)")
+      }
+      let counts = buckets.map(\.value)
+      guard counts == counts.sorted() else { throw Broken(description: "\(name) \(labels): counts \(counts)") }
+      let count = samples.first { $0.name == name + "_count" }?.value
+      guard count == counts.last, samples.contains(where: { $0.name == name + "_sum" }) else {
+        throw Broken(description: "\(name) \(labels): count \(String(describing: count)) of \(counts)")
+      }
     }
   }
 }

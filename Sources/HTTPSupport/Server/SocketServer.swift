@@ -140,7 +140,7 @@ package final class SocketServer: Sendable {
   }
 
   /// Closes the connections that have been idle for this long.
-  package func closeIdle(for time: Duration) { registry.closeIdle(for: .nanoseconds(time.nanoseconds)) }
+  package func closeIdle(for time: Duration) { registry.closeIdle(for: TimeAmount(time)) }
 
   /// Closes every connection, regardless of its activity.
   package func closeAll() { registry.closeAll() }

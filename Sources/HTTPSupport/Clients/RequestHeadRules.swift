@@ -3,11 +3,11 @@ import NIOHTTP1
 /// Rules for a request's head, so that no proxy on the way can interpret it differently than this server does.
 enum RequestHeadRules {
   /// Why a head is refused; nil if it is well formed.
-  static func refusal(of head: HTTPRequestHead) -> GatewayError? {
+  static func refusal(of head: HTTPRequestHead) -> RequestError? {
     host(head) ?? framing(head) ?? expectation(head)
   }
 
-  private static func host(_ head: HTTPRequestHead) -> GatewayError? {
+  private static func host(_ head: HTTPRequestHead) -> RequestError? {
     let hosts = head.headers["host"]
     guard hosts.count <= 1 else { return .malformedHead("the Host header appears \(hosts.count) times; send it once") }
     guard let host = hosts.first else {
@@ -30,7 +30,7 @@ enum RequestHeadRules {
     }
   }
 
-  private static func framing(_ head: HTTPRequestHead) -> GatewayError? {
+  private static func framing(_ head: HTTPRequestHead) -> RequestError? {
     let lengths = head.headers["content-length"]
     guard lengths.count <= 1 else {
       return .malformedHead("the Content-Length header appears \(lengths.count) times; send it once")
@@ -49,11 +49,11 @@ enum RequestHeadRules {
     return nil
   }
 
-  private static func expectation(_ head: HTTPRequestHead) -> GatewayError? {
+  private static func expectation(_ head: HTTPRequestHead) -> RequestError? {
     let expectations = head.headers["expect"]
     guard let expectation = expectations.first else { return nil }
     guard expectations.count == 1, expectation.lowercased() == "100-continue" else {
-      return GatewayError(
+      return RequestError(
         417, "BAD_REQUEST", "invalid_request_error", "this Expect header is not supported; only \"100-continue\" is")
     }
     return nil
