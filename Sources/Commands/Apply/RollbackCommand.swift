@@ -21,8 +21,9 @@ struct RollbackCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try registry.applied(to: provider.connect())
+    let history = try state.openHistory()
     let reconciler = connection.reconciler(
-      try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
+      history, DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     let console = CommandContext.current.console
     let plan = try await reconciler.rollbackPlan(name, to: to)
     if dryRun {
@@ -33,6 +34,11 @@ struct RollbackCommand: AsyncParsableCommand {
       return
     }
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
+    let (fleet, target) = (provider.fleet, connection.target.url)
+    if let controller = RunningController(of: fleet, at: target, in: try state.directory) {
+      let held = try await reconciler.configHeld(byRollbackOf: name, to: to)
+      try await controller.warn(beforeRollingBack: name, from: held, history, console)
+    }
     let goal = try await reconciler.rollBack(name, to: to)
     let what = goal?.isNewer == true ? "a newer revision was requested" : "a rollback was requested"
     try await reconciler.note(what, why: goal.map { "to revision \($0.revision)" } ?? "", of: name)
