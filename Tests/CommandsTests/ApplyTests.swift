@@ -106,7 +106,8 @@ import Testing
       #expect(again.notes.contains("support-chat is not held"), "\(again)")
       let refused = await harness.run("rollback", "support-chat", "--to", "9")
       #expect(refused.code == 1)
-      #expect(refused.notes.contains("has no revision 9"), "\(refused)")
+      #expect(refused.notes.contains("has no revision 9; it has 1, 2"), "\(refused)")
+      #expect(refused.notes.contains("next:  \"setpoint history support-chat --state "), "\(refused)")
     }
   }
 
@@ -129,10 +130,13 @@ import Testing
   @Test func `an invalid manifest changes nothing, and the exit code is the command's own for errors`() async throws {
     try await withApplyBench { harness in
       try harness.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
-      for (run, code) in [
-        (await harness.apply(), 1), (await harness.diff(), 2), (await harness.diff("--detailed-exitcode"), 1),
+      let (unchanged, unplanned) = ("nothing was changed", "no plan was created")
+      for (run, code, words) in [
+        (await harness.apply(), 1, unchanged), (await harness.diff(), 2, unplanned),
+        (await harness.diff("--detailed-exitcode"), 1, unplanned),
       ] {
         #expect(run.code == code, "\(run)")
+        #expect(run.notes.contains("; \(words)\n"), "\(run)")
         #expect(run.notes.contains("\(harness.manifest):9:3: error: spec.siz"))
         #expect(run.output == "")
       }

@@ -176,6 +176,25 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (Memory(), "chat has no revision 99; this machine's history has none"),
+    (
+      Memory(revisions: (1...12).map { Revision(number: $0, digest: v1.digest, config: v1.config, recordedAt: now) }),
+      "chat has no revision 99; its newest are 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    ),
+  ])
+  func `a rollback to an unknown revision names the known ones and the command that lists them`(
+    memory: Memory, words: String
+  ) {
+    do {
+      _ = try memory.rollback(to: 99, live: live(v2), fleet: "f")
+      Issue.record("the rollback is refused")
+    } catch {
+      #expect(error.description == words)
+      #expect(error.next == "\"setpoint history chat\" lists the revisions")
+    }
+  }
+
   @Test func `a rollback without a target says so`() {
     #expect(throws: CommandRefusal.self) { try Memory().rollback(to: nil, live: live(v2), fleet: "f") }
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: nil, live: live(v2), fleet: "g") }

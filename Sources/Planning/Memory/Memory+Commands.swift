@@ -94,9 +94,8 @@ extension Memory {
     if let number {
       guard let named = revisions.last(where: { $0.number == number }) else {
         throw CommandRefusal(
-          description:
-            "\(live.name) has no revision \(number); it has \(revisions.map { "\($0.number)" }.joined(separator: ", "))"
-        )
+          description: "\(live.name) has no revision \(number); \(knownRevisions)",
+          next: "\"setpoint history \(live.name)\" lists the revisions")
       }
       guard named.isGood else {
         throw CommandRefusal(
@@ -130,6 +129,13 @@ extension Memory {
           "the config of revision \(target.number) is not available: an environment value is not known on this machine")
     }
     return target
+  }
+
+  /// The numbers of the revisions, in words; of many, the newest.
+  private var knownRevisions: String {
+    guard !revisions.isEmpty else { return "this machine's history has none" }
+    let newest = revisions.suffix(10).map { "\($0.number)" }.joined(separator: ", ")
+    return revisions.count > 10 ? "its newest are \(newest)" : "it has \(newest)"
   }
 
   /// Carries out `retry NAME`: lifts the hold and ends every wait.
