@@ -299,6 +299,30 @@ import Testing
     }
   }
 
+  @Test func `a rollback during an update shows what is sent when the update ends, and later applies keep it`()
+    async throws
+  {
+    try await withApplyBench { harness in
+      for version in ["1", "2"] {
+        try harness.write(Manifests.chat(version: version))
+        #expect(await harness.apply().code == 0)
+      }
+      harness.workspace.setBehavior(.hangs, model: "main.support.hello", version: "5")
+      try harness.write(Manifests.chat(version: "5"))
+      #expect(await harness.apply("--no-wait").code == 0)
+      let updating = await harness.diff()
+      #expect(updating.output.contains("sent: PUT /api/2.0/serving-endpoints/support-chat/config for revision 3, at "))
+      #expect(updating.output.contains("next: wait until revision 3 is ready, then record it as good"), "\(updating)")
+      let back = await harness.run("rollback", "support-chat", "--to", "1", "--no-wait")
+      #expect(back.notes.contains("< support-chat: rollback (updating)"), "\(back)")
+      #expect(back.notes.contains("revision 1 is sent when the update to config version "), "\(back)")
+      #expect(back.notes.contains("spec.entityVersion  2 → 1"), "\(back)")
+      #expect(back.notes.contains("calls: PUT /api/2.0/serving-endpoints/support-chat/config"), "\(back)")
+      let planned = await harness.diff()
+      #expect(planned.output.contains("< support-chat: rollback (updating)"), "the manifest does not lift the hold")
+    }
+  }
+
   @Test(arguments: [
     ("setting up\nthe last of it\n", "support-chat: hold (quarantined)", true),
     ("vllm serve: error: unrecognized arguments: --tensor\n", "its log: vllm serve: error: unrecognized", false),

@@ -11,7 +11,10 @@ struct RollbackCommand: AsyncParsableCommand {
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Option(help: ArgumentHelp("The revision number. (default: the last good one that is not live)", valueName: "N"))
+  @Option(
+    help: ArgumentHelp(
+      "The revision number. (default: the last good one that is not live; during an update, the live one counts too)",
+      valueName: "N"))
   var to: Int?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
   @OptionGroup var convergence: WaitOptions

@@ -81,11 +81,15 @@ extension Memory {
   /// The manifest's last known config: the held one, else the one that was rolled out last.
   private func heldOrPresentDigest(_ live: ObservedEndpoint) -> ConfigDigest {
     if let held = HeldTag(tags: live.tags).held { return held.digest }
+    if isLeaving(live), let attempt { return attempt.digest }
     // In the middle of its steps, the rollout counts as live, whichever version has the larger share.
     if let attempt, !attempt.isAtLastStep { return attempt.digest }
     return liveRevision(live)?.digest ?? attempt?.digest ?? revisions.last?.digest ?? live.active?.config.digest
       ?? EndpointConfig(entities: []).digest
   }
+
+  /// Whether an update of this machine is replacing the live config, so that the coming config is the manifest's.
+  private func isLeaving(_ live: ObservedEndpoint) -> Bool { live.update.isUpdating && attempt?.kind == .update }
 
   private func rollbackTarget(
     _ number: Int?, leaving present: ConfigDigest, live: ObservedEndpoint
@@ -106,7 +110,7 @@ extension Memory {
     } else {
       let others = revisions.filter { revision in
         revision.isGood && revision.digest != present
-          && !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false)
+          && (isLeaving(live) || !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false))
       }
       guard let newest = others.max(by: { $0.established ?? 0 < $1.established ?? 0 }) else {
         throw CommandRefusal(
