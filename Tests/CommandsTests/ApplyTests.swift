@@ -289,6 +289,8 @@ import Testing
       let run = await harness.apply("--no-wait")
       #expect(run.code == 0, "\(run)")
       #expect(run.output.contains("support-chat: in progress"))
+      #expect(run.output.contains("    next: \"setpoint apply -f \(harness.manifest) --state "), "\(run)")
+      #expect(run.output.contains("\" waits for it and records the result, unless a controller does\n"), "\(run)")
       let late = await harness.apply("--timeout", "30s")
       #expect(late.code == 1)
       #expect(late.output.contains("support-chat: timed out after 30s while "), "\(late)")
