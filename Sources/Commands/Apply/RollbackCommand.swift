@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 internal import Planning
+internal import ServingAPI
 
 struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
