@@ -106,7 +106,8 @@ import Testing
       #expect(again.notes.contains("support-chat is not held"), "\(again)")
       let refused = await harness.run("rollback", "support-chat", "--to", "9")
       #expect(refused.code == 1)
-      #expect(refused.notes.contains("has no revision 9"), "\(refused)")
+      #expect(refused.notes.contains("has no revision 9; it has 1, 2"), "\(refused)")
+      #expect(refused.notes.contains("next:  \"setpoint history support-chat --state "), "\(refused)")
     }
   }
 
@@ -129,10 +130,13 @@ import Testing
   @Test func `an invalid manifest changes nothing, and the exit code is the command's own for errors`() async throws {
     try await withApplyBench { harness in
       try harness.write(Manifests.chat(version: "1").replacing("size:", with: "siz:"))
-      for (run, code) in [
-        (await harness.apply(), 1), (await harness.diff(), 2), (await harness.diff("--detailed-exitcode"), 1),
+      let (unchanged, unplanned) = ("nothing was changed", "no plan was created")
+      for (run, code, words) in [
+        (await harness.apply(), 1, unchanged), (await harness.diff(), 2, unplanned),
+        (await harness.diff("--detailed-exitcode"), 1, unplanned),
       ] {
         #expect(run.code == code, "\(run)")
+        #expect(run.notes.contains("; \(words)\n"), "\(run)")
         #expect(run.notes.contains("\(harness.manifest):9:3: error: spec.siz"))
         #expect(run.output == "")
       }
@@ -285,6 +289,8 @@ import Testing
       let run = await harness.apply("--no-wait")
       #expect(run.code == 0, "\(run)")
       #expect(run.output.contains("support-chat: in progress"))
+      #expect(run.output.contains("    next: \"setpoint apply -f \(harness.manifest) --state "), "\(run)")
+      #expect(run.output.contains("\" waits for it and records the result, unless a controller does\n"), "\(run)")
       let late = await harness.apply("--timeout", "30s")
       #expect(late.code == 1)
       #expect(late.output.contains("support-chat: timed out after 30s while "), "\(late)")
@@ -292,6 +298,30 @@ import Testing
       #expect(late.output.contains("1 timed out, 0 unchanged."), "\(late)")
       let document = try JSONValue(parsing: await harness.apply("--timeout", "30s", "-o", "json").output)
       #expect(document["results"]?.arrayValue?.first?["outcome"] == "timed out")
+    }
+  }
+
+  @Test func `a rollback during an update shows what is sent when the update ends, and later applies keep it`()
+    async throws
+  {
+    try await withApplyBench { harness in
+      for version in ["1", "2"] {
+        try harness.write(Manifests.chat(version: version))
+        #expect(await harness.apply().code == 0)
+      }
+      harness.workspace.setBehavior(.hangs, model: "main.support.hello", version: "5")
+      try harness.write(Manifests.chat(version: "5"))
+      #expect(await harness.apply("--no-wait").code == 0)
+      let updating = await harness.diff()
+      #expect(updating.output.contains("sent: PUT /api/2.0/serving-endpoints/support-chat/config for revision 3, at "))
+      #expect(updating.output.contains("next: wait until revision 3 is ready, then record it as good"), "\(updating)")
+      let back = await harness.run("rollback", "support-chat", "--to", "1", "--no-wait")
+      #expect(back.notes.contains("< support-chat: rollback (updating)"), "\(back)")
+      #expect(back.notes.contains("revision 1 is sent when the update to config version "), "\(back)")
+      #expect(back.notes.contains("spec.entityVersion  2 → 1"), "\(back)")
+      #expect(back.notes.contains("calls: PUT /api/2.0/serving-endpoints/support-chat/config"), "\(back)")
+      let planned = await harness.diff()
+      #expect(planned.output.contains("< support-chat: rollback (updating)"), "the manifest does not lift the hold")
     }
   }
 

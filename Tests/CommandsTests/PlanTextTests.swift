@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Commands
 import Endpoints
 import Planning
@@ -39,11 +40,65 @@ import Testing
     let lines = PlanText.lines(plan([item]))
     #expect(lines.first == "~ chat: update (spec changed)")
     #expect(lines.contains("    spec.entityVersion      1 → 2  [rolling]"), "\(lines)")
-    #expect(lines.contains { $0.hasPrefix("    spec.tags.team          a") }, "\(lines)")
+    #expect(lines.contains { $0.hasPrefix("    spec.tags.team          (none) → a") }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("    effect: ") && $0.contains("new replicas") })
     #expect(lines.contains("    calls: PUT /api/2.0/serving-endpoints/chat/config"))
     #expect(lines.last == "1 to update, 0 unchanged.")
     #expect(!lines.joined().contains("new") || !lines.joined().contains("old → new"), "no environment value")
+  }
+
+  @Test func `engine flags that are added, changed or removed are shown as old and new value`() {
+    let (one, other) = (#"["--max-model-len","512"]"#, #"["--max-model-len","256"]"#)
+    for (old, new, words) in [
+      (nil, one, "(none) → \(one)"), (one, other, "\(one) → \(other)"), (one, nil, "\(one) → (removed)"),
+    ] as [(String?, String?, String)] {
+      func environment(_ flags: String?) -> [String: String] { flags.map { [EngineArguments.variable: $0] } ?? [:] }
+      let item = PlanItem(
+        name: "chat", desired: desired("chat", version: "1", environment: environment(new)),
+        observed: observed("chat", version: "1", environment: environment(old)))
+      let lines = PlanText.lines(plan([item]))
+      #expect(lines.contains("    spec.engine  \(words)  [rolling]"), "\(lines)")
+    }
+  }
+
+  /// A plan while revision 2 is rolled out, or after it became ready unobserved.
+  private func plan(isReady: Bool, checks: [VerificationCheck] = []) -> Plan {
+    let (old, new) = (Manifests.config(version: "1"), Manifests.config(version: "2"))
+    let policy = RolloutPolicy(checks: checks)
+    let memory = Memory(
+      revisions: [
+        Revision(number: 1, digest: old.digest, config: old, recordedAt: now, outcome: .good, established: 1),
+        Revision(number: 2, digest: new.digest, config: new, recordedAt: now),
+      ],
+      attempt: Attempt(
+        digest: new.digest, kind: .update, revision: 2,
+        base: .present(id: "chat", version: 1, lastUpdated: 1), openedAt: now, checksDigest: policy.checksDigest,
+        acceptance: Attempt.Acceptance(at: now, version: 2)),
+      endpointID: "chat")
+    let (first, second) = (ObservedConfig(version: 1, config: old), ObservedConfig(version: 2, config: new))
+    let live = ObservedEndpoint(
+      name: "chat", id: "chat", active: isReady ? second : first, pending: isReady ? nil : second, readiness: .ready,
+      update: isReady ? .notUpdating : .inProgress, tags: ["setpoint-fleet": "default"], lastUpdated: 2)
+    let item = PlanItem(
+      name: "chat", desired: .present(DesiredEndpoint(name: "chat", config: new, rollout: policy)),
+      observed: .present(live), memory: memory)
+    return plan([item])
+  }
+
+  @Test func `an update in progress shows what was sent and the next step`() {
+    let sent = "    sent: PUT /api/2.0/serving-endpoints/chat/config for revision 2, at 2026-01-01T00:00:00Z"
+    let lines = PlanText.lines(plan(isReady: false))
+    #expect(lines.first == "~ chat: update (updating)")
+    #expect(lines.contains("    waits for: an update to config version 2 in progress"), "\(lines)")
+    #expect(lines.contains(sent), "\(lines)")
+    #expect(lines.contains("    next: wait until revision 2 is ready, then record it as good"), "\(lines)")
+    let checked = PlanText.lines(plan(isReady: false, checks: [VerificationCheck(prompt: "Say hello.")]))
+    #expect(checked.contains("    next: wait until revision 2 is ready, then verify it"), "\(checked)")
+    let ready = PlanText.lines(plan(isReady: true))
+    #expect(ready.contains(sent) && ready.contains("    next: record revision 2 as good"), "\(ready)")
+    let document = plan(isReady: true).json["changes"]?.arrayValue?.first?["sent"]
+    #expect(document?["revision"] == 2 && document?["at"] == "2026-01-01T00:00:00Z")
+    #expect(document?["next"] == "record revision 2 as good")
   }
 
   @Test func `a create shows its fields without an effect, because nothing is running yet`() {

@@ -64,6 +64,7 @@ import Testing
         "Settings", "  rate limit, user: 60 calls a minute", "  usage tracking: on",
         "  notified of failed updates: oncall@example.com", "  access, group support: CanQuery",
       ] { #expect(run.lines.contains(line), "\(line) in \(run)") }
+      #expect(run.lines.contains { $0.hasPrefix("Active config, config version 1") }, "\(run)")
     }
   }
 

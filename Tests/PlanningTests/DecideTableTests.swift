@@ -78,6 +78,12 @@ import Testing
   ])
   func `rows 2 to 4: which fleet owns the endpoint`(_ row: Case) { row.check() }
 
+  @Test func `an endpoint whose manifest was removed stays without pruning, and the reason says how to delete it`() {
+    let words = decided(nil, live(v1)).reason.detail
+    #expect(words.hasPrefix("chat has no manifest and stays as it is, because pruning is off; "), "\(words)")
+    #expect(words.contains("\"setpoint delete chat\"") && words.contains("\"setpoint apply -f ... --prune\""))
+  }
+
   @Test(arguments: [
     Case(
       why: "5: our update is waited for", observed: live(v1, pending: v2, update: .inProgress),
@@ -89,6 +95,20 @@ import Testing
       why: "5: an unknown state counts as updating",
       observed: live(v1, update: .unknown("UPDATE_PAUSED"), lastUpdated: now.milliseconds), action: .update,
       reason: .updating, next: "wait"),
+    Case(
+      why: "5: a rollback that is due waits for the update",
+      observed: live(
+        v1, pending: v2, update: .inProgress,
+        held: HeldConfig(digest: v2.digest, cause: .rollback, target: v1.digest)),
+      memory: Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v2, announced: 6)),
+      action: .rollback, reason: .updating, next: "wait"),
+    Case(
+      why: "5: the update that rolls back is waited for as well",
+      observed: live(
+        v2, pending: v1, update: .inProgress,
+        held: HeldConfig(digest: v2.digest, cause: .failed, target: v1.digest)),
+      memory: Memory(revisions: revisions((v1, .good), (v2, .pending)), attempt: attempt(v1, .rollback, announced: 6)),
+      action: .rollback, reason: .updating, next: "wait"),
     Case(
       why: "5: past the deadline, the update is still waited for", observed: live(v1, pending: v2, update: .inProgress),
       memory: Memory(attempt: attempt(v2, age: .seconds(601), announced: 6)), action: .update, reason: .overdue,

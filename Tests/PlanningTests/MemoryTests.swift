@@ -176,6 +176,49 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (Memory(), "chat has no revision 99; this machine's history has none"),
+    (
+      Memory(revisions: (1...12).map { Revision(number: $0, digest: v1.digest, config: v1.config, recordedAt: now) }),
+      "chat has no revision 99; its newest are 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    ),
+  ])
+  func `a rollback to an unknown revision names the known ones and the command that lists them`(
+    memory: Memory, words: String
+  ) {
+    do {
+      _ = try memory.rollback(to: 99, live: live(v2), fleet: "f")
+      Issue.record("the rollback is refused")
+    } catch {
+      #expect(error.description == words)
+      #expect(error.next == "\"setpoint history chat\" lists the revisions")
+    }
+  }
+
+  @Test(arguments: [(nil, v2, 2), (1, v1, 1)] as [(Int?, Rollout, Int)])
+  func `a rollback during an update holds the coming config, and the live one may be its target`(
+    number: Int?, target: Rollout, revision: Int
+  ) throws {
+    let memory = Memory(
+      revisions: revisions((v1, .good), (v2, .good), (v3, .pending)),
+      attempt: attempt(
+        v3, base: .present(id: "id", version: 6, lastUpdated: 100), announced: 7, revision: 3))
+    let updating = live(v2, version: 6, pending: v3, pendingVersion: 7, update: .inProgress)
+    let edit = try memory.rollback(to: number, live: updating, fleet: "f")
+    let held = HeldConfig(digest: v3.digest, cause: .rollback, target: target.digest)
+    #expect(edit.operation == .patchTags(name: "chat", TagPatch(add: [FleetTags.held: HeldTag.encode(held)])))
+    #expect(edit.goal?.revision == revision && edit.goal?.isNewer == false)
+    let after = live(v2, version: 6, pending: v3, pendingVersion: 7, update: .inProgress, held: held)
+    let decision = decided(endpoint(v3), after, memory)
+    #expect(decision.action == .rollback && decision.next.word == "wait")
+    #expect(
+      decision.reason.detail
+        == "a user chose revision \(revision) instead of this config; revision \(revision) is sent "
+        + "when the update to config version 7 ends")
+    #expect(decision.blockedBy == "an update to config version 7 in progress")
+    #expect(decision.operations.contains(.updateConfig(name: "chat", config: target.config)))
+  }
+
   @Test func `a rollback without a target says so`() {
     #expect(throws: CommandRefusal.self) { try Memory().rollback(to: nil, live: live(v2), fleet: "f") }
     #expect(throws: CommandRefusal.self) { try memory.rollback(to: nil, live: live(v2), fleet: "g") }

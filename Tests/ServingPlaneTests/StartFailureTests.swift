@@ -77,7 +77,8 @@ struct StartFailureTests {
       explanation: "vLLM is not allowed to access a file it needs", line: "/models/m/config.json"),
     Case(
       log: usage + "api_server.py: error: unrecognized arguments: --no-such-flag\n", exit: .code(2),
-      explanation: "unknown flag", line: "unrecognized arguments: --no-such-flag"),
+      explanation: "unknown flag: this vLLM does not support an option of the entrypoint or of spec.engine",
+      line: "unrecognized arguments: --no-such-flag"),
     Case(
       log: usage + "api_server.py: error: argument --dtype: invalid choice: 'float12' (choose from auto)\n",
       exit: .code(2), explanation: "unsupported dtype", line: "invalid choice: 'float12'"),

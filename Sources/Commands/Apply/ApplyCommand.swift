@@ -70,6 +70,7 @@ struct ApplyCommand: AsyncParsableCommand {
       for line in pass.lines(console.notesPalette) { console.note(line) }
     }
     for line in cost?.lines(console.notesPalette) ?? [] { console.note(line) }
+    try warnOfController(before: pass, console)
     let limits = ConvergenceLimits(
       waits: !noWait, timeout: timeout?.duration, budget: try budget(for: pass.reconciler.provider.target))
     let convergence = FleetConvergence(
@@ -89,6 +90,14 @@ struct ApplyCommand: AsyncParsableCommand {
     }
     if report.isInterrupted { throw ExitCode(130) }
     guard report.isSuccess else { throw ExitCode(1) }
+  }
+
+  private func warnOfController(before pass: FleetPlan, _ console: Console) throws {
+    let (fleet, target) = (pass.reconciler.options.fleet, pass.reconciler.provider.target.url)
+    guard pass.plan.hasChanges,
+      let controller = RunningController(of: fleet, at: target, in: try state.directory)
+    else { return }
+    controller.warn(beforeApplying: pass.plan, console)
   }
 
   private func budget(for target: ProviderTarget) throws -> SharedWriteBudget? {

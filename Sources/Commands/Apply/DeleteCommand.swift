@@ -30,6 +30,10 @@ struct DeleteCommand: AsyncParsableCommand {
     do {
       // Every endpoint is checked before any is deleted: one wrong name among several deletes nothing.
       for name in names { try refuse(try await LiveEndpoint.require(name, connection).observed) }
+      let (fleet, target) = (provider.fleet, connection.target.url)
+      if let controller = RunningController(of: fleet, at: target, in: try state.directory) {
+        controller.warn(beforeDeleting: names, console)
+      }
       for name in names {
         try await connection.provider.delete(name)
         deleted.append(name)

@@ -33,11 +33,11 @@ struct DiffCommand: AsyncParsableCommand, ExitCodeOnError {
   var exitCodeOnError: Int32 { detailedExitcode ? 1 : 2 }
 
   func run() async throws {
-    let set = try manifests.readUsable()
+    let set = try manifests.readUsable(else: ManifestOptions.unplanned)
     let (prices, rules) = (try self.prices.read(), try workspace.rules())
     let connection = try registry.applied(to: provider.connect()).gatingVersions(rules)
     let site = try workspace.site(at: connection.target)
-    try await ManifestOptions.check(set, for: connection.client, on: site, rules)
+    try await ManifestOptions.check(set, for: connection.client, on: site, rules, else: ManifestOptions.unplanned)
     let history = out == nil ? try state.readHistory() : try state.openHistory()
     let options = fleet.decisionOptions(fleet: provider.fleet)
     var pass = try await FleetPlan(

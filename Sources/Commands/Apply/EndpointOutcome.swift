@@ -59,7 +59,7 @@ struct EndpointOutcome: Sendable {
     case .underWay(let reason, timeIsOver: false):
       title = "in progress"
       why = reason.detail.isEmpty ? reason.code.rawValue : reason.detail
-      next = nil
+      next = "\"setpoint apply -f ...\" waits for it and records the result, unless a controller does"
       done = nil
     case .interrupted:
       title = "interrupted"

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Controller
 internal import Planning
+internal import ServingAPI
 
 struct RollbackCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,7 +12,10 @@ struct RollbackCommand: AsyncParsableCommand {
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Option(help: ArgumentHelp("The revision number. (default: the last good one that is not live)", valueName: "N"))
+  @Option(
+    help: ArgumentHelp(
+      "The revision number. (default: the last good one that is not live; during an update, the live one counts too)",
+      valueName: "N"))
   var to: Int?
   @Flag(help: "Show the plan without changing anything.") var dryRun = false
   @OptionGroup var convergence: WaitOptions
@@ -21,8 +25,9 @@ struct RollbackCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try registry.applied(to: provider.connect())
+    let history = try state.openHistory()
     let reconciler = connection.reconciler(
-      try state.openHistory(), DecisionOptions(fleet: provider.fleet, leavesSettings: true))
+      history, DecisionOptions(fleet: provider.fleet, leavesSettings: true))
     let console = CommandContext.current.console
     let plan = try await reconciler.rollbackPlan(name, to: to)
     if dryRun {
@@ -33,6 +38,11 @@ struct RollbackCommand: AsyncParsableCommand {
       return
     }
     for line in PlanText.lines(plan, palette: console.notesPalette) { console.note(line) }
+    let (fleet, target) = (provider.fleet, connection.target.url)
+    if let controller = RunningController(of: fleet, at: target, in: try state.directory) {
+      let held = try await reconciler.configHeld(byRollbackOf: name, to: to)
+      try await controller.warn(beforeRollingBack: name, from: held, history, console)
+    }
     let goal = try await reconciler.rollBack(name, to: to)
     let what = goal?.isNewer == true ? "a newer revision was requested" : "a rollback was requested"
     try await reconciler.note(what, why: goal.map { "to revision \($0.revision)" } ?? "", of: name)

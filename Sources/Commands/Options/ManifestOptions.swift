@@ -30,10 +30,11 @@ struct ManifestOptions: ParsableArguments {
   /// Reads the manifests for a command that goes on to a provider. Prints the findings; if one is an error, nothing is
   /// done.
   ///
+  /// - Parameter consequence: what the command did not do because of the errors.
   /// - Throws: an ``ErrorReport`` if there are errors.
-  func readUsable() throws -> ManifestSet {
+  func readUsable(else consequence: String = Self.unchanged) throws -> ManifestSet {
     let set = try read()
-    try Self.report(set.findings)
+    try Self.report(set.findings, consequence)
     return set
   }
 
@@ -54,22 +55,30 @@ struct ManifestOptions: ParsableArguments {
   }
 
   /// Checks many manifests and prints the findings; if one is an error, nothing is done.
+  ///
+  /// - Parameter consequence: what the command did not do because of the errors.
   static func check(
-    _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook
+    _ set: ManifestSet, for client: ServingClient, on site: WorkspaceSite?, _ rules: RuleBook,
+    else consequence: String = Self.unchanged
   ) async throws {
     // The provider is asked what it is only if that matters.
     let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
     let isPlane = isInQuestion ? await client.isPlane() : false
-    try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) })
+    try report(set.manifests.flatMap { findings($0, on: site, isPlane: isPlane, rules) }, consequence)
   }
 
-  private static func report(_ findings: [Finding]) throws {
+  /// What a command that changes endpoints says about manifests with errors.
+  static let unchanged = "nothing was changed"
+  /// What a command that only plans says about them.
+  static let unplanned = "no plan was created"
+
+  private static func report(_ findings: [Finding], _ consequence: String) throws {
     let console = CommandContext.current.console
     for line in FindingsText.lines(findings, console.notesPalette) { console.note(line) }
     let errors = findings.count { $0.severity == .error }
     guard errors == 0 else {
       throw ErrorReport(
-        "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); nothing was changed",
+        "the manifests have \(errors == 1 ? "an error" : "\(errors) errors"); \(consequence)",
         next: "fix the findings above; \"setpoint validate -f ...\" checks without contacting a provider")
     }
   }

@@ -30,7 +30,7 @@ struct PriceOptions: ParsableArguments {
     for line in FindingsText.lines(outcome.findings, console.notesPalette) { console.note(line) }
     guard let list = outcome.prices else {
       throw ErrorReport(
-        "the price file has errors; nothing was changed",
+        "the price file \(prices) has errors",
         next: "fix the findings above; docs/hardware.md shows an example")
     }
     return list

@@ -68,7 +68,7 @@ struct EndpointDescription {
   private func config(_ title: String, _ config: ObservedConfig?, _ palette: Palette) -> [String] {
     guard let config else { return [] }
     let since = config.startTime.map { ", since \(TimeText.instant($0))" } ?? ""
-    var lines = [palette.paint("\(title), version \(config.version)\(since)", .strong)]
+    var lines = [palette.paint("\(title), config version \(config.version)\(since)", .strong)]
     for entity in config.config.entities {
       let deployment = config.deployments[entity.name]
       lines.append(

@@ -43,13 +43,19 @@ package enum PlanText {
     lines += indented(change.reason.detail, label: "")
     for remark in remarks { lines += indented(remark, label: "") }
     if change.action == .hold, !change.fields.isEmpty { lines.append("    withheld:") }
-    lines += fields(change.fields, palette, showsEffects: change.action != .create && change.action != .hold)
+    // A new endpoint has no previous values.
+    let isNew = change.action == .create || change.base == .absent
+    lines += fields(change.fields, palette, isNew: isNew, showsEffects: !isNew && change.action != .hold)
     if !change.consequence.isEmpty { lines.append("    effect: \(change.consequence)") }
     lines += indented(change.blockedBy ?? "", label: "waits for: ")
     if let degraded = change.degraded, !change.reason.detail.contains(degraded) {
       lines += indented(degraded, label: "degraded: ")
     }
     for warning in change.warnings { lines += indented(warning, label: palette.paint("warning:", .warning) + " ") }
+    if let sent = change.sent {
+      let words = "\(sent.call) for revision \(sent.revision), at \(sent.at.text())"
+      lines.append(palette.paint("    sent: \(words)", .muted))
+    }
     lines += calls(change.operations).map { palette.paint("    calls: \($0)", .muted) }
     if let next = next(change) { lines.append("    next: \(next)") }
     if explain {
@@ -71,13 +77,13 @@ package enum PlanText {
     return calls.map { $0.times == 1 ? $0.call : "\($0.call), \($0.times) times" }
   }
 
-  private static func fields(_ fields: [FieldChange], _ palette: Palette, showsEffects: Bool) -> [String] {
+  private static func fields(_ fields: [FieldChange], _ palette: Palette, isNew: Bool, showsEffects: Bool) -> [String] {
     let width = fields.map { Printable.line($0.path).count }.max() ?? 0
     return fields.map { field in
       let path = Printable.line(field.path).padded(to: width)
       let values =
         switch (field.from, field.to) {
-        case (nil, let to): palette.paint(to ?? "", .created)
+        case (nil, let to): (isNew ? "" : "(none) → ") + palette.paint(to ?? "", .created)
         case (let from?, nil): palette.paint("\(from) → (removed)", .removed)
         case (let from?, let to?): "\(from) → \(palette.paint(to, .changed))"
         }
@@ -86,9 +92,9 @@ package enum PlanText {
     }
   }
 
-  /// Returns what the user can do about a hold that needs a user.
+  /// Returns what the user can do about a hold that needs a user, or the next step of a rollout in progress.
   private static func next(_ change: EndpointChange) -> String? {
-    change.action == .hold ? change.reason.next(for: change.endpoint) : nil
+    change.action == .hold ? change.reason.next(for: change.endpoint) : change.sent?.next
   }
 
   /// Indents further lines of other systems' texts deeper than any line of a plan, so that they cannot pass for one.

@@ -1,4 +1,4 @@
-internal import Endpoints
+package import Endpoints
 internal import History
 package import Planning
 internal import ServingAPI
@@ -26,6 +26,16 @@ extension Reconciler {
     if case .patchTags(_, let patch) = edit.operation { held.tags = patch.applied(to: live.tags) }
     let after = memory.applying(edit.change)
     return try await standingPlan(name, after, .present(held))
+  }
+
+  /// Returns the config that `rollback NAME [--to N]` holds; nil if this machine's history does not have it. Nothing is
+  /// written.
+  ///
+  /// - Throws: as ``rollBack(_:to:)``.
+  package func configHeld(byRollbackOf name: String, to number: Int?) async throws -> EndpointConfig? {
+    let (edit, _, memory) = try await rollback(name, to: number)
+    guard case .patchTags(_, let patch) = edit.operation, let held = HeldTag(tags: patch.add).held else { return nil }
+    return memory.rollout(of: held.digest)?.config
   }
 
   /// Returns the plan of `retry NAME`; nothing is written. Nil if this machine does not have the held config.

@@ -40,7 +40,15 @@ private func decideWithoutManifest(
   if live.isRetained {
     return .hold(Reason(.retained, "its manifest was removed, and its deletion policy is Retain"))
   }
-  guard options.prune else { return Decision(.none, Reason(.pruningOff), next: .rest) }
+  guard options.prune else {
+    return Decision(
+      .none,
+      Reason(
+        .pruningOff,
+        "\(live.name) has no manifest and stays as it is, because pruning is off; delete it with "
+          + "\"setpoint delete \(live.name)\" or \"setpoint apply -f ... --prune\""),
+      next: .rest)
+  }
   if options.fleet == DecisionOptions.defaultFleet, memory.endpointID != live.id {
     return Decision(
       .none,

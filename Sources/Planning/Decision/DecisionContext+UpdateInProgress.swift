@@ -12,22 +12,42 @@ extension DecisionContext {
     let isDesired =
       isOurs && memory.attempt?.digest == desired.digest || coming.map { desired.config.isMet(by: $0.config) } ?? true
     let step = isOurs ? memory.attempt.map(stepWords) ?? "" : ""
-    let version = live.pending.map { " to version \($0.version)" } ?? ""
-    let kind: PlanAction =
-      isOurs && memory.attempt?.kind == .rollback ? .rollback : live.active == nil ? .create : .update
+    let version = live.pending.map { " to config version \($0.version)" } ?? ""
+    let isRollback = isOurs && memory.attempt?.kind == .rollback
+    let due = isRollback ? nil : rollbackTarget(after: coming)
+    let dueWords = due.map { dueRollbackWords($0, version) } ?? ""
+    let kind: PlanAction = isRollback || due != nil ? .rollback : live.active == nil ? .create : .update
+    let words =
+      isDesired ? update(of: live, at: step) : "an update\(version) is in progress; waiting for it to finish"
+    var operations: [Operation] = []
+    if let due {
+      operations = [.updateConfig(name: live.name, config: due.config)]
+    } else if !isDesired, !isRollback {
+      operations = [.updateConfig(name: live.name, config: desired.config)]
+    }
     return Decision(
       kind,
       isOverdue
-        ? Reason(.overdue, "the update\(version) is taking longer than \(deadline.words)")
-        : Reason(
-          .updating,
-          isDesired
-            ? update(of: live, at: step)
-            : "an update\(version) is in progress; waiting for it to finish"),
-      target: manifestTarget, blockedBy: "an update\(version) in progress", next: .wait(pollDelay(since: since)),
+        ? Reason(.overdue, Self.joined("the update\(version) is taking longer than \(deadline.words)", dueWords))
+        : Reason(.updating, due == nil ? words : dueWords),
+      target: due ?? manifestTarget, blockedBy: "an update\(version) in progress",
+      next: .wait(pollDelay(since: since)),
       degraded: isOverdue ? "the update\(version) is overdue" : nil,
-      operations: isDesired || kind == .rollback
-        ? [] : [.updateConfig(name: live.name, config: desired.config)])
+      operations: operations)
+  }
+
+  /// Returns the config that the endpoint is rolled back to after the update, because the manifest's config is held;
+  /// nil if there is none, or if the update leads to it.
+  private func rollbackTarget(after coming: ObservedConfig?) -> Rollout? {
+    guard activeHold != nil, let target = wanted, !(coming.map { means($0.config, target.digest) } ?? false) else {
+      return nil
+    }
+    return target
+  }
+
+  private func dueRollbackWords(_ target: Rollout, _ version: String) -> String {
+    let sending = "\(name(of: target.digest)) is sent when the update\(version) ends"
+    return Self.joined(activeHold.map { words(of: $0) } ?? "", sending)
   }
 
   /// Returns the step in progress and the servers' messages about it; empty if there are no steps.

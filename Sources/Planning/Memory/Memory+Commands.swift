@@ -81,11 +81,15 @@ extension Memory {
   /// The manifest's last known config: the held one, else the one that was rolled out last.
   private func heldOrPresentDigest(_ live: ObservedEndpoint) -> ConfigDigest {
     if let held = HeldTag(tags: live.tags).held { return held.digest }
+    if isLeaving(live), let attempt { return attempt.digest }
     // In the middle of its steps, the rollout counts as live, whichever version has the larger share.
     if let attempt, !attempt.isAtLastStep { return attempt.digest }
     return liveRevision(live)?.digest ?? attempt?.digest ?? revisions.last?.digest ?? live.active?.config.digest
       ?? EndpointConfig(entities: []).digest
   }
+
+  /// Whether an update of this machine is replacing the live config, so that the coming config is the manifest's.
+  private func isLeaving(_ live: ObservedEndpoint) -> Bool { live.update.isUpdating && attempt?.kind == .update }
 
   private func rollbackTarget(
     _ number: Int?, leaving present: ConfigDigest, live: ObservedEndpoint
@@ -94,9 +98,8 @@ extension Memory {
     if let number {
       guard let named = revisions.last(where: { $0.number == number }) else {
         throw CommandRefusal(
-          description:
-            "\(live.name) has no revision \(number); it has \(revisions.map { "\($0.number)" }.joined(separator: ", "))"
-        )
+          description: "\(live.name) has no revision \(number); \(knownRevisions)",
+          next: "\"setpoint history \(live.name)\" lists the revisions")
       }
       guard named.isGood else {
         throw CommandRefusal(
@@ -107,7 +110,7 @@ extension Memory {
     } else {
       let others = revisions.filter { revision in
         revision.isGood && revision.digest != present
-          && !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false)
+          && (isLeaving(live) || !(live.active.map { revision.config?.isMet(by: $0.config) ?? false } ?? false))
       }
       guard let newest = others.max(by: { $0.established ?? 0 < $1.established ?? 0 }) else {
         throw CommandRefusal(
@@ -130,6 +133,13 @@ extension Memory {
           "the config of revision \(target.number) is not available: an environment value is not known on this machine")
     }
     return target
+  }
+
+  /// The numbers of the revisions, in words; of many, the newest.
+  private var knownRevisions: String {
+    guard !revisions.isEmpty else { return "this machine's history has none" }
+    let newest = revisions.suffix(10).map { "\($0.number)" }.joined(separator: ", ")
+    return revisions.count > 10 ? "its newest are \(newest)" : "it has \(newest)"
   }
 
   /// Carries out `retry NAME`: lifts the hold and ends every wait.

@@ -16,6 +16,8 @@ package struct EndpointChange: Hashable, Sendable {
   package let warnings: [String]
   /// The endpoint's state when the change was planned; nil if it could not be read.
   package let base: Attempt.Base?
+  /// The rollout in progress that the change continues; nil if nothing was sent yet.
+  package var sent: SentRollout?
 
   /// What the change does to what is serving now, in a sentence; empty if nothing is done.
   package var consequence: String {

@@ -30,12 +30,19 @@ package enum Operation: Hashable, Sendable {
   /// The call as written in the serving API.
   package var call: String {
     switch self {
-    case .create: "POST /api/2.0/serving-endpoints"
-    case .updateConfig(let name, _): "PUT /api/2.0/serving-endpoints/\(name)/config"
+    case .create(let name, _, _, _): Self.configCall(on: name, isNew: true)
+    case .updateConfig(let name, _): Self.configCall(on: name, isNew: false)
     case .patchTags(let name, _): "PATCH /api/2.0/serving-endpoints/\(name)/tags"
     case .delete(let name): "DELETE /api/2.0/serving-endpoints/\(name)"
     case .changeSetting(let name, let change): change.call(on: name)
     }
+  }
+
+  /// Returns the call that rolls out a config, as written in the serving API.
+  ///
+  /// - Parameter isNew: whether it also creates the endpoint.
+  static func configCall(on name: String, isNew: Bool) -> String {
+    isNew ? "POST /api/2.0/serving-endpoints" : "PUT /api/2.0/serving-endpoints/\(name)/config"
   }
 
   /// Operations that share one back-off.

@@ -30,9 +30,20 @@ extension EndpointChange {
     ]
     if !reason.detail.isEmpty { members["detail"] = .string(reason.detail) }
     if let blockedBy { members["blockedBy"] = .string(blockedBy) }
+    if let sent { members["sent"] = sent.json }
     if let degraded { members["degraded"] = .string(degraded) }
     if !warnings.isEmpty { members["warnings"] = .array(warnings.map { .string($0) }) }
     if !ignored.isEmpty { members["ignored"] = .array(ignored.map(\.json)) }
+    return .object(members)
+  }
+}
+
+extension SentRollout {
+  var json: JSONValue {
+    var members: [String: JSONValue] = [
+      "call": .string(call), "at": .string(at.text()), "revision": .int(Int64(revision)),
+    ]
+    if let next { members["next"] = .string(next) }
     return .object(members)
   }
 }

@@ -48,6 +48,7 @@ extension EndpointChange {
     var fields: [FieldChange] = []
     var ignored: [IgnoredDifference] = []
     var base: Attempt.Base? = .absent
+    var hasChecks = false
     let live: ObservedEndpoint?
     switch item.observed {
     case .present(let endpoint):
@@ -59,6 +60,7 @@ extension EndpointChange {
       base = nil
     }
     if case .present(let desired, _) = item.desired {
+      hasChecks = !desired.rollout.checks.isEmpty
       if base != nil, let config = decision.target?.config, decision.action != .none {
         fields = FieldDiff.changes(from: live?.active?.config, to: config, on: options.cloud)
       }
@@ -70,7 +72,8 @@ extension EndpointChange {
     self.init(
       endpoint: item.name, action: decision.action, reason: decision.reason, fields: fields, ignored: ignored,
       operations: decision.operations, blockedBy: decision.blockedBy, degraded: decision.degraded,
-      warnings: decision.warnings, base: base)
+      warnings: decision.warnings, base: base,
+      sent: SentRollout(of: item.memory, on: item.name, hasChecks: hasChecks, decision))
   }
 
   fileprivate func withheld(_ why: String) -> EndpointChange {

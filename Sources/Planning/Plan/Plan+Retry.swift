@@ -13,6 +13,6 @@ extension EndpointChange {
     return EndpointChange(
       endpoint: endpoint, action: .update, reason: Reason(.askedFor, "the hold is lifted"), fields: fields,
       ignored: ignored, operations: operations, blockedBy: blockedBy, degraded: degraded, warnings: warnings,
-      base: base)
+      base: base, sent: sent)
   }
 }

@@ -11,7 +11,7 @@ enum EndpointTable {
     let showsStatus = endpoints.contains { statuses[$0.name] != nil }
     let columns =
       isWide
-      ? ["NAME", "STATE", "MODEL", "WORKLOAD", "SIZE", "ZERO", "VERSION", "FLEET", "CHANGED", "CREATOR", "ID"]
+      ? ["NAME", "STATE", "MODEL", "WORKLOAD", "SIZE", "ZERO", "CONFIG VERSION", "FLEET", "CHANGED", "CREATOR", "ID"]
       : ["NAME", "STATE", "MODEL", "SIZE", "FLEET", "CHANGED"]
     var table = Table(columns + (showsStatus ? ["PHASE", "NEXT", "WHY"] : []))
     for endpoint in endpoints {

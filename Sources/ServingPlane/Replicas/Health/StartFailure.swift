@@ -101,7 +101,7 @@ enum StartFailure {
       explanation: "unsupported dtype: vLLM does not support this data type"),
     Rule(
       words: ["unrecognized arguments"],
-      explanation: "unknown flag: this vLLM does not support an option of the entrypoint"),
+      explanation: "unknown flag: this vLLM does not support an option of the entrypoint or of spec.engine"),
     Rule(words: ["error: argument"], explanation: "bad flag value: vLLM rejected the value of an option"),
     Rule(
       words: ["error: the following arguments are required"],
