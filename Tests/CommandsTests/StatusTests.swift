@@ -150,10 +150,15 @@ import Testing
       #expect(one.code == 0, "\(one)")
       let nobody = await status(directory, "nobody")
       #expect(nobody.code == 1)
-      #expect(nobody.notes.contains("no controller has reported nobody"))
+      #expect(nobody.notes.contains("error: no controller has reported nobody\n  next:  \"setpoint get nobody"))
+      let typo = await status(directory, "chamipon")
+      #expect(typo.notes.contains("  next:  did you mean \"champion\"? \"setpoint get chamipon"), "\(typo)")
       let elsewhere = await status(directory, "--fleet", "nowhere")
       #expect(elsewhere.code == 1)
-      #expect(elsewhere.notes.contains("support at https://workspace.example.com"))
+      #expect(elsewhere.notes.contains("error: no record of fleet nowhere in the state directory"), "\(elsewhere)")
+      #expect(elsewhere.notes.contains("known fleets: other at http://127.0.0.1:7387, support at"), "\(elsewhere)")
+      let near = await status(directory, "--fleet", "suport")
+      #expect(near.notes.contains("did you mean \"support\"? known fleets: "), "\(near)")
     }
   }
 
@@ -188,6 +193,9 @@ import Testing
       #expect(try await history.events().map(\.event.what) == ["recovered"])
       let again = await status(directory, "--forget", "support")
       #expect(again.code == 1 && again.notes.contains("known fleets: other at \(Self.host)"), "\(again)")
+      #expect(await status(directory, "--forget", "other").code == 0)
+      let none = await status(directory)
+      #expect(none.code == 1 && none.notes.contains("or its fleets were forgotten"), "\(none)")
     }
   }
 

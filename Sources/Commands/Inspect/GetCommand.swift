@@ -44,8 +44,9 @@ struct GetCommand: AsyncParsableCommand {
     guard !names.isEmpty else { return }
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
     for name in missing { console.note("error: endpoint \(name) not found at \(connection.target.url)") }
-    if !missing.isEmpty { console.note("  next:  \"setpoint get\" lists the endpoints there") }
-    if !missing.isEmpty { throw ExitCode(1) }
+    guard !missing.isEmpty else { return }
+    console.note("  next:  \(await LiveEndpoint.next(forMissing: missing, connection))")
+    throw ExitCode(1)
   }
 
   /// The statuses reported by running controllers, by endpoint. Live state is shown even if the history cannot be read,
@@ -110,8 +111,17 @@ struct LiveEndpoint: Sendable {
   static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
     guard let endpoint = try await find(name, connection.provider) else {
       throw ErrorReport(
-        "endpoint \(name) not found at \(connection.target.url)", next: "\"setpoint get\" lists the endpoints there")
+        "endpoint \(name) not found at \(connection.target.url)", next: await next(forMissing: [name], connection))
     }
     return endpoint
+  }
+
+  /// Returns what to do about names that no endpoint has.
+  static func next(forMissing names: [String], _ connection: Connection) async -> String {
+    // Only a suggestion depends on the list.
+    let known = (try? await connection.provider.list()) ?? []
+    return KnownNames.next(
+      names, among: known.filter { !$0.isReserved }.map(\.name),
+      otherwise: "\"setpoint get\" lists the endpoints there")
   }
 }

@@ -49,6 +49,17 @@ package struct EndpointStatus: Hashable, Sendable {
       && commit == other.commit && warnings == other.warnings
   }
 
+  /// Returns the status after a deletion that the controller has not observed yet.
+  func deleted(at moment: Timestamp) -> EndpointStatus {
+    EndpointStatus(
+      name: name, desired: desired, live: nil, phase: .unknown, reason: .doesNotExist,
+      why: "deleted since the controller's last check", since: moment, next: next, nextAt: nextAt, commit: commit,
+      lastLook: lastLook, warnings: [])
+  }
+
+  /// Whether the endpoint was deleted and the controller has not observed that yet.
+  package var isDeleted: Bool { phase == .unknown && reason == .doesNotExist }
+
   /// Whether it stays as it is until a user acts, and no user requested that.
   package var needsPerson: Bool {
     switch phase {
