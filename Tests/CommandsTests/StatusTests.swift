@@ -76,6 +76,18 @@ import Testing
     }
   }
 
+  @Test func `an endpoint that differs only in its settings is shown as different, with the fields`() async throws {
+    try await withTemporaryDirectory { directory in
+      let differing = EndpointStatus(
+        name: "chat", desired: "m/4 (@champion), CPU Small", live: "m/4, CPU Small; differs in engine, tags.team",
+        phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+      try await write([differing], to: directory)
+      let run = await status(directory)
+      #expect(run.output.contains("   differs in engine, tags.team   "), "\(run)")
+      #expect(!run.output.contains("the same"))
+    }
+  }
+
   @Test func `if all is well, status exits with 0, and wide output shows more`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, updating], to: directory)

@@ -107,10 +107,14 @@ package enum StatusText {
     return ranks[0] == ranks[1] ? one.name < other.name : ranks[0] < ranks[1]
   }
 
-  /// Returns the live model, or `the same` if it is the desired one.
+  /// Returns the live model; `the same` if nothing differs from the desired state, or `differs in engine` if only
+  /// something besides the model and the hardware does.
   private static func live(_ endpoint: EndpointStatus) -> String {
     guard let live = endpoint.live else { return "-" }
-    return live == endpoint.desired.map(withoutAliases) ? "the same" : live
+    guard let desired = endpoint.desired.map(withoutAliases) else { return live }
+    if live == desired { return "the same" }
+    let start = desired + EndpointStatus.difference
+    return live.hasPrefix(start) ? "differs in \(live.dropFirst(start.count))" : live
   }
 
   /// Returns the text without the ` (@champion)` that only a manifest knows.

@@ -6,7 +6,8 @@ package struct EndpointStatus: Hashable, Sendable {
   /// The manifest's config in short form: `main.support.qwen3/7, A10 Small`; nil if there is no manifest, or if it is
   /// unknown.
   package let desired: String?
-  /// The live config in the same form; nil if there is none, or if it is unknown.
+  /// The live config in the same form; nil if there is none, or if it is unknown. If it reads like the desired one but
+  /// is not, the fields that differ follow after ``difference``.
   package let live: String?
   package let phase: Phase
   package let reason: Reason.Code?
@@ -40,6 +41,9 @@ package struct EndpointStatus: Hashable, Sendable {
     self.lastLook = lastLook
     self.warnings = warnings
   }
+
+  /// What separates the live config from the fields in which it differs from the desired one.
+  package static let difference = "; differs in "
 
   /// Returns whether it is equal to another for people: everything except the times of the last and the next check. A
   /// status that is equal need not be saved again.
