@@ -37,7 +37,7 @@ struct ControllerAssembly {
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
         now: { Timestamp(milliseconds: context.now()) }),
-      pause: { pause.reason() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
+      pause: { pause.current() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
       alarm: timing.sleep,
       elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
     let controller = FleetController(

@@ -34,6 +34,8 @@ package actor FleetController {
   /// Why versions cannot be resolved; nil: they can.
   private(set) var registryProblem: String?
   var lists = ListHealth()
+  /// The pause that was last reported; nil: none.
+  var toldPause: Pause?
   /// Whether a withheld mass deletion was reported.
   var isMassDeletionTold = false
   /// When the source was last read completely, or first read in part; nil: nothing has been read yet.
@@ -265,9 +267,10 @@ package actor FleetController {
     }
   }
 
-  /// Saves what `setpoint status` shows, all changes in one transaction; without changes, saves the time of the check
+  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves the time of the check
   /// once per interval.
   package func saveStatuses() async {
+    await tellPause()
     let now = reconciler.now()
     let report = report
     if unsaved.isEmpty, report == saved?.report, let saved, now < saved.at + options.interval { return }
