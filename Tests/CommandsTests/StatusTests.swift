@@ -253,6 +253,7 @@ import Testing
       ["status", "--controller", "127.0.0.1", "--fleet", "other"], transport: script.transport)
     #expect(other.code == 1)
     #expect(other.notes.contains("manages fleet support"))
+    #expect(other.notes.contains("  next:  pass the address of that fleet's controller, or --fleet support"))
   }
 
   @Test func `an address that does not answer or is not a controller is reported with what to do`() async {

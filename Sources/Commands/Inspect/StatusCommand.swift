@@ -59,7 +59,8 @@ struct StatusCommand: AsyncParsableCommand {
       let status = try await controller.status(CommandContext.current.transport)
       guard filter.fleet == nil || filter.fleet == status.fleet else {
         throw ErrorReport(
-          "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")")
+          "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")",
+          next: "pass the address of that fleet's controller, or --fleet \(ShellWord.quoted(status.fleet))")
       }
       return [status]
     }

@@ -63,7 +63,7 @@ extension FleetRow {
       sql: """
         SELECT status.name AS name, event.at AS at FROM status
         JOIN endpoint ON endpoint.host = ? AND endpoint.name = status.name
-        JOIN event ON event.id = (SELECT max(last.id) FROM event AS last WHERE last.endpoint = endpoint.id)
+        JOIN event ON event.id = (SELECT max(newest.id) FROM event AS newest WHERE newest.endpoint = endpoint.id)
         WHERE status.fleet = ? AND event.what = ? AND event.at >= status.looked_at
         """, arguments: [key.host, id, HistoryEvent.deletion])
     let deletions = rows.map { row -> (String, Timestamp) in (row["name"], Timestamp(milliseconds: row["at"])) }
