@@ -79,7 +79,7 @@ import Testing
     #expect(run.notes.hasSuffix("  next:  \"setpoint get\" lists the endpoints there\n"), "\(run)")
   }
 
-  @Test(arguments: [["get"], ["describe"], ["logs"], ["wait"], ["history"], ["events"], ["delete"]])
+  @Test(arguments: [["get"], ["describe"], ["logs"], ["wait"], ["query"], ["history"], ["events"], ["delete"]])
   func `a misspelled endpoint name is answered with the nearest one`(arguments: [String]) async throws {
     let workspace = WorkspaceDouble()
     try await workspace.serve("support-chat")
@@ -88,9 +88,13 @@ import Testing
       try await history.note(
         HistoryEvent(at: Timestamp(milliseconds: 1), what: "deleted"),
         of: EndpointKey(host: "https://workspace.example.com", name: "support-chat"))
-      let needsState = !["logs", "wait"].contains(arguments[0])
-      let run = await CommandRun(
-        arguments + ["suport-chat"] + (needsState ? ["--state", state] : []), workspace: workspace)
+      let more: [String] =
+        switch arguments[0] {
+        case "logs", "wait": []
+        case "query": ["Say hello."]
+        default: ["--state", state]
+        }
+      let run = await CommandRun(arguments + ["suport-chat"] + more, workspace: workspace)
       #expect(run.code == (arguments[0] == "events" ? 0 : 1), "\(run)")
       #expect(run.notes.contains("did you mean \"support-chat\"? "), "\(run)")
     }

@@ -47,7 +47,7 @@ struct GetCommand: AsyncParsableCommand {
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
     for name in missing { console.note("error: endpoint \(name) not found at \(connection.target.url)") }
     guard !missing.isEmpty else { return }
-    console.note("  next:  \(await LiveEndpoint.next(forMissing: missing, connection))")
+    console.note("  next:  \(await LiveEndpoint.next(forMissing: missing, connection.provider))")
     throw ExitCode(1)
   }
 
@@ -127,15 +127,16 @@ struct LiveEndpoint: Sendable {
   static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
     guard let endpoint = try await find(name, connection.provider) else {
       throw ErrorReport(
-        "endpoint \(name) not found at \(connection.target.url)", next: await next(forMissing: [name], connection))
+        "endpoint \(name) not found at \(connection.target.url)",
+        next: await next(forMissing: [name], connection.provider))
     }
     return endpoint
   }
 
   /// Returns what to do about names that no endpoint has.
-  static func next(forMissing names: [String], _ connection: Connection) async -> String {
+  static func next(forMissing names: [String], _ provider: some ServingProvider) async -> String {
     // Only a suggestion depends on the list.
-    let known = (try? await connection.provider.list()) ?? []
+    let known = (try? await provider.list()) ?? []
     return KnownNames.next(
       names, among: known.filter { !$0.isReserved }.map(\.name),
       otherwise: "\"setpoint get\" lists the endpoints there")

@@ -78,7 +78,7 @@ struct WaitCommand: AsyncParsableCommand {
   }
 
   private func next(_ end: EndpointProgress, _ connection: Connection) async -> String {
-    if end.state == "not found" { return await LiveEndpoint.next(forMissing: [name], connection) }
+    if end.state == "not found" { return await LiveEndpoint.next(forMissing: [name], connection.provider) }
     return goal == .deleted ? "\"setpoint delete \(name)\" deletes it" : "\"setpoint describe \(name)\" shows why"
   }
 
