@@ -30,7 +30,7 @@ struct BenchedController: Sendable {
     let parts = ControllerParts(
       source: source, versionOfAlias: { ResolvedVersion(GeneratedEndpoint.version(of: $0) ?? "") },
       lease: FileLease(directory: directory, provider: provider.target.url, fleet: options.fleet, now: now),
-      pause: { pause.reason() }, notifications: NoNotifications(),
+      pause: { pause.current() }, notifications: NoNotifications(),
       metrics: ControllerMetrics(
         version: "benchmark", fleet: options.fleet, started: now(), concurrency: options.concurrency),
       log: Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }, alarm: timing.sleep,

@@ -74,6 +74,28 @@ import Testing
     }
   }
 
+  @Test func `a failed update that is no longer wanted is not part of the endpoint's state`() async throws {
+    try await withApplyBench { harness in
+      for version in ["1", "3"] {
+        try harness.write(Manifests.chat(version: version))
+        _ = await harness.apply()
+      }
+      #expect(await harness.run("get").output.contains("Ready, update failed"))
+      let described = await harness.run("describe", "support-chat")
+      #expect(described.output.contains("State:     Ready, update failed\n"), "\(described)")
+      #expect(described.output.contains("Failed config, version "), "\(described)")
+      try harness.write(Manifests.chat(version: "1"))
+      #expect(await harness.apply().code == 0)
+      // The provider still reports UPDATE_FAILED.
+      let reverted = await harness.run("get")
+      #expect(reverted.output.contains("Ready") && !reverted.output.contains("update failed"), "\(reverted)")
+      let state = await harness.run("describe", "support-chat")
+      #expect(state.output.contains("State:     Ready\n"), "\(state)")
+      let json = await harness.run("get", "support-chat", "-o", "json")
+      #expect(json.output.contains("UPDATE_FAILED"), "\(json)")
+    }
+  }
+
   @Test func `the next apply respects a rollback`() async throws {
     try await withApplyBench { harness in
       for version in ["1", "2"] {

@@ -1,6 +1,8 @@
 import CanonicalJSON
 import Commands
 import Endpoints
+import History
+import Planning
 import ServingAPI
 import TestKit
 import Testing
@@ -75,6 +77,28 @@ import Testing
     #expect(run.code == 1)
     #expect(run.output.contains("support-chat"))
     #expect(run.notes.contains("endpoint nobody not found"))
+    #expect(run.notes.hasSuffix("  next:  \"setpoint get\" lists the endpoints there\n"), "\(run)")
+  }
+
+  @Test(arguments: [["get"], ["describe"], ["logs"], ["wait"], ["query"], ["history"], ["events"], ["delete"]])
+  func `a misspelled endpoint name is answered with the nearest one`(arguments: [String]) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("support-chat")
+    try await withTemporaryDirectory { state in
+      let history = try HistoryStore.open(in: StateDirectory(path: state))
+      try await history.note(
+        HistoryEvent(at: Timestamp(milliseconds: 1), what: "deleted"),
+        of: EndpointKey(host: "https://workspace.example.com", name: "support-chat"))
+      let more: [String] =
+        switch arguments[0] {
+        case "logs", "wait": []
+        case "query": ["Say hello."]
+        default: ["--state", state]
+        }
+      let run = await CommandRun(arguments + ["suport-chat"] + more, workspace: workspace)
+      #expect(run.code == (arguments[0] == "events" ? 0 : 1), "\(run)")
+      #expect(run.notes.contains("did you mean \"support-chat\"? "), "\(run)")
+    }
   }
 
   @Test func `yaml output is a manifest that validates and means the same`() async throws {

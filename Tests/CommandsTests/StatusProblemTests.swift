@@ -49,11 +49,48 @@ import Testing
         Array(run.lines[1...2]) == [
           "checked 8s ago at commit 1a2b3c4",
           "the controller is not running: no process holds the lease of fleet support; last heartbeat 8s ago; "
-            + "nothing is reconciled until it is started again",
+            + "nothing is reconciled until it is started again, with \"setpoint run -f DIR --fleet support\"",
         ], "\(run)")
+      // Without a controller, nothing is checked in 42 seconds.
+      let row = try #require(run.lines.last)
+      #expect(row.hasPrefix("champion ") && row.contains("the same   -"), "\(run)")
       let json = await status(directory, "champion", "-o", "json")
       #expect(json.code == 1)
       #expect(try JSONValue(parsing: json.output)["controllerRunning"] == false)
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `an endpoint that was deleted is reported as missing, with what happens next`(isRunning: Bool) async throws {
+    let workspace = WorkspaceDouble()
+    try await workspace.serve("chat", tags: ["setpoint-fleet": "support"])
+    try await withTemporaryDirectory { directory in
+      let held = EndpointStatus(
+        name: "chat", desired: "m/3, CPU Small", live: "m/2, CPU Small", phase: .held, reason: .quarantined,
+        why: "this config failed", since: at(-300), lastLook: at(-300))
+      try await write([held, champion], to: directory)
+      let now = at(0)
+      var lease: FileLease? = FileLease(directory: directory, provider: Self.host, fleet: "support", now: { now })
+      #expect(try await lease?.acquire() == true)
+      if !isRunning { lease = nil }
+      #expect(await status(directory).output.contains("setpoint retry chat"))
+      let deleted = await CommandRun(
+        ["delete", "chat", "--fleet", "support", "--state", directory], workspace: workspace)
+      #expect(deleted.code == 0, "\(deleted)")
+      let run = await status(directory)
+      #expect(!run.output.contains("setpoint retry"), "\(run)")
+      let row = try #require(run.lines.first { $0.hasPrefix("chat ") })
+      #expect(row.contains("does not exist") && row.contains("deleted since the controller's last check"), "\(run)")
+      let last = try #require(run.lines.last)
+      #expect(last.hasPrefix("chat: the endpoint does not exist; "), "\(run)")
+      #expect(last.contains(isRunning ? "the controller creates it at its next check" : "\"setpoint apply -f FILE "))
+      #expect(run.code == (isRunning ? 0 : 1), "\(run)")
+      // Something that happened afterwards is newer than the deletion.
+      let history = try HistoryStore.open(in: StateDirectory(path: directory))
+      try await history.note(
+        HistoryEvent(at: at(1), what: "creating with revision 1 (abc)"), of: EndpointKey(host: Self.host, name: "chat"))
+      #expect(await status(directory).output.contains("setpoint retry chat"))
+      withExtendedLifetime(lease) {}
     }
   }
 

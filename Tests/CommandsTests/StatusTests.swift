@@ -76,6 +76,18 @@ import Testing
     }
   }
 
+  @Test func `an endpoint that differs only in its settings is shown as different, with the fields`() async throws {
+    try await withTemporaryDirectory { directory in
+      let differing = EndpointStatus(
+        name: "chat", desired: "m/4 (@champion), CPU Small", live: "m/4, CPU Small; differs in engine, tags.team",
+        phase: .updating, reason: .specChanged, since: at(-5), lastLook: at(-5))
+      try await write([differing], to: directory)
+      let run = await status(directory)
+      #expect(run.output.contains("   differs in engine, tags.team   "), "\(run)")
+      #expect(!run.output.contains("the same"))
+    }
+  }
+
   @Test func `if all is well, status exits with 0, and wide output shows more`() async throws {
     try await withTemporaryDirectory { directory in
       try await write([champion, updating], to: directory)
@@ -150,10 +162,15 @@ import Testing
       #expect(one.code == 0, "\(one)")
       let nobody = await status(directory, "nobody")
       #expect(nobody.code == 1)
-      #expect(nobody.notes.contains("no controller has reported nobody"))
+      #expect(nobody.notes.contains("error: no controller has reported nobody\n  next:  \"setpoint get nobody"))
+      let typo = await status(directory, "chamipon")
+      #expect(typo.notes.contains("  next:  did you mean \"champion\"? \"setpoint get chamipon"), "\(typo)")
       let elsewhere = await status(directory, "--fleet", "nowhere")
       #expect(elsewhere.code == 1)
-      #expect(elsewhere.notes.contains("support at https://workspace.example.com"))
+      #expect(elsewhere.notes.contains("error: no record of fleet nowhere in the state directory"), "\(elsewhere)")
+      #expect(elsewhere.notes.contains("known fleets: other at http://127.0.0.1:7387, support at"), "\(elsewhere)")
+      let near = await status(directory, "--fleet", "suport")
+      #expect(near.notes.contains("did you mean \"support\"? known fleets: "), "\(near)")
     }
   }
 
@@ -188,6 +205,9 @@ import Testing
       #expect(try await history.events().map(\.event.what) == ["recovered"])
       let again = await status(directory, "--forget", "support")
       #expect(again.code == 1 && again.notes.contains("known fleets: other at \(Self.host)"), "\(again)")
+      #expect(await status(directory, "--forget", "other").code == 0)
+      let none = await status(directory)
+      #expect(none.code == 1 && none.notes.contains("or its fleets were forgotten"), "\(none)")
     }
   }
 
@@ -233,6 +253,7 @@ import Testing
       ["status", "--controller", "127.0.0.1", "--fleet", "other"], transport: script.transport)
     #expect(other.code == 1)
     #expect(other.notes.contains("manages fleet support"))
+    #expect(other.notes.contains("  next:  pass the address of that fleet's controller, or --fleet support"))
   }
 
   @Test func `an address that does not answer or is not a controller is reported with what to do`() async {

@@ -67,7 +67,8 @@ package final class ControllerHarness: Sendable {
     let resolver = VersionResolver(environment.controllerClient)
     let parts = ControllerParts(
       source: source, versionOfAlias: { try await resolver.resolve(model: $0.model, alias: $0.name) }, lease: lease,
-      pause: { pause.reason }, notifications: notifications, metrics: metrics,
+      pause: { pause.reason.map { Pause(reason: $0, cause: "a test", remedy: "end the test") } },
+      notifications: notifications, metrics: metrics,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
       // Virtual time passes only between runs, so no run takes too long.
       alarm: { _ in try await Task.sleep(for: .seconds(3600)) }, elapsed: elapsed, chance: chance, instance: "test")

@@ -45,6 +45,26 @@ import Testing
     #expect(shown.commit == "1a2b3c4")
   }
 
+  @Test func `a live config that differs only in flags or settings is not called the same`() throws {
+    let wait = Decision(.update, Reason(.updating), next: .wait(.seconds(10)))
+    let same = try #require(status(wait, observed: .present(live("4"))))
+    #expect(same.live == "main.support.qwen3/4, A10 Small")
+    let flags = EndpointConfig(entities: [
+      ServedEntity(
+        entityName: "main.support.qwen3", entityVersion: "4", workloadType: "GPU_MEDIUM",
+        environment: [EngineArguments.variable: "[\"--enforce-eager\"]", "LEVEL": "INFO"])
+    ])
+    let desired = Desired.present(DesiredEndpoint(name: "chat", config: flags))
+    let differing = try #require(status(wait, desired: desired, observed: .present(live("4"))))
+    #expect(differing.live == "main.support.qwen3/4, A10 Small; differs in environment.LEVEL, engine")
+    var tagging = Decision(.update, Reason(.settingsChanged), next: .call(put))
+    tagging.tagPatch = TagPatch(add: ["team": "support", FleetTags.fleet: "f"])
+    let tagged = try #require(status(tagging, observed: .present(live("4"))))
+    #expect(tagged.live == "main.support.qwen3/4, A10 Small; differs in tags.team")
+    let older = try #require(status(wait, desired: desired))
+    #expect(older.live == "main.support.qwen3/3, A10 Small", "the version shows that it differs")
+  }
+
   @Test func `while the provider works, its replicas' messages give the reason`() {
     let waiting = Decision(.update, Reason(.updating), next: .wait(.seconds(10)))
     let shown = status(waiting, observed: .present(live("3", message: "loading weights")))

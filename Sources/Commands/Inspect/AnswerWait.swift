@@ -68,7 +68,7 @@ struct AnswerWait: Sendable {
     guard case .present(let live) = observed else {
       return ErrorReport(
         "endpoint \(endpoint) not found at \(target)", place: place,
-        next: "\"setpoint get\" lists the endpoints there")
+        next: await LiveEndpoint.next(forMissing: [endpoint], provider))
     }
     // A plane's response already contains the replicas' messages; a workspace's does not.
     let why = words.contains(live.deploymentWords) ? words : "\(words)\n\(live.deploymentWords)"

@@ -29,7 +29,7 @@ struct EventsCommand: AsyncParsableCommand, LongRunning {
     let events = try await reading.begin()
     try show(events, reading)
     guard follow else {
-      if events.isEmpty { CommandContext.current.console.note(try nothingFound()) }
+      if events.isEmpty { CommandContext.current.console.note(try await nothingFound()) }
       return
     }
     try await reading.warnOfControllers()
@@ -64,13 +64,17 @@ struct EventsCommand: AsyncParsableCommand, LongRunning {
     }
   }
 
-  private func nothingFound() throws -> String {
-    let isNarrowed = !names.isEmpty || since != nil || filter.fleet != nil || filter.host != nil
-    return isNarrowed
-      ? "no matching events in the state directory \(try state.directory.path); run it without names and options "
-        + "\(FleetName.ofEnvironment == nil ? "" : "and without SETPOINT_FLEET ")to show all"
-      : "no events yet in the state directory \(try state.directory.path); if \"setpoint run\" or \"setpoint "
-        + "apply\" uses another one, pass it with --state DIR"
+  private func nothingFound() async throws -> String {
+    let directory = try state.directory.path
+    guard !names.isEmpty || since != nil || filter.fleet != nil || filter.host != nil else {
+      return "no events yet in the state directory \(directory); if \"setpoint run\" or \"setpoint apply\" uses "
+        + "another one, pass it with --state DIR"
+    }
+    let variable = FleetName.ofEnvironment == nil ? "" : "and without SETPOINT_FLEET "
+    let all = "run it without names and options \(variable)to show all"
+    let known: Set<String> = names.isEmpty ? [] : try await state.readHistory().recordedNames()
+    let next = KnownNames.next(names.filter { !known.contains($0) }, among: known.sorted(), otherwise: all)
+    return "no matching events in the state directory \(directory); \(next)"
   }
 }
 

@@ -15,10 +15,9 @@ struct FleetRemoval {
     let known = try await reading.fleets()
     let meant = known.filter { $0.name == name && (host == nil || $0.host == host) }
     guard let fleet = meant.first else {
-      let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
       throw ErrorReport(
         "fleet \"\(name)\" not found in the state directory \(directory.path)",
-        next: known.isEmpty ? "use another directory with --state DIR" : "known fleets: \(there)")
+        next: known.isEmpty ? "use another directory with --state DIR" : Self.next(name, known))
     }
     guard meant.count == 1 else {
       throw ErrorReport(
@@ -26,6 +25,13 @@ struct FleetRemoval {
         next: "choose one with --host URL")
     }
     try await forget(fleet, in: directory)
+  }
+
+  /// Returns what to do about a fleet that is not among the known ones.
+  static func next(_ name: String?, _ known: [FleetKey]) -> String {
+    let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
+    return KnownNames.next(
+      [name].compactMap(\.self), among: known.map(\.name), otherwise: "known fleets: \(there)")
   }
 
   /// A running controller would record the fleet again a second later.

@@ -35,46 +35,63 @@ struct GetCommand: AsyncParsableCommand {
     let found = try await mapConcurrently(asked, limit: 16) { name in
       try await LiveEndpoint.find(name, connection.provider)
     }
-    let statuses = output == .table || output == .wide ? try await statuses(at: connection.target.url) : [:]
+    let endpoints = found.compactMap(\.self)
+    let reports =
+      output == .table || output == .wide
+      ? try await reports(on: endpoints.map(\.observed), at: connection.target.url) : LocalReports()
     let cost = try prices.map { prices in
-      let endpoints = found.compactMap { $0?.observed }
-      return FleetCost(endpoints, prices: prices, on: try workspace.site(at: connection.target)?.cloud)
+      FleetCost(endpoints.map(\.observed), prices: prices, on: try workspace.site(at: connection.target)?.cloud)
     }
-    try show(found.compactMap(\.self), statuses, cost, console)
+    try show(endpoints, reports, cost, console)
     guard !names.isEmpty else { return }
     let missing = zip(names, found).filter { $0.1 == nil }.map(\.0)
     for name in missing { console.note("error: endpoint \(name) not found at \(connection.target.url)") }
-    if !missing.isEmpty { console.note("  next:  \"setpoint get\" lists the endpoints there") }
-    if !missing.isEmpty { throw ExitCode(1) }
+    guard !missing.isEmpty else { return }
+    console.note("  next:  \(await LiveEndpoint.next(forMissing: missing, connection.provider))")
+    throw ExitCode(1)
   }
 
-  /// The statuses reported by running controllers, by endpoint. Live state is shown even if the history cannot be read,
-  /// unless a state directory was named.
-  private func statuses(at host: String) async throws -> [String: EndpointStatus] {
+  /// What the state directory has on live endpoints.
+  private struct LocalReports {
+    /// The statuses reported by running controllers, by endpoint.
+    var statuses: [String: EndpointStatus] = [:]
+    /// The endpoints whose failed update is over, although the provider still reports it.
+    var pastFailures: Set<String> = []
+  }
+
+  /// Live state is shown even if the history cannot be read, unless a state directory was named.
+  private func reports(on endpoints: [ObservedEndpoint], at host: String) async throws -> LocalReports {
     do {
       let (history, directory) = (try state.readHistory(), try state.directory)
       let now = Timestamp(milliseconds: CommandContext.current.now())
-      var statuses: [String: EndpointStatus] = [:]
+      var reports = LocalReports()
       for key in try await history.fleets(host: host) {
         guard let fleet = try await history.status(of: key)?.withLease(in: directory), fleet.isCurrent(at: now) else {
           continue
         }
-        for status in fleet.endpoints { statuses[status.name] = status }
+        for status in fleet.endpoints { reports.statuses[status.name] = status }
       }
-      return statuses
+      for endpoint in endpoints where endpoint.reportsFailure {
+        let memory = try await history.memory(of: EndpointKey(host: host, name: endpoint.name)).memory
+        if endpoint.hasPastFailure(reports.statuses[endpoint.name], memory) {
+          reports.pastFailures.insert(endpoint.name)
+        }
+      }
+      return reports
     } catch let error as HistoryError where state.state == nil {
       if error.code != .noStateDirectory { CommandContext.current.console.note("warning: \(error.message)") }
-      return [:]
+      return LocalReports()
     }
   }
 
   private func show(
-    _ endpoints: [LiveEndpoint], _ statuses: [String: EndpointStatus], _ cost: FleetCost?, _ console: Console
+    _ endpoints: [LiveEndpoint], _ reports: LocalReports, _ cost: FleetCost?, _ console: Console
   ) throws {
     switch output {
     case .table, .wide:
       let table = EndpointTable.table(
-        endpoints.map(\.observed), statuses: statuses, isWide: output == .wide, now: CommandContext.current.now())
+        endpoints.map(\.observed), statuses: reports.statuses, pastFailures: reports.pastFailures,
+        isWide: output == .wide, now: CommandContext.current.now())
       if table.isEmpty, !names.isEmpty { return }
       if table.isEmpty { return console.note("no endpoints; \"setpoint apply -f FILE\" creates one") }
       for line in table.lines(console.outputPalette) { try console.result(line) }
@@ -110,8 +127,18 @@ struct LiveEndpoint: Sendable {
   static func require(_ name: String, _ connection: Connection) async throws -> LiveEndpoint {
     guard let endpoint = try await find(name, connection.provider) else {
       throw ErrorReport(
-        "endpoint \(name) not found at \(connection.target.url)", next: "\"setpoint get\" lists the endpoints there")
+        "endpoint \(name) not found at \(connection.target.url)",
+        next: await next(forMissing: [name], connection.provider))
     }
     return endpoint
+  }
+
+  /// Returns what to do about names that no endpoint has.
+  static func next(forMissing names: [String], _ provider: some ServingProvider) async -> String {
+    // Only a suggestion depends on the list.
+    let known = (try? await provider.list()) ?? []
+    return KnownNames.next(
+      names, among: known.filter { !$0.isReserved }.map(\.name),
+      otherwise: "\"setpoint get\" lists the endpoints there")
   }
 }

@@ -24,9 +24,13 @@ struct HistoryCommand: AsyncParsableCommand {
     let recorded = try await history.memory(of: key)
     let events = events ? try await history.events(of: key) : []
     guard recorded.version > 0 else {
+      let known = try await history.recordedEndpoints(host: connection.target.url).keys
       throw ErrorReport(
         "no history for \(name) at \(connection.target.url) in this state directory",
-        next: "history is kept on the machine that runs \"setpoint apply\"; select its directory with --state DIR")
+        next: KnownNames.next(
+          [name], among: known.sorted(),
+          otherwise: "history is kept on the machine that runs \"setpoint apply\"; select its directory with "
+            + "--state DIR"))
     }
     switch output {
     case .table:

@@ -44,9 +44,12 @@ struct StatusCommand: AsyncParsableCommand {
     try show(shown, now, context.console)
     let known = Set(fleets.flatMap(\.endpoints).map(\.name))
     let missing = names.filter { !known.contains($0) }
-    for name in missing {
-      context.console.note(
-        "error: no controller has reported \(name); \"setpoint get \(name)\" queries the provider")
+    for name in missing { context.console.note("error: no controller has reported \(name)") }
+    if !missing.isEmpty {
+      let next = KnownNames.next(
+        missing, among: known.sorted(),
+        otherwise: "\"\(ShellWord.line(["setpoint", "get"] + missing))\" queries the provider")
+      context.console.note("  next:  \(next)")
     }
     guard missing.isEmpty, shown.allSatisfy({ StatusText.isHealthy($0, now: now) }) else { throw ExitCode(1) }
   }
@@ -56,7 +59,8 @@ struct StatusCommand: AsyncParsableCommand {
       let status = try await controller.status(CommandContext.current.transport)
       guard filter.fleet == nil || filter.fleet == status.fleet else {
         throw ErrorReport(
-          "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")")
+          "the controller at \(controller.url) manages fleet \(status.fleet), not \(filter.fleet ?? "")",
+          next: "pass the address of that fleet's controller, or --fleet \(ShellWord.quoted(status.fleet))")
       }
       return [status]
     }
@@ -66,21 +70,28 @@ struct StatusCommand: AsyncParsableCommand {
     let directory = try state.directory
     var fleets: [FleetStatus] = []
     for key in known where (host == nil || key.host == host) && (filter.fleet == nil || key.name == filter.fleet) {
-      if let status = try await history.status(of: key) { fleets.append(status.withLease(in: directory)) }
+      guard let status = try await history.status(of: key) else { continue }
+      fleets.append(status.deleting(try await history.deletions(in: key)).withLease(in: directory))
     }
-    guard !fleets.isEmpty else { throw try nothingFound(known) }
+    guard !fleets.isEmpty else { throw try nothingFound(known, host, isKept: history.isKept) }
     return fleets
   }
 
-  private func nothingFound(_ known: [FleetKey]) throws -> ErrorReport {
+  /// - Parameter isKept: whether the state directory has a history at all.
+  private func nothingFound(_ known: [FleetKey], _ host: String?, isKept: Bool) throws -> ErrorReport {
     let directory = try state.directory.path
     guard known.isEmpty else {
-      let there = known.map { "\($0.name) at \($0.host)" }.joined(separator: ", ")
+      let subject = filter.fleet.map { "fleet \($0)" } ?? "a fleet"
       return ErrorReport(
-        "no controller with the state directory \(directory) has managed that fleet", next: "known fleets: \(there)")
+        "no record of \(subject)\(host.map { " at \($0)" } ?? "") in the state directory \(directory)",
+        next: FleetRemoval.next(filter.fleet, known))
     }
+    // The record of a fleet can be removed; nothing then says that there was one.
     return ErrorReport(
-      "no controller has run with the state directory \(directory)",
+      isKept
+        ? "no record of a fleet in the state directory \(directory): no controller has run with it, or its fleets were "
+          + "forgotten"
+        : "no controller has run with the state directory \(directory)",
       next: "start one with \"setpoint run -f DIR --fleet NAME\"; if one is running, pass its directory with "
         + "--state DIR or its address with --controller URL")
   }

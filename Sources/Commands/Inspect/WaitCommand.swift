@@ -42,9 +42,9 @@ struct WaitCommand: AsyncParsableCommand {
       let progress = progress(try await connection.provider.observe(name))
       display.note(progress)
       switch progress.phase {
-      case .done: return try conclude(progress)
+      case .done: return try await conclude(progress, connection)
       case .failed, .held:
-        try conclude(progress)
+        try await conclude(progress, connection)
         throw ExitCode(1)
       case .deciding, .sending, .waiting, .verifying: break
       }
@@ -56,14 +56,14 @@ struct WaitCommand: AsyncParsableCommand {
           detail: "after \(TimeText.span(seconds: timeout.seconds))"
             + (goal == .deleted ? "" : "; the endpoint continues without this command"))
         display.note(late)
-        try conclude(late)
+        try await conclude(late, connection)
         throw ExitCode(1)
       }
       try await timing.sleep(min(UpdateWait.pollInterval(looks), left))
     }
   }
 
-  private func conclude(_ end: EndpointProgress) throws {
+  private func conclude(_ end: EndpointProgress, _ connection: Connection) async throws {
     let console = CommandContext.current.console
     if output == .json {
       var members: [String: JSONValue] = [
@@ -74,11 +74,11 @@ struct WaitCommand: AsyncParsableCommand {
       try console.json(.object(members))
     }
     guard end.phase != .done else { return }
-    console.note("  next:  \(next(end))")
+    console.note("  next:  \(await next(end, connection))")
   }
 
-  private func next(_ end: EndpointProgress) -> String {
-    if end.state == "not found" { return "\"setpoint get\" lists the endpoints" }
+  private func next(_ end: EndpointProgress, _ connection: Connection) async -> String {
+    if end.state == "not found" { return await LiveEndpoint.next(forMissing: [name], connection.provider) }
     return goal == .deleted ? "\"setpoint delete \(name)\" deletes it" : "\"setpoint describe \(name)\" shows why"
   }
 

@@ -7,7 +7,7 @@ enum ControllerText {
   static func lines(_ fleet: FleetStatus, _ status: EndpointStatus, now: Timestamp, _ palette: Palette) -> [String] {
     var fields = [
       ("Phase", palette.paint(status.standing, status.phase.style) + ", since \(status.since.text())"),
-      ("Why", status.why), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, now) ?? ""),
+      ("Why", status.why), ("Desired", status.desired ?? ""), ("Next", StatusText.next(status, of: fleet, now) ?? ""),
       ("Commit", status.commit ?? ""),
     ]
     fields += status.warnings.map { ("Warning", $0) }
@@ -23,6 +23,7 @@ enum ControllerText {
 extension EndpointStatus {
   /// The phase, and for a hold its kind.
   var standing: String {
+    if isDeleted { return "does not exist" }
     guard phase == .held, let reason else { return phase.words }
     return "\(phase.words) (\(reason.rawValue))"
   }

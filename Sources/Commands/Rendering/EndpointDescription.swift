@@ -18,7 +18,7 @@ struct EndpointDescription {
     let sections =
       [summary(palette)] + controllers(palette) + [
         settings(palette), config("Active config", endpoint.active, palette),
-        config("Pending config", endpoint.pending, palette),
+        config(endpoint.reportsFailure ? "Failed config" : "Pending config", endpoint.pending, palette),
         held(palette), underWay(palette), table("Revisions", RevisionTable.table(recorded), palette),
         table("Events", EventTable.table(events), palette), logs(palette),
       ]
@@ -41,19 +41,26 @@ struct EndpointDescription {
   }
 
   private func summary(_ palette: Palette) -> [String] {
-    let state = EndpointState(endpoint)
+    let isFailurePast = isFailurePast
+    let state = EndpointState(endpoint, isFailurePast: isFailurePast)
     let tags = endpoint.tags.filter { !FleetTags.isOwn($0.key) }.sorted { $0.key < $1.key }
     let age = TimeText.age(milliseconds: now - endpoint.lastUpdated)
     let changed =
       endpoint.lastUpdated > 0 ? "\(TimeText.instant(endpoint.lastUpdated)) (\(age) ago)" : "not reported"
     let fields: [(String, String)] = [
       ("Name", palette.paint(endpoint.name, .strong)), ("Target", target), ("ID", endpoint.id),
-      ("State", palette.paint(state.text, state.style)), ("Why", endpoint.deploymentWords),
+      ("State", palette.paint(state.text, state.style)), ("Why", isFailurePast ? "" : endpoint.deploymentWords),
       ("Fleet", endpoint.fleet ?? "none: \(endpoint.ownerWords)"), ("Creator", endpoint.creator ?? ""),
       ("Changed", changed), ("Protected", endpoint.isRetained ? "yes: its deletion policy is Retain" : ""),
       ("Tags", tags.map { $0.value.isEmpty ? $0.key : "\($0.key)=\($0.value)" }.joined(separator: ", ")),
     ]
     return fields.filter { !$0.1.isEmpty }.map { "\("\($0.0):".padded(to: 11))\($0.1)" }
+  }
+
+  /// Whether a failed update that the provider still reports is over.
+  private var isFailurePast: Bool {
+    let moment = Timestamp(milliseconds: now)
+    return endpoint.hasPastFailure(statuses.first { $0.fleet.isCurrent(at: moment) }?.status, recorded.memory)
   }
 
   private func controllers(_ palette: Palette) -> [[String]] {

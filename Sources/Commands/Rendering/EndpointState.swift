@@ -6,9 +6,10 @@ struct EndpointState: Hashable, Sendable {
   let text: String
   let style: TextStyle
 
-  init(_ endpoint: ObservedEndpoint) {
+  /// - Parameter isFailurePast: whether a failed update that the provider still reports is over.
+  init(_ endpoint: ObservedEndpoint, isFailurePast: Bool = false) {
     self.init(
-      readiness: endpoint.readiness, update: endpoint.update,
+      readiness: endpoint.readiness, update: isFailurePast ? .notUpdating : endpoint.update,
       isEmpty: endpoint.active == nil && endpoint.pending == nil && endpoint.update == .notUpdating)
   }
 

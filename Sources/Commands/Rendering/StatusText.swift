@@ -18,7 +18,10 @@ package enum StatusText {
     // One suggestion for all of them.
     let going = sorted.filter { $0.reason == .massDeletion }
     let steps = sorted.filter { $0.reason != .massDeletion || $0.name == going.first?.name }
-      .compactMap { step($0, and: $0.reason == .massDeletion ? going.count - 1 : 0) }
+      .compactMap { endpoint in
+        let others = endpoint.reason == .massDeletion ? going.count - 1 : 0
+        return step(endpoint, and: others, isControlled: status.isCurrent(at: now))
+      }
     return steps.isEmpty ? lines : lines + [""] + steps
   }
 
@@ -54,17 +57,20 @@ package enum StatusText {
   /// Why the status may be stale; nil: it is current.
   static func silence(_ status: FleetStatus, _ now: Timestamp) -> String? {
     if let stopped = status.report.stoppedAt {
-      return
-        "the controller stopped \(age(stopped, now)) ago: nothing is reconciled until it is started again"
+      return "the controller stopped \(age(stopped, now)) ago: \(restart(status))"
     }
     if status.isControllerRunning == false {
       let last = status.lastSync.map { "; last heartbeat \(age($0, now)) ago" } ?? ""
       return
-        "the controller is not running: no process holds the lease of fleet \(status.fleet)\(last); nothing is "
-        + "reconciled until it is started again"
+        "the controller is not running: no process holds the lease of fleet \(status.fleet)\(last); \(restart(status))"
     }
     guard let last = status.lastSync, status.isStale(at: now) else { return nil }
     return "no heartbeat for \(age(last, now)), so this status may be stale; check that \"setpoint run\" is running"
+  }
+
+  private static func restart(_ status: FleetStatus) -> String {
+    "nothing is reconciled until it is started again, with \"setpoint run -f DIR --fleet "
+      + "\(ShellWord.quoted(status.fleet))\""
   }
 
   // MARK: - Endpoints
@@ -75,7 +81,7 @@ package enum StatusText {
         ? ["NAME", "PHASE", "REASON", "SINCE", "DESIRED", "LIVE", "COMMIT", "CHECKED", "NEXT", "WHY"]
         : ["NAME", "PHASE", "SINCE", "DESIRED", "LIVE", "NEXT", "WHY"])
     for endpoint in status.endpoints.sorted(by: precedes) {
-      let step = Table.Cell(next(endpoint, now) ?? "-")
+      let step = Table.Cell(next(endpoint, of: status, now) ?? "-")
       let cells: [Table.Cell] = [
         Table.Cell(endpoint.name), Table.Cell(endpoint.standing, endpoint.phase.style),
         Table.Cell(age(endpoint.since, now)), Table.Cell(endpoint.desired ?? "-"), Table.Cell(live(endpoint)),
@@ -101,10 +107,14 @@ package enum StatusText {
     return ranks[0] == ranks[1] ? one.name < other.name : ranks[0] < ranks[1]
   }
 
-  /// Returns the live model, or `the same` if it is the desired one.
+  /// Returns the live model; `the same` if nothing differs from the desired state, or `differs in engine` if only
+  /// something besides the model and the hardware does.
   private static func live(_ endpoint: EndpointStatus) -> String {
     guard let live = endpoint.live else { return "-" }
-    return live == endpoint.desired.map(withoutAliases) ? "the same" : live
+    guard let desired = endpoint.desired.map(withoutAliases) else { return live }
+    if live == desired { return "the same" }
+    let start = desired + EndpointStatus.difference
+    return live.hasPrefix(start) ? "differs in \(live.dropFirst(start.count))" : live
   }
 
   /// Returns the text without the ` (@champion)` that only a manifest knows.
@@ -112,6 +122,11 @@ package enum StatusText {
     var parts = text.split(separator: " (@", omittingEmptySubsequences: false)
     for index in parts.indices.dropFirst() { parts[index] = parts[index].drop { $0 != ")" }.dropFirst() }
     return parts.joined()
+  }
+
+  /// Returns the next step and its time; nil if the endpoint has none, or if no controller would take it.
+  static func next(_ endpoint: EndpointStatus, of fleet: FleetStatus, _ now: Timestamp) -> String? {
+    fleet.isCurrent(at: now) ? next(endpoint, now) : nil
   }
 
   /// Returns the next step and its time: `check again in 42s`, `verify now`.
@@ -126,10 +141,19 @@ package enum StatusText {
       separator: "; ")
   }
 
-  /// Returns what the user can do about an endpoint that needs attention.
+  /// Returns what the user can do about an endpoint that needs attention, and what happens to one that was deleted.
   ///
-  /// - Parameter others: the number of other endpoints that it applies to.
-  private static func step(_ endpoint: EndpointStatus, and others: Int) -> String? {
+  /// - Parameters:
+  ///   - others: the number of other endpoints that it applies to.
+  ///   - isControlled: whether a controller is running.
+  private static func step(_ endpoint: EndpointStatus, and others: Int, isControlled: Bool) -> String? {
+    if endpoint.isDeleted {
+      return isControlled
+        ? "\(endpoint.name): the endpoint does not exist; if its manifest is still in the source, the controller creates "
+          + "it at its next check"
+        : "\(endpoint.name): the endpoint does not exist; \"setpoint apply -f ...\" creates it, and so does the "
+          + "controller once it is started, unless its manifest is removed"
+    }
     guard endpoint.needsPerson else { return nil }
     // The table shows the reason shortened; what to do is printed in full here.
     let known = endpoint.reason.flatMap { Reason($0, $0 == .conflict ? endpoint.why : "").next(for: endpoint.name) }

@@ -17,6 +17,8 @@ struct ControllerAssembly {
   ) async throws {
     let options = try command.rules.options(fleet: command.provider.fleet, environment: context.environment)
     let state = try command.state.directory
+    // An invalid source is reported before anything is created or opened.
+    let unchecked = try await command.source.source(state: state, environment: context.environment, log: log)
     let history = try HistoryStore.open(in: state)
     let pause = PauseFile(path: command.rules.pauseFile ?? state.file("paused"))
     let (wakes, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -27,17 +29,22 @@ struct ControllerAssembly {
     let versions = connection.versions
     let target = connection.target
     let (site, workspaceRules) = (try command.workspace.site(at: target), try command.workspace.rules())
-    let isPlane = site == nil ? await connection.client.isPlane() : false
+    let kind = ProviderKind(ask: { [client = connection.client] in await client.identifiesAsPlane() })
     let source = ValidatedSource(
-      try command.source.source(state: state, environment: context.environment, log: log),
-      validate: { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) })
+      unchecked,
+      validation: { set in
+        // The provider is asked what it is only if that matters, and again each time: the address may have another one.
+        let isInQuestion = site == nil && set.manifests.contains { !$0.findingsForPlane.isEmpty }
+        let isPlane = isInQuestion ? await kind.isPlane() : false
+        return { ManifestOptions.findings($0, on: site, isPlane: isPlane, workspaceRules) }
+      })
     let parts = ControllerParts(
       source: source,
       versionOfAlias: { try await versions.resolve(model: $0.model, alias: $0.name) },
       lease: FileLease(
         directory: state.path, provider: connection.target.url, fleet: options.fleet,
         now: { Timestamp(milliseconds: context.now()) }),
-      pause: { pause.reason() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
+      pause: { pause.current() }, notifications: notifier ?? NoNotifications(), metrics: metrics, log: log,
       alarm: timing.sleep,
       elapsed: timing.elapsed, chance: timing.jitter, instance: Self.instance(timing.jitter))
     let controller = FleetController(

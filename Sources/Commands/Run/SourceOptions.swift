@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Controller
+internal import FoundationEssentials
 internal import History
 internal import Logging
 
@@ -39,18 +40,27 @@ struct SourceOptions: ParsableArguments {
     }
   }
 
+  /// - Throws: an error if the source cannot be right: a path on this machine that does not exist. Whatever may only be
+  ///   unavailable is read again later.
   func source(
     state: StateDirectory, environment: [String: String], log: Logger
-  ) throws -> any ManifestSource {
+  ) async throws -> any ManifestSource {
     guard let git else {
+      for path in paths where !FileManager.default.fileExists(atPath: path) {
+        throw ErrorReport(
+          "source not found: \(path)",
+          next: "check the path; a controller starts only if the directory or file of its manifests exists")
+      }
       return DirectorySource(paths: paths, excluding: exclusion.patterns, warn: { log.warning("\($0)") })
     }
-    return try GitSource(
+    let source = try GitSource(
       url: git, ref: ref, path: path.isEmpty ? "." : path, excluding: exclusion.patterns,
       stateDirectory: state.path,
       access: GitAccess(
         token: gitTokenFile.map { .file($0) }, keyFile: gitKeyFile, knownHostsFile: gitKnownHosts,
         certificateAuthorities: environment["GIT_SSL_CAINFO"].flatMap { $0.isEmpty ? nil : $0 }),
       allowedSigners: allowedSigners, environment: environment)
+    try await source.requireExisting()
+    return source
   }
 }

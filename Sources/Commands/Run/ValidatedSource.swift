@@ -1,22 +1,29 @@
-internal import Controller
-internal import Endpoints
+package import Controller
+package import Endpoints
 
 /// A source whose manifests are checked against the rules as they are read; refused ones are never sent.
-struct ValidatedSource: ManifestSource {
+package struct ValidatedSource: ManifestSource {
+  /// Returns the findings on one manifest.
+  package typealias Check = @Sendable (Manifest) -> [Finding]
+
   private let source: any ManifestSource
-  private let validate: @Sendable (Manifest) -> [Finding]
+  private let validation: @Sendable (ManifestSet) async -> Check
 
-  init(_ source: any ManifestSource, validate: @escaping @Sendable (Manifest) -> [Finding]) {
+  /// - Parameter validation: returns the check for the manifests of one read.
+  package init(
+    _ source: any ManifestSource, validation: @escaping @Sendable (ManifestSet) async -> Check
+  ) {
     self.source = source
-    self.validate = validate
+    self.validation = validation
   }
 
-  var description: String { source.description }
+  package var description: String { source.description }
 
-  func read() async throws -> SourceReading {
+  package func read() async throws -> SourceReading {
     let reading = try await source.read()
-    return SourceReading(set: reading.set.validated(by: validate), commit: reading.commit, problem: reading.problem)
+    let set = reading.set.validated(by: await validation(reading.set))
+    return SourceReading(set: set, commit: reading.commit, problem: reading.problem)
   }
 
-  func changes() -> AsyncStream<Void> { source.changes() }
+  package func changes() -> AsyncStream<Void> { source.changes() }
 }

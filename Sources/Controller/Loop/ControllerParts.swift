@@ -7,8 +7,8 @@ package struct ControllerParts: Sendable {
   package let versionOfAlias: DesiredFleet.AliasLookup
   /// The right to write.
   package let lease: any Lease
-  /// Returns why the controller is paused; nil: it is not.
-  package let pause: @Sendable () -> String?
+  /// Returns the pause; nil: the controller is not paused.
+  package let pause: @Sendable () -> Pause?
   package let notifications: any NotificationSink
   package let metrics: ControllerMetrics
   package let log: Logger
@@ -23,7 +23,7 @@ package struct ControllerParts: Sendable {
 
   package init(
     source: any ManifestSource, versionOfAlias: @escaping DesiredFleet.AliasLookup, lease: any Lease,
-    pause: @escaping @Sendable () -> String?, notifications: any NotificationSink, metrics: ControllerMetrics,
+    pause: @escaping @Sendable () -> Pause?, notifications: any NotificationSink, metrics: ControllerMetrics,
     log: Logger,
     alarm: @escaping @Sendable (Duration) async throws -> Void, elapsed: @escaping @Sendable () -> Duration,
     chance: @escaping @Sendable () -> Double, instance: String

@@ -128,7 +128,7 @@ extension FleetController {
     case .call, .record, .verify, .checkTarget: break
     }
     let rules = WriteRules(
-      mode: options.mode, windows: options.windows, pause: parts.pause(),
+      mode: options.mode, windows: options.windows, pause: parts.pause()?.reason,
       deletionsBlocked: isDeletion ? view.blockedDeletions(allowMassDelete: options.allowMassDelete) : nil)
     return rules.withholding(decision, now: reconciler.now())
   }

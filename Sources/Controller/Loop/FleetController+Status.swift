@@ -85,7 +85,7 @@ extension FleetController {
     var problems = sourceProblems
     if let problem = lists.problem { problems.append("the provider's list of endpoints cannot be read: \(problem)") }
     if let registryProblem { problems.append("versions cannot be resolved: \(registryProblem)") }
-    if let pause = parts.pause() { problems.append("paused: \(pause)") }
+    if let pause = parts.pause() { problems.append(pause.problem) }
     return FleetReport(
       interval: options.interval, commit: view.commit, problems: problems,
       stoppedAt: isStopping ? reconciler.now() : nil)
@@ -96,6 +96,18 @@ extension FleetController {
     FleetStatus(
       fleet: options.fleet, target: reconciler.provider.target.url, lastSync: lastSync, report: report,
       endpoints: statuses.values.sorted { $0.name < $1.name })
+  }
+
+  /// Reports a pause and its end once each, as an event of the fleet.
+  func tellPause() async {
+    let pause = parts.pause()
+    guard pause != toldPause else { return }
+    toldPause = pause
+    if let pause {
+      await note("paused by \(pause.cause)", why: pause.why)
+    } else {
+      await note("resumed")
+    }
   }
 
   /// What has not been read or checked since the start, and why; empty: the controller is working.
@@ -116,7 +128,12 @@ extension FleetController {
   /// Continues from an earlier controller's statuses, so that nothing is reported twice. Their endpoints are checked
   /// once the source has been read.
   package func loadStatuses() async throws {
-    let saved = try await reconciler.history.statuses(host: reconciler.provider.target.url, fleet: options.fleet)
+    let fleet = try await reconciler.history.status(
+      of: FleetKey(host: reconciler.provider.target.url, name: options.fleet))
+    let saved = fleet?.endpoints ?? []
+    if let problem = fleet?.report.problems.first(where: Pause.isPause) {
+      toldPause = parts.pause().flatMap { $0.problem == problem ? $0 : nil } ?? Pause.former
+    }
     statuses = Dictionary(saved.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for (name, status) in statuses {
       told[name] = ReportedState(isInTrouble: StatusChange(to: status, wasInTrouble: false).isInTrouble)

@@ -34,6 +34,8 @@ package actor FleetController {
   /// Why versions cannot be resolved; nil: they can.
   private(set) var registryProblem: String?
   var lists = ListHealth()
+  /// The pause that was last reported; nil: none.
+  var toldPause: Pause?
   /// Whether a withheld mass deletion was reported.
   var isMassDeletionTold = false
   /// When the source was last read completely, or first read in part; nil: nothing has been read yet.
@@ -138,7 +140,11 @@ package actor FleetController {
     let former = sourceProblems
     sourceProblems = problems
     for problem in problems where !former.contains(problem) {
-      await note("the source cannot be read completely", why: problem, commit: reading.commit)
+      await note("the source cannot be read completely", why: problem, commit: reading.commit, level: .warning)
+    }
+    if !problems.isEmpty, former.isEmpty, lastSync == nil {
+      log.warning(
+        "no manifests have been read yet, so nothing is reconciled; the source is read again every \(options.interval)")
     }
     if let problem = problems.first, former.isEmpty {
       post(.failure, "the source cannot be read completely", why: problem, commit: reading.commit)
@@ -245,7 +251,8 @@ package actor FleetController {
 
   /// Records an event of one endpoint, or of the whole fleet. A failure to record it stops nothing.
   func note(
-    _ what: String, why: String = "", commit: String? = nil, of name: String? = nil, run: String? = nil
+    _ what: String, why: String = "", commit: String? = nil, of name: String? = nil, run: String? = nil,
+    level: Logger.Level = .notice
   ) async {
     let event = HistoryEvent(at: reconciler.now(), what: what, why: why, sourceCommit: commit)
     var metadata: Logger.Metadata = [:]
@@ -253,7 +260,7 @@ package actor FleetController {
     if let commit { metadata["commit"] = "\(commit)" }
     if let run { metadata["reconcile"] = "\(run)" }
     let reason = LoggedReasons.joined(logged.words(why, of: name))
-    log.notice("\(what)\(reason)", metadata: metadata)
+    log.log(level: level, "\(what)\(reason)", metadata: metadata)
     do {
       if let name {
         try await reconciler.history.note(event, of: reconciler.key(name), fleet: options.fleet)
@@ -265,9 +272,10 @@ package actor FleetController {
     }
   }
 
-  /// Saves what `setpoint status` shows, all changes in one transaction; without changes, saves the time of the check
+  /// Reports a pause, and saves what `setpoint status` shows, all changes in one transaction; without changes, saves the time of the check
   /// once per interval.
   package func saveStatuses() async {
+    await tellPause()
     let now = reconciler.now()
     let report = report
     if unsaved.isEmpty, report == saved?.report, let saved, now < saved.at + options.interval { return }

@@ -1,4 +1,5 @@
 internal import FileSystem
+internal import Planning
 
 #if canImport(Darwin)
   internal import Darwin
@@ -15,29 +16,50 @@ package struct PauseFile: Hashable, Sendable {
 
   package init(path: String) { self.path = path }
 
-  package func isPaused() -> Bool { reason() != nil }
+  package func isPaused() -> Bool { current() != nil }
 
-  /// Returns why the controller is paused; nil if it is not.
-  package func reason() -> String? {
+  /// Returns the pause; nil if there is none.
+  package func current() -> Pause? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       let error = SystemError.last
-      return error.code == ENOENT ? nil : "\(path) cannot be read: \(error)"
+      return error.code == ENOENT ? nil : unreadable(error)
     }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 1024)
     let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-    guard count >= 0 else { return "\(path) cannot be read: \(SystemError.last)" }
-    let line = String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
-    let shown = line.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F } }
-    return shown.isEmpty ? "\(path) exists and gives no reason" : shown.joined(separator: " ")
+    guard count >= 0 else { return unreadable(.last) }
+    let lines = bytes[..<count].split(separator: 0x0A, omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
+    let words = (lines.first ?? "").split {
+      $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+    }
+    let isByCall = lines.dropFirst().first == Self.call
+    return Pause(
+      reason: words.isEmpty ? "\(path) exists and gives no reason" : words.joined(separator: " "),
+      cause: isByCall ? Self.call : "the file \(path)", since: modified,
+      remedy: isByCall ? "call POST /resume, or remove the file \(path)" : "remove the file",
+      isExplained: !words.isEmpty)
   }
 
-  /// Pauses, or changes the reason. Concurrent readers find the old file or the new one, never half of it.
+  private func unreadable(_ error: SystemError) -> Pause {
+    Pause(
+      reason: "\(path) cannot be read: \(error)", cause: "the file \(path)", since: modified,
+      remedy: "remove the file, or make it readable")
+  }
+
+  private var modified: Timestamp? {
+    FileIdentity(of: path).map { Timestamp(milliseconds: $0.modified / 1_000_000) }
+  }
+
+  /// The second line of a file that was written for a call.
+  private static let call = "POST /pause"
+
+  /// Pauses for a call, or changes the reason. Concurrent readers find the old file or the new one, never half of it.
   /// - Throws: ``PauseFileError`` if the file cannot be written; an old one stays unchanged.
   package func pause(reason: String) throws(PauseFileError) {
     do throws(SystemError) {
-      try AtomicFile.replace(path, with: Array("\(reason)\n".utf8), mode: 0o644)
+      try AtomicFile.replace(path, with: Array("\(reason)\n\(Self.call)\n".utf8), mode: 0o644)
     } catch {
       throw failure("cannot be written", error)
     }

@@ -6,7 +6,8 @@ package struct EndpointStatus: Hashable, Sendable {
   /// The manifest's config in short form: `main.support.qwen3/7, A10 Small`; nil if there is no manifest, or if it is
   /// unknown.
   package let desired: String?
-  /// The live config in the same form; nil if there is none, or if it is unknown.
+  /// The live config in the same form; nil if there is none, or if it is unknown. If it reads like the desired one but
+  /// is not, the fields that differ follow after ``difference``.
   package let live: String?
   package let phase: Phase
   package let reason: Reason.Code?
@@ -41,6 +42,9 @@ package struct EndpointStatus: Hashable, Sendable {
     self.warnings = warnings
   }
 
+  /// What separates the live config from the fields in which it differs from the desired one.
+  package static let difference = "; differs in "
+
   /// Returns whether it is equal to another for people: everything except the times of the last and the next check. A
   /// status that is equal need not be saved again.
   package func says(sameAs other: EndpointStatus) -> Bool {
@@ -48,6 +52,17 @@ package struct EndpointStatus: Hashable, Sendable {
       && reason == other.reason && why == other.why && since == other.since && next == other.next
       && commit == other.commit && warnings == other.warnings
   }
+
+  /// Returns the status after a deletion that the controller has not observed yet.
+  func deleted(at moment: Timestamp) -> EndpointStatus {
+    EndpointStatus(
+      name: name, desired: desired, live: nil, phase: .unknown, reason: .doesNotExist,
+      why: "deleted since the controller's last check", since: moment, next: next, nextAt: nextAt, commit: commit,
+      lastLook: lastLook, warnings: [])
+  }
+
+  /// Whether the endpoint was deleted and the controller has not observed that yet.
+  package var isDeleted: Bool { phase == .unknown && reason == .doesNotExist }
 
   /// Whether it stays as it is until a user acts, and no user requested that.
   package var needsPerson: Bool {

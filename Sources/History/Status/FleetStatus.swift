@@ -40,6 +40,18 @@ package struct FleetStatus: Hashable, Sendable {
   }
 }
 
+extension FleetStatus {
+  /// Returns the status with these endpoints reported as deleted since the controller's last report on them. Whatever
+  /// was held or wrong ended with the endpoint.
+  package func deleting(_ deletions: [String: Timestamp]) -> FleetStatus {
+    guard !deletions.isEmpty else { return self }
+    return FleetStatus(
+      fleet: fleet, target: target, lastSync: lastSync, report: report,
+      endpoints: endpoints.map { status in deletions[status.name].map { status.deleted(at: $0) } ?? status },
+      isControllerRunning: isControllerRunning)
+  }
+}
+
 /// A controller's report on the fleet as a whole.
 package struct FleetReport: Hashable, Sendable {
   /// The controller's interval between checks.

@@ -56,6 +56,20 @@ extension FleetRow {
     FleetStatus(fleet: key.name, target: key.host, lastSync: lookedAt, report: report, endpoints: endpoints)
   }
 
+  /// The endpoints with a status whose last event is their deletion, and its time.
+  func deletions(_ database: Database) throws -> [String: Timestamp] {
+    let rows = try Row.fetchAll(
+      database,
+      sql: """
+        SELECT status.name AS name, event.at AS at FROM status
+        JOIN endpoint ON endpoint.host = ? AND endpoint.name = status.name
+        JOIN event ON event.id = (SELECT max(newest.id) FROM event AS newest WHERE newest.endpoint = endpoint.id)
+        WHERE status.fleet = ? AND event.what = ? AND event.at >= status.looked_at
+        """, arguments: [key.host, id, HistoryEvent.deletion])
+    let deletions = rows.map { row -> (String, Timestamp) in (row["name"], Timestamp(milliseconds: row["at"])) }
+    return Dictionary(deletions, uniquingKeysWith: { $1 })
+  }
+
   func status(of name: String, _ database: Database) throws -> EndpointStatus? {
     try Row.fetchOne(
       database, sql: "SELECT * FROM status WHERE fleet = ? AND name = ?", arguments: [id, name]

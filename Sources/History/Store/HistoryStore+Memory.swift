@@ -103,6 +103,11 @@ extension HistoryStore {
       Dictionary(uniqueKeysWithValues: try EndpointRow.all(host: host, database).map { ($0.name, $0.providerID) })
     }
   }
+
+  /// Returns the names of all endpoints that this state directory has recorded, at any provider.
+  package func recordedNames() async throws(HistoryError) -> Set<String> {
+    try await read { database in try String.fetchSet(database, sql: "SELECT DISTINCT name FROM endpoint") }
+  }
 }
 
 extension HistoryStore {

@@ -48,6 +48,15 @@ extension HistoryStore {
     }
   }
 
+  /// Returns the endpoints of a fleet that were deleted from this state directory since their controller last reported
+  /// a change of them, and when. An endpoint that something was done to afterwards is not among them.
+  package func deletions(in fleet: FleetKey) async throws(HistoryError) -> [String: Timestamp] {
+    try await read { database in
+      guard let row = try FleetRow.find(fleet, database) else { return [:] }
+      return try row.deletions(database)
+    }
+  }
+
   /// Returns the fleets that a controller has managed from this state directory, by provider and name.
   ///
   /// - Parameter host: only those at this provider; nil: all.

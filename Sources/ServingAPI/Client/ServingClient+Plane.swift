@@ -4,13 +4,13 @@ internal import LibCurl
 extension ServingClient {
   /// Whether the target is a serving plane. The plane on this machine is known as one; any other says so in its public
   /// document about itself, which is requested without credentials. Without a clear response, the answer is false.
-  package func isPlane() async -> Bool {
-    target.isLocalPlane ? true : await says(PlaneIdentification.member, in: PlaneIdentification.document)
-  }
+  package func isPlane() async -> Bool { await identifiesAsPlane() ?? false }
 
-  private func says(_ member: String, in document: String) async -> Bool {
-    guard let body = await publicDocument(document), let json = try? JSONValue(parsing: body) else { return false }
-    return json[member]?.stringValue == PlaneIdentification.word
+  /// The same; nil if the target did not return such a document.
+  package func identifiesAsPlane() async -> Bool? {
+    if target.isLocalPlane { return true }
+    guard let body = await publicDocument(PlaneIdentification.document) else { return nil }
+    return (try? JSONValue(parsing: body))?[PlaneIdentification.member]?.stringValue == PlaneIdentification.word
   }
 }
 

@@ -231,6 +231,30 @@ import Testing
     #expect(harness.environment.liveVersion() == "2")
   }
 
+  @Test func `a pause and its end are an event each, and status says how to resume`() async throws {
+    let harness = try await harness()
+    func events() async throws -> [String] {
+      try await harness.environment.history.events(limit: 1000).filter { $0.endpoint == nil }
+        .map { $0.event.why.isEmpty ? $0.event.what : "\($0.event.what): \($0.event.why)" }
+    }
+    harness.pause.reason = "quarter's end"
+    try await harness.run(for: .seconds(120))
+    #expect(try await events() == ["paused by a test: quarter's end"])
+    #expect(
+      await harness.controller.fleetStatus.report.problems == [
+        "paused by a test: quarter's end; to resume, end the test"
+      ])
+    // The next process continues the pause, or reports that it has ended.
+    harness.restart()
+    try await harness.run(for: .seconds(120))
+    #expect(try await events() == ["paused by a test: quarter's end"])
+    harness.pause.reason = nil
+    harness.restart()
+    try await harness.run(for: .seconds(120))
+    #expect(try await events() == ["paused by a test: quarter's end", "resumed"])
+    #expect(await harness.controller.fleetStatus.report.problems.isEmpty)
+  }
+
   @Test func `outside its window, an update waits, and a creation does not`() async throws {
     // The world begins on Thursday 2026-01-01, 00:00 UTC.
     let window = try ChangeWindow(parsing: "Thu 06:00-08:00 UTC")

@@ -1,5 +1,6 @@
 import Controller
 import Foundation
+import Planning
 import Testing
 
 @Suite struct PauseFileTests {
@@ -13,7 +14,7 @@ import Testing
 
   @Test func `without a file, nothing is paused`() throws {
     #expect(!file.isPaused())
-    #expect(file.reason() == nil)
+    #expect(file.current()?.reason == nil)
     #expect(!PauseFile(path: scratch.file("no/such/pause")).isPaused())
     try file.resume()
   }
@@ -21,9 +22,9 @@ import Testing
   @Test func `a pause has a reason, which can change, and can be ended`() throws {
     try file.pause(reason: "incident 4711")
     #expect(file.isPaused())
-    #expect(file.reason() == "incident 4711")
+    #expect(file.current()?.reason == "incident 4711")
     try file.pause(reason: "moving house")
-    #expect(file.reason() == "moving house")
+    #expect(file.current()?.reason == "moving house")
     #expect(try scratch.names == ["pause"], "and no temporary file is left")
     try file.resume()
     #expect(!file.isPaused())
@@ -35,18 +36,33 @@ import Testing
   ])
   func `the first line of a file written by hand is the reason`(text: String, reason: String) throws {
     try scratch.write(text, to: "pause")
-    #expect(file.reason() == reason)
+    #expect(file.current()?.reason == reason)
+  }
+
+  @Test func `a pause says whether a file or a call is its cause, since when, and how to end it`() throws {
+    try scratch.write("incident 4711\nof today\n", to: "pause")
+    let time = Date(timeIntervalSince1970: 1_767_225_600)
+    try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: file.path)
+    let byHand = try #require(file.current())
+    #expect(byHand.cause == "the file \(file.path)" && byHand.remedy == "remove the file" && byHand.isExplained)
+    #expect(byHand.since == Timestamp(milliseconds: 1_767_225_600_000))
+    try file.pause(reason: "incident 4712")
+    let called = try #require(file.current())
+    #expect(called.reason == "incident 4712" && called.cause == "POST /pause")
+    #expect(called.remedy == "call POST /resume, or remove the file \(file.path)")
+    try scratch.write("\n", to: "pause")
+    #expect(file.current()?.isExplained == false)
   }
 
   @Test(arguments: ["", "\n", " \nsecond line"])
   func `a file without a reason pauses as well, and the message names the file`(text: String) throws {
     try scratch.write(text, to: "pause")
-    #expect(file.reason() == "\(file.path) exists and gives no reason")
+    #expect(file.current()?.reason == "\(file.path) exists and gives no reason")
   }
 
   @Test func `an unreadable file counts as a pause`() throws {
     try FileManager.default.createDirectory(atPath: file.path, withIntermediateDirectories: false)
-    #expect(file.reason()?.contains("cannot be read") == true)
+    #expect(file.current()?.reason.contains("cannot be read") == true)
     #expect(throws: PauseFileError.self) { try file.resume() }
     #expect(file.isPaused())
   }

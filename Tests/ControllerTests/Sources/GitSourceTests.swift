@@ -42,6 +42,24 @@ import Testing
     #expect(try !fixture.kept().contains { $0.hasSuffix(".yaml") || $0.hasSuffix("index") })
   }
 
+  @Test func `a repository on this machine has to exist at the start, unless an earlier commit was kept`() async throws
+  {
+    try await fixture.commit(Self.manifests)
+    try await fixture.source().requireExisting()
+    let nowhere = try fixture.source("file://" + fixture.folder("none"))
+    await #expect(throws: GitSourceError.self) { try await nowhere.requireExisting() }
+    try await fixture.source("https://git.invalid/fleet.git").requireExisting()
+    _ = try await fixture.source().read()
+    try FileManager.default.moveItem(atPath: fixture.folder("work"), toPath: fixture.folder("moved"))
+    try await fixture.source().requireExisting()
+  }
+
+  @Test func `a source names its repository and what it reads in it`() throws {
+    let start = "git repository \(fixture.address), branch or tag \"main\""
+    #expect(try fixture.source(path: ".").description == start)
+    #expect(try fixture.source(path: "fleet/").description == "\(start), path fleet")
+  }
+
   @Test func `one commit is fetched, not the history`() async throws {
     try await fixture.commit(Self.manifests)
     let old = try await fixture.commit(["fleet/a.yaml": manifestText("a", version: 8)])

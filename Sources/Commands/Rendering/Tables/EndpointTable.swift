@@ -4,9 +4,12 @@ internal import Planning
 
 /// The table of live endpoints that `get` prints.
 enum EndpointTable {
-  /// - Parameter statuses: by name, the controllers' reports; their columns are shown if there are any.
+  /// - Parameters:
+  ///   - statuses: by name, the controllers' reports; their columns are shown if there are any.
+  ///   - pastFailures: the endpoints whose failed update is over, although the provider still reports it.
   static func table(
-    _ endpoints: [ObservedEndpoint], statuses: [String: EndpointStatus] = [:], isWide: Bool, now: Int64
+    _ endpoints: [ObservedEndpoint], statuses: [String: EndpointStatus] = [:], pastFailures: Set<String> = [],
+    isWide: Bool, now: Int64
   ) -> Table {
     let showsStatus = endpoints.contains { statuses[$0.name] != nil }
     let columns =
@@ -16,7 +19,8 @@ enum EndpointTable {
     var table = Table(columns + (showsStatus ? ["PHASE", "NEXT", "WHY"] : []))
     for endpoint in endpoints {
       let status = showsStatus ? cells(statuses[endpoint.name], now) : []
-      table.append(row(endpoint, isWide: isWide, now: now) + status)
+      let state = EndpointState(endpoint, isFailurePast: pastFailures.contains(endpoint.name))
+      table.append(row(endpoint, state, isWide: isWide, now: now) + status)
     }
     return table
   }
@@ -30,8 +34,9 @@ enum EndpointTable {
     ]
   }
 
-  private static func row(_ endpoint: ObservedEndpoint, isWide: Bool, now: Int64) -> [Table.Cell] {
-    let state = EndpointState(endpoint)
+  private static func row(
+    _ endpoint: ObservedEndpoint, _ state: EndpointState, isWide: Bool, now: Int64
+  ) -> [Table.Cell] {
     let config = (endpoint.active ?? endpoint.pending)?.config
     let sizes = unique(config) { $0.sizeText ?? "-" }
     let age = endpoint.lastUpdated > 0 ? TimeText.age(milliseconds: now - endpoint.lastUpdated) : "-"

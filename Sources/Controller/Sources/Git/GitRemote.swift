@@ -109,6 +109,14 @@ package struct GitRemote: Hashable, Sendable {
       next: "write https://…, ssh://…, user@host:path, file://… or a path")
   }
 
+  /// The path of a repository on this machine; nil if it is elsewhere, or if the path is encoded.
+  var localPath: String? {
+    guard transport == .open else { return nil }
+    if address.hasPrefix("/") { return address }
+    guard address.lowercased().hasPrefix("file:///"), !address.contains("%") else { return nil }
+    return String(address.dropFirst("file://".count))
+  }
+
   /// Whether the host is this machine, so that nobody can eavesdrop.
   var isLocal: Bool {
     guard let host else { return false }

@@ -57,7 +57,22 @@ package final class GitSource: ManifestSource {
     repository = GitRepository(
       remote: remote, ref: ref, access: access, git: GitCommand(environment: environment, home: directory + "/home"),
       directory: directory, limits: limits)
-    description = "\(remote.shown), \(ref.text), \(self.path)"
+    description =
+      "git repository \(remote.shown), \(ref.words)" + (self.path == "." ? "" : ", path \(self.path)")
+  }
+
+  /// Checks that a repository on this machine exists. A remote one may only be unavailable, and with an earlier commit in
+  /// the state directory, there is something to reconcile without it.
+  ///
+  /// - Throws: a `GitSourceError` if there is nothing to read.
+  package func requireExisting() async throws(GitSourceError) {
+    guard let path = repository.remote.localPath else { return }
+    // git finds a repository without its usual suffix, too.
+    if [path, path + ".git"].contains(where: { FileManager.default.fileExists(atPath: $0) }) { return }
+    if (try? await repository.lastGood()) != nil { return }
+    throw GitSourceError(
+      "source not found: the git repository \(path) does not exist",
+      next: "check the path; the address of a remote repository looks like https://… or user@host:path")
   }
 
   private static func checked(_ path: String) throws(GitSourceError) -> String {
