@@ -247,6 +247,29 @@ struct TakeoverTests {
     kill(successor, SIGTERM)
     try await eventually("the last plane stops") { ProcessTable.entry(successor)?.isDead != false }
   }
+
+  @Test func `a plane in the background writes to its own log once it is serving, and not to its caller`() async throws
+  {
+    let data = TestData()
+    // Ends only if nothing of the plane holds the pipe any more.
+    let start = try BinaryRun.serve(data, "--port", "0", "--verbose", "--background", isPiped: true)
+    try await start.ended()
+    let signed = try String(contentsOfFile: data.settings.lockPath, encoding: .utf8).trimming("\n")
+    let plane = try #require(Int32(signed), "\(start.text)")
+    defer { kill(plane, SIGKILL) }
+    #expect(start.text.contains("log:          \(data.settings.logPath)"), "\(start.text)")
+    let url = try #require(
+      start.text.split(separator: "\n").first { $0.contains("listens on ") }?.split(separator: " ").last)
+    let client = PlaneClient(url: String(url), token: try token(data))
+    _ = try await client.call("POST", "/v1/chat/completions", ["model": "none"])
+    try await eventually("the request is in the log") {
+      (try? String(contentsOfFile: data.settings.logPath, encoding: .utf8))?.contains("status=404") == true
+    }
+    #expect(!start.text.contains("status=404"))
+    await client.http.shutdown()
+    kill(plane, SIGTERM)
+    try await eventually("the plane stops") { ProcessTable.entry(plane)?.isDead != false }
+  }
 }
 
 /// The receiving end of sd_notify(3).
