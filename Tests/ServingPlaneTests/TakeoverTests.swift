@@ -166,6 +166,18 @@ struct TakeoverTests {
     }
   }
 
+  @Test func `the plane that keeps serving logs how the takeover failed`() async throws {
+    let data = TestData()
+    let plane = try BinaryRun.serve(data, "--port", "0")
+    _ = try await plane.listening()
+    var channel: TakeoverChannel? = try await knock(data)
+    try channel?.send(.hello, ["protocol": .int(PreviousPlane.protocolNumber), "version": "9.9", "pid": 1])
+    _ = try await channel?.receive(.hello, within: .seconds(60))
+    channel = nil
+    try await eventually("the failure is logged") { plane.text.contains("the takeover failed") }
+    #expect(plane.text.contains("the new plane exited, or closed the connection, before it was ready"), "\(plane.text)")
+  }
+
   /// Connects to the running plane as a new one would.
   private func knock(_ data: TestData) async throws -> TakeoverChannel {
     var descriptor: Int32?
