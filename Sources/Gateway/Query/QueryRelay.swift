@@ -36,6 +36,8 @@ struct QueryRelay: Sendable {
     while true {
       switch admission {
       case .left: throw GatewayError(.clientLeft, endpoint: endpoint.name)
+      case .refused(.unknownEntity(let entity)) where endpoint.admission.models.isDeploying(entity):
+        throw GatewayError.deploying("served entity \"\(entity)\"", endpoint: endpoint.name)
       case .refused(let refusal):
         throw GatewayError.refused(refusal, endpoint: endpoint.name, lastFailure: lastFailure)
       case .admitted(let ticket):
@@ -101,13 +103,15 @@ struct QueryRelay: Sendable {
     let endpoint = asked.endpoint
     let admission = endpoint.admission
     query.atEnd { admission.finish(ticket) }
-    // The entity may have got replicas of another version during the wait.
+    // The entity may have got replicas of another version during the wait, or this one may not have the adapter yet.
     if let name = asked.adapter, !ticket.replica.models.contains(name) {
-      throw GatewayError.unknownAdapter(name, endpoint: endpoint)
+      let others = admission.models.entities(serving: name, among: admission.entities)
+      guard !others.isEmpty else { throw GatewayError.unknownAdapter(name, endpoint: endpoint) }
+      return .turnedAway("the replica does not have the model or adapter \"\(name)\"", pause: .zero)
     }
     let upstream: UpstreamResponse
     do {
-      upstream = try await pool.send(
+      let response = try await pool.send(
         request(query, body, asked, ticket.replica), to: ticket.replica.address, on: query.channel.eventLoop
       ) { exchange in
         query.disconnect.onDisconnect { [weak query] in
@@ -116,6 +120,7 @@ struct QueryRelay: Sendable {
         }
         admission.whenCutOff(ticket) { exchange.cancel(.cutOff) }
       }
+      upstream = try await withoutSecrets(response, of: ticket.replica, admission)
     } catch let failure as UpstreamFailure {
       switch failure {
       case .unreachable, .closedBeforeRequest:
@@ -129,6 +134,31 @@ struct QueryRelay: Sendable {
       return .turnedAway(why, pause: pause)
     }
     return .answered(respond(query, asked, ticket.replica, upstream))
+  }
+
+  /// The response; an error whole, and without the secrets that the replica's server may repeat in its message.
+  private func withoutSecrets(
+    _ response: UpstreamResponse, of replica: UpstreamReplica, _ admission: EndpointAdmission
+  ) async throws -> UpstreamResponse {
+    guard !(200..<300).contains(response.head.status.code) else { return response }
+    let body: ByteBuffer
+    switch response.body {
+    case .whole(let whole): body = whole
+    case .stream(let stream): body = try await collected(stream)
+    }
+    let text = await admission.redact(String(buffer: body), replica.id)
+    return UpstreamResponse(head: response.head, body: .whole(ByteBuffer(string: text)))
+  }
+
+  /// The body of an error; empty if it is too long to be a message.
+  private func collected(_ stream: UpstreamStream) async throws -> ByteBuffer {
+    var body = ByteBuffer()
+    for try await piece in stream {
+      body.writeImmutableBuffer(piece)
+      // Leaving the loop closes the connection to the replica.
+      if body.readableBytes > limits.maxBufferedResponse { return ByteBuffer() }
+    }
+    return body
   }
 
   /// The reason the replica ended, if it did.
