@@ -20,7 +20,7 @@ struct QueryCommand: AsyncParsableCommand {
     help: ArgumentHelp("How long to wait for the whole answer, including a cold start.", valueName: "TIME"))
   var timeout = TimeSpan(
     seconds: 600)
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
