@@ -26,12 +26,23 @@ extension GatewayError {
 
   /// An error for a LoRA adapter, or another model than the endpoint's, that no replica has.
   static func unknownAdapter(_ name: String, endpoint: QueryableEndpoint) -> GatewayError {
+    if endpoint.admission.models.isUpdating {
+      return .deploying("model or adapter named \"\(name)\"", endpoint: endpoint.name)
+    }
     let entities = endpoint.admission.entities
     let adapters = endpoint.admission.models.adapters(of: entities).map { "\(endpoint.name):\($0)" }
     return GatewayError(
       404, "RESOURCE_DOES_NOT_EXIST", "invalid_request_error",
       "the endpoint \"\(endpoint.name)\" does not serve a model or adapter named \"\(name)\"; "
         + "available: \(list([endpoint.name] + entities + adapters))", param: "model")
+  }
+
+  /// An error for something that the config that is being deployed may serve.
+  static func deploying(_ what: String, endpoint: String) -> GatewayError {
+    GatewayError(
+      503, "TEMPORARILY_UNAVAILABLE", "server_error",
+      "the endpoint \"\(endpoint)\" does not serve a \(what) now, but its config is being updated; retry later",
+      retryAfter: 10)
   }
 
   /// The first few names, in quotes.

@@ -24,5 +24,5 @@ package struct ModelRegistryError: Error, Hashable, Sendable, CustomStringConver
     self.advice = advice
   }
 
-  package var description: String { "\(message)\n  \(advice)" }
+  package var description: String { "\(message); \(advice)" }
 }

@@ -54,6 +54,8 @@ package struct PlaneConfiguration: Sendable {
   package var keptOutputs = 4
   /// The largest body of an API call other than a query.
   package var maximumBody = 1 << 20
+  /// The options of its command line that a later start needs, besides the data directory. They are announced.
+  package var options: [String] = []
   /// Where the plane announces itself to commands on this machine; nil for nowhere.
   package var runtimeDirectory: String?
 
@@ -75,7 +77,8 @@ package struct PlaneConfiguration: Sendable {
     return named.contains("/") ? Self.absolute(named) : named
   }
 
-  private static func absolute(_ path: String) -> String {
+  /// Returns the path, relative to the directory in which the plane was started unless it is absolute.
+  package static func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   }
 
@@ -91,4 +94,6 @@ package struct PlaneConfiguration: Sendable {
   /// The socket on which a new plane asks this one to hand over.
   var takeoverPath: String { dataDirectory + "/takeover.sock" }
   var lockPath: String { dataDirectory + "/lock" }
+  /// The messages of a plane in the background.
+  package var logPath: String { dataDirectory + "/plane.log" }
 }

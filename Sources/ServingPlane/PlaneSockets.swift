@@ -49,6 +49,9 @@ struct PlaneSockets: Sendable {
   /// The bound port.
   var port: Int { tcp.port ?? 0 }
 
+  /// Such as `127.0.0.1:7387` or `[::1]:7387`.
+  var address: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+
   /// Such as `http://127.0.0.1:7387`.
-  var url: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+  var url: String { "http://\(address)" }
 }

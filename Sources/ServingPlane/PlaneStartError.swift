@@ -3,5 +3,5 @@ package struct PlaneStartError: Error, CustomStringConvertible {
   package let message: String
   package let advice: String
 
-  package var description: String { "\(message)\n  \(advice)" }
+  package var description: String { "\(message); \(advice)" }
 }

@@ -42,11 +42,18 @@ actor PlaneStartup {
     }
   }
 
+  /// The options for a later start. A plane that took over listens where the previous one did, which its own options
+  /// need not say.
+  private var options: [String] {
+    let isSaid = settings.isAddressGiven || (sockets.host == settings.host && sockets.port == settings.port)
+    return isSaid ? settings.options : settings.options + ["--listen", sockets.address]
+  }
+
   private func announce(_ url: String) {
     guard sockets.local != nil, let directory = settings.runtimeDirectory else { return }
     let plane = LocalPlane(
       url: url, tokenFile: settings.tokenPath, processID: getpid(),
-      dataDirectory: SecureFile.resolved(settings.dataDirectory))
+      dataDirectory: SecureFile.resolved(settings.dataDirectory), options: options)
     do {
       try LocalPlane.sweep(directory)
       try plane.announce(in: directory)

@@ -35,6 +35,15 @@ import Testing
     #expect(board.reminder(now: 100_000) == nil)
   }
 
+  @Test func `a reminder writes a state in lower case, in the middle of its sentence`() {
+    var board = ProgressBoard()
+    _ = board.note(EndpointProgress(endpoint: "chat", phase: .waiting, state: "Updating", detail: ""), now: 0)
+    #expect(board.reminder(now: 12_000) == "chat: still updating (12s)")
+    _ = board.note(EndpointProgress(endpoint: "other", phase: .waiting, state: "Not ready", detail: ""), now: 12_000)
+    #expect(
+      board.reminder(now: 24_000) == "still waiting for 2 endpoints: chat (updating, 24s), other (not ready, 12s)")
+  }
+
   @Test func `a reminder about several endpoints is one short line, whatever their messages`() {
     var board = ProgressBoard()
     for index in 1...7 { _ = board.note(waiting("chat-\(index)", String(repeating: "long ", count: 99)), now: 0) }

@@ -75,13 +75,41 @@ import Testing
     #expect(run.notes.contains("support-chat: updating"), "\(run)")
   }
 
-  @Test func `for an endpoint that is not ready yet, the command says how to wait for it`() async throws {
+  @Test(arguments: [[], ["--stream"]])
+  func `an endpoint that starts for the first time is waited for, and then answers`(more: [String]) async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setBehavior(.ready(polls: 4), model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    let timing = TestTiming()
+    let run = await CommandRun(["query", "support-chat", "hi"] + more, workspace: workspace, timing: timing)
+    #expect(run.code == 0, "\(run)")
+    #expect(run.output.contains("Hello from v9"), "\(run)")
+    #expect(run.notes.contains("support-chat: updating"), "\(run)")
+    #expect(run.notes.contains("waiting until it is ready"), "\(run)")
+    #expect(timing.elapsed > .zero && timing.elapsed < .seconds(60))
+  }
+
+  @Test func `an endpoint that fails while it is waited for is reported at once, with its cause once`() async throws {
+    let workspace = WorkspaceDouble()
+    workspace.setBehavior(.fails(polls: 4, message: "out of memory"), model: "main.support.hello", version: "9")
+    _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
+    let run = await CommandRun(["query", "support-chat", "hi"], workspace: workspace)
+    #expect(run.code == 1)
+    #expect(run.notes.contains("error: support-chat cannot answer: it failed to start"), "\(run)")
+    let error = run.notes.split(separator: "error: ").last ?? ""
+    #expect(error.ranges(of: "out of memory").count == 1, "\(run)")
+  }
+
+  @Test func `for an endpoint that is not ready in time, the command says how to wait for it`() async throws {
     let workspace = WorkspaceDouble()
     workspace.setBehavior(.hangs, model: "main.support.hello", version: "9")
     _ = try await workspace.provider.create("support-chat", config: Manifests.config(version: "9"), tags: [:])
     workspace.fail("POST", path: "invocations", with: Self.outage)
-    let run = await CommandRun(["query", "support-chat", "hi"], workspace: workspace)
+    let timing = TestTiming()
+    let run = await CommandRun(
+      ["query", "support-chat", "hi", "--timeout", "90s"], workspace: workspace, timing: timing)
     #expect(run.code == 1)
+    #expect(timing.elapsed == .seconds(90))
     #expect(run.notes.contains("it is not ready"), "\(run)")
     #expect(run.notes.contains("\"setpoint wait support-chat\""), "\(run)")
   }

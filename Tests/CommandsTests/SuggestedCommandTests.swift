@@ -1,3 +1,4 @@
+import Endpoints
 import FoundationEssentials
 import ServingAPI
 import TestKit
@@ -64,6 +65,24 @@ import Testing
     ] as [(String, String)])
   func `arguments are quoted for a shell`(word: String, quoted: String) {
     #expect(ShellWord.quoted(word) == quoted)
+  }
+
+  @Test(
+    arguments: [
+      ([], []), (["--data", "d", "--port", "7400"], ["--port", "7400"]),
+      (["--takeover", "--data=d", "--python", "python3.12", "-v"], ["--python", "python3.12", "-v"]),
+      (["--python=/opt/v/bin/python", "--listen=[::1]:1"], ["--python", "/opt/v/bin/python", "--listen=[::1]:1"]),
+      (["--max-replicas", "2", "--data"], ["--max-replicas", "2"]),
+    ] as [([String], [String])])
+  func `the command that starts a plane again has its options`(given: [String], kept: [String]) {
+    #expect(ServeOptions.forRestart(given, isInBackground: false) == kept)
+    #expect(ServeOptions.forRestart(given, isInBackground: true) == kept + ["--background"])
+  }
+
+  @Test func `the command that starts a plane again finds its Python from any directory`() {
+    let python = FileManager.default.currentDirectoryPath + "/venv/bin/python"
+    #expect(
+      ServeOptions.forRestart(["--python", "venv/bin/python"], isInBackground: false) == ["--python", python])
   }
 
   @Test

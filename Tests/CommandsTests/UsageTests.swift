@@ -1,3 +1,4 @@
+import CanonicalJSON
 import Commands
 import FoundationEssentials
 import Testing
@@ -55,6 +56,17 @@ import Testing
     #expect(run.output == "")
     #expect(run.notes.hasPrefix("error: "), "\(run)")
     #expect(run.notes.contains(next), "\(run)")
+  }
+
+  @Test(arguments: [["-o", "json"], ["-ojson"], ["--output", "json"], ["--output=json"]])
+  func `the output format may be joined to its option`(format: [String]) async throws {
+    let run = await CommandRun(["version"] + format)
+    #expect(run.code == 0, "\(run)")
+    #expect(try JSONValue(parsing: run.output)["version"] == .string(SetpointVersion.number))
+    let invalid = await CommandRun(["get", "-oxml"])
+    #expect(invalid.code == 64)
+    #expect(
+      invalid.notes.hasPrefix("error: ") && invalid.notes.contains("'xml' is invalid for '"), "\(invalid)")
   }
 
   @Test(

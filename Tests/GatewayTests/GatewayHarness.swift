@@ -62,7 +62,8 @@ final class GatewayHarness: Sendable {
 
   init(
     policy: AdmissionPolicy = AdmissionPolicy(), limits: GatewayLimits = GatewayLimits(),
-    clients: ClientLimits = ClientLimits()
+    clients: ClientLimits = ClientLimits(),
+    redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.limits = limits
     self.clients = ClientConnections(clients) { authorization, _ in authorization != nil }
@@ -71,7 +72,7 @@ final class GatewayHarness: Sendable {
     admission = EndpointAdmission(
       policy: policy, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), chance: { 0.5 },
       demand: { log.wakes.withLock { $0 += 1 } },
-      trouble: { replica in log.troubles.withLock { $0.append(replica) } })
+      trouble: { replica in log.troubles.withLock { $0.append(replica) } }, redact: redact)
     admission.setTraffic([("m-1", 100)])
     table.insert(QueryableEndpoint(name: "chat", created: 1_700_000_000, admission: admission))
   }

@@ -147,6 +147,75 @@ import Testing
     }
   }
 
+  private static let tone = #"{"model":"chat:tone","messages":[]}"#
+
+  @Test func `a query for an adapter waits for the first replica, which may have it`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      try await harness.run { client in
+        async let asked = client.post("/v1/chat/completions", Self.tone)
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        harness.ready("r1", port: port, models: ["m", "tone"])
+        #expect(try await asked.status == 200)
+        // Its names are kept while it is replaced.
+        harness.admission.replicaGone("r1")
+        async let again = client.post("/v1/chat/completions", Self.tone)
+        #expect(await eventually { harness.admission.snapshot.waiting == 1 })
+        harness.ready("r2", port: port, models: ["m", "tone"])
+        #expect(try await again.status == 200)
+        // Its successor does not have the adapter.
+        harness.ready("r3", port: port, models: ["m"])
+        harness.admission.replicaDraining("r2")
+        #expect(try await client.post("/v1/chat/completions", Self.tone).status == 404)
+      }
+    }
+  }
+
+  @Test func `a replica that does not have an adapter yet does not refuse a query for it`() async throws {
+    let (harness, replica) = (GatewayHarness(), ScriptedReplica())
+    try await replica.run(answer: { _ in ScriptedReplica.completion("hi") }) { port in
+      harness.ready("r1", port: RetryTests.nowhere, models: ["m"])
+      harness.ready("r2", port: port, models: ["m", "tone"])
+      harness.ready("r1", port: RetryTests.nowhere, models: ["m"])
+      try await harness.run { client in
+        for _ in 0..<4 { #expect(try await client.post("/v1/chat/completions", Self.tone).status == 200) }
+      }
+    }
+    #expect(harness.records.allSatisfy { $0.replica == "r2" })
+  }
+
+  @Test func `names of a config that is being deployed are refused for now, and not as unknown`() async throws {
+    let harness = GatewayHarness()
+    harness.ready("r1", port: RetryTests.nowhere, models: ["m"])
+    let asked = [
+      ("/v1/chat/completions", Self.tone), ("/serving-endpoints/chat/invocations", #"{"model":"m-2","messages":[]}"#),
+      ("/serving-endpoints/chat/served-models/m-2/invocations", #"{"messages":[]}"#),
+    ]
+    try await harness.run { client in
+      harness.admission.setDeploying(["m-2"])
+      for (path, body) in asked {
+        let answer = try await client.post(path, body)
+        #expect(answer.status == 503 && answer.headers["retry-after"] == ["10"], "\(answer.body)")
+        #expect(answer.json["message"]?.stringValue?.contains("its config is being updated") == true)
+      }
+      let other = try await client.post("/serving-endpoints/chat/served-models/m-9/invocations", #"{"messages":[]}"#)
+      #expect(other.status == 404)
+      harness.admission.setDeploying([])
+      for (path, body) in asked { #expect(try await client.post(path, body).status == 404) }
+    }
+  }
+
+  @Test func `while the first config is being deployed, an adapter is refused with that reason`() async throws {
+    let harness = GatewayHarness()
+    harness.admission.setTraffic([])
+    harness.admission.setUnavailable(reason: "its first config is being deployed")
+    try await harness.run { client in
+      let answer = try await client.post("/v1/chat/completions", Self.tone)
+      #expect(answer.status == 503 && answer.headers["retry-after"] == ["10"])
+      #expect(answer.json["message"]?.stringValue?.contains("its first config is being deployed") == true)
+    }
+  }
+
   struct Refusal: Sendable, CustomTestStringConvertible {
     var path = "/v1/chat/completions"
     var body = TestClient.hello
@@ -187,6 +256,7 @@ import Testing
   ])
   func `a refusal explains the problem in the form of both clients`(refusal: Refusal) async throws {
     let harness = GatewayHarness()
+    harness.ready("r1", port: RetryTests.nowhere, models: ["m"])
     try await harness.run { client in
       let answer = try await client.post(
         refusal.path, refusal.body, headers: refusal.headers, token: refusal.token)
@@ -255,6 +325,54 @@ import Testing
         let missing = try await client.post("/v1/embeddings", #"{"model":"chat","input":"x"}"#)
         #expect(missing.status == 404 && missing.json["detail"] == "Not Found")
         #expect(missing.json["error_code"] == "RESOURCE_DOES_NOT_EXIST" && missing.json["message"] == "Not Found")
+      }
+    }
+  }
+
+  @Test(arguments: [400, 500, 503], [true, false])
+  func `a replica's error is passed on without its secrets`(status: Int, isWhole: Bool) async throws {
+    var limits = GatewayLimits()
+    limits.busyPause = .milliseconds(1)
+    let harness = GatewayHarness(limits: limits) { text, replica in
+      text.replacing("vault-\(replica)", with: "[redacted]")
+    }
+    let body = ByteBuffer(string: #"{"error":{"message":"no access with vault-r1 to the hub"}}"#)
+    try await ScriptedReplica().run(answer: { _ in
+      let stream = ResponseBody { writer in
+        // In the middle of the secret.
+        try await writer.write(body.slice(0..<39))
+        try await writer.write(body.slice(39..<body.readableBytes))
+        try await writer.finish(nil)
+      }
+      return Response(
+        status: .init(code: status), headers: [.contentType: "application/json"],
+        body: isWhole ? ResponseBody(byteBuffer: body) : stream)
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == status)
+        #expect(answer.body.contains("no access with [redacted] to the hub"), "\(answer.body)")
+        #expect(!answer.body.contains("vault"))
+        #expect(harness.lastRecord?.error?.contains("[redacted]") == true)
+      }
+    }
+  }
+
+  @Test func `an error too long to be a message is replaced by its status`() async throws {
+    var limits = GatewayLimits()
+    limits.maxBufferedResponse = 100
+    let harness = GatewayHarness(limits: limits)
+    try await ScriptedReplica().run(answer: { _ in
+      Response(
+        status: .badRequest, headers: [.contentType: "text/plain"],
+        body: ResponseBody(byteBuffer: ByteBuffer(string: String(repeating: "long ", count: 100))))
+    }) { port in
+      harness.ready("r1", port: port)
+      try await harness.run { client in
+        let answer = try await client.post("/v1/chat/completions")
+        #expect(answer.status == 400)
+        #expect(answer.json["message"] == "the replica returned HTTP 400", "\(answer.body)")
       }
     }
   }

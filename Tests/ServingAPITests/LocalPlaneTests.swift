@@ -187,6 +187,21 @@ import Testing
     }
   }
 
+  @Test func `an announcement keeps the options, and one of an older release has none`() throws {
+    try withDirectory { directory in
+      let plane = LocalPlane(
+        url: "http://127.0.0.1:7400", tokenFile: "/data/token", processID: 42, dataDirectory: "/my data",
+        options: ["--port", "7400"])
+      try plane.announce(in: directory)
+      #expect(try LocalPlane.announced(in: directory).gone == [plane])
+      #expect(plane.startCommand == "setpoint serve --data '/my data' --port 7400")
+      let older = #"{"url":"http://127.0.0.1:7400","token_file":"/t","pid":42,"data_directory":"/my data"}"#
+      try older.write(toFile: file(directory), atomically: false, encoding: .utf8)
+      let found = try #require(try LocalPlane.announced(in: directory).gone.first)
+      #expect(found.options == [] && found.startCommand == "setpoint serve --data '/my data'")
+    }
+  }
+
   @Test(arguments: [
     (["XDG_RUNTIME_DIR": "/run/user/7"], "/run/user/7/setpoint"), (["XDG_RUNTIME_DIR": "/run/x/"], "/run/x/setpoint"),
     (["XDG_RUNTIME_DIR": "relative"], "/tmp/setpoint-7"), (["XDG_RUNTIME_DIR": ""], "/tmp/setpoint-7"),

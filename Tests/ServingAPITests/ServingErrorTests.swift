@@ -181,14 +181,14 @@ import Testing
     }
   }
 
-  @Test func `an error shows the request, the response, and what to do`() async {
+  @Test func `an error shows the request, the response, and what to do, on one line`() async {
     let error = await error(
       .error(409, "RESOURCE_CONFLICT", "Endpoint is currently updating."),
       APICall("PUT", "/api/2.0/serving-endpoints/\("x")/config"))
     #expect(
       error?.description == """
-        PUT /api/2.0/serving-endpoints/x/config: RESOURCE_CONFLICT, HTTP 409: Endpoint is currently updating.
-          the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again
+        PUT /api/2.0/serving-endpoints/x/config: RESOURCE_CONFLICT, HTTP 409: Endpoint is currently updating; \
+        the endpoint is being updated and accepts one change at a time; wait until the update finishes, then try again
         """)
   }
 
@@ -231,10 +231,11 @@ import Testing
     ])
     let access = ProviderAccess(
       target: ProviderTarget(
-        url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "/x/token", isLocalPlane: true),
+        url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "/x/token", isLocalPlane: true,
+        startCommand: "setpoint serve --data /x --port 7400"),
       token: "t")
     let client = ServingClient(access, version: "1", transport: network.transport, timing: TestTiming().timing)
     let error = await #expect(throws: ServingError.self) { try await client.json(APICall("GET", "/x")) }
-    #expect(error?.advice?.contains("\"setpoint serve\"") == true)
+    #expect(error?.advice?.contains("start it with \"setpoint serve --data /x --port 7400\"") == true)
   }
 }

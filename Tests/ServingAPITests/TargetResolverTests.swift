@@ -33,7 +33,8 @@ import Testing
   private static let plane = LocalPlane(
     url: "http://127.0.0.1:7387", tokenFile: "/run/token", processID: 7, dataDirectory: "/data/a")
   private static let other = LocalPlane(
-    url: "http://127.0.0.1:7400", tokenFile: "/run/token", processID: 8, dataDirectory: "/data/b")
+    url: "http://127.0.0.1:7400", tokenFile: "/run/token", processID: 8, dataDirectory: "/data/b",
+    options: ["--port", "7400", "--python", "/my env/python"])
 
   private static let everywhere = LocalPlane(
     url: "http://0.0.0.0:7387", tokenFile: "/run/token", processID: 9, dataDirectory: "/data/c")
@@ -204,7 +205,8 @@ import Testing
       what: "a plane beside the remains of another one", file: nil, plane: plane, gone: other,
       expected: .target("http://127.0.0.1:7387", token: "plane-token", source: "the plane on this machine")),
     Case(
-      what: "a stopped plane", file: nil, gone: other, expected: .error("setpoint serve --data /data/b")),
+      what: "a stopped plane", file: nil, gone: other,
+      expected: .error("\"setpoint serve --data /data/b --port 7400 --python '/my env/python'\"")),
     Case(
       what: "a stopped plane, by its address", host: "http://127.0.0.1:7400", file: nil, gone: other,
       expected: .error("the serving plane at http://127.0.0.1:7400 is not running")),

@@ -166,6 +166,18 @@ struct TakeoverTests {
     }
   }
 
+  @Test func `the plane that keeps serving logs how the takeover failed`() async throws {
+    let data = TestData()
+    let plane = try BinaryRun.serve(data, "--port", "0")
+    _ = try await plane.listening()
+    var channel: TakeoverChannel? = try await knock(data)
+    try channel?.send(.hello, ["protocol": .int(PreviousPlane.protocolNumber), "version": "9.9", "pid": 1])
+    _ = try await channel?.receive(.hello, within: .seconds(60))
+    channel = nil
+    try await eventually("the failure is logged") { plane.text.contains("the takeover failed") }
+    #expect(plane.text.contains("the new plane exited, or closed the connection, before it was ready"), "\(plane.text)")
+  }
+
   /// Connects to the running plane as a new one would.
   private func knock(_ data: TestData) async throws -> TakeoverChannel {
     var descriptor: Int32?
@@ -246,6 +258,29 @@ struct TakeoverTests {
     #expect(kill(successor, 0) == 0)
     kill(successor, SIGTERM)
     try await eventually("the last plane stops") { ProcessTable.entry(successor)?.isDead != false }
+  }
+
+  @Test func `a plane in the background writes to its own log once it is serving, and not to its caller`() async throws
+  {
+    let data = TestData()
+    // Ends only if nothing of the plane holds the pipe any more.
+    let start = try BinaryRun.serve(data, "--port", "0", "--verbose", "--background", isPiped: true)
+    try await start.ended()
+    let signed = try String(contentsOfFile: data.settings.lockPath, encoding: .utf8).trimming("\n")
+    let plane = try #require(Int32(signed), "\(start.text)")
+    defer { kill(plane, SIGKILL) }
+    #expect(start.text.contains("log:          \(data.settings.logPath)"), "\(start.text)")
+    let url = try #require(
+      start.text.split(separator: "\n").first { $0.contains("listens on ") }?.split(separator: " ").last)
+    let client = PlaneClient(url: String(url), token: try token(data))
+    _ = try await client.call("POST", "/v1/chat/completions", ["model": "none"])
+    try await eventually("the request is in the log") {
+      (try? String(contentsOfFile: data.settings.logPath, encoding: .utf8))?.contains("status=404") == true
+    }
+    #expect(!start.text.contains("status=404"))
+    await client.http.shutdown()
+    kill(plane, SIGTERM)
+    try await eventually("the plane stops") { ProcessTable.entry(plane)?.isDead != false }
   }
 }
 

@@ -2,42 +2,98 @@ internal import Endpoints
 internal import Planning
 internal import ServingAPI
 
-/// Waits for an endpoint's answer, reports the endpoint's state meanwhile, and explains why no answer came.
+/// Waits for an endpoint's answer, and for the endpoint if it is starting; reports its state meanwhile, and explains why no
+/// answer came.
 struct AnswerWait: Sendable {
   let endpoint: String
   let provider: APIProvider
   /// The provider's address.
   let target: String
+  /// For the endpoint and its answer together.
+  let timeout: Duration
+
+  /// The reason why a request was not answered.
+  struct Refusal: Error {
+    /// The HTTP status; nil if the request timed out.
+    let status: Int?
+    /// The server's words.
+    let words: String
+    /// The error to report if the endpoint cannot be observed.
+    let error: any Error
+  }
 
   /// The number of heartbeats between two checks of the endpoint: about ten seconds.
   private static let beats = 10
 
-  /// Returns the result of `body`.
+  /// Returns the result of `body`, which is given the remaining time and called again once a starting endpoint is ready.
   ///
   /// - Throws: an ``ErrorReport`` if the endpoint cannot answer, or failed to start and never will.
-  func run<Answer: Sendable>(_ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
-    do {
-      return try await withThrowingTaskGroup(of: Answer?.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-          try await watch()
-          return nil
-        }
-        defer { group.cancelAll() }
-        while let ended = try await group.next() {
-          if let answer = ended { return answer }
-        }
-        throw CancellationError()
+  func run<Answer: Sendable>(_ body: @escaping @Sendable (_ left: Duration) async throws -> Answer) async throws
+    -> Answer
+  {
+    try await withThrowingTaskGroup(of: Answer?.self) { group in
+      group.addTask { try await answer(body) }
+      group.addTask {
+        try await watch()
+        return nil
       }
-    } catch let error as ServingError where error.status != nil || error.kind == .timeout {
-      throw await report(status: error.status, words: error.serverMessage) ?? error
+      defer { group.cancelAll() }
+      while let ended = try await group.next() {
+        if let answer = ended { return answer }
+      }
+      throw CancellationError()
     }
   }
 
-  /// Returns why the answer had an error status, taking the state of the endpoint into account.
-  func report(_ answer: ChatAnswer) async -> ErrorReport {
-    await report(status: answer.status, words: answer.text)
-      ?? ErrorReport("\(endpoint) responded with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint))
+  /// Returns the answer if it is one.
+  ///
+  /// - Throws: ``Refusal`` for an error status.
+  func checked(_ answer: ChatAnswer) throws -> ChatAnswer {
+    guard !(200..<300).contains(answer.status) else { return answer }
+    throw Refusal(
+      status: answer.status, words: answer.text,
+      error: ErrorReport(
+        "\(endpoint) responded with HTTP \(answer.status)", why: answer.text, next: Self.next(endpoint)))
+  }
+
+  private func answer<Answer: Sendable>(_ body: (_ left: Duration) async throws -> Answer) async throws -> Answer {
+    let timing = CommandContext.current.timing
+    let end = timing.elapsed() + timeout
+    while true {
+      let refusal: Refusal
+      do {
+        return try await body(max(.seconds(1), end - timing.elapsed()))
+      } catch let error as Refusal {
+        refusal = error
+      } catch let error as ServingError where error.status != nil || error.kind == .timeout {
+        refusal = Refusal(status: error.status, words: error.serverMessage, error: error)
+      }
+      guard let observed = try? await provider.observe(endpoint) else { throw refusal.error }
+      let last = try await refusal.mayMeanStarting ? whileStarting(observed, until: end) : observed
+      // Sent again only if the wait has ended well: any other refusal is the answer.
+      guard observed.isStarting, refusal.mayMeanStarting, !last.isStarting, case .present(let live) = last,
+        !live.isFailed
+      else { throw report(refusal, last) }
+    }
+  }
+
+  /// Waits while the endpoint starts, and returns what was observed last.
+  private func whileStarting(_ first: Observed, until end: Duration) async throws -> Observed {
+    let context = CommandContext.current
+    if case .present(let live) = first, live.isStarting {
+      context.console.note("\(endpoint): \(Self.standing(live)); waiting until it is ready")
+    }
+    var observed = first
+    var looks = 0
+    while observed.isStarting {
+      let left = end - context.timing.elapsed()
+      guard left > .zero else { break }
+      looks += 1
+      try await context.timing.sleep(min(UpdateWait.pollInterval(looks), left))
+      // A check that fails says nothing about the endpoint.
+      observed = (try? await provider.observe(endpoint)) ?? observed
+    }
+    return observed
   }
 
   // MARK: - While waiting
@@ -61,17 +117,16 @@ struct AnswerWait: Sendable {
 
   // MARK: - Afterwards
 
-  /// Returns nil if the endpoint cannot be observed: the first failure is then the better one to report.
-  private func report(status: Int?, words: String) async -> ErrorReport? {
-    guard let observed = try? await provider.observe(endpoint) else { return nil }
+  private func report(_ refusal: Refusal, _ observed: Observed) -> ErrorReport {
+    let (status, words) = (refusal.status, refusal.words)
     let place = status.map { "HTTP \($0)" }
     guard case .present(let live) = observed else {
       return ErrorReport(
         "endpoint \(endpoint) not found at \(target)", place: place,
         next: await LiveEndpoint.next(forMissing: [endpoint], provider))
     }
-    // A plane's response already contains the replicas' messages; a workspace's does not.
-    let why = words.contains(live.deploymentWords) ? words : "\(words)\n\(live.deploymentWords)"
+    // The cause, which the response may repeat in more words.
+    let why = live.deploymentWords.isEmpty ? words : live.deploymentWords
     if live.isFailed {
       return ErrorReport(
         "\(endpoint) cannot answer: it failed to start", place: place, why: why, next: Self.next(endpoint))
@@ -102,7 +157,24 @@ struct AnswerWait: Sendable {
   }
 }
 
+extension AnswerWait.Refusal {
+  /// Whether an endpoint that is not ready yet responds like this (serving-api.md 1.3).
+  fileprivate var mayMeanStarting: Bool { status == 404 || status == 503 }
+}
+
+extension Observed {
+  fileprivate var isStarting: Bool { if case .present(let live) = self { live.isStarting } else { false } }
+}
+
 extension ObservedEndpoint {
+  /// Whether nothing of it answers yet, and a change in progress may change that.
+  fileprivate var isStarting: Bool {
+    switch (readiness, update) {
+    case (.notReady, .inProgress): true
+    default: false
+    }
+  }
+
   /// Whether no part of it answers and no change is in progress that could fix that.
   fileprivate var isFailed: Bool {
     switch (readiness, update) {

@@ -10,7 +10,7 @@ struct DescribeCommand: AsyncParsableCommand {
     discussion: "Shows its state and the reason, its configs, holds, revisions and events.")
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 

@@ -21,7 +21,7 @@ struct EventsCommand: AsyncParsableCommand, LongRunning {
       "Only events newer than this, such as 1h. (default: the last 100 events)", valueName: "TIME"))
   var since: TimeSpan?
   @OptionGroup var filter: FleetFilter
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var state: StateOptions
 
   func run() async throws {

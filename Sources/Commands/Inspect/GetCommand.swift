@@ -16,7 +16,7 @@ struct GetCommand: AsyncParsableCommand {
 
   @Argument(help: "Endpoint names. (default: all except Databricks' own)", completion: .endpoints)
   var names: [String] = []
-  @Option(name: .shortAndLong, help: "The output format.") var output = ListFormat.table
+  @Option(name: .outputFormat, help: "The output format.") var output = ListFormat.table
   @OptionGroup var prices: PriceOptions
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var workspace: WorkspaceOptions

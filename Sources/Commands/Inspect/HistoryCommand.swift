@@ -12,7 +12,7 @@ struct HistoryCommand: AsyncParsableCommand {
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Flag(help: "Also list events.") var events = false
-  @Option(name: .shortAndLong, help: "The output format: table or json.") var output = TableFormat.table
+  @Option(name: .outputFormat, help: "The output format: table or json.") var output = TableFormat.table
   @OptionGroup var provider: ProviderOptions
   @OptionGroup var state: StateOptions
 

@@ -19,7 +19,7 @@ struct LogsCommand: AsyncParsableCommand, LongRunning {
       "Print the startup log instead: a workspace's container build, or a plane's server output until it was ready.")
   )
   var build = false
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {

@@ -8,8 +8,8 @@ struct QueryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "query", abstract: "Send a message to an endpoint and print the answer.",
     discussion: """
-      While the endpoint starts, its state is shown on standard error. Control characters are escaped on a terminal; \
-      a file or a pipe receives every byte.
+      Waits for an endpoint that is starting, and shows its state on standard error; ends at once if the endpoint failed to \
+      start. Control characters are escaped on a terminal; a file or a pipe receives every byte.
       """)
 
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
@@ -20,7 +20,7 @@ struct QueryCommand: AsyncParsableCommand {
     help: ArgumentHelp("How long to wait for the whole answer, including a cold start.", valueName: "TIME"))
   var timeout = TimeSpan(
     seconds: 600)
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {
@@ -33,16 +33,18 @@ struct QueryCommand: AsyncParsableCommand {
     let connection = try provider.connect()
     let message =
       prompt == "-" ? String(decoding: try CommandContext.current.readInput(), as: UTF8.self) : prompt
-    let wait = AnswerWait(endpoint: name, provider: connection.provider, target: connection.target.url)
+    let wait = AnswerWait(
+      endpoint: name, provider: connection.provider, target: connection.target.url,
+      timeout: timeout.duration)
     if stream {
       try await print(
-        try await wait.run { try await connection.provider.streamChat(name, entity: entity, prompt: message) })
+        try await wait.run { _ in try await connection.provider.streamChat(name, entity: entity, prompt: message) })
     } else {
-      let answer = try await wait.run {
-        try await connection.provider.ask(name, entity: entity, prompt: message, timeout: timeout.duration)
-      }
-      guard (200..<300).contains(answer.status) else { throw await wait.report(answer) }
-      try print(answer)
+      try print(
+        try await wait.run { left in
+          try wait.checked(
+            try await connection.provider.ask(name, entity: entity, prompt: message, timeout: left))
+        })
     }
   }
 

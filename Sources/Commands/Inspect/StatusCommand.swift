@@ -23,7 +23,7 @@ struct StatusCommand: AsyncParsableCommand {
       "Forget the status of a fleet without a controller. Its endpoints' revisions are kept.",
       valueName: "FLEET"))
   var forget: String?
-  @Option(name: .shortAndLong, help: "The output format: table, wide or json.") var output = StatusFormat.table
+  @Option(name: .outputFormat, help: "The output format: table, wide or json.") var output = StatusFormat.table
   @OptionGroup var state: StateOptions
 
   func validate() throws {

@@ -20,7 +20,7 @@ struct WaitCommand: AsyncParsableCommand {
   @Argument(help: "The endpoint's name.", completion: .endpoints) var name: String
   @Option(name: .customLong("for"), help: "The state to wait for.") var goal = Goal.ready
   @Option(help: ArgumentHelp("How long to wait.", valueName: "TIME")) var timeout = TimeSpan(seconds: 3600)
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {

@@ -11,7 +11,7 @@ struct ModelsAliasCommand: AsyncParsableCommand {
   @Argument(help: "The model: catalog.schema.name.") var name: String
   @Argument(help: "The alias, with or without @.") var alias: String
   @Argument(help: "The version number.") var version: Int64
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {

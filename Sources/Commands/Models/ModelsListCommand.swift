@@ -9,7 +9,7 @@ struct ModelsListCommand: AsyncParsableCommand {
     commandName: "list", abstract: "List registered models with their versions and aliases.")
 
   @Argument(help: "Only this model.") var name: String?
-  @Option(name: .shortAndLong, help: "The output format: table or json.") var output = TableFormat.table
+  @Option(name: .outputFormat, help: "The output format: table or json.") var output = TableFormat.table
   @OptionGroup var provider: ProviderOptions
 
   func run() async throws {

@@ -30,7 +30,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
   var task: String?
   @Option(help: ArgumentHelp("Point this alias at the new version.", valueName: "ALIAS")) var alias: String?
   @Flag(help: "Follow links that point outside the directory.") var followLinks = false
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
   @OptionGroup var provider: ProviderOptions
 
   func validate() throws {

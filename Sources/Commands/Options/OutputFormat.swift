@@ -13,3 +13,8 @@ enum ListFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case json
   case yaml
 }
+
+extension NameSpecification {
+  /// `-o json`, `-ojson` or `--output json`.
+  static let outputFormat: NameSpecification = [.customShort("o", allowingJoined: true), .customLong("output")]
+}

@@ -10,7 +10,7 @@ struct WaitOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How long to wait. (default: the rollout's deadline)", valueName: "TIME")) var timeout:
     TimeSpan?
 
-  @Option(name: .shortAndLong, help: "The output format.") var output = PlanFormat.text
+  @Option(name: .outputFormat, help: "The output format.") var output = PlanFormat.text
 
   init() {}
 

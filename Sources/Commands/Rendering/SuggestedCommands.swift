@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Controller
+internal import Endpoints
 internal import Planning
 
 /// Completes the commands that messages suggest, so that they work as printed.
@@ -138,23 +139,4 @@ struct SuggestedCommands: Hashable, Sendable {
     var hasState: Bool { self != .validate && self != .look }
     var hasRegistry: Bool { self == .plan || self == .change }
   }
-}
-
-/// Words in POSIX shell syntax.
-enum ShellWord {
-  /// Returns the word in single quotes unless it is safe without them.
-  static func quoted(_ word: String) -> String {
-    let safe = word.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-      default: "-_./:=@%+,".utf8.contains(byte)
-      }
-    }
-    guard word.isEmpty || !safe else { return word }
-    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
-  }
-
-  static func line(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
 }

@@ -31,6 +31,32 @@ enum BackgroundStart {
     return max(1, status >> 8 & 0xFF)
   }
 
+  /// Whether this process was started by ``run(_:)``.
+  static func isChild(_ environment: [String: String]) -> Bool { environment[variable] != nil }
+
+  /// Whether this process was started by ``run(_:)`` and writes to its caller: to a terminal, or to a pipe whose reader
+  /// would wait for the end of the plane. A file or a service manager's log receives everything.
+  static func isReadByCaller(_ environment: [String: String]) -> Bool {
+    isChild(environment) && outputs.contains(where: isRead)
+  }
+
+  /// Sends to the log what this process would write to its caller from now on.
+  static func moveOutput(to log: String, _ console: Console) {
+    let file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard file >= 0 else {
+      return console.note("the log \(log) cannot be opened: \(SystemError.last); later messages appear here")
+    }
+    for output in outputs where isRead(output) { dup2(file, output) }
+    close(file)
+  }
+
+  private static let outputs = [STDOUT_FILENO, STDERR_FILENO]
+
+  private static func isRead(_ output: CInt) -> Bool {
+    var status = stat()
+    return isatty(output) == 1 || (fstat(output, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+  }
+
   /// Reports to the parent waiting in ``run(_:)`` that the plane is serving.
   static func tellParent(_ environment: [String: String]) {
     guard let text = environment[variable], let descriptor = CInt(text), descriptor > 2 else { return }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Endpoints
 internal import HTTPSupport
 internal import Logging
 internal import ServiceLifecycle
@@ -37,7 +38,10 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
       "Replace the plane running on DIR without failing requests or restarting replicas. If none is running, start "
         + "as usual."))
   var takeover = false
-  @Flag(help: "Return once the plane is serving, and leave it running in the background.")
+  @Flag(
+    help: ArgumentHelp(
+      "Return once the plane is serving, and leave it running in the background. Later messages go to DIR/plane.log, "
+        + "unless the output is a file or a service manager's log."))
   var background = false
   @Option(
     help: ArgumentHelp(
@@ -50,12 +54,17 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     if background { throw ExitCode(try BackgroundStart.run(CommandLine.arguments)) }
     LargeAllocations.returnWhenFreed()
     let context = CommandContext.current
+    let settings = try configuration(context.environment)
+    let ownLog = BackgroundStart.isReadByCaller(context.environment) ? settings.logPath : nil
+    // A file has no colors.
+    let console = ownLog == nil ? context.console : .standard(environment: ["NO_COLOR": "1"])
     let log = Logger(label: "setpoint") { _ in
-      ConsoleLog(console: context.console, now: context.now, logLevel: verbose ? .debug : .info)
+      ConsoleLog(console: console, now: context.now, logLevel: verbose ? .debug : .info)
     }
-    let plane = PlaneService(try configuration(context.environment), log: log) { listening in
-      for line in Self.greeting(listening) { context.console.note(line) }
+    let plane = PlaneService(settings, log: log) { listening in
+      for line in Self.greeting(listening, log: ownLog) { console.note(line) }
       ServiceNotification.serving(context.environment)
+      if let ownLog { BackgroundStart.moveOutput(to: ownLog, console) }
       BackgroundStart.tellParent(context.environment)
     }
     try await Self.run(plane)
@@ -90,6 +99,7 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
   }
 
   private func configuration(_ environment: [String: String]) throws -> PlaneConfiguration {
+    let given = environment
     var environment = environment
     // Replicas are not the service, and must not report readiness.
     for name in [ServiceNotification.variable, BackgroundStart.variable] { environment[name] = nil }
@@ -102,6 +112,8 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
     configuration.takesOver = takeover
     configuration.version = SetpointVersion.number
     configuration.python = python
+    configuration.options = ServeOptions.forRestart(
+      CommandLine.arguments.dropFirst(2), isInBackground: BackgroundStart.isChild(given))
     replicas.apply(to: &configuration)
     configuration.shutdownGrace = shutdownGrace.duration
     clients.apply(to: &configuration, files: try OpenFileLimit.sufficient())
@@ -118,11 +130,13 @@ struct ServeCommand: AsyncParsableCommand, LongRunning {
       next: "set one with --data DIR")
   }
 
-  private static func greeting(_ listening: PlaneService.Listening) -> [String] {
-    [
+  /// - Parameter log: where the plane writes from now on; nil: to the same place.
+  private static func greeting(_ listening: PlaneService.Listening, log: String?) -> [String] {
+    let lines = [
       "the serving plane listens on \(listening.url)", "  token:        \(listening.tokenFile)",
       "  accelerators: \(listening.accelerators)",
       "  other tools:  export DATABRICKS_HOST=\(listening.url) DATABRICKS_TOKEN=$(cat \(ShellWord.quoted(listening.tokenFile)))",
     ]
+    return lines + (log.map { ["  log:          \($0)"] } ?? [])
   }
 }

@@ -58,6 +58,8 @@ package final class EndpointAdmission: Sendable {
   private let chance: @Sendable () -> Double
   private let demand: @Sendable () -> Void
   private let trouble: @Sendable (_ replica: String) -> Void
+  /// Removes the secrets of a replica from a text of its server.
+  let redact: @Sendable (_ text: String, _ replica: String) async -> String
 
   /// - Parameters:
   ///   - eventLoop: provides the time and runs the deadlines.
@@ -65,17 +67,20 @@ package final class EndpointAdmission: Sendable {
   ///   - demand: called when a request waits that no replica can take. It may be called often; ``snapshot`` tells
   ///     whether the demand still exists.
   ///   - trouble: called when a replica was unreachable or refused a request.
+  ///   - redact: removes the secrets of a replica from its server's error messages.
   package init(
     policy: AdmissionPolicy, eventLoop: any EventLoop,
     chance: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
     demand: @escaping @Sendable () -> Void = {},
-    trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in }
+    trouble: @escaping @Sendable (_ replica: String) -> Void = { _ in },
+    redact: @escaping @Sendable (_ text: String, _ replica: String) async -> String = { text, _ in text }
   ) {
     self.eventLoop = eventLoop
     exitReasons = ReplicaExitReasons(eventLoop: eventLoop)
     self.chance = chance
     self.demand = demand
     self.trouble = trouble
+    self.redact = redact
     state = Mutex(State(queue: AdmissionQueue(policy: policy, now: Self.time(of: eventLoop))))
   }
 
@@ -93,11 +98,13 @@ package final class EndpointAdmission: Sendable {
 
   /// Stops new requests to the replica; ``drained(_:)`` returns when it has finished its current ones.
   package func replicaDraining(_ id: String) {
+    models.forget(id)
     update { state, now in state.queue.replicaDraining(id, now: now) }
   }
 
   /// Reports that the replica is gone. Its requests end as their connections break.
   package func replicaGone(_ id: String) {
+    models.forget(id)
     update { state, now in
       state.replicas[id] = nil
       return state.queue.replicaGone(id, now: now)
@@ -108,6 +115,10 @@ package final class EndpointAdmission: Sendable {
   package func setTraffic(_ weights: [(entity: String, weight: Int)]) {
     update { state, now in state.queue.setTraffic(weights, now: now) }
   }
+
+  /// Names the served entities of the config that is being deployed. Requests for names that only its replicas may have
+  /// are refused for now, with a time to retry after, and not as unknown.
+  package func setDeploying(_ entities: [String]) { models.setDeploying(entities) }
 
   /// With a reason, refuses requests that no replica can take instead of queueing them. Lifted by nil, or by a replica
   /// that becomes ready.

@@ -20,6 +20,8 @@ final class QueryExchange: @unchecked Sendable {
     case waiting(QueryBody, RequestedModel, AdmissionQueue.RequestID?)
     /// At a replica that has not answered.
     case sent(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange)
+    /// A long error message is arriving.
+    case failing(QueryBody, RequestedModel, AdmissionTicket, UpstreamExchange, HTTPResponseHead, ByteBuffer)
     /// A long response is being relayed.
     case streaming(StreamedResponse, UpstreamExchange)
     case over
@@ -149,6 +151,8 @@ final class QueryExchange: @unchecked Sendable {
     guard case .waiting(let body, let model, _) = state else { return }
     record.queued = .nanoseconds((NIODeadline.now() - asked).nanoseconds)
     switch admission {
+    case .refused(.unknownEntity(let entity)) where model.endpoint.admission.models.isDeploying(entity):
+      refuse(.deploying("served entity \"\(entity)\"", endpoint: model.endpoint.name))
     case .refused(let why): refuse(.refused(why, endpoint: model.endpoint.name, lastFailure: lastFailure))
     case .admitted(let ticket):
       self.ticket = ticket
@@ -156,12 +160,20 @@ final class QueryExchange: @unchecked Sendable {
       record.version = ticket.replica.version
       record.replica = ticket.replica.id
       record.attempts += 1
-      // The entity may have got replicas of another version during the wait.
       if let name = model.adapter, !ticket.replica.models.contains(name) {
-        return refuse(.unknownAdapter(name, endpoint: model.endpoint))
+        return replicaLacks(name, body, model, ticket)
       }
       send(body, model, ticket, onNewConnection: false)
     }
+  }
+
+  /// The entity may have got replicas of another version during the wait, or this one may not have the adapter yet.
+  private func replicaLacks(_ adapter: String, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket) {
+    let admission = model.endpoint.admission
+    guard !admission.models.entities(serving: adapter, among: admission.entities).isEmpty else {
+      return refuse(.unknownAdapter(adapter, endpoint: model.endpoint))
+    }
+    bounce(body, model, ticket, "the replica does not have the model or adapter \"\(adapter)\"", pause: .zero)
   }
 
   private func send(_ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, onNewConnection isNew: Bool)
@@ -178,13 +190,14 @@ final class QueryExchange: @unchecked Sendable {
 
   private func receive(_ event: UpstreamEvent) {
     switch (event, state) {
-    case (.whole(let head, let bytes), .sent(_, let model, let ticket, _)):
-      if let why = Self.reasonToBounce(head, bytes) {
-        let limits = gateway.limits
-        return bounce(why, pause: head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause)
+    case (.whole(let head, let bytes), .sent(let body, let model, let ticket, _)):
+      if head.isSuccess { return respond(whole: head, bytes, model, ticket.replica) }
+      replicaFailed(head, bytes, body, model, ticket)
+    case (.head(let head), .sent(let body, let model, let ticket, let exchange)):
+      guard head.isSuccess else {
+        state = .failing(body, model, ticket, exchange, head, ByteBuffer())
+        return
       }
-      respond(whole: head, bytes, model, ticket.replica)
-    case (.head(let head), .sent(_, let model, let ticket, let exchange)):
       let stream = StreamedResponse(head, for: model)
       state = .streaming(stream, exchange)
       client?.write(.head(responseHead(head.status, passedOn(head.headers, ticket.replica))))
@@ -196,11 +209,45 @@ final class QueryExchange: @unchecked Sendable {
       client?.flush()
       if client?.isWritable == false { exchange.pause() }
     case (.end, .streaming(let stream, _)): finish(stream, nil)
-    case (.failed(let failure), .sent): failed(failure)
+    case (.piece(let bytes), .failing(let body, let model, let ticket, let exchange, let head, var message)):
+      message.writeImmutableBuffer(bytes)
+      guard message.readableBytes > gateway.limits.maxBufferedResponse else {
+        state = .failing(body, model, ticket, exchange, head, message)
+        return
+      }
+      // Too long to be a message: its status has to do.
+      replicaFailed(head, ByteBuffer(), body, model, ticket)
+      exchange.cancel(.cutOff)
+    case (.end, .failing(let body, let model, let ticket, _, let head, let message)):
+      replicaFailed(head, message, body, model, ticket)
+    case (.failed(let failure), .sent(let body, let model, let ticket, let exchange)):
+      failed(failure, body, model, ticket, exchange)
+    case (.failed(let failure), .failing(let body, let model, let ticket, let exchange, _, _)):
+      failed(failure, body, model, ticket, exchange)
     case (.failed(let failure), .streaming(let stream, _)):
       state = .suspended
       explain(failure) { $0.finish(stream, failure, ended: $1) }
     default: break
+    }
+  }
+
+  /// Handles an error response, first of all taking out the secrets that the replica's server may repeat in it.
+  private func replicaFailed(
+    _ head: HTTPResponseHead, _ bytes: ByteBuffer, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket
+  ) {
+    state = .suspended
+    let (admission, text, replica) = (model.endpoint.admission, String(buffer: bytes), ticket.replica)
+    eventLoop.makeFutureWithTask { await admission.redact(text, replica.id) }.whenComplete { [self] result in
+      if isOver { return }
+      // It throws nothing, so there always is a message.
+      let message = (try? result.get()) ?? ""
+      guard Self.hasRefused(head, message) else {
+        return respond(whole: head, ByteBuffer(string: message), model, replica)
+      }
+      let limits = gateway.limits
+      bounce(
+        body, model, ticket, message,
+        pause: head.status == .serviceUnavailable ? limits.busyPause : limits.unreachablePause)
     }
   }
 
@@ -209,13 +256,16 @@ final class QueryExchange: @unchecked Sendable {
     if case .streaming(_, let exchange) = state { exchange.resume() }
   }
 
-  private func failed(_ failure: UpstreamFailure) {
-    guard case .sent(let body, let model, let ticket, let exchange) = state else { return }
+  private func failed(
+    _ failure: UpstreamFailure, _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket,
+    _ exchange: UpstreamExchange
+  ) {
     switch failure {
     case .closedBeforeRequest where !exchange.isOnNewConnection:
       // The replica certainly has nothing of the request.
       send(body, model, ticket, onNewConnection: true)
-    case .unreachable, .closedBeforeRequest: bounce(failure.description, pause: gateway.limits.unreachablePause)
+    case .unreachable, .closedBeforeRequest:
+      bounce(body, model, ticket, failure.description, pause: gateway.limits.unreachablePause)
     default:
       state = .suspended
       explain(failure) { $0.refuse(GatewayError(failure, endpoint: model.endpoint.name, ended: $1)) }
@@ -223,8 +273,10 @@ final class QueryExchange: @unchecked Sendable {
   }
 
   /// Waits for another replica.
-  private func bounce(_ why: String, pause: Duration) {
-    guard case .sent(let body, let model, let ticket, _) = state else { return }
+  private func bounce(
+    _ body: QueryBody, _ model: RequestedModel, _ ticket: AdmissionTicket, _ why: String, pause: Duration
+  ) {
+    if isClientGone { return refuse(GatewayError(.clientLeft, endpoint: model.endpoint.name)) }
     lastFailure = why
     self.ticket = nil
     asked = .now()
@@ -240,14 +292,12 @@ final class QueryExchange: @unchecked Sendable {
     }
   }
 
-  /// The replica's message if it did not accept the request: too busy, or shutting down, which vLLM reports as a 500.
-  private static func reasonToBounce(_ head: HTTPResponseHead, _ body: ByteBuffer) -> String? {
+  /// Whether the replica did not accept the request: too busy, or shutting down, which vLLM reports as a 500.
+  private static func hasRefused(_ head: HTTPResponseHead, _ message: String) -> Bool {
     switch head.status {
-    case .serviceUnavailable: return String(buffer: body)
-    case .internalServerError:
-      let text = String(buffer: body)
-      return text.contains("cannot schedule new futures after shutdown") ? text : nil
-    default: return nil
+    case .serviceUnavailable: true
+    case .internalServerError: message.contains("cannot schedule new futures after shutdown")
+    default: false
     }
   }
 
@@ -350,7 +400,7 @@ final class QueryExchange: @unchecked Sendable {
       // Leaves the queue first, so that nothing is admitted for it.
       refuse(error)
       if let id { model.endpoint.admission.leave(id) }
-    case .sent(_, _, _, let exchange):
+    case .sent(_, _, _, let exchange), .failing(_, _, _, let exchange, _, _):
       refuse(error)
       exchange.cancel(.clientLeft)
     case .streaming(_, let exchange): exchange.cancel(.clientLeft)
@@ -379,4 +429,8 @@ extension QueryTarget {
     case .models, .model: false
     }
   }
+}
+
+extension HTTPResponseHead {
+  fileprivate var isSuccess: Bool { (200..<300).contains(status.code) }
 }

@@ -12,7 +12,7 @@ struct RequestedModel: Sendable {
   /// The model's name in the response.
   var name: String { adapter.map { "\(endpoint.name):\($0)" } ?? endpoint.name }
 
-  /// - Throws: ``GatewayError`` if the endpoint does not exist, or if none of its replicas has the adapter.
+  /// - Throws: ``GatewayError`` if the endpoint does not exist, or if its replicas are known and none has the adapter.
   init(
     _ target: QueryTarget, _ head: HTTPRequestHead, _ body: QueryBody, _ directory: any EndpointDirectory
   ) throws(GatewayError) {
@@ -27,10 +27,20 @@ struct RequestedModel: Sendable {
       return
     }
     let all = pinned.map { [$0] } ?? endpoint.admission.entities
-    let serving = endpoint.admission.models.entities(serving: adapter, among: all)
-    guard let first = serving.first else { throw .unknownAdapter(adapter, endpoint: endpoint) }
-    // The traffic split applies only if every entity has the adapter.
-    entity = pinned ?? (serving.count == all.count ? nil : first)
+    let models = endpoint.admission.models
+    let serving = models.entities(serving: adapter, among: all)
+    if let first = serving.first {
+      // The traffic split applies only if every entity has the adapter.
+      entity = pinned ?? (serving.count == all.count ? nil : first)
+    } else if let starting = models.unreported(among: all).first {
+      // The request waits for its first replica, which may have the adapter.
+      entity = starting
+    } else if all.isEmpty {
+      // Nothing serves yet, and the refusal says why.
+      entity = nil
+    } else {
+      throw .unknownAdapter(adapter, endpoint: endpoint)
+    }
   }
 
   private static func find(

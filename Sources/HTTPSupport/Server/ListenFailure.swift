@@ -7,7 +7,7 @@ package struct ListenFailure: Error, Hashable, Sendable, CustomStringConvertible
   package let message: String
   package let advice: String
 
-  package var description: String { "\(message)\n  \(advice)" }
+  package var description: String { "\(message); \(advice)" }
 
   /// Nil if the error is of another kind.
   ///

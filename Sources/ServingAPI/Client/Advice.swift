@@ -30,8 +30,10 @@ enum Advice {
   }
 
   private static func unreachable(_ target: ProviderTarget) -> String {
-    target.isLocalPlane
-      ? "the serving plane on this machine does not respond; start it with \"setpoint serve\""
-      : "\(target.url) does not respond; check the address (from \(target.source)), the network and the proxy"
+    guard target.isLocalPlane else {
+      return "\(target.url) does not respond; check the address (from \(target.source)), the network and the proxy"
+    }
+    return "the serving plane on this machine does not respond; start it with "
+      + "\"\(target.startCommand ?? "setpoint serve --data DIR")\""
   }
 }

@@ -72,7 +72,8 @@ extension ServingError: CustomStringConvertible {
     let facts = [errorCode, status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
     let head = facts.isEmpty ? call : "\(call): \(facts)"
     let tries = attempts > 1 ? " (tried \(attempts) times)" : ""
-    let words = tries.isEmpty ? serverMessage : serverMessage.clause
-    return "\(head): \(words)\(tries)" + (advice.map { "\n  \($0)" } ?? "")
+    let words = tries.isEmpty && advice == nil ? serverMessage : serverMessage.clause
+    // On one line: logs and events quote it.
+    return "\(head): \(words)\(tries)" + (advice.map { "; \($0)" } ?? "")
   }
 }

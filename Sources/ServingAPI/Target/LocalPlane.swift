@@ -1,4 +1,5 @@
 internal import CanonicalJSON
+internal import Endpoints
 
 /// A serving plane on this machine, as it announces itself: a small file in the user's runtime directory with its
 /// address, its token file, and the Unix socket next to it through which commands connect.
@@ -15,13 +16,21 @@ package struct LocalPlane: Hashable, Sendable {
   package let processID: Int32
   /// The absolute path of its data directory, without links. Each has at most one plane at a time.
   package let dataDirectory: String
+  /// The other options that it was started with, such as `--port 7400`; empty if an older release announced it.
+  package let options: [String]
 
-  package init(url: String, tokenFile: String, processID: Int32, dataDirectory: String) {
+  package init(
+    url: String, tokenFile: String, processID: Int32, dataDirectory: String, options: [String] = []
+  ) {
     self.url = url
     self.tokenFile = tokenFile
     self.processID = processID
     self.dataDirectory = dataDirectory
+    self.options = options
   }
+
+  /// The command that starts the plane again, quoted for a shell.
+  package var startCommand: String { ShellWord.line(["setpoint", "serve", "--data", dataDirectory] + options) }
 
   /// `$XDG_RUNTIME_DIR/setpoint`, else `/tmp/setpoint-UID`.
   package static func runtimeDirectory(environment: [String: String], userID: UInt32 = SecureFile.userID) -> String {
@@ -73,7 +82,7 @@ package struct LocalPlane: Hashable, Sendable {
     try Self.prepare(runtimeDirectory)
     let json: JSONValue = [
       "url": .string(url), "token_file": .string(tokenFile), "pid": .int(Int64(processID)),
-      "data_directory": .string(dataDirectory),
+      "data_directory": .string(dataDirectory), "options": .array(options.map { .string($0) }),
     ]
     try SecureFile.replace(file(in: runtimeDirectory), with: json.bytes(.pretty) + [0x0A])
   }
@@ -95,9 +104,11 @@ package struct LocalPlane: Hashable, Sendable {
     else {
       throw TargetError(
         "\(path) is not a serving plane's runtime file",
-        advice: "remove it and start the plane again with \"setpoint serve\"")
+        advice: "remove it and start the plane again with \"setpoint serve --data DIR\" and its other options")
     }
-    return LocalPlane(url: url, tokenFile: tokenFile, processID: processID, dataDirectory: dataDirectory)
+    return LocalPlane(
+      url: url, tokenFile: tokenFile, processID: processID, dataDirectory: dataDirectory,
+      options: json["options"]?.arrayValue?.compactMap(\.stringValue) ?? [])
   }
 
   /// Returns the planes announced in the directory, ordered by address.

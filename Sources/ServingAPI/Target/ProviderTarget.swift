@@ -15,10 +15,12 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
   /// The Unix socket of a plane on this machine; nil: the address is used. Only the user can listen on it, while anyone
   /// may take the port of a stopped plane, and would receive its token.
   package let socket: String?
+  /// The command that starts a plane on this machine again; nil for any other provider.
+  package let startCommand: String?
 
   package init(
     url: String, source: String, tokenSource: String, authentication: String = "", isLocalPlane: Bool = false,
-    cloud: String? = nil, socket: String? = nil
+    cloud: String? = nil, socket: String? = nil, startCommand: String? = nil
   ) {
     self.url = url
     self.source = source
@@ -27,6 +29,7 @@ package struct ProviderTarget: Hashable, Sendable, CustomStringConvertible {
     self.isLocalPlane = isLocalPlane
     self.cloud = cloud
     self.socket = socket
+    self.startCommand = startCommand
   }
 
   /// `https://h (environment DATABRICKS_HOST), pat: environment DATABRICKS_TOKEN`

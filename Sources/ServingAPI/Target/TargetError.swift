@@ -9,5 +9,5 @@ package struct TargetError: Error, Hashable, Sendable, CustomStringConvertible {
     self.advice = advice
   }
 
-  package var description: String { "\(message)\n  \(advice)" }
+  package var description: String { "\(message); \(advice)" }
 }

@@ -233,8 +233,7 @@ package struct TargetResolver: Sendable {
   private func notRunning(_ plane: LocalPlane) -> TargetError {
     TargetError(
       "the serving plane at \(plane.url) is not running (it was process \(plane.processID), data in \(plane.dataDirectory))",
-      advice: "start it again with \"setpoint serve --data \(plane.dataDirectory)\", "
-        + "or choose another provider with --host")
+      advice: "start it again with \"\(plane.startCommand)\", or choose another provider with --host")
   }
 
   private func fromPlane(
@@ -243,12 +242,13 @@ package struct TargetResolver: Sendable {
     let url = try WorkspaceHost.normalized(plane.url, source: "the plane's runtime file")
     guard let token = try readFile(plane.tokenFile)?.trimmed, !token.isEmpty else {
       throw TargetError(
-        "the plane at \(url) has no token in \(plane.tokenFile)", advice: "start it again with \"setpoint serve\"")
+        "the plane at \(url) has no token in \(plane.tokenFile)",
+        advice: "stop it, and start it again with \"\(plane.startCommand)\"")
     }
     return Found(
       target: ProviderTarget(
         url: url, source: source, tokenSource: plane.tokenFile, isLocalPlane: true,
-        socket: plane.socket(in: runtimeDirectory)),
+        socket: plane.socket(in: runtimeDirectory), startCommand: plane.startCommand),
       credentials: Credentials(.token(Secret(token)), source: plane.tokenFile))
   }
 

@@ -220,6 +220,9 @@ struct EndpointMachine: Sendable {
       }, targets: targets)
   }
 
+  /// The served entities of the config that is being rolled out.
+  var deploying: [String] { record.update.target?.entities.map(\.name) ?? [] }
+
   private var unavailableReason: String {
     switch record.update {
     case .none: "endpoint \(record.name) has no config yet"

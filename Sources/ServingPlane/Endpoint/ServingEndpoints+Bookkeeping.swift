@@ -7,11 +7,14 @@ import Scheduling
 extension ServingEndpoints {
   func install(_ machine: EndpointMachine) {
     let record = machine.record
-    let admission = EndpointAdmission(policy: settings.admission, eventLoop: eventLoop)
+    let admission = EndpointAdmission(
+      policy: settings.admission, eventLoop: eventLoop,
+      redact: { [weak self] text, replica in await self?.redacted(text, of: replica) ?? "" })
     machines[record.id] = machine
     ids[record.name] = record.id
     admissions[record.id] = admission
     admission.setUnavailable(reason: machine.routing.unavailable)
+    admission.setDeploying(machine.deploying)
     table.insert(QueryableEndpoint(name: record.name, created: record.created / 1000, admission: admission))
   }
 

@@ -115,6 +115,13 @@ extension ServingEndpoints {
     return await BlockingWork.brief.run { secrets.redaction(of: launch.environment) }
   }
 
+  /// A text of a replica's engine without the secrets of its environment.
+  func redacted(_ text: String, of replica: String) async -> String {
+    let environment = records[replica]?.launch.environment ?? [:]
+    let secrets = launcher.secrets
+    return await BlockingWork.brief.run { secrets.redaction(of: environment).applied(to: text) }
+  }
+
   private func finish(_ record: ReplicaRecord) async {
     let id = record.id
     supervisor.forget(id)

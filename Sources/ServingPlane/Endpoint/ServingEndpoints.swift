@@ -222,5 +222,7 @@ actor ServingEndpoints {
       case .stop(let replica): supervisor.stop(replica, .now)
       }
     }
+    // After the route: what has been deployed can be requested before it is no longer announced.
+    admissions[id]?.setDeploying(machines[id]?.deploying ?? [])
   }
 }

@@ -90,7 +90,9 @@ final class PreviousPlane: Sendable {
     case .refused(let reason):
       PlaneStartError(message: "the running plane refused the takeover: \(reason)", advice: goesOn)
     case .closed:
-      PlaneStartError(message: "the running plane aborted the takeover", advice: "check its log and try again")
+      PlaneStartError(
+        message: "the running plane exited, or closed the connection, before it handed over",
+        advice: "check its log and try again")
     case .late: PlaneStartError(message: "the running plane did not respond in time", advice: goesOn)
     case .unexpected(let words):
       PlaneStartError(

@@ -17,6 +17,9 @@ struct TakeoverListener: Sendable {
   let log: Logger
   private let listener: BoundSocket
 
+  /// The new plane's response to the offer.
+  private typealias Offer = Result<TakeoverChannel.Message, TakeoverChannel.Failure>
+
   /// How long a new plane may take for each step; it may have to query the machine for its GPUs.
   private static let patience: Duration = .seconds(60)
   /// How long changes in progress may take to end before the takeover is refused.
@@ -65,20 +68,18 @@ struct TakeoverListener: Sendable {
       _ = try await channel.receive(.ready, within: Self.patience)
       log.info("takeover requested", metadata: about)
       try await gate.close(within: Self.changesMayTake)
-      let accepted = Mutex<TakeoverChannel.Message?>(nil)
-      let isTaken = await endpoints.holdStill {
-        let answer = await offer(to: channel)
-        accepted.withLock { $0 = answer }
-        return answer != nil
-      }
-      successor = accepted.withLock { $0?.body["local_socket"]?.stringValue }
-      guard isTaken else {
-        await goOn(about, "the new plane did not start")
+      let outcome = Mutex(Offer.failure(.refused("this plane is stopping")))
+      _ = await endpoints.holdStill {
+        let offer = await offer(to: channel)
+        outcome.withLock { $0 = offer }
+        if case .success = offer { return true }
         return false
       }
+      let accepted = outcome.withLock { $0 }
+      successor = try accepted.get().body["local_socket"]?.stringValue
     } catch {
       if case .refused(let reason) = error { try? channel.send(.refused, ["reason": .string(reason)]) }
-      await goOn(about, "\(error)")
+      await goOn(about, error.reason)
       return false
     }
     await abandon()
@@ -109,16 +110,18 @@ struct TakeoverListener: Sendable {
 
   /// Accepts nothing more, hands over the lock and the sockets, and waits until the new plane reports that it has
   /// opened the store.
-  private func offer(to channel: TakeoverChannel) async -> TakeoverChannel.Message? {
-    do {
-      try await server.pause()
+  private func offer(to channel: TakeoverChannel) async -> Offer {
+    do { try await server.pause() } catch {
+      return .failure(.refused("the plane cannot stop accepting connections: \(error)"))
+    }
+    do throws(TakeoverChannel.Failure) {
       let descriptors = [data.lock] + sockets.all.map(\.descriptor)
       try channel.send(
         .take, ["local_socket": PlaneSockets.localPath(settings).map { .string($0) } ?? .null], descriptors: descriptors
       )
-      return try await channel.receive(.have, within: Self.patience)
+      return .success(try await channel.receive(.have, within: Self.patience))
     } catch {
-      return nil
+      return .failure(error)
     }
   }
 
@@ -128,5 +131,18 @@ struct TakeoverListener: Sendable {
     }
     gate.open()
     log.warning("the takeover failed; this plane keeps serving", metadata: about.merging(["reason": "\(why)"]) { $1 })
+  }
+}
+
+extension TakeoverChannel.Failure {
+  /// Why a new plane did not take over, for the log of the plane that keeps serving.
+  fileprivate var reason: String {
+    switch self {
+    case .closed:
+      "the new plane exited, or closed the connection, before it was ready; its own output contains the reason"
+    case .late: "the new plane did not respond in time"
+    case .refused(let reason): reason
+    case .unexpected(let words): "the new plane sent an unexpected message (\(words))"
+    }
   }
 }

@@ -14,7 +14,10 @@ final class BinaryRun: Sendable {
   static let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().appending(path: ".build/debug/setpoint").path
 
-  init(_ data: TestData, _ words: [String], environment more: [String: String] = [:]) throws {
+  /// - Parameter isPiped: whether it writes to a pipe; the run then ends when nothing writes to it any more.
+  init(
+    _ data: TestData, _ words: [String], environment more: [String: String] = [:], isPiped: Bool = false
+  ) throws {
     output = data.path + "/run-\(UInt32.random(in: .min ... .max)).log"
     try FileManager.default.createDirectory(
       atPath: data.runtimeParent, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -22,17 +25,19 @@ final class BinaryRun: Sendable {
     environment["XDG_RUNTIME_DIR"] = data.runtimeParent
     environment["HOME"] = data.path
     pid = try ProcessSpawn.start(
-      executable: Self.path, arguments: ["setpoint"] + words, environment: environment.merging(more) { $1 },
-      directory: data.path, output: output)
+      executable: isPiped ? "/bin/sh" : Self.path,
+      arguments: (isPiped ? ["sh", "-c", #""$0" "$@" 2>&1 | cat"#, Self.path] : ["setpoint"]) + words,
+      environment: environment.merging(more) { $1 }, directory: data.path, output: output)
   }
 
   /// `setpoint serve` on the test's data.
   static func serve(
-    _ data: TestData, _ options: String..., directory: String? = nil, environment: [String: String] = [:]
+    _ data: TestData, _ options: String..., directory: String? = nil, environment: [String: String] = [:],
+    isPiped: Bool = false
   ) throws -> BinaryRun {
     try BinaryRun(
       data, ["serve", "--data", directory ?? data.settings.dataDirectory, "--python", TestData.python] + options,
-      environment: environment)
+      environment: environment, isPiped: isPiped)
   }
 
   deinit {

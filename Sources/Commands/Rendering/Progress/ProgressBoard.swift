@@ -113,11 +113,12 @@ package struct ProgressBoard: Sendable {
     lastSaid = now
     guard waiting.count > 1 else {
       let detail = Self.shortened(first.progress.detail)
-      return "\(first.progress.endpoint): still \(first.progress.state)\(detail.isEmpty ? "" : ": \(detail)") "
+      return
+        "\(first.progress.endpoint): still \(first.progress.state.lowercased())\(detail.isEmpty ? "" : ": \(detail)") "
         + "(\(TimeText.span(seconds: (now - first.began) / 1000)))"
     }
     let named = waiting.prefix(5).map { row in
-      "\(row.progress.endpoint) (\(row.progress.state), \(TimeText.span(seconds: (now - row.began) / 1000)))"
+      "\(row.progress.endpoint) (\(row.progress.state.lowercased()), \(TimeText.span(seconds: (now - row.began) / 1000)))"
     }
     let rest = waiting.count > named.count ? ", and \(waiting.count - named.count) more" : ""
     return "still waiting for \(waiting.count) endpoints: \(named.joined(separator: ", "))\(rest)"
