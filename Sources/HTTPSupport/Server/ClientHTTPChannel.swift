@@ -1,4 +1,4 @@
-package import Hummingbird
+import Hummingbird
 package import HummingbirdCore
 package import Logging
 package import NIOCore
