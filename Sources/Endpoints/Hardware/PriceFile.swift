@@ -87,7 +87,7 @@ package enum PriceFile {
 
   private static let amount = NumberRange(above: 0, upTo: 1_000_000, includesLower: true)
 
-  private static let day = TextRule(pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$") { text in
+  private static let day = TextRule { text in
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     let isDay =
       parts.map(\.utf8.count) == [4, 2, 2] && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }

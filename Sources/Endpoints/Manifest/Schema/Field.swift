@@ -86,18 +86,15 @@ package struct NumberRange: Sendable, Hashable {
 
 /// A rule for a text.
 package final class TextRule: Sendable {
-  /// The rule as far as a regular expression can express it.
-  package let pattern: String?
   package let longest: Int
   /// Whether the text is never shown in a message.
   package let isSecret: Bool
   let check: @Sendable (String) -> Fault?
 
   init(
-    pattern: String? = nil, longest: Int = 65_536, isSecret: Bool = false,
+    longest: Int = 65_536, isSecret: Bool = false,
     check: @escaping @Sendable (String) -> Fault? = { _ in nil }
   ) {
-    self.pattern = pattern
     self.longest = longest
     self.isSecret = isSecret
     self.check = check
