@@ -97,7 +97,7 @@ struct JSONDocumentReader {
     return input[position + 1] == UInt8(ascii: "/") || input[position + 1] == UInt8(ascii: "*")
   }
 
-  static let commentFault = "JSON does not allow comments; remove this one, or write it as in YAML, with #"
+  static let commentFault = "JSON does not allow comments; remove this one"
 
   // MARK: Values
 

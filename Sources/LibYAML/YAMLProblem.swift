@@ -69,8 +69,7 @@ struct YAMLProblem {
   }
 
   private var misaligned: String {
-    "this line begins in column \(mark.column), but no key or item above it that it could belong to does; align it with "
-      + "the others of its mapping or list"
+    "this line begins in column \(mark.column), where no mapping or list above it begins; correct its indentation"
   }
 
   /// Text after the end of the document's only value.

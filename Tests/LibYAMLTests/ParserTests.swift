@@ -208,13 +208,13 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     ),
     (
       "é:\n  b: 1\n c: 2\n",
-      "f.yaml:3:2: this line begins in column 2, but no key or item above it that it could belong to does; align it with "
-        + "the others of its mapping or list (did not find expected key)"
+      "f.yaml:3:2: this line begins in column 2, where no mapping or list above it begins; correct its "
+        + "indentation (did not find expected key)"
     ),
     (
       "x:\n  - a: 1\n   b: 2\n",
-      "f.yaml:3:4: this line begins in column 4, but no key or item above it that it could belong to does; align it with "
-        + "the others of its mapping or list (did not find expected '-' indicator)"
+      "f.yaml:3:4: this line begins in column 4, where no mapping or list above it begins; correct its "
+        + "indentation (did not find expected '-' indicator)"
     ),
     (
       "- a\nb: 1\n",
