@@ -99,6 +99,7 @@ private struct JSONReader {
   private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
     position += 1
     var members: [String: JSONValue] = [:]
+    var alike: [JSONMember] = []
     skipSpace()
     if take(UInt8(ascii: "}")) { return .object(members) }
     while true {
@@ -108,11 +109,32 @@ private struct JSONReader {
       skipSpace()
       guard take(UInt8(ascii: ":")) else { throw missing("\":\" after the key") }
       // For a duplicate key the last value wins, as in most readers; a server's response is not refused because of it.
-      members[key] = try value(depth: depth + 1)
+      let value = try value(depth: depth + 1)
+      if let former = members.updateValue(value, forKey: key) {
+        Self.separate(JSONMember(key: key, value: value), former, in: &members, &alike)
+      }
       skipSpace()
-      if take(UInt8(ascii: "}")) { return .object(members) }
+      if take(UInt8(ascii: "}")) { return .object(members, alike: alike.sorted { utf8Precedes($0.key, $1.key) }) }
       guard take(UInt8(ascii: ",")) else { throw missing("\",\" or \"}\"") }
     }
+  }
+
+  /// Keeps a member and the one that it has replaced, if their keys are not the same bytes.
+  ///
+  /// - Parameters:
+  ///   - former: the value that it has replaced; the dictionary still has that value's key.
+  ///   - alike: the members that the dictionary cannot hold beside it.
+  private static func separate(
+    _ member: JSONMember, _ former: JSONValue, in members: inout [String: JSONValue], _ alike: inout [JSONMember]
+  ) {
+    guard let index = members.index(forKey: member.key), !hasSameBytes(members[index].key, member.key) else { return }
+    let other = JSONMember(key: members[index].key, value: former)
+    alike.removeAll { hasSameBytes($0.key, member.key) }
+    members.remove(at: index)
+    let isFirst = utf8Precedes(member.key, other.key)
+    let (first, second) = isFirst ? (member, other) : (other, member)
+    members[first.key] = first.value
+    alike.append(second)
   }
 
   private mutating func number() throws(JSONError) -> JSONValue {

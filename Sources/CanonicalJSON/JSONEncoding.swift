@@ -39,8 +39,11 @@ private struct JSONWriter {
     case .string(let text): output.appendJSON(text)
     case .array(let items):
       list(in: "[", "]", items, depth: depth) { writer, item in writer.write(item, depth: depth + 1) }
-    case .object(let members):
-      list(in: "{", "}", members.sorted { utf8Precedes($0.key, $1.key) }, depth: depth) { writer, member in
+    case .object(let members, let alike):
+      var sorted = Array(members)
+      for member in alike { sorted.append((key: member.key, value: member.value)) }
+      sorted.sort { utf8Precedes($0.key, $1.key) }
+      list(in: "{", "}", sorted, depth: depth) { writer, member in
         writer.output.appendJSON(member.key)
         writer.output.append(UInt8(ascii: ":"))
         if writer.pretty { writer.output.append(UInt8(ascii: " ")) }

@@ -12,7 +12,7 @@ package struct KnownMessage: Hashable, Sendable {
   package let cause: CauseClass
   package let plain: String
   /// What the user can do; nil if the plain words say it.
-  package let advice: String?
+  package let remedy: String?
   /// Whether the message says that a named object does not exist: it may be created later.
   package let isAbsence: Bool
   /// The signs, in lower case. The message contains all parts of at least one of them; for an absence, in this order
@@ -22,21 +22,27 @@ package struct KnownMessage: Hashable, Sendable {
   private let equivalents: [String]
 
   private init(
-    _ cause: CauseClass, _ plain: String, advice: String? = nil, isAbsence: Bool = false, equivalents: [String] = [],
+    _ cause: CauseClass, _ plain: String, remedy: String? = nil, isAbsence: Bool = false, equivalents: [String] = [],
     _ signs: [[String]]
   ) {
     self.cause = cause
     self.plain = plain
-    self.advice = advice
+    self.remedy = remedy
     self.isAbsence = isAbsence
     self.equivalents = [plain.lowercased()] + equivalents
     self.signs = signs
   }
 
   private init(
-    _ cause: CauseClass, _ plain: String, advice: String? = nil, equivalents: [String] = [], phrases: [String]
+    _ cause: CauseClass, _ plain: String, remedy: String? = nil, equivalents: [String] = [], phrases: [String]
   ) {
-    self.init(cause, plain, advice: advice, equivalents: equivalents, phrases.map { [$0] })
+    self.init(cause, plain, remedy: remedy, equivalents: equivalents, phrases.map { [$0] })
+  }
+
+  /// What the user can do about a failed change of an endpoint, and whether it is retried without the user: unlike a
+  /// change, a failed read is not.
+  package var advice: String? {
+    remedy.map { cause == .theirs ? $0 + "; the change is retried automatically" : $0 }
   }
 
   /// Returns the known failure that a message reports, or nil.
@@ -93,32 +99,32 @@ package struct KnownMessage: Hashable, Sendable {
   private static let gates = [
     KnownMessage(
       .ours, "custom LLM serving is not enabled",
-      advice: "custom LLM serving is not enabled in this workspace; an admin turns it on under Previews",
+      remedy: "custom LLM serving is not enabled in this workspace; an admin turns it on under Previews",
       [["entrypoint", "not supported"]]),
     KnownMessage(
       .ours, "this hardware is not available here",
-      advice: "if the list of choices is empty, the workspace's region or enrollment lacks this hardware; "
+      remedy: "if the list of choices is empty, the workspace's region or enrollment lacks this hardware; "
         + "otherwise choose a workloadType and size it names",
       [["workload", "size", "not supported"]]),
     KnownMessage(
       .ours, "too many served entities",
-      advice: "an endpoint holds at most 15 served entities; split it into several endpoints",
+      remedy: "an endpoint holds at most 15 served entities; split it into several endpoints",
       [["more than 15 elements"]]),
     KnownMessage(
       .ours, "a version is listed twice",
-      advice: "two served entities have the same model and version; list each model version once",
+      remedy: "two served entities have the same model and version; list each model version once",
       [["cannot create 2+ served entities"]]),
     KnownMessage(
       .ours, "this model is served by model units",
-      advice: "this model is served by model units, which Setpoint does not manage yet",
+      remedy: "this model is served by model units, which Setpoint does not manage yet",
       [["not eligible for provisioned throughput"]]),
     KnownMessage(
       .theirs, "the version is still being registered",
-      advice: "a large version takes 20 to 30 minutes to register; it is retried automatically",
+      remedy: "a large version takes 20 to 30 minutes to register",
       [["pending_registration"], ["model version", "not ready"], ["version", "still being registered"]]),
     KnownMessage(
       .ours, "a permission is missing",
-      advice:
+      remedy:
         "the endpoint's creator needs EXECUTE on the model, USE CATALOG and USE SCHEMA; serving loads the model as "
         + "the creator",
       [
@@ -130,12 +136,12 @@ package struct KnownMessage: Hashable, Sendable {
   /// Missing objects that may be created later: a version, a secret.
   private static let absences = [
     KnownMessage(
-      .theirs, "a secret is missing", advice: "create the secret; the change is retried automatically", isAbsence: true,
+      .theirs, "a secret is missing", remedy: "create the secret", isAbsence: true,
       equivalents: ["no secret", "secret does not exist"],
       [["secret", "does not exist"], ["secret", "not found"], ["there is no secret"], ["no such secret"]]),
     KnownMessage(
       .theirs, "the model version is not registered",
-      advice: "register it, or use one that exists; the change is retried automatically", isAbsence: true,
+      remedy: "register it, or use one that exists", isAbsence: true,
       equivalents: ["has no version", "no registered model", "is not registered"],
       [
         ["has no version"], ["no registered model"], ["registered model", "does not exist"],
@@ -156,7 +162,7 @@ package struct KnownMessage: Hashable, Sendable {
   private static let models = [
     KnownMessage(
       .ours, "out of memory",
-      advice:
+      remedy:
         "choose a larger workloadType, or let vLLM use less memory: a smaller --max-model-len or "
         + "--gpu-memory-utilization",
       phrases: ["out of memory", "outofmemory", "oom-killed", "oomkilled", "no available memory for the cache blocks"]),
@@ -169,7 +175,7 @@ package struct KnownMessage: Hashable, Sendable {
       phrases: ["failed to load", "no such file", "unknown model", "unsupported", "not supported", "bfloat16"]),
     KnownMessage(
       .ours, "an invalid flag",
-      advice: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
+      remedy: "vLLM's flags are in the model version's entrypoint, or under engine for a plane",
       equivalents: ["unknown flag", "bad flag value"],
       phrases: ["unrecognized argument", "unknown flag", "invalid choice", "invalid argument"]),
   ]
@@ -179,11 +185,10 @@ package struct KnownMessage: Hashable, Sendable {
 
   private static let theirs = [
     KnownMessage(
-      .theirs, machineFault, advice: "fix it on that machine; it is retried automatically", phrases: [machineFault]),
+      .theirs, machineFault, remedy: "fix it on that machine", phrases: [machineFault]),
     KnownMessage(
       .theirs, "no capacity",
-      advice: "the cloud has none of this hardware at present; it is retried automatically, and another "
-        + "workloadType may be available",
+      remedy: "the cloud has none of this hardware at present; another workloadType may be available",
       phrases: [
         "insufficient capacity", "not enough capacity", "no capacity", "out of capacity", "lack of capacity",
         "capacity is not available", "capacity unavailable", "capacity is currently", "resources are not available",
@@ -191,7 +196,7 @@ package struct KnownMessage: Hashable, Sendable {
       ]),
     KnownMessage(
       .theirs, "a quota is used up",
-      advice: "request a larger quota or free some of it; the change is retried automatically",
+      remedy: "request a larger quota or free some of it",
       phrases: ["quota", "limit exceeded", "too many requests"]),
     KnownMessage(
       .theirs, "the provider's own failure",

@@ -122,7 +122,7 @@ extension GatewayError {
 
 /// Makes a replica's own error readable for Databricks clients too, without losing its wording.
 func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
-  guard case .object(var members)? = try? JSONValue(parsing: Array(body.readableBytesView)) else {
+  guard case .object(var members, let alike)? = try? JSONValue(parsing: Array(body.readableBytesView)) else {
     let text = String(buffer: body)
     let error = GatewayError(
       status, errorCode(for: status), "server_error", text.isEmpty ? "the replica returned HTTP \(status)" : text)
@@ -139,7 +139,7 @@ func withErrorCode(_ body: ByteBuffer, status: Int) -> ByteBuffer {
       "code": .int(Int64(status)),
     ]
   }
-  return ByteBuffer(bytes: JSONValue.object(members).bytes())
+  return ByteBuffer(bytes: JSONValue.object(members, alike: alike).bytes())
 }
 
 /// The message of an error body made by ``withErrorCode(_:status:)``.

@@ -116,17 +116,19 @@ struct EventReader: ~Copyable {
 }
 
 extension EventReader {
-  /// Returns libyaml's error in its own words, with its context, and with advice if there is any.
+  /// Returns libyaml's error with its explanation: a file that is not YAML at all, or what is probably wrong.
   private func problem() -> YAMLError {
     let state = parser.pointee
     let words = state.problem.map { String(cString: $0) } ?? "not valid YAML"
+    let syntax = linesBefore == 0 ? ForeignSyntax(bytes, file: source.path) : nil
+    let foreign = syntax.map { "the file looks like \($0.rawValue), not YAML (\(words))" }
     switch state.error {
     case YAML_MEMORY_ERROR:
       return YAMLError(location: location(state.mark), message: "out of memory while reading YAML")
     case YAML_READER_ERROR:
-      return YAMLError(location: place(ofByte: state.problem_offset), message: readerMessage(words, state))
+      return YAMLError(location: place(ofByte: state.problem_offset), message: foreign ?? readerMessage(words, state))
     default:
-      return YAMLError(location: location(state.problem_mark), message: scannerMessage(words, state))
+      return YAMLError(location: location(state.problem_mark), message: foreign ?? scannerMessage(words, state))
     }
   }
 
@@ -141,40 +143,20 @@ extension EventReader {
   }
 
   private func scannerMessage(_ words: String, _ state: yaml_parser_t) -> String {
-    var message = words
-    if let context = state.context {
-      let began = location(state.context_mark)
-      message += " \(String(cString: context))"
-      if state.context_mark.line != state.problem_mark.line {
-        message += " (which began at line \(began.line), column \(began.column))"
-      }
-    }
-    return message + advice(words, at: state.problem_mark)
+    YAMLProblem(
+      words: words, context: state.context.map { String(cString: $0) }, began: mark(state.context_mark),
+      mark: mark(state.problem_mark), offset: offset(of: state.problem_mark), text: bytes, firstLine: linesBefore + 1
+    ).message
   }
 
-  private func advice(_ words: String, at mark: yaml_mark_t) -> String {
-    if words.hasPrefix("mapping values are not allowed") {
-      return "; if the text itself contains a colon and a space, write it in quotes"
-    }
-    if words.hasPrefix("found invalid Unicode character escape") {
-      return "; YAML writes a character beyond U+FFFF as one escape of eight digits, such as \"\\U0001F600\""
-    }
-    guard words.hasPrefix("found character that cannot start"), let byte = firstByte(at: mark) else { return "" }
-    switch byte {
-    case UInt8(ascii: "\t"): return "; this is a tab: indent with spaces"
-    case UInt8(ascii: "@"), UInt8(ascii: "`"), UInt8(ascii: "%"): return "; write the text in quotes"
-    default: return ""
-    }
-  }
-
-  /// Returns the byte at a mark, counted from the start of the buffer in characters.
-  private func firstByte(at mark: yaml_mark_t) -> UInt8? {
+  /// Returns the offset in bytes of a mark, whose index counts characters from the start of the buffer.
+  private func offset(of mark: yaml_mark_t) -> Int {
     var characters = 0
-    for byte in bytes where byte & 0xC0 != 0x80 {
-      if characters == mark.index { return byte }
+    for (offset, byte) in bytes.enumerated() where byte & 0xC0 != 0x80 {
+      if characters == mark.index { return offset }
       characters += 1
     }
-    return nil
+    return bytes.count
   }
 
   /// Returns the line and column of a byte that libyaml's reader rejected, for which it reports no mark.

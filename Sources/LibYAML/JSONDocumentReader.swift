@@ -87,8 +87,17 @@ struct JSONDocumentReader {
 
   /// Returns the error for something else here than expected, or for the end of the file.
   private mutating func missing(_ what: String) -> YAMLError {
-    failure(position < input.count ? "expected \(what)" : "unexpected end of file: expected \(what)")
+    if isComment { return failure(Self.commentFault) }
+    return failure(position < input.count ? "expected \(what)" : "unexpected end of file: expected \(what)")
   }
+
+  /// Whether there is a comment here, as JSON's dialects have them.
+  private var isComment: Bool {
+    guard position + 1 < input.count, input[position] == UInt8(ascii: "/") else { return false }
+    return input[position + 1] == UInt8(ascii: "/") || input[position + 1] == UInt8(ascii: "*")
+  }
+
+  static let commentFault = "JSON does not allow comments; remove this one"
 
   // MARK: Values
 

@@ -40,7 +40,7 @@ package enum YAMLParser {
   /// at the next line that begins with `---`, so that one fault does not hide those of the next document.
   ///
   /// A JSON text is read as JSON, whatever the file's name. In a `.json` file, a fault is reported in terms of JSON,
-  /// unless the text is valid YAML.
+  /// unless the text is valid YAML; a comment of JSON's dialects is a fault in any file.
   ///
   /// - Parameter body: called for each document and each fault, in the order of the file; returns false to stop
   ///   reading.
@@ -68,6 +68,8 @@ package enum YAMLParser {
     do throws(YAMLError) {
       return .success(try JSONDocumentReader.documents(in: bytes, file: file, limits: limits))
     } catch {
+      // Such a text may be valid YAML, but then the comment would be a part of a value.
+      if error.message == JSONDocumentReader.commentFault { return .failure(error) }
       guard isNamedSo else { return nil }
       var isYAML = true
       readYAML(bytes, file: file, limits: limits) { result in

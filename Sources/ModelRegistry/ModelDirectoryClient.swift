@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import LibCurl
 package import ServingAPI
 
@@ -42,6 +43,15 @@ package struct ModelDirectoryClient: Sendable {
     let call = APICall("GET", "/api/2.1/unity-catalog/models", query: [("include_aliases", "true")])
     return try await client.allPages(call, as: WireRegisteredModelPage.self) { ($0.models, $0.nextPageToken) }
       .sorted { ($0.fullName ?? "") < ($1.fullName ?? "") }
+  }
+
+  /// Returns the registered model whose name is closest to one that is not registered, or nil. Reads only the first
+  /// page of the list, and does not fail: the name is a suggestion.
+  package func nearest(to model: String) async -> String? {
+    let call = APICall("GET", "/api/2.1/unity-catalog/models")
+    guard let page = try? await client.object(call, as: WireRegisteredModelPage.self) else { return nil }
+    let names = page.models.compactMap(\.fullName)
+    return names.contains(model) ? nil : Similarity.closest(to: model, among: names)
   }
 
   /// One registered model with its aliases.

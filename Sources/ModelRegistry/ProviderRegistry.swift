@@ -29,6 +29,8 @@ struct ProviderRegistry: VersionRegistry {
 
   var modelAdvice: String { catalog.modelAdvice }
 
+  func nearest(to model: String) async -> String? { await catalog.nearest(to: model) }
+
   private func ask<Value>(
     _ model: String, _ question: (any VersionRegistry) async throws -> Value
   ) async throws -> Value {

@@ -30,6 +30,11 @@ struct UnityCatalog: VersionRegistry {
       .map { ($0.aliases ?? []).compactMap(\.aliasName) }
   }
 
+  /// A workspace has more models than one page lists.
+  func nearest(to model: String) async -> String? {
+    client.target.isLocalPlane ? await ModelDirectoryClient(client).nearest(to: model) : nil
+  }
+
   var modelAdvice: String {
     client.target.isLocalPlane
       ? "\"setpoint models list\" shows the models of this plane; \"setpoint models register\" adds one"

@@ -20,6 +20,13 @@ package protocol VersionRegistry: Sendable {
 
   /// What to do about a missing model.
   var modelAdvice: String { get }
+
+  /// Returns the model whose name is closest to a missing one, if one call tells; else nil.
+  func nearest(to model: String) async -> String?
+}
+
+extension VersionRegistry {
+  package func nearest(to model: String) async -> String? { nil }
 }
 
 /// A value, or the registry's message that it does not exist.

@@ -52,7 +52,7 @@ package struct VersionResolver: Sendable {
     let newestFirst: [RegisteredVersion]
     switch try await registry.versions(of: model) {
     case .found(let versions): newestFirst = versions.sorted { $0.number > $1.number }
-    case .missing(let words): throw missing(model: model, words)
+    case .missing(let words): throw await missing(model: model, words)
     }
     let pending = newestFirst.filter { $0.status == .pendingRegistration }
     if let ready = newestFirst.first(where: { $0.status == .ready }) {
@@ -98,14 +98,15 @@ extension VersionResolver {
     return isSaidAlready || words.clause.isEmpty ? "" : ": \(words.clause)"
   }
 
-  private func missing(model: String, _ words: String) -> ModelRegistryError {
-    ModelRegistryError(
-      .noSuchModel, "no registered model \(model)\(Self.more(words))", advice: registry.modelAdvice)
+  private func missing(model: String, _ words: String) async -> ModelRegistryError {
+    let meant = await registry.nearest(to: model).map { "did you mean \"\($0)\"? " } ?? ""
+    return ModelRegistryError(
+      .noSuchModel, "no registered model \(model)\(Self.more(words))", advice: meant + registry.modelAdvice)
   }
 
   private func missing(model: String, alias: String, _ words: String) async throws -> ModelRegistryError {
     switch try await registry.aliases(of: model) {
-    case .missing(let words): return missing(model: model, words)
+    case .missing(let words): return await missing(model: model, words)
     case .found(let aliases):
       return ModelRegistryError(
         .noSuchAlias, "\(model) has no alias @\(alias)\(Self.more(words))",
@@ -117,7 +118,7 @@ extension VersionResolver {
 
   private func missing(model: String, version: String, _ words: String) async throws -> ModelRegistryError {
     switch try await registry.versions(of: model) {
-    case .missing(let words): return missing(model: model, words)
+    case .missing(let words): return await missing(model: model, words)
     case .found(let versions):
       let numbers = versions.map(\.number).sorted(by: >).map { String($0) }
       return ModelRegistryError(

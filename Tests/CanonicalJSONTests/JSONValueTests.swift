@@ -18,6 +18,28 @@ import Testing
     #expect(try JSONValue(parsing: value.text(.pretty)) == value)
   }
 
+  @Test(arguments: [#"{"\u00e9": 1, "e\u0301": 2}"#, #"{"e\u0301": 2, "\u00e9": 1}"#])
+  func `keys that differ only in their Unicode form are two keys, in any order`(text: String) throws {
+    let value = try JSONValue(parsing: text)
+    #expect(value["\u{E9}"] == 1)
+    #expect(value["e\u{301}"] == 2)
+    let other = try JSONValue(parsing: #"{"e\u0301":2,"\u00e9":1}"#)
+    #expect(value == other && value.hashValue == other.hashValue)
+    #expect(try JSONValue(parsing: value.text()) == value)
+    #expect(try value != JSONValue(parsing: #"{"e\u0301":1,"\u00e9":2}"#))
+    let blank = value.mapMembers { _, _ in .null }
+    #expect(blank["e\u{301}"] == .null)
+  }
+
+  @Test(arguments: [#"{"K": "a", "\u212a": "b"}"#, #"{"\u212a": "b", "K": "a"}"#])
+  func `a key is found by its bytes, also beside one that Unicode counts as equal`(text: String) throws {
+    let value = try JSONValue(parsing: text)
+    #expect(value["K"] == "a")
+    #expect(value.objectValue?["K"] == "a")
+    #expect(value["\u{212A}"] == "b")
+    #expect(try JSONValue(parsing: #"{"\u212a": "b"}"#)["K"] == nil)
+  }
+
   @Test func `a number beyond 64 bits becomes a double`() throws {
     #expect(try JSONValue(parsing: "92233720368547758070") == .double(9.223372036854775807e19))
   }

@@ -89,7 +89,7 @@ private struct EndpointSnapshot: Equatable {
   private static func unordered(_ value: JSONValue) -> JSONValue {
     switch value {
     case .array(let items): .array(items.map(unordered).sorted { $0.text() < $1.text() })
-    case .object(let members): .object(members.mapValues(unordered))
+    case .object(let members, _): .object(members.mapValues(unordered))
     default: value
     }
   }

@@ -212,6 +212,10 @@ import Testing
     #expect(run.notes.contains("skipped: nobody: not found at https://workspace.example.com"))
     #expect(run.notes.contains("skipped: closed: it cannot be read: User does not have CAN_VIEW"))
     #expect(run.output.contains("name: good"))
+    let near = await CommandRun(["import", "godo"], workspace: workspace)
+    #expect(
+      near.notes.contains("skipped: godo: not found at https://workspace.example.com; did you mean \"good\"?"),
+      "\(near)")
   }
 
   @Test func `permissions that may not be read become a comment`() async throws {

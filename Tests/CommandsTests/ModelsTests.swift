@@ -38,4 +38,28 @@ import Testing
         "main.support.hello 2 READY @champion -",
       ])
   }
+
+  @Test func `an unknown model is reported with the closest name, and without the promise of a retry`() async {
+    let workspace = WorkspaceDouble()
+    workspace.setModel("main.support.hello", versions: [1: .ready])
+    let listed = await CommandRun(["models", "list", "main.support.helo"], workspace: workspace)
+    #expect(listed.code == 1, "\(listed)")
+    #expect(listed.notes.contains("error: no registered model main.support.helo\n"), "\(listed)")
+    let question = "did you mean \"main.support.hello\"? \"setpoint models list"
+    #expect(listed.notes.contains("next:  \(question)"), "\(listed)")
+    #expect(!listed.notes.contains("retried"))
+    let alias = await CommandRun(["models", "alias", "main.support.helo", "a", "1"], workspace: workspace)
+    #expect(alias.notes.contains(question), "\(alias)")
+    let other = await CommandRun(["models", "list", "nosuch"], workspace: workspace)
+    #expect(other.notes.contains("next:  \"setpoint models list"), "\(other)")
+  }
+
+  @Test func `a directory that the provider cannot read must be on its machine`() async {
+    let network = ScriptedTransport([
+      .error(400, "INVALID_PARAMETER_VALUE", "the source /srv/nosuch cannot be read: No such file or directory")
+    ])
+    let run = await CommandRun(["models", "register", "m", "/srv/nosuch"], transport: network.transport)
+    #expect(run.code == 1, "\(run)")
+    #expect(run.notes.contains("next:  the directory must be on the plane's machine"), "\(run)")
+  }
 }

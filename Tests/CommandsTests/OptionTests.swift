@@ -11,7 +11,11 @@ import Testing
     #expect(run.notes.contains("no such endpoint"))
   }
 
-  @Test(arguments: ["", "m", "5x", "1h30", "-3s", "1.5h", "99999999999999999999s", "9999999999999999d"])
+  @Test func `a default duration is shown as it can be typed`() async {
+    #expect(await CommandRun(["query", "--help"]).output.contains("(default: 10m)"))
+  }
+
+  @Test(arguments: ["", "m", "5x", "1h30", "30m1h", "-3s", "1.5h", "99999999999999999999s", "9999999999999999d"])
   func `any other duration is a usage error`(span: String) async {
     let run = await CommandRun(["wait", "nobody", "--timeout=\(span)"])
     #expect(run.code == 64, "\(run)")

@@ -27,6 +27,9 @@ import Testing
       (["plan", "-f", "x.yaml"], "did you mean \"setpoint diff\"?"),
       (["roll-back", "chat"], "did you mean \"setpoint rollback\"?"),
       (["models", "regster", "a.b.c", "dir"], "did you mean \"setpoint models register\"?"),
+      (["stat"], "did you mean \"setpoint status\"?"),
+      (["de", "chat"], "did you mean \"setpoint delete\" or \"setpoint describe\"?"),
+      (["models", "reg", "m", "dir"], "did you mean \"setpoint models register\"?"),
       (["frobnicate"], "\"setpoint --help\" lists the commands"),
       (["chat.yaml"], "\"setpoint apply -f chat.yaml\""),
     ] as [([String], String)])

@@ -14,12 +14,6 @@ import Testing
     }
   }
 
-  @Test func `every field has a description`() {
-    let fields = every(ManifestSchema.document)
-    #expect(fields.count > 90)
-    for field in fields { #expect(field.doc.hasSuffix("."), "\(field.name)") }
-  }
-
   @Test func `every required field with a single value has an example`() {
     for field in every(ManifestSchema.document) where field.presence != .optional {
       switch field.type {

@@ -314,6 +314,13 @@ import Testing
 @Suite struct `The head of a manifest` {
   private static let heads: [(text: String, findings: [String])] = [
     (
+      "resource \"a\" \"b\" {\n  x = 1\n}\n",
+      [
+        "1:1: error: the file looks like HCL (Terraform), not YAML; move other objects elsewhere, or exclude them with "
+          + "--exclude GLOB or a .setpointignore file"
+      ]
+    ),
+    (
       "[]",
       [
         "1:1: error: expected a mapping with apiVersion, kind, metadata and spec, found a list; move other objects "

@@ -120,10 +120,9 @@ import Testing
     #expect(config.entities.map(\.workloadType) == ["GPU_MEDIUM", "GPU_MEDIUM"])
   }
 
-  @Test(arguments: ["90s", "60m", "1h30m", "2h5s"]) func `durations are in hours, minutes and seconds`(text: String)
-    throws
-  {
-    let expected = ["90s": 90, "60m": 3600, "1h30m": 5400, "2h5s": 7205][text]
+  @Test(arguments: ["90s", "60m", "1h30m", "2h5s", "2d"])
+  func `durations are in days, hours, minutes and seconds`(text: String) throws {
+    let expected = ["90s": 90, "60m": 3600, "1h30m": 5400, "2h5s": 7205, "2d": 172_800][text]
     let endpoint = try desired(manifest("model: m\nentityVersion: 7\nrollout: {deadline: \(text)}"))
     #expect(endpoint.rollout.deadline == expected.map { .seconds($0) })
   }

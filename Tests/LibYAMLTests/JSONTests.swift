@@ -27,6 +27,19 @@ private func render(_ node: YAMLNode) -> String {
 }
 
 @Suite struct `Reading JSON` {
+  @Test(arguments: [
+    ("{\n  // mine\n  \"a\": 1\n}", "2:3"), ("{\n  \"a\": 1, /* mine */\n  // mine\n \"b\": 2\n}", "2:11"),
+    ("[1 // one\n, \"b\": 2]", "1:4"),
+  ])
+  func `a comment is reported as one, whatever the file's name`(text: String, place: String) {
+    for file in ["f.json", "f.yaml"] {
+      #expect(
+        fault(text, file: file)
+          == "\(file):\(place): JSON does not allow comments; remove this one")
+    }
+    #expect(fault("{\n  # mine\n  \"a\": 1\n}") == "no error")
+  }
+
   @Test(arguments: ["f.json", "F.JSON", "f.yaml", "-"])
   func `surrogate pairs are joined, whatever the file's name`(file: String) throws {
     let root = try #require(try documents(#"{"a": "\ud83d\ude00 \u00e9\/\b\f\n\r\t\"\\"}"#, file: file).first?.root)

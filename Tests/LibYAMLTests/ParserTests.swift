@@ -141,7 +141,7 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     ("? [a]\n: 1\n", "f.yaml:1:3: a key must be a single value, not a list or a mapping"),
     ("{a: 1}: 2\n", "f.yaml:1:1: a key must be a single value, not a list or a mapping"),
     ("?\n: 1\n", "f.yaml:1:2: a key is missing before the colon"),
-    (": 1\n", "f.yaml:1:1: did not find expected key while parsing a block mapping"),
+    (": 1\n", "f.yaml:1:1: a key is missing before the colon (did not find expected key)"),
     ("a: *x\n", "f.yaml:1:4: no anchor &x is defined before this alias in the document"),
     ("a: &x [*x]\n", "f.yaml:1:8: the alias *x is inside the node it refers to (line 1)"),
     ("<<: 5\n", "f.yaml:1:5: \"<<\" merges a mapping or a list of mappings, not this"),
@@ -167,8 +167,8 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
     ),
     (
       "a: say: hello\n",
-      "f.yaml:1:7: mapping values are not allowed in this context"
-        + "; if the text itself contains a colon and a space, write it in quotes"
+      "f.yaml:1:7: a text that contains a colon and a space must be in quotes"
+        + " (mapping values are not allowed in this context)"
     ),
     (
       "a: 1\nb: x\u{7}y\n",
@@ -184,6 +184,93 @@ private func fault(_ text: String, limits: YAMLLimits = .standard) -> String { f
   @Test(arguments: faults)
   func `an error has its position, in libyaml's words if libyaml found it`(text: String, expected: String) {
     #expect(fault(text) == expected)
+  }
+
+  private static let misplaced: [(text: String, fault: String)] = [
+    (
+      "spec:\n  model: a\n   size: b\n",
+      "f.yaml:3:8: this line begins in column 4, but the key of line 2, which already has a value, begins in column 3; "
+        + "align them, or write a text of several lines in quotes (mapping values are not allowed in this context)"
+    ),
+    (
+      "- a: 1\r\n   b: 2\r\n",
+      "f.yaml:2:5: this line begins in column 4, but the key of line 1, which already has a value, begins in column 3; "
+        + "align them, or write a text of several lines in quotes (mapping values are not allowed in this context)"
+    ),
+    (
+      "a: 1\n---\n# comment: x\nhello\nworld: 1\n",
+      "f.yaml:5:6: line 4 is not \"key: value\", so this line cannot follow it "
+        + "(mapping values are not allowed in this context)"
+    ),
+    (
+      "é: 1\nb:2\nc: 3\n",
+      "f.yaml:3:1: line 2 is not \"key: value\": add a colon and a space after its key (could not find expected ':')"
+    ),
+    (
+      "é:\n  b: 1\n c: 2\n",
+      "f.yaml:3:2: this line begins in column 2, where no mapping or list above it begins; correct its "
+        + "indentation (did not find expected key)"
+    ),
+    (
+      "x:\n  - a: 1\n   b: 2\n",
+      "f.yaml:3:4: this line begins in column 4, where no mapping or list above it begins; correct its "
+        + "indentation (did not find expected '-' indicator)"
+    ),
+    (
+      "- a\nb: 1\n",
+      "f.yaml:2:1: this line is not an item of the list that begins in line 1; begin it with \"- \", or correct its "
+        + "indentation (did not find expected '-' indicator)"
+    ),
+    (
+      "a: 1\n- b\n",
+      "f.yaml:2:1: a list item cannot follow a key of the same mapping; indent the list below its key "
+        + "(did not find expected key)"
+    ),
+    (
+      "a: \"x\" y\n",
+      "f.yaml:1:8: unexpected text after a complete value; write the whole value in quotes (did not find expected key)"
+    ),
+    (
+      "  a: 1\nb: 2\n",
+      "f.yaml:2:1: this line begins in column 1, but line 1 begins in column 3; align them "
+        + "(did not find expected <document start>)"
+    ),
+    (
+      "a: 1\nb: \"x\nc: 2\n",
+      "f.yaml:4:1: the quotation mark at line 2, column 4 is not closed (found unexpected end of stream)"
+    ),
+  ]
+
+  @Test(arguments: misplaced)
+  func `a wrong indentation, colon or quotation mark is explained, with libyaml's words at the end`(
+    text: String, expected: String
+  ) {
+    #expect(fault(text) == expected)
+  }
+
+  private static let strangers: [(text: String, file: String, fault: String)] = [
+    ("# Chat\n\nUse it:\n\n```sh\nrun: a: b\n```\n", "f.yaml", "5:1: the file looks like Markdown, not YAML (found"),
+    ("# Chat\n\nSay *hello*: it: answers\n", "f.yaml", "3:16: the file looks like Markdown, not YAML (mapping values"),
+    ("a: b: c\n", "README.md", "1:5: the file looks like Markdown, not YAML (mapping values"),
+    ("[package]\nname = \"x\"\n", "f.yaml", "2:1: the file looks like TOML or INI, not YAML (did not find"),
+    ("terraform {\n  a = { b: c: d }\n}\n", "f.yaml", "2:10: the file looks like HCL (Terraform), not YAML (mapping"),
+    ("\u{7F}ELF\u{1}\u{1}", "f.yaml", "1:1: the file looks like a binary file, not YAML (control characters"),
+    ("PK\u{3}\u{4}\u{14}\0\0\0", "f.yaml", "1:3: the file looks like a binary file, not YAML (control characters"),
+  ]
+
+  @Test(arguments: strangers)
+  func `a file that is not YAML is reported as what it looks like`(text: String, file: String, expected: String) {
+    let error = #expect(throws: YAMLError.self) { try YAMLParser.documents(in: Array(text.utf8), file: file) }
+    #expect(error?.description.hasPrefix("\(file):\(expected)") == true, "\(error?.description ?? "")")
+  }
+
+  @Test func `comments, sections and fences within YAML do not make it something else`() {
+    for text in [
+      "# Settings of chat\n# for everybody\nname: chat\nnote: a: b\n", "[a]: 1\nb = c: d: e\n",
+      "text: |\n  # Title\n  ```\nnote: a: b\n", "# one two\nmodel qwen\nname: a\n",
+    ] {
+      #expect(!fault(text).contains("looks like"), "\(text): \(fault(text))")
+    }
   }
 
   private static let notUTF8: [(text: String, bytes: [UInt8], fault: String)] = [

@@ -215,11 +215,30 @@ enum TestedRegistry: CaseIterable, Sendable, CustomTestStringConvertible {
 
   @Test func `at the plane on this machine, a bare model name is looked up there directly`() async throws {
     let network = ScriptedTransport([.json(["model_name": "chat", "version": 3, "status": "READY"])])
+    #expect(
+      try await localPlane(network).resolve(model: "chat", alias: "champion") == ResolvedVersion("3"))
+    #expect(network.requests.map(\.url) == ["http://127.0.0.1:7387/api/2.1/unity-catalog/models/chat/aliases/champion"])
+  }
+
+  @Test(arguments: [("chatt", "did you mean \"chat\"? "), ("other", "")])
+  func `a model that the plane on this machine does not have is reported with the closest name`(
+    model: String, question: String
+  ) async {
+    let missing = ScriptedTransport.ScriptedResponse.error(404, "RESOURCE_DOES_NOT_EXIST", "it does not exist")
+    let page = WireRegisteredModelPage(models: [WireRegisteredModel(fullName: "chat")])
+    let network = ScriptedTransport([missing, missing, .json(page.json)])
+    let error = await #expect(throws: ModelRegistryError.self) {
+      try await localPlane(network).resolve(model: model, alias: "champion")
+    }
+    #expect(error?.message == "no registered model \(model)")
+    #expect(error?.advice.hasPrefix("\(question)\"setpoint models list\" shows") == true, "\(error?.advice ?? "")")
+  }
+
+  private func localPlane(_ network: ScriptedTransport) -> VersionResolver {
     let target = ProviderTarget(
       url: "http://127.0.0.1:7387", source: "the plane on this machine", tokenSource: "a file", isLocalPlane: true)
-    let client = ServingClient(
-      ProviderAccess(target: target, token: "a-token-of-a-test"), version: "test", transport: network.transport)
-    #expect(try await VersionResolver(client).resolve(model: "chat", alias: "champion") == ResolvedVersion("3"))
-    #expect(network.requests.map(\.url) == ["http://127.0.0.1:7387/api/2.1/unity-catalog/models/chat/aliases/champion"])
+    return VersionResolver(
+      ServingClient(
+        ProviderAccess(target: target, token: "a-token-of-a-test"), version: "test", transport: network.transport))
   }
 }

@@ -13,7 +13,10 @@ import Testing
     ("Insufficient capacity in the region", .theirs, "no capacity"),
     ("The quota for GPU_MEDIUM is used up", .theirs, "quota"),
     ("Internal error. Please try again later", .theirs, "provider"),
-    ("the plane's machine is at fault: vLLM is not installed for python3", .theirs, "it is retried automatically"),
+    (
+      "the plane's machine is at fault: vLLM is not installed for python3", .theirs,
+      "the change is retried automatically"
+    ),
     ("the plane's machine is at fault: out of memory, failed to load, no such file", .theirs, "fix it"),
     ("No module named 'vllm'", .ours, ""),
     ("something nobody has seen before", .ours, ""),

@@ -205,6 +205,17 @@ import Testing
     #expect(error?.advice?.contains(advice) == true)
   }
 
+  @Test func `only advice on a change of an endpoint promises a retry`() async {
+    let missing = ScriptedTransport.ScriptedResponse.error(
+      404, "RESOURCE_DOES_NOT_EXIST", "Model 'chat' does not exist")
+    let advice = "register it, or use one that exists"
+    #expect(await error(missing)?.advice == advice)
+    #expect(
+      await error(missing, APICall("PUT", "/api/2.1/unity-catalog/models/\("chat")/aliases/\("a")"))?.advice == advice)
+    let change = await error(missing, APICall("PUT", "/api/2.0/serving-endpoints/\("x")/config"))
+    #expect(change?.advice == advice + "; the change is retried automatically")
+  }
+
   @Test(arguments: [
     (HTTPClientError.Code.connect, ServingError.Kind.network), (.resolve, .network), (.connectionLost, .network),
     (.timeout(.idle), .timeout), (.timeout(.connect), .timeout), (.tls, .untrustedServer),

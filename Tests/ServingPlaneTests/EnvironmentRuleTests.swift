@@ -71,6 +71,7 @@ struct EngineFlagRuleTests {
     ["--kv-transfer-config", #"{"kv_connector_module_path": "x"}"#],
     ["--kv-transfer-config.kv_connector_module_path=x"],
     ["--kv-transfer-config", #"{"kv_connector_m\u006fdule_path": "x"}"#], ["-cc", #"{"backend": "a.b", "x": NaN}"#],
+    ["-cc", #"{"\u00e9": {"worker\u005fcls": "x"}, "e\u0301": 1}"#],
     ["-cc.backend", "x.y"], ["--compilation-config", #"{"inductor_passes": {"a": "x.y"}}"#],
     ["--compilation-config", #"{"backend": "x.y"}"#], ["--config", "/x.yaml"], ["--log-config-file", "/x"],
     ["--host", "0.0.0.0"], ["--hos=0.0.0.0"], ["--port", "1"], ["--uds", "/x"], ["--api-key", "k"], ["--api_key=k"],

@@ -61,7 +61,7 @@ extension JSONValue {
   /// Without the members whose names end in `_plaintext`, at any depth.
   var withoutPlaintext: JSONValue {
     switch self {
-    case .object(let members):
+    case .object(let members, _):
       .object(members.filter { !$0.key.hasSuffix("_plaintext") }.mapValues(\.withoutPlaintext))
     case .array(let items): .array(items.map(\.withoutPlaintext))
     default: self

@@ -66,9 +66,9 @@ struct CallInterceptor: Sendable {
 
 extension JSONValue {
   mutating func set(_ key: String, _ value: JSONValue?) {
-    guard case .object(var members) = self else { return }
+    guard case .object(var members, let alike) = self else { return }
     members[key] = value
-    self = .object(members)
+    self = .object(members, alike: alike)
   }
 
   mutating func changeEach(_ key: String, _ change: (inout JSONValue) -> Void) {

@@ -6,7 +6,7 @@ enum NaiveDiff {
   /// The paths at which they differ.
   static func paths(_ sent: JSONValue?, _ shown: JSONValue?, at path: String = "") -> [String] {
     switch (sent, shown) {
-    case (.object(let one), .object(let other)):
+    case (.object(let one, _), .object(let other, _)):
       return Set(one.keys).union(other.keys).sorted().flatMap { key in
         paths(one[key], other[key], at: path.isEmpty ? key : "\(path).\(key)")
       }

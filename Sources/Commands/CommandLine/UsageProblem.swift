@@ -54,10 +54,20 @@ struct UsageProblem {
         "\"\(word)\" is not a command",
         next: "\"\(ShellWord.line(["setpoint", "apply", "-f", word]))\" applies the file")
     }
-    let meant = Similarity.closest(to: word, among: names) ?? (commands.count == 1 ? Self.otherWords[word] : nil)
     let what = "unknown command \"\(word)\" for \"\(name)\""
-    guard let meant else { return ErrorReport(what, next: "\"\(help)\" lists the commands") }
-    return ErrorReport(what, next: "did you mean \"\(name) \(meant)\"? \"\(help)\" lists the commands")
+    let meant = Self.meant(word, among: names, isTop: commands.count == 1).map { "\"\(name) \($0)\"" }
+    guard !meant.isEmpty else { return ErrorReport(what, next: "\"\(help)\" lists the commands") }
+    let question = "did you mean \(meant.joined(separator: " or "))?"
+    return ErrorReport(what, next: "\(question) \"\(help)\" lists the commands")
+  }
+
+  /// Returns the commands that the user may have meant: those that the word abbreviates, else the closest one, else
+  /// ours for another tool's name.
+  private static func meant(_ word: String, among names: [String], isTop: Bool) -> [String] {
+    let longer = word.count > 1 ? names.filter { $0.hasPrefix(word.lowercased()) }.sorted() : []
+    if !longer.isEmpty { return longer }
+    let other = isTop ? otherWords[word] : nil
+    return [Similarity.closest(to: word, among: names) ?? other].compactMap(\.self)
   }
 
   /// Other tools' names for our commands.

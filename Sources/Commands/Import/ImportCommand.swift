@@ -92,7 +92,12 @@ struct ImportCommand: AsyncParsableCommand {
     let console = CommandContext.current.console
     let said = (findings + omissions + results.flatMap(\.1)).sorted { $0.location < $1.location }
     for line in FindingsText.lines(said, console.notesPalette) { console.note(line) }
-    let outcomes = results.map(\.0) + refused + missing.map { .skipped(name: $0, why: "no file declares it") }
+    let declared = endpoints.flatMap { [$0.label] + [$0.name].compactMap(\.self) }
+    let unknown = missing.map { name in
+      ImportOutcome.skipped(
+        name: name, why: "no file declares it" + ImportOutcome.suggestion(for: name, among: declared))
+    }
+    let outcomes = results.map(\.0) + refused + unknown
     return ImportReport(outcomes, isSelected: !names.isEmpty, isSourceWhole: omissions.isEmpty)
   }
 }

@@ -64,4 +64,9 @@ enum ImportOutcome: Sendable {
     case .skipped(let name, _), .reserved(let name): name
     }
   }
+
+  /// Returns a question for the user, to follow the reason why a name was not found; empty if no other name is close.
+  static func suggestion(for name: String, among names: some Sequence<String>) -> String {
+    Similarity.closest(to: name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+  }
 }

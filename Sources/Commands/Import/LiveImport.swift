@@ -8,15 +8,20 @@ enum LiveImport {
   /// - Parameter names: empty: every endpoint.
   static func outcomes(_ names: [String], at connection: Connection) async throws -> [ImportOutcome] {
     let asked = names.isEmpty ? try await connection.provider.list().map(\.name) : names
-    return try await mapConcurrently(asked, limit: 16) { name in try await outcome(name, connection) }
+    let outcomes = try await mapConcurrently(asked, limit: 16) { name in try await outcome(name, connection) }
+    guard outcomes.contains(where: { $0 == nil }) else { return outcomes.compactMap(\.self) }
+    let existing = (try? await connection.provider.list().map(\.name)) ?? []
+    return zip(asked, outcomes).map { name, outcome in
+      let why = "not found at \(connection.target.url)" + ImportOutcome.suggestion(for: name, among: existing)
+      return outcome ?? .skipped(name: name, why: why)
+    }
   }
 
-  private static func outcome(_ name: String, _ connection: Connection) async throws -> ImportOutcome {
+  /// Returns nil if the endpoint does not exist.
+  private static func outcome(_ name: String, _ connection: Connection) async throws -> ImportOutcome? {
     if FleetTags.isReserved(endpoint: name) { return .reserved(name: name) }
     do {
-      guard let live = try await LiveEndpoint.find(name, connection.provider) else {
-        return .skipped(name: name, why: "not found at \(connection.target.url)")
-      }
+      guard let live = try await LiveEndpoint.find(name, connection.provider) else { return nil }
       return try .manifest(ImportedManifest(await draft(live, connection.provider)))
     } catch let error as UnsupportedEndpoint {
       return .skipped(name: name, why: error.why)

@@ -21,7 +21,8 @@ struct ModelsAliasCommand: AsyncParsableCommand {
     } catch let error as ServingError where error.kind == .notFound {
       throw ErrorReport(
         "\(name) has no version \(version)", place: error.call, why: error.serverMessage,
-        next: "\"setpoint models list\" shows the models and their versions")
+        next: await connection.models.suggestion(for: name)
+          + "\"setpoint models list\" shows the models and their versions")
     }
     let console = CommandContext.current.console
     guard output == .text else {

@@ -15,8 +15,7 @@ struct ModelsListCommand: AsyncParsableCommand {
   func run() async throws {
     let connection = try provider.connect()
     let console = CommandContext.current.console
-    let found =
-      if let name { [try await connection.models.model(name)] } else { try await connection.models.models() }
+    let found = try await found(at: connection)
     let models = try await mapConcurrently(found, limit: 8) { model in
       ListedModel(model: model, versions: try await connection.models.versions(of: model.fullName ?? ""))
     }
@@ -32,6 +31,25 @@ struct ModelsListCommand: AsyncParsableCommand {
       for model in models { for remark in model.remarks { console.note(remark) } }
       for line in table.lines(console.outputPalette) { try console.result(line) }
     }
+  }
+
+  private func found(at connection: Connection) async throws -> [WireRegisteredModel] {
+    guard let name else { return try await connection.models.models() }
+    do {
+      return [try await connection.models.model(name)]
+    } catch let error as ServingError where error.isAbsence {
+      throw ErrorReport(
+        "no registered model \(name)", place: error.call, why: error.serverMessage,
+        next: await connection.models.suggestion(for: name) + "\"setpoint models list\" lists the models")
+    }
+  }
+}
+
+extension ModelDirectoryClient {
+  /// Returns a question for the user about a model that was not found, with a space after it; empty if no other name is
+  /// close.
+  func suggestion(for model: String) async -> String {
+    await nearest(to: model).map { "did you mean \"\($0)\"? " } ?? ""
   }
 }
 

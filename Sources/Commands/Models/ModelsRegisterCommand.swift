@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CanonicalJSON
+internal import Endpoints
 internal import FoundationEssentials
 internal import ModelRegistry
 internal import ServingAPI
@@ -41,8 +42,7 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     let connection = try provider.connect()
     let console = CommandContext.current.console
     let source = URL(filePath: directory).standardizedFileURL.path
-    let registered = try await connection.models.register(
-      name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
+    let registered = try await register(source, at: connection)
     guard let version = registered.version else {
       throw ErrorReport("\(connection.target.url) registered \(name), but returned no version")
     }
@@ -54,6 +54,26 @@ struct ModelsRegisterCommand: AsyncParsableCommand {
     try await connection.models.setAlias(plain, of: name, to: version)
     console.note("\(name)@\(plain) is version \(version)")
     if output == .json { try console.json(json(version, source, alias: plain)) }
+  }
+
+  private func register(_ source: String, at connection: Connection) async throws -> WireModelVersion {
+    do {
+      return try await connection.models.register(
+        name, source: source, version: version, entrypoint: entrypoint, task: task, followLinks: followLinks)
+    } catch var error as ServingError where error.kind == .invalid && error.serverMessage.contains(source) {
+      error.advice = error.advice ?? Self.advice(source, isOnThisMachine: connection.target.isLocalPlane)
+      throw error
+    }
+  }
+
+  /// Returns what to do about a directory that the provider refused; nil if its message is enough.
+  private static func advice(_ source: String, isOnThisMachine: Bool) -> String? {
+    guard isOnThisMachine else { return "the directory must be on the plane's machine, at the same absolute path" }
+    guard !FileManager.default.fileExists(atPath: source), let slash = source.lastIndex(of: "/") else { return nil }
+    let parent = source[...slash]
+    let siblings = (try? FileManager.default.contentsOfDirectory(atPath: String(parent))) ?? []
+    let near = Similarity.closest(to: String(source[source.index(after: slash)...]), among: siblings.sorted())
+    return near.map { "did you mean \"\(parent)\($0)\"?" } ?? "pass the directory that contains the model"
   }
 
   private func json(_ version: Int64, _ source: String, alias: String? = nil) -> JSONValue {

@@ -25,17 +25,13 @@ enum CredentialNames {
   static func shown(_ json: JSONValue) -> JSONValue {
     switch json {
     case .array(let items): .array(items.map(shown))
-    case .object(let members):
-      .object(
-        Dictionary(
-          uniqueKeysWithValues: members.map { key, value in
-            guard key == "environment_vars", let variables = value.objectValue else { return (key, shown(value)) }
-            let texts = variables.map { name, value in
-              let isHidden = isCredential(variable: name, value: value.stringValue ?? "")
-              return (name, isHidden ? JSONValue.string(hidden) : value)
-            }
-            return (key, .object(Dictionary(uniqueKeysWithValues: texts)))
-          }))
+    case .object:
+      json.mapMembers { key, value in
+        guard key == "environment_vars", case .object = value else { return shown(value) }
+        return value.mapMembers { name, value in
+          isCredential(variable: name, value: value.stringValue ?? "") ? .string(hidden) : value
+        }
+      }
     default: json
     }
   }

@@ -65,7 +65,7 @@ private indirect enum Form: Hashable, Sendable {
       var list: [Form] = []
       for (index, item) in items.enumerated() { list.append(Form(item, place: "\(place)[\(index)]", &problems)) }
       self = .list(list)
-    case .object(let members):
+    case .object(let members, _):
       var object: [String: Form] = [:]
       for (name, value) in members.sorted(by: { $0.key < $1.key }) {
         if name.contains("{{") {

@@ -49,45 +49,40 @@ package enum PriceFile {
   // MARK: - Its fields
 
   package static let document = ObjectType([
-    Field("kind", .word([kind]), .required, example: "kind: \(kind)", doc: "Always \(kind)."),
-    Field(
-      "currency", .text(.word), .required, example: "currency: USD", doc: "The currency of all prices; only printed."),
-    Field(
-      "pricePerDBU", .number(amount), .required, otherNames: ["price", "dbuPrice"], example: "pricePerDBU: 0.07",
-      doc: "The price of one Databricks unit."),
-    Field(
-      "date", .text(day), .required, example: "date: \"2026-08-22\"", doc: "The date of the prices, in quotes."),
-    Field("source", .text(.prompt), .required, example: "source: our contract", doc: "The source of the prices."),
-    Field(
-      "approximate", .boolean, otherNames: ["isApproximate"],
-      doc: "Whether figures are marked as approximate. Default: true."),
-    Field(
-      "workloads", .list(.object(workload), atMost: 1000), .required, otherNames: ["rates", "hardware"],
-      doc: "The rates, by hardware."),
+    Field("kind", .word([kind]), .required, example: "kind: \(kind)"),
+    // The currency of all prices; only printed.
+    Field("currency", .text(.word), .required, example: "currency: USD"),
+    // The price of one Databricks unit.
+    Field("pricePerDBU", .number(amount), .required, otherNames: ["price", "dbuPrice"], example: "pricePerDBU: 0.07"),
+    // The date of the prices, in quotes.
+    Field("date", .text(day), .required, example: "date: \"2026-08-22\""),
+    // The source of the prices.
+    Field("source", .text(.prompt), .required, example: "source: our contract"),
+    // Whether figures are marked as approximate. Default: true.
+    Field("approximate", .boolean, otherNames: ["isApproximate"]),
+    // The rates, by hardware.
+    Field("workloads", .list(.object(workload), atMost: 1000), .required, otherNames: ["rates", "hardware"]),
   ])
 
   private static let workload = ObjectType([
+    // The API's name, or a friendly one such as A10.
     Field(
       "workloadType", .openWord(Workload.words, noun: "workload type"), .required,
-      otherNames: ["workload_type", "gpu"], example: "workloadType: GPU_MEDIUM",
-      doc: "The API's name, or a friendly one such as A10."),
+      otherNames: ["workload_type", "gpu"], example: "workloadType: GPU_MEDIUM"),
+    // The cloud of the rate. Default: every cloud without its own rate.
+    Field("cloud", .word(Cloud.named.map(\.rawValue))),
+    // Databricks units (DBUs) per hour while it runs.
     Field(
-      "cloud", .word(Cloud.named.map(\.rawValue)),
-      doc: "The cloud of the rate. Default: every cloud without its own rate."),
-    Field(
-      "dbuPerHour", .number(amount), .required, otherNames: ["dbu", "dbus", "dbu_per_hour"], example: "dbuPerHour: 20",
-      doc: "Databricks units (DBUs) per hour while it runs."),
-    Field(
-      "per", .word(PriceList.Unit.allCases.map(\.rawValue)),
-      doc:
-        "Whether the rate is per replica or per unit of concurrency; a replica has 4 units. Default: replica."
-    ),
-    Field("source", .text(.any), doc: "The source of this rate, for readers of the file."),
+      "dbuPerHour", .number(amount), .required, otherNames: ["dbu", "dbus", "dbu_per_hour"], example: "dbuPerHour: 20"),
+    // Whether the rate is per replica or per unit of concurrency; a replica has 4 units. Default: replica.
+    Field("per", .word(PriceList.Unit.allCases.map(\.rawValue))),
+    // The source of this rate, for readers of the file.
+    Field("source", .text(.any)),
   ])
 
   private static let amount = NumberRange(above: 0, upTo: 1_000_000, includesLower: true)
 
-  private static let day = TextRule(pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$") { text in
+  private static let day = TextRule { text in
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     let isDay =
       parts.map(\.utf8.count) == [4, 2, 2] && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }

@@ -30,6 +30,13 @@ package struct ManifestFile: Sendable {
       case .success(let document):
         guard let root = document.root, root.scalar?.kind != .null else { return true }
         outcome = ManifestDecoder.decode(root, in: source)
+        if outcome.isForeign, root.scalar != nil, let syntax = ForeignSyntax(bytes, file: file) {
+          outcome.findings = [
+            Finding(
+              at: document.location, "the file looks like \(syntax.rawValue), not YAML", suggestion: ForeignFiles.advice
+            )
+          ]
+        }
       }
       if outcome.manifest == nil { unusable += 1 }
       if outcome.isForeign { foreignDocuments += 1 }

@@ -5,7 +5,13 @@ enum Advice {
   /// Returns advice for an error response, or nil if there is none worth a line.
   static func text(for error: ServingError, target: ProviderTarget) -> String? {
     if error.kind == .throttled { return byKind(error, target: target) }
-    return KnownMessage.found(in: error.serverMessage)?.advice ?? byKind(error, target: target)
+    let known = KnownMessage.found(in: error.serverMessage)
+    return (isChange(error.call) ? known?.advice : known?.remedy) ?? byKind(error, target: target)
+  }
+
+  /// Whether a call changes an endpoint: the reconciler retries these, and no others.
+  private static func isChange(_ call: String) -> Bool {
+    !call.hasPrefix("GET ") && call.contains(" /api/2.0/serving-endpoints")
   }
 
   /// Returns advice for a response that was cut off, whatever its announced length.

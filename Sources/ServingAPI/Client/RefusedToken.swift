@@ -2,7 +2,8 @@
 /// a token that has expired or expires within half a minute; the request was not carried out.
 enum RefusedToken {
   static func isMeant(status: Int, message: String) -> Bool {
-    guard status == 403 else { return status == 401 }
+    let kind = ServingError.Kind(status: status, errorCode: nil)
+    guard kind == .permissionDenied else { return kind == .unauthenticated }
     let message = message.lowercased()
     return phrases.contains { message.contains($0) }
   }
@@ -15,7 +16,9 @@ enum RefusedToken {
   static func told(
     by response: APIResponse, failure: (any Error) throws -> any Error
   ) async throws -> (response: APIResponse, isRefused: Bool) {
-    guard response.status == 403 else { return (response, response.status == 401) }
+    guard ServingError.Kind(status: response.status, errorCode: nil) == .permissionDenied else {
+      return (response, isMeant(status: response.status, message: ""))
+    }
     let body: [UInt8]
     do {
       body = try await response.collect(upTo: 1 << 20).bytes
@@ -24,6 +27,6 @@ enum RefusedToken {
     }
     let read = APIResponse(
       status: response.status, headers: response.headers, effectiveURL: response.effectiveURL, body: ByteStream([body]))
-    return (read, isMeant(status: 403, message: ErrorResponse(body: body).message))
+    return (read, isMeant(status: response.status, message: ErrorResponse(body: body).message))
   }
 }

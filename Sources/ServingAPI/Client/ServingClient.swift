@@ -175,7 +175,7 @@ package struct ServingClient: Sendable {
 
   private func wholeBody(of call: APICall) async throws -> [UInt8] {
     let response = try await send(call)
-    let isError = !(200..<300).contains(response.status)
+    let isError = !response.isSuccess
     let (bytes, isCut): ([UInt8], Bool)
     do {
       (bytes, isCut) = try await response.collect(upTo: isError ? Self.largestErrorResponse : Self.largestResponse)

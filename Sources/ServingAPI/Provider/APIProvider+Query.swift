@@ -10,7 +10,7 @@ extension APIProvider {
     let body = try await client.body(of: response, call: call)
     let elapsed = client.elapsed() - start
     let text =
-      if (200..<300).contains(response.status) {
+      if response.isSuccess {
         client.redact(try ChatText.whole(body, call: call, target: target), call: call)
       } else {
         client.failure(status: response.status, headers: response.headers, body: body, call: call).serverMessage
@@ -24,7 +24,7 @@ extension APIProvider {
     // A model scaled to zero is started first: the platform holds a request for up to ten minutes (serving-api.md 6.3).
     call.timeouts = HTTPTimeouts(connect: .seconds(10), idle: .seconds(600), total: .seconds(3600))
     let response = try await client.answer(call)
-    guard (200..<300).contains(response.status) else {
+    guard response.isSuccess else {
       let body = try await client.body(of: response, call: call)
       throw client.failure(status: response.status, headers: response.headers, body: body, call: call)
     }

@@ -28,12 +28,7 @@ extension JSONValue {
     switch self {
     case .string(let text) where Self.isWords(key): .string(change(text))
     case .array(let items): .array(items.map { $0.withWords(change, key: key) })
-    case .object(let members):
-      .object(
-        Dictionary(
-          uniqueKeysWithValues: members.map { key, value in
-            (key, key == "environment_vars" ? value : value.withWords(change, key: key))
-          }))
+    case .object: mapMembers { $0 == "environment_vars" ? $1 : $1.withWords(change, key: $0) }
     default: self
     }
   }

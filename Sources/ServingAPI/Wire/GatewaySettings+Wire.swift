@@ -74,7 +74,7 @@ extension JSONValue {
     case .null: true
     case .string(let text): text.isEmpty
     case .array(let items): items.isEmpty
-    case .object(let members): members.isEmpty
+    case .object(let members, _): members.isEmpty
     case .bool, .int, .double: false
     }
   }

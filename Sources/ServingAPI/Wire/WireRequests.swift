@@ -80,7 +80,7 @@ package struct WireTags: WireObject {
   package init?(answer: JSONValue) {
     switch answer {
     case .array: self.init(members: ["tags": answer])
-    case .object(let members): self.init(members: members)
+    case .object(let members, _): self.init(members: members)
     default: return nil
     }
   }

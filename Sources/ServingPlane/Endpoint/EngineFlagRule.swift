@@ -101,7 +101,8 @@ extension JSONValue {
     switch self {
     case .string(let text): [text]
     case .array(let items): items.flatMap(\.texts)
-    case .object(let members): members.flatMap { [$0.key] + $0.value.texts }
+    case .object(let members, let alike):
+      members.flatMap { [$0.key] + $0.value.texts } + alike.flatMap { [$0.key] + $0.value.texts }
     default: []
     }
   }

@@ -1,26 +1,48 @@
-/// Reads durations in manifests: hours, minutes and seconds in this order, such as `90s`, `60m` or `1h30m`.
+/// The form in which users write durations, in manifests and on the command line: whole days, hours, minutes and seconds
+/// in this order, such as `90s`, `60m`, `1h30m` or `2d`.
 package enum DurationText {
   static let expectation = "a duration such as 90s, 60m or 1h30m"
 
-  /// The maximum duration: a thousand hours.
-  private static let longest = 3_600_000
+  /// The maximum duration in a manifest: a thousand hours.
+  private static let longest: Int64 = 3_600_000
 
-  /// Returns the duration; nil if the text is not a duration, is zero or is too long.
-  package static func read(_ text: String) -> Duration? {
-    var seconds = 0
-    var number: Int?
-    var units = [("h", 3600), ("m", 60), ("s", 1)][...]
+  private static let units: [(letter: Character, seconds: Int64)] = [("d", 86400), ("h", 3600), ("m", 60), ("s", 1)]
+
+  /// Returns the duration in seconds; nil if the text is not a duration or is too long to count.
+  package static func seconds(_ text: String) -> Int64? {
+    var total: Int64 = 0
+    var digits = ""
+    var units = Self.units[...]
     for character in text {
-      if character.isASCII, let digit = character.wholeNumberValue {
-        number = (number ?? 0) * 10 + digit
-        if number ?? 0 > longest { return nil }
-      } else {
-        guard let count = number, let unit = units.firstIndex(where: { $0.0 == String(character) }) else { return nil }
-        seconds += count * units[unit].1
-        units = units[(unit + 1)...]
-        number = nil
+      if character.isASCII, character.isNumber {
+        digits.append(character)
+        continue
       }
+      guard let number = Int64(digits), let index = units.firstIndex(where: { $0.letter == character }),
+        case (let part, false) = number.multipliedReportingOverflow(by: units[index].seconds),
+        case (let sum, false) = total.addingReportingOverflow(part)
+      else { return nil }
+      total = sum
+      digits = ""
+      units = units[(index + 1)...]
     }
-    return number == nil && seconds > 0 && seconds <= longest ? .seconds(seconds) : nil
+    return digits.isEmpty && !text.isEmpty ? total : nil
+  }
+
+  /// Returns the shortest text that ``seconds(_:)`` reads as this duration, such as `1h30m`.
+  package static func text(seconds: Int64) -> String {
+    var rest = max(0, seconds)
+    var text = ""
+    for unit in units where rest >= unit.seconds {
+      text += "\(rest / unit.seconds)\(unit.letter)"
+      rest %= unit.seconds
+    }
+    return text.isEmpty ? "0s" : text
+  }
+
+  /// Returns the duration of a manifest; nil if the text is not a duration, is zero or is too long.
+  static func read(_ text: String) -> Duration? {
+    guard let seconds = seconds(text), (1...longest).contains(seconds) else { return nil }
+    return .seconds(seconds)
   }
 }

@@ -18,8 +18,6 @@ package final class Field: Sendable {
   package let type: FieldType
   package let presence: Presence
   package let support: Support
-  /// The meaning of the field, including its default.
-  package let doc: String
   /// An example of the field.
   package let example: String?
   /// Other names by which users may look for the field; used for suggestions only.
@@ -31,13 +29,12 @@ package final class Field: Sendable {
 
   init(
     _ name: String, _ type: FieldType, _ presence: Presence = .optional, support: Support = .supported,
-    otherNames: [String] = [], example: String? = nil, doc: String
+    otherNames: [String] = [], example: String? = nil
   ) {
     self.name = name
     self.type = type
     self.presence = presence
     self.support = support
-    self.doc = doc
     self.example = example
     self.otherNames = otherNames
   }
@@ -86,18 +83,15 @@ package struct NumberRange: Sendable, Hashable {
 
 /// A rule for a text.
 package final class TextRule: Sendable {
-  /// The rule as far as a regular expression can express it.
-  package let pattern: String?
   package let longest: Int
   /// Whether the text is never shown in a message.
   package let isSecret: Bool
   let check: @Sendable (String) -> Fault?
 
   init(
-    pattern: String? = nil, longest: Int = 65_536, isSecret: Bool = false,
+    longest: Int = 65_536, isSecret: Bool = false,
     check: @escaping @Sendable (String) -> Fault? = { _ in nil }
   ) {
-    self.pattern = pattern
     self.longest = longest
     self.isSecret = isSecret
     self.check = check

@@ -1,7 +1,7 @@
 /// The rules for texts in the settings besides the config.
 extension TextRule {
   /// A name or an id in Unity Catalog or the workspace, without dots, slashes and white space.
-  static let identifier = TextRule(pattern: "^[^./\\s]+$", longest: 255) { text in
+  static let identifier = TextRule(longest: 255) { text in
     if text.isEmpty { return Fault("is empty") }
     guard let stranger = text.unicodeScalars.first(where: isForeign) else { return nil }
     return Fault("\(shown(text)) contains \(shown(String(stranger))), which is not allowed in such a name")
@@ -13,7 +13,7 @@ extension TextRule {
   }
 
   /// An email address, checked by its form only.
-  static let emailAddress = TextRule(pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$", longest: 320) { text in
+  static let emailAddress = TextRule(longest: 320) { text in
     if text.isEmpty { return Fault("is empty") }
     let parts = text.split(separator: "@", omittingEmptySubsequences: false)
     let labels = parts.last?.split(separator: ".", omittingEmptySubsequences: false) ?? []
@@ -25,7 +25,7 @@ extension TextRule {
   }
 
   /// `catalog.schema.table`.
-  static let tableName = TextRule(pattern: "^[^./\\s]+\\.[^./\\s]+\\.[^./\\s]+$", longest: 767) { text in
+  static let tableName = TextRule(longest: 767) { text in
     if text.isEmpty { return Fault("is empty", suggestion: "for example main.telemetry.chat_logs") }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     if parts.count != 3 || parts.contains(where: \.isEmpty) {

@@ -1,6 +1,6 @@
 /// The rules for an endpoint's tags that make a workspace accept them: they become part of its billing records.
 extension TextRule {
-  static let tagKey = TextRule(pattern: "^[^\\s.,=/:]([^.,=/:]*[^\\s.,=/:])?$", longest: 255) { key in
+  static let tagKey = TextRule(longest: 255) { key in
     if key.isEmpty { return Fault("is empty") }
     if key.utf8.starts(with: ReservedNames.tagPrefix.utf8) {
       return Fault(

@@ -7,7 +7,7 @@ extension TextRule {
 
   /// Letters, digits, `-` and `_`, but not one of the provider's own names (serving-api.md Q12). A server's maximum
   /// length is a rule (``WorkspaceRule/nameLength``); Kubernetes accepts 253.
-  static let endpointName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 253) { name in
+  static let endpointName = TextRule(longest: 253) { name in
     if name.utf8.starts(with: "databricks-".utf8) {
       return Fault(
         "names starting with \"databricks-\" are reserved for Databricks' own endpoints", suggestion: "choose another"
@@ -17,7 +17,7 @@ extension TextRule {
   }
 
   /// The same characters; default names are derived to match (serving-api.md Q13).
-  static let entityName = TextRule(pattern: "^[A-Za-z0-9][A-Za-z0-9_-]*$", longest: 63, check: nameFault)
+  static let entityName = TextRule(longest: 63, check: nameFault)
 
   private static func nameFault(_ name: String) -> Fault? {
     guard let first = name.utf8.first else { return Fault("is empty") }
@@ -45,7 +45,7 @@ extension TextRule {
   }
 
   /// `catalog.schema.name`, or a bare name.
-  static let modelName = TextRule(pattern: "^[^./:@\\s]+(\\.[^./:@\\s]+\\.[^./:@\\s]+)?$", longest: 255) { name in
+  static let modelName = TextRule(longest: 255) { name in
     if name.isEmpty { return Fault("is empty", suggestion: "for example main.support.qwen3") }
     if isOrdinaryModel(name) { return nil }
     if let split = withVersion(name) { return split }
@@ -102,7 +102,7 @@ extension TextRule {
 
 extension TextMapRule {
   static let environment = TextMapRule(
-    key: TextRule(pattern: "^[A-Za-z_][A-Za-z0-9_]*$", longest: 255) { name in
+    key: TextRule(longest: 255) { name in
       if name.utf8.starts(with: ReservedNames.environmentPrefix.utf8) {
         return Fault(
           "variables starting with \"\(ReservedNames.environmentPrefix)\" are reserved for Setpoint",
