@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Gateway
 import Logging
 import Scheduling
@@ -31,9 +30,9 @@ extension ServingEndpoints {
   /// Removes an ended replica from the records, and its output from the disk.
   func forget(_ record: ReplicaRecord) async {
     records[record.id] = nil
+    await backend.removeLog(of: record.id, record.handle)
     do {
       try await BlockingWork.brief.run { [store, reserve] in
-        try? FileManager.default.removeItem(atPath: record.directory)
         try reserve.write(to: store) { try $0.deleteReplica(record.id) }
       }
     } catch {
@@ -51,7 +50,7 @@ extension ServingEndpoints {
 
   /// The current time and GPUs, for an endpoint's machine.
   func context(for machine: EndpointMachine?) -> EndpointMachine.EventContext {
-    let accelerators = launcher.accelerators
+    let accelerators = backend.accelerators
     let alive = records.values.filter { $0.ended == nil }
     let used = Set(alive.flatMap(\.devices)).count
     let others = alive.filter { record in

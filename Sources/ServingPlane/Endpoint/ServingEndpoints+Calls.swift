@@ -38,13 +38,13 @@ extension ServingEndpoints {
   }
 
   func get(_ name: String) throws(APIError) -> WireEndpoint {
-    EndpointView(machine: try machine(name), accelerators: launcher.accelerators).detailed
+    EndpointView(machine: try machine(name), accelerators: backend.accelerators).detailed
   }
 
   func list() -> WireEndpointList {
     let views = machines.values.sorted { $0.record.name < $1.record.name }
     return WireEndpointList(
-      endpoints: views.map { EndpointView(machine: $0, accelerators: launcher.accelerators).summary })
+      endpoints: views.map { EndpointView(machine: $0, accelerators: backend.accelerators).summary })
   }
 
   func update(_ name: String, to wire: WireConfig) async throws(APIError) -> WireEndpoint {
@@ -138,21 +138,18 @@ extension ServingEndpoints {
         < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
     }
     guard let best else { return WireLogs(logs: "") }
-    let (output, isStart) = (OutputFile(best.outputPath), untilReady && best.wasReady)
     let redaction = await redaction(of: launch)
-    return WireLogs(
-      logs: await BlockingWork.brief.run {
-        redaction.applied(to: (isStart ? output.start() : nil) ?? output.end())
-      })
+    let log = await backend.log(of: best, untilReady && best.wasReady ? .start : .end)
+    return WireLogs(logs: await BlockingWork.brief.run { redaction.applied(to: log) })
   }
 
   // MARK: Reading requests
 
   private func read(_ wire: WireConfig, configVersion: Int64, now: Int64) async throws(APIError) -> PlaneConfig {
-    try await BlockingWork.brief.run { [models, launcher, maximumReplicas] () throws(APIError) in
+    try await BlockingWork.brief.run { [models, secrets, backend, maximumReplicas] () throws(APIError) in
       let reader = ConfigReader(
         version: { model, number throws(ModelError) in try models.version(model, number) },
-        secretFinding: { launcher.secrets.finding(in: $0) }, machineFinding: launcher.accelerators.finding,
+        secretFinding: { secrets.finding(in: $0) }, machineFinding: backend.accelerators.finding,
         maximumReplicas: maximumReplicas)
       return try reader.read(wire, configVersion: configVersion, now: now)
     }
@@ -160,7 +157,7 @@ extension ServingEndpoints {
 
   /// The most replicas that one config may request.
   private var maximumReplicas: Int {
-    settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, launcher.accelerators.gpus.count)
+    settings.maximumReplicas ?? max(PlaneConfiguration.replicasWithoutGPUs, backend.accelerators.gpus.count)
   }
 
   private func machine(_ name: String) throws(APIError) -> EndpointMachine {

@@ -14,7 +14,7 @@ extension ServingEndpoints {
       admission.replicaReady(
         UpstreamReplica(
           id: target.replica, entity: target.entity, version: versions[target.entity].map(String.init),
-          address: .tcp(host: "127.0.0.1", port: record.port),
+          address: record.address,
           capacity: await capacity(of: record.launch), models: record.models ?? []))
     }
     if new.shares != old.shares { admission.setTraffic(new.shares.map { ($0.entity, $0.weight) }) }

@@ -15,7 +15,8 @@ import ServingAPI
 actor ServingEndpoints {
   let store: EndpointStore
   let models: ModelDirectory
-  let launcher: ReplicaLauncher
+  let backend: any ReplicaBackend
+  let secrets: SecretFolder
   let supervisor: ReplicaSupervisor
   /// The directory in which the gateway looks up endpoints.
   nonisolated let table: EndpointTable
@@ -54,12 +55,13 @@ actor ServingEndpoints {
   var capacities: [String: Int] = [:]
 
   init(
-    store: EndpointStore, models: ModelDirectory, launcher: ReplicaLauncher, probes: ReplicaProbes,
+    store: EndpointStore, models: ModelDirectory, backend: any ReplicaBackend, probes: ReplicaProbes,
     settings: PlaneConfiguration, eventLoop: any EventLoop, wallClock: @escaping @Sendable () -> Int64, log: Logger
   ) {
     self.store = store
     self.models = models
-    self.launcher = launcher
+    self.backend = backend
+    secrets = SecretFolder(path: settings.secretsPath)
     supervisor = ReplicaSupervisor()
     table = EndpointTable()
     self.probes = probes
@@ -92,11 +94,7 @@ actor ServingEndpoints {
     self.previousPlane = previousPlane
     await changes.run {
       await forgetDamagedReplicas()
-      let adoption = ReplicaAdoption(
-        planeID: store.planeID, records: found, sparesUnwanted: previousPlane != nil
-      ) { [settings] in
-        settings.temporaryDirectory(of: $0)
-      }
+      let adoption = ReplicaAdoption(backend: backend, records: found, sparesUnwanted: previousPlane != nil)
       found = []
       for finding in await adoption.findings(wanted: wantedLaunches) { await settle(finding) }
       for id in machines.keys.sorted() { await act(on: id) { $0.tick($1) } }
@@ -116,13 +114,11 @@ actor ServingEndpoints {
     }
   }
 
-  /// Forgets damaged records of replicas. Their processes are found by their mark and ended, like those of no replica.
+  /// Forgets damaged records of replicas. The backend ends those that still run, like everything that is on no record.
   private func forgetDamagedReplicas() async {
     for id in damagedReplicas {
-      try? await BlockingWork.brief.run { [store, settings] in
-        try? FileManager.default.removeItem(atPath: settings.replicasPath + "/" + id)
-        try store.deleteReplica(id)
-      }
+      await backend.removeLog(of: id, nil)
+      try? await BlockingWork.brief.run { [store] in try store.deleteReplica(id) }
     }
     damagedReplicas = []
   }
@@ -144,9 +140,9 @@ actor ServingEndpoints {
 
   /// Runs `body` while nothing changes. If it returns true, the endpoints belong to another plane from then on.
   func holdStill(_ body: @Sendable () async -> Bool) async -> Bool {
-    // A replica that is just being started has no process on record yet.
+    // The next plane could not find a replica that is just being started.
     let end = clock.now + .seconds(3)
-    while clock.now < end, records.values.contains(where: { $0.ended == nil && $0.process == nil }) {
+    while clock.now < end, records.values.contains(where: { $0.ended == nil && !$0.isStarted }) {
       try? await Task.sleep(for: .milliseconds(20))
     }
     return await changes.run {
@@ -177,17 +173,11 @@ actor ServingEndpoints {
   /// The number of replicas that have not ended.
   var livingReplicas: Int { records.values.count { $0.ended == nil } }
 
-  /// Kills the processes of all replicas at once.
+  /// Ends all replicas at once.
   func killReplicas() async {
-    let groups = records.values.filter { $0.ended == nil }.compactMap { record in
-      record.process.map {
-        ReplicaGroup(
-          mark: ReplicaMark(plane: store.planeID, replica: record.id), leader: $0,
-          workingDirectory: record.workingDirectory)
-      }
-    }
-    await withDiscardingTaskGroup { tasks in
-      for group in groups { tasks.addTask { _ = await group.end(rounds: 2) } }
+    let started = records.values.filter { $0.ended == nil && $0.isStarted }
+    await withDiscardingTaskGroup { [backend] tasks in
+      for record in started { tasks.addTask { await backend.end(record) } }
     }
   }
 
