@@ -171,7 +171,7 @@ let package = Package(
       name: "ServingPlaneTests",
       dependencies: [
         "ServingPlane", "Gateway", "ServingAPI", "Scheduling", "LibCurl", "CanonicalJSON", serviceLifecycle, logging,
-        grdb,
+        grdb, hummingbird, nioCore, httpTypes,
       ]),
     .testTarget(
       name: "CommandsTests",
