@@ -85,27 +85,21 @@ extension ServingEndpoints {
   private func remove(_ name: String) async throws(APIError) {
     let machine = try machine(name)
     let id = machine.record.id
-    do {
-      try await BlockingWork.brief.run { [store, reserve] in try reserve.write(to: store) { try $0.deleteEndpoint(id) }
-      }
-    } catch {
-      throw storageError(error)
-    }
+    do { try await writer.deleteEndpoint(id) } catch { throw storageError(error) }
     machines[id] = nil
     ids[name] = nil
-    routings[id] = nil
-    table.remove(name)
-    for (replica, record) in records where record.endpoint == id {
+    gateway.withdraw(machine.record)
+    for record in replicas.of(id) {
       if record.ended == nil {
-        admissions[id]?.replicaDraining(replica)
-        supervisor.stop(replica, .drain(settings.deletionGrace))
+        gateway.drain(record.id, of: id)
+        supervisor.stop(record.id, .drain(settings.deletionGrace))
       } else {
         await forget(record)
       }
     }
     // After the last replica stops taking requests, so that waiting requests are refused now.
-    admissions[id]?.setUnavailable(reason: "endpoint \(name) was deleted")
-    if !records.values.contains(where: { $0.endpoint == id }) { admissions[id] = nil }
+    gateway.admission(of: id)?.setUnavailable(reason: "endpoint \(name) was deleted")
+    if replicas.of(id).isEmpty { gateway.forget(id) }
     log.info("endpoint deleted", metadata: ["endpoint": "\(name)"])
   }
 
@@ -131,12 +125,7 @@ extension ServingEndpoints {
     guard let launch = order(machine).compactMap({ $0.entity(named: entity) }).first?.launch else {
       throw .missing("Endpoint '\(name)' has no served entity '\(entity)'.")
     }
-    let replicas = records.values.filter { $0.endpoint == machine.record.id && $0.launch == launch }
-    // The serving one first, then the newest.
-    let best = replicas.max {
-      (machine.replicas[$0.id]?.state == .ready ? 1 : 0, $0.created, $0.id)
-        < (machine.replicas[$1.id]?.state == .ready ? 1 : 0, $1.created, $1.id)
-    }
+    let best = replicas.logged(launch, of: machine.record.id) { machine.replicas[$0]?.state == .ready }
     guard let best else { return WireLogs(logs: "") }
     let redaction = await redaction(of: launch)
     let log = await backend.log(of: best, untilReady && best.wasReady ? .start : .end)
@@ -191,7 +180,7 @@ extension ServingEndpoints {
   private func refuseWhileStopping() throws(APIError) { if isStopping { throw .shuttingDown() } }
 
   private func store(_ record: EndpointRecord) async throws(APIError) {
-    do { try await write(record) } catch { throw storageError(error) }
+    do { try await writer.save(record) } catch { throw storageError(error) }
   }
 
   private func storageError(_ error: any Error) -> APIError {

@@ -8,7 +8,7 @@ import Scheduling
 extension ServingEndpoints {
   func start(_ id: String, _ launch: LaunchConfig, _ configVersion: Int64, for endpoint: String) async {
     let found = await version(of: launch)
-    let placement = await backend.place(id, launch, found, beside: records.values.filter { $0.ended == nil })
+    let placement = await backend.place(id, launch, found, beside: replicas.living)
     let record = ReplicaRecord(
       id: id, endpoint: endpoint, launch: launch, configVersion: configVersion, placement: placement,
       created: wallClock())
@@ -29,7 +29,7 @@ extension ServingEndpoints {
   /// Supervises a replica's life.
   private func run(_ record: ReplicaRecord, _ version: ModelVersion?, _ beginning: ReplicaLifecycle.Beginning) {
     let id = record.id
-    let admission = admissions[record.endpoint]
+    let admission = gateway.admission(of: record.endpoint)
     supervisor.start(
       ReplicaLifecycle(
         record: record, beginning: beginning, backend: backend, task: version?.task ?? "llm/v1/chat",
@@ -57,7 +57,7 @@ extension ServingEndpoints {
   }
 
   private func take(_ report: ReplicaReport, of id: String) async {
-    guard !isReleased, var record = records[id] else { return }
+    guard !isReleased, var record = replicas[id] else { return }
     switch report {
     case .started(let handle):
       record.handle = handle
@@ -90,7 +90,7 @@ extension ServingEndpoints {
 
   /// Tells the gateway why a replica's requests break off.
   private func explain(_ cause: ReplicaFailure, of id: String) async {
-    guard let record = records[id], let admission = admissions[record.endpoint] else { return }
+    guard let record = replicas[id], let admission = gateway.admission(of: record.endpoint) else { return }
     let redaction = await redaction(of: record.launch)
     admission.exitReasons.note(id, cause: cause.redacted(redaction).explanation)
   }
@@ -103,7 +103,7 @@ extension ServingEndpoints {
   private func finish(_ record: ReplicaRecord) async {
     let id = record.id
     supervisor.forget(id)
-    admissions[record.endpoint]?.replicaGone(id)
+    gateway.admission(of: record.endpoint)?.replicaGone(id)
     let about: Logger.Metadata = ["endpoint": "\(nameOf(record))", "replica": "\(id)"]
     if let failure = record.failure {
       log.warning("replica failed", metadata: about.merging(["cause": "\(failure)"]) { $1 })
@@ -112,7 +112,7 @@ extension ServingEndpoints {
     }
     guard machines[record.endpoint] != nil else {
       await forget(record)
-      if !records.values.contains(where: { $0.endpoint == record.endpoint }) { admissions[record.endpoint] = nil }
+      if replicas.of(record.endpoint).isEmpty { gateway.forget(record.endpoint) }
       return
     }
     await keep(record)
@@ -127,7 +127,7 @@ extension ServingEndpoints {
 
   func settle(_ finding: ReplicaAdoption.Finding) async {
     switch finding {
-    case .past(let record): records[record.id] = record
+    case .past(let record): replicas[record.id] = record
     case .adopt(let record, let replica):
       await keep(record)
       let state: ReplicaState = record.wasReady ? .ready : .starting

@@ -22,24 +22,21 @@ actor ServingEndpoints {
   nonisolated let table: EndpointTable
   let settings: PlaneConfiguration
   let probes: ReplicaProbes
-  let eventLoop: any EventLoop
   let wallClock: @Sendable () -> Int64
   let log: Logger
 
   /// Serializes every call, report and check that changes something.
   let changes = ChangeQueue()
   let startLimiter: StartLimiter
-  /// For a full disk.
-  let reserve: DiskReserve
+  let writer: StoreWriter
   /// When the reserve is next refilled.
   private var nextFill = Duration.zero
   let clock = ContinuousClock()
   let origin = ContinuousClock.now
   var machines: [String: EndpointMachine] = [:]
   var ids: [String: String] = [:]
-  var admissions: [String: EndpointAdmission] = [:]
-  var routings: [String: Routing] = [:]
-  var records: [String: ReplicaRecord] = [:]
+  var gateway: GatewayRoutes
+  var replicas = ReplicaBook()
   /// Endpoints whose record cannot be read, by name.
   var damaged: [String: StoreContents.Damage] = [:]
   var isStopping = false
@@ -63,12 +60,14 @@ actor ServingEndpoints {
     self.backend = backend
     secrets = SecretFolder(path: settings.secretsPath)
     supervisor = ReplicaSupervisor()
-    table = EndpointTable()
+    let table = EndpointTable()
+    self.table = table
     self.probes = probes
     self.settings = settings
     startLimiter = StartLimiter(burst: settings.startBurst, spacing: settings.startSpacing)
-    reserve = DiskReserve(path: settings.reservePath, outputs: settings.replicasPath)
-    self.eventLoop = eventLoop
+    writer = StoreWriter(
+      store: store, reserve: DiskReserve(path: settings.reservePath, outputs: settings.replicasPath))
+    gateway = GatewayRoutes(table: table, policy: settings.admission, eventLoop: eventLoop)
     self.wallClock = wallClock
     self.log = log
   }
@@ -129,12 +128,12 @@ actor ServingEndpoints {
       guard !isStopping else { return }
       let now = clock.now - origin
       for (id, machine) in machines where machine.isDue(now: now) { await act(on: id) { $0.tick($1) } }
-      for (id, record) in records where record.ended == nil && machines[record.endpoint] == nil {
-        supervisor.stop(id, .drain(settings.deletionGrace))
+      for record in replicas.living where machines[record.endpoint] == nil {
+        supervisor.stop(record.id, .drain(settings.deletionGrace))
       }
       guard now >= nextFill else { return }
       nextFill = now + .seconds(30)
-      await BlockingWork.brief.run { [reserve] in reserve.fill() }
+      await writer.fillReserve()
     }
   }
 
@@ -142,7 +141,7 @@ actor ServingEndpoints {
   func holdStill(_ body: @Sendable () async -> Bool) async -> Bool {
     // The next plane could not find a replica that is just being started.
     let end = clock.now + .seconds(3)
-    while clock.now < end, records.values.contains(where: { $0.ended == nil && !$0.isStarted }) {
+    while clock.now < end, replicas.living.contains(where: { !$0.isStarted }) {
       try? await Task.sleep(for: .milliseconds(20))
     }
     return await changes.run {
@@ -158,24 +157,24 @@ actor ServingEndpoints {
     isStopping = true
     // After the change in progress, so that a replica it starts is stopped too.
     await changes.run {
-      for (id, record) in records where record.ended == nil { admissions[record.endpoint]?.replicaDraining(id) }
-      for admission in admissions.values { admission.close() }
+      for record in replicas.living { gateway.drain(record.id, of: record.endpoint) }
+      gateway.close()
     }
   }
 
   /// Stops every replica; endpoints and configs are kept. The supervisor returns when the last replica has ended.
   func stop() async {
     await refuseQueries()
-    for (id, record) in records where record.ended == nil { supervisor.stop(id, .now) }
+    for record in replicas.living { supervisor.stop(record.id, .now) }
     supervisor.finish()
   }
 
   /// The number of replicas that have not ended.
-  var livingReplicas: Int { records.values.count { $0.ended == nil } }
+  var livingReplicas: Int { replicas.living.count }
 
   /// Ends all replicas at once.
   func killReplicas() async {
-    let started = records.values.filter { $0.ended == nil && $0.isStarted }
+    let started = replicas.living.filter(\.isStarted)
     await withDiscardingTaskGroup { [backend] tasks in
       for record in started { tasks.addTask { await backend.end(record) } }
     }
@@ -189,7 +188,7 @@ actor ServingEndpoints {
     guard var machine = machines[id], !isStopping else { return }
     let actions = event(&machine, context(for: machine))
     if actions.contains(.save) {
-      do { try await write(machine.record) } catch {
+      do { try await writer.save(machine.record) } catch {
         log.error(
           "the endpoint could not be saved",
           metadata: ["endpoint": "\(machine.record.name)", "error": "\(error)"])
@@ -207,7 +206,7 @@ actor ServingEndpoints {
       case .route: await route(id)
       case .start(let replica, let launch, let version): await start(replica, launch, version, for: id)
       case .drain(let replica):
-        admissions[id]?.replicaDraining(replica)
+        gateway.drain(replica, of: id)
         supervisor.stop(replica, .drain(settings.timing.drainDeadline))
       case .stop(let replica): supervisor.stop(replica, .now)
       }
