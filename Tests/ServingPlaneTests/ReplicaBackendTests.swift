@@ -63,6 +63,35 @@ struct ReplicaBackendTests {
     }
   }
 
+  @Test func `an endpoint that is deleted while its replica generates its first token leaves nothing behind`()
+    async throws
+  {
+    let data = TestData()
+    try await withMemoryBackend { backend in
+      let (tokens, generated) = AsyncStream<Void>.makeStream()
+      backend.onToken { generated.yield() }
+      try await withPlane(
+        data,
+        adjust: {
+          $0.backend = backend
+          $0.startBurst = 1000
+        }
+      ) { plane in
+        _ = try await plane.register("hello", try data.model())
+        for round in 1...10 {
+          let created = try await plane.create("chat-\(round)", [entity("hello", 1)])
+          #expect(created.status == 200, "\(created.text)")
+          for await _ in tokens { break }
+          let deleted = try await plane.call("DELETE", "/api/2.0/serving-endpoints/chat-\(round)")
+          #expect(deleted.status == 200, "\(deleted.text)")
+          try await eventually("nothing is left") { backend.remaining.isEmpty && backend.logged.isEmpty }
+        }
+      }
+      #expect(backend.starts > 0)
+      #expect(backend.remaining == [])
+    }
+  }
+
   // MARK: Records
 
   private func record(

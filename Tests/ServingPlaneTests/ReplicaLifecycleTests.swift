@@ -11,6 +11,13 @@ private final class Reports: Sendable {
   func add(_ word: String) { words.withLock { $0.append(word) } }
 }
 
+/// What a plane recorded for its successor.
+private final class Kept: Sendable {
+  private let state = Mutex(ReplicaHandle())
+  var handle: ReplicaHandle { state.withLock { $0 } }
+  func keep(_ handle: ReplicaHandle) { state.withLock { $0 = handle } }
+}
+
 extension ReplicaReport {
   fileprivate var word: String {
     switch self {
@@ -63,9 +70,8 @@ extension ReplicaReport {
     }
     let beginning: ReplicaLifecycle.Beginning = if let replica { .adoption(replica) } else { .start(start) }
     let lifecycle = ReplicaLifecycle(
-      record: record, beginning: beginning, backend: backend,
-      task: Self.version.task, program: "python", timing: Self.timing,
-      probe: probes.probe(record.address, timing: Self.timing), signal: signal,
+      record: record, beginning: beginning, backend: backend, task: Self.version.task, program: "python",
+      timing: Self.timing, probe: probes.probe(record.address, timing: Self.timing), signal: signal,
       startLimiter: StartLimiter(burst: 100, spacing: .seconds(1)), untilDrained: {}, cutOff: {},
       report: { report in
         reports.add(report.word)
@@ -143,10 +149,10 @@ extension ReplicaReport {
     try await withMemoryBackend { backend in
       var record = await Self.record("r1", on: backend)
       let (ready, isReady) = AsyncStream<Void>.makeStream()
-      let handle = Mutex(ReplicaHandle())
+      let kept = Kept()
       let plane = Task { [record] in
         await live(record, on: backend) { report in
-          if case .changed(let changed) = report { handle.withLock { $0 = changed } }
+          if case .changed(let handle) = report { kept.keep(handle) }
           if report.isReady { isReady.yield() }
         }
       }
@@ -156,7 +162,7 @@ extension ReplicaReport {
       #expect(reports.last == "ready as m", "\(reports)")
       #expect(backend.running == ["r1"])
 
-      record.handle = handle.withLock { $0 }
+      record.handle = kept.handle
       record.wasReady = true
       let found = try #require(await backend.find([record])["r1"])
       let signal = StopSignal()

@@ -12,6 +12,9 @@ import ServingAPI
 /// A decision is recorded before it is acted on, so a plane that is killed between the two finds either the decision or
 /// its result at its next start. Waiting for the store's disk happens off the actor (``BlockingWork``); therefore every
 /// change goes through ``changes``, and reads bypass it.
+///
+/// One actor, because a decision depends on an endpoint, its replicas and the accelerators of the whole machine at the
+/// same time. Each has its own type: ``EndpointMachine``, ``ReplicaBook``, ``GatewayRoutes``, ``StoreWriter``.
 actor ServingEndpoints {
   let store: EndpointStore
   let models: ModelDirectory
