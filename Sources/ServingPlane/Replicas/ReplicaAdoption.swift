@@ -17,7 +17,7 @@ struct ReplicaAdoption: Sendable {
     case lost(ReplicaRecord)
     /// It is not needed; it was ended, and nothing of it is left.
     case swept(ReplicaRecord)
-    /// The number of processes that had this plane's mark and belonged to no replica; they were ended.
+    /// The number of processes that this plane had started and that belonged to no replica; they were ended.
     case orphans(Int)
   }
 

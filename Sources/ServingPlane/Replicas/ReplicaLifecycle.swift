@@ -251,8 +251,8 @@ struct ReplicaLifecycle: Sendable {
     return true
   }
 
-  /// Waits until the gateway has no requests at the replica, it has exited or the time is up. A more urgent
-  /// request shortens the time.
+  /// Waits until the gateway has no requests at the replica, it has exited or the time is up. A more urgent request
+  /// shortens the time.
   ///
   /// - Returns: false if the plane leaves in the meantime.
   private func drain(_ replica: any RunningReplica, _ request: StopRequest) async -> Bool {
